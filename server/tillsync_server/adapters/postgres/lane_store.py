@@ -1,0 +1,239 @@
+"""Lanes and entries in PostgreSQL: lease, renew, claim, complete, release. The statements are in ``sql/engine``.
+
+Lock order: lanes in account order, then entries. Every write that ends or reschedules entries runs after ``fence.sql`` in its
+transaction (invariant 3). No transaction spans anything but these statements.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from tillsync_server.adapters.postgres.completion_rows import CompletionRows, bigint_array_text, is_finish
+from tillsync_server.adapters.postgres.pool import Connection, Database
+from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.ids import AccountId, EntryId
+from tillsync_server.domain.order import OrderFacts
+from tillsync_server.domain.settlement import Settlement
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Priority, Side
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease
+from tillsync_server.ports.wakeups import Notifier
+
+_LEASE = load("engine/lease")
+_SECONDS_UNTIL_DUE = load("engine/seconds_until_due")
+_RENEW = load("engine/renew")
+_CLAIM = load("engine/claim")
+_CHARGE_FIRST = load("engine/charge_first")
+_FENCE = load("engine/fence")
+_FINISH = load("engine/finish")
+_RESCHEDULE = load("engine/reschedule")
+_ANSWER_ORDERS = load("engine/answer_orders")
+_PAUSE = load("engine/pause")
+_CLOSE_PROBLEM = load("engine/close_problem")
+_RELEASE = load("engine/release")
+_LOST_WAKEUPS = load("engine/lost_wakeups")
+_REPAIR_LOST_WAKEUP = load("engine/repair_lost_wakeup")
+_LOCK_LANE = load("engine/lock_lane")
+
+
+class PostgresLaneStore:
+    """Implements :class:`tillsync_server.ports.lanes.LaneStore`."""
+
+    def __init__(self, database: Database, notifier: Notifier) -> None:
+        self._database = database
+        self._notifier = notifier
+
+    async def lease(self, owner: str, *, limit: int, bulk_limit: int, lease_seconds: float) -> list[LaneLease]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_LEASE, limit, bulk_limit, owner, lease_seconds)
+        return [
+            LaneLease(
+                account_id=AccountId(row["account_id"]),
+                owner=owner,
+                token=row["lease_token"],
+                lapses=row["lapses"],
+                problem_side=None if row["problem_side"] is None else Side(row["problem_side"]),
+                pause_count=row["pause_count"],
+            )
+            for row in rows
+        ]
+
+    async def seconds_until_due(self) -> float | None:
+        async with self._database.acquire() as connection:
+            seconds: float | None = await connection.fetchval(_SECONDS_UNTIL_DUE)
+        return seconds
+
+    async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_RENEW, *_fence_parameters(leases), lease_seconds)
+        renewed = {row["account_id"] for row in rows}
+        return [lease.account_id in renewed for lease in leases]
+
+    async def claim(self, requests: Sequence[ClaimRequest]) -> list[list[ClaimedEntry]]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(
+                _CLAIM,
+                [request.lease.account_id for request in requests],
+                [request.live_limit for request in requests],
+                [request.bulk_limit for request in requests],
+                [entry_id for request in requests for entry_id in request.in_flight],
+            )
+        by_account: dict[str, list[ClaimedEntry]] = {request.lease.account_id: [] for request in requests}
+        for row in rows:
+            by_account[row[0]].append(_claimed_entry(row))
+        return [by_account[request.lease.account_id] for request in requests]
+
+    async def charge_first(self, lease: LaneLease, entry: ClaimedEntry, *, delay_seconds: float) -> bool:
+        async with self._database.acquire() as connection:
+            return bool(
+                await connection.fetchval(
+                    _CHARGE_FIRST, lease.account_id, lease.owner, lease.token, entry.entry_id, entry.entry_revision, delay_seconds
+                )
+            )
+
+    async def complete(self, completions: Sequence[Completion]) -> list[bool]:
+        leases = {completion.lease: None for completion in completions}
+        async with self._database.acquire() as connection, connection.transaction():
+            fenced = {row["account_id"]: row for row in await connection.fetch(_FENCE, *_fence_parameters(list(leases)))}
+            written = [
+                completion.entry.account_id in fenced
+                and fenced[completion.entry.account_id]["config_version"] == completion.entry.config_version
+                for completion in completions
+            ]
+            valid = [completion for completion, good in zip(completions, written, strict=True) if good]
+            if valid:
+                at: datetime = fenced[valid[0].entry.account_id]["at"]
+                states = await self._write_entries(connection, valid, at)
+                await self._answer_orders(connection, valid, states, at)
+                await self._write_problems(connection, valid, at)
+        for completion in valid:
+            if completion.entry.kind is EntryKind.ORDER_CUSTOMER:
+                self._notifier.entry_finished(completion.entry.entry_id)
+        return written
+
+    async def _write_entries(self, connection: Connection, completions: Sequence[Completion], at: datetime) -> dict[EntryId, EntryState]:
+        """The state each entry has now; entries that are gone (dismissed meanwhile) are missing."""
+        states: dict[EntryId, EntryState] = {}
+        finishes = [completion for completion in completions if is_finish(completion)]
+        others = [completion for completion in completions if not is_finish(completion)]
+        if finishes:
+            rows = CompletionRows(at)
+            for completion in finishes:
+                rows.add(completion)
+            ended = {row["entry_id"] for row in await connection.fetch(_FINISH, *rows.finish_parameters())}
+            for completion in finishes:
+                if completion.entry.entry_id in ended:
+                    states[completion.entry.entry_id] = completion.settlement.state
+                else:
+                    others.append(completion)  # a hint came while it ran: it stays PENDING, the attempt is kept
+        if others:
+            rows = CompletionRows(at)
+            for completion in others:
+                rows.add(completion)
+            for row in await connection.fetch(_RESCHEDULE, *rows.reschedule_parameters()):
+                states[EntryId(row["entry_id"])] = EntryState(row["state"])
+        return states
+
+    async def _answer_orders(
+        self, connection: Connection, completions: Sequence[Completion], states: dict[EntryId, EntryState], at: datetime
+    ) -> None:
+        orders = [
+            (completion.entry, completion.settlement, states[completion.entry.entry_id])
+            for completion in completions
+            if completion.entry.kind is EntryKind.ORDER_CUSTOMER and completion.entry.entry_id in states
+        ]
+        if not orders:
+            return
+        await connection.execute(
+            _ANSWER_ORDERS,
+            [entry.account_id for entry, _, _ in orders],
+            [entry.entry_id for entry, _, _ in orders],
+            [entry.subject_id for entry, _, _ in orders],
+            at,
+            [int(state) for _, _, state in orders],
+            [int(settlement.outcome) for _, settlement, _ in orders],
+            [None if settlement.cause is None else int(settlement.cause) for _, settlement, _ in orders],
+            [settlement.comment for _, settlement, _ in orders],
+            ["\n".join(settlement.notes) for _, settlement, _ in orders],
+            [settlement.epos_customer_id for _, settlement, _ in orders],
+            [settlement.woo_customer_id for _, settlement, _ in orders],
+            [_candidates_text(settlement) for _, settlement, _ in orders],
+        )
+
+    async def _write_problems(self, connection: Connection, completions: Sequence[Completion], at: datetime) -> None:
+        paused = {completion.entry.account_id: completion for completion in completions if completion.settlement.problem is not None}
+        closed = [
+            completion.entry.account_id
+            for completion in completions
+            if completion.lease.problem_side in completion.settlement.sides_proven and completion.entry.account_id not in paused
+        ]
+        if closed:
+            await connection.execute(_CLOSE_PROBLEM, sorted(set(closed)))
+        if paused:
+            problems = [(completion, completion.settlement.problem) for completion in paused.values()]
+            await connection.execute(
+                _PAUSE,
+                [completion.entry.account_id for completion, _ in problems],
+                [completion.pause_seconds for completion, _ in problems],
+                [problem and int(problem.reason) for _, problem in problems],
+                [problem and int(problem.side) for _, problem in problems],
+                [problem and problem.text for _, problem in problems],
+                [completion.entry.entry_id for completion, _ in problems],
+                at,
+            )
+
+    async def release(self, leases: Sequence[LaneLease], *, clean: Sequence[bool]) -> None:
+        is_clean = dict(zip((lease.account_id for lease in leases), clean, strict=True))
+        async with self._database.acquire() as connection, connection.transaction():
+            fenced = await connection.fetch(_FENCE, *_fence_parameters(leases))
+            if not fenced:
+                return
+            accounts = [row["account_id"] for row in fenced]
+            released = await connection.fetch(_RELEASE, accounts, [is_clean[account] for account in accounts], fenced[0]["at"])
+        if any(row["ready"] for row in released):
+            self._notifier.lanes_ready()
+
+    async def repair_lost_wakeups(self) -> int:
+        repaired = 0
+        async with self._database.acquire() as connection:
+            for row in await connection.fetch(_LOST_WAKEUPS):
+                async with connection.transaction():
+                    await connection.fetch(_LOCK_LANE, row["account_id"])
+                    repaired += await connection.fetchval(_REPAIR_LOST_WAKEUP, row["account_id"]) is not None
+        if repaired:
+            self._notifier.lanes_ready()
+        return repaired
+
+
+def _fence_parameters(leases: Sequence[LaneLease]) -> tuple[list[str], list[str], list[int]]:
+    return [lease.account_id for lease in leases], [lease.owner for lease in leases], [lease.token for lease in leases]
+
+
+def _candidates_text(settlement: Settlement) -> str | None:
+    return bigint_array_text(settlement.candidate_ids) if settlement.candidate_ids else None
+
+
+def _claimed_entry(row: asyncpg.Record) -> ClaimedEntry:
+    # by position, in the order of claim.sql: this runs for every entry, and names cost a third of it
+    facts: Any = row[14]
+    return ClaimedEntry(
+        AccountId(row[0]),
+        EntryId(row[1]),
+        EntryKind(row[2]),
+        row[3],
+        Priority(row[4]),
+        row[5],
+        row[6],
+        row[7],
+        row[8],
+        row[9],
+        row[10] or "",
+        row[11] or "",
+        row[12],
+        row[13],
+        None if facts is None else OrderFacts.from_json(json.loads(facts)),
+    )

@@ -1,0 +1,113 @@
+"""Migrations: Alembic's revision graph over plain `.sql` files, run through asyncpg's own `execute`.
+
+Alembic's asyncpg dialect takes neither multi-statement files nor several hosts, so only its script directory (order, heads, branches)
+and its `alembic_version` table are used. Numbered, expand-then-contract: the previous release's code must run on the new schema.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+from alembic.script import Script, ScriptDirectory
+
+_HERE = Path(__file__).parent
+_LOCK_TIMEOUT_RETRIES = 15
+_ADVISORY_LOCK = 0x7411_5C0D
+
+
+class SchemaOutdatedError(RuntimeError):
+    """The database needs `tillsync migrate` first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """``in_transaction`` False: one statement, such as CREATE INDEX CONCURRENTLY."""
+
+    name: str
+    sql: str
+    in_transaction: bool
+
+
+def revisions() -> list[Revision]:
+    """All revisions, oldest first."""
+    return [_revision_of(script) for script in reversed(list(_scripts()))]
+
+
+def _scripts() -> Iterator[Script]:
+    return ScriptDirectory(str(_HERE), version_locations=[str(_HERE / "versions")]).walk_revisions()
+
+
+def _revision_of(script: Script) -> Revision:
+    sql = (_HERE / "versions" / script.module.sql_file).read_text(encoding="utf-8")
+    return Revision(name=script.revision, sql=sql, in_transaction=script.module.in_transaction)
+
+
+async def applied_revision(connection: asyncpg.Connection[asyncpg.Record]) -> str | None:
+    """The revision the connection's schema stands at, or None before the first."""
+    if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+        return None
+    stored: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+    return stored
+
+
+async def require_current(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Raises SchemaOutdatedError with the remedy unless every revision of this release is applied.
+
+    A newer schema is fine: migrations expand before they contract, so this release runs on the next one's schema.
+    """
+    applied = await applied_revision(connection)
+    known = [revision.name for revision in revisions()]
+    if applied is None or (applied in known and applied != known[-1]):
+        raise SchemaOutdatedError(
+            f"the database schema stands at revision {applied or 'none'}, this release needs {known[-1]}: run `tillsync migrate` first"
+        )
+
+
+async def migrate(dsn: str, *, schema: str = "tillsync") -> list[str]:
+    """Bring ``schema`` to the newest revision; returns the names of those applied now. Safe to run from several hosts at once."""
+    connection = await asyncpg.connect(dsn, server_settings={"search_path": schema})
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", _ADVISORY_LOCK)
+        await connection.execute("SET lock_timeout = '2s'")
+        if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", schema):
+            # %I quotes the name; CREATE SCHEMA takes no parameters
+            await connection.execute(await connection.fetchval("SELECT format('CREATE SCHEMA %I', $1::text)", schema))
+        await connection.execute("CREATE TABLE IF NOT EXISTS alembic_version (version_num varchar(32) PRIMARY KEY)")
+        applied = await applied_revision(connection)
+        pending = revisions()
+        names = [revision.name for revision in pending]
+        if applied is not None:
+            if applied not in names:
+                return []  # a newer release migrated already
+            pending = pending[names.index(applied) + 1 :]
+        for revision in pending:
+            await _apply_with_retries(connection, revision)
+        return [revision.name for revision in pending]
+    finally:
+        await connection.close()
+
+
+async def _apply_with_retries(connection: asyncpg.Connection[asyncpg.Record], revision: Revision) -> None:
+    for remaining in reversed(range(_LOCK_TIMEOUT_RETRIES)):
+        try:
+            if revision.in_transaction:
+                async with connection.transaction():
+                    await connection.execute(revision.sql)
+                    await _stamp(connection, revision)
+            else:
+                await connection.execute(revision.sql)
+                await _stamp(connection, revision)
+            return
+        except asyncpg.LockNotAvailableError:
+            if not remaining:
+                raise
+            await asyncio.sleep(1.0)  # let the queue of waiters behind our lock drain before the next try
+
+
+async def _stamp(connection: asyncpg.Connection[asyncpg.Record], revision: Revision) -> None:
+    await connection.execute("DELETE FROM alembic_version")
+    await connection.execute("INSERT INTO alembic_version VALUES ($1)", revision.name)

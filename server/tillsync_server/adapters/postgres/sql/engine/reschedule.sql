@@ -1,0 +1,26 @@
+-- Keep entries live: PENDING until due, or HELD. Where the revision moved meanwhile the entry stays PENDING as the hint set it, and only
+-- what happened is recorded. Parameters as in finish.sql, and $19 due times, $20 not-before times, both per entry.
+-- Runs after fence.sql in its transaction. Index: entry primary key.
+WITH r AS MATERIALIZED (
+  SELECT ($10::text[])[account_number] AS account_id, entry_id, revision, class_number, started, epos_customer_id, woo_customer_id, label,
+    due, not_before
+  FROM unnest($1::integer[], $2::uuid[], $3::bigint[], $4::integer[], $5::timestamptz[], $6::bigint[], $7::bigint[], $9::text[],
+      $19::timestamptz[], $20::timestamptz[])
+    AS t(account_number, entry_id, revision, class_number, started, epos_customer_id, woo_customer_id, label, due, not_before)),
+c AS MATERIALIZED (
+  SELECT * FROM unnest($11::smallint[], $12::smallint[], $13::smallint[], $14::text[], $15::text[], $16::integer[], $17::jsonb[], $18::text[])
+    WITH ORDINALITY AS t(state, outcome, cause, comment, notes, charged, attempt, candidate_ids, class_number))
+UPDATE entry e SET
+  state = CASE WHEN e.entry_revision = r.revision THEN c.state ELSE 1 END,
+  due_at = CASE WHEN e.entry_revision = r.revision THEN r.due ELSE greatest(e.due_at, r.not_before) END,
+  not_before = r.not_before,
+  attempt_count = e.attempt_count + CASE WHEN e.entry_revision = r.revision THEN c.charged ELSE 0 END,
+  outcome = c.outcome, cause = c.cause, comment = c.comment, notes = c.notes,
+  epos_customer_id = coalesce(r.epos_customer_id, e.epos_customer_id), woo_customer_id = coalesce(r.woo_customer_id, e.woo_customer_id),
+  subject_label = coalesce(r.label, e.subject_label), candidate_ids = coalesce(c.candidate_ids::bigint[], e.candidate_ids),
+  attempts = (CASE WHEN jsonb_array_length(e.attempts) >= 30 THEN e.attempts - 0 ELSE e.attempts END)
+    || jsonb_build_array(c.attempt || jsonb_build_object('s', r.started, 'f', $8::timestamptz)),
+  update_time = $8
+FROM r JOIN c USING (class_number)
+WHERE e.account_id = r.account_id AND e.entry_id = r.entry_id AND e.state = 1
+RETURNING e.account_id, e.entry_id, e.state

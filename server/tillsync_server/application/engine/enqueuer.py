@@ -1,0 +1,26 @@
+"""The way in: hints for the Customers Queue, micro-batched; committed before they are answered (invariant 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tillsync_server.application.engine.batcher import MicroBatcher
+from tillsync_server.ports.lanes import EnqueueResult, HintStore, NewHint
+
+
+class Enqueuer:
+    """One per process. A caller's exception is NotFound or Unavailable; anything else is the database's own."""
+
+    def __init__(self, store: HintStore, *, max_batch: int = 500) -> None:
+        self._store = store
+        self._batcher: MicroBatcher[NewHint, EnqueueResult] = MicroBatcher(store.enqueue, name="enqueue", max_items=max_batch)
+
+    async def enqueue(self, hint: NewHint) -> EnqueueResult:
+        return await self._batcher.submit(hint)
+
+    async def enqueue_many(self, hints: Sequence[NewHint]) -> list[EnqueueResult | Exception]:
+        """A bulk caller's batch goes as it is, beside the micro-batches of lone callers; its lane locks keep the order."""
+        return await self._store.enqueue(hints)
+
+    async def close(self) -> None:
+        await self._batcher.close()

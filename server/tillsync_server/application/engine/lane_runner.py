@@ -1,0 +1,303 @@
+"""One lane while this process holds its lease: claim, run, hand over, until nothing is due or another lane's turn has come.
+
+Order per customer, batching, fairness and isolation come from here: one runner per account, several entries in flight, live before bulk,
+at most one at a time per subject, email and shop customer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from tillsync_server.application.engine.batcher import MicroBatcher
+from tillsync_server.application.engine.lease_clock import LeaseClock
+from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.catalogue import comment_of
+from tillsync_server.domain.errors import LeaseTooShort, RunInterrupted
+from tillsync_server.domain.ids import AccountId, EntryId
+from tillsync_server.domain.settlement import settle
+from tillsync_server.domain.verdict import Disposition, Verdict
+from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority
+from tillsync_server.ports.handler import EntryHandler
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease
+
+_LOG = structlog.get_logger(__name__)
+
+_CRASH_OUTCOMES = {
+    EntryKind.CUSTOMER: Outcome.EPOS_FETCH_FAILED,
+    EntryKind.CUSTOMER_TYPE: Outcome.TYPE_REQUEST_FAILED,
+    EntryKind.ORDER_CUSTOMER: Outcome.CUSTOMER_NOT_MATCHED,
+}
+_SERVICE_FAULT = "the service itself failed on this entry; it is tried again"
+
+
+class AccountReader(Protocol):
+    async def at_version(self, account_id: AccountId, config_version: int) -> Account:
+        """The account's settings, no older than ``config_version``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LaneServices:
+    """What all runners of a process share."""
+
+    settings: EngineSettings
+    handler: EntryHandler
+    accounts: AccountReader
+    claims: MicroBatcher[ClaimRequest, list[ClaimedEntry]]
+    completions: MicroBatcher[Completion, bool]
+    renew: Callable[[LaneLease], Awaitable[bool]]
+    charge_first: Callable[[LaneLease, ClaimedEntry, float], Awaitable[bool]]
+    others_wait: Callable[[], bool]
+    """Lanes are ready that found no slot: a bulk lease is capped."""
+    clock: Callable[[], float] = time.monotonic
+
+
+def exclusion_keys(entry: ClaimedEntry) -> Iterator[Hashable]:
+    """Entries that share one of these never run at the same time."""
+    yield entry.kind, entry.subject_id
+    if entry.kind is EntryKind.ORDER_CUSTOMER:
+        if entry.woo_customer_id is not None:
+            yield "woo", entry.woo_customer_id
+        for email in {entry.account_email, entry.billing_email} - {""}:
+            yield "email", email
+
+
+class LaneRunner:
+    """Implements ports.handler.LaneRun for the flows."""
+
+    def __init__(self, services: LaneServices, lease: LaneLease, lease_clock: LeaseClock) -> None:
+        self._services = services
+        self._lease = lease
+        self.lease_clock = lease_clock
+        self._single = lease.lapses >= services.settings.lapses_before_single or lease.problem_side is not None
+        self._charges_first = lease.lapses >= services.settings.lapses_before_single
+        self._running: dict[EntryId, ClaimedEntry] = {}
+        """Claimed and not yet written: left out of further claims."""
+        self._parked: dict[EntryId, ClaimedEntry] = {}
+        """Claimed, waiting for another entry with the same key."""
+        self._keys: dict[Hashable, EntryId] = {}
+        self._started: dict[EntryId, float] = {}
+        self._finished: set[EntryId] = set()
+        self._charged_first: set[EntryId] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._writing = 0
+        self._poisoned = False
+        """A completion could not be written: end this lease instead of running the same entry in a circle."""
+        self._paused = False
+        self._lost = False
+        self._stopping = False
+        self.drained = False
+        """Nothing was due any more when it ended: the lapses are forgotten."""
+
+    # ports.handler.LaneRun
+
+    @property
+    def lease(self) -> LaneLease:
+        return self._lease
+
+    @property
+    def owner_tag(self) -> str:
+        return f"{self._lease.owner}:{self._lease.token}"
+
+    def seconds_allowed(self, setting_seconds: float) -> float:
+        if self._lost:
+            raise LeaseTooShort("the lane has another owner")
+        return self.lease_clock.seconds_allowed(setting_seconds)
+
+    async def account(self, entry: ClaimedEntry) -> Account:
+        return await self._services.accounts.at_version(entry.account_id, entry.config_version)
+
+    async def renew_if_needed(self) -> None:
+        if self._lost:
+            raise LeaseTooShort("the lane has another owner")
+        if self.lease_clock.seconds_left < self._services.settings.lease_seconds / 2 and not await self._services.renew(self._lease):
+            self.lose()
+            raise LeaseTooShort("the lane has another owner")
+
+    def finish(self, entry: ClaimedEntry, verdict: Verdict) -> None:
+        if entry.entry_id in self._finished or entry.entry_id not in self._running:
+            raise ValueError(f"entry {entry.entry_id} has its verdict already, or was never claimed here")
+        self._finished.add(entry.entry_id)
+        if verdict.disposition is Disposition.PAUSE_LANE:
+            if self._paused:  # told once; the others wait as they are and keep what they showed
+                self._forget(entry)
+                return
+            self._paused = True
+        self._write(entry, verdict)
+
+    # life
+
+    async def run(self) -> None:
+        """Returns when the lane is to be released; every claimed entry is then written or left as it was."""
+        work = self._services.handler.open(self)
+        bulk_until = self._services.clock() + self._services.settings.bulk_lease_seconds
+        try:
+            while not (self._stopping or self._lost or self._paused or self._poisoned):
+                self._wake.clear()  # on every turn: an event left set would spin this loop without ever yielding
+                live_only = self._services.clock() > bulk_until and self._services.others_wait()
+                claimed = await self._claim(live_only=live_only)
+                runnable = self._take_runnable(claimed)
+                if runnable:
+                    self._start(work.run, runnable)
+                    await asyncio.sleep(0)
+                    continue
+                if not self._running and not self._parked:
+                    self.drained = not live_only
+                    break
+                await self._wake.wait()
+            await self._wind_down()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await work.close()
+
+    def poke(self) -> None:
+        """Live work came: look again while bulk entries run."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Claim nothing more; what runs may end."""
+        self._stopping = True
+        self._wake.set()
+
+    def lose(self) -> None:
+        """The lane has another owner: stop at once; whatever would be written is dropped by the fence."""
+        self._lost = True
+        self._wake.set()
+
+    @property
+    def is_lost(self) -> bool:
+        return self._lost
+
+    # claiming
+
+    async def _claim(self, *, live_only: bool) -> list[ClaimedEntry]:
+        settings, held = self._services.settings, len(self._running) + len(self._parked)
+        if self._single:
+            limit = 1 - held
+            live_limit, bulk_limit = limit, 0 if live_only else limit
+        else:
+            live_limit = min(settings.claim_limit, settings.in_flight_limit - held)
+            bulk_limit = 0 if live_only else min(live_limit, live_limit - settings.live_reserved_in_flight)
+        if live_limit <= 0:
+            return []
+        claimed = await self._services.claims.submit(
+            ClaimRequest(self._lease, live_limit, max(bulk_limit, 0), (*self._running, *self._parked))
+        )
+        return claimed[:1] if self._single else claimed
+
+    def _take_runnable(self, claimed: Sequence[ClaimedEntry]) -> list[ClaimedEntry]:
+        runnable = []
+        for entry in [*self._parked.values(), *claimed] if self._parked else claimed:
+            if any(key in self._keys for key in exclusion_keys(entry)):
+                self._parked[entry.entry_id] = entry
+                continue
+            self._parked.pop(entry.entry_id, None)
+            for key in exclusion_keys(entry):
+                self._keys[key] = entry.entry_id
+            self._running[entry.entry_id] = entry
+            runnable.append(entry)
+        return runnable
+
+    # running
+
+    def _start(self, run: Callable[[Sequence[ClaimedEntry]], Awaitable[None]], entries: list[ClaimedEntry]) -> None:
+        now = self._services.clock()
+        for entry in entries:
+            self._started[entry.entry_id] = now
+        # live ones apart: a bulk entry that raises must not take them along
+        for priority in (Priority.LIVE, Priority.BULK):
+            part = [entry for entry in entries if entry.priority is priority]
+            if part:
+                self._tasks.add(task := asyncio.create_task(self._run_part(run, part)))
+                task.add_done_callback(self._task_done)
+
+    async def _run_part(self, run: Callable[[Sequence[ClaimedEntry]], Awaitable[None]], entries: list[ClaimedEntry]) -> None:
+        if self._charges_first:
+            entries = [entry for entry in entries if await self._charge(entry)]
+        fault: Exception | None = None
+        try:
+            if entries:
+                await run(entries)
+        except RunInterrupted as interrupted:
+            fault = interrupted
+        except Exception as error:  # noqa: BLE001 - a fault of ours: told, charged, tried again; never a crash of the lane
+            _LOG.exception("run_failed", account_id=self._lease.account_id, entries=[str(entry.entry_id) for entry in entries])
+            fault = error
+        for entry in entries:
+            if entry.entry_id not in self._finished:
+                self._finish_unfinished(entry, fault)
+
+    def _finish_unfinished(self, entry: ClaimedEntry, fault: Exception | None) -> None:
+        if isinstance(fault, RunInterrupted):
+            self._finished.add(entry.entry_id)
+            self._forget(entry)
+            return
+        outcome = _CRASH_OUTCOMES[entry.kind]
+        comment = comment_of(outcome) or _SERVICE_FAULT
+        self.finish(entry, Verdict.retry(outcome, _SERVICE_FAULT, comment=comment))
+
+    async def _charge(self, entry: ClaimedEntry) -> bool:
+        delay = self._services.settings.retry.delay_seconds(entry.attempt_count + 1)
+        if self._services.settings.retry.is_exhausted(entry.attempt_count):
+            self.finish(entry, Verdict.failed(_CRASH_OUTCOMES[entry.kind], "the service stopped each time it ran this entry"))
+            return False
+        if not await self._services.charge_first(self._lease, entry, delay):
+            self._finished.add(entry.entry_id)
+            self._forget(entry)
+            return False
+        self._charged_first.add(entry.entry_id)
+        return True
+
+    def _write(self, entry: ClaimedEntry, verdict: Verdict) -> None:
+        settings, charged = self._services.settings, entry.entry_id in self._charged_first
+        settlement = settle(verdict, attempts_before=entry.attempt_count, policy=settings.retry, already_charged=charged)
+        pause = 0.0
+        if settlement.problem is not None:
+            pause = settings.retry.pause_seconds(self._lease.pause_count + 1, settlement.problem.retry_after_seconds)
+        elif self._lease.problem_side in settlement.sides_proven and not self._charges_first:
+            self._single = False
+        run_seconds = self._services.clock() - self._started.get(entry.entry_id, self._services.clock())
+        # a future, not a task: this runs for every entry
+        written = self._services.completions.submit_nowait(Completion(self._lease, entry, settlement, run_seconds, pause))
+        self._writing += 1
+        written.add_done_callback(lambda future: self._written(entry, future))
+
+    def _written(self, entry: ClaimedEntry, written: asyncio.Future[bool]) -> None:
+        self._writing -= 1
+        if not written.cancelled() and (error := written.exception()) is not None:
+            # the database refused this one write: the entry stays as it was and runs again after the lease
+            _LOG.error("completion_failed", account_id=entry.account_id, entry_id=str(entry.entry_id), exc_info=error)
+            self._poisoned = True
+        self._forget(entry)
+
+    def _forget(self, entry: ClaimedEntry) -> None:
+        self._running.pop(entry.entry_id, None)
+        self._started.pop(entry.entry_id, None)
+        self._finished.discard(entry.entry_id)
+        self._charged_first.discard(entry.entry_id)
+        for key in exclusion_keys(entry):
+            if self._keys.get(key) == entry.entry_id:
+                del self._keys[key]
+        self._wake.set()
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOG.error("lane_task_failed", account_id=self._lease.account_id, exc_info=error)
+        self._wake.set()
+
+    async def _wind_down(self) -> None:
+        """Let what runs end (bounded by the worker's stop and the lease), unless the lane is lost."""
+        while (self._tasks or self._writing) and not self._lost:
+            self._wake.clear()
+            await self._wake.wait()

@@ -1,0 +1,36 @@
+"""How much of a lease is left, on the process's own monotonic clock: also right after the process was stopped for a while."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.domain.errors import LeaseTooShort
+
+
+class LeaseClock:
+    """``asked_at``: monotonic time before the lease or its renewal was asked for, so that ours always runs out first."""
+
+    def __init__(self, settings: EngineSettings, asked_at: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._expires_at = asked_at + settings.lease_seconds
+
+    def renewed(self, asked_at: float) -> None:
+        self._expires_at = asked_at + self._settings.lease_seconds
+
+    @property
+    def seconds_left(self) -> float:
+        return self._expires_at - self._clock()
+
+    @property
+    def wants_renewal(self) -> bool:
+        return self.seconds_left < self._settings.lease_seconds * 2 / 3
+
+    def seconds_allowed(self, setting_seconds: float) -> float:
+        """Total timeout of an outside write that starts now: min(setting, lease left − margin); LeaseTooShort when too little is left."""
+        left = self.seconds_left
+        if left < self._settings.write_minimum_seconds:
+            raise LeaseTooShort(f"{left:.1f} s of the lease are left")
+        return min(setting_seconds, left - self._settings.write_margin_seconds)

@@ -1,0 +1,85 @@
+"""Callers that wait for the end of an entry: told by NOTIFY, covered by one batched poll, capped per account."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+import structlog
+
+from tillsync_server.domain.errors import ResourceExhausted
+from tillsync_server.domain.ids import AccountId, EntryId
+from tillsync_server.ports.wakeups import WakeUps
+
+_LOG = structlog.get_logger(__name__)
+POLL_SECONDS = 0.5
+MAX_WAITERS_PER_ACCOUNT = 200
+
+SettledEntries = Callable[[AccountId, Sequence[EntryId]], Awaitable[set[EntryId]]]
+
+
+class EntryWaiters:
+    """Register first, then read, then wait: an end between reading and waiting is not missed."""
+
+    def __init__(self, wakeups: WakeUps, settled: SettledEntries, *, max_per_account: int = MAX_WAITERS_PER_ACCOUNT) -> None:
+        """``settled``: which of these entries have ended an attempt or wait beyond reach (read by the poll)."""
+        self._settled = settled
+        self._max_per_account = max_per_account
+        self._waiting: dict[EntryId, set[asyncio.Event]] = {}
+        self._accounts: dict[EntryId, AccountId] = {}
+        self._per_account: Counter[AccountId] = Counter()
+        self._poll_task: asyncio.Task[None] | None = None
+        wakeups.on_entry_finished(self._told)
+
+    @contextlib.asynccontextmanager
+    async def registered(self, account_id: AccountId, entry_id: EntryId) -> AsyncIterator[asyncio.Event]:
+        """The event is set when there is something new to read. ResourceExhausted above the account's cap."""
+        if self._per_account[account_id] >= self._max_per_account:
+            raise ResourceExhausted(
+                f"account {account_id}: {self._max_per_account} calls wait for orders; use BatchMatchOrderCustomers, which never waits",
+                reason="TOO_MANY_WAITERS",
+                retry_after_seconds=1.0,
+            )
+        event = asyncio.Event()
+        self._per_account[account_id] += 1
+        self._waiting.setdefault(entry_id, set()).add(event)
+        self._accounts[entry_id] = account_id
+        if self._poll_task is None:
+            self._poll_task = asyncio.create_task(self._poll(), name="waiters-poll")
+        try:
+            yield event
+        finally:
+            self._per_account[account_id] -= 1
+            if not self._per_account[account_id]:
+                del self._per_account[account_id]
+            events = self._waiting[entry_id]
+            events.discard(event)
+            if not events:
+                del self._waiting[entry_id]
+                del self._accounts[entry_id]
+
+    async def close(self) -> None:
+        if self._poll_task is not None:
+            self._poll_task.cancel()
+            await asyncio.gather(self._poll_task, return_exceptions=True)
+            self._poll_task = None
+
+    def _told(self, entry_id: EntryId) -> None:
+        for event in self._waiting.get(entry_id, ()):
+            event.set()
+
+    async def _poll(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(POLL_SECONDS)
+            by_account: dict[AccountId, list[EntryId]] = {}
+            for entry_id, account_id in self._accounts.items():
+                by_account.setdefault(account_id, []).append(entry_id)
+            for account_id, entry_ids in by_account.items():
+                try:
+                    for entry_id in await self._settled(account_id, entry_ids):
+                        self._told(entry_id)
+                except Exception as error:  # noqa: BLE001 - the next poll asks again; callers have their own deadlines
+                    _LOG.warning("waiters_poll_failed", error=type(error).__name__)
+        self._poll_task = None

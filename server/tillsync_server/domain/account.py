@@ -1,0 +1,83 @@
+"""The account: one shop joined to one Epos Now account, with its settings and what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, TillId
+from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, ProblemReason, Side, TillApiVersion
+
+EPOS_DEFAULT_BASE_URL = "https://api.eposnowhq.com"
+DEFAULT_REQUESTS_PER_MINUTE = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EposSettings:
+    """How to reach the till. Secrets are decrypted here and empty where none is set; repr never shows them."""
+
+    base_url: str = EPOS_DEFAULT_BASE_URL
+    api_key: str = field(default="", repr=False)
+    api_secret: str = field(default="", repr=False)
+    customer_api_version: TillApiVersion = TillApiVersion.V2
+    customer_type_api_version: TillApiVersion = TillApiVersion.V2
+    requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE
+    webhook_key: str = field(default="", repr=False)
+    webhook_secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopSettings:
+    """How to reach the shop. A ``bridge_secret`` means: the bridge is there, and there is no silent fallback to wc/v3."""
+
+    base_url: str = ""
+    consumer_key: str = field(default="", repr=False)
+    consumer_secret: str = field(default="", repr=False)
+    bridge_secret: str = field(default="", repr=False)
+
+    @property
+    def has_bridge(self) -> bool:
+        return bool(self.bridge_secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why the whole account waits (invariant 8). One at a time; closes itself with the first success on its side."""
+
+    reason: ProblemReason
+    side: Side
+    text: str
+    since: datetime
+    next_try_time: datetime | None = None
+    oldest_entry_id: EntryId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    account_id: AccountId
+    name: str = ""
+    customer_sync_enabled: bool = True
+    default_epos_customer_id: EposCustomerId | None = None
+    match_email: MatchEmail = MatchEmail.ACCOUNT
+    guest_policy: GuestPolicy = GuestPolicy.DEFAULT_CUSTOMER
+    auto_link: bool = True
+    sync_names: bool = False
+    sync_phone: bool = False
+    till_id: TillId
+    shared_till: bool = False
+    epos: EposSettings = field(default_factory=EposSettings)
+    shop: ShopSettings = field(default_factory=ShopSettings)
+    config_version: int = 1
+    """The lane's; the etag of the account is made of it."""
+    create_time: datetime | None = None
+    update_time: datetime | None = None
+    problem: Problem | None = None
+
+    @property
+    def etag(self) -> str:
+        return f'W/"{self.config_version}"'
+
+    @property
+    def till_configuration(self) -> str:
+        """What a search proof and a 'gone' verdict are valid for: another address, version or key pair needs its own proof."""
+        return f"{self.epos.base_url}|{self.epos.customer_api_version.name}|{self.epos.api_key[-4:]}"

@@ -1,0 +1,114 @@
+"""Customers and types as the till serves them, and what of them travels to the shop."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId, WooCustomerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TillCustomer:
+    """A till customer, read tolerantly from V2 or V4. Texts are raw; ``current_balance`` keeps the sign as served."""
+
+    epos_customer_id: EposCustomerId
+    forename: str = ""
+    surname: str = ""
+    business_name: str = ""
+    email: str = ""
+    phone: str = ""
+    card_number: str = ""
+    type_id: EposCustomerTypeId | None = None
+    points: Decimal = Decimal(0)
+    balance: Decimal = Decimal(0)
+    sign_up_date: str = ""
+    """As served, without a zone (eposnow-api section 2): never parsed."""
+
+    @property
+    def display_name(self) -> str:
+        return " ".join(part for part in (self.forename, self.surname) if part) or self.business_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TillCustomerType:
+    epos_customer_type_id: EposCustomerTypeId
+    name: str = ""
+    discount: Decimal = Decimal(0)
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTillCustomer:
+    """What a created till customer is made of (design, *Created with*). MaxCredit is always 0; no type, consent or address."""
+
+    forename: str
+    surname: str = ""
+    email: str = ""
+    phone: str = ""
+    business_name: str = ""
+    sign_up_date: str = ""
+    """``YYYY-MM-DDTHH:MM:SS`` of the order's creation, zone-less as the till keeps it."""
+
+
+def decimal_text(value: Decimal) -> str:
+    """``Decimal('3.500')`` → ``"3.5"``; never an exponent. The scale the till happens to serve must not look like a change."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("", "-0") else text
+
+
+def money_text(value: Decimal) -> str:
+    """Credit as a decimal string with at least two places: ``"3.50"``, sign as served."""
+    whole, _, fraction = decimal_text(value).partition(".")
+    return f"{whole}.{fraction.ljust(2, '0')}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerValues:
+    """What is written to one shop customer. ``names`` and ``phone`` are None unless the account opts in."""
+
+    points: str
+    credit: str
+    type_id: EposCustomerTypeId | None
+    first_name: str | None = None
+    last_name: str | None = None
+    phone: str | None = None
+
+    @classmethod
+    def from_till(cls, customer: TillCustomer, account: Account) -> CustomerValues:
+        return cls(
+            points=decimal_text(customer.points),
+            credit=money_text(customer.balance),
+            type_id=customer.type_id,
+            first_name=customer.forename if account.sync_names else None,
+            last_name=customer.surname if account.sync_names else None,
+            phone=customer.phone if account.sync_phone else None,
+        )
+
+    def content_hash(self, woo_customer_id: WooCustomerId, account: Account) -> bytes:
+        """16 bytes over the written fields, their target and the settings that choose them. ``as_of`` is not part of it."""
+        target = [
+            woo_customer_id,
+            account.shop.base_url,
+            account.shop.has_bridge,
+            account.sync_names,
+            account.sync_phone,
+        ]
+        fields = [self.points, self.credit, self.type_id, self.first_name, self.last_name, self.phone]
+        return hashlib.blake2b(json.dumps([target, fields]).encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerWrite:
+    """One item of a shop write. ``values`` None removes our values from that shop customer."""
+
+    woo_customer_id: WooCustomerId
+    version: int
+    values: CustomerValues | None
+    as_of: datetime | None = None

@@ -1,0 +1,175 @@
+"""The exception tree.
+
+::
+
+    TillsyncError
+    ├── RequestError                what a caller did; one gRPC code each (adapters/grpc/status.py, a test proves it total)
+    │   ├── InvalidArgument         names every offending field and its remedy
+    │   ├── NotFound, AlreadyExists, FailedPrecondition, Aborted
+    │   ├── Unauthenticated, PermissionDenied, ResourceExhausted, Unavailable, NotYetImplemented
+    └── UpstreamError               what the till or the shop did; each says whether the request can have had an effect
+        ├── Unreachable             provably never left: DNS, connect, TLS
+        ├── Unanswered              sent, no whole answer: the effect is unknown
+        ├── Throttled               429, or the till's limit text
+        ├── CredentialsRefused      401, or 403 that is no limit
+        ├── ServerFailure           5xx: a probe decides between this entry and the whole account
+        ├── Unreadable              a success status whose body is not what the contract says
+        ├── Missing                 404 of one resource
+        ├── Misaddressed            redirects, HTML 404, rest_no_route: address or version wrong
+        └── Refused                 any other 4xx: permanent, names the field where known
+
+    RunInterrupted                  the run must stop without a verdict (lease too short, shutdown): not an error of anyone
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tillsync_server.domain.vocabulary import Side
+
+
+class TillsyncError(Exception):
+    """Base of everything this project raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """One field of a request, and what to do about it."""
+
+    field: str
+    description: str
+
+
+class RequestError(TillsyncError):
+    """A request cannot be served as asked. ``reason`` is the ErrorInfo reason (UPPER_SNAKE_CASE, domain ``tillsync``)."""
+
+    default_reason = "REQUEST_ERROR"
+
+    def __init__(self, message: str, *, reason: str | None = None, metadata: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason or self.default_reason
+        self.metadata = metadata or {}
+
+
+class InvalidArgument(RequestError):
+    default_reason = "INVALID_FIELD"
+
+    def __init__(self, violations: Sequence[FieldViolation], *, reason: str | None = None) -> None:
+        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations), reason=reason)
+        self.violations = tuple(violations)
+
+    @classmethod
+    def of(cls, field: str, description: str, *, reason: str | None = None) -> InvalidArgument:
+        return cls([FieldViolation(field, description)], reason=reason)
+
+
+class NotFound(RequestError):
+    default_reason = "NOT_FOUND"
+
+
+class AlreadyExists(RequestError):
+    default_reason = "ALREADY_EXISTS"
+
+
+class FailedPrecondition(RequestError):
+    default_reason = "FAILED_PRECONDITION"
+
+
+class Aborted(RequestError):
+    default_reason = "ETAG_MISMATCH"
+
+
+class Unauthenticated(RequestError):
+    default_reason = "UNAUTHENTICATED"
+
+
+class PermissionDenied(RequestError):
+    default_reason = "PERMISSION_DENIED"
+
+
+class ResourceExhausted(RequestError):
+    default_reason = "RESOURCE_EXHAUSTED"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str | None = None,
+        metadata: dict[str, str] | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message, reason=reason, metadata=metadata)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Unavailable(RequestError):
+    default_reason = "UNAVAILABLE"
+
+
+class NotYetImplemented(RequestError):
+    default_reason = "NOT_YET_IMPLEMENTED"
+
+
+class UpstreamError(TillsyncError):
+    """The till or the shop did not do what was asked.
+
+    ``text``: one plain sentence, already without credentials, markup and control characters, at most 500 characters, for notes.
+    ``status``: the HTTP status, where there was one. ``retry_after_seconds``: what the answer's Retry-After said.
+    """
+
+    def __init__(
+        self,
+        side: Side,
+        text: str,
+        *,
+        status: int | None = None,
+        retry_after_seconds: float | None = None,
+        body_text: str = "",
+        field: str | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.side = side
+        self.text = text
+        self.status = status
+        self.retry_after_seconds = retry_after_seconds
+        self.body_text = body_text
+        """The cleaned text of the answer itself (the comment of TYPE_REQUEST_FAILED); empty when it had none."""
+        self.field = field
+        """The refused field, where the answer names one."""
+
+
+class Unreachable(UpstreamError): ...
+
+
+class Unanswered(UpstreamError): ...
+
+
+class Throttled(UpstreamError): ...
+
+
+class CredentialsRefused(UpstreamError): ...
+
+
+class ServerFailure(UpstreamError): ...
+
+
+class Unreadable(UpstreamError): ...
+
+
+class Missing(UpstreamError): ...
+
+
+class Misaddressed(UpstreamError): ...
+
+
+class Refused(UpstreamError): ...
+
+
+class RunInterrupted(TillsyncError):
+    """The run of an entry stops here without a verdict; the entry stays PENDING, no attempt is charged."""
+
+
+class LeaseTooShort(RunInterrupted):
+    """Less than five seconds of the lane's lease are left: no outside write may start (invariant 3)."""

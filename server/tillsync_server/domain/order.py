@@ -1,0 +1,103 @@
+"""A web order's facts: what the matching flow decides on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from tillsync_server.domain.emails import normalise_email
+from tillsync_server.domain.ids import OrderId, WooCustomerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class UnlinkedProduct:
+    """A product of the order that the caller knows to have no link to a till product."""
+
+    product_id: int
+    variation_id: int = 0
+    sku: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFacts:
+    """``order_key`` is the caller's hex sha256 of WooCommerce's order key (never logged); ``woo_customer_id`` None means guest."""
+
+    order_id: OrderId
+    order_key: str
+    order_number: str = ""
+    create_time: datetime
+    woo_customer_id: WooCustomerId | None = None
+    account_email: str = ""
+    billing_email: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    company: str = ""
+    phone: str = ""
+    unlinked_products: tuple[UnlinkedProduct, ...] = ()
+
+    @property
+    def account_email_normalised(self) -> str:
+        return normalise_email(self.account_email)
+
+    @property
+    def billing_email_normalised(self) -> str:
+        return normalise_email(self.billing_email)
+
+    @property
+    def subject_label(self) -> str:
+        """``Ada B., order 1042``: enough for support to recognise it, no whole surname."""
+        initial = f"{self.last_name.strip()[:1]}." if self.last_name.strip() else ""
+        who = " ".join(part for part in (self.first_name.strip(), initial) if part) or self.company.strip()
+        order = f"order {self.order_number or self.order_id}"
+        return f"{who}, {order}" if who else order
+
+    def facts_hash(self) -> bytes:
+        """16 bytes over what a decision depends on. Number and phone do not count (design section 3)."""
+        facts = [
+            self.order_key,
+            self.woo_customer_id or 0,
+            self.account_email_normalised,
+            self.billing_email_normalised,
+            self.first_name,
+            self.last_name,
+            self.company,
+            [[p.product_id, p.variation_id, p.sku, p.name] for p in sorted(self.unlinked_products)],
+        ]
+        return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).digest()
+
+    def without_phone(self) -> OrderFacts:
+        """The phone is needed only to create a customer; it goes when the order is PROCESSED."""
+        return replace(self, phone="")
+
+    def to_json(self) -> dict[str, Any]:
+        """The stored form (column ``entry.facts``); :meth:`from_json` reads it back."""
+        return {
+            "order_id": self.order_id,
+            "order_key": self.order_key,
+            "order_number": self.order_number,
+            "create_time": self.create_time.isoformat(),
+            "woo_customer_id": self.woo_customer_id,
+            "account_email": self.account_email,
+            "billing_email": self.billing_email,
+            "first_name": self.first_name,
+            "last_name": self.last_name,
+            "company": self.company,
+            "phone": self.phone,
+            "unlinked_products": [[p.product_id, p.variation_id, p.sku, p.name] for p in self.unlinked_products],
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> OrderFacts:
+        return cls(
+            **{
+                **stored,
+                "create_time": datetime.fromisoformat(stored["create_time"]),
+                "unlinked_products": tuple(
+                    UnlinkedProduct(product_id=row[0], variation_id=row[1], sku=row[2], name=row[3]) for row in stored["unlinked_products"]
+                ),
+            }
+        )

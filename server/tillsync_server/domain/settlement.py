@@ -1,0 +1,90 @@
+"""From a verdict to what is stored: attempts are counted here, and nowhere else (invariant 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.verdict import AccountProblem, Disposition, Verdict
+from tillsync_server.domain.vocabulary import EntryState, Outcome, Side
+
+MAX_NOTES = 12
+MAX_NOTE_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What the store writes for one run. PENDING: next run ``delay_seconds`` after the write, not before ``not_before``."""
+
+    state: EntryState
+    outcome: Outcome
+    comment: str
+    cause: Outcome | None
+    notes: tuple[str, ...]
+    charged: bool
+    delay_seconds: float = 0.0
+    retry_after_seconds: float = 0.0
+    """Later hints may not run the entry earlier than this."""
+    not_before: datetime | None = None
+    side: Side | None = None
+    upstream_status: int | None = None
+    epos_customer_id: EposCustomerId | None = None
+    woo_customer_id: WooCustomerId | None = None
+    subject_label: str | None = None
+    candidate_ids: tuple[EposCustomerId, ...] = ()
+    problem: AccountProblem | None = None
+    sides_proven: frozenset[Side] = frozenset()
+    """Sides that evidently work: an account problem of theirs is closed."""
+
+
+def settle(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy, already_charged: bool = False) -> Settlement:
+    """``attempts_before``: charged attempts of the entry before this run (without the one charged first, if it was)."""
+    charged, delay, retry_after = True, 0.0, 0.0
+    state, not_before = verdict.state, None
+    attempts = attempts_before + 1
+    match verdict.disposition:
+        case Disposition.FINISH | Disposition.HOLD:
+            pass
+        case Disposition.RETRY:
+            retry_after = verdict.retry_after_seconds or 0.0
+            if policy.is_exhausted(attempts):
+                state = EntryState.FAILED
+            else:
+                state = EntryState.PENDING
+                delay = policy.delay_seconds(attempts, retry_after)
+        case Disposition.POSTPONE:
+            charged, state, not_before = False, EntryState.PENDING, verdict.not_before
+        case Disposition.PAUSE_LANE:
+            charged, state = False, EntryState.PENDING
+        case _:
+            assert_never(verdict.disposition)
+    return Settlement(
+        state=state,
+        outcome=verdict.outcome,
+        comment=verdict.comment,
+        cause=verdict.causes[0] if verdict.causes else None,
+        notes=tuple(" ".join(note.split())[:MAX_NOTE_LENGTH] for note in verdict.notes[:MAX_NOTES]),
+        charged=charged and not already_charged,
+        delay_seconds=delay,
+        retry_after_seconds=retry_after,
+        not_before=not_before,
+        side=verdict.side,
+        upstream_status=verdict.upstream_status,
+        epos_customer_id=verdict.epos_customer_id,
+        woo_customer_id=verdict.woo_customer_id,
+        subject_label=verdict.subject_label,
+        candidate_ids=verdict.candidate_ids,
+        problem=verdict.problem,
+        sides_proven=_sides_proven(verdict, state),
+    )
+
+
+def _sides_proven(verdict: Verdict, state: EntryState) -> frozenset[Side]:
+    if verdict.outcome is Outcome.UPDATED and state is EntryState.PROCESSED:
+        return frozenset({Side.TILL}) if "unchanged" in verdict.notes else frozenset({Side.TILL, Side.SHOP})
+    if verdict.outcome in (Outcome.MATCHED_EMAIL, Outcome.CUSTOMER_CREATED, Outcome.DUPLICATE_EMAIL):
+        return frozenset({Side.TILL})
+    return frozenset()

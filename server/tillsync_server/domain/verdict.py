@@ -1,0 +1,126 @@
+"""What one run of an entry came to. Flows return verdicts; the engine alone turns them into stored states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum, auto
+
+from tillsync_server.domain.catalogue import comment_of
+from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.vocabulary import EntryState, Outcome, ProblemReason, Side
+
+
+class Disposition(Enum):
+    FINISH = auto()
+    """Ends with ``state`` PROCESSED, SKIPPED or FAILED (a permanent refusal)."""
+    HOLD = auto()
+    """Ends HELD: only a person can go on."""
+    RETRY = auto()
+    """Charges an attempt; PENDING with backoff while attempts remain, then FAILED."""
+    POSTPONE = auto()
+    """Charges nothing; PENDING until ``not_before`` (settle time, budget, configuration changed meanwhile)."""
+    PAUSE_LANE = auto()
+    """Charges nothing; the whole account waits with ``problem``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountProblem:
+    """An account-wide failure met by one entry (invariant 8)."""
+
+    reason: ProblemReason
+    side: Side
+    text: str
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The first note of anything not done says stage and cause in plain words; the engine adds ``next try …`` itself."""
+
+    disposition: Disposition
+    outcome: Outcome
+    comment: str
+    state: EntryState = EntryState.PROCESSED
+    causes: tuple[Outcome, ...] = ()
+    notes: tuple[str, ...] = ()
+    side: Side | None = None
+    upstream_status: int | None = None
+    retry_after_seconds: float | None = None
+    not_before: datetime | None = None
+    """POSTPONE only: the earliest next run. None: at once."""
+    problem: AccountProblem | None = None
+    epos_customer_id: EposCustomerId | None = None
+    woo_customer_id: WooCustomerId | None = None
+    subject_label: str | None = None
+    candidate_ids: tuple[EposCustomerId, ...] = ()
+
+    @classmethod
+    def finished(cls, outcome: Outcome, *notes: str, state: EntryState = EntryState.PROCESSED) -> Verdict:
+        return cls(disposition=Disposition.FINISH, outcome=outcome, comment=comment_of(outcome), notes=notes, state=state)
+
+    @classmethod
+    def skipped(cls, outcome: Outcome, *notes: str) -> Verdict:
+        return cls.finished(outcome, *notes, state=EntryState.SKIPPED)
+
+    @classmethod
+    def failed(cls, outcome: Outcome, *notes: str, comment: str | None = None) -> Verdict:
+        """A permanent refusal: no attempt can help."""
+        verdict = cls.finished(outcome, *notes, state=EntryState.FAILED)
+        return verdict if comment is None else replace(verdict, comment=comment)
+
+    @classmethod
+    def held(cls, outcome: Outcome, *notes: str, candidate_ids: tuple[EposCustomerId, ...] = ()) -> Verdict:
+        return cls(
+            disposition=Disposition.HOLD,
+            outcome=outcome,
+            comment=comment_of(outcome),
+            state=EntryState.HELD,
+            notes=notes,
+            candidate_ids=candidate_ids,
+        )
+
+    @classmethod
+    def retry(
+        cls,
+        outcome: Outcome,
+        *notes: str,
+        comment: str | None = None,
+        side: Side | None = None,
+        upstream_status: int | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> Verdict:
+        return cls(
+            disposition=Disposition.RETRY,
+            outcome=outcome,
+            comment=comment_of(outcome) if comment is None else comment,
+            state=EntryState.PENDING,
+            notes=notes,
+            side=side,
+            upstream_status=upstream_status,
+            retry_after_seconds=retry_after_seconds,
+        )
+
+    @classmethod
+    def postponed(cls, outcome: Outcome, *notes: str, not_before: datetime | None, side: Side | None = None) -> Verdict:
+        return cls(
+            disposition=Disposition.POSTPONE,
+            outcome=outcome,
+            comment=comment_of(outcome),
+            state=EntryState.PENDING,
+            notes=notes,
+            not_before=not_before,
+            side=side,
+        )
+
+    @classmethod
+    def paused(cls, outcome: Outcome, problem: AccountProblem, *notes: str, comment: str | None = None) -> Verdict:
+        return cls(
+            disposition=Disposition.PAUSE_LANE,
+            outcome=outcome,
+            comment=comment_of(outcome) if comment is None else comment,
+            state=EntryState.PENDING,
+            notes=notes or (problem.text,),
+            side=problem.side,
+            problem=problem,
+        )

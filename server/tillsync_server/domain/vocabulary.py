@@ -1,0 +1,141 @@
+"""The closed word lists of the design. Numbers are shared by the proto enums and the smallint columns: never renumber."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Queue(IntEnum):
+    """The two queues support staff know by name."""
+
+    CUSTOMERS = 1
+    ORDERS = 2
+
+
+class EntryKind(IntEnum):
+    """What an entry is about; it decides the queue and the flow."""
+
+    CUSTOMER = 1
+    CUSTOMER_TYPE = 2
+    ORDER_CUSTOMER = 3
+
+    @property
+    def queue(self) -> Queue:
+        return Queue.ORDERS if self is EntryKind.ORDER_CUSTOMER else Queue.CUSTOMERS
+
+
+class EntryState(IntEnum):
+    """PENDING and HELD are live; the others are finished."""
+
+    PENDING = 1
+    PROCESSED = 2
+    SKIPPED = 3
+    HELD = 4
+    FAILED = 5
+    DISMISSED = 6
+
+    @property
+    def is_live(self) -> bool:
+        return self in (EntryState.PENDING, EntryState.HELD)
+
+
+class Priority(IntEnum):
+    """LIVE: someone waits. BULK: a sweep. Lower sorts first."""
+
+    LIVE = 1
+    BULK = 2
+
+
+class CustomerTypeAction(IntEnum):
+    """What the caller saw happen to a customer type: a hint, the worker re-reads the till."""
+
+    ADD = 1
+    UPDATE = 2
+    DELETE = 3
+
+
+class MatchEmail(IntEnum):
+    """Which of an order's two emails is compared with the till."""
+
+    ACCOUNT = 1
+    BILLING = 2
+
+
+class GuestPolicy(IntEnum):
+    """What happens to an order without a shop customer."""
+
+    DEFAULT_CUSTOMER = 1
+    MATCH_ONLY = 2
+    MATCH_OR_CREATE = 3
+
+
+class Outcome(IntEnum):
+    """How an entry stands. The exact comment of each is in :mod:`tillsync_server.domain.catalogue`."""
+
+    UPDATED = 1
+    SYNC_DISABLED = 2
+    CUSTOMER_NOT_LINKED = 3
+    EPOS_FETCH_FAILED = 4
+    WOO_NOT_UPDATED = 5
+    TYPE_REQUEST_FAILED = 6
+    DUPLICATE_EMAIL = 7
+    CUSTOMER_NOT_MATCHED = 8
+    PRODUCT_AND_CUSTOMER_NOT_MATCHED = 9
+    PRODUCT_NOT_MATCHED = 10
+    MATCHED_LINK = 11
+    MATCHED_EMAIL = 12
+    CUSTOMER_CREATED = 13
+    DEFAULT_CUSTOMER = 14
+
+
+class Side(IntEnum):
+    """Which outside system a problem belongs to."""
+
+    TILL = 1
+    SHOP = 2
+
+
+class ProblemReason(IntEnum):
+    """Account-wide failures: they pause the lane and charge no attempt."""
+
+    UNREACHABLE = 1
+    """DNS, connect or TLS failure, or 5xx while the probe fails too."""
+    CREDENTIALS_REFUSED = 2
+    THROTTLED = 3
+    WRONG_ADDRESS = 4
+    """Address or API version wrong: 404 without proof, redirects, HTML where JSON is due."""
+    BRIDGE_MISSING = 5
+    """The account has a bridge secret but the shop's plugin does not answer."""
+    SETTINGS_INCOMPLETE = 6
+    """Credentials or addresses that the flow needs are not set."""
+
+
+class MessageClass(IntEnum):
+    DONE = 1
+    SKIPPED = 2
+    WAITING_FOR_PERSON = 3
+    WILL_RETRY = 4
+    FAILED = 5
+
+
+class Responsible(IntEnum):
+    """Who can act on a message."""
+
+    MERCHANT = 1
+    SHOP_HOST = 2
+    TILL = 3
+    SERVICE = 4
+
+
+class Role(IntEnum):
+    """What a bearer token may do (design section 7, Auth)."""
+
+    SITE = 1
+    SERVICE = 2
+    SUPPORT = 3
+    ADMIN = 4
+
+
+class TillApiVersion(IntEnum):
+    V2 = 2
+    V4 = 4

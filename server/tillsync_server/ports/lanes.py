@@ -1,0 +1,134 @@
+"""Lanes, entries and leases as the engine stores them. Implemented by ``adapters/postgres``.
+
+Lock order everywhere: lanes in account order, then till, then intents, then entries. No HTTP inside a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId
+from tillsync_server.domain.order import OrderFacts
+from tillsync_server.domain.settlement import Settlement
+from tillsync_server.domain.vocabulary import EntryKind, Priority, Side
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLease:
+    """A lane held by this process until its expiry; ``token`` changes at each lease, and every fenced write must match it."""
+
+    account_id: AccountId
+    owner: str
+    token: int
+    lapses: int
+    """How often in a row a lease ran out instead of being released."""
+    problem_side: Side | None
+    """An account problem is open on this side: the lane runs one entry at a time until it is closed."""
+    pause_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedEntry:
+    """An entry as it was when it was claimed. The claim wrote nothing: ``entry_revision`` decides at completion."""
+
+    account_id: AccountId
+    entry_id: EntryId
+    kind: EntryKind
+    subject_id: int
+    priority: Priority
+    entry_revision: int
+    config_version: int
+    attempt_count: int
+    coalesced_count: int
+    force: bool
+    account_email: str
+    billing_email: str
+    woo_customer_id: WooCustomerId | None
+    epos_customer_id: EposCustomerId | None
+    facts: OrderFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What to write for one finished run. ``run_seconds``: how long it took (the attempt's start, told back from the write)."""
+
+    lease: LaneLease
+    entry: ClaimedEntry
+    settlement: Settlement
+    run_seconds: float
+    pause_seconds: float = 0.0
+    """With ``settlement.problem``: how long the lane waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewHint:
+    """Look at this subject again: one row to enqueue on the Customers Queue."""
+
+    account_id: AccountId
+    kind: EntryKind
+    subject_id: int
+    priority: Priority
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EnqueueResult:
+    entry_id: EntryId
+    coalesced: bool
+
+
+class HintStore(Protocol):
+    async def enqueue(self, hints: Sequence[NewHint]) -> list[EnqueueResult | Exception]:
+        """Durable when it returns, by position. NotFound for an unknown account, Unavailable where its lane is locked for long."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRequest:
+    """``in_flight``: entries of this lane that run or wait to be written; the claim leaves them out."""
+
+    lease: LaneLease
+    live_limit: int
+    bulk_limit: int
+    in_flight: tuple[EntryId, ...] = ()
+
+
+class LaneStore(Protocol):
+    """The engine's statements. Everything that ends, fails or reschedules entries is fenced by owner and token."""
+
+    async def lease(self, owner: str, *, limit: int, bulk_limit: int, lease_seconds: float) -> list[LaneLease]:
+        """Up to ``limit`` ready lanes or run-out leases, of which at most ``bulk_limit`` without live work."""
+        ...
+
+    async def seconds_until_due(self) -> float | None:
+        """Until the next lane is ready or a lease runs out (negative: it is); None when there is none."""
+        ...
+
+    async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool]:
+        """By position: still ours, and now for ``lease_seconds`` more."""
+        ...
+
+    async def claim(self, requests: Sequence[ClaimRequest]) -> list[list[ClaimedEntry]]:
+        """By position: due entries, live ones first. Writes nothing."""
+        ...
+
+    async def charge_first(self, lease: LaneLease, entry: ClaimedEntry, *, delay_seconds: float) -> bool:
+        """Charge the attempt before the run (an entry that may kill the process), due again after ``delay_seconds``.
+
+        False when lane or entry moved on meanwhile."""
+        ...
+
+    async def complete(self, completions: Sequence[Completion]) -> list[bool]:
+        """By position: written (also when the entry stays PENDING because a hint came). False: dropped, the lane is not ours,
+        or its settings changed meanwhile; the entry stays as it was and runs again."""
+        ...
+
+    async def release(self, leases: Sequence[LaneLease], *, clean: Sequence[bool]) -> None:
+        """Locks the lanes, looks again in a new statement, and stores when they next have work. ``clean`` resets the lapses."""
+        ...
+
+    async def repair_lost_wakeups(self) -> int:
+        """The slow sweep: lanes that sleep past their earliest pending entry. Must find none, ever; the metric shows it."""
+        ...

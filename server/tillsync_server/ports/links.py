@@ -1,0 +1,136 @@
+"""Links, and what hangs on them: content hashes, write versions, marks, pending removals. Implemented by ``adapters/postgres``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Protocol
+
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, EposCustomerTypeId, WooCustomerId
+from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
+
+
+class LinkOrigin(IntEnum):
+    MATCHED_EMAIL = 1
+    CREATED = 2
+    BY_HAND = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    account_id: AccountId
+    epos_customer_id: EposCustomerId
+    woo_customer_id: WooCustomerId
+    origin: LinkOrigin
+    create_time: datetime
+    content_hash: bytes | None = None
+    """Of the values the shop has confirmed; None when unknown (then the next run writes)."""
+    hash_lapses: int = 0
+    """The lane's lapses when the hash was stored: a hash from before a lapse is ignored."""
+    as_of: datetime | None = None
+    """Time of the till read that brought the present values."""
+    epos_gone_at: datetime | None = None
+    woo_gone_at: datetime | None = None
+
+    @property
+    def is_usable(self) -> bool:
+        return self.epos_gone_at is None and self.woo_gone_at is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkFilter:
+    epos_customer_id: EposCustomerId | None = None
+    woo_customer_id: WooCustomerId | None = None
+    broken_only: bool = False
+
+
+class LinkReader(Protocol):
+    async def by_epos(self, account_id: AccountId, ids: Sequence[EposCustomerId]) -> dict[EposCustomerId, Link]: ...
+
+    async def by_woo(self, account_id: AccountId, woo_customer_id: WooCustomerId) -> Link | None: ...
+
+    async def list_links(self, account_id: AccountId, wanted: LinkFilter, *, after: EposCustomerId | None, limit: int) -> list[Link]:
+        """By ascending till customer id, from ``after`` on."""
+        ...
+
+    async def is_marked_do_not_auto_link(self, account_id: AccountId, woo_customer_id: WooCustomerId) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedWrite:
+    """A write the shop has confirmed. ``content_hash`` None clears it (result unknown, or values removed)."""
+
+    epos_customer_id: EposCustomerId
+    woo_customer_id: WooCustomerId
+    content_hash: bytes | None
+    as_of: datetime | None
+
+
+class ShopStateStore(Protocol):
+    """What the shop is known to hold. Every change is fenced by the lane (invariant 3): a stale lease changes nothing."""
+
+    async def next_versions(
+        self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId], *, at_least: Mapping[WooCustomerId, int]
+    ) -> dict[WooCustomerId, int]:
+        """max(last sent + 1, ``at_least`` + 1, database time in µs) for each, stored as last sent. Outlives links.
+
+        Empty when the lease is no longer ours. ``at_least``: versions the shop answered with ``stale``.
+        """
+        ...
+
+    async def next_type_version(self, lease: LaneLease, type_id: EposCustomerTypeId, *, at_least: int = 0) -> int | None: ...
+
+    async def confirm(self, lease: LaneLease, writes: Sequence[ConfirmedWrite]) -> None:
+        """Store (or clear) content hashes and as_of on links that still join these two customers, with the lease's lapses."""
+        ...
+
+    async def confirm_type(self, lease: LaneLease, type_id: EposCustomerTypeId, content_hash: bytes | None, *, gone: bool) -> None: ...
+
+    async def known_type_hash(self, lease: LaneLease, type_id: EposCustomerTypeId) -> bytes | None:
+        """None when unknown, or stored before a lapse of the lane."""
+        ...
+
+    async def pending_removals(
+        self, account_id: AccountId, epos_ids: Sequence[EposCustomerId]
+    ) -> dict[EposCustomerId, tuple[WooCustomerId, ...]]:
+        """Shop customers whose values a DeleteLink wants removed, by the till customer they were linked to."""
+        ...
+
+    async def removal_done(self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId]) -> None: ...
+
+    async def mark_gone(self, lease: LaneLease, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = ()) -> None:
+        """Links of these customers become unusable (a proven 404)."""
+        ...
+
+
+class OrderLinkOutcome(IntEnum):
+    LINKED = 1
+    CONFLICT = 2
+    """The till customer (or the shop customer) got another link meanwhile: decide again."""
+    STALE = 3
+    """The lane moved on, settings changed, or the entry's revision moved: nothing was written, run the entry again."""
+
+
+class OrderLinker(Protocol):
+    async def link(
+        self,
+        lease: LaneLease,
+        entry: ClaimedEntry,
+        *,
+        epos_customer_id: EposCustomerId,
+        woo_customer_id: WooCustomerId,
+        origin: LinkOrigin,
+        replaces: Link | None,
+    ) -> OrderLinkOutcome:
+        """In one transaction: fence the lane (owner, token, the entry's config_version and revision), insert the link (after
+        deleting ``replaces``, a broken one), drop a pending removal of that shop customer, queue the LIVE customer entry."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedByHand:
+    link: Link
+    refresh_entry_id: EntryId
+    released_order_entries: int

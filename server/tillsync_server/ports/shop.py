@@ -1,0 +1,86 @@
+"""The shop: one WooCommerce site. Implemented by ``adapters/woo``, through the bridge or, without it, through wc/v3."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
+from tillsync_server.domain.errors import UpstreamError
+from tillsync_server.domain.ids import EposCustomerTypeId, WooCustomerId
+from tillsync_server.ports.till import WritePermit
+
+
+class WriteStatus(Enum):
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    STALE = "stale"
+    """The shop holds a newer version (``version``): re-read the till and send above it; never counts as applied."""
+    NOT_FOUND = "not_found"
+    INVALID = "invalid"
+    """Refused; ``field`` names what."""
+    NOT_DONE = "not_done"
+    """Not reached in the shop's time: send again, no attempt charged."""
+    ERROR = "error"
+    """This item failed (``error``); its neighbours did not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteResult:
+    status: WriteStatus
+    version: int | None = None
+    field: str | None = None
+    error: UpstreamError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopStatus:
+    bridge_version: str
+    home_url: str
+    wordpress: str
+    woocommerce: str
+    max_batch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopCustomer:
+    woo_customer_id: WooCustomerId
+    email: str
+    first_name: str = ""
+    last_name: str = ""
+    role: str = ""
+
+
+class ShopClient(Protocol):
+    @property
+    def max_batch(self) -> int:
+        """Most items one ``write_customers`` request carries: 500 with the bridge, 100 with wc/v3."""
+        ...
+
+    async def write_customers(self, writes: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
+        """By position. Raises UpstreamError only when the request as a whole failed (then nothing is known of any item,
+        unless the error is Unreachable). One bad item is an item's result. More than ``max_batch`` items: ValueError."""
+        ...
+
+    async def put_customer_type(self, customer_type: TillCustomerType, version: int, permit: WritePermit) -> WriteResult:
+        """Only with the bridge; without one, ``UNCHANGED`` is not claimed: raises Refused saying what is missing."""
+        ...
+
+    async def delete_customer_type(self, type_id: EposCustomerTypeId, version: int, permit: WritePermit) -> WriteResult: ...
+
+    async def status(self) -> ShopStatus:
+        """The bridge's own status route."""
+        ...
+
+    async def probe(self) -> None:
+        """``status`` with the bridge, ``/wp-json/`` without it. Returns when the shop answers sensibly."""
+        ...
+
+
+class ShopGateway(Protocol):
+    def client(self, account: Account) -> ShopClient: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,108 @@
+"""What is kept per till (one Epos Now company, shared by its accounts): the request budget, search proofs and create intents.
+
+Lock order everywhere: lanes, then till, then intents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Protocol
+
+from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+
+
+class TillBudget(Protocol):
+    async def take(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
+        """Take ``requests`` from the till's allowance (a token bucket shared by all processes).
+
+        Returns the seconds to wait before sending (0.0: at once); a wait is already booked, so callers wait, then send.
+        Raises Throttled (with retry_after_seconds) when the wait would exceed 10 s, booking nothing, and while the till is paused.
+        """
+        ...
+
+    async def pause(self, till_id: TillId, seconds: float) -> None:
+        """The till said it is over its limit: nobody asks it anything for so long."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TillKnowledge:
+    """What is known of a till under one configuration (``Account.till_configuration``)."""
+
+    search_proven_at: datetime | None = None
+    """An email from list page 1 was found by the search. Valid 24 h."""
+    customers_read_at: datetime | None = None
+    """Last successful customer read or list: within ten minutes it makes a 404 mean *gone*."""
+    types_read_at: datetime | None = None
+    last_page: int | None = None
+    """Number of the last list page seen by a completed scan."""
+
+
+class TillKnowledgeStore(Protocol):
+    async def get(self, till_id: TillId, configuration: str) -> TillKnowledge: ...
+
+    async def note_search_proven(self, till_id: TillId, configuration: str) -> None: ...
+
+    async def note_search_unproven(self, till_id: TillId, configuration: str) -> None: ...
+
+    async def note_customers_read(self, till_id: TillId, configuration: str, *, last_page: int | None = None) -> None: ...
+
+    async def note_types_read(self, till_id: TillId, configuration: str) -> None: ...
+
+
+class IntentState(IntEnum):
+    OPEN = 1
+    """Committed; the create may be on its way (until ``sent_deadline``)."""
+    UNKNOWN = 2
+    """The create was not answered readably; the till may hold the customer, or still store it, until ``settled_at``."""
+    DONE = 3
+    """The id is known: ``epos_customer_id``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    till_id: TillId
+    email: str
+    """Normalised: with the till the key."""
+    state: IntentState
+    account_id: AccountId
+    epos_customer_id: EposCustomerId | None
+    settled_at: datetime
+    """From then on the till can no longer surprise us: search again, and only then create."""
+    create_time: datetime
+
+
+class IntentStore(Protocol):
+    """Never a twin: at most one create is under way for one till and normalised email, over all accounts and processes."""
+
+    async def get(self, till_id: TillId, email: str) -> Intent | None: ...
+
+    async def open(
+        self,
+        till_id: TillId,
+        email: str,
+        account_id: AccountId,
+        owner: str,
+        *,
+        settle_seconds: float,
+        replaces: Intent | None = None,
+    ) -> Intent | None:
+        """Commit the intent to create: one statement that commits by itself, ``settled_at`` = database time + ``settle_seconds``.
+
+        None when it is ours now. Otherwise the intent that stands in the way, and nothing changed. ``replaces``: the intent the
+        caller has read and found dead (past ``settled_at`` and searched after it; or DONE with a customer proven gone); it is
+        replaced only while it is still exactly that one. ``owner`` names the run (lane owner and token).
+        """
+        ...
+
+    async def mark_unknown(self, till_id: TillId, email: str, owner: str) -> None:
+        """Keeps ``settled_at``; a run of another owner changes nothing."""
+        ...
+
+    async def complete(self, till_id: TillId, email: str, owner: str, customer_id: EposCustomerId) -> None: ...
+
+    async def clear(self, till_id: TillId, email: str, owner: str) -> None:
+        """The create was refused, or provably never sent."""
+        ...
