@@ -1,0 +1,19 @@
+"""HTTP out of this process, shared by the till's and the shop's adapters."""
+
+from tillsync_server.adapters.outbound.address_guard import AddressRefused, AllowedHosts, GuardedResolver
+from tillsync_server.adapters.outbound.answer import Answer
+from tillsync_server.adapters.outbound.cleaning import clean_text, redact
+from tillsync_server.adapters.outbound.client import OutboundHttp, OutboundSettings
+from tillsync_server.adapters.outbound.retry_after import retry_after_seconds
+
+__all__ = [
+    "Answer",
+    "OutboundHttp",
+    "OutboundSettings",
+    "AddressRefused",
+    "AllowedHosts",
+    "GuardedResolver",
+    "clean_text",
+    "redact",
+    "retry_after_seconds",
+]

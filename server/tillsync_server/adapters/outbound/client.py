@@ -1,0 +1,226 @@
+"""The one way out of the process over HTTP: guarded addresses, no redirects, capped answers, no surprises in the exceptions."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from tillsync_server import __version__
+from tillsync_server.adapters.outbound.address_guard import AddressRefused, AllowedHosts, GuardedResolver
+from tillsync_server.adapters.outbound.answer import Answer
+from tillsync_server.adapters.outbound.cleaning import clean_text
+from tillsync_server.adapters.outbound.write_permission import SendingState, sending_trace
+from tillsync_server.domain.errors import Misaddressed, Unanswered, Unreachable, Unreadable
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.till import WritePermit
+
+MIB = 1024 * 1024
+_ERROR_BODY_BYTES = 64 * 1024
+_SIDE_NAMES = {Side.TILL: "Epos Now", Side.SHOP: "the shop"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundSettings:
+    allowed_hosts: AllowedHosts = field(default_factory=AllowedHosts)
+    max_answer_bytes: int = 8 * MIB
+    """Largest body of an answer, after decompression."""
+    connect_timeout_seconds: float = 10.0
+    """DNS, TCP and TLS together; part of a read's total timeout, before a write's."""
+
+
+class OutboundHttp:
+    """Made inside the running loop, one per process, shared by all accounts; ``close`` it at the end.
+
+    Certificates are checked against the system's store (or ``ssl_context``); proxies of the environment are not used, because they
+    would connect in our place, behind the address guard.
+    """
+
+    def __init__(
+        self,
+        settings: OutboundSettings | None = None,
+        *,
+        resolver: AbstractResolver | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._settings = settings or OutboundSettings()
+        self._resolver = resolver or aiohttp.DefaultResolver()
+        self._ssl: ssl.SSLContext | bool = ssl_context or True
+        self._pooled = self._session(force_close=False)
+        self._fresh = self._session(force_close=True)
+
+    def _session(self, *, force_close: bool) -> aiohttp.ClientSession:
+        # No limit of connections here: one slow host would take them all. The lanes bound what is in flight.
+        connector = aiohttp.TCPConnector(
+            resolver=GuardedResolver(self._resolver, self._settings.allowed_hosts),
+            limit=0,
+            ssl=self._ssl,
+            force_close=force_close,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": f"tillsync/{__version__}"},
+            trace_configs=[sending_trace()],
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        await self._pooled.close()
+        await self._fresh.close()
+        await self._resolver.close()
+
+    async def request(
+        self,
+        side: Side,
+        method: str,
+        url: str | URL,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        timeout_seconds: float,
+        permit: WritePermit | None = None,
+        max_answer_bytes: int | None = None,
+        fresh_connection: bool = False,
+        secrets: Sequence[str] = (),
+    ) -> Answer:
+        """Send one request, read the whole answer.
+
+        ``timeout_seconds`` is the total; with a ``permit`` (every write) the answer must be there within what the permit allows,
+        counted from the moment it was asked, right before the bytes leave. ``fresh_connection``: for requests that must not
+        meet a connection the other side is just closing. ``secrets`` never appear in any text of the answer or of an error.
+
+        A str ``url`` is encoded as needed; pass ``URL(text, encoded=True)`` for one that is encoded already.
+
+        Raises Unreachable (nothing left), Unanswered (something may have), Misaddressed (redirect, bad address), Unreadable (too large,
+        not HTTP), and what the permit raises (nothing left). Every status but 3xx is an Answer.
+        """
+        target = self._checked_url(side, url)
+        state = SendingState(permit, timeout_seconds)
+        session = self._fresh if fresh_connection else self._pooled
+        cap = max_answer_bytes or self._settings.max_answer_bytes
+        try:
+            async with asyncio.timeout(timeout_seconds) as deadline:
+                state.deadline = deadline
+                self._settings.allowed_hosts.check_literal(target.host or "", target.port or 0)
+                async with session.request(
+                    method,
+                    target,
+                    headers=headers,
+                    data=body,
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(total=None, connect=min(self._settings.connect_timeout_seconds, timeout_seconds)),
+                    trace_request_ctx=state,
+                ) as response:
+                    if 300 <= response.status < 400:
+                        raise _redirected(side, target, response, secrets)
+                    return Answer(
+                        side=side,
+                        status=response.status,
+                        headers=response.headers,
+                        body=await _read_capped(side, response, cap),
+                        content_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+                        charset=response.charset or "utf-8",
+                        secrets=tuple(secrets),
+                    )
+        except (aiohttp.ClientError, OSError) as error:  # OSError: TimeoutError and AddressRefused are among them
+            _translate(side, target, error, state, timeout_seconds, secrets)
+
+    def _checked_url(self, side: Side, url: str | URL) -> URL:
+        name = _SIDE_NAMES[side]
+        try:
+            target = URL(url)
+        except ValueError as error:
+            raise Misaddressed(side, f"the base address of {name} is not a URL: correct it in the account") from error
+        if target.scheme not in ("http", "https") or not target.host:
+            raise Misaddressed(side, f"the base address of {name} must begin with https:// and name a host: correct it in the account")
+        if target.user is not None or target.password is not None:
+            raise Misaddressed(side, f"the base address of {name} must not contain a user name or password: use the credential fields")
+        return target
+
+
+async def _read_capped(side: Side, response: aiohttp.ClientResponse, cap: int) -> bytes:
+    """Chunks come decompressed, so a small bomb counts with its full size. Error bodies are only read for their text."""
+    is_error = response.status >= 400
+    limit = min(cap, _ERROR_BODY_BYTES) if is_error else cap
+    body = bytearray()
+    try:
+        async for chunk in response.content.iter_chunked(64 * 1024):
+            body += chunk
+            if len(body) > limit:
+                response.close()  # the rest is not wanted: the connection is of no further use
+                if is_error:
+                    return bytes(body[:limit])
+                raise Unreadable(side, f"the answer is larger than {limit} bytes", status=response.status)
+    except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError):
+        # The status already says that it failed: a torn error page must not hide it.
+        if not is_error:
+            raise
+    return bytes(body)
+
+
+def _redirected(side: Side, target: URL, response: aiohttp.ClientResponse, secrets: Sequence[str]) -> Misaddressed:
+    location = response.headers.get("Location", "")
+    try:
+        to = target.join(URL(location)).with_query(None).with_fragment(None).with_user(None).human_repr() if location else ""
+    except ValueError:
+        to = ""
+    where = clean_text(to, secrets, max_length=200) or "an unnamed place"
+    return Misaddressed(
+        side,
+        f"{_SIDE_NAMES[side]} redirects (HTTP {response.status}) from {target.origin()} to {where}: redirects are never followed, "
+        "set the address it points to",
+        status=response.status,
+    )
+
+
+def _translate(
+    side: Side, target: URL, error: aiohttp.ClientError | OSError, state: SendingState, timeout_seconds: float, secrets: Sequence[str]
+) -> NoReturn:
+    if state.refusal is not None:
+        raise state.refusal from error
+    host = target.host or ""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    detail = clean_text(str(cause), secrets, max_length=200)
+    if not state.may_have_left:
+        match error:
+            case _ if isinstance(cause, AddressRefused):
+                text = f"address refused: {detail}"
+            case aiohttp.InvalidURL():
+                text = f"address: {host} is not a proper host name"
+            case aiohttp.ClientConnectorDNSError():
+                text = f"DNS: the name {host} cannot be resolved"
+            case aiohttp.ClientConnectorCertificateError():
+                certificate = clean_text(str(error.certificate_error), secrets, max_length=200)
+                text = f"TLS: the certificate of {host} is not valid: {certificate}"
+            case aiohttp.ClientSSLError():
+                text = f"TLS: no secure connection to {host}: {detail}"
+            case TimeoutError():
+                text = f"connect: {host} did not accept a connection in time"
+            case _:
+                text = f"connect: {host} does not accept connections: {detail or type(error).__name__}"
+        raise Unreachable(side, f"not reached: {text}") from error
+    match error:
+        case TimeoutError():
+            seconds = f"{state.seconds_allowed:.1f}".removesuffix(".0")
+            raise Unanswered(side, f"no answer from {host} within {seconds} s") from error
+        case aiohttp.ContentTypeError() | aiohttp.ClientPayloadError() if _is_encoding_error(error):
+            raise Unreadable(side, f"the answer of {host} is not encoded as it says") from error
+        case aiohttp.ClientResponseError():
+            raise Unreadable(side, f"{host} does not answer in HTTP: {clean_text(error.message, secrets, max_length=200)}") from error
+        case _:
+            raise Unanswered(side, f"{host} closed the connection before a whole answer: {detail or type(error).__name__}") from error
+
+
+def _is_encoding_error(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, aiohttp.http_exceptions.ContentEncodingError):
+            return True
+        error = error.__cause__
+    return False

@@ -1,0 +1,30 @@
+"""``Retry-After``: seconds or an HTTP date (RFC 9110, 10.2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+MAX_SECONDS = 86_400.0
+"""A longer wait than a day is somebody's mistake; the entry would outlive its attempts."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def retry_after_seconds(value: str | None, now: Callable[[], datetime] = _now) -> float | None:
+    """Seconds to wait from now, 0 to a day; None when there is no header or it cannot be read."""
+    text = (value or "").strip()
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        return min(float(text[:12]), MAX_SECONDS)
+    try:
+        when = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if when.tzinfo is None:  # "-0000": UTC without saying so
+        when = when.replace(tzinfo=UTC)
+    return min(max((when - now()).total_seconds(), 0.0), MAX_SECONDS)

@@ -1,0 +1,67 @@
+"""The write permit, asked in the last step before bytes leave (invariant 3), and the record of whether any could have left.
+
+aiohttp 3.14: ``StreamWriter.write_headers`` awaits ``on_request_headers_sent`` and only then puts the headers in a buffer; the buffer goes
+out together with the first body chunk, after ``on_request_chunk_sent`` (in a task of its own before Python 3.12), or at once where there
+is no body. An exception in either hook therefore leaves the wire silent. tests/unit/test_outbound_permit.py holds aiohttp to that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+
+from tillsync_server.domain.errors import RunInterrupted
+from tillsync_server.ports.till import WritePermit
+
+
+class SendingState:
+    """One request on its way. ``may_have_left`` stays False while it is certain that not one byte was written."""
+
+    def __init__(self, permit: WritePermit | None, timeout_seconds: float) -> None:
+        self.may_have_left = False
+        self.refusal: RunInterrupted | None = None
+        self.seconds_allowed = timeout_seconds
+        self.deadline: asyncio.Timeout | None = None
+        self._permit = permit
+        self._timeout_seconds = timeout_seconds
+        self._chunks = 0
+
+    def before_headers(self) -> None:
+        self._chunks = 0
+        self._ask()
+        self.may_have_left = True
+
+    def before_chunk(self) -> None:
+        # Between the headers' hook and the first chunk lies a turn of the event loop: long enough to have been stopped in.
+        self._chunks += 1
+        if self._chunks == 1:
+            self._ask()
+
+    def _ask(self) -> None:
+        if self._permit is None:
+            return
+        try:
+            self.seconds_allowed = self._permit.seconds_allowed(self._timeout_seconds)
+        except RunInterrupted as interrupted:
+            self.refusal = interrupted
+            raise
+        if self.deadline is not None:
+            self.deadline.reschedule(asyncio.get_running_loop().time() + self.seconds_allowed)
+
+
+def sending_trace() -> aiohttp.TraceConfig:
+    """Calls the :class:`SendingState` given as ``trace_request_ctx``."""
+
+    async def headers(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
+        context.trace_request_ctx.before_headers()
+
+    async def chunk(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
+        context.trace_request_ctx.before_chunk()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(headers)
+    trace.on_request_chunk_sent.append(chunk)
+    return trace

@@ -1,0 +1,132 @@
+"""The data directory: one owner at a time, made whole or not at all, never trusted to be clean."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import IO
+
+from tillsync_server.adapters.postgres.embedded.binaries import major_version
+from tillsync_server.adapters.postgres.embedded.errors import EmbeddedPostgresError
+from tillsync_server.adapters.postgres.embedded.identity import RunAs
+
+_SOCKET_PATH_LIMIT = 90  # a unix socket path ends at about 100 characters; its file name takes some
+
+
+class DataDirectory:
+    """``root``/postgres is PostgreSQL's own, ``root``/postgres.lock ours, ``root``/run the socket's (or a short one in /tmp)."""
+
+    def __init__(self, root: Path, run_as: RunAs) -> None:
+        self.root = root.absolute()
+        self.cluster = self.root / "postgres"
+        self.log_path = self.root / "postgres.log"
+        self._run_as = run_as
+        self._lock: IO[str] | None = None
+        self._temporary_socket_dir: Path | None = None
+
+    def prepare(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o711)
+        if not self._run_as.can_reach(self.root):
+            raise EmbeddedPostgresError(
+                f"{self.root} cannot be reached by user {self._run_as.name}, as whom PostgreSQL runs: "
+                "choose another TILLSYNC_DATA_DIR (as root for example /var/lib/tillsync)"
+            )
+
+    def lock(self) -> None:
+        """Held until `unlock` or the end of the process; a second instance fails at once."""
+        lock = (self.root / "postgres.lock").open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            lock.close()
+            raise EmbeddedPostgresError(
+                f"another tillsync (pid {holder}) uses {self.root}: stop it first, or give this one its own TILLSYNC_DATA_DIR"
+            ) from None
+        lock.seek(0)
+        lock.truncate()
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        self._lock = lock
+
+    def unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+        if self._temporary_socket_dir is not None:
+            shutil.rmtree(self._temporary_socket_dir, ignore_errors=True)
+            self._temporary_socket_dir = None
+
+    def socket_directory(self) -> Path:
+        """A 0700 directory of the PostgreSQL user, short enough for a socket."""
+        wanted = self.root / "run"
+        if len(str(wanted)) <= _SOCKET_PATH_LIMIT:
+            wanted.mkdir(exist_ok=True)
+        else:
+            wanted = self._temporary_socket_dir = Path(tempfile.mkdtemp(prefix="tillsync-", dir="/tmp"))
+        self._give(wanted)
+        return wanted
+
+    def make_cluster(self, bin_dir: Path) -> None:
+        """initdb into a temporary directory, then rename: a killed first start leaves no half-made cluster."""
+        if (self.cluster / "PG_VERSION").exists():
+            self._check_version(bin_dir)
+            return
+        partial = self.root / f"postgres.{os.getpid()}.partial"
+        for leftover in self.root.glob("postgres.*.partial"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        partial.mkdir()
+        self._give(partial)
+        drop = {"user": self._run_as.uid, "group": self._run_as.gid, "extra_groups": []} if self._run_as.drops else {}
+        command = [bin_dir / "initdb", "-D", partial, "-U", "tillsync", "-A", "trust", "-E", "UTF8", "--no-instructions"]
+        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if major_version(bin_dir) >= 17 else []
+        result = subprocess.run(
+            [*command, *locale, "--locale=C.UTF-8"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            cwd="/",
+            **drop,  # type: ignore[call-overload]
+        )
+        if result.returncode != 0:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise EmbeddedPostgresError(f"initdb failed: {result.stderr.strip()[-500:]}")
+        partial.rename(self.cluster)
+
+    def settle_stale_pid_file(self) -> int | None:
+        """The pid of a PostgreSQL that still runs on this cluster; a stale or recycled postmaster.pid is removed.
+
+        PostgreSQL itself only asks whether the pid lives: one taken over by any other process would keep it from starting.
+        """
+        pid_file = self.cluster / "postmaster.pid"
+        try:
+            pid = int(pid_file.read_text(encoding="utf-8").split("\n", 1)[0])
+        except (FileNotFoundError, ValueError):
+            pid = 0
+        if pid > 0:
+            try:  # the postmaster's working directory is its data directory
+                if Path(f"/proc/{pid}/cwd").resolve(strict=True) == self.cluster.resolve() and pid != os.getpid():
+                    return pid
+            except (FileNotFoundError, PermissionError):
+                pass
+        pid_file.unlink(missing_ok=True)
+        return None
+
+    def _check_version(self, bin_dir: Path) -> None:
+        found, needed = int((self.cluster / "PG_VERSION").read_text(encoding="utf-8")), major_version(bin_dir)
+        if found != needed:
+            raise EmbeddedPostgresError(
+                f"{self.cluster} was made by PostgreSQL {found}, the installed binaries are {needed}: dump it with the old release and "
+                "restore it into a new TILLSYNC_DATA_DIR, or run pg_upgrade"
+            )
+
+    def _give(self, directory: Path) -> None:
+        directory.chmod(0o700)
+        if self._run_as.drops:
+            os.chown(directory, self._run_as.uid, self._run_as.gid)

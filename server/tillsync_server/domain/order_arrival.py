@@ -1,0 +1,40 @@
+"""What an arriving order does to what is known of it: a pure decision (design section 5, *Shop → till, order*)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from tillsync_server.domain.vocabulary import EntryState
+
+ORDER_ID_REUSED_NOTE = "a different order stood under this order id before"
+
+
+class Arrival(Enum):
+    NEW_ENTRY = auto()
+    """A new entry; the order_match names it from now on."""
+    REVISE_LIVE_ENTRY = auto()
+    """The live entry gets the new facts and runs (again) with fresh attempts."""
+    JOIN = auto()
+    """Nothing changes: the caller joins the wait, or gets the answer that is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOrder:
+    order_key: str
+    facts_hash: bytes
+    state: EntryState
+
+
+def decide_arrival(known: KnownOrder | None, *, order_key: str, facts_hash: bytes, rerun: bool) -> Arrival:
+    """``known.state`` is its current entry's. A different order_key is a different order (database restored, ids reused)."""
+    if known is None:
+        return Arrival.NEW_ENTRY
+    if known.order_key != order_key or rerun:
+        return Arrival.REVISE_LIVE_ENTRY if known.state.is_live else Arrival.NEW_ENTRY
+    if known.facts_hash == facts_hash:
+        return Arrival.JOIN
+    if known.state.is_live:
+        return Arrival.REVISE_LIVE_ENTRY
+    # the customer of a PROCESSED order changes only by rerun, and a DISMISSED one was closed by a person
+    return Arrival.NEW_ENTRY if known.state is EntryState.FAILED else Arrival.JOIN

@@ -1,0 +1,56 @@
+"""Orders on their way in, and their answers. Implemented by ``adapters/postgres``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId
+from tillsync_server.domain.order import OrderFacts
+from tillsync_server.domain.vocabulary import EntryState, Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderMatch:
+    """The current answer of one order. ``outcome`` None: no attempt yet."""
+
+    account_id: AccountId
+    order_id: OrderId
+    order_key: str
+    facts_hash: bytes
+    entry_id: EntryId
+    state: EntryState
+    outcome: Outcome | None
+    cause: Outcome | None
+    comment: str
+    notes: tuple[str, ...]
+    epos_customer_id: EposCustomerId | None
+    candidate_ids: tuple[EposCustomerId, ...]
+    update_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOrder:
+    account_id: AccountId
+    facts: OrderFacts
+    rerun: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTaken:
+    """``entry_id``: the entry that stands for the order now, ``queued``: it will run (again) because of this call."""
+
+    entry_id: EntryId
+    queued: bool
+
+
+class OrderIntake(Protocol):
+    async def take(self, orders: Sequence[NewOrder]) -> list[OrderTaken | Exception]:
+        """Durable when it returns, by position. The same facts asked again join what is there (design section 5)."""
+        ...
+
+
+class OrderMatchReader(Protocol):
+    async def get(self, account_id: AccountId, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderMatch]: ...

@@ -1,0 +1,291 @@
+"""Lanes: leases, fencing, lapses, pauses (invariants 3, 4, 8), statement by statement."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from support.engine import UPDATED, EngineWorld
+from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.settlement import settle
+from tillsync_server.domain.verdict import AccountProblem, Verdict
+from tillsync_server.domain.vocabulary import EntryState, Outcome, Priority, ProblemReason, Side
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease
+
+pytestmark = pytest.mark.integration
+POLICY = RetryPolicy()
+
+
+async def lease_one(world: EngineWorld, owner: str = "owner-1", seconds: float = 30.0) -> LaneLease:
+    [lease] = await world.lanes.lease(owner, limit=1, bulk_limit=1, lease_seconds=seconds)
+    return lease
+
+
+async def claim_one(world: EngineWorld, lease: LaneLease) -> ClaimedEntry:
+    [[entry]] = await world.lanes.claim([ClaimRequest(lease, 10, 10)])
+    return entry
+
+
+def completion(lease: LaneLease, entry: ClaimedEntry, verdict: Verdict = UPDATED, pause_seconds: float = 0.0) -> Completion:
+    return Completion(lease, entry, settle(verdict, attempts_before=entry.attempt_count, policy=POLICY), 0.01, pause_seconds)
+
+
+async def lapse(world: EngineWorld) -> None:
+    await world.fetch("UPDATE lane SET lease_expires_at = now() - interval '1 second' RETURNING 1")
+
+
+async def test_a_leased_lane_is_nobody_elses(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    first = await lease_one(world)
+    assert await world.lanes.lease("owner-2", limit=5, bulk_limit=5, lease_seconds=30) == []
+    assert (first.owner, first.token, first.lapses) == ("owner-1", 1, 0)
+
+
+async def test_the_claim_writes_nothing(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    lease = await lease_one(world)
+    before = await world.fetch("SELECT xmin, * FROM entry")
+    claimed = await claim_one(world, lease)
+    again = await claim_one(world, lease)
+    assert claimed == again
+    assert await world.fetch("SELECT xmin, * FROM entry") == before
+    assert (await world.lanes.claim([ClaimRequest(lease, 10, 10, (claimed.entry_id,))])) == [[]]
+
+
+async def test_finishing_moves_the_entry_to_the_history(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    queued = await world.hint("shop-a", 1)
+    lease = await lease_one(world)
+    entry = await claim_one(world, lease)
+    assert await world.lanes.complete([completion(lease, entry)]) == [True]
+    row = await world.finished_entry(queued.entry_id)
+    assert (row["state"], row["outcome"], row["comment"], row["retention"]) == (2, 1, "Successfully Updated", 1)
+    assert row["attempt_count"] == 1
+    assert row["attempts"].count('"s"') == 1
+    assert await world.live("shop-a", 1) is None
+
+
+async def test_a_stale_owner_changes_nothing(world: EngineWorld) -> None:
+    """Invariant 3: the lease lapsed and another process took the lane over."""
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    stale = await lease_one(world)
+    entry = await claim_one(world, stale)
+    await lapse(world)
+    fresh = await lease_one(world, "owner-2")
+    assert (fresh.token, fresh.lapses) == (stale.token + 1, 1)
+    before = await world.fetch("SELECT * FROM entry") + await world.fetch("SELECT * FROM lane")
+    retry = Verdict.retry(Outcome.WOO_NOT_UPDATED, "not reached: DNS")
+    problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.SHOP, text="not reached: DNS")
+    paused = Verdict.paused(Outcome.WOO_NOT_UPDATED, problem)
+    for verdict in (UPDATED, retry, paused):
+        assert await world.lanes.complete([completion(stale, entry, verdict, 60)]) == [False]
+    assert await world.lanes.charge_first(stale, entry, delay_seconds=1) is False
+    assert await world.lanes.renew([stale], lease_seconds=30) == [False]
+    await world.lanes.release([stale], clean=[True])
+    assert await world.fetch("SELECT * FROM entry") + await world.fetch("SELECT * FROM lane") == before
+    assert await world.fetch("SELECT * FROM entry_history") == []
+    assert await world.lanes.complete([completion(fresh, await claim_one(world, fresh))]) == [True]
+
+
+async def test_a_stale_lane_drops_only_its_own_completions(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b")
+    await world.hint("shop-a", 1)
+    await world.hint("shop-b", 2)
+    leases = await world.lanes.lease("owner-1", limit=2, bulk_limit=2, lease_seconds=30)
+    claimed = [entries[0] for entries in await world.lanes.claim([ClaimRequest(lease, 10, 10) for lease in leases])]
+    await world.fetch("UPDATE lane SET lease_token = lease_token + 1 WHERE account_id = $1 RETURNING 1", leases[0].account_id)
+    pairs = zip(leases, claimed, strict=True)
+    assert await world.lanes.complete([completion(lease, entry) for lease, entry in pairs]) == [False, True]
+
+
+async def test_settings_that_changed_meanwhile_void_the_decision(world: EngineWorld) -> None:
+    """Invariant 6: config_version moved between claim and completion."""
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    lease = await lease_one(world)
+    entry = await claim_one(world, lease)
+    await world.fetch("UPDATE lane SET config_version = config_version + 1 RETURNING 1")
+    assert await world.lanes.complete([completion(lease, entry)]) == [False]
+    again = await claim_one(world, lease)
+    assert again.config_version == entry.config_version + 1
+    assert await world.lanes.complete([completion(lease, again)]) == [True]
+
+
+async def test_an_entry_whose_revision_moved_runs_again(world: EngineWorld) -> None:
+    """Invariant 5: a hint came while the entry ran; the attempt is kept, the entry stays PENDING."""
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    lease = await lease_one(world)
+    entry = await claim_one(world, lease)
+    await world.hint("shop-a", 1)
+    assert await world.lanes.complete([completion(lease, entry)]) == [True]
+    row = await world.live("shop-a", 1)
+    assert row is not None
+    assert (row["state"], row["entry_revision"], row["attempt_count"], row["outcome"]) == (1, 2, 0, 1)
+    assert await world.finished("shop-a", 1) == []
+    again = await claim_one(world, lease)
+    assert again.entry_revision == 2
+    await world.lanes.complete([completion(lease, again)])
+    [done] = await world.finished("shop-a", 1)
+    assert done["attempts"].count('"s"') == 2
+
+
+async def test_a_held_order_meanwhile_revised_is_pending(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    lease = await lease_one(world)
+    entry = await claim_one(world, lease)
+    await world.hint("shop-a", 1)
+    await world.lanes.complete([completion(lease, entry, Verdict.held(Outcome.DUPLICATE_EMAIL, "two"))])
+    row = await world.live("shop-a", 1)
+    assert row is not None
+    assert row["state"] == EntryState.PENDING
+
+
+async def test_a_retry_waits_and_runs_out(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    lease = await lease_one(world)
+    retry = Verdict.retry(Outcome.WOO_NOT_UPDATED, "the shop answered 502", retry_after_seconds=7200)
+    entry = await claim_one(world, lease)
+    await world.lanes.complete([completion(lease, entry, retry)])
+    row = await world.live("shop-a", 1)
+    assert row is not None
+    assert (row["state"], row["attempt_count"]) == (1, 1)
+    assert (row["due_at"] - row["update_time"]).total_seconds() >= 7199
+    assert row["not_before"] is not None
+    await world.fetch("UPDATE entry SET due_at = now(), attempt_count = 7 RETURNING 1")
+    await world.lanes.complete([completion(lease, await claim_one(world, lease), retry)])
+    [failed] = await world.finished("shop-a", 1)
+    assert (failed["state"], failed["attempt_count"], failed["retention"]) == (5, 8, 2)
+    assert failed["comment"] == "WooCommerce customer not updated"
+
+
+async def test_a_release_keeps_what_came_meanwhile(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    lease = await lease_one(world)
+    await world.lanes.complete([completion(lease, await claim_one(world, lease))])
+    await world.hint("shop-a", 2, priority=Priority.BULK)
+    await world.lanes.release([lease], clean=[True])
+    [lane] = await world.fetch("SELECT *, next_run_at <= now() AS ready, next_live_at = 'infinity' AS no_live FROM lane")
+    assert lane["ready"]
+    assert lane["no_live"]
+    assert lane["lease_owner"] is None
+
+
+async def test_an_empty_lane_sleeps_for_good(world: EngineWorld) -> None:
+    """Trap 3: GREATEST ignores NULL; an idle system must issue no leases."""
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    lease = await lease_one(world)
+    await world.lanes.complete([completion(lease, await claim_one(world, lease))])
+    await world.lanes.release([lease], clean=[True])
+    [lane] = await world.fetch("SELECT next_run_at = 'infinity' AND next_live_at = 'infinity' AS asleep FROM lane")
+    assert lane["asleep"]
+    assert await world.lanes.lease("owner-2", limit=5, bulk_limit=5, lease_seconds=30) == []
+    assert await world.lanes.seconds_until_due() is None
+
+
+async def test_a_pause_holds_the_lane_and_new_work(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    queued = await world.hint("shop-a", 1)
+    lease = await lease_one(world)
+    problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.SHOP, text="not reached: DNS")
+    verdict = Verdict.paused(Outcome.WOO_NOT_UPDATED, problem, "not reached: DNS")
+    await world.lanes.complete([completion(lease, await claim_one(world, lease), verdict, 600)])
+    await world.lanes.release([lease], clean=[False])
+    await world.hint("shop-a", 2)
+    [lane] = await world.fetch(
+        "SELECT *, next_run_at >= paused_until AND next_live_at >= paused_until AND paused_until > now() + interval '9 minutes' AS held "
+        "FROM lane"
+    )
+    assert lane["held"]
+    assert (lane["problem_reason"], lane["problem_side"], lane["problem_text"]) == (1, 2, "not reached: DNS")
+    assert lane["problem_entry_id"] == queued.entry_id
+    row = await world.live("shop-a", 1)
+    assert row is not None
+    assert (row["attempt_count"], row["comment"]) == (0, "WooCommerce customer not updated")
+    assert '"g": 0' in row["attempts"]
+    assert await world.lanes.lease("owner-2", limit=5, bulk_limit=5, lease_seconds=30) == []
+
+
+async def test_the_first_success_on_its_side_closes_the_problem(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    await world.fetch("UPDATE lane SET problem_reason = 1, problem_side = 2, problem_text = 't', problem_since = now(), pause_count = 3 RETURNING 1")
+    lease = await lease_one(world)
+    assert lease.problem_side is Side.SHOP
+    unchanged = Verdict.finished(Outcome.UPDATED, "unchanged")
+    await world.lanes.complete([completion(lease, await claim_one(world, lease), unchanged)])
+    [lane] = await world.fetch("SELECT problem_reason, pause_count FROM lane")
+    assert lane["problem_reason"] == 1, "an unchanged customer proves the till, not the shop"
+    await world.hint("shop-a", 2)
+    await world.lanes.complete([completion(lease, await claim_one(world, lease))])
+    [lane] = await world.fetch("SELECT problem_reason, pause_count FROM lane")
+    assert (lane["problem_reason"], lane["pause_count"]) == (None, 0)
+
+
+async def test_live_lanes_come_before_bulk_ones_and_bulk_is_capped(world: EngineWorld) -> None:
+    names = [f"bulk-{number}" for number in range(6)]
+    await world.add_accounts(*names, "live-1")
+    for name in names:
+        await world.hint(name, 1, priority=Priority.BULK)
+    await world.hint("live-1", 1)
+    leases = await world.lanes.lease("owner-1", limit=4, bulk_limit=2, lease_seconds=30)
+    accounts = [lease.account_id for lease in leases]
+    assert "live-1" in accounts
+    assert len(accounts) == 3
+
+
+async def test_charging_first_counts_before_the_run(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    lease = await lease_one(world)
+    entry = await claim_one(world, lease)
+    assert await world.lanes.charge_first(lease, entry, delay_seconds=60)
+    row = await world.live("shop-a", 1)
+    assert row is not None
+    assert (row["attempt_count"], row["entry_revision"]) == (1, entry.entry_revision)
+    assert (row["due_at"] - row["update_time"]).total_seconds() == pytest.approx(60)
+    await world.hint("shop-a", 1)
+    assert await world.lanes.charge_first(lease, entry, delay_seconds=60) is False
+
+
+async def test_the_sweep_repairs_a_lane_that_sleeps_past_its_work(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b", "shop-c")
+    for name in ("shop-a", "shop-b", "shop-c"):
+        await world.hint(name, 1)
+    await world.fetch("UPDATE lane SET next_run_at = 'infinity', next_live_at = 'infinity' WHERE account_id = 'shop-b' RETURNING 1")
+    await world.fetch(
+        "UPDATE lane SET paused_until = now() + interval '1 hour', next_run_at = now() + interval '1 hour', "
+        "next_live_at = now() + interval '1 hour' WHERE account_id = 'shop-c' RETURNING 1"
+    )
+    assert await world.lanes.repair_lost_wakeups() == 1
+    assert await world.lanes.repair_lost_wakeups() == 0
+    leases = await world.lanes.lease("owner", limit=5, bulk_limit=5, lease_seconds=30)
+    assert {lease.account_id for lease in leases} == {"shop-a", "shop-b"}
+
+
+async def test_many_lanes_complete_in_one_statement_without_deadlock(world: EngineWorld) -> None:
+    names = [f"shop-{number}" for number in range(12)]
+    await world.add_accounts(*names)
+    for round_number in range(5):
+        for name in names:
+            await world.hint_many(name, [round_number * 10 + subject for subject in range(1, 4)])
+        first = await world.lanes.lease("one", limit=6, bulk_limit=6, lease_seconds=30)
+        second = await world.lanes.lease("two", limit=6, bulk_limit=6, lease_seconds=30)
+
+        async def drain(leases: list[LaneLease]) -> None:
+            claimed = await world.lanes.claim([ClaimRequest(lease, 10, 10) for lease in leases])
+            completions = [completion(lease, entry) for lease, entries in zip(leases, claimed, strict=True) for entry in entries]
+            assert all(await world.lanes.complete(completions))
+            await world.lanes.release(leases, clean=[True] * len(leases))
+
+        await asyncio.gather(drain(first), drain(second), *(world.hint(name, 999) for name in names))
+        rest = await world.lanes.lease("three", limit=20, bulk_limit=20, lease_seconds=30)
+        await drain(rest)
+    assert not await world.fetch("SELECT 1 FROM entry")

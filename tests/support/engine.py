@@ -1,0 +1,176 @@
+"""An engine on a real database with an in-process handler that records what it ran."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import asyncpg
+from tillsync_server.adapters.postgres.hints import PostgresHintStore
+from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
+from tillsync_server.adapters.postgres.notifications import PostgresNotifications
+from tillsync_server.adapters.postgres.order_intake import PostgresOrderIntake
+from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
+from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.application.engine.worker import Worker
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority
+from tillsync_server.ports.handler import LaneRun, LaneWork
+from tillsync_server.ports.lanes import ClaimedEntry, EnqueueResult, NewHint
+
+UPDATED = Verdict.finished(Outcome.UPDATED)
+Decide = Callable[[ClaimedEntry], Verdict]
+
+
+class NoAccounts:
+    """The recording handler asks for no settings."""
+
+    async def at_version(self, account_id: AccountId, config_version: int) -> Account:
+        raise LookupError(account_id)
+
+
+@dataclass
+class RecordingHandler:
+    """Records every run. ``decide`` gives the verdict; ``gate`` (per subject) holds an entry until the test sets it."""
+
+    decide: Decide = lambda entry: UPDATED
+    runs: list[ClaimedEntry] = field(default_factory=list)
+    gates: dict[int, asyncio.Event] = field(default_factory=dict)
+    concurrent: dict[tuple[AccountId, int], int] = field(default_factory=dict)
+    overlaps: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def open(self, lane: LaneRun) -> LaneWork:
+        return _RecordingWork(self, lane)
+
+    def gate(self, subject_id: int) -> asyncio.Event:
+        return self.gates.setdefault(subject_id, asyncio.Event())
+
+    async def wait_for(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+    def count(self, subject_id: int) -> int:
+        return sum(entry.subject_id == subject_id for entry in self.runs)
+
+
+class _RecordingWork:
+    def __init__(self, handler: RecordingHandler, lane: LaneRun) -> None:
+        self._handler, self._lane = handler, lane
+
+    async def run(self, entries: Sequence[ClaimedEntry]) -> None:
+        await asyncio.gather(*(self._one(entry) for entry in entries))
+
+    async def _one(self, entry: ClaimedEntry) -> None:
+        handler, key = self._handler, (entry.account_id, entry.subject_id)
+        handler.runs.append(entry)
+        handler.concurrent[key] = handler.concurrent.get(key, 0) + 1
+        handler.overlaps += handler.concurrent[key] > 1
+        handler.changed.set()
+        try:
+            if entry.subject_id in handler.gates:
+                await handler.gates[entry.subject_id].wait()
+            self._lane.finish(entry, handler.decide(entry))
+        finally:
+            handler.concurrent[key] -= 1
+            handler.changed.set()
+
+    async def close(self) -> None:
+        return None
+
+
+@dataclass
+class EngineWorld:
+    database: Database
+    notifications: PostgresNotifications
+    hints: PostgresHintStore
+    lanes: PostgresLaneStore
+    orders: PostgresOrderIntake
+
+    async def add_accounts(self, *names: str) -> None:
+        async with self.database.acquire() as connection:
+            await connection.execute(
+                "INSERT INTO account (account_id, till_id, epos_base_url) SELECT n, n, 'https://till.example.test' "
+                "FROM unnest($1::text[]) AS n",
+                list(names),
+            )
+            await connection.execute("INSERT INTO lane (account_id) SELECT unnest($1::text[])", list(names))
+
+    async def hint(
+        self, account: str, subject_id: int, *, priority: Priority = Priority.LIVE, kind: EntryKind = EntryKind.CUSTOMER
+    ) -> EnqueueResult:
+        [result] = await self.hints.enqueue([NewHint(AccountId(account), kind, subject_id, priority)])
+        assert isinstance(result, EnqueueResult), result
+        return result
+
+    async def hint_many(self, account: str, subjects: Sequence[int], priority: Priority = Priority.BULK) -> None:
+        results = await self.hints.enqueue([NewHint(AccountId(account), EntryKind.CUSTOMER, subject, priority) for subject in subjects])
+        assert all(isinstance(result, EnqueueResult) for result in results)
+
+    async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
+        async with self.database.acquire() as connection:
+            return list(await connection.fetch(sql, *args))
+
+    async def live(self, account: str, subject_id: int, kind: EntryKind = EntryKind.CUSTOMER) -> asyncpg.Record | None:
+        rows = await self.fetch(
+            "SELECT * FROM entry WHERE account_id = $1 AND kind = $2 AND subject_id = $3", account, int(kind), subject_id
+        )
+        return rows[0] if rows else None
+
+    async def finished(self, account: str, subject_id: int) -> list[asyncpg.Record]:
+        return await self.fetch(
+            "SELECT * FROM entry_history WHERE account_id = $1 AND subject_id = $2 ORDER BY finish_time, entry_id", account, subject_id
+        )
+
+    async def finished_entry(self, entry_id: UUID) -> asyncpg.Record:
+        [row] = await self.fetch("SELECT * FROM entry_history WHERE entry_id = $1", entry_id)
+        return row
+
+    def worker(self, handler: RecordingHandler, settings: EngineSettings | None = None) -> Worker:
+        return Worker(
+            self.lanes, self.notifications, handler, NoAccounts(), settings or EngineSettings(), database_gone=DATABASE_GONE
+        )
+
+    @asynccontextmanager
+    async def running(self, handler: RecordingHandler, settings: EngineSettings | None = None) -> AsyncIterator[Worker]:
+        worker = self.worker(handler, settings)
+        worker.start()
+        try:
+            yield worker
+        finally:
+            await worker.stop()
+
+    async def until_idle(self, seconds: float = 20.0) -> None:
+        """No PENDING entry that is due, and no lane leased."""
+        async with asyncio.timeout(seconds):
+            while await self.fetch(
+                "SELECT 1 FROM entry WHERE state = 1 AND due_at <= now() UNION ALL SELECT 1 FROM lane WHERE lease_owner IS NOT NULL LIMIT 1"
+            ):
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def engine_world(dsn: str) -> AsyncIterator[EngineWorld]:
+    database = Database(dsn, max_size=8)
+    await database.open()
+    notifications = PostgresNotifications(database)
+    notifications.start()
+    await notifications.listening.wait()
+    try:
+        yield EngineWorld(
+            database,
+            notifications,
+            PostgresHintStore(database, notifications),
+            PostgresLaneStore(database, notifications),
+            PostgresOrderIntake(database, notifications),
+        )
+    finally:
+        await notifications.stop()
+        await database.close()
