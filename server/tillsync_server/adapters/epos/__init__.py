@@ -1,0 +1,6 @@
+"""The till's adapter: Epos Now's REST API, V2 and V4."""
+
+from tillsync_server.adapters.epos.gateway import EposGateway
+from tillsync_server.adapters.epos.settings import EposAdapterSettings
+
+__all__ = ["EposAdapterSettings", "EposGateway"]

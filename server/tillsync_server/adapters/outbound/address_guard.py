@@ -31,6 +31,7 @@ _NEVER_PUBLIC: tuple[tuple[IPNetwork, str], ...] = tuple(
         ("100::/64", "reserved"),
         ("2001::/23", "reserved"),
         ("2001:db8::/32", "reserved"),
+        ("2002::/16", "reserved"),
         ("3fff::/20", "reserved"),
         ("5f00::/16", "reserved"),
         ("fec0::/10", "private"),
@@ -45,19 +46,20 @@ class AddressRefused(OSError):
 
 
 def _embedded_ipv4(address: IPAddress) -> ipaddress.IPv4Address | None:
-    """The IPv4 address an IPv6 one stands for (mapped, NAT64, 6to4): a tunnel must not lead inside."""
+    """The IPv4 address an IPv6 one stands for (mapped, NAT64): a translation must not lead inside."""
     if isinstance(address, ipaddress.IPv4Address):
         return None
     if address in _NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour
+    return address.ipv4_mapped
 
 
 def kind_of_inner_address(address: IPAddress) -> str | None:
     """Why an address is no public unicast address (``"loopback"``, ``"private"`` …), or None when it is one."""
     inner = _embedded_ipv4(address)
     if inner is not None:
-        return kind_of_inner_address(inner)
+        # NAT64 is how IPv6-only hosts reach the public IPv4 net; no honest name is published as a mapped address.
+        return kind_of_inner_address(inner) or (None if address in _NAT64 else "IPv4-mapped")
     if address in _METADATA:
         return "cloud metadata"
     for flag, kind in (
@@ -119,7 +121,7 @@ class AllowedHosts:
         return cls(frozenset(hosts), frozenset(host_ports), tuple(networks), allow_loopback)
 
     def refusal(self, host: str, port: int, address: str) -> str | None:
-        """Why ``host`` at ``address`` may not be connected to, or None. The address itself is not told: it may be a secret of the network."""
+        """Why ``host`` at ``address`` may not be connected to, or None. The address is not told: it may be a secret."""
         name = host.lower().rstrip(".")
         parsed = _parse_address(address)
         if parsed is None:
@@ -132,7 +134,8 @@ class AllowedHosts:
             return None
         if self.allow_loopback and kind == "loopback":
             return None
-        return f"{host} has a {kind} address, which is refused; if it is meant, add {host}:{port} to TILLSYNC_ALLOWED_HOSTS"
+        item = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return f"{host} has a {kind} address, which is refused; if it is meant, add {item} to TILLSYNC_ALLOWED_HOSTS"
 
     def check_literal(self, host: str, port: int) -> None:
         """Raises AddressRefused for an IP literal that may not be connected to. Names pass: the resolver sees them."""
@@ -149,7 +152,10 @@ class GuardedResolver(AbstractResolver):
         self._allowed = allowed
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
-        answers = await self._inner.resolve(host, port, family)
+        try:
+            answers = await self._inner.resolve(host, port, family)
+        except UnicodeError as error:  # a label that is empty or too long, from the resolver's IDNA codec
+            raise OSError(f"{host} is no host name") from error
         usable: list[ResolveResult] = []
         reason: str | None = None
         for answer in answers:

@@ -60,9 +60,7 @@ class Answer:
             return json.loads(self.body.decode("utf-8-sig"), parse_float=Decimal, parse_constant=refuse)
         except (ValueError, RecursionError) as error:
             what = "empty" if not self.body.strip() else f"not JSON: {self.text[:200]}"
-            raise Unreadable(
-                self.side, f"the answer (HTTP {self.status}) is {what}", status=self.status, body_text=self.text
-            ) from error
+            raise Unreadable(self.side, f"the answer (HTTP {self.status}) is {what}", status=self.status, body_text=self.text) from error
 
     def _decoded(self) -> str:
         try:

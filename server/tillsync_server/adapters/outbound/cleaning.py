@@ -19,7 +19,9 @@ _REDACTED = "[redacted]"
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|title|body)\b", re.IGNORECASE)
 _TAG = re.compile(r"<[A-Za-z/!?][^<>]*>")
 # Categories Cc and Cf (bidi overrides and zero-width characters included), lone surrogates and the line separators.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
 _BASIC = re.compile(r"\bBasic\s+([A-Za-z0-9+/_-]{6,}={0,2})")
 _BEARER = re.compile(r"\b(Bearer)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _WOO_KEY = re.compile(r"\bc[ks]_[A-Za-z0-9]{6,}")

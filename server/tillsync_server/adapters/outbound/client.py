@@ -6,13 +6,13 @@ import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import NoReturn
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from tillsync_server import __version__
 from tillsync_server.adapters.outbound.address_guard import AddressRefused, AllowedHosts, GuardedResolver
 from tillsync_server.adapters.outbound.answer import Answer
 from tillsync_server.adapters.outbound.cleaning import clean_text
@@ -66,7 +66,7 @@ class OutboundHttp:
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": f"tillsync/{__version__}"},
+            headers={"User-Agent": f"tillsync/{version('tillsync')}"},
             trace_configs=[sending_trace()],
             trust_env=False,
         )
@@ -210,7 +210,7 @@ def _translate(
         case TimeoutError():
             seconds = f"{state.seconds_allowed:.1f}".removesuffix(".0")
             raise Unanswered(side, f"no answer from {host} within {seconds} s") from error
-        case aiohttp.ContentTypeError() | aiohttp.ClientPayloadError() if _is_encoding_error(error):
+        case aiohttp.ClientPayloadError() if _is_encoding_error(error):
             raise Unreadable(side, f"the answer of {host} is not encoded as it says") from error
         case aiohttp.ClientResponseError():
             raise Unreadable(side, f"{host} does not answer in HTTP: {clean_text(error.message, secrets, max_length=200)}") from error

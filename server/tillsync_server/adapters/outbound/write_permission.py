@@ -49,6 +49,8 @@ class SendingState:
             self.refusal = interrupted
             raise
         if self.deadline is not None:
+            if self.deadline.expired():
+                raise TimeoutError
             self.deadline.reschedule(asyncio.get_running_loop().time() + self.seconds_allowed)
 
 

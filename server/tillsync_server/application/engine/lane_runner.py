@@ -138,12 +138,14 @@ class LaneRunner:
     async def run(self) -> None:
         """Returns when the lane is to be released; every claimed entry is then written or left as it was."""
         work = self._services.handler.open(self)
-        bulk_until = self._services.clock() + self._services.settings.bulk_lease_seconds
+        bulk_until: float | None = None  # from the first batch on: every lease gets something done
         try:
             while not (self._stopping or self._lost or self._paused or self._poisoned):
                 self._wake.clear()  # on every turn: an event left set would spin this loop without ever yielding
-                live_only = self._services.clock() > bulk_until and self._services.others_wait()
+                live_only = bulk_until is not None and self._services.clock() >= bulk_until and self._services.others_wait()
                 claimed = await self._claim(live_only=live_only)
+                if claimed and bulk_until is None:
+                    bulk_until = self._services.clock() + self._services.settings.bulk_lease_seconds
                 runnable = self._take_runnable(claimed)
                 if runnable:
                     self._start(work.run, runnable)

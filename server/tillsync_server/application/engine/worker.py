@@ -142,13 +142,10 @@ class Worker:
                     leases = await self._store.lease(self.owner, limit=free, bulk_limit=bulk, lease_seconds=self._settings.lease_seconds)
                     for lease in leases:
                         self._start_lane(lease, asked_at)
-                    due = await self._store.seconds_until_due() if len(leases) < bulk else 0.0
-                    self._slots_missing = due is not None and due <= 0
-                    if due is not None and due > 0:
-                        wait = min(wait, due)
-                else:
-                    due = await self._store.seconds_until_due()
-                    self._slots_missing = due is not None and due <= 0
+                due = await self._store.seconds_until_due()
+                self._slots_missing = due is not None and due <= 0
+                if due is not None and due > 0:
+                    wait = min(wait, due)
             except self._database_gone as error:
                 self._database_failed("lease", error)
             with contextlib.suppress(TimeoutError):
@@ -174,11 +171,12 @@ class Worker:
             clean = runner.drained
         except self._database_gone as error:
             self._database_failed("run", error)
+        except asyncio.CancelledError:
+            pass  # the stop's grace is over: what ran stays PENDING, and the lane is given back all the same
         except Exception:  # noqa: BLE001 - a fault of ours in one lane never stops the others
             _LOG.exception("lane_failed", account_id=account_id)
-        finally:
-            if self._lanes.get(account_id) is running:
-                del self._lanes[account_id]
+        if self._lanes.get(account_id) is running:
+            del self._lanes[account_id]
         if runner.is_lost:
             self.counters.lost_leases += 1
         else:

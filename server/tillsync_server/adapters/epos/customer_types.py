@@ -1,0 +1,55 @@
+"""The CustomerType resource (eposnow-api section 3). V4 is not evidenced: it follows the pattern of V4 Customer, V2 is the default."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from tillsync_server.adapters.epos.requests import TillRequests
+from tillsync_server.adapters.epos.rows import Row, array, single, unreadable
+from tillsync_server.domain.customer import TillCustomerType
+from tillsync_server.domain.ids import EposCustomerTypeId
+
+
+def read_row(value: Any) -> TillCustomerType:
+    row = Row(value, "customer type")
+    return TillCustomerType(
+        epos_customer_type_id=EposCustomerTypeId(row.identifier("CustomerTypeID", "TypeId", "Id")),
+        name=row.text("Name"),
+        discount=row.decimal("Discount"),
+        description=row.text("Description"),
+    )
+
+
+class CustomerTypeResource:
+    path: ClassVar[str]
+
+    def __init__(self, requests: TillRequests) -> None:
+        self._requests = requests
+
+    async def read(self, type_id: EposCustomerTypeId) -> TillCustomerType:
+        answer = await self._requests.get(f"{self.path}/{type_id}")
+        found = read_row(single(answer.json()))
+        if found.epos_customer_type_id != type_id:
+            raise unreadable(f"asked for customer type {type_id}, it served customer type {found.epos_customer_type_id}")
+        return found
+
+    async def list_all(self) -> list[TillCustomerType]:
+        """All pages; a till that does not page its types repeats the first, which ends it as well."""
+        found: dict[EposCustomerTypeId, TillCustomerType] = {}
+        number = 0
+        while True:
+            number += 1
+            answer = await self._requests.get(self.path, {"page": number})
+            before = len(found)
+            for row in (read_row(value) for value in array(answer.json(), "customer type")):
+                found.setdefault(row.epos_customer_type_id, row)
+            if len(found) == before:
+                return list(found.values())
+
+
+class CustomerTypeV2(CustomerTypeResource):
+    path = "/api/V2/CustomerType"
+
+
+class CustomerTypeV4(CustomerTypeResource):
+    path = "/api/v4/CustomerType"

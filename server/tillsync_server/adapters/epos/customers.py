@@ -1,0 +1,180 @@
+"""The Customer resource of both API versions: one adapter each, one reader for both vocabularies (eposnow-api section 2)."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Final
+
+from tillsync_server.adapters.epos.requests import TillRequests
+from tillsync_server.adapters.epos.rows import Row, array, single, unreadable
+from tillsync_server.adapters.outbound import Answer
+from tillsync_server.domain.customer import NewTillCustomer, TillCustomer
+from tillsync_server.domain.emails import TILL_EMAIL_MAX_LENGTH, normalise_email
+from tillsync_server.domain.errors import Misaddressed, Missing, Refused, Unreadable
+from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.till import CustomerPage, EmailSearch, WritePermit
+
+NAME_MAX_LENGTH: Final = 50
+"""Forename and Surname (eposnow-api, grade C)."""
+
+_LOCATION_ID = re.compile(r"/(\d{1,19})/?(?:[?#].*)?$")
+
+
+def read_row(value: Any, *, with_ledgers: bool = True) -> TillCustomer:
+    """``with_ledgers``: points and balance must be served. Not needed to find a customer, but nothing is synced from a guess."""
+    row = Row(value, "customer")
+    type_id = row.optional_identifier("TypeId", "CustomerTypeId", "Type", nested=("CustomerTypeId", "TypeId", "Id"))
+    return TillCustomer(
+        epos_customer_id=EposCustomerId(row.identifier("CustomerID", "Id")),
+        forename=row.text("Forename"),
+        surname=row.text("Surname"),
+        business_name=row.text("BusinessName"),
+        email=row.text("EmailAddress"),
+        phone=row.text("ContactNumber"),
+        card_number=row.text("CardNumber"),
+        type_id=None if type_id is None else EposCustomerTypeId(type_id),
+        points=row.decimal("CurrentPoints", required=with_ledgers),
+        balance=row.decimal("CurrentBalance", required=with_ledgers),
+        sign_up_date=row.text("SignUpDate"),
+    )
+
+
+def new_row(customer: NewTillCustomer) -> dict[str, Any]:
+    """The object to POST: what is empty is left out. Raises Refused, before anything is sent, for what the till cannot store."""
+    if not customer.forename:
+        raise _refused("Forename", "is missing")
+    if not customer.sign_up_date:
+        raise _refused("SignUpDate", "is missing")
+    for field, value, limit in (
+        ("Forename", customer.forename, NAME_MAX_LENGTH),
+        ("Surname", customer.surname, NAME_MAX_LENGTH),
+        ("EmailAddress", customer.email, TILL_EMAIL_MAX_LENGTH),
+    ):
+        if len(value) > limit:
+            raise _refused(field, f"has {len(value)} characters, Epos Now stores {limit}: shorten it (nothing was sent)")
+    optional = {
+        "Surname": customer.surname,
+        "EmailAddress": customer.email,
+        "ContactNumber": customer.phone,
+        "BusinessName": customer.business_name,
+    }
+    return {
+        "Forename": customer.forename,
+        **{field: value for field, value in optional.items() if value},
+        "MaxCredit": 0,
+        "SignUpDate": customer.sign_up_date,
+    }
+
+
+def _refused(field: str, problem: str) -> Refused:
+    return Refused(Side.TILL, f"refused field: {field} {problem}", field=field)
+
+
+class CustomerResource(ABC):
+    path: ClassVar[str]
+
+    def __init__(self, requests: TillRequests) -> None:
+        self._requests = requests
+
+    async def read(self, customer_id: EposCustomerId) -> TillCustomer:
+        answer = await self._requests.get(f"{self.path}/{customer_id}")
+        customer = read_row(single(answer.json()))
+        if customer.epos_customer_id != customer_id:
+            raise unreadable(f"asked for customer {customer_id}, it served customer {customer.epos_customer_id}")
+        return customer
+
+    async def list_page(self, number: int) -> CustomerPage:
+        if number < 1:
+            raise ValueError(f"pages are counted from 1, not {number}")
+        answer = await self._requests.get(self.path, {"page": number})
+        return CustomerPage(rows=tuple(read_row(value) for value in array(answer.json(), "customer")), number=number)
+
+    async def search(self, text: str) -> EmailSearch:
+        """Ends at an empty page, at one without a new id, and at the first row that proves the filter ignored."""
+        if not text.strip():
+            raise ValueError("an empty text cannot be searched for")
+        found: dict[EposCustomerId, TillCustomer] = {}
+        number = 0
+        while True:
+            number += 1
+            try:
+                page = await self._search_page(text, number)
+            except Missing:
+                page = []
+            fresh = [customer for customer in page if customer.epos_customer_id not in found]
+            found.update((customer.epos_customer_id, customer) for customer in fresh)
+            ignored = any(not _contains(customer.email, text) for customer in fresh)
+            if ignored or not fresh or not self.search_is_paged:
+                return EmailSearch(searched=text, rows=tuple(found.values()), filter_ignored=ignored)
+
+    async def create(self, customer: NewTillCustomer, permit: WritePermit) -> EposCustomerId:
+        try:
+            answer = await self._requests.create(self._create_path, self._create_body(new_row(customer)), permit)
+        except Missing as error:  # there is nothing that could be missing but the place to send to
+            text = f"Epos Now has no place to create customers there: check base address and API version ({error.text})"[:500]
+            raise Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text) from error
+        return _created_id(answer)
+
+    search_is_paged: ClassVar[bool]
+
+    @property
+    @abstractmethod
+    def _create_path(self) -> str: ...
+
+    @abstractmethod
+    def _create_body(self, row: dict[str, Any]) -> Any: ...
+
+    @abstractmethod
+    async def _search_page(self, text: str, number: int) -> list[TillCustomer]:
+        """Raises Missing where the till says 404 for a miss."""
+
+
+class CustomerV2(CustomerResource):
+    path = "/api/V2/Customer"
+    search_is_paged = True
+
+    @property
+    def _create_path(self) -> str:
+        return f"{self.path}/"
+
+    def _create_body(self, row: dict[str, Any]) -> Any:
+        return row
+
+    async def _search_page(self, text: str, number: int) -> list[TillCustomer]:
+        answer = await self._requests.get(self.path, {"EmailAddress": text, "page": number})
+        return [read_row(value, with_ledgers=False) for value in array(answer.json(), "customer")]
+
+
+class CustomerV4(CustomerResource):
+    path = "/api/v4/Customer"
+    search_is_paged = False
+
+    @property
+    def _create_path(self) -> str:
+        return self.path
+
+    def _create_body(self, row: dict[str, Any]) -> Any:
+        return [row]
+
+    async def _search_page(self, text: str, number: int) -> list[TillCustomer]:
+        answer = await self._requests.get(f"{self.path}/GetByEmail", {"email": text})
+        found = answer.json()
+        return [read_row(value, with_ledgers=False) for value in array([found] if isinstance(found, dict) else found, "customer")]
+
+
+def _contains(email: str, text: str) -> bool:
+    return text.strip().casefold() in email.casefold() or normalise_email(text) in normalise_email(email)
+
+
+def _created_id(answer: Answer) -> EposCustomerId:
+    """From the object (V4: perhaps in an array), else from the Location header. Neither: stored perhaps, under an id we do not know."""
+    location = _LOCATION_ID.search(answer.headers.get("Location", ""))
+    try:
+        return EposCustomerId(Row(single(answer.json()), "created customer").identifier("CustomerID", "Id"))
+    except Unreadable as error:
+        if location is not None and int(location[1]) > 0:
+            return EposCustomerId(int(location[1]))
+        text = f"the create was answered HTTP {answer.status} without the new customer's id: {error.text}"[:500]
+        raise Unreadable(Side.TILL, text, status=answer.status, body_text=answer.text, field=error.field) from error

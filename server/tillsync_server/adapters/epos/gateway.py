@@ -1,0 +1,34 @@
+"""Makes till clients over the process's one outbound connection pool."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tillsync_server.adapters.epos.client import EposClient
+from tillsync_server.adapters.epos.requests import Sleep, TillRequests
+from tillsync_server.adapters.epos.settings import EposAdapterSettings
+from tillsync_server.adapters.outbound import OutboundHttp
+from tillsync_server.domain.account import Account
+from tillsync_server.ports.till import TillClient
+from tillsync_server.ports.tills import TillBudget
+
+
+class EposGateway:
+    """Implements ``ports.till.TillGateway``. ``sleep`` is where waits for the budget and between tries are spent."""
+
+    def __init__(
+        self, http: OutboundHttp, budget: TillBudget, settings: EposAdapterSettings | None = None, *, sleep: Sleep = asyncio.sleep
+    ) -> None:
+        self._http = http
+        self._budget = budget
+        self._settings = settings or EposAdapterSettings()
+        self._sleep = sleep
+
+    def client(self, account: Account) -> TillClient:
+        epos = account.epos
+        requests = TillRequests(self._http, self._budget, self._settings, account.till_id, epos, self._sleep)
+        return EposClient(requests, epos.customer_api_version, epos.customer_type_api_version)
+
+    async def close(self) -> None:
+        """Closes the outbound pool, which may be shared: closing it twice is harmless."""
+        await self._http.close()

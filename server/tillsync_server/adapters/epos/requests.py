@@ -1,0 +1,117 @@
+"""One request to the till: budget first, credentials on, errors sorted, reads tried again when seconds can help."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import tenacity
+from yarl import URL
+
+from tillsync_server.adapters.epos.refusals import error_of
+from tillsync_server.adapters.epos.settings import EposAdapterSettings
+from tillsync_server.adapters.outbound import Answer, OutboundHttp
+from tillsync_server.domain.account import EposSettings
+from tillsync_server.domain.errors import CredentialsRefused, Misaddressed, ServerFailure, Throttled, Unanswered, Unreachable
+from tillsync_server.domain.ids import TillId
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.till import WritePermit
+from tillsync_server.ports.tills import TillBudget
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+def _worth_another_try(error: BaseException) -> bool:
+    # A Retry-After is longer than the seconds that are spent here: the queue waits for it instead.
+    return isinstance(error, Unreachable | Unanswered | ServerFailure) and not error.retry_after_seconds
+
+
+class TillRequests:
+    def __init__(
+        self,
+        http: OutboundHttp,
+        budget: TillBudget,
+        settings: EposAdapterSettings,
+        till_id: TillId,
+        epos: EposSettings,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._http = http
+        self._budget = budget
+        self._settings = settings
+        self._till_id = till_id
+        self._epos = epos
+        self._sleep = sleep
+
+    async def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Answer:
+        """A read, with retries. Returns a 2xx answer."""
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(_worth_another_try),
+            stop=tenacity.stop_any(
+                tenacity.stop_after_attempt(self._settings.read_attempts),
+                tenacity.stop_before_delay(self._settings.read_retry_seconds),
+            ),
+            wait=tenacity.wait_exponential_jitter(
+                initial=self._settings.read_retry_first_wait_seconds, jitter=self._settings.read_retry_first_wait_seconds
+            ),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return await retrying(self._send, "GET", path, query)
+
+    async def create(self, path: str, content: Any, permit: WritePermit) -> Answer:
+        """A POST that must not happen twice: sent once, on a connection of its own. Returns a 2xx answer."""
+        return await self._send("POST", path, None, body=json.dumps(content).encode(), permit=permit)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int] | None,
+        *,
+        body: bytes | None = None,
+        permit: WritePermit | None = None,
+    ) -> Answer:
+        url = self._url(path, query or {})
+        key, secret = self._epos.api_key, self._epos.api_secret
+        if not key or not secret:
+            raise CredentialsRefused(Side.TILL, "no Epos Now API key and secret are set: enter both in the account")
+        pair = f"{key}:{secret}"
+        wait = await self._budget.take(self._till_id, 1, per_minute=self._epos.requests_per_minute)
+        if wait > 0:
+            await self._sleep(wait)
+        answer = await self._http.request(
+            Side.TILL,
+            method,
+            url,
+            headers={
+                "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
+                "Accept": "application/json",
+                # On a GET too: the till takes the format of its answer from it.
+                "Content-Type": "application/json",
+            },
+            body=body,
+            timeout_seconds=self._settings.timeout_seconds,
+            permit=permit,
+            fresh_connection=permit is not None,
+            secrets=(pair, key, secret),
+        )
+        error = error_of(answer, throttle_pause_seconds=self._settings.throttle_pause_seconds)
+        if isinstance(error, Throttled):
+            await self._budget.pause(self._till_id, error.retry_after_seconds or 0.0)
+        if error is not None:
+            raise error
+        return answer
+
+    def _url(self, path: str, query: Mapping[str, str | int]) -> URL:
+        try:
+            base = URL(self._epos.base_url.strip()).with_query(None).with_fragment(None)
+        except ValueError as error:
+            raise Misaddressed(Side.TILL, "the base address of Epos Now is not a URL: correct it in the account") from error
+        # quote(), because a "+" left as it is would reach the till as a space.
+        text = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in query.items())
+        return URL(f"{str(base).rstrip('/')}{path}{'?' if text else ''}{text}", encoded=True)

@@ -1,0 +1,118 @@
+"""Tolerant reading of the till's JSON: keys in any case, V2 and V4 names, null for empty. What is not understood is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from tillsync_server.domain.errors import Unreadable
+from tillsync_server.domain.vocabulary import Side
+
+_MAX_IDENTIFIER = 2**63 - 1
+_MAX_DIGITS = 18
+"""Either side of the decimal point. 1e999999 is legal JSON, and writing it out would take a megabyte."""
+
+
+def unreadable(text: str) -> Unreadable:
+    return Unreadable(Side.TILL, f"Epos Now's answer is not understood: {text}")
+
+
+class Row:
+    """One object of the till. ``what`` ("customer") is for error texts, which name fields and never their content."""
+
+    def __init__(self, value: Any, what: str) -> None:
+        if not isinstance(value, dict):
+            raise unreadable(f"{what} is {_kind(value)}, not an object")
+        self.what = what
+        self._fields: dict[str, Any] = {str(key).lower(): item for key, item in value.items()}
+
+    def has(self, name: str) -> bool:
+        return name.lower() in self._fields
+
+    def first(self, *names: str) -> Any:
+        """The first of these fields that is there and not null."""
+        return next((found for name in names if (found := self._fields.get(name.lower())) is not None), None)
+
+    def text(self, *names: str) -> str:
+        value = self.first(*names)
+        if value is None:
+            return ""
+        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+            raise self._bad(names, f"is {_kind(value)}, not a text")
+        # NUL and lone surrogates are legal in JSON and in no database.
+        return str(value).replace("\x00", "").encode("utf-8", "replace").decode()
+
+    def decimal(self, *names: str, required: bool = False) -> Decimal:
+        """Null is 0. Absent is 0 too unless ``required``: then nothing is known, and a made-up 0 would overwrite real points."""
+        value = self.first(*names)
+        if value is None:
+            if required and not any(self.has(name) for name in names):
+                raise self._bad(names, "is missing: another API version may serve it")
+            return Decimal(0)
+        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+            raise self._bad(names, f"is {_kind(value)}, not a number")
+        try:
+            number = Decimal(value.strip() if isinstance(value, str) else value)
+        except InvalidOperation as error:
+            raise self._bad(names, "is not a number") from error
+        exponent = number.as_tuple().exponent
+        if not isinstance(exponent, int):
+            raise self._bad(names, "is not a number")
+        if number.adjusted() > _MAX_DIGITS or exponent < -_MAX_DIGITS:
+            raise self._bad(names, "is out of range")
+        return number
+
+    def identifier(self, *names: str) -> int:
+        found = self.optional_identifier(*names)
+        if found is None:
+            raise self._bad(names, "is missing")
+        return found
+
+    def optional_identifier(self, *names: str, nested: Sequence[str] = ()) -> int | None:
+        """Null and 0 are none. ``nested``: names of the id where the field is an object instead of an id."""
+        value = self.first(*names)
+        if isinstance(value, dict) and nested:
+            return Row(value, f"{names[0]} of {self.what}").optional_identifier(*nested)
+        if value is None or value == 0 or value == "":
+            return None
+        text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+        if isinstance(value, Decimal) and value == value.to_integral_value() and value.adjusted() <= _MAX_DIGITS:
+            text = str(int(value))
+        if not (text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= _MAX_IDENTIFIER):
+            raise self._bad(names, "is not an id")
+        return int(text)
+
+    def _bad(self, names: Sequence[str], problem: str) -> Unreadable:
+        error = unreadable(f"field {names[0]} of a {self.what} {problem}")
+        error.field = names[0]
+        return error
+
+
+def array(value: Any, what: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise unreadable(f"the list of {what}s is {_kind(value)}, not an array")
+    return value
+
+
+def single(value: Any) -> Any:
+    """The object itself where the till wraps one object into an array."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | Decimal():
+            return "a number"
+        case str():
+            return "a text"
+        case list():
+            return "an array"
+        case dict():
+            return "an object"
+        case _:
+            return type(value).__name__

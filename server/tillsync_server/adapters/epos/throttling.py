@@ -1,0 +1,17 @@
+"""Is an answer the till's "API limit exceeded"? The one place that looks at the vendor's words instead of at a status.
+
+Sources conflict (eposnow-api section 5, grade X): 403 with a text containing "maximum API limit", or 429 with Retry-After. Taking a
+403 limit for refused credentials would stop an account that only has to wait.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tillsync_server.adapters.outbound import Answer
+
+_LIMIT = re.compile(r"limit", re.IGNORECASE)
+
+
+def is_throttled(answer: Answer) -> bool:
+    return answer.status == 429 or (answer.status == 403 and _LIMIT.search(answer.text) is not None)

@@ -1,0 +1,112 @@
+"""EXPLAIN guards: at 50,000 rows the intended index serves each hot statement, and rows touched stay within a multiple of the batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.engine import EngineWorld
+from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.ids import new_entry_id
+
+pytestmark = pytest.mark.integration
+ROWS, ACCOUNTS = 50_000, 100
+
+
+async def seed(world: EngineWorld) -> None:
+    await world.fetch(
+        "INSERT INTO account (account_id, till_id, epos_base_url) SELECT 'shop-' || n, 't', 'https://till.example.test' "
+        "FROM generate_series(1, 10000) AS n RETURNING 1"
+    )
+    await world.fetch(
+        "INSERT INTO lane (account_id, next_run_at) SELECT account_id, CASE WHEN right(account_id, 2) = '00' THEN now() ELSE 'infinity' END "
+        "FROM account RETURNING 1"
+    )
+    await world.fetch(
+        "INSERT INTO entry (account_id, entry_id, queue, kind, subject_id, priority, due_at, create_time, update_time) "
+        "SELECT 'shop-' || (n % $2 + 1), gen_random_uuid(), 1, 1, n, 1 + n % 2, now() - interval '1 minute' + (n % 500) * interval '1 second', "
+        "now(), now() FROM generate_series(1, $1::int) AS n RETURNING 1",
+        ROWS,
+        ACCOUNTS,
+    )
+    await world.fetch("SELECT 1")
+    async with world.database.acquire() as connection:
+        await connection.execute("ANALYZE")
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+async def explain(world: EngineWorld, statement: str, *args: object) -> list[dict[str, Any]]:
+    async with world.database.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            raw = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *args)
+        finally:
+            await transaction.rollback()
+    return list(nodes(json.loads(raw)[0]["Plan"]))
+
+
+def assert_plan(plan: list[dict[str, Any]], *, indexes: set[str], most_rows: int) -> None:
+    used = {node["Index Name"] for node in plan if "Index Name" in node}
+    assert indexes <= used, used
+    scans = [node for node in plan if node["Node Type"] == "Seq Scan" and node["Relation Name"] in ("entry", "lane", "entry_history")]
+    assert not scans, [node["Relation Name"] for node in scans]
+    for node in plan:
+        if node.get("Relation Name") in ("entry", "lane"):
+            touched = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+            assert touched <= most_rows, (node["Node Type"], node.get("Index Name"), touched)
+
+
+async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: EngineWorld) -> None:
+    await seed(world)
+    lease = await explain(world, load("engine/lease"), 32, 24, "owner", 30.0)
+    assert_plan(lease, indexes={"lane_ready"}, most_rows=200)
+
+    accounts = [f"shop-{number}" for number in range(1, 33)]
+    claim = await explain(world, load("engine/claim"), accounts, [20] * 32, [20] * 32, [new_entry_id() for _ in range(50)])
+    assert_plan(claim, indexes={"entry_due"}, most_rows=32 * 40 * 2)
+
+    rows = await world.fetch("SELECT account_id, entry_id FROM entry ORDER BY entry_id LIMIT 200")
+    names = sorted({row["account_id"] for row in rows})
+    await world.fetch("UPDATE lane SET lease_owner = 'o', lease_token = 1, lease_expires_at = now() + interval '1 hour' "
+                      "WHERE account_id = ANY ($1::text[]) RETURNING 1", names)
+    fence = await explain(world, load("engine/fence"), names, ["o"] * len(names), [1] * len(names))
+    assert_plan(fence, indexes={"lane_pkey"}, most_rows=400)
+    release = await explain(world, load("engine/release"), names, [True] * len(names), (await world.fetch("SELECT now() AS at"))[0]["at"])
+    assert_plan(release, indexes={"lane_pkey", "entry_due"}, most_rows=400)
+
+    at = (await world.fetch("SELECT now() AS at"))[0]["at"]
+    per_entry: list[object] = [
+        [names.index(row["account_id"]) + 1 for row in rows],
+        [row["entry_id"] for row in rows],
+        [1] * 200,
+        [1] * 200,
+        [at] * 200,
+        [None] * 200,
+        [None] * 200,
+        at,
+        [None] * 200,
+        names,
+    ]
+    per_class: list[object] = [[2], [1], [None], ["Successfully Updated"], [""], [1], ["{}"], [None]]
+    finish = await explain(world, load("engine/finish"), *per_entry, *per_class)
+    assert_plan(finish, indexes={"entry_pkey"}, most_rows=800)
+    reschedule = await explain(world, load("engine/reschedule"), *per_entry, [1], *per_class[1:], [at] * 200, [None] * 200)
+    assert_plan(reschedule, indexes={"entry_pkey"}, most_rows=800)
+
+    enqueue = await explain(
+        world,
+        load("engine/enqueue_hints"),
+        *([f"shop-{n % 50 + 1}" for n in range(200)], [1] * 200, list(range(900_000, 900_200)), [2] * 200, [False] * 200),
+        *([new_entry_id() for _ in range(200)], [0] * 200, [f"shop-{n}" for n in range(1, 51)]),
+    )
+    assert_plan(enqueue, indexes={"lane_pkey"}, most_rows=800)
+    due = await explain(world, load("engine/seconds_until_due"))
+    assert_plan(due, indexes={"lane_ready"}, most_rows=10)

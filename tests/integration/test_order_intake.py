@@ -1,0 +1,163 @@
+"""Orders on their way in: joined, revised, or new (design section 5)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from support.engine import EngineWorld, RecordingHandler
+from tillsync_server.domain.errors import NotFound
+from tillsync_server.domain.ids import AccountId, OrderId, WooCustomerId
+from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
+from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE
+from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
+from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
+
+pytestmark = pytest.mark.integration
+
+FACTS = OrderFacts(
+    order_id=OrderId(1042),
+    order_key="ab" * 32,
+    order_number="1042",
+    create_time=datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
+    woo_customer_id=WooCustomerId(12),
+    account_email=" Ada@Example.test ",
+    billing_email="home@example.test",
+    first_name="Ada",
+    last_name="Byron",
+    phone="01200000000",
+)
+SHOP = AccountId("shop-a")
+
+
+async def take(world: EngineWorld, facts: OrderFacts, *, rerun: bool = False) -> OrderTaken:
+    [result] = await world.orders.take([NewOrder(account_id=SHOP, facts=facts, rerun=rerun)])
+    assert isinstance(result, OrderTaken), result
+    return result
+
+
+async def match_of(world: EngineWorld) -> OrderMatch:
+    return (await world.orders.get(SHOP, [FACTS.order_id]))[FACTS.order_id]
+
+
+async def run(world: EngineWorld, verdict: Verdict) -> None:
+    handler = RecordingHandler(lambda entry: verdict)
+    async with world.running(handler):
+        await handler.wait_for(lambda: len(handler.runs) == 1)
+        await world.until_idle()
+
+
+async def test_a_new_order_is_queued_live_with_its_facts(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    taken = await take(world, FACTS)
+    row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
+    assert row is not None
+    assert taken == OrderTaken(row["entry_id"], queued=True)
+    assert (row["queue"], row["priority"], row["subject_label"]) == (2, 1, "Ada B., order 1042")
+    assert (row["account_email"], row["billing_email"], row["woo_customer_id"]) == ("ada@example.test", "home@example.test", 12)
+    match = await match_of(world)
+    assert (match.state, match.outcome, match.comment) == (EntryState.PENDING, None, "")
+
+
+async def test_the_same_facts_join(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    first = await take(world, FACTS)
+    again = await take(world, replace(FACTS, phone="other", order_number="WEB-1042"))
+    assert again == OrderTaken(first.entry_id, queued=False)
+    row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
+    assert row is not None
+    assert row["entry_revision"] == 1
+
+
+async def test_an_answer_outlives_its_entry_and_is_given_again(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    first = await take(world, FACTS)
+    await run(world, replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=90001))
+    match = await match_of(world)
+    assert (match.state, match.outcome, match.epos_customer_id, match.notes) == (
+        EntryState.PROCESSED,
+        Outcome.MATCHED_EMAIL,
+        90001,
+        ("linked",),
+    )
+    assert (await take(world, FACTS)) == OrderTaken(first.entry_id, queued=False)
+    assert (await take(world, replace(FACTS, account_email="new@example.test"))) == OrderTaken(first.entry_id, queued=False)
+    row = await world.finished_entry(first.entry_id)
+    assert '"phone": ""' in row["facts"]
+    assert "01200000000" not in row["facts"]
+
+
+async def test_a_rerun_of_a_processed_order_is_a_successor(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    first = await take(world, FACTS)
+    await run(world, replace(Verdict.finished(Outcome.MATCHED_EMAIL), epos_customer_id=90001))
+    second = await take(world, FACTS, rerun=True)
+    assert second.queued
+    assert second.entry_id != first.entry_id
+    row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
+    assert row is not None
+    assert row["retried_from"] == first.entry_id
+    match = await match_of(world)
+    assert (match.state, match.outcome, match.epos_customer_id) == (EntryState.PENDING, Outcome.MATCHED_EMAIL, 90001)
+
+
+async def test_changed_facts_release_a_held_order(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    first = await take(world, FACTS)
+    await run(world, Verdict.held(Outcome.DUPLICATE_EMAIL, "two customers"))
+    assert (await match_of(world)).state is EntryState.HELD
+    again = await take(world, replace(FACTS, account_email="corrected@example.test"))
+    assert again == OrderTaken(first.entry_id, queued=True)
+    row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
+    assert row is not None
+    assert (row["state"], row["entry_revision"], row["account_email"]) == (1, 2, "corrected@example.test")
+
+
+async def test_changed_facts_reopen_a_failed_order(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    first = await take(world, FACTS)
+    await run(world, Verdict.failed(Outcome.CUSTOMER_NOT_MATCHED, "refused field: EmailAddress"))
+    assert (await take(world, FACTS)) == OrderTaken(first.entry_id, queued=False)
+    again = await take(world, replace(FACTS, unlinked_products=(UnlinkedProduct(product_id=5),)))
+    assert again.queued
+    assert again.entry_id != first.entry_id
+
+
+async def test_another_order_under_the_same_id_is_a_new_order(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    first = await take(world, FACTS)
+    await run(world, replace(Verdict.finished(Outcome.MATCHED_EMAIL), epos_customer_id=90001))
+    again = await take(world, replace(FACTS, order_key="cd" * 32))
+    assert again.queued
+    assert again.entry_id != first.entry_id
+    row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
+    assert row is not None
+    assert row["notes"] == ORDER_ID_REUSED_NOTE
+    assert row["retried_from"] is None
+    match = await match_of(world)
+    assert (match.outcome, match.epos_customer_id) == (None, None)
+
+
+async def test_two_orders_of_one_email_never_run_at_once(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    gate = handler.gate(1)
+    async with world.running(handler):
+        guests = [replace(FACTS, order_id=OrderId(number), woo_customer_id=None, order_key=f"{number}") for number in (1, 2, 3)]
+        await world.orders.take([NewOrder(account_id=SHOP, facts=facts) for facts in guests])
+        await handler.wait_for(lambda: len(handler.runs) == 1)
+        stranger = replace(guests[0], order_id=OrderId(9), account_email="", billing_email="other@example.test")
+        await world.orders.take([NewOrder(account_id=SHOP, facts=stranger)])
+        await handler.wait_for(lambda: handler.count(9) == 1)
+        assert [entry.subject_id for entry in handler.runs] == [1, 9]
+        gate.set()
+        await handler.wait_for(lambda: len(handler.runs) == 4)
+        await world.until_idle()
+    assert [entry.subject_id for entry in handler.runs] == [1, 9, 2, 3]
+
+
+async def test_an_unknown_account_is_told(world: EngineWorld) -> None:
+    [result] = await world.orders.take([NewOrder(account_id=AccountId("nobody"), facts=FACTS)])
+    assert isinstance(result, NotFound)

@@ -1,0 +1,260 @@
+"""The worker and its lanes, driven by a recording handler on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from support.engine import UPDATED, EngineWorld, RecordingHandler
+from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.verdict import AccountProblem, Verdict
+from tillsync_server.domain.vocabulary import Outcome, Priority, ProblemReason, Side
+from tillsync_server.ports.lanes import ClaimedEntry
+
+pytestmark = pytest.mark.integration
+QUICK = EngineSettings(poll_floor_seconds=0.2)
+
+
+async def test_entries_of_many_accounts_are_run_once_each(world: EngineWorld) -> None:
+    accounts = [f"shop-{number}" for number in range(10)]
+    await world.add_accounts(*accounts)
+    handler = RecordingHandler()
+    async with world.running(handler):
+        await asyncio.gather(*(world.hint_many(account, range(1, 101)) for account in accounts))
+        await world.until_idle()
+    assert len(handler.runs) == 1000
+    assert handler.overlaps == 0
+    [row] = await world.fetch("SELECT count(*) FROM entry_history WHERE state = 2")
+    assert row["count"] == 1000
+
+
+async def test_an_idle_system_issues_no_leases(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    async with world.running(handler, replace(QUICK, poll_floor_seconds=0.01)) as worker:
+        await world.hint("shop-a", 1)
+        await world.until_idle()
+        leases = worker.counters.leases
+        for _ in range(20):
+            world.notifications.lanes_ready()
+            await asyncio.sleep(0.01)
+        assert worker.counters.leases == leases == 1
+
+
+async def test_live_work_is_picked_up_while_bulk_runs(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    gate = handler.gate(1)
+    async with world.running(handler, replace(QUICK, poll_floor_seconds=60)):
+        await world.hint("shop-a", 1, priority=Priority.BULK)
+        await handler.wait_for(lambda: handler.count(1) == 1)
+        await world.hint("shop-a", 2, priority=Priority.LIVE)
+        await handler.wait_for(lambda: handler.count(2) == 1)
+        assert not gate.is_set()
+        gate.set()
+        await world.until_idle()
+
+
+async def test_a_stuck_subject_delays_no_other_subject(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b")
+    handler = RecordingHandler()
+    gate = handler.gate(1)
+    async with world.running(handler, QUICK):
+        await world.hint_many("shop-a", range(1, 201))
+        await world.hint_many("shop-b", [500])
+        await handler.wait_for(lambda: len(handler.runs) == 201)
+        async with asyncio.timeout(10):
+            while len(await world.fetch("SELECT 1 FROM entry")) > 1:
+                await asyncio.sleep(0.01)
+        gate.set()
+        await world.until_idle()
+
+
+async def test_a_handler_that_raises_charges_its_entries_and_stops_nobody(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b")
+
+    def decide(entry: ClaimedEntry) -> Verdict:
+        if entry.subject_id == 13:
+            raise RuntimeError("a fault of ours")
+        return UPDATED
+
+    handler = RecordingHandler(decide)
+    async with world.running(handler, QUICK):
+        await world.hint("shop-a", 13)
+        await world.hint("shop-b", 1)
+        await world.until_idle()
+    row = await world.live("shop-a", 13)
+    assert row is not None
+    assert (row["attempt_count"], row["outcome"]) == (1, Outcome.EPOS_FETCH_FAILED)
+    assert "the service itself failed" in row["notes"]
+    assert len(await world.finished("shop-b", 1)) == 1
+
+
+async def test_a_hint_during_the_run_makes_it_run_again(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    gate = handler.gate(1)
+    async with world.running(handler, QUICK):
+        await world.hint("shop-a", 1)
+        await handler.wait_for(lambda: handler.count(1) == 1)
+        await world.hint("shop-a", 1)
+        gate.set()
+        await handler.wait_for(lambda: handler.count(1) == 2)
+        await world.until_idle()
+    assert handler.overlaps == 0
+    assert len(await world.finished("shop-a", 1)) == 1
+
+
+async def test_failed_attempts_are_bounded(world: EngineWorld) -> None:
+    """Invariant 8: eight charged attempts, then FAILED."""
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler(lambda entry: Verdict.retry(Outcome.WOO_NOT_UPDATED, "the shop answered 502"))
+    settings = replace(QUICK, retry=RetryPolicy(max_attempts=8, base_seconds=0.0))
+    async with world.running(handler, settings):
+        await world.hint("shop-a", 1)
+        await handler.wait_for(lambda: handler.count(1) == 8)
+        await world.until_idle()
+    [row] = await world.finished("shop-a", 1)
+    assert (row["state"], row["attempt_count"], handler.count(1)) == (5, 8, 8)
+
+
+async def test_an_account_wide_failure_pauses_the_lane_and_charges_nothing(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b")
+    problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.SHOP, text="not reached: DNS")
+
+    def decide(entry: ClaimedEntry) -> Verdict:
+        if entry.account_id == "shop-a":
+            return Verdict.paused(Outcome.WOO_NOT_UPDATED, problem, "not reached: DNS")
+        return UPDATED
+
+    handler = RecordingHandler(decide)
+    async with world.running(handler, QUICK):
+        await world.hint_many("shop-a", range(1, 51))
+        await world.hint_many("shop-b", range(101, 151))
+        async with asyncio.timeout(10):
+            while not await world.fetch("SELECT 1 FROM lane WHERE account_id = 'shop-a' AND paused_until > now() AND lease_owner IS NULL"):
+                await asyncio.sleep(0.01)
+        await handler.wait_for(lambda: sum(entry.account_id == "shop-b" for entry in handler.runs) == 50)
+    rows = await world.fetch("SELECT attempt_count, outcome FROM entry WHERE account_id = 'shop-a'")
+    assert len(rows) == 50
+    assert all(row["attempt_count"] == 0 for row in rows)
+    assert sum(row["outcome"] is not None for row in rows) == 1, "only the entry that met it shows it"
+
+
+async def test_a_paused_lane_comes_back_with_one_entry_and_then_all(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.SHOP, text="not reached: DNS")
+    down = True
+
+    def decide(entry: ClaimedEntry) -> Verdict:
+        return Verdict.paused(Outcome.WOO_NOT_UPDATED, problem) if down else UPDATED
+
+    handler = RecordingHandler(decide)
+    settings = replace(QUICK, poll_floor_seconds=0.02, retry=RetryPolicy(base_seconds=0.01))
+    async with world.running(handler, settings):
+        await world.hint_many("shop-a", range(1, 51))
+        await handler.wait_for(lambda: len(handler.runs) >= 53)
+        tries_while_down = len(handler.runs) - 50
+        assert tries_while_down >= 3
+        down = False
+        async with asyncio.timeout(10):
+            while await world.fetch("SELECT 1 FROM entry LIMIT 1"):
+                await asyncio.sleep(0.01)
+        await world.until_idle()
+    [lane] = await world.fetch("SELECT problem_reason, paused_until FROM lane")
+    assert (lane["problem_reason"], lane["paused_until"]) == (None, None)
+
+
+async def test_a_graceful_stop_gives_the_lanes_back_at_once(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    handler.gate(1)
+    settings = replace(QUICK, stop_grace_seconds=0.2)
+    async with world.running(handler, settings):
+        await world.hint_many("shop-a", range(1, 11))
+        await handler.wait_for(lambda: len(handler.runs) == 10)
+    [lane] = await world.fetch("SELECT lease_owner, next_run_at <= now() AS ready FROM lane")
+    assert (lane["lease_owner"], lane["ready"]) == (None, True)
+    successor = RecordingHandler()
+    async with world.running(successor, QUICK):
+        await successor.wait_for(lambda: successor.count(1) == 1)
+        await world.until_idle()
+    [row] = await world.finished("shop-a", 1)
+    assert row["attempt_count"] == 1, "a shutdown charges nothing"
+
+
+async def test_a_lapsed_lease_is_taken_over(world: EngineWorld) -> None:
+    """Invariant 4: a worker that vanished loses no entry."""
+    await world.add_accounts("shop-a")
+    await world.hint_many("shop-a", range(1, 6))
+    await world.lanes.lease("vanished", limit=1, bulk_limit=1, lease_seconds=0.3)
+    handler = RecordingHandler()
+    async with world.running(handler, QUICK) as worker:
+        await handler.wait_for(lambda: len(handler.runs) == 5)
+        await world.until_idle()
+        assert worker.counters.lapsed_leases == 1
+    [lane] = await world.fetch("SELECT lapses FROM lane")
+    assert lane["lapses"] == 0
+
+
+async def test_after_two_lapses_one_entry_at_a_time_and_charged_first(world: EngineWorld) -> None:
+    """Invariant 7, the exception: an entry that keeps killing the process."""
+    await world.add_accounts("shop-a")
+    await world.hint_many("shop-a", range(1, 6))
+    await world.fetch("UPDATE lane SET lapses = 1, lease_owner = 'dead', lease_expires_at = now() RETURNING 1")
+    handler = RecordingHandler()
+    gate = handler.gate(1)
+    async with world.running(handler, QUICK):
+        await handler.wait_for(lambda: handler.count(1) == 1)
+        charged = await world.live("shop-a", 1)
+        assert charged is not None
+        assert charged["attempt_count"] == 1
+        assert len(handler.runs) == 1
+        gate.set()
+        await handler.wait_for(lambda: len(handler.runs) == 5)
+        await world.until_idle()
+    [row] = await world.finished("shop-a", 1)
+    assert row["attempt_count"] == 1
+
+
+async def test_an_entry_that_used_up_its_attempts_by_killing_fails(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    await world.fetch("UPDATE entry SET attempt_count = 8 RETURNING 1")
+    await world.fetch("UPDATE lane SET lapses = 2, lease_owner = 'dead', lease_expires_at = now() RETURNING 1")
+    handler = RecordingHandler()
+    async with world.running(handler, QUICK):
+        async with asyncio.timeout(10):
+            while not await world.finished("shop-a", 1):
+                await asyncio.sleep(0.01)
+    assert handler.runs == []
+    [row] = await world.finished("shop-a", 1)
+    assert row["state"] == 5
+    assert "the service stopped" in row["notes"]
+
+
+async def test_two_workers_share_the_lanes_and_keep_order_per_subject(world: EngineWorld) -> None:
+    accounts = [f"shop-{number}" for number in range(8)]
+    await world.add_accounts(*accounts)
+    handler = RecordingHandler()
+    async with world.running(handler, QUICK), world.running(handler, QUICK):
+        for _ in range(5):
+            await asyncio.gather(*(world.hint_many(account, range(1, 51)) for account in accounts))
+        await world.until_idle()
+    assert handler.overlaps == 0
+    assert {(entry.account_id, entry.subject_id) for entry in handler.runs} == {(a, s) for a in accounts for s in range(1, 51)}
+
+
+async def test_a_deep_bulk_lane_gives_way_when_others_wait(world: EngineWorld) -> None:
+    await world.add_accounts("deep", "other")
+    handler = RecordingHandler()
+    settings = replace(QUICK, lane_slots=1, live_reserved_slots=0, bulk_lease_seconds=0.0, claim_limit=20, live_reserved_in_flight=0)
+    await world.hint_many("deep", range(1, 1001))
+    await world.hint_many("other", [5000])
+    async with world.running(handler, settings) as worker:
+        await handler.wait_for(lambda: handler.count(5000) == 1)
+        assert sum(entry.account_id == "deep" for entry in handler.runs) < 1000
+        await world.until_idle()
+        assert worker.counters.leases > 2

@@ -1,0 +1,53 @@
+"""The lease as this process sees it: the last gate before an outside write (invariant 3)."""
+
+from __future__ import annotations
+
+import pytest
+from tillsync_server.application.engine.lease_clock import LeaseClock
+from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.domain.errors import LeaseTooShort
+
+SETTINGS = EngineSettings(lease_seconds=30)
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_write_must_end_two_seconds_before_the_lease() -> None:
+    clock = Clock()
+    lease = LeaseClock(SETTINGS, asked_at=100.0, clock=clock)
+    assert lease.seconds_allowed(20) == 20
+    clock.now = 115.0
+    assert lease.seconds_allowed(20) == pytest.approx(13)
+
+
+def test_with_less_than_five_seconds_nothing_is_sent() -> None:
+    clock = Clock()
+    lease = LeaseClock(SETTINGS, asked_at=100.0, clock=clock)
+    clock.now = 125.0
+    assert lease.seconds_allowed(20) == pytest.approx(3)
+    clock.now = 125.01
+    with pytest.raises(LeaseTooShort):
+        lease.seconds_allowed(20)
+
+
+def test_a_process_that_slept_past_its_lease_sends_nothing_until_it_is_renewed() -> None:
+    clock = Clock()
+    lease = LeaseClock(SETTINGS, asked_at=100.0, clock=clock)
+    clock.now = 500.0
+    with pytest.raises(LeaseTooShort):
+        lease.seconds_allowed(1)
+    lease.renewed(asked_at=499.0)
+    assert lease.seconds_allowed(1) == 1
+
+
+def test_it_wants_renewal_after_a_third() -> None:
+    clock = Clock()
+    lease = LeaseClock(SETTINGS, asked_at=100.0, clock=clock)
+    assert not lease.wants_renewal
+    clock.now = 110.5
+    assert lease.wants_renewal

@@ -1,0 +1,75 @@
+"""Attempts are counted in one place (invariant 8)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from tillsync_server.domain.backoff import MAX_DELAY_SECONDS, RetryPolicy
+from tillsync_server.domain.settlement import settle
+from tillsync_server.domain.verdict import AccountProblem, Verdict
+from tillsync_server.domain.vocabulary import EntryState, Outcome, ProblemReason, Side
+
+POLICY = RetryPolicy(max_attempts=8, base_seconds=30)
+RETRY = Verdict.retry(Outcome.EPOS_FETCH_FAILED, "HTTP 502")
+
+
+def test_a_retry_is_charged_and_waits_longer_each_time() -> None:
+    delays = [settle(RETRY, attempts_before=before, policy=POLICY).delay_seconds for before in range(7)]
+    nominal = [min(30 * 4**before, MAX_DELAY_SECONDS) for before in range(7)]
+    for delay, expected in zip(delays, nominal, strict=True):
+        assert 0.8 * expected <= delay <= 1.2 * expected
+    assert 20 * 3600 <= sum(nominal) <= 30 * 3600, "eight attempts span about a day"
+
+
+def test_the_last_attempt_fails_the_entry() -> None:
+    assert settle(RETRY, attempts_before=6, policy=POLICY).state is EntryState.PENDING
+    last = settle(RETRY, attempts_before=7, policy=POLICY)
+    assert (last.state, last.charged, last.comment) == (EntryState.FAILED, True, "Customer Endpoint Point call api failed")
+
+
+def test_retry_after_wins_when_longer_and_only_then() -> None:
+    long = Verdict.retry(Outcome.EPOS_FETCH_FAILED, retry_after_seconds=3600)
+    short = Verdict.retry(Outcome.EPOS_FETCH_FAILED, retry_after_seconds=1)
+    assert settle(long, attempts_before=0, policy=POLICY).delay_seconds == 3600
+    assert settle(short, attempts_before=0, policy=POLICY).delay_seconds >= 24
+
+
+def test_a_postponed_or_paused_run_charges_nothing() -> None:
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+    postponed = settle(Verdict.postponed(Outcome.CUSTOMER_NOT_MATCHED, not_before=when), attempts_before=7, policy=POLICY)
+    assert (postponed.state, postponed.charged, postponed.not_before) == (EntryState.PENDING, False, when)
+    problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.TILL, text="not reached: DNS")
+    paused = settle(Verdict.paused(Outcome.EPOS_FETCH_FAILED, problem), attempts_before=7, policy=POLICY)
+    assert (paused.state, paused.charged, paused.notes) == (EntryState.PENDING, False, ("not reached: DNS",))
+
+
+def test_an_attempt_charged_first_is_not_charged_again() -> None:
+    assert settle(RETRY, attempts_before=3, policy=POLICY, already_charged=True).charged is False
+
+
+@pytest.mark.parametrize(
+    ("verdict", "sides"),
+    [
+        (Verdict.finished(Outcome.UPDATED), {Side.TILL, Side.SHOP}),
+        (Verdict.finished(Outcome.UPDATED, "unchanged"), {Side.TILL}),
+        (Verdict.skipped(Outcome.CUSTOMER_NOT_LINKED), set()),
+        (Verdict.held(Outcome.DUPLICATE_EMAIL), {Side.TILL}),
+        (RETRY, set()),
+    ],
+)
+def test_what_a_verdict_proves(verdict: Verdict, sides: set[Side]) -> None:
+    assert settle(verdict, attempts_before=0, policy=POLICY).sides_proven == sides
+
+
+def test_notes_are_single_lines_and_bounded() -> None:
+    settled = settle(Verdict.finished(Outcome.UPDATED, "a\nb\tc", *["x" * 900] * 30), attempts_before=0, policy=POLICY)
+    assert settled.notes[0] == "a b c"
+    assert len(settled.notes) == 12
+    assert max(map(len, settled.notes)) == 500
+
+
+def test_a_pause_grows_and_is_capped() -> None:
+    assert POLICY.pause_seconds(1) <= 18
+    assert 480 <= POLICY.pause_seconds(50) <= 720
+    assert POLICY.pause_seconds(1, retry_after_seconds=900) == 900
