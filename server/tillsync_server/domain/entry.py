@@ -47,6 +47,8 @@ class Entry:
     retried_from: EntryId | None = None
     epos_customer_id: EposCustomerId | None = None
     woo_customer_id: WooCustomerId | None = None
+    order_number: str = ""
+    """Of an order: the number the shopper sees; empty where none was given."""
     subject_label: str = ""
     account_email: str = ""
     billing_email: str = ""

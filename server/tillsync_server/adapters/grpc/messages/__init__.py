@@ -1,0 +1,1 @@
+"""Between the contract's messages and the domain, one module a topic. Nothing here decides; limits are checked before (field_limits)."""

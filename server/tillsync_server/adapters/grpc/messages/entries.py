@@ -1,0 +1,125 @@
+"""Entries, attempts, problems and counts as messages. Emails leave masked, facts not at all.
+
+Enum numbers of the contract are the domain's (tests/unit/test_protos.py), so members are assigned as they are; the messages are typed
+``Any`` inside for that, and a wrong field name raises at once. Messages are filled in place: a copied nested message costs twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from tillsync.v1 import account_pb2, link_pb2, queue_entry_pb2
+
+from tillsync_server.domain.account import Problem
+from tillsync_server.domain.emails import mask_email
+from tillsync_server.domain.entry import Attempt, Entry
+from tillsync_server.domain.ids import EposCustomerId
+from tillsync_server.domain.vocabulary import EntryKind, EntryState
+from tillsync_server.ports.queues import COUNT_CAP
+
+
+def time_of(message: Timestamp) -> datetime:
+    """The time of a field that is known to be set and in range (required_fields checks both), in UTC."""
+    return message.ToDatetime(UTC)
+
+
+def fill_entry(message: queue_entry_pb2.QueueEntry, entry: Entry, *, with_attempts: bool = False) -> None:
+    """Write ``entry`` into an empty message."""
+    m: Any = message
+    m.entry_id = str(entry.entry_id)
+    m.account_id = entry.account_id
+    m.queue = entry.queue
+    m.kind = entry.kind
+    _fill_subject(m, entry)
+    if entry.woo_customer_id is not None:
+        m.woo_customer_id = entry.woo_customer_id
+    m.subject_label = entry.subject_label
+    if entry.account_email:
+        m.masked_account_email = mask_email(entry.account_email)
+    if entry.billing_email:
+        m.masked_billing_email = mask_email(entry.billing_email)
+    m.state = entry.state
+    if entry.outcome is not None:
+        m.outcome = entry.outcome
+        m.comment = entry.comment
+        m.causes.extend(entry.causes)
+    m.notes.extend(entry.notes)
+    m.attempt_count = entry.attempt_count
+    m.coalesced_count = entry.coalesced_count
+    if entry.next_attempt_time is not None:
+        m.next_attempt_time.FromDatetime(entry.next_attempt_time)
+    m.create_time.FromDatetime(entry.create_time)
+    m.update_time.FromDatetime(entry.update_time)
+    if entry.finish_time is not None:
+        m.finish_time.FromDatetime(entry.finish_time)
+    if with_attempts:
+        for attempt in entry.attempts:
+            _fill_attempt(m.attempts.add(), attempt)
+    m.priority = entry.priority
+    m.entry_revision = entry.entry_revision
+    if entry.retried_from is not None:
+        m.retried_from = str(entry.retried_from)
+
+
+def entry_message(entry: Entry, *, with_attempts: bool = False) -> queue_entry_pb2.QueueEntry:
+    message = queue_entry_pb2.QueueEntry()
+    fill_entry(message, entry, with_attempts=with_attempts)
+    return message
+
+
+def _fill_subject(m: Any, entry: Entry) -> None:
+    if entry.kind is EntryKind.CUSTOMER:
+        m.epos_customer_id = entry.subject_id
+        return
+    if entry.epos_customer_id is not None:
+        m.epos_customer_id = entry.epos_customer_id
+    if entry.kind is EntryKind.CUSTOMER_TYPE:
+        m.epos_customer_type_id = entry.subject_id
+        return
+    m.order_id = entry.subject_id
+    m.order_number = entry.order_number
+
+
+def _fill_attempt(m: Any, attempt: Attempt) -> None:
+    m.number = attempt.number
+    m.outcome = attempt.outcome
+    m.comment = attempt.comment
+    m.notes.extend(attempt.notes)
+    m.start_time.FromDatetime(attempt.start_time)
+    m.finish_time.FromDatetime(attempt.finish_time)
+    if attempt.upstream_status is not None:
+        m.upstream_status = attempt.upstream_status
+    m.charged = attempt.charged
+    if attempt.side is not None:
+        m.side = attempt.side
+
+
+def fill_problem(message: account_pb2.AccountProblem, problem: Problem) -> None:
+    """Write ``problem`` into an empty message. Where there is none, leave the field of the answer untouched (unset)."""
+    m: Any = message
+    m.reason = problem.reason
+    m.side = problem.side
+    m.text = problem.text
+    m.since.FromDatetime(problem.since)
+    if problem.next_try_time is not None:
+        m.next_try_time.FromDatetime(problem.next_try_time)
+    if problem.oldest_entry_id is not None:
+        m.oldest_entry_id = str(problem.oldest_entry_id)
+
+
+def state_counts(counts: Mapping[EntryState, int]) -> list[queue_entry_pb2.StateCount]:
+    """By ascending state. A count above COUNT_CAP means: there are more."""
+    messages = []
+    for state in sorted(counts):
+        m: Any = queue_entry_pb2.StateCount(count=min(counts[state], COUNT_CAP), capped=counts[state] > COUNT_CAP)
+        m.state = state
+        messages.append(m)
+    return messages
+
+
+def candidate_messages(candidate_ids: Iterable[EposCustomerId]) -> list[link_pb2.EposCustomer]:
+    """Candidates of a held order as far as the queue knows them: their ids."""
+    return [link_pb2.EposCustomer(epos_customer_id=customer_id) for customer_id in candidate_ids]

@@ -1,0 +1,29 @@
+"""The first note of an entry that no attempt has ended yet, and when a waiting entry runs next. One place for enqueueing and reading."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from tillsync_server.domain.vocabulary import EntryState, Outcome
+
+WAITING_NOTE = "waiting"
+
+
+def waiting_note(paused_until: datetime | None, problem_text: str, at: datetime) -> str:
+    """``waiting``, or ``paused until 14:05: …`` (UTC) while the account's lane is paused. ``at``: the database's time of the reading."""
+    if paused_until is None or paused_until <= at:
+        return WAITING_NOTE
+    until = f"paused until {paused_until.astimezone(UTC):%H:%M}"
+    return f"{until}: {problem_text}" if problem_text else until
+
+
+def shown_notes(outcome: Outcome | None, stored: tuple[str, ...], note: str) -> tuple[str, ...]:
+    """Before the first attempt ``note`` (:func:`waiting_note`) leads; afterwards the last attempt's notes stand as they are."""
+    return stored if outcome is not None else (note, *stored)
+
+
+def next_attempt(state: EntryState, due_at: datetime, paused_until: datetime | None) -> datetime | None:
+    """When a PENDING entry is tried next: its due time, or the end of the lane's pause when that is later."""
+    if state is not EntryState.PENDING:
+        return None
+    return due_at if paused_until is None or paused_until <= due_at else paused_until
