@@ -21,13 +21,13 @@ async def seed(world: EngineWorld) -> None:
         "FROM generate_series(1, 10000) AS n RETURNING 1"
     )
     await world.fetch(
-        "INSERT INTO lane (account_id, next_run_at) SELECT account_id, CASE WHEN right(account_id, 2) = '00' THEN now() ELSE 'infinity' END "
-        "FROM account RETURNING 1"
+        "INSERT INTO lane (account_id, next_run_at) SELECT account_id, "
+        "CASE WHEN right(account_id, 2) = '00' THEN now() ELSE 'infinity' END FROM account RETURNING 1"
     )
     await world.fetch(
         "INSERT INTO entry (account_id, entry_id, queue, kind, subject_id, priority, due_at, create_time, update_time) "
-        "SELECT 'shop-' || (n % $2 + 1), gen_random_uuid(), 1, 1, n, 1 + n % 2, now() - interval '1 minute' + (n % 500) * interval '1 second', "
-        "now(), now() FROM generate_series(1, $1::int) AS n RETURNING 1",
+        "SELECT 'shop-' || (n % $2 + 1), gen_random_uuid(), 1, 1, n, 1 + n % 2, "
+        "now() - interval '1 minute' + (n % 500) * interval '1 second', now(), now() FROM generate_series(1, $1::int) AS n RETURNING 1",
         ROWS,
         ACCOUNTS,
     )
@@ -75,8 +75,11 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
 
     rows = await world.fetch("SELECT account_id, entry_id FROM entry ORDER BY entry_id LIMIT 200")
     names = sorted({row["account_id"] for row in rows})
-    await world.fetch("UPDATE lane SET lease_owner = 'o', lease_token = 1, lease_expires_at = now() + interval '1 hour' "
-                      "WHERE account_id = ANY ($1::text[]) RETURNING 1", names)
+    await world.fetch(
+        "UPDATE lane SET lease_owner = 'o', lease_token = 1, lease_expires_at = now() + interval '1 hour' "
+        "WHERE account_id = ANY ($1::text[]) RETURNING 1",
+        names,
+    )
     fence = await explain(world, load("engine/fence"), names, ["o"] * len(names), [1] * len(names))
     assert_plan(fence, indexes={"lane_pkey"}, most_rows=400)
     release = await explain(world, load("engine/release"), names, [True] * len(names), (await world.fetch("SELECT now() AS at"))[0]["at"])

@@ -216,7 +216,9 @@ async def test_a_pause_holds_the_lane_and_new_work(world: EngineWorld) -> None:
 async def test_the_first_success_on_its_side_closes_the_problem(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
-    await world.fetch("UPDATE lane SET problem_reason = 1, problem_side = 2, problem_text = 't', problem_since = now(), pause_count = 3 RETURNING 1")
+    await world.fetch(
+        "UPDATE lane SET problem_reason = 1, problem_side = 2, problem_text = 't', problem_since = now(), pause_count = 3 RETURNING 1"
+    )
     lease = await lease_one(world)
     assert lease.problem_side is Side.SHOP
     unchanged = Verdict.finished(Outcome.UPDATED, "unchanged")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.verdict import AccountProblem, Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority, ProblemReason, Side
+from tillsync_server.ports.handler import LaneRun, LaneWork
 from tillsync_server.ports.lanes import ClaimedEntry
 
 pytestmark = pytest.mark.integration
@@ -90,6 +92,31 @@ async def test_a_handler_that_raises_charges_its_entries_and_stops_nobody(world:
     assert (row["attempt_count"], row["outcome"]) == (1, Outcome.EPOS_FETCH_FAILED)
     assert "the service itself failed" in row["notes"]
     assert len(await world.finished("shop-b", 1)) == 1
+
+
+async def test_a_verdict_written_while_the_run_goes_on_hides_nobody_left_without_one(world: EngineWorld) -> None:
+    """Two entries in one run: the first ends early and is written; the second is left without a verdict, and is charged all the same."""
+    await world.add_accounts("shop-a")
+
+    class EarlyAndNever:
+        def open(self, lane: LaneRun) -> LaneWork:
+            self.lane = lane
+            return self
+
+        async def run(self, entries: Sequence[ClaimedEntry]) -> None:
+            self.lane.finish(entries[0], UPDATED)
+            async with asyncio.timeout(20):
+                while not await world.finished("shop-a", entries[0].subject_id):
+                    await asyncio.sleep(0.01)
+
+        async def close(self) -> None:
+            return None
+
+    await world.hint_many("shop-a", [1, 2])
+    async with world.running(EarlyAndNever(), QUICK):
+        await world.until_idle()
+    [left] = await world.fetch("SELECT * FROM entry")
+    assert (left["attempt_count"], left["outcome"]) == (1, int(Outcome.EPOS_FETCH_FAILED))
 
 
 async def test_a_hint_during_the_run_makes_it_run_again(world: EngineWorld) -> None:

@@ -20,7 +20,7 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority
-from tillsync_server.ports.handler import LaneRun, LaneWork
+from tillsync_server.ports.handler import EntryHandler, LaneRun, LaneWork
 from tillsync_server.ports.lanes import ClaimedEntry, EnqueueResult, NewHint
 
 UPDATED = Verdict.finished(Outcome.UPDATED)
@@ -133,13 +133,11 @@ class EngineWorld:
         [row] = await self.fetch("SELECT * FROM entry_history WHERE entry_id = $1", entry_id)
         return row
 
-    def worker(self, handler: RecordingHandler, settings: EngineSettings | None = None) -> Worker:
-        return Worker(
-            self.lanes, self.notifications, handler, NoAccounts(), settings or EngineSettings(), database_gone=DATABASE_GONE
-        )
+    def worker(self, handler: EntryHandler, settings: EngineSettings | None = None) -> Worker:
+        return Worker(self.lanes, self.notifications, handler, NoAccounts(), settings or EngineSettings(), database_gone=DATABASE_GONE)
 
     @asynccontextmanager
-    async def running(self, handler: RecordingHandler, settings: EngineSettings | None = None) -> AsyncIterator[Worker]:
+    async def running(self, handler: EntryHandler, settings: EngineSettings | None = None) -> AsyncIterator[Worker]:
         worker = self.worker(handler, settings)
         worker.start()
         try:

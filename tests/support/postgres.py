@@ -60,9 +60,7 @@ def reachable_directory(prefix: str = "tillsync-test-") -> Iterator[Path]:
 @contextmanager
 def running_cluster(bin_dir: Path | None) -> Iterator[Cluster]:
     with reachable_directory() as directory, asyncio.Runner() as runner:
-        server = EmbeddedPostgres(
-            directory, bin_dir=bin_dir, durable=False, settings={"max_connections": "200", "shared_buffers": "256MB"}
-        )
+        server = EmbeddedPostgres(directory, bin_dir=bin_dir, durable=False, settings={"max_connections": "200", "shared_buffers": "256MB"})
         runner.run(server.start())
         try:
             runner.run(_make_template(server, "tillsync_template"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, TillId
-from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, ProblemReason, Side, TillApiVersion
+from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, ProblemReason, Side, TillApiVersion, TillTypeField
 
 EPOS_DEFAULT_BASE_URL = "https://api.eposnowhq.com"
 DEFAULT_REQUESTS_PER_MINUTE = 300
@@ -21,6 +21,7 @@ class EposSettings:
     api_secret: str = field(default="", repr=False)
     customer_api_version: TillApiVersion = TillApiVersion.V2
     customer_type_api_version: TillApiVersion = TillApiVersion.V2
+    v4_type_field: TillTypeField = TillTypeField.AUTO
     requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE
     webhook_key: str = field(default="", repr=False)
     webhook_secret: str = field(default="", repr=False)

@@ -16,6 +16,7 @@
         ├── Unreadable              a success status whose body is not what the contract says
         ├── Missing                 404 of one resource
         ├── Misaddressed            redirects, HTML 404, rest_no_route: address or version wrong
+        │   └── BridgeMissing       rest_no_route although the account has a bridge: its plugin is off
         └── Refused                 any other 4xx: permanent, names the field where known
 
     RunInterrupted                  the run must stop without a verdict (lease too short, shutdown): not an error of anyone
@@ -162,6 +163,9 @@ class Missing(UpstreamError): ...
 
 
 class Misaddressed(UpstreamError): ...
+
+
+class BridgeMissing(Misaddressed): ...
 
 
 class Refused(UpstreamError): ...

@@ -139,3 +139,13 @@ class Role(IntEnum):
 class TillApiVersion(IntEnum):
     V2 = 2
     V4 = 4
+
+
+class TillTypeField(IntEnum):
+    """Which field of a V4 customer names its type (eposnow-api section 2: the vendor's documents do not agree)."""
+
+    AUTO = 1
+    """The first of the three that is there."""
+    TYPE_ID = 2
+    CUSTOMER_TYPE_ID = 3
+    TYPE = 4

@@ -48,6 +48,8 @@ class ClaimedEntry:
     woo_customer_id: WooCustomerId | None
     epos_customer_id: EposCustomerId | None
     facts: OrderFacts | None
+    chosen_epos_customer_id: EposCustomerId | None = None
+    """Of an order: the till customer a person chose (ResolveOrderCustomer)."""
 
 
 @dataclass(frozen=True, slots=True)

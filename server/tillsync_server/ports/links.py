@@ -114,6 +114,8 @@ class OrderLinkOutcome(IntEnum):
 
 
 class OrderLinker(Protocol):
+    """Links made by the order flow. Every change is fenced by the lane, the entry's config_version and its revision (invariant 6)."""
+
     async def link(
         self,
         lease: LaneLease,
@@ -124,8 +126,13 @@ class OrderLinker(Protocol):
         origin: LinkOrigin,
         replaces: Link | None,
     ) -> OrderLinkOutcome:
-        """In one transaction: fence the lane (owner, token, the entry's config_version and revision), insert the link (after
-        deleting ``replaces``, a broken one), drop a pending removal of that shop customer, queue the LIVE customer entry."""
+        """In one transaction: fence, insert the link (after deleting ``replaces``, a broken one), drop a pending removal of that
+        shop customer, queue the LIVE customer entry, and let every other HELD order of that shop customer run again."""
+        ...
+
+    async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
+        """A guest's candidates have become one: every other HELD order without a shop customer and with this normalised billing
+        email runs again, in order of arrival. Returns how many."""
         ...
 
 
@@ -134,3 +141,41 @@ class LinkedByHand:
     link: Link
     refresh_entry_id: EntryId
     released_order_entries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlinkedByHand:
+    link: Link
+    """As it was."""
+    removal_entry_id: EntryId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderResolved:
+    entry_id: EntryId
+    link: Link | None
+    released_order_entries: int
+
+
+class LinkKeeper(Protocol):
+    """Links made and removed by a person: each locks the lane, raises config_version and the entry_revisions concerned, and queues
+    what it sets going, in one transaction. NotFound for an unknown account."""
+
+    async def create(self, account_id: AccountId, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId) -> LinkedByHand:
+        """Idempotent. AlreadyExists where one of the two has another usable link (an unusable one is replaced); FailedPrecondition
+        (DEFAULT_CUSTOMER) for the default customer. Clears the do-not-auto-link mark and a pending removal."""
+        ...
+
+    async def delete(
+        self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, woo_customer_id: WooCustomerId | None = None
+    ) -> UnlinkedByHand:
+        """NotFound when there is none. Leaves the do-not-auto-link mark and queues the removal of our values (LIVE)."""
+        ...
+
+    async def resolve_order(
+        self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
+    ) -> OrderResolved:
+        """A person's decision about a HELD or FAILED order. With ``create_link`` the shop customer is linked as by :meth:`create`.
+        Otherwise the choice is kept on this order and, for a guest, on every HELD order of the same normalised billing email; all of
+        these run again in order of arrival. NotFound; FailedPrecondition (NOT_AN_ORDER, ORDER_NOT_HELD, GUEST_CANNOT_BE_LINKED)."""
+        ...

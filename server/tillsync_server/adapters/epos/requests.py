@@ -56,7 +56,7 @@ class TillRequests:
                 tenacity.stop_before_delay(self._settings.read_retry_seconds),
             ),
             wait=tenacity.wait_exponential_jitter(
-                initial=self._settings.read_retry_first_wait_seconds, jitter=self._settings.read_retry_first_wait_seconds
+                multiplier=self._settings.read_retry_first_wait_seconds, jitter=self._settings.read_retry_first_wait_seconds
             ),
             sleep=self._sleep,
             reraise=True,

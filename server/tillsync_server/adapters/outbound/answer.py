@@ -34,6 +34,9 @@ class Answer:
 
     @property
     def is_html(self) -> bool:
+        """A page for people. Some proxies forget the content type, so the text is looked at unless it says JSON."""
+        if self.content_type.endswith("json"):
+            return False
         return self.content_type in ("text/html", "application/xhtml+xml") or is_html(self._decoded())
 
     @property

@@ -33,6 +33,8 @@ class OutboundSettings:
     """Largest body of an answer, after decompression."""
     connect_timeout_seconds: float = 10.0
     """DNS, TCP and TLS together; part of a read's total timeout, before a write's."""
+    dns_cache_seconds: int = 10
+    """How long a resolved (and checked) address is used again. 0 asks for every connect."""
 
 
 class OutboundHttp:
@@ -60,16 +62,22 @@ class OutboundHttp:
         connector = aiohttp.TCPConnector(
             resolver=GuardedResolver(self._resolver, self._settings.allowed_hosts),
             limit=0,
+            use_dns_cache=self._settings.dns_cache_seconds > 0,
+            ttl_dns_cache=self._settings.dns_cache_seconds,
             ssl=self._ssl,
             force_close=force_close,
         )
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"tillsync/{version('tillsync')}"},
             trace_configs=[sending_trace()],
             trust_env=False,
         )
+        # aiohttp would send an idempotent request again by itself when the connection ends without an answer: past the till's
+        # budget, and unseen by the caller. What is tried again is decided by the adapters (aiohttp's own test client turns it off too).
+        session._retry_connection = False
+        return session
 
     async def close(self) -> None:
         await self._pooled.close()

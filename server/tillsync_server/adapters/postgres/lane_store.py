@@ -236,4 +236,5 @@ def _claimed_entry(row: asyncpg.Record) -> ClaimedEntry:
         row[12],
         row[13],
         None if facts is None else OrderFacts.from_json(json.loads(facts)),
+        row[15],
     )

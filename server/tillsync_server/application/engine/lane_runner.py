@@ -123,7 +123,7 @@ class LaneRunner:
             raise LeaseTooShort("the lane has another owner")
 
     def finish(self, entry: ClaimedEntry, verdict: Verdict) -> None:
-        if entry.entry_id in self._finished or entry.entry_id not in self._running:
+        if not self._awaits_verdict(entry):
             raise ValueError(f"entry {entry.entry_id} has its verdict already, or was never claimed here")
         self._finished.add(entry.entry_id)
         if verdict.disposition is Disposition.PAUSE_LANE:
@@ -189,7 +189,8 @@ class LaneRunner:
             live_limit, bulk_limit = limit, 0 if live_only else limit
         else:
             live_limit = min(settings.claim_limit, settings.in_flight_limit - held)
-            bulk_limit = 0 if live_only else min(live_limit, live_limit - settings.live_reserved_in_flight)
+            room_for_bulk = settings.in_flight_limit - settings.live_reserved_in_flight - held
+            bulk_limit = 0 if live_only else min(settings.claim_limit, room_for_bulk)
         if live_limit <= 0:
             return []
         claimed = await self._services.claims.submit(
@@ -236,8 +237,12 @@ class LaneRunner:
             _LOG.exception("run_failed", account_id=self._lease.account_id, entries=[str(entry.entry_id) for entry in entries])
             fault = error
         for entry in entries:
-            if entry.entry_id not in self._finished:
+            if self._awaits_verdict(entry):
                 self._finish_unfinished(entry, fault)
+
+    def _awaits_verdict(self, entry: ClaimedEntry) -> bool:
+        """By identity: while a long run goes on, an early verdict may be written and the same entry claimed again (a hint came)."""
+        return self._running.get(entry.entry_id) is entry and entry.entry_id not in self._finished
 
     def _finish_unfinished(self, entry: ClaimedEntry, fault: Exception | None) -> None:
         if isinstance(fault, RunInterrupted):

@@ -15,6 +15,7 @@ CREATE TABLE account (
   epos_base_url text NOT NULL,
   epos_customer_api_version smallint NOT NULL DEFAULT 2 CHECK (epos_customer_api_version IN (2, 4)),
   epos_customer_type_api_version smallint NOT NULL DEFAULT 2 CHECK (epos_customer_type_api_version IN (2, 4)),
+  epos_v4_type_field smallint NOT NULL DEFAULT 1 CHECK (epos_v4_type_field BETWEEN 1 AND 4),
   epos_requests_per_minute integer NOT NULL DEFAULT 300 CHECK (epos_requests_per_minute BETWEEN 1 AND 100000),
   shop_base_url text NOT NULL DEFAULT '',
   -- encrypted (adapters/postgres/secrets.py); NULL where none is set
@@ -75,6 +76,8 @@ CREATE TABLE entry (
   account_email text,
   billing_email text,
   candidate_ids bigint[],
+  -- what a person chose for this order (ResolveOrderCustomer); new facts drop it
+  chosen_epos_customer_id bigint,
   facts jsonb,
   attempts jsonb NOT NULL DEFAULT '[]',
   retried_from uuid,
@@ -218,12 +221,25 @@ CREATE TABLE customer_type (
   PRIMARY KEY (account_id, epos_customer_type_id)
 );
 
+-- What a change of settings has yet to queue, in chunks: what 1 linked customers, 2 known types, 3 held orders, 4 pending removals.
+-- Written in the transaction of the change, worked off by any process, gone when done.
+CREATE TABLE requeue (
+  account_id text NOT NULL REFERENCES account,
+  what smallint NOT NULL CHECK (what BETWEEN 1 AND 4),
+  after_id bigint NOT NULL DEFAULT 0,
+  after_entry_id uuid,
+  create_time timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (account_id, what)
+);
+
 -- One Epos Now company, shared by its accounts: the request budget (a token bucket).
 CREATE TABLE till (
   till_id text PRIMARY KEY,
   tokens double precision NOT NULL DEFAULT 0,
   refilled_at timestamptz NOT NULL DEFAULT now(),
-  paused_until timestamptz
+  paused_until timestamptz,
+  -- of list page 1: two tills of the same address that share some look like one company
+  sample_customer_ids bigint[]
 );
 
 CREATE TABLE till_knowledge (

@@ -1,7 +1,7 @@
 -- Due entries of leased lanes, live ones first. Writes nothing; a statement of its own, so that it sees what is committed now.
 -- $1 accounts, $2 live limits, $3 bulk limits, $4 entries in flight. Index: entry_due.
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.priority, e.entry_revision, lane.config_version, e.attempt_count,
-  e.coalesced_count, e.force, e.account_email, e.billing_email, e.woo_customer_id, e.epos_customer_id, e.facts
+  e.coalesced_count, e.force, e.account_email, e.billing_email, e.woo_customer_id, e.epos_customer_id, e.facts, e.chosen_epos_customer_id
 FROM unnest($1::text[], $2::integer[], $3::integer[]) AS t(account_id, live_limit, bulk_limit)
 JOIN lane ON lane.account_id = t.account_id
 CROSS JOIN LATERAL (

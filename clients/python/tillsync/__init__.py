@@ -1,0 +1,1 @@
+"""The contract of tillsync: ``tillsync.v1`` holds the messages and stubs generated from ``protos/``. Use ``tillsync_client``."""

@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""Generate ``clients/python/tillsync/v1`` from ``protos/``, and place the google protos that both protoc and buf need.
+
+    python scripts/generate_protos.py                          write the generated code
+    python scripts/generate_protos.py --check                  compare only; exit 1 and name the stale files
+    python scripts/generate_protos.py --imports                only place the imports, so that buf works in a fresh clone
+    python scripts/generate_protos.py --breaking-against REF   ``buf breaking`` against a commit, branch or tag
+
+``protos/`` imports google/api and google/rpc. buf would fetch these from its registry; offline they come from the installed
+googleapis-common-protos wheel instead. They are copied into the git-ignored folder ``.tillsync/googleapis``, which buf.yaml names
+as a second module that is neither linted nor checked for breaking changes. Every mode places them first. After that ``buf lint``,
+``buf format``, ``buf build`` and ``buf curl --schema .`` work as usual. ``buf breaking --against '.git#branch=main'`` alone cannot:
+the folder is in no commit. Hence the last mode.
+
+Generators (the dev extra pins them): grpcio-tools for messages and stubs, mypy-protobuf for their types. Messages get a ``.pyi`` with
+the proto comments as docstrings; stubs are typed for ``grpc.aio`` only, as nothing here is synchronous.
+"""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import importlib.resources
+import io
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PROTOS = ROOT / "protos"
+OUTPUT = ROOT / "clients" / "python"
+PACKAGE = Path("tillsync") / "v1"
+IMPORTS = Path(".tillsync") / "googleapis"
+
+# The closure of what protos/ imports, and error_details.proto, with which `buf curl --schema .` prints the details of errors.
+IMPORTED_PROTOS = (
+    "google/api/field_behavior.proto",
+    "google/rpc/error_details.proto",
+    "google/rpc/status.proto",
+)
+# By hand, beside the generated files.
+HANDWRITTEN = frozenset({"__init__.py"})
+
+
+class GenerationError(Exception):
+    """A tool is missing or refused the protos."""
+
+
+def place_imports(root: Path) -> None:
+    """Copy the google protos under ``root``. An unchanged file is left alone, so that concurrent runs do not disturb each other."""
+    for name in IMPORTED_PROTOS:
+        package, _, file_name = name.rpartition("/")
+        source = importlib.resources.files(package.replace("/", ".")).joinpath(file_name).read_bytes()
+        target = root / IMPORTS / name
+        if not target.exists() or target.read_bytes() != source:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft = target.with_suffix(".draft")
+            draft.write_bytes(source)
+            draft.replace(target)
+
+
+def tool(name: str) -> str:
+    """The path of a tool of this interpreter's environment, which need not be on PATH."""
+    path = Path(sysconfig.get_path("scripts")) / name
+    if not path.exists():
+        raise GenerationError(f"{name} is not installed beside {sys.executable}: pip install -e '.[dev]'")
+    return str(path)
+
+
+def generate(output: Path) -> None:
+    """Write the generated package ``tillsync/v1`` under ``output``. The same protos give the same bytes."""
+    files = sorted(path.relative_to(PROTOS).as_posix() for path in PROTOS.rglob("*.proto"))
+    services = [name for name in files if name.endswith("_service.proto")]
+    includes = [f"--proto_path={PROTOS}", f"--proto_path={ROOT / IMPORTS}"]
+    _protoc(
+        *includes,
+        f"--plugin=protoc-gen-mypy={tool('protoc-gen-mypy')}",
+        f"--python_out={output}",
+        f"--mypy_out=quiet:{output}",
+        *files,
+    )
+    # Files without a service would only give empty modules here.
+    _protoc(
+        *includes,
+        f"--plugin=protoc-gen-mypy_grpc={tool('protoc-gen-mypy_grpc')}",
+        f"--grpc_python_out={output}",
+        f"--mypy_grpc_out=quiet,only_async:{output}",
+        *services,
+    )
+
+
+def _protoc(*arguments: str) -> None:
+    # -m adds the google/protobuf protos that grpcio-tools carries.
+    run = subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *arguments], capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        raise GenerationError(f"protoc failed: {run.stderr.strip()}")
+
+
+def generated_files(output: Path) -> set[str]:
+    """Names of the generated files in the package under ``output``."""
+    package = output / PACKAGE
+    return {path.name for path in package.glob("*.py*") if path.is_file() and path.name not in HANDWRITTEN}
+
+
+def stale_files(fresh: Path, present: Path) -> list[str]:
+    """One line for each file of ``present`` that differs from ``fresh``, is missing, or has no proto any more."""
+    wanted, there = generated_files(fresh), generated_files(present)
+    changed = filecmp.cmpfiles(fresh / PACKAGE, present / PACKAGE, sorted(wanted & there), shallow=False)
+    lines = [(name, "missing") for name in wanted - there]
+    lines += [(name, "out of date") for name in (*changed[1], *changed[2])]
+    lines += [(name, "has no proto any more") for name in there - wanted]
+    base = (present / PACKAGE).relative_to(ROOT).as_posix()
+    return [f"{base}/{name}: {why}" for name, why in sorted(lines)]
+
+
+def write() -> int:
+    with tempfile.TemporaryDirectory() as scratch:
+        fresh = Path(scratch)
+        generate(fresh)
+        # Files that stay the same keep their times; the others are swapped in whole, for readers in the meantime.
+        for name in generated_files(OUTPUT) - generated_files(fresh):
+            (OUTPUT / PACKAGE / name).unlink()
+        (OUTPUT / PACKAGE).mkdir(parents=True, exist_ok=True)
+        for name in sorted(generated_files(fresh)):
+            source, target = fresh / PACKAGE / name, OUTPUT / PACKAGE / name
+            if target.exists() and filecmp.cmp(source, target, shallow=False):
+                continue
+            draft = target.with_name(f"{name}.draft")
+            shutil.copyfile(source, draft)
+            draft.replace(target)
+    return 0
+
+
+def check() -> int:
+    with tempfile.TemporaryDirectory() as scratch:
+        generate(Path(scratch))
+        stale = stale_files(Path(scratch), OUTPUT)
+    for line in stale:
+        print(line, file=sys.stderr)  # noqa: T201
+    if stale:
+        print("run: python scripts/generate_protos.py", file=sys.stderr)  # noqa: T201
+    return 1 if stale else 0
+
+
+def breaking_against(ref: str) -> int:
+    """``buf breaking`` against the protos of ``ref``, which get the same imports as ours."""
+    archive = subprocess.run(["git", "archive", ref, "protos", "buf.yaml"], cwd=ROOT, capture_output=True, check=False)
+    if archive.returncode != 0:
+        raise GenerationError(f"no protos at {ref}: {archive.stderr.decode().strip()}")
+    with tempfile.TemporaryDirectory() as scratch:
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+            tar.extractall(scratch, filter="data")
+        place_imports(Path(scratch))
+        return subprocess.run([tool("buf"), "breaking", "--against", scratch], cwd=ROOT, check=False).returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Generate the Python messages and stubs of the contract.")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--check", action="store_true", help="compare only; exit 1 and name the stale files")
+    mode.add_argument("--imports", action="store_true", help="only place the imports that buf needs")
+    mode.add_argument("--breaking-against", metavar="REF", help="buf breaking against a commit, branch or tag")
+    arguments = parser.parse_args()
+    try:
+        place_imports(ROOT)
+        if arguments.imports:
+            return 0
+        if arguments.breaking_against:
+            return breaking_against(arguments.breaking_against)
+        return check() if arguments.check else write()
+    except GenerationError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

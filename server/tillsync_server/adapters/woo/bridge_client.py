@@ -1,0 +1,91 @@
+"""The shop through the bridge: every customer write goes through its bulk route, whether one or five hundred."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tillsync_server.adapters.woo.bridge_wire import batch_results, customer_item, shop_status, type_body, write_result
+from tillsync_server.adapters.woo.refusals import BatchRefused, FirewallPage
+from tillsync_server.adapters.woo.requests import ShopRequests
+from tillsync_server.adapters.woo.rest_answers import unreadable
+from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH, SiteKnowledge
+from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
+from tillsync_server.domain.errors import RunInterrupted, UpstreamError
+from tillsync_server.domain.ids import EposCustomerTypeId
+from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
+from tillsync_server.ports.till import WritePermit
+
+NAMESPACE = "/wc-tillsync/v1"
+_BATCH = f"{NAMESPACE}/customers/batch"
+
+
+class BridgeClient:
+    """Implements ``ports.shop.ShopClient``."""
+
+    def __init__(self, requests: ShopRequests, knowledge: SiteKnowledge) -> None:
+        self._requests = requests
+        self._knowledge = knowledge
+
+    @property
+    def max_batch(self) -> int:
+        return self._knowledge.max_batch
+
+    async def write_customers(self, writes: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
+        """In several requests where the shop takes less than it did when the caller asked."""
+        if len(writes) > BRIDGE_MAX_BATCH:
+            raise ValueError(f"writes: at most {BRIDGE_MAX_BATCH}, not {len(writes)}")
+        results: list[WriteResult] = []
+        while len(results) < len(writes):
+            part = writes[len(results) : len(results) + self.max_batch]
+            try:
+                results += await self._write(part, permit)
+            except RunInterrupted:
+                if not results:
+                    raise
+                results += [WriteResult(status=WriteStatus.NOT_DONE)] * (len(writes) - len(results))
+            except UpstreamError as error:
+                if not results:
+                    raise
+                results += [WriteResult(status=WriteStatus.ERROR, error=error)] * (len(writes) - len(results))
+        return results
+
+    async def put_customer_type(self, customer_type: TillCustomerType, version: int, permit: WritePermit) -> WriteResult:
+        return await self._write_type("PUT", customer_type.epos_customer_type_id, type_body(customer_type, version), permit)
+
+    async def delete_customer_type(self, type_id: EposCustomerTypeId, version: int, permit: WritePermit) -> WriteResult:
+        return await self._write_type("DELETE", type_id, {"version": str(version)}, permit)
+
+    async def status(self) -> ShopStatus:
+        status = shop_status(await self._requests.read(f"{NAMESPACE}/status"))
+        self._knowledge.max_batch = status.max_batch
+        return status
+
+    async def probe(self) -> None:
+        await self.status()
+
+    async def _write(self, part: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
+        """None done, and ``max_batch`` smaller than before, where the shop takes fewer at once."""
+        items = [customer_item(write) for write in part]
+        try:
+            answer = await self._requests.write("POST", _BATCH, {"items": items}, permit)
+        except FirewallPage as page:
+            await self._requests.blame(page, _BATCH, {"items": []}, permit)
+        except BatchRefused:
+            if len(part) == 1:
+                raise
+            await self._learn_max_batch(len(part))
+            return []
+        return batch_results(answer, part)
+
+    async def _learn_max_batch(self, refused_items: int) -> None:
+        """The bridge's own word first; a web server's limit of bytes has none, so the half is tried."""
+        await self.status()
+        if self._knowledge.max_batch >= refused_items:
+            self._knowledge.max_batch = refused_items // 2
+
+    async def _write_type(self, method: str, type_id: EposCustomerTypeId, body: dict[str, str], permit: WritePermit) -> WriteResult:
+        answer: Any = await self._requests.write(method, f"{NAMESPACE}/customer-types/{type_id}", body, permit)
+        if isinstance(answer, dict) and answer.get("id", type_id) != type_id:
+            raise unreadable(f"it is not about customer type {type_id}")
+        return write_result(answer)

@@ -1,0 +1,118 @@
+"""The bridge's items and results (design section 7, Bridge wire). int64 versions travel as texts: JavaScript and 32-bit PHP lose digits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from tillsync_server.adapters.woo.rest_answers import unreadable
+from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH
+from tillsync_server.domain.customer import CustomerWrite, TillCustomerType, decimal_text
+from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
+
+BRIDGE_API = 1
+_INT64_MAX = 2**63 - 1
+_ON_THE_WIRE = {
+    status.value: status
+    for status in (
+        WriteStatus.UPDATED,
+        WriteStatus.UNCHANGED,
+        WriteStatus.STALE,
+        WriteStatus.NOT_FOUND,
+        WriteStatus.INVALID,
+        WriteStatus.NOT_DONE,
+    )
+}
+
+
+def rfc3339(moment: datetime) -> str:
+    """``2026-01-02T03:04:05Z``. ValueError for a time without a zone."""
+    if moment.tzinfo is None:
+        raise ValueError("as_of: needs a time zone")
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def read_time_of(write: CustomerWrite) -> str:
+    """ValueError when values come without the time at which the till was read."""
+    if write.as_of is None:
+        raise ValueError("as_of: values are written with the time of the till read that brought them")
+    return rfc3339(write.as_of)
+
+
+def customer_item(write: CustomerWrite) -> dict[str, Any]:
+    head: dict[str, Any] = {"user_id": write.woo_customer_id, "version": str(write.version)}
+    values = write.values
+    if values is None:
+        return {**head, "remove": True}
+    texts = {"first_name": values.first_name, "last_name": values.last_name, "phone": values.phone}
+    return {
+        **head,
+        "points": values.points,
+        "credit": values.credit,
+        "type_id": values.type_id,
+        "as_of": read_time_of(write),
+        **{name: text for name, text in texts.items() if text is not None},
+    }
+
+
+def type_body(customer_type: TillCustomerType, version: int) -> dict[str, str]:
+    return {
+        "version": str(version),
+        "name": customer_type.name,
+        "discount": decimal_text(customer_type.discount),
+        "description": customer_type.description,
+    }
+
+
+def batch_results(value: Any, writes: Sequence[CustomerWrite]) -> list[WriteResult]:
+    """By position. Raises Unreadable unless there is exactly one result per item and each is that of its item's customer."""
+    results = value.get("results") if isinstance(value, Mapping) else None
+    if not isinstance(results, list):
+        raise unreadable("it has no list of results")
+    if len(results) != len(writes):
+        raise unreadable(f"{len(results)} results for {len(writes)} customers")
+    found: list[WriteResult] = []
+    for position, (row, write) in enumerate(zip(results, writes, strict=True)):
+        user_id = row.get("user_id") if isinstance(row, Mapping) else None
+        if isinstance(user_id, bool) or user_id != write.woo_customer_id:
+            raise unreadable(f"result {position} is not that of customer {write.woo_customer_id}")
+        found.append(write_result(row))
+    return found
+
+
+def write_result(row: Any) -> WriteResult:
+    """Raises Unreadable."""
+    status = row.get("status") if isinstance(row, Mapping) else None
+    known = _ON_THE_WIRE.get(status) if isinstance(status, str) else None
+    if known is None:
+        raise unreadable("a result has no status that this service knows: the versions of plugin and service do not fit")
+    field = row.get("field")
+    version = _version(row.get("version"))
+    if known is WriteStatus.STALE and version is None:
+        raise unreadable("a stale result does not say which version the shop holds")
+    return WriteResult(status=known, version=version, field=field[:60] if isinstance(field, str) else None)
+
+
+def _version(value: Any) -> int | None:
+    if not isinstance(value, str) or not (value.isascii() and value.isdigit() and len(value) <= 19):
+        return None
+    return int(value) if int(value) <= _INT64_MAX else None
+
+
+def shop_status(value: Any) -> ShopStatus:
+    """Raises Unreadable, also when the plugin speaks another version of this wire."""
+    if not isinstance(value, Mapping):
+        raise unreadable("the bridge's status is no object")
+    api, max_batch = value.get("api"), value.get("max_batch")
+    if isinstance(api, bool) or api != BRIDGE_API:
+        raise unreadable(f"the bridge does not speak API {BRIDGE_API}: update plugin or service", field="api")
+    if isinstance(max_batch, bool) or not isinstance(max_batch, int) or max_batch < 1:
+        raise unreadable("the bridge's status has no max_batch from 1", field="max_batch")
+    texts: dict[str, str] = {}
+    for name in ("bridge_version", "home_url", "wordpress", "woocommerce"):
+        text = value.get(name)
+        if not isinstance(text, str):
+            raise unreadable(f"the bridge's status has no text {name}", field=name)
+        texts[name] = text[:200]
+    return ShopStatus(**texts, max_batch=min(max_batch, BRIDGE_MAX_BATCH))

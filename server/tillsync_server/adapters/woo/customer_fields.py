@@ -1,0 +1,127 @@
+"""What of a customer goes to ``wc/v3``, checked before it is sent and compared with what comes back.
+
+A batch of WooCommerce skips the schema (a bad email in one was taken and erased the stored one), so nothing unchecked goes into it, and
+email, password, role and consent never do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tillsync_server.adapters.woo.bridge_wire import read_time_of
+from tillsync_server.adapters.woo.rest_answers import unreadable
+from tillsync_server.domain.customer import CustomerWrite
+from tillsync_server.domain.errors import Refused, Unreadable
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.shop import WriteResult, WriteStatus
+
+POINTS_META = "tillsync_points_balance"
+POINTS_AS_OF_META = "tillsync_points_as_of"
+CREDIT_META = "tillsync_credit_balance"
+TYPE_META = "tillsync_customer_type_id"
+
+MAX_TEXT_LENGTH = 100
+"""Of names and phone. WordPress has no limit of its own; a longer one is no name, and breaks order screens and printed labels."""
+
+_DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,6})?", re.ASCII)
+_PHONE = re.compile(r"[\s#0-9_\-+/().]*", re.ASCII)
+"""What WooCommerce's own forms take as a phone number (``WC_Validation::is_phone``)."""
+_ALTERED_BY_WORDPRESS = re.compile(r"[<\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]|%[a-f0-9]{2}", re.IGNORECASE)
+"""``sanitize_text_field`` removes or rewrites these without a word."""
+
+
+def invalid_result(write: CustomerWrite) -> WriteResult | None:
+    """INVALID with the first field that must not be sent; None when all may."""
+    values = write.values
+    if write.woo_customer_id < 1:
+        return _invalid("user_id", "is no id of a shop customer")
+    if values is None:
+        return None
+    for name, number in (("points", values.points), ("credit", values.credit)):
+        if _DECIMAL.fullmatch(number) is None:
+            return _invalid(name, "is no decimal number of at most 15 digits and 6 places: correct it in Epos Now")
+    if values.type_id is not None and values.type_id < 1:
+        return _invalid("type_id", "is no id of a customer type: correct it in Epos Now")
+    for name, text in (("first_name", values.first_name), ("last_name", values.last_name), ("phone", values.phone)):
+        if text is None:
+            continue
+        if len(_folded(text)) > MAX_TEXT_LENGTH:
+            return _invalid(name, f"is longer than {MAX_TEXT_LENGTH} characters: shorten it in Epos Now")
+        if _ALTERED_BY_WORDPRESS.search(text):
+            return _invalid(name, "has characters that WordPress would alter: correct it in Epos Now")
+    if values.phone is not None and _PHONE.fullmatch(values.phone) is None:
+        return _invalid("phone", "is no phone number to WooCommerce: correct it in Epos Now")
+    return None
+
+
+def customer_body(write: CustomerWrite) -> dict[str, Any]:
+    """The body of one update. WooCommerce deletes a meta whose value is null."""
+    values = write.values
+    if values is None:
+        return {"meta_data": _metas({POINTS_META: None, POINTS_AS_OF_META: None, CREDIT_META: None, TYPE_META: None})}
+    body: dict[str, Any] = {
+        "meta_data": _metas(
+            {
+                POINTS_META: values.points,
+                POINTS_AS_OF_META: read_time_of(write),
+                CREDIT_META: values.credit,
+                # As text: usermeta is a text column, and a text comes back as it was sent.
+                TYPE_META: None if values.type_id is None else str(values.type_id),
+            }
+        )
+    }
+    if values.first_name is not None:
+        body["first_name"] = _folded(values.first_name)
+    if values.last_name is not None:
+        body["last_name"] = _folded(values.last_name)
+    if values.phone is not None:
+        body["billing"] = {"phone": _folded(values.phone)}
+    return body
+
+
+def stored_result(body: Mapping[str, Any], answer: Mapping[str, Any]) -> WriteResult:
+    """UPDATED when ``answer``, the customer as the shop has it now, holds everything of ``body``; otherwise ERROR naming what it lacks."""
+    lacking = _not_stored(body, answer)
+    if lacking is None:
+        return WriteResult(status=WriteStatus.UPDATED)
+    error = Unreadable(
+        Side.SHOP,
+        f"the shop says that it saved the customer, and did not keep {lacking}: see which of its plugins alters customers",
+        field=lacking,
+    )
+    return WriteResult(status=WriteStatus.ERROR, field=lacking, error=error)
+
+
+def _not_stored(body: Mapping[str, Any], answer: Mapping[str, Any]) -> str | None:
+    rows = answer.get("meta_data")
+    if not isinstance(rows, list):
+        raise unreadable("a customer without meta_data", field="meta_data")
+    for meta in body["meta_data"]:
+        key, wanted = meta["key"], meta["value"]
+        stored = {str(row.get("value")) for row in rows if isinstance(row, Mapping) and row.get("key") == key}
+        if stored != (set() if wanted is None else {wanted}):
+            return str(key)
+    for name in ("first_name", "last_name"):
+        if name in body and answer.get(name) != body[name]:
+            return name
+    if "billing" in body:
+        billing = answer.get("billing")
+        if not isinstance(billing, Mapping) or billing.get("phone") != body["billing"]["phone"]:
+            return "phone"
+    return None
+
+
+def _metas(values: Mapping[str, str | None]) -> list[dict[str, str | None]]:
+    return [{"key": key, "value": value} for key, value in values.items()]
+
+
+def _folded(text: str) -> str:
+    """As ``sanitize_text_field`` stores it: outer white space off, inner runs one space."""
+    return " ".join(text.split())
+
+
+def _invalid(field: str, problem: str) -> WriteResult:
+    error = Refused(Side.SHOP, f"refused field: {field}: it {problem}", field=field)
+    return WriteResult(status=WriteStatus.INVALID, field=field, error=error)

@@ -1,0 +1,165 @@
+"""The shop without the bridge: user metas through ``wc/v3/customers``, in batches, or one by one where batches are refused."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from tillsync_server.adapters.woo.customer_fields import customer_body, invalid_result, stored_result
+from tillsync_server.adapters.woo.refusals import NO_SUCH_USER, BatchRefused, FirewallPage
+from tillsync_server.adapters.woo.requests import INDEX_QUERY, ShopRequests
+from tillsync_server.adapters.woo.rest_answers import unreadable, wp_error_of
+from tillsync_server.adapters.woo.settings import WooAdapterSettings
+from tillsync_server.adapters.woo.single_writes import write_one_by_one
+from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge
+from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
+from tillsync_server.domain.errors import Misaddressed, Missing, Refused, ServerFailure, Unreadable
+from tillsync_server.domain.ids import EposCustomerTypeId
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
+from tillsync_server.ports.till import WritePermit
+
+KEYS_MAX_BATCH = 100
+"""WooCommerce's limit of ``batch``; more is refused whole with 413."""
+_CUSTOMERS = "/wc/v3/customers"
+_BATCH = f"{_CUSTOMERS}/batch"
+
+
+class KeysClient:
+    """Implements ``ports.shop.ShopClient``."""
+
+    def __init__(
+        self,
+        requests: ShopRequests,
+        knowledge: SiteKnowledge,
+        settings: WooAdapterSettings,
+        secrets: tuple[str, ...],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._requests = requests
+        self._knowledge = knowledge
+        self._settings = settings
+        self._secrets = secrets
+        self._clock = clock
+
+    @property
+    def max_batch(self) -> int:
+        return self._settings.single_writes_per_call if self._batch_is_refused else KEYS_MAX_BATCH
+
+    @property
+    def _batch_is_refused(self) -> bool:
+        return self._clock() < self._knowledge.batch_refused_until
+
+    async def write_customers(self, writes: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
+        """Versions are not sent: nothing in WooCommerce would compare them. What must not be sent is INVALID and stays here."""
+        if len(writes) > KEYS_MAX_BATCH:
+            raise ValueError(f"writes: at most {KEYS_MAX_BATCH}, not {len(writes)}")
+        kept = [invalid_result(write) for write in writes]
+        sent = [write for write, invalid in zip(writes, kept, strict=True) if invalid is None]
+        results = iter(await self._write(sent, permit) if sent else [])
+        return [invalid if invalid is not None else next(results) for invalid in kept]
+
+    async def put_customer_type(self, customer_type: TillCustomerType, version: int, permit: WritePermit) -> WriteResult:
+        _needs_bridge("customer types need the tillsync bridge plugin: install it in the shop and connect it")
+
+    async def delete_customer_type(self, type_id: EposCustomerTypeId, version: int, permit: WritePermit) -> WriteResult:
+        _needs_bridge("customer types need the tillsync bridge plugin: install it in the shop and connect it")
+
+    async def status(self) -> ShopStatus:
+        _needs_bridge("the shop's status comes from the tillsync bridge plugin: install it in the shop and connect it")
+
+    async def probe(self) -> None:
+        index = await self._requests.read("/", INDEX_QUERY)
+        namespaces = index.get("namespaces") if isinstance(index, Mapping) else None
+        if not isinstance(namespaces, list):
+            raise unreadable("the index of its REST API has no namespaces")
+        if "wc/v3" not in namespaces:
+            text = "WooCommerce is not active at the shop's address (no wc/v3 in its REST API): activate it, or correct the base address"
+            raise Misaddressed(Side.SHOP, text)
+
+    async def _write(self, writes: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
+        if not self._batch_is_refused:
+            try:
+                return await self._batch(writes, permit)
+            except BatchRefused:
+                self._knowledge.batch_refused_until = self._clock() + self._settings.batch_refused_seconds
+        return await write_one_by_one(lambda write: self._put(write, permit), writes, at_once=self._settings.single_writes_at_once)
+
+    async def _batch(self, writes: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
+        bodies = [customer_body(write) for write in writes]
+        items = [{"id": write.woo_customer_id, **body} for write, body in zip(writes, bodies, strict=True)]
+        try:
+            answer = await self._requests.write("POST", _BATCH, {"update": items}, permit)
+        except FirewallPage as page:
+            await self._requests.blame(page, _BATCH, {"update": []}, permit)
+        rows = answer.get("update") if isinstance(answer, Mapping) else None
+        if not isinstance(rows, list):
+            raise unreadable("it has no list of updated customers")
+        if len(rows) != len(writes):
+            raise unreadable(f"{len(rows)} results for {len(writes)} customers")
+        return [self._batch_result(row, write, body) for row, write, body in zip(rows, writes, bodies, strict=True)]
+
+    def _batch_result(self, row: Any, write: CustomerWrite, body: Mapping[str, Any]) -> WriteResult:
+        """Raises Unreadable when the row is not that of this customer: then the whole answer is in doubt."""
+        failed = row.get("error") if isinstance(row, Mapping) else None
+        known_ids = (write.woo_customer_id,) if failed is None else (write.woo_customer_id, 0)  # 0: no such customer
+        if not isinstance(row, Mapping) or isinstance(row.get("id"), bool) or row.get("id") not in known_ids:
+            raise unreadable(f"a result is not that of customer {write.woo_customer_id}")
+        if failed is None:
+            return _compared(body, row)
+        error = wp_error_of(failed, self._secrets)
+        if error is None:
+            raise unreadable(f"the error of customer {write.woo_customer_id} has no code")
+        if error.code in NO_SUCH_USER:
+            return WriteResult(status=WriteStatus.NOT_FOUND)
+        said = f"{error.code}: {error.message}"
+        if (error.status or 0) >= 500:
+            failure = ServerFailure(Side.SHOP, f"the shop failed on this customer ({said}): see its PHP error log", status=error.status)
+            return WriteResult(status=WriteStatus.ERROR, error=failure)
+        named = f"refused field: {error.field}" if error.field else "the shop refuses this customer"
+        refused = Refused(
+            Side.SHOP,
+            f"{named} ({said}): correct the customer in the shop's admin"[:500],
+            status=error.status,
+            body_text=error.message,
+            field=error.field,
+        )
+        return _refused(refused)
+
+    async def _put(self, write: CustomerWrite, permit: WritePermit) -> WriteResult:
+        """Raises what concerns more than this customer."""
+        body = customer_body(write)
+        try:
+            answer = await self._put_body(write, body, permit)
+        except Missing:
+            return WriteResult(status=WriteStatus.NOT_FOUND)
+        except Refused as refused:
+            return _refused(refused)
+        if not isinstance(answer, Mapping) or isinstance(answer.get("id"), bool) or answer.get("id") != write.woo_customer_id:
+            raise unreadable(f"it is not customer {write.woo_customer_id}")
+        return _compared(body, answer)
+
+    async def _put_body(self, write: CustomerWrite, body: dict[str, Any], permit: WritePermit) -> Any:
+        route = f"{_CUSTOMERS}/{write.woo_customer_id}"
+        try:
+            return await self._requests.write("PUT", route, body, permit)
+        except FirewallPage as page:
+            await self._requests.blame(page, route, {}, permit)
+
+
+def _compared(body: Mapping[str, Any], answer: Mapping[str, Any]) -> WriteResult:
+    try:
+        return stored_result(body, answer)
+    except Unreadable as error:
+        return WriteResult(status=WriteStatus.ERROR, field=error.field, error=error)
+
+
+def _refused(refused: Refused) -> WriteResult:
+    if refused.field is not None:
+        return WriteResult(status=WriteStatus.INVALID, field=refused.field, error=refused)
+    return WriteResult(status=WriteStatus.ERROR, error=refused)
+
+
+def _needs_bridge(text: str) -> NoReturn:
+    raise Refused(Side.SHOP, text)

@@ -1,0 +1,170 @@
+"""One request to the shop: address form found, method let through, signed, errors sorted; reads tried again when seconds can help."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+import tenacity
+
+from tillsync_server.adapters.outbound import Answer, OutboundHttp
+from tillsync_server.adapters.woo.refusals import FirewallPage, error_of, is_method_refused, is_no_route, is_rest_absent
+from tillsync_server.adapters.woo.rest_address import RestForm, rest_url
+from tillsync_server.adapters.woo.rest_answers import any_json, data_of, error_object
+from tillsync_server.adapters.woo.settings import WooAdapterSettings
+from tillsync_server.adapters.woo.signing import RequestSigner
+from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge
+from tillsync_server.domain.errors import Misaddressed, Refused, ServerFailure, Unanswered, Unreachable, Unreadable, UpstreamError
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.till import WritePermit
+
+Sleep = Callable[[float], Awaitable[None]]
+
+INDEX_QUERY = "_fields=namespaces"
+"""The whole index of a site with many plugins is megabytes."""
+_OFTEN_REFUSED = ("PUT", "DELETE")
+
+
+def _worth_another_try(error: BaseException) -> bool:
+    # A Retry-After is longer than the seconds that are spent here: the queue waits for it instead.
+    return isinstance(error, Unreachable | Unanswered | ServerFailure) and not error.retry_after_seconds
+
+
+class ShopRequests:
+    """One shop, as one account may speak to it."""
+
+    def __init__(
+        self,
+        http: OutboundHttp,
+        settings: WooAdapterSettings,
+        base_url: str,
+        signer: RequestSigner,
+        knowledge: SiteKnowledge,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._http = http
+        self._settings = settings
+        self._base_url = base_url
+        self._signer = signer
+        self._knowledge = knowledge
+        self._sleep = sleep
+
+    async def read(self, route: str, query: str = "") -> Any:
+        """The JSON of a GET, with retries. Raises UpstreamError."""
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(_worth_another_try),
+            stop=tenacity.stop_after_attempt(self._settings.read_attempts),
+            wait=tenacity.wait_exponential_jitter(
+                multiplier=self._settings.read_retry_first_wait_seconds, jitter=self._settings.read_retry_first_wait_seconds
+            ),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return await retrying(self._read_once, route, query)
+
+    async def write(self, method: str, route: str, content: Any, permit: WritePermit) -> Any:
+        """The JSON of a success. Sent again only where the first answer proves that it did not reach WordPress. Raises UpstreamError."""
+        body = json.dumps(content, separators=(",", ":")).encode()
+        answer = await self._by_a_method_that_passes(method, route, body, permit)
+        return self._data(answer)
+
+    async def blame(self, page: FirewallPage, route: str, empty: Any, permit: WritePermit) -> NoReturn:
+        """Does the firewall refuse everybody or only this content? Sends the same request without content. Raises Refused when that
+        one passes, so that one customer's odd name does not stop the shop, and ``page`` otherwise."""
+        try:
+            await self.write("POST", route, empty, permit)
+        except UpstreamError:
+            raise page from None
+        raise Refused(
+            Side.SHOP,
+            f"a firewall before the shop refuses the content of this request, others pass: {page.text}"[:500],
+            status=page.status,
+            body_text=page.body_text,
+        ) from page
+
+    async def _read_once(self, route: str, query: str) -> Any:
+        return self._data(await self._at_an_address_that_answers("GET", "GET", route, query, None, None))
+
+    def _data(self, answer: Answer) -> Any:
+        error = error_of(answer, self._signer.surface, throttle_pause_seconds=self._settings.throttle_pause_seconds)
+        if error is not None:
+            raise error
+        return data_of(answer)
+
+    async def _by_a_method_that_passes(self, method: str, route: str, body: bytes, permit: WritePermit) -> Answer:
+        async def send(sent_method: str) -> Answer:
+            return await self._at_an_address_that_answers(sent_method, method, route, "", body, permit)
+
+        if method not in _OFTEN_REFUSED:
+            return await send(method)
+        if self._signer.is_single_use:
+            return await send("POST")
+        if self._knowledge.tunnels_methods:
+            answer = await send("POST")
+            if not is_no_route(answer):
+                return answer
+            self._knowledge.tunnels_methods = False  # the override no longer gets through, if the route is there at all
+        answer = await send(method)
+        if is_method_refused(answer):
+            tunnelled = await send("POST")
+            # No route for a POST: the override was dropped on the way, and the first answer is the one that names the cause.
+            if not is_method_refused(tunnelled) and not is_no_route(tunnelled):
+                self._knowledge.tunnels_methods = True
+                return tunnelled
+        return answer
+
+    async def _at_an_address_that_answers(
+        self, sent_method: str, method: str, route: str, query: str, body: bytes | None, permit: WritePermit | None
+    ) -> Answer:
+        tried = self._knowledge.form
+        answer = await self._send(tried, sent_method, method, route, query, body, permit)
+        if is_rest_absent(answer):
+            for form in self._signer.forms:
+                if form is not tried and await self._has_rest(form):
+                    self._knowledge.form = form
+                    return await self._send(form, sent_method, method, route, query, body, permit)
+        return answer
+
+    async def _has_rest(self, form: RestForm) -> bool:
+        """By a read of the index, so that no write goes to an address where a REST API is only suspected. A refusal in WordPress's
+        words is proof as well."""
+        try:
+            answer = await self._send(form, "GET", "GET", "/", INDEX_QUERY, None, None)
+        except (Misaddressed, Unreadable):  # a redirect, an endless page: not here
+            return False
+        if not answer.is_success:
+            return error_object(answer) is not None
+        index = any_json(answer)
+        return isinstance(index, dict) and "namespaces" in index
+
+    async def _send(
+        self, form: RestForm, sent_method: str, method: str, route: str, query: str, body: bytes | None, permit: WritePermit | None
+    ) -> Answer:
+        url, headers = self._signer.sign(
+            rest_url(self._base_url, form, route, query), sent_method=sent_method, method=method, route=route, body=body or b""
+        )
+        headers["Accept"] = "application/json"
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if sent_method != method:
+            headers["X-HTTP-Method-Override"] = method
+        try:
+            return await self._http.request(
+                Side.SHOP,
+                sent_method,
+                url,
+                headers=headers,
+                body=body,
+                timeout_seconds=self._settings.timeout_seconds,
+                permit=permit,
+                # A write on a connection that the web server is just closing would count as unanswered.
+                fresh_connection=permit is not None,
+                secrets=self._signer.secrets,
+            )
+        except Misaddressed as error:
+            # The right address without our route behind it is what has to be entered in the account.
+            error.text = error.text.replace(form.suffix(route), "")
+            error.args = (error.text,)
+            raise

@@ -1,0 +1,35 @@
+"""Where a WordPress site has its REST API: three forms of address, of which its permalinks and web server let some through."""
+
+from __future__ import annotations
+
+from enum import Enum
+from urllib.parse import quote
+
+from yarl import URL
+
+from tillsync_server.domain.errors import Misaddressed
+from tillsync_server.domain.vocabulary import Side
+
+
+class RestForm(Enum):
+    PRETTY = "/wp-json"
+    """Needs permalinks other than "Plain"."""
+    INDEX = "/index.php/wp-json"
+    """Also with plain permalinks; needs a web server that passes PATH_INFO."""
+    QUERY = "/?rest_route="
+    """Works everywhere, but WooCommerce does not recognise its keys there (it looks for ``wp-json/wc/`` in the address)."""
+
+    def suffix(self, route: str) -> str:
+        """What stands behind the shop's base address. ``route``: as WordPress names it, ``/wc/v3/customers/batch``."""
+        return self.value + route
+
+
+def rest_url(base_url: str, form: RestForm, route: str, query: str = "") -> URL:
+    """``query``: encoded, without its question mark. Raises Misaddressed."""
+    try:
+        base = URL(base_url.strip()).with_query(None).with_fragment(None)
+    except ValueError as error:
+        raise Misaddressed(Side.SHOP, "the base address of the shop is not a URL: correct it in the account") from error
+    suffix = form.suffix(quote(route))
+    joint = "&" if "?" in suffix else "?"
+    return URL(str(base).rstrip("/") + suffix + (joint + query if query else ""), encoded=True)

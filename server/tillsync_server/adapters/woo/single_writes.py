@@ -1,0 +1,47 @@
+"""Customers written one request each, a few at a time; stops at the first failure that the others would meet as well."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from tillsync_server.domain.customer import CustomerWrite
+from tillsync_server.domain.errors import RunInterrupted, ServerFailure, Unanswered, Unreadable, UpstreamError
+from tillsync_server.ports.shop import WriteResult, WriteStatus
+
+
+async def write_one_by_one(
+    put: Callable[[CustomerWrite], Awaitable[WriteResult]], writes: Sequence[CustomerWrite], *, at_once: int
+) -> list[WriteResult]:
+    """By position. What stops the row is raised when nothing is known of any item yet; otherwise it stands at the items it left out:
+    NOT_DONE when the lease ended or the shop fell silent, ERROR when all would meet the same."""
+    results: list[WriteResult | None] = [None] * len(writes)
+    waiting = iter(range(len(writes)))
+    stopped: RunInterrupted | UpstreamError | None = None
+
+    async def work() -> None:
+        nonlocal stopped
+        for position in waiting:
+            if stopped is not None:
+                return
+            try:
+                results[position] = await put(writes[position])
+            except (Unanswered, ServerFailure, Unreadable) as error:
+                results[position] = WriteResult(status=WriteStatus.ERROR, error=error)
+                if isinstance(error, Unanswered):
+                    stopped = stopped or error  # each further one would wait as long
+            except (RunInterrupted, UpstreamError) as error:
+                stopped = stopped or error
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(at_once, len(writes))):
+            group.create_task(work())
+    if stopped is None:
+        return [result for result in results if result is not None]
+    if all(result is None for result in results):
+        raise stopped
+    if isinstance(stopped, RunInterrupted | Unanswered):
+        rest = WriteResult(status=WriteStatus.NOT_DONE)
+    else:
+        rest = WriteResult(status=WriteStatus.ERROR, error=stopped)
+    return [result or rest for result in results]

@@ -1,0 +1,174 @@
+"""Whose order is it: the pure rules of the ladder (design section 5, *Shop → till, order*). Nothing here asks till, shop or database.
+
+The order flow asks in this sequence: :func:`plan_without_customer` (sync off, guests), then the link, then :func:`plan_by_email`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC
+from typing import assert_never
+
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.customer import NewTillCustomer, TillCustomer
+from tillsync_server.domain.emails import TILL_EMAIL_MAX_LENGTH, email_problem, normalise_email
+from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
+from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.vocabulary import EntryState, GuestPolicy, MatchEmail, Outcome
+
+TILL_NAME_MAX_LENGTH = 50
+"""Forename and Surname of the till hold 50 characters (eposnow-api, grade C); longer ones are held, never truncated."""
+
+NAMELESS = "Web customer"
+_MAX_PRODUCT_NOTES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ToDefault:
+    """The order goes to the account's default customer; ``reason`` says why, as a note."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForPerson:
+    """Only a person can act: HELD as CUSTOMER_NOT_MATCHED with ``reason`` as the first note."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByEmail:
+    """Look the customer up by ``email`` (raw, trimmed)."""
+
+    email: str
+    links: bool
+    """The shop customer is linked to what is found or created."""
+    not_linked_because: str = ""
+    """The note when ``links`` is False."""
+    creates: bool = True
+    """None found: create one. Otherwise none or several go to the default customer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlyCandidates:
+    """HELD whatever is found; ``email`` (empty where unusable) is searched only to name the candidates to the person."""
+
+    reason: str
+    email: str
+
+
+def plan_without_customer(account: Account, facts: OrderFacts) -> ToDefault | ForPerson | ByEmail | None:
+    """What is decided without a shop customer: sync disabled, and guests by their policy. None: an ordinary customer's order."""
+    if not account.customer_sync_enabled:
+        return ToDefault("customer sync is not enabled: not linked")
+    if facts.woo_customer_id is not None:
+        return None
+    policy = account.guest_policy
+    if policy is GuestPolicy.DEFAULT_CUSTOMER:
+        return ToDefault("guest order: not linked")
+    obstacle = email_obstacle(facts.billing_email, "billing email")
+    if policy is GuestPolicy.MATCH_ONLY:
+        if obstacle is not None:
+            return ToDefault(f"guest order, not matched by email: {obstacle}")
+        return ByEmail(email=facts.billing_email.strip(), links=False, not_linked_because="guest order: not linked", creates=False)
+    if policy is GuestPolicy.MATCH_OR_CREATE:
+        if obstacle is not None:
+            return ForPerson(f"matching the guest order by email: {obstacle}")
+        return ByEmail(email=facts.billing_email.strip(), links=False, not_linked_because="guest order: not linked")
+    assert_never(policy)
+
+
+def plan_by_email(account: Account, facts: OrderFacts, *, unlinked_by_hand: bool) -> ForPerson | ByEmail | OnlyCandidates:
+    """For a shop customer without a usable link."""
+    match account.match_email:
+        case MatchEmail.ACCOUNT:
+            email, kind = facts.account_email, "account email"
+        case MatchEmail.BILLING:
+            email, kind = facts.billing_email, "billing email"
+        case _:
+            assert_never(account.match_email)
+    obstacle = email_obstacle(email, kind)
+    if unlinked_by_hand or not account.auto_link:
+        reason = (
+            "unlinked by hand: this shop customer is not linked again by itself; choose the customer"
+            if unlinked_by_hand
+            else "automatic linking is off: choose the customer"
+        )
+        return OnlyCandidates(reason=reason, email="" if obstacle else email.strip())
+    if obstacle is not None:
+        return ForPerson(f"matching the order by email: {obstacle}")
+    if facts.account_email_normalised == normalise_email(email):
+        return ByEmail(email=email.strip(), links=True)
+    return ByEmail(email=email.strip(), links=False, not_linked_because="not linked: the billing email differs from the account email")
+
+
+def email_obstacle(email: str, kind: str) -> str | None:
+    """Why this email cannot find anybody in the till, or None. ``kind``: "account email" or "billing email"."""
+    if not email.strip():
+        return f"the order has no {kind}"
+    if len(email.strip()) > TILL_EMAIL_MAX_LENGTH:
+        return f"the {kind} is longer than {TILL_EMAIL_MAX_LENGTH} characters, which Epos Now cannot store"
+    return None
+
+
+def same_email(customers: Iterable[TillCustomer], email: str) -> list[TillCustomer]:
+    """The exact matches after normalising, whatever the till's search returned, by ascending id, each id once."""
+    wanted = normalise_email(email)
+    found = {customer.epos_customer_id: customer for customer in customers if customer.email and normalise_email(customer.email) == wanted}
+    return [found[customer_id] for customer_id in sorted(found)]
+
+
+def new_customer(facts: OrderFacts, email: str) -> NewTillCustomer:
+    """*Created with*: these fields and no others (no type, consent or address; MaxCredit is the adapter's constant 0)."""
+    return NewTillCustomer(
+        forename=facts.first_name.strip() or facts.company.strip() or NAMELESS,
+        surname=facts.last_name.strip(),
+        email=email.strip(),
+        phone=facts.phone.strip(),
+        business_name=facts.company.strip(),
+        sign_up_date=facts.create_time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+    )
+
+
+def creation_obstacle(customer: NewTillCustomer) -> str | None:
+    """Why the till could not store this customer as it is, or None. A person then decides: nothing is truncated."""
+    for field, text in (("first name", customer.forename), ("last name", customer.surname)):
+        if len(text) > TILL_NAME_MAX_LENGTH:
+            return f"the {field} is longer than {TILL_NAME_MAX_LENGTH} characters, which Epos Now cannot store"
+    if email_problem(customer.email) is not None:
+        return "the email is no valid email address"
+    return None
+
+
+def with_products(verdict: Verdict, products: Sequence[UnlinkedProduct]) -> Verdict:
+    """The headline: what the customer part came to, combined with the products that have no link."""
+    if not products:
+        return verdict
+    product_notes = [_product_note(product) for product in products[:_MAX_PRODUCT_NOTES]]
+    if len(products) > _MAX_PRODUCT_NOTES:
+        product_notes.append(f"and {len(products) - _MAX_PRODUCT_NOTES} more products without a link")
+    if verdict.state is EntryState.PROCESSED:
+        held = Verdict.held(Outcome.PRODUCT_NOT_MATCHED, *product_notes, verdict.comment, *verdict.notes)
+        return replace(
+            held,
+            epos_customer_id=verdict.epos_customer_id,
+            woo_customer_id=verdict.woo_customer_id,
+            subject_label=verdict.subject_label,
+        )
+    first, rest = verdict.notes[:1], verdict.notes[1:]
+    headline = Verdict.held(Outcome.PRODUCT_AND_CUSTOMER_NOT_MATCHED)
+    return replace(
+        verdict,
+        outcome=headline.outcome,
+        comment=headline.comment,
+        causes=(verdict.outcome,),
+        notes=(*first, verdict.comment, *rest, *product_notes),
+    )
+
+
+def _product_note(product: UnlinkedProduct) -> str:
+    what = " ".join(part for part in (product.name.strip(), f"(SKU {product.sku.strip()})" if product.sku.strip() else "") if part)
+    number = f"{product.product_id}/{product.variation_id}" if product.variation_id else str(product.product_id)
+    return f"product not linked: {what or 'product'}, id {number}"

@@ -1,0 +1,108 @@
+"""Accounts and tokens as they are kept. Implemented by ``adapters/postgres``; secrets are encrypted there, and only there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.domain.vocabulary import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsEffect:
+    """What a change of settings sets going, in numbers."""
+
+    queued_customers: int = 0
+    queued_customer_types: int = 0
+    requeued_entries: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChange:
+    account: Account
+    effect: SettingsEffect
+
+
+class AccountStore(Protocol):
+    async def create(self, account: Account) -> Account:
+        """With its lane and its till. AlreadyExists; FailedPrecondition (TILL_NOT_SHARED) where another account uses the till_id."""
+        ...
+
+    async def get(self, account_id: AccountId) -> Account:
+        """With its problem, credentials decrypted. NotFound."""
+        ...
+
+    async def list_accounts(self, *, after: AccountId | None, limit: int) -> list[Account]:
+        """By ascending account_id, from ``after`` on."""
+        ...
+
+    async def update(
+        self, account_id: AccountId, change: Callable[[Account], Account], *, etag: str = "", dry_run: bool = False
+    ) -> AccountChange:
+        """Lock the lane, read, check the etag (Aborted), apply ``change``, store, raise config_version: one transaction.
+
+        ``change`` is pure and may raise RequestError. FailedPrecondition: a till_id of another account without shared_till
+        (TILL_NOT_SHARED), a linked customer as default customer (DEFAULT_CUSTOMER_LINKED). The transaction also writes what the
+        change makes obsolete into ``requeue`` (sync switched on: linked customers, known types, pending removals; settings that
+        decide about orders: held orders) and ends the pause of an account whose credentials or addresses changed. A ``change``
+        that changes nothing raises nothing. ``dry_run``: the same answer, nothing stored.
+        """
+        ...
+
+    async def accounts_of_till(self, till_id: TillId) -> Sequence[AccountId]: ...
+
+
+class RequeueWork(Protocol):
+    """Works off what changes of settings left to queue, chunk by chunk under the lane's lock; any process, any number of them."""
+
+    async def run_chunk(self) -> bool:
+        """One chunk of at most 500 rows. False when there was nothing to do."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A bearer token without its secret. ``account_id`` is set exactly for Role.SITE."""
+
+    token_id: str
+    role: Role
+    account_id: AccountId | None
+    name: str
+    create_time: datetime
+    last_used_time: datetime | None = None
+    revoke_time: datetime | None = None
+
+
+class TokenStore(Protocol):
+    async def create(self, token: Token, secret_hash: bytes) -> Token:
+        """NotFound for an unknown account."""
+        ...
+
+    async def by_hash(self, secret_hash: bytes) -> Token | None:
+        """Revoked ones too."""
+        ...
+
+    async def list_tokens(self, account_id: AccountId | None, *, after: str, limit: int) -> list[Token]:
+        """By ascending token_id. ``account_id`` None: the tokens of the roles without an account."""
+        ...
+
+    async def revoke(self, account_id: AccountId | None, token_id: str) -> Token:
+        """Idempotent. NotFound. Tells the other processes (``Notifier.tokens_changed``)."""
+        ...
+
+    async def note_used(self, token_ids: Sequence[str]) -> None:
+        """About now; called at most once a minute for a token."""
+        ...
+
+
+class TillCustomersSeen(Protocol):
+    """What CheckAccount compares to find two till_ids that look like one Epos Now company."""
+
+    async def note_customer_ids(self, till_id: TillId, customer_ids: Sequence[EposCustomerId]) -> None: ...
+
+    async def tills_with_same_customers(self, till_id: TillId, customer_ids: Sequence[EposCustomerId]) -> list[TillId]: ...

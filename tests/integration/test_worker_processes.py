@@ -1,0 +1,104 @@
+"""Two real worker processes sharing 50 accounts; one is killed or stopped, the other takes its lanes over (invariants 3, 4)."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import support.worker_process
+from support.engine import EngineWorld
+
+pytestmark = [pytest.mark.integration, pytest.mark.processes]
+SCRIPT = Path(support.worker_process.__file__)
+ACCOUNTS = [f"shop-{number}" for number in range(50)]
+SUBJECTS = 60
+LEASE_SECONDS = 1.5
+
+
+@contextmanager
+def worker_process(dsn: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, str(SCRIPT), dsn, str(LEASE_SECONDS)])
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+        process.wait(timeout=20)
+
+
+async def prepare(world: EngineWorld) -> None:
+    await world.add_accounts(*ACCOUNTS)
+    async with world.database.acquire() as connection:
+        await connection.execute(
+            "CREATE TABLE ran (n bigint GENERATED ALWAYS AS IDENTITY, account_id text, subject_id bigint, entry_revision bigint, "
+            "token bigint, pid integer)"
+        )
+
+
+async def until(world: EngineWorld, sql: str, *args: object, seconds: float = 60) -> None:
+    async with asyncio.timeout(seconds):
+        while not await world.fetch(sql, *args):
+            await asyncio.sleep(0.01)
+
+
+async def enqueue_all(world: EngineWorld) -> None:
+    for account in ACCOUNTS:
+        await world.hint_many(account, range(1, SUBJECTS + 1))
+
+
+async def assert_everything_ran(world: EngineWorld) -> None:
+    [row] = await world.fetch("SELECT count(*), count(DISTINCT (account_id, subject_id)) AS subjects FROM entry_history WHERE state = 2")
+    assert (row["count"], row["subjects"]) == (len(ACCOUNTS) * SUBJECTS,) * 2
+    assert await world.lanes.repair_lost_wakeups() == 0
+
+
+async def test_a_killed_worker_loses_no_entry(world: EngineWorld) -> None:
+    await prepare(world)
+    with worker_process(world.database.dsn) as killed, worker_process(world.database.dsn) as survivor:
+        await enqueue_all(world)
+        await until(world, "SELECT 1 FROM ran WHERE pid = $1 HAVING count(*) > 50", killed.pid)
+        await until(world, "SELECT 1 FROM lane WHERE lease_owner LIKE '%:' || $1::text || ':%' LIMIT 1", str(killed.pid))
+        killed.kill()
+        killed.wait(timeout=10)
+        held = await world.fetch(
+            "SELECT account_id, lease_token FROM lane WHERE lease_owner LIKE '%:' || $1::text || ':%'", str(killed.pid)
+        )
+        await until(world, "SELECT 1 WHERE NOT EXISTS (SELECT FROM entry)")
+        last = {
+            row["account_id"]: row for row in await world.fetch("SELECT DISTINCT ON (account_id) * FROM ran ORDER BY account_id, n DESC")
+        }
+        for row in held:
+            if last[row["account_id"]]["token"] > row["lease_token"]:
+                assert last[row["account_id"]]["pid"] == survivor.pid
+        await assert_everything_ran(world)
+    twice = await world.fetch("SELECT account_id, subject_id FROM ran GROUP BY 1, 2 HAVING count(*) > 1")
+    assert len(twice) <= 30 * 105, "only what was in flight may run twice"
+    assert {row["account_id"] for row in twice} <= {row["account_id"] for row in held}
+
+
+async def test_a_stopped_worker_that_wakes_up_late_changes_nothing(world: EngineWorld) -> None:
+    """SIGSTOP past the lease, then SIGCONT: its completions meet the fence."""
+    await prepare(world)
+    with worker_process(world.database.dsn) as sleeper:
+        await enqueue_all(world)
+        await until(world, "SELECT 1 FROM ran HAVING count(*) > 50")
+        sleeper.send_signal(signal.SIGSTOP)
+        with worker_process(world.database.dsn):
+            await until(world, "SELECT 1 WHERE NOT EXISTS (SELECT FROM entry)")
+            before = await world.fetch("SELECT * FROM entry_history ORDER BY entry_id")
+            sleeper.send_signal(signal.SIGCONT)
+            await world.hint("shop-0", 9999)
+            await until(world, "SELECT 1 FROM entry_history WHERE subject_id = 9999")
+            sleeper.terminate()
+            sleeper.wait(timeout=20)
+            after = await world.fetch("SELECT * FROM entry_history WHERE subject_id <> 9999 ORDER BY entry_id")
+    assert after == before
+    await world.fetch("DELETE FROM entry_history WHERE subject_id = 9999 RETURNING 1")
+    await assert_everything_ran(world)

@@ -1,0 +1,183 @@
+"""Reading the till's rows: both vocabularies, any case, three names of the type field; and naming what cannot be read."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from support.till_client import V2_ROW
+from tillsync_server.adapters.epos.customer_types import read_row as read_type
+from tillsync_server.adapters.epos.customers import new_row, read_row
+from tillsync_server.adapters.epos.refusals import refused_field
+from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillCustomerType
+from tillsync_server.domain.errors import Refused, Unreadable
+
+ADA = TillCustomer(
+    epos_customer_id=90001,  # type: ignore[arg-type]
+    forename="Ada",
+    surname="Byron",
+    email="ada@example.test",
+    phone="01200000000",
+    type_id=4001,  # type: ignore[arg-type]
+    sign_up_date="2024-05-01T09:30:00",
+)
+
+
+def served(row: dict[str, Any]) -> Any:
+    return json.loads(json.dumps(row), parse_float=Decimal)
+
+
+ROW: dict[str, Any] = served(V2_ROW)
+
+
+def test_a_recorded_v2_row_is_read() -> None:
+    assert read_row(served(V2_ROW)) == ADA
+
+
+@pytest.mark.parametrize("fold", [str, str.lower, str.upper, lambda name: name[0].lower() + name[1:]])
+@pytest.mark.parametrize("type_field", ["Type", "TypeId", "CustomerTypeId"])
+def test_v4_names_are_read_in_any_case(fold: Any, type_field: str) -> None:
+    renamed = {"CustomerID": "Id", "Type": type_field}
+    row = {fold(renamed.get(name, name)): value for name, value in V2_ROW.items()}
+    assert read_row(served(row)) == ADA
+
+
+@pytest.mark.parametrize(
+    ("value", "type_id"),
+    [
+        (None, None),
+        (0, None),
+        (4001, 4001),
+        ("4001", 4001),
+        ({"Id": 7}, 7),
+        ({"CustomerTypeID": 8, "Name": "VIP"}, 8),
+        ({"Id": None}, None),
+    ],
+)
+def test_the_type_may_be_null_a_text_or_an_object(value: Any, type_id: int | None) -> None:
+    assert read_row({**ROW, "Type": value}).type_id == type_id
+
+
+def test_null_texts_are_empty_and_the_raw_value_is_kept() -> None:
+    customer = read_row({**ROW, "Surname": None, "EmailAddress": None, "Forename": "  Ada ", "ContactNumber": 1200})
+    assert (customer.surname, customer.email, customer.forename, customer.phone) == ("", "", "  Ada ", "1200")
+
+
+def test_what_no_database_stores_is_taken_out() -> None:
+    customer = read_row({**ROW, "Forename": "A\x00da", "Surname": "B\ud800"})
+    assert (customer.forename, customer.surname) == ("Ada", "B?")
+
+
+@pytest.mark.parametrize(
+    ("value", "points"), [(0, "0"), (None, "0"), (Decimal("0.00"), "0"), (Decimal("12.50"), "12.5"), ("7.0", "7"), (-3, "-3")]
+)
+def test_numbers_are_decimals(value: Any, points: str) -> None:
+    assert read_row({**ROW, "CurrentPoints": value}).points == Decimal(points)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("CustomerID", None),
+        ("CustomerID", 0),
+        ("CustomerID", -1),
+        ("CustomerID", True),
+        ("CustomerID", "abc"),
+        ("CustomerID", Decimal("1.5")),
+        ("CustomerID", 2**63),
+        ("CurrentPoints", "many"),
+        ("CurrentPoints", True),
+        ("CurrentPoints", []),
+        ("CurrentBalance", Decimal("1e999999")),
+        ("CurrentBalance", Decimal("1e-999")),
+        ("CurrentBalance", "NaN"),
+        ("CurrentBalance", {"amount": 1}),
+        ("Forename", ["Ada"]),
+        ("EmailAddress", {"a": "b"}),
+        ("Type", "gold"),
+        ("Type", []),
+        ("Type", -1),
+    ],
+)
+def test_a_bad_field_is_named_and_its_content_is_not_told(field: str, value: Any) -> None:
+    with pytest.raises(Unreadable) as caught:
+        read_row({**ROW, field: value})
+    named = {"Type": "TypeId"}.get(field, field)
+    assert caught.value.field == named
+    assert f"field {named} of a customer" in caught.value.text
+    assert "gold" not in caught.value.text
+
+
+@pytest.mark.parametrize("field", ["CurrentPoints", "CurrentBalance"])
+def test_points_that_are_not_served_are_not_made_up(field: str) -> None:
+    row = {name: value for name, value in ROW.items() if name != field}
+    with pytest.raises(Unreadable, match="another API version may serve it"):
+        read_row(row)
+    assert read_row(row, with_ledgers=False).epos_customer_id == 90001
+
+
+@pytest.mark.parametrize("value", [None, 1, "x", [], [V2_ROW, V2_ROW], True])
+def test_what_is_no_object_is_unreadable(value: Any) -> None:
+    with pytest.raises(Unreadable, match="not an object"):
+        read_row(value)
+
+
+def test_a_recorded_type_is_read() -> None:
+    row = {"CustomerTypeID": 4001, "Name": "Basic", "Discount": 2.5, "Description": None, "DefaultExpiryLength": 0, "DefaultMaxCredit": 0.0}
+    expected = TillCustomerType(epos_customer_type_id=4001, name="Basic", discount=Decimal("2.5"))  # type: ignore[arg-type]
+    assert read_type(served(row)) == expected
+    assert read_type(served({"id": 4001, "name": "Basic", "discount": 2.5})) == expected
+
+
+def test_a_new_row_has_what_the_till_requires_and_nothing_empty() -> None:
+    assert new_row(NewTillCustomer(forename="Web customer", sign_up_date="2026-01-02T03:04:05")) == {
+        "Forename": "Web customer",
+        "MaxCredit": 0,
+        "SignUpDate": "2026-01-02T03:04:05",
+    }
+    full = NewTillCustomer(
+        forename="Ada", surname="Byron", email="ada@example.test", phone="1", business_name="B", sign_up_date="2026-01-02T03:04:05"
+    )
+    assert new_row(full) == {
+        "Forename": "Ada",
+        "Surname": "Byron",
+        "EmailAddress": "ada@example.test",
+        "ContactNumber": "1",
+        "BusinessName": "B",
+        "MaxCredit": 0,
+        "SignUpDate": "2026-01-02T03:04:05",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"forename": ""}, "Forename"),
+        ({"forename": "x" * 51}, "Forename"),
+        ({"surname": "x" * 51}, "Surname"),
+        ({"email": "x" * 40 + "@example.test"}, "EmailAddress"),
+        ({"sign_up_date": ""}, "SignUpDate"),
+    ],
+)
+def test_what_the_till_cannot_store_is_refused_before_sending(changes: dict[str, str], field: str) -> None:
+    with pytest.raises(Refused) as caught:
+        new_row(NewTillCustomer(**{"forename": "Ada", "sign_up_date": "2026-01-02T03:04:05", **changes}))  # type: ignore[arg-type]
+    assert caught.value.field == field
+    assert caught.value.text.startswith(f"refused field: {field}")
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("Invalid field value for CustomerType: CustomerTypeID", "CustomerTypeID"),
+        ("Forename - must not be empty\r\nSurname - too long\r\n", "Forename"),
+        ("Validation failed\r\nEmailAddress - is not valid", "EmailAddress"),
+        ("Something - else", "Something"),
+        ("no field here", None),
+        ("", None),
+    ],
+)
+def test_the_refused_field_is_found(text: str, field: str | None) -> None:
+    assert refused_field(text) == field

@@ -1,0 +1,121 @@
+"""The write permit holds aiohttp to its order: asked, then bytes. A refusal leaves the wire silent (invariant 3)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from support.raw_http import RawServer, http_answer, raw_server, silence
+from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
+from tillsync_server.domain.errors import LeaseTooShort, RunInterrupted, Unanswered
+from tillsync_server.domain.vocabulary import Side
+
+
+class ScriptedPermit:
+    """Gives the next answer of the script; notes what had arrived at the server whenever it was asked."""
+
+    def __init__(self, server: RawServer, *script: float | RunInterrupted) -> None:
+        self._server = server
+        self._script = list(script)
+        self.seen_on_the_wire: list[int] = []
+        self.connections_when_asked: list[int] = []
+        self.settings: list[float] = []
+
+    def seconds_allowed(self, setting_seconds: float) -> float:
+        self.settings.append(setting_seconds)
+        self.seen_on_the_wire.append(len(self._server.received))
+        self.connections_when_asked.append(self._server.connections)
+        answer = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        if isinstance(answer, RunInterrupted):
+            raise answer
+        return answer
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[RawServer]:
+    async with raw_server() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def http() -> AsyncIterator[OutboundHttp]:
+    outbound = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
+    yield outbound
+    await outbound.close()
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1}', b"x" * 300_000, None])
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_refused_before_the_headers_nothing_is_written(
+    server: RawServer, http: OutboundHttp, body: bytes | None, fresh: bool
+) -> None:
+    permit = ScriptedPermit(server, LeaseTooShort("3.0 s of the lease are left"))
+    with pytest.raises(LeaseTooShort):
+        await http.request(Side.TILL, "POST", server.url, body=body, timeout_seconds=5, permit=permit, fresh_connection=fresh)
+    await server.connection_ended.wait()
+    assert server.connections == 1
+    assert server.received == b""
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1}', b"x" * 300_000])
+async def test_refused_after_the_headers_hook_nothing_is_written_either(server: RawServer, http: OutboundHttp, body: bytes) -> None:
+    """The lease ran out between the two hooks: aiohttp has buffered the headers, and must not flush them."""
+    permit = ScriptedPermit(server, 5.0, LeaseTooShort("stopped in between"))
+    with pytest.raises(LeaseTooShort):
+        await http.request(Side.TILL, "POST", server.url, body=body, timeout_seconds=5, permit=permit)
+    await server.connection_ended.wait()
+    assert len(permit.settings) == 2
+    assert server.received == b""
+
+
+async def test_the_permit_is_asked_on_an_open_connection_before_the_first_byte(server: RawServer, http: OutboundHttp) -> None:
+    permit = ScriptedPermit(server, 4.0)
+    answer = await http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=15, permit=permit)
+    assert answer.status == 200
+    assert permit.settings == [15, 15]
+    assert permit.seen_on_the_wire == [0, 0]
+    assert server.requests[0].endswith(b"\r\n\r\n{}")
+
+
+async def test_a_write_waits_for_its_answer_as_long_as_the_permit_says(server: RawServer, http: OutboundHttp) -> None:
+    server.answers(silence)
+    started = asyncio.get_running_loop().time()
+    with pytest.raises(Unanswered, match=r"within 0\.2 s"):
+        await http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=15, permit=ScriptedPermit(server, 0.2))
+    assert asyncio.get_running_loop().time() - started < 3
+    assert len(server.requests) == 1
+
+
+async def test_the_wait_counts_from_the_permit_not_from_the_connect(server: RawServer, http: OutboundHttp) -> None:
+    """The setting alone would have ended this request while it was still allowed to wait."""
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await silence(reader, writer)
+        writer.write(http_answer(200, b"late"))
+
+    server.answers(late)
+    answer = await http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=0.3, permit=ScriptedPermit(server, 5.0))
+    assert answer.body == b"late"
+
+
+async def test_a_pooled_connection_is_asked_for_again(server: RawServer, http: OutboundHttp) -> None:
+    """A kept connection skips the connect; it must not skip the permit."""
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        server.received.clear()
+        second = await reader.read(65536)
+        server.received += second
+
+    server.answers(keep)
+    await http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=5, permit=ScriptedPermit(server, 5.0))
+    with pytest.raises(LeaseTooShort):
+        await http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=5, permit=ScriptedPermit(server, LeaseTooShort("x")))
+    await server.connection_ended.wait()
+    assert server.connections == 1
+    assert server.received == b""

@@ -1,0 +1,111 @@
+"""Texts of the other side become one clean line, and Retry-After becomes seconds."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tillsync_server.adapters.outbound import clean_text, redact, retry_after_seconds
+
+BASIC = base64.b64encode(b"MYKEY123:MYSECRET").decode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("Invalid field value for CustomerType: CustomerTypeID", "Invalid field value for CustomerType: CustomerTypeID"),
+        ("Forename - too long\r\nSurname - too long\r\n", "Forename - too long Surname - too long"),
+        ("<html><head><title>502 Bad\n Gateway</title></head><body><h1>no</h1></body></html>", "HTML page: 502 Bad Gateway"),
+        ("<!DOCTYPE html><body><h1>Server</h1><p>Error</p><script>evil()</script></body>", "HTML page: Server Error"),
+        ("<html></html>", "HTML page: without a text"),
+        ("<Error><Message>No such &lt;thing&gt;</Message></Error>", "No such"),
+        ("a &lt;script&gt;alert(1)&lt;/script&gt; b", "a alert(1) b"),
+        ("<b>maximum API limit</b> reached", "maximum API limit reached"),
+        ("3 < 5 & 7 > 6", "3 < 5 & 7 > 6"),
+        ("a\x00b\x1b[31mc\u202ed\u200be\u2028f\tg\ud800", "ab[31mcde f g"),
+        ("Basic customer types cannot be deleted", "Basic customer types cannot be deleted"),
+        (f"header Authorization: Basic {BASIC} refused", "header Authorization: Basic [redacted] refused"),
+        ("Bearer abcdefghijklmnop.q refused", "Bearer [redacted] refused"),
+        ("key ck_0123456789abcdef and cs_0123456789abcdef", "key [redacted] and [redacted]"),
+        ("see https://user:pass@till.example.test/x", "see https://[redacted]@till.example.test/x"),
+        ("/wc/v3?consumer_key=abcdefg&oauth_signature=x%2Fyzz&page=1", "/wc/v3?consumer_key=[redacted]&oauth_signature=[redacted]&page=1"),
+        ('{"api_secret": "abcdef", "page": 2}', '{"api_secret": "[redacted]", "page": 2}'),
+        ("paste tillsync1.eyJ1cmwiOiJ4In0 here", "paste [redacted] here"),
+        ("ada.byron+shop@mail.example.test is taken", "a•••@m•••.test is taken"),
+        ("email=ada%40example.test", "e•••@e•••.test"),
+        ("ada@localhost", "a•••@l•••"),
+        ("", ""),
+    ],
+)
+def test_texts_are_cleaned(raw: str, clean: str) -> None:
+    assert clean_text(raw) == clean
+
+
+def test_known_secrets_go_in_every_spelling() -> None:
+    secret = "p/ss+w rd"
+    encoded = base64.b64encode(secret.encode()).decode()
+    text = f"{secret} p%2Fss%2Bw%20rd p%2Fss%2Bw+rd {encoded}"
+    assert redact(text, [secret]) == " ".join(["[redacted]"] * 4)
+
+
+def test_short_secrets_do_not_eat_words() -> None:
+    assert redact("a cab", ["a", ""]) == "a cab"
+
+
+def test_long_texts_are_cut_with_a_sign_after_redacting() -> None:
+    line = clean_text("x" * 490 + " ada.byron@example.test " + "y" * 100)
+    assert len(line) == 500
+    assert line.endswith("…")
+    assert "byron" not in line
+
+
+@given(st.text(alphabet=st.sampled_from(list("<>&;a/!-'\"= \x00\u202e@.%4:0bc_k?#[]lt")), max_size=400))
+def test_whatever_comes_in_one_line_without_markup_or_controls_comes_out(raw: str) -> None:
+    line = clean_text(raw)
+    assert len(line) <= 500
+    assert line == " ".join(line.split())
+    assert not any(ord(character) < 32 for character in line)
+    assert "<a>" not in line
+    assert "<script" not in line
+
+
+def test_hostile_texts_cost_little() -> None:
+    for hostile in (
+        "a" * 2_000_000,
+        "@" * 2_000_000,
+        "<" * 2_000_000,
+        "://" * 500_000,
+        "key" * 500_000,
+        "<svg>" * 300_000,
+        "a.a@" * 400_000,
+    ):
+        assert len(clean_text(hostile)) <= 500
+
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("0", 0.0),
+        ("99999999999999999999", 86_400.0),
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90.0),
+        (format_datetime(NOW - timedelta(seconds=90), usegmt=True), 0.0),
+        ("Fri, 02 Jan 2026 03:05:05 -0000", 60.0),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("٣", None),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_date(header: str | None, seconds: float | None) -> None:
+    assert retry_after_seconds(header, lambda: NOW) == seconds
