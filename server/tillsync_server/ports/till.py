@@ -43,6 +43,18 @@ class EmailSearch:
     """A returned row does not contain the searched text: the till ignores the filter, so ``rows`` prove nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class NameSearch:
+    """Rows whose Surname or Forename the till found by one text, de-duplicated, in the order found."""
+
+    searched: str
+    rows: tuple[TillCustomer, ...]
+    filter_ignored: bool
+    """Neither filter is honoured (a returned row does not contain the text), so there is no search by name at this till."""
+    truncated: bool
+    """The search ended at its limit: the till has more."""
+
+
 class TillClient(Protocol):
     async def read_customer(self, customer_id: EposCustomerId) -> TillCustomer:
         """Missing on 404 as JSON or plain text; Misaddressed when the 404 is HTML."""
@@ -52,6 +64,11 @@ class TillClient(Protocol):
 
     async def search_by_email(self, text: str) -> EmailSearch:
         """One text, sent as given (callers search raw and normalised). A miss is an empty result, whether the till says [] or 404."""
+        ...
+
+    async def search_by_name(self, text: str, *, limit: int) -> NameSearch:
+        """For a person who looks for somebody: V2's generic filter (eposnow-api section 2, grade D), so it may be ignored, and whether
+        it finds parts of names is the till's choice. Ends once ``limit`` rows are exceeded."""
         ...
 
     async def create_customer(self, customer: NewTillCustomer, permit: WritePermit) -> EposCustomerId:

@@ -7,13 +7,14 @@ from typing import assert_never
 
 from tillsync_server.adapters.epos.customer_types import CustomerTypeResource, CustomerTypeV2, CustomerTypeV4
 from tillsync_server.adapters.epos.customers import CustomerResource, CustomerV2, CustomerV4
+from tillsync_server.adapters.epos.name_search import search_by_name
 from tillsync_server.adapters.epos.requests import TillRequests
 from tillsync_server.adapters.epos.rows import unreadable
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillCustomerType
 from tillsync_server.domain.errors import Misaddressed, Missing
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 from tillsync_server.domain.vocabulary import Side, TillApiVersion
-from tillsync_server.ports.till import CustomerPage, EmailSearch, WritePermit
+from tillsync_server.ports.till import CustomerPage, EmailSearch, NameSearch, WritePermit
 
 
 def _customers(version: TillApiVersion, requests: TillRequests) -> CustomerResource:
@@ -52,6 +53,9 @@ class EposClient:
 
     async def search_by_email(self, text: str) -> EmailSearch:
         return await self._customers.search(text)
+
+    async def search_by_name(self, text: str, *, limit: int) -> NameSearch:
+        return await search_by_name(self._requests, self._customers.path, text, limit=limit)
 
     async def create_customer(self, customer: NewTillCustomer, permit: WritePermit) -> EposCustomerId:
         return await self._customers.create(customer, permit)

@@ -1,0 +1,60 @@
+"""Search by name through the generic ``?Property=Value`` filter (eposnow-api section 2, grade D: perhaps ignored, perhaps exact)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tillsync_server.adapters.epos.customers import read_row
+from tillsync_server.adapters.epos.requests import TillRequests
+from tillsync_server.adapters.epos.rows import array
+from tillsync_server.domain.customer import TillCustomer
+from tillsync_server.domain.errors import Missing, Refused
+from tillsync_server.domain.ids import EposCustomerId
+from tillsync_server.ports.till import NameSearch
+
+_FILTERS: tuple[tuple[str, Callable[[TillCustomer], str]], ...] = (
+    ("Surname", lambda customer: customer.surname),
+    ("Forename", lambda customer: customer.forename),
+)
+
+
+class _FilterIgnored(Exception):
+    """A row came back that does not contain the text: the rows of this filter say nothing."""
+
+
+async def search_by_name(requests: TillRequests, path: str, text: str, *, limit: int) -> NameSearch:
+    """One filter after the other. A filter that is ignored, or refused as unknown, is left out; the other may still work."""
+    if not text.strip():
+        raise ValueError("an empty text cannot be searched for")
+    found: dict[EposCustomerId, TillCustomer] = {}
+    honoured, truncated = 0, False
+    for name, value_of in _FILTERS:
+        try:
+            more = await _filtered(requests, path, name, value_of, text, limit)
+        except (_FilterIgnored, Refused):
+            continue
+        honoured += 1
+        truncated = truncated or len(more) > limit
+        found.update(more)
+    return NameSearch(searched=text, rows=tuple(found.values()), filter_ignored=honoured == 0, truncated=truncated)
+
+
+async def _filtered(
+    requests: TillRequests, path: str, name: str, value_of: Callable[[TillCustomer], str], text: str, limit: int
+) -> dict[EposCustomerId, TillCustomer]:
+    """Pages until one is empty or brings nothing new, or there are more than ``limit`` rows."""
+    found: dict[EposCustomerId, TillCustomer] = {}
+    wanted, number = text.strip().casefold(), 0
+    while True:
+        number += 1
+        try:
+            answer = await requests.get(path, {name: text, "page": number})
+        except Missing:  # a miss, where the till says it so; a wrong address is proved by the callers' other reads
+            return found
+        rows = [read_row(row, with_ledgers=False) for row in array(answer.json(), "customer")]
+        if any(wanted not in value_of(customer).casefold() for customer in rows):
+            raise _FilterIgnored
+        before = len(found)
+        found.update((customer.epos_customer_id, customer) for customer in rows)
+        if len(found) == before or len(found) > limit:
+            return found

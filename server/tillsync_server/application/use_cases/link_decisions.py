@@ -1,0 +1,153 @@
+"""Links and the choices only a person can make: list, look, link, unlink, candidates, search, and whose order it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tillsync_server.application.use_cases.page_tokens import TokenOf, coerced_page_size
+from tillsync_server.application.use_cases.queue_work import one_entry
+from tillsync_server.application.use_cases.till_lookup import DEFAULT_FOUND, MAX_FOUND, CustomerAtTill, CustomersFound, TillLookup
+from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.errors import FailedPrecondition, FieldViolation, InvalidArgument, NotFound
+from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
+from tillsync_server.domain.vocabulary import EntryKind, EntryState
+from tillsync_server.ports.accounts import AccountStore
+from tillsync_server.ports.links import Link, LinkedByHand, LinkFilter, LinkKeeper, LinkReader, OrderResolved, UnlinkedByHand
+from tillsync_server.ports.queues import QueueReader
+
+_MAX_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListLinks:
+    """0: any."""
+
+    account_id: AccountId
+    epos_customer_id: int = 0
+    woo_customer_id: int = 0
+    broken_only: bool = False
+    page_size: int = 0
+    page_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinksPage:
+    links: tuple[Link, ...]
+    next_page_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkNamed:
+    """One link by either of its customers: exactly one is set."""
+
+    account_id: AccountId
+    epos_customer_id: int | None = None
+    woo_customer_id: int | None = None
+
+    def checked(self) -> tuple[EposCustomerId | None, WooCustomerId | None]:
+        if (self.epos_customer_id is None) == (self.woo_customer_id is None):
+            raise InvalidArgument.of("customer", "set exactly one of epos_customer_id and woo_customer_id")
+        if self.epos_customer_id is not None:
+            _require_ids(epos_customer_id=self.epos_customer_id)
+            return EposCustomerId(self.epos_customer_id), None
+        woo_customer_id = self.woo_customer_id or 0
+        _require_ids(woo_customer_id=woo_customer_id)
+        return None, WooCustomerId(woo_customer_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    entry: Entry
+    customers: tuple[CustomerAtTill, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    entry: Entry
+    resolved: OrderResolved
+
+
+class LinkDecisions:
+    def __init__(self, accounts: AccountStore, links: LinkReader, keeper: LinkKeeper, queues: QueueReader, lookup: TillLookup) -> None:
+        self._accounts = accounts
+        self._links = links
+        self._keeper = keeper
+        self._queues = queues
+        self._lookup = lookup
+
+    async def list_links(self, asked: ListLinks) -> LinksPage:
+        _require_ids(least=0, epos_customer_id=asked.epos_customer_id, woo_customer_id=asked.woo_customer_id)
+        limit = coerced_page_size(asked.page_size)
+        wanted = LinkFilter(
+            epos_customer_id=EposCustomerId(asked.epos_customer_id) if asked.epos_customer_id else None,
+            woo_customer_id=WooCustomerId(asked.woo_customer_id) if asked.woo_customer_id else None,
+            broken_only=asked.broken_only,
+        )
+        tokens = TokenOf("page_token", asked.account_id, wanted.epos_customer_id, wanted.woo_customer_id, wanted.broken_only)
+        after = tokens.take_int(asked.page_token)
+        found = await self._links.list_links(
+            asked.account_id, wanted, after=None if after is None else EposCustomerId(after), limit=limit + 1
+        )
+        if not found:
+            await self._accounts.get(asked.account_id)
+        page = tuple(found[:limit])
+        return LinksPage(page, tokens.give(page[-1].epos_customer_id) if len(found) > limit else "")
+
+    async def get_link(self, named: LinkNamed) -> Link:
+        """NotFound."""
+        epos_customer_id, woo_customer_id = named.checked()
+        link: Link | None = None
+        if epos_customer_id is not None:
+            link = (await self._links.by_epos(named.account_id, [epos_customer_id])).get(epos_customer_id)
+        elif woo_customer_id is not None:
+            link = await self._links.by_woo(named.account_id, woo_customer_id)
+        if link is None:
+            await self._accounts.get(named.account_id)
+            raise NotFound("this customer is not linked", reason="LINK_NOT_FOUND")
+        return link
+
+    async def create_link(self, account_id: AccountId, epos_customer_id: int, woo_customer_id: int) -> LinkedByHand:
+        """Neither side is asked: the refresh that it queues says if a customer is not there."""
+        _require_ids(epos_customer_id=epos_customer_id, woo_customer_id=woo_customer_id)
+        return await self._keeper.create(account_id, EposCustomerId(epos_customer_id), WooCustomerId(woo_customer_id))
+
+    async def delete_link(self, named: LinkNamed) -> UnlinkedByHand:
+        epos_customer_id, woo_customer_id = named.checked()
+        return await self._keeper.delete(named.account_id, epos_customer_id=epos_customer_id, woo_customer_id=woo_customer_id)
+
+    async def candidates(self, account_id: AccountId, entry_id: str) -> Candidates:
+        """Of a held order, read from the till now."""
+        entry = await self._order(account_id, entry_id, EntryState.HELD)
+        return Candidates(entry, tuple(await self._lookup.read(account_id, entry.candidate_ids)))
+
+    async def search(self, account_id: AccountId, query: str, page_size: int) -> CustomersFound:
+        return await self._lookup.search(account_id, query, coerced_page_size(page_size, default=DEFAULT_FOUND, most=MAX_FOUND))
+
+    async def resolve_order(self, account_id: AccountId, entry_id: str, epos_customer_id: int, *, create_link: bool) -> Resolution:
+        """NotFound (EPOS_CUSTOMER_NOT_FOUND) where the till has no such customer: nobody could book the order on it."""
+        _require_ids(epos_customer_id=epos_customer_id)
+        # Looked at before the till is asked, and again by the keeper under the lane's lock: that look decides.
+        entry = await self._order(account_id, entry_id, EntryState.HELD, EntryState.FAILED)
+        if create_link and entry.woo_customer_id is None:
+            raise FailedPrecondition("this is a guest's order: a guest cannot be linked", reason="GUEST_CANNOT_BE_LINKED")
+        chosen = EposCustomerId(epos_customer_id)
+        if not await self._lookup.read(account_id, [chosen]):
+            raise NotFound(f"Epos Now has no customer {chosen}: choose another", reason="EPOS_CUSTOMER_NOT_FOUND")
+        resolved = await self._keeper.resolve_order(account_id, entry.entry_id, chosen, create_link=create_link)
+        return Resolution(await one_entry(self._queues, account_id, str(resolved.entry_id), with_attempts=False), resolved)
+
+    async def _order(self, account_id: AccountId, entry_id: str, *states: EntryState) -> Entry:
+        entry = await one_entry(self._queues, account_id, entry_id, with_attempts=False)
+        if entry.kind is not EntryKind.ORDER_CUSTOMER:
+            raise FailedPrecondition("this entry is not an order", reason="NOT_AN_ORDER")
+        if entry.state not in states:
+            names = " or ".join(state.name for state in states)
+            raise FailedPrecondition(f"the order is {entry.state.name}, not {names}", reason="ORDER_NOT_HELD")
+        return entry
+
+
+def _require_ids(*, least: int = 1, **ids: int) -> None:
+    remedy = "must be greater than 0" if least else "must be greater than 0; leave it out for any"
+    wrong = [FieldViolation(field, remedy) for field, value in ids.items() if not least <= value <= _MAX_ID]
+    if wrong:
+        raise InvalidArgument(wrong)

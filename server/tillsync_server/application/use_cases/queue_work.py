@@ -1,0 +1,204 @@
+"""What a person does with entries: look at one, try again, close. Named entries or everything a filter finds, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from uuid import UUID
+
+from tillsync_server.application.use_cases.page_tokens import TokenOf
+from tillsync_server.application.use_cases.queue_listing import Count, FilterAsked, identity_of
+from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.errors import InvalidArgument, NotFound
+from tillsync_server.domain.ids import AccountId, EntryId, new_entry_id
+from tillsync_server.domain.vocabulary import EntryState
+from tillsync_server.ports.queues import Acted, ActedOn, QueueActions, QueueFilter, QueueReader
+
+MAX_ENTRY_IDS = 500
+CHUNK_ENTRIES = 500
+VALIDATED_ENTRIES = 10_000
+"""What ``validate_only`` counts to in one call."""
+SHOWN_ENTRIES = 100
+MAX_REASON_LENGTH = 200
+DEFAULT_REASON = "closed by hand"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntriesChosen:
+    """Exactly one of ``entry_ids`` and ``filter``."""
+
+    account_id: AccountId
+    entry_ids: tuple[str, ...] = ()
+    filter: FilterAsked | None = None
+    validate_only: bool = False
+    continuation_token: str = ""
+
+
+class FailureKind(Enum):
+    NOT_FOUND = auto()
+    STATE_DOES_NOT_ALLOW = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFailure:
+    entry_id: str
+    """As it was given."""
+    kind: FailureKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkDone:
+    affected: int
+    coalesced: int
+    unchanged: int
+    previous_states: tuple[Count, ...]
+    entries: tuple[Entry, ...]
+    failures: tuple[EntryFailure, ...]
+    next_continuation_token: str
+
+
+@dataclass(slots=True)
+class _Tally:
+    affected: int = 0
+    coalesced: int = 0
+    unchanged: int = 0
+    previous: Counter[EntryState] = field(default_factory=Counter)
+    shown: dict[EntryId, None] = field(default_factory=dict)
+
+    def add(self, asked: Sequence[EntryId], results: Sequence[ActedOn], *, as_they_are: bool) -> None:
+        for entry_id, result in zip(asked, results, strict=True):
+            match result.acted:
+                case Acted.DONE:
+                    self.affected += 1
+                case Acted.JOINED:
+                    self.coalesced += 1
+                case Acted.UNCHANGED:
+                    self.unchanged += 1
+                    continue
+                case Acted.MISSING:
+                    continue
+            if result.previous_state is not None:
+                self.previous[result.previous_state] += 1
+            if len(self.shown) < SHOWN_ENTRIES:
+                self.shown[entry_id if as_they_are else result.entry_id] = None
+
+
+_Act = Callable[[Sequence[EntryId]], Awaitable[list[ActedOn]]]
+
+
+class QueueWork:
+    def __init__(self, reader: QueueReader, actions: QueueActions) -> None:
+        self._reader = reader
+        self._actions = actions
+
+    async def get(self, account_id: AccountId, entry_id: str) -> Entry:
+        """With attempts. NotFound."""
+        return await one_entry(self._reader, account_id, entry_id, with_attempts=True)
+
+    async def retry(self, chosen: EntriesChosen) -> WorkDone:
+        """NotFound for an unknown account. InvalidArgument."""
+
+        async def act(entry_ids: Sequence[EntryId]) -> list[ActedOn]:
+            return await self._actions.retry(chosen.account_id, entry_ids, dry_run=chosen.validate_only)
+
+        return await self._work(chosen, act, "retry")
+
+    async def dismiss(self, chosen: EntriesChosen, reason: str) -> WorkDone:
+        """An empty ``reason`` is "closed by hand". NotFound for an unknown account. InvalidArgument."""
+        if len(reason) > MAX_REASON_LENGTH:
+            raise InvalidArgument.of("reason", f"at most {MAX_REASON_LENGTH} characters")
+        if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in reason):
+            raise InvalidArgument.of("reason", "must not contain control characters")
+        words = reason.strip() or DEFAULT_REASON
+
+        async def act(entry_ids: Sequence[EntryId]) -> list[ActedOn]:
+            return await self._actions.dismiss(chosen.account_id, entry_ids, words, dry_run=chosen.validate_only)
+
+        return await self._work(chosen, act, "dismiss", words)
+
+    async def _work(self, chosen: EntriesChosen, act: _Act, *operation: str) -> WorkDone:
+        if bool(chosen.entry_ids) == (chosen.filter is not None):
+            raise InvalidArgument.of("entry_ids", "set exactly one of entry_ids and filter")
+        if chosen.filter is not None:
+            wanted = chosen.filter.checked(chosen.account_id, within="filter.")
+            return await self._work_on_filter(chosen, wanted, act, operation)
+        return await self._work_on_named(chosen, act)
+
+    async def _work_on_named(self, chosen: EntriesChosen, act: _Act) -> WorkDone:
+        if len(chosen.entry_ids) > MAX_ENTRY_IDS:
+            raise InvalidArgument.of("entry_ids", f"at most {MAX_ENTRY_IDS} entries in one call")
+        if chosen.continuation_token:
+            raise InvalidArgument.of("continuation_token", "named entries are done in one call: leave it out", reason="PAGE_TOKEN_INVALID")
+        given = {text: _entry_id(text) for text in chosen.entry_ids}  # each id once
+        known = [entry_id for entry_id in given.values() if entry_id is not None]
+        tally = _Tally()
+        results: dict[EntryId, ActedOn] = {}
+        if known:
+            acted = await act(known)
+            tally.add(known, acted, as_they_are=chosen.validate_only)
+            results = dict(zip(known, acted, strict=True))
+        else:
+            await self._reader.problem(chosen.account_id)  # NotFound for an unknown account, as with an id that could be one
+        failures = []
+        for text, entry_id in given.items():
+            acted_on = results.get(entry_id) if entry_id is not None else None
+            if acted_on is None or acted_on.acted is Acted.MISSING:
+                failures.append(EntryFailure(text, FailureKind.NOT_FOUND))
+            elif acted_on.acted is Acted.UNCHANGED:
+                failures.append(EntryFailure(text, FailureKind.STATE_DOES_NOT_ALLOW))
+        return await self._done(chosen.account_id, tally, tuple(failures), "")
+
+    async def _work_on_filter(self, chosen: EntriesChosen, wanted: QueueFilter, act: _Act, operation: Sequence[str]) -> WorkDone:
+        """Newest first below an entry id that is fixed at the first call: successors of retried entries are newer, so never met."""
+        tokens = TokenOf("continuation_token", *operation, *identity_of(wanted), chosen.validate_only)
+        before = tokens.take_entry(chosen.continuation_token)
+        if before is None:
+            await self._reader.problem(chosen.account_id)
+            before = new_entry_id()
+        tally = _Tally()
+        left = VALIDATED_ENTRIES if chosen.validate_only else CHUNK_ENTRIES
+        following: EntryId | None = before
+        while following is not None and left > 0:
+            limit = min(left, CHUNK_ENTRIES)
+            found = await self._reader.list_entries(wanted, before=following, limit=limit, with_attempts=False)
+            entry_ids = [entry.entry_id for entry in found.entries]
+            if entry_ids:
+                tally.add(entry_ids, await act(entry_ids), as_they_are=chosen.validate_only)
+            left -= limit
+            following = found.next_before
+        token = "" if following is None else tokens.give(str(following))
+        return await self._done(chosen.account_id, tally, (), token)
+
+    async def _done(self, account_id: AccountId, tally: _Tally, failures: tuple[EntryFailure, ...], token: str) -> WorkDone:
+        entries = await self._reader.get(account_id, list(tally.shown), with_attempts=False) if tally.shown else {}
+        return WorkDone(
+            affected=tally.affected,
+            coalesced=tally.coalesced,
+            unchanged=tally.unchanged,
+            previous_states=tuple(Count(state, tally.previous[state]) for state in EntryState if tally.previous[state]),
+            entries=tuple(entries[entry_id] for entry_id in tally.shown if entry_id in entries),
+            failures=failures,
+            next_continuation_token=token,
+        )
+
+
+async def one_entry(reader: QueueReader, account_id: AccountId, entry_id: str, *, with_attempts: bool) -> Entry:
+    """Anything that is no entry id of this account is NotFound."""
+    known = _entry_id(entry_id)
+    if known is not None:
+        found = (await reader.get(account_id, [known], with_attempts=with_attempts)).get(known)
+        if found is not None:
+            return found
+    await reader.problem(account_id)  # NotFound with the better reason where the account is unknown
+    raise NotFound("there is no such entry in this account, or its history has been dropped", reason="ENTRY_NOT_FOUND")
+
+
+def _entry_id(text: str) -> EntryId | None:
+    """Only the form we give out: other spellings of a UUID are no entry ids."""
+    try:
+        parsed = UUID(text)
+    except ValueError:
+        return None
+    return EntryId(parsed) if str(parsed) == text else None
