@@ -1,0 +1,35 @@
+"""The typed asynchronous client of tillsync. Messages are those of ``tillsync.v1``; start at :class:`TillsyncClient`."""
+
+from tillsync_client.client import TillsyncClient
+from tillsync_client.errors import (
+    AbortedError,
+    AlreadyExistsError,
+    DeadlineError,
+    FailedPreconditionError,
+    FieldViolation,
+    InvalidArgumentError,
+    NotFoundError,
+    NotImplementedYetError,
+    PermissionDeniedError,
+    ResourceExhaustedError,
+    TillsyncError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+
+__all__ = [
+    "TillsyncClient",
+    "AbortedError",
+    "AlreadyExistsError",
+    "DeadlineError",
+    "FailedPreconditionError",
+    "FieldViolation",
+    "InvalidArgumentError",
+    "NotFoundError",
+    "NotImplementedYetError",
+    "PermissionDeniedError",
+    "ResourceExhaustedError",
+    "TillsyncError",
+    "UnauthenticatedError",
+    "UnavailableError",
+]

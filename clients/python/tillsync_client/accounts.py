@@ -1,0 +1,83 @@
+"""AccountService and CatalogService: accounts, their settings, tokens, and the words of the queues."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from tillsync.v1 import account_pb2, catalog_service_pb2, token_pb2
+from tillsync.v1 import account_service_pb2 as pb
+from tillsync.v1.account_service_pb2_grpc import AccountServiceStub
+from tillsync.v1.catalog_service_pb2_grpc import CatalogServiceStub
+
+from tillsync_client.connection import Connection
+
+_CHECK_DEADLINE_SECONDS = 90.0
+
+
+class Accounts:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._stub = AccountServiceStub(connection.channel)
+
+    async def create_account(self, account_id: str, account: account_pb2.Account) -> account_pb2.Account:
+        request = pb.CreateAccountRequest(account_id=account_id, account=account)
+        return (await self._connection.call(self._stub.CreateAccount, request)).account
+
+    async def get_account(self, account_id: str) -> account_pb2.Account:
+        return (await self._connection.call(self._stub.GetAccount, pb.GetAccountRequest(account_id=account_id))).account
+
+    async def list_accounts(self, *, page_size: int = 0) -> AsyncIterator[account_pb2.Account]:
+        """By ascending account_id; pages are fetched as they are needed."""
+        request = pb.ListAccountsRequest(page_size=page_size)
+        while True:
+            page = await self._connection.call(self._stub.ListAccounts, request)
+            for account in page.accounts:
+                yield account
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def update_account(
+        self, account_id: str, account: account_pb2.Account, paths: Iterable[str], *, etag: str = ""
+    ) -> pb.UpdateAccountResponse:
+        """Change the named fields (``auto_link``, ``epos.api_key``). AbortedError: the etag is outdated, read again."""
+        request = pb.UpdateAccountRequest(account_id=account_id, account=account, update_mask=FieldMask(paths=paths), etag=etag)
+        return await self._connection.call(self._stub.UpdateAccount, request)
+
+    async def check_account(self, account_id: str) -> pb.CheckAccountResponse:
+        """Test both sides step by step; may take half a minute when a side is slow."""
+        request = pb.CheckAccountRequest(account_id=account_id)
+        return await self._connection.call(self._stub.CheckAccount, request, deadline_seconds=_CHECK_DEADLINE_SECONDS)
+
+    async def create_token(self, role: token_pb2.TokenRole.ValueType, *, account_id: str = "", name: str = "") -> pb.CreateTokenResponse:
+        """The one call that is not idempotent and so is never tried again: after a lost answer, list, revoke and make another."""
+        request = pb.CreateTokenRequest(account_id=account_id, role=role, name=name)
+        return await self._connection.call(self._stub.CreateToken, request)
+
+    async def list_tokens(self, *, account_id: str = "", page_size: int = 0) -> AsyncIterator[token_pb2.Token]:
+        """By ascending token_id, revoked ones too; pages are fetched as they are needed."""
+        request = pb.ListTokensRequest(account_id=account_id, page_size=page_size)
+        while True:
+            page = await self._connection.call(self._stub.ListTokens, request)
+            for token in page.tokens:
+                yield token
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def revoke_token(self, token_id: str, *, account_id: str = "") -> token_pb2.Token:
+        """Useless everywhere within 5 seconds."""
+        request = pb.RevokeTokenRequest(account_id=account_id, token_id=token_id)
+        return (await self._connection.call(self._stub.RevokeToken, request)).token
+
+
+class Catalog:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._stub = CatalogServiceStub(connection.channel)
+
+    async def list_messages(self) -> list[catalog_service_pb2.CatalogMessage]:
+        """Every message an entry can carry, with its meaning and remedy."""
+        response = await self._connection.call(self._stub.ListMessages, catalog_service_pb2.ListMessagesRequest())
+        return list(response.messages)

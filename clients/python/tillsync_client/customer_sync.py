@@ -1,0 +1,149 @@
+"""CustomerSyncService: hints go in, orders get their till customer, both queues are read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from tillsync.v1 import customer_sync_service_pb2 as pb
+from tillsync.v1 import order_pb2, queue_entry_pb2, vocabulary_pb2
+from tillsync.v1.customer_sync_service_pb2_grpc import CustomerSyncServiceStub
+
+from tillsync_client.connection import Connection
+from tillsync_client.errors import TillsyncError, from_status
+
+MAX_WAIT_SECONDS = 8.0
+"""The service answers MatchOrderCustomer after at most so long, with the entry still PENDING."""
+SYNC_BATCH = 500
+MATCH_BATCH = 100
+READ_BATCH = 500
+
+
+def timestamp(moment: datetime | None) -> Timestamp | None:
+    """ValueError for a time without a zone: it would silently be taken for UTC."""
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise ValueError("times need a time zone")
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
+
+
+class CustomerSync:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._stub = CustomerSyncServiceStub(connection.channel)
+
+    async def sync_customer(
+        self,
+        account_id: str,
+        epos_customer_id: int,
+        *,
+        priority: vocabulary_pb2.Priority.ValueType = vocabulary_pb2.PRIORITY_UNSPECIFIED,
+        force: bool = False,
+    ) -> pb.SyncCustomerResponse:
+        """Look at one till customer again; durable when it returns."""
+        request = pb.SyncCustomerRequest(account_id=account_id, epos_customer_id=epos_customer_id, priority=priority, force=force)
+        return await self._connection.call(self._stub.SyncCustomer, request)
+
+    async def sync_customers(
+        self,
+        account_id: str,
+        epos_customer_ids: Sequence[int],
+        *,
+        priority: vocabulary_pb2.Priority.ValueType = vocabulary_pb2.PRIORITY_UNSPECIFIED,
+    ) -> list[pb.SyncCustomerResponse | TillsyncError]:
+        """Any number of customers, in batches of 500; by position, each its answer or why it was not accepted."""
+        results: list[pb.SyncCustomerResponse | TillsyncError] = []
+        for start in range(0, len(epos_customer_ids), SYNC_BATCH):
+            part = epos_customer_ids[start : start + SYNC_BATCH]
+            request = pb.BatchSyncCustomersRequest(account_id=account_id, epos_customer_ids=part, priority=priority)
+            response = await self._connection.call(self._stub.BatchSyncCustomers, request)
+            results += [each.ok if each.HasField("ok") else from_status(each.error) for each in response.results]
+        return results
+
+    async def sync_customer_type(
+        self, account_id: str, epos_customer_type_id: int, action: vocabulary_pb2.CustomerTypeAction.ValueType
+    ) -> pb.SyncCustomerTypeResponse:
+        """Look at one customer type again."""
+        request = pb.SyncCustomerTypeRequest(account_id=account_id, epos_customer_type_id=epos_customer_type_id, action=action)
+        return await self._connection.call(self._stub.SyncCustomerType, request)
+
+    async def match_order(
+        self,
+        account_id: str,
+        order: order_pb2.Order,
+        *,
+        unlinked_products: Iterable[order_pb2.UnlinkedProduct] = (),
+        rerun: bool = False,
+        deadline_seconds: float | None = None,
+    ) -> pb.MatchOrderCustomerResponse:
+        """Which till customer does this order belong to? Waits up to ``deadline_seconds`` (default 10) and at most 8 s; PENDING means
+        not decided yet: ask again with the same facts to join the wait."""
+        request = pb.MatchOrderCustomerRequest(account_id=account_id, order=order, unlinked_products=unlinked_products, rerun=rerun)
+        return await self._connection.call(self._stub.MatchOrderCustomer, request, deadline_seconds=deadline_seconds)
+
+    async def match_orders(self, account_id: str, orders: Sequence[pb.OrderToMatch]) -> list[pb.MatchOrderCustomerResponse | TillsyncError]:
+        """Any number of orders, in batches of 100; never waits. By position."""
+        results: list[pb.MatchOrderCustomerResponse | TillsyncError] = []
+        for start in range(0, len(orders), MATCH_BATCH):
+            request = pb.BatchMatchOrderCustomersRequest(account_id=account_id, orders=orders[start : start + MATCH_BATCH])
+            response = await self._connection.call(self._stub.BatchMatchOrderCustomers, request)
+            results += [each.ok if each.HasField("ok") else from_status(each.error) for each in response.results]
+        return results
+
+    async def get_order_matches(self, account_id: str, order_ids: Sequence[int]) -> list[order_pb2.OrderMatch | TillsyncError]:
+        """The present answers, in batches of 500; changes nothing. By position; NotFoundError: never asked for."""
+        results: list[order_pb2.OrderMatch | TillsyncError] = []
+        for start in range(0, len(order_ids), READ_BATCH):
+            request = pb.BatchGetOrderMatchesRequest(account_id=account_id, order_ids=order_ids[start : start + READ_BATCH])
+            response = await self._connection.call(self._stub.BatchGetOrderMatches, request)
+            results += [each.ok if each.HasField("ok") else from_status(each.error) for each in response.results]
+        return results
+
+    async def list_queue_page(self, request: pb.ListQueueRequest) -> pb.ListQueueResponse:
+        """One page, as asked."""
+        return await self._connection.call(self._stub.ListQueue, request)
+
+    async def list_queue(
+        self,
+        account_id: str,
+        queue: vocabulary_pb2.Queue.ValueType,
+        *,
+        states: Iterable[vocabulary_pb2.EntryState.ValueType] = (),
+        outcomes: Iterable[vocabulary_pb2.Outcome.ValueType] = (),
+        epos_customer_id: int = 0,
+        woo_customer_id: int = 0,
+        order_id: int = 0,
+        email: str = "",
+        text: str = "",
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        page_size: int = 0,
+        full: bool = False,
+    ) -> AsyncIterator[queue_entry_pb2.QueueEntry]:
+        """Every entry that satisfies all the filters, newest first; pages are fetched as they are needed."""
+        request = pb.ListQueueRequest(
+            account_id=account_id,
+            queue=queue,
+            states=states,
+            outcomes=outcomes,
+            epos_customer_id=epos_customer_id,
+            woo_customer_id=woo_customer_id,
+            order_id=order_id,
+            email=email,
+            text=text,
+            created_after=timestamp(created_after),
+            created_before=timestamp(created_before),
+            page_size=page_size,
+            view=queue_entry_pb2.QUEUE_VIEW_FULL if full else queue_entry_pb2.QUEUE_VIEW_BASIC,
+        )
+        while True:
+            page = await self.list_queue_page(request)
+            for entry in page.entries:
+                yield entry
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token

@@ -1,0 +1,85 @@
+"""LinkService: links, and the choices only a person can make."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from tillsync.v1 import link_pb2
+from tillsync.v1 import link_service_pb2 as pb
+from tillsync.v1.link_service_pb2_grpc import LinkServiceStub
+
+from tillsync_client.connection import Connection
+
+_TILL_DEADLINE_SECONDS = 45.0
+"""Of calls that ask the till: it may be slow, and its request allowance may have to be waited for."""
+
+
+class Links:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._stub = LinkServiceStub(connection.channel)
+
+    async def list_links(
+        self, account_id: str, *, epos_customer_id: int = 0, woo_customer_id: int = 0, broken_only: bool = False, page_size: int = 0
+    ) -> AsyncIterator[link_pb2.Link]:
+        """By ascending till customer id; pages are fetched as they are needed."""
+        request = pb.ListLinksRequest(
+            account_id=account_id,
+            epos_customer_id=epos_customer_id,
+            woo_customer_id=woo_customer_id,
+            broken_only=broken_only,
+            page_size=page_size,
+        )
+        while True:
+            page = await self._connection.call(self._stub.ListLinks, request)
+            for link in page.links:
+                yield link
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def get_link(self, account_id: str, *, epos_customer_id: int | None = None, woo_customer_id: int | None = None) -> link_pb2.Link:
+        """By either of its customers: give exactly one."""
+        request = pb.GetLinkRequest(account_id=account_id)
+        _name_customer(request, epos_customer_id, woo_customer_id)
+        return (await self._connection.call(self._stub.GetLink, request)).link
+
+    async def create_link(self, account_id: str, epos_customer_id: int, woo_customer_id: int) -> pb.CreateLinkResponse:
+        request = pb.CreateLinkRequest(account_id=account_id, epos_customer_id=epos_customer_id, woo_customer_id=woo_customer_id)
+        return await self._connection.call(self._stub.CreateLink, request)
+
+    async def delete_link(
+        self, account_id: str, *, epos_customer_id: int | None = None, woo_customer_id: int | None = None
+    ) -> pb.DeleteLinkResponse:
+        """By either of its customers: give exactly one."""
+        request = pb.DeleteLinkRequest(account_id=account_id)
+        _name_customer(request, epos_customer_id, woo_customer_id)
+        return await self._connection.call(self._stub.DeleteLink, request)
+
+    async def list_candidates(self, account_id: str, entry_id: str) -> pb.ListCandidatesResponse:
+        """The till customers a held order can be given to, read from the till now."""
+        request = pb.ListCandidatesRequest(account_id=account_id, entry_id=entry_id)
+        return await self._connection.call(self._stub.ListCandidates, request, deadline_seconds=_TILL_DEADLINE_SECONDS)
+
+    async def search_epos_customers(self, account_id: str, query: str, *, page_size: int = 0) -> pb.SearchEposCustomersResponse:
+        """By id (digits), email (with @) or part of a name."""
+        request = pb.SearchEposCustomersRequest(account_id=account_id, query=query, page_size=page_size)
+        return await self._connection.call(self._stub.SearchEposCustomers, request, deadline_seconds=_TILL_DEADLINE_SECONDS)
+
+    async def resolve_order(
+        self, account_id: str, entry_id: str, epos_customer_id: int, *, create_link: bool = False
+    ) -> pb.ResolveOrderCustomerResponse:
+        """A person's decision about a held order."""
+        request = pb.ResolveOrderCustomerRequest(
+            account_id=account_id, entry_id=entry_id, epos_customer_id=epos_customer_id, create_link=create_link
+        )
+        return await self._connection.call(self._stub.ResolveOrderCustomer, request, deadline_seconds=_TILL_DEADLINE_SECONDS)
+
+
+def _name_customer(request: pb.GetLinkRequest | pb.DeleteLinkRequest, epos_customer_id: int | None, woo_customer_id: int | None) -> None:
+    if (epos_customer_id is None) == (woo_customer_id is None):
+        raise ValueError("give exactly one of epos_customer_id and woo_customer_id")
+    if epos_customer_id is not None:
+        request.epos_customer_id = epos_customer_id
+    if woo_customer_id is not None:
+        request.woo_customer_id = woo_customer_id
