@@ -1,0 +1,151 @@
+"""Scripted faults: what happens to exactly the requests a test means, in place of or around their being carried out.
+
+lost = till.faults.script(method="POST", path="/api/v2/customer*", disconnect="after")   # the next create is stored, its answer lost
+held = till.faults.script(method="GET", path="*", hang="before")                         # the next read hangs ...
+await held.arrived(); held.release()                                                     # ... until told to go on
+till.faults.script(path="*", status=503, times=None)                                     # all answer 503, until ``cancel``
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tillsync_sandbox.changes import Changes
+from tillsync_sandbox.request_log import LoggedRequest, RequestPattern
+
+When = Literal["before", "after"]
+"""Before or after the request is carried out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What happens. The steps in order: delay, hang before, disconnect before, carry out, hang after, disconnect after, answer."""
+
+    delay_seconds: float = 0.0
+    hang: When | None = None
+    """Until :meth:`Script.release`. The request goes on then, even when its client has left meanwhile."""
+    disconnect: When | None = None
+    status: int | None = None
+    """Answered in place of the real answer; then nothing is carried out unless ``carry_out``."""
+    body: str = ""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    carry_out: bool = False
+    truncate: bool = False
+    """The answer says its whole length and breaks off in the middle."""
+
+    def __post_init__(self) -> None:
+        for name in ("hang", "disconnect"):
+            if getattr(self, name) not in (None, "before", "after"):
+                raise ValueError(f'{name}: "before" or "after", not {getattr(self, name)!r}')
+        if self.status is not None and not 200 <= self.status <= 599:
+            raise ValueError(f"status: 200 to 599, not {self.status}")
+        if self.delay_seconds < 0:
+            raise ValueError(f"delay_seconds: from 0, not {self.delay_seconds}")
+
+
+class Script:
+    """One scripted fault, for ``times`` requests (None: all) after the first ``skip`` that fit."""
+
+    def __init__(self, script_id: int, pattern: RequestPattern, fault: Fault, *, times: int | None, skip: int) -> None:
+        self.script_id = script_id
+        self.pattern = pattern
+        self.fault = fault
+        self.left = times
+        self.used = 0
+        """Requests it has happened to."""
+        self._skip = skip
+        self._cancelled = False
+        self._released = asyncio.Event()
+        self._changes = Changes()
+
+    def take(self, request: LoggedRequest) -> bool:
+        """Does it happen to this request? Counts it."""
+        if self.is_over or not self.pattern.fits(request):
+            return False
+        if self._skip > 0:
+            self._skip -= 1
+            return False
+        if self.left is not None:
+            self.left -= 1
+        self.used += 1
+        self._changes.announce()
+        return True
+
+    @property
+    def is_over(self) -> bool:
+        return self._cancelled or self.left == 0
+
+    async def arrived(self, count: int = 1, *, timeout: float = 10.0) -> None:
+        """Return once it has happened to ``count`` requests. Raises TimeoutError."""
+        await self._changes.wait_for(lambda: self.used >= count, timeout)
+
+    async def until_released(self) -> None:
+        await self._released.wait()
+
+    def release(self) -> None:
+        """What hangs goes on, and later requests do not hang."""
+        self._released.set()
+
+    def cancel(self) -> None:
+        """No further request is met; what hangs is released."""
+        self._cancelled = True
+        self.release()
+
+    def as_json(self) -> dict[str, Any]:
+        return {"script_id": self.script_id, "used": self.used, "left": self.left, "over": self.is_over}
+
+
+class Faults:
+    """The scripts of one sandbox. The oldest that fits and is not over happens; one request meets at most one."""
+
+    def __init__(self) -> None:
+        self._scripts: list[Script] = []
+        self._ids = itertools.count(1)
+
+    def script(
+        self,
+        *,
+        method: str | None = None,
+        path: str | None = None,
+        contains: str | None = None,
+        query: Mapping[str, str] | None = None,
+        where: Callable[[LoggedRequest], object] | None = None,
+        times: int | None = 1,
+        skip: int = 0,
+        **fault: Any,
+    ) -> Script:
+        """``method`` to ``where``: of :class:`RequestPattern`; the rest: of :class:`Fault`. Raises ValueError naming what is wrong."""
+        if times is not None and times < 1:
+            raise ValueError(f"times: from 1, or null for all, not {times}")
+        if skip < 0:
+            raise ValueError(f"skip: from 0, not {skip}")
+        pattern = RequestPattern(method=method, path=path, contains=contains, query=query or {}, where=where)
+        try:
+            made = Fault(**fault)
+        except TypeError as error:
+            raise ValueError(str(error).removeprefix("Fault.__init__() ")) from None
+        script = Script(next(self._ids), pattern, made, times=times, skip=skip)
+        self._scripts = [kept for kept in self._scripts if not kept.is_over]
+        self._scripts.append(script)
+        return script
+
+    def take(self, request: LoggedRequest) -> Script | None:
+        return next((script for script in self._scripts if script.take(request)), None)
+
+    def find(self, script_id: int) -> Script | None:
+        return next((script for script in self._scripts if script.script_id == script_id), None)
+
+    @property
+    def scripts(self) -> list[Script]:
+        return list(self._scripts)
+
+    def clear(self) -> None:
+        """Cancel all."""
+        for script in self._scripts:
+            script.cancel()
+        self._scripts = []

@@ -1,0 +1,19 @@
+"""A small WooCommerce shop with the tillsync bridge: ``wc/v3/customers``, ``wc-tillsync/v1``, and a WordPress site's troubles around them.
+
+The control API (JSON; ``requests`` and ``faults``: :mod:`tillsync_sandbox.control`)::
+
+    GET    /sandbox/customers
+    POST   /sandbox/customers                 {"email":"ada@example.test","first_name":"Ada","last_name":"Byron","role":"customer"}
+    GET    /sandbox/customers/{user_id}       with "meta" and "bridge" (points, credit, type, version)
+    DELETE /sandbox/customers/{user_id}
+    GET    /sandbox/bridge/rows               everything the bridge has stored, tombstones too
+    GET    /sandbox/bridge/customer-types
+    GET    /sandbox/bridge/events
+    GET    /sandbox/switches
+    PATCH  /sandbox/switches                  {"trouble":"maintenance"}: fields of ShopSwitches
+"""
+
+from tillsync_sandbox.shop.sandbox import SandboxShop
+from tillsync_sandbox.shop.switches import KeyOwner, KeyPermissions, Permalinks, ShopSwitches, Trouble
+
+__all__ = ["SandboxShop", "ShopSwitches", "Trouble", "Permalinks", "KeyOwner", "KeyPermissions"]

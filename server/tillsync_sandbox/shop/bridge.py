@@ -1,0 +1,186 @@
+"""The bridge ``wc-tillsync/v1``: batches of customers, customer types, status, events.
+
+Versions order the writes: a higher one is applied, the stored one again is ``unchanged`` where it says the same, everything else is
+``stale`` and answered with the stored version. A removal keeps a tombstone with its version, so that a late older write stays out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from tillsync_sandbox.shop.bridge_auth import check_bridge_signature
+from tillsync_sandbox.shop.bridge_items import CustomerItem, InvalidFieldError, customer_item, event_item, int64, type_item
+from tillsync_sandbox.shop.rest import RestError, RestRequest, invalid_params, json_response, missing_params, no_route
+from tillsync_sandbox.shop.stored import BridgeRow, ShopStore, ShopUser, TypeRow
+from tillsync_sandbox.shop.switches import ShopSwitches
+
+NAMESPACE = "wc-tillsync/v1"
+EVENTS_LIMIT = 500
+
+
+class BridgePlugin:
+    def __init__(self, store: ShopStore, switches: ShopSwitches, home_url: str) -> None:
+        self._store = store
+        self._switches = switches
+        self._home_url = home_url
+
+    async def handle(self, request: RestRequest) -> web.Response:
+        """``request.route`` is below ``/wc-tillsync/v1``. Raises RestError."""
+        below = request.route.removeprefix(f"/{NAMESPACE}")
+        match (request.method, below):
+            case ("GET", "/status"):
+                self._authorize(request)
+                return json_response(self._status())
+            case ("POST", "/customers/batch"):
+                self._authorize(request)
+                items = _envelope(request, "items", self._switches.max_batch)
+                return json_response({"results": await self._customers(items)})
+            case ("POST", "/events"):
+                self._authorize(request)
+                return json_response({"results": [self._event(item) for item in _envelope(request, "events", EVENTS_LIMIT)]})
+            case ("PUT" | "DELETE", path) if re.fullmatch(r"/customer-types/\d{1,18}", path, re.ASCII):
+                self._authorize(request)
+                type_id = int(path.rpartition("/")[2])
+                write = self._put_type if request.method == "PUT" else self._delete_type
+                return json_response({"id": type_id, **write(type_id, request.json())})
+            case _:
+                raise no_route()
+
+    def _authorize(self, request: RestRequest) -> None:
+        # WordPress parses the body before it asks the permission callback: broken JSON is 400 to anybody.
+        request.json()
+        check_bridge_signature(request, self._switches.bridge_secret)
+
+    def _status(self) -> dict[str, object]:
+        return {
+            "bridge_version": self._switches.bridge_version,
+            "api": 1,
+            "home_url": self._home_url,
+            "wordpress": self._switches.wordpress_version,
+            "woocommerce": self._switches.woocommerce_version,
+            "max_batch": self._switches.max_batch,
+        }
+
+    async def _customers(self, items: list[object]) -> list[dict[str, object]]:
+        began = time.monotonic()
+        results: list[dict[str, object]] = []
+        for position, item in enumerate(items):
+            if self._switches.item_latency_seconds:
+                await asyncio.sleep(self._switches.item_latency_seconds)
+            user_id = item.get("user_id", 0) if isinstance(item, dict) else 0
+            results.append({"user_id": user_id, **(self._not_done(position, began) or self._customer(item))})
+        return results
+
+    def _not_done(self, position: int, began: float) -> dict[str, object] | None:
+        count, seconds = self._switches.not_done_after, self._switches.not_done_after_seconds
+        over = (count is not None and position >= count) or (seconds is not None and time.monotonic() - began >= seconds)
+        return {"status": "not_done"} if over else None
+
+    def _customer(self, raw: object) -> dict[str, object]:
+        try:
+            item = customer_item(raw)
+        except InvalidFieldError as error:
+            return {"status": "invalid", "field": error.field}
+        user = self._store.users.get(item.user_id)
+        if user is None:
+            return {"status": "not_found"}
+        stored = self._store.bridge_rows.get(item.user_id)
+        same = _same_values(stored, item)
+        named = _name_changes(user, item)
+        if stored is not None and item.version <= stored.version:
+            repeated = item.version == stored.version and same and not named
+            return {"status": "unchanged"} if repeated else {"status": "stale", "version": str(stored.version)}
+        if item.values is None:
+            row = BridgeRow(version=item.version, removed=True)
+        elif same and stored is not None:
+            # as_of belongs to the read that brought the values, so an unchanged write moves only the version.
+            row = replace(stored, version=item.version)
+        else:
+            values = item.values
+            row = BridgeRow(version=item.version, points=values.points, credit=values.credit, type_id=values.type_id, as_of=item.as_of)
+        self._store.bridge_rows[item.user_id] = row
+        _set_names(user, item)
+        self._store.changed()
+        return {"status": "unchanged" if same and not named else "updated"}
+
+    def _put_type(self, type_id: int, body: dict[str, Any]) -> dict[str, object]:
+        try:
+            item = type_item(body)
+        except InvalidFieldError as error:
+            return {"status": "invalid", "field": error.field}
+        row = TypeRow(version=item.version, name=item.name, discount=item.discount, description=item.description)
+        return self._store_type(type_id, row)
+
+    def _delete_type(self, type_id: int, body: dict[str, Any]) -> dict[str, object]:
+        try:
+            version = int64(body, "version")
+        except InvalidFieldError as error:
+            return {"status": "invalid", "field": error.field}
+        return self._store_type(type_id, TypeRow(version=version, removed=True))
+
+    def _store_type(self, type_id: int, row: TypeRow) -> dict[str, object]:
+        stored = self._store.customer_types.get(type_id)
+        same = row.removed if stored is None else replace(stored, version=row.version) == row
+        if stored is not None and row.version <= stored.version:
+            if row.version == stored.version and same:
+                return {"status": "unchanged"}
+            return {"status": "stale", "version": str(stored.version)}
+        self._store.customer_types[type_id] = row
+        self._store.changed()
+        return {"status": "unchanged" if same else "updated"}
+
+    def _event(self, raw: object) -> dict[str, object]:
+        event_id = raw.get("event_id", "") if isinstance(raw, dict) else ""
+        try:
+            event = event_item(raw)
+        except InvalidFieldError as error:
+            return {"event_id": event_id, "status": "invalid", "field": error.field}
+        stored = self._store.event_sequences.get(event.subject, 0)
+        if event.sequence == stored:
+            return {"event_id": event_id, "status": "unchanged"}
+        if event.sequence < stored:
+            return {"event_id": event_id, "status": "stale", "version": str(stored)}
+        self._store.event_sequences[event.subject] = event.sequence
+        self._store.events.append(event)
+        self._store.changed()
+        return {"event_id": event_id, "status": "updated"}
+
+
+def _envelope(request: RestRequest, name: str, limit: int) -> list[object]:
+    items = request.json().get(name)
+    if items is None:
+        raise missing_params(name)
+    if not isinstance(items, list):
+        raise invalid_params({name: f"{name} is not of type array."})
+    if len(items) > limit:
+        raise RestError(413, "tillsync_batch_too_large", f"Unable to accept more than {limit} {name} for this request.")
+    return items
+
+
+def _same_values(stored: BridgeRow | None, item: CustomerItem) -> bool:
+    """A removal where nothing is stored changes nothing, and still leaves its tombstone."""
+    return (None if stored is None else stored.values) == item.values
+
+
+def _name_changes(user: ShopUser, item: CustomerItem) -> bool:
+    wanted = (
+        (item.first_name, user.first_name),
+        (item.last_name, user.last_name),
+        (item.phone, user.billing.get("phone", "")),
+    )
+    return any(new is not None and new != old for new, old in wanted)
+
+
+def _set_names(user: ShopUser, item: CustomerItem) -> None:
+    if item.first_name is not None:
+        user.first_name = item.first_name
+    if item.last_name is not None:
+        user.last_name = item.last_name
+    if item.phone is not None:
+        user.billing["phone"] = item.phone

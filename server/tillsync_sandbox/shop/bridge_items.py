@@ -1,0 +1,173 @@
+"""The items of the bridge's wire, read one by one: a bad item names its field and leaves its neighbours alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tillsync_sandbox.shop.stored import BridgeValues, ShopEvent
+
+_INT64_MAX = 2**63 - 1
+_DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,6})?", re.ASCII)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_PHONE_ALLOWED = re.compile(r"[\s#0-9_\-+/().]*", re.ASCII)
+_EVENT_TYPES = ("order.finished", "decision.needed", "decision.closed")
+
+_WRITE_FIELDS = frozenset({"user_id", "version", "points", "credit", "type_id", "as_of", "first_name", "last_name", "phone"})
+_REMOVE_FIELDS = frozenset({"user_id", "version", "remove"})
+_TYPE_FIELDS = frozenset({"version", "name", "discount", "description"})
+_EVENT_FIELDS = frozenset({"event_id", "subject", "sequence", "type", "entry_id", "state", "outcome", "held_count"})
+
+
+class InvalidFieldError(Exception):
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerItem:
+    """``values`` and ``as_of`` None: a removal."""
+
+    user_id: int
+    version: int
+    values: BridgeValues | None = None
+    as_of: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeItem:
+    version: int
+    name: str
+    discount: str
+    description: str
+
+
+def customer_item(item: object) -> CustomerItem:
+    """Raises InvalidFieldError."""
+    fields = _object(item, "user_id")
+    user_id = fields.get("user_id")
+    if isinstance(user_id, bool) or not isinstance(user_id, int) or user_id < 1:
+        raise InvalidFieldError("user_id")
+    version = int64(fields, "version")
+    if "remove" in fields:
+        if fields["remove"] is not True:
+            raise InvalidFieldError("remove")
+        _only(fields, _REMOVE_FIELDS)
+        return CustomerItem(user_id=user_id, version=version)
+    _only(fields, _WRITE_FIELDS)
+    return CustomerItem(
+        user_id=user_id,
+        version=version,
+        values=BridgeValues(points=_decimal(fields, "points"), credit=_decimal(fields, "credit"), type_id=_type_id(fields)),
+        as_of=_time(fields, "as_of"),
+        first_name=_optional_text(fields, "first_name"),
+        last_name=_optional_text(fields, "last_name"),
+        phone=_phone(fields),
+    )
+
+
+def type_item(body: dict[str, Any]) -> TypeItem:
+    """Raises InvalidFieldError."""
+    version = int64(body, "version")
+    _only(body, _TYPE_FIELDS)
+    name = _text(body, "name")
+    return TypeItem(version=version, name=name, discount=_decimal(body, "discount"), description=_text(body, "description"))
+
+
+def event_item(item: object) -> ShopEvent:
+    """Raises InvalidFieldError."""
+    fields = _object(item, "event_id")
+    _only(fields, _EVENT_FIELDS)
+    kind = _text(fields, "type")
+    if kind not in _EVENT_TYPES:
+        raise InvalidFieldError("type")
+    held_count = fields.get("held_count")
+    if isinstance(held_count, bool) or not isinstance(held_count, int) or held_count < 0:
+        raise InvalidFieldError("held_count")
+    event_id, subject = _text(fields, "event_id"), _text(fields, "subject")
+    if not event_id:
+        raise InvalidFieldError("event_id")
+    if not subject:
+        raise InvalidFieldError("subject")
+    return ShopEvent(
+        event_id=event_id,
+        subject=subject,
+        sequence=int64(fields, "sequence"),
+        type=kind,
+        entry_id=_text(fields, "entry_id"),
+        state=_text(fields, "state"),
+        outcome=_text(fields, "outcome"),
+        held_count=held_count,
+    )
+
+
+def int64(fields: dict[str, Any], name: str) -> int:
+    """A positive int64 as a string: a JSON number would lose digits in PHP on 32 bit and in JavaScript everywhere."""
+    text = fields.get(name)
+    if not isinstance(text, str) or re.fullmatch(r"[1-9]\d{0,18}", text, re.ASCII) is None or int(text) > _INT64_MAX:
+        raise InvalidFieldError(name)
+    return int(text)
+
+
+def _object(item: object, blamed: str) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        raise InvalidFieldError(blamed)
+    return item
+
+
+def _only(fields: dict[str, Any], known: frozenset[str]) -> None:
+    for name in fields:
+        if name not in known:
+            raise InvalidFieldError(name)
+
+
+def _decimal(fields: dict[str, Any], name: str) -> str:
+    text = fields.get(name)
+    if not isinstance(text, str) or _DECIMAL.fullmatch(text) is None:
+        raise InvalidFieldError(name)
+    return text
+
+
+def _type_id(fields: dict[str, Any]) -> int | None:
+    value = fields.get("type_id", "")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidFieldError("type_id")
+    return value
+
+
+def _time(fields: dict[str, Any], name: str) -> str:
+    text = fields.get(name)
+    if not isinstance(text, str) or _RFC3339.fullmatch(text) is None:
+        raise InvalidFieldError(name)
+    try:
+        datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
+    except ValueError:
+        raise InvalidFieldError(name) from None
+    return text
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    text = fields.get(name)
+    if not isinstance(text, str):
+        raise InvalidFieldError(name)
+    return text
+
+
+def _optional_text(fields: dict[str, Any], name: str) -> str | None:
+    return _text(fields, name) if name in fields else None
+
+
+def _phone(fields: dict[str, Any]) -> str | None:
+    """What ``WC_Validation::is_phone`` takes, and the empty text, which clears."""
+    phone = _optional_text(fields, "phone")
+    if phone is not None and _PHONE_ALLOWED.fullmatch(phone) is None:
+        raise InvalidFieldError("phone")
+    return phone

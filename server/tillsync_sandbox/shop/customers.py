@@ -1,0 +1,202 @@
+"""``wc/v3/customers``: read, list, single update and batch update, with the rules and traps of WooCommerce 10.5.
+
+Not emulated: creating and deleting users (a single request finds no route, a batch that asks for it gets 501 and changes nothing).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+from aiohttp import web
+
+from tillsync_sandbox.shop.customer_schema import collection_problems, customer_problems, is_email, sanitize_email, sanitize_text
+from tillsync_sandbox.shop.rest import CriticalError, RestError, RestRequest, invalid_params, json_response, no_route, with_fields
+from tillsync_sandbox.shop.stored import BILLING_FIELDS, ShopStore, ShopUser
+from tillsync_sandbox.shop.switches import ShopSwitches
+from tillsync_sandbox.shop.woo_auth import Caller
+
+BATCH_LIMIT = 100
+_EDITABLE = ("POST", "PUT", "PATCH")
+_CREATED = "2026-01-05T09:30:00"
+
+
+class CustomersController:
+    def __init__(self, store: ShopStore, switches: ShopSwitches, rest_url: str) -> None:
+        self._store = store
+        self._switches = switches
+        self._rest_url = rest_url
+
+    async def handle(self, request: RestRequest, caller: Caller | None) -> web.Response:
+        """``request.route`` is below ``/wc/v3/customers``. Raises RestError."""
+        below = request.route.removeprefix("/wc/v3/customers")
+        if below == "" and request.method == "GET":
+            return self._list(request, caller)
+        if below == "/batch" and request.method in _EDITABLE:
+            return await self._batch(request, caller)
+        if re.fullmatch(r"/\d+", below, re.ASCII):
+            user_id = int(below[1:])
+            if request.method == "GET":
+                return self._get(request, caller, user_id)
+            if request.method in _EDITABLE:
+                return self._put(request, caller, user_id)
+        raise no_route()
+
+    def _get(self, request: RestRequest, caller: Caller | None, user_id: int) -> web.Response:
+        # WooCommerce looks for the user before it asks for permission, so an anonymous request tells which ids exist.
+        user = self._user_or_404(user_id)
+        if caller is None:
+            raise _denied(caller, "woocommerce_rest_cannot_view", "Sorry, you cannot view this resource.")
+        return self._answer(request, self._customer_json(user))
+
+    def _list(self, request: RestRequest, caller: Caller | None) -> web.Response:
+        if problems := collection_problems(request.query):
+            raise invalid_params(problems)
+        if caller is None:
+            raise _denied(caller, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")
+        email = request.query.get("email", "").casefold()
+        role = request.query.get("role", "customer")
+        page, per_page = int(request.query.get("page", "1")), int(request.query.get("per_page", "10"))
+        found = [
+            user
+            for user in self._store.users.values()
+            if (role == "all" or user.role == role) and (not email or user.email.casefold() == email)
+        ]
+        found.sort(key=lambda user: (f"{user.first_name} {user.last_name}".strip().casefold() or user.username, user.user_id))
+        shown = found[(page - 1) * per_page : page * per_page]
+        headers = {"X-WP-Total": str(len(found)), "X-WP-TotalPages": str(-(-len(found) // per_page))}
+        return self._answer(request, [self._customer_json(user) for user in shown], headers)
+
+    def _put(self, request: RestRequest, caller: Caller | None, user_id: int) -> web.Response:
+        body = request.json()
+        if problems := customer_problems(body):
+            raise invalid_params(problems)
+        user = self._user_or_404(user_id)
+        if caller is None or not caller.may_edit(user.role):
+            raise _denied(caller, "woocommerce_rest_cannot_edit", "Sorry, you are not allowed to edit this resource.")
+        if user.role not in ("customer", "subscriber"):
+            for name in ("email", "password"):
+                if name in body and (name == "password" or body[name] != user.email):
+                    raise _denied(
+                        caller,
+                        "woocommerce_rest_cannot_edit",
+                        f"Sorry, {name} cannot be updated via this endpoint for a user with role {user.role}.",
+                    )
+        self._update(user, body)
+        return self._answer(request, self._customer_json(user))
+
+    async def _batch(self, request: RestRequest, caller: Caller | None) -> web.Response:
+        body = request.json()
+        if caller is None or not caller.may_batch:
+            raise _denied(caller, "woocommerce_rest_cannot_batch", "Sorry, you are not allowed to batch manipulate this resource.")
+        parts = {name: body[name] for name in ("create", "update", "delete") if body.get(name)}
+        if not all(isinstance(items, list) for items in parts.values()):
+            raise CriticalError
+        if sum(len(items) for items in parts.values()) > BATCH_LIMIT:
+            raise RestError(
+                413, "woocommerce_rest_request_entity_too_large", f"Unable to accept more than {BATCH_LIMIT} items for this request."
+            )
+        if "create" in parts or "delete" in parts:
+            raise RestError(
+                501, "sandbox_not_emulated", "The sandbox shop updates customers in a batch, it does not create or delete them."
+            )
+        results: list[dict[str, Any]] = []
+        for item in parts.get("update", []):
+            if self._switches.item_latency_seconds:
+                await asyncio.sleep(self._switches.item_latency_seconds)
+            results.append(self._update_batch_item(item))
+        return self._answer(request, {"update": results} if results else [])
+
+    def _update_batch_item(self, item: object) -> dict[str, Any]:
+        """No schema and no permission of the single item is looked at here; an error does not stop its neighbours."""
+        if not isinstance(item, dict):
+            # A TypeError in PHP: the items before this one are written, and the caller learns nothing of them.
+            raise CriticalError
+        try:
+            user = self._store.users.get(_as_user_id(item.get("id")))
+            if user is None:
+                raise RestError(400, "woocommerce_rest_invalid_id", "Invalid resource ID.")
+            self._update(user, item)
+        except CriticalError:
+            raise
+        except RestError as error:
+            known = _as_user_id(item.get("id")) in self._store.users
+            return {"id": item["id"] if known else 0, "error": error.body}
+        return self._customer_json(user)
+
+    def _update(self, user: ShopUser, body: dict[str, Any]) -> None:
+        """Everything is checked before anything is set, as WooCommerce saves the customer at the end."""
+        email = body.get("email")
+        if email and email != user.email and self._store.user_by_email(str(email)) not in (None, user):
+            raise RestError(400, "woocommerce_rest_customer_invalid_email", "Email address is invalid.")
+        if body.get("username") and body["username"] != user.username:
+            raise RestError(400, "woocommerce_rest_customer_invalid_argument", "Username isn't editable.")
+        billing = body.get("billing")
+        set_billing: dict[str, str] = {}
+        if isinstance(billing, dict):
+            set_billing = {name: sanitize_text(billing[name]) for name in BILLING_FIELDS if billing.get(name) is not None}
+        if set_billing.get("email") and not is_email(set_billing["email"]):
+            raise RestError(400, "customer_invalid_billing_email", "Invalid billing email address")
+        meta_data = body.get("meta_data")
+        metas = meta_data if isinstance(meta_data, list) else []
+        if not all(isinstance(meta, dict) for meta in metas):
+            raise CriticalError
+        if email is not None:
+            self._store.set_email(user, sanitize_email(str(email)))
+        if body.get("first_name") is not None:
+            user.first_name = sanitize_text(body["first_name"])
+        if body.get("last_name") is not None:
+            user.last_name = sanitize_text(body["last_name"])
+        user.billing.update(set_billing)
+        for meta in metas:
+            user.meta.update(str(meta.get("key") or ""), meta.get("value"), _as_user_id(meta.get("id")) or None)
+        self._store.changed()
+
+    def _user_or_404(self, user_id: int) -> ShopUser:
+        user = self._store.users.get(user_id)
+        if user is None:
+            raise RestError(404, "wc_user_invalid_id", "Invalid user ID.")
+        return user
+
+    def _customer_json(self, user: ShopUser) -> dict[str, Any]:
+        return {
+            "id": user.user_id,
+            "date_created": _CREATED,
+            "date_created_gmt": _CREATED,
+            "date_modified": None,
+            "date_modified_gmt": None,
+            "email": user.email,
+            "first_name": user.first_name,
+            "last_name": user.last_name,
+            "role": user.role,
+            "username": user.username,
+            "billing": dict(user.billing),
+            "shipping": {name: "" for name in BILLING_FIELDS if name != "email"},
+            "is_paying_customer": False,
+            "avatar_url": "",
+            "meta_data": user.meta.as_json(),
+            "_links": {
+                "self": [{"href": f"{self._rest_url}/wc/v3/customers/{user.user_id}"}],
+                "collection": [{"href": f"{self._rest_url}/wc/v3/customers"}],
+            },
+        }
+
+    def _answer(self, request: RestRequest, body: object, headers: dict[str, str] | None = None) -> web.Response:
+        return json_response(with_fields(body, request.query.get("_fields", "")), headers=headers)
+
+
+def _denied(caller: Caller | None, code: str, message: str) -> RestError:
+    """401 for nobody, 403 for somebody who may not."""
+    return RestError(401 if caller is None else 403, code, message)
+
+
+def _as_user_id(value: object) -> int:
+    """``is_numeric`` and ``(int)``: "12" is 12, anything else is no id."""
+    if isinstance(value, bool):
+        return 0
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,18}\s*", value, re.ASCII):
+        return int(value)
+    return 0

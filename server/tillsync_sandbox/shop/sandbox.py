@@ -1,0 +1,83 @@
+"""The shop emulator as one thing: start it, look into it, change it."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from types import TracebackType
+
+from aiohttp import web
+
+from tillsync_sandbox.faults import Faults
+from tillsync_sandbox.request_log import RequestLog
+from tillsync_sandbox.serving import Exchange, SandboxServer
+from tillsync_sandbox.shop.control import ControlApi
+from tillsync_sandbox.shop.site import WordPressSite
+from tillsync_sandbox.shop.stored import ShopStore
+from tillsync_sandbox.shop.switches import ShopSwitches
+
+
+class SandboxShop:
+    """``async with SandboxShop() as shop: … shop.origin``. With ``ssl_context`` it is served over https, and PHP sees that."""
+
+    def __init__(
+        self, switches: ShopSwitches | None = None, *, host: str = "127.0.0.1", port: int = 0, ssl_context: ssl.SSLContext | None = None
+    ) -> None:
+        self.switches = switches or ShopSwitches()
+        if ssl_context is not None:
+            self.switches.https_seen = True
+        self.store = ShopStore()
+        self._host, self._port = host, port
+        self._server = SandboxServer(self._answer, ControlApi(self.store, self.switches).routes(), ssl_context=ssl_context)
+        self._site: WordPressSite | None = None
+
+    async def start(self) -> None:
+        """Raises OSError when the port is taken."""
+        await self._server.start(self._host, self._port)
+        self._site = WordPressSite(self.store, self.switches, self._server.origin)
+
+    async def stop(self) -> None:
+        await self._server.stop()
+
+    async def __aenter__(self) -> SandboxShop:
+        await self.start()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.stop()
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, without a slash at the end: the shop's base address."""
+        return self._server.origin
+
+    @property
+    def log(self) -> RequestLog:
+        return self._server.log
+
+    @property
+    def faults(self) -> Faults:
+        return self._server.faults
+
+    def add_customer(
+        self,
+        user_id: int | None = None,
+        *,
+        email: str = "",
+        first_name: str = "",
+        last_name: str = "",
+        phone: str = "",
+        role: str = "customer",
+    ) -> int:
+        """Its user id. Raises ValueError when id or email is taken."""
+        user = self.store.add_user(user_id, email=email, first_name=first_name, last_name=last_name, phone=phone, role=role)
+        return user.user_id
+
+    async def wait_for(self, predicate: Callable[[], object], timeout: float = 10.0) -> None:
+        """Return once ``predicate()`` is true; it is asked after every change of the store. Raises TimeoutError."""
+        await self.store.wait_for(predicate, timeout)
+
+    async def _answer(self, exchange: Exchange) -> web.Response:
+        if self._site is None:
+            raise RuntimeError("the sandbox shop is not started")
+        return await self._site.answer(exchange.request, exchange.body)

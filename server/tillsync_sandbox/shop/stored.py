@@ -1,0 +1,180 @@
+"""What a sandbox shop has stored: users with their metas, the bridge's rows, customer types and events."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from tillsync_sandbox.changes import Changes
+from tillsync_sandbox.shop.user_meta import MetaRow, UserMeta
+
+BILLING_FIELDS = (
+    "first_name",
+    "last_name",
+    "company",
+    "address_1",
+    "address_2",
+    "city",
+    "state",
+    "postcode",
+    "country",
+    "email",
+    "phone",
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class ShopUser:
+    """A WordPress user as WooCommerce sees one. An administrator may shop like anybody."""
+
+    user_id: int
+    email: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    role: str = "customer"
+    billing: dict[str, str] = field(default_factory=dict)
+    meta: UserMeta
+
+    @property
+    def username(self) -> str:
+        return self.email.partition("@")[0] or f"user{self.user_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeValues:
+    points: str
+    credit: str
+    type_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeRow:
+    """One line of the bridge's own table. A removed one is a tombstone: it holds only its version."""
+
+    version: int
+    removed: bool = False
+    points: str | None = None
+    credit: str | None = None
+    type_id: int | None = None
+    as_of: str | None = None
+    """RFC 3339, as sent with the write that last changed a value."""
+
+    @property
+    def values(self) -> BridgeValues | None:
+        if self.removed or self.points is None or self.credit is None:
+            return None
+        return BridgeValues(points=self.points, credit=self.credit, type_id=self.type_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeRow:
+    """One customer type; removed: a tombstone."""
+
+    version: int
+    removed: bool = False
+    name: str = ""
+    discount: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopEvent:
+    """An event of the service that the bridge took in."""
+
+    event_id: str
+    subject: str
+    sequence: int
+    type: str
+    entry_id: str
+    state: str
+    outcome: str
+    held_count: int
+
+
+class ShopStore:
+    """The shop's database. Whoever changes it calls :meth:`changed`, which wakes every :meth:`wait_for`."""
+
+    def __init__(self) -> None:
+        self.users: dict[int, ShopUser] = {}
+        self.bridge_rows: dict[int, BridgeRow] = {}
+        self.customer_types: dict[int, TypeRow] = {}
+        self.events: list[ShopEvent] = []
+        """Applied ones, in order of arrival."""
+        self.event_sequences: dict[str, int] = {}
+        """By subject: the highest sequence applied."""
+        self._meta_ids = itertools.count(1001)
+        self._next_user_id = 1
+        self._ids_by_email: dict[str, int] = {}
+        """Case-folded."""
+        self._changes = Changes()
+
+    def add_user(
+        self,
+        user_id: int | None,
+        *,
+        email: str,
+        first_name: str,
+        last_name: str,
+        phone: str,
+        role: str,
+        meta: Iterable[tuple[str, object]] = (),
+    ) -> ShopUser:
+        """Raises ValueError when the id or the email is taken, as WordPress would."""
+        if user_id is None:
+            user_id = self._next_user_id
+        if user_id < 1:
+            raise ValueError(f"user_id: {user_id} is no user id, they begin at 1")
+        if user_id in self.users:
+            raise ValueError(f"user_id: user {user_id} exists already, leave it out or choose another")
+        if email and self.user_by_email(email) is not None:
+            raise ValueError("email: another user has this address, WordPress keeps them unique")
+        user = ShopUser(
+            user_id=user_id,
+            email=email,
+            first_name=first_name,
+            last_name=last_name,
+            role=role,
+            billing=dict.fromkeys(BILLING_FIELDS, "") | {"phone": phone},
+            meta=UserMeta(lambda: next(self._meta_ids)),
+        )
+        for key, value in meta:
+            user.meta.update(key, value)
+        self.users[user_id] = user
+        self._next_user_id = max(self._next_user_id, user_id + 1)
+        if email:
+            self._ids_by_email[email.casefold()] = user_id
+        self.changed()
+        return user
+
+    def set_email(self, user: ShopUser, email: str) -> None:
+        """Whoever calls it has checked that nobody else has it."""
+        self._forget_email(user)
+        user.email = email
+        if email:
+            self._ids_by_email.setdefault(email.casefold(), user.user_id)
+
+    def _forget_email(self, user: ShopUser) -> None:
+        if self._ids_by_email.get(user.email.casefold()) == user.user_id:
+            del self._ids_by_email[user.email.casefold()]
+
+    def delete_user(self, user_id: int) -> None:
+        """As ``wp_delete_user``: the metas go with the user, and the bridge's row through the hook ``deleted_user``."""
+        user = self.users.pop(user_id)
+        self._forget_email(user)
+        self.bridge_rows.pop(user_id, None)
+        self.changed()
+
+    def user_by_email(self, email: str) -> ShopUser | None:
+        user_id = self._ids_by_email.get(email.casefold())
+        return None if user_id is None else self.users[user_id]
+
+    def meta_rows(self, user_id: int) -> list[MetaRow]:
+        return list(self.users[user_id].meta.rows)
+
+    def changed(self) -> None:
+        self._changes.announce()
+
+    async def wait_for(self, predicate: Callable[[], object], timeout: float) -> None:
+        """Return once ``predicate()`` is true; it is asked again after every change. Raises TimeoutError."""
+        await self._changes.wait_for(predicate, timeout)

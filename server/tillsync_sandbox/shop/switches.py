@@ -1,0 +1,156 @@
+"""How a sandbox shop is set up and what is wrong with it. Every switch may be flipped while the shop runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Trouble(StrEnum):
+    """What a real site answers, on every REST address, when something outside WooCommerce is wrong."""
+
+    MAINTENANCE = "maintenance"
+    """503, ``Retry-After``, HTML: WordPress is updating itself."""
+    MOVED_301 = "moved_301"
+    MOVED_302 = "moved_302"
+    MOVED_308 = "moved_308"
+    """A redirect to ``ShopSwitches.moved_to``: the address in the settings is wrong."""
+    REST_OFF_401 = "rest_off_401"
+    REST_OFF_403 = "rest_off_403"
+    """A security plugin answers ``rest_authentication_errors`` with an error: JSON, also on the index."""
+    REST_OFF_404 = "rest_off_404"
+    """The address of the REST API is hidden: the theme's 404 page, HTML."""
+    FIREWALL = "firewall"
+    """403 with an HTML page of the host's firewall."""
+    CHALLENGE = "challenge"
+    """403 with an HTML page that wants JavaScript and a cookie (``cf-mitigated: challenge``)."""
+    FORBIDDEN = "forbidden"
+    """401 ``rest_forbidden``: what routes with their own permission callback answer to an unknown caller."""
+    HEADER_STRIPPED = "header_stripped"
+    """The web server drops ``Authorization``; the request then runs as an anonymous one, with whatever that brings."""
+    CACHED_HTML = "cached_html"
+    """200 with a cached HTML page, to any method; WordPress never sees the request."""
+    PHP_NOTICE = "php_notice"
+    """The request is carried out, and a PHP notice stands before the JSON of its answer."""
+    CRITICAL_ERROR = "critical_error"
+    """500 with WordPress's JSON of a fatal error; nothing was carried out."""
+    DATABASE_DOWN = "database_down"
+    """500 with the HTML page "Error establishing a database connection"."""
+
+
+class Permalinks(StrEnum):
+    """Which addresses reach the REST API."""
+
+    PRETTY = "pretty"
+    """``/wp-json/…``, ``/index.php/wp-json/…`` and ``/?rest_route=…``."""
+    PLAIN = "plain"
+    """Only ``/index.php/wp-json/…`` and ``/?rest_route=…``; WooCommerce keys are not recognised on the latter."""
+
+
+class KeyOwner(StrEnum):
+    """Role of the user who made the consumer key: it decides what the key may do."""
+
+    ADMINISTRATOR = "administrator"
+    SHOP_MANAGER = "shop_manager"
+    """No batch (needs ``promote_users``), and edits only users whose role is customer."""
+
+
+class KeyPermissions(StrEnum):
+    READ = "read"
+    WRITE = "write"
+    READ_WRITE = "read_write"
+
+
+@dataclass(slots=True, kw_only=True)
+class ShopSwitches:
+    """The set-up of one shop."""
+
+    consumer_key: str = "ck_sandbox"
+    consumer_secret: str = "cs_sandbox"
+    key_owner: KeyOwner = KeyOwner.ADMINISTRATOR
+    key_permissions: KeyPermissions = KeyPermissions.READ_WRITE
+
+    https_seen: bool = False
+    """PHP's ``is_ssl()``. False: keys work only as OAuth 1.0a signatures. True: Basic works, and OAuth is checked against an
+    https address (so what a client signed for http fails, as behind a TLS-ending proxy)."""
+    home_host: str = ""
+    """Host (and port) of WordPress's home address; OAuth is checked against it whatever host was asked. Empty: the served one."""
+    permalinks: Permalinks = Permalinks.PRETTY
+
+    bridge_installed: bool = True
+    bridge_secret: str = "c2FuZGJveC1zYW5kYm94LXNhbmRib3gtc2FuZGJveC0"
+    """As in the shop's settings: the text itself keys the HMAC."""
+    max_batch: int = 500
+    """Most items of the bridge's ``customers/batch`` and ``events``; more are refused whole."""
+    not_done_after: int | None = None
+    """The bridge does this many items of a batch and answers ``not_done`` for the others. None: all."""
+    not_done_after_seconds: float | None = None
+    """The same by time: no further item is begun when this many seconds of a batch are over."""
+
+    trouble: Trouble | None = None
+    moved_to: str = "https://www.shop.example.test"
+    """Where ``Trouble.MOVED_…`` points; the path asked for is appended."""
+    retry_after_seconds: int = 600
+    """``Retry-After`` of ``Trouble.MAINTENANCE``; 600 is what WordPress sends."""
+    firewall_refuses_put_and_delete: bool = False
+    """403 HTML to the methods PUT, PATCH and DELETE; POST with ``X-HTTP-Method-Override`` passes."""
+
+    latency_seconds: float = 0.0
+    """Delay of every request."""
+    item_latency_seconds: float = 0.0
+    """Further delay per item of a batch. 0.015 is a real WooCommerce's ``customers/batch``, 0.0005 the bridge's own table."""
+
+    bridge_version: str = "1.0.0"
+    wordpress_version: str = "6.9"
+    woocommerce_version: str = "10.5.0"
+
+    def update(self, changes: dict[str, object]) -> None:
+        """Set switches from JSON values. Raises ValueError naming the switch and what it takes; then nothing is changed."""
+        converted = {name: _converted(name, value) for name, value in changes.items()}
+        for name, value in converted.items():
+            setattr(self, name, value)
+
+    def as_json(self) -> dict[str, object]:
+        return dataclasses.asdict(self)
+
+
+def _converted(name: str, value: object) -> object:
+    match name:
+        case "trouble":
+            return None if value is None else _choice(name, Trouble, value)
+        case "permalinks":
+            return _choice(name, Permalinks, value)
+        case "key_owner":
+            return _choice(name, KeyOwner, value)
+        case "key_permissions":
+            return _choice(name, KeyPermissions, value)
+        case "https_seen" | "bridge_installed" | "firewall_refuses_put_and_delete":
+            if not isinstance(value, bool):
+                raise ValueError(f"{name}: true or false, not {value!r}")
+        case "max_batch" | "retry_after_seconds":
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise ValueError(f"{name}: a whole number from 0, not {value!r}")
+        case "not_done_after":
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+                raise ValueError(f"{name}: null or a whole number from 0, not {value!r}")
+        case "latency_seconds" | "item_latency_seconds" | "not_done_after_seconds":
+            if value is None and name == "not_done_after_seconds":
+                return None
+            if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+                raise ValueError(f"{name}: seconds from 0, not {value!r}")
+        case _ if name in {field.name for field in dataclasses.fields(ShopSwitches)}:
+            if not isinstance(value, str):
+                raise ValueError(f"{name}: a text, not {value!r}")
+        case _:
+            known = ", ".join(field.name for field in dataclasses.fields(ShopSwitches))
+            raise ValueError(f"{name}: no such switch; there are {known}")
+    return value
+
+
+def _choice(name: str, choices: type[StrEnum], value: object) -> StrEnum:
+    if isinstance(value, str):
+        for choice in choices:
+            if choice.value == value:
+                return choice
+    raise ValueError(f"{name}: one of {', '.join(choices)}, not {value!r}")

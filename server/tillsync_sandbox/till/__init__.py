@@ -1,0 +1,45 @@
+"""An Epos Now emulator: Customer and CustomerType in V2 and V4, TokenInfo, webhooks, and a switch for everything that is not known for
+certain of the real service.
+
+The control API (JSON; fields by their V2 names, any case; ``requests`` and ``faults``: :mod:`tillsync_sandbox.control`)::
+
+    GET    /sandbox/customers?email=ada@example.test
+    POST   /sandbox/customers                 {"Forename":"Ada","EmailAddress":"ada@example.test","CurrentPoints":10}
+    GET    /sandbox/customers/{id}
+    PATCH  /sandbox/customers/{id}            {"CurrentPoints":25,"CurrentBalance":"-3.50"}: sends the webhook, as a till does
+    DELETE /sandbox/customers/{id}
+    GET, POST /sandbox/customer-types · GET, PATCH, DELETE /sandbox/customer-types/{id}
+    GET    /sandbox/webhooks                  deliveries in order, each with the status it was answered with
+    GET    /sandbox/switches
+    PATCH  /sandbox/switches                  {"email_match":"contains"}: fields of TillSwitches
+"""
+
+from tillsync_sandbox.till.sandbox import SandboxTill
+from tillsync_sandbox.till.switches import (
+    DeleteMode,
+    EmailMatch,
+    EmailMiss,
+    KeyCase,
+    LimitMode,
+    PostReply,
+    PutMode,
+    TillSwitches,
+    V4TypeField,
+    WebhookDeleteBody,
+    WebhookVersion,
+)
+
+__all__ = [
+    "SandboxTill",
+    "TillSwitches",
+    "KeyCase",
+    "V4TypeField",
+    "PostReply",
+    "PutMode",
+    "EmailMiss",
+    "EmailMatch",
+    "DeleteMode",
+    "LimitMode",
+    "WebhookVersion",
+    "WebhookDeleteBody",
+]

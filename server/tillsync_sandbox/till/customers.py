@@ -1,0 +1,215 @@
+"""The resource Customer, V2 and V4."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from aiohttp import web
+
+from tillsync_sandbox.serving import Exchange
+from tillsync_sandbox.till.answers import TillError, data, not_an_address
+from tillsync_sandbox.till.rows import CUSTOMER_FIELDS, Vocabulary, customer_json, read_fields, v2, v4
+from tillsync_sandbox.till.stored import StoredCustomer, TillStore
+from tillsync_sandbox.till.switches import DeleteMode, EmailMatch, EmailMiss, PostReply, PutMode, TillSwitches
+
+_REQUIRED = ("forename", "max_credit", "sign_up_date")
+_FILTERS = {each.v2.lower(): each.attribute for each in CUSTOMER_FIELDS}
+
+
+def json_body(body: bytes) -> Any:
+    """Raises TillError."""
+    try:
+        return json.loads(body, parse_float=Decimal)
+    except ValueError:
+        raise TillError(400, "The request body is not valid JSON.") from None
+
+
+def row_id(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+class CustomerResource:
+    def __init__(self, store: TillStore, switches: TillSwitches) -> None:
+        self._store = store
+        self._switches = switches
+
+    async def v2(self, exchange: Exchange, below: str) -> web.Response:
+        """``below``: what of the path stands behind ``Customer/``. Raises TillError."""
+        request, words = exchange.request, v2()
+        customer_id = row_id(below)
+        match (request.method, below):
+            case ("GET", ""):
+                return self._page(request, self._filtered(request.query), words)
+            case ("POST", ""):
+                body = json_body(exchange.body)
+                if not isinstance(body, dict):
+                    raise TillError(400, "The request body must be a Customer object.")
+                await self._settle_late(exchange)
+                (customer,) = self._create([body], words)
+                location = f"{request.url.origin()}/api/V2/Customer/{customer.customer_id}"
+                return self._one(request, customer, words, status=201, headers={"Location": location})
+            case ("GET", _) if customer_id is not None:
+                return self._one(request, self._known(customer_id), words)
+            case ("PUT", _) if customer_id is not None:
+                body = json_body(exchange.body)
+                if not isinstance(body, dict):
+                    raise TillError(400, "The request body must be a Customer object.")
+                return self._one(request, self._change(customer_id, body, words, PutMode.PARTIAL), words)
+            case ("DELETE", _) if customer_id is not None:
+                self._delete(customer_id)
+                return web.Response(status=200)
+            case _:
+                return not_an_address()
+
+    async def v4(self, exchange: Exchange, below: str) -> web.Response:
+        """Raises TillError."""
+        request, words = exchange.request, v4(self._switches)
+        customer_id = row_id(below)
+        match (request.method, below.lower()):
+            case ("GET", ""):
+                return self._page(request, None, words)
+            case ("GET", "getbyemail"):
+                return self._by_email(request, words)
+            case ("GET", _) if customer_id is not None:
+                return self._one(request, self._known(customer_id), words)
+            case ("POST", ""):
+                rows = _rows(exchange.body)
+                await self._settle_late(exchange)
+                return self._many(request, self._create(rows, words), words, status=201)
+            case ("PUT", ""):
+                changed = [self._change(_own_id(row), row, words, self._switches.v4_put) for row in _rows(exchange.body)]
+                return self._many(request, changed, words)
+            case ("DELETE", ""):
+                for row in _rows(exchange.body):
+                    self._delete(_own_id(row))
+                return web.Response(status=200)
+            case _:
+                return not_an_address()
+
+    # -- reading
+
+    def _page(self, request: web.Request, found: list[StoredCustomer] | None, words: Vocabulary) -> web.Response:
+        """``found`` None: everybody. A bare array; beyond the end an empty one."""
+        size = self._switches.page_size
+        number = max(row_id(request.query.get("page", "1")) or 1, 1)
+        first = max((number - 1) * (size - self._switches.page_drift), 0)
+        shown = self._store.listed(first, size) if found is None else found[first : first + size]
+        return data(request, f"[{','.join(customer_json(customer, words) for customer in shown)}]", "Customer")
+
+    def _filtered(self, query: Mapping[str, str]) -> list[StoredCustomer] | None:
+        """The generic ``?Property=Value``; what is no property is not looked at."""
+        filters = {attribute: value for name, value in query.items() if (attribute := _FILTERS.get(name.lower())) is not None}
+        if not filters or self._switches.email_match is EmailMatch.IGNORED:
+            return None
+        email = filters.pop("email_address", None)
+        found: Iterable[StoredCustomer]
+        found = self._store if email is None else self._store.found_by_email(email, self._switches.email_match)
+        return [customer for customer in found if all(_says(customer, attribute, value) for attribute, value in filters.items())]
+
+    def _by_email(self, request: web.Request, words: Vocabulary) -> web.Response:
+        email = request.query.get("email", "")
+        if not email:
+            raise TillError(400, "email - The email field is required.")
+        found = self._store.found_by_email(email, self._switches.email_match)
+        if not found and self._switches.getbyemail_miss is EmailMiss.NOT_FOUND:
+            raise TillError(404, "No customer was found with this email address.")
+        shown = found[: self._switches.page_size]
+        return data(request, f"[{','.join(customer_json(customer, words) for customer in shown)}]", "Customer")
+
+    def _known(self, customer_id: int) -> StoredCustomer:
+        customer = self._store.customers.get(customer_id)
+        if customer is None:
+            raise TillError(404, f"Customer {customer_id} was not found.")
+        return customer
+
+    # -- writing
+
+    async def _settle_late(self, exchange: Exchange) -> None:
+        """With ``late_create_seconds`` the create is carried out only when its client has long left."""
+        seconds = self._switches.late_create_seconds
+        if seconds is not None:
+            await exchange.client_gone.wait()
+            await asyncio.sleep(seconds)
+
+    def _create(self, rows: list[dict[str, Any]], words: Vocabulary) -> list[StoredCustomer]:
+        """All or none."""
+        read = [self._read(row, words) for row in rows]
+        for row, fields in zip(rows, read, strict=True):
+            given = {name.lower() for name, value in row.items() if value is not None}
+            names = dict(words.customer)
+            missing = [names[attribute] for attribute in _REQUIRED if names[attribute].lower() not in given]
+            if missing:
+                raise TillError(400, "\r\n".join(f"{name} - The {name} field is required." for name in missing))
+            self._check_type(fields)
+        return [self._store.add_customer(by_api=True, **fields) for fields in read]
+
+    def _change(self, customer_id: int, row: dict[str, Any], words: Vocabulary, mode: PutMode) -> StoredCustomer:
+        self._known(customer_id)
+        fields = self._read(row, words)
+        self._check_type(fields)
+        if mode is PutMode.REPLACE:
+            blank = StoredCustomer(customer_id=customer_id)
+            written = [each.attribute for each in CUSTOMER_FIELDS if each.by_api]
+            fields = {attribute: getattr(blank, attribute) for attribute in written} | fields
+        return self._store.change_customer(customer_id, by_api=True, **fields)
+
+    def _delete(self, customer_id: int) -> None:
+        customer = self._known(customer_id)
+        if customer.deleted:
+            raise TillError(404, f"Customer {customer_id} was not found.")
+        used = customer.current_points != 0 or customer.current_balance != 0
+        if self._switches.delete is DeleteMode.REFUSE_IF_USED and used:
+            raise TillError(400, f"Customer {customer_id} is in use and cannot be deleted.")
+        self._store.delete_customer(customer_id, soft=self._switches.delete is DeleteMode.SOFT, by_api=True)
+
+    def _read(self, row: dict[str, Any], words: Vocabulary) -> dict[str, Any]:
+        fields, problems = read_fields(row, CUSTOMER_FIELDS, words.customer, by_api=True, max_length=self._switches.max_length)
+        if problems:
+            raise TillError(400, "\r\n".join(str(problem) for problem in problems))
+        return fields
+
+    def _check_type(self, fields: Mapping[str, Any]) -> None:
+        type_id = fields.get("type_id")
+        if type_id is not None and (type_id not in self._store.types or self._store.types[type_id].deleted):
+            raise TillError(400, "Invalid field value for CustomerType: CustomerTypeID")  # recorded word for word
+
+    # -- answering
+
+    def _one(
+        self,
+        request: web.Request,
+        customer: StoredCustomer,
+        words: Vocabulary,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> web.Response:
+        return data(request, customer_json(customer, words), "Customer", status=status, headers=headers)
+
+    def _many(self, request: web.Request, customers: list[StoredCustomer], words: Vocabulary, *, status: int = 200) -> web.Response:
+        if len(customers) == 1 and self._switches.v4_post_reply is PostReply.OBJECT:
+            return self._one(request, customers[0], words, status=status)
+        return data(request, f"[{','.join(customer_json(customer, words) for customer in customers)}]", "Customer", status=status)
+
+
+def _rows(body: bytes) -> list[dict[str, Any]]:
+    rows = json_body(body)
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise TillError(400, "The request body must be an array of Customer objects.")
+    return rows
+
+
+def _own_id(row: dict[str, Any]) -> int:
+    value = next((value for name, value in row.items() if name.lower() == "id"), None)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TillError(400, "Id - The Id field is required.")
+    return value
+
+
+def _says(customer: StoredCustomer, attribute: str, value: str) -> bool:
+    stored = getattr(customer, attribute)
+    return stored is not None and str(stored).casefold() == value.casefold()

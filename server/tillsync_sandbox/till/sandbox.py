@@ -1,0 +1,105 @@
+"""The till emulator as one thing: start it, look into it, change it as somebody at the till would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from types import TracebackType
+from typing import Any
+
+from tillsync_sandbox.faults import Faults
+from tillsync_sandbox.request_log import RequestLog
+from tillsync_sandbox.serving import SandboxServer
+from tillsync_sandbox.till.control import ControlApi
+from tillsync_sandbox.till.service import TillService
+from tillsync_sandbox.till.stored import TillStore
+from tillsync_sandbox.till.switches import EmailMatch, TillSwitches
+from tillsync_sandbox.till.webhooks import Webhooks
+
+_SHORT_NAMES = {
+    "email": "email_address",
+    "phone": "contact_number",
+    "points": "current_points",
+    "balance": "current_balance",
+}
+_DECIMALS = frozenset({"current_points", "current_balance", "max_credit", "discount", "default_max_credit"})
+
+
+class SandboxTill:
+    """``async with SandboxTill() as till: … till.origin``. ``seed`` decides everything that is left to chance.
+
+    Changes made with the methods here are made at the till: they send webhooks. Those of API clients do only with ``webhook_echo``.
+    """
+
+    def __init__(self, switches: TillSwitches | None = None, *, host: str = "127.0.0.1", port: int = 0, seed: int = 0) -> None:
+        self.switches = switches or TillSwitches()
+        self.store = TillStore()
+        self.webhooks = Webhooks(self.switches, seed + 1)
+        self.store.listener = self.webhooks.note
+        self._service = TillService(self.store, self.switches, seed)
+        self._host, self._port = host, port
+        self._server = SandboxServer(self._service.answer, ControlApi(self.store, self.switches, self.webhooks).routes())
+
+    async def start(self) -> None:
+        """Raises OSError when the port is taken."""
+        await self._server.start(self._host, self._port)
+        self.webhooks.start()
+
+    async def stop(self) -> None:
+        await self.webhooks.stop()
+        await self._server.stop()
+
+    async def __aenter__(self) -> SandboxTill:
+        await self.start()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.stop()
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, without a slash at the end: the till's base address."""
+        return self._server.origin
+
+    @property
+    def log(self) -> RequestLog:
+        return self._server.log
+
+    @property
+    def faults(self) -> Faults:
+        return self._server.faults
+
+    def add_customer(self, customer_id: int | None = None, **fields: Any) -> int:
+        """Its id. Fields: those of ``StoredCustomer``, and ``email``, ``phone``, ``points``, ``balance`` for short."""
+        fields = {"forename": "Ada", "surname": "Byron", "sign_up_date": "2024-05-01T09:30:00"} | _stored(fields)
+        return self.store.add_customer(customer_id, **fields).customer_id
+
+    def change_customer(self, customer_id: int, **fields: Any) -> None:
+        """Raises KeyError when there is none."""
+        self.store.change_customer(customer_id, **_stored(fields))
+
+    def delete_customer(self, customer_id: int) -> None:
+        self.store.delete_customer(customer_id)
+
+    def customers_by_email(self, email: str) -> list[int]:
+        """Ids of those whose email is this one, whatever its case: two are a twin."""
+        return [customer.customer_id for customer in self.store.found_by_email(email, EmailMatch.CI)]
+
+    def add_type(self, type_id: int | None = None, **fields: Any) -> int:
+        """Its id. Fields: those of ``StoredType``."""
+        return self.store.add_type(type_id, **({"name": "Basic", "description": "Basic customer"} | _stored(fields))).type_id
+
+    def change_type(self, type_id: int, **fields: Any) -> None:
+        self.store.change_type(type_id, **_stored(fields))
+
+    def delete_type(self, type_id: int) -> None:
+        self.store.delete_type(type_id)
+
+    async def wait_for(self, predicate: Callable[[], object], timeout: float = 10.0) -> None:
+        """Return once ``predicate()`` is true; it is asked after every change of the store. Raises TimeoutError."""
+        await self.store.wait_for(predicate, timeout)
+
+
+def _stored(fields: dict[str, Any]) -> dict[str, Any]:
+    named = {_SHORT_NAMES.get(name, name): value for name, value in fields.items()}
+    return {name: Decimal(str(value)) if name in _DECIMALS else value for name, value in named.items()}

@@ -1,0 +1,214 @@
+"""What a sandbox till has stored: customers and customer types."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from tillsync_sandbox.changes import Changes
+from tillsync_sandbox.till.switches import EmailMatch
+
+
+@dataclass(slots=True, kw_only=True)
+class StoredCustomer:
+    """One customer. Decimals keep the scale they were given, as the real till serves 0.00, 0.0 and 0."""
+
+    customer_id: int
+    title: int | None = None
+    forename: str | None = None
+    surname: str | None = None
+    business_name: str | None = None
+    date_of_birth: str | None = None
+    contact_number: str | None = None
+    contact_number2: str | None = None
+    email_address: str | None = None
+    type_id: int | None = None
+    max_credit: Decimal = Decimal("0.00")
+    current_balance: Decimal = Decimal("0.00")
+    expiry_date: str | None = None
+    card_number: str | None = None
+    current_points: Decimal = Decimal(0)
+    sign_up_date: str | None = None
+    notes: str | None = None
+    sign_up_location_id: int | None = 4200
+    main_address_id: int | None = None
+    marketing_consent: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(("Email", "Text", "Phone", "Mail"), False))
+    deleted: bool = False
+    """Softly: see ``DeleteMode.SOFT``."""
+    served: dict[str, str] = field(default_factory=dict, repr=False)
+    """The row as JSON, by vocabulary; emptied by every change."""
+
+
+@dataclass(slots=True, kw_only=True)
+class StoredType:
+    type_id: int
+    name: str | None = None
+    discount: Decimal = Decimal("0.0")
+    description: str | None = None
+    default_expiry_length: int = 0
+    default_max_credit: Decimal = Decimal("0.0")
+    deleted: bool = False
+
+
+class Change(Enum):
+    """``Epos-Action``."""
+
+    CREATE = "Create"
+    UPDATE = "Update"
+    DELETE = "Delete"
+
+
+Listener = Callable[[Change, StoredCustomer | StoredType, bool], None]
+"""What changed, and whether the API did it (True) or somebody at the till."""
+
+
+class TillStore:
+    def __init__(self) -> None:
+        self.customers: dict[int, StoredCustomer] = {}
+        self.types: dict[int, StoredType] = {}
+        self.listener: Listener | None = None
+        self._order: list[int] = []
+        """Ids of customers, ascending."""
+        self._by_email: dict[str, dict[int, None]] = {}
+        """Case-folded."""
+        self._next_customer_id = 90001
+        self._next_type_id = 4001
+        self._changes = Changes()
+
+    # -- customers
+
+    def add_customer(self, customer_id: int | None = None, *, by_api: bool = False, **fields: Any) -> StoredCustomer:
+        """Emails are not unique. Raises ValueError when the id is taken."""
+        if customer_id is None:
+            customer_id = self._next_customer_id
+        if customer_id < 1:
+            raise ValueError(f"customer_id: {customer_id} is no id, they begin at 1")
+        if customer_id in self.customers:
+            raise ValueError(f"customer_id: customer {customer_id} exists already")
+        customer = StoredCustomer(customer_id=customer_id, **fields)
+        self._next_customer_id = max(self._next_customer_id, customer_id + 1)
+        self.customers[customer_id] = customer
+        bisect.insort(self._order, customer_id)
+        self._index(customer)
+        self._changed(Change.CREATE, customer, by_api)
+        return customer
+
+    def change_customer(self, customer_id: int, *, by_api: bool = False, **fields: Any) -> StoredCustomer:
+        """Raises KeyError when there is none, ValueError for a field that a customer does not have."""
+        customer = self.customers[customer_id]
+        self._check_fields(customer, fields)
+        self._unindex(customer)
+        for name, value in fields.items():
+            setattr(customer, name, value)
+        customer.served.clear()
+        self._index(customer)
+        self._changed(Change.UPDATE, customer, by_api)
+        return customer
+
+    def delete_customer(self, customer_id: int, *, soft: bool = False, by_api: bool = False) -> None:
+        """Raises KeyError when there is none."""
+        customer = self.customers[customer_id]
+        self._unindex(customer)
+        if not customer.deleted:
+            self._order.pop(bisect.bisect_left(self._order, customer_id))
+        if soft:
+            customer.deleted = True
+        else:
+            del self.customers[customer_id]
+        self._changed(Change.DELETE, customer, by_api)
+
+    def listed(self, first: int, count: int) -> list[StoredCustomer]:
+        """``count`` customers in order of their ids, from position ``first``."""
+        return [self.customers[customer_id] for customer_id in self._order[max(first, 0) : max(first + count, 0)]]
+
+    @property
+    def customer_count(self) -> int:
+        """Those that lists show."""
+        return len(self._order)
+
+    def __iter__(self) -> Iterator[StoredCustomer]:
+        return iter(self.listed(0, len(self._order)))
+
+    def found_by_email(self, text: str, match: EmailMatch) -> list[StoredCustomer]:
+        """In order of their ids. Trailing and leading white space of ``text`` counts."""
+        wanted = text.casefold()
+        if match is EmailMatch.IGNORED:
+            return list(self)
+        if match is EmailMatch.CONTAINS:
+            ids = [customer_id for email, holders in self._by_email.items() if wanted in email for customer_id in holders]
+        else:
+            ids = list(self._by_email.get(wanted, ()))
+        found = [self.customers[customer_id] for customer_id in sorted(ids)]
+        return [customer for customer in found if customer.email_address == text] if match is EmailMatch.EXACT else found
+
+    # -- types
+
+    def add_type(self, type_id: int | None = None, *, by_api: bool = False, **fields: Any) -> StoredType:
+        if type_id is None:
+            type_id = self._next_type_id
+        if type_id < 1:
+            raise ValueError(f"type_id: {type_id} is no id, they begin at 1")
+        if type_id in self.types:
+            raise ValueError(f"type_id: customer type {type_id} exists already")
+        stored = StoredType(type_id=type_id, **fields)
+        self._next_type_id = max(self._next_type_id, type_id + 1)
+        self.types[type_id] = stored
+        self._changed(Change.CREATE, stored, by_api)
+        return stored
+
+    def change_type(self, type_id: int, *, by_api: bool = False, **fields: Any) -> StoredType:
+        stored = self.types[type_id]
+        self._check_fields(stored, fields)
+        for name, value in fields.items():
+            setattr(stored, name, value)
+        self._changed(Change.UPDATE, stored, by_api)
+        return stored
+
+    def delete_type(self, type_id: int, *, soft: bool = False, by_api: bool = False) -> None:
+        """Hard: the customers who had it have none."""
+        stored = self.types[type_id]
+        if soft:
+            stored.deleted = True
+        else:
+            del self.types[type_id]
+            for customer in self.customers.values():
+                if customer.type_id == type_id:
+                    customer.type_id = None
+                    customer.served.clear()
+        self._changed(Change.DELETE, stored, by_api)
+
+    def type_is_used(self, type_id: int) -> bool:
+        return any(customer.type_id == type_id for customer in self.customers.values())
+
+    # -- changes
+
+    async def wait_for(self, predicate: Callable[[], object], timeout: float) -> None:
+        """Return once ``predicate()`` is true; it is asked again after every change. Raises TimeoutError."""
+        await self._changes.wait_for(predicate, timeout)
+
+    def _changed(self, change: Change, thing: StoredCustomer | StoredType, by_api: bool) -> None:
+        if self.listener is not None:
+            self.listener(change, thing, by_api)
+        self._changes.announce()
+
+    @staticmethod
+    def _check_fields(thing: StoredCustomer | StoredType, fields: dict[str, Any]) -> None:
+        known = {each.name for each in dataclasses.fields(thing)} - {"customer_id", "type_id" if isinstance(thing, StoredType) else ""}
+        for name in fields:
+            if name not in known:
+                raise ValueError(f"{name}: no such field; there are {', '.join(sorted(known))}")
+
+    def _index(self, customer: StoredCustomer) -> None:
+        if not customer.deleted and customer.email_address is not None:
+            self._by_email.setdefault(customer.email_address.casefold(), {})[customer.customer_id] = None
+
+    def _unindex(self, customer: StoredCustomer) -> None:
+        if customer.email_address is not None and (holders := self._by_email.get(customer.email_address.casefold())) is not None:
+            holders.pop(customer.customer_id, None)
+            if not holders:
+                del self._by_email[customer.email_address.casefold()]

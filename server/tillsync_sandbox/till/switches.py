@@ -1,0 +1,172 @@
+"""What differs between the worlds in which the real Epos Now may live, and what may be wrong with it today. Every switch may be flipped
+while the till runs. The defaults are the likeliest world, on a good day."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import get_type_hints
+
+
+class KeyCase(StrEnum):
+    PASCAL = "pascal"
+    CAMEL = "camel"
+
+
+class V4TypeField(StrEnum):
+    """The name of a customer's type in V4."""
+
+    TYPE_ID = "TypeId"
+    CUSTOMER_TYPE_ID = "CustomerTypeId"
+    TYPE = "Type"
+
+
+class PostReply(StrEnum):
+    ARRAY = "array"
+    OBJECT = "object"
+
+
+class PutMode(StrEnum):
+    PARTIAL = "partial"
+    REPLACE = "replace"
+    """What a PUT leaves out becomes null."""
+
+
+class EmailMiss(StrEnum):
+    EMPTY = "empty"
+    NOT_FOUND = "404"
+
+
+class EmailMatch(StrEnum):
+    """How both versions compare a searched email."""
+
+    EXACT = "exact"
+    CI = "ci"
+    CONTAINS = "contains"
+    """Case-insensitive."""
+    IGNORED = "ignored"
+    """The filter is not applied: a search lists everybody."""
+
+
+class DeleteMode(StrEnum):
+    HARD = "hard"
+    SOFT = "soft"
+    """Gone from lists and searches, still served by id."""
+    REFUSE_IF_USED = "refuse-if-used"
+    """400 for a customer with points or a balance, and for a type that customers have; otherwise hard."""
+
+
+class LimitMode(StrEnum):
+    NONE = "none"
+    FORBIDDEN_TEXT = "403-text"
+    TOO_MANY = "429"
+
+
+class WebhookVersion(StrEnum):
+    V2 = "V2"
+    V4 = "V4"
+
+
+class WebhookDeleteBody(StrEnum):
+    FULL = "full"
+    ID = "id"
+
+
+@dataclass(slots=True, kw_only=True)
+class TillSwitches:
+    api_key: str = "sandbox-key"
+    api_secret: str = "sandbox-secret"
+
+    v4_case: KeyCase = KeyCase.PASCAL
+    v4_type_field: V4TypeField = V4TypeField.TYPE_ID
+    v4_post_reply: PostReply = PostReply.ARRAY
+    v4_put: PutMode = PutMode.PARTIAL
+    v4_customer_types: bool = True
+    """False: V4 has no CustomerType, its address is an HTML 404."""
+    getbyemail_miss: EmailMiss = EmailMiss.EMPTY
+    """Of V4's GetByEmail; V2's filter answers an empty array."""
+    email_match: EmailMatch = EmailMatch.CI
+    delete: DeleteMode = DeleteMode.HARD
+    max_length: int = 50
+    """Of Forename, Surname, EmailAddress and CardNumber."""
+    page_size: int = 200
+    page_drift: int = 0
+    """Every page begins so many rows earlier than it should (rows repeat), or later where negative (rows are missed)."""
+
+    limit: LimitMode = LimitMode.NONE
+    limit_requests: int = 60
+    limit_window_seconds: float = 60.0
+    limit_retry_after: bool = True
+    """Does the 429 say ``Retry-After``? The 403 never does."""
+
+    wrong_address: bool = False
+    """Every address is an HTML 404, as when the base address leads elsewhere."""
+    latency_seconds: float = 0.0
+    latency_jitter_seconds: float = 0.0
+    """Up to so much more, by chance."""
+    error_500_percent: float = 0.0
+    error_502_percent: float = 0.0
+    error_503_percent: float = 0.0
+    html_body_percent: float = 0.0
+    """200 with an HTML page. Like the errors before it: nothing is carried out."""
+    lose_create_answer_percent: float = 0.0
+    """The customer is stored, and the connection closed without an answer."""
+    late_create_seconds: float | None = None
+    """A create is not answered; so many seconds after its client has left the customer is stored all the same. None: no such thing."""
+
+    webhook_url: str = ""
+    """Empty: no webhooks."""
+    webhook_key: str = ""
+    webhook_secret: str = ""
+    """Both empty: no Authorization header."""
+    webhook_version: WebhookVersion = WebhookVersion.V2
+    webhook_delete_body: WebhookDeleteBody = WebhookDeleteBody.FULL
+    webhook_echo: bool = False
+    """API writes send webhooks too, not only what is done at the till."""
+    webhook_drop_percent: float = 0.0
+    webhook_duplicate_percent: float = 0.0
+    webhook_reorder_percent: float = 0.0
+    """A reordered one is sent after its successor, or at the latest ``webhook_reorder_hold_seconds`` later."""
+    webhook_reorder_hold_seconds: float = 1.0
+    webhook_delay_seconds: float = 0.0
+
+    def update(self, changes: dict[str, object]) -> None:
+        """Set switches from JSON values. Raises ValueError naming the switch and what it takes; then nothing is changed."""
+        converted = {name: _converted(name, value) for name, value in changes.items()}
+        for name, value in converted.items():
+            setattr(self, name, value)
+
+    def as_json(self) -> dict[str, object]:
+        return dataclasses.asdict(self)
+
+
+_KINDS = get_type_hints(TillSwitches)
+_SIGNED = frozenset({"page_drift"})
+
+
+def _converted(name: str, value: object) -> object:
+    kind = _KINDS.get(name)
+    if kind is None:
+        raise ValueError(f"{name}: no such switch; there are {', '.join(_KINDS)}")
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        for choice in kind:
+            if choice.value == value:
+                return choice
+        raise ValueError(f"{name}: one of {', '.join(kind)}, not {value!r}")
+    if kind is bool or kind is str:
+        if not isinstance(value, kind):
+            raise ValueError(f"{name}: {'true or false' if kind is bool else 'a text'}, not {value!r}")
+        return value
+    if value is None and kind == float | None:
+        return None
+    whole = kind is int
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        raise ValueError(f"{name}: a {'whole ' if whole else ''}number, not {value!r}")
+    if isinstance(value, int | float) and value < 0 and name not in _SIGNED:
+        raise ValueError(f"{name}: from 0, not {value!r}")
+    if name == "page_size" and value == 0:
+        raise ValueError("page_size: from 1, not 0")
+    if name.endswith("_percent") and isinstance(value, int | float) and value > 100:
+        raise ValueError(f"{name}: a percentage, not {value!r}")
+    return value

@@ -1,0 +1,131 @@
+"""The till's webhooks: what changed is posted to one address, with as much loss and disorder as is switched on."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import aiohttp
+
+from tillsync_sandbox.changes import Changes
+from tillsync_sandbox.till.rows import v2, v4, webhook_json
+from tillsync_sandbox.till.stored import Change, StoredCustomer, StoredType
+from tillsync_sandbox.till.switches import TillSwitches, WebhookDeleteBody, WebhookVersion
+
+_TIMEOUT_SECONDS = 10.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivery:
+    number: int
+    object: str
+    """``Epos-Object``."""
+    action: str
+    """``Epos-Action``."""
+    subject_id: int
+    body: str
+    dropped: bool = False
+    """By chance: never sent."""
+    status: int | None = None
+    error: str = ""
+    """Why there was no answer."""
+    ended: bool = False
+
+
+class Webhooks:
+    """One sender, one delivery after the other; a receiver that is slow or away holds up only the later ones."""
+
+    def __init__(self, switches: TillSwitches, seed: int) -> None:
+        self.deliveries: list[Delivery] = []
+        """In the order in which things changed."""
+        self._switches = switches
+        self._random = random.Random(seed)
+        self._queue: asyncio.Queue[Delivery] = asyncio.Queue()
+        self._held: list[Delivery] = []
+        self._changes = Changes()
+        self._sender: asyncio.Task[None] | None = None
+
+    def __iter__(self) -> Iterator[Delivery]:
+        return iter(self.deliveries)
+
+    def start(self) -> None:
+        self._sender = asyncio.create_task(self._send_all())
+
+    async def stop(self) -> None:
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.gather(self._sender, return_exceptions=True)
+            self._sender = None
+
+    def note(self, change: Change, thing: StoredCustomer | StoredType, by_api: bool) -> None:
+        """A listener of the store."""
+        switches = self._switches
+        if not switches.webhook_url or (by_api and not switches.webhook_echo):
+            return
+        is_customer = isinstance(thing, StoredCustomer)
+        subject_id = thing.customer_id if isinstance(thing, StoredCustomer) else thing.type_id
+        delivery = Delivery(
+            number=len(self.deliveries) + 1,
+            object="Customer" if is_customer else "CustomerType",
+            action=change.value,
+            subject_id=subject_id,
+            body=self._body(change, thing, subject_id),
+        )
+        self.deliveries.append(delivery)
+        if self._happens(switches.webhook_drop_percent):
+            delivery.dropped = delivery.ended = True
+            self._changes.announce()
+            return
+        copies = 2 if self._happens(switches.webhook_duplicate_percent) else 1
+        if self._happens(switches.webhook_reorder_percent):
+            self._held += [delivery] * copies
+            asyncio.get_running_loop().call_later(switches.webhook_reorder_hold_seconds, self._let_go)
+            return
+        for _ in range(copies):
+            self._queue.put_nowait(delivery)
+        self._let_go()
+
+    async def wait_for(self, count: int, *, timeout: float = 10.0) -> list[Delivery]:
+        """Return all deliveries once so many have ended. Raises TimeoutError."""
+        await self._changes.wait_for(lambda: sum(delivery.ended for delivery in self.deliveries) >= count, timeout)
+        return list(self.deliveries)
+
+    def _body(self, change: Change, thing: StoredCustomer | StoredType, subject_id: int) -> str:
+        if change is Change.DELETE and self._switches.webhook_delete_body is WebhookDeleteBody.ID:
+            return str(subject_id)
+        return webhook_json(thing, v2() if self._switches.webhook_version is WebhookVersion.V2 else v4(self._switches))
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, []
+        for delivery in held:
+            self._queue.put_nowait(delivery)
+
+    def _happens(self, percent: float) -> bool:
+        return percent > 0 and self._random.random() * 100 < percent
+
+    async def _send_all(self) -> None:
+        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
+        async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
+            while True:
+                delivery = await self._queue.get()
+                if self._switches.webhook_delay_seconds:
+                    await asyncio.sleep(self._switches.webhook_delay_seconds)
+                await self._send(session, delivery)
+                delivery.ended = True
+                self._changes.announce()
+
+    async def _send(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
+        switches = self._switches
+        headers = {"Content-Type": "application/json", "Epos-Object": delivery.object, "Epos-Action": delivery.action}
+        if switches.webhook_key or switches.webhook_secret:
+            headers["Authorization"] = aiohttp.encode_basic_auth(switches.webhook_key, switches.webhook_secret)
+        try:
+            async with session.post(
+                switches.webhook_url, data=delivery.body.encode("utf-8", "replace"), headers=headers, allow_redirects=False
+            ) as response:
+                await response.read()
+                delivery.status, delivery.error = response.status, ""
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: the address in the settings is none
+            delivery.error = f"{type(error).__name__}: {error}"
