@@ -75,6 +75,10 @@ class ShopClient(Protocol):
         """The bridge's own status route."""
         ...
 
+    async def check_access(self) -> None:
+        """A read that only valid credentials get: ``status`` with the bridge, one customer of wc/v3 without it."""
+        ...
+
     async def probe(self) -> None:
         """``status`` with the bridge, ``/wp-json/`` without it. Returns when the shop answers sensibly."""
         ...

@@ -61,6 +61,9 @@ class BridgeClient:
         self._knowledge.max_batch = status.max_batch
         return status
 
+    async def check_access(self) -> None:
+        await self.status()
+
     async def probe(self) -> None:
         await self.status()
 

@@ -69,6 +69,11 @@ class KeysClient:
     async def status(self) -> ShopStatus:
         _needs_bridge("the shop's status comes from the tillsync bridge plugin: install it in the shop and connect it")
 
+    async def check_access(self) -> None:
+        found = await self._requests.read(_CUSTOMERS, "per_page=1&role=all&_fields=id")
+        if not isinstance(found, list):
+            raise unreadable("the list of its customers is no list")
+
     async def probe(self) -> None:
         index = await self._requests.read("/", INDEX_QUERY)
         namespaces = index.get("namespaces") if isinstance(index, Mapping) else None

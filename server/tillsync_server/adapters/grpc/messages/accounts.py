@@ -1,0 +1,81 @@
+"""Accounts, their changes and their checks as messages. Secrets go in, never out: the ``has_`` fields say what is set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tillsync.v1 import account_pb2, account_service_pb2
+
+from tillsync_server.adapters.grpc.messages.entries import fill_problem
+from tillsync_server.application.use_cases.account_check import AccountChecked
+from tillsync_server.application.use_cases.account_settings import AccountGiven
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.ports.accounts import SettingsEffect
+
+_OWN = ("name", "customer_sync_enabled", "match_email", "guest_policy", "auto_link", "sync_names", "sync_phone", "till_id", "shared_till")
+_EPOS = ("base_url", "customer_api_version", "customer_type_api_version", "v4_type_field", "requests_per_minute")
+_EPOS_SECRETS = ("api_key", "api_secret", "webhook_key", "webhook_secret")
+_SHOP_SECRETS = ("consumer_key", "consumer_secret", "bridge_secret")
+
+
+def account_given(account_id: str, message: account_pb2.Account) -> AccountGiven:
+    """The settings a caller gave, by path. A switch that is left out is None; words are their numbers, 0 for UNSPECIFIED."""
+
+    def settings(paths: Sequence[str]) -> dict[str, Any]:
+        return {path: _value(message, path) for path in paths}
+
+    return AccountGiven(account_id=AccountId(account_id), named=message.account_id, settings=settings)
+
+
+def _value(message: Any, path: str) -> Any:
+    holder, name = message, path
+    if "." in path:
+        part, name = path.split(".", 1)
+        holder = getattr(message, part)
+    field = holder.DESCRIPTOR.fields_by_name[name]
+    if field.has_presence and not holder.HasField(name):
+        return None
+    return getattr(holder, name)
+
+
+def fill_account(message: account_pb2.Account, account: Account) -> None:
+    """Write ``account`` into an empty message."""
+    m: Any = message
+    m.account_id = account.account_id
+    for name in _OWN:
+        setattr(m, name, getattr(account, name))
+    m.default_epos_customer_id = account.default_epos_customer_id or 0
+    for name in _EPOS:
+        setattr(m.epos, name, getattr(account.epos, name))
+    for name in _EPOS_SECRETS:
+        setattr(m.epos, f"has_{name}", bool(getattr(account.epos, name)))
+    m.shop.base_url = account.shop.base_url
+    for name in _SHOP_SECRETS:
+        setattr(m.shop, f"has_{name}", bool(getattr(account.shop, name)))
+    m.etag = account.etag
+    if account.create_time is not None:
+        m.create_time.FromDatetime(account.create_time)
+    if account.update_time is not None:
+        m.update_time.FromDatetime(account.update_time)
+    if account.problem is not None:
+        fill_problem(message.problem, account.problem)
+
+
+def fill_effect(message: account_service_pb2.SettingsEffect, effect: SettingsEffect) -> None:
+    message.queued_customer_count = effect.queued_customers
+    message.queued_customer_type_count = effect.queued_customer_types
+    message.requeued_entry_count = effect.requeued_entries
+    message.notes.extend(effect.notes)
+
+
+def check_response(checked: AccountChecked) -> account_service_pb2.CheckAccountResponse:
+    response = account_service_pb2.CheckAccountResponse(ok=checked.ok)
+    for step in checked.steps:
+        m: Any = response.steps.add(name=step.name, ok=step.ok, text=step.text, remedy=step.remedy, details=dict(step.details))
+        m.side = step.side or 0
+    for warning in checked.warnings:
+        m = response.warnings.add(name=warning.name, text=warning.text, remedy=warning.remedy)
+        m.side = warning.side or 0
+    return response

@@ -1,0 +1,48 @@
+"""Links, and till customers as a person needs them to tell one from another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tillsync.v1 import link_pb2, link_service_pb2
+
+from tillsync_server.application.use_cases.link_decisions import LinkNamed
+from tillsync_server.application.use_cases.till_lookup import CustomerAtTill
+from tillsync_server.domain.customer import decimal_text, money_text
+from tillsync_server.domain.emails import mask_email
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.ports.links import Link
+
+
+def link_named(request: link_service_pb2.GetLinkRequest | link_service_pb2.DeleteLinkRequest) -> LinkNamed:
+    return LinkNamed(
+        account_id=AccountId(request.account_id),
+        epos_customer_id=request.epos_customer_id if request.HasField("epos_customer_id") else None,
+        woo_customer_id=request.woo_customer_id if request.HasField("woo_customer_id") else None,
+    )
+
+
+def fill_link(message: link_pb2.Link, link: Link) -> None:
+    """Write ``link`` into an empty message."""
+    m: Any = message
+    m.account_id = link.account_id
+    m.epos_customer_id = link.epos_customer_id
+    m.woo_customer_id = link.woo_customer_id
+    m.origin = link.origin
+    m.create_time.FromDatetime(link.create_time)
+    m.usable = link.is_usable
+    for field, time in (("as_of", link.as_of), ("epos_gone_time", link.epos_gone_at), ("woo_gone_time", link.woo_gone_at)):
+        if time is not None:
+            getattr(m, field).FromDatetime(time)
+
+
+def fill_customer(message: link_pb2.EposCustomer, found: CustomerAtTill) -> None:
+    customer = found.customer
+    message.epos_customer_id = customer.epos_customer_id
+    message.name = customer.display_name
+    message.masked_email = mask_email(customer.email)
+    message.card_number = customer.card_number
+    message.points = decimal_text(customer.points)
+    message.balance = money_text(customer.balance)
+    message.sign_up_date = customer.sign_up_date
+    message.linked_woo_customer_id = found.linked_woo_customer_id or 0

@@ -1,0 +1,111 @@
+"""Filters, listings and bulk work on entries: the queue requests as commands, and their answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.rpc import status_pb2
+from tillsync.v1 import customer_sync_service_pb2, queue_entry_pb2, queue_service_pb2
+
+from tillsync_server.adapters.grpc.field_checks import word
+from tillsync_server.adapters.grpc.messages.entries import fill_entry, fill_problem, time_of
+from tillsync_server.adapters.grpc.status import status_of
+from tillsync_server.application.use_cases.queue_listing import Count, FilterAsked, ListQueue, QueuePage
+from tillsync_server.application.use_cases.queue_work import EntriesChosen, EntryFailure, FailureKind, WorkDone
+from tillsync_server.domain.errors import FailedPrecondition, InvalidArgument, NotFound
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.vocabulary import EntryState, Outcome, Queue
+
+_FULL = queue_entry_pb2.QueueView.QUEUE_VIEW_FULL
+
+
+def list_queue_command(request: customer_sync_service_pb2.ListQueueRequest) -> ListQueue:
+    return ListQueue(
+        account_id=AccountId(request.account_id),
+        filter=filter_asked(request),
+        page_size=request.page_size,
+        page_token=request.page_token,
+        with_attempts=request.view == _FULL,
+        with_counts=request.with_counts,
+    )
+
+
+def list_queue_response(page: QueuePage, *, with_attempts: bool) -> customer_sync_service_pb2.ListQueueResponse:
+    response = customer_sync_service_pb2.ListQueueResponse(next_page_token=page.next_page_token)
+    for entry in page.entries:
+        fill_entry(response.entries.add(), entry, with_attempts=with_attempts)
+    for count in page.counts:
+        _fill_count(response.state_counts.add(), count)
+    if page.problem is not None:
+        fill_problem(response.problem, page.problem)
+    return response
+
+
+def filter_asked(request: customer_sync_service_pb2.ListQueueRequest | queue_entry_pb2.QueueFilter, *, within: str = "") -> FilterAsked:
+    """The ten filter fields, which both messages share by name. InvalidArgument for a queue that is not given."""
+    queue = word(Queue, request.queue)
+    if queue is None:
+        raise InvalidArgument.of(f"{within}queue", "is required: one of QUEUE_CUSTOMERS, QUEUE_ORDERS")
+    return FilterAsked(
+        queue=queue,
+        states=tuple(EntryState(number) for number in request.states),
+        outcomes=tuple(Outcome(number) for number in request.outcomes),
+        epos_customer_id=request.epos_customer_id,
+        woo_customer_id=request.woo_customer_id,
+        order_id=request.order_id,
+        email=request.email,
+        text=request.text,
+        created_after=time_of(request.created_after) if request.HasField("created_after") else None,
+        created_before=time_of(request.created_before) if request.HasField("created_before") else None,
+    )
+
+
+def entries_chosen(request: queue_service_pb2.RetryQueueEntriesRequest | queue_service_pb2.DismissQueueEntriesRequest) -> EntriesChosen:
+    return EntriesChosen(
+        account_id=AccountId(request.account_id),
+        entry_ids=tuple(request.entry_ids),
+        filter=filter_asked(request.filter, within="filter.") if request.HasField("filter") else None,
+        validate_only=request.validate_only,
+        continuation_token=request.continuation_token,
+    )
+
+
+def retry_response(done: WorkDone) -> queue_service_pb2.RetryQueueEntriesResponse:
+    response = queue_service_pb2.RetryQueueEntriesResponse(coalesced_count=done.coalesced)
+    _fill_work(response, done, "retried")
+    return response
+
+
+def dismiss_response(done: WorkDone) -> queue_service_pb2.DismissQueueEntriesResponse:
+    response = queue_service_pb2.DismissQueueEntriesResponse()
+    _fill_work(response, done, "closed")
+    return response
+
+
+def _fill_work(
+    response: queue_service_pb2.RetryQueueEntriesResponse | queue_service_pb2.DismissQueueEntriesResponse, done: WorkDone, verb: str
+) -> None:
+    response.affected_count = done.affected
+    response.unchanged_count = done.unchanged
+    response.next_continuation_token = done.next_continuation_token
+    for count in done.previous_states:
+        _fill_count(response.previous_state_counts.add(), count)
+    for entry in done.entries:
+        fill_entry(response.entries.add(), entry)
+    for failure in done.failures:
+        response.failures.add(entry_id=failure.entry_id, error=_failure_status(failure, verb))
+
+
+def _failure_status(failure: EntryFailure, verb: str) -> status_pb2.Status:
+    match failure.kind:
+        case FailureKind.NOT_FOUND:
+            return status_of(NotFound("there is no such entry in this account", reason="ENTRY_NOT_FOUND"))
+        case FailureKind.STATE_DOES_NOT_ALLOW:
+            return status_of(FailedPrecondition(f"in its state it cannot be {verb}", reason="STATE_DOES_NOT_ALLOW"))
+
+
+def _fill_count(message: queue_entry_pb2.StateCount, count: Count) -> None:
+    m: Any = message
+    m.state = count.state
+    m.count = count.count
+    m.capped = count.capped

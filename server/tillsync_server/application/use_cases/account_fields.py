@@ -1,0 +1,158 @@
+"""The settings of an account by their path (``auto_link``, ``epos.api_key``): default, check and place of each. Masks and drafts use it.
+
+To add a setting: domain.account, the proto field, a row here, the column (adapters/postgres/accounts.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any, TypeVar
+
+from tillsync_server.application.use_cases.base_urls import PlainHttpAllowed, shop_base_url, till_base_url
+from tillsync_server.domain.account import DEFAULT_REQUESTS_PER_MINUTE, EPOS_DEFAULT_BASE_URL, Account
+from tillsync_server.domain.errors import FieldViolation, InvalidArgument
+from tillsync_server.domain.ids import EposCustomerId, TillId
+from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField
+
+MAX_NAME_LENGTH = 100
+MAX_SECRET_LENGTH = 512
+MAX_REQUESTS_PER_MINUTE = 100_000
+_MAX_ID = 2**63 - 1
+_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
+_BRIDGE_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+
+Check = Callable[[Any], Any]
+"""From a value that is not empty to what is stored. ValueError says what is wrong."""
+
+Word = TypeVar("Word", bound=IntEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingField:
+    """``default``: what an empty value becomes. ``path``: where it stands in the account."""
+
+    path: str
+    default: Any
+    check: Check
+    is_secret: bool = False
+
+
+def is_slug(text: str) -> bool:
+    return _SLUG.fullmatch(text) is not None
+
+
+def setting_fields(plain_http_allowed: PlainHttpAllowed) -> dict[str, SettingField]:
+    """Every path an update_mask may name. The default of ``till_id`` is the account's id, put in by :func:`with_settings`."""
+    rows = (
+        SettingField("name", "", _text(MAX_NAME_LENGTH)),
+        SettingField("customer_sync_enabled", True, bool),
+        SettingField("default_epos_customer_id", None, _till_customer),
+        SettingField("match_email", MatchEmail.ACCOUNT, _word(MatchEmail)),
+        SettingField("guest_policy", GuestPolicy.DEFAULT_CUSTOMER, _word(GuestPolicy)),
+        SettingField("auto_link", True, bool),
+        SettingField("sync_names", False, bool),
+        SettingField("sync_phone", False, bool),
+        SettingField("till_id", None, _till_id),
+        SettingField("shared_till", False, bool),
+        SettingField("epos.base_url", EPOS_DEFAULT_BASE_URL, lambda text: till_base_url(text, plain_http_allowed)),
+        SettingField("epos.api_key", "", _basic_user, is_secret=True),
+        SettingField("epos.api_secret", "", _text(MAX_SECRET_LENGTH), is_secret=True),
+        SettingField("epos.customer_api_version", TillApiVersion.V2, _word(TillApiVersion)),
+        SettingField("epos.customer_type_api_version", TillApiVersion.V2, _word(TillApiVersion)),
+        SettingField("epos.v4_type_field", TillTypeField.AUTO, _word(TillTypeField)),
+        SettingField("epos.requests_per_minute", DEFAULT_REQUESTS_PER_MINUTE, _requests_per_minute),
+        SettingField("epos.webhook_key", "", _basic_user, is_secret=True),
+        SettingField("epos.webhook_secret", "", _text(MAX_SECRET_LENGTH), is_secret=True),
+        SettingField("shop.base_url", "", shop_base_url),
+        SettingField("shop.consumer_key", "", _basic_user, is_secret=True),
+        SettingField("shop.consumer_secret", "", _text(MAX_SECRET_LENGTH), is_secret=True),
+        SettingField("shop.bridge_secret", "", _bridge_secret, is_secret=True),
+    )
+    return {row.path: row for row in rows}
+
+
+def checked_settings(fields: Mapping[str, SettingField], given: Mapping[str, Any]) -> dict[str, Any]:
+    """``given`` by path, empty values replaced by their defaults. InvalidArgument names every wrong one as ``account.<path>``."""
+    checked: dict[str, Any] = {}
+    violations = []
+    for path, value in given.items():
+        field = fields[path]
+        try:
+            # False is a value of a switch, not an empty one
+            is_empty = value is None or value == "" or (value == 0 and value is not False)
+            checked[path] = field.default if is_empty else field.check(value)
+        except ValueError as error:
+            violations.append(FieldViolation(f"account.{path}", str(error)))
+    if violations:
+        raise InvalidArgument(violations)
+    return checked
+
+
+def with_settings(account: Account, settings: Mapping[str, Any]) -> Account:
+    """``account`` with checked settings in their places."""
+    own: dict[str, Any] = {}
+    parts: dict[str, dict[str, Any]] = {"epos": {}, "shop": {}}
+    for path, value in settings.items():
+        part, dot, name = path.partition(".")
+        if dot:
+            parts[part][name] = value
+        else:
+            own[path] = value
+    if "till_id" in own and own["till_id"] is None:
+        own["till_id"] = TillId(account.account_id)
+    return replace(account, **own, epos=replace(account.epos, **parts["epos"]), shop=replace(account.shop, **parts["shop"]))
+
+
+def _text(most: int) -> Check:
+    def check(text: str) -> str:
+        if len(text) > most:
+            raise ValueError(f"at most {most} characters")
+        if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in text):
+            raise ValueError("must not contain control characters")
+        return text
+
+    return check
+
+
+def _basic_user(text: str) -> str:
+    if ":" in text:
+        raise ValueError("must not contain a colon: it is the user of Basic credentials")
+    checked: str = _text(MAX_SECRET_LENGTH)(text)
+    return checked
+
+
+def _bridge_secret(text: str) -> str:
+    if not _BRIDGE_SECRET.fullmatch(text):
+        raise ValueError("must be 32 random bytes as base64url: 43 characters without padding")
+    return text
+
+
+def _word(kind: type[Word]) -> Callable[[int], Word]:
+    def check(number: int) -> Word:
+        try:
+            return kind(number)
+        except ValueError as error:
+            raise ValueError(f"must be one of {', '.join(word.name for word in kind)}") from error
+
+    return check
+
+
+def _till_customer(number: int) -> EposCustomerId:
+    if not 0 < number <= _MAX_ID:
+        raise ValueError("must be greater than 0; leave it out for none")
+    return EposCustomerId(number)
+
+
+def _till_id(text: str) -> TillId:
+    if not is_slug(text):
+        raise ValueError("must be 1 to 64 of a-z, 0-9 and inner hyphens")
+    return TillId(text)
+
+
+def _requests_per_minute(number: int) -> int:
+    if not 0 < number <= MAX_REQUESTS_PER_MINUTE:
+        raise ValueError(f"must be 1 to {MAX_REQUESTS_PER_MINUTE:,}; leave it out for {DEFAULT_REQUESTS_PER_MINUTE}")
+    return number

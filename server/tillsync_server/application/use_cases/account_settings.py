@@ -1,0 +1,147 @@
+"""Accounts and their settings: make, read, list, change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tillsync_server.application.use_cases.account_fields import SettingField, checked_settings, is_slug, setting_fields, with_settings
+from tillsync_server.application.use_cases.base_urls import PlainHttpAllowed, origin_of
+from tillsync_server.application.use_cases.page_tokens import TokenOf, coerced_page_size
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.errors import FieldViolation, InvalidArgument
+from tillsync_server.domain.ids import AccountId, TillId
+from tillsync_server.ports.accounts import AccountChange, AccountStore
+
+OUTPUT_ONLY = frozenset(
+    {
+        "problem",
+        "etag",
+        "create_time",
+        "update_time",
+        *(f"epos.has_{name}" for name in ("api_key", "api_secret", "webhook_key", "webhook_secret")),
+        *(f"shop.has_{name}" for name in ("consumer_key", "consumer_secret", "bridge_secret")),
+    }
+)
+
+# What is sent to each side, and so must be given again (or removed) before anything is sent to another origin.
+_SECRETS_SENT = (
+    ("epos.base_url", ("epos.api_key", "epos.api_secret")),
+    ("shop.base_url", ("shop.consumer_key", "shop.consumer_secret", "shop.bridge_secret")),
+)
+
+ReadSettings = Callable[[Sequence[str]], Mapping[str, Any]]
+"""The values of these paths as the caller gave them; None, 0 and "" where empty. Only valid paths are asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountGiven:
+    """``named``: the account_id inside the account message, empty or the same."""
+
+    account_id: AccountId
+    named: str
+    settings: ReadSettings = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsPage:
+    accounts: tuple[Account, ...]
+    next_page_token: str
+
+
+def _never(host: str, port: int) -> bool:
+    return False
+
+
+class AccountSettings:
+    """``plain_http_allowed``: hosts whose till may be asked over http (the allow-list); loopback always may."""
+
+    def __init__(self, accounts: AccountStore, *, plain_http_allowed: PlainHttpAllowed = _never) -> None:
+        self._accounts = accounts
+        self._fields: dict[str, SettingField] = setting_fields(plain_http_allowed)
+
+    async def create(self, given: AccountGiven) -> Account:
+        """AlreadyExists; FailedPrecondition (TILL_NOT_SHARED); InvalidArgument."""
+        if not is_slug(given.account_id):
+            raise InvalidArgument.of("account_id", "must be 1 to 64 of a-z, 0-9 and inner hyphens")
+        _check_name(given)
+        settings = checked_settings(self._fields, given.settings(tuple(self._fields)))
+        blank = Account(account_id=given.account_id, till_id=TillId(given.account_id))
+        return await self._accounts.create(with_settings(blank, settings))
+
+    async def get(self, account_id: AccountId) -> Account:
+        return await self._accounts.get(account_id)
+
+    async def list_accounts(self, page_size: int, page_token: str) -> AccountsPage:
+        limit = coerced_page_size(page_size)
+        tokens = TokenOf("page_token", "accounts")
+        after = tokens.take_text(page_token)
+        found = await self._accounts.list_accounts(after=None if after is None else AccountId(after), limit=limit + 1)
+        page = tuple(found[:limit])
+        return AccountsPage(page, tokens.give(page[-1].account_id) if len(found) > limit else "")
+
+    async def update(self, given: AccountGiven, mask: Sequence[str], etag: str) -> AccountChange:
+        """Aborted: another etag. FailedPrecondition: TILL_NOT_SHARED, DEFAULT_CUSTOMER_LINKED. InvalidArgument."""
+        _check_name(given)
+        paths = self._checked_mask(mask)
+        settings = checked_settings(self._fields, given.settings(paths))
+
+        def change(present: Account) -> Account:
+            changed = with_settings(present, settings)
+            _check_origins(present, changed, settings)
+            return changed
+
+        return await self._accounts.update(given.account_id, change, etag=etag)
+
+    def _checked_mask(self, mask: Sequence[str]) -> tuple[str, ...]:
+        paths = tuple(dict.fromkeys(mask))
+        problems = [problem for path in paths if (problem := self._mask_problem(path))]
+        if not paths:
+            problems.append("name at least one field")
+        if problems:
+            raise InvalidArgument([FieldViolation("update_mask", problem) for problem in problems])
+        return paths
+
+    def _mask_problem(self, path: str) -> str | None:
+        if path in self._fields:
+            return None
+        if path == "*":
+            return '"*" is refused: name the fields, so that nothing is reset by accident'
+        if path in ("epos", "shop"):
+            return f'"{path}" alone is refused: name its fields, such as "{path}.base_url", so that no secret is dropped by accident'
+        if path == "account_id":
+            return '"account_id" never changes'
+        if path in OUTPUT_ONLY or path.partition(".")[0] == "problem":
+            return f'"{path}" is output only'
+        return f'"{path[:100]}" is no field of Account; names are written like auto_link or epos.api_key'
+
+
+def _check_name(given: AccountGiven) -> None:
+    if given.named not in ("", given.account_id):
+        raise InvalidArgument.of("account.account_id", "must be empty or the same as account_id")
+
+
+def _check_origins(present: Account, changed: Account, given: Iterable[str]) -> None:
+    """Stored secrets never travel to an origin they were not given for. A removed secret counts as given."""
+    named = frozenset(given)
+    violations = []
+    for url_path, secret_paths in _SECRETS_SENT:
+        before, after = origin_of(_at(present, url_path)), origin_of(_at(changed, url_path))
+        if after is None or before == after:
+            continue
+        violations += [
+            FieldViolation(
+                f"account.{path}", f"{url_path} gets another origin: give this secret again in the same call, or empty to remove it"
+            )
+            for path in secret_paths
+            if path not in named and _at(present, path)
+        ]
+    if violations:
+        raise InvalidArgument(violations, reason="SECRETS_NEEDED")
+
+
+def _at(account: Account, path: str) -> str:
+    part, _, name = path.partition(".")
+    value: str = getattr(getattr(account, part), name)
+    return value

@@ -1,0 +1,112 @@
+"""Steps and warnings of CheckAccount as they are gathered, one run a side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+from tillsync_server.domain.errors import (
+    BridgeMissing,
+    CredentialsRefused,
+    Misaddressed,
+    Missing,
+    Refused,
+    Throttled,
+    Unanswered,
+    Unreachable,
+    UpstreamError,
+)
+from tillsync_server.domain.vocabulary import Side
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStep:
+    """``side`` None: our own settings. ``text`` and ``remedy``: one sentence each; ``remedy`` is empty when ok."""
+
+    side: Side | None
+    name: str
+    ok: bool
+    text: str
+    remedy: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckWarning:
+    side: Side | None
+    name: str
+    text: str
+    remedy: str
+
+
+class StepFailed(Exception):
+    """The side's steps end here; the step is noted."""
+
+
+class SideRun:
+    def __init__(self, side: Side | None) -> None:
+        self._side = side
+        self._current = ""
+        self.steps: list[CheckStep] = []
+        self.warnings: list[CheckWarning] = []
+
+    def passed(self, name: str, text: str, **details: object) -> None:
+        self.steps.append(CheckStep(self._side, name, True, text, details={key: str(value) for key, value in details.items()}))
+
+    def failed(self, name: str, text: str, remedy: str, **details: object) -> None:
+        self.steps.append(CheckStep(self._side, name, False, text, remedy, {key: str(value) for key, value in details.items()}))
+
+    def warn(self, name: str, text: str, remedy: str) -> None:
+        self.warnings.append(CheckWarning(self._side, name, text, remedy))
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """What the other side does wrong in here is the failed step ``name``, and the end of this side's steps."""
+        self._current = name
+        try:
+            yield
+        except UpstreamError as error:
+            details: dict[str, object] = {} if error.status is None else {"http_status": error.status}
+            if error.retry_after_seconds:
+                details["retry_after_seconds"] = round(error.retry_after_seconds)
+            self.failed(name, error.text or "It failed without a text.", remedy_of(error), **details)
+            raise StepFailed from error
+
+    @asynccontextmanager
+    async def limited_to(self, seconds: float) -> AsyncIterator[None]:
+        """Ends quietly with the first failed step; a side that takes too long as a whole fails in the step it is at."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except StepFailed:
+            return
+        except TimeoutError:
+            text = f"No answer within {seconds:.0f} seconds for all steps of this side."
+            self.failed(self._current, text, "Try again; when it stays slow, ask its host or vendor why.")
+
+
+def remedy_of(error: UpstreamError) -> str:
+    till = error.side is Side.TILL
+    match error:
+        case BridgeMissing():
+            return "Activate or update the tillsync bridge plugin in the shop, or disconnect the shop."
+        case Misaddressed() | Missing():
+            return f"Correct {'epos.base_url and the API version' if till else 'shop.base_url'} of the account."
+        case CredentialsRefused() if till:
+            return "Copy API key and secret again from the API device in the Epos Now Back Office."
+        case CredentialsRefused():
+            return "Connect the bridge plugin again, or make a new consumer key with read and write rights in WooCommerce."
+        case Throttled():
+            return "Wait some minutes; if it happens often, lower requests_per_minute." if till else "Ask the shop's host to allow more."
+        case Unreachable():
+            return f"Check that {'epos.base_url' if till else 'shop.base_url'} is right and that this service may reach it."
+        case Unanswered():
+            return "Try again; when it stays slow, ask its host or vendor why."
+        case Refused():
+            return "The text names what is refused: correct it there."
+        case _ if till:
+            return "Try again later; if it stays, report the text to Epos Now."
+        case _:
+            return "See the PHP error log and WooCommerce's status logs of the shop."

@@ -1,0 +1,58 @@
+"""The shop's steps of CheckAccount: with the bridge its own status, without it wc/v3 and the consumer keys; then whose address it is."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from tillsync_server.application.use_cases.check_steps import SideRun
+from tillsync_server.domain.account import Account
+from tillsync_server.ports.shop import ShopGateway
+
+
+async def check_shop(run: SideRun, account: Account, shops: ShopGateway) -> None:
+    if account.shop.has_bridge:
+        await _check_bridge(run, account, shops)
+    else:
+        await _check_keys(run, account, shops)
+
+
+async def _check_bridge(run: SideRun, account: Account, shops: ShopGateway) -> None:
+    with run.step("bridge_status"):
+        status = await shops.client(account).status()
+    run.passed(
+        "bridge_status",
+        f"The tillsync bridge {status.bridge_version} answers.",
+        bridge_version=status.bridge_version,
+        wordpress=status.wordpress,
+        woocommerce=status.woocommerce,
+        max_batch=status.max_batch,
+    )
+    run.passed("address", f"The shop calls itself {status.home_url}.", home_url=status.home_url)
+    if _place(status.home_url) != _place(account.shop.base_url):
+        run.warn(
+            "address_differs",
+            f"The shop calls itself {status.home_url}, the account says {account.shop.base_url}: it may be a copy of another shop.",
+            "If it is, connect the bridge again from the right shop; otherwise set shop.base_url to the shop's own address.",
+        )
+
+
+async def _check_keys(run: SideRun, account: Account, shops: ShopGateway) -> None:
+    with run.step("address"):
+        shop = shops.client(account)
+        await shop.probe()
+    run.passed("address", "WooCommerce's REST API answers at the shop's address.", base_url=account.shop.base_url)
+    with run.step("consumer_keys"):
+        await shop.check_access()
+    run.passed("consumer_keys", "WooCommerce accepts the consumer key and secret for reading customers.")
+    run.warn(
+        "no_bridge",
+        "The tillsync bridge plugin is not connected: updates are slower and customer types cannot be written.",
+        "Install the bridge plugin in the shop and connect it.",
+    )
+
+
+def _place(url: str) -> tuple[str, str]:
+    """Host with port, and path: what tells shops apart. The scheme does not: behind a TLS-ending proxy WordPress may say http."""
+    parts = urlsplit(url)
+    host = (parts.netloc.rpartition("@")[2]).lower().removesuffix(":443").removesuffix(":80")
+    return host, parts.path.rstrip("/")

@@ -1,0 +1,95 @@
+"""The till's steps of CheckAccount: credentials, the customer list, the proof of the email search, types, the default customer."""
+
+from __future__ import annotations
+
+from tillsync_server.application.use_cases.check_steps import SideRun, StepFailed
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.customer import TillCustomer
+from tillsync_server.domain.errors import Missing
+from tillsync_server.domain.ids import EposCustomerId
+from tillsync_server.ports.till import CustomerPage, TillClient, TillGateway
+from tillsync_server.ports.tills import TillKnowledgeStore
+
+_EMAILS_TRIED = 3
+"""Customers of page 1 whose email is searched for: one may have been changed between list and search."""
+
+
+async def check_till(
+    run: SideRun, account: Account, tills: TillGateway, knowledge: TillKnowledgeStore, customer_ids: list[EposCustomerId]
+) -> None:
+    """``customer_ids`` takes those of list page 1. What is proven here is noted, so that the flows need not prove it again."""
+    with run.step("credentials"):
+        till = tills.client(account)
+        await till.probe()
+        run.passed("credentials", "Epos Now accepts the API key and secret.", base_url=account.epos.base_url)
+    with run.step("list_customers"):
+        page = await till.list_customers(1)
+    customer_ids.extend(customer.epos_customer_id for customer in page.rows)
+    await knowledge.note_customers_read(account.till_id, account.till_configuration)
+    version = account.epos.customer_api_version.name
+    run.passed("list_customers", f"The customer list can be read ({len(page.rows)} on its first page).", rows=len(page.rows), api=version)
+    with run.step("search_by_email"):
+        await _check_search(run, account, till, page, knowledge)
+    with run.step("customer_types"):
+        types = await till.list_customer_types()
+    await knowledge.note_types_read(account.till_id, account.till_configuration)
+    run.passed(
+        "customer_types",
+        f"The customer types can be read ({len(types)}).",
+        types=len(types),
+        api=account.epos.customer_type_api_version.name,
+    )
+    if account.default_epos_customer_id is not None:
+        with run.step("default_customer"):
+            await _check_default_customer(run, till, account.default_epos_customer_id)
+
+
+async def _check_search(run: SideRun, account: Account, till: TillClient, page: CustomerPage, knowledge: TillKnowledgeStore) -> None:
+    name = "search_by_email"
+    known = [customer for customer in page.rows if "@" in customer.email][:_EMAILS_TRIED]
+    if not known:
+        run.passed(name, "No customer on the first list page has an email yet, so the search could not be tried.")
+        return
+    for customer in known:
+        if await _is_found(run, till, customer):
+            if not run.warnings:
+                await knowledge.note_search_proven(account.till_id, account.till_configuration)
+            return
+    run.failed(
+        name,
+        "A customer from the customer list is not found by their email, so a miss proves nothing and no customer is created.",
+        "Set customer_api_version to the other version and check again; if it stays, report it to Epos Now.",
+        api=account.epos.customer_api_version.name,
+    )
+    raise StepFailed
+
+
+async def _is_found(run: SideRun, till: TillClient, customer: TillCustomer) -> bool:
+    """Notes the step when it is. A till that ignores the filter is usable: the list is read instead."""
+    found = await till.search_by_email(customer.email.strip())
+    if found.filter_ignored:
+        run.passed("search_by_email", "The till ignores the email filter: the whole customer list is read instead.")
+        run.warn(
+            "search_filter_ignored",
+            "The till ignores the email filter, so finding an order's customer needs a scan of the whole list.",
+            "Set customer_api_version to the other version and check again.",
+        )
+        return True
+    if any(row.epos_customer_id == customer.epos_customer_id for row in found.rows):
+        run.passed("search_by_email", "A customer from the customer list is found by their email.")
+        return True
+    return False
+
+
+async def _check_default_customer(run: SideRun, till: TillClient, customer_id: EposCustomerId) -> None:
+    try:
+        await till.read_customer(customer_id)
+    except Missing as error:  # the list was read a moment ago: it is gone, not misaddressed
+        run.failed(
+            "default_customer",
+            f"The default customer {customer_id} does not exist in Epos Now.",
+            "Set default_epos_customer_id to a customer that exists.",
+            http_status=error.status or 404,
+        )
+        raise StepFailed from error
+    run.passed("default_customer", f"The default customer {customer_id} exists.")
