@@ -22,8 +22,9 @@ def shown_notes(outcome: Outcome | None, stored: tuple[str, ...], note: str) -> 
     return stored if outcome is not None else (note, *stored)
 
 
-def next_attempt(state: EntryState, due_at: datetime, paused_until: datetime | None) -> datetime | None:
-    """When a PENDING entry is tried next: its due time, or the end of the lane's pause when that is later."""
+def next_attempt(state: EntryState, due_at: datetime, paused_until: datetime | None, at: datetime) -> datetime | None:
+    """When a PENDING entry is tried next: its due time, or the end of the lane's pause when that is later. None: at once, or never."""
     if state is not EntryState.PENDING:
         return None
-    return due_at if paused_until is None or paused_until <= due_at else paused_until
+    due = due_at if paused_until is None or paused_until <= due_at else paused_until
+    return due if due > at else None

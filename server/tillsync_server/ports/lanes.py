@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.settlement import Settlement
@@ -77,8 +78,15 @@ class NewHint:
 
 @dataclass(frozen=True, slots=True)
 class EnqueueResult:
-    entry_id: EntryId
+    """``entry``: the live entry as it is now, without attempts and facts; known without another query."""
+
+    entry: Entry
     coalesced: bool
+    """The hint joined an entry that was live already."""
+
+    @property
+    def entry_id(self) -> EntryId:
+        return self.entry.entry_id
 
 
 class HintStore(Protocol):

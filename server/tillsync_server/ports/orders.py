@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.vocabulary import EntryState, Outcome
 
@@ -27,6 +27,7 @@ class OrderMatch:
     comment: str
     notes: tuple[str, ...]
     epos_customer_id: EposCustomerId | None
+    woo_customer_id: WooCustomerId | None = None
     candidate_ids: tuple[EposCustomerId, ...]
     update_time: datetime
 
@@ -54,3 +55,7 @@ class OrderIntake(Protocol):
 
 class OrderMatchReader(Protocol):
     async def get(self, account_id: AccountId, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderMatch]: ...
+
+    async def settled(self, entries: Sequence[tuple[AccountId, EntryId]], *, beyond_seconds: float) -> set[EntryId]:
+        """Which of these order entries have ended, are held, or are not due within ``beyond_seconds``: one query for all accounts."""
+        ...

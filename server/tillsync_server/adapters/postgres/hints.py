@@ -8,9 +8,11 @@ import asyncpg
 
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import NotFound, Unavailable
-from tillsync_server.domain.ids import AccountId, EntryId, new_entry_id
-from tillsync_server.domain.vocabulary import Priority
+from tillsync_server.domain.ids import AccountId, new_entry_id
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority
+from tillsync_server.domain.waiting import WAITING_NOTE, next_attempt, shown_notes, waiting_note
 from tillsync_server.ports.lanes import EnqueueResult, NewHint
 from tillsync_server.ports.wakeups import Notifier
 
@@ -75,14 +77,46 @@ async def enqueue_in_transaction(
     ]
     for row in rows:
         positions = folded[AccountId(row[0]), row[1], row[2]]
+        entry, coalesced = _entry(row), row[4] > 1
         for rank, position in enumerate(positions):
-            results[position] = EnqueueResult(EntryId(row[3]), coalesced=row[4] or rank > 0)
+            results[position] = EnqueueResult(entry, coalesced or rank > 0)
     if notifier is not None:
         if any(row[6] for row in rows):
             notifier.lanes_ready()
         for account_id in {AccountId(row[0]) for row in rows if row[5]}:
             notifier.live_work(account_id)
     return results
+
+
+def _entry(row: asyncpg.Record) -> Entry:
+    # by position, in the order of enqueue_hints.sql: this runs for every hint, and names cost a third of it
+    at, paused_until = row[11], row[12]
+    kind = EntryKind.CUSTOMER if row[1] == 1 else EntryKind.CUSTOMER_TYPE
+    note = WAITING_NOTE if paused_until is None else waiting_note(paused_until, row[13] or "", at)
+    outcome = None if row[14] is None else Outcome(row[14])
+    stored = tuple(row[17].split("\n")) if row[17] else ()
+    return Entry(
+        account_id=row[0],
+        entry_id=row[3],
+        kind=kind,
+        subject_id=row[2],
+        state=EntryState.PENDING,
+        priority=Priority.LIVE if row[7] == 1 else Priority.BULK,
+        entry_revision=row[4],
+        outcome=outcome,
+        comment=row[16],
+        causes=() if row[15] is None else (Outcome(row[15]),),
+        notes=shown_notes(outcome, stored, note),
+        attempt_count=0,
+        coalesced_count=row[8],
+        next_attempt_time=next_attempt(EntryState.PENDING, row[9], paused_until, at),
+        create_time=row[10],
+        update_time=at,
+        retried_from=row[21],
+        epos_customer_id=row[18],
+        woo_customer_id=row[19],
+        subject_label=row[20],
+    )
 
 
 def live_hint_accounts(hints: Sequence[NewHint]) -> set[AccountId]:

@@ -13,7 +13,7 @@ import asyncpg
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.errors import NotFound, Unavailable
-from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, new_entry_id
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId, new_entry_id
 from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE, Arrival, KnownOrder, decide_arrival
 from tillsync_server.domain.vocabulary import EntryState, Outcome
 from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
@@ -26,6 +26,7 @@ _INSERT_ENTRIES = load("orders/insert_entries")
 _REVISE_ENTRIES = load("orders/revise_entries")
 _STORE_MATCHES = load("orders/store_matches")
 _GET_MATCHES = load("orders/get_matches")
+_SETTLED = load("orders/settled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,11 @@ class PostgresOrderIntake:
             rows = await connection.fetch(_GET_MATCHES, account_id, list(order_ids))
         return {OrderId(row["order_id"]): _order_match(account_id, row) for row in rows}
 
+    async def settled(self, entries: Sequence[tuple[AccountId, EntryId]], *, beyond_seconds: float) -> set[EntryId]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_SETTLED, [entry[0] for entry in entries], [entry[1] for entry in entries], beyond_seconds)
+        return {EntryId(row["entry_id"]) for row in rows}
+
 
 def _entry_columns(account_id: AccountId, queued: Sequence[_Queued], at: datetime) -> list[Any]:
     facts = [item.order.facts for item in queued]
@@ -161,6 +167,7 @@ def _order_match(account_id: AccountId, row: asyncpg.Record) -> OrderMatch:
         comment=row["comment"],
         notes=tuple(row["notes"].split("\n")) if row["notes"] else (),
         epos_customer_id=None if row["epos_customer_id"] is None else EposCustomerId(row["epos_customer_id"]),
+        woo_customer_id=None if row["woo_customer_id"] is None else WooCustomerId(row["woo_customer_id"]),
         candidate_ids=tuple(EposCustomerId(value) for value in row["candidate_ids"] or ()),
         update_time=row["update_time"],
     )

@@ -17,14 +17,14 @@ _LOG = structlog.get_logger(__name__)
 POLL_SECONDS = 0.5
 MAX_WAITERS_PER_ACCOUNT = 200
 
-SettledEntries = Callable[[AccountId, Sequence[EntryId]], Awaitable[set[EntryId]]]
+SettledEntries = Callable[[Sequence[tuple[AccountId, EntryId]]], Awaitable[set[EntryId]]]
 
 
 class EntryWaiters:
     """Register first, then read, then wait: an end between reading and waiting is not missed."""
 
     def __init__(self, wakeups: WakeUps, settled: SettledEntries, *, max_per_account: int = MAX_WAITERS_PER_ACCOUNT) -> None:
-        """``settled``: which of these entries have ended an attempt or wait beyond reach (read by the poll)."""
+        """``settled``: which of these entries have ended, are held, or are not about to be tried (one query for all of a poll)."""
         self._settled = settled
         self._max_per_account = max_per_account
         self._waiting: dict[EntryId, set[asyncio.Event]] = {}
@@ -73,13 +73,12 @@ class EntryWaiters:
     async def _poll(self) -> None:
         while self._waiting:
             await asyncio.sleep(POLL_SECONDS)
-            by_account: dict[AccountId, list[EntryId]] = {}
-            for entry_id, account_id in self._accounts.items():
-                by_account.setdefault(account_id, []).append(entry_id)
-            for account_id, entry_ids in by_account.items():
-                try:
-                    for entry_id in await self._settled(account_id, entry_ids):
-                        self._told(entry_id)
-                except Exception as error:  # noqa: BLE001 - the next poll asks again; callers have their own deadlines
-                    _LOG.warning("waiters_poll_failed", error=type(error).__name__)
+            if not self._waiting:
+                break
+            waiting = [(account_id, entry_id) for entry_id, account_id in self._accounts.items()]
+            try:
+                for entry_id in await self._settled(waiting):
+                    self._told(entry_id)
+            except Exception as error:  # noqa: BLE001 - the next poll asks again; callers have their own deadlines
+                _LOG.warning("waiters_poll_failed", error=type(error).__name__)
         self._poll_task = None

@@ -80,7 +80,7 @@ def _fill_subject(m: Any, entry: Entry) -> None:
         m.epos_customer_type_id = entry.subject_id
         return
     m.order_id = entry.subject_id
-    m.order_number = entry.order_number
+    m.order_number = entry.order_number or (entry.facts.order_number if entry.facts is not None else "")
 
 
 def _fill_attempt(m: Any, attempt: Attempt) -> None:

@@ -2,17 +2,20 @@
 -- $1..$6: columns of the input (account_id, kind, subject_id, priority, force, entry_id), folded so that no subject stands twice;
 -- $7: how many further hints were folded into the row; $8: the distinct accounts.
 -- Locks: lanes in account order (l), then entries. The lane is woken by the value that the lock returned, never by the snapshot's.
--- Indexes: lane primary key, entry_live. Unknown accounts have no lane and come back with no row.
+-- Indexes: lane primary key, entry_live. Unknown accounts have no lane and come back with no row. The rows returned show the entries as
+-- they are now, update_time being the database's time, so that nothing needs to be read again for the answer.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 i AS MATERIALIZED (
   SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::smallint[], $5::boolean[], $6::uuid[], $7::integer[])
     AS t(account_id, kind, subject_id, priority, force, entry_id, folded)),
 l AS MATERIALIZED (
-  SELECT account_id, next_run_at, next_live_at, lease_expires_at, paused_until
+  SELECT account_id, next_run_at, next_live_at, lease_expires_at, paused_until, problem_text
   FROM lane WHERE account_id = ANY($8::text[]) ORDER BY account_id FOR NO KEY UPDATE),
 ins AS (
-  INSERT INTO entry AS e (account_id, entry_id, queue, kind, subject_id, priority, force, due_at, coalesced_count, create_time, update_time)
-  SELECT i.account_id, i.entry_id, 1, i.kind, i.subject_id, i.priority, i.force, clock.at, i.folded, clock.at, clock.at
+  INSERT INTO entry AS e (account_id, entry_id, queue, kind, subject_id, priority, force, due_at, coalesced_count, epos_customer_id,
+    create_time, update_time)
+  SELECT i.account_id, i.entry_id, 1, i.kind, i.subject_id, i.priority, i.force, clock.at, i.folded,
+    CASE i.kind WHEN 1 THEN i.subject_id END, clock.at, clock.at
   FROM i JOIN l USING (account_id) CROSS JOIN clock ORDER BY i.account_id, i.kind, i.subject_id
   ON CONFLICT (account_id, kind, subject_id) DO UPDATE SET
     entry_revision = e.entry_revision + 1,
@@ -21,7 +24,7 @@ ins AS (
     force = e.force OR excluded.force,
     due_at = greatest(least(e.due_at, excluded.due_at), e.not_before),
     attempt_count = 0, state = 1, update_time = excluded.update_time
-  RETURNING e.account_id, e.kind, e.subject_id, e.entry_id, e.entry_revision, e.priority, e.due_at),
+  RETURNING e.*),
 want AS (
   SELECT account_id, min(due_at) AS any_due, coalesce(min(due_at) FILTER (WHERE priority = 1), 'infinity') AS live_due
   FROM ins GROUP BY account_id),
@@ -33,7 +36,9 @@ woken AS (
   WHERE lane.account_id = want.account_id AND l.lease_expires_at IS NULL
     AND (greatest(want.any_due, l.paused_until) < l.next_run_at OR greatest(want.live_due, l.paused_until) < l.next_live_at)
   RETURNING lane.account_id)
-SELECT ins.account_id, ins.kind, ins.subject_id, ins.entry_id, ins.entry_revision > 1 AS coalesced,
+SELECT ins.account_id, ins.kind, ins.subject_id, ins.entry_id, ins.entry_revision,
   l.lease_expires_at IS NOT NULL AND ins.priority = 1 AS tell_owner,
-  EXISTS (SELECT FROM woken WHERE woken.account_id = ins.account_id) AS woke
+  EXISTS (SELECT FROM woken WHERE woken.account_id = ins.account_id) AS woke,
+  ins.priority, ins.coalesced_count, ins.due_at, ins.create_time, ins.update_time, l.paused_until, l.problem_text,
+  ins.outcome, ins.cause, ins.comment, ins.notes, ins.epos_customer_id, ins.woo_customer_id, ins.subject_label, ins.retried_from
 FROM ins JOIN l USING (account_id)

@@ -1,0 +1,205 @@
+"""Checks made once from the descriptors: required fields, limits, control characters, ids, enum values, times, nested messages included.
+
+``google.api.field_behavior`` REQUIRED says what must be there; lengths and sizes stand in :mod:`field_limits`. Output-only fields of a
+request are ignored. Ids in repeated fields are left to the use case: batch calls answer by position.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from google.api import field_behavior_pb2
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from tillsync_server.adapters.grpc import field_limits
+from tillsync_server.domain.errors import FieldViolation
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_INTEGERS = frozenset(
+    {FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_UINT32, FieldDescriptor.TYPE_UINT64}
+)  # the contract uses no others
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # years 1 to 9999
+_TIMESTAMP = "google.protobuf.Timestamp"
+
+Check = Callable[[Any, str, list[FieldViolation]], None]
+"""Reads one field of a message, and adds what is wrong with it under the path given."""
+
+
+class MessageCheck:
+    """What can be said about a message of one type without knowing anything else. Made by :func:`check_of`."""
+
+    __slots__ = ("_checks",)
+
+    def __init__(self, checks: tuple[Check, ...]) -> None:
+        self._checks = checks
+
+    def violations(self, message: Message, prefix: str = "") -> list[FieldViolation]:
+        """Every one; empty when the message is fine. ``prefix``: path before the field names, such as ``orders[3].``."""
+        found: list[FieldViolation] = []
+        for check in self._checks:
+            check(message, prefix, found)
+        return found
+
+
+@cache
+def check_of(descriptor: Descriptor) -> MessageCheck:
+    checks = [
+        _check_of_field(descriptor, field) for field in descriptor.fields if not _has_behaviour(field, field_behavior_pb2.OUTPUT_ONLY)
+    ]
+    return MessageCheck(tuple(check for check in checks if check is not None))
+
+
+def is_required(field: FieldDescriptor) -> bool:
+    return _has_behaviour(field, field_behavior_pb2.REQUIRED)
+
+
+def _has_behaviour(field: FieldDescriptor, behaviour: int) -> bool:
+    options: Any = field.GetOptions()
+    return behaviour in options.Extensions[field_behavior_pb2.field_behavior]
+
+
+def _check_of_field(message: Descriptor, field: FieldDescriptor) -> Check | None:
+    key = f"{message.name}.{field.name}"
+    if field.is_repeated:
+        return _list_check(key, field)
+    if field.type == FieldDescriptor.TYPE_STRING:
+        return _text_check(key, field)
+    if field.type in _INTEGERS:
+        return _integer_check(field)
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        return _enum_check(field)
+    if field.type == FieldDescriptor.TYPE_MESSAGE:
+        return _message_check(field)
+    return None
+
+
+def _text_check(key: str, field: FieldDescriptor) -> Check:
+    name, required = field.name, is_required(field)
+    general = field_limits.ACCOUNT_ID_LENGTH if name == "account_id" else field_limits.GENERAL_LENGTH
+    limit = field_limits.LENGTHS.get(key, general)
+    pattern, pattern_remedy = field_limits.PATTERNS.get(key, (None, ""))
+
+    def check(message: Any, prefix: str, found: list[FieldViolation]) -> None:
+        value: str = getattr(message, name)
+        if not value:
+            if required:
+                found.append(FieldViolation(prefix + name, "is required"))
+        elif len(value) > limit:
+            found.append(FieldViolation(prefix + name, f"must have at most {limit} characters"))
+        elif not value.isprintable() and _CONTROL.search(value):
+            found.append(FieldViolation(prefix + name, "must not contain control characters; remove them"))
+        elif pattern is not None and not pattern.fullmatch(value):
+            found.append(FieldViolation(prefix + name, pattern_remedy))
+
+    return check
+
+
+def _integer_check(field: FieldDescriptor) -> Check:
+    name = field.name
+    if field.containing_oneof is not None:  # set on purpose: 0 is no choice
+
+        def check_choice(message: Any, prefix: str, found: list[FieldViolation]) -> None:
+            if message.HasField(name) and getattr(message, name) <= 0:
+                found.append(FieldViolation(prefix + name, "must be greater than 0"))
+
+        return check_choice
+    least, remedy = (1, "is required and must be greater than 0") if is_required(field) else (0, "must not be negative; 0 means not given")
+
+    def check(message: Any, prefix: str, found: list[FieldViolation]) -> None:
+        if getattr(message, name) < least:
+            found.append(FieldViolation(prefix + name, remedy))
+
+    return check
+
+
+def _enum_check(field: FieldDescriptor) -> Check:
+    name, required = field.name, is_required(field)
+    numbers, words = _enum_words(field)
+
+    def check(message: Any, prefix: str, found: list[FieldViolation]) -> None:
+        value = getattr(message, name)
+        if value not in numbers:
+            found.append(FieldViolation(prefix + name, f"has no value {value}; use one of {words}"))
+        elif required and not value:
+            found.append(FieldViolation(prefix + name, f"is required: one of {words}"))
+
+    return check
+
+
+def _enum_words(field: FieldDescriptor) -> tuple[frozenset[int], str]:
+    kind = field.enum_type
+    assert kind is not None
+    return frozenset(value.number for value in kind.values), ", ".join(value.name for value in kind.values if value.number)
+
+
+def _message_check(field: FieldDescriptor) -> Check:
+    name, required, kind = field.name, is_required(field), field.message_type
+    assert kind is not None
+    if kind.full_name == _TIMESTAMP:
+        inner: Check = _check_time
+    elif kind.full_name.startswith("google."):
+        inner = _accept
+    else:
+        nested = check_of(kind)
+
+        def inner(message: Any, prefix: str, found: list[FieldViolation]) -> None:
+            found.extend(nested.violations(message, prefix + "."))
+
+    def check(message: Any, prefix: str, found: list[FieldViolation]) -> None:
+        if message.HasField(name):
+            inner(getattr(message, name), prefix + name, found)
+        elif required:
+            found.append(FieldViolation(prefix + name, "is required"))
+
+    return check
+
+
+def _check_time(time: Any, path: str, found: list[FieldViolation]) -> None:
+    if not (_FIRST_SECOND <= time.seconds <= _LAST_SECOND and 0 <= time.nanos < 1_000_000_000):
+        found.append(FieldViolation(path, "is no time between the years 1 and 9999"))
+
+
+def _accept(_message: Any, _path: str, _found: list[FieldViolation]) -> None:
+    return None
+
+
+def _list_check(key: str, field: FieldDescriptor) -> Check:
+    name, required = field.name, is_required(field)
+    limit = field_limits.SIZES.get(key)
+    item = None if key in field_limits.ITEM_BY_ITEM else _item_check(field)
+
+    def check(message: Any, prefix: str, found: list[FieldViolation]) -> None:
+        values = getattr(message, name)
+        if not values:
+            if required:
+                found.append(FieldViolation(prefix + name, "is required: at least one item"))
+        elif limit is not None and len(values) > limit:
+            found.append(FieldViolation(prefix + name, f"must have at most {limit} items; send the rest in further calls"))
+        elif item is not None:
+            for position, value in enumerate(values):
+                item(value, f"{prefix}{name}[{position}]", found)
+
+    return check
+
+
+def _item_check(field: FieldDescriptor) -> Check | None:
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        return _enum_item_check(field)
+    if field.message_type is None:
+        return None
+    nested = check_of(field.message_type)
+    return lambda message, path, found: found.extend(nested.violations(message, path + "."))
+
+
+def _enum_item_check(field: FieldDescriptor) -> Check:
+    numbers, words = _enum_words(field)
+
+    def check(value: Any, path: str, found: list[FieldViolation]) -> None:
+        if not value or value not in numbers:
+            found.append(FieldViolation(path, f"has no value {value}; use one of {words}"))
+
+    return check

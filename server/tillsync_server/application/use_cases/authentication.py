@@ -1,0 +1,146 @@
+"""Who calls: from a bearer token to a Caller, cached for less than the five seconds within which a revoked token must be refused."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from tillsync_server.domain.errors import Unauthenticated
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.tokens import token_hash
+from tillsync_server.domain.vocabulary import Role
+from tillsync_server.ports.accounts import TokenStore
+from tillsync_server.ports.wakeups import WakeUps
+
+_LOG = structlog.get_logger(__name__)
+CACHE_SECONDS = 4.0
+"""From the moment the store was asked; what the store then still has to answer is bounded by the database's own timeout."""
+CACHE_SIZE = 10_000
+NOTE_USED_SECONDS = 60.0
+MAX_SECRET_LENGTH = 512
+_SCHEME = "bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """``account_id`` is set exactly for Role.SITE: the one account it may touch."""
+
+    role: Role
+    account_id: AccountId | None
+    token_id: str
+
+    def may_touch(self, account_id: str) -> bool:
+        return self.account_id is None or self.account_id == account_id
+
+
+@dataclass(slots=True)
+class _Known:
+    caller: Caller | None
+    """None: no valid token. Kept too, so that a client that goes on with a revoked token costs no query each time."""
+    expires_at: float
+
+
+class Authenticator:
+    """One per process. ``clock`` is monotonic."""
+
+    def __init__(self, tokens: TokenStore, wakeups: WakeUps, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tokens = tokens
+        self._clock = clock
+        self._known: dict[bytes, _Known] = {}
+        self._lookups: dict[bytes, asyncio.Task[_Known]] = {}
+        self._generation = 0
+        self._noted: dict[str, float] = {}
+        self._notes: set[asyncio.Task[None]] = set()
+        wakeups.on_tokens_changed(self._forget)
+
+    def cached(self, authorization: str) -> Caller | None:
+        """The caller of this ``authorization`` value if it is known just now; None means: ask :meth:`authenticate`."""
+        known = self._known.get(token_hash(authorization))
+        return known.caller if known is not None and known.expires_at > self._clock() else None
+
+    async def authenticate(self, authorization: str) -> Caller:
+        """``authorization``: the value of the header, ``Bearer <token>``. Unauthenticated; or what the store raises."""
+        if authorization[: len(_SCHEME)].lower() != _SCHEME:
+            raise Unauthenticated("send `authorization: Bearer <token>`", reason="TOKEN_MISSING")
+        secret = authorization[len(_SCHEME) :].strip()
+        if not secret:
+            raise Unauthenticated("send `authorization: Bearer <token>`", reason="TOKEN_MISSING")
+        key = token_hash(authorization)
+        known = self._known.get(key)
+        if known is None or known.expires_at <= self._clock():
+            if len(secret) > MAX_SECRET_LENGTH:
+                raise _unknown()
+            known = await self._look_up(key, secret)
+        if known.caller is None:
+            raise _unknown()
+        return known.caller
+
+    async def close(self) -> None:
+        """Ends what runs beside the calls."""
+        tasks = [*self._notes, *self._lookups.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look_up(self, key: bytes, secret: str) -> _Known:
+        """Callers with the same token share one query; a caller that goes away does not end it for the others."""
+        task = self._lookups.get(key)
+        if task is None:
+            task = asyncio.create_task(self._ask(key, secret), name="token")
+            self._lookups[key] = task
+            task.add_done_callback(lambda done: self._looked_up(key, done))
+        return await asyncio.shield(task)
+
+    def _looked_up(self, key: bytes, done: asyncio.Task[_Known]) -> None:
+        self._lookups.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # its callers may all have gone away
+
+    async def _ask(self, key: bytes, secret: str) -> _Known:
+        asked_at, generation = self._clock(), self._generation
+        token = await self._tokens.by_hash(token_hash(secret))
+        caller = None
+        if token is not None and token.revoke_time is None:
+            caller = Caller(token.role, token.account_id, token.token_id)
+            self._note_used(token.token_id)
+        known = _Known(caller, asked_at + CACHE_SECONDS)
+        if generation == self._generation:  # otherwise tokens changed while the store was asked: ask again next time
+            if len(self._known) >= CACHE_SIZE:
+                self._make_room()
+            self._known[key] = known
+        return known
+
+    def _make_room(self) -> None:
+        now = self._clock()
+        self._known = {key: known for key, known in self._known.items() if known.expires_at > now and known.caller is not None}
+        if len(self._known) >= CACHE_SIZE:
+            self._known.clear()
+
+    def _forget(self) -> None:
+        self._generation += 1
+        self._known.clear()
+
+    def _note_used(self, token_id: str) -> None:
+        now = self._clock()
+        if now - self._noted.get(token_id, -NOTE_USED_SECONDS) < NOTE_USED_SECONDS:
+            return
+        if len(self._noted) >= CACHE_SIZE:
+            self._noted.clear()
+        self._noted[token_id] = now
+        task = asyncio.create_task(self._tell_used(token_id), name="token-used")
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
+
+    async def _tell_used(self, token_id: str) -> None:
+        try:
+            await self._tokens.note_used([token_id])
+        except Exception as error:  # noqa: BLE001 - only a note about a call that has gone its way
+            _LOG.warning("token_use_not_noted", error=type(error).__name__)
+
+
+def _unknown() -> Unauthenticated:
+    return Unauthenticated("this token is not known, or it has been revoked", reason="TOKEN_UNKNOWN")

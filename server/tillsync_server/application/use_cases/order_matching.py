@@ -1,0 +1,180 @@
+"""Which till customer does this order belong to: through the Orders Queue, waiting for the answer where the caller can wait."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tillsync_server.application.engine.batcher import MicroBatcher
+from tillsync_server.application.engine.waiters import MAX_WAITERS_PER_ACCOUNT, EntryWaiters
+from tillsync_server.application.use_cases.admission import Admission
+from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.errors import InvalidArgument, NotFound, RequestError, ResourceExhausted, Unavailable
+from tillsync_server.domain.ids import AccountId, EntryId, OrderId
+from tillsync_server.domain.vocabulary import EntryState
+from tillsync_server.ports.orders import NewOrder, OrderIntake, OrderMatch, OrderMatchReader, OrderTaken
+from tillsync_server.ports.queues import QueueReader
+from tillsync_server.ports.wakeups import WakeUps
+
+MAX_WAIT_SECONDS = 8.0
+ANSWER_MARGIN_SECONDS = 0.3
+"""So long before the caller's deadline it is answered."""
+MAX_MATCH_BATCH = 100
+MAX_GET_BATCH = 500
+_SOON_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAnswer:
+    """``entry`` None: its history has been dropped, and ``kept`` is what is still known."""
+
+    order_id: OrderId
+    entry: Entry | None
+    kept: OrderMatch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    account_id: AccountId
+    entry_id: EntryId
+    order_id: OrderId
+
+
+class OrderMatching:
+    """One per process. ``clock`` is monotonic."""
+
+    def __init__(
+        self,
+        intake: OrderIntake,
+        matches: OrderMatchReader,
+        entries: QueueReader,
+        admission: Admission,
+        wakeups: WakeUps,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        max_waiters_per_account: int = MAX_WAITERS_PER_ACCOUNT,
+    ) -> None:
+        self._intake = intake
+        self._matches = matches
+        self._entries = entries
+        self._admission = admission
+        self._clock = clock
+        self._taking: MicroBatcher[NewOrder, OrderTaken] = MicroBatcher(intake.take, name="orders", max_items=MAX_MATCH_BATCH)
+        self._reading: MicroBatcher[_Asked, OrderAnswer] = MicroBatcher(self._read_many, name="order-answers")
+        self._waiters = EntryWaiters(
+            wakeups,
+            lambda waiting: matches.settled(waiting, beyond_seconds=_SOON_SECONDS),
+            max_per_account=max_waiters_per_account,
+        )
+
+    async def match(self, order: NewOrder, *, remaining_seconds: float | None = None) -> OrderAnswer:
+        """Answers when the entry has ended or is HELD; with it PENDING at min(``remaining_seconds`` - 300 ms, 8 s), or at once when its
+        next attempt lies beyond that. ``remaining_seconds``: to the caller's deadline; None: it has none.
+        """
+        wait = MAX_WAIT_SECONDS if remaining_seconds is None else min(remaining_seconds - ANSWER_MARGIN_SECONDS, MAX_WAIT_SECONDS)
+        ends_at = self._clock() + wait
+        await self._admission.admit(order.account_id)
+        taken = await self._taking.submit(order)
+        asked = _Asked(order.account_id, taken.entry_id, order.facts.order_id)
+        if not taken.queued or wait <= 0:  # most likely answered before: nobody has to wait
+            answer = await self._reading.submit(asked)
+            if self._answers(answer, ends_at - self._clock()):
+                return answer
+        async with self._waiters.registered(order.account_id, taken.entry_id) as told:
+            while True:
+                told.clear()
+                answer = await self._reading.submit(asked)
+                remaining = ends_at - self._clock()
+                if self._answers(answer, remaining):
+                    return answer
+                try:
+                    await asyncio.wait_for(told.wait(), remaining)
+                except TimeoutError:
+                    return await self._reading.submit(asked)
+
+    async def match_many(self, account_id: AccountId, orders: Sequence[NewOrder | RequestError]) -> list[OrderAnswer | RequestError]:
+        """By position; never waits. An error among ``orders`` (what was wrong with that one) comes back in its place."""
+        if not 1 <= len(orders) <= MAX_MATCH_BATCH:
+            raise InvalidArgument.of("orders", f"must have 1 to {MAX_MATCH_BATCH} items; send the rest in further calls")
+        results: list[OrderAnswer | RequestError] = [
+            order if isinstance(order, RequestError) else Unavailable("not tried") for order in orders
+        ]
+        good = [(position, order) for position, order in enumerate(orders) if not isinstance(order, RequestError)]
+        if not good:
+            return results
+        try:
+            await self._admission.admit(account_id, len(good))
+        except ResourceExhausted as error:
+            for position, _ in good:
+                results[position] = error
+            return results
+        taken = await self._intake.take([order for _, order in good])
+        asked: list[tuple[int, _Asked]] = []
+        for (position, order), result in zip(good, taken, strict=True):
+            if isinstance(result, OrderTaken):
+                asked.append((position, _Asked(account_id, result.entry_id, order.facts.order_id)))
+            elif isinstance(result, Unavailable):
+                results[position] = result
+            else:
+                raise result  # of the account or of the database, not of an item
+        answers = await self._read_many([one for _, one in asked]) if asked else []
+        for (position, _), answer in zip(asked, answers, strict=True):
+            if isinstance(answer, RequestError):
+                results[position] = answer
+            elif isinstance(answer, Exception):
+                raise answer
+            else:
+                results[position] = answer
+        return results
+
+    async def get_many(self, account_id: AccountId, order_ids: Sequence[int]) -> list[OrderMatch | RequestError]:
+        """By position. Reads only."""
+        if not 1 <= len(order_ids) <= MAX_GET_BATCH:
+            raise InvalidArgument.of("order_ids", f"must have 1 to {MAX_GET_BATCH} items; send the rest in further calls")
+        found = await self._matches.get(account_id, sorted({OrderId(order_id) for order_id in order_ids if order_id > 0}))
+        return [
+            found.get(OrderId(order_id)) or _never_asked(order_id)
+            if order_id > 0
+            else InvalidArgument.of(f"order_ids[{position}]", "must be greater than 0")
+            for position, order_id in enumerate(order_ids)
+        ]
+
+    async def close(self) -> None:
+        """Waiting callers are answered by their own deadlines or cancelled by the server before this."""
+        await self._taking.close()
+        await self._reading.close()
+        await self._waiters.close()
+
+    def _answers(self, answer: OrderAnswer, remaining: float) -> bool:
+        """Whether this is what the caller gets: the end, or nothing can change in the time left."""
+        entry = answer.entry
+        if remaining <= 0 or entry is None or entry.state is not EntryState.PENDING:
+            return True
+        due = entry.next_attempt_time
+        return due is not None and (due - datetime.now(UTC)).total_seconds() > remaining
+
+    async def _read_many(self, asked: Sequence[_Asked]) -> list[OrderAnswer | Exception]:
+        entries: dict[EntryId, Entry] = {}
+        kept: dict[tuple[AccountId, OrderId], OrderMatch] = {}
+        for account_id in sorted({one.account_id for one in asked}):
+            own = [one for one in asked if one.account_id == account_id]
+            entries |= await self._entries.get(account_id, list({one.entry_id for one in own}), with_attempts=False)
+            dropped = sorted({one.order_id for one in own if one.entry_id not in entries})
+            if dropped:
+                found = await self._matches.get(account_id, dropped)
+                kept |= {(account_id, order_id): match for order_id, match in found.items()}
+        answers: list[OrderAnswer | Exception] = []
+        for one in asked:
+            entry, match = entries.get(one.entry_id), kept.get((one.account_id, one.order_id))
+            if entry is None and match is None:
+                answers.append(_never_asked(one.order_id))
+            else:
+                answers.append(OrderAnswer(one.order_id, entry, match))
+        return answers
+
+
+def _never_asked(order_id: int) -> NotFound:
+    return NotFound(f"order {order_id} has never been asked for", reason="ORDER_NOT_FOUND")
