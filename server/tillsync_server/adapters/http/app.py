@@ -1,0 +1,78 @@
+"""The HTTP side: one aiohttp application on one address, started and stopped by the composition."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+from aiohttp import web
+
+from tillsync_server.adapters.http.connect import MAX_REQUEST_BYTES
+
+_LOG = structlog.get_logger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Routes(Protocol):
+    def add_routes(self, router: web.UrlDispatcher) -> None: ...
+
+
+@web.middleware
+async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A fault of ours is logged without the request's content, and never shown to the caller."""
+    try:
+        response = await handler(request)
+    except web.HTTPException:
+        raise
+    except Exception:  # noqa: BLE001 - the last resort: whatever it is, the caller gets an answer and the log the fault
+        route = request.match_info.route.resource
+        _LOG.exception("http_request_failed", route="none" if route is None else route.canonical)
+        response = web.Response(status=500, text="internal error\n")
+    if not response.prepared:
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
+
+
+class HttpSide:
+    """Serves ``routes`` on ``host:port``; TLS with ``ssl_context``. ``grace_seconds``: for requests under way when it stops."""
+
+    def __init__(
+        self, host: str, port: int, *routes: Routes, ssl_context: ssl.SSLContext | None = None, grace_seconds: float = 10.0
+    ) -> None:
+        self._host, self._port = host, port
+        self._ssl = ssl_context
+        self._grace_seconds = max(grace_seconds, 0.1)
+        self._application = web.Application(client_max_size=MAX_REQUEST_BYTES, middlewares=[_last_resort])
+        for part in routes:
+            part.add_routes(self._application.router)
+        self._runner: web.AppRunner | None = None
+        self.port = port
+        """The real one after ``start``, where 0 was asked for."""
+
+    async def start(self) -> None:
+        """OSError when the address cannot be had."""
+        # No access log: it would hold paths, addresses and agents of callers; the metrics count instead.
+        runner = web.AppRunner(
+            self._application,
+            access_log=None,
+            handle_signals=False,
+            handler_cancellation=True,
+            keepalive_timeout=75,
+            shutdown_timeout=self._grace_seconds,
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port, ssl_context=self._ssl, reuse_address=True).start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        self.port = runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Close the address, let requests under way end for the grace, then cancel them."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()

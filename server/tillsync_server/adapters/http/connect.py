@@ -1,0 +1,186 @@
+"""Connect unary calls (JSON and binary) for every service, forwarded to our own gRPC server: one path for rights, checks and errors.
+
+Generic from the descriptors: a new RPC needs nothing here. Only ``authorization``, ``x-request-id`` and ``traceparent`` travel on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import string
+from enum import Enum
+
+import grpc
+from aiohttp import web
+from google.protobuf import json_format
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+from grpc_health.v1 import health_pb2
+from tillsync.v1 import (
+    account_service_pb2,
+    catalog_service_pb2,
+    customer_sync_service_pb2,
+    diagnosis_service_pb2,
+    link_service_pb2,
+    privacy_service_pb2,
+    queue_service_pb2,
+)
+
+from tillsync_server.adapters.http.connect_errors import ConnectError, error_response, from_grpc
+
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+"""As the gRPC server's own limit; counted after decompression."""
+DEFAULT_TIMEOUT_SECONDS = 60.0
+"""Of a call without Connect-Timeout-Ms; also the most that is granted."""
+FORWARDED_HEADERS = ("authorization", "x-request-id", "traceparent")
+_FILES = (
+    account_service_pb2,
+    catalog_service_pb2,
+    customer_sync_service_pb2,
+    diagnosis_service_pb2,
+    link_service_pb2,
+    privacy_service_pb2,
+    queue_service_pb2,
+    health_pb2,
+)
+_ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
+_PRINTABLE = frozenset(string.printable) - frozenset(string.whitespace) | {" "}
+
+
+class _Codec(Enum):
+    """How messages are written, by content type."""
+
+    JSON = "application/json"
+    BINARY = "application/proto"
+
+    def read(self, body: bytes, message: Message) -> None:
+        try:
+            if self is _Codec.JSON:
+                json_format.Parse(body.decode("utf-8") if body.strip() else "{}", message)
+            else:
+                message.ParseFromString(body)
+        except (json_format.Error, DecodeError, ValueError, TypeError, RecursionError, OverflowError) as error:
+            text = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise ConnectError(
+                "invalid_argument", f"the body is no {message.DESCRIPTOR.full_name}: {text[:500]}", "MALFORMED_BODY"
+            ) from error
+
+    def write(self, message: Message) -> bytes:
+        if self is _Codec.JSON:
+            return json_format.MessageToJson(message, indent=None, ensure_ascii=False).encode("utf-8")
+        return message.SerializeToString()
+
+
+def unary_methods() -> dict[str, MethodDescriptor]:
+    """All methods by path, server-streaming ones included (they are answered UNIMPLEMENTED)."""
+    return {
+        f"/{service.full_name}/{method.name}": method
+        for file in _FILES
+        for service in file.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+    }
+
+
+class ConnectHandler:
+    """``target``: address of our own gRPC server (``unix:/…``). ``open`` inside the running loop; ``close`` at the end."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._methods = unary_methods()
+        self._channel: grpc.aio.Channel | None = None
+
+    async def open(self) -> None:
+        self._channel = grpc.aio.insecure_channel(
+            self._target,
+            options=[
+                ("grpc.max_receive_message_length", -1),  # our own answers
+                ("grpc.max_send_message_length", -1),
+                ("grpc.default_authority", "localhost"),
+                ("grpc.use_local_subchannel_pool", 1),
+                ("grpc.enable_http_proxy", 0),
+                ("grpc.max_reconnect_backoff_ms", 1000),
+            ],
+        )
+
+    async def close(self) -> None:
+        if self._channel is not None:
+            await self._channel.close(grace=None)
+            self._channel = None
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        # Any package.Service/Method: what is not there is a Connect error, not a page.
+        router.add_post(r"/{service:[A-Za-z_][\w.]*\.[A-Za-z_]\w*}/{method:[A-Za-z_]\w*}", self.handle)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        codec = _codec_of(request)
+        if codec is None:
+            # No Connect error: the caller does not speak the protocol (the specification's own answer).
+            return web.Response(status=415, headers={"Accept-Post": "application/json, application/proto"})
+        try:
+            return await self._call(request, codec)
+        except ConnectError as error:
+            return error_response(error)
+        except grpc.aio.AioRpcError as error:
+            return error_response(from_grpc(error))
+
+    async def _call(self, request: web.Request, codec: _Codec) -> web.Response:
+        method = self._methods.get(request.path)
+        if method is None:
+            raise ConnectError("unimplemented", f"there is no method {request.path}", "METHOD_NOT_FOUND")
+        if method.client_streaming or method.server_streaming:
+            raise ConnectError("unimplemented", f"{request.path} streams: call it by gRPC", "STREAMING_NOT_SUPPORTED")
+        version = request.headers.get("Connect-Protocol-Version", "1")
+        if version != "1":
+            raise ConnectError("invalid_argument", "Connect-Protocol-Version must be 1", "PROTOCOL_VERSION")
+        timeout = _timeout_of(request)
+        message = GetMessageClass(method.input_type)()
+        codec.read(await _body_of(request), message)
+        if self._channel is None:
+            raise ConnectError("unavailable", "the service is stopping", "UNAVAILABLE")
+        response_class = GetMessageClass(method.output_type)
+        call = self._channel.unary_unary(
+            request.path, request_serializer=type(message).SerializeToString, response_deserializer=response_class.FromString
+        )
+        answer: Message = await call(message, timeout=timeout, metadata=_metadata_of(request))
+        return web.Response(body=codec.write(answer), content_type=codec.value, headers=_request_id_of(request))
+
+
+def _codec_of(request: web.Request) -> _Codec | None:
+    if request.content_type == "application/proto":
+        return _Codec.BINARY
+    if request.content_type == "application/json" and (request.charset or "utf-8").lower() in ("utf-8", "utf8"):
+        return _Codec.JSON
+    return None
+
+
+def _timeout_of(request: web.Request) -> float:
+    text = request.headers.get("Connect-Timeout-Ms")
+    if text is None:
+        return DEFAULT_TIMEOUT_SECONDS
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        raise ConnectError("invalid_argument", "Connect-Timeout-Ms must be a whole number of at most 10 digits", "TIMEOUT_HEADER")
+    return min(int(text) / 1000, DEFAULT_TIMEOUT_SECONDS)
+
+
+async def _body_of(request: web.Request) -> bytes:
+    if request.headers.get("Content-Encoding", "").lower() not in _ENCODINGS:
+        raise ConnectError("unimplemented", "Content-Encoding may be gzip, deflate or identity", "CONTENT_ENCODING")
+    too_large = ConnectError("resource_exhausted", f"the request is larger than {MAX_REQUEST_BYTES} bytes", "REQUEST_TOO_LARGE")
+    if (request.content_length or 0) > MAX_REQUEST_BYTES:
+        raise too_large
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise too_large from None
+    except (web.RequestPayloadError, asyncio.IncompleteReadError) as error:
+        raise ConnectError("invalid_argument", "the body is cut short or not encoded as it says", "MALFORMED_BODY") from error
+
+
+def _metadata_of(request: web.Request) -> tuple[tuple[str, str], ...]:
+    """What gRPC can carry: printable ASCII. Anything else cannot be a valid token or id, and is left out."""
+    found = ((name, request.headers.get(name, "").strip()) for name in FORWARDED_HEADERS)
+    return tuple((name, value) for name, value in found if value and len(value) <= 4096 and _PRINTABLE.issuperset(value))
+
+
+def _request_id_of(request: web.Request) -> dict[str, str]:
+    return {name: value for name, value in _metadata_of(request) if name == "x-request-id"}

@@ -1,0 +1,104 @@
+"""Errors as Connect writes them: always JSON, a code clients branch on, and the same details as over gRPC."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from typing import Any
+
+import grpc
+from aiohttp import web
+from google.protobuf import any_pb2, json_format
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+HTTP_STATUS = {
+    "canceled": 499,
+    "unknown": 500,
+    "invalid_argument": 400,
+    "deadline_exceeded": 504,
+    "not_found": 404,
+    "already_exists": 409,
+    "permission_denied": 403,
+    "resource_exhausted": 429,
+    "failed_precondition": 400,
+    "aborted": 409,
+    "out_of_range": 400,
+    "unimplemented": 501,
+    "internal": 500,
+    "unavailable": 503,
+    "data_loss": 500,
+    "unauthenticated": 401,
+}
+_CODES: dict[grpc.StatusCode, str] = {
+    code: "canceled" if code is grpc.StatusCode.CANCELLED else code.name.lower()
+    for code in grpc.StatusCode
+    if code is not grpc.StatusCode.OK
+}
+_DETAILS = "grpc-status-details-bin"
+
+
+class ConnectError(Exception):
+    """``code``: one of the sixteen. ``details``: as packed by the gRPC side; without them an ErrorInfo is made from ``reason``."""
+
+    def __init__(self, code: str, message: str, reason: str = "", *, details: tuple[any_pb2.Any, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details
+        if reason and not details:
+            packed = any_pb2.Any()
+            packed.Pack(error_details_pb2.ErrorInfo(reason=reason, domain="tillsync"))
+            self.details = (packed,)
+
+
+def from_grpc(error: grpc.aio.AioRpcError) -> ConnectError:
+    """The same error, seen over gRPC."""
+    details: tuple[any_pb2.Any, ...] = ()
+    for name, value in error.trailing_metadata() or ():
+        if name == _DETAILS and isinstance(value, bytes):
+            try:
+                details = tuple(status_pb2.Status.FromString(value).details)
+            except DecodeError:
+                details = ()
+    return ConnectError(_CODES.get(error.code(), "unknown"), error.details() or "", details=details)
+
+
+def error_response(error: ConnectError) -> web.Response:
+    body: dict[str, Any] = {"code": error.code}
+    if error.message:
+        body["message"] = error.message
+    if error.details:
+        body["details"] = [_detail(packed) for packed in error.details]
+    headers = {}
+    if (seconds := _retry_seconds(error)) is not None:
+        headers["Retry-After"] = str(seconds)
+    if error.code == "unauthenticated":
+        headers["WWW-Authenticate"] = 'Bearer realm="tillsync"'
+    return web.Response(
+        status=HTTP_STATUS[error.code],
+        body=json.dumps(body, ensure_ascii=False).encode("utf-8"),
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+def _detail(packed: any_pb2.Any) -> dict[str, Any]:
+    """``debug`` repeats the detail as plain JSON (the protocol allows it), for callers without protobuf, such as PHP."""
+    detail: dict[str, Any] = {"type": packed.TypeName(), "value": base64.b64encode(packed.value).decode().rstrip("=")}
+    try:
+        readable = json_format.MessageToDict(packed)
+    except (TypeError, DecodeError, json_format.Error):  # a type this build does not know
+        return detail
+    readable.pop("@type", None)
+    return detail | {"debug": readable}
+
+
+def _retry_seconds(error: ConnectError) -> int | None:
+    for packed in error.details:
+        retry = error_details_pb2.RetryInfo()
+        if packed.Is(retry.DESCRIPTOR) and packed.Unpack(retry):
+            seconds: float = retry.retry_delay.ToMilliseconds() / 1000
+            return max(math.ceil(seconds), 1)
+    return None

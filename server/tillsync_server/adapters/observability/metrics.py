@@ -1,0 +1,123 @@
+"""Prometheus metrics of one process. Labels are words of ours (methods, codes, sides), never accounts or persons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from tillsync_server.adapters.postgres.pulse import QueueSample
+from tillsync_server.application.engine.worker import WorkerCounters
+from tillsync_server.domain.vocabulary import Side
+
+_CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_UPSTREAM_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 20.0)
+_WORKER_COUNTERS = (
+    ("leases", "Lanes leased."),
+    ("lapsed_leases", "Lanes taken over from a lease that ran out instead of being released: a worker died or was stopped."),
+    ("lost_leases", "Leases of this process that another one took over."),
+    ("claimed", "Entries claimed."),
+    ("completed", "Runs of entries written."),
+    ("dropped", "Runs of entries whose result was dropped: lane lost, or settings changed meanwhile."),
+    ("lost_wakeups", "Lanes the slow sweep found sleeping past their work. Must stay 0."),
+)
+
+
+class Metrics:
+    """One per process, with a registry of its own."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        Gauge("tillsync_build_info", "1, labelled with the version.", ["version"], registry=self.registry).labels(version).set(1)
+        self._requests = Counter("tillsync_requests", "gRPC calls by method and status code.", ["method", "code"], registry=self.registry)
+        self._request_seconds = Histogram(
+            "tillsync_request_seconds", "Time of gRPC calls.", ["method"], buckets=_CALL_SECONDS, registry=self.registry
+        )
+        self._webhooks = Counter(
+            "tillsync_webhooks", "Webhook deliveries by object and HTTP status.", ["object", "status"], registry=self.registry
+        )
+        self._upstream = Counter(
+            "tillsync_upstream_requests",
+            "Requests to tills and shops. outcome: status class (2xx), unreachable, unanswered, misaddressed, unreadable, not_sent.",
+            ["side", "outcome"],
+            registry=self.registry,
+        )
+        self._upstream_seconds = Histogram(
+            "tillsync_upstream_seconds", "Time of requests to tills and shops.", ["side"], buckets=_UPSTREAM_SECONDS, registry=self.registry
+        )
+        self._database_errors = Counter(
+            "tillsync_database_errors", "Statements that found the database away, by error.", ["error"], registry=self.registry
+        )
+        self._queues = _QueueGauges()
+        self.registry.register(self._queues)
+        for side in Side:
+            self._upstream_seconds.labels(side.name.lower())
+
+    def watch_worker(self, counters: WorkerCounters) -> None:
+        """The worker's own counters, read at each scrape. Once."""
+        self.registry.register(_WorkerCollector(counters))
+
+    # told by the edges and adapters
+
+    def request_done(self, method: str, code: str, seconds: float) -> None:
+        """``method``: ``CustomerSyncService/SyncCustomer``; ``code``: ``OK``, ``NOT_FOUND``, …"""
+        self._requests.labels(method, code).inc()
+        self._request_seconds.labels(method).observe(seconds)
+
+    def webhook_received(self, kind: str, status: int) -> None:
+        self._webhooks.labels(kind, str(status)).inc()
+
+    def upstream_done(self, side: Side, outcome: str, seconds: float) -> None:
+        self._upstream.labels(side.name.lower(), outcome).inc()
+        self._upstream_seconds.labels(side.name.lower()).observe(seconds)
+
+    def database_failed(self, error: BaseException) -> None:
+        self._database_errors.labels(type(error).__name__).inc()
+
+    def queues_sampled(self, sample: QueueSample) -> None:
+        self._queues.sample = sample
+
+    def scrape(self) -> tuple[bytes, str]:
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+
+class _WorkerCollector(Collector):
+    def __init__(self, counters: WorkerCounters) -> None:
+        self._counters = counters
+
+    def collect(self) -> Iterable[Metric]:
+        for name, meaning in _WORKER_COUNTERS:
+            yield CounterMetricFamily(f"tillsync_worker_{name}", meaning, value=getattr(self._counters, name))
+
+
+class _QueueGauges(Collector):
+    """The last sample; nothing at all before the first, so that a missing database does not read as empty queues."""
+
+    def __init__(self) -> None:
+        self.sample: QueueSample | None = None
+
+    def collect(self) -> Sequence[Metric]:
+        sample = self.sample
+        if sample is None:
+            return []
+        lanes = GaugeMetricFamily("tillsync_lanes", "Accounts by how their lane stands; an account may be in several.", labels=["state"])
+        for state, value in (
+            ("all", sample.lanes),
+            ("leased", sample.leased),
+            ("ready", sample.ready),
+            ("paused", sample.paused),
+            ("problem", sample.with_problem),
+        ):
+            lanes.add_metric([state], value)
+        return [
+            GaugeMetricFamily("tillsync_live_entries", "Entries waiting or held, about (statistics).", value=sample.live_entries),
+            GaugeMetricFamily(
+                "tillsync_oldest_ready_lane_seconds",
+                "How long the most overdue lane waits for a worker.",
+                value=sample.oldest_ready_seconds,
+            ),
+            lanes,
+        ]

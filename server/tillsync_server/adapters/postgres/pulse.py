@@ -1,0 +1,59 @@
+"""How the database is: does it answer, how deep are the queues about. For the readiness probe and the metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import asyncpg
+
+from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.sql_files import load
+
+_ANSWERS = load("observability/answers")
+_LANES = load("observability/lane_gauges")
+_ENTRIES = load("observability/entry_estimate")
+_ANSWER_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSample:
+    """``live_entries`` is an estimate; the lanes are counted."""
+
+    live_entries: int
+    lanes: int
+    leased: int
+    ready: int
+    paused: int
+    with_problem: int
+    oldest_ready_seconds: float
+    """How long the most overdue lane has been waiting for a worker: the one figure to alarm on."""
+
+
+class DatabasePulse:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def answers(self) -> bool:
+        """Within two seconds, as a primary."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS), self._database.acquire() as connection:
+                return bool(await connection.fetchval(_ANSWERS))
+        except (asyncpg.PostgresError, *DATABASE_GONE):
+            return False
+
+    async def sample(self) -> QueueSample:
+        """Raises what the database raises."""
+        async with self._database.acquire() as connection:
+            lanes = await connection.fetchrow(_LANES)
+            entries = await connection.fetchval(_ENTRIES)
+        assert lanes is not None
+        return QueueSample(
+            live_entries=int(entries),
+            lanes=lanes["lanes"],
+            leased=lanes["leased"],
+            ready=lanes["ready"],
+            paused=lanes["paused"],
+            with_problem=lanes["with_problem"],
+            oldest_ready_seconds=float(lanes["oldest_ready_seconds"]),
+        )

@@ -1,0 +1,157 @@
+"""The settings as a whole: defaults that work, problems that name the variable and the remedy, secrets that do not show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tillsync_server.composition.settings import (
+    ListenAddress,
+    ServiceSettings,
+    SettingsError,
+    load_settings,
+    setting_lines,
+    variables,
+)
+
+KEY = {"TILLSYNC_SECRET_KEY": "one,two"}
+DATABASE = {"DATABASE_URL": "postgresql://u:p4ssw0rd@db.example.test/x", **KEY}
+
+
+def test_without_any_variable_everything_has_a_default_that_can_be_served() -> None:
+    settings = load_settings({})
+    assert settings.problems() == []
+    assert settings.is_embedded
+    assert (str(settings.grpc_listen), str(settings.http_listen)) == ("127.0.0.1:50051", "127.0.0.1:8080")
+    assert (settings.lease_seconds, settings.max_attempts, settings.retry_base_seconds) == (30, 8, 30)
+    assert (settings.till_timeout_seconds, settings.shop_timeout_seconds) == (15, 20)
+    assert settings.effective_settle_seconds == 30 + 15 + 60
+
+
+def test_empty_variables_count_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.setenv("TILLSYNC_LEASE_SECONDS", "")
+    settings = load_settings()
+    assert settings.is_embedded
+    assert settings.lease_seconds == 30
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TILLSYNC_LEASE_SECONDS", "45")
+    monkeypatch.setenv("TILLSYNC_GRPC_LISTEN", "[::1]:6000")
+    settings = load_settings()
+    assert settings.lease_seconds == 45
+    assert settings.grpc_listen == ListenAddress("::1", 6000)
+    assert load_settings({}).lease_seconds == 30, "a given mapping stands alone"
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"TILLSYNC_LEASE_SECONDS": "soon"}, "TILLSYNC_LEASE_SECONDS"),
+        ({"TILLSYNC_LEASE_SECONDS": "1"}, "TILLSYNC_LEASE_SECONDS"),
+        ({"TILLSYNC_MAX_ATTEMPTS": "0"}, "TILLSYNC_MAX_ATTEMPTS"),
+        ({"TILLSYNC_GRPC_LISTEN": "50051"}, "TILLSYNC_GRPC_LISTEN"),
+        ({"TILLSYNC_HTTP_LISTEN": "127.0.0.1:99999"}, "TILLSYNC_HTTP_LISTEN"),
+        ({"TILLSYNC_ALLOWED_HOSTS": "https://shop"}, "TILLSYNC_ALLOWED_HOSTS"),
+        ({"TILLSYNC_DB_SCHEMA": "Bad-Schema"}, "TILLSYNC_DB_SCHEMA"),
+        ({"TILLSYNC_PUBLIC_URL": "tillsync.example.test"}, "TILLSYNC_PUBLIC_URL"),
+        ({"TILLSYNC_ADMIN_TOKEN": "short"}, "TILLSYNC_ADMIN_TOKEN"),
+        ({"TILLSYNC_LOG_LEVEL": "loud"}, "TILLSYNC_LOG_LEVEL"),
+        ({"TILLSYNC_TLS_CERT_FILE": "/x.pem"}, "TILLSYNC_TLS_KEY_FILE"),
+    ],
+)
+def test_a_bad_value_is_refused_naming_its_variable(environment: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environment)
+    assert named in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+def test_a_refused_secret_is_not_repeated() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"TILLSYNC_ADMIN_TOKEN": "hunter2"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_every_problem_is_told_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"TILLSYNC_LEASE_SECONDS": "x", "TILLSYNC_MAX_ATTEMPTS": "y"})
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("lease", "till", "shop", "fits"),
+    [("25", "15", "20", True), ("24", "15", "20", False), ("30", "26", "20", False), ("31", "26", "20", True)],
+)
+def test_a_lease_that_a_request_could_outlast_is_refused(lease: str, till: str, shop: str, fits: bool) -> None:
+    settings = load_settings(
+        {"TILLSYNC_LEASE_SECONDS": lease, "TILLSYNC_TILL_TIMEOUT_SECONDS": till, "TILLSYNC_SHOP_TIMEOUT_SECONDS": shop}
+    )
+    assert (settings.problems() == []) is fits
+    assert settings.problems(works=False) == []
+
+
+def test_the_secret_key_is_required_with_a_database_of_ones_own() -> None:
+    without = load_settings({"DATABASE_URL": DATABASE["DATABASE_URL"]})
+    assert any("TILLSYNC_SECRET_KEY" in problem for problem in without.problems())
+    assert load_settings(DATABASE).problems() == []
+
+
+@pytest.mark.parametrize("variable", ["TILLSYNC_GRPC_LISTEN", "TILLSYNC_HTTP_LISTEN"])
+def test_plain_text_beyond_loopback_must_be_asked_for(variable: str, tmp_path: Path) -> None:
+    beyond = {variable: "0.0.0.0:7000"}
+    assert any("without TLS" in problem for problem in load_settings(beyond).problems())
+    assert load_settings({**beyond, "TILLSYNC_ALLOW_PLAINTEXT": "true"}).problems() == []
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    files = {"TILLSYNC_TLS_CERT_FILE": str(certificate), "TILLSYNC_TLS_KEY_FILE": str(key)}
+    assert len(load_settings({**beyond, **files}).problems()) == 2, "both files are missing"
+    certificate.touch()
+    key.touch()
+    assert load_settings({**beyond, **files}).problems() == []
+
+
+def test_loopback_shops_are_reachable_only_while_the_service_listens_on_loopback() -> None:
+    assert load_settings({}).hosts().allow_loopback
+    assert not load_settings({"TILLSYNC_HTTP_LISTEN": "0.0.0.0:8080"}).hosts().allow_loopback
+    assert load_settings({"TILLSYNC_ALLOWED_HOSTS": "shop.internal"}).hosts().hosts == {"shop.internal"}
+
+
+def test_a_host_name_is_not_taken_for_loopback() -> None:
+    assert ListenAddress.parse("localhost:1").is_loopback
+    assert ListenAddress.parse("[::1]:1").is_loopback
+    assert not ListenAddress.parse("loopback.example.test:1").is_loopback
+    assert not ListenAddress.parse("[::]:1").is_loopback
+
+
+def test_the_list_tells_every_setting_with_default_and_meaning_and_hides_secrets() -> None:
+    environment = {**DATABASE, "TILLSYNC_ADMIN_TOKEN": "t" * 40, "TILLSYNC_LEASE_SECONDS": "40"}
+    lines = {line.variable: line for line in setting_lines(load_settings(environment), environment)}
+    assert list(lines) == variables()
+    assert len(lines) == len(ServiceSettings.model_fields)
+    for line in lines.values():
+        assert line.meaning, line.variable
+        assert line.default, line.variable
+    assert (lines["TILLSYNC_LEASE_SECONDS"].value, lines["TILLSYNC_LEASE_SECONDS"].default) == ("40", "30")
+    assert lines["TILLSYNC_LEASE_SECONDS"].is_set
+    assert not lines["TILLSYNC_MAX_ATTEMPTS"].is_set
+    assert {lines[name].value for name in ("DATABASE_URL", "TILLSYNC_SECRET_KEY", "TILLSYNC_ADMIN_TOKEN")} == {"(set)"}
+    shown = repr(load_settings(environment)) + str(lines)
+    assert "p4ssw0rd" not in shown
+    assert "t" * 40 not in shown
+
+
+def test_every_variable_named_in_the_design_is_there() -> None:
+    named = """DATABASE_URL TILLSYNC_DATA_DIR TILLSYNC_GRPC_LISTEN TILLSYNC_HTTP_LISTEN TILLSYNC_ADMIN_TOKEN TILLSYNC_SECRET_KEY
+        TILLSYNC_LEASE_SECONDS TILLSYNC_MAX_ATTEMPTS TILLSYNC_RETRY_BASE_SECONDS TILLSYNC_TILL_TIMEOUT_SECONDS
+        TILLSYNC_SHOP_TIMEOUT_SECONDS TILLSYNC_SETTLE_SECONDS TILLSYNC_PUBLIC_URL TILLSYNC_ALLOWED_HOSTS
+        TILLSYNC_PUBLIC_REFLECTION TILLSYNC_DB_SCHEMA"""
+    assert set(named.split()) <= set(variables())
+
+
+def test_the_engine_gets_what_was_set() -> None:
+    settings = load_settings({"TILLSYNC_LEASE_SECONDS": "40", "TILLSYNC_MAX_ATTEMPTS": "3", "TILLSYNC_SETTLE_SECONDS": "7"})
+    engine = settings.engine()
+    assert (engine.lease_seconds, engine.retry.max_attempts) == (40, 3)
+    assert settings.flows().settle_seconds == 7
+    assert engine.live_reserved_slots < engine.lane_slots
