@@ -1,0 +1,284 @@
+"""``tillsync account``: one shop joined to one Epos Now account."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+from tillsync.v1 import account_pb2, account_service_pb2, vocabulary_pb2
+from tillsync_client import TillsyncClient
+
+from tillsync_cli.choices import ApiVersion, GuestPolicy, MatchEmail, TypeField, enum_name
+from tillsync_cli.output import console, print_json, table, when, word
+from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, AddressOption, JsonOption, TokenOption, fail, secret_value, talk
+
+app = typer.Typer(no_args_is_help=True, help="Create, show, change and check accounts.")
+
+AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id: a-z, 0-9 and inner hyphens.")]
+_SECRET = "@FILE reads it from a file, - asks for it."
+
+
+def _option(help_text: str, panel: str) -> Any:
+    return typer.Option(help=help_text, show_default=False, rich_help_panel=panel)
+
+
+Name = Annotated[str | None, _option("For people.", "Settings")]
+Sync = Annotated[bool | None, typer.Option("--sync/--no-sync", help="The main switch. Default on.", rich_help_panel="Settings")]
+DefaultCustomer = Annotated[int | None, _option("Till customer of guest orders; 0: none.", "Settings")]
+Match = Annotated[MatchEmail | None, _option("Which email of an order is compared. Default account.", "Settings")]
+Guests = Annotated[GuestPolicy | None, _option("What happens to guest orders. Default default-customer.", "Settings")]
+AutoLink = Annotated[
+    bool | None, typer.Option("--auto-link/--no-auto-link", help="Orders may make links. Default yes.", rich_help_panel="Settings")
+]
+Names = Annotated[
+    bool | None, typer.Option("--sync-names/--no-sync-names", help="Names travel too. Default no.", rich_help_panel="Settings")
+]
+Phone = Annotated[
+    bool | None, typer.Option("--sync-phone/--no-sync-phone", help="The phone travels too. Default no.", rich_help_panel="Settings")
+]
+Till = Annotated[str | None, _option("Slug of the Epos Now company. Default: the account's id.", "Till")]
+SharedTill = Annotated[
+    bool | None,
+    typer.Option("--shared-till/--no-shared-till", help="Yes: another account may use the same till id.", rich_help_panel="Till"),
+]
+TillUrl = Annotated[str | None, _option("Origin of the till's API. Default https://api.eposnowhq.com.", "Till")]
+TillKey = Annotated[str | None, _option(f"API key of the Epos Now API device. {_SECRET}", "Till")]
+TillSecret = Annotated[str | None, _option(f"Its API secret. {_SECRET}", "Till")]
+CustomerApi = Annotated[ApiVersion | None, _option("API version of customers. Default v2.", "Till")]
+TypeApi = Annotated[ApiVersion | None, _option("API version of customer types. Default v2.", "Till")]
+V4TypeField = Annotated[TypeField | None, _option("Field of a V4 customer that names its type. Default auto.", "Till")]
+PerMinute = Annotated[int | None, _option("Requests a minute the till is asked at most. Default 300.", "Till")]
+WebhookKey = Annotated[str | None, _option(f"User of the till's webhooks. {_SECRET}", "Till")]
+WebhookSecret = Annotated[str | None, _option(f"Password of the till's webhooks. {_SECRET}", "Till")]
+ShopUrl = Annotated[str | None, _option("Home address of the shop.", "Shop")]
+ShopKey = Annotated[str | None, _option(f"WooCommerce consumer key. {_SECRET}", "Shop")]
+ShopSecret = Annotated[str | None, _option(f"WooCommerce consumer secret. {_SECRET}", "Shop")]
+BridgeSecret = Annotated[str | None, _option(f"Shared secret of the bridge plugin. {_SECRET}", "Shop")]
+
+
+@app.command()
+def create(
+    account: AccountArgument,
+    name: Name = None,
+    sync: Sync = None,
+    default_customer: DefaultCustomer = None,
+    match_email: Match = None,
+    guest_policy: Guests = None,
+    auto_link: AutoLink = None,
+    sync_names: Names = None,
+    sync_phone: Phone = None,
+    till_id: Till = None,
+    shared_till: SharedTill = None,
+    till_url: TillUrl = None,
+    till_key: TillKey = None,
+    till_secret: TillSecret = None,
+    customer_api: CustomerApi = None,
+    type_api: TypeApi = None,
+    v4_type_field: V4TypeField = None,
+    requests_per_minute: PerMinute = None,
+    webhook_key: WebhookKey = None,
+    webhook_secret: WebhookSecret = None,
+    shop_url: ShopUrl = None,
+    shop_key: ShopKey = None,
+    shop_secret: ShopSecret = None,
+    bridge_secret: BridgeSecret = None,
+    address: AddressOption = DEFAULT_ADDRESS,
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Make an account. Nothing is asked of till or shop: see `account check`."""
+    given, _ = _settings(locals())
+    made = talk(address, token, lambda client: client.accounts.create_account(account, given))
+    _print_account(made, json=json)
+
+
+@app.command("set")
+def set_fields(
+    account: AccountArgument,
+    name: Name = None,
+    sync: Sync = None,
+    default_customer: DefaultCustomer = None,
+    match_email: Match = None,
+    guest_policy: Guests = None,
+    auto_link: AutoLink = None,
+    sync_names: Names = None,
+    sync_phone: Phone = None,
+    till_id: Till = None,
+    shared_till: SharedTill = None,
+    till_url: TillUrl = None,
+    till_key: TillKey = None,
+    till_secret: TillSecret = None,
+    customer_api: CustomerApi = None,
+    type_api: TypeApi = None,
+    v4_type_field: V4TypeField = None,
+    requests_per_minute: PerMinute = None,
+    webhook_key: WebhookKey = None,
+    webhook_secret: WebhookSecret = None,
+    shop_url: ShopUrl = None,
+    shop_key: ShopKey = None,
+    shop_secret: ShopSecret = None,
+    bridge_secret: BridgeSecret = None,
+    address: AddressOption = DEFAULT_ADDRESS,
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Change the given settings, and only these; an empty secret removes it. Says what the change set going."""
+    given, paths = _settings(locals())
+    if not paths:
+        raise fail("give at least one setting to change", code=2)
+
+    async def work(client: TillsyncClient) -> account_service_pb2.UpdateAccountResponse:
+        return await client.accounts.update_account(account, given, paths)
+
+    changed = talk(address, token, work)
+    if json:
+        print_json(changed)
+        return
+    _print_account(changed.account, json=False)
+    effect = changed.effect
+    console.print(
+        f"set going: {effect.queued_customer_count} customers, {effect.queued_customer_type_count} customer types, "
+        f"{effect.requeued_entry_count} entries again"
+    )
+    for note in effect.notes:
+        console.print(note)
+
+
+@app.command("list")
+def list_accounts(address: AddressOption = DEFAULT_ADDRESS, token: TokenOption = "", json: JsonOption = False) -> None:
+    """List all accounts."""
+
+    async def work(client: TillsyncClient) -> list[account_pb2.Account]:
+        return [account async for account in client.accounts.list_accounts()]
+
+    accounts = talk(address, token, work)
+    if json:
+        print_json(accounts)
+        return
+    shown = table("Account", "Name", "Sync", "Till", "Shop", "Problem", title="Accounts")
+    for account in accounts:
+        shown.add_row(
+            account.account_id,
+            account.name,
+            "on" if account.customer_sync_enabled else "off",
+            account.till_id,
+            account.shop.base_url or "-",
+            account.problem.text if account.HasField("problem") else "",
+        )
+    console.print(shown if accounts else "no accounts: tillsync account create makes one")
+
+
+@app.command()
+def show(account: AccountArgument, address: AddressOption = DEFAULT_ADDRESS, token: TokenOption = "", json: JsonOption = False) -> None:
+    """Show one account. Secrets are never shown, only whether they are set."""
+    _print_account(talk(address, token, lambda client: client.accounts.get_account(account)), json=json)
+
+
+@app.command()
+def check(account: AccountArgument, address: AddressOption = DEFAULT_ADDRESS, token: TokenOption = "", json: JsonOption = False) -> None:
+    """Test both sides step by step. Exit code 1 when something is wrong."""
+    found = talk(address, token, lambda client: client.accounts.check_account(account))
+    if json:
+        print_json(found)
+    else:
+        shown = table("Side", "Step", "", "Found and what to do", title=f"Check of {account}")
+        for step in found.steps:
+            side = word(vocabulary_pb2.Side.Name(step.side), "SIDE").replace("unspecified", "settings")
+            shown.add_row(
+                side, step.name, Text("ok", "green") if step.ok else Text("wrong", "bold red"), _with_remedy(step.text, step.remedy)
+            )
+        for warning in found.warnings:
+            side = word(vocabulary_pb2.Side.Name(warning.side), "SIDE").replace("unspecified", "settings")
+            shown.add_row(side, warning.name, Text("look", "yellow"), _with_remedy(warning.text, warning.remedy))
+        console.print(shown)
+        console.print("everything works" if found.ok else "something is wrong: see above", style="bold")
+    if not found.ok:
+        raise typer.Exit(REFUSED)
+
+
+def _with_remedy(text: str, remedy: str) -> str:
+    return f"{text}\n→ {remedy}" if remedy else text
+
+
+_PLAIN = {
+    "name": "name",
+    "sync": "customer_sync_enabled",
+    "default_customer": "default_epos_customer_id",
+    "auto_link": "auto_link",
+    "sync_names": "sync_names",
+    "sync_phone": "sync_phone",
+    "till_id": "till_id",
+    "shared_till": "shared_till",
+    "till_url": "epos.base_url",
+    "requests_per_minute": "epos.requests_per_minute",
+    "shop_url": "shop.base_url",
+}
+_SECRETS = {
+    "till_key": "epos.api_key",
+    "till_secret": "epos.api_secret",
+    "webhook_key": "epos.webhook_key",
+    "webhook_secret": "epos.webhook_secret",
+    "shop_key": "shop.consumer_key",
+    "shop_secret": "shop.consumer_secret",
+    "bridge_secret": "shop.bridge_secret",
+}
+_CHOICES = {
+    "match_email": ("match_email", "MATCH_EMAIL", account_pb2.MatchEmail),
+    "guest_policy": ("guest_policy", "GUEST_POLICY", account_pb2.GuestPolicy),
+    "customer_api": ("epos.customer_api_version", "TILL_API_VERSION", account_pb2.TillApiVersion),
+    "type_api": ("epos.customer_type_api_version", "TILL_API_VERSION", account_pb2.TillApiVersion),
+    "v4_type_field": ("epos.v4_type_field", "TILL_TYPE_FIELD", account_pb2.TillTypeField),
+}
+
+
+def _settings(options: dict[str, Any]) -> tuple[account_pb2.Account, list[str]]:
+    """The account message of the given options, and the paths they set."""
+    values: dict[str, Any] = {path: options[option] for option, path in _PLAIN.items() if options[option] is not None}
+    for option, path in _SECRETS.items():
+        if options[option] is not None:
+            values[path] = secret_value(options[option], f"--{option.replace('_', '-')}")
+    for option, (path, prefix, kind) in _CHOICES.items():
+        if options[option] is not None:
+            values[path] = kind.Value(enum_name(prefix, options[option]))
+    account = account_pb2.Account()
+    for path, value in values.items():
+        target, _, field = path.rpartition(".")
+        setattr(getattr(account, target) if target else account, field, value)
+    return account, list(values)
+
+
+def _print_account(account: account_pb2.Account, *, json: bool) -> None:
+    if json:
+        print_json(account)
+        return
+    epos, shop = account.epos, account.shop
+    shown = table("Setting", "Value", title=f"Account {account.account_id}")
+    for setting, value in (
+        ("name", account.name),
+        ("customer sync", _on(account.customer_sync_enabled)),
+        ("default till customer", str(account.default_epos_customer_id or "-")),
+        ("matched email", word(account_pb2.MatchEmail.Name(account.match_email), "MATCH_EMAIL")),
+        ("guest orders", word(account_pb2.GuestPolicy.Name(account.guest_policy), "GUEST_POLICY")),
+        ("automatic links", _on(account.auto_link)),
+        ("names travel", _on(account.sync_names)),
+        ("phone travels", _on(account.sync_phone)),
+        ("till", f"{account.till_id}{' (shared)' if account.shared_till else ''} at {epos.base_url}"),
+        ("till credentials", _set(epos.has_api_key and epos.has_api_secret)),
+        ("till requests a minute", str(epos.requests_per_minute)),
+        ("webhook credentials", _set(epos.has_webhook_key and epos.has_webhook_secret)),
+        ("shop", shop.base_url or "-"),
+        ("shop credentials", "bridge" if shop.has_bridge_secret else _set(shop.has_consumer_key and shop.has_consumer_secret)),
+        ("changed", when(account.update_time)),
+        ("problem", account.problem.text if account.HasField("problem") else "none"),
+    ):
+        shown.add_row(setting, value)
+    console.print(shown)
+
+
+def _on(value: bool) -> str:
+    return "on" if value else "off"
+
+
+def _set(value: bool) -> str:
+    return "set" if value else "not set"

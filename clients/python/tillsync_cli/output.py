@@ -1,0 +1,88 @@
+"""What commands print: tables that wrap and never cut, and canonical proto JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+console = Console(highlight=False, markup=False)
+"""No markup: notes may hold brackets, such as the ``[redacted]`` of a credential."""
+
+_STATE_STYLES = {
+    "PENDING": "yellow",
+    "PROCESSED": "green",
+    "SKIPPED": "cyan",
+    "HELD": "bold magenta",
+    "FAILED": "bold red",
+    "DISMISSED": "dim",
+}
+
+
+def as_json(message: Message) -> Any:
+    """Canonical proto JSON: lowerCamelCase, int64 as texts, enums by name; fields without presence are there even when empty."""
+    return MessageToDict(message, always_print_fields_with_no_presence=True)
+
+
+def print_json(value: Message | Sequence[Message] | dict[str, Any]) -> None:
+    if isinstance(value, Message):
+        plain: Any = as_json(value)
+    elif isinstance(value, dict):
+        plain = value
+    else:
+        plain = [as_json(message) for message in value]
+    console.print_json(json.dumps(plain, ensure_ascii=False))
+
+
+def table(*columns: str | tuple[str, dict[str, Any]], title: str | None = None) -> Table:
+    """Cells fold: a comment is the whole comment, also at 80 columns."""
+    made = Table(title=title, title_justify="left", title_style="bold", pad_edge=False, show_lines=False)
+    for column in columns:
+        name, extra = (column, {}) if isinstance(column, str) else column
+        made.add_column(name, **{"overflow": "fold", **extra})
+    return made
+
+
+def state_text(state: str) -> Text:
+    """``ENTRY_STATE_HELD`` or ``HELD``, in its colour."""
+    word = state.removeprefix("ENTRY_STATE_")
+    return Text(word, style=_STATE_STYLES.get(word, ""))
+
+
+def when(stamp: Timestamp, *, empty: str = "") -> str:
+    """Local time to the second; ``empty`` for a time that is not set."""
+    if not stamp.seconds:
+        return empty
+    return stamp.ToDatetime(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def word(name: str, prefix: str) -> str:
+    """``TOKEN_ROLE_SITE`` → ``site``."""
+    return name.removeprefix(f"{prefix}_").lower().replace("_", " ")
+
+
+def comment_cell(comment: str, notes: Iterable[str]) -> Text:
+    """The comment, and its notes below in grey."""
+    text = Text(comment or "(no attempt yet)", style="" if comment else "dim")
+    for note in notes:
+        text.append(f"\n{note}", style="dim")
+    return text
+
+
+def parse_time(text: str | None, option: str) -> datetime | None:
+    """ISO 8601, local where it says no zone; a date alone is its midnight. ValueError names the option."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{option}: {text!r} is no time such as 2026-03-01 or 2026-03-01T09:30") from None
+    return moment if moment.tzinfo is not None else moment.astimezone()

@@ -1,0 +1,301 @@
+"""``tillsync queue``: what waits, what was done, what needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+from tillsync.v1 import account_pb2, customer_sync_service_pb2, queue_entry_pb2, queue_service_pb2, vocabulary_pb2
+from tillsync_client import TillsyncClient
+from tillsync_client.customer_sync import timestamp
+
+from tillsync_cli.choices import Queue, State, enum_name
+from tillsync_cli.output import comment_cell, console, parse_time, print_json, state_text, table, when
+from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, AddressOption, JsonOption, TokenOption, fail, talk
+
+app = typer.Typer(no_args_is_help=True, help="Read the Customers Queue and the Orders Queue; retry and dismiss entries.")
+
+AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id.")]
+QueueArgument = Annotated[Queue, typer.Argument(metavar="QUEUE", help="customers (till to shop) or orders (shop to till).")]
+StateOption = Annotated[list[State] | None, typer.Option("--state", help="Only this state; may be given several times.")]
+OutcomeOption = Annotated[
+    list[str] | None,
+    typer.Option("--outcome", help="Only this outcome code (tillsync messages lists them), also among causes; repeatable."),
+]
+CustomerOption = Annotated[int, typer.Option("--epos-customer", help="Only this till customer.")]
+ShopCustomerOption = Annotated[int, typer.Option("--woo-customer", help="Only this shop customer.")]
+OrderOption = Annotated[int, typer.Option("--order", help="Only this WooCommerce order id.")]
+EmailOption = Annotated[str, typer.Option("--email", help="Only this account or billing email.")]
+TextOption = Annotated[str, typer.Option("--text", help="Only entries with this text in subject, number, comment or notes.")]
+SinceOption = Annotated[str | None, typer.Option("--since", help="Created at this time or later: 2026-03-01 or 2026-03-01T09:30.")]
+UntilOption = Annotated[str | None, typer.Option("--until", help="Created before this time.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, change nothing.")]
+
+
+@app.command("list")
+def list_entries(
+    account: AccountArgument,
+    queue: QueueArgument,
+    state: StateOption = None,
+    outcome: OutcomeOption = None,
+    epos_customer: CustomerOption = 0,
+    woo_customer: ShopCustomerOption = 0,
+    order: OrderOption = 0,
+    email: EmailOption = "",
+    text: TextOption = "",
+    since: SinceOption = None,
+    until: UntilOption = None,
+    limit: Annotated[int, typer.Option(min=1, help="Entries at most.")] = 50,
+    attempts: Annotated[bool, typer.Option("--attempts", help="With the attempts of each entry (JSON only).")] = False,
+    address: AddressOption = DEFAULT_ADDRESS,
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """List a queue, newest first, with how many entries are in each state."""
+
+    async def work(client: TillsyncClient) -> customer_sync_service_pb2.ListQueueResponse:
+        request = customer_sync_service_pb2.ListQueueRequest(
+            account_id=account,
+            queue=_queue(queue),
+            states=_states(state),
+            outcomes=_outcomes(outcome),
+            epos_customer_id=epos_customer,
+            woo_customer_id=woo_customer,
+            order_id=order,
+            email=email,
+            text=text,
+            created_after=timestamp(parse_time(since, "--since")),
+            created_before=timestamp(parse_time(until, "--until")),
+            page_size=min(limit, 500),
+            view=queue_entry_pb2.QUEUE_VIEW_FULL if attempts else queue_entry_pb2.QUEUE_VIEW_BASIC,
+            with_counts=True,
+        )
+        page = gathered = await client.sync.list_queue_page(request)
+        request.with_counts = False
+        while page.next_page_token and len(gathered.entries) < limit:
+            request.page_token = page.next_page_token
+            page = await client.sync.list_queue_page(request)
+            gathered.entries.extend(page.entries)
+        del gathered.entries[limit:]
+        gathered.next_page_token = page.next_page_token
+        return gathered
+
+    found = talk(address, token, work)
+    if json:
+        print_json(found)
+        return
+    if found.HasField("problem"):
+        _print_problem(found.problem)
+    print_entries(found.entries, title=f"{queue.value.capitalize()} Queue of {account}")
+    counts = ", ".join(
+        f"{each.count}{'+' if each.capped else ''} {vocabulary_pb2.EntryState.Name(each.state).removeprefix('ENTRY_STATE_').lower()}"
+        for each in found.state_counts
+        if each.count
+    )
+    console.print(f"in all: {counts or 'nothing'}", style="dim")
+    if found.next_page_token:
+        console.print("there is more: --limit shows more, filters show less", style="dim")
+
+
+@app.command()
+def show(
+    account: AccountArgument,
+    entry: Annotated[str, typer.Argument(metavar="ENTRY", help="The entry's id.")],
+    address: AddressOption = DEFAULT_ADDRESS,
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Show one entry with all its attempts."""
+    found = talk(address, token, lambda client: client.queue.get_entry(account, entry))
+    if json:
+        print_json(found)
+        return
+    print_entries([found], title=f"Entry {found.entry_id}")
+    facts = table("What", "Value")
+    facts.add_row("created", when(found.create_time))
+    facts.add_row("next attempt", when(found.next_attempt_time, empty="-"))
+    facts.add_row("finished", when(found.finish_time, empty="-"))
+    facts.add_row("attempts charged", str(found.attempt_count))
+    facts.add_row("hints joined", str(found.coalesced_count))
+    facts.add_row("account email", found.masked_account_email or "-")
+    facts.add_row("billing email", found.masked_billing_email or "-")
+    facts.add_row("till customer", str(found.epos_customer_id or "-"))
+    facts.add_row("shop customer", str(found.woo_customer_id or "-"))
+    facts.add_row("retry of", found.retried_from or "-")
+    console.print(facts)
+    if found.attempts:
+        tries = table("#", "Started", "HTTP", "Charged", "Comment", title="Attempts")
+        for attempt in found.attempts:
+            tries.add_row(
+                str(attempt.number),
+                when(attempt.start_time),
+                str(attempt.upstream_status) if attempt.HasField("upstream_status") else "-",
+                "yes" if attempt.charged else "no",
+                comment_cell(attempt.comment, attempt.notes),
+            )
+        console.print(tries)
+
+
+@app.command()
+def retry(
+    account: AccountArgument,
+    entries: Annotated[list[str] | None, typer.Argument(metavar="[ENTRY]...", help="Entry ids; or choose by --queue and filters.")] = None,
+    queue: Annotated[Queue | None, typer.Option("--queue", help="All entries of this queue that satisfy the filters.")] = None,
+    state: StateOption = None,
+    outcome: OutcomeOption = None,
+    epos_customer: CustomerOption = 0,
+    woo_customer: ShopCustomerOption = 0,
+    order: OrderOption = 0,
+    email: EmailOption = "",
+    text: TextOption = "",
+    since: SinceOption = None,
+    until: UntilOption = None,
+    dry_run: DryRunOption = False,
+    address: AddressOption = DEFAULT_ADDRESS,
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Try entries again now, with fresh attempts."""
+
+    async def work(client: TillsyncClient) -> list[queue_service_pb2.RetryQueueEntriesResponse]:
+        matching = _filter(entries, queue, state, outcome, epos_customer, woo_customer, order, email, text, since, until)
+        return [chunk async for chunk in client.queue.retry(account, entry_ids=entries or (), matching=matching, validate_only=dry_run)]
+
+    chunks = talk(address, token, work)
+    if json:
+        print_json(chunks)
+    else:
+        would = "would run" if dry_run else "run"
+        affected, joined, unchanged = (
+            sum(getattr(chunk, f"{name}_count") for chunk in chunks) for name in ("affected", "coalesced", "unchanged")
+        )
+        console.print(f"{affected} entries {would} again, {joined} joined an entry that is live already, {unchanged} left as they are")
+    _tell_failures([failure for chunk in chunks for failure in chunk.failures], json=json)
+
+
+@app.command()
+def dismiss(
+    account: AccountArgument,
+    entries: Annotated[list[str] | None, typer.Argument(metavar="[ENTRY]...", help="Entry ids; or choose by --queue and filters.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the first note; no personal data.")] = "",
+    queue: Annotated[Queue | None, typer.Option("--queue", help="All entries of this queue that satisfy the filters.")] = None,
+    state: StateOption = None,
+    outcome: OutcomeOption = None,
+    epos_customer: CustomerOption = 0,
+    woo_customer: ShopCustomerOption = 0,
+    order: OrderOption = 0,
+    email: EmailOption = "",
+    text: TextOption = "",
+    since: SinceOption = None,
+    until: UntilOption = None,
+    dry_run: DryRunOption = False,
+    address: AddressOption = DEFAULT_ADDRESS,
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Close waiting, held and failed entries for good."""
+
+    async def work(client: TillsyncClient) -> list[queue_service_pb2.DismissQueueEntriesResponse]:
+        matching = _filter(entries, queue, state, outcome, epos_customer, woo_customer, order, email, text, since, until)
+        chunks = client.queue.dismiss(account, entry_ids=entries or (), matching=matching, reason=reason, validate_only=dry_run)
+        return [chunk async for chunk in chunks]
+
+    chunks = talk(address, token, work)
+    if json:
+        print_json(chunks)
+    else:
+        affected, unchanged = (sum(getattr(chunk, f"{name}_count") for chunk in chunks) for name in ("affected", "unchanged"))
+        console.print(f"{affected} entries {'would be ' if dry_run else ''}dismissed, {unchanged} left as they are")
+    _tell_failures([failure for chunk in chunks for failure in chunk.failures], json=json)
+
+
+def print_entries(entries: Iterable[queue_entry_pb2.QueueEntry], *, title: str) -> None:
+    """The table support reads: when, what about, how it stands, and the comment whole."""
+    shown = table(("When", {"no_wrap": True}), "Subject", ("State", {"no_wrap": True}), ("Comment", {"ratio": 1}), title=title)
+    rows = list(entries)
+    for entry in rows:
+        shown.add_row(
+            when(entry.update_time).replace(" ", "\n"),
+            f"{subject(entry)}\n{entry.entry_id}",
+            state_text(vocabulary_pb2.EntryState.Name(entry.state)),
+            comment_cell(entry.comment, entry.notes),
+        )
+    console.print(shown if rows else f"{title}: no entries")
+
+
+def subject(entry: queue_entry_pb2.QueueEntry) -> str:
+    if entry.subject_label:
+        return entry.subject_label
+    match entry.kind:
+        case vocabulary_pb2.ENTRY_KIND_CUSTOMER:
+            return f"till customer {entry.epos_customer_id}"
+        case vocabulary_pb2.ENTRY_KIND_CUSTOMER_TYPE:
+            return f"customer type {entry.epos_customer_type_id}"
+        case _:
+            return f"order {entry.order_number or entry.order_id}"
+
+
+def _print_problem(problem: account_pb2.AccountProblem) -> None:
+    again = f", next try {when(problem.next_try_time)}" if problem.HasField("next_try_time") else ""
+    console.print(f"The whole account waits: {problem.text} (since {when(problem.since)}{again})", style="bold red")
+
+
+def _tell_failures(failures: list[queue_service_pb2.QueueEntryFailure], *, json: bool) -> None:
+    if not failures:
+        return
+    if not json:
+        for failure in failures:
+            console.print(f"{failure.entry_id}: {failure.error.message}", style="red")
+    raise typer.Exit(REFUSED)
+
+
+def _queue(queue: Queue) -> vocabulary_pb2.Queue.ValueType:
+    return vocabulary_pb2.Queue.Value(enum_name("QUEUE", queue))
+
+
+def _states(states: list[State] | None) -> list[vocabulary_pb2.EntryState.ValueType]:
+    return [vocabulary_pb2.EntryState.Value(enum_name("ENTRY_STATE", state)) for state in states or ()]
+
+
+def _outcomes(codes: list[str] | None) -> list[vocabulary_pb2.Outcome.ValueType]:
+    known = vocabulary_pb2.Outcome
+    found = []
+    for code in codes or ():
+        name = enum_name("OUTCOME", code)
+        if name not in known.keys() or name == "OUTCOME_UNSPECIFIED":  # noqa: SIM118 - a proto enum is no mapping
+            raise ValueError(f"--outcome: there is no {code}; tillsync messages lists the codes")
+        found.append(known.Value(name))
+    return found
+
+
+def _filter(
+    entries: list[str] | None,
+    queue: Queue | None,
+    state: list[State] | None,
+    outcome: list[str] | None,
+    epos_customer: int,
+    woo_customer: int,
+    order: int,
+    email: str,
+    text: str,
+    since: str | None,
+    until: str | None,
+) -> queue_entry_pb2.QueueFilter | None:
+    """None when entry ids are given instead. Exactly one of the two."""
+    if (queue is None) == (not entries):
+        raise fail("give entry ids, or --queue with filters", code=2)
+    if queue is None:
+        return None
+    return queue_entry_pb2.QueueFilter(
+        queue=_queue(queue),
+        states=_states(state),
+        outcomes=_outcomes(outcome),
+        epos_customer_id=epos_customer,
+        woo_customer_id=woo_customer,
+        order_id=order,
+        email=email,
+        text=text,
+        created_after=timestamp(parse_time(since, "--since")),
+        created_before=timestamp(parse_time(until, "--until")),
+    )

@@ -1,0 +1,92 @@
+"""One command's talk with the service: address and token, errors to exit codes.
+
+Exit codes: 0 done · 1 the service refused, or what was asked about is not well · 2 the command line is wrong · 3 the service was
+not reached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from tillsync_client import DeadlineError, TillsyncClient, TillsyncError, UnavailableError
+
+Result = TypeVar("Result")
+
+REFUSED, USAGE, NOT_REACHED = 1, 2, 3
+_errors = Console(stderr=True, highlight=False, markup=False)
+
+AddressOption = Annotated[
+    str,
+    typer.Option(
+        "--address",
+        envvar="TILLSYNC_ADDRESS",
+        help="The service: host:port. TLS unless it is loopback or begins with http://.",
+        rich_help_panel="Connection",
+    ),
+]
+TokenOption = Annotated[
+    str,
+    typer.Option(
+        "--token",
+        envvar="TILLSYNC_TOKEN",
+        help="Bearer token, or @FILE to read it from a file.",
+        show_default=False,
+        rich_help_panel="Connection",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+
+
+def fail(message: str, *, code: int = REFUSED) -> typer.Exit:
+    """Tell it on stderr; raise the result."""
+    _errors.print(f"error: {message}", soft_wrap=True, style="red")
+    return typer.Exit(code)
+
+
+def talk(address: str, token: str, work: Callable[[TillsyncClient], Awaitable[Result]]) -> Result:
+    """Run ``work`` with a connected client; every error becomes one clear line and an exit code."""
+    secret = secret_value(token, "--token") if token else ""
+    if not secret:
+        raise fail(
+            "no token: give --token, or set TILLSYNC_TOKEN (the service writes its first admin token into its data directory)", code=USAGE
+        )
+
+    async def connected() -> Result:
+        async with TillsyncClient(address, secret) as client:
+            return await work(client)
+
+    try:
+        return asyncio.run(connected())
+    except (UnavailableError, DeadlineError) as error:
+        raise fail(f"{address}: {error.message}", code=NOT_REACHED) from error
+    except TillsyncError as error:
+        raise fail(_explained(error)) from error
+    except ValueError as error:  # an address or an argument that is none
+        raise fail(str(error), code=USAGE) from error
+
+
+def secret_value(given: str, option: str) -> str:
+    """``@FILE``: the file's content; ``-``: asked for without echo; anything else is the secret itself (visible in process lists)."""
+    if given == "-":
+        return str(typer.prompt(option.lstrip("-").replace("-", " "), hide_input=True))
+    if given.startswith("@"):
+        try:
+            return Path(given[1:]).expanduser().read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise fail(f"{option}: {given[1:]} cannot be read: {error.strerror}", code=USAGE) from error
+    return given
+
+
+def _explained(error: TillsyncError) -> str:
+    reason = f" ({error.reason})" if error.reason else ""
+    if error.violations:
+        fields = "\n".join(f"  {violation.field}: {violation.description}" for violation in error.violations)
+        return f"the request is not valid{reason}:\n{fields}"
+    later = f"; try again in {error.retry_after_seconds:.0f} s" if error.retry_after_seconds else ""
+    return f"{error.message}{reason}{later}"

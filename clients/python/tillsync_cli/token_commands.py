@@ -1,0 +1,80 @@
+"""``tillsync token``: who may call the service."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from tillsync.v1 import account_service_pb2, token_pb2
+from tillsync_client import TillsyncClient
+
+from tillsync_cli.choices import Role, enum_name
+from tillsync_cli.output import console, print_json, table, when, word
+from tillsync_cli.session import DEFAULT_ADDRESS, AddressOption, JsonOption, TokenOption, fail, talk
+
+app = typer.Typer(no_args_is_help=True, help="Create, list and revoke bearer tokens.")
+AccountOption = Annotated[str, typer.Option("--account", help="The account of a site token.")]
+
+
+@app.command()
+def create(
+    role: Annotated[Role, typer.Argument(help="site (one account), service, support or admin.")],
+    account: AccountOption = "",
+    name: Annotated[str, typer.Option(help="For people: whose it is.")] = "",
+    connect: Annotated[bool, typer.Option("--connect", help="Site tokens: print the connect string for the shop's plugin.")] = False,
+    address: AddressOption = DEFAULT_ADDRESS,
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Make a token. Its secret is shown this once."""
+
+    async def work(client: TillsyncClient) -> account_service_pb2.CreateTokenResponse:
+        return await client.accounts.create_token(token_pb2.TokenRole.Value(enum_name("TOKEN_ROLE", role)), account_id=account, name=name)
+
+    made = talk(address, token, work)
+    if json:
+        print_json(made)
+    elif connect:
+        if not made.connect_string:
+            raise fail("no connect string: it needs a site token, and the service's TILLSYNC_PUBLIC_URL")
+        console.print(made.connect_string, soft_wrap=True)
+    else:
+        console.print(f"token {made.token.token_id} ({role.value}{f', account {account}' if account else ''}), shown this once:")
+        console.print(made.secret, soft_wrap=True, style="bold")
+
+
+@app.command("list")
+def list_tokens(
+    account: AccountOption = "", address: AddressOption = DEFAULT_ADDRESS, token: TokenOption = "", json: JsonOption = False
+) -> None:
+    """List the site tokens of an account, or without --account those of the other roles."""
+
+    async def work(client: TillsyncClient) -> list[token_pb2.Token]:
+        return [each async for each in client.accounts.list_tokens(account_id=account)]
+
+    tokens = talk(address, token, work)
+    if json:
+        print_json(tokens)
+        return
+    shown = table("Token", "Role", "Name", "Created", "Last used", "Revoked", title="Tokens")
+    for each in tokens:
+        role = word(token_pb2.TokenRole.Name(each.role), "TOKEN_ROLE")
+        times = (when(each.create_time), when(each.last_used_time, empty="never"), when(each.revoke_time, empty="-"))
+        shown.add_row(each.token_id, role, each.name, *times)
+    console.print(shown if tokens else "no tokens")
+
+
+@app.command()
+def revoke(
+    token_id: Annotated[str, typer.Argument(metavar="TOKEN_ID", help="As `token list` shows it; not the secret.")],
+    account: AccountOption = "",
+    address: AddressOption = DEFAULT_ADDRESS,
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Make a token useless everywhere within 5 seconds."""
+    revoked = talk(address, token, lambda client: client.accounts.revoke_token(token_id, account_id=account))
+    if json:
+        print_json(revoked)
+    else:
+        console.print(f"token {revoked.token_id} was revoked at {when(revoked.revoke_time)}")
