@@ -1,0 +1,176 @@
+"""The till's webhooks: what is recorded of them, and each disorder that is switched on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import BasicAuth, web
+from support.sandbox import NEW_V2, till_caller
+from tillsync_sandbox import SandboxTill
+
+
+@dataclass
+class Receiver:
+    """Where the webhooks arrive."""
+
+    url: str = ""
+    headers: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[Any] = field(default_factory=list)
+    status: int = 202
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.headers.append(dict(request.headers))
+        self.bodies.append(json.loads(await request.read(), parse_float=Decimal))
+        return web.Response(status=self.status)
+
+
+@pytest_asyncio.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    made = Receiver()
+    app = web.Application()
+    app.router.add_post("/webhooks/eposnow/shop-a", made.take)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks/eposnow/shop-a"
+    yield made
+    await runner.cleanup()
+
+
+@pytest_asyncio.fixture
+async def till(receiver: Receiver) -> AsyncIterator[SandboxTill]:
+    async with SandboxTill() as running:
+        running.switches.update({"webhook_url": receiver.url, "webhook_key": "hook-key", "webhook_secret": "hook-secret"})
+        yield running
+
+
+async def test_a_change_at_the_till_is_told_in_the_recorded_form(till: SandboxTill, receiver: Receiver) -> None:
+    customer_id = till.add_customer(email="ada@example.test", points=10)
+    till.change_customer(customer_id, points=25, balance="-3.50")
+    till.add_type(4001)
+    await till.webhooks.wait_for(3)
+    told = [(headers["Epos-Object"], headers["Epos-Action"]) for headers in receiver.headers]
+    assert told == [("Customer", "Create"), ("Customer", "Update"), ("CustomerType", "Create")]
+    assert BasicAuth.decode(receiver.headers[0]["Authorization"]) == BasicAuth("hook-key", "hook-secret")
+    assert receiver.headers[0]["Content-Type"] == "application/json"
+    assert len(receiver.bodies[0]) == 18
+    assert "MainAddressID" not in receiver.bodies[0]
+    assert (receiver.bodies[0]["CurrentPoints"], receiver.bodies[1]["CurrentPoints"]) == (10, 25)
+    assert receiver.bodies[1]["CurrentBalance"] == Decimal("-3.50")
+    assert [delivery.status for delivery in till.webhooks] == [202] * 3
+
+
+async def test_v4_names_and_no_credentials(till: SandboxTill, receiver: Receiver) -> None:
+    till.switches.update({"webhook_version": "V4", "webhook_key": "", "webhook_secret": ""})
+    customer_id = till.add_customer()
+    await till.webhooks.wait_for(1)
+    assert receiver.bodies[0]["Id"] == customer_id
+    assert "Authorization" not in receiver.headers[0]
+
+
+@pytest.mark.parametrize("form", ["full", "id"])
+async def test_the_body_of_a_delete(till: SandboxTill, receiver: Receiver, form: str) -> None:
+    till.switches.update({"webhook_delete_body": form})
+    customer_id = till.add_customer()
+    till.delete_customer(customer_id)
+    await till.webhooks.wait_for(2)
+    assert receiver.headers[1]["Epos-Action"] == "Delete"
+    assert receiver.bodies[1] == customer_id if form == "id" else receiver.bodies[1]["CustomerID"] == customer_id
+
+
+@pytest.mark.parametrize("echo", [True, False])
+async def test_writes_through_the_api_are_told_only_as_echo(till: SandboxTill, receiver: Receiver, echo: bool) -> None:
+    till.switches.webhook_echo = echo
+    async with till_caller(till) as call:
+        await call("POST", "/api/V2/Customer", NEW_V2)
+        await call("POST", "/sandbox/customers", {"Forename": "Bea"})
+    await till.webhooks.wait_for(2 if echo else 1)
+    assert [body["Forename"] for body in receiver.bodies] == (["Ada", "Bea"] if echo else ["Bea"])
+
+
+async def test_dropped_and_duplicated(till: SandboxTill, receiver: Receiver) -> None:
+    till.switches.webhook_drop_percent = 100
+    till.add_customer()
+    till.switches.update({"webhook_drop_percent": 0, "webhook_duplicate_percent": 100})
+    last = till.add_customer()
+    till.switches.webhook_duplicate_percent = 0
+    till.add_customer()
+    await till.webhooks.wait_for(3)
+    assert [delivery.dropped for delivery in till.webhooks] == [True, False, False]
+    assert [body["CustomerID"] for body in receiver.bodies] == [last, last, last + 1]
+
+
+async def test_reordered_and_a_last_one_is_not_held_for_ever(till: SandboxTill, receiver: Receiver) -> None:
+    till.switches.webhook_reorder_percent = 100
+    first = till.add_customer()
+    till.switches.webhook_reorder_percent = 0
+    till.add_customer()
+    await till.webhooks.wait_for(2)
+    assert [body["CustomerID"] for body in receiver.bodies] == [first + 1, first]
+    till.switches.update({"webhook_reorder_percent": 100, "webhook_reorder_hold_seconds": 0.01})
+    till.add_customer()
+    await till.webhooks.wait_for(3)
+    assert len(receiver.bodies) == 3
+
+
+async def test_a_receiver_that_refuses_or_is_away_is_noted_and_nothing_stops(till: SandboxTill, receiver: Receiver) -> None:
+    receiver.status = 401
+    till.add_customer()
+    await till.webhooks.wait_for(1)
+    till.switches.webhook_url = "http://127.0.0.1:1/"
+    till.add_customer()
+    await till.webhooks.wait_for(2)
+    refused, away = till.webhooks
+    assert refused.status == 401
+    assert away.status is None
+    assert "ClientConnectorError" in away.error
+
+
+async def test_nothing_is_told_without_an_address(till: SandboxTill) -> None:
+    till.switches.webhook_url = ""
+    till.add_customer()
+    assert till.webhooks.deliveries == []
+
+
+async def test_the_control_api_of_the_till(till: SandboxTill) -> None:
+    async with till_caller(till) as call:
+        made = await call("POST", "/sandbox/customers", body=b'{"forename":"Bea","CurrentBalance":3.50,"CustomerID":7}')
+        assert (made.status, made.json["CustomerID"], made.text.count("3.50")) == (201, 7, 1)
+        assert (await call("PATCH", "/sandbox/customers/7", {"CurrentPoints": 5, "EmailAddress": "bea@example.test"})).json[
+            "CurrentPoints"
+        ] == 5
+        assert len((await call("GET", "/sandbox/customers?email=BEA@example.test")).json["customers"]) == 1
+        for content in ({"Nonsense": 1}, {"CurrentPoints": "many"}, {"CustomerID": 7}, {"CustomerID": -1}):
+            reply = await call("POST", "/sandbox/customers", content)
+            assert reply.status == 400
+            assert reply.json["error"].lower().startswith(("nonsense", "currentpoints", "customer_id"))
+        assert (await call("DELETE", "/sandbox/customers/7")).status == 200
+        assert (await call("GET", "/sandbox/customers/7")).status == 404
+        assert (await call("PATCH", "/sandbox/customers/7", {})).status == 404
+        type_id = (await call("POST", "/sandbox/customer-types", {"Name": "Gold", "Discount": 12.5})).json["CustomerTypeID"]
+        assert (await call("PATCH", f"/sandbox/customer-types/{type_id}", {"Name": "Silver"})).json["Name"] == "Silver"
+        assert [row["Name"] for row in (await call("GET", "/sandbox/customer-types")).json["customer_types"]] == ["Silver"]
+        assert (await call("DELETE", f"/sandbox/customer-types/{type_id}")).status == 200
+        assert (await call("GET", f"/sandbox/customer-types/{type_id}")).status == 404
+        assert (await call("PATCH", "/sandbox/switches", {"page_size": 7})).json["page_size"] == 7
+        assert (await call("PATCH", "/sandbox/switches", {"page_size": -7})).status == 400
+        assert (await call("GET", "/sandbox/switches")).json["page_size"] == 7
+        await till.webhooks.wait_for(6)
+        shown = (await call("GET", "/sandbox/webhooks")).json["webhooks"]
+        assert [each["action"] for each in shown] == ["Create", "Update", "Delete", "Create", "Update", "Delete"]
+
+
+async def test_a_delay_holds_each_one_back(till: SandboxTill, receiver: Receiver) -> None:
+    till.switches.webhook_delay_seconds = 0.05
+    began = asyncio.get_running_loop().time()
+    till.add_customer()
+    till.add_customer()
+    await till.webhooks.wait_for(2)
+    assert asyncio.get_running_loop().time() - began >= 0.1
