@@ -117,8 +117,7 @@ class CustomerResource:
         found = self._store.found_by_email(email, self._switches.email_match)
         if not found and self._switches.getbyemail_miss is EmailMiss.NOT_FOUND:
             raise TillError(404, "No customer was found with this email address.")
-        shown = found[: self._switches.page_size]
-        return data(request, f"[{','.join(customer_json(customer, words) for customer in shown)}]", "Customer")
+        return self._page(request, found, words)
 
     def _known(self, customer_id: int) -> StoredCustomer:
         customer = self._store.customers.get(customer_id)

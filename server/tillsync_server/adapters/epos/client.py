@@ -13,16 +13,16 @@ from tillsync_server.adapters.epos.rows import unreadable
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillCustomerType
 from tillsync_server.domain.errors import Misaddressed, Missing
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
-from tillsync_server.domain.vocabulary import Side, TillApiVersion
+from tillsync_server.domain.vocabulary import Side, TillApiVersion, TillTypeField
 from tillsync_server.ports.till import CustomerPage, EmailSearch, NameSearch, WritePermit
 
 
-def _customers(version: TillApiVersion, requests: TillRequests) -> CustomerResource:
+def _customers(version: TillApiVersion, requests: TillRequests, v4_type_field: TillTypeField) -> CustomerResource:
     match version:
         case TillApiVersion.V2:
             return CustomerV2(requests)
         case TillApiVersion.V4:
-            return CustomerV4(requests)
+            return CustomerV4(requests, v4_type_field)
         case _:
             assert_never(version)
 
@@ -40,9 +40,15 @@ def _types(version: TillApiVersion, requests: TillRequests) -> CustomerTypeResou
 class EposClient:
     """Implements ``ports.till.TillClient``."""
 
-    def __init__(self, requests: TillRequests, customer_version: TillApiVersion, type_version: TillApiVersion) -> None:
+    def __init__(
+        self,
+        requests: TillRequests,
+        customer_version: TillApiVersion,
+        type_version: TillApiVersion,
+        v4_type_field: TillTypeField = TillTypeField.AUTO,
+    ) -> None:
         self._requests = requests
-        self._customers = _customers(customer_version, requests)
+        self._customers = _customers(customer_version, requests, v4_type_field)
         self._types = _types(type_version, requests)
 
     async def read_customer(self, customer_id: EposCustomerId) -> TillCustomer:

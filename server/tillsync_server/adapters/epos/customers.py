@@ -13,7 +13,7 @@ from tillsync_server.domain.customer import NewTillCustomer, TillCustomer
 from tillsync_server.domain.emails import TILL_EMAIL_MAX_LENGTH, normalise_email
 from tillsync_server.domain.errors import Misaddressed, Missing, Refused, Unreadable
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
-from tillsync_server.domain.vocabulary import Side
+from tillsync_server.domain.vocabulary import Side, TillTypeField
 from tillsync_server.ports.till import CustomerPage, EmailSearch, WritePermit
 
 NAME_MAX_LENGTH: Final = 50
@@ -22,10 +22,21 @@ NAME_MAX_LENGTH: Final = 50
 _LOCATION_ID = re.compile(r"/(\d{1,19})/?(?:[?#].*)?$")
 
 
-def read_row(value: Any, *, with_ledgers: bool = True) -> TillCustomer:
-    """``with_ledgers``: points and balance must be served. Not needed to find a customer, but nothing is synced from a guess."""
+_TYPE_FIELDS: Final[dict[TillTypeField, tuple[str, ...]]] = {
+    TillTypeField.AUTO: ("TypeId", "CustomerTypeId", "Type"),
+    TillTypeField.TYPE_ID: ("TypeId",),
+    TillTypeField.CUSTOMER_TYPE_ID: ("CustomerTypeId",),
+    TillTypeField.TYPE: ("Type",),
+}
+
+
+def read_row(value: Any, *, with_ledgers: bool = True, type_field: TillTypeField = TillTypeField.AUTO) -> TillCustomer:
+    """``with_ledgers``: points and balance must be served. Not needed to find a customer, but nothing is synced from a guess.
+
+    ``type_field``: which field names the type; AUTO takes the first of the three that is there and not null.
+    """
     row = Row(value, "customer")
-    type_id = row.optional_identifier("TypeId", "CustomerTypeId", "Type", nested=("CustomerTypeId", "TypeId", "Id"))
+    type_id = row.optional_identifier(*_TYPE_FIELDS[type_field], nested=("CustomerTypeId", "TypeId", "Id"))
     return TillCustomer(
         epos_customer_id=EposCustomerId(row.identifier("CustomerID", "Id")),
         forename=row.text("Forename"),
@@ -75,12 +86,16 @@ def _refused(field: str, problem: str) -> Refused:
 class CustomerResource(ABC):
     path: ClassVar[str]
 
-    def __init__(self, requests: TillRequests) -> None:
+    def __init__(self, requests: TillRequests, type_field: TillTypeField = TillTypeField.AUTO) -> None:
         self._requests = requests
+        self._type_field = type_field
+
+    def _row(self, value: Any, *, with_ledgers: bool = True) -> TillCustomer:
+        return read_row(value, with_ledgers=with_ledgers, type_field=self._type_field)
 
     async def read(self, customer_id: EposCustomerId) -> TillCustomer:
         answer = await self._requests.get(f"{self.path}/{customer_id}")
-        customer = read_row(single(answer.json()))
+        customer = self._row(single(answer.json()))
         if customer.epos_customer_id != customer_id:
             raise unreadable(f"asked for customer {customer_id}, it served customer {customer.epos_customer_id}")
         return customer
@@ -89,7 +104,7 @@ class CustomerResource(ABC):
         if number < 1:
             raise ValueError(f"pages are counted from 1, not {number}")
         answer = await self._requests.get(self.path, {"page": number})
-        return CustomerPage(rows=tuple(read_row(value) for value in array(answer.json(), "customer")), number=number)
+        return CustomerPage(rows=tuple(self._row(value) for value in array(answer.json(), "customer")), number=number)
 
     async def search(self, text: str) -> EmailSearch:
         """Ends at an empty page, at one without a new id, and at the first row that proves the filter ignored."""
@@ -106,7 +121,7 @@ class CustomerResource(ABC):
             fresh = [customer for customer in page if customer.epos_customer_id not in found]
             found.update((customer.epos_customer_id, customer) for customer in fresh)
             ignored = any(not _contains(customer.email, text) for customer in fresh)
-            if ignored or not fresh or not self.search_is_paged:
+            if ignored or not fresh:
                 return EmailSearch(searched=text, rows=tuple(found.values()), filter_ignored=ignored)
 
     async def create(self, customer: NewTillCustomer, permit: WritePermit) -> EposCustomerId:
@@ -116,8 +131,6 @@ class CustomerResource(ABC):
             text = f"Epos Now has no place to create customers there: check base address and API version ({error.text})"[:500]
             raise Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text) from error
         return _created_id(answer)
-
-    search_is_paged: ClassVar[bool]
 
     @property
     @abstractmethod
@@ -133,7 +146,6 @@ class CustomerResource(ABC):
 
 class CustomerV2(CustomerResource):
     path = "/api/V2/Customer"
-    search_is_paged = True
 
     @property
     def _create_path(self) -> str:
@@ -144,12 +156,11 @@ class CustomerV2(CustomerResource):
 
     async def _search_page(self, text: str, number: int) -> list[TillCustomer]:
         answer = await self._requests.get(self.path, {"EmailAddress": text, "page": number})
-        return [read_row(value, with_ledgers=False) for value in array(answer.json(), "customer")]
+        return [self._row(value, with_ledgers=False) for value in array(answer.json(), "customer")]
 
 
 class CustomerV4(CustomerResource):
     path = "/api/v4/Customer"
-    search_is_paged = False
 
     @property
     def _create_path(self) -> str:
@@ -159,9 +170,12 @@ class CustomerV4(CustomerResource):
         return [row]
 
     async def _search_page(self, text: str, number: int) -> list[TillCustomer]:
-        answer = await self._requests.get(f"{self.path}/GetByEmail", {"email": text})
+        # Whether GetByEmail knows pages is not known. One that does not repeats the first, which ends the search; one that does, on a till
+        # that compares by "contains", may have the very email we look for on a later page.
+        query: dict[str, str | int] = {"email": text} if number == 1 else {"email": text, "page": number}
+        answer = await self._requests.get(f"{self.path}/GetByEmail", query)
         found = answer.json()
-        return [read_row(value, with_ledgers=False) for value in array([found] if isinstance(found, dict) else found, "customer")]
+        return [self._row(value, with_ledgers=False) for value in array([found] if isinstance(found, dict) else found, "customer")]
 
 
 def _contains(email: str, text: str) -> bool:

@@ -27,7 +27,7 @@ class EposGateway:
     def client(self, account: Account) -> TillClient:
         epos = account.epos
         requests = TillRequests(self._http, self._budget, self._settings, account.till_id, epos, self._sleep)
-        return EposClient(requests, epos.customer_api_version, epos.customer_type_api_version)
+        return EposClient(requests, epos.customer_api_version, epos.customer_type_api_version, epos.v4_type_field)
 
     async def close(self) -> None:
         """Closes the outbound pool, which may be shared: closing it twice is harmless."""
