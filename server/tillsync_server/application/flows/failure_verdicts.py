@@ -6,6 +6,7 @@ A 5xx alone does not say which: a probe decides. It is asked at most once per fe
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tillsync_server.application.flows.flow_services import FlowServices
@@ -55,6 +56,8 @@ def type_comment(error: UpstreamError) -> str:
     """The comment of TYPE_REQUEST_FAILED: the response's own text, else its status, else the transport error."""
     if error.body_text:
         return error.body_text
+    if isinstance(error, Refused) and error.status is None:
+        return error.text  # refused on this side, before anything was sent
     return f"HTTP {error.status} (no text)" if error.status is not None else cause_of(error)
 
 
@@ -72,7 +75,8 @@ class _Probe:
 class FailureJudge:
     """One per lease and configuration."""
 
-    def __init__(self, services: FlowServices, account: Account, till: TillClient, shop: ShopClient) -> None:
+    def __init__(self, services: FlowServices, account: Account, till: TillClient, shop: Callable[[], ShopClient]) -> None:
+        """``shop``: makes or finds the client when a probe needs it; may raise UpstreamError where credentials are missing."""
         self._services = services
         self._account = account
         self._till = till
@@ -118,7 +122,7 @@ class FailureJudge:
                 return known.error
             failed: UpstreamError | None = None
             try:
-                await (self._till.probe() if side is Side.TILL else self._shop.probe())
+                await (self._till.probe() if side is Side.TILL else self._shop().probe())
             except UpstreamError as error:
                 failed = error
             self._probes[side] = _Probe(self._services.clock(), failed)

@@ -1,0 +1,122 @@
+"""When a 404 means *gone* (design section 5): only if a read of the same resource succeeded under the present configuration within ten
+minutes. The worker lists page 1 itself where no read did. Otherwise address or version are wrong, and nothing is deleted or ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tillsync_server.application.flows.flow_services import FlowServices
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.errors import Misaddressed, Missing, UpstreamError
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.till import TillClient
+
+_NOTED_EVERY_SECONDS = 15.0
+"""Reads are many and count for ten minutes."""
+
+
+@dataclass(slots=True)
+class _Resource:
+    """What is known here of one resource; monotonic seconds."""
+
+    read_at: float | None = None
+    noted_at: float | None = None
+    failed_at: float = 0.0
+    failure: UpstreamError | None = None
+    proving: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class GoneProof:
+    """One per lease and configuration."""
+
+    def __init__(self, services: FlowServices, account: Account, till: TillClient) -> None:
+        self._services = services
+        self._till_id = account.till_id
+        self._configuration = account.till_configuration
+        # types have an API version of their own: a change of it needs its own proof
+        self._types_configuration = f"{account.till_configuration}|types {account.epos.customer_type_api_version.name}"
+        self._till = till
+        self._customers = _Resource()
+        self._types = _Resource()
+
+    async def of_customer(self, error: UpstreamError) -> UpstreamError | None:
+        """None: the customer is gone. Otherwise the error to judge instead. Raises RunInterrupted and what the database raises."""
+        if not isinstance(error, Missing):
+            return error
+        return await self._of(error, self._customers, self._customers_were_read, self._list_customers)
+
+    async def of_type(self, error: UpstreamError) -> UpstreamError | None:
+        """None: the customer type is gone. Otherwise the error to judge instead."""
+        if not isinstance(error, Missing):
+            return error
+        return await self._of(error, self._types, self._types_were_read, self._list_types)
+
+    async def note_customers_read(self, *, last_page: int | None = None) -> None:
+        """A customer or a list page was read. ``last_page``: of a completed scan."""
+        now = self._services.clock()
+        self._customers.read_at = now
+        if last_page is not None or _note_is_due(self._customers, now):
+            self._customers.noted_at = now
+            await self._services.knowledge.note_customers_read(self._till_id, self._configuration, last_page=last_page)
+
+    async def note_types_read(self) -> None:
+        now = self._services.clock()
+        self._types.read_at = now
+        if _note_is_due(self._types, now):
+            self._types.noted_at = now
+            await self._services.knowledge.note_types_read(self._till_id, self._types_configuration)
+
+    async def _of(
+        self,
+        error: Missing,
+        resource: _Resource,
+        stored_read: Callable[[], Awaitable[datetime | None]],
+        list_it: Callable[[], Awaitable[None]],
+    ) -> UpstreamError | None:
+        async with resource.proving:  # one listing answers for all that ask at once
+            if self._is_recent(resource.read_at) or self._was_recent(await stored_read()):
+                return None
+            now, known = self._services.clock(), resource.failure
+            if known is None or now - resource.failed_at >= self._services.settings.probe_reuse_seconds:
+                try:
+                    await list_it()
+                except UpstreamError as failed:
+                    resource.failure, resource.failed_at = failed, now
+                    known = failed
+                else:
+                    resource.failure = None
+                    return None
+        if not isinstance(known, Missing | Misaddressed):
+            return known  # the list could not be asked: nothing is proven, and what kept it is what is told
+        text = "Epos Now answers 404, and its list cannot be read either: the base address or the API version set for it is wrong"
+        return Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text)
+
+    def _is_recent(self, read_at: float | None) -> bool:
+        return read_at is not None and self._services.clock() - read_at < self._services.settings.gone_proof_seconds
+
+    def _was_recent(self, read_at: datetime | None) -> bool:
+        """Kept by the database's clock; a difference to this host's is no proof for ever."""
+        if read_at is None:
+            return False
+        return abs(self._services.now() - read_at) < timedelta(seconds=self._services.settings.gone_proof_seconds)
+
+    async def _customers_were_read(self) -> datetime | None:
+        return (await self._services.knowledge.get(self._till_id, self._configuration)).customers_read_at
+
+    async def _types_were_read(self) -> datetime | None:
+        return (await self._services.knowledge.get(self._till_id, self._types_configuration)).types_read_at
+
+    async def _list_customers(self) -> None:
+        await self._till.list_customers(1)
+        await self.note_customers_read()
+
+    async def _list_types(self) -> None:
+        await self._till.list_customer_types()
+        await self.note_types_read()
+
+
+def _note_is_due(resource: _Resource, now: float) -> bool:
+    return resource.noted_at is None or now - resource.noted_at >= _NOTED_EVERY_SECONDS
