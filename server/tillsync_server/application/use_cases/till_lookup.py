@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tillsync_server.domain.customer import TillCustomer
-from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.errors import (
     FailedPrecondition,
     FieldViolation,
@@ -21,7 +20,7 @@ from tillsync_server.domain.errors import (
     UpstreamError,
 )
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
-from tillsync_server.domain.matching import same_email
+from tillsync_server.domain.matching import same_email, search_texts
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.accounts import AccountStore
 from tillsync_server.ports.links import LinkReader
@@ -141,7 +140,7 @@ async def _prove_address(till: TillClient) -> None:
 
 async def _by_email(till: TillClient, email: str) -> list[TillCustomer]:
     rows: list[TillCustomer] = []
-    for text in dict.fromkeys((email, normalise_email(email))):
+    for text in search_texts(email):
         found = await till.search_by_email(text)
         if found.filter_ignored:
             raise FailedPrecondition(

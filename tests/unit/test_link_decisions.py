@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import pytest
+from support.desk_fakes import SHOP, DeskTill, FakeAccounts, FakeLinks, FakeQueues, an_entry
+from tillsync_server.application.use_cases.link_decisions import LinkDecisions, LinkNamed, ListLinks
+from tillsync_server.application.use_cases.till_lookup import TillLookup
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.errors import (
+    CredentialsRefused,
+    FailedPrecondition,
+    InvalidArgument,
+    Missing,
+    NotFound,
+    ResourceExhausted,
+    Throttled,
+    Unavailable,
+)
+from tillsync_server.domain.ids import AccountId, TillId
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Side
+
+NOBODY = AccountId("nobody")
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.accounts = FakeAccounts()
+        self.accounts.add(Account(account_id=SHOP, till_id=TillId("till-a")))
+        self.links, self.queues, self.till = FakeLinks(), FakeQueues(), DeskTill()
+        lookup = TillLookup(self.accounts, self.till, self.links)  # type: ignore[arg-type]
+        self.decisions = LinkDecisions(self.accounts, self.links, self.links, self.queues, lookup)
+
+    async def found(self, query: str, size: int = 0) -> list[int]:
+        return [each.customer.epos_customer_id for each in (await self.decisions.search(SHOP, query, size)).customers]
+
+
+async def test_links_come_in_pages_by_ascending_till_customer() -> None:
+    desk = Desk()
+    for number in (3, 1, 2):
+        desk.links.add(number, number + 100)
+    first = await desk.decisions.list_links(ListLinks(account_id=SHOP, page_size=2))
+    assert [link.epos_customer_id for link in first.links] == [1, 2]
+    second = await desk.decisions.list_links(ListLinks(account_id=SHOP, page_size=2, page_token=first.next_page_token))
+    assert ([link.epos_customer_id for link in second.links], second.next_page_token) == ([3], "")
+    with pytest.raises(InvalidArgument, match="page_token"):
+        await desk.decisions.list_links(ListLinks(account_id=SHOP, broken_only=True, page_token=first.next_page_token))
+    with pytest.raises(InvalidArgument, match="woo_customer_id"):
+        await desk.decisions.list_links(ListLinks(account_id=SHOP, woo_customer_id=-1))
+    with pytest.raises(NotFound):
+        await desk.decisions.list_links(ListLinks(account_id=NOBODY))
+
+
+async def test_a_link_is_named_by_either_customer() -> None:
+    desk = Desk()
+    link = desk.links.add(5, 12)
+    assert await desk.decisions.get_link(LinkNamed(account_id=SHOP, epos_customer_id=5)) == link
+    assert await desk.decisions.get_link(LinkNamed(account_id=SHOP, woo_customer_id=12)) == link
+    with pytest.raises(NotFound) as missing:
+        await desk.decisions.get_link(LinkNamed(account_id=SHOP, woo_customer_id=13))
+    assert missing.value.reason == "LINK_NOT_FOUND"
+    with pytest.raises(InvalidArgument, match="customer"):
+        await desk.decisions.get_link(LinkNamed(account_id=SHOP))
+    with pytest.raises(InvalidArgument, match="epos_customer_id"):
+        await desk.decisions.delete_link(LinkNamed(account_id=SHOP, epos_customer_id=0))
+    assert (await desk.decisions.delete_link(LinkNamed(account_id=SHOP, woo_customer_id=12))).link == link
+
+
+async def test_create_link_checks_both_ids_and_asks_neither_side() -> None:
+    desk = Desk()
+    with pytest.raises(InvalidArgument) as wrong:
+        await desk.decisions.create_link(SHOP, 0, -1)
+    assert [violation.field for violation in wrong.value.violations] == ["epos_customer_id", "woo_customer_id"]
+    assert (await desk.decisions.create_link(SHOP, 5, 12)).link.woo_customer_id == 12
+    assert desk.till.calls == []
+
+
+async def test_candidates_are_read_now_and_those_gone_are_left_out() -> None:
+    desk = Desk()
+    for number in (90003, 90001):
+        desk.till.add(number, "ada@example.test")
+    desk.links.add(90001, 12)
+    entry = an_entry(candidates=(90003, 90002, 90001))
+    desk.queues.add(entry)
+    choice = await desk.decisions.candidates(SHOP, str(entry.entry_id))
+    assert [(each.customer.epos_customer_id, each.linked_woo_customer_id) for each in choice.customers] == [(90001, 12), (90003, None)]
+
+
+async def test_an_unusable_link_does_not_take_a_candidate() -> None:
+    desk = Desk()
+    desk.till.add(90001)
+    desk.links.add(90001, 12, gone=True)
+    entry = an_entry(candidates=(90001,))
+    desk.queues.add(entry)
+    assert (await desk.decisions.candidates(SHOP, str(entry.entry_id))).customers[0].linked_woo_customer_id is None
+
+
+async def test_at_most_fifty_candidates() -> None:
+    desk = Desk()
+    for number in range(1, 61):
+        desk.till.add(number)
+    entry = an_entry(candidates=range(1, 61))
+    desk.queues.add(entry)
+    assert len((await desk.decisions.candidates(SHOP, str(entry.entry_id))).customers) == 50
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (an_entry(kind=EntryKind.CUSTOMER), "NOT_AN_ORDER"),
+        (an_entry(state=EntryState.PENDING), "ORDER_NOT_HELD"),
+        (an_entry(state=EntryState.FAILED), "ORDER_NOT_HELD"),
+    ],
+)
+async def test_only_a_held_order_has_candidates(entry: object, reason: str) -> None:
+    desk = Desk()
+    desk.queues.add(entry)  # type: ignore[arg-type]
+    with pytest.raises(FailedPrecondition) as refused:
+        await desk.decisions.candidates(SHOP, str(entry.entry_id))  # type: ignore[attr-defined]
+    assert refused.value.reason == reason
+
+
+async def test_failures_of_the_till_are_the_callers_errors_in_a_sentence() -> None:
+    desk = Desk()
+    entry = an_entry(candidates=(90001,))
+    desk.queues.add(entry)
+    desk.till.faults["read_customer"] = CredentialsRefused(Side.TILL, "Epos Now refuses the credentials", status=401)
+    with pytest.raises(Unavailable, match="refuses the credentials"):
+        await desk.decisions.candidates(SHOP, str(entry.entry_id))
+    desk.till.faults["read_customer"] = Throttled(Side.TILL, "the request limit is used up", retry_after_seconds=42.0)
+    with pytest.raises(ResourceExhausted) as limited:
+        await desk.decisions.candidates(SHOP, str(entry.entry_id))
+    assert limited.value.retry_after_seconds == 42.0
+
+
+async def test_not_found_everywhere_is_a_wrong_address_and_not_an_empty_till() -> None:
+    desk = Desk()
+    entry = an_entry(candidates=(90001, 90002))
+    desk.queues.add(entry)
+    assert (await desk.decisions.candidates(SHOP, str(entry.entry_id))).customers == ()
+    desk.till.faults["list_customers"] = Missing(Side.TILL, "not found", status=404)
+    for ask in (desk.decisions.candidates(SHOP, str(entry.entry_id)), desk.found("90001"), desk.found("ada@example.test"), desk.found("x")):
+        with pytest.raises(Unavailable, match="address or API version is wrong"):
+            await ask
+
+
+async def test_search_by_id_email_and_name() -> None:
+    desk = Desk()
+    desk.till.add(90001, "ada@example.test", "Ada", "Byron")
+    desk.till.add(90002, "not-ada@example.test", "Anne", "Byron")
+    desk.till.add(90003, "carl@example.test", "Carl", "van der Berg")
+    assert await desk.found(" 90001 ") == [90001]
+    assert await desk.found("90009") == []
+    assert await desk.found("ADA@example.test") == [90001]
+    assert [call for call in desk.till.calls if call[0] == "search_by_email"] == [
+        ("search_by_email", "ADA@example.test"),
+        ("search_by_email", "ada@example.test"),
+    ]
+    assert await desk.found("byron") == [90001, 90002]
+    assert await desk.found("Ada Byron") == [90001]
+    assert await desk.found("van der berg") == [90003]
+    assert (await desk.decisions.search(SHOP, "byron", 1)).truncated
+
+
+async def test_a_till_that_ignores_a_filter_is_not_searched_by_it() -> None:
+    desk = Desk()
+    desk.till.add(90001, "ada@example.test")
+    desk.till.ignores_email = desk.till.ignores_names = True
+    for query in ("eve@example.test", "Eve"):
+        with pytest.raises(FailedPrecondition) as refused:
+            await desk.found(query)
+        assert refused.value.reason == "TILL_FILTER_IGNORED"
+
+
+@pytest.mark.parametrize("query", ["", "   ", "x" * 255, "a\x00b", "0", "9" * 20])
+async def test_a_query_that_is_none_is_named(query: str) -> None:
+    with pytest.raises(InvalidArgument, match="query"):
+        await Desk().found(query)
+
+
+async def test_resolving_checks_the_order_then_the_till_customer_then_decides() -> None:
+    desk = Desk()
+    desk.till.add(90001)
+    desk.links.released = 2
+    entry = an_entry(state=EntryState.FAILED)
+    desk.queues.add(entry)
+    resolution = await desk.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=True)
+    assert (resolution.entry.entry_id, resolution.resolved.released_order_entries) == (entry.entry_id, 2)
+    assert desk.links.resolutions == [(entry.entry_id, 90001, True)]
+    with pytest.raises(NotFound) as missing:
+        await desk.decisions.resolve_order(SHOP, str(entry.entry_id), 90009, create_link=False)
+    assert missing.value.reason == "EPOS_CUSTOMER_NOT_FOUND"
+    assert len(desk.links.resolutions) == 1
+
+
+async def test_a_guest_cannot_be_linked_and_the_till_is_not_asked_for_it() -> None:
+    desk = Desk()
+    entry = an_entry(woo_customer_id=None)
+    desk.queues.add(entry)
+    with pytest.raises(FailedPrecondition) as refused:
+        await desk.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=True)
+    assert refused.value.reason == "GUEST_CANNOT_BE_LINKED"
+    assert desk.till.calls == []

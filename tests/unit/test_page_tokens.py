@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tillsync_server.application.use_cases.page_tokens import TokenOf, coerced_page_size
+from tillsync_server.domain.errors import InvalidArgument
+from tillsync_server.domain.ids import new_entry_id
+
+
+def test_a_token_gives_back_its_position() -> None:
+    tokens = TokenOf("page_token", "shop-a", 1, frozenset({2, 1}), None)
+    entry_id = new_entry_id()
+    assert tokens.take_entry(tokens.give(str(entry_id))) == entry_id
+    assert tokens.take_int(tokens.give(90001)) == 90001
+    assert tokens.take_text(tokens.give("shop-b")) == "shop-b"
+    assert tokens.take("") is tokens.take_int("") is tokens.take_text("") is tokens.take_entry("") is None
+
+
+@pytest.mark.parametrize(
+    "other", [("shop-b", 1, frozenset({1, 2}), None), ("shop-a", 1, frozenset({1}), None), ("shop-a", 1, frozenset({1, 2}), "x")]
+)
+def test_a_token_of_another_request_is_refused_and_the_field_named(other: tuple[object, ...]) -> None:
+    token = TokenOf("page_token", "shop-a", 1, frozenset({2, 1}), None).give(7)
+    with pytest.raises(InvalidArgument) as refused:
+        TokenOf("page_token", *other).take_int(token)
+    assert [violation.field for violation in refused.value.violations] == ["page_token"]
+    assert "another request" in refused.value.message
+
+
+def test_a_page_token_is_no_continuation_token() -> None:
+    token = TokenOf("page_token", "shop-a").give(7)
+    with pytest.raises(InvalidArgument, match="continuation_token"):
+        TokenOf("continuation_token", "shop-a").take_int(token)
+
+
+@given(st.text(max_size=60) | st.binary(max_size=40).map(lambda content: base64.urlsafe_b64encode(content).decode()))
+def test_whatever_is_no_token_is_invalid_and_nothing_else(text: str) -> None:
+    tokens = TokenOf("page_token", "shop-a")
+    for take in (tokens.take_entry, tokens.take_int, tokens.take_text):
+        if text:
+            with pytest.raises(InvalidArgument):
+                take(text)
+
+
+def test_a_position_of_the_wrong_kind_is_refused() -> None:
+    tokens = TokenOf("page_token", "shop-a")
+    for take, position in ((tokens.take_int, ("x",)), (tokens.take_entry, ("x",)), (tokens.take_text, (1, 2)), (tokens.take_int, (True,))):
+        with pytest.raises(InvalidArgument):
+            take(tokens.give(*position))  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument):
+        tokens.take_int("A" * 5000)
+
+
+def test_page_sizes_are_coerced() -> None:
+    assert [coerced_page_size(asked) for asked in (0, 1, 500, 501, 2**31 - 1)] == [50, 1, 500, 500, 500]
+    with pytest.raises(InvalidArgument, match="page_size"):
+        coerced_page_size(-1)
