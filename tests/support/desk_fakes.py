@@ -180,7 +180,7 @@ class FakeAccounts:
         after = change(before)
         if after != before and not dry_run:
             self.add(replace(after, config_version=before.config_version + 1))
-        return AccountChange(self.accounts[account_id], self.effect)
+        return AccountChange(account=self.accounts[account_id], effect=self.effect)
 
     async def accounts_of_till(self, till_id: TillId) -> Sequence[AccountId]:
         return [account.account_id for account in self.accounts.values() if account.till_id == till_id]

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.desk_fakes import SHOP, DeskShop, DeskTill, FakeAccounts, NotedKnowledge
+from tillsync_server.application.use_cases.account_check import AccountCheck, AccountChecked
+from tillsync_server.domain.account import Account, EposSettings, ShopSettings
+from tillsync_server.domain.customer import TillCustomerType
+from tillsync_server.domain.errors import BridgeMissing, CredentialsRefused, Misaddressed, Missing, NotFound, ServerFailure
+from tillsync_server.domain.ids import AccountId, EposCustomerId, EposCustomerTypeId, TillId
+from tillsync_server.domain.vocabulary import Side
+
+ACCOUNT = Account(
+    account_id=SHOP,
+    till_id=TillId("till-a"),
+    default_epos_customer_id=EposCustomerId(90001),
+    epos=EposSettings(api_key="hush-1", api_secret="hush-2", webhook_key="hush-3", webhook_secret="hush-4"),
+    shop=ShopSettings(base_url="https://shop.example.test", bridge_secret="A" * 43),
+)
+WITH_KEYS = replace(ACCOUNT, shop=ShopSettings(base_url="https://shop.example.test", consumer_key="ck", consumer_secret="cs"))
+
+
+class Desk:
+    def __init__(self, account: Account = ACCOUNT, seconds: float = 28.0) -> None:
+        self.accounts = FakeAccounts()
+        self.accounts.add(account)
+        self.till, self.shop, self.knowledge = DeskTill(), DeskShop(), NotedKnowledge()
+        self.till.add(90001, "ada@example.test")
+        self.till.types.append(TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4001)))
+        fakes: tuple[Any, ...] = (self.till, self.shop, self.knowledge)
+        self.check = AccountCheck(self.accounts, *fakes, self.accounts, side_seconds=seconds)
+
+    async def run(self, **options: bool) -> AccountChecked:
+        return await self.check.run(SHOP, **options)
+
+
+def steps(checked: AccountChecked) -> list[tuple[Side | None, str, bool]]:
+    return [(step.side, step.name, step.ok) for step in checked.steps]
+
+
+def names(checked: AccountChecked, side: Side) -> list[str]:
+    return [step.name for step in checked.steps if step.side is side]
+
+
+async def test_a_good_account_passes_every_step_in_order() -> None:
+    desk = Desk()
+    checked = await desk.run()
+    assert steps(checked) == [
+        (None, "settings", True),
+        (Side.TILL, "credentials", True),
+        (Side.TILL, "list_customers", True),
+        (Side.TILL, "search_by_email", True),
+        (Side.TILL, "customer_types", True),
+        (Side.TILL, "default_customer", True),
+        (Side.SHOP, "bridge_status", True),
+        (Side.SHOP, "address", True),
+    ]
+    assert checked.ok
+    assert checked.warnings == ()
+    assert desk.knowledge.notes == ["customers_read", "search_proven", "types_read"]
+    assert all(step.text.endswith(".") and not step.remedy for step in checked.steps)
+
+
+async def test_no_personal_data_and_no_secret_is_in_the_answer() -> None:
+    answer = repr(await Desk().run())
+    for secret in ("ada", "Byron", "hush", "A" * 43):
+        assert secret not in answer
+
+
+async def test_a_sides_steps_end_with_its_first_failed_one_and_the_other_side_goes_on() -> None:
+    desk = Desk()
+    desk.till.faults["probe"] = CredentialsRefused(Side.TILL, "Epos Now refuses the credentials (HTTP 401)", status=401)
+    checked = await desk.run()
+    assert names(checked, Side.TILL) == ["credentials"]
+    assert names(checked, Side.SHOP) == ["bridge_status", "address"]
+    assert not checked.ok
+    [failed] = [step for step in checked.steps if not step.ok]
+    assert "refuses the credentials" in failed.text
+    assert "API device" in failed.remedy
+    assert failed.details == {"http_status": "401"}
+
+
+@pytest.mark.parametrize(
+    ("method", "last"),
+    [("list_customers", "list_customers"), ("search_by_email", "search_by_email"), ("list_customer_types", "customer_types")],
+)
+async def test_each_step_of_the_till_can_fail(method: str, last: str) -> None:
+    desk = Desk()
+    desk.till.faults[method] = Missing(Side.TILL, "not found in Epos Now", status=404)
+    checked = await desk.run()
+    assert names(checked, Side.TILL)[-1] == last
+    assert "epos.base_url and the API version" in checked.steps[len(names(checked, Side.TILL))].remedy
+
+
+async def test_a_search_that_does_not_find_who_is_there_fails_and_proves_nothing() -> None:
+    desk = Desk()
+    desk.till.finds_nothing = True
+    checked = await desk.run()
+    assert names(checked, Side.TILL) == ["credentials", "list_customers", "search_by_email"]
+    assert "search_proven" not in desk.knowledge.notes
+
+
+async def test_a_till_without_emails_has_nothing_to_prove() -> None:
+    desk = Desk(replace(ACCOUNT, default_epos_customer_id=None, guest_policy=ACCOUNT.guest_policy))
+    desk.till.customers.clear()
+    checked = await desk.run()
+    assert checked.ok
+    assert "search_proven" not in desk.knowledge.notes
+    assert [warning.name for warning in checked.warnings] == ["no_default_customer"]
+
+
+async def test_an_ignored_filter_is_a_warning() -> None:
+    desk = Desk()
+    desk.till.ignores_email = True
+    checked = await desk.run()
+    assert checked.ok
+    assert [(warning.side, warning.name) for warning in checked.warnings] == [(Side.TILL, "search_filter_ignored")]
+    assert "search_proven" not in desk.knowledge.notes
+
+
+async def test_a_default_customer_that_does_not_exist_is_named() -> None:
+    desk = Desk(replace(ACCOUNT, default_epos_customer_id=EposCustomerId(5)))
+    failed = next(step for step in (await desk.run()).steps if not step.ok)
+    assert (failed.name, failed.text) == ("default_customer", "The default customer 5 does not exist in Epos Now.")
+
+
+async def test_missing_settings_are_named_and_their_side_is_not_asked() -> None:
+    desk = Desk(Account(account_id=SHOP, till_id=TillId("till-a"), customer_sync_enabled=False))
+    checked = await desk.run()
+    assert steps(checked) == [(None, "settings", False)]
+    assert checked.steps[0].text == ("Not set: epos.api_key, epos.api_secret, shop.base_url, shop.consumer_key, shop.consumer_secret.")
+    assert [warning.name for warning in checked.warnings] == ["sync_disabled", "no_default_customer", "webhooks_refused"]
+    assert desk.till.calls == desk.shop.calls == []
+
+
+async def test_without_the_bridge_address_and_keys_are_tested_by_reads() -> None:
+    desk = Desk(WITH_KEYS)
+    checked = await desk.run()
+    assert names(checked, Side.SHOP) == ["address", "consumer_keys"]
+    assert desk.shop.calls == ["probe", "check_access"]
+    desk.shop.faults["check_access"] = CredentialsRefused(Side.SHOP, "WooCommerce refuses the key", status=401)
+    failed = next(step for step in (await desk.run()).steps if not step.ok)
+    assert failed.name == "consumer_keys"
+    desk.shop.faults["probe"] = Misaddressed(Side.SHOP, "the shop redirects", status=301)
+    checked = await desk.run()
+    assert names(checked, Side.SHOP) == ["address"]
+    assert "shop.base_url" in checked.steps[-1].remedy
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (BridgeMissing(Side.SHOP, "the plugin is off", status=404), "Activate"),
+        (ServerFailure(Side.SHOP, "the shop failed", status=500), "PHP error log"),
+    ],
+)
+async def test_a_bridge_that_does_not_answer_has_its_remedy(error: Any, remedy: str) -> None:
+    desk = Desk()
+    desk.shop.faults["status"] = error
+    checked = await desk.run()
+    assert names(checked, Side.SHOP) == ["bridge_status"]
+    assert remedy in checked.steps[-1].remedy
+
+
+async def test_a_shop_that_calls_itself_otherwise_looks_wrong() -> None:
+    desk = Desk()
+    desk.shop.home_url = "http://SHOP.example.test/"
+    assert (await desk.run()).warnings == ()
+    desk.shop.home_url = "https://live.example.test"
+    checked = await desk.run()
+    assert checked.ok
+    assert [warning.name for warning in checked.warnings] == ["address_differs"]
+
+
+async def test_two_tills_that_look_like_one_company_are_warned_of_and_named_only_to_who_may_read_all() -> None:
+    desk = Desk()
+    desk.accounts.seen[TillId("till-of-others")] = frozenset({EposCustomerId(90001)})
+    for tells, named in ((False, False), (True, True)):
+        [warning] = (await desk.run(tells_other_tills=tells)).warnings
+        assert warning.name == "tills_look_alike"
+        assert ("till-of-others" in warning.text) is named
+    assert desk.accounts.seen[TillId("till-a")] == {90001}
+
+
+async def test_a_side_that_hangs_fails_in_the_step_it_is_at() -> None:
+    desk = Desk(seconds=0.05)
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    desk.till.probe = hang  # type: ignore[method-assign]
+    checked = await desk.run()
+    assert names(checked, Side.TILL) == ["credentials"]
+    assert "No answer within" in next(step for step in checked.steps if not step.ok).text
+
+
+async def test_an_unknown_account_is_the_one_error_of_the_call() -> None:
+    with pytest.raises(NotFound):
+        await Desk().check.run(AccountId("nobody"))

@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from support.desk_fakes import SHOP, FakeAccounts
+from tillsync_server.application.use_cases.account_settings import AccountGiven, AccountSettings
+from tillsync_server.application.use_cases.base_urls import origin_of, shop_base_url, till_base_url
+from tillsync_server.domain.account import Account, EposSettings, ShopSettings
+from tillsync_server.domain.errors import Aborted, InvalidArgument, NotFound
+from tillsync_server.domain.ids import AccountId, TillId
+from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField
+
+BRIDGE_SECRET = "A" * 43
+PRESENT = Account(
+    account_id=SHOP,
+    till_id=TillId("till-a"),
+    epos=EposSettings(api_key="key-1", api_secret="secret-1"),
+    shop=ShopSettings(base_url="https://shop.example.test", consumer_key="ck_1", consumer_secret="cs_1"),
+)
+
+
+def given(settings: Mapping[str, Any], account_id: str = SHOP, named: str = "") -> AccountGiven:
+    return AccountGiven(account_id=AccountId(account_id), named=named, settings=lambda paths: {path: settings.get(path) for path in paths})
+
+
+def desk(*present: Account) -> tuple[AccountSettings, FakeAccounts]:
+    accounts = FakeAccounts()
+    for account in present:
+        accounts.add(account)
+    return AccountSettings(accounts, plain_http_allowed=lambda host, port: (host, port) == ("till.internal", 8080)), accounts
+
+
+async def update(settings: Mapping[str, Any], present: Account = PRESENT, etag: str = "") -> Account:
+    return (await desk(present)[0].update(given(settings), tuple(settings), etag)).account
+
+
+def fields_of(refused: pytest.ExceptionInfo[InvalidArgument]) -> list[str]:
+    return [violation.field for violation in refused.value.violations]
+
+
+async def test_what_is_left_out_has_the_default_its_field_names() -> None:
+    assert await desk()[0].create(given({})) == Account(account_id=SHOP, till_id=TillId(SHOP))
+
+
+async def test_every_setting_finds_its_place() -> None:
+    settings = {
+        "name": "Shop A",
+        "customer_sync_enabled": False,
+        "default_epos_customer_id": 7,
+        "match_email": 2,
+        "guest_policy": 3,
+        "auto_link": False,
+        "sync_names": True,
+        "sync_phone": True,
+        "till_id": "company",
+        "shared_till": True,
+        "epos.base_url": "https://till.example.test/",
+        "epos.api_key": "k",
+        "epos.api_secret": "s",
+        "epos.customer_api_version": 4,
+        "epos.customer_type_api_version": 4,
+        "epos.v4_type_field": 3,
+        "epos.requests_per_minute": 60,
+        "epos.webhook_key": "wk",
+        "epos.webhook_secret": "ws",
+        "shop.base_url": "https://shop.example.test/site/",
+        "shop.consumer_key": "ck",
+        "shop.consumer_secret": "cs",
+        "shop.bridge_secret": BRIDGE_SECRET,
+    }
+    assert await desk()[0].create(given(settings, named=SHOP)) == Account(
+        account_id=SHOP,
+        name="Shop A",
+        customer_sync_enabled=False,
+        default_epos_customer_id=7,  # type: ignore[arg-type]
+        match_email=MatchEmail.BILLING,
+        guest_policy=GuestPolicy.MATCH_OR_CREATE,
+        auto_link=False,
+        sync_names=True,
+        sync_phone=True,
+        till_id=TillId("company"),
+        shared_till=True,
+        epos=EposSettings(
+            base_url="https://till.example.test",
+            api_key="k",
+            api_secret="s",
+            customer_api_version=TillApiVersion.V4,
+            customer_type_api_version=TillApiVersion.V4,
+            v4_type_field=TillTypeField.CUSTOMER_TYPE_ID,
+            requests_per_minute=60,
+            webhook_key="wk",
+            webhook_secret="ws",
+        ),
+        shop=ShopSettings(base_url="https://shop.example.test/site", consumer_key="ck", consumer_secret="cs", bridge_secret=BRIDGE_SECRET),
+    )
+
+
+@pytest.mark.parametrize("account_id", ["", "-a", "a-", "A", "a_b", "a" * 65, "a\n"])
+async def test_an_account_id_is_a_slug(account_id: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        await desk()[0].create(given({}, account_id))
+    assert fields_of(refused) == ["account_id"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("name", "x" * 101),
+        ("name", "a\nb"),
+        ("default_epos_customer_id", -1),
+        ("match_email", 9),
+        ("guest_policy", 9),
+        ("till_id", "Till A"),
+        ("epos.base_url", "http://till.example.test"),
+        ("epos.base_url", "https://till.example.test/api"),
+        ("epos.base_url", "https://user:pass@till.example.test"),
+        ("epos.api_key", "x" * 513),
+        ("epos.api_key", "a:b"),
+        ("epos.api_secret", "a\rb"),
+        ("epos.customer_api_version", 3),
+        ("epos.requests_per_minute", -1),
+        ("epos.requests_per_minute", 100_001),
+        ("shop.base_url", "ftp://shop.example.test"),
+        ("shop.base_url", "https://shop.example.test/?a=b"),
+        ("shop.base_url", "https://shop.example.test/#x"),
+        ("shop.base_url", "https://"),
+        ("shop.bridge_secret", "A" * 42),
+        ("shop.bridge_secret", "A" * 42 + "="),
+    ],
+)
+async def test_a_setting_outside_its_limits_is_named(path: str, value: object) -> None:
+    for ask in (desk()[0].create(given({path: value})), desk(PRESENT)[0].update(given({path: value}), (path,), "")):
+        with pytest.raises(InvalidArgument) as refused:
+            await ask
+        assert fields_of(refused) == [f"account.{path}"]
+
+
+async def test_every_wrong_setting_is_named_at_once() -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        await desk()[0].create(given({"name": "x" * 101, "till_id": "-", "shop.bridge_secret": "short"}))
+    assert fields_of(refused) == ["account.name", "account.till_id", "account.shop.bridge_secret"]
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        (),
+        ("*",),
+        ("epos",),
+        ("shop",),
+        ("account_id",),
+        ("etag",),
+        ("problem",),
+        ("problem.text",),
+        ("create_time",),
+        ("epos.has_api_key",),
+        ("shop.has_bridge_secret",),
+        ("autoLink",),
+        ("account.auto_link",),
+        ("epos.base_url.x",),
+        ("name", "nonsense"),
+    ],
+)
+async def test_a_mask_names_fields_that_can_be_set(paths: tuple[str, ...]) -> None:
+    settings, accounts = desk(PRESENT)
+    with pytest.raises(InvalidArgument) as refused:
+        await settings.update(given({"name": "other"}), paths, "")
+    assert fields_of(refused) == ["update_mask"]
+    assert accounts.accounts[SHOP] == PRESENT
+
+
+async def test_only_masked_fields_change_and_an_empty_one_is_set_back_to_its_default() -> None:
+    settings, _ = desk(Account(account_id=SHOP, till_id=TillId("company"), auto_link=False, name="old", sync_names=True))
+    values = {"name": "ignored", "auto_link": None, "till_id": "", "sync_names": False}
+    changed = (await settings.update(given(values), ("auto_link", "till_id", "sync_names"), "")).account
+    assert (changed.name, changed.auto_link, changed.till_id, changed.sync_names) == ("old", True, SHOP, False)
+
+
+async def test_zero_requests_a_minute_is_the_default() -> None:
+    assert (await update({"epos.requests_per_minute": 0})).epos.requests_per_minute == 300
+
+
+async def test_an_empty_masked_secret_is_removed() -> None:
+    assert (await update({"shop.consumer_key": ""})).shop == ShopSettings(
+        base_url="https://shop.example.test", consumer_key="", consumer_secret="cs_1"
+    )
+
+
+async def test_another_origin_needs_the_secrets_that_would_travel_there() -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        await update({"epos.base_url": "https://other.example.test", "epos.api_key": "key-2"})
+    assert fields_of(refused) == ["account.epos.api_secret"]
+    with pytest.raises(InvalidArgument) as refused:
+        await update({"shop.base_url": "http://shop.example.test"})
+    assert fields_of(refused) == ["account.shop.consumer_key", "account.shop.consumer_secret"]
+    changed = await update({"epos.base_url": "https://other.example.test", "epos.api_key": "key-2", "epos.api_secret": "secret-2"})
+    assert (changed.epos.base_url, changed.epos.api_secret) == ("https://other.example.test", "secret-2")
+    changed = await update({"shop.base_url": "https://b.example.test", "shop.consumer_key": "", "shop.consumer_secret": ""})
+    assert changed.shop == ShopSettings(base_url="https://b.example.test")
+
+
+async def test_setting_the_address_back_to_its_default_is_another_origin_too() -> None:
+    present = Account(
+        account_id=SHOP, till_id=TillId("a"), epos=EposSettings(base_url="https://t.example.test", api_key="k", api_secret="s")
+    )
+    with pytest.raises(InvalidArgument) as refused:
+        await update({"epos.base_url": ""}, present)
+    assert fields_of(refused) == ["account.epos.api_key", "account.epos.api_secret"]
+
+
+async def test_a_detour_over_no_address_does_not_free_the_secrets() -> None:
+    without = await update({"shop.base_url": ""})
+    with pytest.raises(InvalidArgument) as refused:
+        await update({"shop.base_url": "https://evil.example.test"}, without)
+    assert fields_of(refused) == ["account.shop.consumer_key", "account.shop.consumer_secret"]
+
+
+async def test_the_same_origin_spelt_otherwise_and_another_path_need_no_secrets() -> None:
+    changed = await update({"shop.base_url": "https://SHOP.example.test:443/wp"})
+    assert (changed.shop.base_url, changed.shop.consumer_key) == ("https://SHOP.example.test:443/wp", "ck_1")
+
+
+async def test_the_etag_and_the_account_are_checked() -> None:
+    with pytest.raises(Aborted):
+        await update({"name": "x"}, etag='W/"9"')
+    assert (await update({"name": "x"}, etag=PRESENT.etag)).config_version == 2
+    with pytest.raises(InvalidArgument, match="account_id"):
+        await desk(PRESENT)[0].update(given({"name": "x"}, named="shop-b"), ("name",), "")
+    with pytest.raises(InvalidArgument, match="account_id"):
+        await desk()[0].create(given({}, named="shop-b"))
+    with pytest.raises(NotFound):
+        await desk()[0].update(given({"name": "x"}), ("name",), "")
+
+
+async def test_accounts_come_in_pages() -> None:
+    settings, _ = desk(*(Account(account_id=AccountId(name), till_id=TillId("t")) for name in ("c", "a", "b")))
+    first = await settings.list_accounts(2, "")
+    second = await settings.list_accounts(2, first.next_page_token)
+    assert [[account.account_id for account in page.accounts] for page in (first, second)] == [["a", "b"], ["c"]]
+    assert second.next_page_token == ""
+    with pytest.raises(InvalidArgument, match="page_token"):
+        await settings.list_accounts(2, "x")
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8080", "http://127.0.0.1:9", "http://[::1]:9", "http://till.internal:8080"])
+def test_plain_http_to_a_till_is_for_loopback_and_allowed_hosts(url: str) -> None:
+    assert till_base_url(url, lambda host, port: (host, port) == ("till.internal", 8080)) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "shop.example.test",
+        "https://a b.test",
+        "https://a\\@b.test",
+        "https://ex\tample.test",
+        "https://a.test:99999",
+        "https://a.test:x",
+        "https://[::1",
+        "https://a..test",
+        "https://-a.test",
+        "javascript:alert(1)",
+        "https://a.test?",
+        "https://a.test#",
+        "//a.test",
+    ],
+)
+def test_what_is_no_base_address(url: str) -> None:
+    with pytest.raises(ValueError):
+        shop_base_url(url)
+
+
+def test_origins() -> None:
+    assert origin_of("https://BÜCHER.example.test/x") == origin_of("https://xn--bcher-kva.example.test:443")
+    assert origin_of("https://a.example.test") != origin_of("http://a.example.test")
+    assert origin_of("https://a.example.test") != origin_of("https://a.example.test:8443")
+    assert origin_of("https://a.example.test.") == origin_of("https://a.example.test")
+    assert origin_of("") is None
