@@ -1,0 +1,52 @@
+"""Held orders that run again because of a link or a person's choice: in order of arrival, never more in one transaction than is short."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tillsync_server.adapters.postgres.locked_lane import LockedLane
+from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
+from tillsync_server.domain.vocabulary import Outcome
+
+MAX_RELEASED = 500
+"""Rows a transaction under the lane's lock may release (invariant 7)."""
+_MAX_COUNTED = 10_000
+
+_HELD_OF_CUSTOMER = load("links/held_of_customer")
+_HELD_OF_GUEST = load("links/held_of_guest")
+_RELEASE_ORDERS = load("links/release_orders")
+_REQUEUE_HELD_ORDERS = load("links/requeue_held_orders")
+
+
+async def held_of_guest(
+    lane: LockedLane, email: str, *, but: EntryId | None, limit: int = _MAX_COUNTED, without_outcome: Outcome | None = None
+) -> list[EntryId]:
+    """HELD orders without a shop customer and with this normalised billing email, in order of arrival."""
+    rows = await lane.connection.fetch(_HELD_OF_GUEST, lane.account_id, email, but, limit, without_outcome and int(without_outcome))
+    return [EntryId(row["entry_id"]) for row in rows]
+
+
+async def release_held_of_customer(lane: LockedLane, woo_customer_id: WooCustomerId, *, but: EntryId | None) -> int:
+    """Every HELD order of the shop customer, ``but`` one, runs again. Returns how many (at most 10,000 are counted)."""
+    rows = await lane.connection.fetch(_HELD_OF_CUSTOMER, lane.account_id, woo_customer_id, but, _MAX_COUNTED)
+    return await release_now_or_soon(lane, [EntryId(row["entry_id"]) for row in rows])
+
+
+async def release_now_or_soon(lane: LockedLane, entry_ids: Sequence[EntryId]) -> int:
+    """The first ones in this transaction; where there are more, this transaction also asks ``requeue`` to look at all held orders of the
+    account, chunk by chunk: more than these run again then, which is harmless, and a crash in between loses none."""
+    released = await release(lane, entry_ids[:MAX_RELEASED], chosen=None)
+    if len(entry_ids) > MAX_RELEASED:
+        await lane.connection.execute(_REQUEUE_HELD_ORDERS, lane.account_id, lane.at)
+        released += len(entry_ids) - MAX_RELEASED
+    return released
+
+
+async def release(lane: LockedLane, entry_ids: Sequence[EntryId], *, chosen: EposCustomerId | None) -> int:
+    """These HELD orders run again, with the till customer a person chose for them. Wakes the lane. Returns how many were HELD."""
+    if not entry_ids:
+        return 0
+    released: int = await lane.connection.fetchval(_RELEASE_ORDERS, lane.account_id, list(entry_ids), lane.at, chosen)
+    await lane.wake()
+    return released

@@ -1,0 +1,90 @@
+"""Create intents: at most one create under way for one till and normalised email. Each change is one statement, committed by itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import asyncpg
+
+from tillsync_server.adapters.postgres.pool import Database
+from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.errors import Unavailable
+from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.ports.tills import Intent, IntentState
+
+_GET = load("tills/get_intent")
+_OPEN = load("tills/open_intent")
+_MARK_UNKNOWN = load("tills/mark_intent_unknown")
+_COMPLETE = load("tills/complete_intent")
+_CLEAR = load("tills/clear_intent")
+
+_MAX_TRIES = 10
+_Exact = tuple[int, str, int | None, datetime, datetime]
+_NOTHING = (None, None, None, None, None)
+
+
+class PostgresIntents:
+    """Implements :class:`tillsync_server.ports.tills.IntentStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, till_id: TillId, email: str) -> Intent | None:
+        async with self._database.acquire() as connection:
+            row = await connection.fetchrow(_GET, till_id, email)
+        return None if row is None else _intent(till_id, email, row)
+
+    async def open(
+        self,
+        till_id: TillId,
+        email: str,
+        account_id: AccountId,
+        owner: str,
+        *,
+        settle_seconds: float,
+        replaces: Intent | None = None,
+    ) -> Intent | None:
+        """``replaces`` that is not done is replaced only past its ``settled_at`` by the database's clock, whatever the caller's says.
+
+        Unavailable if others open and clear it over and over between our looks."""
+        exact = _NOTHING if replaces is None else _exact(replaces)
+        for _ in range(_MAX_TRIES):
+            async with self._database.acquire() as connection:
+                if await connection.fetchval(_OPEN, till_id, email, account_id, owner, settle_seconds, *exact):
+                    return None
+            standing = await self.get(till_id, email)
+            if standing is not None:
+                return standing  # None: cleared between the two statements, so nothing stands in the way any more
+        raise Unavailable("the intent to create this customer changes hands all the time; try again", reason="INTENT_BUSY")
+
+    async def mark_unknown(self, till_id: TillId, email: str, owner: str) -> None:
+        await self._execute(_MARK_UNKNOWN, till_id, email, owner)
+
+    async def complete(self, till_id: TillId, email: str, owner: str, customer_id: EposCustomerId) -> None:
+        """Also of an intent that was marked unknown: a later search of the same owner found the customer."""
+        await self._execute(_COMPLETE, till_id, email, owner, customer_id)
+
+    async def clear(self, till_id: TillId, email: str, owner: str) -> None:
+        """An intent that is unknown or done is not cleared."""
+        await self._execute(_CLEAR, till_id, email, owner)
+
+    async def _execute(self, statement: str, *parameters: object) -> None:
+        async with self._database.acquire() as connection:
+            await connection.execute(statement, *parameters)
+
+
+def _exact(intent: Intent) -> _Exact:
+    return int(intent.state), intent.account_id, intent.epos_customer_id, intent.settled_at, intent.create_time
+
+
+def _intent(till_id: TillId, email: str, row: asyncpg.Record) -> Intent:
+    return Intent(
+        till_id=till_id,
+        email=email,
+        state=IntentState(row["state"]),
+        account_id=AccountId(row["account_id"]),
+        epos_customer_id=None if row["epos_customer_id"] is None else EposCustomerId(row["epos_customer_id"]),
+        settled_at=row["settled_at"],
+        create_time=row["create_time"],
+        read_at=row["read_at"],
+    )

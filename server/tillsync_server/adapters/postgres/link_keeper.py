@@ -1,0 +1,150 @@
+"""Links made and removed by a person, and a person's choice for an order. Lock order: the lane, then its entries and links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from tillsync_server.adapters.postgres.held_orders import MAX_RELEASED, held_of_guest, release, release_held_of_customer
+from tillsync_server.adapters.postgres.link_rows import is_default_customer, links_of_either, put_link, take_link_away
+from tillsync_server.adapters.postgres.locked_lane import LockedLane, locked_lane
+from tillsync_server.adapters.postgres.pool import Database
+from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId, new_entry_id
+from tillsync_server.domain.vocabulary import EntryKind, EntryState
+from tillsync_server.ports.links import Link, LinkedByHand, LinkOrigin, OrderResolved, UnlinkedByHand
+from tillsync_server.ports.wakeups import Notifier
+
+_SET_MARK = load("links/set_mark")
+_CLEAR_MARK = load("links/clear_mark")
+_RAISE_CONFIG_VERSION = load("links/raise_config_version")
+_LIVE_ENTRY = load("links/live_entry")
+_FINISHED_ENTRY = load("links/finished_entry")
+_REOPEN_ORDER = load("links/reopen_order")
+
+
+class PostgresLinkKeeper:
+    """Implements :class:`tillsync_server.ports.links.LinkKeeper`."""
+
+    def __init__(self, database: Database, notifier: Notifier) -> None:
+        self._database = database
+        self._notifier = notifier
+
+    async def create(self, account_id: AccountId, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId) -> LinkedByHand:
+        async with locked_lane(self._database, account_id) as lane:
+            link, refresh = await _link_by_hand(lane, epos_customer_id, woo_customer_id)
+            released = await release_held_of_customer(lane, woo_customer_id, but=None)
+        lane.tell(self._notifier)
+        return LinkedByHand(link=link, refresh_entry_id=refresh, released_order_entries=released)
+
+    async def delete(
+        self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, woo_customer_id: WooCustomerId | None = None
+    ) -> UnlinkedByHand:
+        """Given both, they must be linked to each other."""
+        async with locked_lane(self._database, account_id) as lane:
+            found = [
+                link
+                for link in await links_of_either(lane, epos_customer_id, woo_customer_id)
+                if epos_customer_id in (None, link.epos_customer_id) and woo_customer_id in (None, link.woo_customer_id)
+            ]
+            if not found:
+                raise NotFound("this customer is not linked", reason="LINK_NOT_FOUND")
+            [link] = found
+            await lane.connection.execute(_RAISE_CONFIG_VERSION, account_id)
+            await lane.connection.execute(_SET_MARK, account_id, link.woo_customer_id, lane.at)
+            removal = await take_link_away(lane, link)
+        lane.tell(self._notifier)
+        return UnlinkedByHand(link=link, removal_entry_id=removal)
+
+    async def resolve_order(
+        self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
+    ) -> OrderResolved:
+        """``released_order_entries`` counts the others. A guest with more held orders than one transaction may release: the others go
+        first, chunk by chunk, and the named one last, so that a call cut short can be made again."""
+        released = 0
+        while True:
+            async with locked_lane(self._database, account_id) as lane:
+                order = await _order_to_resolve(lane, entry_id)
+                woo_customer_id: WooCustomerId | None = order["woo_customer_id"]
+                others: list[EntryId] = []
+                link = None
+                if create_link:
+                    if woo_customer_id is None:
+                        raise FailedPrecondition("this is a guest's order: a guest cannot be linked", reason="GUEST_CANNOT_BE_LINKED")
+                    link, _ = await _link_by_hand(lane, epos_customer_id, woo_customer_id)
+                elif woo_customer_id is None and order["billing_email"]:
+                    others = await held_of_guest(lane, order["billing_email"], but=entry_id, limit=MAX_RELEASED)
+                last = len(others) < MAX_RELEASED
+                current = entry_id
+                if last:
+                    current, count = await _release_with(lane, order, entry_id, others, None if create_link else epos_customer_id)
+                    if create_link and woo_customer_id is not None:
+                        count = await release_held_of_customer(lane, woo_customer_id, but=current)
+                else:
+                    count = await release(lane, others, chosen=epos_customer_id)
+                released += count
+            lane.tell(self._notifier)
+            if last:
+                return OrderResolved(entry_id=current, link=link, released_order_entries=released)
+
+
+async def _link_by_hand(lane: LockedLane, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId) -> tuple[Link, EntryId]:
+    """Just this link being there already, only the refresh is queued again."""
+    if await is_default_customer(lane, epos_customer_id):
+        raise FailedPrecondition(
+            f"till customer {epos_customer_id} is the account's default customer, which guest orders go to: it cannot be linked",
+            reason="DEFAULT_CUSTOMER",
+        )
+    standing = await links_of_either(lane, epos_customer_id, woo_customer_id)
+    is_unmarked = await lane.connection.fetchval(_CLEAR_MARK, lane.account_id, woo_customer_id) is not None
+    for link in standing:
+        if not link.is_usable:
+            continue
+        if (link.epos_customer_id, link.woo_customer_id) != (epos_customer_id, woo_customer_id):
+            raise _linked_already(link, epos_customer_id)
+        if is_unmarked:
+            await lane.connection.execute(_RAISE_CONFIG_VERSION, lane.account_id)
+        return link, await lane.queue_customer(epos_customer_id)
+    await lane.connection.execute(_RAISE_CONFIG_VERSION, lane.account_id)
+    return await put_link(lane, epos_customer_id, woo_customer_id, LinkOrigin.BY_HAND, instead_of=standing, deciding=None)
+
+
+def _linked_already(link: Link, epos_customer_id: EposCustomerId) -> AlreadyExists:
+    metadata = {"epos_customer_id": str(link.epos_customer_id), "woo_customer_id": str(link.woo_customer_id)}
+    if link.epos_customer_id == epos_customer_id:
+        message = f"till customer {link.epos_customer_id} is linked to shop customer {link.woo_customer_id}: delete that link first"
+        return AlreadyExists(message, reason="EPOS_CUSTOMER_LINKED", metadata=metadata)
+    message = f"shop customer {link.woo_customer_id} is linked to till customer {link.epos_customer_id}: delete that link first"
+    return AlreadyExists(message, reason="WOO_CUSTOMER_LINKED", metadata=metadata)
+
+
+async def _order_to_resolve(lane: LockedLane, entry_id: EntryId) -> asyncpg.Record:
+    row = await lane.connection.fetchrow(_LIVE_ENTRY, lane.account_id, entry_id)
+    if row is None:
+        row = await lane.connection.fetchrow(_FINISHED_ENTRY, lane.account_id, entry_id)
+    if row is None:
+        raise NotFound(f"entry {entry_id} does not exist", reason="ENTRY_NOT_FOUND")
+    if row["kind"] != EntryKind.ORDER_CUSTOMER:
+        raise FailedPrecondition("this entry is not an order", reason="NOT_AN_ORDER")
+    state = EntryState(row["state"])
+    if state not in (EntryState.HELD, EntryState.FAILED):
+        raise FailedPrecondition(f"the order is {state.name}, not HELD or FAILED", reason="ORDER_NOT_HELD")
+    if state is EntryState.FAILED and not row["is_current"]:
+        raise FailedPrecondition("the order has a newer entry: decide about that one", reason="ORDER_NOT_HELD")
+    if not row["has_facts"]:
+        raise FailedPrecondition("what the order said is no longer kept: have it matched anew", reason="ORDER_NOT_HELD")
+    return row
+
+
+async def _release_with(
+    lane: LockedLane, order: asyncpg.Record, entry_id: EntryId, others: Sequence[EntryId], chosen: EposCustomerId | None
+) -> tuple[EntryId, int]:
+    """The order's entry from now on (a failed one gets a successor), and how many others run again."""
+    if order["state"] == EntryState.FAILED:
+        successor = await lane.connection.fetchval(_REOPEN_ORDER, lane.account_id, entry_id, new_entry_id(), chosen, lane.at)
+        await lane.wake()
+        return EntryId(successor), await release(lane, others, chosen=chosen)
+    released = await release(lane, sorted([entry_id, *others]), chosen=chosen)
+    return entry_id, released - 1

@@ -1,0 +1,60 @@
+"""Links as they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from tillsync_server.adapters.postgres.pool import Database
+from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
+from tillsync_server.ports.links import Link, LinkFilter, LinkOrigin
+
+_BY_EPOS = load("links/by_epos")
+_OF_EITHER = load("links/of_either")
+_LIST = load("links/list")
+_IS_MARKED = load("links/is_marked")
+
+
+class PostgresLinks:
+    """Implements :class:`tillsync_server.ports.links.LinkReader`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def by_epos(self, account_id: AccountId, ids: Sequence[EposCustomerId]) -> dict[EposCustomerId, Link]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_BY_EPOS, account_id, list(ids))
+        return {link.epos_customer_id: link for link in map(link_of_row, rows)}
+
+    async def by_woo(self, account_id: AccountId, woo_customer_id: WooCustomerId) -> Link | None:
+        async with self._database.acquire() as connection:
+            row = await connection.fetchrow(_OF_EITHER, account_id, None, woo_customer_id)
+        return None if row is None else link_of_row(row)
+
+    async def list_links(self, account_id: AccountId, wanted: LinkFilter, *, after: EposCustomerId | None, limit: int) -> list[Link]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(
+                _LIST, account_id, wanted.epos_customer_id, wanted.woo_customer_id, wanted.broken_only, after or 0, limit
+            )
+        return [link_of_row(row) for row in rows]
+
+    async def is_marked_do_not_auto_link(self, account_id: AccountId, woo_customer_id: WooCustomerId) -> bool:
+        async with self._database.acquire() as connection:
+            return bool(await connection.fetchval(_IS_MARKED, account_id, woo_customer_id))
+
+
+def link_of_row(row: asyncpg.Record) -> Link:
+    return Link(
+        account_id=AccountId(row["account_id"]),
+        epos_customer_id=EposCustomerId(row["epos_customer_id"]),
+        woo_customer_id=WooCustomerId(row["woo_customer_id"]),
+        origin=LinkOrigin(row["origin"]),
+        create_time=row["create_time"],
+        content_hash=row["content_hash"],
+        hash_lapses=row["hash_lapses"],
+        as_of=row["as_of"],
+        epos_gone_at=row["epos_gone_at"],
+        woo_gone_at=row["woo_gone_at"],
+    )

@@ -1,0 +1,94 @@
+"""Links made by the order flow, fenced by the lane, the entry's config_version and its revision (invariants 3 and 6).
+
+A link of the order flow does not raise config_version: that would throw away its own entry's verdict, and everything else in flight. What
+else could rest on the links as they were is covered by name: the till customer's entry gets a hint; orders of the same shop customer or
+with an email in common never run beside this one (exclusion keys of the lane runner); other due orders of either customer get a new
+revision.
+"""
+
+from __future__ import annotations
+
+import asyncpg
+
+from tillsync_server.adapters.postgres.held_orders import held_of_guest, release_held_of_customer, release_now_or_soon
+from tillsync_server.adapters.postgres.link_rows import is_default_customer, links_of_either, put_link
+from tillsync_server.adapters.postgres.locked_lane import LockedLane, fenced_lane
+from tillsync_server.adapters.postgres.pool import Database
+from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.vocabulary import Outcome
+from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
+from tillsync_server.ports.links import Link, LinkOrigin, OrderLinkOutcome
+from tillsync_server.ports.wakeups import Notifier
+
+_IS_AS_CLAIMED = load("links/is_as_claimed")
+
+
+class PostgresOrderLinker:
+    """Implements :class:`tillsync_server.ports.links.OrderLinker`."""
+
+    def __init__(self, database: Database, notifier: Notifier) -> None:
+        self._database = database
+        self._notifier = notifier
+
+    async def link(
+        self,
+        lease: LaneLease,
+        entry: ClaimedEntry,
+        *,
+        epos_customer_id: EposCustomerId,
+        woo_customer_id: WooCustomerId,
+        origin: LinkOrigin,
+        replaces: Link | None,
+    ) -> OrderLinkOutcome:
+        """``replaces`` goes if it is still that very link; other broken links of the two go with it. ValueError: the default customer.
+
+        STALE also when the lane stayed locked for long. LINKED, with nothing written, when just this link is there."""
+        try:
+            async with fenced_lane(self._database, lease) as lane:
+                if lane is None or not await _is_as_claimed(lane, entry):
+                    return OrderLinkOutcome.STALE
+                if await is_default_customer(lane, epos_customer_id):
+                    raise ValueError(f"the default customer {epos_customer_id} of account {lane.account_id} cannot be linked")
+                standing = await links_of_either(lane, epos_customer_id, woo_customer_id)
+                in_the_way = [link for link in standing if link.is_usable and not _is_same(link, replaces)]
+                if any(link.epos_customer_id == epos_customer_id and link.woo_customer_id == woo_customer_id for link in in_the_way):
+                    return OrderLinkOutcome.LINKED
+                if in_the_way:
+                    return OrderLinkOutcome.CONFLICT
+                await put_link(lane, epos_customer_id, woo_customer_id, origin, instead_of=standing, deciding=entry.entry_id)
+                await release_held_of_customer(lane, woo_customer_id, but=entry.entry_id)
+        except asyncpg.LockNotAvailableError:
+            return OrderLinkOutcome.STALE
+        lane.tell(self._notifier)
+        return OrderLinkOutcome.LINKED
+
+    async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
+        """Orders that wait only for products have their customer: they are left alone, or two of them would release each other for ever."""
+        if not email:
+            return 0
+        try:
+            async with fenced_lane(self._database, lease) as lane:
+                if lane is None or not await _is_as_claimed(lane, entry):
+                    return 0
+                held = await held_of_guest(lane, email, but=entry.entry_id, without_outcome=Outcome.PRODUCT_NOT_MATCHED)
+                released = await release_now_or_soon(lane, held)
+        except asyncpg.LockNotAvailableError:
+            return 0
+        if released:
+            lane.tell(self._notifier)
+        return released
+
+
+async def _is_as_claimed(lane: LockedLane, entry: ClaimedEntry) -> bool:
+    if lane.config_version != entry.config_version:
+        return False
+    return bool(await lane.connection.fetchval(_IS_AS_CLAIMED, lane.account_id, entry.entry_id, entry.entry_revision))
+
+
+def _is_same(link: Link, read: Link | None) -> bool:
+    return read is not None and (link.epos_customer_id, link.woo_customer_id, link.create_time) == (
+        read.epos_customer_id,
+        read.woo_customer_id,
+        read.create_time,
+    )

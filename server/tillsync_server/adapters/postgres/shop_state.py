@@ -1,0 +1,139 @@
+"""What the shop is known to hold: versions, hashes, pending removals. Every change is fenced by the lane (invariant 3).
+
+A content hash is taken back when a version is drawn for a write, and comes with the write's confirmation: whatever happens in between,
+a lapse included, the next run writes. A confirmation that comes after its link has gone to another till customer says that the shop may
+hold foreign values: the present link's hash is taken back too, and its customer is queued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
+from tillsync_server.adapters.postgres.locked_lane import LockedLane, fenced_lane
+from tillsync_server.adapters.postgres.pool import Database
+from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.ids import AccountId, EposCustomerId, EposCustomerTypeId, WooCustomerId
+from tillsync_server.domain.vocabulary import EntryKind, Priority
+from tillsync_server.ports.lanes import LaneLease, NewHint
+from tillsync_server.ports.links import ConfirmedWrite
+
+_NEXT_VERSIONS = load("links/next_versions")
+_DOUBT_HASHES = load("links/doubt_hashes")
+_DOUBT_TYPE = load("links/doubt_type")
+_CONFIRM = load("links/confirm")
+_CONFIRM_TYPE = load("links/confirm_type")
+_TYPE_HASH = load("links/type_hash")
+_PENDING_REMOVALS = load("links/pending_removals")
+_DROP_REMOVALS = load("links/drop_removals")
+_MARK_GONE = load("links/mark_gone")
+
+_CUSTOMERS, _TYPES = 1, 2  # shop_version.subject_kind
+_CHUNK = 500
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class PostgresShopState:
+    """Implements :class:`tillsync_server.ports.links.ShopStateStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def next_versions(
+        self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId], *, at_least: Mapping[WooCustomerId, int]
+    ) -> dict[WooCustomerId, int]:
+        """Takes back the content hashes of these shop customers until :meth:`confirm`."""
+        versions: dict[WooCustomerId, int] = {}
+        wanted = sorted(set(woo_customer_ids))
+        for start in range(0, len(wanted), _CHUNK):
+            chunk = wanted[start : start + _CHUNK]
+            async with fenced_lane(self._database, lease) as lane:
+                if lane is None:
+                    return {}
+                drawn = await _draw_versions(lane, _CUSTOMERS, chunk, [at_least.get(each, 0) for each in chunk])
+                await lane.connection.execute(_DOUBT_HASHES, lane.account_id, chunk)
+            versions.update((WooCustomerId(subject_id), version) for subject_id, version in drawn.items())
+        return versions
+
+    async def next_type_version(self, lease: LaneLease, type_id: EposCustomerTypeId, *, at_least: int = 0) -> int | None:
+        """None when the lease is no longer ours. Takes back the type's hash until :meth:`confirm_type`."""
+        async with fenced_lane(self._database, lease) as lane:
+            if lane is None:
+                return None
+            drawn = await _draw_versions(lane, _TYPES, [type_id], [at_least])
+            await lane.connection.execute(_DOUBT_TYPE, lane.account_id, type_id)
+        return drawn[type_id]
+
+    async def confirm(self, lease: LaneLease, writes: Sequence[ConfirmedWrite]) -> None:
+        last = {(write.epos_customer_id, write.woo_customer_id): write for write in writes}
+        ordered = [last[key] for key in sorted(last)]
+        for start in range(0, len(ordered), _CHUNK):
+            chunk = ordered[start : start + _CHUNK]
+            async with fenced_lane(self._database, lease) as lane:
+                if lane is None:
+                    return
+                rows = await lane.connection.fetch(
+                    _CONFIRM,
+                    lane.account_id,
+                    [write.epos_customer_id for write in chunk],
+                    [write.woo_customer_id for write in chunk],
+                    [write.content_hash for write in chunk],
+                    [write.as_of for write in chunk],
+                    lease.lapses,
+                )
+                joined = {row["woo_customer_id"] for row in rows}
+                await _doubt(lane, [write.woo_customer_id for write in chunk if write.woo_customer_id not in joined])
+
+    async def confirm_type(self, lease: LaneLease, type_id: EposCustomerTypeId, content_hash: bytes | None, *, gone: bool) -> None:
+        async with fenced_lane(self._database, lease) as lane:
+            if lane is not None:
+                await lane.connection.execute(_CONFIRM_TYPE, lane.account_id, type_id, content_hash, lease.lapses, gone, lane.at)
+
+    async def known_type_hash(self, lease: LaneLease, type_id: EposCustomerTypeId) -> bytes | None:
+        async with self._database.acquire() as connection:
+            known: bytes | None = await connection.fetchval(_TYPE_HASH, lease.account_id, type_id, lease.lapses)
+        return known
+
+    async def pending_removals(
+        self, account_id: AccountId, epos_ids: Sequence[EposCustomerId]
+    ) -> dict[EposCustomerId, tuple[WooCustomerId, ...]]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_PENDING_REMOVALS, account_id, list(epos_ids))
+        pending: dict[EposCustomerId, tuple[WooCustomerId, ...]] = {}
+        for row in rows:
+            epos = EposCustomerId(row["epos_customer_id"])
+            pending[epos] = (*pending.get(epos, ()), WooCustomerId(row["woo_customer_id"]))
+        return pending
+
+    async def removal_done(self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId]) -> None:
+        """A shop customer that was linked again meanwhile gets its values anew: the removal may have been the later write."""
+        wanted = sorted(set(woo_customer_ids))
+        for start in range(0, len(wanted), _CHUNK):
+            chunk = wanted[start : start + _CHUNK]
+            async with fenced_lane(self._database, lease) as lane:
+                if lane is None:
+                    return
+                await lane.connection.execute(_DROP_REMOVALS, lane.account_id, chunk)
+                await _doubt(lane, chunk)
+
+    async def mark_gone(self, lease: LaneLease, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = ()) -> None:
+        async with fenced_lane(self._database, lease) as lane:
+            if lane is not None:
+                await lane.connection.execute(_MARK_GONE, lane.account_id, list(epos), list(woo), lane.at)
+
+
+async def _draw_versions(lane: LockedLane, kind: int, subject_ids: Sequence[int], at_least: Sequence[int]) -> dict[int, int]:
+    microseconds = (lane.at - _EPOCH) // timedelta(microseconds=1)
+    rows = await lane.connection.fetch(_NEXT_VERSIONS, lane.account_id, kind, list(subject_ids), list(at_least), microseconds)
+    return {row["subject_id"]: row["last_version"] for row in rows}
+
+
+async def _doubt(lane: LockedLane, woo_customer_ids: Sequence[WooCustomerId]) -> None:
+    """Whoever is linked to these shop customers now is written anew."""
+    if not woo_customer_ids:
+        return
+    rows = await lane.connection.fetch(_DOUBT_HASHES, lane.account_id, list(woo_customer_ids))
+    hints = [NewHint(lane.account_id, EntryKind.CUSTOMER, row["epos_customer_id"], Priority.LIVE) for row in rows]
+    if hints:
+        await enqueue_in_transaction(lane.connection, hints)

@@ -1,0 +1,13 @@
+-- Commit the intent to create, if nothing stands in the way: one statement that commits by itself. No row: something does.
+-- $1 till, $2 normalised email, $3 account, $4 owner, $5 seconds until it is settled. $6..$10: the intent that may be replaced (state,
+-- account, customer, settled_at, create_time), all NULL for none; it must still be exactly that one, and settled by the database's
+-- clock unless it is done. Makes the till's row where there is none. Locks: the intent. Index: intent primary key.
+WITH clock AS MATERIALIZED (SELECT now() AS at),
+known AS (INSERT INTO till (till_id) VALUES ($1) ON CONFLICT (till_id) DO NOTHING)
+INSERT INTO intent AS i (till_id, email, state, account_id, owner, settled_at, create_time)
+SELECT $1, $2, 1, $3, $4, clock.at + make_interval(secs => $5), clock.at FROM clock
+ON CONFLICT (till_id, email) DO UPDATE SET state = 1, account_id = excluded.account_id, owner = excluded.owner, epos_customer_id = NULL,
+  settled_at = excluded.settled_at, create_time = excluded.create_time
+WHERE i.state = $6::smallint AND i.account_id = $7::text AND i.epos_customer_id IS NOT DISTINCT FROM $8::bigint
+  AND i.settled_at = $9::timestamptz AND i.create_time = $10::timestamptz AND (i.state = 3 OR i.settled_at <= excluded.create_time)
+RETURNING true

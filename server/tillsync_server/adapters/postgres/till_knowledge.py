@@ -1,0 +1,62 @@
+"""What is known of a till under one configuration: search proofs and successful reads, by the database's clock."""
+
+from __future__ import annotations
+
+import time
+
+from tillsync_server.adapters.postgres.pool import Database
+from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.ids import TillId
+from tillsync_server.ports.tills import TillKnowledge
+
+_KNOWLEDGE = load("tills/knowledge")
+_NOTE_SEARCH = load("tills/note_search")
+_NOTE_READ = load("tills/note_read")
+
+_READ_NOTED_EVERY_SECONDS = 15.0
+"""Reads are many and count for ten minutes: noting every one would be a commit each. A note is old by so much at most."""
+_MAX_REMEMBERED = 20_000
+
+
+class PostgresTillKnowledge:
+    """Implements :class:`tillsync_server.ports.tills.TillKnowledgeStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._noted: dict[tuple[TillId, str, bool], float] = {}
+
+    async def get(self, till_id: TillId, configuration: str) -> TillKnowledge:
+        async with self._database.acquire() as connection:
+            row = await connection.fetchrow(_KNOWLEDGE, till_id, configuration)
+        return TillKnowledge() if row is None else TillKnowledge(**dict(row))
+
+    async def note_search_proven(self, till_id: TillId, configuration: str) -> None:
+        await self._note_search(till_id, configuration, proven=True)
+
+    async def note_search_unproven(self, till_id: TillId, configuration: str) -> None:
+        await self._note_search(till_id, configuration, proven=False)
+
+    async def note_customers_read(self, till_id: TillId, configuration: str, *, last_page: int | None = None) -> None:
+        """With ``last_page`` always; without, not more often than every 15 s a process."""
+        if last_page is not None or self._is_due(till_id, configuration, of_types=False):
+            await self._note_read(till_id, configuration, of_types=False, last_page=last_page)
+
+    async def note_types_read(self, till_id: TillId, configuration: str) -> None:
+        if self._is_due(till_id, configuration, of_types=True):
+            await self._note_read(till_id, configuration, of_types=True, last_page=None)
+
+    def _is_due(self, till_id: TillId, configuration: str, *, of_types: bool) -> bool:
+        noted = self._noted.get((till_id, configuration, of_types))
+        return noted is None or time.monotonic() - noted >= _READ_NOTED_EVERY_SECONDS
+
+    async def _note_search(self, till_id: TillId, configuration: str, *, proven: bool) -> None:
+        async with self._database.acquire() as connection:
+            await connection.execute(_NOTE_SEARCH, till_id, configuration, proven)
+
+    async def _note_read(self, till_id: TillId, configuration: str, *, of_types: bool, last_page: int | None) -> None:
+        began = time.monotonic()
+        async with self._database.acquire() as connection:
+            await connection.execute(_NOTE_READ, till_id, configuration, not of_types, of_types, last_page)
+        if len(self._noted) >= _MAX_REMEMBERED:
+            self._noted.clear()
+        self._noted[till_id, configuration, of_types] = began

@@ -1,0 +1,400 @@
+"""Links made and removed by a person, and a person's choice for an order: what each sets going, and what it protects (invariant 6)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from support.engine import UPDATED, EngineWorld, RecordingHandler
+from support.links import (
+    SHOP,
+    claim,
+    completion,
+    config_version,
+    end_all,
+    entry_row,
+    epos,
+    facts_of,
+    held_orders,
+    lease_of,
+    match_of,
+    put_order,
+    states,
+    woo,
+)
+from tillsync_server.adapters.postgres import link_keeper as link_keeper_module
+from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.links import PostgresLinks
+from tillsync_server.adapters.postgres.shop_state import PostgresShopState
+from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Unavailable
+from tillsync_server.domain.ids import AccountId, EntryId, new_entry_id
+from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
+from tillsync_server.ports.links import LinkOrigin
+
+pytestmark = pytest.mark.integration
+MATCHED = replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=epos(90001))
+FAILED = Verdict.failed(Outcome.CUSTOMER_NOT_MATCHED, "refused field: EmailAddress")
+
+
+def keeper_of(world: EngineWorld) -> PostgresLinkKeeper:
+    return PostgresLinkKeeper(world.database, world.notifications)
+
+
+async def marked(world: EngineWorld, woo_id: int) -> bool:
+    return await PostgresLinks(world.database).is_marked_do_not_auto_link(SHOP, woo(woo_id))
+
+
+# create
+
+
+async def test_create_queues_the_customer_and_raises_the_configuration(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    before = await config_version(world)
+    made = await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    assert (made.link.epos_customer_id, made.link.woo_customer_id, made.link.origin) == (90001, 12, LinkOrigin.BY_HAND)
+    assert made.released_order_entries == 0
+    row = await entry_row(world, made.refresh_entry_id)
+    assert (row["kind"], row["subject_id"], row["priority"], row["due"]) == (1, 90001, 1, True)
+    assert await config_version(world) == before + 1
+    assert await PostgresLinks(world.database).by_woo(SHOP, woo(12)) == made.link
+
+
+async def test_create_is_idempotent(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    first = await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    version = await config_version(world)
+    second = await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    assert (second.link, second.refresh_entry_id) == (first.link, first.refresh_entry_id)
+    assert await config_version(world) == version, "nothing changed that anybody decides on"
+
+
+async def test_create_names_which_of_the_two_is_linked_to_what(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    version = await config_version(world)
+    with pytest.raises(AlreadyExists, match="till customer 90001 is linked to shop customer 12") as of_till:
+        await keeper_of(world).create(SHOP, epos(90001), woo(13))
+    assert (of_till.value.reason, of_till.value.metadata["woo_customer_id"]) == ("EPOS_CUSTOMER_LINKED", "12")
+    with pytest.raises(AlreadyExists, match="shop customer 12 is linked to till customer 90001") as of_shop:
+        await keeper_of(world).create(SHOP, epos(90002), woo(12))
+    assert (of_shop.value.reason, of_shop.value.metadata["epos_customer_id"]) == ("WOO_CUSTOMER_LINKED", "90001")
+    assert await config_version(world) == version
+    assert await world.live("shop-a", 90002) is None
+
+
+async def test_create_replaces_an_unusable_link(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    await world.fetch("UPDATE link SET epos_gone_at = now(), content_hash = 'x' RETURNING 1")
+    again = await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    assert again.link.is_usable
+    assert again.link.content_hash is None
+    await world.fetch("UPDATE link SET epos_gone_at = now() RETURNING 1")
+    await keeper_of(world).create(SHOP, epos(90001), woo(13))  # its former shop customer is there and shows its values
+    assert await PostgresShopState(world.database).pending_removals(SHOP, [epos(90001)]) == {90001: (12,)}
+    assert await PostgresLinks(world.database).by_woo(SHOP, woo(12)) is None
+
+
+async def test_the_default_customer_cannot_be_linked(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.fetch("UPDATE account SET default_epos_customer_id = 90001 RETURNING 1")
+    [order] = await held_orders(world, [facts_of(7, woo_customer_id=12)])
+    for attempt in (
+        keeper_of(world).create(SHOP, epos(90001), woo(12)),
+        keeper_of(world).resolve_order(SHOP, order, epos(90001), create_link=True),
+    ):
+        with pytest.raises(FailedPrecondition) as refused:
+            await attempt
+        assert refused.value.reason == "DEFAULT_CUSTOMER"
+    assert await world.fetch("SELECT 1 FROM link") == []
+    assert await states(world, [order]) == [EntryState.HELD]
+
+
+async def test_create_releases_held_orders_in_order_of_arrival_and_wakes_the_lane(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    held = await held_orders(world, [facts_of(number, woo_customer_id=12) for number in (9, 4, 6)])
+    [other] = await held_orders(world, [facts_of(20, woo_customer_id=13)])
+    made = await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    assert made.released_order_entries == 3
+    assert await states(world, [*held, other]) == [EntryState.PENDING] * 3 + [EntryState.HELD]
+    assert [(await match_of(world, order)).state for order in (9, 4, 6)] == [EntryState.PENDING] * 3
+    handler = RecordingHandler()
+    async with world.running(handler):
+        await handler.wait_for(lambda: len(handler.runs) == 4)
+        await world.until_idle()
+    assert [run.subject_id for run in handler.runs if run.kind is EntryKind.ORDER_CUSTOMER] == [9, 4, 6]
+    assert await world.lanes.repair_lost_wakeups() == 0
+
+
+async def test_create_tells_a_running_worker(world: EngineWorld) -> None:
+    """By NOTIFY after the commit, asleep or in the middle of another entry."""
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    async with world.running(handler):
+        await keeper_of(world).create(SHOP, epos(90001), woo(12))
+        await handler.wait_for(lambda: handler.count(90001) == 1, seconds=5)
+        gate = handler.gate(1)
+        await world.hint("shop-a", 1)
+        await handler.wait_for(lambda: handler.count(1) == 1, seconds=5)
+        await keeper_of(world).create(SHOP, epos(90002), woo(13))
+        await handler.wait_for(lambda: handler.count(90002) == 1, seconds=5)
+        gate.set()
+        await world.until_idle()
+
+
+async def test_what_runs_while_a_link_is_made_is_not_written_and_runs_again(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await put_order(world, facts_of(7, woo_customer_id=12))
+    await world.hint("shop-a", 90001)
+    lease = await lease_of(world)
+    running = await claim(world, lease)
+    await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    assert await world.lanes.complete([completion(lease, each, MATCHED) for each in running]) == [False, False]
+    again = {each.subject_id: each for each in await claim(world, lease)}
+    assert set(again) == {7, 90001}
+    assert all(again[each.subject_id].entry_revision == each.entry_revision + 1 for each in running)
+    assert await world.lanes.complete([completion(lease, each, MATCHED) for each in again.values()]) == [True, True]
+
+
+# delete
+
+
+@pytest.mark.parametrize("by", ["epos", "woo", "both"])
+async def test_delete_leaves_a_mark_and_queues_the_removal(world: EngineWorld, by: str) -> None:
+    await world.add_accounts("shop-a")
+    made = await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    await end_all(world, UPDATED)
+    before = await config_version(world)
+    gone = await keeper_of(world).delete(
+        SHOP, epos_customer_id=None if by == "woo" else epos(90001), woo_customer_id=None if by == "epos" else woo(12)
+    )
+    assert gone.link == made.link
+    assert await PostgresLinks(world.database).by_woo(SHOP, woo(12)) is None
+    assert await marked(world, 12)
+    assert await PostgresShopState(world.database).pending_removals(SHOP, [epos(90001)]) == {90001: (12,)}
+    row = await entry_row(world, gone.removal_entry_id)
+    assert (row["kind"], row["subject_id"], row["priority"], row["due"]) == (1, 90001, 1, True)
+    assert await config_version(world) == before + 1
+
+
+async def test_delete_finds_nothing_twice(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b")
+    await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    await keeper_of(world).create(SHOP, epos(90002), woo(13))
+    for missing in (
+        keeper_of(world).delete(SHOP, epos_customer_id=epos(5)),
+        keeper_of(world).delete(SHOP, woo_customer_id=woo(5)),
+        keeper_of(world).delete(SHOP, epos_customer_id=epos(90001), woo_customer_id=woo(13)),
+        keeper_of(world).delete(SHOP),
+        keeper_of(world).delete(AccountId("shop-b"), woo_customer_id=woo(12)),
+    ):
+        with pytest.raises(NotFound) as refused:
+            await missing
+        assert refused.value.reason == "LINK_NOT_FOUND"
+    await keeper_of(world).delete(SHOP, woo_customer_id=woo(12))
+    with pytest.raises(NotFound):
+        await keeper_of(world).delete(SHOP, woo_customer_id=woo(12))
+
+
+async def test_linking_again_clears_the_mark_and_the_removal(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    await keeper_of(world).delete(SHOP, woo_customer_id=woo(12))
+    await keeper_of(world).create(SHOP, epos(90002), woo(12))
+    assert not await marked(world, 12)
+    assert await PostgresShopState(world.database).pending_removals(SHOP, [epos(90001), epos(90002)]) == {}
+
+
+async def test_what_runs_while_a_link_is_removed_is_not_written(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    lease = await lease_of(world)
+    [running] = await claim(world, lease)
+    await keeper_of(world).delete(SHOP, woo_customer_id=woo(12))
+    assert await world.lanes.complete([completion(lease, running, UPDATED)]) == [False]
+    [again] = await claim(world, lease)
+    assert (again.entry_id, again.entry_revision) == (running.entry_id, running.entry_revision + 1)
+
+
+# resolve
+
+
+async def test_a_choice_stays_with_its_order(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    one, other = await held_orders(world, [facts_of(7, woo_customer_id=12), facts_of(8, woo_customer_id=12)])
+    resolved = await keeper_of(world).resolve_order(SHOP, one, epos(90001), create_link=False)
+    assert (resolved.entry_id, resolved.link, resolved.released_order_entries) == (one, None, 0)
+    assert await states(world, [one, other]) == [EntryState.PENDING, EntryState.HELD]
+    assert (await match_of(world, 7)).state is EntryState.PENDING
+    [entry] = await claim(world, await lease_of(world))
+    assert (entry.entry_id, entry.chosen_epos_customer_id, entry.attempt_count) == (one, 90001, 0)
+    assert await world.fetch("SELECT 1 FROM link") == []
+
+
+async def test_new_facts_drop_the_choice(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    [one] = await held_orders(world, [facts_of(7)])
+    await keeper_of(world).resolve_order(SHOP, one, epos(90001), create_link=False)
+    await put_order(world, facts_of(7, email="corrected@example.test"))
+    [entry] = await claim(world, await lease_of(world))
+    assert entry.chosen_epos_customer_id is None
+
+
+async def test_a_choice_for_a_guest_holds_for_the_held_orders_of_the_email(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    held = await held_orders(world, [facts_of(7), facts_of(3, email="Ada@Example.test "), facts_of(5)])
+    others = await held_orders(world, [facts_of(30, woo_customer_id=12), facts_of(31, email="bea@example.test")])
+    resolved = await keeper_of(world).resolve_order(SHOP, held[1], epos(90001), create_link=False)
+    assert (resolved.entry_id, resolved.released_order_entries) == (held[1], 2)
+    assert await states(world, [*held, *others]) == [EntryState.PENDING] * 3 + [EntryState.HELD] * 2
+    claimed = await claim(world, await lease_of(world))
+    assert [entry.entry_id for entry in claimed] == held, "in order of arrival"
+    assert {entry.chosen_epos_customer_id for entry in claimed} == {90001}
+
+
+async def test_resolving_with_a_link_is_linking(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.fetch("INSERT INTO link_mark (account_id, woo_customer_id) VALUES ('shop-a', 12) RETURNING 1")
+    one, other, third = await held_orders(world, [facts_of(number, woo_customer_id=12) for number in (7, 8, 9)])
+    before = await config_version(world)
+    resolved = await keeper_of(world).resolve_order(SHOP, other, epos(90001), create_link=True)
+    assert resolved.link is not None
+    assert (resolved.link.epos_customer_id, resolved.link.woo_customer_id) == (90001, 12)
+    assert (resolved.entry_id, resolved.released_order_entries) == (other, 2)
+    assert not await marked(world, 12)
+    assert await config_version(world) == before + 1
+    assert await states(world, [one, other, third]) == [EntryState.PENDING] * 3
+    assert await world.live("shop-a", 90001) is not None
+
+
+async def test_resolving_with_a_link_that_is_taken_changes_nothing(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await keeper_of(world).create(SHOP, epos(90001), woo(13))
+    [one] = await held_orders(world, [facts_of(7, woo_customer_id=12)])
+    with pytest.raises(AlreadyExists):
+        await keeper_of(world).resolve_order(SHOP, one, epos(90001), create_link=True)
+    assert await states(world, [one]) == [EntryState.HELD]
+
+
+async def test_a_failed_order_gets_a_successor(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    failed = await put_order(world, facts_of(7, woo_customer_id=12))
+    await end_all(world, FAILED)
+    resolved = await keeper_of(world).resolve_order(SHOP, failed, epos(90001), create_link=False)
+    assert resolved.entry_id != failed
+    row = await entry_row(world, resolved.entry_id)
+    assert (row["retried_from"], row["chosen_epos_customer_id"], row["attempt_count"], row["due"]) == (failed, 90001, 0, True)
+    assert (row["woo_customer_id"], row["billing_email"], row["subject_label"]) == (12, "ada@example.test", "Ada B., order 7")
+    match = await match_of(world, 7)
+    assert (match.entry_id, match.state, match.outcome) == (resolved.entry_id, EntryState.PENDING, Outcome.CUSTOMER_NOT_MATCHED)
+    [entry] = await claim(world, await lease_of(world))
+    assert entry.facts == facts_of(7, woo_customer_id=12)
+    with pytest.raises(FailedPrecondition, match="newer entry") as refused:
+        await keeper_of(world).resolve_order(SHOP, failed, epos(90002), create_link=False)
+    assert refused.value.reason == "ORDER_NOT_HELD"
+
+
+async def test_a_failed_order_is_resolved_with_a_link(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    failed = await put_order(world, facts_of(7, woo_customer_id=12))
+    await end_all(world, FAILED)
+    [held] = await held_orders(world, [facts_of(8, woo_customer_id=12)])
+    resolved = await keeper_of(world).resolve_order(SHOP, failed, epos(90001), create_link=True)
+    assert resolved.released_order_entries == 1
+    assert await states(world, [resolved.entry_id, held]) == [EntryState.PENDING] * 2
+    assert {entry.subject_id for entry in await claim(world, await lease_of(world))} == {7, 8, 90001}
+
+
+async def test_a_failed_guest_order_takes_the_held_ones_of_its_email_along(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    failed = await put_order(world, facts_of(7))
+    await end_all(world, FAILED)
+    [held] = await held_orders(world, [facts_of(8)])
+    resolved = await keeper_of(world).resolve_order(SHOP, failed, epos(90001), create_link=False)
+    assert resolved.released_order_entries == 1
+    claimed = await claim(world, await lease_of(world))
+    assert {(entry.entry_id, entry.chosen_epos_customer_id) for entry in claimed} == {(resolved.entry_id, 90001), (held, 90001)}
+
+
+async def test_what_cannot_be_resolved_is_told(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    customer = (await world.hint("shop-a", 90001)).entry_id
+    guest = await one_held_order(world)
+    pending = await put_order(world, facts_of(8))
+    keeper = keeper_of(world)
+    for entry_id, create_link, reason in (
+        (customer, False, "NOT_AN_ORDER"),
+        (guest, True, "GUEST_CANNOT_BE_LINKED"),
+        (pending, False, "ORDER_NOT_HELD"),
+    ):
+        with pytest.raises(FailedPrecondition) as refused:
+            await keeper.resolve_order(SHOP, entry_id, epos(90001), create_link=create_link)
+        assert refused.value.reason == reason
+    with pytest.raises(NotFound) as missing:
+        await keeper.resolve_order(SHOP, new_entry_id(), epos(90001), create_link=False)
+    assert missing.value.reason == "ENTRY_NOT_FOUND"
+    await end_all(world, MATCHED)
+    for entry_id, reason in ((customer, "NOT_AN_ORDER"), (pending, "ORDER_NOT_HELD")):  # finished ones too
+        with pytest.raises(FailedPrecondition) as refused:
+            await keeper.resolve_order(SHOP, entry_id, epos(90001), create_link=False)
+        assert refused.value.reason == reason
+    assert await states(world, [guest]) == [EntryState.HELD]
+
+
+async def one_held_order(world: EngineWorld) -> EntryId:
+    """One held guest order, beside whatever else is due."""
+    order = await put_order(world, facts_of(7))
+    lease = await lease_of(world)
+    [entry] = [each for each in await claim(world, lease) if each.entry_id == order]
+    await world.lanes.complete([completion(lease, entry, Verdict.held(Outcome.DUPLICATE_EMAIL, "two customers"))])
+    await world.lanes.release([lease], clean=[True])
+    return order
+
+
+async def test_a_guest_with_many_held_orders_is_resolved_in_chunks(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.add_accounts("shop-a")
+    monkeypatch.setattr(link_keeper_module, "MAX_RELEASED", 4)
+    held = await held_orders(world, [facts_of(number) for number in range(1, 12)])
+    resolved = await keeper_of(world).resolve_order(SHOP, held[5], epos(90001), create_link=False)
+    assert (resolved.entry_id, resolved.released_order_entries) == (held[5], 10)
+    rows = await world.fetch("SELECT state, chosen_epos_customer_id, entry_revision FROM entry")
+    assert {(row["state"], row["chosen_epos_customer_id"], row["entry_revision"]) for row in rows} == {(1, 90001, 2)}
+
+
+# all of them
+
+
+async def test_an_unknown_account_is_told(world: EngineWorld) -> None:
+    nobody = AccountId("nobody")
+    for attempt in (
+        keeper_of(world).create(nobody, epos(1), woo(1)),
+        keeper_of(world).delete(nobody, woo_customer_id=woo(1)),
+        keeper_of(world).resolve_order(nobody, new_entry_id(), epos(1), create_link=False),
+    ):
+        with pytest.raises(NotFound) as refused:
+            await attempt
+        assert refused.value.reason == "ACCOUNT_NOT_FOUND"
+
+
+async def test_a_lane_that_stays_locked_is_told(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    async with world.database.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT 1 FROM lane FOR UPDATE")
+        with pytest.raises(Unavailable) as refused:
+            await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    assert refused.value.reason == "ACCOUNT_BUSY"
+    assert await world.fetch("SELECT 1 FROM link") == []
+
+
+async def test_people_that_race_make_one_link(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    keeper = keeper_of(world)
+    same = await asyncio.gather(*(keeper.create(SHOP, epos(90001), woo(12)) for _ in range(6)))
+    assert len({made.link.create_time for made in same}) == 1
+    results = await asyncio.gather(*(keeper.create(SHOP, epos(80000 + number), woo(13)) for number in range(6)), return_exceptions=True)
+    assert sum(isinstance(result, AlreadyExists) for result in results) == 5
+    deletions = await asyncio.gather(*(keeper.delete(SHOP, woo_customer_id=woo(12)) for _ in range(4)), return_exceptions=True)
+    assert sum(isinstance(result, NotFound) for result in deletions) == 3
+    assert len(await world.fetch("SELECT 1 FROM link")) == 1

@@ -1,0 +1,179 @@
+"""Links as they are read, and that the statements of links, intents and tills use their indexes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from support.engine import EngineWorld
+from support.links import SHOP, epos, woo
+from tillsync_server.adapters.postgres.links import PostgresLinks
+from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.ports.links import LinkFilter, LinkOrigin
+
+pytestmark = pytest.mark.integration
+
+
+async def put_links(world: EngineWorld, account: str, count: int) -> None:
+    """Till customer 1000 + n, shop customer n; every tenth is broken, alternating sides."""
+    await world.fetch(
+        "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, epos_gone_at, woo_gone_at) "
+        "SELECT $1, 1000 + n, n, 1, CASE WHEN n % 20 = 0 THEN now() END, CASE WHEN n % 20 = 10 THEN now() END "
+        "FROM generate_series(1, $2::int) AS n RETURNING 1",
+        account,
+        count,
+    )
+
+
+async def test_links_are_found_by_either_customer(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b")
+    await put_links(world, "shop-a", 30)
+    links = PostgresLinks(world.database)
+    found = await links.by_epos(SHOP, [epos(1001), epos(1020), epos(5)])
+    assert set(found) == {1001, 1020}
+    assert (found[epos(1001)].woo_customer_id, found[epos(1001)].origin, found[epos(1001)].is_usable) == (1, LinkOrigin.MATCHED_EMAIL, True)
+    assert not found[epos(1020)].is_usable
+    assert found[epos(1020)].epos_gone_at is not None
+    assert await links.by_epos(SHOP, []) == {}
+    link = await links.by_woo(SHOP, woo(10))
+    assert link is not None
+    assert (link.epos_customer_id, link.is_usable) == (1010, False)
+    assert await links.by_woo(SHOP, woo(999)) is None
+    assert await links.by_woo(AccountId("shop-b"), woo(10)) is None
+    assert await links.by_epos(AccountId("shop-b"), [epos(1001)]) == {}
+
+
+async def test_listing_goes_by_ascending_till_customer(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b")
+    await put_links(world, "shop-a", 45)
+    await put_links(world, "shop-b", 3)
+    links = PostgresLinks(world.database)
+    seen: list[int] = []
+    after = None
+    while page := await links.list_links(SHOP, LinkFilter(), after=after, limit=20):
+        seen += [link.epos_customer_id for link in page]
+        after = page[-1].epos_customer_id
+    assert seen == [1000 + number for number in range(1, 46)]
+    broken = await links.list_links(SHOP, LinkFilter(broken_only=True), after=epos(1010), limit=20)
+    assert [link.epos_customer_id for link in broken] == [1020, 1030, 1040]
+    for wanted in (LinkFilter(epos_customer_id=epos(1007)), LinkFilter(woo_customer_id=woo(7))):
+        assert [link.epos_customer_id for link in await links.list_links(SHOP, wanted, after=None, limit=20)] == [1007]
+    assert await links.list_links(SHOP, LinkFilter(epos_customer_id=epos(1007), woo_customer_id=woo(8)), after=None, limit=20) == []
+    assert await links.list_links(SHOP, LinkFilter(epos_customer_id=epos(1007)), after=epos(1007), limit=20) == []
+
+
+async def test_a_mark_is_of_one_shop_customer(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b")
+    await world.fetch("INSERT INTO link_mark (account_id, woo_customer_id) VALUES ('shop-a', 12) RETURNING 1")
+    links = PostgresLinks(world.database)
+    assert await links.is_marked_do_not_auto_link(SHOP, woo(12))
+    assert not await links.is_marked_do_not_auto_link(SHOP, woo(13))
+    assert not await links.is_marked_do_not_auto_link(AccountId("shop-b"), woo(12))
+
+
+# plans
+
+ROWS = 50_000
+
+
+async def seed(world: EngineWorld) -> None:
+    """50,000 links, held orders, removals, types, versions and intents of a hundred accounts, of which shop-a is one."""
+    names = ["shop-a", *(f"shop-{number}" for number in range(1, 100))]
+    await world.add_accounts(*names)
+    await world.fetch("INSERT INTO till (till_id) VALUES ('till-a') RETURNING 1")
+    for statement in (
+        "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, woo_gone_at) "
+        "SELECT ($2::text[])[n % 100 + 1], n, n, 1, CASE WHEN n % 1000 = 0 THEN now() END "
+        "FROM generate_series(1, $1::int) AS n RETURNING 1",
+        "INSERT INTO entry (account_id, entry_id, queue, kind, subject_id, state, priority, due_at, woo_customer_id, epos_customer_id, "
+        "billing_email, create_time, update_time) "
+        "SELECT ($2::text[])[n % 100 + 1], gen_random_uuid(), 2, 3, n, CASE n % 2 WHEN 0 THEN 4 ELSE 1 END, 1, now(), "
+        "CASE WHEN n % 3 > 0 THEN n / 1000 + 1 END, n / 700 + 1, n / 1000 || '@example.test', now(), now() "
+        "FROM generate_series(1, $1::int) AS n RETURNING 1",
+        "INSERT INTO order_match (account_id, order_id, order_key, facts_hash, entry_id, create_time, update_time) "
+        "SELECT account_id, subject_id, 'k', '', entry_id, now(), now() FROM entry "
+        "WHERE $1::int > 0 AND $2::text[] IS NOT NULL RETURNING 1",
+        "INSERT INTO shop_removal (account_id, woo_customer_id, epos_customer_id) "
+        "SELECT ($2::text[])[n % 100 + 1], n, n / 3 FROM generate_series(1, $1::int) AS n RETURNING 1",
+        "INSERT INTO shop_version (account_id, subject_kind, subject_id, last_version) "
+        "SELECT ($2::text[])[n % 100 + 1], n % 2 + 1, n, n FROM generate_series(1, $1::int) AS n RETURNING 1",
+        "INSERT INTO customer_type (account_id, epos_customer_type_id) "
+        "SELECT ($2::text[])[n % 100 + 1], n FROM generate_series(1, $1::int) AS n RETURNING 1",
+        "INSERT INTO link_mark (account_id, woo_customer_id) "
+        "SELECT ($2::text[])[n % 100 + 1], n FROM generate_series(1, $1::int) AS n RETURNING 1",
+        "INSERT INTO intent (till_id, email, state, account_id, owner, settled_at, create_time) "
+        "SELECT 'till-a', n || '@example.test', 1, ($2::text[])[1], 'o', now(), now() FROM generate_series(1, $1::int) AS n RETURNING 1",
+        "INSERT INTO till_knowledge (till_id, configuration) "
+        "SELECT 'till-a', n || ($2::text[])[1] FROM generate_series(1, $1::int) AS n RETURNING 1",
+        "INSERT INTO till (till_id) SELECT n || ($2::text[])[2] FROM generate_series(1, $1::int) AS n RETURNING 1",
+    ):
+        await world.fetch(statement, ROWS, names)
+    async with world.database.acquire() as connection:
+        await connection.execute("ANALYZE")
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+async def check_plan(world: EngineWorld, name: str, *args: object, indexes: set[str], most_rows: int) -> None:
+    """``indexes``: at least one of them is used, and no table is read from end to end."""
+    async with world.database.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            raw = await connection.fetchval("EXPLAIN (ANALYZE, FORMAT JSON) " + load(name), *args)
+        finally:
+            await transaction.rollback()
+    plan = list(nodes(json.loads(raw)[0]["Plan"]))
+    used = {node["Index Name"] for node in plan if "Index Name" in node}
+    used |= {index for node in plan for index in node.get("Conflict Arbiter Indexes", ())}
+    assert indexes & used, (name, used)
+    scanned = [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan" and node["Relation Name"] != "account"]
+    assert not scanned, (name, scanned)
+    for node in plan:
+        if "Relation Name" in node:
+            touched = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+            assert touched <= most_rows, (name, node["Node Type"], node.get("Index Name"), touched)
+
+
+async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: EngineWorld) -> None:
+    await seed(world)
+    at, woo_key = datetime.now(UTC), "link_account_id_woo_customer_id_key"
+    some = [100 * number for number in range(1, 201)]  # of shop-a
+    held = [row["entry_id"] for row in await world.fetch("SELECT entry_id FROM entry WHERE account_id = 'shop-a' AND state = 4 LIMIT 200")]
+    small = {"most_rows": 10}
+    await check_plan(world, "links/by_epos", SHOP, some, indexes={"link_pkey"}, most_rows=400)
+    await check_plan(world, "links/of_either", SHOP, 100, 200, indexes={woo_key}, **small)
+    await check_plan(world, "links/list", SHOP, None, None, False, 0, 50, indexes={"link_pkey"}, most_rows=50)
+    await check_plan(world, "links/list", SHOP, None, 300, False, 0, 50, indexes={woo_key}, **small)
+    await check_plan(world, "links/list", SHOP, None, None, True, 0, 50, indexes={"link_broken"}, most_rows=100)
+    await check_plan(world, "links/is_marked", SHOP, 100, indexes={"link_mark_pkey"}, **small)
+    await check_plan(world, "links/pending_removals", SHOP, some, indexes={"shop_removal_by_epos"}, most_rows=1200)
+    await check_plan(world, "links/drop_removals", SHOP, some, indexes={"shop_removal_pkey"}, most_rows=400)
+    await check_plan(world, "links/next_versions", SHOP, 1, some, [0] * 200, 1, indexes={"shop_version_pkey"}, most_rows=400)
+    await check_plan(world, "links/doubt_hashes", SHOP, some, indexes={woo_key}, most_rows=400)
+    await check_plan(world, "links/confirm", SHOP, some, some, [b"h"] * 200, [at] * 200, 0, indexes={"link_pkey", woo_key}, most_rows=1200)
+    await check_plan(world, "links/mark_gone", SHOP, some[:2], some[:2], at, indexes={"link_pkey", woo_key}, most_rows=20)
+    await check_plan(world, "links/confirm_type", SHOP, 100, b"h", 0, False, at, indexes={"customer_type_pkey"}, **small)
+    await check_plan(world, "links/type_hash", SHOP, 100, 0, indexes={"customer_type_pkey"}, **small)
+    entries = {"entry_by_woo_customer", "entry_by_state", "entry_by_epos_customer", "entry_by_billing_email", "entry_due", "entry_live"}
+    await check_plan(world, "links/held_of_customer", SHOP, 3, None, 500, indexes=entries, most_rows=600)
+    await check_plan(world, "links/held_of_guest", SHOP, "3@example.test", None, 500, 10, indexes=entries, most_rows=600)
+    await check_plan(world, "links/revise_waiting_orders", SHOP, [3], [3], None, at, indexes=entries, most_rows=1200)
+    await check_plan(world, "links/release_orders", SHOP, held, at, None, indexes={"entry_pkey"}, most_rows=1200)
+    await check_plan(world, "tills/get_intent", "till-a", "77@example.test", indexes={"intent_pkey"}, **small)
+    await check_plan(world, "tills/mark_intent_unknown", "till-a", "77@example.test", "o", indexes={"intent_pkey"}, **small)
+    await check_plan(world, "tills/complete_intent", "till-a", "77@example.test", "o", 1, indexes={"intent_pkey"}, **small)
+    await check_plan(world, "tills/clear_intent", "till-a", "77@example.test", "o", indexes={"intent_pkey"}, **small)
+    nothing = (None, None, None, None, None)
+    await check_plan(world, "tills/open_intent", "till-a", "77@example.test", SHOP, "o", 90.0, *nothing, indexes={"intent_pkey"}, **small)
+    await check_plan(world, "tills/knowledge", "till-a", "77shop-a", indexes={"till_knowledge_pkey"}, **small)
+    await check_plan(world, "tills/note_read", "till-a", "77shop-a", True, False, None, indexes={"till_knowledge_pkey"}, **small)
+    await check_plan(world, "tills/take", "till-a", [1] * 50, 5.0, 5.0, 10.0, indexes={"till_pkey"}, most_rows=10)
