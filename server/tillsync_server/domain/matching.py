@@ -5,10 +5,13 @@ The order flow asks in this sequence: :func:`plan_without_customer` (sync off, g
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import assert_never
+
+import idna
 
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer
@@ -120,6 +123,26 @@ def same_email(customers: Iterable[TillCustomer], email: str) -> list[TillCustom
     return [found[customer_id] for customer_id in sorted(found)]
 
 
+def search_texts(email: str) -> tuple[str, ...]:
+    """What the till is asked for: the email as given, normalised, and with its domain in Unicode; each spelling once.
+
+    A till compares texts: a domain may stand there as ``xn--…`` or written out, whichever way the order has it.
+    """
+    normalised = normalise_email(email)
+    local, at, domain = normalised.rpartition("@")
+    spellings = [email.strip(), normalised]
+    if at and "xn--" in domain:
+        with contextlib.suppress(idna.IDNAError):  # no domain: nothing to write out
+            spellings.append(f"{local}@{idna.decode(domain)}")
+    return tuple(dict.fromkeys(spellings))
+
+
+def respelled(email: str) -> str | None:
+    """The same email in other capitals, or None where it has no letters. A search that finds it does not tell case apart."""
+    other = email.swapcase()
+    return other if other != email and normalise_email(other) == normalise_email(email) else None
+
+
 def new_customer(facts: OrderFacts, email: str) -> NewTillCustomer:
     """*Created with*: these fields and no others (no type, consent or address; MaxCredit is the adapter's constant 0)."""
     return NewTillCustomer(
@@ -134,7 +157,8 @@ def new_customer(facts: OrderFacts, email: str) -> NewTillCustomer:
 
 def creation_obstacle(customer: NewTillCustomer) -> str | None:
     """Why the till could not store this customer as it is, or None. A person then decides: nothing is truncated."""
-    for field, text in (("first name", customer.forename), ("last name", customer.surname)):
+    forename = "company, which stands in for the first name," if customer.forename == customer.business_name else "first name"
+    for field, text in ((forename, customer.forename), ("last name", customer.surname)):
         if len(text) > TILL_NAME_MAX_LENGTH:
             return f"the {field} is longer than {TILL_NAME_MAX_LENGTH} characters, which Epos Now cannot store"
     if email_problem(customer.email) is not None:

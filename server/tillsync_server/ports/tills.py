@@ -72,6 +72,12 @@ class Intent:
     settled_at: datetime
     """From then on the till can no longer surprise us: search again, and only then create."""
     create_time: datetime
+    read_at: datetime
+    """Database time when this was read. Only it is compared with ``settled_at``: hosts' clocks differ."""
+
+    @property
+    def is_settled(self) -> bool:
+        return self.read_at >= self.settled_at
 
 
 class IntentStore(Protocol):
@@ -93,7 +99,8 @@ class IntentStore(Protocol):
 
         None when it is ours now. Otherwise the intent that stands in the way, and nothing changed. ``replaces``: the intent the
         caller has read and found dead (past ``settled_at`` and searched after it; or DONE with a customer proven gone); it is
-        replaced only while it is still exactly that one. ``owner`` names the run (lane owner and token).
+        replaced only while it is still exactly that one. ``owner`` names the run (account, lane owner and token: the lanes of a
+        process share the owner, and their tokens may be equal). Unavailable when it changes hands too fast to be read.
         """
         ...
 

@@ -1,0 +1,243 @@
+"""Never a twin: search, intent, permit, create once, search again (design section 5).
+
+What each way out of it leaves behind, so that whoever comes next, in whichever process, makes no second customer:
+
+- before the intent is committed: nothing;
+- intent committed, create provably not sent, or refused: the intent is cleared;
+- create sent, no readable answer: the intent is UNKNOWN until it settles;
+- stopped, cancelled or without a database anywhere after the intent: it stays OPEN, and settles like an unknown one;
+- id known: the intent is DONE and names the customer, also while the till's search does not show it yet.
+
+A settled intent proves nothing by itself: it is replaced only after a search that began after it had settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from tillsync_server.application.flows.email_search import CustomersByEmail
+from tillsync_server.application.flows.lane_context import LaneContext
+from tillsync_server.domain.customer import NewTillCustomer
+from tillsync_server.domain.emails import normalise_email
+from tillsync_server.domain.errors import (
+    CredentialsRefused,
+    Misaddressed,
+    Missing,
+    Refused,
+    RunInterrupted,
+    Throttled,
+    Unavailable,
+    Unreachable,
+    UpstreamError,
+)
+from tillsync_server.domain.ids import EposCustomerId
+from tillsync_server.domain.matching import creation_obstacle
+from tillsync_server.domain.verdict import Disposition, Verdict
+from tillsync_server.domain.vocabulary import Outcome, Side
+from tillsync_server.ports.till import WritePermit
+from tillsync_server.ports.tills import Intent, IntentState
+
+_OUTCOME = Outcome.CUSTOMER_NOT_MATCHED
+_ROUNDS = 4
+_FIRST_LOOK_SECONDS = 2.0
+_SEND_WITHIN = 1 / 3
+_ANSWERED_WITHIN = 2 / 3
+"""Shares of the settle time. Of the default 105 s: sent within 35 s of the intent, over within 70, and 35 s or more for the till to
+store what it was sent."""
+UNPROVEN_RETRY_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Who has the email now: one or more till customers, by ascending id. ``created``: the one this run made, if it did."""
+
+    customer_ids: tuple[EposCustomerId, ...]
+    created: EposCustomerId | None = None
+
+
+class IntentTooOld(RunInterrupted):
+    """So long after its intent a create must not be sent any more: it might still be on its way when the intent settles."""
+
+
+class IntentPermit:
+    """The lane's permit, bound to the age of the intent.
+
+    The lease alone does not do: a process that was stopped can renew a lease nobody took, while another account's lane on the same till
+    has seen the intent settle and made the customer.
+    """
+
+    def __init__(self, lane: WritePermit, clock: Callable[[], float], opened_at: float, settle_seconds: float) -> None:
+        """``opened_at``: ``clock`` before the intent was asked for, so that its age here is never less than the database's."""
+        self._lane = lane
+        self._clock = clock
+        self._opened_at = opened_at
+        self._settle_seconds = settle_seconds
+
+    def seconds_allowed(self, setting_seconds: float) -> float:
+        age = self._clock() - self._opened_at
+        if age > self._settle_seconds * _SEND_WITHIN:
+            raise IntentTooOld(f"the intent is {age:.1f} s old")
+        return min(self._lane.seconds_allowed(setting_seconds), self._settle_seconds * _ANSWERED_WITHIN - age)
+
+
+def provably_not_stored(error: UpstreamError) -> bool:
+    """The create had no effect: it never left, or the till refused it. Everything else may have stored the customer."""
+    match error:
+        case Unreachable() | Throttled() | CredentialsRefused() | Missing():
+            return True
+        case Refused():
+            return error.status != 408
+        case Misaddressed():  # without a status: not sent; a redirect may come after the deed
+            return error.status is None or 400 <= error.status < 500
+        case _:
+            return False
+
+
+class CreateProtocol:
+    """One per lease and configuration."""
+
+    def __init__(self, context: LaneContext, emails: CustomersByEmail) -> None:
+        self._context = context
+        self._services = context.services
+        self._lane = context.lane
+        self._till_id = context.account.till_id
+        # with the account: the lanes of one process share its owner, and their tokens may be equal
+        self._owner = f"{context.account.account_id}:{context.lane.owner_tag}"
+        self._emails = emails
+
+    async def find_or_create(self, customer: NewTillCustomer) -> Holders | Verdict:
+        """A Verdict: it waits, or a person must act. Raises UpstreamError from reads (nothing was sent), and RunInterrupted."""
+        email, settle_seconds = normalise_email(customer.email), self._services.settings.settle_seconds
+        dead: Intent | None = None
+        for _ in range(_ROUNDS):
+            found = await self._emails.find(customer.email, prove_miss=True)
+            if found.customers:
+                return Holders(tuple(each.epos_customer_id for each in found.customers))
+            if found.unproven_because:
+                return self._wait_for_proof(found.unproven_because)
+            if (obstacle := creation_obstacle(customer)) is not None:
+                return Verdict.held(_OUTCOME, f"creating the customer: {obstacle}")
+            opened_at = self._services.clock()
+            try:
+                standing = await self._services.intents.open(
+                    self._till_id,
+                    email,
+                    self._context.account.account_id,
+                    self._owner,
+                    settle_seconds=settle_seconds,
+                    replaces=dead,
+                )
+            except Unavailable:
+                break
+            if standing is None:
+                return await self._create(customer, email, IntentPermit(self._lane, self._services.clock, opened_at, settle_seconds))
+            answer = await self._look_at(standing, email)
+            if answer is not None:
+                return answer
+            dead = standing  # and only a search made from now on may replace it
+        return Verdict.postponed(
+            _OUTCOME,
+            "creating the customer: others create the same email just now",
+            not_before=self._services.now() + timedelta(seconds=_FIRST_LOOK_SECONDS),
+        )
+
+    async def _look_at(self, standing: Intent, email: str) -> Holders | Verdict | None:
+        """None: it is dead, and may be replaced after a search that begins from now on."""
+        match standing.state:
+            case IntentState.DONE:
+                return await self._look_at_created(standing, email)
+            case IntentState.UNKNOWN:
+                if standing.is_settled:
+                    return None
+                return Verdict.postponed(
+                    _OUTCOME,
+                    "creating the customer was not answered before: Epos Now may still store it, so it is searched for again before "
+                    "anything is created",
+                    not_before=standing.settled_at,
+                    side=Side.TILL,
+                )
+            case IntentState.OPEN:
+                if standing.is_settled:
+                    return None
+                return Verdict.postponed(
+                    _OUTCOME,
+                    "a create of a customer with this email is under way or was broken off: it is searched for again before anything is "
+                    "created",
+                    not_before=self._next_look(standing),
+                )
+            case _:
+                assert_never(standing.state)
+
+    def _next_look(self, standing: Intent) -> datetime:
+        """Another account's create mostly ends within a second: look again soon, then ever later. One of this account was broken off,
+        because a lane never runs two orders of one email at a time."""
+        if standing.account_id == self._context.account.account_id:
+            return standing.settled_at
+        age = standing.read_at - standing.create_time
+        return min(standing.settled_at, standing.read_at + max(age, timedelta(seconds=_FIRST_LOOK_SECONDS)))
+
+    async def _look_at_created(self, standing: Intent, email: str) -> Holders | Verdict | None:
+        """Created before, and the search does not show it: believed only when it is there and still has this email."""
+        if standing.epos_customer_id is None:
+            raise ValueError("a done intent names its customer")
+        try:
+            customer = await self._context.till.read_customer(standing.epos_customer_id)
+        except Missing as missing:
+            unproven = await self._context.gone.of_customer(missing)
+            if unproven is None:
+                return None
+            raise unproven from missing
+        if normalise_email(customer.email) == email:
+            return Holders((customer.epos_customer_id,))
+        return None
+
+    async def _create(self, customer: NewTillCustomer, email: str, permit: IntentPermit) -> Holders | Verdict:
+        """The intent is ours. Whatever is not caught here leaves it OPEN, on purpose: it may be a stop after the create was sent."""
+        intents, owner = self._services.intents, self._owner
+        try:
+            await self._lane.renew_if_needed()
+            customer_id = await self._context.till.create_customer(customer, permit)
+        except RunInterrupted as interrupted:
+            await intents.clear(self._till_id, email, owner)
+            if not isinstance(interrupted, IntentTooOld):
+                raise
+            return Verdict.postponed(
+                _OUTCOME,
+                "creating the customer: its turn came too late, nothing was sent",
+                not_before=self._services.now() + timedelta(seconds=_FIRST_LOOK_SECONDS),
+            )
+        except UpstreamError as error:
+            return await self._not_created(error, email)
+        await intents.complete(self._till_id, email, owner, customer_id)
+        try:
+            found = await self._emails.find(customer.email, prove_miss=False)
+        except UpstreamError as error:
+            stage = f"customer {customer_id} was created; searching for others with the same email"
+            return await self._context.judge.judge(error, _OUTCOME, stage)
+        ids = {customer_id, *(each.epos_customer_id for each in found.customers)}
+        return Holders(tuple(sorted(ids)), created=customer_id)
+
+    async def _not_created(self, error: UpstreamError, email: str) -> Verdict:
+        intents, owner, stage = self._services.intents, self._owner, "creating the customer in Epos Now"
+        if provably_not_stored(error):
+            await intents.clear(self._till_id, email, owner)
+            return await self._context.judge.judge(error, _OUTCOME, stage, refusal_is_final=True)
+        await intents.mark_unknown(self._till_id, email, owner)
+        verdict = await self._context.judge.judge(error, _OUTCOME, stage)
+        note = "Epos Now may have stored the customer all the same: it is searched for again before anything is created"
+        verdict = replace(verdict, notes=(*verdict.notes, note))
+        if verdict.disposition is Disposition.RETRY:  # nothing can be decided before the intent settles
+            wait = max(verdict.retry_after_seconds or 0.0, self._services.settings.settle_seconds)
+            verdict = replace(verdict, retry_after_seconds=wait)
+        return verdict
+
+    def _wait_for_proof(self, reason: str) -> Verdict:
+        return Verdict.postponed(
+            _OUTCOME,
+            f"no customer is created: {reason}",
+            not_before=self._services.now() + timedelta(seconds=UNPROVEN_RETRY_SECONDS),
+            side=Side.TILL,
+        )

@@ -1,0 +1,211 @@
+"""Who at the till has this email, and when does "nobody" count (design section 5, *Never a twin*).
+
+A till's search is not believed: hits are compared exactly here, and a miss counts only when this search is known to find what is there,
+in whatever capitals. Where it does not, the whole list is read; one reading serves every email that waits for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum, auto
+from typing import assert_never
+
+from tillsync_server.application.flows.lane_context import LaneContext
+from tillsync_server.domain.customer import TillCustomer
+from tillsync_server.domain.emails import normalise_email
+from tillsync_server.domain.errors import UpstreamError
+from tillsync_server.domain.ids import EposCustomerId
+from tillsync_server.domain.matching import respelled, same_email, search_texts
+from tillsync_server.ports.till import CustomerPage
+
+_SAMPLES = 3
+"""Customers of page 1 tried as proof: one may have been deleted or renamed between the list and the search."""
+_REMEMBERED_SECONDS = 600.0
+_UNPROVEN_REMEMBERED_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """``customers``: all with exactly this email after normalising, by ascending id."""
+
+    customers: tuple[TillCustomer, ...]
+    unproven_because: str = ""
+    """Not empty: nobody was found, and that proves nothing. Only said where a proof was asked for."""
+
+
+class _Search(Enum):
+    """What this till's search is worth."""
+
+    PROVEN = auto()
+    BY_LIST = auto()
+    """It ignores the filter, tells capitals apart, or there is no email to try it with: only the whole list proves a miss."""
+    NOBODY_THERE = auto()
+    """The list is empty: that proves a miss, and says nothing about the search."""
+    UNPROVEN = auto()
+    """It does not find a customer that the list shows."""
+
+
+class CustomersByEmail:
+    """One per lease and configuration: its orders share the proof and the readings of the list. Raises UpstreamError."""
+
+    def __init__(self, context: LaneContext) -> None:
+        self._services = context.services
+        self._till_id = context.account.till_id
+        self._configuration = context.account.till_configuration
+        self._till = context.till
+        self._gone = context.gone
+        self._slots = asyncio.Semaphore(context.services.settings.till_concurrency)
+        self._list = _ListReader(self._page)
+        self._proving = asyncio.Lock()
+        self._known: tuple[_Search, float] | None = None
+        """With the time on the process's clock until when it is believed."""
+
+    async def find(self, email: str, *, prove_miss: bool) -> Found:
+        """Every answer rests on requests that began after the call. ``prove_miss``: find out whether nobody means nobody."""
+        texts = search_texts(email)
+        rows: list[TillCustomer] = []
+        for text in texts:
+            async with self._slots:
+                answer = await self._till.search_by_email(text)
+            if answer.filter_ignored:
+                return await self._by_list(email)
+            rows += answer.rows
+        if (found := same_email(rows, email)) or not prove_miss:
+            return Found(tuple(found))
+        search = await self._search_worth()
+        match search:
+            case _Search.PROVEN | _Search.NOBODY_THERE:
+                return Found(())
+            case _Search.BY_LIST:
+                return await self._by_list(email)
+            case _Search.UNPROVEN:
+                return Found((), "Epos Now's search does not find customers that are there, so nobody found proves nothing")
+            case _:
+                assert_never(search)
+
+    async def _by_list(self, email: str) -> Found:
+        """A completed reading of the list is proof."""
+        reading = await self._list.read_for(email)
+        if reading.completed_here:
+            await self._gone.note_customers_read(last_page=reading.last_page or None)
+        return Found(tuple(same_email(reading.rows, email)))
+
+    async def _page(self, number: int) -> CustomerPage:
+        async with self._slots:
+            return await self._till.list_customers(number)
+
+    # what the search is worth
+
+    async def _search_worth(self) -> _Search:
+        async with self._proving:  # the first to miss finds out for all
+            if self._known is not None and self._services.clock() < self._known[1]:
+                return self._known[0]
+            worth = _Search.PROVEN if await self._is_noted_proven() else await self._try_out()
+            if worth is not _Search.NOBODY_THERE:
+                seconds = _UNPROVEN_REMEMBERED_SECONDS if worth is _Search.UNPROVEN else _REMEMBERED_SECONDS
+                self._known = (worth, self._services.clock() + min(seconds, self._services.settings.search_proof_seconds))
+            return worth
+
+    async def _is_noted_proven(self) -> bool:
+        proven_at = (await self._services.knowledge.get(self._till_id, self._configuration)).search_proven_at
+        valid = timedelta(seconds=self._services.settings.search_proof_seconds)
+        return proven_at is not None and self._services.now() - proven_at < valid
+
+    async def _try_out(self) -> _Search:
+        page = await self._page(1)
+        await self._gone.note_customers_read()
+        if not page.rows:
+            return _Search.NOBODY_THERE
+        worth = await self._worth_for(_samples(page.rows))
+        if worth is _Search.PROVEN:
+            await self._services.knowledge.note_search_proven(self._till_id, self._configuration)
+        else:
+            await self._services.knowledge.note_search_unproven(self._till_id, self._configuration)
+        return worth
+
+    async def _worth_for(self, samples: list[str]) -> _Search:
+        if not samples:
+            return _Search.BY_LIST
+        for email in samples:
+            other = respelled(email)
+            for text in ([other] if other else []) + [email]:
+                async with self._slots:
+                    answer = await self._till.search_by_email(text)
+                if answer.filter_ignored:
+                    return _Search.BY_LIST
+                if same_email(answer.rows, email):
+                    # found as it is written there, but not in other capitals: the order's spelling may miss it
+                    return _Search.PROVEN if text == other else _Search.BY_LIST
+        return _Search.UNPROVEN
+
+
+def _samples(rows: Iterable[TillCustomer]) -> list[str]:
+    """Emails to try the search with; those with letters first, none that trimming would change."""
+    usable = {row.email for row in rows if "@" in row.email and row.email == row.email.strip()}
+    return sorted(usable, key=lambda email: (respelled(email) is None, email))[:_SAMPLES]
+
+
+@dataclass(slots=True)
+class _Wanted:
+    email: str
+    rows: list[TillCustomer] = field(default_factory=list)
+    error: UpstreamError | None = None
+    served: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    rows: list[TillCustomer]
+    last_page: int
+    completed_here: bool
+    """This caller did the reading (and notes it)."""
+
+
+class _ListReader:
+    """Reads the whole list for all who wait when it begins; who comes later gets the next reading, as a proof must be younger than
+    the question. The first in line reads for the others; when it is cancelled the next one begins anew."""
+
+    def __init__(self, page: Callable[[int], Awaitable[CustomerPage]]) -> None:
+        self._read_page = page
+        self._waiting: list[_Wanted] = []
+        self._reading = asyncio.Lock()
+
+    async def read_for(self, email: str) -> _Reading:
+        wanted = _Wanted(normalise_email(email))
+        self._waiting.append(wanted)
+        last_page = 0
+        try:
+            async with self._reading:
+                reads_itself = not wanted.served
+                if reads_itself:
+                    last_page = await self._read(list(self._waiting))
+        finally:
+            self._waiting.remove(wanted)
+        if wanted.error is not None:
+            raise wanted.error
+        return _Reading(wanted.rows, last_page, reads_itself)
+
+    async def _read(self, wanted: list[_Wanted]) -> int:
+        """Until an empty page or one without a new id: whatever the page size, and though the list may drift meanwhile."""
+        by_email: dict[str, list[TillCustomer]] = {each.email: [] for each in wanted}
+        seen: set[EposCustomerId] = set()
+        number, error = 0, None
+        try:
+            while True:
+                page = await self._read_page(number + 1)
+                fresh = [row for row in page.rows if row.epos_customer_id not in seen]
+                if not fresh:
+                    break
+                number += 1
+                for row in fresh:
+                    seen.add(row.epos_customer_id)
+                    if row.email and (rows := by_email.get(normalise_email(row.email))) is not None:
+                        rows.append(row)
+        except UpstreamError as failed:
+            error = failed
+        for each in wanted:
+            each.rows, each.error, each.served = by_email[each.email], error, True
+        return number

@@ -1,0 +1,213 @@
+"""Shop → till: which till customer does this order belong to (design section 5). The ladder; its pure rules are in domain.matching.
+
+A usable link is believed without asking the till: it is the answer for most orders, a read each would spend the till's allowance, and a
+till customer found gone by any customer entry makes the link unusable. No link survives here that is known to be broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import assert_never
+
+from tillsync_server.application.flows.create_protocol import CreateProtocol, Holders
+from tillsync_server.application.flows.email_search import CustomersByEmail
+from tillsync_server.application.flows.lane_context import LaneContext
+from tillsync_server.domain.errors import Missing, UpstreamError
+from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.matching import (
+    ByEmail,
+    ForPerson,
+    OnlyCandidates,
+    ToDefault,
+    new_customer,
+    plan_by_email,
+    plan_without_customer,
+    with_products,
+)
+from tillsync_server.domain.order import OrderFacts
+from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.vocabulary import Outcome, Side
+from tillsync_server.ports.lanes import ClaimedEntry
+from tillsync_server.ports.links import Link, LinkOrigin, OrderLinkOutcome
+
+_NOT_MATCHED = Outcome.CUSTOMER_NOT_MATCHED
+_DECISIONS = 3
+"""How often one run decides again because a link was made meanwhile."""
+_CONFLICT_RETRY_SECONDS = 5.0
+MAX_CANDIDATES = 100
+"""Kept of a held order's candidates, the oldest first; ListCandidates searches the till itself."""
+
+
+class OrderFlow:
+    """One per lease and configuration: its orders share searches, proofs and list readings."""
+
+    def __init__(self, context: LaneContext) -> None:
+        self._context = context
+        self._services = context.services
+        self._account = context.account
+        self._emails = CustomersByEmail(context)
+        self._creation = CreateProtocol(context, self._emails)
+
+    async def run(self, entry: ClaimedEntry) -> Verdict:
+        """Raises RunInterrupted, and what the database raises; everything the till does becomes a verdict."""
+        if entry.facts is None:
+            raise ValueError(f"order entry {entry.entry_id} has no facts")
+        try:
+            verdict = await self._decide(entry, entry.facts)
+        except UpstreamError as error:
+            verdict = await self._context.judge.judge(error, _NOT_MATCHED, "looking for the customer in Epos Now")
+        return with_products(verdict, entry.facts.unlinked_products)
+
+    async def _decide(self, entry: ClaimedEntry, facts: OrderFacts) -> Verdict:
+        for _ in range(_DECISIONS):
+            verdict = await self._decide_once(entry, facts)
+            if verdict is not None:
+                return verdict
+        return Verdict.postponed(
+            _NOT_MATCHED,
+            "linking the customer: others change the links of these customers just now",
+            not_before=self._services.now() + timedelta(seconds=_CONFLICT_RETRY_SECONDS),
+        )
+
+    async def _decide_once(self, entry: ClaimedEntry, facts: OrderFacts) -> Verdict | None:
+        """None: a link was made meanwhile, decide again."""
+        if self._account.customer_sync_enabled and entry.chosen_epos_customer_id is not None:
+            return await self._chosen(entry.chosen_epos_customer_id, facts)
+        first = plan_without_customer(self._account, facts)
+        if isinstance(first, ToDefault):
+            return self._to_default(first.reason)
+        if isinstance(first, ForPerson):
+            return Verdict.held(_NOT_MATCHED, first.reason)
+        if isinstance(first, ByEmail):
+            return await self._by_email(entry, facts, first, None)
+        if facts.woo_customer_id is None:
+            raise ValueError("only an order of a shop customer goes on to links")
+        link = await self._services.links.by_woo(self._account.account_id, facts.woo_customer_id)
+        if link is not None and link.is_usable:
+            return self._linked(link.epos_customer_id)
+        marked = await self._services.links.is_marked_do_not_auto_link(self._account.account_id, facts.woo_customer_id)
+        plan = plan_by_email(self._account, facts, unlinked_by_hand=marked)
+        match plan:
+            case ForPerson(reason):
+                return Verdict.held(_NOT_MATCHED, reason)
+            case OnlyCandidates():
+                return await self._only_candidates(plan)
+            case ByEmail():
+                return await self._by_email(entry, facts, plan, link)
+            case _:
+                assert_never(plan)
+
+    # the rungs
+
+    def _to_default(self, reason: str) -> Verdict:
+        customer_id = self._account.default_epos_customer_id
+        if customer_id is None:
+            return Verdict.held(_NOT_MATCHED, "no default customer is set in the account: set it, then this order runs again", reason)
+        return _is(customer_id, Verdict.finished(Outcome.DEFAULT_CUSTOMER, reason))
+
+    def _linked(self, customer_id: EposCustomerId) -> Verdict:
+        return _is(customer_id, Verdict.finished(Outcome.MATCHED_LINK))
+
+    async def _chosen(self, customer_id: EposCustomerId, facts: OrderFacts) -> Verdict:
+        """A person's choice for this order stands above guest policy, links and emails; only its being there is checked."""
+        if facts.woo_customer_id is not None:
+            link = await self._services.links.by_woo(self._account.account_id, facts.woo_customer_id)
+            if link is not None and link.is_usable and link.epos_customer_id == customer_id:
+                return self._linked(customer_id)
+        if (incomplete := self._context.judge.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
+            return incomplete
+        try:
+            await self._context.till.read_customer(customer_id)
+        except Missing as missing:
+            unproven = await self._context.gone.of_customer(missing)
+            if unproven is not None:
+                raise unproven from missing
+            return Verdict.held(_NOT_MATCHED, f"the customer chosen by hand, {customer_id}, is deleted in Epos Now: choose another one")
+        return _is(customer_id, Verdict.finished(Outcome.MATCHED_EMAIL, "chosen by hand; not linked"))
+
+    async def _only_candidates(self, plan: OnlyCandidates) -> Verdict:
+        ids: list[EposCustomerId] = []
+        if plan.email:
+            if (incomplete := self._context.judge.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
+                return incomplete
+            found = await self._emails.find(plan.email, prove_miss=False)
+            ids = [each.epos_customer_id for each in found.customers]
+        return Verdict.held(_NOT_MATCHED, plan.reason, _candidates_note(ids), candidate_ids=tuple(ids[:MAX_CANDIDATES]))
+
+    async def _by_email(self, entry: ClaimedEntry, facts: OrderFacts, plan: ByEmail, broken: Link | None) -> Verdict | None:
+        if (incomplete := self._context.judge.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
+            return incomplete
+        if plan.creates:
+            answer = await self._creation.find_or_create(new_customer(facts, plan.email))
+            if isinstance(answer, Verdict):
+                return answer
+            if len(answer.customer_ids) > 1:
+                return self._several(answer)
+        else:
+            found = await self._emails.find(plan.email, prove_miss=False)
+            answer = Holders(tuple(each.epos_customer_id for each in found.customers))
+            if len(answer.customer_ids) != 1:
+                how_many = f"{len(answer.customer_ids)} customers have" if answer.customer_ids else "no customer has"
+                return self._to_default(f"{plan.not_linked_because}; {how_many} its billing email in Epos Now")
+        [customer_id] = answer.customer_ids
+        outcome = Outcome.MATCHED_EMAIL if answer.created is None else Outcome.CUSTOMER_CREATED
+        if plan.links and facts.woo_customer_id is not None:
+            return await self._link(entry, customer_id, facts.woo_customer_id, outcome, broken)
+        if facts.woo_customer_id is None:
+            await self._services.order_linker.release_held_of_guest(self._context.lane.lease, entry, email=facts.billing_email_normalised)
+        return _is(customer_id, Verdict.finished(outcome, plan.not_linked_because))
+
+    def _several(self, answer: Holders) -> Verdict:
+        ids = answer.customer_ids
+        notes = [_candidates_note(ids)]
+        if answer.created is not None:
+            notes.insert(0, f"customer {answer.created} was created, and another one with the same email turned up at the same time")
+        if self._account.default_epos_customer_id in ids:
+            notes.append(f"{self._account.default_epos_customer_id} is the default customer, which cannot be linked")
+        return Verdict.held(Outcome.DUPLICATE_EMAIL, *notes, candidate_ids=ids[:MAX_CANDIDATES])
+
+    async def _link(
+        self, entry: ClaimedEntry, customer_id: EposCustomerId, woo_customer_id: WooCustomerId, outcome: Outcome, broken: Link | None
+    ) -> Verdict | None:
+        if customer_id == self._account.default_epos_customer_id:
+            reason = f"the only customer with this email, {customer_id}, is the default customer, which cannot be linked"
+            return Verdict.held(_NOT_MATCHED, reason, candidate_ids=(customer_id,))
+        standing = (await self._services.links.by_epos(self._account.account_id, [customer_id])).get(customer_id)
+        # never taken over; only a shop customer who is gone has nothing left to lose
+        if standing is not None and standing.woo_customer_id != woo_customer_id and standing.woo_gone_at is None:
+            reason = f"the only customer with this email, {customer_id}, is linked to another shop customer, {standing.woo_customer_id}"
+            return Verdict.held(_NOT_MATCHED, reason, candidate_ids=(customer_id,))
+        linked = await self._services.order_linker.link(
+            self._context.lane.lease,
+            entry,
+            epos_customer_id=customer_id,
+            woo_customer_id=woo_customer_id,
+            origin=LinkOrigin.MATCHED_EMAIL if outcome is Outcome.MATCHED_EMAIL else LinkOrigin.CREATED,
+            replaces=broken,
+        )
+        match linked:
+            case OrderLinkOutcome.LINKED:
+                replaced = () if broken is None else (f"the link to customer {broken.epos_customer_id} was broken and is replaced",)
+                return _is(customer_id, Verdict.finished(outcome, f"linked to shop customer {woo_customer_id}", *replaced))
+            case OrderLinkOutcome.CONFLICT:
+                return None
+            case OrderLinkOutcome.STALE:
+                return Verdict.postponed(
+                    _NOT_MATCHED, "settings, links or the order changed while this was decided: it is decided again", not_before=None
+                )
+            case _:
+                assert_never(linked)
+
+
+def _is(customer_id: EposCustomerId, verdict: Verdict) -> Verdict:
+    return replace(verdict, epos_customer_id=customer_id)
+
+
+def _candidates_note(ids: Iterable[EposCustomerId]) -> str:
+    shown = [str(each) for each in ids]
+    if not shown:
+        return "no customer in Epos Now has this email"
+    more = f" and {len(shown) - 10} more" if len(shown) > 10 else ""
+    return f"in Epos Now with this email: {', '.join(shown[:10])}{more}"

@@ -1,0 +1,245 @@
+"""When "nobody has this email" counts (design section 5, *Never a twin*)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from support.flow_fakes import TILL, EmailMatch, FlowWorld, till_account
+from tillsync_server.application.flows.email_search import CustomersByEmail
+from tillsync_server.application.flows.flow_services import FlowSettings
+from tillsync_server.domain.errors import Missing, ServerFailure
+from tillsync_server.domain.vocabulary import Side
+
+ACCOUNT = till_account()
+ADA = "ada@example.test"
+
+
+def emails_of(world: FlowWorld) -> CustomersByEmail:
+    return CustomersByEmail(world.context(ACCOUNT))
+
+
+@pytest.fixture
+def world() -> FlowWorld:
+    world = FlowWorld()
+    world.till.add("grace@example.test")
+    return world
+
+
+@pytest.mark.parametrize("match", [EmailMatch.EXACT, EmailMatch.IGNORING_CASE, EmailMatch.CONTAINS, EmailMatch.FILTER_IGNORED])
+async def test_exactly_the_same_emails_are_found_whatever_the_search_returns(world: FlowWorld, match: EmailMatch) -> None:
+    world.till.match = match
+    one, twin = world.till.add(ADA), world.till.add(ADA)
+    world.till.add(f"x{ADA}")
+    found = await emails_of(world).find(f" {ADA}", prove_miss=True)
+    assert [each.epos_customer_id for each in found.customers] == [one, twin]
+
+
+async def test_raw_and_normalised_are_searched(world: FlowWorld) -> None:
+    world.till.match = EmailMatch.EXACT
+    raw, normalised = world.till.add("Ada@Example.test"), world.till.add(ADA)
+    found = await emails_of(world).find("Ada@Example.test", prove_miss=False)
+    assert [each.epos_customer_id for each in found.customers] == [raw, normalised]
+
+
+async def test_a_search_that_finds_page_one_in_other_capitals_is_proven_and_remembered(world: FlowWorld) -> None:
+    emails = emails_of(world)
+    for name in ("a", "b", "c"):
+        found = await emails.find(f"{name}@example.test", prove_miss=True)
+        assert (found.customers, found.unproven_because) == ((), "")
+    assert world.till.count("list_customers") == 1
+    assert world.knowledge.of(TILL, ACCOUNT.till_configuration).search_proven_at == world.clock.now()
+
+    later = emails_of(world)
+    await later.find("d@example.test", prove_miss=True)
+    assert world.till.count("list_customers") == 1, "another lease relies on the noted proof"
+
+
+async def test_the_proof_is_good_for_a_day_and_for_one_configuration(world: FlowWorld) -> None:
+    await emails_of(world).find(ADA, prove_miss=True)
+    world.clock.advance(24 * 3600 - 1)
+    await emails_of(world).find(ADA, prove_miss=True)
+    assert world.till.count("list_customers") == 1
+    world.clock.advance(1)
+    await emails_of(world).find(ADA, prove_miss=True)
+    assert world.till.count("list_customers") == 2
+
+    moved = till_account(epos=type(ACCOUNT.epos)(base_url="https://other.example.test", api_key="key-0001", api_secret="secret"))
+    await CustomersByEmail(world.context(moved)).find(ADA, prove_miss=True)
+    assert world.till.count("list_customers") == 3
+
+
+async def test_a_search_that_tells_capitals_apart_is_no_proof_the_list_is_read(world: FlowWorld) -> None:
+    world.till.match = EmailMatch.EXACT
+    other = world.till.add("ADA@example.test")
+    found = await emails_of(world).find(ADA, prove_miss=True)
+    assert [each.epos_customer_id for each in found.customers] == [other]
+    assert world.knowledge.of(TILL, ACCOUNT.till_configuration).search_proven_at is None
+
+
+async def test_a_search_that_does_not_find_what_the_list_shows_proves_nothing(world: FlowWorld) -> None:
+    world.till.match = EmailMatch.FINDS_NOTHING
+    world.till.add(ADA)
+    emails = emails_of(world)
+    found = await emails.find(ADA, prove_miss=True)
+    assert found.customers == ()
+    assert "proves nothing" in found.unproven_because
+    searches = world.till.count("search_by_email")
+    await emails.find("b@example.test", prove_miss=True)
+    assert world.till.count("search_by_email") == searches + 1, "a whole lane does not try it out again and again"
+    world.till.match = EmailMatch.IGNORING_CASE
+    world.clock.advance(60)
+    assert (await emails.find("c@example.test", prove_miss=True)).unproven_because == "", "and it is tried again after a minute"
+
+
+async def test_a_proof_that_has_become_untrue_is_withdrawn(world: FlowWorld) -> None:
+    await emails_of(world).find(ADA, prove_miss=True)
+    world.clock.advance(24 * 3600)
+    world.till.match = EmailMatch.FINDS_NOTHING
+    await emails_of(world).find(ADA, prove_miss=True)
+    assert world.knowledge.of(TILL, ACCOUNT.till_configuration).search_proven_at is None
+
+
+async def test_a_sample_deleted_meanwhile_does_not_spoil_the_proof(world: FlowWorld) -> None:
+    gone = world.till.add("aaa@example.test")
+    world.till.on_call["search_by_email"] = [lambda: None, lambda: world.till.customers.pop(gone) and None]
+    assert (await emails_of(world).find(ADA, prove_miss=True)).unproven_because == ""
+
+
+async def test_an_empty_list_proves_a_miss_and_no_more() -> None:
+    world = FlowWorld()
+    emails = emails_of(world)
+    assert (await emails.find(ADA, prove_miss=True)).unproven_because == ""
+    assert world.knowledge.of(TILL, ACCOUNT.till_configuration).search_proven_at is None
+    world.till.match = EmailMatch.FINDS_NOTHING
+    world.till.add("grace@example.test")
+    assert (await emails.find(ADA, prove_miss=True)).unproven_because
+
+
+async def test_customers_without_any_email_leave_only_the_list() -> None:
+    world = FlowWorld()
+    world.till.page_size = 2
+    for _ in range(3):
+        world.till.add("")
+    world.till.hidden_from_search.add(hidden := world.till.add(ADA))
+    found = await emails_of(world).find(ADA, prove_miss=True)
+    assert [each.epos_customer_id for each in found.customers] == [hidden]
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 3, 7, 200])
+async def test_the_list_is_read_to_its_end_whatever_the_page_size(world: FlowWorld, page_size: int) -> None:
+    world.till.match, world.till.page_size = EmailMatch.FILTER_IGNORED, page_size
+    for number in range(5):
+        world.till.add(f"{number}@example.test")
+    last = world.till.add(ADA)
+    found = await emails_of(world).find(ADA, prove_miss=True)
+    assert [each.epos_customer_id for each in found.customers] == [last]
+    knowledge = world.knowledge.of(TILL, ACCOUNT.till_configuration)
+    assert knowledge.last_page == -(-7 // page_size)
+    assert knowledge.customers_read_at == world.clock.now()
+
+
+async def test_a_till_that_repeats_its_last_page_for_ever_ends_the_reading(world: FlowWorld) -> None:
+    world.till.match = EmailMatch.FILTER_IGNORED
+    listed = world.till.list_customers
+
+    async def always_the_same(page: int) -> object:
+        return await listed(1)
+
+    world.till.list_customers = always_the_same  # type: ignore[method-assign, assignment]
+    assert (await emails_of(world).find(ADA, prove_miss=True)).customers == ()
+    assert world.till.count("list_customers") == 2
+
+
+async def test_a_list_that_drifts_meanwhile_names_nobody_twice(world: FlowWorld) -> None:
+    world.till.match, world.till.page_size = EmailMatch.FILTER_IGNORED, 2
+    first = world.till.add(ADA)
+    world.till.add("b@example.test")
+    # a smaller id appears between the pages: the rows move on by one, page 2 begins with the last row of page 1
+    world.till.on_call["list_customers"] = [lambda: None, lambda: world.till.add("new@example.test", customer_id=1) and None]
+    found = await emails_of(world).find(ADA, prove_miss=True)
+    assert [each.epos_customer_id for each in found.customers] == [first]
+
+
+async def test_one_reading_serves_all_who_wait_and_later_ones_get_a_younger_one(world: FlowWorld) -> None:
+    world.till.match = EmailMatch.FILTER_IGNORED
+    for number in range(30):
+        world.till.add(f"{number}@example.test")
+    emails = emails_of(world)
+    found = await asyncio.gather(*(emails.find(f"{number}@example.test", prove_miss=True) for number in range(40)))
+    assert [len(each.customers) for each in found] == [1] * 30 + [0] * 10
+    assert world.till.count("list_customers") <= 2 * 6, "readings of two requests; the crowd joins a handful of them"
+
+    before = world.till.count("list_customers")
+    world.till.add(ADA)
+    assert (await emails.find(ADA, prove_miss=True)).customers
+    assert world.till.count("list_customers") == before + 2, "a proof is never older than the question"
+
+
+async def test_who_asks_during_a_reading_gets_the_next_one(world: FlowWorld) -> None:
+    world.till.match = EmailMatch.FILTER_IGNORED
+    emails = emails_of(world)
+    late: list[asyncio.Task[object]] = []
+    # the second request of the first reading: everybody has been read; then ADA is added and asked for
+    world.till.on_call["list_customers"] = [
+        lambda: None,
+        lambda: late.append(asyncio.ensure_future(emails.find(ADA, prove_miss=True))),
+    ]
+    world.till.on_call["search_by_email"] = [lambda: None, lambda: world.till.add(ADA) and None]
+    await emails.find("b@example.test", prove_miss=True)
+    assert len((await late[0]).customers) == 1  # type: ignore[attr-defined]
+
+
+async def test_a_failed_reading_fails_all_who_waited_for_it_and_nobody_later(world: FlowWorld) -> None:
+    world.till.match = EmailMatch.FILTER_IGNORED
+    emails = emails_of(world)
+    world.till.faults["list_customers"] = [ServerFailure(Side.TILL, "HTTP 502", status=502)]
+    with pytest.raises(ServerFailure):
+        await emails.find(ADA, prove_miss=True)
+    assert (await emails.find(ADA, prove_miss=True)).unproven_because == ""
+
+
+async def test_when_the_reader_is_stopped_the_next_in_line_reads(world: FlowWorld) -> None:
+    world.till.match = EmailMatch.FILTER_IGNORED
+    emails = emails_of(world)
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def step(name: str) -> None:
+        if name == "till.list_customers" and not entered.is_set():
+            entered.set()
+            await go_on.wait()
+
+    world.step = step
+    first = asyncio.create_task(emails.find(ADA, prove_miss=True))
+    await entered.wait()
+    second = asyncio.create_task(emails.find("grace@example.test", prove_miss=True))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert len((await second).customers) == 1
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+async def test_a_list_that_is_not_found_is_an_error_and_no_proof(world: FlowWorld) -> None:
+    world.till.faults["list_customers"] = [Missing(Side.TILL, "not found", status=404)]
+    with pytest.raises(Missing):
+        await emails_of(world).find(ADA, prove_miss=True)
+
+
+async def test_no_more_requests_at_once_than_the_lane_may_have() -> None:
+    world = FlowWorld(settings=FlowSettings(till_concurrency=3))
+    at_once, most = 0, 0
+
+    async def step(name: str) -> None:
+        nonlocal at_once, most
+        if name.startswith("till."):
+            at_once += 1
+            most = max(most, at_once)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            at_once -= 1
+
+    world.step = step
+    emails = emails_of(world)
+    await asyncio.gather(*(emails.find(f"{number}@example.test", prove_miss=True) for number in range(20)))
+    assert most == 3

@@ -1,0 +1,448 @@
+"""Every rung of the ladder (design section 5, *Shop → till, order*), with the exact comment, the answer and the note it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from support.flow_fakes import (
+    DEFAULT_CUSTOMER,
+    EmailMatch,
+    FlowWorld,
+    LostAnswer,
+    guest_facts,
+    order_entry,
+    order_facts,
+    till_account,
+)
+from tillsync_server.application.flows.order_flow import MAX_CANDIDATES, OrderFlow
+from tillsync_server.domain.account import Account, EposSettings
+from tillsync_server.domain.errors import CredentialsRefused, Missing, Refused, ServerFailure, Throttled, Unanswered, Unreachable
+from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
+from tillsync_server.domain.verdict import Disposition, Verdict
+from tillsync_server.domain.vocabulary import EntryState, GuestPolicy, MatchEmail, Outcome, ProblemReason, Side
+from tillsync_server.ports.links import LinkOrigin, OrderLinkOutcome
+
+ADA = "ada@example.test"
+ACCOUNT = till_account()
+DUPLICATE_COMMENT = "We could not auto-link the customer as there is more than one customer in EposNow with the same email address."
+NOT_MATCHED_COMMENT = "Customer Id Not Matched with EPOSNOW"
+
+
+@pytest.fixture
+def world() -> FlowWorld:
+    world = FlowWorld()
+    world.till.add("till@example.test", customer_id=DEFAULT_CUSTOMER)
+    world.till.add("grace@example.test")
+    return world
+
+
+async def match(world: FlowWorld, facts: OrderFacts | None = None, account: Account = ACCOUNT, chosen: int | None = None) -> Verdict:
+    return await OrderFlow(world.context(account)).run(order_entry(account, facts or order_facts(), chosen=chosen))
+
+
+def assert_answer(verdict: Verdict, outcome: Outcome, comment: str, customer: int | None) -> None:
+    assert (verdict.outcome, verdict.comment, verdict.epos_customer_id) == (outcome, comment, customer)
+    assert (verdict.disposition, verdict.state) == (Disposition.FINISH, EntryState.PROCESSED)
+
+
+def assert_held(verdict: Verdict, outcome: Outcome, note: str) -> None:
+    assert (verdict.outcome, verdict.disposition, verdict.state) == (outcome, Disposition.HOLD, EntryState.HELD)
+    assert verdict.epos_customer_id is None
+    assert note in verdict.notes[0], verdict.notes
+    assert not any("@" in each for each in verdict.notes), "no whole email in a note"
+
+
+# sync off, default customer, guests
+
+
+@pytest.mark.parametrize("facts", [order_facts(), guest_facts()], ids=["customer", "guest"])
+async def test_sync_off_goes_to_the_default_customer_without_a_link_or_a_request(world: FlowWorld, facts: OrderFacts) -> None:
+    world.till.add(ADA)
+    account = till_account(customer_sync_enabled=False, guest_policy=GuestPolicy.MATCH_OR_CREATE)
+    verdict = await match(world, facts, account, chosen=55)
+    assert_answer(verdict, Outcome.DEFAULT_CUSTOMER, "Matched to the default customer", DEFAULT_CUSTOMER)
+    assert "not enabled" in verdict.notes[0]
+    assert (world.till.calls, world.links.pairs()) == ([], set())
+
+
+async def test_a_guest_goes_to_the_default_customer_by_default(world: FlowWorld) -> None:
+    world.till.add(ADA)
+    verdict = await match(world, guest_facts())
+    assert_answer(verdict, Outcome.DEFAULT_CUSTOMER, "Matched to the default customer", DEFAULT_CUSTOMER)
+    assert "guest" in verdict.notes[0]
+    assert world.till.calls == []
+
+
+@pytest.mark.parametrize("off", [True, False])
+async def test_without_a_default_customer_a_person_must_act(world: FlowWorld, off: bool) -> None:
+    account = till_account(default_epos_customer_id=None, customer_sync_enabled=not off)
+    verdict = await match(world, guest_facts(), account)
+    assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, "no default customer is set")
+    assert verdict.comment == NOT_MATCHED_COMMENT
+
+
+async def test_match_only_takes_the_one_and_links_nothing(world: FlowWorld) -> None:
+    ada = world.till.add(ADA)
+    verdict = await match(world, guest_facts(), till_account(guest_policy=GuestPolicy.MATCH_ONLY))
+    assert_answer(verdict, Outcome.MATCHED_EMAIL, "Matched by email", ada)
+    assert "not linked" in verdict.notes[0]
+    assert world.links.pairs() == set()
+
+
+@pytest.mark.parametrize(("how_many", "said"), [(0, "no customer has"), (2, "2 customers have")])
+async def test_match_only_goes_to_the_default_customer_when_it_is_not_one(world: FlowWorld, how_many: int, said: str) -> None:
+    for _ in range(how_many):
+        world.till.add(ADA)
+    verdict = await match(world, guest_facts(), till_account(guest_policy=GuestPolicy.MATCH_ONLY))
+    assert_answer(verdict, Outcome.DEFAULT_CUSTOMER, "Matched to the default customer", DEFAULT_CUSTOMER)
+    assert said in verdict.notes[0]
+    assert world.till.count("create_customer") == 0
+
+
+async def test_match_or_create_creates_for_a_guest_links_nothing_and_lets_the_others_go(world: FlowWorld) -> None:
+    account = till_account(guest_policy=GuestPolicy.MATCH_OR_CREATE)
+    verdict = await match(world, guest_facts(email="Ada@Example.test"), account)
+    [made] = world.till.with_email(ADA)
+    assert_answer(verdict, Outcome.CUSTOMER_CREATED, "Customer created", made)
+    assert "not linked" in verdict.notes[0]
+    assert (world.links.pairs(), world.links.released) == (set(), [ADA])
+    again = await match(world, guest_facts(1043), account)
+    assert_answer(again, Outcome.MATCHED_EMAIL, "Matched by email", made)
+
+
+async def test_a_guest_with_twins_at_the_till_is_held_with_both(world: FlowWorld) -> None:
+    twins = (world.till.add(ADA), world.till.add(ADA))
+    verdict = await match(world, guest_facts(), till_account(guest_policy=GuestPolicy.MATCH_OR_CREATE))
+    assert_held(verdict, Outcome.DUPLICATE_EMAIL, f"{twins[0]}, {twins[1]}")
+    assert (verdict.comment, verdict.candidate_ids) == (DUPLICATE_COMMENT, twins)
+    assert world.links.released == []
+
+
+# chosen by a person
+
+
+async def test_a_persons_choice_is_used_unlinked_when_the_customer_is_there(world: FlowWorld) -> None:
+    ada, twin = world.till.add(ADA), world.till.add(ADA)
+    for facts in (order_facts(), guest_facts()):
+        verdict = await match(world, facts, chosen=twin)
+        assert_answer(verdict, Outcome.MATCHED_EMAIL, "Matched by email", twin)
+        assert verdict.notes[0].startswith("chosen by hand; ")
+    assert world.links.pairs() == set()
+    world.links.add(ACCOUNT.account_id, ada, 12)
+    assert (await match(world, chosen=twin)).epos_customer_id == twin, "the choice stands above a link to somebody else"
+    assert_answer(await match(world, chosen=ada), Outcome.MATCHED_LINK, "Matched to the linked customer", ada)
+
+
+async def test_a_chosen_customer_that_is_deleted_is_told(world: FlowWorld) -> None:
+    verdict = await match(world, chosen=4711)
+    assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, "4711")
+    assert "deleted in Epos Now" in verdict.notes[0]
+
+
+async def test_a_404_that_proves_nothing_holds_nobody(world: FlowWorld) -> None:
+    world.till.faults["read_customer"] = [Missing(Side.TILL, "404", status=404)]
+    world.till.faults["list_customers"] = [Missing(Side.TILL, "404", status=404)]
+    verdict = await match(world, chosen=DEFAULT_CUSTOMER)
+    assert verdict.disposition is Disposition.PAUSE_LANE
+    assert verdict.problem is not None
+    assert verdict.problem.reason is ProblemReason.WRONG_ADDRESS
+
+
+# links
+
+
+async def test_a_usable_link_is_the_answer_without_a_request(world: FlowWorld) -> None:
+    world.links.add(ACCOUNT.account_id, 55, 12)
+    verdict = await match(world)
+    assert_answer(verdict, Outcome.MATCHED_LINK, "Matched to the linked customer", 55)
+    assert world.till.calls == []
+    marked_too = till_account(auto_link=False)
+    world.links.marks.add((ACCOUNT.account_id, WooCustomerId(12)))
+    assert (await match(world, account=marked_too)).outcome is Outcome.MATCHED_LINK
+
+
+async def test_a_link_of_another_account_is_none_of_ours(world: FlowWorld) -> None:
+    world.links.add(till_account("shop-2").account_id, 55, 12)
+    assert (await match(world)).outcome is Outcome.CUSTOMER_CREATED
+
+
+async def test_a_broken_link_is_matched_again_and_replaced(world: FlowWorld) -> None:
+    world.links.add(ACCOUNT.account_id, 55, 12, gone=True)
+    ada = world.till.add(ADA)
+    verdict = await match(world)
+    assert_answer(verdict, Outcome.MATCHED_EMAIL, "Matched by email", ada)
+    assert world.links.pairs() == {(ada, 12)}
+    assert any("55" in note and "replaced" in note for note in verdict.notes)
+
+
+async def test_a_broken_link_stays_while_nothing_can_take_its_place(world: FlowWorld) -> None:
+    world.links.add(ACCOUNT.account_id, 55, 12, gone=True)
+    world.till.add(ADA)
+    world.till.add(ADA)
+    assert (await match(world)).outcome is Outcome.DUPLICATE_EMAIL
+    assert world.links.pairs() == {(55, 12)}
+
+
+async def test_unlinked_by_hand_is_held_and_names_the_candidates(world: FlowWorld) -> None:
+    ada = world.till.add(ADA)
+    world.links.marks.add((ACCOUNT.account_id, WooCustomerId(12)))
+    verdict = await match(world)
+    assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, "unlinked by hand")
+    assert (verdict.candidate_ids, world.links.pairs()) == ((ada,), set())
+    assert str(ada) in verdict.notes[1]
+
+
+@pytest.mark.parametrize("how_many", [0, 1, 2])
+async def test_auto_link_off_is_held_with_candidates_and_creates_nobody(world: FlowWorld, how_many: int) -> None:
+    candidates = tuple(world.till.add(ADA) for _ in range(how_many))
+    verdict = await match(world, account=till_account(auto_link=False))
+    assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, "automatic linking is off")
+    assert verdict.candidate_ids == candidates
+    assert (world.till.count("create_customer"), world.links.pairs()) == (0, set())
+
+
+async def test_candidates_of_an_order_without_a_usable_email_are_none(world: FlowWorld) -> None:
+    verdict = await match(world, order_facts(account_email=""), till_account(auto_link=False))
+    assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, "automatic linking is off")
+    assert (verdict.candidate_ids, world.till.calls) == ((), [])
+
+
+# by email
+
+
+async def test_none_is_created_and_linked(world: FlowWorld) -> None:
+    verdict = await match(world)
+    [made] = world.till.with_email(ADA)
+    assert_answer(verdict, Outcome.CUSTOMER_CREATED, "Customer created", made)
+    assert verdict.notes == ("linked to shop customer 12",)
+    [link] = world.links.links
+    assert (link.epos_customer_id, link.woo_customer_id, link.origin) == (made, 12, LinkOrigin.CREATED)
+    assert world.links.refreshed == [made]
+    [sent] = world.till.created
+    assert (sent.forename, sent.surname, sent.email, sent.phone) == ("Ada", "Byron", ADA, "01200000000")
+    assert sent.sign_up_date == "2026-02-27T09:30:15"
+
+
+@pytest.mark.parametrize("way", [EmailMatch.EXACT, EmailMatch.IGNORING_CASE, EmailMatch.CONTAINS, EmailMatch.FILTER_IGNORED])
+async def test_one_is_linked_and_near_misses_are_not_it(world: FlowWorld, way: EmailMatch) -> None:
+    world.till.match = way
+    world.till.add(f"not-{ADA}")
+    ada = world.till.add(ADA)
+    verdict = await match(world, order_facts(account_email="ADA@example.test"))
+    assert_answer(verdict, Outcome.MATCHED_EMAIL, "Matched by email", ada)
+    [link] = world.links.links
+    assert (link.epos_customer_id, link.origin) == (ada, LinkOrigin.MATCHED_EMAIL)
+
+
+async def test_more_are_held_with_the_published_sentence(world: FlowWorld) -> None:
+    twins = (world.till.add(ADA), world.till.add(ADA.upper()))
+    verdict = await match(world)
+    assert_held(verdict, Outcome.DUPLICATE_EMAIL, f"{twins[0]}, {twins[1]}")
+    assert (verdict.comment, verdict.candidate_ids, world.links.pairs()) == (DUPLICATE_COMMENT, twins, set())
+
+
+async def test_a_crowd_of_candidates_is_capped(world: FlowWorld) -> None:
+    for _ in range(MAX_CANDIDATES + 20):
+        world.till.add(ADA)
+    verdict = await match(world)
+    assert len(verdict.candidate_ids) == MAX_CANDIDATES
+    assert f"and {MAX_CANDIDATES + 10} more" in verdict.notes[0]
+
+
+async def test_a_twin_that_turns_up_beside_the_create_is_held_with_both(world: FlowWorld) -> None:
+    async def step(name: str) -> None:
+        if name == "till.create_customer":
+            world.till.add(ADA)
+
+    world.step = step
+    verdict = await match(world)
+    assert_held(verdict, Outcome.DUPLICATE_EMAIL, "was created, and another one")
+    assert verdict.candidate_ids == tuple(world.till.with_email(ADA))
+    assert world.links.pairs() == set()
+
+
+async def test_a_candidate_of_another_shop_customer_is_never_taken_over(world: FlowWorld) -> None:
+    ada = world.till.add(ADA)
+    world.links.add(ACCOUNT.account_id, ada, 99)
+    verdict = await match(world)
+    assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, "linked to another shop customer, 99")
+    assert (verdict.comment, verdict.candidate_ids) == (NOT_MATCHED_COMMENT, (ada,))
+    assert world.links.pairs() == {(ada, 99)}
+
+
+async def test_a_link_of_a_shop_customer_who_is_gone_is_not_in_the_way(world: FlowWorld) -> None:
+    ada = world.till.add(ADA)
+    world.links.add(ACCOUNT.account_id, ada, 99, woo_gone=True)
+    assert_answer(await match(world), Outcome.MATCHED_EMAIL, "Matched by email", ada)
+    assert world.links.pairs() == {(ada, 12)}
+
+
+async def test_the_default_customer_cannot_be_linked(world: FlowWorld) -> None:
+    verdict = await match(world, order_facts(email="till@example.test"))
+    assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, "is the default customer, which cannot be linked")
+    assert world.links.pairs() == set()
+    world.till.add("till@example.test")
+    several = await match(world, order_facts(email="till@example.test"))
+    assert several.outcome is Outcome.DUPLICATE_EMAIL
+    assert any("default customer" in note for note in several.notes)
+
+
+@pytest.mark.parametrize("found", [True, False])
+async def test_a_billing_email_that_differs_matches_and_does_not_link(world: FlowWorld, found: bool) -> None:
+    if found:
+        world.till.add("work@example.test")
+    account = till_account(match_email=MatchEmail.BILLING)
+    verdict = await match(world, order_facts(billing_email="work@example.test"), account)
+    [customer] = world.till.with_email("work@example.test")
+    outcome = Outcome.MATCHED_EMAIL if found else Outcome.CUSTOMER_CREATED
+    assert (verdict.outcome, verdict.epos_customer_id, verdict.state) == (outcome, customer, EntryState.PROCESSED)
+    assert "the billing email differs from the account email" in verdict.notes[0]
+    assert (world.links.pairs(), world.links.released) == (set(), [])
+
+
+async def test_a_billing_email_that_is_the_account_email_links(world: FlowWorld) -> None:
+    verdict = await match(world, order_facts(billing_email="ADA@example.test"), till_account(match_email=MatchEmail.BILLING))
+    assert verdict.outcome is Outcome.CUSTOMER_CREATED
+    assert len(world.links.pairs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "note"),
+    [
+        ({"account_email": ""}, "the order has no account email"),
+        ({"account_email": f"{'a' * 40}@example.test"}, "longer than 50 characters"),
+        ({"account_email": "ada at home"}, "no valid email address"),
+        ({"first_name": "a" * 51}, "the first name is longer than 50 characters"),
+        ({"last_name": "a" * 51}, "the last name is longer than 50 characters"),
+    ],
+)
+async def test_what_the_till_cannot_store_is_held_with_the_reason(world: FlowWorld, changed: dict[str, str], note: str) -> None:
+    verdict = await match(world, order_facts(**changed))
+    assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, note)
+    assert world.till.count("create_customer") == 0
+
+
+async def test_a_long_name_is_no_matter_for_a_customer_who_is_there(world: FlowWorld) -> None:
+    ada = world.till.add(ADA)
+    assert (await match(world, order_facts(first_name="a" * 51))).epos_customer_id == ada
+
+
+# links that change meanwhile
+
+
+async def test_a_conflict_is_decided_again_on_what_is_there_now(world: FlowWorld) -> None:
+    ada, other = world.till.add(ADA), world.till.add("other@example.test")
+    world.links.before_link = [lambda: world.links.add(ACCOUNT.account_id, other, 12) and None]
+    assert_answer(await match(world), Outcome.MATCHED_LINK, "Matched to the linked customer", other)
+    assert world.links.pairs() == {(other, 12)}
+
+    world.links.links.clear()
+    world.links.before_link = [lambda: world.links.add(ACCOUNT.account_id, ada, 99) and None]
+    assert_held(await match(world), Outcome.CUSTOMER_NOT_MATCHED, "linked to another shop customer, 99")
+
+
+async def test_conflicts_without_end_are_postponed_not_spun_on(world: FlowWorld) -> None:
+    world.till.add(ADA)
+    world.links.next_outcomes = [OrderLinkOutcome.CONFLICT] * 10
+    verdict = await match(world)
+    assert verdict.disposition is Disposition.POSTPONE
+    assert verdict.not_before is not None
+    assert len(world.links.next_outcomes) == 7
+
+
+async def test_what_changed_meanwhile_runs_again_at_once_and_nothing_was_decided(world: FlowWorld) -> None:
+    world.links.next_outcomes = [OrderLinkOutcome.STALE]
+    verdict = await match(world)
+    assert (verdict.disposition, verdict.not_before, verdict.epos_customer_id) == (Disposition.POSTPONE, None, None)
+    assert world.links.pairs() == set()
+    [made] = world.till.with_email(ADA)
+    assert_answer(await match(world), Outcome.MATCHED_EMAIL, "Matched by email", made)
+
+
+# the till fails
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (Unreachable(Side.TILL, "DNS"), ProblemReason.UNREACHABLE),
+        (CredentialsRefused(Side.TILL, "401", status=401), ProblemReason.CREDENTIALS_REFUSED),
+        (Throttled(Side.TILL, "429", status=429, retry_after_seconds=60), ProblemReason.THROTTLED),
+    ],
+)
+async def test_what_everybody_would_meet_pauses_the_account(world: FlowWorld, error: Exception, reason: ProblemReason) -> None:
+    world.till.faults["search_by_email"] = [error]  # type: ignore[list-item]
+    verdict = await match(world)
+    assert verdict.disposition is Disposition.PAUSE_LANE
+    assert (verdict.outcome, verdict.comment) == (Outcome.CUSTOMER_NOT_MATCHED, NOT_MATCHED_COMMENT)
+    assert verdict.problem is not None
+    assert (verdict.problem.reason, verdict.problem.side) == (reason, Side.TILL)
+
+
+@pytest.mark.parametrize("error", [Unanswered(Side.TILL, "no answer"), ServerFailure(Side.TILL, "502", status=502)], ids=repr)
+async def test_what_this_order_met_is_tried_again(world: FlowWorld, error: Exception) -> None:
+    world.till.faults["search_by_email"] = [error]  # type: ignore[list-item]
+    verdict = await match(world)
+    assert (verdict.disposition, verdict.outcome) == (Disposition.RETRY, Outcome.CUSTOMER_NOT_MATCHED)
+    assert verdict.notes[0].startswith("looking for the customer in Epos Now: ")
+    assert (await match(world)).outcome is Outcome.CUSTOMER_CREATED
+
+
+async def test_a_refused_create_ends_with_the_field(world: FlowWorld) -> None:
+    refused = Refused(Side.TILL, "Invalid field value", status=400, field="ContactNumber")
+    world.till.create_answers = [LostAnswer(refused, stored_after_seconds=None)]
+    verdict = await match(world)
+    assert (verdict.disposition, verdict.state, verdict.comment) == (Disposition.FINISH, EntryState.FAILED, NOT_MATCHED_COMMENT)
+    assert "ContactNumber" in verdict.notes[0]
+
+
+async def test_without_till_credentials_the_account_is_told_and_the_till_not_asked(world: FlowWorld) -> None:
+    bare = till_account(epos=EposSettings())
+    for verdict in [await match(world, account=bare), await match(world, account=bare, chosen=5)]:
+        assert verdict.problem is not None
+        assert verdict.problem.reason is ProblemReason.SETTINGS_INCOMPLETE
+    assert world.till.calls == []
+    assert (await match(world, guest_facts(), bare)).outcome is Outcome.DEFAULT_CUSTOMER, "what needs no till goes on"
+
+
+# products
+
+PRODUCTS = (UnlinkedProduct(product_id=5, sku="S-1", name="Tea"),)
+
+
+async def test_unlinked_products_hold_an_order_that_has_its_customer_and_its_link(world: FlowWorld) -> None:
+    verdict = await match(world, order_facts(unlinked_products=PRODUCTS))
+    assert (verdict.outcome, verdict.comment) == (Outcome.PRODUCT_NOT_MATCHED, "Product Id Not Matched with EPOSNOW")
+    assert verdict.state is EntryState.HELD
+    assert verdict.epos_customer_id == world.till.with_email(ADA)[0]
+    assert len(world.links.pairs()) == 1
+
+
+async def test_both_troubles_stand_under_the_headline(world: FlowWorld) -> None:
+    twins = (world.till.add(ADA), world.till.add(ADA))
+    verdict = await match(world, order_facts(unlinked_products=PRODUCTS))
+    assert verdict.comment == "Product Id and Customer Id Not Matched with EPOSNOW"
+    assert (verdict.causes, verdict.state, verdict.candidate_ids) == ((Outcome.DUPLICATE_EMAIL,), EntryState.HELD, twins)
+    assert DUPLICATE_COMMENT in verdict.notes
+
+
+async def test_an_order_entry_without_facts_is_a_fault_of_ours(world: FlowWorld) -> None:
+    entry = replace(order_entry(ACCOUNT, order_facts()), facts=None)
+    with pytest.raises(ValueError, match="no facts"):
+        await OrderFlow(world.context(ACCOUNT)).run(entry)
+
+
+async def test_orders_of_a_lane_share_one_reading_of_the_list(world: FlowWorld) -> None:
+    world.till.match, world.till.page_size = EmailMatch.FILTER_IGNORED, 50
+    people = [EposCustomerId(world.till.add(f"{number}@example.test")) for number in range(100)]
+    flow = OrderFlow(world.context(ACCOUNT))
+    entries = [
+        order_entry(ACCOUNT, order_facts(number + 1, email=f"{number}@example.test", woo_customer_id=WooCustomerId(number + 1)))
+        for number in range(100)
+    ]
+    verdicts = await asyncio.gather(*(flow.run(entry) for entry in entries))
+    assert [verdict.epos_customer_id for verdict in verdicts] == people
+    assert world.till.count("list_customers") <= 100, "a reading each would have been 400 requests"
