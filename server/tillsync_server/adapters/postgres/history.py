@@ -1,0 +1,46 @@
+"""The life of finished entries' partitions: made a month ahead, dropped by retention. The functions are in the first migration."""
+
+from __future__ import annotations
+
+import asyncpg
+import structlog
+
+from tillsync_server.adapters.postgres.pool import Database
+from tillsync_server.adapters.postgres.sql_files import load
+
+_ENSURE_PARTITIONS = load("history/ensure_partitions")
+_DROP_PARTITIONS = load("history/drop_partitions")
+
+WEEKS_AHEAD = 5
+SHORT_RETENTION_DAYS = 14
+"""PROCESSED and SKIPPED."""
+LONG_RETENTION_DAYS = 90
+"""FAILED and DISMISSED."""
+_LOG = structlog.get_logger(__name__)
+
+
+class PostgresHistory:
+    """Implements ports.queues.HistoryKeeper. Any number of processes may call it, whenever: there is nothing to do most of the time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def maintain(self) -> None:
+        """First makes, then drops: a drop that must wait for readers (it takes an exclusive lock, for a second at most) spoils nothing."""
+        async with self._database.acquire() as connection:
+            try:
+                made: int = await connection.fetchval(_ENSURE_PARTITIONS, WEEKS_AHEAD)
+            except asyncpg.DuplicateTableError:  # another process made them at this very moment
+                made = 0
+            except asyncpg.LockNotAvailableError:  # a month ahead: there is time
+                _LOG.warning("history_partitions_postponed")
+                made = 0
+            try:
+                dropped = [row["name"] for row in await connection.fetch(_DROP_PARTITIONS, SHORT_RETENTION_DAYS, LONG_RETENTION_DAYS)]
+            except asyncpg.UndefinedTableError:  # another process dropped them at this very moment
+                dropped = []
+            except asyncpg.LockNotAvailableError:  # readers are at it: next time
+                _LOG.info("history_drop_postponed")
+                dropped = []
+        if made or dropped:
+            _LOG.info("history_partitions", made=made, dropped=dropped)

@@ -1,0 +1,177 @@
+"""Reading the queues: live and finished entries as one list, newest first. The statements are in ``sql/queues``.
+
+Each page is one statement over the view ``queue_entry``. Which statement: by the most selective filter that is set, so that an index
+yields the rows in order (``ListQueueRequest``); the other filters are checked on what it yields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+from uuid import UUID
+
+import asyncpg
+
+from tillsync_server.adapters.postgres.entry_rows import LaneStatus, entry_from, lane_status
+from tillsync_server.adapters.postgres.pool import Connection, Database
+from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.account import Problem
+from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.errors import NotFound
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Queue
+from tillsync_server.ports.queues import COUNT_CAP, TEXT_SEARCH_ENTRIES, QueueFilter, QueueSlice
+
+_BY_ORDER = load("queues/list_by_order")
+_BY_EPOS_CUSTOMER = load("queues/list_by_epos_customer")
+_BY_WOO_CUSTOMER = load("queues/list_by_woo_customer")
+_BY_EMAIL = load("queues/list_by_email")
+_BY_TEXT = load("queues/list_by_text")
+_BY_OUTCOMES = load("queues/list_by_outcomes")
+_BY_STATES = load("queues/list_by_states")
+_GET = load("queues/get")
+_OF_SUBJECT = load("queues/of_subject")
+_STATE_COUNTS = load("queues/state_counts")
+_WAITING = load("queues/waiting")
+_LANE_STATUS = load("queues/lane_status")
+
+_FIRST_ID, _LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
+_ID_SLACK = timedelta(seconds=5)
+"""An id is made in the process, ``create_time`` is the database's: ids bound the scan this much wider, create_time decides exactly."""
+_CLOCK_SLACK = timedelta(days=1)
+"""Partitions are left out by our clock; that much it may differ from the database's."""
+_EPOCH, _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC), datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST_MILLISECONDS = 32_503_680_000_000  # the year 3000: what an id of another kind may claim
+
+
+class PostgresQueueReader:
+    """Implements ports.queues.QueueReader and WaitingCounter."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list_entries(self, wanted: QueueFilter, *, before: EntryId | None, limit: int, with_attempts: bool) -> QueueSlice:
+        statement, parameters = page_statement(wanted, before=before, rows=limit + 1, with_attempts=with_attempts)
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(statement, *parameters)
+            entries = await _entries(connection, wanted.account_id, rows[:limit])
+        return QueueSlice(tuple(entries), entries[-1].entry_id if len(rows) > limit else None)
+
+    async def get(self, account_id: AccountId, entry_ids: Sequence[EntryId], *, with_attempts: bool) -> dict[EntryId, Entry]:
+        if not entry_ids:
+            return {}
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_GET, account_id, list(entry_ids), *filed_bounds_of_ids(entry_ids), with_attempts)
+            entries = await _entries(connection, account_id, rows)
+        return {entry.entry_id: entry for entry in entries}
+
+    async def state_counts(self, account_id: AccountId, queue: Queue) -> dict[EntryState, int]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_STATE_COUNTS, account_id, int(queue), COUNT_CAP + 1)
+        return {EntryState(row["state"]): row["entries"] for row in rows}
+
+    async def problem(self, account_id: AccountId) -> Problem | None:
+        async with self._database.acquire() as connection:
+            lane = await _lane_status(connection, account_id)
+        if lane is None:
+            raise NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
+        return lane.problem
+
+    async def entries_of_subject(
+        self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, order_id: OrderId | None = None, limit: int = 20
+    ) -> list[Entry]:
+        if (epos_customer_id is None) == (order_id is None):
+            raise ValueError("name a till customer or an order")
+        kind, subject = (EntryKind.CUSTOMER, epos_customer_id) if order_id is None else (EntryKind.ORDER_CUSTOMER, order_id)
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_OF_SUBJECT, account_id, int(kind), subject, limit, True)
+            return await _entries(connection, account_id, rows)
+
+    async def waiting_entries(self, account_id: AccountId, cap: int) -> int:
+        async with self._database.acquire() as connection:
+            waiting: int | None = await connection.fetchval(_WAITING, account_id, cap)
+        if waiting is None:
+            raise NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
+        return waiting
+
+
+def page_statement(wanted: QueueFilter, *, before: EntryId | None, rows: int, with_attempts: bool) -> tuple[LiteralString, list[Any]]:
+    """The statement that serves this filter by an index, and its parameters. ``rows``: most rows, one more than the page has."""
+    lowest, window_end = _id_bounds(wanted)
+    states = wanted.states or frozenset(EntryState)
+    parameters: list[Any] = [
+        wanted.account_id,
+        int(wanted.queue),
+        sorted(int(state) for state in wanted.states) or None,
+        sorted(int(outcome) for outcome in wanted.outcomes) or None,
+        wanted.epos_customer_id,
+        wanted.woo_customer_id,
+        wanted.order_id,
+        wanted.email or None,
+        wanted.text or None,
+        wanted.created_after,
+        wanted.created_before,
+        lowest,
+        window_end if before is None else min(before, window_end),
+        *_filed_bounds(wanted.created_after),
+        sorted({_retention(state) for state in states}),
+        rows,
+        with_attempts,
+    ]
+    if wanted.order_id is not None:
+        return _BY_ORDER, parameters
+    if wanted.epos_customer_id is not None:
+        return _BY_EPOS_CUSTOMER, parameters
+    if wanted.woo_customer_id is not None:
+        return _BY_WOO_CUSTOMER, parameters
+    if wanted.email:
+        return _BY_EMAIL, parameters
+    if wanted.text:
+        return _BY_TEXT, [*parameters, window_end, TEXT_SEARCH_ENTRIES]
+    if wanted.outcomes:
+        return _BY_OUTCOMES, parameters
+    parameters[2] = sorted(int(state) for state in states)
+    return _BY_STATES, parameters
+
+
+def filed_bounds_of_ids(entry_ids: Sequence[EntryId]) -> tuple[datetime, datetime]:
+    """Nothing is filed before it was made, and a UUIDv7 says when that was. Other ids (there are none of ours) exclude nothing."""
+    milliseconds = min(entry_id.int for entry_id in entry_ids) >> 80
+    return _filed_bounds(_EPOCH + timedelta(milliseconds=min(milliseconds, _LATEST_MILLISECONDS)) - _ID_SLACK)
+
+
+def _filed_bounds(created_after: datetime | None) -> tuple[datetime, datetime]:
+    start = _BEGINNING if created_after is None or created_after <= _BEGINNING + _CLOCK_SLACK else created_after - _CLOCK_SLACK
+    return start, datetime.now(UTC) + _CLOCK_SLACK
+
+
+def _id_bounds(wanted: QueueFilter) -> tuple[UUID, UUID]:
+    """From the first, below the second."""
+    lowest = _FIRST_ID if wanted.created_after is None else _smallest_id(wanted.created_after, -_ID_SLACK)
+    end = _LAST_ID if wanted.created_before is None else _smallest_id(wanted.created_before, _ID_SLACK)
+    return lowest, end
+
+
+def _smallest_id(time: datetime, shift: timedelta) -> UUID:
+    """At or below every UUIDv7 of that millisecond and later. Far-off times end at the first and last id."""
+    milliseconds = (time - _EPOCH + shift) // timedelta(milliseconds=1)
+    return UUID(int=min(max(milliseconds, 0), 2**48 - 1) << 80)
+
+
+def _retention(state: EntryState) -> int:
+    """Where entries of this state are kept: 0 the hot table, 1 the short history, 2 the long one."""
+    if state.is_live:
+        return 0
+    return 1 if state in (EntryState.PROCESSED, EntryState.SKIPPED) else 2
+
+
+async def _entries(connection: Connection, account_id: AccountId, rows: Sequence[asyncpg.Record]) -> list[Entry]:
+    pending = any(row["state"] == EntryState.PENDING for row in rows)
+    lane = await _lane_status(connection, account_id) if pending else None
+    return [entry_from(row, lane) for row in rows]
+
+
+async def _lane_status(connection: Connection, account_id: AccountId) -> LaneStatus | None:
+    row = await connection.fetchrow(_LANE_STATUS, account_id)
+    return None if row is None else lane_status(row)

@@ -1,0 +1,95 @@
+"""What retrying a chunk of entries does to each of them: decided from what is stored, before anything is written. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from tillsync_server.domain.ids import AccountId, EntryId
+from tillsync_server.domain.order import OrderFacts
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Priority
+
+Subject = tuple[EntryKind, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEntry:
+    account_id: AccountId
+    entry_id: EntryId
+    kind: EntryKind
+    subject_id: int
+    state: EntryState
+    priority: Priority
+    force: bool
+    facts: OrderFacts | None
+
+    @property
+    def subject(self) -> Subject:
+        return self.kind, self.subject_id
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """The order_match of an order: its current entry and how that stands."""
+
+    entry_id: EntryId
+    state: EntryState
+
+
+class Step(Enum):
+    RUN_AGAIN = auto()
+    """A live entry runs again."""
+    HINT = auto()
+    """A finished customer or type: a hint, which makes a successor."""
+    HINT_JOINS = auto()
+    """The same, its subject has a live entry (or gets one in this chunk)."""
+    ORDER_SUCCESSOR = auto()
+    ORDER_JOINS = auto()
+    """The order has a live entry (or gets one in this chunk), which runs again."""
+    LEAVE = auto()
+    MISSING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    step: Step
+    entry: StoredEntry | None
+    joins: EntryId | None = None
+    """The live entry that was there before; None where the chunk makes it."""
+
+
+def plan_retries(
+    entry_ids: Sequence[EntryId],
+    stored: Mapping[EntryId, StoredEntry],
+    live: Mapping[Subject, EntryId],
+    answers: Mapping[int, StoredAnswer],
+) -> list[Planned]:
+    """By position. The customer of a PROCESSED order does not change by a retry, not even by that of an older entry of the order."""
+    planned: list[Planned] = []
+    begun: set[Subject] = set()
+    for entry_id in entry_ids:
+        entry = stored.get(entry_id)
+        if entry is None:
+            planned.append(Planned(Step.MISSING, None))
+        elif entry.state.is_live:
+            planned.append(Planned(Step.RUN_AGAIN, entry))
+        elif entry.kind is EntryKind.ORDER_CUSTOMER:
+            planned.append(_plan_order(entry, live.get(entry.subject), answers.get(entry.subject_id), entry.subject in begun))
+        else:
+            joins = live.get(entry.subject)
+            step = Step.HINT if joins is None and entry.subject not in begun else Step.HINT_JOINS
+            planned.append(Planned(step, entry, joins))
+        if planned[-1].step in (Step.HINT, Step.ORDER_SUCCESSOR) and entry is not None:
+            begun.add(entry.subject)
+    return planned
+
+
+def _plan_order(entry: StoredEntry, live: EntryId | None, answer: StoredAnswer | None, begun: bool) -> Planned:
+    if entry.state is EntryState.PROCESSED:
+        return Planned(Step.LEAVE, entry)
+    if live is not None or begun:
+        return Planned(Step.ORDER_JOINS, entry, live)
+    if entry.facts is None or (answer is not None and answer.state is EntryState.PROCESSED):
+        return Planned(Step.LEAVE, entry)
+    return Planned(Step.ORDER_SUCCESSOR, entry)

@@ -1,0 +1,3 @@
+-- A new token. $1 id, $2 hash of its secret, $3 role, $4 account (SITE only), $5 name, $6 when it was made. Unknown account: foreign key error.
+INSERT INTO token (token_id, token_hash, role, account_id, name, create_time) VALUES ($1, $2, $3, $4, $5, $6)
+RETURNING token_id, role, account_id, name, create_time, last_used_time, revoke_time
