@@ -79,6 +79,9 @@ def error_of(answer: Answer, surface: Surface, *, throttle_pause_seconds: float)
         case 503 if error is None:
             # Maintenance is over the whole site, so the probe that decides over a 5xx fails too, and the account waits.
             return as_(ServerFailure, f"the shop is in maintenance or overloaded ({said}): wait until it is done", retry_after=wait)
+        case _ if status >= 500 and error is None:
+            text = f"the shop's site failed before its REST API could answer ({said}): see its PHP error log and database, or ask its host"
+            return as_(ServerFailure, text, retry_after=wait)
         case _ if status >= 500:
             text = f"the shop failed ({said}): see the PHP error log and WooCommerce's status logs"
             return as_(ServerFailure, text, retry_after=wait)

@@ -1,0 +1,417 @@
+"""The shop's adapter without the bridge: wc/v3 through consumer keys, its batch with errors inside, single writes where it is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, SIGNATURE_TYPE_QUERY, Client
+from support.sandbox import caller
+from support.shop_client import ShopWorld, removal, shop_world, tls_contexts, write
+from support.till_client import FreePermit
+from tillsync_sandbox import SandboxShop
+from tillsync_sandbox.shop import KeyOwner, KeyPermissions, Permalinks, Trouble
+from tillsync_server.domain.customer import TillCustomerType
+from tillsync_server.domain.errors import (
+    CredentialsRefused,
+    LeaseTooShort,
+    Misaddressed,
+    Refused,
+    ServerFailure,
+    Unanswered,
+    Unreadable,
+    UpstreamError,
+)
+from tillsync_server.domain.ids import EposCustomerTypeId
+from tillsync_server.ports.shop import ShopClient, WriteStatus
+
+BATCH = "*/wc/v3/customers/batch"
+
+
+def _people(shop: SandboxShop, count: int = 3) -> None:
+    for number in range(1, count + 1):
+        shop.add_customer(number, email=f"c{number}@example.test", first_name="Ada", last_name="Byron")
+
+
+@pytest_asyncio.fixture
+async def shop() -> AsyncIterator[SandboxShop]:
+    """Over plain http, so that the client signs with OAuth 1.0a."""
+    async with SandboxShop() as running:
+        _people(running)
+        yield running
+
+
+@pytest_asyncio.fixture
+async def world() -> AsyncIterator[ShopWorld]:
+    async with shop_world() as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def client(world: ShopWorld, shop: SandboxShop) -> ShopClient:
+    return world.with_keys(shop)
+
+
+def _metas(shop: SandboxShop, user_id: int) -> dict[str, object]:
+    return shop.store.users[user_id].meta.as_dict()
+
+
+VALUES = {
+    "tillsync_points_balance": "10",
+    "tillsync_points_as_of": "2026-01-02T03:04:05Z",
+    "tillsync_credit_balance": "3.50",
+    "tillsync_customer_type_id": "4001",
+}
+
+
+# -- both kinds of keys
+
+
+async def test_values_become_metas(shop: SandboxShop, client: ShopClient) -> None:
+    results = await client.write_customers([write(1), write(2, type_id=None)], FreePermit())
+    assert [result.status for result in results] == [WriteStatus.UPDATED] * 2
+    assert _metas(shop, 1) == VALUES
+    assert "tillsync_customer_type_id" not in _metas(shop, 2)
+    (request,) = shop.log
+    assert request.scheme == ""
+    assert request.query["oauth_signature_method"] == "HMAC-SHA256"
+    assert shop.switches.consumer_secret not in str(request.query)
+
+
+async def test_basic_over_tls(tmp_path: Path) -> None:
+    server, trusting = tls_contexts(tmp_path)
+    async with SandboxShop(ssl_context=server) as shop, shop_world(ssl_context=trusting) as world:
+        _people(shop)
+        client = world.with_keys(shop, base_url=shop.origin.replace("127.0.0.1", "localhost"))
+        await client.probe()
+        (result,) = await client.write_customers([write(1)], FreePermit())
+        assert result.status is WriteStatus.UPDATED
+        assert _metas(shop, 1) == VALUES
+        assert [request.scheme for request in shop.log] == ["Basic", "Basic"]
+        shop.switches.trouble = Trouble.HEADER_STRIPPED
+        with pytest.raises(CredentialsRefused, match="passes the Authorization header"):
+            await client.write_customers([write(1)], FreePermit())
+
+
+async def test_only_our_fields_are_ever_sent(shop: SandboxShop, client: ShopClient) -> None:
+    await client.write_customers([write(1, first_name="Augusta", last_name="King", phone="01632 960000"), removal(2)], FreePermit())
+    (request,) = shop.log
+    for item in json.loads(request.body)["update"]:
+        assert set(item) <= {"id", "meta_data", "first_name", "last_name", "billing"}
+        assert set(item.get("billing", {})) <= {"phone"}
+        assert {meta["key"] for meta in item["meta_data"]} == set(VALUES)
+    user = shop.store.users[1]
+    assert (user.first_name, user.last_name, user.billing["phone"], user.email) == ("Augusta", "King", "01632 960000", "c1@example.test")
+
+
+async def test_a_removal_takes_our_metas_and_no_others(shop: SandboxShop, client: ShopClient) -> None:
+    shop.store.users[1].meta.update("someone_elses", "value")
+    await client.write_customers([write(1)], FreePermit())
+    (result,) = await client.write_customers([removal(1)], FreePermit())
+    assert result.status is WriteStatus.UPDATED
+    assert _metas(shop, 1) == {"someone_elses": "value"}
+
+
+async def test_double_rows_of_a_meta_become_one(shop: SandboxShop, client: ShopClient) -> None:
+    for value in ("1", "2"):
+        shop.store.users[1].meta.add("tillsync_points_balance", value)
+    (result,) = await client.write_customers([write(1)], FreePermit())
+    assert result.status is WriteStatus.UPDATED
+    assert [row.value for row in shop.store.meta_rows(1) if row.key == "tillsync_points_balance"] == ["10"]
+
+
+async def test_a_hundred_are_one_request_and_more_are_refused_here(shop: SandboxShop, client: ShopClient) -> None:
+    for number in range(4, 101):
+        shop.add_customer(number)
+    assert client.max_batch == 100
+    results = await client.write_customers([write(number) for number in range(1, 101)], FreePermit())
+    assert {result.status for result in results} == {WriteStatus.UPDATED}
+    assert shop.log.count() == 1
+    with pytest.raises(ValueError, match="at most 100"):
+        await client.write_customers([write(1)] * 101, FreePermit())
+
+
+# -- the batch that answers 200 with errors inside
+
+
+async def test_errors_inside_a_batch_belong_to_their_items(shop: SandboxShop, client: ShopClient) -> None:
+    writes = [write(1), write(99), write(2, phone="none; DROP"), write(3, points="1e9"), write(98), write(3)]
+    results = await client.write_customers(writes, FreePermit())
+    assert [(result.status, result.field) for result in results] == [
+        (WriteStatus.UPDATED, None),
+        (WriteStatus.NOT_FOUND, None),
+        (WriteStatus.INVALID, "phone"),
+        (WriteStatus.INVALID, "points"),
+        (WriteStatus.NOT_FOUND, None),
+        (WriteStatus.UPDATED, None),
+    ]
+    # WooCommerce would have taken the bad ones: they were not sent.
+    (request,) = shop.log
+    assert [item["id"] for item in json.loads(request.body)["update"]] == [1, 99, 98, 3]
+    assert "_fields" not in request.query
+
+
+@pytest.mark.parametrize(
+    ("names", "field"),
+    [
+        ({"first_name": "x" * 101}, "first_name"),
+        ({"last_name": "<b>King</b>"}, "last_name"),
+        ({"first_name": "A%20B"}, "first_name"),
+        ({"phone": "call me"}, "phone"),
+    ],
+)
+async def test_what_wordpress_would_alter_is_not_sent(shop: SandboxShop, client: ShopClient, names: dict[str, str], field: str) -> None:
+    (result,) = await client.write_customers([write(1, **names)], FreePermit())
+    assert (result.status, result.field) == (WriteStatus.INVALID, field)
+    assert isinstance(result.error, Refused)
+    assert "correct it in Epos Now" in result.error.text or "shorten it in Epos Now" in result.error.text
+    assert shop.log.count() == 0
+
+
+async def test_white_space_is_folded_as_wordpress_stores_it(shop: SandboxShop, client: ShopClient) -> None:
+    (result,) = await client.write_customers([write(1, first_name="  Augusta \t Ada ")], FreePermit())
+    assert result.status is WriteStatus.UPDATED
+    assert shop.store.users[1].first_name == "Augusta Ada"
+
+
+def _row(user_id: int, **changes: Any) -> dict[str, Any]:
+    metas = [{"id": number, "key": key, "value": value} for number, (key, value) in enumerate(VALUES.items())]
+    return {"id": user_id, "first_name": "Ada", "last_name": "Byron", "billing": {"phone": ""}, "meta_data": metas, **changes}
+
+
+async def test_what_the_shop_did_not_keep_is_an_error_of_that_item(shop: SandboxShop, client: ShopClient) -> None:
+    rows = [_row(1), _row(2, meta_data=_row(2)["meta_data"][1:]), _row(3, first_name="Someone")]
+    shop.faults.script(path=BATCH, status=200, body=json.dumps({"update": rows}), content_type="application/json")
+    results = await client.write_customers([write(1), write(2), write(3, first_name="Ada")], FreePermit())
+    assert [(result.status, result.field) for result in results] == [
+        (WriteStatus.UPDATED, None),
+        (WriteStatus.ERROR, "tillsync_points_balance"),
+        (WriteStatus.ERROR, "first_name"),
+    ]
+    assert isinstance(results[1].error, Unreadable)
+    assert "which of its plugins alters customers" in results[1].error.text
+
+
+async def test_other_errors_inside_a_batch_name_their_field(shop: SandboxShop, client: ShopClient) -> None:
+    def error(code: str, status: int, **data: Any) -> dict[str, Any]:
+        return {"id": 0, "error": {"code": code, "message": f"{code} <b>said</b>", "data": {"status": status, **data}}}
+
+    rows = [error("rest_invalid_param", 400, params={"billing": "bad"}), error("some_plugin_says_no", 403), error("internal", 500)]
+    shop.faults.script(path=BATCH, status=200, body=json.dumps({"update": rows}), content_type="application/json")
+    results = await client.write_customers([write(1), write(2), write(3)], FreePermit())
+    assert [(result.status, result.field, type(result.error)) for result in results] == [
+        (WriteStatus.INVALID, "billing", Refused),
+        (WriteStatus.ERROR, None, Refused),
+        (WriteStatus.ERROR, None, ServerFailure),
+    ]
+    assert results[1].error is not None
+    assert "some_plugin_says_no: some_plugin_says_no said" in results[1].error.text
+
+
+@pytest.mark.parametrize(
+    "body", ["[]", "{}", '{"update":[]}', '{"update":[{"id":2,"meta_data":[]}]}', '{"update":[{"id":0,"error":"bad"}]}', '{"update":[7]}']
+)
+async def test_a_batch_answer_that_does_not_fit_is_unreadable(shop: SandboxShop, client: ShopClient, body: str) -> None:
+    shop.faults.script(path=BATCH, status=200, body=body, content_type="application/json")
+    with pytest.raises(Unreadable):
+        await client.write_customers([write(1)], FreePermit())
+
+
+# -- where batches are refused
+
+
+async def test_a_key_that_may_not_batch_writes_one_by_one(shop: SandboxShop, client: ShopClient, world: ShopWorld) -> None:
+    shop.switches.key_owner = KeyOwner.SHOP_MANAGER
+    shop.add_customer(4, role="administrator")
+    results = await client.write_customers([write(1), write(99), write(4), write(2)], FreePermit())
+    assert [result.status for result in results] == [WriteStatus.UPDATED, WriteStatus.NOT_FOUND, WriteStatus.ERROR, WriteStatus.UPDATED]
+    assert isinstance(results[2].error, Refused)
+    assert "make the key as an administrator" in results[2].error.text
+    assert _metas(shop, 1) == _metas(shop, 2) == VALUES
+    assert client.max_batch == 20
+    await client.write_customers([write(1)], FreePermit())
+    assert shop.log.count(path=BATCH) == 1  # remembered
+    # OAuth signatures are taken once, and aiohttp repeats a PUT on a broken connection: single writes go as POST.
+    assert {request.method for request in shop.log} == {"POST"}
+    shop.switches.key_owner = KeyOwner.ADMINISTRATOR
+    world.clock.now += 6 * 3600.0
+    assert client.max_batch == 100
+    await client.write_customers([write(3)], FreePermit())
+    assert shop.log.count(path=BATCH) == 2
+
+
+async def test_single_writes_stop_where_the_lease_ends(shop: SandboxShop) -> None:
+    class PermitForTwo:
+        def seconds_allowed(self, setting_seconds: float) -> float:
+            if shop.log.count() >= 2:
+                raise LeaseTooShort("3.0 s of the lease are left")
+            return setting_seconds
+
+    shop.switches.key_owner = KeyOwner.SHOP_MANAGER
+    async with shop_world(single_writes_at_once=1) as world:
+        results = await world.with_keys(shop).write_customers([write(1), write(2), write(3)], PermitForTwo())
+    assert [result.status for result in results] == [WriteStatus.UPDATED, WriteStatus.NOT_DONE, WriteStatus.NOT_DONE]
+
+
+async def test_single_writes_go_on_past_one_failure_and_stop_at_silence(shop: SandboxShop) -> None:
+    shop.switches.key_owner = KeyOwner.SHOP_MANAGER
+    async with shop_world(single_writes_at_once=1) as world:
+        client = world.with_keys(shop)
+        await client.write_customers([write(1)], FreePermit())
+        shop.faults.script(path="*/customers/1", status=500)
+        failed = await client.write_customers([write(1), write(2)], FreePermit())
+        assert [result.status for result in failed] == [WriteStatus.ERROR, WriteStatus.UPDATED]
+        shop.faults.script(path="*/customers/2", disconnect="before")
+        silent = await client.write_customers([write(1), write(2), write(3)], FreePermit())
+        assert [result.status for result in silent] == [WriteStatus.UPDATED, WriteStatus.ERROR, WriteStatus.NOT_DONE]
+        assert isinstance(silent[1].error, Unanswered)
+
+
+async def test_single_writes_over_tls_are_puts_and_tunnelled_where_refused(tmp_path: Path) -> None:
+    server, trusting = tls_contexts(tmp_path)
+    async with SandboxShop(ssl_context=server) as shop, shop_world(ssl_context=trusting, single_writes_at_once=1) as world:
+        _people(shop)
+        shop.switches.update({"key_owner": "shop_manager", "firewall_refuses_put_and_delete": True})
+        client = world.with_keys(shop, base_url=shop.origin.replace("127.0.0.1", "localhost"))
+        results = await client.write_customers([write(1), write(2)], FreePermit())
+        assert [result.status for result in results] == [WriteStatus.UPDATED] * 2
+        assert [request.method for request in shop.log] == ["POST", "PUT", "POST", "POST"]
+
+
+async def test_a_batch_too_large_for_the_web_server_is_written_one_by_one(shop: SandboxShop, client: ShopClient) -> None:
+    shop.faults.script(path=BATCH, status=413, body="<html><title>413</title></html>", content_type="text/html")
+    results = await client.write_customers([write(1), write(2)], FreePermit())
+    assert [result.status for result in results] == [WriteStatus.UPDATED] * 2
+
+
+# -- what is wrong with a site or a key
+
+
+TROUBLES: dict[Trouble, tuple[type[UpstreamError], str]] = {
+    Trouble.MAINTENANCE: (ServerFailure, "maintenance or overloaded.*wait until it is done"),
+    Trouble.MOVED_301: (Misaddressed, r"redirects \(HTTP 301\).*set the address it points to"),
+    Trouble.MOVED_302: (Misaddressed, r"redirects \(HTTP 302\).*set the address it points to"),
+    Trouble.MOVED_308: (Misaddressed, r"redirects \(HTTP 308\).*set the address it points to"),
+    Trouble.REST_OFF_401: (CredentialsRefused, "REST API is switched off.*allow /wp-json/ in the security plugin"),
+    Trouble.REST_OFF_403: (CredentialsRefused, "REST API is switched off.*allow /wp-json/ in the security plugin"),
+    Trouble.REST_OFF_404: (Misaddressed, "no WordPress REST API.*correct the base address, or show the hidden REST API"),
+    Trouble.FIREWALL: (Misaddressed, "firewall before the shop refuses.*have its host allow"),
+    Trouble.CHALLENGE: (Misaddressed, "bot check stands before the shop.*except /wp-json/"),
+    Trouble.FORBIDDEN: (CredentialsRefused, "does not accept the consumer key.*check key, secret and its owner"),
+    Trouble.CACHED_HTML: (Unreadable, "web page in place of data.*exclude /wp-json/ from the caches"),
+    Trouble.PHP_NOTICE: (Unreadable, "PHP prints a message before the data.*WP_DEBUG_DISPLAY"),
+    Trouble.CRITICAL_ERROR: (ServerFailure, "the shop failed.*PHP error log"),
+    Trouble.DATABASE_DOWN: (ServerFailure, "site failed before its REST API.*ask its host"),
+}
+
+
+@pytest.mark.parametrize("trouble", list(TROUBLES))
+async def test_every_trouble_has_a_class_and_a_remedy(shop: SandboxShop, client: ShopClient, trouble: Trouble) -> None:
+    error, text = TROUBLES[trouble]
+    shop.switches.trouble = trouble
+    for ask in (lambda: client.write_customers([write(1), write(2)], FreePermit()), client.probe):
+        with pytest.raises(error, match=text) as caught:
+            await ask()
+        assert len(caught.value.text) <= 500
+        assert shop.switches.consumer_secret not in caught.value.text
+    stored = trouble is Trouble.PHP_NOTICE
+    assert [bool(_metas(shop, number)) for number in (1, 2)] == [stored, stored]
+    shop.switches.trouble = None
+    await client.probe()
+
+
+def test_the_troubles_of_both_surfaces_are_all() -> None:
+    assert set(Trouble) - set(TROUBLES) == {Trouble.HEADER_STRIPPED}
+
+
+@pytest.mark.parametrize(
+    ("switches", "keys"),
+    [
+        ({}, {"key": "ck_unknown"}),
+        ({}, {"secret": "cs_wrong"}),
+        ({"https_seen": True}, {}),  # signed for http, checked for https
+        ({"home_host": "www.shop.example.test"}, {}),
+        ({"key_permissions": "read"}, {}),
+    ],
+)
+async def test_a_key_that_is_not_accepted_says_what_to_check(
+    shop: SandboxShop, world: ShopWorld, switches: dict[str, object], keys: dict[str, str]
+) -> None:
+    shop.switches.update(switches)
+    with pytest.raises(CredentialsRefused, match=r"read/write permission.*https and home address") as caught:
+        await world.with_keys(shop, **keys).write_customers([write(1)], FreePermit())
+    assert "cs_" not in caught.value.text
+    assert _metas(shop, 1) == {}
+
+
+async def test_a_key_that_may_only_write_still_writes(shop: SandboxShop, client: ShopClient) -> None:
+    shop.switches.key_permissions = KeyPermissions.WRITE
+    (result,) = await client.write_customers([write(1)], FreePermit())
+    assert result.status is WriteStatus.UPDATED
+
+
+@pytest.mark.parametrize("permalinks", list(Permalinks))
+async def test_every_kind_of_permalinks_is_found(shop: SandboxShop, client: ShopClient, permalinks: Permalinks) -> None:
+    shop.switches.permalinks = permalinks
+    for _ in range(2):
+        (result,) = await client.write_customers([write(1)], FreePermit())
+        assert result.status is WriteStatus.UPDATED
+    await client.probe()
+
+
+async def test_the_index_must_know_woocommerce(shop: SandboxShop, client: ShopClient) -> None:
+    await client.probe()
+    shop.faults.script(method="GET", status=200, body='{"namespaces":["wp/v2"]}', content_type="application/json")
+    with pytest.raises(Misaddressed, match=r"WooCommerce is not active.*activate it"):
+        await client.probe()
+    shop.faults.script(method="GET", status=200, body='{"hello":1}', content_type="application/json")
+    with pytest.raises(Unreadable, match="no namespaces"):
+        await client.probe()
+
+
+async def test_types_and_status_need_the_bridge(shop: SandboxShop, client: ShopClient) -> None:
+    gold = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4002), name="Gold", discount=Decimal(5))
+    for ask in (
+        lambda: client.put_customer_type(gold, 1, FreePermit()),
+        lambda: client.delete_customer_type(gold.epos_customer_type_id, 1, FreePermit()),
+        client.status,
+    ):
+        with pytest.raises(Refused, match="bridge plugin: install it in the shop and connect it"):
+            await ask()
+    assert shop.log.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "stored"), [({"disconnect": "before"}, False), ({"disconnect": "after"}, True), ({"truncate": True}, True)]
+)
+async def test_a_lost_answer_is_unanswered_and_sent_once(
+    shop: SandboxShop, client: ShopClient, fault: dict[str, Any], stored: bool
+) -> None:
+    shop.faults.script(method="POST", times=None, **fault)
+    with pytest.raises(Unanswered):
+        await client.write_customers([write(1)], FreePermit())
+    assert shop.log.count() == 1
+    assert bool(_metas(shop, 1)) is stored
+
+
+async def test_a_signed_address_is_taken_once(shop: SandboxShop) -> None:
+    signer = Client(
+        shop.switches.consumer_key,
+        client_secret=shop.switches.consumer_secret,
+        signature_method=SIGNATURE_HMAC_SHA256,
+        signature_type=SIGNATURE_TYPE_QUERY,
+    )
+    url, _, _ = signer.sign(f"{shop.origin}/wp-json/wc/v3/customers/1")
+    path = url.removeprefix(shop.origin)
+    async with caller(shop.origin) as call:
+        assert (await call("GET", path)).status == 200
+        replayed = await call("GET", path)
+        assert (replayed.status, replayed.json["message"]) == (401, "Invalid nonce - nonce has already been used.")
+        tampered, _, _ = signer.sign(f"{shop.origin}/wp-json/wc/v3/customers/2")
+        moved = tampered.removeprefix(shop.origin).replace("customers/2", "customers/3")
+        assert "does not match" in (await call("GET", moved)).json["message"]
