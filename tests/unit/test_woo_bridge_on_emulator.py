@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.sandbox import Caller, caller
 from support.shop_client import ShopWorld, removal, shop_world, write
 from support.till_client import FreePermit
 from tillsync_sandbox import SandboxShop
-from tillsync_sandbox.shop import Permalinks, Trouble
-from tillsync_sandbox.shop.bridge_auth import bridge_signature
+from tillsync_sandbox.shop import Permalinks
 from tillsync_server.domain.customer import TillCustomerType
 from tillsync_server.domain.errors import (
     BridgeMissing,
-    CredentialsRefused,
     LeaseTooShort,
-    Misaddressed,
     Refused,
     ServerFailure,
     Throttled,
     Unanswered,
     Unreadable,
-    UpstreamError,
 )
 from tillsync_server.domain.ids import EposCustomerTypeId
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.shop import ShopClient, WriteStatus
 from tillsync_server.ports.till import WritePermit
 
@@ -218,66 +211,6 @@ async def test_a_firewall_that_dislikes_one_content_does_not_stop_the_shop(shop:
 # -- what is wrong with a site
 
 
-TROUBLES: dict[Trouble, tuple[type[UpstreamError], str]] = {
-    Trouble.MAINTENANCE: (ServerFailure, "maintenance or overloaded.*wait until it is done"),
-    Trouble.MOVED_301: (Misaddressed, r"redirects \(HTTP 301\).*https://www\.shop\.example\.test: .*set the address it points to"),
-    Trouble.MOVED_302: (Misaddressed, r"redirects \(HTTP 302\).*set the address it points to"),
-    Trouble.MOVED_308: (Misaddressed, r"redirects \(HTTP 308\).*set the address it points to"),
-    Trouble.REST_OFF_401: (CredentialsRefused, "REST API is switched off.*allow /wp-json/ in the security plugin"),
-    Trouble.REST_OFF_403: (CredentialsRefused, "REST API is switched off.*allow /wp-json/ in the security plugin"),
-    Trouble.REST_OFF_404: (Misaddressed, "no WordPress REST API.*correct the base address, or show the hidden REST API"),
-    Trouble.FIREWALL: (Misaddressed, "firewall before the shop refuses.*have its host allow"),
-    Trouble.CHALLENGE: (Misaddressed, "bot check stands before the shop.*except /wp-json/"),
-    Trouble.FORBIDDEN: (CredentialsRefused, "does not accept our signature.*connect the plugin again.*compare the clocks"),
-    Trouble.CACHED_HTML: (Unreadable, "web page in place of data.*exclude /wp-json/ from the caches"),
-    Trouble.PHP_NOTICE: (Unreadable, "PHP prints a message before the data.*WP_DEBUG_DISPLAY"),
-    Trouble.CRITICAL_ERROR: (ServerFailure, "the shop failed.*PHP error log"),
-    Trouble.DATABASE_DOWN: (ServerFailure, "site failed before its REST API.*Database Error.*ask its host"),
-}
-
-
-def test_every_trouble_but_a_stripped_header_is_one_for_the_bridge() -> None:
-    assert set(Trouble) - set(TROUBLES) == {Trouble.HEADER_STRIPPED}
-
-
-@pytest.mark.parametrize("trouble", list(TROUBLES))
-async def test_every_trouble_has_a_class_and_a_remedy(shop: SandboxShop, client: ShopClient, trouble: Trouble) -> None:
-    error, text = TROUBLES[trouble]
-    shop.switches.trouble = trouble
-    for ask in (
-        lambda: client.write_customers([write(1), write(2)], FreePermit()),
-        lambda: client.put_customer_type(GOLD, 10, FreePermit()),
-        client.status,
-        client.probe,
-    ):
-        with pytest.raises(error, match=text) as caught:
-            await ask()
-        assert caught.value.side is Side.SHOP
-        assert len(caught.value.text) <= 500
-        assert shop.switches.bridge_secret not in caught.value.text
-        assert "<" not in caught.value.text
-    # A write is carried out only behind a notice, and nothing more than once.
-    carried_out = {1, 2} if trouble is Trouble.PHP_NOTICE else set()
-    assert set(shop.store.bridge_rows) == carried_out
-    shop.switches.trouble = None
-    assert (await client.status()).max_batch == 500
-
-
-async def test_maintenance_says_how_long(shop: SandboxShop, client: ShopClient, world: ShopWorld) -> None:
-    shop.switches.update({"trouble": "maintenance", "retry_after_seconds": 600})
-    with pytest.raises(ServerFailure) as caught:
-        await client.status()
-    assert (caught.value.status, caught.value.retry_after_seconds) == (503, 600.0)
-    assert world.waited == []  # longer than a try again within seconds could mend
-
-
-async def test_the_bridge_does_not_need_the_authorization_header(shop: SandboxShop, client: ShopClient) -> None:
-    shop.switches.trouble = Trouble.HEADER_STRIPPED
-    (result,) = await client.write_customers([write(1)], FreePermit())
-    assert result.status is WriteStatus.UPDATED
-    assert all("authorization" not in request.headers for request in shop.log)
-
-
 async def test_a_plugin_that_is_off_is_named_and_nothing_falls_back(shop: SandboxShop, client: ShopClient) -> None:
     shop.switches.bridge_installed = False
     for ask in (
@@ -371,74 +304,13 @@ async def test_a_batch_in_parts_keeps_what_is_known_when_the_shop_fails(shop: Sa
     assert all(isinstance(result.error, ServerFailure) for result in results[1:])
 
 
-# -- the signature
-
-
-@pytest.mark.parametrize("secret", ["d3Jvbmctd3Jvbmctd3Jvbmctd3Jvbmctd3JvbmctISE", "c2FuZGJveC1zYW5kYm94LXNhbmRib3gtc2FuZGJveC1="])
-async def test_a_wrong_secret_is_refused(shop: SandboxShop, world: ShopWorld, secret: str) -> None:
-    with pytest.raises(CredentialsRefused, match="both sides hold the same secret"):
-        await world.with_bridge(shop, secret=secret).write_customers([write(1)], FreePermit())
-    assert shop.store.bridge_rows == {}
-
-
-@pytest_asyncio.fixture
-async def raw(shop: SandboxShop) -> AsyncIterator[Caller]:
-    async with caller(shop.origin) as made:
-        yield made
-
-
-def _item(points: str, version: int = 10) -> bytes:
-    item = {"user_id": 1, "version": str(version), "points": points, "credit": "0.00", "type_id": None, "as_of": "2026-01-02T03:04:05Z"}
-    return json.dumps({"items": [item]}).encode()
-
-
-def _signed(shop: SandboxShop, body: bytes, *, method: str = "POST", route: str = BATCH, age: int = 0) -> dict[str, str]:
-    at = int(time.time()) - age
-    signature = bridge_signature(shop.switches.bridge_secret, at, method, route, body)
-    return {"X-Tillsync-Timestamp": str(at), "X-Tillsync-Signature": signature}
-
-
-async def test_what_was_signed_cannot_be_changed(shop: SandboxShop, raw: Caller) -> None:
-    body = _item("10")
-    good = _signed(shop, body)
-    stale_time = {**good, "X-Tillsync-Timestamp": str(int(good["X-Tillsync-Timestamp"]) + 1)}
-    for headers, sent, path in (
-        (good, _item("1000"), BATCH),
-        (stale_time, body, BATCH),
-        (_signed(shop, body, method="PUT"), body, BATCH),
-        (_signed(shop, body, route="/wc-tillsync/v1/events"), body, BATCH),
-        (_signed(shop, body, age=301), body, BATCH),
-        (_signed(shop, body, age=-310), body, BATCH),
-        ({**good, "X-Tillsync-Signature": good["X-Tillsync-Signature"].upper()}, body, BATCH),
-        ({**good, "X-Tillsync-Signature": good["X-Tillsync-Signature"].removeprefix("v1=")}, body, BATCH),
-        ({**good, "X-Tillsync-Timestamp": ""}, body, BATCH),
-        ({}, body, BATCH),
-    ):
-        reply = await raw("POST", f"/wp-json{path}", body=sent, headers=headers)
-        assert (reply.status, reply.json["code"]) == (401, "rest_forbidden")
-    assert shop.store.bridge_rows == {}
-    assert (await raw("POST", f"/wp-json{BATCH}", body=body, headers=good)).json["results"][0]["status"] == "updated"
-
-
-async def test_a_replay_brings_no_old_values_back(shop: SandboxShop, raw: Caller, client: ShopClient) -> None:
-    body = _item("10", version=10)
-    headers = _signed(shop, body)
-    assert (await raw("POST", f"/wp-json{BATCH}", body=body, headers=headers)).status == 200
-    await client.write_customers([write(1, version=11, points="25")], FreePermit())
-    replayed = await raw("POST", f"/wp-json{BATCH}", body=body, headers=headers)
-    assert replayed.json["results"] == [{"user_id": 1, "status": "stale", "version": "11"}]
-    assert shop.store.bridge_rows[1].points == "25"
-
-
 @pytest.mark.parametrize("ask", ["put", "delete"])
 async def test_a_lost_answer_about_a_type_does_no_harm(shop: SandboxShop, client: ShopClient, ask: str) -> None:
     """aiohttp repeats a PUT or DELETE by itself once; whatever it does, the version makes the repeat harmless."""
+    type_id = GOLD.epos_customer_type_id
     shop.faults.script(path="*/customer-types/4002", disconnect="after", times=None)
     with pytest.raises(Unanswered):
-        if ask == "put":
-            await client.put_customer_type(GOLD, 10, FreePermit())
-        else:
-            await client.delete_customer_type(GOLD.epos_customer_type_id, 10, FreePermit())
+        await (client.put_customer_type(GOLD, 10, FreePermit()) if ask == "put" else client.delete_customer_type(type_id, 10, FreePermit()))
     assert shop.log.count() <= 2
     shop.faults.clear()
     assert shop.store.customer_types[4002].version == 10

@@ -10,12 +10,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, SIGNATURE_TYPE_QUERY, Client
-from support.sandbox import caller
 from support.shop_client import ShopWorld, removal, shop_world, tls_contexts, write
 from support.till_client import FreePermit
 from tillsync_sandbox import SandboxShop
-from tillsync_sandbox.shop import KeyOwner, KeyPermissions, Permalinks, Trouble
+from tillsync_sandbox.shop import KeyOwner, Permalinks, Trouble
 from tillsync_server.domain.customer import TillCustomerType
 from tillsync_server.domain.errors import (
     CredentialsRefused,
@@ -25,7 +23,6 @@ from tillsync_server.domain.errors import (
     ServerFailure,
     Unanswered,
     Unreadable,
-    UpstreamError,
 )
 from tillsync_server.domain.ids import EposCustomerTypeId
 from tillsync_server.ports.shop import ShopClient, WriteStatus
@@ -292,69 +289,6 @@ async def test_a_batch_too_large_for_the_web_server_is_written_one_by_one(shop: 
 # -- what is wrong with a site or a key
 
 
-TROUBLES: dict[Trouble, tuple[type[UpstreamError], str]] = {
-    Trouble.MAINTENANCE: (ServerFailure, "maintenance or overloaded.*wait until it is done"),
-    Trouble.MOVED_301: (Misaddressed, r"redirects \(HTTP 301\).*set the address it points to"),
-    Trouble.MOVED_302: (Misaddressed, r"redirects \(HTTP 302\).*set the address it points to"),
-    Trouble.MOVED_308: (Misaddressed, r"redirects \(HTTP 308\).*set the address it points to"),
-    Trouble.REST_OFF_401: (CredentialsRefused, "REST API is switched off.*allow /wp-json/ in the security plugin"),
-    Trouble.REST_OFF_403: (CredentialsRefused, "REST API is switched off.*allow /wp-json/ in the security plugin"),
-    Trouble.REST_OFF_404: (Misaddressed, "no WordPress REST API.*correct the base address, or show the hidden REST API"),
-    Trouble.FIREWALL: (Misaddressed, "firewall before the shop refuses.*have its host allow"),
-    Trouble.CHALLENGE: (Misaddressed, "bot check stands before the shop.*except /wp-json/"),
-    Trouble.FORBIDDEN: (CredentialsRefused, "does not accept the consumer key.*check key, secret and its owner"),
-    Trouble.CACHED_HTML: (Unreadable, "web page in place of data.*exclude /wp-json/ from the caches"),
-    Trouble.PHP_NOTICE: (Unreadable, "PHP prints a message before the data.*WP_DEBUG_DISPLAY"),
-    Trouble.CRITICAL_ERROR: (ServerFailure, "the shop failed.*PHP error log"),
-    Trouble.DATABASE_DOWN: (ServerFailure, "site failed before its REST API.*ask its host"),
-}
-
-
-@pytest.mark.parametrize("trouble", list(TROUBLES))
-async def test_every_trouble_has_a_class_and_a_remedy(shop: SandboxShop, client: ShopClient, trouble: Trouble) -> None:
-    error, text = TROUBLES[trouble]
-    shop.switches.trouble = trouble
-    for ask in (lambda: client.write_customers([write(1), write(2)], FreePermit()), client.probe):
-        with pytest.raises(error, match=text) as caught:
-            await ask()
-        assert len(caught.value.text) <= 500
-        assert shop.switches.consumer_secret not in caught.value.text
-    stored = trouble is Trouble.PHP_NOTICE
-    assert [bool(_metas(shop, number)) for number in (1, 2)] == [stored, stored]
-    shop.switches.trouble = None
-    await client.probe()
-
-
-def test_the_troubles_of_both_surfaces_are_all() -> None:
-    assert set(Trouble) - set(TROUBLES) == {Trouble.HEADER_STRIPPED}
-
-
-@pytest.mark.parametrize(
-    ("switches", "keys"),
-    [
-        ({}, {"key": "ck_unknown"}),
-        ({}, {"secret": "cs_wrong"}),
-        ({"https_seen": True}, {}),  # signed for http, checked for https
-        ({"home_host": "www.shop.example.test"}, {}),
-        ({"key_permissions": "read"}, {}),
-    ],
-)
-async def test_a_key_that_is_not_accepted_says_what_to_check(
-    shop: SandboxShop, world: ShopWorld, switches: dict[str, object], keys: dict[str, str]
-) -> None:
-    shop.switches.update(switches)
-    with pytest.raises(CredentialsRefused, match=r"read/write permission.*https and home address") as caught:
-        await world.with_keys(shop, **keys).write_customers([write(1)], FreePermit())
-    assert "cs_" not in caught.value.text
-    assert _metas(shop, 1) == {}
-
-
-async def test_a_key_that_may_only_write_still_writes(shop: SandboxShop, client: ShopClient) -> None:
-    shop.switches.key_permissions = KeyPermissions.WRITE
-    (result,) = await client.write_customers([write(1)], FreePermit())
-    assert result.status is WriteStatus.UPDATED
-
-
 @pytest.mark.parametrize("permalinks", list(Permalinks))
 async def test_every_kind_of_permalinks_is_found(shop: SandboxShop, client: ShopClient, permalinks: Permalinks) -> None:
     shop.switches.permalinks = permalinks
@@ -397,21 +331,3 @@ async def test_a_lost_answer_is_unanswered_and_sent_once(
         await client.write_customers([write(1)], FreePermit())
     assert shop.log.count() == 1
     assert bool(_metas(shop, 1)) is stored
-
-
-async def test_a_signed_address_is_taken_once(shop: SandboxShop) -> None:
-    signer = Client(
-        shop.switches.consumer_key,
-        client_secret=shop.switches.consumer_secret,
-        signature_method=SIGNATURE_HMAC_SHA256,
-        signature_type=SIGNATURE_TYPE_QUERY,
-    )
-    url, _, _ = signer.sign(f"{shop.origin}/wp-json/wc/v3/customers/1")
-    path = url.removeprefix(shop.origin)
-    async with caller(shop.origin) as call:
-        assert (await call("GET", path)).status == 200
-        replayed = await call("GET", path)
-        assert (replayed.status, replayed.json["message"]) == (401, "Invalid nonce - nonce has already been used.")
-        tampered, _, _ = signer.sign(f"{shop.origin}/wp-json/wc/v3/customers/2")
-        moved = tampered.removeprefix(shop.origin).replace("customers/2", "customers/3")
-        assert "does not match" in (await call("GET", moved)).json["message"]

@@ -1,0 +1,110 @@
+"""Everything that may be wrong with a site: one error class each, with a sentence that says what to do, on both surfaces of the shop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+import pytest_asyncio
+from support.shop_client import ShopWorld, shop_world, write
+from support.till_client import FreePermit
+from tillsync_sandbox import SandboxShop
+from tillsync_sandbox.shop import Trouble
+from tillsync_server.domain.customer import TillCustomerType
+from tillsync_server.domain.errors import CredentialsRefused, Misaddressed, ServerFailure, Unreadable, UpstreamError
+from tillsync_server.domain.ids import EposCustomerTypeId
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.shop import ShopClient
+
+GOLD = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4002), name="Gold", discount=Decimal("12.50"), description="Gold card")
+
+WITH_BRIDGE: dict[Trouble, tuple[type[UpstreamError], str]] = {
+    Trouble.MAINTENANCE: (ServerFailure, "maintenance or overloaded.*wait until it is done"),
+    Trouble.MOVED_301: (Misaddressed, r"redirects \(HTTP 301\).*https://www\.shop\.example\.test: .*set the address it points to"),
+    Trouble.MOVED_302: (Misaddressed, r"redirects \(HTTP 302\).*set the address it points to"),
+    Trouble.MOVED_308: (Misaddressed, r"redirects \(HTTP 308\).*set the address it points to"),
+    Trouble.REST_OFF_401: (CredentialsRefused, "REST API is switched off.*allow /wp-json/ in the security plugin"),
+    Trouble.REST_OFF_403: (CredentialsRefused, "REST API is switched off.*allow /wp-json/ in the security plugin"),
+    Trouble.REST_OFF_404: (Misaddressed, "no WordPress REST API.*correct the base address, or show the hidden REST API"),
+    Trouble.FIREWALL: (Misaddressed, "firewall before the shop refuses.*have its host allow"),
+    Trouble.CHALLENGE: (Misaddressed, "bot check stands before the shop.*except /wp-json/"),
+    Trouble.FORBIDDEN: (CredentialsRefused, "does not accept our signature.*connect the plugin again.*compare the clocks"),
+    Trouble.CACHED_HTML: (Unreadable, "web page in place of data.*exclude /wp-json/ from the caches"),
+    Trouble.PHP_NOTICE: (Unreadable, "PHP prints a message before the data.*WP_DEBUG_DISPLAY"),
+    Trouble.CRITICAL_ERROR: (ServerFailure, "the shop failed.*PHP error log"),
+    Trouble.DATABASE_DOWN: (ServerFailure, "site failed before its REST API.*Database Error.*ask its host"),
+}
+
+WITH_KEYS = WITH_BRIDGE | {Trouble.FORBIDDEN: (CredentialsRefused, "does not accept the consumer key.*check key, secret and its owner")}
+
+
+@pytest_asyncio.fixture
+async def shop() -> AsyncIterator[SandboxShop]:
+    async with SandboxShop() as running:
+        for number in range(1, 4):
+            running.add_customer(number, email=f"c{number}@example.test", first_name="Ada", last_name="Byron")
+        yield running
+
+
+@pytest_asyncio.fixture
+async def world() -> AsyncIterator[ShopWorld]:
+    async with shop_world() as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def client(world: ShopWorld, shop: SandboxShop) -> ShopClient:
+    return world.with_bridge(shop)
+
+
+def test_the_only_other_trouble_is_a_stripped_header() -> None:
+    """It concerns Basic over TLS alone: test_woo_keys_on_emulator.py."""
+    assert set(Trouble) - set(WITH_BRIDGE) == {Trouble.HEADER_STRIPPED}
+
+
+@pytest.mark.parametrize("trouble", list(WITH_BRIDGE))
+async def test_every_trouble_through_the_bridge_has_a_class_and_a_remedy(shop: SandboxShop, client: ShopClient, trouble: Trouble) -> None:
+    error, text = WITH_BRIDGE[trouble]
+    shop.switches.trouble = trouble
+    for ask in (
+        lambda: client.write_customers([write(1), write(2)], FreePermit()),
+        lambda: client.put_customer_type(GOLD, 10, FreePermit()),
+        client.status,
+        client.probe,
+    ):
+        with pytest.raises(error, match=text) as caught:
+            await ask()
+        assert caught.value.side is Side.SHOP
+        assert len(caught.value.text) <= 500
+        assert shop.switches.bridge_secret not in caught.value.text
+        assert "<" not in caught.value.text
+    # A write is carried out only behind a notice, and nothing more than once.
+    carried_out = {1, 2} if trouble is Trouble.PHP_NOTICE else set()
+    assert set(shop.store.bridge_rows) == carried_out
+    shop.switches.trouble = None
+    assert (await client.status()).max_batch == 500
+
+
+@pytest.mark.parametrize("trouble", list(WITH_KEYS))
+async def test_every_trouble_with_keys_has_a_class_and_a_remedy(shop: SandboxShop, world: ShopWorld, trouble: Trouble) -> None:
+    error, text = WITH_KEYS[trouble]
+    shop.switches.trouble = trouble
+    client = world.with_keys(shop)
+    for ask in (lambda: client.write_customers([write(1), write(2)], FreePermit()), client.probe):
+        with pytest.raises(error, match=text) as caught:
+            await ask()
+        assert len(caught.value.text) <= 500
+        assert shop.switches.consumer_secret not in caught.value.text
+    stored = trouble is Trouble.PHP_NOTICE
+    assert [bool(shop.store.users[number].meta.rows) for number in (1, 2)] == [stored, stored]
+    shop.switches.trouble = None
+    await client.probe()
+
+
+async def test_maintenance_says_how_long(shop: SandboxShop, client: ShopClient, world: ShopWorld) -> None:
+    shop.switches.update({"trouble": "maintenance", "retry_after_seconds": 600})
+    with pytest.raises(ServerFailure) as caught:
+        await client.status()
+    assert (caught.value.status, caught.value.retry_after_seconds) == (503, 600.0)
+    assert world.waited == []  # longer than a try again within seconds could mend
