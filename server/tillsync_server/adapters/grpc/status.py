@@ -24,6 +24,7 @@ ERROR_DOMAIN = "tillsync"
 MAX_MESSAGE_LENGTH, MAX_VIOLATIONS = 1000, 20
 """A rich status travels in trailers, of which clients take 8 kB by default."""
 DETAILS_KEY = "grpc-status-details-bin"
+"""Where gRPC clients look for the rich status."""
 
 CODES: dict[type[RequestError], grpc.StatusCode] = {
     InvalidArgument: grpc.StatusCode.INVALID_ARGUMENT,
@@ -62,6 +63,9 @@ def status_of(error: RequestError) -> status_pb2.Status:
     return status
 
 
-def trailing_metadata(error: RequestError) -> tuple[tuple[str, bytes]]:
-    """Where gRPC clients look for the rich status."""
-    return ((DETAILS_KEY, status_of(error).SerializeToString()),)
+def internal_status(incident: str) -> status_pb2.Status:
+    """A fault of ours: nothing of it leaves but the number under which the log has it."""
+    number: int = grpc.StatusCode.INTERNAL.value[0]
+    status = status_pb2.Status(code=number, message=f"internal error; the log of the service has it as incident {incident}")
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason="INTERNAL", domain=ERROR_DOMAIN, metadata={"incident": incident}))
+    return status

@@ -20,10 +20,19 @@ from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.vocabulary import EntryKind, EntryState
 from tillsync_server.ports.queues import COUNT_CAP
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def time_of(message: Timestamp) -> datetime:
     """The time of a field that is known to be set and in range (required_fields checks both), in UTC."""
     return message.ToDatetime(UTC)
+
+
+def set_time(target: Timestamp, time: datetime) -> None:
+    """``time`` carries its zone. Timestamp.FromDatetime does the same at seven times the cost, and every entry has two or more."""
+    since = time - _EPOCH
+    target.seconds = since.days * 86400 + since.seconds
+    target.nanos = since.microseconds * 1000
 
 
 def fill_entry(message: queue_entry_pb2.QueueEntry, entry: Entry, *, with_attempts: bool = False) -> None:
@@ -50,11 +59,11 @@ def fill_entry(message: queue_entry_pb2.QueueEntry, entry: Entry, *, with_attemp
     m.attempt_count = entry.attempt_count
     m.coalesced_count = entry.coalesced_count
     if entry.next_attempt_time is not None:
-        m.next_attempt_time.FromDatetime(entry.next_attempt_time)
-    m.create_time.FromDatetime(entry.create_time)
-    m.update_time.FromDatetime(entry.update_time)
+        set_time(m.next_attempt_time, entry.next_attempt_time)
+    set_time(m.create_time, entry.create_time)
+    set_time(m.update_time, entry.update_time)
     if entry.finish_time is not None:
-        m.finish_time.FromDatetime(entry.finish_time)
+        set_time(m.finish_time, entry.finish_time)
     if with_attempts:
         for attempt in entry.attempts:
             _fill_attempt(m.attempts.add(), attempt)
@@ -88,8 +97,8 @@ def _fill_attempt(m: Any, attempt: Attempt) -> None:
     m.outcome = attempt.outcome
     m.comment = attempt.comment
     m.notes.extend(attempt.notes)
-    m.start_time.FromDatetime(attempt.start_time)
-    m.finish_time.FromDatetime(attempt.finish_time)
+    set_time(m.start_time, attempt.start_time)
+    set_time(m.finish_time, attempt.finish_time)
     if attempt.upstream_status is not None:
         m.upstream_status = attempt.upstream_status
     m.charged = attempt.charged
@@ -103,9 +112,9 @@ def fill_problem(message: account_pb2.AccountProblem, problem: Problem) -> None:
     m.reason = problem.reason
     m.side = problem.side
     m.text = problem.text
-    m.since.FromDatetime(problem.since)
+    set_time(m.since, problem.since)
     if problem.next_try_time is not None:
-        m.next_try_time.FromDatetime(problem.next_try_time)
+        set_time(m.next_try_time, problem.next_try_time)
     if problem.oldest_entry_id is not None:
         m.oldest_entry_id = str(problem.oldest_entry_id)
 

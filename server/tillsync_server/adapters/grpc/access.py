@@ -1,0 +1,72 @@
+"""Who may call what (design section 7, *Auth*): one row a method, which a test proves total over the contract."""
+
+from __future__ import annotations
+
+from tillsync_server.domain.vocabulary import Role
+
+SITE, SERVICE, SUPPORT, ADMIN = Role.SITE, Role.SERVICE, Role.SUPPORT, Role.ADMIN
+
+ADMIN_ONLY = frozenset({ADMIN})
+OPERATORS = frozenset({SUPPORT, ADMIN})
+WORKERS = frozenset({SITE, SERVICE, ADMIN})
+"""Who changes things in the course of business. A SITE token does so in its own account only."""
+EVERYBODY = frozenset(Role)
+
+_PACKAGE = "/tillsync.v1."
+ACCESS: dict[str, frozenset[Role]] = {
+    _PACKAGE + method: roles
+    for roles, methods in (
+        (
+            WORKERS,
+            (
+                "CustomerSyncService/SyncCustomer",
+                "CustomerSyncService/BatchSyncCustomers",
+                "CustomerSyncService/SyncCustomerType",
+                "CustomerSyncService/MatchOrderCustomer",
+                "CustomerSyncService/BatchMatchOrderCustomers",
+                "QueueService/DismissQueueEntries",
+                "LinkService/CreateLink",
+                "LinkService/DeleteLink",
+                "LinkService/ResolveOrderCustomer",
+                "AccountService/UpdateSiteSettings",
+                "AccountService/ConnectShop",
+                "AccountService/DisconnectShop",
+                "PrivacyService/ExportPerson",
+                "PrivacyService/ErasePerson",
+            ),
+        ),
+        (
+            EVERYBODY,
+            (
+                "CustomerSyncService/BatchGetOrderMatches",
+                "CustomerSyncService/ListQueue",
+                "QueueService/GetQueueEntry",
+                "QueueService/RetryQueueEntries",
+                "QueueService/WatchQueue",
+                "LinkService/ListLinks",
+                "LinkService/GetLink",
+                "LinkService/ListCandidates",
+                "LinkService/SearchEposCustomers",
+                "AccountService/CheckAccount",
+                "DiagnosisService/ExplainCustomer",
+                "DiagnosisService/ExplainOrder",
+                "CatalogService/ListMessages",
+            ),
+        ),
+        (OPERATORS, ("AccountService/GetAccount", "AccountService/ListAccounts")),
+        (
+            ADMIN_ONLY,
+            (
+                "AccountService/CreateAccount",
+                "AccountService/UpdateAccount",
+                "AccountService/CreateToken",
+                "AccountService/ListTokens",
+                "AccountService/RevokeToken",
+            ),
+        ),
+    )
+    for method in methods
+}
+
+CREATES_ACCOUNT = frozenset({_PACKAGE + "AccountService/CreateAccount"})
+"""Their account_id names an account that is not there yet."""

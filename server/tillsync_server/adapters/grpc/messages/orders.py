@@ -1,0 +1,132 @@
+"""Orders on their way in, and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tillsync.v1 import customer_sync_service_pb2, order_pb2
+
+from tillsync_server.adapters.grpc.messages.entries import candidate_messages, fill_entry, set_time, time_of
+from tillsync_server.adapters.grpc.required_fields import check_of
+from tillsync_server.adapters.grpc.status import status_of
+from tillsync_server.application.use_cases.order_matching import OrderAnswer
+from tillsync_server.domain.errors import InvalidArgument, RequestError
+from tillsync_server.domain.ids import AccountId, OrderId, WooCustomerId
+from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Queue
+from tillsync_server.ports.orders import NewOrder, OrderMatch
+
+_ITEM_CHECK = check_of(customer_sync_service_pb2.OrderToMatch.DESCRIPTOR)
+
+
+def order_given(
+    account_id: str, asked: customer_sync_service_pb2.MatchOrderCustomerRequest | customer_sync_service_pb2.OrderToMatch
+) -> NewOrder:
+    """From a message whose fields have been checked."""
+    return NewOrder(account_id=AccountId(account_id), facts=_facts(asked.order, asked.unlinked_products), rerun=asked.rerun)
+
+
+def orders_given(
+    account_id: str, items: Sequence[customer_sync_service_pb2.OrderToMatch], within: str = "orders"
+) -> list[NewOrder | RequestError]:
+    """Each item checked by itself; in place of a bad one stands what is wrong with it."""
+    given: list[NewOrder | RequestError] = []
+    for position, item in enumerate(items):
+        violations = _ITEM_CHECK.violations(item, f"{within}[{position}].")
+        given.append(InvalidArgument(violations) if violations else order_given(account_id, item))
+    return given
+
+
+def _facts(order: order_pb2.Order, unlinked: Iterable[order_pb2.UnlinkedProduct]) -> OrderFacts:
+    return OrderFacts(
+        order_id=OrderId(order.order_id),
+        order_key=order.order_key.lower(),
+        order_number=order.order_number,
+        create_time=time_of(order.create_time),
+        woo_customer_id=WooCustomerId(order.woo_customer_id) if order.woo_customer_id else None,
+        account_email=order.account_email,
+        billing_email=order.billing_email,
+        first_name=order.first_name,
+        last_name=order.last_name,
+        company=order.company,
+        phone=order.phone,
+        unlinked_products=tuple(
+            UnlinkedProduct(product_id=product.product_id, variation_id=product.variation_id, sku=product.sku, name=product.name)
+            for product in unlinked
+        ),
+    )
+
+
+def fill_answer(message: customer_sync_service_pb2.MatchOrderCustomerResponse, answer: OrderAnswer) -> None:
+    """Write how an order stands into an empty message."""
+    m: Any = message
+    if answer.entry is not None:
+        fill_entry(message.entry, answer.entry)
+        candidates = answer.entry.candidate_ids if answer.entry.state is EntryState.HELD else ()
+    elif answer.kept is not None:
+        _fill_entry_from_match(m.entry, answer.kept)
+        candidates = answer.kept.candidate_ids if answer.kept.state is EntryState.HELD else ()
+    else:
+        return
+    m.outcome = m.entry.outcome
+    m.comment = m.entry.comment
+    m.notes.extend(m.entry.notes)
+    m.epos_customer_id = m.entry.epos_customer_id
+    m.candidates.extend(candidate_messages(candidates))
+
+
+def batch_response(answers: Sequence[OrderAnswer | RequestError]) -> customer_sync_service_pb2.BatchMatchOrderCustomersResponse:
+    response = customer_sync_service_pb2.BatchMatchOrderCustomersResponse()
+    for answer in answers:
+        result = response.results.add()
+        if isinstance(answer, RequestError):
+            result.error.CopyFrom(status_of(answer))
+        else:
+            fill_answer(result.ok, answer)
+    return response
+
+
+def matches_response(matches: Sequence[OrderMatch | RequestError]) -> customer_sync_service_pb2.BatchGetOrderMatchesResponse:
+    response = customer_sync_service_pb2.BatchGetOrderMatchesResponse()
+    for match in matches:
+        result = response.results.add()
+        if isinstance(match, RequestError):
+            result.error.CopyFrom(status_of(match))
+        else:
+            _fill_match(result.ok, match)
+    return response
+
+
+def _fill_match(message: order_pb2.OrderMatch, match: OrderMatch) -> None:
+    m: Any = message
+    m.order_id = match.order_id
+    _fill_kept(m, match)
+    if match.state is EntryState.HELD:
+        m.candidates.extend(candidate_messages(match.candidate_ids))
+
+
+def _fill_entry_from_match(m: Any, match: OrderMatch) -> None:
+    """What is left of an entry whose history has been dropped."""
+    m.account_id = match.account_id
+    m.queue = Queue.ORDERS
+    m.kind = EntryKind.ORDER_CUSTOMER
+    m.order_id = match.order_id
+    _fill_kept(m, match)
+
+
+def _fill_kept(m: Any, match: OrderMatch) -> None:
+    """The fields that OrderMatch and QueueEntry share by name."""
+    m.entry_id = str(match.entry_id)
+    m.state = match.state
+    if match.outcome is not None:
+        m.outcome = match.outcome
+        m.comment = match.comment
+        if match.cause is not None:
+            m.causes.append(match.cause)
+    m.notes.extend(match.notes)
+    if match.epos_customer_id is not None:
+        m.epos_customer_id = match.epos_customer_id
+    if match.woo_customer_id is not None:
+        m.woo_customer_id = match.woo_customer_id
+    set_time(m.update_time, match.update_time)

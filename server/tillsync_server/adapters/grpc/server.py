@@ -1,0 +1,170 @@
+"""The gRPC server: our services behind the interceptor, health, reflection and channelz; started in the running loop, stopped in time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+import structlog
+from grpc_channelz.v1 import channelz, channelz_pb2_grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+from tillsync.v1 import (
+    account_service_pb2_grpc,
+    catalog_service_pb2_grpc,
+    customer_sync_service_pb2_grpc,
+    diagnosis_service_pb2_grpc,
+    link_service_pb2_grpc,
+    privacy_service_pb2_grpc,
+    queue_service_pb2_grpc,
+)
+
+from tillsync_server.adapters.grpc.access import ADMIN_ONLY
+from tillsync_server.adapters.grpc.interceptor import Interceptor
+from tillsync_server.adapters.grpc.listening import GrpcSettings, credentials_of
+from tillsync_server.adapters.grpc.servicers.catalog import CatalogServicer
+from tillsync_server.adapters.grpc.servicers.unbuilt import DiagnosisServicer, PrivacyServicer
+from tillsync_server.domain.vocabulary import Role
+
+_LOG = structlog.get_logger(__name__)
+_HEALTH_SECONDS = 2.0
+_MAX_REQUEST_BYTES = 8 * 1024 * 1024  # a hundred orders with two hundred products each, texts at their limits, stay below
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrpcServices:
+    """The servicers that composition makes of use cases; those without any are made here."""
+
+    customer_sync: customer_sync_service_pb2_grpc.CustomerSyncServiceServicer
+    queue: queue_service_pb2_grpc.QueueServiceServicer
+    link: link_service_pb2_grpc.LinkServiceServicer
+    account: account_service_pb2_grpc.AccountServiceServicer
+
+
+class _Registrar:
+    """Stands in for the server where generated code registers a servicer, and puts the interceptor (None: nothing) around each method.
+
+    Methods are never *registered* with gRPC itself: its aio server then waits on one pending call for each of them, at every call, which
+    costs a third of the throughput with the methods we have.
+    """
+
+    def __init__(self, server: grpc.aio.Server, interceptor: Interceptor | None, roles: frozenset[Role] | None = None) -> None:
+        self._server = server
+        self._interceptor = interceptor
+        self._roles = roles
+        self.services: list[str] = []
+
+    def add_generic_rpc_handlers(self, handlers: object) -> None:
+        """Generated code registers everything twice; the other way below names the methods."""
+
+    def add_registered_method_handlers(self, service: str, handlers: dict[str, Any]) -> None:
+        interceptor = self._interceptor
+        if interceptor is not None:
+            handlers = {name: interceptor.wrap(service, name, handler, self._roles) for name, handler in handlers.items()}
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+        self.services.append(service)
+
+
+class GrpcServer:
+    """``database_answers``: whether the database can be asked now; health follows it. Never raises."""
+
+    def __init__(
+        self,
+        services: GrpcServices,
+        interceptor: Interceptor,
+        settings: GrpcSettings,
+        *,
+        database_answers: Callable[[], Awaitable[bool]],
+    ) -> None:
+        self._services = services
+        self._interceptor = interceptor
+        self._settings = settings
+        self._database_answers = database_answers
+        self._health = health.aio.HealthServicer()
+        self._service_names: list[str] = []
+        self._server: grpc.aio.Server | None = None
+        self._health_task: asyncio.Task[None] | None = None
+        self.port = 0
+        """The TCP port, once started."""
+
+    async def start(self) -> None:
+        """Listen and serve. InsecureListenError, OSError (files), RuntimeError (an address that cannot be bound)."""
+        credentials = credentials_of(self._settings)
+        server = grpc.aio.server(
+            options=(
+                ("grpc.so_reuseport", 0),  # a second process on the same port fails loudly
+                ("grpc.max_receive_message_length", _MAX_REQUEST_BYTES),
+                ("grpc.keepalive_time_ms", 60_000),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ),
+            maximum_concurrent_rpcs=self._settings.max_concurrent_calls,
+        )
+        self._register(server)
+        if credentials is None:
+            self.port = server.add_insecure_port(self._settings.listen)
+        else:
+            self.port = server.add_secure_port(self._settings.listen, credentials)
+        if self._settings.unix_socket is not None:
+            server.add_insecure_port(f"unix:{self._settings.unix_socket}")
+        await self._look_at_health()
+        await server.start()
+        self._server = server
+        self._health_task = asyncio.create_task(self._keep_health(), name="grpc-health")
+        _LOG.info("grpc_listening", address=self._settings.listen, port=self.port, tls=credentials is not None)
+
+    async def drain(self) -> None:
+        """Health says NOT_SERVING from now on, for good; calls are still served."""
+        await self._health.enter_graceful_shutdown()
+
+    async def stop(self) -> None:
+        """Drain, refuse new calls, give those under way their grace, end. Bounded in time; call before the pool closes."""
+        await self.drain()
+        if self._health_task is not None:
+            self._health_task.cancel()
+            await asyncio.gather(self._health_task, return_exceptions=True)
+        if self._server is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._server.stop(self._settings.stop_grace_seconds), self._settings.stop_grace_seconds + 5)
+            self._server = None
+
+    def _register(self, server: grpc.aio.Server) -> None:
+        ours: Any = _Registrar(server, self._interceptor)
+        customer_sync_service_pb2_grpc.add_CustomerSyncServiceServicer_to_server(self._services.customer_sync, ours)
+        queue_service_pb2_grpc.add_QueueServiceServicer_to_server(self._services.queue, ours)
+        link_service_pb2_grpc.add_LinkServiceServicer_to_server(self._services.link, ours)
+        account_service_pb2_grpc.add_AccountServiceServicer_to_server(self._services.account, ours)
+        catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(), ours)
+        diagnosis_service_pb2_grpc.add_DiagnosisServiceServicer_to_server(DiagnosisServicer(), ours)
+        privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server(PrivacyServicer(), ours)
+        contract = list(ours.services)
+        admin: Any = _Registrar(server, self._interceptor, ADMIN_ONLY)
+        channelz_pb2_grpc.add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), admin)
+        open_to_all: Any = _Registrar(server, None)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, open_to_all)
+        listed = (*contract, *admin.services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflecting = open_to_all if self._settings.public_reflection else ours
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # type: ignore[no-untyped-call]
+            reflection.aio.ReflectionServicer(listed), reflecting
+        )
+        self._service_names = ["", *contract]
+
+    async def _keep_health(self) -> None:
+        while True:
+            await asyncio.sleep(_HEALTH_SECONDS)
+            await self._look_at_health()
+
+    async def _look_at_health(self) -> None:
+        try:
+            answers = await asyncio.wait_for(self._database_answers(), _HEALTH_SECONDS)
+        except TimeoutError:
+            answers = False
+        for service in self._service_names:
+            await self._health.set(service, _SERVING if answers else _NOT_SERVING)

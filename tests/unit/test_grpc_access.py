@@ -1,0 +1,48 @@
+"""Rights: every method has a row, and the rows say what the design says."""
+
+from __future__ import annotations
+
+import pytest
+from google.protobuf import descriptor_pool
+from support.grpc_server import STUBS
+from tillsync_server.adapters.grpc.access import ACCESS, CREATES_ACCOUNT
+from tillsync_server.adapters.grpc.servicers.unbuilt import UNBUILT
+from tillsync_server.domain.vocabulary import Role
+
+METHODS = {
+    f"/tillsync.v1.{service}/{method.name}"
+    for service in STUBS
+    for method in descriptor_pool.Default().FindServiceByName(f"tillsync.v1.{service}").methods
+}
+
+# the design's own words (section 7, Auth), not the table's
+SITE_MAY = {
+    "SyncCustomer", "BatchSyncCustomers", "SyncCustomerType", "MatchOrderCustomer", "BatchMatchOrderCustomers", "BatchGetOrderMatches",
+    "ListQueue", "GetQueueEntry", "WatchQueue", "RetryQueueEntries", "DismissQueueEntries",
+    "ListLinks", "GetLink", "CreateLink", "DeleteLink", "ListCandidates", "SearchEposCustomers", "ResolveOrderCustomer",
+    "ListMessages", "ExplainCustomer", "ExplainOrder", "CheckAccount", "UpdateSiteSettings", "ConnectShop", "DisconnectShop",
+    "ExportPerson", "ErasePerson",
+}  # fmt: skip
+SUPPORT_MAY = {
+    "BatchGetOrderMatches", "ListQueue", "GetQueueEntry", "WatchQueue", "RetryQueueEntries", "ListLinks", "GetLink", "ListCandidates",
+    "SearchEposCustomers", "ListMessages", "ExplainCustomer", "ExplainOrder", "CheckAccount", "GetAccount", "ListAccounts",
+}  # fmt: skip
+
+
+def test_every_method_of_the_contract_has_a_row_and_no_other() -> None:
+    assert set(ACCESS) == METHODS
+    assert CREATES_ACCOUNT <= METHODS
+    assert UNBUILT <= METHODS
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [(Role.SITE, SITE_MAY), (Role.SERVICE, SITE_MAY), (Role.SUPPORT, SUPPORT_MAY)],
+    ids=["site", "service", "support"],
+)
+def test_a_role_may_what_the_design_says(role: Role, allowed: set[str]) -> None:
+    assert {path.rpartition("/")[2] for path, roles in ACCESS.items() if role in roles} == allowed
+
+
+def test_admin_may_everything() -> None:
+    assert all(Role.ADMIN in roles for roles in ACCESS.values())

@@ -1,0 +1,197 @@
+"""What is refused before a servicer runs, and the limits of the contract's comments."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.api import field_behavior_pb2
+from google.protobuf import descriptor_pool
+from google.protobuf.message import Message
+from support.grpc_server import STUBS, an_order, match_request
+from tillsync.v1 import (
+    account_pb2,
+    account_service_pb2,
+    customer_sync_service_pb2,
+    link_service_pb2,
+    order_pb2,
+    queue_entry_pb2,
+    queue_service_pb2,
+)
+from tillsync_server.adapters.grpc import field_limits
+from tillsync_server.adapters.grpc.messages.orders import orders_given
+from tillsync_server.adapters.grpc.required_fields import check_of
+from tillsync_server.domain.errors import InvalidArgument
+from tillsync_server.ports.orders import NewOrder
+
+PROTOS = Path(__file__).resolve().parents[2] / "protos" / "tillsync" / "v1"
+
+
+def violations(message: Message) -> dict[str, str]:
+    return {violation.field: violation.description for violation in check_of(message.DESCRIPTOR).violations(message)}
+
+
+def commented_limits(pattern: str, kinds: str) -> dict[str, int]:
+    """Limits that the comments of request fields give, by message and field."""
+    found: dict[str, int] = {}
+    for path in PROTOS.glob("*.proto"):
+        message, comment = "", ""
+        for line in path.read_text(encoding="utf-8").splitlines():
+            text = line.strip()
+            if text.startswith("//"):
+                comment += " " + text[2:].strip()
+                continue
+            if begins := re.match(r"message (\w+)", text):
+                message = begins[1]
+            field = re.match(rf"(?:optional )?({kinds}) (\w+) = \d+", text)
+            limit = re.search(pattern, comment)
+            if field and limit and "OUTPUT_ONLY" not in text:
+                found[f"{message}.{field[2]}"] = int(limit[1].replace(",", ""))
+            comment = ""
+    return found
+
+
+def test_lengths_are_those_of_the_comments() -> None:
+    limits = commented_limits(r"(?:[Aa]t most|\d to) ([\d,]+) characters", "string")
+    assert len(limits) > 25
+    ours = {key: limit for key, limit in field_limits.LENGTHS.items() if not key.endswith((".account_id", ".till_id"))}
+    assert ours == limits
+
+
+def test_sizes_are_those_of_the_comments() -> None:
+    limits = commented_limits(r"(?:[Aa]t most|1 to) (\d+)", r"repeated [\w.]+")
+    requests = {key: limit for key, limit in limits.items() if "Response." not in key}
+    assert requests == field_limits.SIZES
+
+
+def test_every_limit_names_a_field_that_exists() -> None:
+    pool = descriptor_pool.Default()
+    for key in (*field_limits.LENGTHS, *field_limits.SIZES, *field_limits.PATTERNS, *field_limits.ITEM_BY_ITEM):
+        message, _, field = key.partition(".")
+        assert field in pool.FindMessageTypeByName(f"tillsync.v1.{message}").fields_by_name, key
+
+
+@pytest.mark.parametrize("service", STUBS)
+def test_an_empty_request_names_every_required_field(service: str) -> None:
+    """Over the whole contract: what the descriptors require is refused when it is missing, and nothing else is."""
+    for method in descriptor_pool.Default().FindServiceByName(f"tillsync.v1.{service}").methods:
+        request: Any = method.input_type._concrete_class()
+        required = {
+            field.name
+            for field in method.input_type.fields
+            if field_behavior_pb2.REQUIRED in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+        }
+        assert set(violations(request)) == required, method.full_name
+
+
+def test_a_sound_request_passes() -> None:
+    assert violations(customer_sync_service_pb2.SyncCustomerRequest(account_id="shop-a", epos_customer_id=7)) == {}
+    assert violations(match_request("shop-a", an_order(first_name="Zoë Łukasiewicz-Ōe"))) == {}
+
+
+@pytest.mark.parametrize("bad", [0, -1, -(2**63)])
+def test_ids_must_be_positive(bad: int) -> None:
+    request = customer_sync_service_pb2.SyncCustomerRequest(account_id="shop-a", epos_customer_id=bad)
+    assert violations(request) == {"epos_customer_id": "is required and must be greater than 0"}
+
+
+def test_optional_ids_may_be_left_out_but_not_be_negative() -> None:
+    assert violations(link_service_pb2.ListLinksRequest(account_id="a")) == {}
+    assert set(violations(link_service_pb2.ListLinksRequest(account_id="a", woo_customer_id=-1, page_size=-1))) == {
+        "woo_customer_id",
+        "page_size",
+    }
+
+
+def test_an_id_that_was_chosen_must_be_positive() -> None:
+    assert set(violations(link_service_pb2.GetLinkRequest(account_id="a", epos_customer_id=0))) == {"epos_customer_id"}
+    assert violations(link_service_pb2.GetLinkRequest(account_id="a", woo_customer_id=3)) == {}
+
+
+def test_unknown_enum_values_name_the_known_ones() -> None:
+    request = customer_sync_service_pb2.SyncCustomerTypeRequest(account_id="a", epos_customer_type_id=1)
+    request.action = 99  # type: ignore[assignment]
+    assert violations(request) == {
+        "action": "has no value 99; use one of CUSTOMER_TYPE_ACTION_ADD, CUSTOMER_TYPE_ACTION_UPDATE, CUSTOMER_TYPE_ACTION_DELETE"
+    }
+
+
+def test_enum_values_in_filters_are_checked_each() -> None:
+    request = customer_sync_service_pb2.ListQueueRequest(account_id="a", queue=1)  # type: ignore[arg-type]
+    request.states.extend([1, 0, 77])  # type: ignore[list-item]
+    assert set(violations(request)) == {"states[1]", "states[2]"}
+
+
+@pytest.mark.parametrize("character", ["\x00", "\n", "\x1b", "\x7f", "\x85"])
+def test_control_characters_are_refused(character: str) -> None:
+    found = violations(match_request("shop-a", an_order(last_name=f"By{character}ron")))
+    assert found == {"order.last_name": "must not contain control characters; remove them"}
+
+
+def test_nested_and_repeated_messages_are_named_by_path() -> None:
+    request = match_request("shop-a", an_order(first_name="x" * 256, order_key="abc"))
+    request.unlinked_products.add(product_id=1, name="fine")
+    request.unlinked_products.add(sku="s" * 101)
+    assert set(violations(request)) == {
+        "order.first_name", "order.order_key", "unlinked_products[1].product_id", "unlinked_products[1].sku",
+    }  # fmt: skip
+
+
+def test_a_missing_nested_message_is_required() -> None:
+    assert violations(customer_sync_service_pb2.MatchOrderCustomerRequest(account_id="a")) == {"order": "is required"}
+
+
+def test_times_must_be_times() -> None:
+    order = an_order()
+    order.create_time.seconds = 253_402_300_800
+    assert set(violations(match_request("a", order))) == {"order.create_time"}
+    request = queue_service_pb2.RetryQueueEntriesRequest(account_id="a", filter=queue_entry_pb2.QueueFilter(queue=1))  # type: ignore[arg-type]
+    request.filter.created_after.nanos = -1
+    assert set(violations(request)) == {"filter.created_after"}
+
+
+def test_lists_are_limited() -> None:
+    too_many = customer_sync_service_pb2.BatchSyncCustomersRequest(account_id="a", epos_customer_ids=range(1, 502))
+    assert violations(too_many) == {"epos_customer_ids": "must have at most 500 items; send the rest in further calls"}
+
+
+def test_output_only_fields_of_a_request_are_ignored() -> None:
+    account = account_pb2.Account(problem=account_pb2.AccountProblem(text="\x00" * 9999))
+    assert violations(account_service_pb2.CreateAccountRequest(account_id="a", account=account)) == {}
+
+
+def test_an_account_id_is_limited_everywhere() -> None:
+    assert set(violations(account_service_pb2.GetAccountRequest(account_id="a" * 65))) == {"account_id"}
+
+
+def test_a_bad_item_of_a_batch_stands_in_its_place_and_fails_no_other() -> None:
+    request = customer_sync_service_pb2.BatchMatchOrderCustomersRequest(account_id="a")
+    request.orders.add(order=an_order(1))
+    request.orders.add(order=an_order(2, first_name="Ada\x07"))
+    request.orders.add(order=order_pb2.Order(order_id=-3))
+    request.orders.add()
+    assert violations(request) == {}
+    good, control, bare, empty = orders_given("a", request.orders)
+    assert isinstance(good, NewOrder)
+    assert good.facts.order_id == 1
+    assert isinstance(control, InvalidArgument)
+    assert [violation.field for violation in control.violations] == ["orders[1].order.first_name"]
+    assert isinstance(bare, InvalidArgument)
+    assert {violation.field for violation in bare.violations} == {
+        "orders[2].order.order_id", "orders[2].order.order_key", "orders[2].order.create_time",
+    }  # fmt: skip
+    assert isinstance(empty, InvalidArgument)
+    assert [violation.field for violation in empty.violations] == ["orders[3].order"]
+
+
+def test_the_order_key_is_compared_whatever_its_case() -> None:
+    lower, upper = an_order(1), an_order(1)
+    upper.order_key = upper.order_key.upper()
+    request = customer_sync_service_pb2.BatchMatchOrderCustomersRequest(account_id="a")
+    request.orders.add(order=lower)
+    request.orders.add(order=upper)
+    first, second = orders_given("a", request.orders)
+    assert isinstance(first, NewOrder)
+    assert first == second
