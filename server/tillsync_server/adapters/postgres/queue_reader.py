@@ -92,7 +92,7 @@ class PostgresQueueReader:
         async with self._database.acquire() as connection:
             waiting: int | None = await connection.fetchval(_WAITING, account_id, cap)
         if waiting is None:
-            raise NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
+            raise _unknown(account_id)
         return waiting
 
 
@@ -164,6 +164,10 @@ def _retention(state: EntryState) -> int:
     if state.is_live:
         return 0
     return 1 if state in (EntryState.PROCESSED, EntryState.SKIPPED) else 2
+
+
+def _unknown(account_id: AccountId) -> NotFound:
+    return NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
 
 
 async def _entries(connection: Connection, account_id: AccountId, rows: Sequence[asyncpg.Record]) -> list[Entry]:

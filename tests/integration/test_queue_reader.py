@@ -1,0 +1,254 @@
+"""ListQueue's reading side: every filter, paging, text, counts, and entries that move while they are listed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from support.engine import EngineWorld
+from support.queues import FAILED, HELD, PROCESSED, add_finished, finish, ids, order_facts, take_order
+from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.domain.errors import NotFound
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId, new_entry_id
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, ProblemReason, Queue, Side
+from tillsync_server.ports.queues import QueueFilter
+
+pytestmark = pytest.mark.integration
+SHOP = AccountId("shop-a")
+ORDERS = QueueFilter(account_id=SHOP, queue=Queue.ORDERS)
+CUSTOMERS = replace(ORDERS, queue=Queue.CUSTOMERS)
+
+
+async def listed(world: EngineWorld, wanted: QueueFilter, *, limit: int = 50) -> list[EntryId]:
+    """All pages."""
+    reader, found, before = PostgresQueueReader(world.database), [], None
+    while True:
+        page = await reader.list_entries(wanted, before=before, limit=limit, with_attempts=False)
+        assert len(page.entries) <= limit
+        found += [entry.entry_id for entry in page.entries]
+        if page.next_before is None:
+            return found
+        before = page.next_before
+
+
+async def mixed_orders(world: EngineWorld) -> dict[str, EntryId]:
+    await world.add_accounts("shop-a", "shop-b")
+    made = {
+        "processed": await take_order(world, "shop-a", order_facts(1, email="ada@example.test", woo=11)),
+        "failed": await take_order(world, "shop-a", order_facts(2, email="bob@example.test", woo=12)),
+        "held": await take_order(world, "shop-a", order_facts(3, email="cid@example.test", woo=13)),
+        "waiting": await take_order(world, "shop-a", order_facts(4, email="ada@example.test", woo=None)),
+    }
+    await finish(world, made["processed"], PROCESSED)
+    await finish(world, made["failed"], replace(FAILED, cause=Outcome.DUPLICATE_EMAIL))
+    await finish(world, made["held"], HELD)
+    await take_order(world, "shop-b", order_facts(5))
+    await world.hint("shop-a", 900)
+    return made
+
+
+async def test_live_and_finished_entries_come_newest_first_from_one_queue_of_one_account(world: EngineWorld) -> None:
+    made = await mixed_orders(world)
+    newest_first = [made["waiting"], made["held"], made["failed"], made["processed"]]
+    for limit in (1, 2, 3, 4, 50):
+        assert await listed(world, ORDERS, limit=limit) == newest_first
+    assert len(await listed(world, CUSTOMERS)) == 1
+
+
+async def test_every_filter_finds_what_it_names(world: EngineWorld) -> None:
+    made = await mixed_orders(world)
+    expected: list[tuple[dict[str, Any], list[str]]] = [
+        ({"states": {EntryState.HELD}}, ["held"]),
+        ({"states": {EntryState.HELD, EntryState.PROCESSED, EntryState.SKIPPED}}, ["held", "processed"]),
+        ({"outcomes": {Outcome.EPOS_FETCH_FAILED}}, ["failed"]),
+        ({"outcomes": {Outcome.DUPLICATE_EMAIL}}, ["held", "failed"]),
+        ({"outcomes": {Outcome.DUPLICATE_EMAIL, Outcome.EPOS_FETCH_FAILED}}, ["held", "failed"]),
+        ({"outcomes": {Outcome.DUPLICATE_EMAIL}, "states": {EntryState.FAILED}}, ["failed"]),
+        ({"woo_customer_id": WooCustomerId(13)}, ["held"]),
+        ({"order_id": OrderId(2)}, ["failed"]),
+        ({"order_id": OrderId(4)}, ["waiting"]),
+        ({"order_id": OrderId(5)}, []),
+        ({"email": "ada@example.test"}, ["waiting", "processed"]),
+        ({"email": "ada@example.test", "states": {EntryState.PENDING}}, ["waiting"]),
+        ({"email": "ada@example.test", "text": "order 1"}, ["processed"]),
+        ({"text": "order 3"}, ["held"]),
+        ({"text": "DNS"}, ["failed"]),
+        ({"text": "dns", "states": {EntryState.HELD}}, []),
+    ]
+    for changes, names in expected:
+        frozen = {name: frozenset(value) if isinstance(value, set) else value for name, value in changes.items()}
+        assert await listed(world, replace(ORDERS, **frozen)) == [made[name] for name in names], changes
+        assert await listed(world, replace(ORDERS, **frozen), limit=1) == [made[name] for name in names], changes
+
+
+async def test_a_till_customer_is_found_as_subject_and_as_match(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    waiting = (await world.hint("shop-a", 900)).entry_id
+    finished = await add_finished(world, "shop-a", 900, create_time=datetime.now(UTC) - timedelta(days=3))
+    known = await add_finished(world, "shop-a", 900, create_time=datetime.now(UTC) - timedelta(days=2), epos_customer_id=900)
+    order = await add_finished(world, "shop-a", 7, kind=EntryKind.ORDER_CUSTOMER, epos_customer_id=900)
+    await add_finished(world, "shop-a", 901)
+    await world.hint("shop-a", 900, kind=EntryKind.CUSTOMER_TYPE)
+    assert await listed(world, replace(CUSTOMERS, epos_customer_id=EposCustomerId(900))) == [waiting, known, finished]
+    assert await listed(world, replace(ORDERS, epos_customer_id=EposCustomerId(900))) == [order]
+    page = await PostgresQueueReader(world.database).list_entries(
+        replace(CUSTOMERS, epos_customer_id=EposCustomerId(900)), before=None, limit=9, with_attempts=False
+    )
+    assert {entry.epos_customer_id for entry in page.entries} == {900}
+
+
+async def test_a_time_window_is_exact_about_create_time(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    start = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+    made = [await add_finished(world, "shop-a", n + 1, create_time=start + timedelta(seconds=n)) for n in range(20)]
+    window = replace(CUSTOMERS, created_after=start + timedelta(seconds=5), created_before=start + timedelta(seconds=12))
+    assert await listed(world, window, limit=3) == made[5:12][::-1]
+    assert await listed(world, replace(window, text="nothing")) == []
+    assert await listed(world, replace(CUSTOMERS, created_after=start + timedelta(seconds=18))) == made[18:][::-1]
+    far = replace(CUSTOMERS, created_after=datetime.min.replace(tzinfo=UTC), created_before=datetime.max.replace(tzinfo=UTC))
+    assert await listed(world, far) == made[::-1]
+
+
+@pytest.mark.parametrize("text", ["100%", "a_b", "ÉCOLE", "école", "\\d", "'"])
+async def test_text_is_taken_literally_and_without_case(world: EngineWorld, text: str) -> None:
+    await world.add_accounts("shop-a")
+    wanted = [
+        await add_finished(world, "shop-a", 1, comment="Was 100% sure of a_b"),
+        await add_finished(world, "shop-a", 2, notes="first\nÉcole \\d 'x'"),
+    ]
+    await add_finished(world, "shop-a", 3, comment="Was 1000 sure of axb", subject_label="ecole")
+    found = await listed(world, replace(CUSTOMERS, text=text))
+    assert found == ([wanted[0]] if text in ("100%", "a_b") else [wanted[1]])
+
+
+async def test_text_looks_into_label_number_comment_and_notes(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    for number, column in enumerate(("subject_label", "order_number", "comment", "notes"), start=1):
+        await add_finished(world, "shop-a", number, **{column: "xx Needle yy"})
+    await add_finished(world, "shop-a", 9, account_email="needle@example.test")
+    assert len(await listed(world, replace(CUSTOMERS, text="needle"))) == 4
+
+
+async def test_an_entry_that_ends_while_it_is_listed_appears_exactly_once(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.hint_many("shop-a", range(1, 301))
+    everything = await listed(world, CUSTOMERS)
+    assert len(everything) == 300
+
+    async def end_them() -> None:
+        for entry_id in everything:
+            await finish(world, entry_id, PROCESSED)
+
+    ending = asyncio.create_task(end_them())
+    rounds = 0
+    while not ending.done():
+        assert await listed(world, CUSTOMERS, limit=100) == everything
+        rounds += 1
+    await ending
+    assert rounds > 1
+    assert await listed(world, CUSTOMERS) == everything
+
+
+async def test_what_an_entry_without_an_attempt_says(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    reader = PostgresQueueReader(world.database)
+    [entry] = (await reader.list_entries(CUSTOMERS, before=None, limit=9, with_attempts=True)).entries
+    assert (entry.outcome, entry.comment, entry.notes, entry.next_attempt_time) == (None, "", ("waiting",), None)
+    assert (entry.state, entry.priority, entry.attempts, entry.finish_time) == (EntryState.PENDING, Priority.LIVE, (), None)
+    await world.fetch(
+        "UPDATE lane SET paused_until = date_trunc('day', now()) + interval '1 day 14 hours 5 minutes', pause_count = 1, "
+        "problem_reason = 1, problem_side = 1, problem_text = 'Epos Now is not reached: DNS', problem_since = now(), problem_entry_id = $1 RETURNING 1",
+        entry.entry_id,
+    )
+    [paused] = (await reader.list_entries(CUSTOMERS, before=None, limit=9, with_attempts=False)).entries
+    assert paused.notes == ("paused until 14:05: Epos Now is not reached: DNS",)
+    problem = await reader.problem(SHOP)
+    assert problem is not None
+    assert (problem.reason, problem.side, problem.oldest_entry_id) == (ProblemReason.UNREACHABLE, Side.TILL, entry.entry_id)
+    assert paused.next_attempt_time == problem.next_try_time
+    assert problem.next_try_time is not None
+    await world.fetch("UPDATE lane SET paused_until = now() - interval '1 minute' RETURNING 1")
+    [over] = (await reader.list_entries(CUSTOMERS, before=None, limit=9, with_attempts=False)).entries
+    assert over.notes == ("waiting",)
+    still = await reader.problem(SHOP)
+    assert still is not None
+    assert still.next_try_time is None
+
+
+async def test_an_entry_is_read_whole_with_its_attempts(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    facts = order_facts(1042)
+    entry_id = await take_order(world, "shop-a", facts)
+    attempts = [
+        {"o": 8, "n": "one\ntwo", "g": 1, "d": 1, "u": 502, "c": "C1", "s": "2026-01-02T03:04:05+00:00", "f": "2026-01-02T03:04:06+00:00"},
+        {"o": 8, "g": 0, "s": "2026-01-02T03:05:05+00:00", "f": "2026-01-02T03:05:06.5+00:00"},
+    ]
+    await world.fetch(
+        "UPDATE entry SET attempts = $1, attempt_count = 1, outcome = 9, cause = 8, comment = 'C', notes = E'a\\nb', "
+        "candidate_ids = '{5,6}', due_at = now() + interval '1 hour', not_before = now() + interval '1 hour' RETURNING 1",
+        json.dumps(attempts),
+    )
+    reader = PostgresQueueReader(world.database)
+    entry = (await reader.get(SHOP, [entry_id], with_attempts=True))[entry_id]
+    assert entry.facts == facts
+    assert (entry.kind, entry.subject_id, entry.queue) == (EntryKind.ORDER_CUSTOMER, 1042, Queue.ORDERS)
+    assert (entry.outcome, entry.causes) == (Outcome.PRODUCT_AND_CUSTOMER_NOT_MATCHED, (Outcome.CUSTOMER_NOT_MATCHED,))
+    assert (entry.comment, entry.notes, entry.candidate_ids) == ("C", ("a", "b"), (5, 6))
+    assert (entry.subject_label, entry.account_email, entry.woo_customer_id) == ("Ada B., order 1042", "ada@example.test", 12)
+    assert entry.next_attempt_time is not None
+    first, second = entry.attempts
+    assert (first.number, first.charged, first.side, first.upstream_status, first.notes) == (1, True, Side.TILL, 502, ("one", "two"))
+    assert (second.number, second.charged, second.side, second.upstream_status, second.notes) == (2, False, None, None, ())
+    assert second.finish_time - second.start_time == timedelta(seconds=1.5)
+    assert (await reader.get(SHOP, [entry_id], with_attempts=False))[entry_id].attempts == ()
+
+
+async def test_attempts_are_numbered_behind_those_that_are_no_longer_kept(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    one = {"o": 4, "g": 1, "s": "2026-01-02T03:04:05+00:00", "f": "2026-01-02T03:04:06+00:00"}
+    entry_id = await add_finished(world, "shop-a", 1, attempts=[one] * 30, attempt_count=34)
+    entry = (await PostgresQueueReader(world.database).get(SHOP, [entry_id], with_attempts=True))[entry_id]
+    assert [attempt.number for attempt in entry.attempts] == list(range(5, 35))
+
+
+async def test_get_finds_entries_of_any_age_in_this_account_only(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b")
+    old = await add_finished(world, "shop-a", 1, create_time=datetime.now(UTC) - timedelta(days=60), finish_time=datetime.now(UTC))
+    foreign = await add_finished(world, "shop-b", 1)
+    live = (await world.hint("shop-a", 2)).entry_id
+    reader = PostgresQueueReader(world.database)
+    assert set(await reader.get(SHOP, [old, foreign, live, new_entry_id()], with_attempts=False)) == {old, live}
+    assert await reader.get(SHOP, [], with_attempts=False) == {}
+    assert ids(await reader.entries_of_subject(SHOP, epos_customer_id=EposCustomerId(1))) == [old]
+    with pytest.raises(ValueError, match="name a till customer or an order"):
+        await reader.entries_of_subject(SHOP)
+
+
+async def test_counts_name_every_state_and_stop_past_ten_thousand(world: EngineWorld) -> None:
+    await mixed_orders(world)
+    reader = PostgresQueueReader(world.database)
+    assert await reader.state_counts(SHOP, Queue.ORDERS) == {
+        **dict.fromkeys(EntryState, 1),
+        EntryState.SKIPPED: 0,
+        EntryState.DISMISSED: 0,
+    }
+    await world.fetch(
+        "INSERT INTO entry (account_id, entry_id, queue, kind, subject_id, priority, due_at, create_time, update_time) "
+        "SELECT 'shop-a', gen_random_uuid(), 1, 1, 1000 + n, 2, now(), now(), now() FROM generate_series(1, 12000) AS n RETURNING 1"
+    )
+    assert (await reader.state_counts(SHOP, Queue.CUSTOMERS))[EntryState.PENDING] == 10_001
+    assert await reader.waiting_entries(SHOP, 500) == 500
+    assert await reader.waiting_entries(AccountId("shop-b"), 500) == 1
+
+
+async def test_an_unknown_account_is_named(world: EngineWorld) -> None:
+    reader = PostgresQueueReader(world.database)
+    with pytest.raises(NotFound, match="nowhere"):
+        await reader.waiting_entries(AccountId("nowhere"), 1)
+    with pytest.raises(NotFound, match="nowhere"):
+        await reader.problem(AccountId("nowhere"))
