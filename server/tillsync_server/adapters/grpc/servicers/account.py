@@ -6,11 +6,13 @@ from typing import Any, NoReturn
 
 from tillsync.v1 import account_service_pb2, account_service_pb2_grpc
 
+from tillsync_server.adapters.grpc.access import OPERATORS
 from tillsync_server.adapters.grpc.field_checks import word
 from tillsync_server.adapters.grpc.messages.accounts import account_given, check_response, fill_account, fill_effect
 from tillsync_server.adapters.grpc.messages.tokens import account_or_none, create_token_response, fill_token
 from tillsync_server.application.use_cases.account_check import AccountCheck
 from tillsync_server.application.use_cases.account_settings import AccountSettings
+from tillsync_server.application.use_cases.authentication import Authenticator
 from tillsync_server.application.use_cases.token_desk import TokenDesk
 from tillsync_server.domain.errors import InvalidArgument, NotYetImplemented
 from tillsync_server.domain.ids import AccountId
@@ -18,10 +20,15 @@ from tillsync_server.domain.vocabulary import Role
 
 
 class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
-    def __init__(self, settings: AccountSettings, check: AccountCheck, tokens: TokenDesk) -> None:
+    """``authenticator``: who calls decides whether a check may name the till_ids of other accounts. None: it never does."""
+
+    def __init__(
+        self, settings: AccountSettings, check: AccountCheck, tokens: TokenDesk, authenticator: Authenticator | None = None
+    ) -> None:
         self._settings = settings
         self._check = check
         self._tokens = tokens
+        self._authenticator = authenticator
 
     async def CreateAccount(  # noqa: N802
         self, request: account_service_pb2.CreateAccountRequest, context: Any
@@ -65,7 +72,8 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
     async def CheckAccount(  # noqa: N802
         self, request: account_service_pb2.CheckAccountRequest, context: Any
     ) -> account_service_pb2.CheckAccountResponse:
-        return check_response(await self._check.run(AccountId(request.account_id)))
+        may_read_all = self._is_operator(context)
+        return check_response(await self._check.run(AccountId(request.account_id), tells_other_tills=may_read_all))
 
     async def ConnectShop(  # noqa: N802
         self, request: account_service_pb2.ConnectShopRequest, context: Any
@@ -100,6 +108,14 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         response = account_service_pb2.RevokeTokenResponse()
         fill_token(response.token, await self._tokens.revoke(account_or_none(request.account_id), request.token_id))
         return response
+
+    def _is_operator(self, context: Any) -> bool:
+        """The interceptor has just authenticated the call, so its caller is in the cache; if not any more, the answer says less."""
+        authorization = next((value for key, value in context.invocation_metadata() or () if key == "authorization"), "")
+        if self._authenticator is None or not isinstance(authorization, str):
+            return False
+        caller = self._authenticator.cached(authorization)
+        return caller is not None and caller.role in OPERATORS
 
 
 def _not_yet(text: str) -> NoReturn:

@@ -1,0 +1,101 @@
+"""The services people use (queues, links, accounts) behind a real gRPC server, on real stores, with sandboxes as till and shop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+from support.engine import EngineWorld
+from support.grpc_server import GrpcWorld, Refusal, grpc_world
+from tillsync.v1 import account_pb2, account_service_pb2
+from tillsync_sandbox import SandboxShop, SandboxTill
+from tillsync_server.adapters.epos import EposAdapterSettings, EposGateway
+from tillsync_server.adapters.grpc.servicers.account import AccountServicer
+from tillsync_server.adapters.grpc.servicers.link import LinkServicer
+from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
+from tillsync_server.adapters.postgres.accounts import PostgresAccounts
+from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.links import PostgresLinks
+from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.adapters.postgres.secrets import SecretBox
+from tillsync_server.adapters.postgres.till_budget import PostgresTillBudget
+from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
+from tillsync_server.adapters.postgres.tokens import PostgresTokens
+from tillsync_server.adapters.woo import WooGateway
+from tillsync_server.application.use_cases.account_check import AccountCheck
+from tillsync_server.application.use_cases.account_settings import AccountSettings
+from tillsync_server.application.use_cases.link_decisions import LinkDecisions
+from tillsync_server.application.use_cases.till_lookup import TillLookup
+from tillsync_server.application.use_cases.token_desk import TokenDesk
+from tillsync_server.domain.vocabulary import Role
+
+PUBLIC_URL = "https://sync.example.test"
+
+
+@dataclass
+class DeskWorld:
+    grpc: GrpcWorld
+    till: SandboxTill
+    shop: SandboxShop
+    admin: Sequence[tuple[str, str]]
+
+    async def call(self, method: str, request: Message, metadata: Sequence[tuple[str, str]] | None = None) -> Any:
+        """By an admin unless told otherwise."""
+        return await self.grpc.call(method, request, self.admin if metadata is None else metadata, timeout=30.0)
+
+    async def refusal(self, method: str, request: Message, metadata: Sequence[tuple[str, str]] | None = None) -> Refusal:
+        return await self.grpc.refusal(method, request, self.admin if metadata is None else metadata)
+
+    def account(self, **fields: Any) -> account_pb2.Account:
+        """Joined to both sandboxes; ``fields`` replace its own."""
+        account = account_pb2.Account(**fields)
+        account.epos.MergeFrom(
+            account_pb2.EposSettings(
+                base_url=self.till.origin,
+                api_key=self.till.switches.api_key,
+                api_secret=self.till.switches.api_secret,
+                requests_per_minute=60_000,
+                webhook_key="hook",
+                webhook_secret="word",
+            )
+        )
+        account.shop.MergeFrom(account_pb2.ShopSettings(base_url=self.shop.origin, bridge_secret=self.shop.switches.bridge_secret))
+        return account
+
+    async def add_account(self, account_id: str = "shop-a", **fields: Any) -> account_pb2.Account:
+        request = account_service_pb2.CreateAccountRequest(account_id=account_id, account=self.account(**fields))
+        made: account_pb2.Account = (await self.call("AccountService/CreateAccount", request)).account
+        return made
+
+
+@asynccontextmanager
+async def desk_world(engine: EngineWorld) -> AsyncIterator[DeskWorld]:
+    database, notifier = engine.database, engine.notifications
+    accounts = PostgresAccounts(database, SecretBox(["a test key of at least thirty-two characters"]), notifier)
+    http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
+    tills = EposGateway(http, PostgresTillBudget(database), EposAdapterSettings(read_attempts=1), sleep=_no_wait)
+    shops = WooGateway(http, sleep=_no_wait)
+    links, reader = PostgresLinks(database), PostgresQueueReader(database)
+    decisions = LinkDecisions(accounts, links, PostgresLinkKeeper(database, notifier), reader, TillLookup(accounts, tills, links))
+    settings = AccountSettings(accounts)
+    check = AccountCheck(accounts, tills, shops, PostgresTillKnowledge(database), accounts)
+    desk = TokenDesk(PostgresTokens(database, notifier), accounts, public_url=PUBLIC_URL)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(http.close)
+        till = await stack.enter_async_context(SandboxTill())
+        shop = await stack.enter_async_context(SandboxShop())
+        served = grpc_world(
+            engine,
+            link=LinkServicer(decisions),
+            account=lambda authenticator: AccountServicer(settings, check, desk, authenticator),
+        )
+        world = await stack.enter_async_context(served)
+        yield DeskWorld(world, till, shop, await world.token(Role.ADMIN))
+
+
+async def _no_wait(_seconds: float) -> None:
+    await asyncio.sleep(0)
