@@ -5,6 +5,7 @@ The control API (JSON; ``requests`` and ``faults``: :mod:`tillsync_sandbox.contr
     GET    /sandbox/customers
     POST   /sandbox/customers                 {"email":"ada@example.test","first_name":"Ada","last_name":"Byron","role":"customer"}
     GET    /sandbox/customers/{user_id}       with "meta" and "bridge" (points, credit, type, version)
+    PATCH  /sandbox/customers/{user_id}       {"email":"ada@new.example.test"}
     DELETE /sandbox/customers/{user_id}
     GET    /sandbox/bridge/rows               everything the bridge has stored, tombstones too
     GET    /sandbox/bridge/customer-types

@@ -24,6 +24,7 @@ class ControlApi:
             web.get("/sandbox/customers", self._list_customers),
             web.post("/sandbox/customers", self._add_customer),
             web.get("/sandbox/customers/{user_id:[0-9]+}", self._get_customer),
+            web.patch("/sandbox/customers/{user_id:[0-9]+}", self._change_customer),
             web.delete("/sandbox/customers/{user_id:[0-9]+}", self._delete_customer),
             web.get("/sandbox/bridge/rows", self._bridge_rows),
             web.get("/sandbox/bridge/customer-types", self._customer_types),
@@ -46,6 +47,16 @@ class ControlApi:
     async def _get_customer(self, request: web.Request) -> web.Response:
         user = self._store.users.get(int(request.match_info["user_id"]))
         return missing("customer") if user is None else web.json_response(self._customer(user))
+
+    async def _change_customer(self, request: web.Request) -> web.Response:
+        user_id = int(request.match_info["user_id"])
+        if user_id not in self._store.users:
+            return missing("customer")
+        try:
+            user = self._store.change_user(user_id, **_changes(await json_object(request)))
+        except ValueError as error:
+            return refused(error)
+        return web.json_response(self._customer(user))
 
     async def _delete_customer(self, request: web.Request) -> web.Response:
         user_id = int(request.match_info["user_id"])
@@ -108,3 +119,14 @@ def _new_user(fields: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(meta, dict):
         raise ValueError(f"meta: an object of key and value, not {meta!r}")
     return {"user_id": user_id, **texts, "role": role, "meta": list(meta.items())}
+
+
+def _changes(fields: dict[str, Any]) -> dict[str, str]:
+    """The arguments of ``ShopStore.change_user``. Raises ValueError naming the field."""
+    known = ("email", "first_name", "last_name", "phone")
+    for name, value in fields.items():
+        if name not in known:
+            raise ValueError(f"{name}: cannot be changed; there are {', '.join(known)}")
+        if not isinstance(value, str):
+            raise ValueError(f"{name}: a text, not {value!r}")
+    return fields

@@ -73,6 +73,17 @@ class SandboxShop:
         user = self.store.add_user(user_id, email=email, first_name=first_name, last_name=last_name, phone=phone, role=role)
         return user.user_id
 
+    def change_customer(self, user_id: int, **fields: str) -> None:
+        """``email``, ``first_name``, ``last_name``, ``phone``."""
+        self.store.change_user(user_id, **fields)
+
+    def delete_customer(self, user_id: int) -> None:
+        self.store.delete_user(user_id)
+
+    def metas(self, user_id: int) -> dict[str, object]:
+        """By key: what wc/v3 wrote."""
+        return self.store.users[user_id].meta.as_dict()
+
     async def wait_for(self, predicate: Callable[[], object], timeout: float = 10.0) -> None:
         """Return once ``predicate()`` is true; it is asked after every change of the store. Raises TimeoutError."""
         await self.store.wait_for(predicate, timeout)

@@ -147,6 +147,28 @@ class ShopStore:
         self.changed()
         return user
 
+    def change_user(
+        self,
+        user_id: int,
+        *,
+        email: str | None = None,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        phone: str | None = None,
+    ) -> ShopUser:
+        """As the shop's admin would. None: as it is. Raises KeyError without such a user, ValueError when the email is taken."""
+        user = self.users[user_id]
+        if email and self.user_by_email(email) not in (None, user):
+            raise ValueError("email: another user has this address, WordPress keeps them unique")
+        if email is not None:
+            self.set_email(user, email)
+        user.first_name = user.first_name if first_name is None else first_name
+        user.last_name = user.last_name if last_name is None else last_name
+        if phone is not None:
+            user.billing["phone"] = phone
+        self.changed()
+        return user
+
     def set_email(self, user: ShopUser, email: str) -> None:
         """Whoever calls it has checked that nobody else has it."""
         self._forget_email(user)
