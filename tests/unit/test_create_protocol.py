@@ -6,7 +6,8 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from support.flow_fakes import TILL, EmailMatch, FakeLane, FlowWorld, LostAnswer, order_facts, till_account
+from support.fake_till import EmailMatch, LostAnswer
+from support.flow_fakes import TILL, FakeLane, FlowWorld, order_facts, till_account
 from tillsync_server.application.flows.create_protocol import (
     CreateProtocol,
     Holders,

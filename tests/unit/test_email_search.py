@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from support.flow_fakes import TILL, EmailMatch, FlowWorld, till_account
+from support.fake_till import EmailMatch
+from support.flow_fakes import TILL, FlowWorld, till_account
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.application.flows.flow_services import FlowSettings
 from tillsync_server.domain.errors import Missing, ServerFailure

@@ -6,16 +6,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from support.flow_fakes import (
-    DEFAULT_CUSTOMER,
-    EmailMatch,
-    FlowWorld,
-    LostAnswer,
-    guest_facts,
-    order_entry,
-    order_facts,
-    till_account,
-)
+from support.fake_till import EmailMatch, LostAnswer
+from support.flow_fakes import DEFAULT_CUSTOMER, FlowWorld, guest_facts, order_entry, order_facts, till_account
 from tillsync_server.application.flows.order_flow import MAX_CANDIDATES, OrderFlow
 from tillsync_server.domain.account import Account, EposSettings
 from tillsync_server.domain.errors import CredentialsRefused, Missing, Refused, ServerFailure, Throttled, Unanswered, Unreachable
