@@ -32,6 +32,8 @@ async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResp
         response = web.Response(status=500, text="internal error\n")
     if not response.prepared:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if request.content.exception() is not None or not request.content.at_eof():
+            response.force_close()  # the rest of an unread body is not worth a kept connection
     return response
 
 

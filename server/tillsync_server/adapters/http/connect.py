@@ -28,7 +28,7 @@ from tillsync.v1 import (
 
 from tillsync_server.adapters.http.connect_errors import ConnectError, error_response, from_grpc
 
-MAX_REQUEST_BYTES = 4 * 1024 * 1024
+MAX_REQUEST_BYTES = 8 * 1024 * 1024
 """As the gRPC server's own limit; counted after decompression."""
 DEFAULT_TIMEOUT_SECONDS = 60.0
 """Of a call without Connect-Timeout-Ms; also the most that is granted."""
@@ -56,7 +56,10 @@ class _Codec(Enum):
     def read(self, body: bytes, message: Message) -> None:
         try:
             if self is _Codec.JSON:
-                json_format.Parse(body.decode("utf-8") if body.strip() else "{}", message)
+                text = body.decode("utf-8").strip() or "{}"
+                if not text.startswith("{"):
+                    raise ValueError("it must be a JSON object")
+                json_format.Parse(text, message)
             else:
                 message.ParseFromString(body)
         except (json_format.Error, DecodeError, ValueError, TypeError, RecursionError, OverflowError) as error:
@@ -71,7 +74,7 @@ class _Codec(Enum):
         return message.SerializeToString()
 
 
-def unary_methods() -> dict[str, MethodDescriptor]:
+def rpc_methods() -> dict[str, MethodDescriptor]:
     """All methods by path, server-streaming ones included (they are answered UNIMPLEMENTED)."""
     return {
         f"/{service.full_name}/{method.name}": method
@@ -86,7 +89,7 @@ class ConnectHandler:
 
     def __init__(self, target: str) -> None:
         self._target = target
-        self._methods = unary_methods()
+        self._methods = rpc_methods()
         self._channel: grpc.aio.Channel | None = None
 
     async def open(self) -> None:

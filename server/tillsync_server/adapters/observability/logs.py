@@ -22,9 +22,22 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 SAFE_TEXT_KEYS: Final = frozenset(
     {
         # structlog's own
-        *("event", "level", "logger", "timestamp", "exception", "dropped"),
+        *("event", "level", "logger", "timestamp", "exception", "stack", "dropped"),
         # which account, which entry, which call
-        *("account_id", "till_id", "entry_id", "token_id", "request_id", "trace_id", "method", "code", "reason", "route", "role"),
+        *(
+            "account_id",
+            "till_id",
+            "entry_id",
+            "token_id",
+            "request_id",
+            "trace_id",
+            "method",
+            "code",
+            "reason",
+            "route",
+            "role",
+            "incident",
+        ),
         # what the service itself says
         *("during", "error", "sqlstate", "side", "outcome", "state", "kind", "what", "stage", "owner", "step", "task", "version"),
         *("address", "schema", "revision", "revisions", "path", "signal", "database", "level_name", "object", "priority", "queue", "cause"),
@@ -48,6 +61,9 @@ _CREDENTIALS = re.compile(
 )
 
 
+_FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
+
+
 def scrubbed(text: str) -> str:
     """Emails and credentials replaced; at most MAX_TEXT characters, one line."""
     text = " ".join(text.split())[: 4 * MAX_TEXT]
@@ -62,6 +78,8 @@ def keep_what_is_safe(_logger: WrappedLogger, _method: str, event: EventDict) ->
         if key.startswith("_"):  # structlog's own, for the formatter
             kept[key] = value
             continue
+        if key == "stack" and isinstance(value, str):  # frames, as text: places and our own source, no values
+            value = _frames_of(value)
         safe = _safe_value(value) if key in SAFE_TEXT_KEYS else _safe_number(value)
         if safe is _UNSAFE:
             dropped.append(key)
@@ -102,6 +120,11 @@ def exceptions_without_messages(_logger: WrappedLogger, _method: str, event: Eve
     if error is not None:
         event["exception"] = list(_places(error))
     return event
+
+
+def _frames_of(stack: str) -> list[str]:
+    """Of a formatted traceback the places: ``lane_runner.py:120 run``."""
+    return [f"{Path(name).name}:{line} {function}" for name, line, function in _FRAME.findall(stack)][-6:]
 
 
 def _exception_of(given: object) -> BaseException | None:

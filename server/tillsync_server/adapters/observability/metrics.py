@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -62,10 +62,20 @@ class Metrics:
 
     # told by the edges and adapters
 
-    def request_done(self, method: str, code: str, seconds: float) -> None:
-        """``method``: ``CustomerSyncService/SyncCustomer``; ``code``: ``OK``, ``NOT_FOUND``, …"""
-        self._requests.labels(method, code).inc()
-        self._request_seconds.labels(method).observe(seconds)
+    def of_method(self, method: str) -> Callable[[str, float], None]:
+        """For one gRPC method (``/package.Service/Method``): what is to be told the code (``OK``, ``NOT_FOUND``) and the seconds."""
+        name = method.removeprefix("/").rpartition(".")[2]
+        codes: dict[str, Counter] = {}
+        seconds_of = self._request_seconds.labels(name)
+
+        def ended(code: str, seconds: float) -> None:
+            counter = codes.get(code)
+            if counter is None:
+                counter = codes[code] = self._requests.labels(name, code)
+            counter.inc()
+            seconds_of.observe(seconds)
+
+        return ended
 
     def webhook_received(self, kind: str, status: int) -> None:
         self._webhooks.labels(kind, str(status)).inc()

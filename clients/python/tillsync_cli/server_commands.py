@@ -1,0 +1,217 @@
+"""``tillsync serve``, ``worker``, ``migrate``, ``reencrypt``, ``settings`` and ``sandbox``: what runs on this machine.
+
+They need the extra ``server``. Exit codes: 0 done (also: stopped by a signal) · 1 could not start or do it · 2 settings or command line
+wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.table import Table
+
+from tillsync_cli.output import console, print_json
+from tillsync_cli.session import REFUSED, USAGE, JsonOption, fail
+
+if TYPE_CHECKING:
+    from tillsync_server.composition.service import Service
+    from tillsync_server.composition.settings import ServiceSettings
+
+Result = TypeVar("Result")
+_OURS = ("tillsync", "tillsync_server", "tillsync_sandbox", "tillsync_client", "tillsync_cli")
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands on the main app, where they stand without a group."""
+    panel = "On this machine"
+    app.command(rich_help_panel=panel)(serve)
+    app.command(rich_help_panel=panel)(worker)
+    app.command(rich_help_panel=panel)(migrate)
+    app.command(rich_help_panel=panel)(reencrypt)
+    app.command("settings", rich_help_panel=panel)(show_settings)
+    app.command(rich_help_panel=panel)(sandbox)
+
+
+def serve(
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Only take requests; entries are run by `tillsync worker` processes.")
+    ] = False,
+) -> None:
+    """Run the service: gRPC, HTTP and the worker in one process.
+
+    Without DATABASE_URL an embedded PostgreSQL keeps the data in TILLSYNC_DATA_DIR. `tillsync settings` lists every setting.
+    """
+    settings = _settings()
+    run_here(lambda: _serve(settings, serves=True, works=not no_worker))
+
+
+def worker() -> None:
+    """Run entries only, beside `tillsync serve` processes on the same DATABASE_URL; any number of them, on any host."""
+    settings = _settings()
+    if settings.is_embedded:
+        raise fail(
+            "a worker shares the database of the service: set DATABASE_URL (the embedded PostgreSQL belongs to one process)", code=USAGE
+        )
+    run_here(lambda: _serve(settings, serves=False, works=True))
+
+
+def migrate() -> None:
+    """Bring the database to this release's schema. The embedded one is migrated by `tillsync serve` itself."""
+    settings = _settings()
+
+    async def work() -> list[str]:
+        from tillsync_server.composition.storage import migrate_database
+
+        return await migrate_database(settings)
+
+    applied = run_here(work)
+    console.print(f"applied: {', '.join(applied)}" if applied else "nothing to do: the schema is up to date")
+
+
+def reencrypt() -> None:
+    """Encrypt stored credentials anew with the first key of TILLSYNC_SECRET_KEY; then the old keys can go from the list."""
+    settings = _settings()
+
+    async def work() -> int:
+        from tillsync_server.composition.maintenance import reencrypt_credentials
+
+        return await reencrypt_credentials(settings)
+
+    console.print(f"accounts rewritten: {run_here(work)}")
+
+
+def show_settings(json: JsonOption = False) -> None:
+    """Every setting: its variable, present value, default and meaning."""
+    settings = _settings()
+    with _server_extra():
+        from tillsync_server.composition.settings import setting_lines
+    lines = setting_lines(settings)
+    if json:
+        print_json(
+            {
+                line.variable: {
+                    "value": line.value,
+                    "default": line.default,
+                    "unit": line.unit,
+                    "meaning": line.meaning,
+                    "set": line.is_set,
+                }
+                for line in lines
+            }
+        )
+        return
+    table = Table(show_lines=True, pad_edge=False)
+    for heading, ratio in (("variable", 4), ("value", 3), ("meaning", 6)):
+        table.add_column(heading, overflow="fold", ratio=ratio)
+    for line in lines:
+        unit = f" {line.unit}" if line.unit and not line.value.endswith(line.unit) else ""
+        default = "" if line.value == line.default else f"\n(default {line.default}{unit})"
+        table.add_row(line.variable, f"{line.value}{unit}{default}", line.meaning, style="bold" if line.is_set else "")
+    console.print(table)
+    for problem in settings.problems():
+        console.print(f"problem: {problem}", style="red")
+
+
+def sandbox(
+    till: Annotated[str, typer.Option(help="Where the Epos Now emulator listens; port 0 takes a free one.")] = "127.0.0.1:8091",
+    shop: Annotated[str, typer.Option(help="Where the shop emulator listens; port 0 takes a free one.")] = "127.0.0.1:8092",
+    till_customers: Annotated[int, typer.Option(min=0, help="Made-up till customers.")] = 60,
+    shop_customers: Annotated[
+        int, typer.Option(min=0, help="Made-up shop customers: the first of the till's, then people it does not know.")
+    ] = 40,
+    twins: Annotated[int, typer.Option(min=0, help="Shop customers whom the till has twice.")] = 2,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same people.")] = 0,
+) -> None:
+    """Run an Epos Now emulator and a small shop emulator on loopback, filled with made-up people, until Ctrl-C."""
+
+    async def work() -> None:
+        from tillsync_sandbox.runner import SeedOptions, run_sandbox
+
+        options = SeedOptions(till_customers=till_customers, shop_customers=shop_customers, twins=twins, seed=seed)
+        try:
+            async with run_sandbox(till, shop, options) as running:
+                for line in running.lines:
+                    console.print(line, soft_wrap=True)
+                await signalled()
+        except ValueError as error:
+            raise fail(str(error), code=USAGE) from error
+        except OSError as error:
+            raise fail(f"cannot listen: {error.strerror or error}") from error
+
+    run_here(work)
+
+
+async def _serve(settings: ServiceSettings, *, serves: bool, works: bool) -> None:
+    from tillsync_server.composition.service import Service, run_until_signalled
+
+    await run_untilsignalled(Service(settings, serves=serves, works=works), _tell_started)
+
+
+def _tell_started(service: Service) -> None:
+    settings = service.settings
+    scheme = "https" if settings.has_tls else "http"
+    if service.grpc_port:
+        console.print(f"gRPC  {settings.grpc_listen.host}:{service.grpc_port}{' (TLS)' if settings.has_tls else ''}", soft_wrap=True)
+    console.print(f"HTTP  {scheme}://{settings.http_listen.host}:{service.http_port}", soft_wrap=True)
+    if service.admin_token_file is not None:
+        console.print(f"admin token: in {service.admin_token_file} (use it as --token @{service.admin_token_file})", soft_wrap=True)
+    sys.stdout.flush()
+
+
+async def signalled() -> None:
+    asked, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked.set)
+    await asked.wait()
+
+
+def _settings() -> ServiceSettings:
+    with _server_extra():
+        from tillsync_server.adapters.observability.logs import configure_logging
+        from tillsync_server.composition.settings import SettingsError, load_settings
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        raise fail("\n".join(["the settings are not valid:", *(f"  {problem}" for problem in error.problems)]), code=USAGE) from error
+    configure_logging(settings.log_level, settings.log_format)
+    return settings
+
+
+def run_here(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """In uvloop where it is there. What the service says on purpose becomes one line and an exit code."""
+    with _server_extra():
+        from tillsync_server.composition.errors import StartError
+        from tillsync_server.composition.settings import SettingsError
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner, _server_extra():
+            return runner.run(work())
+    except SettingsError as error:
+        raise fail("\n".join(["the settings are not valid:", *(f"  {problem}" for problem in error.problems)]), code=USAGE) from error
+    except StartError as error:
+        raise fail(str(error), code=REFUSED) from error
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+@contextlib.contextmanager
+def _server_extra() -> Iterator[None]:
+    """The base install is client and CLI only: say so instead of a traceback."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in _OURS:
+            raise
+        raise fail(f"this command needs the server extra ({error.name} is missing): pip install 'tillsync[server]'") from error

@@ -1,0 +1,58 @@
+"""Secrets made on this host: small files in the data directory that only their owner can read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from tillsync_server.composition.errors import StartError
+
+
+def read_private(path: Path) -> str | None:
+    """The file's text, or None when there is no such file. StartError when others can read it."""
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StartError(f"{path} cannot be read ({error.strerror})") from error
+    if stat.S_IMODE(mode) & 0o077:
+        raise StartError(f"{path} can be read by other users: make a new one of it, then `chmod 600 {path}`")
+    if not text:
+        raise StartError(f"{path} is empty: delete it, or put back what was in it")
+    return text
+
+
+def make_private(path: Path, make: Callable[[], str]) -> str:
+    """Write ``make()`` to a new file (0600), whole or not at all; what is there already stays and is returned."""
+    present = read_private(path)
+    if present is not None:
+        return present
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    text = make()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(descriptor, f"{text}\n".encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        try:
+            os.link(partial, path)  # unlike a rename, it never replaces what another process wrote meanwhile
+        finally:
+            partial.unlink()
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except FileExistsError:
+        return read_private(path) or text
+    except OSError as error:
+        raise StartError(f"{path} cannot be written ({error.strerror}): set TILLSYNC_DATA_DIR to a directory of yours") from error
+    return text

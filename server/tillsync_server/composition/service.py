@@ -1,0 +1,248 @@
+"""One process of tillsync: started in order, stopped in the reverse order, each step bounded in time."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import ssl
+import tempfile
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from tillsync_server.adapters.grpc.listening import GrpcSettings, InsecureListenError
+from tillsync_server.adapters.grpc.server import GrpcServer
+from tillsync_server.adapters.http.app import HttpSide
+from tillsync_server.adapters.http.connect import ConnectHandler
+from tillsync_server.adapters.http.probes import Probes
+from tillsync_server.adapters.observability.measured import MeasuredHttp
+from tillsync_server.adapters.observability.metrics import Metrics
+from tillsync_server.adapters.outbound import OutboundSettings
+from tillsync_server.adapters.postgres.pool import DATABASE_GONE
+from tillsync_server.adapters.postgres.pulse import DatabasePulse
+from tillsync_server.application.engine.worker import Worker
+from tillsync_server.composition.errors import StartError
+from tillsync_server.composition.first_token import ensure_admin_token
+from tillsync_server.composition.recurring import Recurring
+from tillsync_server.composition.settings import ServiceSettings, SettingsError
+from tillsync_server.composition.storage import Storage
+from tillsync_server.composition.wiring import Edges, Wiring
+
+_LOG = structlog.get_logger(__name__)
+REQUEUE_SECONDS = 1.0
+HISTORY_SECONDS = 3600.0
+SAMPLE_SECONDS = 15.0
+_STEP_SECONDS = 15.0
+"""What a stop step may take beyond the drain grace it is given."""
+
+_Step = tuple[str, Callable[[], Awaitable[object]]]
+
+
+class Service:
+    """``serves``: gRPC, Connect and webhooks; ``works``: runs entries. Either alone is fine; probes and metrics are always there.
+
+    ``async with Service(settings)``: started inside, stopped after. StartError or SettingsError when it cannot start.
+    """
+
+    def __init__(self, settings: ServiceSettings, *, serves: bool = True, works: bool = True) -> None:
+        self.settings = settings
+        self.metrics = Metrics(version("tillsync"))
+        self.storage = Storage(settings, self.metrics)
+        self.worker: Worker | None = None
+        self.grpc_port = 0
+        """Real ports, once started."""
+        self.http_port = 0
+        self.admin_token_file: Path | None = None
+        """Where the first admin token is, when this process or one before made it."""
+        self._serves, self._works = serves, works
+        self._draining = False
+        self._steps: list[_Step] = []
+        """How to stop what is started, in order of starting."""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Database, then the way out, the edges, and last the worker. A step that fails stops those before it."""
+        problems = self.settings.problems(serves=self._serves, works=self._works)
+        if problems:
+            raise SettingsError(problems)
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Health says NOT_SERVING, calls under way end, the lanes are given back, the database closes. Bounded in time."""
+        self._draining = True
+        while self._steps:
+            name, step = self._steps.pop()
+            try:
+                async with asyncio.timeout(self.settings.drain_seconds + _STEP_SECONDS):
+                    await step()
+            except TimeoutError:
+                _LOG.error("stop_step_took_too_long", step=name)
+            except Exception:  # noqa: BLE001 - the steps after it are to be taken all the same
+                _LOG.exception("stop_step_failed", step=name)
+
+    # starting
+
+    def _on_stop(self, name: str, step: Callable[[], Awaitable[object]]) -> None:
+        self._steps.append((name, step))
+
+    async def _start(self) -> None:
+        settings, storage = self.settings, self.storage
+        self._on_stop("embedded postgresql", storage.stop_embedded)
+        self._on_stop("database", storage.close_database)
+        await storage.start()
+        notifications = storage.notifications
+        self._on_stop("notifications", notifications.stop)
+        notifications.start()
+        http = MeasuredHttp(self.metrics, OutboundSettings(allowed_hosts=settings.hosts()))
+        self._on_stop("way out", http.close)
+        wiring = Wiring(settings, storage, http, self.metrics)
+        pulse = DatabasePulse(storage.database)
+        start_labour = self._prepare_labour(wiring) if self._works else None
+        self._recur(Recurring("gauges", lambda: self._sample(pulse), seconds=SAMPLE_SECONDS, database_gone=DATABASE_GONE))
+        probes = Probes(pulse.answers, lambda: self._draining, self.metrics.scrape)
+        if self._serves:
+            token = settings.admin_token.get_secret_value() if settings.admin_token is not None else None
+            self.admin_token_file = await ensure_admin_token(wiring.tokens, token, settings.data_dir)
+            await self._start_edges(wiring.edges(), pulse, probes)
+        else:
+            await self._listen_http(HttpSide(settings.http_listen.host, settings.http_listen.port, probes, ssl_context=self._tls()))
+        if start_labour is not None:
+            start_labour()
+        _LOG.info(
+            "started",
+            version=version("tillsync"),
+            grpc_port=self.grpc_port,
+            http_port=self.http_port,
+            serves=self._serves,
+            works=self._works,
+        )
+
+    def _prepare_labour(self, wiring: Wiring) -> Callable[[], None]:
+        """It starts last, so that nothing is begun where an address cannot be had, and stops after the edges."""
+        labour = wiring.labour()
+        self.worker = labour.worker
+        self.metrics.watch_worker(labour.worker.counters)
+        requeue = Recurring("requeue", labour.requeue.run_chunk, seconds=REQUEUE_SECONDS, database_gone=DATABASE_GONE)
+        history = Recurring("history", labour.history.maintain, seconds=HISTORY_SECONDS, database_gone=DATABASE_GONE)
+        self.storage.notifications.on_lanes_ready(requeue.wake)
+        for name, stop in ((requeue.name, requeue.stop), (history.name, history.stop), ("worker", labour.worker.stop)):
+            self._on_stop(name, stop)
+
+        def start() -> None:
+            for part in (requeue, history, labour.worker):
+                part.start()
+
+        return start
+
+    async def _start_edges(self, edges: Edges, pulse: DatabasePulse, probes: Probes) -> None:
+        settings = self.settings
+        self._on_stop("enqueuer", edges.enqueuer.close)
+        self._on_stop("authenticator", edges.authenticator.close)
+        self._on_stop("orders", edges.orders.close)
+        # a private directory of a short name: a socket's path ends at about a hundred characters
+        socket_dir = Path(tempfile.mkdtemp(prefix="tillsync-", dir="/tmp"))
+        self._on_stop("socket", lambda: asyncio.to_thread(shutil.rmtree, socket_dir, ignore_errors=True))
+        socket = socket_dir / "grpc.sock"
+        grpc_server = GrpcServer(
+            edges.services,
+            edges.interceptor,
+            GrpcSettings(
+                listen=str(settings.grpc_listen),
+                unix_socket=socket,
+                tls_certificate=settings.tls_cert_file,
+                tls_key=settings.tls_key_file,
+                allow_plaintext=settings.allow_plaintext,
+                public_reflection=settings.public_reflection,
+                stop_grace_seconds=settings.drain_seconds,
+            ),
+            database_answers=pulse.answers,
+        )
+        connect = ConnectHandler(f"unix:{socket}")
+        http_side = HttpSide(
+            settings.http_listen.host,
+            settings.http_listen.port,
+            *(connect, edges.webhooks, probes),
+            ssl_context=self._tls(),
+            grace_seconds=settings.drain_seconds,
+        )
+        try:
+            await grpc_server.start()
+        except (InsecureListenError, OSError, RuntimeError, ValueError) as error:
+            raise StartError(f"gRPC cannot listen on {settings.grpc_listen}: {error}") from error
+        self._on_stop("grpc", grpc_server.stop)
+        self.grpc_port = grpc_server.port
+        await connect.open()
+        self._on_stop("connect", connect.close)
+        await self._listen_http(http_side)
+        self._on_stop("health", grpc_server.drain)
+
+    async def _listen_http(self, side: HttpSide) -> None:
+        try:
+            await side.start()
+        except OSError as error:
+            raise StartError(f"HTTP cannot listen on {self.settings.http_listen}: {error.strerror or error}") from error
+        self._on_stop("http", side.stop)
+        self.http_port = side.port
+
+    def _tls(self) -> ssl.SSLContext | None:
+        certificate, key = self.settings.tls_cert_file, self.settings.tls_key_file
+        if certificate is None or key is None:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(certificate, key)
+        except (ssl.SSLError, OSError) as error:
+            raise StartError(f"TILLSYNC_TLS_CERT_FILE and TILLSYNC_TLS_KEY_FILE are no pair that fits: {error}") from error
+        return context
+
+    def _recur(self, task: Recurring) -> None:
+        self._on_stop(task.name, task.stop)
+        task.start()
+
+    async def _sample(self, pulse: DatabasePulse) -> None:
+        self.metrics.queues_sampled(await pulse.sample())
+
+
+async def run_until_signalled(service: Service, started: Callable[[Service], None] = lambda _service: None) -> None:
+    """Start, call ``started``, wait for SIGTERM or SIGINT, stop. Also when the signal comes while it starts."""
+    loop, asked = asyncio.get_running_loop(), asyncio.Event()
+
+    def ask(number: signal.Signals) -> None:
+        _LOG.info("stopping", signal=number.name)
+        asked.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask, number)
+    starting = asyncio.create_task(service.start(), name="start")
+    waiting = asyncio.create_task(asked.wait(), name="signal")
+    try:
+        await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return
+        await starting
+        started(service)
+        await waiting
+    finally:
+        waiting.cancel()
+        await service.stop()
+        _LOG.info("stopped")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,128 @@
+"""The database of a process: the embedded PostgreSQL or DATABASE_URL, migrated or checked, with its pool and its notifications."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import asyncpg
+import structlog
+
+from tillsync_server.adapters.observability.measured import MeasuredDatabase
+from tillsync_server.adapters.observability.metrics import Metrics
+from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from tillsync_server.adapters.postgres.migrations import SchemaOutdatedError, migrate, require_current
+from tillsync_server.adapters.postgres.notifications import PostgresNotifications
+from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.secrets import SecretBox, SecretKeyError
+from tillsync_server.composition.errors import StartError
+from tillsync_server.composition.private_files import make_private
+from tillsync_server.composition.settings import ServiceSettings
+
+_LOG = structlog.get_logger(__name__)
+SECRET_KEY_FILE = "secret-key"
+_REFUSALS = (asyncpg.PostgresError, asyncpg.InterfaceError, *DATABASE_GONE, ValueError)
+
+
+class Storage:
+    """``start`` leaves an open pool on a current schema; each ``stop`` step is bounded by itself."""
+
+    def __init__(self, settings: ServiceSettings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._embedded: EmbeddedPostgres | None = None
+        self.database: Database
+        self.notifications: PostgresNotifications
+        self.secret_box: SecretBox
+
+    async def start(self) -> None:
+        """StartError; what was started by then is stopped by ``stop``."""
+        if self._settings.is_embedded:
+            self._embedded = EmbeddedPostgres(self._settings.data_dir)
+        try:
+            self.secret_box = SecretBox.from_setting(secret_key(self._settings))
+            dsn = await database_dsn(self._settings, self._embedded)
+            await self._prepare_schema(dsn)
+            await self.database.open()
+        except (SecretKeyError, EmbeddedPostgresError, SchemaOutdatedError) as error:
+            raise StartError(str(error)) from error
+        except _REFUSALS as error:
+            raise StartError(f"the database cannot be used: {database_trouble(error)}") from error
+        self.notifications = PostgresNotifications(self.database)
+
+    async def _prepare_schema(self, dsn: str) -> None:
+        settings = self._settings
+        if settings.is_embedded:
+            applied = await migrate(dsn, schema=settings.db_schema)
+            if applied:
+                _LOG.info("database_migrated", revisions=applied)
+        self.database = MeasuredDatabase(self._metrics, dsn, schema=settings.db_schema, max_size=settings.db_pool_size)
+        connection = await self.database.connect()
+        try:
+            await require_current(connection)
+        finally:
+            await connection.close(timeout=2)
+
+    async def close_database(self) -> None:
+        if hasattr(self, "database"):
+            await self.database.close()
+
+    async def stop_embedded(self) -> None:
+        if self._embedded is not None:
+            await self._embedded.stop()
+            self._embedded = None
+
+
+async def migrate_database(settings: ServiceSettings) -> list[str]:
+    """`tillsync migrate`: the revisions applied now. StartError."""
+    embedded = EmbeddedPostgres(settings.data_dir) if settings.is_embedded else None
+    try:
+        return await migrate(await database_dsn(settings, embedded), schema=settings.db_schema)
+    except EmbeddedPostgresError as error:
+        raise StartError(str(error)) from error
+    except _REFUSALS as error:
+        raise StartError(f"the database cannot be migrated: {database_trouble(error)}") from error
+    finally:
+        if embedded is not None:
+            await embedded.stop()
+
+
+async def database_dsn(settings: ServiceSettings, embedded: EmbeddedPostgres | None) -> str:
+    """Starts ``embedded`` where there is one."""
+    if embedded is not None:
+        return await embedded.start()
+    assert settings.database_url is not None
+    return settings.database_url.get_secret_value()
+
+
+def secret_key(settings: ServiceSettings) -> str:
+    """The comma list; with the embedded PostgreSQL it is made and kept beside it."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value()
+    if not settings.is_embedded:
+        raise StartError("TILLSYNC_SECRET_KEY is required with DATABASE_URL")
+    path: Path = settings.data_dir / SECRET_KEY_FILE
+    return make_private(path, lambda: secrets.token_urlsafe(32))
+
+
+def database_trouble(error: BaseException) -> str:
+    """In plain words, without what the driver quotes of the address."""
+    match error:
+        case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
+            return "it refuses the user or password of DATABASE_URL"
+        case asyncpg.InvalidCatalogNameError():
+            return "it has no database of the name in DATABASE_URL: create it first"
+        case asyncpg.InsufficientPrivilegeError():
+            return "its user may not do this: it needs CREATE on the database (migrate), or ownership of the schema"
+        case asyncpg.TooManyConnectionsError():
+            return "it has no free connections"
+        case TimeoutError():
+            return "it does not answer in time; check the address in DATABASE_URL"
+        case OSError():
+            return f"no connection ({type(error).__name__}); check that it runs, and the address in DATABASE_URL"
+        case asyncpg.PostgresError():
+            return f"{type(error).__name__} (SQLSTATE {error.sqlstate})"
+        case ValueError():
+            return "DATABASE_URL is no postgresql:// address"
+        case _:
+            return type(error).__name__

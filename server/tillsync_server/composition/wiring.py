@@ -1,0 +1,163 @@
+"""Everything joined: stores, gateways, use cases, servicers. Nothing here starts; `service` does that, in order."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tillsync_server.adapters.epos.gateway import EposGateway
+from tillsync_server.adapters.epos.settings import EposAdapterSettings
+from tillsync_server.adapters.grpc.interceptor import Interceptor
+from tillsync_server.adapters.grpc.server import GrpcServices
+from tillsync_server.adapters.grpc.servicers.account import AccountServicer
+from tillsync_server.adapters.grpc.servicers.customer_sync import CustomerSyncServicer
+from tillsync_server.adapters.grpc.servicers.link import LinkServicer
+from tillsync_server.adapters.grpc.servicers.queue import QueueServicer
+from tillsync_server.adapters.http.webhook import WebhookReceiver
+from tillsync_server.adapters.observability.metrics import Metrics
+from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp
+from tillsync_server.adapters.postgres.accounts import PostgresAccounts
+from tillsync_server.adapters.postgres.hints import PostgresHintStore
+from tillsync_server.adapters.postgres.history import PostgresHistory
+from tillsync_server.adapters.postgres.intents import PostgresIntents
+from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
+from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.links import PostgresLinks
+from tillsync_server.adapters.postgres.order_intake import PostgresOrderIntake
+from tillsync_server.adapters.postgres.order_linker import PostgresOrderLinker
+from tillsync_server.adapters.postgres.pool import DATABASE_GONE
+from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
+from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.adapters.postgres.requeue import PostgresRequeue
+from tillsync_server.adapters.postgres.shop_state import PostgresShopState
+from tillsync_server.adapters.postgres.till_budget import PostgresTillBudget
+from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
+from tillsync_server.adapters.postgres.tokens import PostgresTokens
+from tillsync_server.adapters.woo import WooAdapterSettings, WooGateway
+from tillsync_server.application.engine.enqueuer import Enqueuer
+from tillsync_server.application.engine.worker import Worker
+from tillsync_server.application.flows.dispatcher import FlowHandler
+from tillsync_server.application.flows.flow_services import FlowServices
+from tillsync_server.application.use_cases.account_check import AccountCheck
+from tillsync_server.application.use_cases.account_settings import AccountSettings
+from tillsync_server.application.use_cases.admission import Admission
+from tillsync_server.application.use_cases.authentication import Authenticator
+from tillsync_server.application.use_cases.known_accounts import KnownAccounts
+from tillsync_server.application.use_cases.link_decisions import LinkDecisions
+from tillsync_server.application.use_cases.order_matching import OrderMatching
+from tillsync_server.application.use_cases.queue_listing import QueueListing
+from tillsync_server.application.use_cases.queue_work import QueueWork
+from tillsync_server.application.use_cases.sync_requests import SyncRequests
+from tillsync_server.application.use_cases.till_lookup import TillLookup
+from tillsync_server.application.use_cases.token_desk import TokenDesk
+from tillsync_server.composition.settings import ServiceSettings
+from tillsync_server.composition.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """The serving side. ``enqueuer``, ``orders`` and ``authenticator`` are closed when it stops."""
+
+    services: GrpcServices
+    interceptor: Interceptor
+    webhooks: WebhookReceiver
+    enqueuer: Enqueuer
+    orders: OrderMatching
+    authenticator: Authenticator
+
+
+@dataclass(frozen=True, slots=True)
+class Labour:
+    """The working side."""
+
+    worker: Worker
+    requeue: PostgresRequeue
+    history: PostgresHistory
+
+
+class Wiring:
+    """Inside the running loop, on a started ``storage``. ``http`` is the way out, shared by both sides."""
+
+    def __init__(self, settings: ServiceSettings, storage: Storage, http: OutboundHttp, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._wakeups = storage.notifications
+        database, notifier = storage.database, storage.notifications
+        self._database, self._notifier = database, notifier
+        self.tokens = PostgresTokens(database, notifier)
+        self._accounts = PostgresAccounts(database, storage.secret_box, notifier)
+        self._links = PostgresLinks(database)
+        self._knowledge = PostgresTillKnowledge(database)
+        self._tills = EposGateway(http, PostgresTillBudget(database), EposAdapterSettings(timeout_seconds=settings.till_timeout_seconds))
+        self._shops = WooGateway(http, WooAdapterSettings(timeout_seconds=settings.shop_timeout_seconds))
+
+    def edges(self) -> Edges:
+        settings, database, notifier = self._settings, self._database, self._notifier
+        queues = PostgresQueueReader(database)
+        intake = PostgresOrderIntake(database, notifier)
+        enqueuer = Enqueuer(PostgresHintStore(database, notifier))
+        admission = Admission(queues, settings.admission())
+        sync = SyncRequests(enqueuer, admission)
+        orders = OrderMatching(intake, intake, queues, admission, self._wakeups)
+        lookup = TillLookup(self._accounts, self._tills, self._links)
+        authenticator = Authenticator(self.tokens, self._wakeups)
+        services = GrpcServices(
+            customer_sync=CustomerSyncServicer(sync, orders, QueueListing(queues)),
+            queue=QueueServicer(QueueWork(queues, PostgresQueueActions(database, notifier))),
+            link=LinkServicer(LinkDecisions(self._accounts, self._links, PostgresLinkKeeper(database, notifier), queues, lookup)),
+            account=AccountServicer(
+                AccountSettings(self._accounts, plain_http_allowed=inside(settings.hosts())),
+                AccountCheck(self._accounts, self._tills, self._shops, self._knowledge, self._accounts),
+                TokenDesk(self.tokens, self._accounts, public_url=settings.public_url),
+            ),
+        )
+        return Edges(
+            services=services,
+            interceptor=Interceptor(authenticator, KnownAccounts(queues), self._metrics, database_gone=DATABASE_GONE),
+            webhooks=WebhookReceiver(self._accounts, sync, database_gone=DATABASE_GONE, observe=self._metrics.webhook_received),
+            enqueuer=enqueuer,
+            orders=orders,
+            authenticator=authenticator,
+        )
+
+    def labour(self) -> Labour:
+        database, notifier = self._database, self._notifier
+        flows = FlowHandler(
+            FlowServices(
+                tills=self._tills,
+                shops=self._shops,
+                knowledge=self._knowledge,
+                intents=PostgresIntents(database),
+                links=self._links,
+                shop_state=PostgresShopState(database),
+                order_linker=PostgresOrderLinker(database, notifier),
+                settings=self._settings.flows(),
+                database_gone=DATABASE_GONE,
+            )
+        )
+        worker = Worker(
+            PostgresLaneStore(database, notifier),
+            self._wakeups,
+            flows,
+            self._accounts,
+            self._settings.engine(),
+            database_gone=DATABASE_GONE,
+        )
+        return Labour(worker=worker, requeue=PostgresRequeue(database, notifier), history=PostgresHistory(database))
+
+
+def inside(allowed: AllowedHosts) -> Callable[[str, int], bool]:
+    """Whether a till may be asked in plain http there: the operator named it, so it is on a network of theirs."""
+
+    def is_named(host: str, port: int) -> bool:
+        name = host.lower().rstrip(".")
+        if name in allowed.hosts or (name, port) in allowed.host_ports:
+            return True
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return any(address.version == network.version and address in network for network in allowed.networks)
+
+    return is_named

@@ -1,0 +1,329 @@
+"""The webhook receiver: who may deliver, what is read, what is answered, and that nothing is queued otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import pytest
+import pytest_asyncio
+from aiohttp import ClientResponse, ClientSession, web
+from hypothesis import given
+from hypothesis import strategies as st
+from tillsync_server.adapters.http.app import HttpSide
+from tillsync_server.adapters.http.webhook import MAX_BODY_BYTES, MAX_IDS, REFUSAL_SECONDS, WebhookReceiver, subject_ids
+from tillsync_server.domain.account import Account, EposSettings
+from tillsync_server.domain.errors import NotFound, RequestError, ResourceExhausted, Unavailable
+from tillsync_server.domain.ids import AccountId, TillId, new_entry_id
+from tillsync_server.domain.vocabulary import Priority
+from tillsync_server.ports.lanes import EnqueueResult
+
+CUSTOMER_KEYS, TYPE_KEYS = ("customerid", "id"), ("customertypeid", "id")
+V2_CUSTOMER = {"CustomerID": 90001, "Title": 1, "Forename": "Ada", "EmailAddress": "ada@example.test", "Type": 4001}
+
+
+@dataclass
+class Hints:
+    """Records what would be queued; ``failure`` is raised instead."""
+
+    customers: list[tuple[str, int]] = field(default_factory=list)
+    types: list[tuple[str, int]] = field(default_factory=list)
+    failure: Exception | None = None
+    commit: asyncio.Event | None = None
+
+    async def _queued(self) -> EnqueueResult:
+        if self.commit is not None:
+            await self.commit.wait()
+        if self.failure is not None:
+            raise self.failure
+        return EnqueueResult(new_entry_id(), coalesced=False)
+
+    async def sync_customer(self, account_id: AccountId, epos_customer_id: int) -> EnqueueResult:
+        queued = await self._queued()
+        self.customers.append((account_id, epos_customer_id))
+        return queued
+
+    async def sync_customers(
+        self, account_id: AccountId, epos_customer_ids: Sequence[int], priority: Priority
+    ) -> list[EnqueueResult | RequestError]:
+        assert priority is Priority.LIVE
+        return [await self.sync_customer(account_id, customer_id) for customer_id in epos_customer_ids]
+
+    async def sync_customer_type(self, account_id: AccountId, epos_customer_type_id: int) -> EnqueueResult:
+        queued = await self._queued()
+        self.types.append((account_id, epos_customer_type_id))
+        return queued
+
+
+class Accounts:
+    known: ClassVar = {
+        "shop-1": EposSettings(webhook_key="hook", webhook_secret="pa:ss£"),
+        "no-hooks": EposSettings(),
+        "half": EposSettings(webhook_key="hook"),
+    }
+
+    async def get(self, account_id: AccountId) -> Account:
+        assert "\0" not in account_id, "a database text cannot hold it"
+        if account_id not in self.known:
+            raise NotFound("no such account")
+        return Account(account_id=account_id, till_id=TillId("t"), epos=self.known[account_id])
+
+
+class DatabaseAway(Exception):
+    pass
+
+
+@dataclass
+class Receiver:
+    url: str
+    session: ClientSession
+    hints: Hints
+    observed: list[tuple[str, int]]
+
+    async def post(
+        self,
+        body: object = V2_CUSTOMER,
+        *,
+        account: str = "shop-1",
+        credentials: str | None = "hook:pa:ss£",
+        object_: str | None = "Customer",
+        action: str | None = "Update",
+        content_type: str = "application/json",
+        headers: dict[str, str] | None = None,
+    ) -> ClientResponse:
+        sent = {"Content-Type": content_type, **(headers or {})}
+        if credentials is not None:
+            sent["Authorization"] = "Basic " + base64.b64encode(credentials.encode()).decode()
+        if object_ is not None:
+            sent["Epos-Object"] = object_
+        if action is not None:
+            sent["Epos-Action"] = action
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        async with self.session.post(f"{self.url}/webhooks/eposnow/{account}", data=data, headers=sent) as response:
+            await response.read()
+            return response
+
+    @property
+    def nothing_queued(self) -> bool:
+        return not self.hints.customers and not self.hints.types
+
+
+@pytest_asyncio.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    hints, observed = Hints(), []
+    routes = WebhookReceiver(Accounts(), hints, database_gone=(DatabaseAway,), observe=lambda kind, status: observed.append((kind, status)))
+    side = HttpSide("127.0.0.1", 0, routes, grace_seconds=1)
+    await side.start()
+    async with ClientSession() as session:
+        yield Receiver(f"http://127.0.0.1:{side.port}", session, hints, observed)
+    await side.stop()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        V2_CUSTOMER,
+        {"Id": 90001, "Forename": "A"},
+        {"id": "90001"},
+        {"customerid": 90001, "Id": 5},
+        {"CUSTOMERID": 90001},
+        90001,
+        "90001",
+        [V2_CUSTOMER],
+        [90001],
+    ],
+)
+@pytest.mark.parametrize("action", ["Create", "Update", "Delete", None])
+async def test_a_customer_is_queued_whatever_names_the_till_uses(receiver: Receiver, body: object, action: str | None) -> None:
+    response = await receiver.post(body, action=action)
+    assert response.status == 202
+    assert receiver.hints.customers == [("shop-1", 90001)]
+    assert receiver.hints.types == []
+    assert receiver.observed == [("customer", 202)]
+
+
+@pytest.mark.parametrize("body", [{"CustomerTypeID": 4001, "Name": "Basic"}, {"Id": 4001}, {"customertypeid": "4001"}, 4001])
+async def test_a_customer_type_is_queued(receiver: Receiver, body: object) -> None:
+    assert (await receiver.post(body, object_="customertype", action="Delete")).status == 202
+    assert receiver.hints.types == [("shop-1", 4001)]
+    assert receiver.hints.customers == []
+
+
+async def test_the_type_of_a_customer_is_not_taken_for_its_id(receiver: Receiver) -> None:
+    assert (await receiver.post({"CustomerTypeID": 4001, "Forename": "A"})).status == 400
+    assert receiver.nothing_queued
+
+
+async def test_several_objects_in_one_delivery(receiver: Receiver) -> None:
+    assert (await receiver.post([{"Id": 1}, {"Id": 2}, {"Id": 1}])).status == 202
+    assert receiver.hints.customers == [("shop-1", 1), ("shop-1", 2)]
+
+
+async def test_the_answer_waits_for_the_commit(receiver: Receiver) -> None:
+    receiver.hints.commit = asyncio.Event()
+    delivery = asyncio.create_task(receiver.post())
+    done, _ = await asyncio.wait([delivery], timeout=0.1)
+    assert not done
+    receiver.hints.commit.set()
+    assert (await delivery).status == 202
+
+
+@pytest.mark.parametrize("kind", ["Product", "Transaction", "customers"])
+async def test_other_objects_are_taken_note_of_and_nothing_more(receiver: Receiver, kind: str) -> None:
+    assert (await receiver.post(object_=kind)).status == 204
+    assert receiver.nothing_queued
+    assert receiver.observed == [("other", 204)]
+
+
+@pytest.mark.parametrize("credentials", [None, "", ":", "hook:", "hook:wrong", "Hook:pa:ss£", "hook:pa:ss£x", "x" * 5000])
+async def test_wrong_credentials(receiver: Receiver, credentials: str | None) -> None:
+    response = await receiver.post(credentials=credentials)
+    assert response.status == 401
+    assert response.headers["WWW-Authenticate"].startswith("Basic ")
+    assert receiver.nothing_queued
+
+
+@pytest.mark.parametrize("header", ["Basic", "Basic !!!", "Bearer aG9vazpwYTpzc8Kj", "Basic " + "A" * 9])
+async def test_what_is_no_basic_pair(receiver: Receiver, header: str) -> None:
+    assert (await receiver.post(credentials=None, headers={"Authorization": header})).status == 401
+    assert receiver.nothing_queued
+
+
+@pytest.mark.parametrize("account", ["no-hooks", "half", "unknown", "%00", "a" * 3000])
+@pytest.mark.parametrize("credentials", [None, "", ":", "hook:", "hook:pa:ss£"])
+async def test_unknown_accounts_and_those_without_credentials_look_the_same(
+    receiver: Receiver, account: str, credentials: str | None
+) -> None:
+    """The same answer, and no sooner: neither text nor time says whether the account exists."""
+    started = time.monotonic()
+    wrong = await receiver.post(credentials="hook:wrong")
+    refused = await receiver.post(account=account, credentials=credentials)
+    assert time.monotonic() - started >= 2 * REFUSAL_SECONDS
+    assert refused.status == 401
+
+    def visible(response: ClientResponse) -> dict[str, str]:
+        return {name: value for name, value in response.headers.items() if name != "Date"}
+
+    assert visible(refused) == visible(wrong)
+    assert receiver.nothing_queued
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"{", b"\xff\xfe", b"[" * 100_000, b"<Customer/>", b"CustomerID=1", b"NaN"),
+        *(
+            {},
+            [],
+            {"CustomerID": None},
+            {"CustomerID": 0},
+            {"Id": -1},
+            {"Id": 1.5},
+            {"Id": True},
+            {"Id": "x"},
+            {"Id": 2**63},
+            {"Id": "9" * 30},
+        ),
+        *(None, True, 0, -5, 1.5, "", "abc", [[]], [{}], [1, 0], {"Id": {"Id": 1}}, list(range(1, MAX_IDS + 2))),
+    ],
+    ids=lambda body: repr(body)[:30],
+)
+async def test_bodies_that_name_no_object(receiver: Receiver, body: object) -> None:
+    assert (await receiver.post(body)).status == 400
+    assert receiver.nothing_queued
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/xml", "application/xml", "text/plain", "application/x-www-form-urlencoded", "application/jsonx"]
+)
+async def test_other_content_types(receiver: Receiver, content_type: str) -> None:
+    assert (await receiver.post(content_type=content_type)).status == 415
+    assert receiver.nothing_queued
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", "text/json"])
+async def test_spellings_of_json(receiver: Receiver, content_type: str) -> None:
+    assert (await receiver.post(content_type=content_type)).status == 202
+
+
+async def test_a_missing_object_header(receiver: Receiver) -> None:
+    assert (await receiver.post(object_=None)).status == 400
+    assert receiver.nothing_queued
+
+
+async def test_too_large_by_its_own_word_by_what_comes_and_when_unpacked(receiver: Receiver) -> None:
+    large = json.dumps({"CustomerID": 1, "Notes": "x" * MAX_BODY_BYTES}).encode()
+    assert (await receiver.post(large)).status == 413
+    bomb = gzip.compress(large)
+    assert len(bomb) < MAX_BODY_BYTES
+    assert (await receiver.post(bomb, headers={"Content-Encoding": "gzip"})).status == 413
+
+    async def piecewise() -> AsyncIterator[bytes]:
+        for _ in range(5):
+            yield b" " * (MAX_BODY_BYTES // 4)
+
+    headers = {
+        "Authorization": "Basic " + base64.b64encode("hook:pa:ss£".encode()).decode(),
+        "Epos-Object": "Customer",
+        "Content-Type": "application/json",
+    }
+    async with receiver.session.post(f"{receiver.url}/webhooks/eposnow/shop-1", data=piecewise(), headers=headers) as response:
+        assert response.status == 413
+    assert receiver.nothing_queued
+
+
+async def test_a_body_not_encoded_as_it_says(receiver: Receiver) -> None:
+    assert (await receiver.post(b"{}", headers={"Content-Encoding": "gzip"})).status == 400
+    assert receiver.nothing_queued
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (ResourceExhausted("too many", retry_after_seconds=30), 429),
+        (Unavailable("busy"), 503),
+        (DatabaseAway(), 503),
+        (NotFound("gone meanwhile"), 401),
+    ],
+)
+async def test_what_cannot_be_queued_now_is_to_be_sent_again(receiver: Receiver, failure: Exception, status: int) -> None:
+    receiver.hints.failure = failure
+    response = await receiver.post()
+    assert response.status == status
+    assert receiver.observed == [("customer", status)]
+    assert response.headers.get("Retry-After") == {429: "30", 503: "5"}.get(status)
+
+
+async def test_other_methods(receiver: Receiver) -> None:
+    async with receiver.session.get(f"{receiver.url}/webhooks/eposnow/shop-1") as response:
+        assert response.status == 405
+    assert web.HTTPMethodNotAllowed.status_code == 405
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_any_json_is_ids_or_a_plain_refusal(content: Any) -> None:
+    try:
+        found = subject_ids(json.dumps(content).encode(), CUSTOMER_KEYS)
+    except ValueError:
+        return
+    assert found
+    assert all(isinstance(identifier, int) and 0 < identifier < 2**63 for identifier in found)
+
+
+@given(st.binary())
+def test_any_bytes_are_ids_or_a_plain_refusal(body: bytes) -> None:
+    try:
+        assert all(identifier > 0 for identifier in subject_ids(body, TYPE_KEYS))
+    except ValueError:
+        return
