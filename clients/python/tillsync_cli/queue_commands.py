@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from tillsync.v1 import account_pb2, customer_sync_service_pb2, queue_entry_pb2, queue_service_pb2, vocabulary_pb2
 from tillsync_client import TillsyncClient
 from tillsync_client.customer_sync import timestamp
@@ -210,7 +211,7 @@ def dismiss(
     _tell_failures([failure for chunk in chunks for failure in chunk.failures], json=json)
 
 
-def print_entries(entries: Iterable[queue_entry_pb2.QueueEntry], *, title: str) -> None:
+def print_entries(entries: Iterable[queue_entry_pb2.QueueEntry], *, title: str, console: Console = console) -> None:
     """The table support reads: when, what about, how it stands, and the comment whole."""
     shown = table(("When", {"no_wrap": True}), "Subject", ("State", {"no_wrap": True}), ("Comment", {"ratio": 1}), title=title)
     rows = list(entries)

@@ -150,7 +150,7 @@ def sandbox(
 async def _serve(settings: ServiceSettings, *, serves: bool, works: bool) -> None:
     from tillsync_server.composition.service import Service, run_until_signalled
 
-    await run_untilsignalled(Service(settings, serves=serves, works=works), _tell_started)
+    await run_until_signalled(Service(settings, serves=serves, works=works), _tell_started)
 
 
 def _tell_started(service: Service) -> None:

@@ -1,0 +1,152 @@
+"""Builds the demo up: the service with its embedded PostgreSQL, both sandboxes, an account, then the story and what it left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from tillsync.v1 import account_pb2, queue_entry_pb2
+from tillsync_client import TillsyncClient, TillsyncError
+from tillsync_sandbox import SandboxShop, SandboxTill
+from tillsync_server.adapters.observability.logs import configure_logging
+from tillsync_server.composition.service import Service
+from tillsync_server.composition.settings import load_settings
+
+from tillsync_cli.demo.cast import Cast, cast_the_sandbox
+from tillsync_cli.demo.stage import CUSTOMERS, ORDERS, NotAsToldError, Stage
+from tillsync_cli.demo.story import STORY
+from tillsync_cli.queue_commands import print_entries
+
+ACCOUNT = "shop-a"
+
+
+async def run_demo(console: Console, *, once: bool, grpc_port: int, http_port: int, until_stopped: Callable[[], Awaitable[None]]) -> bool:
+    """True when every step came out as told. With ``once`` it ends after the story, otherwise when ``until_stopped`` returns."""
+    began = time.monotonic()
+    with _data_directory() as data_dir, (data_dir / "service.log").open("w", encoding="utf-8") as log:
+        token = secrets.token_urlsafe(32)
+        console.print("Starting the embedded PostgreSQL, the service, a sandbox till and a sandbox shop ...")
+        async with _service(data_dir, token, log, grpc_port, http_port) as service, SandboxTill() as till, SandboxShop() as shop:
+            address = f"127.0.0.1:{service.grpc_port}"
+            async with TillsyncClient(address, token, deadline_seconds=20) as client:
+                cast = cast_the_sandbox(till, shop)
+                await _open_account(client, till, shop, cast, service.http_port)
+                console.print(f"Ready in {time.monotonic() - began:.1f} s. The account {ACCOUNT} joins the till to the shop.")
+                stage = Stage(client, till, shop, cast, ACCOUNT, console)
+                good = await _tell(stage)
+                await _print_queues(stage)
+            console.print(f"\nlog of the service: {data_dir / 'service.log'}", style="dim", soft_wrap=True)
+            if once:
+                _print_end(console, stage, good=good, seconds=time.monotonic() - began)
+                return good
+            _print_lines_to_paste(console, address, service.http_port, token, till, shop, cast)
+            await until_stopped()
+            return good
+
+
+async def _tell(stage: Stage) -> bool:
+    good = True
+    for step in STORY:
+        try:
+            await step(stage)
+        except (NotAsToldError, TillsyncError, TimeoutError) as error:
+            good = False
+            stage.console.print(f"  ✗ {error}", style="bold red")
+    return good
+
+
+@contextlib.asynccontextmanager
+async def _service(data_dir: Path, token: str, log: TextIO, grpc_port: int, http_port: int) -> AsyncIterator[Service]:
+    settings = load_settings(
+        {
+            "TILLSYNC_DATA_DIR": str(data_dir),
+            "TILLSYNC_ADMIN_TOKEN": token,
+            "TILLSYNC_GRPC_LISTEN": f"127.0.0.1:{grpc_port}",
+            "TILLSYNC_HTTP_LISTEN": f"127.0.0.1:{http_port}",
+            "TILLSYNC_PUBLIC_URL": f"http://127.0.0.1:{http_port}" if http_port else "",
+            "TILLSYNC_RETRY_BASE_SECONDS": "2",
+        }
+    )
+    configure_logging(settings.log_level, settings.log_format, stream=log)
+    async with Service(settings) as service:
+        yield service
+
+
+async def _open_account(client: TillsyncClient, till: SandboxTill, shop: SandboxShop, cast: Cast, http_port: int) -> None:
+    webhook_secret = secrets.token_urlsafe(24)
+    epos = account_pb2.EposSettings(
+        base_url=till.origin,
+        api_key=till.switches.api_key,
+        api_secret=till.switches.api_secret,
+        webhook_key="till",
+        webhook_secret=webhook_secret,
+    )
+    shop_settings = account_pb2.ShopSettings(base_url=shop.origin, bridge_secret=shop.switches.bridge_secret)
+    account = account_pb2.Account(
+        name="Sandbox shop",
+        customer_sync_enabled=True,
+        default_epos_customer_id=cast.walk_in,
+        auto_link=True,
+        epos=epos,
+        shop=shop_settings,
+    )
+    await client.accounts.create_account(ACCOUNT, account)
+    till.switches.webhook_url = f"http://127.0.0.1:{http_port}/webhooks/eposnow/{ACCOUNT}"
+    till.switches.webhook_key, till.switches.webhook_secret = "till", webhook_secret
+
+
+async def _print_queues(stage: Stage) -> None:
+    for queue, title in ((CUSTOMERS, "Customers Queue"), (ORDERS, "Orders Queue")):
+        entries: list[queue_entry_pb2.QueueEntry] = [entry async for entry in stage.client.sync.list_queue(stage.account, queue)]
+        stage.console.print()
+        print_entries(entries, title=title, console=stage.console)
+
+
+def _print_end(console: Console, stage: Stage, *, good: bool, seconds: float) -> None:
+    if good:
+        console.print(
+            f"\nEverything came out as told: {stage.told} entries with their exact comments, in {seconds:.0f} s.", style="bold green"
+        )
+    else:
+        console.print("\nNot everything came out as told: see the lines marked ✗.", style="bold red")
+
+
+def _print_lines_to_paste(
+    console: Console, address: str, http_port: int, token: str, till: SandboxTill, shop: SandboxShop, cast: Cast
+) -> None:
+    held = f'{{"accountId": "{ACCOUNT}", "queue": "QUEUE_ORDERS", "states": ["ENTRY_STATE_HELD"]}}'
+    service = "tillsync.v1.CustomerSyncService"
+    console.print("\nThe service goes on running. Paste into another terminal, in this folder:\n", style="bold")
+    for line in (
+        f"export TOKEN={token} TILLSYNC_TOKEN={token} TILLSYNC_ADDRESS={address}",
+        f".venv/bin/tillsync queue list {ACCOUNT} orders --state held",
+        f".venv/bin/tillsync link search {ACCOUNT} alan@example.test",
+        f".venv/bin/tillsync account check {ACCOUNT}",
+        f".venv/bin/buf curl --http2-prior-knowledge --protocol grpc -H \"Authorization: Bearer $TOKEN\" -d '{held}' "
+        f"http://{address}/{service}/ListQueue",
+        f"grpcurl -plaintext -H \"Authorization: Bearer $TOKEN\" -d '{held}' {address} {service}/ListQueue",
+        f"curl -s http://127.0.0.1:{http_port}/metrics | grep tillsync_",
+        f"curl -s -X PATCH {till.origin}/sandbox/customers/{cast.ada_till} -d '{{\"current_points\": 999}}'   # at the till",
+        f"curl -s {shop.origin}/sandbox/customers/{cast.ada_shop}   # in the shop",
+    ):
+        console.print(line, soft_wrap=True)
+    console.print("\nCtrl-C stops it and removes its data.", style="bold")
+
+
+@contextlib.contextmanager
+def _data_directory() -> Iterator[Path]:
+    """Gone afterwards. Under /var/tmp, where the user PostgreSQL runs as may pass through even when we are root."""
+    directory = Path(tempfile.mkdtemp(prefix="tillsync-demo-", dir="/var/tmp" if os.path.isdir("/var/tmp") else None))
+    directory.chmod(0o711)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)

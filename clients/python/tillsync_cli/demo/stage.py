@@ -1,0 +1,131 @@
+"""What a step of the story can do and check, and how it is shown while it happens."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from rich.console import Console
+from tillsync.v1 import order_pb2, queue_entry_pb2, vocabulary_pb2
+from tillsync_client import TillsyncClient
+from tillsync_client.customer_sync import timestamp
+from tillsync_sandbox import SandboxShop, SandboxTill
+
+from tillsync_cli.demo.cast import Cast
+
+PATIENCE_SECONDS = 40.0
+CUSTOMERS, ORDERS = vocabulary_pb2.QUEUE_CUSTOMERS, vocabulary_pb2.QUEUE_ORDERS
+
+
+class NotAsToldError(Exception):
+    """A step did not come out as the story tells it."""
+
+
+@dataclass
+class Stage:
+    client: TillsyncClient
+    till: SandboxTill
+    shop: SandboxShop
+    cast: Cast
+    account: str
+    console: Console
+    told: int = 0
+    _order_time: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def scene(self, title: str) -> None:
+        self.console.print(f"\n● {title}", style="bold")
+
+    def say(self, line: str) -> None:
+        self.console.print(f"  {line}")
+
+    async def customer_entry(self, epos_customer_id: int, comment: str, state: str, *, note: str = "") -> queue_entry_pb2.QueueEntry:
+        """Wait until the till customer's newest entry stands so; show it."""
+        return await self._expect(CUSTOMERS, f"till customer {epos_customer_id}", comment, state, note, epos_customer_id=epos_customer_id)
+
+    async def type_entry(self, type_id: int, comment: str, state: str) -> queue_entry_pb2.QueueEntry:
+        def of_type(entry: queue_entry_pb2.QueueEntry) -> bool:
+            return entry.epos_customer_type_id == type_id
+
+        return await self._expect(CUSTOMERS, f"customer type {type_id}", comment, state, "", which=of_type)
+
+    async def order_entry(self, order_id: int, comment: str, state: str, *, note: str = "") -> queue_entry_pb2.QueueEntry:
+        return await self._expect(ORDERS, f"order {order_id}", comment, state, note, order_id=order_id)
+
+    async def _expect(
+        self,
+        queue: vocabulary_pb2.Queue.ValueType,
+        subject: str,
+        comment: str,
+        state: str,
+        note: str,
+        *,
+        epos_customer_id: int = 0,
+        order_id: int = 0,
+        which: Callable[[queue_entry_pb2.QueueEntry], bool] = lambda entry: True,
+    ) -> queue_entry_pb2.QueueEntry:
+        wanted_state = vocabulary_pb2.EntryState.Value(f"ENTRY_STATE_{state}")
+        newest: queue_entry_pb2.QueueEntry | None = None
+        deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            entries = self.client.sync.list_queue(self.account, queue, epos_customer_id=epos_customer_id, order_id=order_id, page_size=20)
+            newest = None
+            async for entry in entries:
+                if which(entry):
+                    newest = entry
+                    break
+            if newest is not None and newest.comment == comment and newest.state == wanted_state:
+                if note and not any(note in each for each in newest.notes):
+                    raise NotAsToldError(f"{subject}: no note says {note!r}: {list(newest.notes)}")
+                self._show(subject, newest)
+                return newest
+            await asyncio.sleep(0.1)
+        stands = "no entry" if newest is None else f"{vocabulary_pb2.EntryState.Name(newest.state)} {newest.comment!r} {list(newest.notes)}"
+        raise NotAsToldError(f"{subject}: expected {state} {comment!r}, found {stands}")
+
+    def _show(self, subject: str, entry: queue_entry_pb2.QueueEntry) -> None:
+        self.told += 1
+        state = vocabulary_pb2.EntryState.Name(entry.state).removeprefix("ENTRY_STATE_")
+        self.console.print(f"  ✓ {subject}: {state}  “{entry.comment}”", style="green")
+        for note in entry.notes[:2]:
+            self.console.print(f"      {note}", style="dim")
+
+    async def shop_points(self, user_id: int, points: str) -> None:
+        """Wait until the shop shows so many points to this customer."""
+
+        def arrived() -> bool:
+            row = self.shop.store.bridge_rows.get(user_id)
+            return row is not None and row.points == points
+
+        try:
+            await self.shop.wait_for(arrived, PATIENCE_SECONDS)
+        except TimeoutError:
+            row = self.shop.store.bridge_rows.get(user_id)
+            raise NotAsToldError(f"shop customer {user_id}: expected {points} points, the shop has {row}") from None
+        self.console.print(f"  ✓ shop customer {user_id} sees {points} points", style="green")
+
+    async def order(
+        self,
+        order_id: int,
+        *,
+        woo_customer_id: int = 0,
+        email: str = "",
+        first_name: str = "",
+        last_name: str = "",
+        unlinked: tuple[order_pb2.UnlinkedProduct, ...] = (),
+    ) -> None:
+        """The shop asks which till customer an order belongs to, as its plugin would."""
+        facts = order_pb2.Order(
+            order_id=order_id,
+            order_key=hashlib.sha256(f"wc_order_{order_id}".encode()).hexdigest(),
+            order_number=str(order_id),
+            create_time=timestamp(self._order_time),
+            woo_customer_id=woo_customer_id,
+            account_email=email if woo_customer_id else "",
+            billing_email=email,
+            first_name=first_name,
+            last_name=last_name,
+        )
+        await self.client.sync.match_order(self.account, facts, unlinked_products=unlinked)

@@ -1,0 +1,31 @@
+"""``tillsync demo``: everything on this machine, with a story."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tillsync_cli.output import console
+from tillsync_cli.server_commands import run_here, signalled
+from tillsync_cli.session import REFUSED
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the story; exit code 0 only if every step came out as told.")] = False,
+    grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of gRPC on loopback; 0 takes a free one.")] = 50051,
+    http_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of HTTP on loopback; 0 takes a free one.")] = 8080,
+) -> None:
+    """Run the whole system with a sandbox till and shop, tell a story in which each comment arises, then leave it running.
+
+    Uses an embedded PostgreSQL in a temporary directory; nothing is kept. With --once the ports are free ones.
+    """
+
+    async def work() -> bool:
+        from tillsync_cli.demo.run import run_demo
+
+        grpc, http = (0, 0) if once else (grpc_port, http_port)
+        return await run_demo(console, once=once, grpc_port=grpc, http_port=http, until_stopped=signalled)
+
+    if not run_here(work):
+        raise typer.Exit(REFUSED)
