@@ -1,0 +1,223 @@
+"""Tokens: cached for less than five seconds, forgotten at once when told, one query for a crowd."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import pytest
+from tillsync_server.application.use_cases import authentication
+from tillsync_server.application.use_cases.authentication import CACHE_SECONDS, Authenticator, Caller
+from tillsync_server.domain.errors import Unauthenticated
+from tillsync_server.domain.ids import AccountId, EntryId
+from tillsync_server.domain.tokens import token_hash
+from tillsync_server.domain.vocabulary import Role
+from tillsync_server.ports.accounts import Token
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@dataclass
+class Tokens:
+    """TokenStore as far as it is asked here."""
+
+    stored: dict[bytes, Token] = field(default_factory=dict)
+    asked: int = 0
+    used: list[str] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+    broken: Exception | None = None
+
+    def add(self, secret: str, role: Role = Role.SERVICE, account: str | None = None) -> None:
+        token = Token(token_id=f"tok_{secret}", role=role, account_id=account and AccountId(account), name="", create_time=NOW)  # type: ignore[arg-type]
+        self.stored[token_hash(secret)] = token
+
+    def revoke(self, secret: str) -> None:
+        self.stored[token_hash(secret)] = replace(self.stored[token_hash(secret)], revoke_time=NOW)
+
+    async def by_hash(self, secret_hash: bytes) -> Token | None:
+        self.asked += 1
+        answer = self.stored.get(secret_hash)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.broken is not None:
+            raise self.broken
+        return answer
+
+    async def note_used(self, token_ids: Sequence[str]) -> None:
+        self.used += token_ids
+
+    async def create(self, token: Token, secret_hash: bytes) -> Token:
+        raise NotImplementedError
+
+    async def list_tokens(self, account_id: AccountId | None, *, after: str, limit: int) -> list[Token]:
+        raise NotImplementedError
+
+    async def revoke_token(self) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class WakeUps:
+    tokens_changed: list[Callable[[], None]] = field(default_factory=list)
+
+    def on_tokens_changed(self, listener: Callable[[], None]) -> None:
+        self.tokens_changed.append(listener)
+
+    def on_lanes_ready(self, listener: Callable[[], None]) -> None: ...
+
+    def on_live_work(self, listener: Callable[[AccountId], None]) -> None: ...
+
+    def on_entry_finished(self, listener: Callable[[EntryId], None]) -> None: ...
+
+    def tell(self) -> None:
+        for listener in self.tokens_changed:
+            listener()
+
+
+@dataclass
+class Desk:
+    tokens: Tokens = field(default_factory=Tokens)
+    wakeups: WakeUps = field(default_factory=WakeUps)
+    now: float = 1000.0
+
+    def __post_init__(self) -> None:
+        self.authenticator = Authenticator(self.tokens, self.wakeups, clock=lambda: self.now)  # type: ignore[arg-type]
+
+
+async def test_a_known_token_is_its_caller_and_is_asked_for_once() -> None:
+    desk = Desk()
+    desk.tokens.add("s3cret", Role.SITE, "shop-a")
+    caller = await desk.authenticator.authenticate("Bearer s3cret")
+    assert caller == Caller(Role.SITE, AccountId("shop-a"), "tok_s3cret")
+    assert caller.may_touch("shop-a")
+    assert not caller.may_touch("shop-b")
+    assert desk.authenticator.cached("Bearer s3cret") == caller
+    await desk.authenticator.authenticate("Bearer s3cret")
+    assert desk.tokens.asked == 1
+    await desk.authenticator.close()
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer   ", "Basic czNjcmV0", "s3cret"])
+async def test_without_a_bearer_token_nobody_is_asked(header: str) -> None:
+    desk = Desk()
+    with pytest.raises(Unauthenticated) as refused:
+        await desk.authenticator.authenticate(header)
+    assert refused.value.reason == "TOKEN_MISSING"
+    assert desk.tokens.asked == 0
+
+
+async def test_the_scheme_is_read_whatever_its_case() -> None:
+    desk = Desk()
+    desk.tokens.add("s3cret")
+    assert (await desk.authenticator.authenticate("bearer s3cret")).role is Role.SERVICE
+    await desk.authenticator.close()
+
+
+async def test_an_unknown_token_is_refused_and_costs_one_query() -> None:
+    desk = Desk()
+    for _ in range(3):
+        with pytest.raises(Unauthenticated) as refused:
+            await desk.authenticator.authenticate("Bearer wrong")
+        assert refused.value.reason == "TOKEN_UNKNOWN"
+    assert desk.tokens.asked == 1
+    assert desk.authenticator.cached("Bearer wrong") is None
+
+
+async def test_an_endless_token_is_not_looked_up() -> None:
+    desk = Desk()
+    with pytest.raises(Unauthenticated):
+        await desk.authenticator.authenticate("Bearer " + "x" * 513)
+    assert desk.tokens.asked == 0
+
+
+async def test_a_revoked_token_is_refused_within_five_seconds_though_nobody_tells() -> None:
+    desk = Desk()
+    desk.tokens.add("s3cret")
+    await desk.authenticator.authenticate("Bearer s3cret")
+    desk.tokens.revoke("s3cret")
+    assert CACHE_SECONDS < 5
+    desk.now += CACHE_SECONDS
+    assert desk.authenticator.cached("Bearer s3cret") is None
+    with pytest.raises(Unauthenticated):
+        await desk.authenticator.authenticate("Bearer s3cret")
+    await desk.authenticator.close()
+
+
+async def test_a_revoked_token_is_refused_at_once_when_told() -> None:
+    desk = Desk()
+    desk.tokens.add("s3cret")
+    await desk.authenticator.authenticate("Bearer s3cret")
+    desk.tokens.revoke("s3cret")
+    desk.wakeups.tell()
+    with pytest.raises(Unauthenticated):
+        await desk.authenticator.authenticate("Bearer s3cret")
+    await desk.authenticator.close()
+
+
+async def test_what_was_read_before_a_change_is_not_kept_after_it() -> None:
+    """The look-up is under way while the token is revoked and the change is told."""
+    desk = Desk(tokens=Tokens(gate=asyncio.Event()))
+    desk.tokens.add("s3cret")
+    asking = asyncio.create_task(desk.authenticator.authenticate("Bearer s3cret"))
+    while not desk.tokens.asked:
+        await asyncio.sleep(0)
+    desk.tokens.revoke("s3cret")
+    desk.wakeups.tell()
+    assert desk.tokens.gate is not None
+    desk.tokens.gate.set()
+    await asking
+    assert desk.authenticator.cached("Bearer s3cret") is None
+    with pytest.raises(Unauthenticated):
+        await desk.authenticator.authenticate("Bearer s3cret")
+    await desk.authenticator.close()
+
+
+async def test_a_crowd_shares_one_query_and_outlives_a_caller_that_leaves() -> None:
+    desk = Desk(tokens=Tokens(gate=asyncio.Event()))
+    desk.tokens.add("s3cret")
+    crowd = [asyncio.create_task(desk.authenticator.authenticate("Bearer s3cret")) for _ in range(20)]
+    while not desk.tokens.asked:
+        await asyncio.sleep(0)
+    crowd[0].cancel()
+    assert desk.tokens.gate is not None
+    desk.tokens.gate.set()
+    callers = await asyncio.gather(*crowd[1:])
+    assert {caller.token_id for caller in callers} == {"tok_s3cret"}
+    assert desk.tokens.asked == 1
+    await desk.authenticator.close()
+
+
+async def test_a_database_that_is_gone_is_said_so_and_asked_again() -> None:
+    desk = Desk(tokens=Tokens(broken=ConnectionRefusedError()))
+    desk.tokens.add("s3cret")
+    with pytest.raises(ConnectionRefusedError):
+        await desk.authenticator.authenticate("Bearer s3cret")
+    desk.tokens.broken = None
+    assert (await desk.authenticator.authenticate("Bearer s3cret")).token_id == "tok_s3cret"
+    await desk.authenticator.close()
+
+
+async def test_use_is_noted_at_most_once_a_minute() -> None:
+    desk = Desk()
+    desk.tokens.add("s3cret")
+    for _ in range(30):
+        await desk.authenticator.authenticate("Bearer s3cret")
+        await asyncio.sleep(0)
+        desk.now += 5
+    assert desk.tokens.used == ["tok_s3cret"] * 3
+    await desk.authenticator.close()
+
+
+async def test_floods_of_unknown_tokens_do_not_grow_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authentication, "CACHE_SIZE", 10)
+    desk = Desk()
+    desk.tokens.add("s3cret")
+    await desk.authenticator.authenticate("Bearer s3cret")
+    for number in range(100):
+        with pytest.raises(Unauthenticated):
+            await desk.authenticator.authenticate(f"Bearer guess-{number}")
+    assert desk.authenticator.cached("Bearer s3cret") is not None, "a flood of guesses pushes nobody out"
+    assert len(desk.authenticator._known) <= 10
+    await desk.authenticator.close()
