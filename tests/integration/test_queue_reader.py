@@ -162,7 +162,8 @@ async def test_what_an_entry_without_an_attempt_says(world: EngineWorld) -> None
     assert (entry.state, entry.priority, entry.attempts, entry.finish_time) == (EntryState.PENDING, Priority.LIVE, (), None)
     await world.fetch(
         "UPDATE lane SET paused_until = date_trunc('day', now()) + interval '1 day 14 hours 5 minutes', pause_count = 1, "
-        "problem_reason = 1, problem_side = 1, problem_text = 'Epos Now is not reached: DNS', problem_since = now(), problem_entry_id = $1 RETURNING 1",
+        "problem_reason = 1, problem_side = 1, problem_text = 'Epos Now is not reached: DNS', problem_since = now(), "
+        "problem_entry_id = $1 RETURNING 1",
         entry.entry_id,
     )
     [paused] = (await reader.list_entries(CUSTOMERS, before=None, limit=9, with_attempts=False)).entries

@@ -1,0 +1,356 @@
+"""Accounts: settings and secrets as stored, what a change of them is refused for and sets going, and the till's company."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from support.engine import EngineWorld
+from support.queues import HELD, finish, order_facts, take_order
+from tillsync_server.adapters.postgres.accounts import PostgresAccounts
+from tillsync_server.adapters.postgres.secrets import SecretBox, SecretKeyError
+from tillsync_server.domain.account import Account, EposSettings, ShopSettings
+from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, Unavailable
+from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.domain.settlement import settle
+from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.vocabulary import EntryKind, GuestPolicy, MatchEmail, Outcome, ProblemReason, TillApiVersion, TillTypeField
+from tillsync_server.ports.accounts import SettingsEffect
+from tillsync_server.ports.lanes import ClaimRequest, Completion
+
+pytestmark = pytest.mark.integration
+KEY, OLD_KEY = "a key for these tests " * 2, "a former key for these tests " * 2
+SHOP = AccountId("shop-a")
+FULL = Account(
+    account_id=SHOP,
+    name="Shop A",
+    customer_sync_enabled=False,
+    default_epos_customer_id=EposCustomerId(7),
+    match_email=MatchEmail.BILLING,
+    guest_policy=GuestPolicy.MATCH_OR_CREATE,
+    auto_link=False,
+    sync_names=True,
+    sync_phone=True,
+    till_id=TillId("till-a"),
+    shared_till=True,
+    epos=EposSettings(
+        base_url="https://till.example.test",
+        api_key="key-1",
+        api_secret="secret-1",
+        customer_api_version=TillApiVersion.V4,
+        customer_type_api_version=TillApiVersion.V4,
+        v4_type_field=TillTypeField.TYPE,
+        requests_per_minute=60,
+        webhook_key="hook-1",
+        webhook_secret="hook-secret-1",
+    ),
+    shop=ShopSettings(base_url="https://shop.example.test", consumer_key="ck", consumer_secret="cs", bridge_secret="bridge"),
+)
+PLAIN = Account(account_id=SHOP, till_id=TillId("shop-a"))
+
+
+def store(world: EngineWorld, *keys: str) -> PostgresAccounts:
+    return PostgresAccounts(world.database, SecretBox(keys or (KEY,)), world.notifications)
+
+
+def setting(**changes: object) -> Callable[[Account], Account]:
+    return lambda account: replace(account, **changes)  # type: ignore[arg-type]
+
+
+async def version(world: EngineWorld) -> int:
+    [row] = await world.fetch("SELECT config_version FROM lane WHERE account_id = 'shop-a'")
+    return int(row["config_version"])
+
+
+async def requeued(world: EngineWorld) -> list[int]:
+    return [row["what"] for row in await world.fetch("SELECT what FROM requeue WHERE account_id = 'shop-a' ORDER BY what")]
+
+
+async def with_work(world: EngineWorld, accounts: PostgresAccounts, account: Account = PLAIN) -> None:
+    """Three links, two known types, two held orders, one removal waiting for two shop customers of one till customer."""
+    await accounts.create(account)
+    await world.fetch(
+        "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) SELECT 'shop-a', n, n + 100, 1 "
+        "FROM generate_series(1, 3) n "
+        "RETURNING 1"
+    )
+    await world.fetch(
+        "INSERT INTO customer_type (account_id, epos_customer_type_id, content_hash) "
+        "VALUES ('shop-a', 41, 'h'), ('shop-a', 42, NULL) RETURNING 1"
+    )
+    await world.fetch(
+        "INSERT INTO shop_removal (account_id, woo_customer_id, epos_customer_id) VALUES ('shop-a', 8, 9), ('shop-a', 7, 9) RETURNING 1"
+    )
+    for order_id in (1, 2):
+        await finish(world, await take_order(world, "shop-a", order_facts(order_id)), HELD)
+
+
+async def test_an_account_comes_back_as_it_was_made_and_its_secrets_are_not_readable(world: EngineWorld) -> None:
+    accounts = store(world)
+    made = await accounts.create(FULL)
+    assert replace(made, create_time=None, update_time=None) == FULL
+    assert made.create_time is not None
+    assert await accounts.get(SHOP) == made
+    assert (await accounts.create(replace(PLAIN, account_id=AccountId("shop-b"), till_id=TillId("shop-b")))).epos.api_key == ""
+    [row] = await world.fetch("SELECT account::text AS whole FROM account WHERE account_id = 'shop-a'")
+    assert not [
+        secret for secret in ("secret-1", "hook-secret-1", "bridge") if secret.encode().hex() in row["whole"] or secret in row["whole"]
+    ]
+    assert await world.fetch("SELECT 1 FROM till WHERE till_id = 'till-a'")
+
+
+async def test_names_taken_and_missing(world: EngineWorld) -> None:
+    accounts = store(world)
+    await accounts.create(PLAIN)
+    with pytest.raises(AlreadyExists):
+        await accounts.create(PLAIN)
+    with pytest.raises(NotFound):
+        await accounts.get(AccountId("nowhere"))
+    with pytest.raises(NotFound):
+        await accounts.update(AccountId("nowhere"), setting(name="x"))
+
+
+async def test_accounts_are_listed_by_id(world: EngineWorld) -> None:
+    accounts = store(world)
+    for name in ("shop-c", "shop-a", "shop-b"):
+        await accounts.create(replace(PLAIN, account_id=AccountId(name), till_id=TillId(name)))
+    first = await accounts.list_accounts(after=None, limit=2)
+    assert [account.account_id for account in first] == ["shop-a", "shop-b"]
+    assert [account.account_id for account in await accounts.list_accounts(after=first[-1].account_id, limit=2)] == ["shop-c"]
+
+
+async def test_a_till_is_shared_only_when_said_so(world: EngineWorld) -> None:
+    accounts = store(world)
+    await accounts.create(PLAIN)
+    second = replace(PLAIN, account_id=AccountId("shop-b"))
+    with pytest.raises(FailedPrecondition) as caught:
+        await accounts.create(second)
+    assert caught.value.reason == "TILL_NOT_SHARED"
+    with pytest.raises(NotFound):
+        await accounts.get(AccountId("shop-b"))
+    await accounts.create(replace(second, shared_till=True))
+    assert await accounts.accounts_of_till(TillId("shop-a")) == ["shop-a", "shop-b"]
+    for dry_run in (True, False):
+        with pytest.raises(FailedPrecondition):
+            await accounts.update(AccountId("shop-b"), setting(shared_till=False), dry_run=dry_run)
+    await accounts.update(AccountId("shop-b"), setting(shared_till=False, till_id=TillId("own")))
+
+
+async def test_two_accounts_that_take_one_till_at_once_see_each_other(world: EngineWorld) -> None:
+    accounts = store(world)
+    made = await asyncio.gather(
+        *(accounts.create(replace(PLAIN, account_id=AccountId(f"shop-{n}"), till_id=TillId("one"))) for n in range(6)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(result, Account) for result in made) == 1
+    assert {result.reason for result in made if isinstance(result, FailedPrecondition)} == {"TILL_NOT_SHARED"}
+    assert len(await accounts.accounts_of_till(TillId("one"))) == 1
+
+
+async def test_a_change_is_stored_and_raises_the_version_and_nothing_raises_nothing(world: EngineWorld) -> None:
+    accounts = store(world)
+    before = await accounts.create(FULL)
+    changed = await accounts.update(SHOP, setting(name="Renamed", epos=replace(FULL.epos, api_secret="")), etag=before.etag)
+    assert changed.account == await accounts.get(SHOP)
+    assert (changed.account.name, changed.account.epos.api_secret, changed.account.epos.api_key) == ("Renamed", "", "key-1")
+    assert changed.account.config_version == 2
+    assert changed.account.update_time != before.update_time
+    assert (await accounts.update(SHOP, setting(name="Renamed"))).account.config_version == 2
+    assert changed.effect == SettingsEffect()
+
+
+async def test_an_outdated_etag_is_refused_and_changes_nothing(world: EngineWorld) -> None:
+    accounts = store(world)
+    before = await accounts.create(PLAIN)
+    await accounts.update(SHOP, setting(name="one"))
+    with pytest.raises(Aborted):
+        await accounts.update(SHOP, setting(name="two"), etag=before.etag)
+    assert (await accounts.get(SHOP)).name == "one"
+
+
+async def test_concurrent_changes_lose_nothing(world: EngineWorld) -> None:
+    accounts = store(world)
+    await accounts.create(replace(PLAIN, name=""))
+    await asyncio.gather(*(accounts.update(SHOP, lambda account: replace(account, name=account.name + "x")) for _ in range(8)))
+    assert (await accounts.get(SHOP)).name == "x" * 8
+    assert await version(world) == 9
+
+
+async def test_a_linked_customer_cannot_be_the_default_customer(world: EngineWorld) -> None:
+    accounts = store(world)
+    await with_work(world, accounts)
+    for dry_run in (True, False):
+        with pytest.raises(FailedPrecondition) as caught:
+            await accounts.update(SHOP, setting(default_epos_customer_id=EposCustomerId(2)), dry_run=dry_run)
+        assert caught.value.reason == "DEFAULT_CUSTOMER_LINKED"
+    await accounts.update(SHOP, setting(default_epos_customer_id=EposCustomerId(99)))
+
+
+SWITCHED_OFF = replace(PLAIN, customer_sync_enabled=False)
+ALL = SettingsEffect(
+    queued_customers=3,
+    queued_customer_types=2,
+    requeued_entries=2,
+    notes=(
+        "3 linked customers are synced again",
+        "2 customer types are synced again",
+        "2 held orders are matched again",
+        "1 unlinked customer's values are removed from the shop",
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("start", "changes", "what", "numbers"),
+    [
+        (SWITCHED_OFF, {"customer_sync_enabled": True}, [1, 2, 3, 4], (3, 2, 2)),
+        (PLAIN, {"customer_sync_enabled": False}, [], (0, 0, 0)),
+        (PLAIN, {"default_epos_customer_id": EposCustomerId(99)}, [3], (0, 0, 2)),
+        (PLAIN, {"match_email": MatchEmail.BILLING}, [3], (0, 0, 2)),
+        (PLAIN, {"guest_policy": GuestPolicy.MATCH_ONLY}, [3], (0, 0, 2)),
+        (PLAIN, {"auto_link": False}, [3], (0, 0, 2)),
+        (PLAIN, {"sync_names": True}, [1], (3, 0, 0)),
+        (PLAIN, {"sync_phone": True}, [1], (3, 0, 0)),
+        (SWITCHED_OFF, {"sync_phone": True}, [], (0, 0, 0)),
+        (PLAIN, {"shop": ShopSettings(base_url="https://other.example.test")}, [1, 2, 4], (3, 2, 0)),
+        (PLAIN, {"shop": ShopSettings(bridge_secret="b")}, [1, 2, 4], (3, 2, 0)),
+        (PLAIN, {"name": "other"}, [], (0, 0, 0)),
+    ],
+)
+async def test_what_each_change_queues_again(
+    world: EngineWorld, start: Account, changes: dict[str, object], what: list[int], numbers: tuple[int, int, int]
+) -> None:
+    accounts = store(world)
+    await with_work(world, accounts, start)
+    tried = await accounts.update(SHOP, setting(**changes), dry_run=True)
+    assert await requeued(world) == []
+    assert replace(await accounts.get(SHOP), create_time=None, update_time=None) == start
+    assert await version(world) == 1
+    done = await accounts.update(SHOP, setting(**changes))
+    assert tried.effect == done.effect
+    assert (done.effect.queued_customers, done.effect.queued_customer_types, done.effect.requeued_entries) == numbers
+    assert await requeued(world) == what
+    assert await version(world) == 2
+    if len(what) == 4:
+        assert done.effect == ALL
+
+
+async def test_another_shop_is_known_to_hold_no_types(world: EngineWorld) -> None:
+    accounts = store(world)
+    await with_work(world, accounts)
+    await accounts.update(SHOP, setting(shop=ShopSettings(base_url="https://other.example.test")))
+    assert not await world.fetch("SELECT 1 FROM customer_type WHERE content_hash IS NOT NULL")
+
+
+async def paused_lane(world: EngineWorld) -> None:
+    await world.hint("shop-a", 1)
+    await world.fetch(
+        "UPDATE lane SET paused_until = now() + interval '1 hour', pause_count = 4, next_run_at = now() + interval '1 hour', "
+        "next_live_at = now() + interval '1 hour', problem_reason = 2, problem_side = 1, problem_text = 'refused', "
+        "problem_since = now() RETURNING 1"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"epos": EposSettings(api_key="new")},
+        {"epos": EposSettings(base_url="https://till.example.test")},
+        {"epos": EposSettings(customer_api_version=TillApiVersion.V4)},
+        {"shop": ShopSettings(consumer_secret="new")},
+        {"shop": ShopSettings(bridge_secret="new")},
+    ],
+)
+async def test_new_credentials_end_the_pause_and_the_problem_stays_until_it_is_proven_closed(
+    world: EngineWorld, changes: dict[str, object]
+) -> None:
+    accounts = store(world)
+    await accounts.create(PLAIN)
+    await paused_lane(world)
+    ready = asyncio.Event()
+    world.notifications.on_lanes_ready(ready.set)
+    changed = await accounts.update(SHOP, setting(**changes))
+    [lane] = await world.fetch("SELECT *, next_run_at <= now() AND next_live_at <= now() AS ready FROM lane")
+    assert (lane["paused_until"], lane["pause_count"], lane["ready"]) == (None, 0, True)
+    assert changed.account.problem is not None
+    assert (changed.account.problem.reason, changed.account.problem.next_try_time) == (ProblemReason.CREDENTIALS_REFUSED, None)
+    await asyncio.wait_for(ready.wait(), 10)
+
+
+async def test_other_changes_leave_the_pause_alone(world: EngineWorld) -> None:
+    accounts = store(world)
+    await accounts.create(PLAIN)
+    await paused_lane(world)
+    await accounts.update(SHOP, setting(name="other", auto_link=False, epos=EposSettings(requests_per_minute=5)))
+    [lane] = await world.fetch("SELECT *, next_run_at > now() AS sleeps FROM lane")
+    assert (lane["pause_count"], lane["sleeps"]) == (4, True)
+
+
+async def test_the_end_of_a_pause_without_work_wakes_nobody(world: EngineWorld) -> None:
+    accounts = store(world)
+    await accounts.create(PLAIN)
+    await world.fetch("UPDATE lane SET paused_until = now() + interval '1 hour' RETURNING 1")
+    await accounts.update(SHOP, setting(epos=EposSettings(api_key="new")))
+    assert await world.lanes.seconds_until_due() is None
+
+
+async def test_a_decision_taken_on_former_settings_is_refused(world: EngineWorld) -> None:
+    """Invariant 6: the run reads version 1, the settings change, the run's completion is dropped and the entry runs again."""
+    accounts = store(world)
+    await accounts.create(PLAIN)
+    await world.hint("shop-a", 1)
+    [lease] = await world.lanes.lease("worker", limit=1, bulk_limit=1, lease_seconds=30)
+    [[entry]] = await world.lanes.claim([ClaimRequest(lease, 10, 10)])
+    assert (await accounts.at_version(SHOP, entry.config_version)).sync_names is False
+    await accounts.update(SHOP, setting(sync_names=True))
+    settlement = settle(Verdict.finished(Outcome.UPDATED), attempts_before=0, policy=RetryPolicy())
+    assert await world.lanes.complete([Completion(lease, entry, settlement, 0.1)]) == [False]
+    [[again]] = await world.lanes.claim([ClaimRequest(lease, 10, 10)])
+    assert (again.entry_id, again.kind, again.config_version) == (entry.entry_id, EntryKind.CUSTOMER, 2)
+    assert (await accounts.at_version(SHOP, again.config_version)).sync_names is True
+
+
+async def test_a_lane_that_stays_locked_is_busy(world: EngineWorld) -> None:
+    accounts = store(world)
+    await accounts.create(PLAIN)
+    async with world.database.acquire() as other, other.transaction():
+        await other.execute("SELECT 1 FROM lane WHERE account_id = 'shop-a' FOR UPDATE")
+        with pytest.raises(Unavailable):
+            await accounts.update(SHOP, setting(name="x"))
+
+
+async def test_reencryption_brings_every_secret_under_the_first_key(world: EngineWorld) -> None:
+    for number in range(3):
+        await store(world, OLD_KEY).create(replace(FULL, account_id=AccountId(f"shop-{number}")))
+    await store(world, KEY).create(replace(FULL, account_id=AccountId("shop-new")))
+    both = store(world, KEY, OLD_KEY)
+    assert await both.reencrypt() == 3
+    assert await both.reencrypt() == 0
+    alone = store(world, KEY)
+    for account in await alone.list_accounts(after=None, limit=10):
+        assert (account.epos, account.shop, account.config_version) == (FULL.epos, FULL.shop, 1)
+
+
+async def test_a_wrong_key_is_named(world: EngineWorld) -> None:
+    await store(world, OLD_KEY).create(FULL)
+    for asked in (store(world, KEY).get(SHOP), store(world, KEY).reencrypt()):
+        with pytest.raises(SecretKeyError, match="TILLSYNC_SECRET_KEY"):
+            await asked
+
+
+async def test_tills_of_one_address_with_common_customers_look_alike(world: EngineWorld) -> None:
+    accounts = store(world)
+    for name, address in (("a", "one"), ("b", "one"), ("c", "two"), ("d", "one")):
+        epos = EposSettings(base_url=f"https://{address}.example.test")
+        await accounts.create(Account(account_id=AccountId(name), till_id=TillId(f"till-{name}"), epos=epos))
+    seen = [EposCustomerId(n) for n in range(1, 400)]
+    await accounts.note_customer_ids(TillId("till-b"), seen)
+    await accounts.note_customer_ids(TillId("till-c"), seen)
+    await accounts.note_customer_ids(TillId("till-d"), [EposCustomerId(5000)])
+    assert await accounts.tills_with_same_customers(TillId("till-a"), seen[100:150]) == ["till-b"]
+    assert await accounts.tills_with_same_customers(TillId("till-a"), [EposCustomerId(9999)]) == []
+    [row] = await world.fetch("SELECT cardinality(sample_customer_ids) AS kept FROM till WHERE till_id = 'till-b'")
+    assert row["kept"] == 200

@@ -1,0 +1,326 @@
+"""What a person does with entries: retry and dismiss, under the lane's lock, with the answers of orders following."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+import pytest
+from support.engine import EngineWorld
+from support.queues import FAILED, HELD, PROCESSED, Finish, add_finished, finish, order_facts, take_order
+from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
+from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.errors import NotFound, Unavailable
+from tillsync_server.domain.ids import AccountId, EntryId, OrderId, new_entry_id
+from tillsync_server.domain.settlement import settle
+from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority
+from tillsync_server.ports.lanes import ClaimRequest, Completion
+from tillsync_server.ports.orders import OrderMatch
+from tillsync_server.ports.queues import Acted, ActedOn
+
+pytestmark = pytest.mark.integration
+SHOP = AccountId("shop-a")
+SKIPPED = Finish(EntryState.SKIPPED, Outcome.SYNC_DISABLED, "Customer sync is not enabled")
+DISMISSED = replace(FAILED, state=EntryState.DISMISSED)
+
+
+def actions(world: EngineWorld) -> PostgresQueueActions:
+    return PostgresQueueActions(world.database, world.notifications)
+
+
+async def entry(world: EngineWorld, entry_id: EntryId) -> Entry:
+    return (await PostgresQueueReader(world.database).get(SHOP, [entry_id], with_attempts=True))[entry_id]
+
+
+async def answer(world: EngineWorld, order_id: int) -> OrderMatch:
+    return (await world.orders.get(SHOP, [OrderId(order_id)]))[OrderId(order_id)]
+
+
+async def lane(world: EngineWorld) -> asyncpg.Record:
+    [row] = await world.fetch(
+        "SELECT *, next_run_at <= now() AS ready, next_live_at <= now() AS live_ready FROM lane WHERE account_id = 'shop-a'"
+    )
+    return row
+
+
+async def finished_hint(world: EngineWorld, subject_id: int, how: Finish, *, priority: Priority = Priority.LIVE) -> EntryId:
+    entry_id = (await world.hint("shop-a", subject_id, priority=priority)).entry_id
+    await finish(world, entry_id, how)
+    return entry_id
+
+
+async def finished_order(world: EngineWorld, order_id: int, how: Finish) -> EntryId:
+    entry_id = await take_order(world, "shop-a", order_facts(order_id))
+    await finish(world, entry_id, how)
+    return entry_id
+
+
+async def asleep(world: EngineWorld) -> None:
+    await world.fetch("UPDATE lane SET next_run_at = 'infinity', next_live_at = 'infinity' RETURNING 1")
+
+
+@pytest.fixture
+async def shop(world: EngineWorld) -> EngineWorld:
+    await world.add_accounts("shop-a", "shop-b")
+    return world
+
+
+async def test_a_waiting_entry_runs_again_now_with_fresh_attempts(shop: EngineWorld) -> None:
+    entry_id = (await shop.hint("shop-a", 1, priority=Priority.BULK)).entry_id
+    await shop.fetch("UPDATE entry SET attempt_count = 5, due_at = now() + interval '3 hours' RETURNING 1")
+    await asleep(shop)
+    assert await actions(shop).retry(SHOP, [entry_id]) == [ActedOn(Acted.DONE, entry_id, EntryState.PENDING)]
+    now = await entry(shop, entry_id)
+    assert (now.attempt_count, now.entry_revision, now.next_attempt_time, now.coalesced_count) == (0, 2, None, 0)
+    woken = await lane(shop)
+    assert (woken["ready"], woken["live_ready"]) == (True, False)
+
+
+async def test_a_retry_never_runs_before_a_retry_after_or_the_end_of_a_pause(shop: EngineWorld) -> None:
+    limited = (await shop.hint("shop-a", 1)).entry_id
+    await shop.fetch("UPDATE entry SET due_at = now() + interval '2 hours', not_before = now() + interval '1 hour' RETURNING 1")
+    await asleep(shop)
+    await actions(shop).retry(SHOP, [limited])
+    [row] = await shop.fetch(
+        "SELECT due_at = not_before AS waits, l.next_run_at = e.not_before AS sleeps FROM entry e JOIN lane l USING (account_id)"
+    )
+    assert (row["waits"], row["sleeps"]) == (True, True)
+    await shop.fetch("UPDATE entry SET not_before = NULL RETURNING 1")
+    await shop.fetch("UPDATE lane SET paused_until = now() + interval '5 hours', next_run_at = 'infinity' RETURNING 1")
+    await actions(shop).retry(SHOP, [limited])
+    assert (await shop.fetch("SELECT next_run_at = paused_until AS sleeps FROM lane WHERE account_id = 'shop-a'"))[0]["sleeps"]
+
+
+async def test_a_held_order_is_open_again(shop: EngineWorld) -> None:
+    entry_id = await finished_order(shop, 1, HELD)
+    assert (await answer(shop, 1)).state is EntryState.HELD
+    assert await actions(shop).retry(SHOP, [entry_id]) == [ActedOn(Acted.DONE, entry_id, EntryState.HELD)]
+    assert (await entry(shop, entry_id)).state is EntryState.PENDING
+    now = await answer(shop, 1)
+    assert (now.state, now.entry_id, now.outcome) == (EntryState.PENDING, entry_id, Outcome.DUPLICATE_EMAIL)
+
+
+async def test_a_run_under_way_cannot_end_an_entry_that_was_retried_meanwhile(shop: EngineWorld) -> None:
+    entry_id = (await shop.hint("shop-a", 1)).entry_id
+    [lease] = await shop.lanes.lease("worker", limit=1, bulk_limit=1, lease_seconds=30)
+    [[claimed]] = await shop.lanes.claim([ClaimRequest(lease, 10, 10)])
+    await actions(shop).retry(SHOP, [entry_id])
+    settlement = settle(Verdict.finished(Outcome.UPDATED), attempts_before=0, policy=RetryPolicy())
+    assert await shop.lanes.complete([Completion(lease, claimed, settlement, 0.1)]) == [True]
+    now = await entry(shop, entry_id)
+    assert (now.state, now.outcome, len(now.attempts)) == (EntryState.PENDING, Outcome.UPDATED, 1)
+
+
+@pytest.mark.parametrize("how", [PROCESSED, SKIPPED, FAILED, DISMISSED])
+@pytest.mark.parametrize("kind", [EntryKind.CUSTOMER, EntryKind.CUSTOMER_TYPE])
+async def test_a_finished_customer_or_type_gets_a_successor(shop: EngineWorld, how: Finish, kind: EntryKind) -> None:
+    first = (await shop.hint("shop-a", 1, kind=kind, priority=Priority.BULK)).entry_id
+    await finish(shop, first, how)
+    [done] = await actions(shop).retry(SHOP, [first])
+    assert (done.acted, done.previous_state) == (Acted.DONE, how.state)
+    assert done.entry_id != first
+    now = await entry(shop, done.entry_id)
+    assert (now.retried_from, now.kind, now.subject_id, now.priority, now.state) == (first, kind, 1, Priority.BULK, EntryState.PENDING)
+    assert (await entry(shop, first)).state is how.state
+
+
+async def test_a_finished_customer_with_a_live_entry_joins_it(shop: EngineWorld) -> None:
+    first = await finished_hint(shop, 1, FAILED)
+    second = (await shop.hint("shop-a", 1)).entry_id
+    assert await actions(shop).retry(SHOP, [first]) == [ActedOn(Acted.JOINED, second, EntryState.FAILED)]
+    now = await entry(shop, second)
+    assert (now.coalesced_count, now.entry_revision, now.retried_from) == (1, 2, None)
+
+
+async def test_two_finished_entries_of_one_customer_get_one_successor(shop: EngineWorld) -> None:
+    first, second = await finished_hint(shop, 1, FAILED), await finished_hint(shop, 1, FAILED)
+    done, joined = await actions(shop).retry(SHOP, [second, first])
+    assert (done.acted, joined.acted, joined.entry_id) == (Acted.DONE, Acted.JOINED, done.entry_id)
+    assert (await entry(shop, done.entry_id)).retried_from == second
+
+
+@pytest.mark.parametrize("how", [FAILED, DISMISSED, SKIPPED])
+async def test_a_finished_order_gets_a_successor_that_its_answer_names(shop: EngineWorld, how: Finish) -> None:
+    first = await finished_order(shop, 7, how)
+    await asleep(shop)
+    [done] = await actions(shop).retry(SHOP, [first])
+    assert (done.acted, done.previous_state) == (Acted.DONE, how.state)
+    now, named = await entry(shop, done.entry_id), await answer(shop, 7)
+    assert (now.retried_from, now.facts, now.account_email, now.woo_customer_id) == (first, order_facts(7), "ada@example.test", 12)
+    assert (named.entry_id, named.state, named.outcome) == (done.entry_id, EntryState.PENDING, how.outcome)
+    assert (await lane(shop))["live_ready"]
+    assert await take_order(shop, "shop-a", order_facts(7)) == done.entry_id, "the same facts asked again join the successor"
+
+
+async def test_a_finished_order_with_a_live_entry_lets_that_one_run_again(shop: EngineWorld) -> None:
+    first = await finished_order(shop, 7, FAILED)
+    second = await take_order(shop, "shop-a", order_facts(7, email="other@example.test"))
+    assert second != first
+    await finish(shop, second, HELD)
+    assert await actions(shop).retry(SHOP, [first]) == [ActedOn(Acted.JOINED, second, EntryState.FAILED)]
+    assert (await entry(shop, second)).state is EntryState.PENDING
+    assert (await answer(shop, 7)).state is EntryState.PENDING
+
+
+async def test_the_customer_of_a_processed_order_does_not_change_by_a_retry(shop: EngineWorld) -> None:
+    failed = await finished_order(shop, 7, FAILED)
+    processed = await take_order(shop, "shop-a", order_facts(7), rerun=True)
+    await finish(shop, processed, PROCESSED)
+    assert await actions(shop).retry(SHOP, [processed, failed]) == [
+        ActedOn(Acted.UNCHANGED, processed, EntryState.PROCESSED),
+        ActedOn(Acted.UNCHANGED, failed, EntryState.FAILED),
+    ]
+    assert (await answer(shop, 7)).entry_id == processed
+    assert not await shop.fetch("SELECT 1 FROM entry")
+
+
+async def test_the_retry_of_an_older_entry_of_an_order_uses_its_present_facts(shop: EngineWorld) -> None:
+    old = await finished_order(shop, 7, FAILED)
+    new = await take_order(shop, "shop-a", order_facts(7, email="corrected@example.test"))
+    await finish(shop, new, FAILED)
+    done, joined = await actions(shop).retry(SHOP, [old, new])
+    assert (done.acted, joined.acted, joined.entry_id) == (Acted.DONE, Acted.JOINED, done.entry_id)
+    now = await entry(shop, done.entry_id)
+    assert now.facts is not None
+    assert (now.facts.account_email, now.retried_from) == ("corrected@example.test", old)
+
+
+async def test_a_dry_run_says_the_same_and_changes_nothing(shop: EngineWorld) -> None:
+    live = (await shop.hint("shop-a", 1)).entry_id
+    asked = [
+        live,
+        await finished_hint(shop, 2, FAILED),
+        await add_finished(shop, "shop-a", 1, state=EntryState.FAILED),
+        await finished_order(shop, 7, FAILED),
+        await finished_order(shop, 8, PROCESSED),
+        new_entry_id(),
+    ]
+    before = await whole(shop)
+    tried = await actions(shop).retry(SHOP, asked, dry_run=True)
+    closing = await actions(shop).dismiss(SHOP, asked, "closed by hand", dry_run=True)
+    assert await whole(shop) == before
+    assert [one.acted for one in tried] == [Acted.DONE, Acted.DONE, Acted.JOINED, Acted.DONE, Acted.UNCHANGED, Acted.MISSING]
+    assert [one.entry_id for one in tried] == [live, asked[1], live, asked[3], asked[4], asked[5]]
+    assert [one.acted for one in closing] == [Acted.DONE, Acted.DONE, Acted.DONE, Acted.DONE, Acted.UNCHANGED, Acted.MISSING]
+    done = await actions(shop).retry(SHOP, asked)
+    assert [(one.acted, one.previous_state) for one in done] == [(one.acted, one.previous_state) for one in tried]
+
+
+async def whole(world: EngineWorld) -> list[list[asyncpg.Record]]:
+    return [await world.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in ("entry", "entry_history", "order_match", "lane")]
+
+
+async def test_dismissing_closes_what_is_not_done_with_the_reason_first(shop: EngineWorld) -> None:
+    waiting = (await shop.hint("shop-a", 1)).entry_id
+    held, failed = await finished_order(shop, 2, HELD), await finished_order(shop, 3, FAILED)
+    processed, skipped = await finished_order(shop, 4, PROCESSED), await finished_hint(shop, 5, SKIPPED)
+    told: list[UUID] = []
+    heard = asyncio.Event()
+
+    def hear(entry_id: EntryId) -> None:
+        told.append(entry_id)
+        if {held, failed} <= set(told):
+            heard.set()
+
+    shop.notifications.on_entry_finished(hear)
+    asked = [waiting, held, failed, processed, skipped, new_entry_id()]
+    acted = await actions(shop).dismiss(SHOP, asked, "asked by the shop")
+    assert [(one.acted, one.previous_state) for one in acted] == [
+        (Acted.DONE, EntryState.PENDING),
+        (Acted.DONE, EntryState.HELD),
+        (Acted.DONE, EntryState.FAILED),
+        (Acted.UNCHANGED, EntryState.PROCESSED),
+        (Acted.UNCHANGED, EntryState.SKIPPED),
+        (Acted.MISSING, None),
+    ]
+    assert [one.entry_id for one in acted] == asked
+    for entry_id in (waiting, held, failed):
+        now = await entry(shop, entry_id)
+        assert (now.state, now.notes[0]) == (EntryState.DISMISSED, "asked by the shop")
+        assert now.finish_time is not None
+    assert (await entry(shop, failed)).notes == ("asked by the shop", "not reached: DNS")
+    for order_id, entry_id in ((2, held), (3, failed)):
+        match = await answer(shop, order_id)
+        assert (match.state, match.entry_id, match.notes[0]) == (EntryState.DISMISSED, entry_id, "asked by the shop")
+    assert (await answer(shop, 4)).state is EntryState.PROCESSED
+    assert not await shop.fetch("SELECT 1 FROM entry")
+    await asyncio.wait_for(heard.wait(), 10)
+
+
+async def test_a_run_under_way_cannot_bring_a_dismissed_entry_back(shop: EngineWorld) -> None:
+    entry_id = await take_order(shop, "shop-a", order_facts(1))
+    [lease] = await shop.lanes.lease("worker", limit=1, bulk_limit=1, lease_seconds=30)
+    [[claimed]] = await shop.lanes.claim([ClaimRequest(lease, 10, 10)])
+    await actions(shop).dismiss(SHOP, [entry_id], "no")
+    for verdict in (Verdict.finished(Outcome.MATCHED_EMAIL), Verdict.held(Outcome.DUPLICATE_EMAIL)):
+        await shop.lanes.complete([Completion(lease, claimed, settle(verdict, attempts_before=0, policy=RetryPolicy()), 0.1)])
+    assert (await entry(shop, entry_id)).state is EntryState.DISMISSED
+    assert (await answer(shop, 1)).state is EntryState.DISMISSED
+    assert not await shop.fetch("SELECT 1 FROM entry")
+
+
+async def test_an_older_entry_that_is_closed_leaves_the_present_answer_alone(shop: EngineWorld) -> None:
+    old = await finished_order(shop, 7, FAILED)
+    new = await take_order(shop, "shop-a", order_facts(7, email="corrected@example.test"))
+    await actions(shop).dismiss(SHOP, [old], "no")
+    match = await answer(shop, 7)
+    assert (match.entry_id, match.state) == (new, EntryState.PENDING)
+
+
+async def test_old_failures_are_closed_where_they_lie(shop: EngineWorld) -> None:
+    made = datetime.now(UTC) - timedelta(days=50)
+    old = await add_finished(shop, "shop-a", 1, state=EntryState.FAILED, create_time=made, finish_time=made + timedelta(days=20))
+    [done] = await actions(shop).dismiss(SHOP, [old], "no")
+    assert done.acted is Acted.DONE
+    assert (await entry(shop, old)).finish_time == made + timedelta(days=20)
+
+
+async def test_entries_of_another_account_are_missing(shop: EngineWorld) -> None:
+    foreign = await add_finished(shop, "shop-b", 1, state=EntryState.FAILED)
+    live = (await shop.hint("shop-b", 2)).entry_id
+    for acted in (await actions(shop).retry(SHOP, [foreign, live]), await actions(shop).dismiss(SHOP, [foreign, live], "no")):
+        assert [one.acted for one in acted] == [Acted.MISSING, Acted.MISSING]
+    assert (await shop.fetch("SELECT state FROM entry"))[0]["state"] == EntryState.PENDING
+
+
+async def test_an_unknown_account_a_locked_lane_and_too_many_entries(shop: EngineWorld) -> None:
+    for dry_run in (True, False):
+        with pytest.raises(NotFound):
+            await actions(shop).retry(AccountId("nowhere"), [new_entry_id()], dry_run=dry_run)
+        with pytest.raises(NotFound):
+            await actions(shop).dismiss(AccountId("nowhere"), [new_entry_id()], "no", dry_run=dry_run)
+    with pytest.raises(ValueError, match="501 entries"):
+        await actions(shop).retry(SHOP, [new_entry_id()] * 501)
+    async with shop.database.acquire() as other, other.transaction():
+        await other.execute("SELECT 1 FROM lane WHERE account_id = 'shop-a' FOR UPDATE")
+        with pytest.raises(Unavailable):
+            await actions(shop).retry(SHOP, [new_entry_id()])
+        assert await actions(shop).retry(AccountId("shop-b"), [new_entry_id()])
+
+
+async def test_a_leased_lanes_owner_is_told_of_live_work(shop: EngineWorld) -> None:
+    entry_id = await finished_order(shop, 1, HELD)
+    await shop.fetch("UPDATE lane SET lease_owner = 'w', lease_token = 1, lease_expires_at = now() + interval '1 minute' RETURNING 1")
+    heard = asyncio.Event()
+    shop.notifications.on_live_work(lambda account_id: heard.set() if account_id == SHOP else None)
+    await actions(shop).retry(SHOP, [entry_id])
+    await asyncio.wait_for(heard.wait(), 10)
+
+
+async def test_a_whole_chunk_is_quick_and_right(shop: EngineWorld) -> None:
+    await shop.hint_many("shop-a", range(1, 501))
+    rows = [EntryId(row["entry_id"]) for row in await shop.fetch("SELECT entry_id FROM entry ORDER BY entry_id")]
+    closed = await actions(shop).dismiss(SHOP, rows, "no")
+    assert {one.acted for one in closed} == {Acted.DONE}
+    again = await actions(shop).retry(SHOP, rows)
+    assert {one.acted for one in again} == {Acted.DONE}
+    linked = await shop.fetch(
+        "SELECT count(*) AS n FROM entry e JOIN entry_history h ON h.entry_id = e.retried_from AND h.subject_id = e.subject_id"
+    )
+    assert linked[0]["n"] == 500
