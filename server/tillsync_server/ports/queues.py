@@ -58,7 +58,9 @@ class QueueReader(Protocol):
         """Every state; each at most COUNT_CAP + 1 (then there are more)."""
         ...
 
-    async def problem(self, account_id: AccountId) -> Problem | None: ...
+    async def problem(self, account_id: AccountId) -> Problem | None:
+        """NotFound for an unknown account: how the use cases tell one from an empty queue."""
+        ...
 
     async def entries_of_subject(
         self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, order_id: OrderId | None = None, limit: int = 20
