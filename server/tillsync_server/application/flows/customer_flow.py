@@ -1,0 +1,229 @@
+"""Till → shop, customer (design section 5): enabled? → usable link? → read → compare with the link's hash → write → hash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import assert_never
+
+from tillsync_server.application.flows.failure_verdicts import cause_of
+from tillsync_server.application.flows.lane_context import LaneContext
+from tillsync_server.application.flows.shop_writer import ShopWrite, ShopWriter
+from tillsync_server.application.flows.till_reader import TillReader
+from tillsync_server.domain.customer import CustomerValues, TillCustomer
+from tillsync_server.domain.errors import UpstreamError
+from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.verdict import Disposition, Verdict
+from tillsync_server.domain.vocabulary import Outcome, Priority, Side
+from tillsync_server.ports.lanes import ClaimedEntry
+from tillsync_server.ports.links import Link
+from tillsync_server.ports.shop import WriteResult, WriteStatus
+
+_READING = "reading the customer from Epos Now"
+_WRITING = "writing the customer to the shop"
+_REMOVING = "removing our values from the shop"
+UNCHANGED = "unchanged"
+NOT_DONE_SECONDS = 15.0
+"""A shop that did not get to a write, with no progress at all, is given so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What is stored about one till customer. ``removals``: shop customers whose values a DeleteLink wants removed."""
+
+    link: Link | None
+    removals: tuple[WooCustomerId, ...] = ()
+
+
+class CustomerFlow:
+    """One per lease and configuration: its entries share reads and writes."""
+
+    def __init__(self, context: LaneContext) -> None:
+        self._context = context
+        self._services = context.services
+        self._account = context.account
+        self._reader = TillReader(context)
+        self._writer = ShopWriter(context)
+
+    async def look_up(self, entries: Sequence[ClaimedEntry]) -> dict[int, Linked]:
+        """By subject, for :meth:`run`: two statements for all of them, none where sync is switched off."""
+        if not self._account.customer_sync_enabled:
+            return {entry.subject_id: Linked(None) for entry in entries}
+        ids = [EposCustomerId(entry.subject_id) for entry in entries]
+        links = await self._services.links.by_epos(self._account.account_id, ids)
+        removals = await self._services.shop_state.pending_removals(self._account.account_id, ids)
+        return {each: Linked(links.get(each), removals.get(each, ())) for each in ids}
+
+    async def run(self, entry: ClaimedEntry, linked: Linked) -> Verdict:
+        """Raises RunInterrupted, and what the database raises; everything till and shop do becomes a verdict."""
+        if not self._account.customer_sync_enabled:
+            return Verdict.skipped(Outcome.SYNC_DISABLED)
+        with self._writer.approaching():
+            removed = await self._remove(entry, linked)
+            if removed is not None and removed.disposition is Disposition.PAUSE_LANE:
+                return removed
+            link = linked.link
+            if link is None or not link.is_usable:
+                return removed or _not_linked(link)
+            verdict = await self._sync(entry, link)
+        if removed is None:
+            return verdict
+        if removed.outcome is not Outcome.UPDATED:
+            return verdict if verdict.disposition is Disposition.PAUSE_LANE else removed
+        return replace(verdict, notes=(*verdict.notes, *removed.notes))
+
+    async def close(self) -> None:
+        await self._reader.close()
+        await self._writer.close()
+
+    # values that a DeleteLink wants removed
+
+    async def _remove(self, entry: ClaimedEntry, linked: Linked) -> Verdict | None:
+        """None: nothing to remove. The first failure when there is one."""
+        link = linked.link
+        wanted = [each for each in linked.removals if link is None or not link.is_usable or each != link.woo_customer_id]
+        if not wanted:
+            return None
+        if (incomplete := self._context.judge.missing_settings(Side.SHOP, Outcome.WOO_NOT_UPDATED)) is not None:
+            return incomplete
+        failed: Verdict | None = None
+        for woo_customer_id in wanted:
+            verdict = await self._remove_one(entry, woo_customer_id)
+            failed = failed or verdict
+        return failed or Verdict.finished(Outcome.UPDATED, "values removed from the shop")
+
+    async def _remove_one(self, entry: ClaimedEntry, woo_customer_id: WooCustomerId) -> Verdict | None:
+        """None: removed, or there is nobody left to remove them from."""
+        epos_customer_id, at_least = EposCustomerId(entry.subject_id), 0
+        for _ in range(self._services.settings.stale_rounds):
+            write = ShopWrite(
+                woo_customer_id=woo_customer_id,
+                epos_customer_id=epos_customer_id,
+                values=None,
+                is_live=entry.priority is Priority.LIVE,
+                at_least=at_least,
+            )
+            try:
+                result = await self._write(write)
+            except UpstreamError as error:
+                return await self._judge_write(error, _REMOVING)
+            if result.status is WriteStatus.STALE:
+                at_least = result.version or 0
+                continue
+            if result.status in (WriteStatus.UPDATED, WriteStatus.UNCHANGED, WriteStatus.NOT_FOUND):
+                return None
+            return await self._not_written(result, woo_customer_id, _REMOVING)
+        return _always_stale(_REMOVING)
+
+    # the link's values
+
+    async def _sync(self, entry: ClaimedEntry, link: Link) -> Verdict:
+        judge = self._context.judge
+        if (incomplete := judge.missing_settings(Side.TILL, Outcome.EPOS_FETCH_FAILED)) is not None:
+            return _about(link, incomplete)
+        if (incomplete := judge.missing_settings(Side.SHOP, Outcome.WOO_NOT_UPDATED)) is not None:
+            return _about(link, incomplete)
+        at_least = 0
+        for _ in range(self._services.settings.stale_rounds):
+            try:
+                read = await self._reader.read(link.epos_customer_id, is_live=entry.priority is Priority.LIVE)
+            except UpstreamError as error:
+                return _about(link, await self._not_read(error, link))
+            values = CustomerValues.from_till(read.customer, self._account)
+            content_hash = values.content_hash(link.woo_customer_id, self._account)
+            label = _label(read.customer)
+            if not at_least and not entry.force and self._is_known(link, content_hash):
+                return _about(link, Verdict.finished(Outcome.UPDATED, UNCHANGED), label)
+            write = ShopWrite(
+                woo_customer_id=link.woo_customer_id,
+                epos_customer_id=link.epos_customer_id,
+                values=values,
+                content_hash=content_hash,
+                as_of=read.as_of,
+                is_live=entry.priority is Priority.LIVE,
+                at_least=at_least,
+            )
+            try:
+                result = await self._write(write)
+            except UpstreamError as error:
+                return _about(link, await self._judge_write(error, _WRITING), label)
+            if result.status is not WriteStatus.STALE:
+                return _about(link, await self._of_result(result, link.woo_customer_id), label)
+            at_least = result.version or 0
+        return _about(link, _always_stale(_WRITING), label)
+
+    def _is_known(self, link: Link, content_hash: bytes) -> bool:
+        """A hash from before a lapse is ignored: what a run that was cut off has sent since is not known."""
+        return link.content_hash == content_hash and link.hash_lapses >= self._context.lane.lease.lapses
+
+    async def _not_read(self, error: UpstreamError, link: Link) -> Verdict:
+        unproven = await self._context.gone.of_customer(error)
+        if unproven is not None:
+            return await self._context.judge.judge(unproven, Outcome.EPOS_FETCH_FAILED, _READING)
+        await self._services.shop_state.mark_gone(self._context.lane.lease, epos=[link.epos_customer_id])
+        verdict = Verdict.failed(Outcome.EPOS_FETCH_FAILED, "deleted in Epos Now")
+        return replace(verdict, side=Side.TILL, upstream_status=error.status)
+
+    async def _write(self, write: ShopWrite) -> WriteResult:
+        """The one who waits for the writer is not on the way to it any more."""
+        with self._writer.arrived():
+            return await self._writer.write(write)
+
+    async def _of_result(self, result: WriteResult, woo_customer_id: WooCustomerId) -> Verdict:
+        match result.status:
+            case WriteStatus.UPDATED:
+                return Verdict.finished(Outcome.UPDATED)
+            case WriteStatus.UNCHANGED:
+                return Verdict.finished(Outcome.UPDATED, "unchanged in the shop: it had these values")
+            case _:
+                return await self._not_written(result, woo_customer_id, _WRITING)
+
+    async def _not_written(self, result: WriteResult, woo_customer_id: WooCustomerId, stage: str) -> Verdict:
+        outcome = Outcome.WOO_NOT_UPDATED
+        match result.status:
+            case WriteStatus.NOT_FOUND:
+                note = f"gone: the shop has no customer {woo_customer_id} any more"
+                return replace(Verdict.failed(outcome, note), side=Side.SHOP)
+            case WriteStatus.INVALID:
+                cause = cause_of(result.error) if result.error is not None else f"refused field: {result.field or 'not named'}"
+                status = None if result.error is None else result.error.status
+                return replace(Verdict.failed(outcome, f"{stage}: {cause}"), side=Side.SHOP, upstream_status=status)
+            case WriteStatus.NOT_DONE:
+                because = "the shop did not get to it" if result.error is None else f"in a batch that failed: {cause_of(result.error)}"
+                again = self._services.now() + timedelta(seconds=NOT_DONE_SECONDS)
+                return Verdict.postponed(outcome, f"{stage}: {because}; it is sent again", not_before=again, side=Side.SHOP)
+            case WriteStatus.ERROR:
+                if result.error is None:
+                    return Verdict.retry(outcome, f"{stage}: failed without a reason", side=Side.SHOP)
+                return await self._judge_write(result.error, stage)
+            case WriteStatus.UPDATED | WriteStatus.UNCHANGED | WriteStatus.STALE:
+                raise ValueError(f"{result.status} is no failure")
+            case _:
+                assert_never(result.status)
+
+    async def _judge_write(self, error: UpstreamError, stage: str) -> Verdict:
+        return await self._context.judge.judge(error, Outcome.WOO_NOT_UPDATED, stage, refusal_is_final=True)
+
+
+def _not_linked(link: Link | None) -> Verdict:
+    if link is None:
+        return Verdict.skipped(Outcome.CUSTOMER_NOT_LINKED)
+    gone = "the customer is deleted in Epos Now" if link.epos_gone_at is not None else "the shop customer is deleted"
+    return _about(link, Verdict.skipped(Outcome.CUSTOMER_NOT_LINKED, f"the link is broken: {gone}"))
+
+
+def _always_stale(stage: str) -> Verdict:
+    return Verdict.retry(
+        Outcome.WOO_NOT_UPDATED, f"{stage}: the shop holds a newer version each time; the till is read again", side=Side.SHOP
+    )
+
+
+def _about(link: Link, verdict: Verdict, label: str | None = None) -> Verdict:
+    return replace(verdict, epos_customer_id=link.epos_customer_id, woo_customer_id=link.woo_customer_id, subject_label=label)
+
+
+def _label(customer: TillCustomer) -> str | None:
+    """``Ada B.``: enough for support to recognise it, no whole surname."""
+    initial = f"{customer.surname.strip()[:1]}." if customer.surname.strip() else ""
+    return " ".join(part for part in (customer.forename.strip(), initial) if part) or customer.business_name.strip() or None

@@ -1,0 +1,174 @@
+"""What the engine opens for a lane: each entry to its flow, each verdict handed over as soon as it is there, none waiting for another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import assert_never
+
+import structlog
+
+from tillsync_server.application.flows.customer_flow import CustomerFlow
+from tillsync_server.application.flows.customer_type_flow import CustomerTypeFlow
+from tillsync_server.application.flows.flow_services import FlowServices
+from tillsync_server.application.flows.lane_context import LaneContext
+from tillsync_server.application.flows.lane_halt import LaneHalt
+from tillsync_server.application.flows.order_flow import OrderFlow
+from tillsync_server.domain.errors import RunInterrupted
+from tillsync_server.domain.verdict import Disposition, Verdict
+from tillsync_server.domain.vocabulary import EntryKind, Outcome
+from tillsync_server.ports.handler import LaneRun, LaneWork
+from tillsync_server.ports.lanes import ClaimedEntry
+
+_LOG = structlog.get_logger(__name__)
+
+_FAULT_OUTCOMES = {
+    EntryKind.CUSTOMER: Outcome.EPOS_FETCH_FAILED,
+    EntryKind.CUSTOMER_TYPE: Outcome.TYPE_REQUEST_FAILED,
+    EntryKind.ORDER_CUSTOMER: Outcome.CUSTOMER_NOT_MATCHED,
+}
+_SERVICE_FAULT = "the service itself failed on this entry; it is tried again"
+_DATABASE_AWAY = "the service could not ask its database; it is tried again by itself"
+
+RunOne = Callable[[ClaimedEntry], Awaitable[Verdict]]
+
+
+class FlowHandler:
+    """Implements ports.handler.EntryHandler. One per process."""
+
+    def __init__(self, services: FlowServices) -> None:
+        self._services = services
+
+    def open(self, lane: LaneRun) -> LaneWork:
+        return FlowWork(self._services, lane)
+
+
+@dataclass(frozen=True, slots=True)
+class _Flows:
+    """The flows of one configuration of the account."""
+
+    customers: CustomerFlow
+    types: CustomerTypeFlow
+    orders: OrderFlow
+
+
+class FlowWork:
+    """Implements ports.handler.LaneWork: one lease of one lane."""
+
+    def __init__(self, services: FlowServices, lane: LaneRun) -> None:
+        self._services = services
+        self._lane = lane
+        self._halt = LaneHalt()
+        self._flows: dict[int, _Flows] = {}
+        """By the config_version of the settings they were made with."""
+
+    async def run(self, entries: Sequence[ClaimedEntry]) -> None:
+        """Raises RunInterrupted at the end when an entry was left without a verdict; every other one has its own by then."""
+        by_version: dict[int, list[ClaimedEntry]] = {}
+        for entry in entries:
+            by_version.setdefault(entry.config_version, []).append(entry)
+        parts = await asyncio.gather(*(self._run_version(part) for part in by_version.values()))
+        if not all(parts):
+            raise RunInterrupted("the run was interrupted")
+
+    async def close(self) -> None:
+        for flows in self._flows.values():
+            await flows.customers.close()
+        self._flows.clear()
+
+    async def _run_version(self, entries: list[ClaimedEntry]) -> bool:
+        try:
+            self._halt.check()
+            account = await self._lane.account(entries[0])
+            flows = self._flows.get(account.config_version)
+            if flows is None:
+                context = LaneContext(self._services, self._lane, account, self._halt)
+                flows = _Flows(CustomerFlow(context), CustomerTypeFlow(context), OrderFlow(context))
+                self._flows[account.config_version] = flows
+        except Exception as error:  # noqa: BLE001 - settings that cannot be read: each entry says so
+            return self._all_faulty(entries, error)
+        customers = [entry for entry in entries if entry.kind is EntryKind.CUSTOMER]
+        others = [entry for entry in entries if entry.kind is not EntryKind.CUSTOMER]
+        done = await asyncio.gather(
+            self._run_customers(flows.customers, customers),
+            *(self._run_one(entry, self._flow_of(flows, entry.kind)) for entry in others),
+        )
+        return all(done)
+
+    async def _run_customers(self, flow: CustomerFlow, entries: list[ClaimedEntry]) -> bool:
+        if not entries:
+            return True
+        try:
+            known = await flow.look_up(entries)
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._all_faulty(entries, error)
+
+        async def run(entry: ClaimedEntry) -> Verdict:
+            return await flow.run(entry, known[entry.subject_id])
+
+        return all(await asyncio.gather(*(self._run_one(entry, run) for entry in entries)))
+
+    def _flow_of(self, flows: _Flows, kind: EntryKind) -> RunOne:
+        match kind:
+            case EntryKind.CUSTOMER_TYPE:
+                return flows.types.run
+            case EntryKind.ORDER_CUSTOMER:
+                return flows.orders.run
+            case EntryKind.CUSTOMER:
+                raise ValueError("customers are run together")
+            case _:
+                assert_never(kind)
+
+    async def _run_one(self, entry: ClaimedEntry, run: RunOne) -> bool:
+        """False: interrupted, left without a verdict."""
+        try:
+            self._halt.check()
+            verdict = await run(entry)
+        except RunInterrupted:
+            return False
+        except Exception as error:  # noqa: BLE001 - a fault of ours on this entry never touches its neighbours
+            verdict = self._faulty(entry, error)
+        self._finish(entry, verdict)
+        return True
+
+    def _finish(self, entry: ClaimedEntry, verdict: Verdict) -> None:
+        if verdict.disposition is Disposition.PAUSE_LANE:
+            self._halt.halt()
+        self._lane.finish(entry, verdict)
+
+    def _all_faulty(self, entries: Sequence[ClaimedEntry], error: Exception) -> bool:
+        if isinstance(error, RunInterrupted):
+            return False
+        for entry in entries:
+            self._finish(entry, self._faulty(entry, error))
+        return True
+
+    def _faulty(self, entry: ClaimedEntry, error: Exception) -> Verdict:
+        outcome = _FAULT_OUTCOMES[entry.kind]
+        if isinstance(error, self._services.database_gone):
+            again = self._services.now() + timedelta(seconds=self._services.settings.database_retry_seconds)
+            verdict, text = Verdict.postponed(outcome, _DATABASE_AWAY, not_before=again), _DATABASE_AWAY
+        else:
+            # no message and no values: they may hold personal data
+            _LOG.error(
+                "entry_failed",
+                account_id=entry.account_id,
+                entry_id=str(entry.entry_id),
+                kind=entry.kind.name,
+                error=type(error).__name__,
+                where=_place_of(error),
+            )
+            verdict, text = Verdict.retry(outcome, _SERVICE_FAULT), _SERVICE_FAULT
+        return verdict if verdict.comment else replace(verdict, comment=text)
+
+
+def _place_of(error: Exception) -> str:
+    """``shop_writer.py:120``: where it was raised."""
+    trace = error.__traceback__
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"

@@ -1,0 +1,124 @@
+"""Reading the till's list pages while that costs less than single reads.
+
+How many pages there are is known from an earlier whole reading, or learnt by reading on while it pays. Nothing is believed of the list
+but the rows themselves: the size of pages, and that ids ascend, may differ, and rows drift between pages while the list is read. Whoever
+is not found is simply read by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from datetime import datetime
+
+from tillsync_server.domain.customer import TillCustomer
+from tillsync_server.domain.errors import Unreadable, UpstreamError
+from tillsync_server.domain.ids import EposCustomerId
+from tillsync_server.ports.till import TillClient
+
+_PATIENCE_SHARE = 8
+"""Up to an eighth of the single reads it could save is spent on finding out whether pages pay."""
+_UNREADABLE_PAGES = 4
+"""So many of them, and the list is not worth reading."""
+
+ServePage = Callable[[tuple[TillCustomer, ...], float, datetime], int]
+"""Rows, when the page was asked for (monotonic), the same as time; answers how many waiting customers it served."""
+
+
+class PageScan:
+    """One reading of the list, from page 1."""
+
+    def __init__(
+        self,
+        till: TillClient,
+        *,
+        is_wanted: Callable[[], int],
+        serve: ServePage,
+        last_page: int | None,
+        at_once: int,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+    ) -> None:
+        """``is_wanted``: how many of the crowd still wait. ``last_page``: of an earlier whole reading."""
+        self._till = till
+        self._left = is_wanted
+        self._serve = serve
+        self._known_last_page = last_page
+        self._at_once = at_once
+        self._now = now
+        self._clock = clock
+        self._crowd = is_wanted()
+        self._seen: set[EposCustomerId] = set()
+        self._served = 0
+        self._ended = False
+        self._last_with_rows = 0
+        self._has_gaps = False
+        self._unreadable = 0
+        self.pages_read = 0
+        self.last_page: int | None = None
+        """Set when the list was read to its end."""
+        self.pages_at_least = 0
+        """Set when it was given up: it is longer than this."""
+
+    async def run(self) -> None:
+        """Ends when nobody waits any more, at the list's end, or when it does not pay. Raises RunInterrupted; a page that fails ends
+        it too (the single reads then say what is wrong), except an unreadable one: one bad row must not spoil the other pages."""
+        number = 0
+        flying: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                while len(flying) < self._at_once and self._goes_on(number + 1, nothing_flies=not flying):
+                    number += 1
+                    flying.add(asyncio.create_task(self._read(number)))
+                if not flying:
+                    break
+                done, flying = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            for task in flying:
+                task.cancel()
+            await asyncio.gather(*flying, return_exceptions=True)
+        if self._ended and not self._has_gaps and self._last_with_rows:
+            self.last_page = self._last_with_rows
+
+    def _goes_on(self, number: int, *, nothing_flies: bool) -> bool:
+        left = self._left()
+        if self._ended or not left:
+            return False
+        if self._known_last_page is not None:
+            # beyond it only one page at a time: it may have grown
+            return number <= self._known_last_page or nothing_flies
+        if self.pages_read > self._served + self._crowd // _PATIENCE_SHARE:
+            self.pages_at_least = max(self.pages_at_least, self._estimate())
+            return False
+        return number <= self._estimate() or nothing_flies
+
+    def _estimate(self) -> int:
+        """Pages until all are found, if they lie evenly."""
+        if not self._served:
+            return self.pages_read + self._at_once
+        return math.ceil(self.pages_read * self._crowd / self._served)
+
+    async def _read(self, number: int) -> None:
+        asked_at, as_of = self._clock(), self._now()
+        try:
+            page = await self._till.list_customers(number)
+        except Unreadable:
+            self.pages_read += 1
+            self._unreadable += 1
+            self._has_gaps = True
+            self._ended = self._ended or self._unreadable >= _UNREADABLE_PAGES
+            return
+        except UpstreamError:
+            self._ended = self._has_gaps = True
+            return
+        self.pages_read += 1
+        fresh = [row for row in page.rows if row.epos_customer_id not in self._seen]
+        if not fresh:
+            self._ended = True
+            return
+        self._last_with_rows = max(self._last_with_rows, number)
+        self._seen.update(row.epos_customer_id for row in fresh)
+        self._served += self._serve(page.rows, asked_at, as_of)

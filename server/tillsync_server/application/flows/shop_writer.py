@@ -1,0 +1,299 @@
+"""Writing shop customers for many entries at once: gathered into as few requests as their haste allows.
+
+LIVE writes leave after at most 50 ms, at once when nobody is on the way, and take waiting BULK ones along; BULK ones leave as a full
+batch, after 5 s, or when nothing of the lane is being read or written any more. A shop customer is never in two requests at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from tillsync_server.application.flows.failure_verdicts import effect_unknown
+from tillsync_server.application.flows.lane_context import LaneContext
+from tillsync_server.domain.customer import CustomerValues, CustomerWrite
+from tillsync_server.domain.errors import LeaseTooShort, Refused, ServerFailure, Unanswered, Unreadable, UpstreamError
+from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.links import ConfirmedWrite
+from tillsync_server.ports.shop import WriteResult, WriteStatus
+
+_LIVE_REQUESTS = 2
+"""Requests under way at once: a LIVE one may leave beside another, BULK ones leave one after the other."""
+_UNANSWERED_COST = 8
+"""What a request that was waited for in vain costs of ``split_requests``: each takes the whole timeout."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopWrite:
+    """``values`` None removes ours. ``content_hash``: kept with the link once the shop has confirmed the write."""
+
+    woo_customer_id: WooCustomerId
+    epos_customer_id: EposCustomerId
+    values: CustomerValues | None
+    content_hash: bytes | None = None
+    as_of: datetime | None = None
+    is_live: bool = False
+    at_least: int = 0
+    """A version the shop answered as stale: this one goes above it."""
+
+
+@dataclass(slots=True, eq=False)
+class _Item:
+    write: ShopWrite
+    queued_at: float
+    result: asyncio.Future[WriteResult]
+    is_overdue: bool = False
+    """The shop did not get to it: it goes with the next request."""
+
+
+class ShopWriter:
+    """One per lease and configuration."""
+
+    def __init__(self, context: LaneContext) -> None:
+        self._context = context
+        self._services = context.services
+        self._settings = context.services.settings
+        self._queue: list[_Item] = []
+        self._flying: set[asyncio.Task[None]] = set()
+        self._in_flight: set[WooCustomerId] = set()
+        self._approaching = 0
+        self._quiet_since = self._services.clock()
+        self._wake = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def approaching(self) -> Iterator[None]:
+        """While a write may come of what is done inside: others wait for its company, within their time."""
+        self._approaching += 1
+        try:
+            yield
+        finally:
+            self._approaching -= 1
+            self._stirred()
+
+    @contextmanager
+    def arrived(self) -> Iterator[None]:
+        """Inside :meth:`approaching`: this one is not on its way any more, it is here."""
+        self._approaching -= 1
+        self._stirred()
+        try:
+            yield
+        finally:
+            self._approaching += 1
+
+    async def write(self, write: ShopWrite) -> WriteResult:
+        """NOT_DONE: the shop did not get to it, or its neighbours kept failing (``error`` then says how); nothing is charged.
+
+        Raises UpstreamError when the request failed as a whole, RunInterrupted, and what the database raises. Confirmed writes are
+        noted (hash, removal, gone) before this returns.
+        """
+        _ = self._context.shop.max_batch  # raises here what a missing credential raises
+        item = _Item(write, self._services.clock(), asyncio.get_running_loop().create_future())
+        self._queue.append(item)
+        self._wake.set()
+        if self._loop is None:
+            self._loop = asyncio.create_task(self._run())
+        return await item.result
+
+    async def close(self) -> None:
+        tasks = [*self._flying, *([self._loop] if self._loop else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for item in self._queue:
+            item.result.cancel()
+        self._queue.clear()
+
+    # gathering
+
+    def _stirred(self) -> None:
+        if not self._approaching and not self._flying:
+            self._quiet_since = self._services.clock()
+        self._wake.set()
+
+    async def _run(self) -> None:
+        try:
+            while self._queue or self._flying:
+                self._wake.clear()
+                self._queue = [item for item in self._queue if not item.result.done()]  # askers that were cancelled
+                due = self._due_at()
+                wait = None if due is None else due - self._services.clock()
+                if wait is not None and wait <= 0:
+                    self._send_off()
+                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
+        finally:
+            self._loop = None
+
+    def _free(self) -> list[_Item]:
+        return [item for item in self._queue if item.write.woo_customer_id not in self._in_flight]
+
+    def _due_at(self) -> float | None:
+        """When the next request leaves, as things are now. None: something must happen first."""
+        free = self._free()
+        if not free or len(self._flying) >= _LIVE_REQUESTS:
+            return None
+        live = [item for item in free if item.write.is_live]
+        times = []
+        if live:
+            patience = self._settings.live_gather_seconds if self._approaching else 0.0
+            times.append(min(item.queued_at for item in live) + patience)
+        if not self._flying:
+            times.append(min(item.queued_at for item in free) + self._settings.bulk_gather_seconds)
+            if not self._approaching:
+                times.append(self._quiet_since + self._settings.bulk_quiet_seconds)
+            if len(free) >= self._context.shop.max_batch or any(item.is_overdue for item in free):
+                times.append(self._services.clock())
+        return min(times, default=None)
+
+    def _send_off(self) -> None:
+        chosen: dict[WooCustomerId, _Item] = {}
+        limit = self._context.shop.max_batch
+        for item in sorted(self._free(), key=lambda item: (not item.write.is_live, not item.is_overdue)):
+            if len(chosen) >= limit:
+                break
+            chosen.setdefault(item.write.woo_customer_id, item)
+        items = list(chosen.values())
+        taken = set(map(id, items))
+        self._queue = [item for item in self._queue if id(item) not in taken]
+        self._in_flight.update(chosen)
+        task = asyncio.create_task(self._send(items))
+        self._flying.add(task)
+        task.add_done_callback(lambda task: self._sent(task, items))
+
+    def _sent(self, task: asyncio.Task[None], items: Sequence[_Item]) -> None:
+        self._flying.discard(task)
+        self._in_flight.difference_update(item.write.woo_customer_id for item in items)
+        fault = None if task.cancelled() else task.exception()
+        waiting = set(map(id, self._queue))
+        for item in items:
+            if id(item) not in waiting and not item.result.done():
+                _fail([item], fault) if fault is not None else item.result.cancel()
+        self._stirred()
+
+    # sending
+
+    async def _send(self, items: list[_Item]) -> None:
+        """The batch, and what of it must be sent again in parts. What is raised here is told to all that have no result yet."""
+        groups, budget, splits = [items], self._settings.split_requests, False
+        doubt: UpstreamError | None = None
+        while groups:
+            group = groups.pop()
+            if splits:
+                if budget <= 0:
+                    for item in group:
+                        _tell(item, WriteResult(status=WriteStatus.NOT_DONE, error=doubt))
+                    continue
+                budget -= 1
+            try:
+                results = await self._request(group)
+            except UpstreamError as error:
+                await self._note_unknown(group, error)
+                if len(group) > 1 and await self._may_be_one_items_fault(error):
+                    splits, doubt = True, error
+                    budget -= _UNANSWERED_COST if isinstance(error, Unanswered) else 0
+                    half = (len(group) + 1) // 2
+                    groups += [group[half:], group[:half]]
+                    continue
+                _fail(group, error)
+                if await self._concerns_all(error):
+                    for rest in groups:
+                        _fail(rest, error)
+                    return
+            else:
+                await self._note(group, results)
+
+    async def _request(self, group: Sequence[_Item]) -> list[WriteResult]:
+        lane = self._context.lane
+        await lane.renew_if_needed()
+        self._context.halt.check()
+        writes = [item.write for item in group]
+        at_least = {write.woo_customer_id: write.at_least for write in writes if write.at_least}
+        versions = await self._services.shop_state.next_versions(lane.lease, [write.woo_customer_id for write in writes], at_least=at_least)
+        if not versions:
+            raise LeaseTooShort("the lane has another owner")
+        batch = [
+            CustomerWrite(
+                woo_customer_id=write.woo_customer_id,
+                version=versions[write.woo_customer_id],
+                values=write.values,
+                as_of=write.as_of,
+            )
+            for write in writes
+        ]
+        return await self._context.shop.write_customers(batch, lane)
+
+    async def _may_be_one_items_fault(self, error: UpstreamError) -> bool:
+        match error:
+            case Refused() | Unreadable():
+                return True
+            case ServerFailure() | Unanswered():
+                return await self._context.judge.probe(Side.SHOP) is None
+            case _:
+                return False
+
+    async def _concerns_all(self, error: UpstreamError) -> bool:
+        if isinstance(error, ServerFailure):
+            return await self._context.judge.probe(Side.SHOP) is not None
+        return self._context.judge.is_account_wide(error)
+
+    # what is known afterwards
+
+    async def _note_unknown(self, group: Sequence[_Item], error: UpstreamError) -> None:
+        if effect_unknown(error):
+            cleared = [_confirmed(item.write, None) for item in group if item.write.values is not None]
+            if cleared:
+                await self._services.shop_state.confirm(self._context.lane.lease, cleared)
+
+    async def _note(self, group: Sequence[_Item], results: Sequence[WriteResult]) -> None:
+        confirmed: list[ConfirmedWrite] = []
+        removed: list[WooCustomerId] = []
+        gone: list[WooCustomerId] = []
+        for item, result in zip(group, results, strict=True):
+            write, status = item.write, result.status
+            if status in (WriteStatus.UPDATED, WriteStatus.UNCHANGED):
+                if write.values is None:
+                    removed.append(write.woo_customer_id)
+                else:
+                    confirmed.append(_confirmed(write, write.content_hash))
+            elif status is WriteStatus.NOT_FOUND:
+                (removed if write.values is None else gone).append(write.woo_customer_id)
+            elif status is WriteStatus.ERROR and write.values is not None and result.error is not None and effect_unknown(result.error):
+                confirmed.append(_confirmed(write, None))
+        state, lease = self._services.shop_state, self._context.lane.lease
+        if confirmed:
+            await state.confirm(lease, confirmed)
+        if removed:
+            await state.removal_done(lease, removed)
+        if gone:
+            await state.mark_gone(lease, woo=gone)
+        progress = any(result.status is not WriteStatus.NOT_DONE for result in results)
+        for item, result in zip(group, results, strict=True):
+            if result.status is WriteStatus.NOT_DONE and progress and not item.result.done():
+                item.is_overdue = True
+                self._queue.append(item)
+            else:
+                _tell(item, result)
+
+
+def _confirmed(write: ShopWrite, content_hash: bytes | None) -> ConfirmedWrite:
+    as_of = None if content_hash is None else write.as_of
+    return ConfirmedWrite(write.epos_customer_id, write.woo_customer_id, content_hash, as_of)
+
+
+def _tell(item: _Item, result: WriteResult) -> None:
+    if not item.result.done():
+        item.result.set_result(result)
+
+
+def _fail(items: Sequence[_Item], fault: BaseException) -> None:
+    for item in items:
+        if not item.result.done():
+            item.result.set_exception(fault)
+            item.result.exception()  # its asker may be gone
