@@ -9,7 +9,7 @@ from support.fake_till import EmailMatch
 from support.flow_fakes import TILL, FlowWorld, till_account
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.application.flows.flow_services import FlowSettings
-from tillsync_server.domain.errors import Missing, ServerFailure
+from tillsync_server.domain.errors import Missing, ServerFailure, Throttled
 from tillsync_server.domain.vocabulary import Side
 
 ACCOUNT = till_account()
@@ -198,6 +198,23 @@ async def test_a_failed_reading_fails_all_who_waited_for_it_and_nobody_later(wor
     with pytest.raises(ServerFailure):
         await emails.find(ADA, prove_miss=True)
     assert (await emails.find(ADA, prove_miss=True)).unproven_because == ""
+
+
+async def test_a_short_allowance_does_not_throw_a_reading_away_a_limit_of_the_till_does(world: FlowWorld) -> None:
+    world.till.match, world.till.page_size = EmailMatch.FILTER_IGNORED, 1
+    ada = world.till.add(ADA)
+    short = Throttled(Side.TILL, "the till's allowance of requests is used up for now", retry_after_seconds=0.001)
+    world.till.faults["list_customers"] = [None, short, short]
+    assert (await emails_of(world).find(ADA, prove_miss=True)).customers[0].epos_customer_id == ada
+    assert world.till.count("list_customers") == 5, "no page is read twice"
+
+    for limit in (
+        Throttled(Side.TILL, "429", status=429, retry_after_seconds=0.001),
+        Throttled(Side.TILL, "paused", retry_after_seconds=90),
+    ):
+        world.till.faults["list_customers"] = [None, limit]
+        with pytest.raises(Throttled):
+            await emails_of(world).find(ADA, prove_miss=True)
 
 
 async def test_when_the_reader_is_stopped_the_next_in_line_reads(world: FlowWorld) -> None:

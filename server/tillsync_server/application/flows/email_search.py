@@ -16,13 +16,15 @@ from typing import assert_never
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.emails import normalise_email
-from tillsync_server.domain.errors import UpstreamError
+from tillsync_server.domain.errors import Throttled, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.matching import respelled, same_email, search_texts
 from tillsync_server.ports.till import CustomerPage
 
 _SAMPLES = 3
 """Customers of page 1 tried as proof: one may have been deleted or renamed between the list and the search."""
+_SHORT_WAITS = 5
+_SHORT_WAIT_SECONDS = 20.0
 _REMEMBERED_SECONDS = 600.0
 _UNPROVEN_REMEMBERED_SECONDS = 60.0
 
@@ -58,7 +60,7 @@ class CustomersByEmail:
         self._till = context.till
         self._gone = context.gone
         self._slots = asyncio.Semaphore(context.services.settings.till_concurrency)
-        self._list = _ListReader(self._page)
+        self._list = _ListReader(self._page_in_time)
         self._proving = asyncio.Lock()
         self._known: tuple[_Search, float] | None = None
         """With the time on the process's clock until when it is believed."""
@@ -96,6 +98,18 @@ class CustomersByEmail:
     async def _page(self, number: int) -> CustomerPage:
         async with self._slots:
             return await self._till.list_customers(number)
+
+    async def _page_in_time(self, number: int) -> CustomerPage:
+        """A long reading is not thrown away because the till's allowance is short for a moment; a limit the till itself tells of is."""
+        for _ in range(_SHORT_WAITS):
+            try:
+                return await self._page(number)
+            except Throttled as throttled:
+                wait = throttled.retry_after_seconds
+                if throttled.status is not None or wait is None or wait > _SHORT_WAIT_SECONDS:
+                    raise
+                await asyncio.sleep(wait)
+        return await self._page(number)
 
     # what the search is worth
 
