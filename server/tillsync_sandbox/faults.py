@@ -84,6 +84,11 @@ class Script:
         """Return once it has happened to ``count`` requests. Raises TimeoutError."""
         await self._changes.wait_for(lambda: self.used >= count, timeout)
 
+    @property
+    def may_hang(self) -> bool:
+        """Requests may be waiting for :meth:`release`."""
+        return self.fault.hang is not None and not self._released.is_set()
+
     async def until_released(self) -> None:
         await self._released.wait()
 
@@ -130,7 +135,7 @@ class Faults:
         except TypeError as error:
             raise ValueError(str(error).removeprefix("Fault.__init__() ")) from None
         script = Script(next(self._ids), pattern, made, times=times, skip=skip)
-        self._scripts = [kept for kept in self._scripts if not kept.is_over]
+        self._scripts = [kept for kept in self._scripts if not kept.is_over or kept.may_hang]
         self._scripts.append(script)
         return script
 

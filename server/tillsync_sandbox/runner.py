@@ -89,7 +89,9 @@ async def run_sandbox(
     shop_host, shop_port = loopback_address(shop_listen)
     till = SandboxTill(till_switches, host=till_host, port=till_port, seed=options.seed)
     shop = SandboxShop(shop_switches, host=shop_host, port=shop_port)
+    listener, till.store.listener = till.store.listener, None  # who is there from the start is no news for webhooks
     default_customer_id = _fill(till, shop, options)
+    till.store.listener = listener
     async with till, shop:
         yield RunningSandbox(till, shop, default_customer_id)
 

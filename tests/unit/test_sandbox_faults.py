@@ -159,6 +159,17 @@ async def test_faults_over_the_control_api(till: SandboxTill, call: Caller) -> N
         assert (await call("DELETE", path)).status == 404
 
 
+async def test_a_used_up_script_that_still_hangs_can_be_released(till: SandboxTill, call: Caller) -> None:
+    script_id = (await call("POST", "/sandbox/faults", {"method": "POST", "hang": "before"})).json["script_id"]
+    posting = asyncio.create_task(call("POST", CUSTOMER, NEW_V2))
+    await till.log.wait_for(method="POST")
+    till.faults.script(method="GET", status=500)
+    assert (await call("POST", f"/sandbox/faults/{script_id}/release")).status == 200
+    assert (await posting).status == 201
+    till.faults.script(method="GET", status=500)
+    assert (await call("POST", f"/sandbox/faults/{script_id}/release")).status == 404
+
+
 # -- the log
 
 

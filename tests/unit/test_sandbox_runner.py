@@ -33,8 +33,12 @@ async def test_the_same_seed_makes_the_same_people() -> None:
 
 
 async def test_switches_and_addresses_are_taken() -> None:
-    async with run_sandbox("localhost:0", "[::1]:0", till_switches=TillSwitches(page_size=7)) as running:
+    switches = TillSwitches(page_size=7, webhook_url="http://127.0.0.1:1/")
+    async with run_sandbox("localhost:0", "[::1]:0", till_switches=switches) as running:
         assert running.till.switches.page_size == 7
+        assert running.till.webhooks.deliveries == []
+        running.till.add_customer()
+        assert len(running.till.webhooks.deliveries) == 1
         assert running.shop.origin.startswith("http://[::1]:")
 
 

@@ -21,6 +21,7 @@ from tillsync_server.domain.errors import (
     ServerFailure,
     Throttled,
     Unanswered,
+    Unreachable,
     Unreadable,
 )
 from tillsync_server.domain.ids import EposCustomerTypeId
@@ -316,3 +317,30 @@ async def test_a_lost_answer_about_a_type_does_no_harm(shop: SandboxShop, client
     assert shop.store.customer_types[4002].version == 10
     late = await client.put_customer_type(GOLD, 9, FreePermit())
     assert (late.status, late.version) == (WriteStatus.STALE, 10)
+
+
+@pytest.mark.parametrize("fault", [{"disconnect": "after"}, {"truncate": True}, {"status": 502}])
+async def test_a_read_is_tried_again_a_write_is_not(shop: SandboxShop, client: ShopClient, world: ShopWorld, fault: dict[str, Any]) -> None:
+    shop.faults.script(method="GET", **fault)
+    assert (await client.status()).max_batch == 500
+    assert len(world.waited) == 1
+    shop.faults.script(method="POST", **fault)
+    with pytest.raises((Unanswered, ServerFailure)):
+        await client.write_customers([write(1)], FreePermit())
+    assert shop.log.count(method="POST") == 1
+    assert len(world.waited) == 1
+
+
+async def test_a_write_never_rides_on_a_kept_connection(shop: SandboxShop, client: ShopClient) -> None:
+    await client.status()
+    await client.write_customers([write(1)], FreePermit())
+    await client.put_customer_type(GOLD, 10, FreePermit())
+    assert [request.headers.get("connection") for request in shop.log] == [None, "close", "close"]
+
+
+async def test_a_shop_that_is_away_is_unreachable(shop: SandboxShop, client: ShopClient) -> None:
+    await shop.stop()
+    with pytest.raises(Unreachable, match="not reached: connect"):
+        await client.write_customers([write(1)], FreePermit())
+    with pytest.raises(Unreachable, match="not reached: connect"):
+        await client.probe()
