@@ -1,0 +1,73 @@
+"""The history's partitions: a month ahead at any time, dropped whole when their retention is over."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.engine import EngineWorld
+from support.queues import add_finished
+from tillsync_server.adapters.postgres.history import PostgresHistory
+from tillsync_server.domain.vocabulary import EntryState
+
+pytestmark = pytest.mark.integration
+
+
+async def partitions(world: EngineWorld) -> set[str]:
+    rows = await world.fetch(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+        "WHERE i.inhparent IN ('entry_history_short'::regclass, 'entry_history_long'::regclass)"
+    )
+    return {row["relname"] for row in rows}
+
+
+def week(time: datetime) -> str:
+    return f"{time:_%Gw%V}"
+
+
+async def test_partitions_reach_a_month_ahead_and_making_them_again_makes_none(world: EngineWorld) -> None:
+    for name in await partitions(world):
+        await world.fetch(f"DROP TABLE {name}")
+    await PostgresHistory(world.database).maintain()
+    now = datetime.now(UTC)
+    made = await partitions(world)
+    for days in (0, 7, 14, 21, 28, 31):
+        assert {f"entry_history_{kind}{week(now + timedelta(days=days))}" for kind in ("short", "long")} <= made
+    await PostgresHistory(world.database).maintain()
+    assert await partitions(world) == made
+
+
+async def test_what_is_past_its_retention_goes_and_nothing_else(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    now = datetime.now(UTC)
+    ages = (1, 13, 22, 60, 89, 98)
+    for age in ages:
+        for state in (EntryState.PROCESSED, EntryState.FAILED):
+            await add_finished(world, "shop-a", age, state=state, create_time=now - timedelta(days=age))
+    await PostgresHistory(world.database).maintain()
+    kept = {(row["state"], row["subject_id"]) for row in await world.fetch("SELECT state, subject_id FROM entry_history")}
+    assert kept == {(EntryState.PROCESSED, age) for age in (1, 13)} | {(EntryState.FAILED, age) for age in (1, 13, 22, 60, 89)}
+    assert f"entry_history_short{week(now - timedelta(days=22))}" not in await partitions(world)
+
+
+async def test_several_processes_may_do_it_at_once(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    for name in await partitions(world):
+        await world.fetch(f"DROP TABLE {name}")
+    await add_finished(world, "shop-a", 1, create_time=datetime.now(UTC) - timedelta(days=30))
+    await asyncio.gather(*(PostgresHistory(world.database).maintain() for _ in range(4)))
+    await PostgresHistory(world.database).maintain()
+    assert len(await partitions(world)) == 2 * 6 + 1, "the long partition of that old week is still in its time"
+    assert not await world.fetch("SELECT 1 FROM entry_history")
+
+
+async def test_readers_postpone_the_drop_and_are_not_disturbed(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await add_finished(world, "shop-a", 1, create_time=datetime.now(UTC) - timedelta(days=30))
+    async with world.database.acquire() as reader, reader.transaction():
+        assert await reader.fetchval("SELECT count(*) FROM entry_history") == 1
+        await PostgresHistory(world.database).maintain()
+        assert await reader.fetchval("SELECT count(*) FROM entry_history") == 1
+    await PostgresHistory(world.database).maintain()
+    assert not await world.fetch("SELECT 1 FROM entry_history")
