@@ -90,6 +90,8 @@ class FakeTill:
         """What it was sent and took, stored or not (yet)."""
         self.hidden_from_search: set[EposCustomerId] = set()
         """Stored, and not in the search's index yet; reads and lists show them."""
+        self.soft_deleted: set[EposCustomerId] = set()
+        """Gone from search and list, still served by id."""
         self.on_call: dict[str, list[Callable[[], None]]] = {}
         """Done, in order, right before the next calls of a method answer."""
         self._late: list[_Late] = []
@@ -143,12 +145,12 @@ class FakeTill:
 
     async def list_customers(self, page: int) -> CustomerPage:
         await self._called("list_customers", page)
-        rows = [self.customers[key] for key in sorted(self.customers)]
+        rows = [self.customers[key] for key in sorted(self.customers) if key not in self.soft_deleted]
         return CustomerPage(rows=tuple(rows[(page - 1) * self.page_size : page * self.page_size]), number=page)
 
     async def search_by_email(self, text: str) -> EmailSearch:
         await self._called("search_by_email", text)
-        searchable = [each for key, each in sorted(self.customers.items()) if key not in self.hidden_from_search]
+        searchable = [each for key, each in sorted(self.customers.items()) if key not in self.hidden_from_search | self.soft_deleted]
         match self.match:
             case EmailMatch.FILTER_IGNORED:
                 rows = searchable[: self.page_size]

@@ -419,6 +419,19 @@ async def test_a_customer_another_shop_made_is_used_though_the_search_does_not_s
     assert world.till.count("create_customer") == 1
 
 
+async def test_long_after_the_create_the_list_decides_whether_it_is_still_there(world: FlowWorld) -> None:
+    answer = await protocol(world).find_or_create(CUSTOMER)
+    assert isinstance(answer, Holders)
+    world.clock.advance(SETTLE)
+    world.till.hidden_from_search.update(answer.customer_ids)
+    assert await protocol(world).find_or_create(CUSTOMER) == Holders(answer.customer_ids), "listed, though the search is blind to it"
+    world.till.soft_deleted.update(answer.customer_ids)
+    again = await protocol(world).find_or_create(CUSTOMER)
+    assert isinstance(again, Holders)
+    assert again.created is not None
+    assert again.created not in answer.customer_ids, "a deleted customer that is still served by id is nobody's"
+
+
 async def test_a_made_customer_that_is_gone_or_renamed_is_made_again(world: FlowWorld) -> None:
     first = await protocol(world).find_or_create(CUSTOMER)
     assert isinstance(first, Holders)

@@ -180,7 +180,10 @@ class CreateProtocol:
         return min(standing.settled_at, standing.read_at + max(age, timedelta(seconds=_FIRST_LOOK_SECONDS)))
 
     async def _look_at_created(self, standing: Intent, email: str) -> Holders | Verdict | None:
-        """Created before, and the search does not show it: believed only when it is there and still has this email."""
+        """Created before, and the search does not show it: believed only when it is there and still has this email.
+
+        Long after the create that is not enough: a till may go on serving a deleted customer by id. Then the list decides.
+        """
         if standing.epos_customer_id is None:
             raise ValueError("a done intent names its customer")
         try:
@@ -190,9 +193,12 @@ class CreateProtocol:
             if unproven is None:
                 return None
             raise unproven from missing
-        if normalise_email(customer.email) == email:
+        if normalise_email(customer.email) != email:
+            return None
+        if not standing.is_settled:
             return Holders((customer.epos_customer_id,))
-        return None
+        listed = (await self._emails.find_in_list(customer.email)).customers
+        return Holders(tuple(each.epos_customer_id for each in listed)) if listed else None
 
     async def _create(self, customer: NewTillCustomer, email: str, permit: IntentPermit) -> Holders | Verdict:
         """The intent is ours. Whatever is not caught here leaves it OPEN, on purpose: it may be a stop after the create was sent."""

@@ -73,7 +73,7 @@ class CustomersByEmail:
             async with self._slots:
                 answer = await self._till.search_by_email(text)
             if answer.filter_ignored:
-                return await self._by_list(email)
+                return await self.find_in_list(email)
             rows += answer.rows
         if (found := same_email(rows, email)) or not prove_miss:
             return Found(tuple(found))
@@ -82,14 +82,14 @@ class CustomersByEmail:
             case _Search.PROVEN | _Search.NOBODY_THERE:
                 return Found(())
             case _Search.BY_LIST:
-                return await self._by_list(email)
+                return await self.find_in_list(email)
             case _Search.UNPROVEN:
                 return Found((), "Epos Now's search does not find customers that are there, so nobody found proves nothing")
             case _:
                 assert_never(search)
 
-    async def _by_list(self, email: str) -> Found:
-        """A completed reading of the list is proof."""
+    async def find_in_list(self, email: str) -> Found:
+        """A completed reading of the whole list is proof, whatever the search says."""
         reading = await self._list.read_for(email)
         if reading.completed_here:
             await self._gone.note_customers_read(last_page=reading.last_page or None)
