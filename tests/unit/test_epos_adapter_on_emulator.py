@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -347,3 +348,26 @@ async def test_many_reads_at_once(till: SandboxTill, client: TillClient) -> None
     ids = [EposCustomerId(till.add_customer(points=number)) for number in range(100)]
     customers = await asyncio.gather(*(client.read_customer(customer_id) for customer_id in ids))
     assert [int(customer.points) for customer in customers] == list(range(100))
+
+
+async def test_a_bad_week_adds_up(till: SandboxTill, client: TillClient) -> None:
+    """Creates under failures by chance: whatever was answered is stored, whatever was refused is not, and only silence is open."""
+    till.switches.update({"lose_create_answer_percent": 25, "error_500_percent": 15, "html_body_percent": 10, "error_503_percent": 10})
+    ended: dict[type[UpstreamError] | None, set[str]] = {}
+
+    async def create(number: int) -> None:
+        email = f"c{number}@example.test"
+        try:
+            customer_id = await client.create_customer(replace(NEW, email=email), FreePermit())
+        except UpstreamError as error:
+            ended.setdefault(type(error), set()).add(email)
+        else:
+            assert till.customers_by_email(email) == [customer_id]
+            ended.setdefault(None, set()).add(email)
+
+    await asyncio.gather(*(create(number) for number in range(120)))
+    stored = [customer.email_address for customer in till.store]
+    assert set(ended) == {None, Unanswered, ServerFailure, Unreadable}
+    assert len(stored) == len(set(stored))
+    assert set(stored) == ended[None] | ended[Unanswered]
+    assert till.log.count(method="POST") == 120
