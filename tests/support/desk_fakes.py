@@ -282,6 +282,7 @@ class DeskTill:
     faults: dict[str, UpstreamError] = field(default_factory=dict)
     ignores_email: bool = False
     ignores_names: bool = False
+    tells_capitals_apart: bool = False
     finds_nothing: bool = False
     calls: list[tuple[str, object]] = field(default_factory=list)
 
@@ -318,7 +319,8 @@ class DeskTill:
         everybody = tuple(self.customers.values())
         if self.ignores_email:
             return EmailSearch(text, everybody, filter_ignored=True)
-        rows = () if self.finds_nothing else tuple(each for each in everybody if text in each.email)
+        fold = str if self.tells_capitals_apart else str.casefold
+        rows = () if self.finds_nothing else tuple(each for each in everybody if fold(text) in fold(each.email))
         return EmailSearch(text, rows, filter_ignored=False)
 
     async def search_by_name(self, text: str, *, limit: int) -> NameSearch:
@@ -369,9 +371,6 @@ class NotedKnowledge:
     """What CheckAccount notes in TillKnowledgeStore."""
 
     notes: list[str] = field(default_factory=list)
-
-    async def note_search_proven(self, till_id: TillId, configuration: str) -> None:
-        self.notes.append("search_proven")
 
     async def note_customers_read(self, till_id: TillId, configuration: str, *, last_page: int | None = None) -> None:
         self.notes.append("customers_read")

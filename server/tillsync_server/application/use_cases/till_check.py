@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from tillsync_server.application.use_cases.check_steps import SideRun, StepFailed
 from tillsync_server.domain.account import Account
-from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import Missing
 from tillsync_server.domain.ids import EposCustomerId
+from tillsync_server.domain.matching import respelled, same_email
 from tillsync_server.ports.till import CustomerPage, TillClient, TillGateway
 from tillsync_server.ports.tills import TillKnowledgeStore
 
+_SEARCH = "search_by_email"
 _EMAILS_TRIED = 3
 """Customers of page 1 whose email is searched for: one may have been changed between list and search."""
 
@@ -17,7 +18,7 @@ _EMAILS_TRIED = 3
 async def check_till(
     run: SideRun, account: Account, tills: TillGateway, knowledge: TillKnowledgeStore, customer_ids: list[EposCustomerId]
 ) -> None:
-    """``customer_ids`` takes those of list page 1. What is proven here is noted, so that the flows need not prove it again."""
+    """``customer_ids`` takes those of list page 1. What was read is noted, as it would be by the flows."""
     with run.step("credentials"):
         till = tills.client(account)
         await till.probe()
@@ -28,8 +29,8 @@ async def check_till(
     await knowledge.note_customers_read(account.till_id, account.till_configuration)
     version = account.epos.customer_api_version.name
     run.passed("list_customers", f"The customer list can be read ({len(page.rows)} on its first page).", rows=len(page.rows), api=version)
-    with run.step("search_by_email"):
-        await _check_search(run, account, till, page, knowledge)
+    with run.step(_SEARCH):
+        await _check_search(run, account, till, page)
     with run.step("customer_types"):
         types = await till.list_customer_types()
     await knowledge.note_types_read(account.till_id, account.till_configuration)
@@ -44,19 +45,27 @@ async def check_till(
             await _check_default_customer(run, till, account.default_epos_customer_id)
 
 
-async def _check_search(run: SideRun, account: Account, till: TillClient, page: CustomerPage, knowledge: TillKnowledgeStore) -> None:
-    name = "search_by_email"
-    known = [customer for customer in page.rows if "@" in customer.email][:_EMAILS_TRIED]
-    if not known:
-        run.passed(name, "No customer on the first list page has an email yet, so the search could not be tried.")
+async def _check_search(run: SideRun, account: Account, till: TillClient, page: CustomerPage) -> None:
+    """By the same trial as the order flow's proof: in other capitals first. What the flow has proven is not touched."""
+    emails = [customer.email for customer in page.rows if "@" in customer.email and customer.email == customer.email.strip()]
+    if not emails:
+        run.passed(_SEARCH, "No customer on the first list page has an email yet, so the search could not be tried.")
         return
-    for customer in known:
-        if await _is_found(run, till, customer):
-            if not run.warnings:
-                await knowledge.note_search_proven(account.till_id, account.till_configuration)
-            return
+    for email in emails[:_EMAILS_TRIED]:
+        other = respelled(email)
+        for text in (other, email) if other else (email,):
+            found = await till.search_by_email(text)
+            if found.filter_ignored:
+                _list_is_read(run, "search_filter_ignored", "The till ignores the email filter")
+                return
+            if same_email(found.rows, email):
+                if text == other:
+                    run.passed(_SEARCH, "A customer from the customer list is found by their email.")
+                else:
+                    _list_is_read(run, "search_tells_capitals_apart", "The till's email search may tell capitals apart")
+                return
     run.failed(
-        name,
+        _SEARCH,
         "A customer from the customer list is not found by their email, so a miss proves nothing and no customer is created.",
         "Set customer_api_version to the other version and check again; if it stays, report it to Epos Now.",
         api=account.epos.customer_api_version.name,
@@ -64,21 +73,14 @@ async def _check_search(run: SideRun, account: Account, till: TillClient, page: 
     raise StepFailed
 
 
-async def _is_found(run: SideRun, till: TillClient, customer: TillCustomer) -> bool:
-    """Notes the step when it is. A till that ignores the filter is usable: the list is read instead."""
-    found = await till.search_by_email(customer.email.strip())
-    if found.filter_ignored:
-        run.passed("search_by_email", "The till ignores the email filter: the whole customer list is read instead.")
-        run.warn(
-            "search_filter_ignored",
-            "The till ignores the email filter, so finding an order's customer needs a scan of the whole list.",
-            "Set customer_api_version to the other version and check again.",
-        )
-        return True
-    if any(row.epos_customer_id == customer.epos_customer_id for row in found.rows):
-        run.passed("search_by_email", "A customer from the customer list is found by their email.")
-        return True
-    return False
+def _list_is_read(run: SideRun, name: str, what: str) -> None:
+    """Usable, and slow: the whole list proves what the search cannot."""
+    run.passed(_SEARCH, f"{what}: the whole customer list is read instead.")
+    run.warn(
+        name,
+        f"{what}, so finding an order's customer may need a scan of the whole list.",
+        "Set customer_api_version to the other version and check again.",
+    )
 
 
 async def _check_default_customer(run: SideRun, till: TillClient, customer_id: EposCustomerId) -> None:
