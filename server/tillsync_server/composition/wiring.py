@@ -110,6 +110,7 @@ class Wiring:
                 AccountSettings(self._accounts, plain_http_allowed=inside(settings.hosts())),
                 AccountCheck(self._accounts, self._tills, self._shops, self._knowledge, self._accounts),
                 TokenDesk(self.tokens, self._accounts, public_url=settings.public_url),
+                authenticator,
             ),
         )
         return Edges(
