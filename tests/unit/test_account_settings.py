@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from support.desk_fakes import SHOP, FakeAccounts
 from tillsync_server.application.use_cases.account_settings import AccountGiven, AccountSettings
-from tillsync_server.application.use_cases.base_urls import origin_of, shop_base_url, till_base_url
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
+from tillsync_server.domain.base_urls import origin_of, shop_base_url, till_base_url
 from tillsync_server.domain.errors import Aborted, InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField

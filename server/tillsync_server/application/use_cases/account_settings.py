@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tillsync_server.application.use_cases.account_fields import SettingField, checked_settings, is_slug, setting_fields, with_settings
-from tillsync_server.application.use_cases.base_urls import PlainHttpAllowed, origin_of
 from tillsync_server.application.use_cases.page_tokens import TokenOf, coerced_page_size
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.base_urls import PlainHttpAllowed, origin_of
 from tillsync_server.domain.errors import FieldViolation, InvalidArgument
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.ports.accounts import AccountChange, AccountStore
