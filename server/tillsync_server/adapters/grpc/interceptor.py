@@ -50,7 +50,8 @@ class _Method:
     """None: anybody with a valid token."""
     check: MessageCheck | None
     has_account: bool
-    account_exists: bool
+    asks_account: bool
+    """Whether the account must exist; False also where nothing of the request is looked at (UNBUILT)."""
     ended: CallEnded
 
 
@@ -89,14 +90,15 @@ class Interceptor:
         path = f"/{service}/{name}"
         ended = self._metrics.of_method(path)
         if path not in ACCESS:
-            return _Method(path, roles, None, has_account=False, account_exists=False, ended=ended)
+            return _Method(path, roles, None, has_account=False, asks_account=False, ended=ended)
         request = descriptor_pool.Default().FindMethodByName(f"{service}.{name}").input_type
+        has_account, built = "account_id" in request.fields_by_name, path not in UNBUILT
         return _Method(
             path,
             ACCESS[path],
-            None if path in UNBUILT else check_of(request),
-            has_account="account_id" in request.fields_by_name,
-            account_exists=path not in CREATES_ACCOUNT,
+            check_of(request) if built else None,
+            has_account=has_account,
+            asks_account=has_account and built and path not in CREATES_ACCOUNT,
             ended=ended,
         )
 
@@ -109,6 +111,7 @@ class Interceptor:
     ) -> Callable[[bytes, Any], Awaitable[bytes]]:
         ended, cached, may_call = method.ended, self._authenticator.cached, method.roles
         violations = method.check.violations if method.check is not None else None
+        has_account, asks_account = method.has_account, method.asks_account
 
         async def call(raw: bytes, context: Any) -> bytes:
             started, code = time.perf_counter(), "OK"
@@ -118,14 +121,12 @@ class Interceptor:
                 if may_call is not None and caller.role not in may_call:
                     raise _not_allowed(method, caller)
                 request = parse(raw)
-                account_id = request.account_id if method.has_account else ""
-                if account_id and caller.account_id is not None and caller.account_id != account_id:
-                    raise PermissionDenied("this token may not touch that account", reason="FOREIGN_ACCOUNT")
-                if violations is not None:
-                    found = violations(request)
-                    if found:
-                        raise InvalidArgument(found)
-                if account_id and caller.account_id is None and method.account_exists and account_id not in self._accounts:
+                account_id = request.account_id if has_account else ""
+                if account_id and not caller.may_touch(account_id):
+                    raise _foreign()
+                if violations is not None and (found := violations(request)):
+                    raise InvalidArgument(found)
+                if account_id and asks_account and caller.account_id is None and account_id not in self._accounts:
                     await self._accounts.require(AccountId(account_id))
                 return serialize(await behaviour(request, context))
             except asyncio.CancelledError:
@@ -146,10 +147,12 @@ class Interceptor:
                 caller = await self._authenticator.authenticate(_authorization(context))
                 if method.roles is not None and caller.role not in method.roles:
                     raise _not_allowed(method, caller)
-                if method.has_account and not caller.may_touch(request.account_id):
-                    raise PermissionDenied("this token may not touch that account", reason="FOREIGN_ACCOUNT")
+                if method.has_account and request.account_id and not caller.may_touch(request.account_id):
+                    raise _foreign()
                 if method.check is not None and (found := method.check.violations(request)):
                     raise InvalidArgument(found)
+                if method.asks_account and request.account_id:
+                    await self._accounts.require(request.account_id)
                 async for answer in behaviour(request, context):
                     yield answer
             except (asyncio.CancelledError, GeneratorExit):
@@ -198,6 +201,10 @@ def _authorization(context: Any) -> str:
         if key == "authorization":
             return value if isinstance(value, str) else value.decode("latin-1")
     raise Unauthenticated(_NO_TOKEN, reason="TOKEN_MISSING")
+
+
+def _foreign() -> PermissionDenied:
+    return PermissionDenied("this token may not touch that account", reason="FOREIGN_ACCOUNT")
 
 
 def _not_allowed(method: _Method, caller: Caller) -> PermissionDenied:

@@ -1,0 +1,129 @@
+"""Who may call what, over the wire, on the real token store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pool
+from support.engine import EngineWorld
+from support.grpc_server import STUBS, GrpcWorld, an_order, grpc_world, match_request
+from tillsync.v1 import account_service_pb2, catalog_service_pb2
+from tillsync.v1 import customer_sync_service_pb2 as sync_pb2
+from tillsync.v1 import vocabulary_pb2 as words
+from tillsync_server.adapters.grpc.access import ACCESS
+from tillsync_server.domain.vocabulary import Role
+
+pytestmark = pytest.mark.integration
+UNAUTHENTICATED, DENIED = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED
+
+
+def sync(account: str) -> sync_pb2.SyncCustomerRequest:
+    return sync_pb2.SyncCustomerRequest(account_id=account, epos_customer_id=7)
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [(None, "TOKEN_MISSING"), ("Bearer nonsense", "TOKEN_UNKNOWN"), ("Basic dGxz", "TOKEN_MISSING"), ("Bearer ", "TOKEN_MISSING")],
+)
+async def test_without_a_valid_token_nothing_is_told(world: EngineWorld, header: str | None, reason: str) -> None:
+    metadata = () if header is None else (("authorization", header),)
+    async with grpc_world(world) as api:
+        refused = await api.refusal("CustomerSyncService/SyncCustomer", sync_pb2.SyncCustomerRequest(), metadata)
+    assert (refused.code, refused.reason, refused.fields) == (UNAUTHENTICATED, reason, {})
+
+
+async def _status(api: GrpcWorld, path: str, request: Any, metadata: Any) -> grpc.StatusCode:
+    _, service, name = path.split("/")
+    try:
+        call = getattr(api.stub(service.rpartition(".")[2]), name)(request, metadata=metadata, timeout=10)
+        if name == "WatchQueue":
+            async for _ in call:
+                pass
+        else:
+            await call
+    except grpc.aio.AioRpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
+
+
+@pytest.mark.parametrize("role", [Role.SITE, Role.SERVICE, Role.SUPPORT, Role.ADMIN], ids=lambda role: role.name)
+async def test_every_method_is_open_to_its_roles_and_closed_to_others(world: EngineWorld, role: Role) -> None:
+    """Empty requests: what the role may call complains about fields at most."""
+    await world.add_accounts("shop-a")
+    async with grpc_world(world) as api:
+        metadata = await api.token(role, "shop-a" if role is Role.SITE else None)
+        for path, roles in ACCESS.items():
+            request = descriptor_pool.Default().FindMethodByName(path[1:].replace("/", ".")).input_type._concrete_class()
+            status = await _status(api, path, request, metadata)
+            assert (status is DENIED) is (role not in roles), (path, status)
+
+
+async def test_a_site_token_may_not_touch_a_foreign_account_whether_it_exists_or_not(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b")
+    async with grpc_world(world) as api:
+        site = await api.token(Role.SITE, "shop-a")
+        await api.call("CustomerSyncService/SyncCustomer", sync("shop-a"), site)
+        existing = await api.refusal("CustomerSyncService/SyncCustomer", sync("shop-b"), site)
+        missing = await api.refusal("CustomerSyncService/SyncCustomer", sync("nobody"), site)
+        for_service = await api.refusal("CustomerSyncService/SyncCustomer", sync("nobody"), await api.token(Role.SERVICE))
+        orders = await api.refusal("CustomerSyncService/MatchOrderCustomer", match_request("shop-b", an_order()), site)
+        unsound = await api.refusal("CustomerSyncService/SyncCustomer", sync_pb2.SyncCustomerRequest(account_id="shop-b"), site)
+    assert existing == missing == orders == unsound
+    assert (existing.code, existing.reason) == (DENIED, "FOREIGN_ACCOUNT")
+    assert "shop-b" not in existing.message
+    assert (for_service.code, for_service.reason) == (grpc.StatusCode.NOT_FOUND, "ACCOUNT_NOT_FOUND")
+    assert not await world.fetch("SELECT 1 FROM entry WHERE account_id <> 'shop-a'")
+
+
+async def test_a_revoked_token_is_refused_everywhere_once_told(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    async with grpc_world(world) as api:
+        service = await api.token(Role.SERVICE)
+        await api.call("CustomerSyncService/SyncCustomer", sync("shop-a"), service)
+        [token] = await api.tokens.list_tokens(None, after="", limit=10)
+        await api.tokens.revoke(None, token.token_id)
+        refused = None
+        for _ in range(200):  # the news travels by NOTIFY
+            try:
+                await api.call("CustomerSyncService/SyncCustomer", sync("shop-a"), service)
+            except grpc.aio.AioRpcError as error:
+                refused = error
+                break
+        assert refused is not None
+        assert refused.code() is UNAUTHENTICATED
+    [row] = await world.fetch("SELECT last_used_time FROM token")
+    assert row["last_used_time"] is not None
+
+
+async def test_rights_come_before_fields_and_fields_before_accounts(world: EngineWorld) -> None:
+    async with grpc_world(world) as api:
+        support = await api.refusal("CustomerSyncService/SyncCustomer", sync_pb2.SyncCustomerRequest(), await api.token(Role.SUPPORT))
+        service = await api.refusal(
+            "CustomerSyncService/SyncCustomer", sync_pb2.SyncCustomerRequest(account_id="nobody"), await api.token(Role.SERVICE)
+        )
+    assert (support.code, support.reason) == (DENIED, "ROLE_NOT_ALLOWED")
+    assert (service.code, set(service.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, {"epos_customer_id"})
+
+
+async def test_calls_without_an_account_are_open_to_their_roles(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    async with grpc_world(world) as api:
+        site = await api.token(Role.SITE, "shop-a")
+        messages = (await api.call("CatalogService/ListMessages", catalog_service_pb2.ListMessagesRequest(), site)).messages
+        refused = await api.refusal("AccountService/ListAccounts", account_service_pb2.ListAccountsRequest(), site)
+    assert refused.code is DENIED
+    assert len(messages) == 14
+    by_code = {message.code: message for message in messages}
+    assert by_code["UPDATED"].text == "Successfully Updated"
+    assert by_code["UPDATED"].text_is_verbatim
+    assert by_code["TYPE_REQUEST_FAILED"].text == "{response from customer type update/delete}"
+    assert not by_code["TYPE_REQUEST_FAILED"].text_is_verbatim
+    assert list(by_code["DUPLICATE_EMAIL"].states) == [words.ENTRY_STATE_HELD]
+    assert all(message.meaning and message.what_to_do and message.message_class and message.responsible for message in messages)
+    assert [message.outcome for message in messages] == list(range(1, 15))
+
+
+def test_the_test_knows_every_service() -> None:
+    assert {path.split("/")[1].rpartition(".")[2] for path in ACCESS} == set(STUBS)

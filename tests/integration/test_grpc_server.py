@@ -1,0 +1,251 @@
+"""The server itself: where it listens, health, reflection, channelz, faults that show nothing, and an end in time."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import ipaddress
+import time
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from support.engine import EngineWorld, RecordingHandler
+from support.grpc_server import STUBS, Refusal, an_order, grpc_world, match_request
+from support.postgres import reachable_directory
+from tillsync.v1 import catalog_service_pb2, privacy_service_pb2, queue_service_pb2
+from tillsync.v1 import customer_sync_service_pb2 as sync_pb2
+from tillsync_server.adapters.grpc.listening import GrpcSettings, InsecureListenError
+from tillsync_server.domain.vocabulary import Role
+
+pytestmark = pytest.mark.integration
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+LIST_SERVICES = reflection_pb2.ServerReflectionRequest(list_services="")
+
+
+async def reflected(channel: grpc.aio.Channel, metadata: Any = ()) -> set[str]:
+    stub = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[no-untyped-call]
+    async for answer in stub.ServerReflectionInfo(iter([LIST_SERVICES]), metadata=metadata, timeout=10):
+        return {service.name for service in answer.list_services_response.service}
+    raise AssertionError("no answer")
+
+
+async def test_reflection_needs_a_token_of_any_role(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    async with grpc_world(world) as api:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await reflected(api.channel)
+        listed = await reflected(api.channel, await api.token(Role.SITE, "shop-a"))
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert {f"tillsync.v1.{service}" for service in STUBS} | {"grpc.health.v1.Health"} <= listed
+
+
+async def test_reflection_can_be_public(world: EngineWorld) -> None:
+    async with grpc_world(world, GrpcSettings(listen="127.0.0.1:0", public_reflection=True)) as api:
+        assert "tillsync.v1.CustomerSyncService" in await reflected(api.channel)
+
+
+async def test_channelz_is_for_admins(world: EngineWorld) -> None:
+    async with grpc_world(world) as api:
+        stub = channelz_pb2_grpc.ChannelzStub(api.channel)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.GetServers(channelz_pb2.GetServersRequest(), metadata=await api.token(Role.SUPPORT), timeout=10)
+        servers = await stub.GetServers(channelz_pb2.GetServersRequest(), metadata=await api.token(Role.ADMIN), timeout=10)
+    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert servers.server
+
+
+async def test_health_is_open_and_follows_database_and_draining(world: EngineWorld) -> None:
+    async with grpc_world(world) as api:
+        health = health_pb2_grpc.HealthStub(api.channel)
+        for service in ("", "tillsync.v1.CustomerSyncService"):
+            assert (await health.Check(health_pb2.HealthCheckRequest(service=service), timeout=10)).status == SERVING
+        acquire = world.database.acquire
+
+        def gone() -> object:
+            raise ConnectionRefusedError
+
+        watch = health.Watch(health_pb2.HealthCheckRequest(service=""), timeout=30)
+        assert (await watch.read()).status == SERVING
+        world.database.acquire = gone  # type: ignore[assignment,method-assign]
+        assert (await watch.read()).status == NOT_SERVING
+        world.database.acquire = acquire  # type: ignore[method-assign]
+        assert (await watch.read()).status == SERVING
+        await api.server.drain()
+        assert (await watch.read()).status == NOT_SERVING
+        watch.cancel()
+        still = await api.call("CatalogService/ListMessages", catalog_service_pb2.ListMessagesRequest(), await api.token(Role.ADMIN))
+        assert still.messages, "a draining server still serves"
+
+
+async def test_what_comes_later_says_so_whatever_is_sent(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    async with grpc_world(world) as api:
+        site = await api.token(Role.SITE, "shop-a")
+        refused = await api.refusal("PrivacyService/ErasePerson", privacy_service_pb2.ErasePersonRequest(), site)
+        watch = api.stub("QueueService").WatchQueue(queue_service_pb2.WatchQueueRequest(account_id="shop-a"), metadata=site, timeout=10)
+        with pytest.raises(grpc.aio.AioRpcError) as stream:
+            await watch.read()
+        foreign = await api.refusal("PrivacyService/ErasePerson", privacy_service_pb2.ErasePersonRequest(account_id="shop-b"), site)
+    assert (refused.code, refused.reason) == (grpc.StatusCode.UNIMPLEMENTED, "NOT_YET_IMPLEMENTED")
+    assert refused.message
+    assert Refusal.of(stream.value).code is grpc.StatusCode.UNIMPLEMENTED
+    assert foreign.code is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_nonsense_on_the_wire_is_the_callers_fault(world: EngineWorld) -> None:
+    async with grpc_world(world) as api:
+        raw = api.channel.unary_unary("/tillsync.v1.CustomerSyncService/SyncCustomer")
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await raw(b"\xff\xff\xff", metadata=await api.token(Role.SERVICE), timeout=10)
+    assert Refusal.of(refused.value).reason == "MALFORMED_MESSAGE"
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_fault_of_ours_shows_nothing_of_itself(world: EngineWorld, capsys: pytest.CaptureFixture[str]) -> None:
+    await world.add_accounts("shop-a")
+    async with grpc_world(world) as api:
+        personal = "@".join(("secret-of-a-customer", "example.test"))  # a traceback shows source lines, and may
+
+        async def broken(*_: object, **__: object) -> None:
+            raise RuntimeError(personal)
+
+        world.orders.get = broken  # type: ignore[method-assign,assignment]
+        refused = await api.refusal(
+            "CustomerSyncService/BatchGetOrderMatches",
+            sync_pb2.BatchGetOrderMatchesRequest(account_id="shop-a", order_ids=[1]),
+            await api.token(Role.SERVICE),
+        )
+        assert api.metrics.ended["/tillsync.v1.CustomerSyncService/BatchGetOrderMatches", "INTERNAL"] == 1
+    assert (refused.code, refused.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
+    assert "secret" not in refused.message
+    logged = capsys.readouterr().out
+    assert refused.metadata["incident"] in logged
+    assert personal not in logged
+
+
+async def test_every_call_is_counted_with_its_code(world: EngineWorld) -> None:
+    async with grpc_world(world) as api:
+        await api.call("CatalogService/ListMessages", catalog_service_pb2.ListMessagesRequest(), await api.token(Role.ADMIN))
+        await api.refusal("CatalogService/ListMessages", catalog_service_pb2.ListMessagesRequest())
+        assert api.metrics.ended == {
+            ("/tillsync.v1.CatalogService/ListMessages", "OK"): 1,
+            ("/tillsync.v1.CatalogService/ListMessages", "UNAUTHENTICATED"): 1,
+        }
+
+
+async def test_a_deadline_ends_the_call_on_the_server_too(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    handler.gate(1042)
+    async with grpc_world(world) as api, world.running(handler):
+        service = await api.token(Role.SERVICE)
+        # no reading of the entry ever returns: the deadline is all that can end the call
+        api.matching._reading.submit = lambda asked: asyncio.get_running_loop().create_future()  # type: ignore[method-assign,assignment]
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await api.call("CustomerSyncService/MatchOrderCustomer", match_request("shop-a", an_order(1042)), service, timeout=0.5)
+        assert ended.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        async with asyncio.timeout(10):
+            while not api.metrics.ended["/tillsync.v1.CustomerSyncService/MatchOrderCustomer", "CANCELLED"]:
+                await asyncio.sleep(0.01)
+        handler.gates[1042].set()
+
+
+async def test_stopping_is_bounded_though_a_call_hangs(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    gate = handler.gate(1042)
+    async with grpc_world(world, GrpcSettings(listen="127.0.0.1:0", stop_grace_seconds=0.3)) as api, world.running(handler):
+        service = await api.token(Role.SERVICE)
+        call = asyncio.create_task(
+            api.call("CustomerSyncService/MatchOrderCustomer", match_request("shop-a", an_order(1042)), service, timeout=30)
+        )
+        await handler.wait_for(lambda: handler.count(1042) == 1)
+        started = time.monotonic()
+        await api.server.stop()
+        assert time.monotonic() - started < 5
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await call
+        assert ended.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+        gate.set()
+    assert await world.fetch("SELECT 1 FROM order_match"), "what was accepted is kept"
+
+
+async def test_the_http_side_reaches_it_by_unix_socket(world: EngineWorld) -> None:
+    with reachable_directory() as directory:
+        settings = GrpcSettings(listen="127.0.0.1:0", unix_socket=directory / "grpc.sock")
+        async with grpc_world(world, settings) as api, grpc.aio.insecure_channel(f"unix:{directory / 'grpc.sock'}") as channel:
+            answer = await STUBS["CatalogService"](channel).ListMessages(
+                catalog_service_pb2.ListMessagesRequest(), metadata=await api.token(Role.ADMIN), timeout=10
+            )
+    assert answer.messages
+
+
+async def test_a_taken_port_fails_loudly(world: EngineWorld) -> None:
+    async with grpc_world(world) as api:
+        with pytest.raises(RuntimeError):
+            async with grpc_world(world, GrpcSettings(listen=f"127.0.0.1:{api.server.port}")):
+                pass
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "10.1.2.3:50051", "till.example.test:50051"])
+async def test_plain_text_is_refused_where_others_can_listen(world: EngineWorld, address: str) -> None:
+    with pytest.raises(InsecureListenError):
+        async with grpc_world(world, GrpcSettings(listen=address)):
+            pass
+
+
+async def test_plain_text_can_be_allowed_behind_ones_own_tls(world: EngineWorld) -> None:
+    async with grpc_world(world, GrpcSettings(listen="0.0.0.0:0", allow_plaintext=True)) as api:
+        assert api.server.port
+
+
+async def test_tls_by_certificate_files(world: EngineWorld, tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    settings = GrpcSettings(listen="0.0.0.0:0", tls_certificate=certificate, tls_key=key)
+    async with grpc_world(world, settings) as api:
+        credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
+        async with grpc.aio.secure_channel(f"127.0.0.1:{api.server.port}", credentials) as channel:
+            answer = await STUBS["CatalogService"](channel).ListMessages(
+                catalog_service_pb2.ListMessagesRequest(), metadata=await api.token(Role.ADMIN), timeout=10
+            )
+        assert answer.messages
+        with pytest.raises(grpc.aio.AioRpcError):  # the world's own channel speaks plain text
+            await api.call("CatalogService/ListMessages", catalog_service_pb2.ListMessagesRequest(), await api.token(Role.ADMIN), timeout=3)
+
+
+async def test_a_certificate_without_its_key_is_refused(world: EngineWorld, tmp_path: Path) -> None:
+    certificate, _ = self_signed(tmp_path)
+    with pytest.raises(ValueError, match="needs its key"):
+        async with grpc_world(world, GrpcSettings(listen="127.0.0.1:0", tls_certificate=certificate)):
+            pass
+
+
+def self_signed(directory: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tillsync.example.test")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(minutes=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_path, key_path = directory / "certificate.pem", directory / "key.pem"
+    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    return certificate_path, key_path
