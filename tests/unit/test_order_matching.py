@@ -1,0 +1,265 @@
+"""Waiting for an order's answer: register, read, wait; never past the deadline, never for what cannot come in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.desk_fakes import SHOP, FakeQueues, an_entry
+from tillsync_server.application.engine import waiters
+from tillsync_server.application.use_cases.admission import Admission, AdmissionSettings
+from tillsync_server.application.use_cases.order_matching import OrderAnswer, OrderMatching
+from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.errors import InvalidArgument, NotFound, RequestError, ResourceExhausted, Unavailable
+from tillsync_server.domain.ids import AccountId, EntryId, OrderId
+from tillsync_server.domain.order import OrderFacts
+from tillsync_server.domain.vocabulary import EntryState, Outcome
+from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
+
+
+def order(order_id: int = 1042) -> NewOrder:
+    return NewOrder(
+        account_id=SHOP, facts=OrderFacts(order_id=OrderId(order_id), order_key="k", create_time=datetime(2026, 3, 1, tzinfo=UTC))
+    )
+
+
+def pending(order_id: int = 1042, due_in: float | None = None) -> Entry:
+    due = None if due_in is None else datetime.now(UTC) + timedelta(seconds=due_in)
+    return replace(an_entry(state=EntryState.PENDING, subject_id=order_id, outcome=None), next_attempt_time=due)
+
+
+def ended(entry: Entry) -> Entry:
+    return replace(entry, state=EntryState.PROCESSED, outcome=Outcome.MATCHED_EMAIL, next_attempt_time=None)
+
+
+@dataclass
+class Desk:
+    """OrderIntake, OrderMatchReader and WakeUps in memory, around FakeQueues."""
+
+    queues: FakeQueues = field(default_factory=FakeQueues)
+    known: dict[OrderId, EntryId] = field(default_factory=dict)
+    queued: bool = True
+    taken: list[NewOrder] = field(default_factory=list)
+    kept: dict[OrderId, OrderMatch] = field(default_factory=dict)
+    failures: dict[OrderId, Exception] = field(default_factory=dict)
+    settled_ids: set[EntryId] = field(default_factory=set)
+    polls: list[int] = field(default_factory=list)
+    on_read: Callable[[], None] = lambda: None
+    listener: Callable[[EntryId], None] = lambda entry_id: None
+
+    def matching(self, max_waiters: int = 200) -> OrderMatching:
+        admission = Admission(self.queues, AdmissionSettings(max_waiting_entries=0, entries_per_second=0))
+        original = self.queues.get
+
+        async def get(account_id: AccountId, entry_ids: Sequence[EntryId], *, with_attempts: bool) -> dict[EntryId, Entry]:
+            answer = await original(account_id, entry_ids, with_attempts=with_attempts)
+            self.on_read()
+            return answer
+
+        self.queues.get = get  # type: ignore[method-assign]
+        return OrderMatching(self, self, self.queues, admission, self, max_waiters_per_account=max_waiters)  # type: ignore[arg-type]
+
+    def knows(self, entry: Entry) -> Entry:
+        self.queues.add(entry)
+        self.known[OrderId(entry.subject_id)] = entry.entry_id
+        return entry
+
+    def tell(self, entry: Entry) -> None:
+        self.queues.add(entry)
+        self.listener(entry.entry_id)
+
+    async def take(self, orders: Sequence[NewOrder]) -> list[OrderTaken | Exception]:
+        self.taken += orders
+        return [
+            self.failures.get(each.facts.order_id) or OrderTaken(self.known[each.facts.order_id], queued=self.queued) for each in orders
+        ]
+
+    async def get(self, account_id: AccountId, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderMatch]:
+        return {order_id: self.kept[order_id] for order_id in order_ids if order_id in self.kept}
+
+    async def settled(self, entries: Sequence[tuple[AccountId, EntryId]], *, beyond_seconds: float) -> set[EntryId]:
+        self.polls.append(len(entries))
+        return self.settled_ids
+
+    def on_entry_finished(self, listener: Callable[[EntryId], None]) -> None:
+        self.listener = listener
+
+
+def kept_match(order_id: int, entry_id: EntryId) -> OrderMatch:
+    return OrderMatch(
+        account_id=SHOP,
+        order_id=OrderId(order_id),
+        order_key="k",
+        facts_hash=b"",
+        entry_id=entry_id,
+        state=EntryState.PROCESSED,
+        outcome=Outcome.MATCHED_LINK,
+        cause=None,
+        comment="Matched to the linked customer",
+        notes=(),
+        epos_customer_id=None,
+        candidate_ids=(),
+        update_time=datetime(2026, 3, 1, tzinfo=UTC),
+    )
+
+
+async def test_an_end_between_reading_and_waiting_is_not_missed() -> None:
+    desk = Desk()
+    entry = desk.knows(pending())
+    matching = desk.matching()
+    reads = []
+
+    def end_right_after_the_first_read() -> None:
+        reads.append(1)
+        if len(reads) == 1:
+            desk.tell(ended(entry))
+
+    desk.on_read = end_right_after_the_first_read
+    async with asyncio.timeout(5):
+        answer = await matching.match(order(), remaining_seconds=60)
+    assert answer.entry is not None
+    assert answer.entry.state is EntryState.PROCESSED
+    assert not desk.polls, "told, not polled"
+    await matching.close()
+
+
+async def test_an_answer_that_is_there_needs_no_waiter() -> None:
+    desk = Desk(queued=False)
+    desk.knows(ended(pending()))
+    matching = desk.matching(max_waiters=0)
+    answer = await matching.match(order())
+    assert answer.entry is not None
+    assert answer.entry.outcome is Outcome.MATCHED_EMAIL
+    await matching.close()
+
+
+@pytest.mark.parametrize("remaining", [0.0, 0.2, 0.3, -1.0])
+async def test_too_short_a_deadline_is_answered_at_once_and_the_order_is_taken(remaining: float) -> None:
+    desk = Desk()
+    desk.knows(pending())
+    matching = desk.matching(max_waiters=0)
+    answer = await matching.match(order(), remaining_seconds=remaining)
+    assert answer.entry is not None
+    assert answer.entry.state is EntryState.PENDING
+    assert len(desk.taken) == 1
+    await matching.close()
+
+
+async def test_nobody_waits_for_an_attempt_beyond_the_wait() -> None:
+    desk = Desk()
+    desk.knows(pending(due_in=9))
+    matching = desk.matching()
+    async with asyncio.timeout(2):
+        answer = await matching.match(order(), remaining_seconds=60)
+    assert answer.entry is not None
+    assert answer.entry.state is EntryState.PENDING
+    await matching.close()
+
+
+async def test_an_attempt_within_the_wait_is_waited_for() -> None:
+    desk = Desk()
+    entry = desk.knows(pending(due_in=3))
+    matching = desk.matching()
+    call = asyncio.create_task(matching.match(order(), remaining_seconds=60))
+    while not desk.queues.calls:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not call.done()
+    desk.tell(ended(entry))
+    answer = await call
+    assert answer.entry is not None
+    assert answer.entry.state is EntryState.PROCESSED
+    await matching.close()
+
+
+async def test_one_poll_covers_all_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiters, "POLL_SECONDS", 0.01)
+    desk = Desk()
+    entries = [desk.knows(pending(number)) for number in (1, 2, 3)]
+    matching = desk.matching()
+    calls = [asyncio.create_task(matching.match(order(number), remaining_seconds=60)) for number in (1, 2, 3)]
+    async with asyncio.timeout(5):
+        while 3 not in desk.polls:
+            await asyncio.sleep(0.001)
+        for entry in entries:
+            desk.queues.add(ended(entry))  # nobody tells
+        desk.settled_ids = {entry.entry_id for entry in entries}
+        answers = await asyncio.gather(*calls)
+    assert [answer.order_id for answer in answers] == [1, 2, 3]
+    assert all(answer.entry is not None and answer.entry.state is EntryState.PROCESSED for answer in answers)
+    await matching.close()
+
+
+async def test_waiters_of_one_account_are_capped() -> None:
+    desk = Desk()
+    first = desk.knows(pending(1))
+    desk.knows(pending(2))
+    matching = desk.matching(max_waiters=1)
+    waiting = asyncio.create_task(matching.match(order(1), remaining_seconds=60))
+    while not desk.queues.calls:
+        await asyncio.sleep(0)
+    with pytest.raises(ResourceExhausted) as refused:
+        await matching.match(order(2), remaining_seconds=60)
+    assert (refused.value.reason, refused.value.retry_after_seconds) == ("TOO_MANY_WAITERS", 1.0)
+    desk.tell(ended(first))
+    await waiting
+    await matching.close()
+
+
+async def test_an_entry_without_history_is_answered_with_what_is_kept() -> None:
+    desk = Desk(queued=False)
+    entry = pending()
+    desk.known[OrderId(1042)] = entry.entry_id
+    desk.kept[OrderId(1042)] = kept_match(1042, entry.entry_id)
+    matching = desk.matching()
+    answer = await matching.match(order())
+    assert answer.entry is None
+    assert answer.kept is not None
+    assert answer.kept.comment == "Matched to the linked customer"
+    await matching.close()
+
+
+async def test_a_batch_keeps_positions_whatever_fails() -> None:
+    desk = Desk()
+    desk.knows(pending(1))
+    desk.knows(pending(4))
+    desk.failures[OrderId(3)] = Unavailable("busy", reason="ACCOUNT_BUSY")
+    matching = desk.matching()
+    bad = InvalidArgument.of("orders[1].order.order_key", "must be 64 hex digits")
+    results = await matching.match_many(SHOP, [order(1), bad, order(3), order(4)])
+    kinds = [result.order_id if isinstance(result, OrderAnswer) else type(result).__name__ for result in results]
+    assert kinds == [1, "InvalidArgument", "Unavailable", 4]
+    assert [each.facts.order_id for each in desk.taken] == [1, 3, 4]
+    await matching.close()
+
+
+async def test_an_unknown_account_fails_the_whole_batch() -> None:
+    desk = Desk()
+    desk.failures[OrderId(1)] = NotFound("account shop-a does not exist")
+    matching = desk.matching()
+    with pytest.raises(NotFound):
+        await matching.match_many(SHOP, [order(1)])
+    await matching.close()
+
+
+@pytest.mark.parametrize("count", [0, 101])
+async def test_batches_have_a_size(count: int) -> None:
+    matching = Desk().matching()
+    with pytest.raises(InvalidArgument):
+        await matching.match_many(SHOP, [order(number + 1) for number in range(count)])
+    await matching.close()
+
+
+async def test_answers_are_read_by_position() -> None:
+    desk = Desk()
+    desk.kept[OrderId(5)] = kept_match(5, pending().entry_id)
+    matching = desk.matching()
+    results = await matching.get_many(SHOP, [9, 5, -1, 5])
+    assert [type(result) for result in results] == [NotFound, OrderMatch, InvalidArgument, OrderMatch]
+    assert all(isinstance(result, RequestError | OrderMatch) for result in results)
+    with pytest.raises(InvalidArgument):
+        await matching.get_many(SHOP, range(1, 502))
+    await matching.close()
