@@ -14,7 +14,7 @@ import pytest_asyncio
 from google.protobuf.field_mask_pb2 import FieldMask
 from support.desk_world import PUBLIC_URL, DeskWorld, desk_world
 from support.engine import EngineWorld
-from tillsync.v1 import account_pb2, account_service_pb2, vocabulary_pb2
+from tillsync.v1 import account_pb2, account_service_pb2, link_service_pb2, vocabulary_pb2
 from tillsync_sandbox import TillSwitches
 from tillsync_sandbox.till import EmailMatch
 from tillsync_server.domain.vocabulary import Role
@@ -107,6 +107,27 @@ async def test_a_masked_change_is_stored_and_its_effect_told(desk: DeskWorld) ->
     on = await update(desk, ["customer_sync_enabled"])
     assert on.account.customer_sync_enabled
     assert on.account.epos.has_api_secret
+
+
+async def test_switching_sync_on_tells_in_numbers_what_it_queues(desk: DeskWorld) -> None:
+    await desk.add_account(customer_sync_enabled=False)
+    for number in (1, 2):
+        link = link_service_pb2.CreateLinkRequest(account_id="shop-a", epos_customer_id=number, woo_customer_id=number)
+        await desk.call("LinkService/CreateLink", link)
+    changed = await update(desk, ["customer_sync_enabled"])
+    assert changed.account.customer_sync_enabled
+    assert changed.effect.queued_customer_count == 2
+    assert changed.effect.notes
+
+
+async def test_a_linked_customer_cannot_become_the_default_customer(desk: DeskWorld) -> None:
+    await desk.add_account()
+    link = link_service_pb2.CreateLinkRequest(account_id="shop-a", epos_customer_id=90001, woo_customer_id=12)
+    await desk.call("LinkService/CreateLink", link)
+    account = account_pb2.Account(default_epos_customer_id=90001)
+    request = S.UpdateAccountRequest(account_id="shop-a", account=account, update_mask=FieldMask(paths=["default_epos_customer_id"]))
+    refused = await desk.refusal("AccountService/UpdateAccount", request)
+    assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "DEFAULT_CUSTOMER_LINKED")
 
 
 @pytest.mark.parametrize("paths", [[], ["*"], ["epos"], ["shop"], ["etag"], ["epos.has_api_key"], ["autoLink"]])
