@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import (
+    BridgeMissing,
     CredentialsRefused,
     Misaddressed,
     Missing,
@@ -45,6 +46,8 @@ _CAUSES: tuple[tuple[type[UpstreamError], str], ...] = (
 def cause_of(error: UpstreamError) -> str:
     """The cause in plain words: ``not reached: DNS``, ``refused field: phone``."""
     if isinstance(error, Refused) and error.field:
+        if error.text.casefold().startswith("refused field"):
+            return error.text
         return f"refused field: {error.field}" + (f" ({error.text})" if error.text else "")
     phrase = next((text for kind, text in _CAUSES if isinstance(error, kind)), "failed")
     if not error.text:
@@ -152,10 +155,9 @@ class FailureJudge:
                 return ProblemReason.CREDENTIALS_REFUSED
             case Throttled():
                 return ProblemReason.THROTTLED
+            case BridgeMissing():
+                return ProblemReason.BRIDGE_MISSING
             case Misaddressed() | Missing():
-                # a shop whose route is not there, though its account has a bridge: the plugin is off
-                if error.side is Side.SHOP and self._account.shop.has_bridge and error.status == 404:
-                    return ProblemReason.BRIDGE_MISSING
                 return ProblemReason.WRONG_ADDRESS
             case _:
                 return None

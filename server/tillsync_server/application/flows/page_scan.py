@@ -59,7 +59,7 @@ class PageScan:
         self.last_page: int | None = None
         """Set when the list was read to its end."""
         self.pages_at_least = 0
-        """Set when it was given up: it is longer than this."""
+        """Set when it was given up: it does not pay for a crowd of so many."""
 
     async def run(self) -> None:
         """Ends when nobody waits any more, at the list's end, or when it does not pay. Raises RunInterrupted; a page that fails ends
@@ -91,7 +91,7 @@ class PageScan:
             # beyond it only one page at a time: it may have grown
             return number <= self._known_last_page or nothing_flies
         if self.pages_read > self._served + self._crowd // _PATIENCE_SHARE:
-            self.pages_at_least = max(self.pages_at_least, self._estimate())
+            self.pages_at_least = max(self._crowd, self._estimate())
             return False
         return number <= self._estimate() or nothing_flies
 
@@ -99,7 +99,7 @@ class PageScan:
         """Pages until all are found, if they lie evenly."""
         if not self._served:
             return self.pages_read + self._at_once
-        return math.ceil(self.pages_read * self._crowd / self._served)
+        return math.floor(self.pages_read * self._crowd / self._served)
 
     async def _read(self, number: int) -> None:
         asked_at, as_of = self._clock(), self._now()

@@ -128,6 +128,9 @@ class ShopWriter:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._wake.wait()
+        except Exception as error:  # noqa: BLE001 - nobody may wait for a loop that is not there
+            waiting, self._queue = self._queue, []
+            _fail(waiting, error)
         finally:
             self._loop = None
 

@@ -78,7 +78,7 @@ class TillReader:
         self._scanning = False
         self._last_arrival = 0.0
         self._pages_at_least = 0
-        """Learnt by a scan that was given up: the list is longer than so many pages."""
+        """Learnt by a scan that was given up: it does not pay for a crowd of so many."""
 
     async def read(self, customer_id: EposCustomerId, *, is_live: bool) -> ReadCustomer:
         """Raises UpstreamError of a single read (Missing: of this very customer), and RunInterrupted. LIVE reads go first."""

@@ -1,0 +1,231 @@
+"""A lane's entries side by side: none waits for, none fails with another; a pause stops what has not begun."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+import structlog
+from support.flow_fakes import order_facts
+from support.shop_fakes import START, DatabaseAway, ShopWorld, bulk, entry_of, on_virtual_time, till_type
+from tillsync_server.application.flows.dispatcher import FlowHandler
+from tillsync_server.domain.errors import RunInterrupted, Throttled, Unreachable
+from tillsync_server.domain.verdict import Disposition
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, Side
+
+
+@on_virtual_time
+async def test_customers_types_and_orders_run_side_by_side_and_finish_as_they_are_done() -> None:
+    world = ShopWorld()
+    world.link(1, 12)
+    world.till.types[4001] = till_type()
+    world.till.latency = 5.0
+    customer, of_type = entry_of(1), entry_of(4001, kind=EntryKind.CUSTOMER_TYPE)
+    unlinked = entry_of(2)
+    work = FlowHandler(world.services).open(world.lane)
+    running = asyncio.create_task(work.run([customer, of_type, unlinked]))
+    await asyncio.sleep(1)
+    assert world.lane.order == [unlinked.entry_id]
+    await running
+    assert asyncio.get_running_loop().time() < 1006
+    assert {verdict.outcome for verdict in world.lane.finished.values()} == {Outcome.UPDATED, Outcome.CUSTOMER_NOT_LINKED}
+    await work.close()
+
+
+@on_virtual_time
+async def test_an_order_goes_through_its_own_flow() -> None:
+    world = ShopWorld(customer_sync_enabled=False)
+    order = entry_of(1042, kind=EntryKind.ORDER_CUSTOMER, facts=order_facts(1042))
+    [verdict] = await world.run(order)
+    assert (verdict.outcome, verdict.comment, verdict.state) == (
+        Outcome.DEFAULT_CUSTOMER,
+        "Matched to the default customer",
+        EntryState.PROCESSED,
+    )
+    assert verdict.epos_customer_id == 7
+
+
+@on_virtual_time
+async def test_a_shop_without_credentials_does_not_hinder_orders() -> None:
+    world = ShopWorld(customer_sync_enabled=False)
+
+    class NoShop:
+        def client(self, account: object) -> object:
+            raise AssertionError("the shop was asked for")
+
+    object.__setattr__(world.services, "shops", NoShop())
+    [verdict] = await world.run(entry_of(1042, kind=EntryKind.ORDER_CUSTOMER, facts=order_facts(1042)))
+    assert verdict.outcome is Outcome.DEFAULT_CUSTOMER
+
+
+@on_virtual_time
+async def test_a_fault_of_ours_hits_its_own_entry_and_is_told_without_its_words() -> None:
+    world = ShopWorld()
+    for each in (1, 2, 3):
+        world.link(each)
+
+    def fault(method: str, argument: object) -> None:
+        if argument == 2:
+            raise KeyError("ada@example.test")
+
+    world.till.fault = fault  # type: ignore[assignment]
+    with structlog.testing.capture_logs() as logs:
+        verdicts = await world.run(*(entry_of(each) for each in (1, 2, 3)))
+    assert [verdict.outcome for verdict in verdicts] == [Outcome.UPDATED, Outcome.EPOS_FETCH_FAILED, Outcome.UPDATED]
+    assert verdicts[1].disposition is Disposition.RETRY
+    assert verdicts[1].notes == ("the service itself failed on this entry; it is tried again",)
+    [logged] = [each for each in logs if each["event"] == "entry_failed"]
+    assert logged["error"] == "KeyError"
+    assert logged["where"].startswith("test_dispatcher.py:")
+    assert "ada@example.test" not in str(logs)
+
+
+@on_virtual_time
+async def test_a_fault_in_a_type_has_a_comment() -> None:
+    world = ShopWorld()
+
+    def fault(method: str, argument: object) -> None:
+        raise KeyError("x")
+
+    world.till.fault = fault  # type: ignore[assignment]
+    verdict = await world.sync_type(4001)
+    assert (verdict.outcome, verdict.disposition) == (Outcome.TYPE_REQUEST_FAILED, Disposition.RETRY)
+    assert verdict.comment == verdict.notes[0]
+
+
+@pytest.mark.parametrize("where", ["settings", "links", "knowledge"])
+@on_virtual_time
+async def test_a_database_that_is_away_postpones_uncharged(where: str) -> None:
+    world = ShopWorld()
+    world.link(1)
+    match where:
+        case "settings":
+            world.lane.account_error = DatabaseAway()
+        case "links":
+            world.state.faults["by_epos"] = [DatabaseAway()]
+        case _:
+            world.knowledge.faults = [DatabaseAway()]
+    verdict = await world.sync(1)
+    assert (verdict.outcome, verdict.disposition) == (Outcome.EPOS_FETCH_FAILED, Disposition.POSTPONE)
+    assert verdict.not_before is not None
+    assert verdict.not_before <= START + timedelta(seconds=3)
+
+
+@on_virtual_time
+async def test_settings_are_asked_once_for_entries_of_one_version_and_anew_for_the_next() -> None:
+    world = ShopWorld()
+    for each in (1, 2, 3):
+        world.link(each)
+    work = FlowHandler(world.services).open(world.lane)
+    await work.run([entry_of(1), entry_of(2)])
+    assert world.lane.asked_for_settings == 1
+    await work.run([entry_of(3, config_version=2)])
+    assert world.lane.asked_for_settings == 2
+    assert len(world.lane.finished) == 3
+    await work.close()
+
+
+@on_virtual_time
+async def test_links_are_looked_up_together() -> None:
+    world = ShopWorld()
+    for each in range(1, 101):
+        world.link(each)
+    await world.run(*bulk(*range(1, 101)))
+    assert world.state.look_ups == 1
+
+
+@on_virtual_time
+async def test_behind_an_account_wide_failure_nobody_meets_it_again() -> None:
+    world = ShopWorld()
+    for each in range(1, 1_001):
+        world.link(each)
+    world.till.fault = lambda method, argument: Unreachable(Side.TILL, "not reached: DNS")
+    entries = bulk(*range(1, 1_001))
+    work = FlowHandler(world.services).open(world.lane)
+    with pytest.raises(RunInterrupted):
+        await work.run(entries)
+    settings = world.services.settings
+    assert world.till.requests <= settings.till_concurrency + settings.page_concurrency
+    verdicts = list(world.lane.finished.values())
+    assert verdicts
+    assert {verdict.disposition for verdict in verdicts} == {Disposition.PAUSE_LANE}
+    assert len(verdicts) <= settings.till_concurrency
+    # and what comes later in this lease is not asked at all
+    before = world.till.requests
+    with pytest.raises(RunInterrupted):
+        await work.run([entry_of(1)])
+    assert world.till.requests == before
+    await work.close()
+
+
+@on_virtual_time
+async def test_a_shop_that_fails_for_all_is_asked_once() -> None:
+    world = ShopWorld()
+    world.shop.max_batch = 100
+    for each in range(1, 501):
+        world.link(each)
+
+    def limit(writes: object) -> None:
+        raise Throttled(Side.SHOP, "limit", status=429, retry_after_seconds=60.0)
+
+    world.shop.answer = limit
+    work = FlowHandler(world.services).open(world.lane)
+    with pytest.raises(RunInterrupted):
+        await work.run(bulk(*range(1, 501)))
+    await work.close()
+    assert world.shop.requests == 1
+    assert {verdict.disposition for verdict in world.lane.finished.values()} == {Disposition.PAUSE_LANE}
+    problem = next(iter(world.lane.finished.values())).problem
+    assert problem is not None
+    assert problem.retry_after_seconds == 60.0
+
+
+@on_virtual_time
+async def test_an_interrupted_entry_leaves_its_neighbours_verdicts_alone() -> None:
+    world = ShopWorld()
+    world.link(1)
+    world.state.lease_is_ours = False
+    linked, unlinked = entry_of(1), entry_of(2)
+    work = FlowHandler(world.services).open(world.lane)
+    with pytest.raises(RunInterrupted):
+        await work.run([linked, unlinked])
+    assert list(world.lane.finished) == [unlinked.entry_id]
+    await work.close()
+
+
+@on_virtual_time
+async def test_a_live_customer_does_not_wait_for_a_sweep() -> None:
+    """Neither behind its reads nor behind its filling batch."""
+    world = ShopWorld()
+    world.till.latency = 1.0
+    for each in range(1, 32):
+        world.link(each)
+    live = world.link(99)
+    work = FlowHandler(world.services).open(world.lane)
+    sweep = asyncio.create_task(work.run(bulk(*range(1, 32))))
+    await asyncio.sleep(0.5)
+    entry = entry_of(live.epos_customer_id, priority=Priority.LIVE)
+    began = asyncio.get_running_loop().time()
+    await work.run([entry])
+    took = asyncio.get_running_loop().time() - began
+    assert took < 2.3  # a slot of the till (≤ 1 s), its read (1 s), the gathering (50 ms), the write (50 ms)
+    assert not sweep.done()
+    await sweep
+    await work.close()
+
+
+@on_virtual_time
+async def test_closing_in_mid_run_leaves_no_task_behind() -> None:
+    world = ShopWorld()
+    world.till.latency = 60.0
+    for each in range(1, 101):
+        world.link(each)
+    work = FlowHandler(world.services).open(world.lane)
+    running = asyncio.create_task(work.run(bulk(*range(1, 101))))
+    await asyncio.sleep(1.0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await work.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert world.lane.finished == {}
