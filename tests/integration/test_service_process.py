@@ -1,0 +1,263 @@
+"""Real ``tillsync`` processes: start, second start, stop, restart; what they say when they cannot; what their logs never hold."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+import psutil
+import pytest
+from support.postgres import Cluster, TestDatabase, reachable_directory
+from support.service import ADMIN_TOKEN, child, environment, run_command
+from tillsync.v1 import account_pb2, order_pb2, vocabulary_pb2
+from tillsync_client import TillsyncClient
+from tillsync_sandbox import SandboxShop, SandboxTill
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    with reachable_directory() as made:
+        yield made
+
+
+def embedded(directory: Path, **changes: str) -> dict[str, str]:
+    return environment(None, TILLSYNC_DATA_DIR=str(directory / "data"), **changes)
+
+
+def left_behind(directory: Path) -> list[str]:
+    """Processes that still have something to do with the directory."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(directory) in " ".join(process.cmdline()):
+                found.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return found
+
+
+async def test_serve_with_the_embedded_database(directory: Path) -> None:
+    """First start makes token and key for its owner's eyes; a second one on the same data says so; a restart keeps everything."""
+    variables = embedded(directory, TILLSYNC_ADMIN_TOKEN="")
+    with child(["serve"], variables, directory) as first:
+        await first.started()
+        data = directory / "data"
+        assert f"@{data / 'admin-token'}" in "\n".join([*first.lines, await asyncio.to_thread(first.process.stdout.readline)])  # type: ignore[union-attr]
+        for name in ("admin-token", "secret-key"):
+            assert stat.S_IMODE((data / name).stat().st_mode) == 0o600
+        token = (data / "admin-token").read_text().strip()
+        async with TillsyncClient(f"127.0.0.1:{first.grpc_port}", token) as client:
+            await client.accounts.create_account(
+                "shop-1", account_pb2.Account(epos=account_pb2.EposSettings(api_key="a-key", api_secret="s"))
+            )
+        second = await asyncio.to_thread(run_command, ["serve"], variables)
+        assert second.returncode == 1
+        assert f"another tillsync (pid {first.process.pid}) uses {data}" in second.stderr
+        assert "Traceback" not in second.stderr
+        assert await first.stop() == 0
+    assert left_behind(directory) == []
+    with child(["serve"], variables, directory) as again:
+        await again.started()
+        assert (data / "admin-token").read_text().strip() == token
+        async with TillsyncClient(f"127.0.0.1:{again.grpc_port}", token) as client:
+            assert (await client.accounts.get_account("shop-1")).epos.has_api_key
+        assert await again.stop(signal.SIGINT) == 0
+    assert left_behind(directory) == []
+
+
+async def test_a_killed_service_leaves_no_orphan_and_starts_again(directory: Path) -> None:
+    variables = embedded(directory)
+    with child(["serve"], variables, directory) as killed:
+        await killed.started()
+        async with TillsyncClient(f"127.0.0.1:{killed.grpc_port}", ADMIN_TOKEN) as client:
+            await client.accounts.create_account("shop-1", account_pb2.Account())
+            await client.sync.sync_customer("shop-1", 90001)
+        killed.process.kill()
+        killed.process.wait(timeout=10)
+    async with asyncio.timeout(30):
+        while left_behind(directory):
+            await asyncio.sleep(0.02)
+    with child(["serve", "--no-worker"], variables, directory) as again:
+        await again.started()
+        async with TillsyncClient(f"127.0.0.1:{again.grpc_port}", ADMIN_TOKEN) as client:
+            entries = [entry async for entry in client.sync.list_queue("shop-1", vocabulary_pb2.QUEUE_CUSTOMERS)]
+        assert [entry.epos_customer_id for entry in entries] == [90001], "what was acknowledged is there"
+
+
+async def test_a_signal_while_it_starts(directory: Path) -> None:
+    with child(["serve"], embedded(directory), directory) as starting:
+        async with asyncio.timeout(30):
+            while not (directory / "data" / "postgres.lock").exists():
+                await asyncio.sleep(0.005)
+        assert await starting.stop() == 0
+    assert left_behind(directory) == []
+
+
+async def test_a_schema_that_is_not_there_names_the_remedy(cluster: Cluster, directory: Path) -> None:
+    connection = await asyncpg.connect(cluster.server.dsn())
+    name = f"unmigrated_{os.getpid()}"
+    await connection.execute(f"CREATE DATABASE {name}")
+    variables = environment(cluster.server.dsn(name), TILLSYNC_DATA_DIR=str(directory))
+    try:
+        for command in (["serve"], ["worker"]):
+            refused = await asyncio.to_thread(run_command, command, variables)
+            assert refused.returncode == 1
+            assert "tillsync migrate" in refused.stderr
+            assert "Traceback" not in refused.stderr
+        migrated = await asyncio.to_thread(run_command, ["migrate"], variables)
+        assert (migrated.returncode, migrated.stdout.startswith("applied: 0001")) == (0, True)
+        assert "nothing to do" in (await asyncio.to_thread(run_command, ["migrate"], variables)).stdout
+        with child(["serve"], variables, directory) as serving, child(["worker"], variables, directory) as worker:
+            await serving.started()
+            await worker.started()
+            async with aiohttp.ClientSession() as session, session.get(f"{worker.http_url}/readyz") as response:
+                assert response.status == 200
+            assert await worker.stop() == 0
+            assert await serving.stop() == 0
+    finally:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "variables", "code", "said"),
+    [
+        (["serve"], {"TILLSYNC_LEASE_SECONDS": "20"}, 2, "TILLSYNC_LEASE_SECONDS"),
+        (["serve"], {"TILLSYNC_LEASE_SECONDS": "soon"}, 2, "TILLSYNC_LEASE_SECONDS"),
+        (["serve"], {"TILLSYNC_HTTP_LISTEN": "0.0.0.0:0"}, 2, "without TLS"),
+        (["serve"], {"DATABASE_URL": "postgresql://u@127.0.0.1:1/x"}, 2, "TILLSYNC_SECRET_KEY"),
+        (["serve"], {"DATABASE_URL": "postgresql://u:pa55@127.0.0.1:1/x", "TILLSYNC_SECRET_KEY": "k" * 32}, 1, "no connection"),
+        (["serve"], {"DATABASE_URL": "mysql://u:pa55@127.0.0.1:1/x", "TILLSYNC_SECRET_KEY": "k" * 32}, 1, "DATABASE_URL is no postgresql"),
+        (["serve"], {"DATABASE_URL": "postgresql://u@127.0.0.1:1/x", "TILLSYNC_SECRET_KEY": "short"}, 1, "at least 32"),
+        (["migrate"], {"DATABASE_URL": "postgresql://u:pa55@127.0.0.1:1/x", "TILLSYNC_SECRET_KEY": "k" * 32}, 1, "no connection"),
+        (["worker"], {}, 2, "set DATABASE_URL"),
+        (["sandbox", "--till", "0.0.0.0:0"], {}, 2, "loopback only"),
+        (["serve", "--nonsense"], {}, 2, "No such option"),
+        (["nonsense"], {}, 2, "No such command"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line(command: list[str], variables: dict[str, str], code: int, said: str, directory: Path) -> None:
+    run = run_command(command, {"TILLSYNC_DATA_DIR": str(directory / "data"), **variables})
+    assert run.returncode == code, run.stderr
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+    assert "pa55" not in run.stderr + run.stdout
+
+
+def test_an_address_that_is_taken_is_named(directory: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for variable, side in (("TILLSYNC_HTTP_LISTEN", "HTTP"), ("TILLSYNC_GRPC_LISTEN", "gRPC")):
+            run = run_command(["serve"], embedded(directory, **{variable: address}))
+            assert run.returncode == 1
+            assert f"{side} cannot listen on {address}" in run.stderr
+            assert "Traceback" not in run.stderr
+    assert left_behind(directory) == []
+
+
+def test_settings_are_listed(directory: Path) -> None:
+    variables = {"TILLSYNC_LEASE_SECONDS": "44", "TILLSYNC_ADMIN_TOKEN": "t" * 30, "TILLSYNC_DATA_DIR": str(directory)}
+    table = run_command(["settings"], variables)
+    assert table.returncode == 0
+    assert "TILLSYNC_LEASE_SECONDS" in table.stdout
+    assert "44 s" in table.stdout
+    listed = json.loads(run_command(["settings", "--json"], variables).stdout)
+    assert listed["TILLSYNC_LEASE_SECONDS"]["value"] == "44"
+    assert listed["TILLSYNC_LEASE_SECONDS"]["default"] == "30"
+    assert "t" * 30 not in table.stdout + str(listed)
+
+
+async def test_credentials_can_be_brought_under_a_new_key(database: TestDatabase, directory: Path) -> None:
+    def variables(*keys: str) -> dict[str, str]:
+        return environment(database.dsn, TILLSYNC_SECRET_KEY=",".join(key * 32 for key in keys), TILLSYNC_DATA_DIR=str(directory))
+
+    with child(["serve", "--no-worker"], variables("a"), directory) as serving:
+        await serving.started()
+        async with TillsyncClient(f"127.0.0.1:{serving.grpc_port}", ADMIN_TOKEN) as client:
+            given = account_pb2.Account(epos=account_pb2.EposSettings(api_key="the-key", api_secret="the-secret"))
+            await client.accounts.create_account("shop-1", given)
+    rewritten = await asyncio.to_thread(run_command, ["reencrypt"], variables("b", "a"))
+    assert (rewritten.returncode, rewritten.stdout.strip()) == (0, "accounts rewritten: 1")
+    again = await asyncio.to_thread(run_command, ["reencrypt"], variables("b"))
+    assert (again.returncode, again.stdout.strip()) == (0, "accounts rewritten: 0"), "the new key alone reads everything"
+    wrong = await asyncio.to_thread(run_command, ["reencrypt"], variables("a"))
+    assert wrong.returncode == 1
+    assert "TILLSYNC_SECRET_KEY" in wrong.stderr
+
+
+async def test_no_log_line_names_a_person_or_holds_a_credential(database: TestDatabase, directory: Path) -> None:
+    """A sample of all flows, with everything that goes wrong in them, at the most talkative level."""
+    person = {"first": "Xanthippe", "last": "Quillfeather", "email": "xanthippe.quillfeather@example.test", "phone": "01632 960777"}
+    till, shop = SandboxTill(), SandboxShop()
+    customer = till.add_customer(forename=person["first"], surname=person["last"], email=person["email"], phone=person["phone"])
+    twins = [till.add_customer(forename=person["first"], surname=person["last"], email="twin-" + person["email"]) for _ in range(2)]
+    shopper = shop.add_customer(email=person["email"], first_name=person["first"], last_name=person["last"], phone=person["phone"])
+    variables = environment(database.dsn, TILLSYNC_LOG_LEVEL="debug", TILLSYNC_DATA_DIR=str(directory), TILLSYNC_RETRY_BASE_SECONDS="0.1")
+    async with till, shop:
+        with child(["serve"], variables, directory) as serving:
+            await serving.started()
+            async with TillsyncClient(f"127.0.0.1:{serving.grpc_port}", ADMIN_TOKEN) as client:
+                given = account_pb2.Account(
+                    sync_names=True,
+                    sync_phone=True,
+                    default_epos_customer_id=till.add_customer(forename="Web orders"),
+                    epos=account_pb2.EposSettings(base_url=till.origin, api_key=till.switches.api_key, api_secret=till.switches.api_secret),
+                    shop=account_pb2.ShopSettings(base_url=shop.origin, bridge_secret=shop.switches.bridge_secret),
+                )
+                await client.accounts.create_account("shop-1", given)
+                order = order_pb2.Order(
+                    order_id=1,
+                    order_key="a" * 64,
+                    woo_customer_id=shopper,
+                    account_email=person["email"],
+                    billing_email=person["email"],
+                    first_name=person["first"],
+                    last_name=person["last"],
+                    phone=person["phone"],
+                )
+                order.create_time.FromDatetime(datetime.now(UTC))
+                assert (await client.sync.match_order("shop-1", order)).epos_customer_id == customer
+                order.order_id, order.woo_customer_id, order.account_email = 2, 77, "twin-" + person["email"]
+                held = await client.sync.match_order("shop-1", order)
+                assert held.outcome == vocabulary_pb2.OUTCOME_DUPLICATE_EMAIL, twins
+                await till.stop()
+                await client.sync.sync_customer("shop-1", customer, force=True)
+                async with asyncio.timeout(30):
+                    while not (await client.sync.list_queue_page(_queue("shop-1"))).HasField("problem"):
+                        await asyncio.sleep(0.05)
+            async with TillsyncClient(f"127.0.0.1:{serving.grpc_port}", "tls_wrong-token-that-nobody-should-read-anywhere") as stranger:
+                with pytest.raises(Exception, match="token"):
+                    await stranger.accounts.get_account("shop-1")
+            assert await serving.stop() == 0
+            lines = [json.loads(line) for line in serving.errors.splitlines()]
+            log = serving.errors.lower()
+    assert any(line["event"] == "started" for line in lines)
+    assert any(line["event"] == "stopped" for line in lines)
+    secrets = [
+        till.switches.api_key,
+        till.switches.api_secret,
+        shop.switches.bridge_secret,
+        ADMIN_TOKEN,
+        "tls_wrong",
+        "test-only",
+        "@example",
+    ]
+    for text in (*person.values(), *secrets, "xanthippe", "quillfeather"):
+        assert text.lower() not in log, f"{text} stands in the log"
+
+
+def _queue(account: str) -> object:
+    from tillsync.v1 import customer_sync_service_pb2
+
+    return customer_sync_service_pb2.ListQueueRequest(account_id=account, queue=vocabulary_pb2.QUEUE_CUSTOMERS)

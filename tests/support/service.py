@@ -1,0 +1,142 @@
+"""The whole service for tests: in this process on a database of the test's own, or as a real ``tillsync serve`` child."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from tillsync.v1 import account_pb2
+from tillsync_client import TillsyncClient
+from tillsync_server.composition.service import Service
+from tillsync_server.composition.settings import load_settings
+
+SECRET_KEY = "key-of-the-tests-only-0123456789abcdef"
+ADMIN_TOKEN = "tls_admin-token-of-this-test-run-0123456789"
+PROGRAM = Path(sys.executable).with_name("tillsync")
+FREE_PORTS = {"TILLSYNC_GRPC_LISTEN": "127.0.0.1:0", "TILLSYNC_HTTP_LISTEN": "127.0.0.1:0"}
+QUICK = {"TILLSYNC_POLL_SECONDS": "0.2", "TILLSYNC_RETRY_BASE_SECONDS": "0.2", "TILLSYNC_DRAIN_SECONDS": "5"}
+
+
+def environment(dsn: str | None, **changes: str) -> dict[str, str]:
+    """Free ports on loopback, a known admin token, short delays. ``dsn`` None: the embedded PostgreSQL (give TILLSYNC_DATA_DIR)."""
+    made = {**FREE_PORTS, **QUICK, "TILLSYNC_ADMIN_TOKEN": ADMIN_TOKEN}
+    if dsn is not None:
+        made |= {"DATABASE_URL": dsn, "TILLSYNC_SECRET_KEY": SECRET_KEY}
+    return {name: value for name, value in (made | changes).items() if value}
+
+
+@dataclass
+class RunningService:
+    service: Service
+    http: aiohttp.ClientSession
+    client: TillsyncClient
+
+    @property
+    def grpc_address(self) -> str:
+        return f"127.0.0.1:{self.service.grpc_port}"
+
+    @property
+    def http_url(self) -> str:
+        return f"http://127.0.0.1:{self.service.http_port}"
+
+    async def add_account(self, account_id: str = "shop-1", **epos: str) -> account_pb2.Account:
+        """Its till is on a port nobody listens on, unless ``epos`` says otherwise."""
+        given = account_pb2.Account(
+            epos=account_pb2.EposSettings(**{"base_url": "http://127.0.0.1:9", "api_key": "k", "api_secret": "s", **epos})
+        )
+        return await self.client.accounts.create_account(account_id, given)
+
+
+@asynccontextmanager
+async def running_service(
+    dsn: str | None, *, serves: bool = True, works: bool = True, changes: Mapping[str, str] | None = None
+) -> AsyncIterator[RunningService]:
+    service = Service(load_settings(environment(dsn, **(changes or {}))), serves=serves, works=works)
+    async with service, aiohttp.ClientSession() as http, TillsyncClient(f"127.0.0.1:{service.grpc_port}", ADMIN_TOKEN) as client:
+        yield RunningService(service, http, client)
+
+
+@dataclass
+class Child:
+    """A running ``tillsync`` command. ``errors``: what it wrote on stderr (its log) so far."""
+
+    process: subprocess.Popen[str]
+    errors_path: Path
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def errors(self) -> str:
+        return self.errors_path.read_text(encoding="utf-8")
+
+    @property
+    def grpc_port(self) -> int:
+        return int(self._line("gRPC").split()[1].rpartition(":")[2])
+
+    @property
+    def http_url(self) -> str:
+        return self._line("HTTP").split()[1]
+
+    def _line(self, prefix: str) -> str:
+        return next(line for line in self.lines if line.startswith(prefix))
+
+    async def started(self, seconds: float = 60) -> None:
+        """Returns when it has said where it listens; raises with its words when it ended instead."""
+        async with asyncio.timeout(seconds):
+            while not any(line.startswith("HTTP") for line in self.lines):
+                assert self.process.stdout is not None
+                line = await asyncio.to_thread(self.process.stdout.readline)
+                if not line:
+                    raise AssertionError(f"ended with {self.process.wait()}: {self.errors}")
+                self.lines.append(line.strip())
+
+    async def stop(self, sent: signal.Signals = signal.SIGTERM, seconds: float = 30) -> int:
+        self.process.send_signal(sent)
+        return await asyncio.to_thread(self.process.wait, seconds)
+
+
+def command_environment(**variables: str) -> dict[str, str]:
+    """Of this process, without any setting of a developer's own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TILLSYNC_") and name != "DATABASE_URL"}
+    return {**kept, "COLUMNS": "200", "NO_COLOR": "1", **variables}
+
+
+def run_command(arguments: Sequence[str], variables: Mapping[str, str], seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    """A ``tillsync`` command that ends by itself."""
+    return subprocess.run(
+        [str(PROGRAM), *arguments],
+        env=command_environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
+@contextmanager
+def child(arguments: Sequence[str], variables: Mapping[str, str], directory: Path) -> Iterator[Child]:
+    """A ``tillsync`` command that runs until it is stopped; killed at the end if it still does."""
+    errors_path = directory / f"stderr.{len(list(directory.glob('stderr.*')))}"
+    with errors_path.open("w") as errors:
+        process = subprocess.Popen(
+            [str(PROGRAM), *arguments],
+            env=command_environment(**variables, PYTHONUNBUFFERED="1"),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    try:
+        yield Child(process, errors_path)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(timeout=10)
+        assert process.stdout is not None
+        process.stdout.close()
