@@ -1,0 +1,130 @@
+"""The flows to the shop on the real engine and the real stores; till and shop in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from support.engine import EngineWorld
+from support.shop_fakes import Gateway, Shop, Till, shop_account
+from tillsync_server.adapters.postgres.links import PostgresLinks
+from tillsync_server.adapters.postgres.pool import DATABASE_GONE
+from tillsync_server.adapters.postgres.shop_state import PostgresShopState
+from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
+from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.application.engine.worker import Worker
+from tillsync_server.application.flows.dispatcher import FlowHandler
+from tillsync_server.application.flows.flow_services import FlowServices
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.vocabulary import EntryState, Outcome, Priority
+
+pytestmark = pytest.mark.integration
+NAME = "shop-1"
+
+
+@dataclass
+class Settings:
+    """application.engine.lane_runner.AccountReader over one account that tests change."""
+
+    account: Account
+
+    async def at_version(self, account_id: AccountId, config_version: int) -> Account:
+        return replace(self.account, config_version=max(config_version, self.account.config_version))
+
+
+@dataclass
+class Flows:
+    world: EngineWorld
+    till: Till
+    shop: Shop
+    settings: Settings
+
+    async def link(self, *ids: int) -> None:
+        """Till customer n to shop customer n + 100,000."""
+        self.till.add(*ids)
+        self.shop.users.update(each + 100_000 for each in ids)
+        async with self.world.database.acquire() as connection:
+            await connection.execute(
+                "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) "
+                "SELECT $1, id, id + 100000, 3 FROM unnest($2::bigint[]) AS id",
+                NAME,
+                list(ids),
+            )
+
+    async def outcomes(self) -> dict[tuple[Outcome, EntryState], int]:
+        rows = await self.world.fetch("SELECT outcome, state, count(*) AS n FROM entry_history GROUP BY 1, 2")
+        return {(Outcome(row["outcome"]), EntryState(row["state"])): row["n"] for row in rows}
+
+
+@asynccontextmanager
+async def flows_on(world: EngineWorld) -> AsyncIterator[Flows]:
+    await world.add_accounts(NAME)
+    await world.fetch("INSERT INTO till (till_id) VALUES ('till-1') ON CONFLICT DO NOTHING")
+    flows = Flows(world, Till(), Shop(), Settings(shop_account()))
+    nothing: Any = None
+    services = FlowServices(
+        tills=Gateway(flows.till),
+        shops=Gateway(flows.shop),
+        knowledge=PostgresTillKnowledge(world.database),
+        intents=nothing,
+        links=PostgresLinks(world.database),
+        shop_state=PostgresShopState(world.database),
+        order_linker=nothing,
+        database_gone=DATABASE_GONE,
+    )
+    worker = Worker(world.lanes, world.notifications, FlowHandler(services), flows.settings, EngineSettings(), database_gone=DATABASE_GONE)
+    worker.start()
+    try:
+        yield flows
+    finally:
+        await worker.stop()
+
+
+async def test_a_sweep_costs_few_requests_and_the_next_one_none_of_the_shop(world: EngineWorld) -> None:
+    async with flows_on(world) as flows:
+        await flows.link(*range(1, 1_201))
+        await world.hint_many(NAME, list(range(1, 1_201)))
+        await world.until_idle()
+        assert await flows.outcomes() == {(Outcome.UPDATED, EntryState.PROCESSED): 1_200}
+        assert len(flows.shop.stored) == 1_200
+        assert flows.shop.requests <= 5
+        assert flows.till.requests <= 30
+        written = flows.shop.requests
+        await world.hint_many(NAME, list(range(1, 1_201)))
+        await world.until_idle()
+        assert await flows.outcomes() == {(Outcome.UPDATED, EntryState.PROCESSED): 2_400}
+        assert flows.shop.requests == written
+
+
+async def test_settings_that_change_in_mid_run_decide_again(world: EngineWorld) -> None:
+    """Sync is switched off while the till is read: what was decided before is dropped, and the entry says what counts now."""
+    async with flows_on(world) as flows:
+        await flows.link(1)
+        flows.till.latency = 1.5
+        await world.hint(NAME, 1, priority=Priority.LIVE)
+        async with asyncio.timeout(20):
+            while not flows.till.calls:
+                await asyncio.sleep(0.005)
+        flows.settings.account = replace(flows.settings.account, customer_sync_enabled=False, config_version=2)
+        await world.fetch("UPDATE lane SET config_version = 2 WHERE account_id = $1", NAME)
+        await world.until_idle()
+        assert await flows.outcomes() == {(Outcome.SYNC_DISABLED, EntryState.SKIPPED): 1}
+
+
+async def test_one_bad_customer_of_a_batch_fails_alone(world: EngineWorld) -> None:
+    async with flows_on(world) as flows:
+        await flows.link(*range(1, 101))
+        flows.shop.users.discard(100_050)
+        await world.hint_many(NAME, list(range(1, 101)))
+        await world.until_idle()
+        assert await flows.outcomes() == {
+            (Outcome.UPDATED, EntryState.PROCESSED): 99,
+            (Outcome.WOO_NOT_UPDATED, EntryState.FAILED): 1,
+        }
+        [broken] = await world.fetch("SELECT woo_customer_id FROM link WHERE woo_gone_at IS NOT NULL")
+        assert broken["woo_customer_id"] == 100_050
