@@ -134,6 +134,23 @@ async def test_two_processes_never_take_more_than_the_allowance(world: EngineWor
     assert await tokens(world) <= burst(per_minute) + rate * seconds - len(granted) + 1e-6
 
 
+async def test_a_take_that_had_to_wait_for_the_row_counts_what_was_taken_meanwhile(world: EngineWorld) -> None:
+    """The bucket is decided on by the value that the lock returned, not by the one the statement saw when it began."""
+    budget = PostgresTillBudget(world.database)
+    await refill(world, 5)
+    async with world.database.acquire() as other:
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("UPDATE till SET tokens = tokens - 5 WHERE till_id = $1", TILL)
+        taking = asyncio.create_task(budget.take(TILL, 5, per_minute=300))
+        async with asyncio.timeout(0.9):
+            while not await world.fetch("SELECT 1 FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.005)
+        await transaction.commit()
+    assert await taking > 0.5, "five tokens are five tokens, whoever takes them"
+    assert await tokens(world) < -2
+
+
 async def test_takes_of_one_process_share_statements(world: EngineWorld) -> None:
     budget = PostgresTillBudget(world.database)
     await refill(world, 100)

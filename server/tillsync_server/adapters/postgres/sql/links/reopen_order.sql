@@ -1,6 +1,6 @@
 -- A failed order gets a successor with the same facts, due now, named by its order_match. $1 account, $2 the failed entry, $3 the new
 -- entry, $4 the till customer a person chose (or NULL), $5 the database's time. No row: not failed, or no longer the order's current
--- entry. Under the lane's lock. Indexes: entry_history_by_state, order_match primary key, entry_live.
+-- entry. Under the lane's lock. Indexes: entry_history_by_id, order_match primary key, entry_live.
 WITH failed AS MATERIALIZED (
   SELECT h.subject_id, h.order_number, h.subject_label, h.account_email, h.billing_email, h.facts, h.entry_id, h.candidate_ids
   FROM entry_history h WHERE h.account_id = $1 AND h.queue = 2 AND h.state = 5 AND h.entry_id = $2 AND h.facts IS NOT NULL),
