@@ -1,0 +1,148 @@
+"""Pull the plug: 3,000 updates, the service is killed three times on the way, and every acknowledged one is applied.
+
+Once with the embedded PostgreSQL, which goes down with its service, and once with a database that outlives it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from support.postgres import TestDatabase, reachable_directory
+from support.service import ADMIN_TOKEN, Child, child, environment
+from tillsync.v1 import account_pb2, vocabulary_pb2
+from tillsync_client import TillsyncClient, TillsyncError
+from tillsync_sandbox import SandboxShop, SandboxTill
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+
+UPDATES, KILLS, BATCH = 3000, 3, 100
+ACCOUNT = "shop-a"
+SETTINGS = {
+    # the shortest lease that serve takes with such time limits: a killed worker's lane resumes after so long
+    "TILLSYNC_LEASE_SECONDS": "7.5",
+    "TILLSYNC_TILL_TIMEOUT_SECONDS": "2",
+    "TILLSYNC_SHOP_TIMEOUT_SECONDS": "2",
+}
+
+
+class KilledService:
+    """A real ``tillsync serve`` that is killed and started again; ``client`` speaks to the one that runs."""
+
+    def __init__(self, dsn: str | None, data_dir: Path, directory: Path) -> None:
+        self._variables = environment(dsn, TILLSYNC_DATA_DIR=str(data_dir), **SETTINGS)
+        self._directory = directory
+        self._stack = contextlib.AsyncExitStack()
+        self.process: Child
+        self.client: TillsyncClient
+
+    async def start(self) -> None:
+        self.process = self._stack.enter_context(child(["serve"], self._variables, self._directory))
+        await self.process.started()
+        self.client = await self._stack.enter_async_context(
+            TillsyncClient(f"127.0.0.1:{self.process.grpc_port}", ADMIN_TOKEN, deadline_seconds=20)
+        )
+
+    async def kill(self) -> None:
+        await self.process.stop(signal.SIGKILL)
+        await self._stack.aclose()
+        await self.start()
+
+    async def stop(self) -> None:
+        assert await self.process.stop() == 0, self.process.errors
+        await self._stack.aclose()
+
+
+@contextlib.asynccontextmanager
+async def killed_service(dsn: str | None, data_dir: Path, directory: Path) -> AsyncIterator[KilledService]:
+    service = KilledService(dsn, data_dir, directory)
+    await service.start()
+    try:
+        yield service
+    finally:
+        await service._stack.aclose()
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    with reachable_directory() as made:
+        yield made
+
+
+async def add_linked_customers(service: KilledService, till: SandboxTill, shop: SandboxShop) -> dict[int, int]:
+    """Shop customers by till customer, all linked."""
+    account = account_pb2.Account(
+        customer_sync_enabled=True,
+        epos=account_pb2.EposSettings(
+            base_url=till.origin, api_key=till.switches.api_key, api_secret=till.switches.api_secret, requests_per_minute=100_000
+        ),
+        shop=account_pb2.ShopSettings(base_url=shop.origin, bridge_secret=shop.switches.bridge_secret),
+    )
+    await service.client.accounts.create_account(ACCOUNT, account)
+    linked = {}
+    for number in range(UPDATES):
+        email = f"person-{number}@example.test"
+        linked[till.add_customer(forename=f"Person {number}", email=email, points=1)] = shop.add_customer(email=email)
+    for start in range(0, UPDATES, BATCH):
+        part = list(linked.items())[start : start + BATCH]
+        await asyncio.gather(*(service.client.links.create_link(ACCOUNT, epos, woo) for epos, woo in part))
+    return linked
+
+
+async def send_until_acknowledged(service: KilledService, ids: list[int]) -> None:
+    """As a caller does: what was not acknowledged is sent again."""
+    while True:
+        with contextlib.suppress(TillsyncError):
+            results = await service.client.sync.sync_customers(ACCOUNT, ids, priority=vocabulary_pb2.PRIORITY_LIVE)
+            if not any(isinstance(result, TillsyncError) for result in results):
+                return
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("outlives", [False, True], ids=["embedded", "database that outlives the service"])
+async def test_every_acknowledged_update_is_applied_through_three_kills(
+    outlives: bool, database: TestDatabase, data_dir: Path, tmp_path: Path
+) -> None:
+    chance = random.Random(7)
+    async with (
+        SandboxTill() as till,
+        SandboxShop() as shop,
+        killed_service(database.dsn if outlives else None, data_dir, tmp_path) as service,
+    ):
+        linked = await add_linked_customers(service, till, shop)
+        for epos_id in linked:
+            till.change_customer(epos_id, points=500)
+        kill_before = {chance.randrange(2, UPDATES // BATCH) for _ in range(40)}
+        kill_before = set(sorted(kill_before)[:: max(1, len(kill_before) // KILLS)][:KILLS])
+        ids = list(linked)
+        kills = 0
+        for number, start in enumerate(range(0, UPDATES, BATCH)):
+            if number in kill_before:
+                await service.kill()
+                kills += 1
+            await send_until_acknowledged(service, ids[start : start + BATCH])
+        assert kills == KILLS
+        rows = shop.store.bridge_rows
+        try:
+            await shop.wait_for(lambda: all((row := rows.get(woo)) is not None and row.points == "500" for woo in linked.values()), 120)
+        except TimeoutError:
+            late = [woo for woo in linked.values() if (row := rows.get(woo)) is None or row.points != "500"]
+            raise AssertionError(f"{len(late)} acknowledged updates are not applied, such as {late[:5]}") from None
+        assert await nothing_waits(service.client), "an entry is stuck"
+        await service.stop()
+
+
+async def nothing_waits(client: TillsyncClient) -> bool:
+    """Within a lease: entries that were applied but not yet recorded when the service was killed run once more."""
+    pending = [vocabulary_pb2.ENTRY_STATE_PENDING]
+    for _ in range(300):
+        waiting = [entry async for entry in client.sync.list_queue(ACCOUNT, vocabulary_pb2.QUEUE_CUSTOMERS, states=pending, page_size=1)]
+        if not waiting:
+            return True
+        await asyncio.sleep(0.1)
+    return False
