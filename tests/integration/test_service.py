@@ -1,0 +1,285 @@
+"""The composed service in this process: a database that goes away, calls under way at the stop, the first token, TLS, two at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import aiohttp
+import grpc
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from support.engine import engine_world
+from support.postgres import TestDatabase, reachable_directory
+from support.service import ADMIN_TOKEN, environment, running_service
+from tillsync.v1 import account_service_pb2, account_service_pb2_grpc, queue_entry_pb2, token_pb2, vocabulary_pb2
+from tillsync_client import TillsyncClient, UnauthenticatedError
+from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
+from tillsync_server.adapters.postgres.migrations import migrate
+from tillsync_server.composition.errors import StartError
+from tillsync_server.composition.service import Service
+from tillsync_server.composition.settings import SettingsError, load_settings
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    with reachable_directory() as made:
+        yield made
+
+
+async def newest(client: TillsyncClient, account: str) -> queue_entry_pb2.QueueEntry:
+    async for entry in client.sync.list_queue(account, vocabulary_pb2.QUEUE_CUSTOMERS):
+        return entry
+    raise AssertionError("no entry")
+
+
+async def until_skipped(client: TillsyncClient, customer: int, seconds: float = 30) -> None:
+    async with asyncio.timeout(seconds):
+        while True:
+            entry = await newest(client, "shop-1")
+            if entry.epos_customer_id == customer and entry.state == vocabulary_pb2.ENTRY_STATE_SKIPPED:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_a_database_that_goes_away_and_comes_back(directory: Path) -> None:
+    """Requests get UNAVAILABLE, nothing accepted is lost, everything resumes by itself: requests, worker, notifications, probes."""
+    postgres = EmbeddedPostgres(directory, durable=True)
+    dsn = await postgres.start()
+    try:
+        await migrate(dsn)
+        async with running_service(dsn) as running:
+            await running.add_account()
+            await running.client.sync.sync_customer("shop-1", 1)
+            await until_skipped(running.client, 1)
+            await postgres.stop()
+            for customer in range(2, 7):
+                async with running.http.post(
+                    f"{running.http_url}/tillsync.v1.CustomerSyncService/SyncCustomer",
+                    json={"accountId": "shop-1", "eposCustomerId": str(customer)},
+                    headers={"Authorization": f"Bearer {ADMIN_TOKEN}"},
+                ) as response:
+                    assert (response.status, (await response.json())["code"]) == (503, "unavailable")
+            async with running.http.get(f"{running.http_url}/readyz") as response:
+                assert response.status == 503
+            async with running.http.get(f"{running.http_url}/healthz") as response:
+                assert response.status == 200, "a restart would not help"
+            async with running.http.post(
+                f"{running.http_url}/webhooks/eposnow/shop-1", json=5, headers={"Epos-Object": "Customer", "Authorization": "Basic eDp5"}
+            ) as response:
+                assert response.status == 503
+            await postgres.start()
+            async with asyncio.timeout(30):
+                while True:
+                    async with running.http.get(f"{running.http_url}/readyz") as response:
+                        if response.status == 200:
+                            break
+                    await asyncio.sleep(0.05)
+            await running.client.sync.sync_customer("shop-1", 3)
+            await until_skipped(running.client, 3)
+            listening = running.service.storage.notifications.listening
+            await asyncio.wait_for(listening.wait(), 20)
+            assert running.service.worker is not None
+            assert running.service.worker.counters.lost_wakeups == 0
+    finally:
+        await postgres.stop()
+
+
+async def test_a_call_under_way_when_it_stops_is_answered(database: TestDatabase) -> None:
+    """The call waits for the lane's lock, which this test holds; the stop waits for the call; what it accepted is there."""
+    async with engine_world(database.dsn) as world, running_service(database.dsn, works=False) as running:
+        await running.add_account()
+        async with world.database.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.execute("SELECT 1 FROM lane WHERE account_id = 'shop-1' FOR UPDATE")
+            call = asyncio.create_task(running.client.sync.sync_customer("shop-1", 7))
+            async with asyncio.timeout(10):
+                while not await world.fetch("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                    await asyncio.sleep(0.005)
+            stopping = asyncio.create_task(running.service.stop())
+            await asyncio.sleep(0)
+            await transaction.rollback()
+        assert (await call).entry.epos_customer_id == 7
+        await stopping
+        assert await world.live("shop-1", 7) is not None
+
+
+async def test_stopping_is_quick_when_nothing_is_under_way_and_may_be_repeated(database: TestDatabase) -> None:
+    service = Service(load_settings(environment(database.dsn)))
+    await service.start()
+    async with asyncio.timeout(8):
+        await service.stop()
+    await service.stop()
+    leaked = [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    assert leaked == []
+
+
+async def test_a_start_that_fails_half_way_leaves_nothing(database: TestDatabase) -> None:
+    async with running_service(database.dsn) as running:
+        taken = f"127.0.0.1:{running.service.http_port}"
+        with pytest.raises(StartError, match="HTTP cannot listen"):
+            async with running_service(database.dsn, changes={"TILLSYNC_HTTP_LISTEN": taken}):
+                raise AssertionError
+    leaked = [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    assert leaked == []
+
+
+async def test_settings_that_do_not_fit_start_nothing(database: TestDatabase) -> None:
+    with pytest.raises(SettingsError, match="TILLSYNC_LEASE_SECONDS"):
+        await Service(load_settings(environment(database.dsn, TILLSYNC_LEASE_SECONDS="20"))).start()
+
+
+async def test_two_services_share_one_database(database: TestDatabase) -> None:
+    """One only serves, one only works: told by NOTIFY, no polling interval is waited for."""
+    changes = {"TILLSYNC_POLL_SECONDS": "30"}
+    async with (
+        running_service(database.dsn, works=False, changes=changes) as serving,
+        running_service(database.dsn, serves=False, changes=changes) as working,
+    ):
+        await asyncio.wait_for(working.service.storage.notifications.listening.wait(), 10)
+        await serving.add_account()
+        await serving.client.sync.sync_customer("shop-1", 1)
+        await until_skipped(serving.client, 1, seconds=15)
+        assert working.service.worker is not None
+        assert working.service.worker.counters.completed >= 1
+
+
+async def test_a_token_revoked_at_one_process_is_refused_by_the_other(database: TestDatabase) -> None:
+    async with running_service(database.dsn, works=False) as one, running_service(database.dsn, works=False) as other:
+        made = await one.client.accounts.create_token(token_pb2.TOKEN_ROLE_SUPPORT)
+        async with TillsyncClient(other.grpc_address, made.secret) as client:
+            await client.catalog.list_messages()
+            await one.client.accounts.revoke_token(made.token.token_id)
+            async with asyncio.timeout(5):
+                while await works(other.service, made.secret):
+                    await asyncio.sleep(0.01)
+
+
+async def works(service: Service, token: str) -> bool:
+    async with TillsyncClient(f"127.0.0.1:{service.grpc_port}", token) as client:
+        try:
+            await client.catalog.list_messages()
+        except UnauthenticatedError:
+            return False
+        return True
+
+
+async def test_the_first_admin_token_is_made_once_and_kept(database: TestDatabase, directory: Path) -> None:
+    def service() -> Service:
+        return Service(load_settings(environment(database.dsn, TILLSYNC_ADMIN_TOKEN="", TILLSYNC_DATA_DIR=str(directory))), works=False)
+
+    async with service() as first:
+        path = first.admin_token_file
+        assert path == directory / "admin-token"
+        token = path.read_text().strip()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert await works(first, token)
+    async with service() as again:
+        assert again.admin_token_file == path
+        assert path.read_text().strip() == token
+    path.unlink()
+    async with service() as without:
+        assert without.admin_token_file is None, "there is a valid admin token: none is made behind its owner's back"
+        assert not path.exists()
+
+
+async def test_a_revoked_first_token_stays_revoked(database: TestDatabase, directory: Path) -> None:
+    settings = load_settings(environment(database.dsn, TILLSYNC_ADMIN_TOKEN="", TILLSYNC_DATA_DIR=str(directory)))
+    async with Service(settings, works=False) as service:
+        token = (directory / "admin-token").read_text().strip()
+        async with TillsyncClient(f"127.0.0.1:{service.grpc_port}", token) as client:
+            await client.accounts.create_token(token_pb2.TOKEN_ROLE_ADMIN, name="another")
+            [first] = [made async for made in client.accounts.list_tokens() if made.name == "first admin token"]
+            await client.accounts.revoke_token(first.token_id)
+    async with Service(settings, works=False) as service:
+        assert not await works(service, token)
+
+
+async def test_a_token_file_that_others_can_read_is_refused(database: TestDatabase, directory: Path) -> None:
+    (directory / "admin-token").write_text("tls_" + "x" * 43)
+    os.chmod(directory / "admin-token", 0o644)
+    with pytest.raises(StartError, match="can be read by other users"):
+        async with running_service(database.dsn, changes={"TILLSYNC_ADMIN_TOKEN": "", "TILLSYNC_DATA_DIR": str(directory)}):
+            raise AssertionError
+
+
+async def test_a_given_admin_token_replaces_the_one_given_before(database: TestDatabase) -> None:
+    one, two = "given-token-number-one-0123456789", "given-token-number-two-0123456789"
+
+    def service(token: str) -> Service:
+        return Service(load_settings(environment(database.dsn, TILLSYNC_ADMIN_TOKEN=token)), works=False)
+
+    async with service(one) as first:
+        assert first.admin_token_file is None
+        assert await works(first, one)
+        async with service(two) as second:
+            assert await works(second, two)
+            assert not await works(second, one)
+            async with engine_world(database.dsn) as world:
+                stored = await world.fetch("SELECT token_hash FROM token")
+                assert all(two.encode() not in bytes(row["token_hash"]) for row in stored)
+
+
+def certificate_in(directory: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tillsync test")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = directory / "certificate.pem", directory / "key.pem"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    return paths
+
+
+async def test_with_a_certificate_both_sides_speak_tls_only(database: TestDatabase, tmp_path: Path) -> None:
+    certificate, key = certificate_in(tmp_path)
+    changes = {"TILLSYNC_TLS_CERT_FILE": str(certificate), "TILLSYNC_TLS_KEY_FILE": str(key)}
+    settings = load_settings(environment(database.dsn, **changes))
+    async with Service(settings, works=False) as service, aiohttp.ClientSession() as http:
+        trust = ssl.create_default_context(cafile=str(certificate))
+        url = f"https://127.0.0.1:{service.http_port}"
+        async with http.post(
+            f"{url}/tillsync.v1.AccountService/ListAccounts", json={}, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, ssl=trust
+        ) as response:
+            assert (response.status, await response.json()) == (200, {})
+        with pytest.raises(aiohttp.ClientError):
+            await http.get(f"http://127.0.0.1:{service.http_port}/healthz")
+        credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
+        async with grpc.aio.secure_channel(f"127.0.0.1:{service.grpc_port}", credentials) as channel:
+            stub = account_service_pb2_grpc.AccountServiceStub(channel)
+            await stub.ListAccounts(
+                account_service_pb2.ListAccountsRequest(), timeout=10, metadata=(("authorization", f"Bearer {ADMIN_TOKEN}"),)
+            )
+
+
+async def test_a_certificate_without_its_key_is_refused(database: TestDatabase, tmp_path: Path) -> None:
+    certificate, key = certificate_in(tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    _, wrong = certificate_in(other)
+    for cert_file, key_file in ((certificate, wrong), (key, key)):
+        changes = {"TILLSYNC_TLS_CERT_FILE": str(cert_file), "TILLSYNC_TLS_KEY_FILE": str(key_file)}
+        with pytest.raises(StartError):
+            await Service(load_settings(environment(database.dsn, **changes)), works=False).start()
