@@ -275,7 +275,7 @@ class FakeLane:
 
     @property
     def owner_tag(self) -> str:
-        return f"{self._lease.owner}:{self._lease.token}"
+        return f"{self._lease.owner}:{self._lease.account_id}:{self._lease.token}"
 
     def seconds_allowed(self, setting_seconds: float) -> float:
         left = self.lease_ends_at - self._clock()

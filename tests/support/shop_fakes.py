@@ -341,7 +341,7 @@ class Lane:
 
     @property
     def owner_tag(self) -> str:
-        return "worker-1:1"
+        return f"worker-1:{self.account_now.account_id}:1"
 
     def seconds_allowed(self, setting_seconds: float) -> float:
         if self.lost:

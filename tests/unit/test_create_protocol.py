@@ -480,7 +480,7 @@ async def test_two_lanes_of_one_process_never_take_each_others_intent_for_their_
             world.step = go_on
             world.clock.advance(SETTLE)
             await world.intents.open(
-                TILL, ADA, OTHER.account_id, f"shop-2:{lane.owner_tag}", settle_seconds=SETTLE, replaces=world.intents.of(ADA)
+                TILL, ADA, OTHER.account_id, world.lane(OTHER).owner_tag, settle_seconds=SETTLE, replaces=world.intents.of(ADA)
             )
 
     async def go_on(name: str) -> None:

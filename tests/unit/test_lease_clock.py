@@ -45,6 +45,18 @@ def test_a_process_that_slept_past_its_lease_sends_nothing_until_it_is_renewed()
     assert lease.seconds_allowed(1) == 1
 
 
+@pytest.mark.parametrize(("lease_seconds", "renewed_from"), [(30, 15.0), (6, 0.5), (9, 3.5)])
+def test_before_a_write_it_is_renewed_while_there_is_enough_of_it(lease_seconds: float, renewed_from: float) -> None:
+    """With a short lease half of it is too little to send anything."""
+    clock = Clock()
+    lease = LeaseClock(EngineSettings(lease_seconds=lease_seconds), asked_at=100.0, clock=clock)
+    clock.now = 100.0 + renewed_from - 0.01
+    assert not lease.wants_renewal_before_write
+    assert lease.seconds_allowed(1) == 1
+    clock.now = 100.0 + renewed_from + 0.01
+    assert lease.wants_renewal_before_write
+
+
 def test_it_wants_renewal_after_a_third() -> None:
     clock = Clock()
     lease = LeaseClock(SETTINGS, asked_at=100.0, clock=clock)

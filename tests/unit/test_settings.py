@@ -92,6 +92,15 @@ def test_a_lease_that_a_request_could_outlast_is_refused(lease: str, till: str, 
     assert settings.problems(works=False) == []
 
 
+@pytest.mark.parametrize(("settle", "fits"), [("45", True), ("44.9", False), ("", True)])
+def test_a_settle_time_that_a_create_could_outlast_is_refused(settle: str, fits: bool) -> None:
+    settings = load_settings({"TILLSYNC_SETTLE_SECONDS": settle})
+    problems = settings.problems()
+    assert (problems == []) is fits
+    assert all("TILLSYNC_SETTLE_SECONDS" in problem and "45" in problem for problem in problems)
+    assert settings.problems(works=False) == []
+
+
 def test_the_secret_key_is_required_with_a_database_of_ones_own() -> None:
     without = load_settings({"DATABASE_URL": DATABASE["DATABASE_URL"]})
     assert any("TILLSYNC_SECRET_KEY" in problem for problem in without.problems())

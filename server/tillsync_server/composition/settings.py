@@ -205,8 +205,8 @@ class ServiceSettings(BaseSettings):
     settle_seconds: float | None = _setting(
         None,
         "TILLSYNC_SETTLE_SECONDS",
-        "How long after an unanswered create the till may still store it; no other create of that email before. Lower than the default "
-        "risks twins.",
+        "How long after an unanswered create the till may still store it; no other create of that email before. At least lease + till "
+        "timeout; lower than the default risks twins.",
         unit="s",
         shown="lease + till timeout + 60",
         gt=0,
@@ -281,6 +281,12 @@ class ServiceSettings(BaseSettings):
             found.append(
                 f"TILLSYNC_LEASE_SECONDS is {self.lease_seconds:g}: with upstream timeouts of {self.till_timeout_seconds:g} s (till) and "
                 f"{self.shop_timeout_seconds:g} s (shop) it must be at least {slowest + LEASE_MARGIN_SECONDS:g}, or the timeouts lower"
+            )
+        shortest_settle = self.lease_seconds + self.till_timeout_seconds
+        if works and self.effective_settle_seconds < shortest_settle:
+            found.append(
+                f"TILLSYNC_SETTLE_SECONDS is {self.effective_settle_seconds:g}: with a lease of {self.lease_seconds:g} s and a till timeout "
+                f"of {self.till_timeout_seconds:g} s it must be at least {shortest_settle:g}, or a create still under way is sent again"
             )
         if not self.is_embedded and self.secret_key is None:
             found.append(

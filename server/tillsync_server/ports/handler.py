@@ -19,7 +19,7 @@ class LaneRun(WritePermit, Protocol):
 
     @property
     def owner_tag(self) -> str:
-        """Names this lease among all leases ever (owner and token): the ``owner`` of intents."""
+        """Names this lease among all leases ever (owner, account and token): the ``owner`` of intents."""
         ...
 
     async def account(self, entry: ClaimedEntry) -> Account:
@@ -27,7 +27,7 @@ class LaneRun(WritePermit, Protocol):
         ...
 
     async def renew_if_needed(self) -> None:
-        """Before an outside write: renews when less than half of the lease is left. Raises LeaseTooShort when it is lost."""
+        """Before an outside write: renews when less than half of the lease is left, or too little to send. Raises LeaseTooShort when it is lost."""
         ...
 
     def finish(self, entry: ClaimedEntry, verdict: Verdict) -> None:

@@ -105,7 +105,8 @@ class LaneRunner:
 
     @property
     def owner_tag(self) -> str:
-        return f"{self._lease.owner}:{self._lease.token}"
+        # with the account: the lanes of one process share its owner, and their tokens may be equal
+        return f"{self._lease.owner}:{self._lease.account_id}:{self._lease.token}"
 
     def seconds_allowed(self, setting_seconds: float) -> float:
         if self._lost:
@@ -118,7 +119,7 @@ class LaneRunner:
     async def renew_if_needed(self) -> None:
         if self._lost:
             raise LeaseTooShort("the lane has another owner")
-        if self.lease_clock.seconds_left < self._services.settings.lease_seconds / 2 and not await self._services.renew(self._lease):
+        if self.lease_clock.wants_renewal_before_write and not await self._services.renew(self._lease):
             self.lose()
             raise LeaseTooShort("the lane has another owner")
 

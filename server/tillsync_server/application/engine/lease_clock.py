@@ -8,6 +8,9 @@ from collections.abc import Callable
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.errors import LeaseTooShort
 
+_BEFORE_THE_CHECK_SECONDS = 0.5
+"""Between the renewal and the last check lie a statement or two and a connection."""
+
 
 class LeaseClock:
     """``asked_at``: monotonic time before the lease or its renewal was asked for, so that ours always runs out first."""
@@ -27,6 +30,11 @@ class LeaseClock:
     @property
     def wants_renewal(self) -> bool:
         return self.seconds_left < self._settings.lease_seconds * 2 / 3
+
+    @property
+    def wants_renewal_before_write(self) -> bool:
+        """Half of it is gone, or so much that a write could not start: a short lease would refuse every other one."""
+        return self.seconds_left < max(self._settings.lease_seconds / 2, self._settings.write_minimum_seconds + _BEFORE_THE_CHECK_SECONDS)
 
     def seconds_allowed(self, setting_seconds: float) -> float:
         """Total timeout of an outside write that starts now: min(setting, lease left − margin); LeaseTooShort when too little is left."""

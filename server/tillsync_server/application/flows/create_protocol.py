@@ -104,8 +104,7 @@ class CreateProtocol:
         self._services = context.services
         self._lane = context.lane
         self._till_id = context.account.till_id
-        # with the account: the lanes of one process share its owner, and their tokens may be equal
-        self._owner = f"{context.account.account_id}:{context.lane.owner_tag}"
+        self._owner = context.lane.owner_tag
         self._emails = emails
 
     async def find_or_create(self, customer: NewTillCustomer) -> Holders | Verdict:
