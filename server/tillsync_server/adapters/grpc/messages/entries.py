@@ -1,4 +1,4 @@
-"""Entries, attempts, problems and counts as messages. Emails leave masked, facts not at all.
+"""Entries, attempts and problems as messages. Emails leave masked, facts not at all.
 
 Enum numbers of the contract are the domain's (tests/unit/test_protos.py), so members are assigned as they are; the messages are typed
 ``Any`` inside for that, and a wrong field name raises at once. Messages are filled in place: a copied nested message costs twice.
@@ -6,7 +6,7 @@ Enum numbers of the contract are the domain's (tests/unit/test_protos.py), so me
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,8 +17,7 @@ from tillsync_server.domain.account import Problem
 from tillsync_server.domain.emails import mask_email
 from tillsync_server.domain.entry import Attempt, Entry
 from tillsync_server.domain.ids import EposCustomerId
-from tillsync_server.domain.vocabulary import EntryKind, EntryState
-from tillsync_server.ports.queues import COUNT_CAP
+from tillsync_server.domain.vocabulary import EntryKind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -117,16 +116,6 @@ def fill_problem(message: account_pb2.AccountProblem, problem: Problem) -> None:
         set_time(m.next_try_time, problem.next_try_time)
     if problem.oldest_entry_id is not None:
         m.oldest_entry_id = str(problem.oldest_entry_id)
-
-
-def state_counts(counts: Mapping[EntryState, int]) -> list[queue_entry_pb2.StateCount]:
-    """By ascending state. A count above COUNT_CAP means: there are more."""
-    messages = []
-    for state in sorted(counts):
-        m: Any = queue_entry_pb2.StateCount(count=min(counts[state], COUNT_CAP), capped=counts[state] > COUNT_CAP)
-        m.state = state
-        messages.append(m)
-    return messages
 
 
 def candidate_messages(candidate_ids: Iterable[EposCustomerId]) -> list[link_pb2.EposCustomer]:
