@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NewType
 from uuid import UUID
 
-from uuid6 import uuid7
+from uuid_utils.compat import uuid7
 
 AccountId = NewType("AccountId", str)
 """Slug of one shop joined to one Epos Now account: the tenant."""
@@ -23,5 +23,5 @@ EntryId = NewType("EntryId", UUID)
 
 
 def new_entry_id() -> EntryId:
-    """A fresh entry id; ids made later in this process sort after it."""
-    return EntryId(UUID(int=uuid7().int))
+    """A fresh entry id; ids made later in this process sort after it, and none runs ahead of the clock, however many are made at once."""
+    return EntryId(uuid7())

@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 
-from uuid6 import uuid7
+from uuid_utils.compat import uuid7
 
 from tillsync_server.domain.ids import AccountId
 

@@ -37,10 +37,9 @@ _WAITING = load("queues/waiting")
 _LANE_STATUS = load("queues/lane_status")
 
 _FIRST_ID, _LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
-_ID_SLACK = timedelta(seconds=5)
-"""An id is made in the process, ``create_time`` is the database's: ids bound the scan this much wider, create_time decides exactly."""
-_IDS_RUN_AHEAD = timedelta(minutes=10)
-"""Ids made faster than one a millisecond count on into the future (uuid6): after a burst they are that much ahead at most."""
+_ID_SLACK = timedelta(seconds=30)
+"""An id is made in the process, ``create_time`` is the database's, and an enqueueing may wait for its lane: ids bound the scan this
+much wider, create_time decides exactly."""
 _CLOCK_SLACK = timedelta(days=1)
 """Partitions are left out by our clock; that much it may differ from the database's."""
 _EPOCH, _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC), datetime(2000, 1, 1, tzinfo=UTC)
@@ -151,7 +150,7 @@ def _filed_bounds(created_after: datetime | None) -> tuple[datetime, datetime]:
 def _id_bounds(wanted: QueueFilter) -> tuple[UUID, UUID]:
     """From the first, below the second."""
     lowest = _FIRST_ID if wanted.created_after is None else _smallest_id(wanted.created_after, -_ID_SLACK)
-    end = _LAST_ID if wanted.created_before is None else _smallest_id(wanted.created_before, _IDS_RUN_AHEAD)
+    end = _LAST_ID if wanted.created_before is None else _smallest_id(wanted.created_before, _ID_SLACK)
     return lowest, end
 
 
