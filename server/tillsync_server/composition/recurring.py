@@ -55,5 +55,7 @@ class Recurring:
             except Exception:  # noqa: BLE001 - a fault of ours in one task never ends it
                 _LOG.exception("recurring_work_failed", task=self.name)
             if not more:
+                # not wait_for: before Python 3.12 it loses a cancellation that comes together with the wake
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._seconds * random.uniform(0.9, 1.1))
+                    async with asyncio.timeout(self._seconds * random.uniform(0.9, 1.1)):
+                        await self._wake.wait()

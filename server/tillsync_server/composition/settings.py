@@ -285,8 +285,9 @@ class ServiceSettings(BaseSettings):
         shortest_settle = self.lease_seconds + self.till_timeout_seconds
         if works and self.effective_settle_seconds < shortest_settle:
             found.append(
-                f"TILLSYNC_SETTLE_SECONDS is {self.effective_settle_seconds:g}: with a lease of {self.lease_seconds:g} s and a till timeout "
-                f"of {self.till_timeout_seconds:g} s it must be at least {shortest_settle:g}, or a create still under way is sent again"
+                f"TILLSYNC_SETTLE_SECONDS is {self.effective_settle_seconds:g}: with a lease of {self.lease_seconds:g} s and a till "
+                f"timeout of {self.till_timeout_seconds:g} s it must be at least {shortest_settle:g}, or a create still under way is "
+                "sent again"
             )
         if not self.is_embedded and self.secret_key is None:
             found.append(

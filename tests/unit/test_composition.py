@@ -1,0 +1,131 @@
+"""The small parts of the composition root: secrets in files, work that comes round, and what a bare install says."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tillsync_server.adapters.outbound import AllowedHosts
+from tillsync_server.composition.errors import StartError
+from tillsync_server.composition.private_files import make_private, read_private
+from tillsync_server.composition.recurring import Recurring
+from tillsync_server.composition.wiring import inside
+
+
+def test_a_private_file_is_made_whole_for_its_owner_only_and_never_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "secret"
+    assert read_private(path) is None
+    assert make_private(path, lambda: "first") == "first"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert make_private(path, lambda: "second") == "first"
+    assert read_private(path) == "first"
+    assert [left.name for left in path.parent.iterdir()] == ["secret"]
+
+
+def test_of_two_that_make_it_at_once_both_get_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+
+    def while_another_is_faster() -> str:
+        make_private(path, lambda: "theirs")
+        return "ours"
+
+    assert make_private(path, while_another_is_faster) == "theirs"
+    assert read_private(path) == "theirs"
+
+
+@pytest.mark.parametrize(("text", "mode", "said"), [("x", 0o640, "other users"), ("x", 0o604, "other users"), ("  \n", 0o600, "is empty")])
+def test_a_private_file_that_cannot_be_trusted(tmp_path: Path, text: str, mode: int, said: str) -> None:
+    path = tmp_path / "secret"
+    path.write_text(text)
+    path.chmod(mode)
+    with pytest.raises(StartError, match=said):
+        read_private(path)
+
+
+def test_a_place_that_cannot_be_written_names_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartError, match="cannot be"):
+        make_private(tmp_path / "file" / "secret", lambda: "x")
+
+
+class Away(Exception):
+    pass
+
+
+async def test_recurring_work_survives_faults_and_goes_on_at_once_while_there_is_more() -> None:
+    script: list[object] = [True, True, ValueError("ours"), Away(), True, False]
+    done = asyncio.Event()
+
+    async def work() -> bool:
+        if not script:
+            done.set()
+            return False
+        step = script.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return bool(step)
+
+    task = Recurring("test", work, seconds=0.01, database_gone=(Away,))
+    task.start()
+    await asyncio.wait_for(done.wait(), 5)
+    await task.stop()
+    await task.stop()
+
+
+async def test_recurring_work_can_be_woken() -> None:
+    rounds = asyncio.Semaphore(0)
+
+    async def work() -> None:
+        rounds.release()
+
+    task = Recurring("test", work, seconds=3600, database_gone=())
+    task.start()
+    for _ in range(3):
+        await asyncio.wait_for(rounds.acquire(), 5)
+        task.wake()
+    await task.stop()
+
+
+def test_hosts_that_may_be_asked_in_plain_http_are_those_the_operator_named() -> None:
+    named = inside(AllowedHosts.parse("till.internal, other.internal:8443, 10.1.0.0/16, fd12::/16"))
+    assert named("till.internal", 80)
+    assert named("TILL.internal.", 80)
+    assert named("other.internal", 8443)
+    assert not named("other.internal", 80)
+    assert named("10.1.2.3", 80)
+    assert named("fd12::1", 80)
+    assert not named("10.2.0.1", 80)
+    assert not named("api.example.test", 80)
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        *((command, "pydantic_settings") for command in ("serve", "worker", "migrate", "settings")),
+        ("serve", "asyncpg"),
+        ("migrate", "asyncpg"),
+    ],
+)
+def test_a_bare_install_says_what_is_missing(command: str, missing: str, tmp_path: Path) -> None:
+    """The base install is client and CLI; the server commands name the extra instead of a traceback."""
+    script = f"import sys; sys.modules[{missing!r}] = None; from tillsync_cli.main import app; app()"
+    environment = {"PATH": "/usr/bin:/bin", "TILLSYNC_DATA_DIR": str(tmp_path), "COLUMNS": "200", "TILLSYNC_SECRET_KEY": "k" * 32}
+    if command == "worker":
+        environment["DATABASE_URL"] = "postgresql://u@127.0.0.1:1/x"
+    run = subprocess.run([sys.executable, "-c", script, command], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 1, run.stdout
+    assert f"{missing} is missing" in run.stderr
+    assert "pip install 'tillsync[server]'" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_bare_install_shows_its_help() -> None:
+    missing = "('pydantic_settings', 'asyncpg', 'aiohttp', 'structlog', 'uvloop', 'cryptography', 'alembic', 'prometheus_client')"
+    script = f"import sys; sys.modules.update(dict.fromkeys({missing})); from tillsync_cli.main import app; app()"
+    run = subprocess.run([sys.executable, "-c", script, "--help"], capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "serve" in run.stdout
