@@ -1,0 +1,51 @@
+"""The demo tells the whole specification page, as its user would see it: `tillsync demo --once`, a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from acceptance.specification_page import CUSTOMERS_QUEUE, ORDER_SYNC
+from support.service import PROGRAM, command_environment
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+
+
+async def run(*arguments: str, **variables: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        str(PROGRAM),
+        *arguments,
+        env=command_environment(**variables),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+async def test_every_row_of_the_page_arises_in_the_story() -> None:
+    code, output = await run("demo", "--once")
+    assert code == 0, output
+    assert "✗" not in output
+    assert "Everything came out as told" in output
+    told = output.partition("Customers Queue")[0]
+    for comment in CUSTOMERS_QUEUE + ORDER_SYNC:
+        assert f"“{comment}”" in told, comment
+    assert "“The table of customer types is locked, said the shop”" in told, "the shop's own answer is the comment"
+
+
+async def test_the_queues_are_whole_at_80_columns() -> None:
+    """Comments wrap and are never cut, also on a narrow screen. Nothing is left on the disk."""
+    before = set(Path("/var/tmp").glob("tillsync-demo-*"))
+    code, output = await run("demo", "--once", COLUMNS="80")
+    assert code == 0, output
+    assert set(Path("/var/tmp").glob("tillsync-demo-*")) <= before
+    tables = output.partition("Customers Queue")[2]
+    assert all(len(line) <= 80 for line in tables.splitlines() if line.startswith(("│", "┃", "┏", "└")))
+    assert "…" not in tables
+    column = " ".join(" ".join(line.split("│")[4].split()) for line in tables.splitlines() if line.startswith("│"))
+    recovered = "Customer Endpoint Point call api failed"  # the till answered again: no entry ends with it
+    for comment in (*CUSTOMERS_QUEUE, *ORDER_SYNC[1:]):
+        assert (comment in column) == (comment != recovered), comment
