@@ -267,7 +267,7 @@ def test_addresses(text: str, target: str, secure: bool) -> None:
     assert Address.parse(text) == Address(target, secure)
 
 
-@pytest.mark.parametrize("text", ["", "grpc://host:1", "host:99999", "http://host/path", "http://user@host"])
+@pytest.mark.parametrize("text", ["", "not an address", "grpc://host:1", "host:99999", "http://host/path", "http://user@host"])
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="address"):
         Address.parse(text)

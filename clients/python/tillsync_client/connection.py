@@ -56,7 +56,7 @@ class Address:
         parts = urlsplit(raw if "://" in raw else f"//{raw}")
         if parts.scheme not in ("", "http", "https"):
             raise ValueError(f"address {text!r}: http:// or https:// or just host:port, not {parts.scheme}://")
-        if not parts.hostname or parts.path not in ("", "/") or parts.query or parts.username:
+        if not parts.hostname or " " in parts.hostname or parts.path not in ("", "/") or parts.query or parts.username:
             raise ValueError(f"address {text!r} is not host:port")
         try:
             port = parts.port or DEFAULT_PORT

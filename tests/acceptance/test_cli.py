@@ -1,0 +1,228 @@
+"""The command line as its user types it, against a real service with the sandbox till and shop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from support.postgres import TestDatabase
+from support.service import ADMIN_TOKEN, PROGRAM, RunningService, command_environment, running_service
+from tillsync_sandbox import SandboxShop, SandboxTill
+
+pytestmark = pytest.mark.processes
+
+
+@dataclass
+class Shell:
+    service: RunningService
+    till: SandboxTill
+    shop: SandboxShop
+
+    async def type(self, *arguments: str, code: int = 0, token: str = ADMIN_TOKEN, **variables: str) -> str:
+        """What the command printed; its exit code must be ``code``."""
+        process = await asyncio.create_subprocess_exec(
+            str(PROGRAM),
+            *arguments,
+            env=command_environment(TILLSYNC_ADDRESS=self.service.grpc_address, TILLSYNC_TOKEN=token, **variables),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == code, output.decode()
+        return output.decode()
+
+    async def json(self, *arguments: str) -> Any:
+        return json.loads(await self.type(*arguments, "--json"))
+
+    async def until(self, *arguments: str, text: str) -> str:
+        async with asyncio.timeout(30):
+            while text not in (printed := await self.type(*arguments)):
+                await asyncio.sleep(0.1)
+        return printed
+
+
+@asynccontextmanager
+async def a_shell(database: TestDatabase) -> AsyncIterator[Shell]:
+    public = {"TILLSYNC_PUBLIC_URL": "https://sync.example.test"}
+    async with running_service(database.dsn, changes=public) as service, SandboxTill() as till, SandboxShop() as shop:
+        yield Shell(service, till, shop)
+
+
+@pytest_asyncio.fixture
+async def shell(database: TestDatabase) -> AsyncIterator[Shell]:
+    async with a_shell(database) as made:
+        await made.type(
+            *("account", "create", "shop-a", "--name", "Corner shop", "--till-url", made.till.origin, "--shop-url", made.shop.origin),
+            *("--till-key", made.till.switches.api_key, "--till-secret", made.till.switches.api_secret),
+            *("--bridge-secret", made.shop.switches.bridge_secret, "--guest-policy", "match-only"),
+        )
+        yield made
+
+
+async def test_an_account_from_making_to_checking(shell: Shell, tmp_path: Any) -> None:
+    shown = await shell.type("account", "show", "shop-a")
+    assert "Corner shop" in shown
+    assert "match only" in shown
+    assert "bridge" in shown
+    assert shell.till.switches.api_secret not in shown, "secrets are never shown"
+    secret = tmp_path / "key"
+    secret.write_text(shell.till.switches.api_secret + "\n")
+    changed = await shell.type("account", "set", "shop-a", "--no-sync", "--till-secret", f"@{secret}", "--requests-per-minute", "600")
+    assert "off" in changed
+    account = await shell.json("account", "show", "shop-a")
+    assert (account["customerSyncEnabled"], account["epos"]["requestsPerMinute"], account["epos"]["hasApiSecret"]) == (False, 600, True)
+    assert "shop-a" in await shell.type("account", "list")
+    shell.till.add_customer(email="ada@example.test")
+    assert "everything works" in await shell.type("account", "check", "shop-a")
+    shell.till.switches.wrong_address = True
+    wrong = await shell.type("account", "check", "shop-a", code=1)
+    assert "wrong" in wrong
+    assert "→" in wrong, "the remedy"
+
+
+async def test_points_by_hand(shell: Shell) -> None:
+    epos = shell.till.add_customer(forename="Ada", email="ada@example.test", points=120)
+    woo = shell.shop.add_customer(email="ada@example.test")
+    assert "is linked" in await shell.type("link", "create", "shop-a", str(epos), str(woo))
+    listed = await shell.until("queue", "list", "shop-a", "customers", text="Successfully Updated")
+    assert "PROCESSED" in listed
+    assert "1 processed" in listed
+    shell.till.change_customer(epos, points=7)
+    assert "entry" in await shell.type("sync", "customer", "shop-a", str(epos), "--force")
+    await shell.shop.wait_for(lambda: shell.shop.store.bridge_rows[woo].points == "7", 20)
+    many = await shell.json("sync", "customer", "shop-a", str(epos), "555", "--bulk")
+    assert [each["entry"]["priority"] for each in many] == ["PRIORITY_BULK"] * 2
+    await shell.until("queue", "list", "shop-a", "customers", "--outcome", "customer_not_linked", text="Customer is not linked")
+    links = await shell.json("link", "list", "shop-a")
+    assert [(link["eposCustomerId"], link["wooCustomerId"], link["usable"]) for link in links] == [(str(epos), str(woo), True)]
+    assert "no longer linked" in await shell.type("link", "delete", "shop-a", "--woo-customer", str(woo))
+    assert "no links" in await shell.type("link", "list", "shop-a")
+
+
+async def test_a_type_by_hand(shell: Shell) -> None:
+    gold = shell.till.add_type(name="Gold", discount="5.0")
+    assert "entry" in await shell.type("sync", "type", "shop-a", str(gold), "add")
+    await shell.shop.wait_for(lambda: gold in shell.shop.store.customer_types, 20)
+
+
+async def test_a_held_order_is_found_explained_and_resolved(shell: Shell) -> None:
+    alans = [
+        shell.till.add_customer(forename=name, email="alan@example.test", points=points) for name, points in (("Alan", 500), ("A.", 0))
+    ]
+    woo = shell.shop.add_customer(email="alan@example.test")
+    order = ("match", "shop-a", "1042", "--created", "2026-03-01T09:30", "--key", "wc_order_x", "--woo-customer", str(woo))
+    answered = await shell.type(*order, "--account-email", "alan@example.test", "--first-name", "Alan", "--last-name", "Mathison")
+    assert "HELD" in answered
+    assert "more than one customer in EposNow with the same email address." in " ".join(answered.replace("│", " ").split())
+    found = await shell.json("queue", "list", "shop-a", "orders", "--order", "1042", "--state", "held", "--email", "Alan@Example.test")
+    [entry] = found["entries"]
+    assert "alan@example.test" not in json.dumps(found), "emails are masked"
+    shown = await shell.type("queue", "show", "shop-a", entry["entryId"])
+    assert "Attempts" in shown
+    candidates = await shell.type("link", "candidates", "shop-a", entry["entryId"])
+    assert all(str(alan) in candidates for alan in alans)
+    assert "500" in candidates
+    searched = await shell.json("link", "search", "shop-a", "alan@example.test")
+    assert [int(each["eposCustomerId"]) for each in searched["customers"]] == alans
+    assert "is linked" in await shell.type("link", "resolve", "shop-a", entry["entryId"], str(alans[0]), "--link")
+    await shell.until("queue", "list", "shop-a", "orders", text="Matched to the linked customer")
+
+
+async def test_retry_and_dismiss(shell: Shell) -> None:
+    fault = shell.till.faults.script(method="GET", path="*/customer*", status=400, body="No such thing", times=None)
+    epos = shell.till.add_customer(email="ada@example.test")
+    woo = shell.shop.add_customer(email="ada@example.test")
+    await shell.type("link", "create", "shop-a", str(epos), str(woo))
+    await shell.until("queue", "list", "shop-a", "customers", text="Customer Endpoint Point call api failed")
+    dry = await shell.type("queue", "retry", "shop-a", "--queue", "customers", "--dry-run")
+    assert "1 entries would run again" in dry
+    fault.cancel()
+    assert "1 entries run again" in await shell.type("queue", "retry", "shop-a", "--queue", "customers", "--outcome", "epos_fetch_failed")
+    await shell.until("queue", "list", "shop-a", "customers", "--state", "processed", text="Successfully Updated")
+    shell.till.faults.script(method="GET", path="*/customer*", status=400, body="No such thing", times=None)
+    await shell.type("sync", "customer", "shop-a", str(epos))
+    await shell.until("queue", "list", "shop-a", "customers", "--state", "pending", text="api failed")
+    [entry] = (await shell.json("queue", "list", "shop-a", "customers", "--state", "pending"))["entries"]
+    assert "1 entries dismissed" in await shell.type("queue", "dismiss", "shop-a", entry["entryId"], "--reason", "asked by the shop")
+    assert "asked by the shop" in await shell.type("queue", "list", "shop-a", "customers", "--state", "dismissed")
+    missing = await shell.type("queue", "retry", "shop-a", "01a21393-c0cf-74ce-96bb-27abb5d79b0f", code=1)
+    assert "01a21393-c0cf-74ce-96bb-27abb5d79b0f" in missing
+
+
+async def test_tokens_open_and_close(shell: Shell) -> None:
+    made = await shell.type("token", "create", "support", "--name", "night shift")
+    secret = made.strip().splitlines()[-1]
+    assert "shop-a" in await shell.type("account", "list", token=secret)
+    refused = await shell.type("account", "set", "shop-a", "--no-sync", token=secret, code=1)
+    assert "PERMISSION_DENIED" in refused or "role" in refused
+    [token] = [each for each in await shell.json("token", "list") if each["name"] == "night shift"]
+    assert "was revoked" in await shell.type("token", "revoke", token["tokenId"])
+    async with asyncio.timeout(10):
+        while True:
+            process_output = await shell.json("token", "list")
+            assert any(each["tokenId"] == token["tokenId"] and each["revokeTime"] for each in process_output)
+            if "token" in await shell.type("account", "list", token=secret, code=1):
+                break
+    connect = await shell.type("token", "create", "site", "--account", "shop-a", "--connect")
+    assert connect.startswith("tillsync1.")
+
+
+async def test_messages_are_the_words_support_knows(shell: Shell) -> None:
+    messages = {message["code"]: message for message in await shell.json("messages")}
+    assert messages["CUSTOMER_NOT_LINKED"]["text"] == "Customer is not linked"
+    assert messages["TYPE_REQUEST_FAILED"]["textIsVerbatim"] is False
+    assert "Customer Endpoint Point call api failed" in await shell.type("messages")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("queue", "list", "nobody", "orders"), 1, "account nobody does not exist"),
+        (("queue", "list", "shop-a", "lost"), 2, "lost"),
+        (("queue", "list", "shop-a", "orders", "--since", "yesterday"), 2, "--since"),
+        (("queue", "list", "shop-a", "orders", "--outcome", "sunny"), 2, "tillsync messages"),
+        (("queue", "retry", "shop-a"), 2, "--queue"),
+        (("sync", "customer", "shop-a", "0"), 1, "epos_customer_id"),
+        (("account", "set", "shop-a"), 2, "at least one setting"),
+        (("account", "create", "Shop A"), 1, "account_id"),
+        (("link", "delete", "shop-a"), 2, "exactly one"),
+        (("token", "create", "site"), 1, "account_id"),
+        (("account", "list", "--token", ""), 2, "TILLSYNC_TOKEN"),
+        (("account", "list", "--token", "tls_wrong"), 1, "token"),
+        (("account", "list", "--token", "@/nonexistent"), 2, "cannot be read"),
+        (("account", "list", "--address", "127.0.0.1:1"), 3, "127.0.0.1:1"),
+        (("account", "list", "--address", "not an address"), 2, "address"),
+    ],
+)
+async def test_what_is_wrong_is_said_in_one_line(shell: Shell, arguments: tuple[str, ...], code: int, said: str) -> None:
+    printed = await shell.type(*arguments, code=code)
+    assert said in printed
+    assert "Traceback" not in printed
+
+
+async def test_help_explains_every_command(shell: Shell) -> None:
+    overview = await shell.type("--help")
+    for group in (
+        "serve",
+        "worker",
+        "migrate",
+        "demo",
+        "sandbox",
+        "settings",
+        "account",
+        "token",
+        "link",
+        "queue",
+        "sync",
+        "match",
+        "messages",
+    ):
+        assert group in overview
+    for command in (("queue", "list"), ("account", "create"), ("link", "resolve"), ("match",), ("demo",)):
+        assert "Usage" in await shell.type(*command, "--help")
