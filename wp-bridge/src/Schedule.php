@@ -1,0 +1,75 @@
+<?php
+/**
+ * Everything that runs later.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge;
+
+/**
+ * The names of all scheduled hooks, and their removal. Action Scheduler's actions carry the group GROUP; WordPress's cron events are
+ * listed here, so that deactivation and uninstallation find them.
+ */
+final class Schedule {
+
+	public const GROUP = 'tillsync-bridge';
+
+	/** Cron, every minute: the floor under every kick. */
+	public const MINUTE = 'tillsync_bridge_minute';
+
+	/** Cron, every hour: the sweep for orders that were missed. */
+	public const HOURLY = 'tillsync_bridge_hourly';
+
+	/** Cron, every day. */
+	public const DAILY = 'tillsync_bridge_daily';
+
+	/** Action Scheduler: empty the outbox. */
+	public const DRAIN = 'tillsync_bridge_drain';
+
+	/** Action Scheduler: put older orders into the outbox, a portion at a time. */
+	public const BACKFILL = 'tillsync_bridge_backfill';
+
+	private const CRON = array( self::MINUTE, self::HOURLY, self::DAILY );
+
+	/** Makes sure that the cron events exist. Reads one autoloaded option; writes only when one is missing. */
+	public static function ensure_cron(): void {
+		foreach ( array( self::MINUTE => 'tillsync_bridge_minutely', self::HOURLY => 'hourly', self::DAILY => 'daily' ) as $hook => $every ) {
+			if ( ! wp_next_scheduled( $hook ) ) {
+				wp_schedule_event( time() + 60, $every, $hook );
+			}
+		}
+	}
+
+	/**
+	 * An Action Scheduler action at a time, unless one is already waiting for that time or earlier. False: Action Scheduler is not
+	 * there, or not ready yet: cron will do it.
+	 *
+	 * `unique` of Action Scheduler is no use here: it refuses also while the action runs, and that is when the next one is scheduled.
+	 */
+	public static function at( int $time, string $hook ): bool {
+		if ( ! function_exists( 'as_schedule_single_action' ) || ! did_action( 'action_scheduler_init' ) ) {
+			return false;
+		}
+		$waiting = as_get_scheduled_actions(
+			array( 'hook' => $hook, 'group' => self::GROUP, 'status' => 'pending', 'date' => '@' . $time, 'date_compare' => '<=', 'per_page' => 1 ),
+			'ids'
+		);
+		if ( array() !== $waiting ) {
+			return true;
+		}
+		return as_schedule_single_action( $time, $hook, array(), self::GROUP ) > 0;
+	}
+
+	/** Takes every scheduled thing of ours off the present site. */
+	public static function clear_all(): void {
+		foreach ( self::CRON as $hook ) {
+			wp_clear_scheduled_hook( $hook );
+		}
+		if ( function_exists( 'as_unschedule_all_actions' ) && did_action( 'action_scheduler_init' ) ) {
+			as_unschedule_all_actions( '', array(), self::GROUP );
+		}
+	}
+}

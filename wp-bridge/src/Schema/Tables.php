@@ -1,0 +1,161 @@
+<?php
+/**
+ * Our tables.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Schema;
+
+use Tillsync\Bridge\Services;
+
+/**
+ * Names and shapes of the tables, one set per site (user meta is shared by a whole network, and 50 times slower to write).
+ *
+ * Times are unix seconds, so that no time zone of a server counts. dbDelta reads the statements: one column a line, two spaces after
+ * PRIMARY KEY, no comments inside. Changes raise VERSION; an older plugin must still work on a newer schema.
+ */
+final class Tables {
+
+	public const VERSION = 1;
+
+	private const OPTION = 'tillsync_bridge_schema';
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/** One row for each order that is to be, or was, matched. The row, never order meta, says that an order was sent. */
+	public function outbox(): string {
+		return $this->name( 'outbox' );
+	}
+
+	/** What the till says of a shop customer. */
+	public function customer(): string {
+		return $this->name( 'customer' );
+	}
+
+	/** The till's customer types. */
+	public function customer_type(): string {
+		return $this->name( 'customer_type' );
+	}
+
+	/** The newest event of each subject. */
+	public function event(): string {
+		return $this->name( 'event' );
+	}
+
+	/**
+	 * All four, for uninstallation.
+	 *
+	 * @return string[]
+	 */
+	public function all(): array {
+		return array( $this->outbox(), $this->customer(), $this->customer_type(), $this->event() );
+	}
+
+	public function is_current(): bool {
+		return self::VERSION <= (int) get_option( self::OPTION, 0 );
+	}
+
+	/** Makes or changes the tables of the present site. Repeatable. The version is noted only when every table answers. */
+	public function migrate(): bool {
+		require_once ABSPATH . 'wp-admin/includes/upgrade.php';
+		dbDelta( $this->statements() );
+		$database = $this->services->database();
+		foreach ( $this->all() as $table ) {
+			$suppressed = $database->suppress_errors( true );
+			$answered   = $database->query( "SELECT 1 FROM {$table} LIMIT 1" ); // phpcs:ignore WordPress.DB
+			$database->suppress_errors( $suppressed );
+			if ( false === $answered ) {
+				$this->services->log()->error( "table {$table} could not be made: does the database user have the right to create tables?" );
+				return false;
+			}
+		}
+		update_option( self::OPTION, self::VERSION, true );
+		return true;
+	}
+
+	/** Forgets which version is there, so that the next look makes the tables again. */
+	public function distrust(): void {
+		delete_option( self::OPTION );
+	}
+
+	private function name( string $suffix ): string {
+		return $this->services->database()->prefix . 'tillsync_' . $suffix;
+	}
+
+	/**
+	 * CREATE TABLE statements as dbDelta wants them.
+	 *
+	 * Outbox: state waiting (not left the shop), sent (the service has it, no end yet), done, failed, closed. due_at: not looked at
+	 * before. revision: raised when somebody asks again, so that a drain in mid-send does not close what it has not sent.
+	 * Customer and customer_type: version orders the writes; removed keeps a tombstone. points, credit, discount are decimals as text,
+	 * as_of RFC 3339, all as served.
+	 *
+	 * @return string[]
+	 */
+	private function statements(): array {
+		$collate = $this->services->database()->get_charset_collate();
+		return array(
+			"CREATE TABLE {$this->outbox()} (
+  order_id bigint(20) unsigned NOT NULL,
+  state varchar(10) NOT NULL DEFAULT 'waiting',
+  created_at bigint(20) NOT NULL,
+  due_at bigint(20) NOT NULL,
+  revision int(10) unsigned NOT NULL DEFAULT 1,
+  rerun tinyint(1) NOT NULL DEFAULT 0,
+  attempts int(10) unsigned NOT NULL DEFAULT 0,
+  claim_token varchar(32) NOT NULL DEFAULT '',
+  claim_until bigint(20) NOT NULL DEFAULT 0,
+  facts_hash varchar(64) NOT NULL DEFAULT '',
+  entry_id varchar(64) NOT NULL DEFAULT '',
+  entry_state varchar(20) NOT NULL DEFAULT '',
+  outcome varchar(60) NOT NULL DEFAULT '',
+  reason varchar(500) NOT NULL DEFAULT '',
+  sent_at bigint(20) NOT NULL DEFAULT 0,
+  updated_at bigint(20) NOT NULL DEFAULT 0,
+  PRIMARY KEY  (order_id),
+  KEY state_due (state,due_at)
+) {$collate};",
+			"CREATE TABLE {$this->customer()} (
+  user_id bigint(20) unsigned NOT NULL,
+  version bigint(20) unsigned NOT NULL,
+  removed tinyint(1) NOT NULL DEFAULT 0,
+  points varchar(32) NOT NULL DEFAULT '0',
+  credit varchar(32) NOT NULL DEFAULT '0',
+  type_id bigint(20) unsigned NULL DEFAULT NULL,
+  as_of varchar(40) NOT NULL DEFAULT '',
+  updated_at bigint(20) NOT NULL DEFAULT 0,
+  PRIMARY KEY  (user_id),
+  KEY type_id (type_id)
+) {$collate};",
+			"CREATE TABLE {$this->customer_type()} (
+  type_id bigint(20) unsigned NOT NULL,
+  version bigint(20) unsigned NOT NULL,
+  removed tinyint(1) NOT NULL DEFAULT 0,
+  name varchar(255) NOT NULL DEFAULT '',
+  discount varchar(32) NOT NULL DEFAULT '0',
+  description text NULL,
+  updated_at bigint(20) NOT NULL DEFAULT 0,
+  PRIMARY KEY  (type_id)
+) {$collate};",
+			"CREATE TABLE {$this->event()} (
+  subject varchar(100) NOT NULL,
+  sequence bigint(20) unsigned NOT NULL,
+  event_id varchar(64) NOT NULL DEFAULT '',
+  type varchar(40) NOT NULL DEFAULT '',
+  entry_id varchar(64) NOT NULL DEFAULT '',
+  state varchar(40) NOT NULL DEFAULT '',
+  outcome varchar(60) NOT NULL DEFAULT '',
+  held_count int(10) unsigned NOT NULL DEFAULT 0,
+  received_at bigint(20) NOT NULL DEFAULT 0,
+  PRIMARY KEY  (subject)
+) {$collate};",
+		);
+	}
+}

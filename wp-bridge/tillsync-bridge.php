@@ -1,0 +1,43 @@
+<?php
+/**
+ * Plugin Name:       Tillsync Bridge: till customers for WooCommerce
+ * Description:       Connects a WooCommerce shop to a tillsync service: every web order finds its customer at the Epos Now till, and points, credit and customer types travel to the shop. Not affiliated with, or endorsed by, Epos Now or WooCommerce.
+ * Version:           0.1.0
+ * Requires at least: 6.1
+ * Requires PHP:      8.2
+ * Requires Plugins:  woocommerce
+ * License:           GPL-2.0-or-later
+ * License URI:       https://www.gnu.org/licenses/gpl-2.0.html
+ * Text Domain:       tillsync-bridge
+ * Domain Path:       /languages
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge;
+
+defined( 'ABSPATH' ) || exit;
+
+const VERSION     = '0.1.0';
+const PLUGIN_FILE = __FILE__;
+
+require_once __DIR__ . '/src/autoload.php';
+
+// HPOS: orders are read and written through WooCommerce's own objects only, so both order stores work.
+add_action(
+	'before_woocommerce_init',
+	static function (): void {
+		if ( class_exists( '\Automattic\WooCommerce\Utilities\FeaturesUtil' ) ) {
+			\Automattic\WooCommerce\Utilities\FeaturesUtil::declare_compatibility( 'custom_order_tables', PLUGIN_FILE, true );
+			\Automattic\WooCommerce\Utilities\FeaturesUtil::declare_compatibility( 'cart_checkout_blocks', PLUGIN_FILE, true );
+		}
+	}
+);
+
+// Updates and new sites of a network call no activation hook: Schema\Upkeep looks at the schema's version by itself.
+register_activation_hook( PLUGIN_FILE, array( Plugin::class, 'activated' ) );
+register_deactivation_hook( PLUGIN_FILE, array( Plugin::class, 'deactivated' ) );
+
+add_action( 'plugins_loaded', array( Plugin::class, 'boot' ) );
