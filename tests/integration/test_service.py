@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import ssl
 import stat
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import aiohttp
 import grpc
+import psutil
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -92,6 +94,33 @@ async def test_a_database_that_goes_away_and_comes_back(directory: Path) -> None
             assert running.service.worker is not None
             assert running.service.worker.counters.lost_wakeups == 0
     finally:
+        await postgres.stop()
+
+
+async def test_stopping_is_bounded_when_the_database_never_answers(directory: Path) -> None:
+    """PostgreSQL is stopped in its tracks: connections stand, nothing is answered, not even a cancel request."""
+    postgres = EmbeddedPostgres(directory, durable=False)
+    dsn = await postgres.start()
+    frozen: list[psutil.Process] = []
+    try:
+        await migrate(dsn)
+        service = Service(load_settings(environment(dsn, TILLSYNC_DRAIN_SECONDS="1")))
+        await service.start()
+        assert postgres.pid is not None
+        server = psutil.Process(postgres.pid)
+        frozen = [server, *server.children()]
+        for process in frozen:
+            process.suspend()
+        async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{service.http_port}/readyz") as response:
+            assert response.status == 503, "a database that hangs is one that is away"
+        async with asyncio.timeout(45):
+            await service.stop()
+        left = {task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+        assert left <= {"embedded-postgres"}
+    finally:
+        for process in frozen:
+            with contextlib.suppress(psutil.Error):
+                process.resume()
         await postgres.stop()
 
 

@@ -37,10 +37,10 @@ _LOG = structlog.get_logger(__name__)
 REQUEUE_SECONDS = 1.0
 HISTORY_SECONDS = 3600.0
 SAMPLE_SECONDS = 15.0
-_STEP_SECONDS = 15.0
-"""What a stop step may take beyond the drain grace it is given."""
+QUICK_SECONDS, DATABASE_SECONDS, EMBEDDED_SECONDS = 3.0, 8.0, 25.0
+"""What the steps of a stop may take; those that drain get the drain's grace and ten seconds."""
 
-_Step = tuple[str, Callable[[], Awaitable[object]]]
+_Step = tuple[str, float, Callable[[], Awaitable[object]]]
 
 
 class Service:
@@ -83,27 +83,37 @@ class Service:
             raise
 
     async def stop(self) -> None:
-        """Health says NOT_SERVING, calls under way end, the lanes are given back, the database closes. Bounded in time."""
+        """Health says NOT_SERVING, calls under way end, the lanes are given back, the database closes.
+
+        Bounded in time even when the database never answers: a step that is late is left behind (waiting for its cancellation could
+        take as long), and ends when the pool is torn down.
+        """
         self._draining = True
+        late: set[asyncio.Task[None]] = set()
         while self._steps:
-            name, step = self._steps.pop()
-            try:
-                async with asyncio.timeout(self.settings.drain_seconds + _STEP_SECONDS):
-                    await step()
-            except TimeoutError:
+            name, seconds, step = self._steps.pop()
+            task = asyncio.create_task(_taken(name, step), name=f"stop {name}")
+            _, late_now = await asyncio.wait([task], timeout=seconds)
+            for each in late_now:
                 _LOG.error("stop_step_took_too_long", step=name)
-            except Exception:  # noqa: BLE001 - the steps after it are to be taken all the same
-                _LOG.exception("stop_step_failed", step=name)
+                each.cancel()
+            late |= late_now
+        if late:
+            await asyncio.wait(late, timeout=QUICK_SECONDS)
 
     # starting
 
-    def _on_stop(self, name: str, step: Callable[[], Awaitable[object]]) -> None:
-        self._steps.append((name, step))
+    def _on_stop(self, name: str, step: Callable[[], Awaitable[object]], *, seconds: float = QUICK_SECONDS) -> None:
+        self._steps.append((name, seconds, step))
+
+    @property
+    def _drain_seconds(self) -> float:
+        return self.settings.drain_seconds + 10
 
     async def _start(self) -> None:
         settings, storage = self.settings, self.storage
-        self._on_stop("embedded postgresql", storage.stop_embedded)
-        self._on_stop("database", storage.close_database)
+        self._on_stop("embedded postgresql", storage.stop_embedded, seconds=EMBEDDED_SECONDS)
+        self._on_stop("database", storage.close_database, seconds=DATABASE_SECONDS)
         await storage.start()
         notifications = storage.notifications
         self._on_stop("notifications", notifications.stop)
@@ -140,8 +150,9 @@ class Service:
         requeue = Recurring("requeue", labour.requeue.run_chunk, seconds=REQUEUE_SECONDS, database_gone=DATABASE_GONE)
         history = Recurring("history", labour.history.maintain, seconds=HISTORY_SECONDS, database_gone=DATABASE_GONE)
         self.storage.notifications.on_lanes_ready(requeue.wake)
-        for name, stop in ((requeue.name, requeue.stop), (history.name, history.stop), ("worker", labour.worker.stop)):
-            self._on_stop(name, stop)
+        self._on_stop(requeue.name, requeue.stop)
+        self._on_stop(history.name, history.stop)
+        self._on_stop("worker", labour.worker.stop, seconds=self._drain_seconds)
 
         def start() -> None:
             for part in (requeue, history, labour.worker):
@@ -184,7 +195,7 @@ class Service:
             await grpc_server.start()
         except (InsecureListenError, OSError, RuntimeError, ValueError) as error:
             raise StartError(f"gRPC cannot listen on {settings.grpc_listen}: {error}") from error
-        self._on_stop("grpc", grpc_server.stop)
+        self._on_stop("grpc", grpc_server.stop, seconds=self._drain_seconds)
         self.grpc_port = grpc_server.port
         await connect.open()
         self._on_stop("connect", connect.close)
@@ -196,7 +207,7 @@ class Service:
             await side.start()
         except OSError as error:
             raise StartError(f"HTTP cannot listen on {self.settings.http_listen}: {error.strerror or error}") from error
-        self._on_stop("http", side.stop)
+        self._on_stop("http", side.stop, seconds=self._drain_seconds)
         self.http_port = side.port
 
     def _tls(self) -> ssl.SSLContext | None:
@@ -217,6 +228,13 @@ class Service:
 
     async def _sample(self, pulse: DatabasePulse) -> None:
         self.metrics.queues_sampled(await pulse.sample())
+
+
+async def _taken(name: str, step: Callable[[], Awaitable[object]]) -> None:
+    try:
+        await step()
+    except Exception:  # noqa: BLE001 - the steps after it are to be taken all the same
+        _LOG.exception("stop_step_failed", step=name)
 
 
 async def run_until_signalled(service: Service, started: Callable[[Service], None] = lambda _service: None) -> None:
