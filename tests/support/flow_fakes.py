@@ -216,6 +216,10 @@ class FakeLinks:
         await self._step()("links.is_marked")
         return (account_id, woo_customer_id) in self.marks
 
+    async def still_stands(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
+        await self._step()("links.still_stands")
+        return True
+
     async def link(
         self,
         lease: LaneLease,

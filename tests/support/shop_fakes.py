@@ -30,7 +30,7 @@ from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, Priority, Side
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
-from tillsync_server.ports.links import ConfirmedWrite, Link, LinkOrigin
+from tillsync_server.ports.links import ConfirmedWrite, Link, LinkOrigin, WriteBasis
 from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 from tillsync_server.ports.till import CustomerPage
 from tillsync_server.ports.tills import TillKnowledge
@@ -275,14 +275,21 @@ class ShopState:
         return {each: self.removals[each] for each in epos_ids if each in self.removals}
 
     async def next_versions(
-        self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId], *, at_least: Mapping[WooCustomerId, int]
+        self,
+        lease: LaneLease,
+        woo_customer_ids: Sequence[WooCustomerId],
+        *,
+        at_least: Mapping[WooCustomerId, int],
+        basis: WriteBasis | None = None,
     ) -> dict[WooCustomerId, int]:
         self._may_fail("next_versions")
         if not self.lease_is_ours:
             return {}
         return {each: self._draw(("customer", each), at_least.get(each, 0)) for each in woo_customer_ids}
 
-    async def next_type_version(self, lease: LaneLease, type_id: EposCustomerTypeId, *, at_least: int = 0) -> int | None:
+    async def next_type_version(
+        self, lease: LaneLease, type_id: EposCustomerTypeId, *, at_least: int = 0, settings_of: datetime | None = None
+    ) -> int | None:
         return self._draw(("type", type_id), at_least) if self.lease_is_ours else None
 
     def _draw(self, key: tuple[str, int], at_least: int) -> int:

@@ -68,19 +68,41 @@ class ConfirmedWrite:
     as_of: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class WriteBasis:
+    """What writes to the shop rest on; one whose basis has changed is not sent (invariant 6)."""
+
+    settings_of: datetime | None
+    """``Account.update_time`` of the settings. None: not asked."""
+    linked: Mapping[WooCustomerId, EposCustomerId]
+    """By shop customer: to whom it must still be linked, for its values to be written."""
+    removals: Sequence[WooCustomerId] = ()
+    """Whose values are still to be removed."""
+
+
 class ShopStateStore(Protocol):
     """What the shop is known to hold. Every change is fenced by the lane (invariant 3): a stale lease changes nothing."""
 
     async def next_versions(
-        self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId], *, at_least: Mapping[WooCustomerId, int]
+        self,
+        lease: LaneLease,
+        woo_customer_ids: Sequence[WooCustomerId],
+        *,
+        at_least: Mapping[WooCustomerId, int],
+        basis: WriteBasis | None = None,
     ) -> dict[WooCustomerId, int]:
         """max(last sent + 1, ``at_least`` + 1, database time in µs) for each, stored as last sent. Outlives links.
 
-        Empty when the lease is no longer ours. ``at_least``: versions the shop answered with ``stale``.
+        Empty when the lease is no longer ours. Those whose ``basis`` has changed are left out; all of them when it is the settings.
+        ``at_least``: versions the shop answered with ``stale``.
         """
         ...
 
-    async def next_type_version(self, lease: LaneLease, type_id: EposCustomerTypeId, *, at_least: int = 0) -> int | None: ...
+    async def next_type_version(
+        self, lease: LaneLease, type_id: EposCustomerTypeId, *, at_least: int = 0, settings_of: datetime | None = None
+    ) -> int | None:
+        """None: the lease is no longer ours, or the settings are no longer those of ``settings_of``."""
+        ...
 
     async def confirm(self, lease: LaneLease, writes: Sequence[ConfirmedWrite]) -> None:
         """Store (or clear) content hashes and as_of on links that still join these two customers, with the lease's lapses."""
@@ -115,6 +137,10 @@ class OrderLinkOutcome(IntEnum):
 
 class OrderLinker(Protocol):
     """Links made by the order flow. Every change is fenced by the lane, the entry's config_version and its revision (invariant 6)."""
+
+    async def still_stands(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
+        """The lane is ours, and settings, links made by hand and the order are as they were when the entry was claimed."""
+        ...
 
     async def link(
         self,

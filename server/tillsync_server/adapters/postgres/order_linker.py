@@ -31,6 +31,13 @@ class PostgresOrderLinker:
         self._database = database
         self._notifier = notifier
 
+    async def still_stands(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
+        try:
+            async with fenced_lane(self._database, lease) as lane:
+                return lane is not None and await _is_as_claimed(lane, entry)
+        except asyncpg.LockNotAvailableError:
+            return False
+
     async def link(
         self,
         lease: LaneLease,

@@ -17,9 +17,11 @@ from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.ids import AccountId, EposCustomerId, EposCustomerTypeId, WooCustomerId
 from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import LaneLease, NewHint
-from tillsync_server.ports.links import ConfirmedWrite
+from tillsync_server.ports.links import ConfirmedWrite, WriteBasis
 
 _NEXT_VERSIONS = load("links/next_versions")
+_STILL_WANTED = load("links/still_wanted")
+_SETTINGS_ARE_OF = load("accounts/settings_are_of")
 _DOUBT_HASHES = load("links/doubt_hashes")
 _DOUBT_TYPE = load("links/doubt_type")
 _CONFIRM = load("links/confirm")
@@ -41,7 +43,12 @@ class PostgresShopState:
         self._database = database
 
     async def next_versions(
-        self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId], *, at_least: Mapping[WooCustomerId, int]
+        self,
+        lease: LaneLease,
+        woo_customer_ids: Sequence[WooCustomerId],
+        *,
+        at_least: Mapping[WooCustomerId, int],
+        basis: WriteBasis | None = None,
     ) -> dict[WooCustomerId, int]:
         """Takes back the content hashes of these shop customers until :meth:`confirm`."""
         versions: dict[WooCustomerId, int] = {}
@@ -51,15 +58,21 @@ class PostgresShopState:
             async with fenced_lane(self._database, lease) as lane:
                 if lane is None:
                     return {}
+                if basis is not None:
+                    chunk = await _still_wanted(lane, chunk, basis)
                 drawn = await _draw_versions(lane, _CUSTOMERS, chunk, [at_least.get(each, 0) for each in chunk])
                 await lane.connection.execute(_DOUBT_HASHES, lane.account_id, chunk)
             versions.update((WooCustomerId(subject_id), version) for subject_id, version in drawn.items())
         return versions
 
-    async def next_type_version(self, lease: LaneLease, type_id: EposCustomerTypeId, *, at_least: int = 0) -> int | None:
-        """None when the lease is no longer ours. Takes back the type's hash until :meth:`confirm_type`."""
+    async def next_type_version(
+        self, lease: LaneLease, type_id: EposCustomerTypeId, *, at_least: int = 0, settings_of: datetime | None = None
+    ) -> int | None:
+        """Takes back the type's hash until :meth:`confirm_type`."""
         async with fenced_lane(self._database, lease) as lane:
             if lane is None:
+                return None
+            if settings_of is not None and not await lane.connection.fetchval(_SETTINGS_ARE_OF, lane.account_id, settings_of):
                 return None
             drawn = await _draw_versions(lane, _TYPES, [type_id], [at_least])
             await lane.connection.execute(_DOUBT_TYPE, lane.account_id, type_id)
@@ -121,6 +134,14 @@ class PostgresShopState:
         async with fenced_lane(self._database, lease) as lane:
             if lane is not None:
                 await lane.connection.execute(_MARK_GONE, lane.account_id, list(epos), list(woo), lane.at)
+
+
+async def _still_wanted(lane: LockedLane, chunk: Sequence[WooCustomerId], basis: WriteBasis) -> list[WooCustomerId]:
+    linked = [each for each in chunk if each in basis.linked]
+    removals = sorted(set(basis.removals) & set(chunk))
+    epos = [basis.linked[each] for each in linked]
+    rows = await lane.connection.fetch(_STILL_WANTED, lane.account_id, basis.settings_of, epos, linked, removals)
+    return sorted({WooCustomerId(row["woo_customer_id"]) for row in rows})
 
 
 async def _draw_versions(lane: LockedLane, kind: int, subject_ids: Sequence[int], at_least: Sequence[int]) -> dict[int, int]:

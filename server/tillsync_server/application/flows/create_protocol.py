@@ -13,7 +13,7 @@ A settled intent proves nothing by itself: it is replaced only after a search th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -107,8 +107,13 @@ class CreateProtocol:
         self._owner = context.lane.owner_tag
         self._emails = emails
 
-    async def find_or_create(self, customer: NewTillCustomer) -> Holders | Verdict:
-        """A Verdict: it waits, or a person must act. Raises UpstreamError from reads (nothing was sent), and RunInterrupted."""
+    async def find_or_create(
+        self, customer: NewTillCustomer, *, still_stands: Callable[[], Awaitable[bool]] | None = None
+    ) -> Holders | Verdict:
+        """A Verdict: it waits, or a person must act. Raises UpstreamError from reads (nothing was sent), and RunInterrupted.
+
+        ``still_stands``: asked last before a create is sent, whether what it rests on is as it was (invariant 6). None: not asked.
+        """
         email, settle_seconds = normalise_email(customer.email), self._services.settings.settle_seconds
         dead: Intent | None = None
         for _ in range(_ROUNDS):
@@ -132,7 +137,8 @@ class CreateProtocol:
             except Unavailable:
                 break
             if standing is None:
-                return await self._create(customer, email, IntentPermit(self._lane, self._services.clock, opened_at, settle_seconds))
+                permit = IntentPermit(self._lane, self._services.clock, opened_at, settle_seconds)
+                return await self._create(customer, email, permit, still_stands)
             answer = await self._look_at(standing, email)
             if answer is not None:
                 return answer
@@ -199,11 +205,15 @@ class CreateProtocol:
         listed = (await self._emails.find_in_list(customer.email)).customers
         return Holders(tuple(each.epos_customer_id for each in listed)) if listed else None
 
-    async def _create(self, customer: NewTillCustomer, email: str, permit: IntentPermit) -> Holders | Verdict:
+    async def _create(
+        self, customer: NewTillCustomer, email: str, permit: IntentPermit, still_stands: Callable[[], Awaitable[bool]] | None
+    ) -> Holders | Verdict:
         """The intent is ours. Whatever is not caught here leaves it OPEN, on purpose: it may be a stop after the create was sent."""
         intents, owner = self._services.intents, self._owner
         try:
             await self._lane.renew_if_needed()
+            if still_stands is not None and not await still_stands():
+                raise RunInterrupted("settings, links or the order have changed")
             customer_id = await self._context.till.create_customer(customer, permit)
         except RunInterrupted as interrupted:
             await intents.clear(self._till_id, email, owner)

@@ -13,7 +13,7 @@ from tillsync_server.application.flows.customer_flow import NOT_DONE_SECONDS, UN
 from tillsync_server.application.flows.failure_verdicts import cause_of, effect_unknown, type_comment
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import TillCustomerType, decimal_text
-from tillsync_server.domain.errors import LeaseTooShort, UpstreamError
+from tillsync_server.domain.errors import RunInterrupted, UpstreamError
 from tillsync_server.domain.ids import EposCustomerTypeId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority, Side
@@ -86,9 +86,11 @@ class CustomerTypeFlow:
         lane, shop = self._context.lane, self._context.shop
         await lane.renew_if_needed()
         self._context.halt.check()
-        version = await self._services.shop_state.next_type_version(lane.lease, type_id, at_least=at_least)
+        version = await self._services.shop_state.next_type_version(
+            lane.lease, type_id, at_least=at_least, settings_of=self._account.update_time
+        )
         if version is None:
-            raise LeaseTooShort("the lane has another owner")
+            raise RunInterrupted("the lane has another owner, or the settings have changed")
         if customer_type is None:
             return await shop.delete_customer_type(type_id, version, lane)
         return await shop.put_customer_type(customer_type, version, lane)

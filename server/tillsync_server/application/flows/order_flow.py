@@ -140,7 +140,10 @@ class OrderFlow:
         if (incomplete := self._context.judge.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
             return incomplete
         if plan.creates:
-            answer = await self._creation.find_or_create(new_customer(facts, plan.email))
+            linker, lease = self._services.order_linker, self._context.lane.lease
+            answer = await self._creation.find_or_create(
+                new_customer(facts, plan.email), still_stands=lambda: linker.still_stands(lease, entry)
+            )
             if isinstance(answer, Verdict):
                 return answer
             if len(answer.customer_ids) > 1:

@@ -15,10 +15,10 @@ from datetime import datetime
 from tillsync_server.application.flows.failure_verdicts import effect_unknown
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import CustomerValues, CustomerWrite
-from tillsync_server.domain.errors import LeaseTooShort, Refused, ServerFailure, Unanswered, Unreadable, UpstreamError
+from tillsync_server.domain.errors import Refused, RunInterrupted, ServerFailure, Unanswered, Unreadable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.vocabulary import Side
-from tillsync_server.ports.links import ConfirmedWrite
+from tillsync_server.ports.links import ConfirmedWrite, WriteBasis
 from tillsync_server.ports.shop import WriteResult, WriteStatus
 
 _LIVE_REQUESTS = 2
@@ -88,8 +88,8 @@ class ShopWriter:
     async def write(self, write: ShopWrite) -> WriteResult:
         """NOT_DONE: the shop did not get to it, or its neighbours kept failing (``error`` then says how); nothing is charged.
 
-        Raises UpstreamError when the request failed as a whole, RunInterrupted, and what the database raises. Confirmed writes are
-        noted (hash, removal, gone) before this returns.
+        Raises UpstreamError when the request failed as a whole, RunInterrupted (also when settings or its link have changed: nothing was
+        sent), and what the database raises. Confirmed writes are noted (hash, removal, gone) before this returns.
         """
         _ = self._context.shop.max_batch  # raises here what a missing credential raises
         item = _Item(write, self._services.clock(), asyncio.get_running_loop().create_future())
@@ -195,7 +195,10 @@ class ShopWriter:
                     continue
                 budget -= 1
             try:
-                results = await self._request(group)
+                group, batch = await self._batch(group)
+                if not batch:
+                    continue
+                results = await self._context.shop.write_customers(batch, self._context.lane)
             except UpstreamError as error:
                 await self._note_unknown(group, error)
                 if len(group) > 1 and await self._may_be_one_items_fault(error):
@@ -212,25 +215,33 @@ class ShopWriter:
             else:
                 await self._note(group, results)
 
-    async def _request(self, group: Sequence[_Item]) -> list[WriteResult]:
+    async def _batch(self, group: list[_Item]) -> tuple[list[_Item], list[CustomerWrite]]:
+        """Those that still rest on what is stored, each with its version; the others are told to run again."""
         lane = self._context.lane
         await lane.renew_if_needed()
         self._context.halt.check()
         writes = [item.write for item in group]
         at_least = {write.woo_customer_id: write.at_least for write in writes if write.at_least}
-        versions = await self._services.shop_state.next_versions(lane.lease, [write.woo_customer_id for write in writes], at_least=at_least)
-        if not versions:
-            raise LeaseTooShort("the lane has another owner")
-        batch = [
+        basis = WriteBasis(
+            self._context.account.update_time,
+            {write.woo_customer_id: write.epos_customer_id for write in writes if write.values is not None},
+            [write.woo_customer_id for write in writes if write.values is None],
+        )
+        versions = await self._services.shop_state.next_versions(
+            lane.lease, [write.woo_customer_id for write in writes], at_least=at_least, basis=basis
+        )
+        changed = [item for item in group if item.write.woo_customer_id not in versions]
+        _fail(changed, RunInterrupted("the lane has another owner, or settings or links have changed"))
+        group = [item for item in group if item.write.woo_customer_id in versions]
+        return group, [
             CustomerWrite(
                 woo_customer_id=write.woo_customer_id,
                 version=versions[write.woo_customer_id],
                 values=write.values,
                 as_of=write.as_of,
             )
-            for write in writes
+            for write in (item.write for item in group)
         ]
-        return await self._context.shop.write_customers(batch, lane)
 
     async def _may_be_one_items_fault(self, error: UpstreamError) -> bool:
         match error:

@@ -1,0 +1,322 @@
+"""Invariant 6: settings and links that change while an entry runs, at every point where its run can be stopped, by every change.
+
+Serial runs say what may come of it: the change alone and then the hint, or, once something has been sent, the hint and then the change.
+Nothing is sent on settings or links that have changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from support.mid_run import Point, Stage, StoreGates, quick_requeue, shop_state, stage
+from support.postgres import Cluster
+from support.service import RunningService, running_service
+from tillsync.v1 import account_pb2, vocabulary_pb2
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+C, X = 501, 502
+"""Till customers: the linked one, and another one."""
+W, W2 = 21, 22
+"""Shop customers: the linked one, and another one."""
+GOLD = 4001
+
+UPDATED, DISABLED, NOT_LINKED = (
+    vocabulary_pb2.OUTCOME_UPDATED,
+    vocabulary_pb2.OUTCOME_SYNC_DISABLED,
+    vocabulary_pb2.OUTCOME_CUSTOMER_NOT_LINKED,
+)
+TYPE_FAILED = vocabulary_pb2.OUTCOME_TYPE_REQUEST_FAILED
+
+
+@dataclass
+class Ground:
+    """What all runs share: one service on one database."""
+
+    running: RunningService
+    gates: StoreGates
+    connection: asyncpg.Connection[asyncpg.Record]
+    serial: dict[tuple[str, str], tuple[Any, Any]]
+    """By scenario and change: what the change and then the hint make of it, and the other way round."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
+    gates = StoreGates()
+    with quick_requeue() as patch:
+        gates.install(patch)
+        async with cluster.database() as database, running_service(database.dsn, changes={"TILLSYNC_LANE_SLOTS": "64"}) as running:
+            connection = await asyncpg.connect(database.dsn, server_settings={"search_path": "tillsync"})
+            yield Ground(running, gates, connection, {})
+            await connection.close()
+
+
+@dataclass(frozen=True)
+class Change:
+    """``outcomes``: how the customer's newest entry may stand afterwards. ``types``: the same of a customer type."""
+
+    name: str
+    make: Callable[[Stage], Awaitable[None]]
+    outcomes: tuple[int, ...] = (UPDATED,)
+    types: tuple[int, ...] = (UPDATED,)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+async def move_to_another_shop_customer(stage: Stage) -> None:
+    await stage.unlink(C)
+    await stage.link(C, W2)
+
+
+async def give_to_another_till_customer(stage: Stage) -> None:
+    await stage.unlink(C)
+    await stage.link(X, W)
+
+
+async def unlink_and_link_again(stage: Stage) -> None:
+    await stage.unlink(C)
+    await stage.link(C, W)
+
+
+async def off_and_on(stage: Stage) -> None:
+    await stage.update(customer_sync_enabled=False)
+    await stage.update(customer_sync_enabled=True)
+
+
+async def to_another_shop(stage: Stage) -> None:
+    secret = stage.other_shop.switches.bridge_secret
+    shop = account_pb2.ShopSettings(base_url=stage.other_shop.origin, bridge_secret=secret)
+    await stage.update("shop.base_url", "shop.bridge_secret", shop=shop)
+
+
+async def from_bridge_to_keys(stage: Stage) -> None:
+    shop = account_pb2.ShopSettings(consumer_key=stage.shop.switches.consumer_key, consumer_secret=stage.shop.switches.consumer_secret)
+    await stage.update("shop.bridge_secret", "shop.consumer_key", "shop.consumer_secret", shop=shop)
+
+
+async def to_v4(stage: Stage) -> None:
+    version = account_pb2.TILL_API_VERSION_V4
+    epos = account_pb2.EposSettings(customer_api_version=version, customer_type_api_version=version)
+    await stage.update("epos.customer_api_version", "epos.customer_type_api_version", epos=epos)
+
+
+CHANGES = [
+    Change("unlinked", lambda stage: stage.unlink(C), (UPDATED, NOT_LINKED)),
+    Change("moved to another shop customer", move_to_another_shop_customer),
+    Change("given to another till customer", give_to_another_till_customer, (UPDATED, NOT_LINKED)),
+    Change("unlinked and linked again", unlink_and_link_again),
+    Change("sync off", lambda stage: stage.update(customer_sync_enabled=False), (DISABLED,), (DISABLED,)),
+    Change("sync off and on", off_and_on),
+    Change("names on", lambda stage: stage.update(sync_names=True)),
+    Change("another shop", to_another_shop),
+    Change("keys instead of the bridge", from_bridge_to_keys, types=(TYPE_FAILED,)),
+    Change("till in V4", to_v4),
+    Change("till customer made the default one", lambda stage: stage.update(default_epos_customer_id=X)),
+]
+
+
+def of(*names: str) -> list[Change]:
+    return [change for change in CHANGES if change.name in names]
+
+
+# till → shop, customer
+
+READ = {"side": "till", "method": "GET", "path": f"/api/*/customer/{C}"}
+WRITE = {"side": "shop", "method": "POST", "path": "*/customers/batch"}
+CUSTOMER_POINTS = [
+    Point("the claim", "after", store="claim"),
+    Point("settings are read", "before", store="at_version"),
+    Point("settings are read", "after", store="at_version"),
+    Point("links are read", "before", store="by_epos"),
+    Point("links are read", "after", store="by_epos"),
+    Point("removals are read", "after", store="pending_removals"),
+    Point("the till reads", "before", **READ),
+    Point("the till has read", "after", **READ),
+    Point("the version is drawn", "before", store="next_versions"),
+    Point("the version is drawn", "after", store="next_versions", sent=True),
+    Point("the shop writes", "before", **WRITE, sent=True),
+    Point("the shop has written", "after", **WRITE, sent=True),
+    Point("the write is noted", "before", store="confirm", sent=True),
+    Point("the write is noted", "after", store="confirm", sent=True),
+    Point("the outcome is written", "before", store="complete", sent=True),
+]
+
+
+async def a_linked_customer(made: Stage) -> None:
+    """Her 1 point is in the shop, her 7 are not yet."""
+    made.till.add_customer(C, email="ada@example.test", forename="Ada", surname="Byron", points=1, balance="2.50")
+    made.till.add_customer(X, email="grace@example.test", forename="Grace", surname="Hopper", points=50)
+    for shop in (made.shop, made.other_shop):
+        shop.add_customer(W, email="ada@example.test", first_name="A.", last_name="B.")
+        shop.add_customer(W2, email="ada2@example.test", first_name="A.", last_name="C.")
+    await made.link(C, W)
+    await made.quiet()
+    made.till.change_customer(C, points=7)
+
+
+async def world(made: Stage) -> dict[str, Any]:
+    return {"shop": shop_state(made.shop), "other shop": shop_state(made.other_shop), "links": await made.links()}
+
+
+async def customers_in_turn(ground: Ground, change: Change, first: str) -> dict[str, Any]:
+    async with stage(ground.running, ground.gates, ground.connection) as made:
+        await a_linked_customer(made)
+        steps = [change.make(made), made.hint(C)] if first == "change" else [made.hint(C), change.make(made)]
+        for step in steps:
+            await step
+            await made.quiet()
+        return await world(made)
+
+
+async def serial(ground: Ground, scenario: str, change: Change, run: Callable[[Ground, Change, str], Awaitable[Any]]) -> tuple[Any, Any]:
+    key = scenario, change.name
+    if key not in ground.serial:
+        ground.serial[key] = await run(ground, change, "change"), await run(ground, change, "hint")
+    return ground.serial[key]
+
+
+@pytest.mark.parametrize("point", CUSTOMER_POINTS, ids=str)
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+async def test_a_customer_while_settings_or_links_change(ground: Ground, change: Change, point: Point) -> None:
+    change_first, hint_first = await serial(ground, "customer", change, customers_in_turn)
+    async with stage(ground.running, ground.gates, ground.connection) as made:
+        await a_linked_customer(made)
+        held = made.hold(point)
+        await made.hint(C)
+        await held.arrived()
+        await change.make(made)
+        held.release()
+        await made.quiet()
+        found = await world(made)
+        assert found in ((change_first, hint_first) if point.sent else (change_first,))
+        newest = await made.newest("epos_customer_id", C)
+        assert newest.outcome in change.outcomes
+        # and what the run has left behind says the truth: another hint changes nothing, and costs the shop nothing
+        asked = made.shop.log.total, made.other_shop.log.total
+        await made.hint(C)
+        await made.quiet()
+        assert await world(made) == found
+        assert (made.shop.log.total, made.other_shop.log.total) == asked
+
+
+# values that are being removed
+
+REMOVAL_POINTS = [
+    Point("the claim", "after", store="claim"),
+    Point("links are read", "before", store="by_epos"),
+    Point("removals are read", "before", store="pending_removals"),
+    Point("removals are read", "after", store="pending_removals"),
+    Point("the version is drawn", "before", store="next_versions"),
+    Point("the version is drawn", "after", store="next_versions", sent=True),
+    Point("the shop removes", "before", **WRITE, sent=True),
+    Point("the shop has removed", "after", **WRITE, sent=True),
+    Point("the removal is noted", "before", store="removal_done", sent=True),
+    Point("the removal is noted", "after", store="removal_done", sent=True),
+    Point("the outcome is written", "before", store="complete", sent=True),
+]
+REMOVAL_CHANGES = [
+    Change("linked again", lambda stage: stage.link(C, W)),
+    Change("linked to another till customer", lambda stage: stage.link(X, W)),
+    Change("linked to another shop customer", lambda stage: stage.link(C, W2)),
+    *of("sync off", "sync off and on", "another shop", "keys instead of the bridge"),
+]
+
+
+async def removals_in_turn(ground: Ground, change: Change, first: str) -> dict[str, Any]:
+    async with stage(ground.running, ground.gates, ground.connection) as made:
+        await a_linked_customer(made)
+        if first == "change":  # both before anything runs
+            held = made.hold(Point("the claim", "after", store="claim"))
+            await made.unlink(C)
+            await held.arrived()
+            await change.make(made)
+            held.release()
+        else:
+            await made.unlink(C)
+            await made.quiet()
+            await change.make(made)
+        await made.quiet()
+        return await world(made)
+
+
+@pytest.mark.parametrize("point", REMOVAL_POINTS, ids=str)
+@pytest.mark.parametrize("change", REMOVAL_CHANGES, ids=str)
+async def test_a_removal_while_settings_or_links_change(ground: Ground, change: Change, point: Point) -> None:
+    change_first, unlink_first = await serial(ground, "removal", change, removals_in_turn)
+    async with stage(ground.running, ground.gates, ground.connection) as made:
+        await a_linked_customer(made)
+        held = made.hold(point)
+        await made.unlink(C)
+        await held.arrived()
+        await change.make(made)
+        held.release()
+        await made.quiet()
+        found = await world(made)
+        assert found in ((change_first, unlink_first) if point.sent else (change_first,))
+        await made.hint(C)
+        await made.quiet()
+        assert await world(made) == found
+
+
+# till → shop, customer types
+
+READ_TYPE = {"side": "till", "method": "GET", "path": f"/api/*/customertype/{GOLD}"}
+WRITE_TYPE = {"side": "shop", "path": f"*/customer-types/{GOLD}"}
+TYPE_POINTS = [
+    Point("the claim", "after", store="claim"),
+    Point("settings are read", "after", store="at_version"),
+    Point("the till reads", "before", **READ_TYPE),
+    Point("the till has read", "after", **READ_TYPE),
+    Point("the hash is read", "after", store="known_type_hash"),
+    Point("the version is drawn", "before", store="next_type_version"),
+    Point("the version is drawn", "after", store="next_type_version", sent=True),
+    Point("the shop writes", "before", **WRITE_TYPE, sent=True),
+    Point("the shop has written", "after", **WRITE_TYPE, sent=True),
+    Point("the write is noted", "before", store="confirm_type", sent=True),
+    Point("the write is noted", "after", store="confirm_type", sent=True),
+    Point("the outcome is written", "before", store="complete", sent=True),
+]
+
+
+async def a_known_type(made: Stage) -> None:
+    """Its first name is in the shop, its second is not yet."""
+    made.till.add_type(GOLD, name="Gold", discount="5.0")
+    await made.hint_type(GOLD)
+    await made.quiet()
+    made.till.change_type(GOLD, name="Gold plus")
+
+
+async def types_in_turn(ground: Ground, change: Change, first: str) -> dict[str, Any]:
+    async with stage(ground.running, ground.gates, ground.connection) as made:
+        await a_known_type(made)
+        steps = [change.make(made), made.hint_type(GOLD)] if first == "change" else [made.hint_type(GOLD), change.make(made)]
+        for step in steps:
+            await step
+            await made.quiet()
+        return await world(made)
+
+
+@pytest.mark.parametrize("point", TYPE_POINTS, ids=str)
+@pytest.mark.parametrize("change", of("sync off", "sync off and on", "another shop", "keys instead of the bridge", "till in V4"), ids=str)
+async def test_a_customer_type_while_settings_change(ground: Ground, change: Change, point: Point) -> None:
+    change_first, hint_first = await serial(ground, "type", change, types_in_turn)
+    async with stage(ground.running, ground.gates, ground.connection) as made:
+        await a_known_type(made)
+        held = made.hold(point)
+        await made.hint_type(GOLD)
+        await held.arrived()
+        await change.make(made)
+        held.release()
+        await made.quiet()
+        found = await world(made)
+        assert found in ((change_first, hint_first) if point.sent else (change_first,))
+        assert (await made.newest("epos_customer_type_id", GOLD)).outcome in change.types
+        await made.hint_type(GOLD)
+        await made.quiet()
+        assert await world(made) == found

@@ -1,0 +1,275 @@
+"""Changes in mid-run: one account on a real service, its run stopped at a chosen point, a change made meanwhile through the public API.
+
+A run is stopped outside (the sandbox till or shop hangs before or after a request is carried out) or inside (a store's call hangs
+before or after it). What must come of it is told by serial runs: the change first, then the hint; or the hint first, then the change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any, Literal, Protocol
+
+import asyncpg
+import pytest
+from support.service import RunningService
+from tillsync.v1 import account_pb2, customer_sync_service_pb2, order_pb2, queue_entry_pb2, vocabulary_pb2
+from tillsync_client.customer_sync import timestamp
+from tillsync_sandbox import SandboxShop, SandboxTill
+from tillsync_server.adapters.postgres.accounts import PostgresAccounts
+from tillsync_server.adapters.postgres.intents import PostgresIntents
+from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
+from tillsync_server.adapters.postgres.links import PostgresLinks
+from tillsync_server.adapters.postgres.order_linker import PostgresOrderLinker
+from tillsync_server.adapters.postgres.shop_state import PostgresShopState
+
+QUEUES = (vocabulary_pb2.QUEUE_CUSTOMERS, vocabulary_pb2.QUEUE_ORDERS)
+When = Literal["before", "after"]
+_names = (f"run-{number}" for number in count(1))
+
+
+class Held(Protocol):
+    async def arrived(self) -> None: ...
+
+    def release(self) -> None: ...
+
+
+class Gate:
+    """One call of a store, stopped once."""
+
+    def __init__(self, when: When) -> None:
+        self.when = when
+        self._arrived = asyncio.Event()
+        self._released = asyncio.Event()
+
+    async def arrived(self) -> None:
+        async with asyncio.timeout(10):
+            await self._arrived.wait()
+
+    def release(self) -> None:
+        self._released.set()
+
+    async def pass_through(self) -> None:
+        self._arrived.set()
+        await self._released.wait()
+
+
+def _of_lease(*args: Any) -> list[str]:
+    return [args[0].account_id]
+
+
+_POINTS: dict[str, tuple[type, Callable[..., list[str]]]] = {
+    "at_version": (PostgresAccounts, lambda account_id, *_: [account_id]),
+    "claim": (PostgresLaneStore, lambda requests: [request.lease.account_id for request in requests]),
+    "complete": (PostgresLaneStore, lambda completions: [completion.entry.account_id for completion in completions]),
+    "by_epos": (PostgresLinks, lambda account_id, *_: [account_id]),
+    "by_woo": (PostgresLinks, lambda account_id, *_: [account_id]),
+    "is_marked_do_not_auto_link": (PostgresLinks, lambda account_id, *_: [account_id]),
+    "pending_removals": (PostgresShopState, lambda account_id, *_: [account_id]),
+    "next_versions": (PostgresShopState, _of_lease),
+    "confirm": (PostgresShopState, _of_lease),
+    "removal_done": (PostgresShopState, _of_lease),
+    "known_type_hash": (PostgresShopState, _of_lease),
+    "next_type_version": (PostgresShopState, _of_lease),
+    "confirm_type": (PostgresShopState, _of_lease),
+    "link": (PostgresOrderLinker, _of_lease),
+    "open": (PostgresIntents, lambda _till_id, _email, account_id, *_: [account_id]),
+    # the till's id is the account's unless it is given
+    "take_done": (PostgresIntents, lambda till_id, *_: [till_id]),
+}
+_METHODS = {"take_done": "complete"}
+
+
+class StoreGates:
+    """``hold(account, point, when)`` stops the next call of that store for that account. Of a claim: the next that claims something."""
+
+    def __init__(self) -> None:
+        self._gates: dict[tuple[str, str], Gate] = {}
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        for point, (store, accounts_of) in _POINTS.items():
+            method = _METHODS.get(point, point)
+            patch.setattr(store, method, self._wrapped(point, getattr(store, method), accounts_of))
+
+    def hold(self, account_id: str, point: str, when: When) -> Gate:
+        gate = self._gates[point, account_id] = Gate(when)
+        return gate
+
+    def _wrapped(self, point: str, method: Callable[..., Awaitable[Any]], accounts_of: Callable[..., list[str]]) -> Any:
+        async def call(store: Any, *args: Any, **named: Any) -> Any:
+            keys = [(point, account_id) for account_id in accounts_of(*args)] if self._gates else []
+            before = [self._gates.pop(key) for key in keys if key in self._gates and self._gates[key].when == "before"]
+            for gate in before:
+                await gate.pass_through()
+            answer = await method(store, *args, **named)
+            for number, key in enumerate(keys):
+                if key in self._gates and (point != "claim" or answer[number]):
+                    await self._gates.pop(key).pass_through()
+            return answer
+
+        return call
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a run is stopped. ``sent``: what it writes outside has left by then (or may have)."""
+
+    name: str
+    when: When
+    store: str = ""
+    side: Literal["till", "shop", ""] = ""
+    method: str = ""
+    path: str = "*"
+    skip: int = 0
+    sent: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.when} {self.name}"
+
+
+@dataclass
+class Stage:
+    """One account with a till and two shops of its own; the second shop is where a change of address leads."""
+
+    running: RunningService
+    gates: StoreGates
+    connection: asyncpg.Connection[asyncpg.Record]
+    account: str
+    till: SandboxTill
+    shop: SandboxShop
+    other_shop: SandboxShop
+
+    def hold(self, point: Point) -> Held:
+        if point.store:
+            return self.gates.hold(self.account, point.store, point.when)
+        sandbox: SandboxTill | SandboxShop = self.till if point.side == "till" else self.shop
+        return sandbox.faults.script(method=point.method or None, path=point.path, skip=point.skip, hang=point.when)
+
+    async def update(self, *paths: str, **fields: Any) -> None:
+        await self.running.client.accounts.update_account(self.account, account_pb2.Account(**fields), paths or list(fields))
+
+    async def link(self, epos: int, woo: int) -> None:
+        await self.running.client.links.create_link(self.account, epos, woo)
+
+    async def unlink(self, epos: int) -> None:
+        await self.running.client.links.delete_link(self.account, epos_customer_id=epos)
+
+    async def hint(self, epos: int, *, force: bool = False) -> None:
+        await self.running.client.sync.sync_customer(self.account, epos, force=force)
+
+    async def hint_type(self, type_id: int) -> None:
+        action = vocabulary_pb2.CUSTOMER_TYPE_ACTION_UPDATE
+        await self.running.client.sync.sync_customer_type(self.account, type_id, action)
+
+    async def order(self, order: order_pb2.Order, *, rerun: bool = False) -> None:
+        """Queued, not waited for."""
+        asked = customer_sync_service_pb2.OrderToMatch(order=order, rerun=rerun)
+        [answer] = await self.running.client.sync.match_orders(self.account, [asked])
+        if isinstance(answer, Exception):
+            raise answer
+
+    async def match_of(self, order_id: int) -> order_pb2.OrderMatch:
+        [match] = await self.running.client.sync.get_order_matches(self.account, [order_id])
+        assert isinstance(match, order_pb2.OrderMatch), match
+        return match
+
+    async def quiet(self, seconds: float = 20) -> None:
+        """Nothing is due, queued or under way for the account any more."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not await self.connection.fetchval(_QUIET, self.account):
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            waiting = [(entry.comment, *entry.notes) async for entry in self.entries() if entry.state == vocabulary_pb2.ENTRY_STATE_PENDING]
+            raise AssertionError(f"the account does not come to rest: {waiting}") from None
+
+    async def entries(self) -> AsyncIterator[queue_entry_pb2.QueueEntry]:
+        for queue in QUEUES:
+            async for entry in self.running.client.sync.list_queue(self.account, queue, full=True):
+                yield entry
+
+    async def newest(self, subject: str, subject_id: int) -> queue_entry_pb2.QueueEntry:
+        async for entry in self.entries():
+            if getattr(entry, subject) == subject_id:
+                return entry
+        raise AssertionError(f"no entry of {subject} {subject_id}")
+
+    async def links(self) -> set[tuple[int, int, bool]]:
+        found = self.running.client.links.list_links(self.account)
+        return {(link.epos_customer_id, link.woo_customer_id, link.usable) async for link in found}
+
+
+_QUIET = """
+SELECT NOT EXISTS (SELECT FROM entry WHERE account_id = $1 AND state = 1) AND NOT EXISTS (SELECT FROM requeue WHERE account_id = $1)
+  AND (SELECT lease_expires_at IS NULL FROM lane WHERE account_id = $1)"""
+
+
+@contextlib.asynccontextmanager
+async def stage(
+    running: RunningService,
+    gates: StoreGates,
+    connection: asyncpg.Connection[asyncpg.Record],
+    **settings: Any,
+) -> AsyncIterator[Stage]:
+    async with SandboxTill() as till, SandboxShop() as shop, SandboxShop() as other_shop:
+        made = Stage(running, gates, connection, next(_names), till, shop, other_shop)
+        account = account_pb2.Account(
+            epos=account_pb2.EposSettings(
+                base_url=till.origin, api_key=till.switches.api_key, api_secret=till.switches.api_secret, requests_per_minute=100_000
+            ),
+            shop=account_pb2.ShopSettings(base_url=shop.origin, bridge_secret=shop.switches.bridge_secret),
+        )
+        account.MergeFrom(account_pb2.Account(**settings))
+        await running.client.accounts.create_account(made.account, account)
+        try:
+            yield made
+        finally:
+            # what still hangs goes on, and the lane has ended before its till and shop are gone
+            till.faults.clear()
+            shop.faults.clear()
+            with contextlib.suppress(AssertionError):
+                await made.quiet(5)
+
+
+@contextlib.contextmanager
+def quick_requeue() -> Iterator[pytest.MonkeyPatch]:
+    """What a change of settings queues is worked off at once instead of within a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tillsync_server.composition.service.REQUEUE_SECONDS", 0.02)
+        yield patch
+
+
+def an_order(order_id: int = 1042, *, woo: int = 0, email: str = "", billing: str = "", **fields: Any) -> order_pb2.Order:
+    return order_pb2.Order(
+        order_id=order_id,
+        order_key=hashlib.sha256(f"order {order_id}".encode()).hexdigest(),
+        create_time=timestamp(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        woo_customer_id=woo,
+        account_email=email if woo else "",
+        billing_email=billing or email,
+        **{"first_name": "Grace", "last_name": "Hopper", **fields},
+    )
+
+
+def shop_state(shop: SandboxShop) -> dict[str, Any]:
+    """What a shop shows of us: no versions, no times."""
+    store = shop.store
+    return {
+        "values": {user: row.values for user, row in store.bridge_rows.items() if row.values is not None},
+        "metas": {
+            user: metas
+            for user in store.users
+            if (
+                metas := {
+                    key: value for key, value in shop.metas(user).items() if key.startswith("tillsync_") and not key.endswith("as_of")
+                }
+            )
+        },
+        "names": {user: (row.first_name, row.last_name) for user, row in store.users.items()},
+        "types": {type_id: (row.name, row.discount) for type_id, row in store.customer_types.items() if not row.removed},
+    }
