@@ -116,8 +116,8 @@ class LaneStore(Protocol):
         """Until the next lane is ready or a lease runs out (negative: it is); None when there is none."""
         ...
 
-    async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool]:
-        """By position: still ours, and now for ``lease_seconds`` more."""
+    async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool | None]:
+        """By position: still ours, and now for ``lease_seconds`` more. None: somebody has the lane locked for long; ask again."""
         ...
 
     async def claim(self, requests: Sequence[ClaimRequest]) -> list[list[ClaimedEntry]]:
@@ -130,9 +130,10 @@ class LaneStore(Protocol):
         False when lane or entry moved on meanwhile."""
         ...
 
-    async def complete(self, completions: Sequence[Completion]) -> list[bool]:
+    async def complete(self, completions: Sequence[Completion]) -> list[bool | Exception]:
         """By position: written (also when the entry stays PENDING because a hint came). False: dropped, the lane is not ours,
-        or its settings changed meanwhile; the entry stays as it was and runs again."""
+        or its settings changed meanwhile; the entry stays as it was and runs again. Unavailable: somebody has the lane locked for
+        long; the others are written all the same."""
         ...
 
     async def release(self, leases: Sequence[LaneLease], *, clean: Sequence[bool]) -> None:

@@ -16,6 +16,7 @@ import asyncpg
 from tillsync_server.adapters.postgres.completion_rows import CompletionRows, bigint_array_text, is_finish
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.errors import Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.settlement import Settlement
@@ -67,9 +68,15 @@ class PostgresLaneStore:
             seconds: float | None = await connection.fetchval(_SECONDS_UNTIL_DUE)
         return seconds
 
-    async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool]:
-        async with self._database.acquire() as connection:
-            rows = await connection.fetch(_RENEW, *_fence_parameters(leases), lease_seconds)
+    async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool | None]:
+        """One statement for all; where a lane stays locked, lane by lane, so that it does not cost the others their leases."""
+        try:
+            async with self._database.acquire() as connection:
+                rows = await connection.fetch(_RENEW, *_fence_parameters(leases), lease_seconds)
+        except asyncpg.LockNotAvailableError:
+            if len(leases) == 1:
+                return [None]
+            return [(await self.renew([lease], lease_seconds=lease_seconds))[0] for lease in leases]
         renewed = {row["account_id"] for row in rows}
         return [lease.account_id in renewed for lease in leases]
 
@@ -95,7 +102,22 @@ class PostgresLaneStore:
                 )
             )
 
-    async def complete(self, completions: Sequence[Completion]) -> list[bool]:
+    async def complete(self, completions: Sequence[Completion]) -> list[bool | Exception]:
+        """One transaction for all; where a lane stays locked, lane by lane, so that it does not hold up what the others have done."""
+        try:
+            return list(await self._complete(completions))
+        except asyncpg.LockNotAvailableError:
+            accounts = sorted({completion.entry.account_id for completion in completions})
+        if len(accounts) == 1:
+            return [Unavailable(f"account {accounts[0]} is busy", reason="ACCOUNT_BUSY")] * len(completions)
+        results: list[bool | Exception] = [False] * len(completions)
+        for account_id in accounts:
+            positions = [position for position, completion in enumerate(completions) if completion.entry.account_id == account_id]
+            for position, result in zip(positions, await self.complete([completions[position] for position in positions]), strict=True):
+                results[position] = result
+        return results
+
+    async def _complete(self, completions: Sequence[Completion]) -> list[bool]:
         leases = {completion.lease: None for completion in completions}
         async with self._database.acquire() as connection, connection.transaction():
             fenced = {row["account_id"]: row for row in await connection.fetch(_FENCE, *_fence_parameters(list(leases)))}

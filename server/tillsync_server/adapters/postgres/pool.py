@@ -25,10 +25,14 @@ DATABASE_GONE = (
     TimeoutError,
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # class 53: connections, memory, disk
+    asyncpg.LockNotAvailableError,  # lock_timeout
+    asyncpg.DeadlockDetectedError,
+    asyncpg.QueryCanceledError,  # a statement_timeout of the operator's
+    asyncpg.IdleInTransactionSessionTimeoutError,  # this process was stopped in a transaction
     *_FAILOVER_ERRORS,
 )
-"""The database cannot be asked now: requests get UNAVAILABLE, workers wait; nothing accepted is lost."""
+"""The database cannot be asked this now: requests get UNAVAILABLE, workers wait; nothing accepted is lost."""
 
 
 class Database:

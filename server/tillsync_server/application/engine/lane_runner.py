@@ -19,7 +19,7 @@ from tillsync_server.application.engine.lease_clock import LeaseClock
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.catalogue import comment_of
-from tillsync_server.domain.errors import LeaseTooShort, RunInterrupted
+from tillsync_server.domain.errors import LeaseTooShort, RunInterrupted, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId
 from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import Disposition, Verdict
@@ -57,6 +57,11 @@ class LaneServices:
     others_wait: Callable[[], bool]
     """Lanes are ready that found no slot: a bulk lease is capped."""
     clock: Callable[[], float] = time.monotonic
+
+
+def _service_fault(entry: ClaimedEntry) -> Verdict:
+    outcome = _CRASH_OUTCOMES[entry.kind]
+    return Verdict.retry(outcome, _SERVICE_FAULT, comment=comment_of(outcome) or _SERVICE_FAULT)
 
 
 def exclusion_keys(entry: ClaimedEntry) -> Iterator[Hashable]:
@@ -227,7 +232,7 @@ class LaneRunner:
 
     async def _run_part(self, run: Callable[[Sequence[ClaimedEntry]], Awaitable[None]], entries: list[ClaimedEntry]) -> None:
         if self._charges_first:
-            entries = [entry for entry in entries if await self._charge(entry)]
+            entries = await self._charged(entries)
         fault: Exception | None = None
         try:
             if entries:
@@ -235,7 +240,7 @@ class LaneRunner:
         except RunInterrupted as interrupted:
             fault = interrupted
         except Exception as error:  # noqa: BLE001 - a fault of ours: told, charged, tried again; never a crash of the lane
-            _LOG.exception("run_failed", account_id=self._lease.account_id, entries=[str(entry.entry_id) for entry in entries])
+            _LOG.exception("run_failed", account_id=self._lease.account_id, entry_id=[str(entry.entry_id) for entry in entries])
             fault = error
         for entry in entries:
             if self._awaits_verdict(entry):
@@ -250,9 +255,20 @@ class LaneRunner:
             self._finished.add(entry.entry_id)
             self._forget(entry)
             return
-        outcome = _CRASH_OUTCOMES[entry.kind]
-        comment = comment_of(outcome) or _SERVICE_FAULT
-        self.finish(entry, Verdict.retry(outcome, _SERVICE_FAULT, comment=comment))
+        self.finish(entry, _service_fault(entry))
+
+    async def _charged(self, entries: list[ClaimedEntry]) -> list[ClaimedEntry]:
+        """Those that may run now. Where the database fails none does: they stay as they are, and the lease ends."""
+        try:
+            return [entry for entry in entries if await self._charge(entry)]
+        except Exception:  # noqa: BLE001 - whatever it is, an entry that is left in flight would hang the lane
+            _LOG.exception("charge_failed", account_id=self._lease.account_id)
+            self._poisoned = True
+            for entry in entries:
+                if self._awaits_verdict(entry):
+                    self._finished.add(entry.entry_id)
+                    self._forget(entry)
+            return []
 
     async def _charge(self, entry: ClaimedEntry) -> bool:
         delay = self._services.settings.retry.delay_seconds(entry.attempt_count + 1)
@@ -266,7 +282,7 @@ class LaneRunner:
         self._charged_first.add(entry.entry_id)
         return True
 
-    def _write(self, entry: ClaimedEntry, verdict: Verdict) -> None:
+    def _write(self, entry: ClaimedEntry, verdict: Verdict, *, is_substitute: bool = False) -> None:
         settings, charged = self._services.settings, entry.entry_id in self._charged_first
         settlement = settle(verdict, attempts_before=entry.attempt_count, policy=settings.retry, already_charged=charged)
         pause = 0.0
@@ -278,14 +294,17 @@ class LaneRunner:
         # a future, not a task: this runs for every entry
         written = self._services.completions.submit_nowait(Completion(self._lease, entry, settlement, run_seconds, pause))
         self._writing += 1
-        written.add_done_callback(lambda future: self._written(entry, future))
+        written.add_done_callback(lambda future: self._written(entry, future, is_substitute=is_substitute))
 
-    def _written(self, entry: ClaimedEntry, written: asyncio.Future[bool]) -> None:
+    def _written(self, entry: ClaimedEntry, written: asyncio.Future[bool], *, is_substitute: bool) -> None:
         self._writing -= 1
         if not written.cancelled() and (error := written.exception()) is not None:
-            # the database refused this one write: the entry stays as it was and runs again after the lease
             _LOG.error("completion_failed", account_id=entry.account_id, entry_id=str(entry.entry_id), exc_info=error)
-            self._poisoned = True
+            if not (is_substitute or isinstance(error, Unavailable)):
+                # the database refuses what this verdict says: that costs an attempt, or the entry would run in a circle for ever
+                self._write(entry, _service_fault(entry), is_substitute=True)
+                return
+            self._poisoned = True  # the entry stays as it was and runs again after the lease
         self._forget(entry)
 
     def _forget(self, entry: ClaimedEntry) -> None:

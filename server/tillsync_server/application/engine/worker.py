@@ -148,6 +148,8 @@ class Worker:
                     wait = min(wait, due)
             except self._database_gone as error:
                 self._database_failed("lease", error)
+            except Exception:  # noqa: BLE001 - a fault of ours in one turn never ends the leasing
+                _LOG.exception("lease_failed")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), wait)
 
@@ -184,6 +186,8 @@ class Worker:
                 await self._releases.submit((runner.lease, clean))
             except self._database_gone as error:
                 self._database_failed("release", error)  # the lease runs out by itself
+            except Exception:  # noqa: BLE001 - as above
+                _LOG.exception("release_failed", account_id=account_id)
         if self._slots_missing:
             self._wake.set()
 
@@ -197,6 +201,8 @@ class Worker:
                 await self._renew(due)
             except self._database_gone as error:
                 self._database_failed("renew", error)
+            except Exception:  # noqa: BLE001 - without this task every lease of the process would run out
+                _LOG.exception("renew_failed")
 
     async def _renew(self, runners: Sequence[LaneRunner]) -> None:
         asked_at = self._clock()
@@ -204,6 +210,8 @@ class Worker:
         for runner, ours in zip(runners, renewed, strict=True):
             if ours:
                 runner.lease_clock.renewed(asked_at)
+            elif ours is None:  # asked again at the next turn; nothing is sent once too little of the lease is left
+                _LOG.warning("lane_locked", account_id=runner.lease.account_id)
             else:
                 _LOG.warning("lease_lost", account_id=runner.lease.account_id)
                 runner.lose()
@@ -223,6 +231,9 @@ class Worker:
                 found = await self._store.repair_lost_wakeups()
             except self._database_gone as error:
                 self._database_failed("sweep", error)
+                continue
+            except Exception:  # noqa: BLE001 - as above
+                _LOG.exception("sweep_failed")
                 continue
             if found:
                 self.counters.lost_wakeups += found
@@ -245,8 +256,8 @@ class Worker:
                 self._database_failed("complete", error)
                 await asyncio.sleep(next(patience, _DATABASE_PATIENCE_SECONDS[-1]))
                 continue
-            self.counters.completed += sum(written)
-            self.counters.dropped += len(written) - sum(written)
+            self.counters.completed += sum(each is True for each in written)
+            self.counters.dropped += sum(each is False for each in written)
             return written
 
     async def _release(self, releases: Sequence[tuple[LaneLease, bool]]) -> Sequence[Exception | None]:

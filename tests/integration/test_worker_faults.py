@@ -1,0 +1,177 @@
+"""The worker when the database or a verdict is not as expected: none of its tasks ends, no lane hangs, no entry runs in a circle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from support.engine import UPDATED, EngineWorld, NoAccounts, RecordingHandler
+from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
+from tillsync_server.adapters.postgres.pool import DATABASE_GONE
+from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.application.engine.worker import Worker
+from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.vocabulary import EntryState, Outcome, Priority
+from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
+
+pytestmark = pytest.mark.integration
+QUICK = EngineSettings(poll_floor_seconds=0.1)
+
+
+class FailingStore(PostgresLaneStore):
+    """``faults``: what the next calls of a method raise, by its name."""
+
+    def __init__(self, world: EngineWorld) -> None:
+        super().__init__(world.database, world.notifications)
+        self.faults: dict[str, list[Exception]] = {}
+        self.calls: dict[str, int] = {}
+
+    def _meet(self, name: str) -> None:
+        self.calls[name] = self.calls.get(name, 0) + 1
+        if waiting := self.faults.get(name):
+            raise waiting.pop(0)
+
+    async def lease(self, owner: str, *, limit: int, bulk_limit: int, lease_seconds: float) -> list[LaneLease]:
+        self._meet("lease")
+        return await super().lease(owner, limit=limit, bulk_limit=bulk_limit, lease_seconds=lease_seconds)
+
+    async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool | None]:
+        self._meet("renew")
+        return await super().renew(leases, lease_seconds=lease_seconds)
+
+    async def charge_first(self, lease: LaneLease, entry: ClaimedEntry, *, delay_seconds: float) -> bool:
+        self._meet("charge_first")
+        return await super().charge_first(lease, entry, delay_seconds=delay_seconds)
+
+    async def release(self, leases: Sequence[LaneLease], *, clean: Sequence[bool]) -> None:
+        self._meet("release")
+        await super().release(leases, clean=clean)
+
+    async def repair_lost_wakeups(self) -> int:
+        self._meet("repair_lost_wakeups")
+        return await super().repair_lost_wakeups()
+
+
+@asynccontextmanager
+async def running(store: FailingStore, world: EngineWorld, handler: RecordingHandler, settings: EngineSettings) -> AsyncIterator[Worker]:
+    worker = Worker(store, world.notifications, handler, NoAccounts(), settings, database_gone=DATABASE_GONE)
+    worker.start()
+    try:
+        yield worker
+    finally:
+        await worker.stop()
+
+
+@asynccontextmanager
+async def locked(world: EngineWorld, account: str) -> AsyncIterator[None]:
+    """The lane's row locked by somebody who then says nothing for long (a process that was stopped in its transaction)."""
+    async with world.database.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM lane WHERE account_id = $1 FOR UPDATE", account)
+        yield
+
+
+async def expiry(world: EngineWorld, account: str) -> datetime:
+    [row] = await world.fetch("SELECT lease_expires_at FROM lane WHERE account_id = $1", account)
+    assert isinstance(row["lease_expires_at"], datetime)
+    return row["lease_expires_at"]
+
+
+async def until_renewed(world: EngineWorld, account: str, since: datetime, seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while await expiry(world, account) <= since:
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("task", ["lease", "renew", "repair_lost_wakeups"])
+async def test_no_task_of_the_worker_ends_by_an_error_it_did_not_expect(world: EngineWorld, task: str) -> None:
+    await world.add_accounts("shop-a")
+    store, handler = FailingStore(world), RecordingHandler()
+    store.faults[task] = [RuntimeError("a fault"), RuntimeError("another one")]
+    gate = handler.gate(1)
+    async with running(store, world, handler, replace(QUICK, lease_seconds=6, sweep_seconds=0.05)):
+        await world.hint("shop-a", 1)
+        await handler.wait_for(lambda: handler.count(1) == 1)
+        async with asyncio.timeout(10):
+            while store.calls.get(task, 0) < 3:
+                await asyncio.sleep(0.02)
+        gate.set()
+        await world.until_idle()
+    assert handler.count(1) == 1
+
+
+async def test_a_lane_locked_for_long_does_not_cost_the_others_their_leases(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b")
+    handler = RecordingHandler()
+    gates = [handler.gate(1), handler.gate(2)]
+    async with world.running(handler, replace(QUICK, lease_seconds=9)) as worker:
+        await world.hint("shop-a", 1)
+        await world.hint("shop-b", 2)
+        await handler.wait_for(lambda: len(handler.runs) == 2)
+        async with locked(world, "shop-a"):
+            await until_renewed(world, "shop-b", await expiry(world, "shop-b"))
+        await until_renewed(world, "shop-a", await expiry(world, "shop-a"))
+        for gate in gates:
+            gate.set()
+        await world.until_idle()
+        assert (worker.counters.leases, worker.counters.lost_leases) == (2, 0)
+
+
+async def test_a_lane_locked_for_long_does_not_hold_up_what_others_have_finished(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b")
+    handler = RecordingHandler()
+    gates = [handler.gate(number) for number in (1, 2, 3, 4, 5, 6)]
+    async with world.running(handler, QUICK):
+        await world.hint_many("shop-a", range(1, 6), Priority.LIVE)
+        await world.hint("shop-b", 6)
+        await handler.wait_for(lambda: len(handler.runs) == 6)
+        async with locked(world, "shop-a"):
+            for gate in gates:
+                gate.set()
+            async with asyncio.timeout(4.5):  # the lock is waited for a second, once or twice; not once for each entry
+                while not await world.finished("shop-b", 6):
+                    await asyncio.sleep(0.02)
+        await world.until_idle(60)
+    for subject in range(1, 6):
+        assert len(await world.finished("shop-a", subject)) == 1
+
+
+async def test_a_charge_that_the_database_refuses_does_not_hang_the_lane(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    store, handler = FailingStore(world), RecordingHandler()
+    store.faults["charge_first"] = [OSError("the database went away")]
+    await world.fetch("UPDATE lane SET lapses = 2")
+    async with running(store, world, handler, QUICK):
+        await world.hint("shop-a", 1)
+        await handler.wait_for(lambda: handler.count(1) == 1)
+        await world.until_idle()
+    [row] = await world.finished("shop-a", 1)
+    assert (row["state"], row["attempt_count"]) == (EntryState.PROCESSED, 1)
+
+
+async def test_a_release_that_fails_unexpectedly_is_no_more_than_a_lease_that_runs_out(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    store, handler = FailingStore(world), RecordingHandler()
+    store.faults["release"] = [RuntimeError("a fault")] * 2
+    async with running(store, world, handler, replace(QUICK, lease_seconds=1)) as worker:
+        await world.hint("shop-a", 1)
+        await world.until_idle()
+        assert worker.leased_accounts == []
+
+
+async def test_a_verdict_that_the_database_cannot_store_is_charged_and_told(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    broken = {1: Verdict.retry(Outcome.WOO_NOT_UPDATED, "refused field: \x00"), 2: Verdict.failed(Outcome.WOO_NOT_UPDATED, "\ud800")}
+    handler = RecordingHandler(decide=lambda entry: broken.get(entry.subject_id, UPDATED))
+    async with world.running(handler, QUICK):
+        await world.hint_many("shop-a", [1, 2, 3])
+        await world.until_idle()
+    assert [handler.count(subject) for subject in (1, 2, 3)] == [1, 1, 1]
+    for subject in broken:
+        row = await world.live("shop-a", subject)
+        assert row is not None
+        assert (row["attempt_count"], row["notes"]) == (1, "the service itself failed on this entry; it is tried again")
+    assert await world.finished("shop-a", 3)
