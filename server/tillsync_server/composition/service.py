@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 import ssl
-import tempfile
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +28,7 @@ from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.first_token import ensure_admin_token
 from tillsync_server.composition.recurring import Recurring
 from tillsync_server.composition.settings import ServiceSettings, SettingsError
+from tillsync_server.composition.socket_directory import SocketDirectory
 from tillsync_server.composition.storage import Storage
 from tillsync_server.composition.wiring import Edges, Wiring
 
@@ -165,10 +164,9 @@ class Service:
         self._on_stop("enqueuer", edges.enqueuer.close)
         self._on_stop("authenticator", edges.authenticator.close)
         self._on_stop("orders", edges.orders.close)
-        # a private directory of a short name: a socket's path ends at about a hundred characters
-        socket_dir = Path(tempfile.mkdtemp(prefix="tillsync-", dir="/tmp"))
-        self._on_stop("socket", lambda: asyncio.to_thread(shutil.rmtree, socket_dir, ignore_errors=True))
-        socket = socket_dir / "grpc.sock"
+        socket_directory = SocketDirectory()
+        self._on_stop("socket", socket_directory.remove)
+        socket = socket_directory.path / "grpc.sock"
         grpc_server = GrpcServer(
             edges.services,
             edges.interceptor,

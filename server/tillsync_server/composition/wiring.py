@@ -48,6 +48,8 @@ from tillsync_server.application.use_cases.link_decisions import LinkDecisions
 from tillsync_server.application.use_cases.order_matching import OrderMatching
 from tillsync_server.application.use_cases.queue_listing import QueueListing
 from tillsync_server.application.use_cases.queue_work import QueueWork
+from tillsync_server.application.use_cases.shop_connection import ShopConnection
+from tillsync_server.application.use_cases.site_settings import SiteSettings
 from tillsync_server.application.use_cases.sync_requests import SyncRequests
 from tillsync_server.application.use_cases.till_lookup import TillLookup
 from tillsync_server.application.use_cases.token_desk import TokenDesk
@@ -108,9 +110,10 @@ class Wiring:
             link=LinkServicer(LinkDecisions(self._accounts, self._links, PostgresLinkKeeper(database, notifier), queues, lookup)),
             account=AccountServicer(
                 AccountSettings(self._accounts, plain_http_allowed=inside(settings.hosts())),
+                SiteSettings(self._accounts),
                 AccountCheck(self._accounts, self._tills, self._shops, self._knowledge, self._accounts),
+                ShopConnection(self._accounts, self._shops, self.tokens),
                 TokenDesk(self.tokens, self._accounts, public_url=settings.public_url),
-                authenticator,
             ),
         )
         return Edges(
