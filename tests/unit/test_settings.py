@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tillsync_server.composition.listen_address import ListenAddress
 from tillsync_server.composition.settings import (
-    ListenAddress,
     ServiceSettings,
     SettingsError,
     load_settings,

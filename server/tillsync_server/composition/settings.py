@@ -5,7 +5,6 @@ Values come from the environment only. An empty variable counts as not set.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from tillsync_server.adapters.outbound import AllowedHosts
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.flows.flow_services import FlowSettings
 from tillsync_server.application.use_cases.admission import AdmissionSettings
+from tillsync_server.composition.listen_address import ListenAddress
 from tillsync_server.domain.backoff import RetryPolicy
 
 LEASE_MARGIN_SECONDS = 5.0
@@ -34,37 +34,6 @@ class SettingsError(ValueError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
-
-
-@dataclass(frozen=True, slots=True)
-class ListenAddress:
-    """``host:port``; port 0 lets the system choose a free one."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, value: object) -> ListenAddress:
-        if isinstance(value, ListenAddress):
-            return value
-        host, colon, port = str(value).strip().rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-            raise ValueError("must be host:port, such as 127.0.0.1:50051 or [::]:50051")
-        return cls(host, int(port))
-
-    @property
-    def is_loopback(self) -> bool:
-        """Only what is certainly loopback: a name other than localhost may resolve to anything."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def _default_data_dir() -> Path:
