@@ -295,13 +295,3 @@ async def test_two_till_ids_of_one_company_are_warned_of_and_named_to_operators_
         assert (warning.side, warning.name) == (TILL, "tills_look_alike")
         assert ("company-b" in warning.text) is named
         assert warning.remedy
-
-
-async def test_what_comes_with_the_bridge_is_unimplemented(desk: DeskWorld) -> None:
-    await desk.add_account()
-    for method, request in (
-        ("UpdateSiteSettings", S.UpdateSiteSettingsRequest(account_id="shop-a")),
-        ("ConnectShop", S.ConnectShopRequest(account_id="shop-a")),
-        ("DisconnectShop", S.DisconnectShopRequest(account_id="shop-a")),
-    ):
-        assert (await desk.refusal(f"AccountService/{method}", request)).code is grpc.StatusCode.UNIMPLEMENTED

@@ -29,6 +29,8 @@ from tillsync_server.adapters.woo import WooGateway
 from tillsync_server.application.use_cases.account_check import AccountCheck
 from tillsync_server.application.use_cases.account_settings import AccountSettings
 from tillsync_server.application.use_cases.link_decisions import LinkDecisions
+from tillsync_server.application.use_cases.shop_connection import ShopConnection
+from tillsync_server.application.use_cases.site_settings import SiteSettings
 from tillsync_server.application.use_cases.till_lookup import TillLookup
 from tillsync_server.application.use_cases.token_desk import TokenDesk
 from tillsync_server.domain.vocabulary import Role
@@ -83,7 +85,8 @@ async def desk_world(engine: EngineWorld) -> AsyncIterator[DeskWorld]:
     decisions = LinkDecisions(accounts, links, PostgresLinkKeeper(database, notifier), reader, TillLookup(accounts, tills, links))
     settings = AccountSettings(accounts)
     check = AccountCheck(accounts, tills, shops, PostgresTillKnowledge(database), accounts)
-    desk = TokenDesk(PostgresTokens(database, notifier), accounts, public_url=PUBLIC_URL)
+    tokens = PostgresTokens(database, notifier)
+    desk = TokenDesk(tokens, accounts, public_url=PUBLIC_URL)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(http.close)
         till = await stack.enter_async_context(SandboxTill())
@@ -91,7 +94,7 @@ async def desk_world(engine: EngineWorld) -> AsyncIterator[DeskWorld]:
         served = grpc_world(
             engine,
             link=LinkServicer(decisions),
-            account=lambda authenticator: AccountServicer(settings, check, desk, authenticator),
+            account=AccountServicer(settings, SiteSettings(accounts), check, ShopConnection(accounts, shops, tokens), desk),
         )
         world = await stack.enter_async_context(served)
         yield DeskWorld(world, till, shop, await world.token(Role.ADMIN))

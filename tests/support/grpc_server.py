@@ -156,7 +156,7 @@ async def grpc_world(
     admission: AdmissionSettings | None = None,
     max_waiters_per_account: int = 200,
     link: link_service_pb2_grpc.LinkServiceServicer | None = None,
-    account: Callable[[Authenticator], account_service_pb2_grpc.AccountServiceServicer] | None = None,
+    account: account_service_pb2_grpc.AccountServiceServicer | None = None,
 ) -> AsyncIterator[GrpcWorld]:
     """``settings.listen`` should say port 0. The servicers of links and accounts are the contract's empty ones unless given."""
     database, notifications = engine.database, engine.notifications
@@ -174,7 +174,7 @@ async def grpc_world(
             customer_sync=CustomerSyncServicer(SyncRequests(enqueuer, admitting), matching, QueueListing(reader)),
             queue=QueueServicer(QueueWork(reader, PostgresQueueActions(database, notifications))),
             link=link or link_service_pb2_grpc.LinkServiceServicer(),
-            account=account(authenticator) if account is not None else account_service_pb2_grpc.AccountServiceServicer(),
+            account=account or account_service_pb2_grpc.AccountServiceServicer(),
         ),
         Interceptor(authenticator, KnownAccounts(reader), metrics, database_gone=DATABASE_GONE),
         settings or GrpcSettings(listen="127.0.0.1:0", stop_grace_seconds=1.0),

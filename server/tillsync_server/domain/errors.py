@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from tillsync_server.domain.vocabulary import Side
 
@@ -113,6 +114,17 @@ class NotYetImplemented(RequestError):
     default_reason = "NOT_YET_IMPLEMENTED"
 
 
+class ShopCause(Enum):
+    """What stands between us and a shop, where the type of the error alone does not say it."""
+
+    MAINTENANCE = auto()
+    REST_OFF = auto()
+    """A plugin of the site has switched its REST API off."""
+    FIREWALL = auto()
+    PASSWORD = auto()
+    """The web server asks for one before WordPress runs."""
+
+
 class UpstreamError(TillsyncError):
     """The till or the shop did not do what was asked.
 
@@ -129,6 +141,7 @@ class UpstreamError(TillsyncError):
         retry_after_seconds: float | None = None,
         body_text: str = "",
         field: str | None = None,
+        cause: ShopCause | None = None,
     ) -> None:
         super().__init__(text)
         self.side = side
@@ -139,6 +152,7 @@ class UpstreamError(TillsyncError):
         """The cleaned text of the answer itself (the comment of TYPE_REQUEST_FAILED); empty when it had none."""
         self.field = field
         """The refused field, where the answer names one."""
+        self.cause = cause
 
 
 class Unreachable(UpstreamError): ...

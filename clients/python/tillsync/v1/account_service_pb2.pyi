@@ -314,7 +314,7 @@ class UpdateSiteSettingsRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Paths within settings; at least one, no "*"."""
+        """Paths within settings, no "*". At least one, unless validate_only is set: then none reads the settings as they are."""
 
     def __init__(
         self,
@@ -567,14 +567,19 @@ class ConnectShopRequest(_message.Message):
     BASE_URL_FIELD_NUMBER: _builtins.int
     BRIDGE_SECRET_FIELD_NUMBER: _builtins.int
     BRIDGE_VERSION_FIELD_NUMBER: _builtins.int
+    REST_URL_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account."""
     base_url: _builtins.str
-    """Home address of the shop, as WordPress has it. At most 2,048 characters."""
+    """Home address of the shop, as WordPress has it (home_url()). At most 2,048 characters."""
     bridge_secret: _builtins.str
     """32 random bytes, base64url (43 characters, no padding), made by the bridge."""
     bridge_version: _builtins.str
     """Version of the bridge. At most 50 characters."""
+    rest_url: _builtins.str
+    """Address of the shop's REST API, as WordPress has it (rest_url()). Where base_url leads to none, the address it stands under is
+    tried and stored in its place. Empty: only base_url. At most 2,048 characters.
+    """
     def __init__(
         self,
         *,
@@ -582,10 +587,11 @@ class ConnectShopRequest(_message.Message):
         base_url: _builtins.str = ...,
         bridge_secret: _builtins.str = ...,
         bridge_version: _builtins.str = ...,
+        rest_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "base_url", b"base_url", "bridge_secret", b"bridge_secret", "bridge_version", b"bridge_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "base_url", b"base_url", "bridge_secret", b"bridge_secret", "bridge_version", b"bridge_version", "rest_url", b"rest_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -128,8 +128,8 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateSiteSettings(self, request, context):
-        """Changes the few fields a merchant may change, or with validate_only says in numbers what that would do. Roles site, service
-        and admin. Errors as UpdateAccount. UNIMPLEMENTED for now.
+        """Changes the few fields a merchant may change, or with validate_only says in numbers what that would do; with validate_only
+        and no update_mask it only reads them. Roles site, service and admin. Errors as UpdateAccount.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,8 +144,14 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ConnectShop(self, request, context):
-        """The bridge introduces its shop: stores address and secret, which replace those of a shop connected before. The shop is not
-        asked anything yet: CheckAccount does that. Roles site, service and admin. UNIMPLEMENTED for now.
+        """The bridge introduces its shop. Before it is answered, the service calls the bridge's status route in that shop with the new
+        secret (so the bridge must accept it by then; give the call 60 seconds); only then address and secret are stored. They replace
+        those of a shop connected before: again from the same address rotates the secret, from another one everything is written
+        anew, and consumer keys of the former address are dropped. Roles site, service and admin. Errors, with nothing stored:
+        FAILED_PRECONDITION: the shop did not answer as it should; the message says what it answered and what to do, the ErrorInfo
+        reason which of these it is: SHOP_UNREACHABLE, SHOP_TOO_SLOW, SHOP_IN_MAINTENANCE, SHOP_THROTTLES, SHOP_FAILED, SHOP_MOVED,
+        SHOP_ADDRESS_WRONG, SHOP_REST_OFF, SHOP_FIREWALL, SHOP_BRIDGE_OFF, SHOP_SIGNATURE_REFUSED, SHOP_PASSWORD_PROTECTED,
+        SHOP_ANSWER_UNREADABLE, SHOP_REFUSED; its metadata may hold http_status and retry_after_seconds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,7 +159,7 @@ class AccountServiceServicer:
 
     def DisconnectShop(self, request, context):
         """Drops the bridge's secret and revokes the calling token, which is the last thing it does; tokens of other roles than site
-        stay. Until a shop connects again, writes need the consumer key pair. UNIMPLEMENTED for now.
+        stay. Until a shop connects again, writes need the consumer key pair.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

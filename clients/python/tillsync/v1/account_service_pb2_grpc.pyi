@@ -30,20 +30,26 @@ class AccountServiceStub:
     customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
     """
     UpdateSiteSettings: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateSiteSettingsRequest, _account_service_pb2.UpdateSiteSettingsResponse]
-    """Changes the few fields a merchant may change, or with validate_only says in numbers what that would do. Roles site, service
-    and admin. Errors as UpdateAccount. UNIMPLEMENTED for now.
+    """Changes the few fields a merchant may change, or with validate_only says in numbers what that would do; with validate_only
+    and no update_mask it only reads them. Roles site, service and admin. Errors as UpdateAccount.
     """
     CheckAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CheckAccountRequest, _account_service_pb2.CheckAccountResponse]
     """Tests both sides step by step with the present settings, and names what is wrong with its remedy. Writes nothing outside.
     Takes up to some 30 seconds when a side is slow. A failed step is an answer, not an error of the call.
     """
     ConnectShop: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ConnectShopRequest, _account_service_pb2.ConnectShopResponse]
-    """The bridge introduces its shop: stores address and secret, which replace those of a shop connected before. The shop is not
-    asked anything yet: CheckAccount does that. Roles site, service and admin. UNIMPLEMENTED for now.
+    """The bridge introduces its shop. Before it is answered, the service calls the bridge's status route in that shop with the new
+    secret (so the bridge must accept it by then; give the call 60 seconds); only then address and secret are stored. They replace
+    those of a shop connected before: again from the same address rotates the secret, from another one everything is written
+    anew, and consumer keys of the former address are dropped. Roles site, service and admin. Errors, with nothing stored:
+    FAILED_PRECONDITION: the shop did not answer as it should; the message says what it answered and what to do, the ErrorInfo
+    reason which of these it is: SHOP_UNREACHABLE, SHOP_TOO_SLOW, SHOP_IN_MAINTENANCE, SHOP_THROTTLES, SHOP_FAILED, SHOP_MOVED,
+    SHOP_ADDRESS_WRONG, SHOP_REST_OFF, SHOP_FIREWALL, SHOP_BRIDGE_OFF, SHOP_SIGNATURE_REFUSED, SHOP_PASSWORD_PROTECTED,
+    SHOP_ANSWER_UNREADABLE, SHOP_REFUSED; its metadata may hold http_status and retry_after_seconds.
     """
     DisconnectShop: _aio.UnaryUnaryMultiCallable[_account_service_pb2.DisconnectShopRequest, _account_service_pb2.DisconnectShopResponse]
     """Drops the bridge's secret and revokes the calling token, which is the last thing it does; tokens of other roles than site
-    stay. Until a shop connects again, writes need the consumer key pair. UNIMPLEMENTED for now.
+    stay. Until a shop connects again, writes need the consumer key pair.
     """
     CreateToken: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CreateTokenRequest, _account_service_pb2.CreateTokenResponse]
     """Makes a bearer token. Role admin. The one call that is not idempotent: after a lost answer, list, revoke and make another."""
@@ -98,8 +104,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.UpdateSiteSettingsRequest,
         context: _aio.ServicerContext[_account_service_pb2.UpdateSiteSettingsRequest, _abc.Awaitable[_account_service_pb2.UpdateSiteSettingsResponse]],
     ) -> _abc.Awaitable[_account_service_pb2.UpdateSiteSettingsResponse]:
-        """Changes the few fields a merchant may change, or with validate_only says in numbers what that would do. Roles site, service
-        and admin. Errors as UpdateAccount. UNIMPLEMENTED for now.
+        """Changes the few fields a merchant may change, or with validate_only says in numbers what that would do; with validate_only
+        and no update_mask it only reads them. Roles site, service and admin. Errors as UpdateAccount.
         """
 
     @_abc_1.abstractmethod
@@ -118,8 +124,14 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.ConnectShopRequest,
         context: _aio.ServicerContext[_account_service_pb2.ConnectShopRequest, _abc.Awaitable[_account_service_pb2.ConnectShopResponse]],
     ) -> _abc.Awaitable[_account_service_pb2.ConnectShopResponse]:
-        """The bridge introduces its shop: stores address and secret, which replace those of a shop connected before. The shop is not
-        asked anything yet: CheckAccount does that. Roles site, service and admin. UNIMPLEMENTED for now.
+        """The bridge introduces its shop. Before it is answered, the service calls the bridge's status route in that shop with the new
+        secret (so the bridge must accept it by then; give the call 60 seconds); only then address and secret are stored. They replace
+        those of a shop connected before: again from the same address rotates the secret, from another one everything is written
+        anew, and consumer keys of the former address are dropped. Roles site, service and admin. Errors, with nothing stored:
+        FAILED_PRECONDITION: the shop did not answer as it should; the message says what it answered and what to do, the ErrorInfo
+        reason which of these it is: SHOP_UNREACHABLE, SHOP_TOO_SLOW, SHOP_IN_MAINTENANCE, SHOP_THROTTLES, SHOP_FAILED, SHOP_MOVED,
+        SHOP_ADDRESS_WRONG, SHOP_REST_OFF, SHOP_FIREWALL, SHOP_BRIDGE_OFF, SHOP_SIGNATURE_REFUSED, SHOP_PASSWORD_PROTECTED,
+        SHOP_ANSWER_UNREADABLE, SHOP_REFUSED; its metadata may hold http_status and retry_after_seconds.
         """
 
     @_abc_1.abstractmethod
@@ -129,7 +141,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_account_service_pb2.DisconnectShopRequest, _abc.Awaitable[_account_service_pb2.DisconnectShopResponse]],
     ) -> _abc.Awaitable[_account_service_pb2.DisconnectShopResponse]:
         """Drops the bridge's secret and revokes the calling token, which is the last thing it does; tokens of other roles than site
-        stay. Until a shop connects again, writes need the consumer key pair. UNIMPLEMENTED for now.
+        stay. Until a shop connects again, writes need the consumer key pair.
         """
 
     @_abc_1.abstractmethod

@@ -21,7 +21,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Person(_message.Message):
-    """Who is meant. At least one field must be set; records that match any of them are the person's."""
+    """Who is meant. At least one field must be set; records that match any of them are the person's. A shop customer's link brings in
+    its till customer and the other way round; an email brings in no ids, because it may have been another person's before.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -124,9 +126,11 @@ class PersonRecord(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     FIELDS_FIELD_NUMBER: _builtins.int
     category: _builtins.str
-    """What kind, lower_snake_case: "link", "queue_entry", "order_match", "create_intent"."""
+    """What kind, lower_snake_case: "link", "link_mark" (unlinked by hand), "pending_removal" (values to be removed from the shop),
+    "queue_entry", "order_match" (an order's answer), "event" (told to the shop), "create_intent".
+    """
     record_id: _builtins.str
-    """Which one, stable: an entry id, an order id."""
+    """Which one, stable: an entry id, an order id, a customer id, an email."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""

@@ -27,8 +27,8 @@ if _version_not_supported:
 
 class PrivacyServiceStub:
     """What tillsync itself keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their
-    own records, which this does not touch. Errors common to all services are described at CustomerSyncService. UNIMPLEMENTED
-    for now.
+    own records, which this does not touch. Roles site, service and admin. Errors common to all services are described at
+    CustomerSyncService.
     """
 
     def __init__(self, channel):
@@ -51,8 +51,8 @@ class PrivacyServiceStub:
 
 class PrivacyServiceServicer:
     """What tillsync itself keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their
-    own records, which this does not touch. Errors common to all services are described at CustomerSyncService. UNIMPLEMENTED
-    for now.
+    own records, which this does not touch. Roles site, service and admin. Errors common to all services are described at
+    CustomerSyncService.
     """
 
     def ExportPerson(self, request, context):
@@ -63,8 +63,10 @@ class PrivacyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ErasePerson(self, request, context):
-        """Erases emails, names and order facts of a person from links, queues, history and intents. Live entries of the person are
-        closed first; a create whose answer is unknown is kept until it is settled. Repeat until retained is empty.
+        """Erases emails, names and order facts of a person from links, queues, history, answers and intents. Live entries of the person
+        are closed first (DISMISSED). What an order came to stays with its number, without the person. A create that the till may still
+        surprise us with is kept until it is settled. Repeat until retained is empty. Works in steps, each of which stays done when the
+        call is cut short.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -93,8 +95,8 @@ def add_PrivacyServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class PrivacyService:
     """What tillsync itself keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their
-    own records, which this does not touch. Errors common to all services are described at CustomerSyncService. UNIMPLEMENTED
-    for now.
+    own records, which this does not touch. Roles site, service and admin. Errors common to all services are described at
+    CustomerSyncService.
     """
 
     @staticmethod

@@ -14,22 +14,24 @@ GRPC_VERSION: str
 
 class PrivacyServiceStub:
     """What tillsync itself keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their
-    own records, which this does not touch. Errors common to all services are described at CustomerSyncService. UNIMPLEMENTED
-    for now.
+    own records, which this does not touch. Roles site, service and admin. Errors common to all services are described at
+    CustomerSyncService.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ExportPerson: _aio.UnaryUnaryMultiCallable[_privacy_service_pb2.ExportPersonRequest, _privacy_service_pb2.ExportPersonResponse]
     """Everything kept about a person, unmasked: the one call that returns whole email addresses."""
     ErasePerson: _aio.UnaryUnaryMultiCallable[_privacy_service_pb2.ErasePersonRequest, _privacy_service_pb2.ErasePersonResponse]
-    """Erases emails, names and order facts of a person from links, queues, history and intents. Live entries of the person are
-    closed first; a create whose answer is unknown is kept until it is settled. Repeat until retained is empty.
+    """Erases emails, names and order facts of a person from links, queues, history, answers and intents. Live entries of the person
+    are closed first (DISMISSED). What an order came to stays with its number, without the person. A create that the till may still
+    surprise us with is kept until it is settled. Repeat until retained is empty. Works in steps, each of which stays done when the
+    call is cut short.
     """
 
 class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
     """What tillsync itself keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their
-    own records, which this does not touch. Errors common to all services are described at CustomerSyncService. UNIMPLEMENTED
-    for now.
+    own records, which this does not touch. Roles site, service and admin. Errors common to all services are described at
+    CustomerSyncService.
     """
 
     @_abc_1.abstractmethod
@@ -46,8 +48,10 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _privacy_service_pb2.ErasePersonRequest,
         context: _aio.ServicerContext[_privacy_service_pb2.ErasePersonRequest, _abc.Awaitable[_privacy_service_pb2.ErasePersonResponse]],
     ) -> _abc.Awaitable[_privacy_service_pb2.ErasePersonResponse]:
-        """Erases emails, names and order facts of a person from links, queues, history and intents. Live entries of the person are
-        closed first; a create whose answer is unknown is kept until it is settled. Repeat until retained is empty.
+        """Erases emails, names and order facts of a person from links, queues, history, answers and intents. Live entries of the person
+        are closed first (DISMISSED). What an order came to stays with its number, without the person. A create that the till may still
+        surprise us with is kept until it is settled. Repeat until retained is empty. Works in steps, each of which stays done when the
+        call is cut short.
         """
 
 def add_PrivacyServiceServicer_to_server(servicer: PrivacyServiceServicer, server: _aio.Server) -> None: ...

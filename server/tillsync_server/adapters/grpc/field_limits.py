@@ -24,6 +24,7 @@ LENGTHS: dict[str, int] = {
     "CreateTokenRequest.name": 100,
     "ConnectShopRequest.base_url": 2048,
     "ConnectShopRequest.bridge_version": 50,
+    "ConnectShopRequest.rest_url": 2048,
     "DismissQueueEntriesRequest.reason": 200,
     "ExplainCustomerRequest.email": 254,
     "ListQueueRequest.email": 254,

@@ -20,6 +20,7 @@ from google.protobuf import descriptor_pool
 from google.protobuf.message import DecodeError
 
 from tillsync_server.adapters.grpc.access import ACCESS, CREATES_ACCOUNT
+from tillsync_server.adapters.grpc.caller import set_caller
 from tillsync_server.adapters.grpc.required_fields import MessageCheck, check_of
 from tillsync_server.adapters.grpc.servicers.unbuilt import UNBUILT
 from tillsync_server.adapters.grpc.status import DETAILS_KEY, code_of, internal_status, status_of
@@ -128,6 +129,7 @@ class Interceptor:
                     raise InvalidArgument(found)
                 if account_id and asks_account and caller.account_id is None and account_id not in self._accounts:
                     await self._accounts.require(AccountId(account_id))
+                set_caller(caller)
                 return serialize(await behaviour(request, context))
             except asyncio.CancelledError:
                 code = "CANCELLED"

@@ -15,6 +15,7 @@ from tillsync_server.domain.errors import (
     Missing,
     Refused,
     ServerFailure,
+    ShopCause,
     Throttled,
     Unanswered,
     UpstreamError,
@@ -28,6 +29,9 @@ _CANNOT_BATCH = "woocommerce_rest_cannot_batch"
 _CANNOT_EDIT = "woocommerce_rest_cannot_edit"
 _OF_CREDENTIALS = ("rest_forbidden", "woocommerce_rest_", "tillsync_")
 """Beginnings of the codes with which WordPress, WooCommerce and the bridge refuse a caller. A plugin that switches REST off uses others."""
+
+
+_Sorted = tuple[type[UpstreamError], str, ShopCause | None]
 
 
 class FirewallPage(Misaddressed):
@@ -60,11 +64,19 @@ def error_of(answer: Answer, surface: Surface, *, throttle_pause_seconds: float)
     status, wait = answer.status, answer.retry_after_seconds
     said = f"HTTP {status}: {error.code}: {error.message}" if error else answer.status_text[:250]
 
-    def as_(kind: type[UpstreamError], text: str, *, retry_after: float | None = None, field: str | None = None) -> UpstreamError:
-        return kind(Side.SHOP, text[:500], status=status, retry_after_seconds=retry_after, body_text=answer.text, field=field)
+    def as_(
+        kind: type[UpstreamError],
+        text: str,
+        cause: ShopCause | None = None,
+        *,
+        retry_after: float | None = None,
+        field: str | None = None,
+    ) -> UpstreamError:
+        return kind(Side.SHOP, text[:500], status=status, retry_after_seconds=retry_after, body_text=answer.text, field=field, cause=cause)
 
     if answer.headers.get("cf-mitigated") == "challenge":
-        return as_(FirewallPage, f"a bot check stands before the shop ({said}): except /wp-json/ from it, or allow this service's address")
+        text = f"a bot check stands before the shop ({said}): except /wp-json/ from it, or allow this service's address"
+        return as_(FirewallPage, text, ShopCause.FIREWALL)
     match status:
         case 429:
             return as_(
@@ -78,7 +90,8 @@ def error_of(answer: Answer, surface: Surface, *, throttle_pause_seconds: float)
             return as_(BatchRefused, f"the request is too large for the shop ({said}): raise its limit of the size of requests")
         case 503 if error is None:
             # Maintenance is over the whole site, so the probe that decides over a 5xx fails too, and the account waits.
-            return as_(ServerFailure, f"the shop is in maintenance or overloaded ({said}): wait until it is done", retry_after=wait)
+            text = f"the shop is in maintenance or overloaded ({said}): wait until it is done"
+            return as_(ServerFailure, text, ShopCause.MAINTENANCE, retry_after=wait)
         case _ if status >= 500 and error is None:
             text = f"the shop's site failed before its REST API could answer ({said}): see its PHP error log and database, or ask its host"
             return as_(ServerFailure, text, retry_after=wait)
@@ -87,7 +100,7 @@ def error_of(answer: Answer, surface: Surface, *, throttle_pause_seconds: float)
             return as_(ServerFailure, text, retry_after=wait)
         case 401 if error is None:
             text = f"the web server asks for a password before the shop ({said}): except /wp-json/ from the site's password protection"
-            return as_(CredentialsRefused, text)
+            return as_(CredentialsRefused, text, ShopCause.PASSWORD)
         case 404 if error is None:
             text = f"there is no WordPress REST API at the shop's address ({said}): correct the base address, or show the hidden REST API"
             return as_(Misaddressed, text)
@@ -97,37 +110,42 @@ def error_of(answer: Answer, surface: Surface, *, throttle_pause_seconds: float)
             return as_(*_not_allowed(error, said, surface, status))
         case _ if error is None:
             text = f"a firewall before the shop refuses the request ({said}): have its host allow this service's requests to /wp-json/"
-            return as_(FirewallPage, text)
+            return as_(FirewallPage, text, ShopCause.FIREWALL)
         case _:
             named = f"refused field: {error.field}" if error.field else "the shop refuses the request"
             return as_(Refused, f"{named} ({said}): correct the value, or see which plugin of the shop refuses it", field=error.field)
 
 
-def _not_found(error: WpError, said: str, surface: Surface) -> tuple[type[UpstreamError], str]:
+def _not_found(error: WpError, said: str, surface: Surface) -> _Sorted:
     if error.code == NO_ROUTE and surface is Surface.BRIDGE:
         return (
             BridgeMissing,
             f"the tillsync bridge plugin is not active in the shop ({said}): activate or update it, or disconnect the shop",
+            None,
         )
     if error.code == NO_ROUTE:
-        return Misaddressed, f"WooCommerce is not active at the shop's address ({said}): activate it, or correct the base address"
+        return Misaddressed, f"WooCommerce is not active at the shop's address ({said}): activate it, or correct the base address", None
     if error.code in NO_SUCH_USER:
-        return Missing, f"the customer is not found in the shop ({said}): it was deleted there"
-    return Misaddressed, f"the shop's REST API is switched off ({said}): allow /wp-json/ in the security plugin that does it"
+        return Missing, f"the customer is not found in the shop ({said}): it was deleted there", None
+    return Misaddressed, _rest_is_off(said), ShopCause.REST_OFF
 
 
-def _not_allowed(error: WpError, said: str, surface: Surface, status: int) -> tuple[type[UpstreamError], str]:
+def _not_allowed(error: WpError, said: str, surface: Surface, status: int) -> _Sorted:
     if not error.code.startswith(_OF_CREDENTIALS):
-        return CredentialsRefused, f"the shop's REST API is switched off ({said}): allow /wp-json/ in the security plugin that does it"
+        return CredentialsRefused, _rest_is_off(said), ShopCause.REST_OFF
     if surface is Surface.BRIDGE:
         remedy = "connect the plugin again so that both sides hold the same secret, and compare the clocks"
-        return CredentialsRefused, f"the bridge does not accept our signature ({said}): {remedy}"
+        return CredentialsRefused, f"the bridge does not accept our signature ({said}): {remedy}", None
     if status == 403 and error.code == _CANNOT_BATCH:
-        return BatchRefused, f"the owner of the consumer key may not batch customers ({said}): make the key as an administrator"
+        return BatchRefused, f"the owner of the consumer key may not batch customers ({said}): make the key as an administrator", None
     if status == 403 and error.code == _CANNOT_EDIT:
-        return Refused, f"the owner of the consumer key may not change this customer ({said}): make the key as an administrator"
+        return Refused, f"the owner of the consumer key may not change this customer ({said}): make the key as an administrator", None
     remedy = (
         "check key, secret and its owner, its read/write permission, that the web server passes the Authorization header, "
         "and that WordPress knows its https and home address"
     )
-    return CredentialsRefused, f"the shop does not accept the consumer key ({said}): {remedy}"
+    return CredentialsRefused, f"the shop does not accept the consumer key ({said}): {remedy}", None
+
+
+def _rest_is_off(said: str) -> str:
+    return f"the shop's REST API is switched off ({said}): allow /wp-json/ in the security plugin that does it"

@@ -69,13 +69,13 @@ def setting_fields(plain_http_allowed: PlainHttpAllowed) -> dict[str, SettingFie
         SettingField("shop.base_url", "", shop_base_url),
         SettingField("shop.consumer_key", "", _basic_user, is_secret=True),
         SettingField("shop.consumer_secret", "", _text(MAX_SECRET_LENGTH), is_secret=True),
-        SettingField("shop.bridge_secret", "", _bridge_secret, is_secret=True),
+        SettingField("shop.bridge_secret", "", bridge_secret, is_secret=True),
     )
     return {row.path: row for row in rows}
 
 
-def checked_settings(fields: Mapping[str, SettingField], given: Mapping[str, Any]) -> dict[str, Any]:
-    """``given`` by path, empty values replaced by their defaults. InvalidArgument names every wrong one as ``account.<path>``."""
+def checked_settings(fields: Mapping[str, SettingField], given: Mapping[str, Any], *, within: str = "account") -> dict[str, Any]:
+    """``given`` by path, empty values replaced by their defaults. InvalidArgument names every wrong one as ``<within>.<path>``."""
     checked: dict[str, Any] = {}
     violations = []
     for path, value in given.items():
@@ -85,7 +85,7 @@ def checked_settings(fields: Mapping[str, SettingField], given: Mapping[str, Any
             is_empty = value is None or value == "" or (value == 0 and value is not False)
             checked[path] = field.default if is_empty else field.check(value)
         except ValueError as error:
-            violations.append(FieldViolation(f"account.{path}", str(error)))
+            violations.append(FieldViolation(f"{within}.{path}", str(error)))
     if violations:
         raise InvalidArgument(violations)
     return checked
@@ -124,7 +124,8 @@ def _basic_user(text: str) -> str:
     return checked
 
 
-def _bridge_secret(text: str) -> str:
+def bridge_secret(text: str) -> str:
+    """ValueError says what is wrong."""
     if not _BRIDGE_SECRET.fullmatch(text):
         raise ValueError("must be 32 random bytes as base64url: 43 characters without padding")
     return text

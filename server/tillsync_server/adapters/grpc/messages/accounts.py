@@ -9,7 +9,8 @@ from tillsync.v1 import account_pb2, account_service_pb2
 
 from tillsync_server.adapters.grpc.messages.entries import fill_problem
 from tillsync_server.application.use_cases.account_check import AccountChecked
-from tillsync_server.application.use_cases.account_settings import AccountGiven
+from tillsync_server.application.use_cases.account_settings import AccountGiven, ReadSettings
+from tillsync_server.application.use_cases.site_settings import SITE_SETTINGS
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.ports.accounts import SettingsEffect
@@ -61,6 +62,19 @@ def fill_account(message: account_pb2.Account, account: Account) -> None:
         m.update_time.FromDatetime(account.update_time)
     if account.problem is not None:
         fill_problem(message.problem, account.problem)
+
+
+def site_settings_given(message: account_service_pb2.SiteSettings) -> ReadSettings:
+    def settings(paths: Sequence[str]) -> dict[str, Any]:
+        return {path: getattr(message, path) for path in paths}
+
+    return settings
+
+
+def fill_site_settings(message: account_service_pb2.SiteSettings, account: Account) -> None:
+    m: Any = message
+    for name in SITE_SETTINGS:
+        setattr(m, name, getattr(account, name) or 0)
 
 
 def fill_effect(message: account_service_pb2.SettingsEffect, effect: SettingsEffect) -> None:

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 from tillsync.v1 import account_service_pb2, account_service_pb2_grpc
 
 from tillsync_server.adapters.grpc.access import OPERATORS
+from tillsync_server.adapters.grpc.caller import current_caller
 from tillsync_server.adapters.grpc.field_checks import word
-from tillsync_server.adapters.grpc.messages.accounts import account_given, check_response, fill_account, fill_effect
+from tillsync_server.adapters.grpc.messages.accounts import (
+    account_given,
+    check_response,
+    fill_account,
+    fill_effect,
+    fill_site_settings,
+    site_settings_given,
+)
 from tillsync_server.adapters.grpc.messages.tokens import account_or_none, create_token_response, fill_token
 from tillsync_server.application.use_cases.account_check import AccountCheck
 from tillsync_server.application.use_cases.account_settings import AccountSettings
-from tillsync_server.application.use_cases.authentication import Authenticator
+from tillsync_server.application.use_cases.shop_connection import ShopConnection, ShopIntroduced
+from tillsync_server.application.use_cases.site_settings import SiteSettings, SiteSettingsGiven
 from tillsync_server.application.use_cases.token_desk import TokenDesk
-from tillsync_server.domain.errors import InvalidArgument, NotYetImplemented
+from tillsync_server.domain.errors import InvalidArgument
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import Role
 
 
 class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
-    """``authenticator``: who calls decides whether a check may name the till_ids of other accounts. None: it never does."""
-
     def __init__(
-        self, settings: AccountSettings, check: AccountCheck, tokens: TokenDesk, authenticator: Authenticator | None = None
+        self,
+        settings: AccountSettings,
+        site_settings: SiteSettings,
+        check: AccountCheck,
+        shops: ShopConnection,
+        tokens: TokenDesk,
     ) -> None:
         self._settings = settings
+        self._site_settings = site_settings
         self._check = check
+        self._shops = shops
         self._tokens = tokens
-        self._authenticator = authenticator
 
     async def CreateAccount(  # noqa: N802
         self, request: account_service_pb2.CreateAccountRequest, context: Any
@@ -67,23 +80,47 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
     async def UpdateSiteSettings(  # noqa: N802
         self, request: account_service_pb2.UpdateSiteSettingsRequest, context: Any
     ) -> account_service_pb2.UpdateSiteSettingsResponse:
-        _not_yet("UpdateSiteSettings comes with the bridge: use UpdateAccount")
+        change = await self._site_settings.update(
+            SiteSettingsGiven(
+                account_id=AccountId(request.account_id),
+                settings=site_settings_given(request.settings),
+                mask=tuple(request.update_mask.paths),
+                etag=request.etag,
+                validate_only=request.validate_only,
+            )
+        )
+        response = account_service_pb2.UpdateSiteSettingsResponse(etag=change.account.etag)
+        fill_site_settings(response.settings, change.account)
+        fill_effect(response.effect, change.effect)
+        response.effect.SetInParent()
+        return response
 
     async def CheckAccount(  # noqa: N802
         self, request: account_service_pb2.CheckAccountRequest, context: Any
     ) -> account_service_pb2.CheckAccountResponse:
-        may_read_all = self._is_operator(context)
+        may_read_all = current_caller().role in OPERATORS
         return check_response(await self._check.run(AccountId(request.account_id), tells_other_tills=may_read_all))
 
     async def ConnectShop(  # noqa: N802
         self, request: account_service_pb2.ConnectShopRequest, context: Any
     ) -> account_service_pb2.ConnectShopResponse:
-        _not_yet("ConnectShop comes with the bridge: use UpdateAccount")
+        account = await self._shops.connect(
+            ShopIntroduced(
+                account_id=AccountId(request.account_id),
+                base_url=request.base_url,
+                bridge_secret=request.bridge_secret,
+                rest_url=request.rest_url,
+            )
+        )
+        response = account_service_pb2.ConnectShopResponse(account_name=account.name, etag=account.etag)
+        fill_site_settings(response.settings, account)
+        return response
 
     async def DisconnectShop(  # noqa: N802
         self, request: account_service_pb2.DisconnectShopRequest, context: Any
     ) -> account_service_pb2.DisconnectShopResponse:
-        _not_yet("DisconnectShop comes with the bridge: use UpdateAccount")
+        revoked = await self._shops.disconnect(AccountId(request.account_id), current_caller())
+        return account_service_pb2.DisconnectShopResponse(token_revoked=revoked)
 
     async def CreateToken(  # noqa: N802
         self, request: account_service_pb2.CreateTokenRequest, context: Any
@@ -108,15 +145,3 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         response = account_service_pb2.RevokeTokenResponse()
         fill_token(response.token, await self._tokens.revoke(account_or_none(request.account_id), request.token_id))
         return response
-
-    def _is_operator(self, context: Any) -> bool:
-        """The interceptor has just authenticated the call, so its caller is in the cache; if not any more, the answer says less."""
-        authorization = next((value for key, value in context.invocation_metadata() or () if key == "authorization"), "")
-        if self._authenticator is None or not isinstance(authorization, str):
-            return False
-        caller = self._authenticator.cached(authorization)
-        return caller is not None and caller.role in OPERATORS
-
-
-def _not_yet(text: str) -> NoReturn:
-    raise NotYetImplemented(text)

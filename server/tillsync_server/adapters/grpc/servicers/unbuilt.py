@@ -18,9 +18,6 @@ UNBUILT = frozenset(
     _PACKAGE + method
     for method in (
         "QueueService/WatchQueue",
-        "AccountService/UpdateSiteSettings",
-        "AccountService/ConnectShop",
-        "AccountService/DisconnectShop",
         "DiagnosisService/ExplainCustomer",
         "DiagnosisService/ExplainOrder",
         "PrivacyService/ExportPerson",

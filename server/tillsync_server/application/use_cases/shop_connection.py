@@ -1,0 +1,199 @@
+"""A shop comes and goes: its bridge introduces it and is called back before anything is stored; leaving drops the secret and the token."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from tillsync_server.application.use_cases.account_fields import bridge_secret
+from tillsync_server.application.use_cases.authentication import Caller
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.base_urls import origin_of, shop_base_url
+from tillsync_server.domain.errors import (
+    BridgeMissing,
+    CredentialsRefused,
+    FailedPrecondition,
+    FieldViolation,
+    InvalidArgument,
+    Misaddressed,
+    ServerFailure,
+    ShopCause,
+    Throttled,
+    Unanswered,
+    Unreachable,
+    Unreadable,
+    UpstreamError,
+)
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.vocabulary import Role
+from tillsync_server.ports.accounts import AccountStore, TokenStore
+from tillsync_server.ports.shop import ShopGateway, ShopStatus
+
+_LOG = structlog.get_logger(__name__)
+CALL_BACK_SECONDS = 50.0
+"""What asking the shop may take as a whole: every form of its address, and a second try where seconds can help."""
+_REST_ADDRESS = re.compile(r"(?P<base>https?://[^?#]*?)/?(?:(?:/index\.php)?/wp-json/?|/(?:index\.php)?\?rest_route=/?)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopIntroduced:
+    """``rest_url``: as WordPress's rest_url() has it, or empty."""
+
+    account_id: AccountId
+    base_url: str
+    bridge_secret: str = field(repr=False)
+    rest_url: str = ""
+
+
+class ShopConnection:
+    def __init__(
+        self, accounts: AccountStore, shops: ShopGateway, tokens: TokenStore, *, call_back_seconds: float = CALL_BACK_SECONDS
+    ) -> None:
+        self._accounts = accounts
+        self._shops = shops
+        self._tokens = tokens
+        self._call_back_seconds = call_back_seconds
+
+    async def connect(self, shop: ShopIntroduced) -> Account:
+        """The account as it is with this shop. InvalidArgument; NotFound; FailedPrecondition (SHOP_…): the bridge did not answer with the
+        new secret as it should, and nothing is stored."""
+        addresses = _checked_addresses(shop)
+        present = await self._accounts.get(shop.account_id)
+        base_url, status = await self._call_back(present, addresses, shop.bridge_secret)
+        change = _joined_to(base_url, shop.bridge_secret)
+        changed = await self._accounts.update(shop.account_id, change)
+        _LOG.info(
+            "shop_connected",
+            account_id=shop.account_id,
+            bridge_version=status.bridge_version,
+            wordpress=status.wordpress,
+            woocommerce=status.woocommerce,
+        )
+        return changed.account
+
+    async def disconnect(self, account_id: AccountId, caller: Caller) -> bool:
+        """Whether the caller's token was revoked, which is the last thing done: only a SITE token is the shop's own. NotFound."""
+
+        def change(present: Account) -> Account:
+            return replace(present, shop=replace(present.shop, bridge_secret=""))
+
+        await self._accounts.update(account_id, change)
+        _LOG.info("shop_disconnected", account_id=account_id)
+        if caller.role is not Role.SITE:
+            return False
+        await self._tokens.revoke(caller.account_id, caller.token_id)
+        return True
+
+    async def _call_back(self, present: Account, addresses: tuple[str, ...], secret: str) -> tuple[str, ShopStatus]:
+        """The first address whose bridge answers; else the trouble of the first one, which is the home address."""
+        trouble: UpstreamError | None = None
+        try:
+            async with asyncio.timeout(self._call_back_seconds):
+                for base_url in addresses:
+                    candidate = _joined_to(base_url, secret)(present)
+                    try:
+                        return base_url, await self._shops.client(candidate).status()
+                    except UpstreamError as error:
+                        trouble = trouble or error
+                        if not isinstance(error, Misaddressed | Unreachable):
+                            break
+        except TimeoutError as error:
+            raise _too_slow(self._call_back_seconds) from error
+        assert trouble is not None
+        _LOG.info("shop_not_connected", account_id=present.account_id, error=type(trouble).__name__, http_status=trouble.status)
+        raise _not_connected(trouble) from trouble
+
+
+def _checked_addresses(shop: ShopIntroduced) -> tuple[str, ...]:
+    violations: list[FieldViolation] = []
+    addresses: list[str] = []
+    for name, url in (("base_url", shop.base_url), ("rest_url", _base_of_rest(shop.rest_url))):
+        try:
+            if url:
+                addresses.append(shop_base_url(url))
+        except ValueError as error:
+            violations.append(FieldViolation(name, str(error)))
+    try:
+        bridge_secret(shop.bridge_secret)
+    except ValueError as error:
+        violations.append(FieldViolation("bridge_secret", str(error)))
+    if not shop.base_url:
+        violations.append(FieldViolation("base_url", "is required"))
+    if violations:
+        raise InvalidArgument(violations)
+    return tuple(dict.fromkeys(addresses))
+
+
+def _base_of_rest(rest_url: str) -> str:
+    """Where the site stands whose REST API this is. Empty for a prefix of a site's own: ``?rest_route=`` finds that one from home."""
+    found = _REST_ADDRESS.fullmatch(rest_url)
+    return found["base"] if found else ""
+
+
+def _joined_to(base_url: str, secret: str) -> Callable[[Account], Account]:
+    def change(present: Account) -> Account:
+        shop = replace(present.shop, base_url=base_url, bridge_secret=secret)
+        if origin_of(present.shop.base_url) != origin_of(base_url):  # keys never travel to an origin they were not given for
+            shop = replace(shop, consumer_key="", consumer_secret="")
+        return replace(present, shop=shop)
+
+    return change
+
+
+def _not_connected(error: UpstreamError) -> FailedPrecondition:
+    metadata = {}
+    if error.status is not None:
+        metadata["http_status"] = str(error.status)
+    if error.retry_after_seconds:
+        metadata["retry_after_seconds"] = str(round(error.retry_after_seconds))
+    reason, remedy = _reason_of(error)
+    text = error.text or "the shop did not answer as it should"
+    return FailedPrecondition(f"{text}; {remedy}" if remedy else text, reason=reason, metadata=metadata)
+
+
+def _reason_of(error: UpstreamError) -> tuple[str, str]:
+    """And what to do about it, where the adapter's text does not say it already."""
+    match error.cause:
+        case ShopCause.MAINTENANCE:
+            return "SHOP_IN_MAINTENANCE", ""
+        case ShopCause.REST_OFF:
+            return "SHOP_REST_OFF", ""
+        case ShopCause.FIREWALL:
+            return "SHOP_FIREWALL", ""
+        case ShopCause.PASSWORD:
+            return "SHOP_PASSWORD_PROTECTED", ""
+        case None:
+            return _reason_of_type(error)
+
+
+def _reason_of_type(error: UpstreamError) -> tuple[str, str]:
+    match error:
+        case Unreachable():
+            return "SHOP_UNREACHABLE", "this service must be able to reach the shop: check its name, its certificate and its firewall"
+        case Unanswered():
+            return "SHOP_TOO_SLOW", "try again; when it stays slow, ask its host why"
+        case Throttled():
+            return "SHOP_THROTTLES", ""
+        case ServerFailure():
+            return "SHOP_FAILED", ""
+        case Unreadable():
+            return "SHOP_ANSWER_UNREADABLE", ""
+        case BridgeMissing():
+            return "SHOP_BRIDGE_OFF", ""
+        case Misaddressed() if error.status is not None and 300 <= error.status < 400:
+            return "SHOP_MOVED", "correct the site's address in the settings of WordPress"
+        case Misaddressed():
+            return "SHOP_ADDRESS_WRONG", ""
+        case CredentialsRefused():
+            return "SHOP_SIGNATURE_REFUSED", ""
+        case _:
+            return "SHOP_REFUSED", ""
+
+
+def _too_slow(seconds: float) -> FailedPrecondition:
+    text = f"the shop did not answer within {seconds:.0f} seconds; try again, and when it stays slow, ask its host why"
+    return FailedPrecondition(text, reason="SHOP_TOO_SLOW")

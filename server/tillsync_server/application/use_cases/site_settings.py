@@ -1,0 +1,70 @@
+"""The few settings a merchant may read and change, and in numbers what a change would set going."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from tillsync_server.application.use_cases.account_fields import checked_settings, setting_fields, with_settings
+from tillsync_server.application.use_cases.account_settings import ReadSettings
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.errors import Aborted, FieldViolation, InvalidArgument
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.ports.accounts import AccountChange, AccountStore, SettingsEffect
+
+SITE_SETTINGS: Final = (
+    "customer_sync_enabled",
+    "default_epos_customer_id",
+    "match_email",
+    "guest_policy",
+    "auto_link",
+    "sync_names",
+    "sync_phone",
+)
+"""Fields of Account with the same meaning and defaults."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSettingsGiven:
+    """``mask``: paths within the settings. None of them, with ``validate_only``: only read. ``etag`` empty: whatever is there."""
+
+    account_id: AccountId
+    settings: ReadSettings = field(repr=False)
+    mask: Sequence[str] = ()
+    etag: str = ""
+    validate_only: bool = False
+
+
+class SiteSettings:
+    def __init__(self, accounts: AccountStore) -> None:
+        self._accounts = accounts
+        fields = setting_fields(lambda _host, _port: False)
+        self._fields = {path: fields[path] for path in SITE_SETTINGS}
+
+    async def update(self, given: SiteSettingsGiven) -> AccountChange:
+        """Aborted: another etag. FailedPrecondition: DEFAULT_CUSTOMER_LINKED. InvalidArgument. NotFound."""
+        if not given.mask and given.validate_only:
+            return await self._read(given)
+        paths = self._checked_mask(given.mask)
+        settings = checked_settings(self._fields, given.settings(paths), within="settings")
+
+        def change(present: Account) -> Account:
+            return with_settings(present, settings)
+
+        return await self._accounts.update(given.account_id, change, etag=given.etag, dry_run=given.validate_only)
+
+    async def _read(self, given: SiteSettingsGiven) -> AccountChange:
+        account = await self._accounts.get(given.account_id)
+        if given.etag and given.etag != account.etag:
+            raise Aborted(f"account {given.account_id} has changed since you read it: read it again", metadata={"etag": account.etag})
+        return AccountChange(account=account, effect=SettingsEffect())
+
+    def _checked_mask(self, mask: Sequence[str]) -> tuple[str, ...]:
+        paths = tuple(dict.fromkeys(mask))
+        problems = [f'"{path[:100]}" is not among {", ".join(self._fields)}' for path in paths if path not in self._fields]
+        if not paths:
+            problems.append("name at least one field; with validate_only, none reads the settings as they are")
+        if problems:
+            raise InvalidArgument([FieldViolation("update_mask", problem) for problem in problems])
+        return paths

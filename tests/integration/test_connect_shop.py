@@ -1,0 +1,258 @@
+"""ConnectShop and DisconnectShop against the sandbox shop: called back before anything is stored, each trouble named, keys kept at home."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+import pytest_asyncio
+from support.desk_world import DeskWorld, desk_world
+from support.engine import EngineWorld
+from tillsync.v1 import account_pb2, account_service_pb2
+from tillsync_sandbox import SandboxShop
+from tillsync_sandbox.shop.switches import Permalinks, Trouble
+from tillsync_server.domain.vocabulary import Role
+
+pytestmark = pytest.mark.integration
+
+S = account_service_pb2
+CONNECT, DISCONNECT = "AccountService/ConnectShop", "AccountService/DisconnectShop"
+
+
+@pytest_asyncio.fixture
+async def desk(world: EngineWorld) -> AsyncIterator[DeskWorld]:
+    """An account that no shop has connected to yet."""
+    async with desk_world(world) as made:
+        account = made.account(name="Corner shop", auto_link=False)
+        account.ClearField("shop")
+        await made.call("AccountService/CreateAccount", S.CreateAccountRequest(account_id="shop-a", account=account))
+        yield made
+
+
+def new_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def introduction(desk: DeskWorld, **fields: Any) -> S.ConnectShopRequest:
+    """The shop accepts the secret by then, as the plugin does."""
+    known = {"account_id": "shop-a", "base_url": desk.shop.origin, "bridge_secret": new_secret(), "bridge_version": "1.0.0"}
+    request = S.ConnectShopRequest(**(known | fields))
+    desk.shop.switches.bridge_secret = request.bridge_secret
+    return request
+
+
+async def site(desk: DeskWorld) -> Sequence[tuple[str, str]]:
+    return await desk.grpc.token(Role.SITE, "shop-a")
+
+
+async def account(desk: DeskWorld) -> account_pb2.Account:
+    request = S.GetAccountRequest(account_id="shop-a")
+    found: account_pb2.Account = (await desk.call("AccountService/GetAccount", request)).account
+    return found
+
+
+async def set_shop(desk: DeskWorld, **shop: str) -> None:
+    request = S.UpdateAccountRequest(account_id="shop-a", account=account_pb2.Account(shop=account_pb2.ShopSettings(**shop)))
+    request.update_mask.paths.extend(f"shop.{name}" for name in shop)
+    await desk.call("AccountService/UpdateAccount", request)
+
+
+async def is_refused_as_unknown(desk: DeskWorld, metadata: Sequence[tuple[str, str]]) -> bool:
+    try:
+        await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"), metadata)
+    except grpc.aio.AioRpcError as error:
+        return error.code() is grpc.StatusCode.UNAUTHENTICATED
+    return False
+
+
+async def requeued(desk: DeskWorld) -> set[int]:
+    return {row["what"] for row in await desk.grpc.engine.fetch("SELECT what FROM requeue")}
+
+
+async def link(desk: DeskWorld) -> None:
+    await desk.grpc.engine.fetch(
+        "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, content_hash) "
+        "VALUES ('shop-a', 9001, 12, 3, '\\x01') RETURNING 1"
+    )
+
+
+async def test_a_shop_is_called_back_with_the_new_secret_and_then_is_connected(desk: DeskWorld) -> None:
+    await link(desk)
+    answer = await desk.call(CONNECT, introduction(desk), await site(desk))
+    [request] = desk.shop.log.matching(path="*/wc-tillsync/v1/status")
+    assert request.status == 200
+    assert (answer.account_name, answer.settings.customer_sync_enabled, answer.settings.auto_link) == ("Corner shop", True, False)
+    stored = await account(desk)
+    assert (stored.shop.base_url, stored.shop.has_bridge_secret, stored.etag) == (desk.shop.origin, True, answer.etag)
+    assert 1 in await requeued(desk)  # what this shop was never told is queued
+    checked = await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"), await site(desk))
+    assert {step.name: step.ok for step in checked.steps}["bridge_status"]
+
+
+async def test_connecting_again_rotates_the_secret_and_queues_nothing(desk: DeskWorld) -> None:
+    await desk.call(CONNECT, introduction(desk), await site(desk))
+    first = await account(desk)
+    await link(desk)
+    await desk.grpc.engine.fetch("DELETE FROM requeue RETURNING 1")
+    await desk.call(CONNECT, introduction(desk), await site(desk))
+    assert (await account(desk)).etag != first.etag
+    assert await requeued(desk) == set()
+    checked = await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))
+    assert {step.name: step.ok for step in checked.steps}["bridge_status"]  # signed with the new one
+
+
+async def test_a_shop_that_does_not_know_the_secret_yet_is_not_connected_and_the_former_stays(desk: DeskWorld) -> None:
+    await desk.call(CONNECT, introduction(desk), await site(desk))
+    before, kept = await account(desk), desk.shop.switches.bridge_secret
+    request = introduction(desk)
+    desk.shop.switches.bridge_secret = kept
+    refused = await desk.refusal(CONNECT, request, await site(desk))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "SHOP_SIGNATURE_REFUSED")
+    assert "compare the clocks" in refused.message
+    assert refused.metadata == {"http_status": "401"}
+    assert request.bridge_secret not in refused.message
+    assert await account(desk) == before
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason", "says"),
+    [
+        (Trouble.MAINTENANCE, "SHOP_IN_MAINTENANCE", "wait until it is done"),
+        (Trouble.MOVED_301, "SHOP_MOVED", "https://www.shop.example.test"),
+        (Trouble.MOVED_302, "SHOP_MOVED", "https://www.shop.example.test"),
+        (Trouble.MOVED_308, "SHOP_MOVED", "correct the site's address"),
+        (Trouble.REST_OFF_401, "SHOP_REST_OFF", "allow /wp-json/ in the security plugin"),
+        (Trouble.REST_OFF_403, "SHOP_REST_OFF", "allow /wp-json/ in the security plugin"),
+        (Trouble.REST_OFF_404, "SHOP_ADDRESS_WRONG", "show the hidden REST API"),
+        (Trouble.FIREWALL, "SHOP_FIREWALL", "have its host allow this service's requests"),
+        (Trouble.CHALLENGE, "SHOP_FIREWALL", "except /wp-json/ from it"),
+        (Trouble.FORBIDDEN, "SHOP_SIGNATURE_REFUSED", "connect the plugin again"),
+        (Trouble.CACHED_HTML, "SHOP_ANSWER_UNREADABLE", "exclude /wp-json/ from the caches"),
+        (Trouble.PHP_NOTICE, "SHOP_ANSWER_UNREADABLE", "set WP_DEBUG_DISPLAY to false"),
+        (Trouble.CRITICAL_ERROR, "SHOP_FAILED", "see the PHP error log"),
+        (Trouble.DATABASE_DOWN, "SHOP_FAILED", "see its PHP error log"),
+    ],
+)
+async def test_what_the_shop_answers_instead_is_named_with_its_remedy_and_nothing_is_stored(
+    desk: DeskWorld, trouble: Trouble, reason: str, says: str
+) -> None:
+    before = await account(desk)
+    desk.shop.switches.trouble = trouble
+    refused = await desk.refusal(CONNECT, introduction(desk), await site(desk))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, reason)
+    assert says in refused.message
+    if trouble is Trouble.MAINTENANCE:
+        assert refused.metadata == {"http_status": "503", "retry_after_seconds": "600"}
+    assert await account(desk) == before
+    desk.shop.switches.trouble = None
+    await desk.call(CONNECT, introduction(desk), await site(desk))
+
+
+async def test_a_plugin_that_is_off_is_named(desk: DeskWorld) -> None:
+    desk.shop.switches.bridge_installed = False
+    refused = await desk.refusal(CONNECT, introduction(desk), await site(desk))
+    assert (refused.reason, refused.metadata) == ("SHOP_BRIDGE_OFF", {"http_status": "404"})
+    assert "activate or update it" in refused.message
+
+
+@pytest.mark.parametrize(
+    "address", ["http://10.1.2.3", "http://169.254.169.254", "http://[fd00::1]", "https://127.1.2.3.4.example.invalid"]
+)
+async def test_inner_addresses_are_not_asked_anything(desk: DeskWorld, address: str) -> None:
+    refused = await desk.refusal(CONNECT, introduction(desk, base_url=address), await site(desk))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "SHOP_UNREACHABLE")
+    assert not (await account(desk)).shop.base_url
+    refused = await desk.refusal(CONNECT, introduction(desk, rest_url=f"{address}/wp-json/", base_url="http://10.9.9.9"), await site(desk))
+    assert refused.reason == "SHOP_UNREACHABLE"
+
+
+@pytest.mark.parametrize("suffix", ["/wp-json/", "/index.php/wp-json/", "/?rest_route=/", "/index.php?rest_route=/", "/wp-json"])
+async def test_where_home_has_no_rest_api_the_address_that_wordpress_names_is_stored(desk: DeskWorld, suffix: str) -> None:
+    async with SandboxShop() as elsewhere:
+        elsewhere.switches.trouble = Trouble.REST_OFF_404
+        request = introduction(desk, base_url=elsewhere.origin, rest_url=desk.shop.origin + suffix)
+        await desk.call(CONNECT, request, await site(desk))
+    assert (await account(desk)).shop.base_url == desk.shop.origin
+
+
+async def test_plain_permalinks_and_a_rest_prefix_of_its_own_are_found_from_home(desk: DeskWorld) -> None:
+    desk.shop.switches.permalinks = Permalinks.PLAIN
+    await desk.call(CONNECT, introduction(desk, rest_url=f"{desk.shop.origin}/api/"), await site(desk))
+    assert (await account(desk)).shop.base_url == desk.shop.origin
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"base_url": "ftp://shop.example.test"}, "base_url"),
+        ({"base_url": "https://user:word@shop.example.test"}, "base_url"),
+        ({"base_url": ""}, "base_url"),
+        ({"bridge_secret": "short"}, "bridge_secret"),
+        ({"bridge_secret": "x" * 43 + "="}, "bridge_secret"),
+        ({"rest_url": "https://user:word@shop.example.test/wp-json/"}, "rest_url"),
+        ({"bridge_version": "1" * 51}, "bridge_version"),
+    ],
+)
+async def test_bad_input_names_its_field_and_asks_nobody(desk: DeskWorld, fields: dict[str, str], named: str) -> None:
+    refused = await desk.refusal(CONNECT, introduction(desk, **fields), await site(desk))
+    assert (refused.code, list(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, [named])
+    assert len(desk.shop.log) == 0
+
+
+async def test_consumer_keys_stay_with_their_origin(desk: DeskWorld) -> None:
+    keys = {"consumer_key": "ck_sandbox", "consumer_secret": "cs_sandbox"}
+    await set_shop(desk, base_url=desk.shop.origin, **keys)
+    await desk.call(CONNECT, introduction(desk), await site(desk))
+    assert (await account(desk)).shop.has_consumer_secret  # the same origin
+    await set_shop(desk, base_url="https://former.example.test", bridge_secret="", **keys)
+    await desk.call(CONNECT, introduction(desk), await site(desk))
+    stored = await account(desk)
+    assert (stored.shop.base_url, stored.shop.has_consumer_key, stored.shop.has_consumer_secret) == (desk.shop.origin, False, False)
+
+
+async def test_another_address_clears_hashes_and_writes_everything_anew(desk: DeskWorld) -> None:
+    await set_shop(desk, base_url="https://former.example.test", bridge_secret=new_secret())
+    await link(desk)
+    await desk.grpc.engine.fetch(
+        "INSERT INTO customer_type (account_id, epos_customer_type_id, content_hash) VALUES ('shop-a', 5, '\\x01') RETURNING 1"
+    )
+    await desk.grpc.engine.fetch("DELETE FROM requeue RETURNING 1")
+    await desk.call(CONNECT, introduction(desk), await site(desk))
+    assert {1, 2} <= await requeued(desk)
+    [row] = await desk.grpc.engine.fetch("SELECT content_hash FROM customer_type")
+    assert row["content_hash"] is None
+
+
+async def test_disconnecting_drops_the_secret_and_the_calling_token(desk: DeskWorld) -> None:
+    leaving, other = await site(desk), await site(desk)
+    await desk.call(CONNECT, introduction(desk), leaving)
+    answer = await desk.call(DISCONNECT, S.DisconnectShopRequest(account_id="shop-a"), leaving)
+    assert answer.token_revoked
+    assert not (await account(desk)).shop.has_bridge_secret
+    async with asyncio.timeout(5):  # useless everywhere within 5 s
+        while not await is_refused_as_unknown(desk, leaving):
+            await asyncio.sleep(0.02)
+    checked = await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"), other)  # not this one
+    assert not checked.ok
+
+
+async def test_tokens_of_other_roles_stay(desk: DeskWorld) -> None:
+    await desk.call(CONNECT, introduction(desk), await site(desk))
+    service = await desk.grpc.token(Role.SERVICE)
+    assert not (await desk.call(DISCONNECT, S.DisconnectShopRequest(account_id="shop-a"), service)).token_revoked
+    again = await desk.call(DISCONNECT, S.DisconnectShopRequest(account_id="shop-a"), service)  # nothing there any more: fine
+    assert not again.token_revoked
+
+
+async def test_rights(desk: DeskWorld) -> None:
+    await desk.add_account("shop-b", till_id="b")
+    foreign = await desk.grpc.token(Role.SITE, "shop-b")
+    support = await desk.grpc.token(Role.SUPPORT)
+    for method, request in ((CONNECT, introduction(desk)), (DISCONNECT, S.DisconnectShopRequest(account_id="shop-a"))):
+        for metadata in (foreign, support):
+            assert (await desk.refusal(method, request, metadata)).code is grpc.StatusCode.PERMISSION_DENIED
