@@ -6,16 +6,13 @@ Nothing is sent on settings or links that have changed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from typing import Any
 
-import asyncpg
 import pytest
 import pytest_asyncio
-from support.mid_run import Point, Stage, StoreGates, quick_requeue, shop_state, stage
+from support.mid_run import Change, Ground, Point, Stage, ground_on, shop_state
 from support.postgres import Cluster
-from support.service import RunningService, running_service
 from tillsync.v1 import account_pb2, vocabulary_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -34,39 +31,10 @@ UPDATED, DISABLED, NOT_LINKED = (
 TYPE_FAILED = vocabulary_pb2.OUTCOME_TYPE_REQUEST_FAILED
 
 
-@dataclass
-class Ground:
-    """What all runs share: one service on one database."""
-
-    running: RunningService
-    gates: StoreGates
-    connection: asyncpg.Connection[asyncpg.Record]
-    serial: dict[tuple[str, str], tuple[Any, Any]]
-    """By scenario and change: what the change and then the hint make of it, and the other way round."""
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
-    gates = StoreGates()
-    with quick_requeue() as patch:
-        gates.install(patch)
-        async with cluster.database() as database, running_service(database.dsn, changes={"TILLSYNC_LANE_SLOTS": "64"}) as running:
-            connection = await asyncpg.connect(database.dsn, server_settings={"search_path": "tillsync"})
-            yield Ground(running, gates, connection, {})
-            await connection.close()
-
-
-@dataclass(frozen=True)
-class Change:
-    """``outcomes``: how the customer's newest entry may stand afterwards. ``types``: the same of a customer type."""
-
-    name: str
-    make: Callable[[Stage], Awaitable[None]]
-    outcomes: tuple[int, ...] = (UPDATED,)
-    types: tuple[int, ...] = (UPDATED,)
-
-    def __str__(self) -> str:
-        return self.name
+    async with ground_on(cluster) as made:
+        yield made
 
 
 async def move_to_another_shop_customer(stage: Stage) -> None:
@@ -165,7 +133,7 @@ async def world(made: Stage) -> dict[str, Any]:
 
 
 async def customers_in_turn(ground: Ground, change: Change, first: str) -> dict[str, Any]:
-    async with stage(ground.running, ground.gates, ground.connection) as made:
+    async with ground.stage() as made:
         await a_linked_customer(made)
         steps = [change.make(made), made.hint(C)] if first == "change" else [made.hint(C), change.make(made)]
         for step in steps:
@@ -174,18 +142,11 @@ async def customers_in_turn(ground: Ground, change: Change, first: str) -> dict[
         return await world(made)
 
 
-async def serial(ground: Ground, scenario: str, change: Change, run: Callable[[Ground, Change, str], Awaitable[Any]]) -> tuple[Any, Any]:
-    key = scenario, change.name
-    if key not in ground.serial:
-        ground.serial[key] = await run(ground, change, "change"), await run(ground, change, "hint")
-    return ground.serial[key]
-
-
 @pytest.mark.parametrize("point", CUSTOMER_POINTS, ids=str)
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 async def test_a_customer_while_settings_or_links_change(ground: Ground, change: Change, point: Point) -> None:
-    change_first, hint_first = await serial(ground, "customer", change, customers_in_turn)
-    async with stage(ground.running, ground.gates, ground.connection) as made:
+    change_first, hint_first = await ground.in_turn("customer", change, customers_in_turn, "change", "hint")
+    async with ground.stage() as made:
         await a_linked_customer(made)
         held = made.hold(point)
         await made.hint(C)
@@ -229,7 +190,7 @@ REMOVAL_CHANGES = [
 
 
 async def removals_in_turn(ground: Ground, change: Change, first: str) -> dict[str, Any]:
-    async with stage(ground.running, ground.gates, ground.connection) as made:
+    async with ground.stage() as made:
         await a_linked_customer(made)
         if first == "change":  # both before anything runs
             held = made.hold(Point("the claim", "after", store="claim"))
@@ -248,8 +209,8 @@ async def removals_in_turn(ground: Ground, change: Change, first: str) -> dict[s
 @pytest.mark.parametrize("point", REMOVAL_POINTS, ids=str)
 @pytest.mark.parametrize("change", REMOVAL_CHANGES, ids=str)
 async def test_a_removal_while_settings_or_links_change(ground: Ground, change: Change, point: Point) -> None:
-    change_first, unlink_first = await serial(ground, "removal", change, removals_in_turn)
-    async with stage(ground.running, ground.gates, ground.connection) as made:
+    change_first, unlink_first = await ground.in_turn("removal", change, removals_in_turn, "change", "hint")
+    async with ground.stage() as made:
         await a_linked_customer(made)
         held = made.hold(point)
         await made.unlink(C)
@@ -293,7 +254,7 @@ async def a_known_type(made: Stage) -> None:
 
 
 async def types_in_turn(ground: Ground, change: Change, first: str) -> dict[str, Any]:
-    async with stage(ground.running, ground.gates, ground.connection) as made:
+    async with ground.stage() as made:
         await a_known_type(made)
         steps = [change.make(made), made.hint_type(GOLD)] if first == "change" else [made.hint_type(GOLD), change.make(made)]
         for step in steps:
@@ -305,8 +266,8 @@ async def types_in_turn(ground: Ground, change: Change, first: str) -> dict[str,
 @pytest.mark.parametrize("point", TYPE_POINTS, ids=str)
 @pytest.mark.parametrize("change", of("sync off", "sync off and on", "another shop", "keys instead of the bridge", "till in V4"), ids=str)
 async def test_a_customer_type_while_settings_change(ground: Ground, change: Change, point: Point) -> None:
-    change_first, hint_first = await serial(ground, "type", change, types_in_turn)
-    async with stage(ground.running, ground.gates, ground.connection) as made:
+    change_first, hint_first = await ground.in_turn("type", change, types_in_turn, "change", "hint")
+    async with ground.stage() as made:
         await a_known_type(made)
         held = made.hold(point)
         await made.hint_type(GOLD)

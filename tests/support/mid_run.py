@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Literal, Protocol
 
 import asyncpg
 import pytest
-from support.service import RunningService
+from support.postgres import Cluster
+from support.service import RunningService, running_service
 from tillsync.v1 import account_pb2, customer_sync_service_pb2, order_pb2, queue_entry_pb2, vocabulary_pb2
 from tillsync_client.customer_sync import timestamp
 from tillsync_sandbox import SandboxShop, SandboxTill
@@ -125,6 +126,7 @@ class Point:
     side: Literal["till", "shop", ""] = ""
     method: str = ""
     path: str = "*"
+    query: Mapping[str, str] = field(default_factory=dict)
     skip: int = 0
     sent: bool = False
 
@@ -148,7 +150,7 @@ class Stage:
         if point.store:
             return self.gates.hold(self.account, point.store, point.when)
         sandbox: SandboxTill | SandboxShop = self.till if point.side == "till" else self.shop
-        return sandbox.faults.script(method=point.method or None, path=point.path, skip=point.skip, hang=point.when)
+        return sandbox.faults.script(method=point.method or None, path=point.path, query=point.query, skip=point.skip, hang=point.when)
 
     async def update(self, *paths: str, **fields: Any) -> None:
         await self.running.client.accounts.update_account(self.account, account_pb2.Account(**fields), paths or list(fields))
@@ -242,6 +244,50 @@ def quick_requeue() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tillsync_server.composition.service.REQUEUE_SECONDS", 0.02)
         yield patch
+
+
+@dataclass
+class Ground:
+    """What all runs of a module share: one service on one database. ``serial``: what serial runs came to, by scenario and change."""
+
+    running: RunningService
+    gates: StoreGates
+    connection: asyncpg.Connection[asyncpg.Record]
+    serial: dict[tuple[str, str, str], Any] = field(default_factory=dict)
+
+    def stage(self, **settings: Any) -> contextlib.AbstractAsyncContextManager[Stage]:
+        return stage(self.running, self.gates, self.connection, **settings)
+
+    async def in_turn(self, scenario: str, change: Change, run: Callable[[Ground, Change, str], Awaitable[Any]], *firsts: str) -> list[Any]:
+        """What ``run`` comes to with each of ``firsts`` done first."""
+        for first in firsts:
+            if (scenario, change.name, first) not in self.serial:
+                self.serial[scenario, change.name, first] = await run(self, change, first)
+        return [self.serial[scenario, change.name, first] for first in firsts]
+
+
+@contextlib.asynccontextmanager
+async def ground_on(cluster: Cluster, **changes: str) -> AsyncIterator[Ground]:
+    gates = StoreGates()
+    with quick_requeue() as patch:
+        gates.install(patch)
+        async with cluster.database() as database, running_service(database.dsn, changes=changes) as running:
+            connection = await asyncpg.connect(database.dsn, server_settings={"search_path": "tillsync"})
+            yield Ground(running, gates, connection)
+            await connection.close()
+
+
+@dataclass(frozen=True)
+class Change:
+    """``outcomes``: how the customer's newest entry may stand afterwards. ``types``: the same of a customer type."""
+
+    name: str
+    make: Callable[[Stage], Awaitable[None]]
+    outcomes: tuple[int, ...] = (vocabulary_pb2.OUTCOME_UPDATED,)
+    types: tuple[int, ...] = (vocabulary_pb2.OUTCOME_UPDATED,)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def an_order(order_id: int = 1042, *, woo: int = 0, email: str = "", billing: str = "", **fields: Any) -> order_pb2.Order:

@@ -1,0 +1,235 @@
+"""Invariant 6 for orders: settings, links and the order itself change while its customer is looked for, at every point, by every change.
+
+What may come of it is told by runs in turn. Until something lasting is done for the order it is as if the change had come first; then also
+as if the order had come first, or another order that linked her, or somebody at the till who had entered her.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from support.mid_run import Change, Ground, Point, Stage, an_order, ground_on
+from support.postgres import Cluster
+from tillsync.v1 import account_pb2, order_pb2
+from tillsync_client import AlreadyExistsError, FailedPreconditionError
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GRACE, HEDY, SALES = 502, 503, 504
+"""Till customers: another person, the one who orders (where she is there), and the default customer."""
+W, W2 = 21, 22
+EMAIL, GRACES = "hedy@example.test", "grace@example.test"
+CREATED = 90001
+"""The id the till gives to the first customer it creates."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
+    async with ground_on(cluster) as made:
+        yield made
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    at_the_till: bool = True
+    """Somebody has her email."""
+    linked: bool = False
+    guest: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+    def order(self, order_id: int = 1042, **changed: Any) -> order_pb2.Order:
+        return an_order(order_id, **{"woo": 0 if self.guest else W, "email": EMAIL, **changed})
+
+    async def prepare(self, made: Stage) -> None:
+        made.till.add_customer(GRACE, email=GRACES, forename="Grace", surname="Hopper")
+        made.till.add_customer(SALES, email="", forename="Web", surname="Sales")
+        for woo in (W, W2):
+            made.shop.add_customer(woo, email=f"{woo}@example.test")
+        if self.at_the_till:
+            made.till.add_customer(HEDY, email=EMAIL)
+        if self.linked:
+            await made.link(HEDY, W)
+            await made.quiet()
+
+    def stage(self, ground: Ground) -> contextlib.AbstractAsyncContextManager[Stage]:
+        policy = account_pb2.GUEST_POLICY_MATCH_OR_CREATE if self.guest else account_pb2.GUEST_POLICY_DEFAULT_CUSTOMER
+        return ground.stage(default_epos_customer_id=SALES, guest_policy=policy)
+
+
+NOBODY = Scenario("nobody has her email", at_the_till=False)
+ONE = Scenario("one has her email")
+LINKED = Scenario("she is linked", linked=True)
+GUEST = Scenario("a guest nobody knows", at_the_till=False, guest=True)
+
+
+async def linked_and_unlinked(made: Stage) -> None:
+    await made.link(GRACE, W)
+    await made.unlink(GRACE)
+
+
+async def given_to_another(made: Stage) -> None:
+    await made.unlink(HEDY)
+    await made.link(GRACE, W)
+
+
+async def off_and_on(made: Stage) -> None:
+    await made.update(customer_sync_enabled=False)
+    await made.update(customer_sync_enabled=True)
+
+
+async def to_v4(made: Stage) -> None:
+    epos = account_pb2.EposSettings(customer_api_version=account_pb2.TILL_API_VERSION_V4)
+    await made.update("epos.customer_api_version", epos=epos)
+
+
+ANY = [
+    Change("sync off", lambda made: made.update(customer_sync_enabled=False)),
+    Change("sync off and on", off_and_on),
+    Change("till in V4", to_v4),
+]
+OF_CUSTOMERS = [
+    Change("her email corrected", lambda made: made.order(an_order(woo=W, email=GRACES))),
+    Change("automatic linking off", lambda made: made.update(auto_link=False)),
+    Change("the billing email counts", lambda made: made.update(match_email=account_pb2.MATCH_EMAIL_BILLING)),
+]
+LINKED_BY_HAND = Change("linked by hand", lambda made: made.link(GRACE, W))
+CHANGES = {
+    NOBODY: [*ANY, *OF_CUSTOMERS, LINKED_BY_HAND, Change("linked by hand and unlinked", linked_and_unlinked)],
+    ONE: [
+        *ANY,
+        *OF_CUSTOMERS,
+        LINKED_BY_HAND,
+        Change("linked by hand and unlinked", linked_and_unlinked),
+        Change("the found one linked to another shop customer", lambda made: made.link(HEDY, W2)),
+        Change("the found one linked to her by hand", lambda made: made.link(HEDY, W)),
+        Change("the found one made the default customer", lambda made: made.update(default_epos_customer_id=HEDY)),
+    ],
+    LINKED: [
+        *ANY,
+        Change("unlinked", lambda made: made.unlink(HEDY)),
+        Change("linked to another till customer", given_to_another),
+    ],
+    GUEST: [
+        *ANY,
+        Change("guests to the default customer", lambda made: made.update(guest_policy=account_pb2.GUEST_POLICY_DEFAULT_CUSTOMER)),
+        Change("guests only matched", lambda made: made.update(guest_policy=account_pb2.GUEST_POLICY_MATCH_ONLY)),
+        Change("became a customer", lambda made: made.order(an_order(woo=W, email=GRACES))),
+    ],
+}
+
+GETS = {"side": "till", "method": "GET", "path": "/api/v2/customer"}
+CREATE = {"side": "till", "method": "POST", "path": "/api/v2/customer/"}
+BEGIN = [
+    Point("the claim", "after", store="claim"),
+    Point("settings are read", "after", store="at_version"),
+]
+LINK_READ = [
+    Point("the link is read", "before", store="by_woo"),
+    Point("the link is read", "after", store="by_woo"),
+]
+MARK_READ = [Point("the mark is read", "after", store="is_marked_do_not_auto_link")]
+SEARCH = [
+    Point("the till searches", "before", **GETS, query={"EmailAddress": EMAIL}),
+    Point("the till has searched", "after", **GETS, query={"EmailAddress": EMAIL}),
+]
+CREATION = [
+    Point("the till lists", "before", **GETS, skip=1),
+    Point("the till has listed", "after", **GETS, skip=1),
+    Point("the search is tried", "after", **GETS, skip=2),
+    Point("the intent is committed", "before", store="open"),
+    Point("the intent is committed", "after", store="open"),
+    Point("the till creates", "before", **CREATE, sent=True),
+    Point("the till has created", "after", **CREATE, sent=True),
+    Point("the id is committed", "before", store="take_done", sent=True),
+    Point("the id is committed", "after", store="take_done", sent=True),
+    Point("the till searches again", "before", **GETS, query={"EmailAddress": EMAIL}, skip=1, sent=True),
+]
+LINK = [
+    Point("the standing link is read", "after", store="by_epos"),
+    Point("the link is made", "before", store="link"),
+    Point("the link is made", "after", store="link", sent=True),
+]
+END = [Point("the outcome is written", "before", store="complete", sent=True)]
+POINTS = {
+    NOBODY: [*BEGIN, *LINK_READ, *MARK_READ, *SEARCH, *CREATION, *(replace(point, sent=True) for point in LINK), *END],
+    ONE: [*BEGIN, *LINK_READ, *MARK_READ, *SEARCH, *LINK, *END],
+    LINKED: [*BEGIN, *LINK_READ, *(replace(point, sent=False) for point in END)],
+    GUEST: [*BEGIN, *SEARCH, *CREATION, *END],
+}
+
+
+async def make(change: Change, made: Stage) -> None:
+    """A change that is refused, because the order was faster, has not been made."""
+    with contextlib.suppress(AlreadyExistsError, FailedPreconditionError):
+        await change.make(made)
+
+
+async def world(made: Stage) -> dict[str, Any]:
+    match = await made.match_of(1042)
+    return {
+        "order": (match.state, match.outcome, match.epos_customer_id, [each.epos_customer_id for each in match.candidates]),
+        "links": await made.links(),
+        "till": {customer.customer_id: customer.email_address for customer in made.till.store},
+    }
+
+
+def in_turn_of(scenario: Scenario) -> Any:
+    async def run(ground: Ground, change: Change, first: str) -> dict[str, Any]:
+        async with scenario.stage(ground) as made:
+            await scenario.prepare(made)
+            if first == "customer":
+                made.till.add_customer(CREATED, email=EMAIL)
+            if first == "another order":
+                await made.order(scenario.order(7))
+                await made.quiet()
+            order = scenario.order()
+            if first == "order":
+                await made.order(order)
+                await made.quiet()
+                await make(change, made)
+            else:
+                await make(change, made)
+                await made.quiet()
+                if change.name not in ("her email corrected", "became a customer"):  # it is the order itself
+                    await made.order(order)
+            await made.quiet()
+            return await world(made)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("scenario", "change", "point"),
+    [
+        pytest.param(scenario, change, point, id=f"{scenario}: {change}, {point}")
+        for scenario, changes in CHANGES.items()
+        for change in changes
+        for point in POINTS[scenario]
+    ],
+)
+async def test_an_order_while_settings_links_or_itself_change(ground: Ground, scenario: Scenario, change: Change, point: Point) -> None:
+    firsts = ["change"]
+    if point.sent:
+        firsts += ["order"] if scenario.guest else ["order", "another order"]
+        firsts += [] if scenario.at_the_till else ["customer"]
+    possible = await ground.in_turn(scenario.name, change, in_turn_of(scenario), *firsts)
+    async with scenario.stage(ground) as made:
+        await scenario.prepare(made)
+        held = made.hold(point)
+        await made.order(scenario.order())
+        await held.arrived()
+        await make(change, made)
+        held.release()
+        await made.quiet()
+        found = await world(made)
+        assert found in possible
+        emails = [email for email in found["till"].values() if email]
+        assert len(emails) == len(set(emails)), "never a twin"
