@@ -27,7 +27,8 @@ class LaneRun(WritePermit, Protocol):
         ...
 
     async def renew_if_needed(self) -> None:
-        """Before an outside write: renews when less than half of the lease is left, or too little to send. Raises LeaseTooShort when it is lost."""
+        """Before an outside write: renews when less than half of the lease is left, or too little to send anything. Raises LeaseTooShort
+        when it is lost."""
         ...
 
     def finish(self, entry: ClaimedEntry, verdict: Verdict) -> None:

@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 from tillsync_server.adapters.epos.requests import TillRequests
 from tillsync_server.adapters.epos.rows import Row, array, single, unreadable
 from tillsync_server.domain.customer import TillCustomerType
+from tillsync_server.domain.errors import Misaddressed, Missing
 from tillsync_server.domain.ids import EposCustomerTypeId
+from tillsync_server.domain.vocabulary import Side
 
 
 def read_row(value: Any) -> TillCustomerType:
@@ -39,7 +41,11 @@ class CustomerTypeResource:
         number = 0
         while True:
             number += 1
-            answer = await self._requests.get(self.path, {"page": number})
+            try:
+                answer = await self._requests.get(self.path, {"page": number})
+            except Missing as error:
+                text = f"Epos Now has no list of customer types there: check base address and API version ({error.text})"[:500]
+                raise Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text) from error
             before = len(found)
             for row in (read_row(value) for value in array(answer.json(), "customer type")):
                 found.setdefault(row.epos_customer_type_id, row)

@@ -103,7 +103,11 @@ class CustomerResource(ABC):
     async def list_page(self, number: int) -> CustomerPage:
         if number < 1:
             raise ValueError(f"pages are counted from 1, not {number}")
-        answer = await self._requests.get(self.path, {"page": number})
+        try:
+            answer = await self._requests.get(self.path, {"page": number})
+        except Missing as error:  # a till without customers has an empty list
+            text = f"Epos Now has no list of customers there: check base address and API version ({error.text})"[:500]
+            raise Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text) from error
         return CustomerPage(rows=tuple(self._row(value) for value in array(answer.json(), "customer")), number=number)
 
     async def search(self, text: str) -> EmailSearch:

@@ -1,0 +1,143 @@
+"""Tills that search badly, list oddly, or are not there: exactly one customer where a miss can be proven, otherwise none, and the order
+waits with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from support.twin_world import BY_EMAIL, CREATED, PROCESSED, TIMEOUT_SECONDS, Shop, TwinWorld, all_of, order
+from tillsync.v1 import account_pb2
+from tillsync_sandbox.till import EmailMatch, EmailMiss, PostReply, TillSwitches
+
+NOVA, OLDA = "nova@example.test", "Olda@Example.Test"
+LOOK_ALIKES = (
+    *("supernova@example.test", "nova@example.test.example.test", "casanova@example.test", "xnova@example.test"),
+    *("nova@example.testing.test", "bossanova@example.test", "ordinary@example.test"),
+)
+"""All but one contain the new person's email, and come before her."""
+V4 = account_pb2.EposSettings(customer_api_version=account_pb2.TILL_API_VERSION_V4)
+
+
+@dataclass(frozen=True)
+class TillWorld:
+    switches: TillSwitches
+    epos: account_pb2.EposSettings | None = None
+    others: tuple[str, ...] = field(default=LOOK_ALIKES)
+
+
+WORLDS = {
+    "matches by contains": TillWorld(TillSwitches(email_match=EmailMatch.CONTAINS)),
+    "matches by contains, pages of 2": TillWorld(TillSwitches(email_match=EmailMatch.CONTAINS, page_size=2)),
+    "matches by contains, pages of 3 that repeat a row": TillWorld(
+        TillSwitches(email_match=EmailMatch.CONTAINS, page_size=3, page_drift=1)
+    ),
+    "matches exactly by case": TillWorld(TillSwitches(email_match=EmailMatch.EXACT)),
+    "matches exactly by case, pages of 1": TillWorld(TillSwitches(email_match=EmailMatch.EXACT, page_size=1)),
+    "ignores the filter": TillWorld(TillSwitches(email_match=EmailMatch.IGNORED)),
+    "ignores the filter, pages of 4": TillWorld(TillSwitches(email_match=EmailMatch.IGNORED, page_size=4)),
+    "ignores the filter, pages of 3 that repeat a row": TillWorld(TillSwitches(email_match=EmailMatch.IGNORED, page_size=3, page_drift=1)),
+    "pages of 2": TillWorld(TillSwitches(page_size=2)),
+    "pages of 3 that miss a row": TillWorld(TillSwitches(page_size=3, page_drift=-1)),
+    "a single customer": TillWorld(TillSwitches(), others=()),
+    "a single customer, ignores the filter": TillWorld(TillSwitches(email_match=EmailMatch.IGNORED), others=()),
+    "V4": TillWorld(TillSwitches(), V4),
+    "V4, a miss is 404, one object as reply": TillWorld(
+        TillSwitches(getbyemail_miss=EmailMiss.NOT_FOUND, v4_post_reply=PostReply.OBJECT), V4
+    ),
+    "V4, contains, pages of 2": TillWorld(TillSwitches(email_match=EmailMatch.CONTAINS, page_size=2), V4),
+    "V4, exactly by case, a miss is 404": TillWorld(TillSwitches(email_match=EmailMatch.EXACT, getbyemail_miss=EmailMiss.NOT_FOUND), V4),
+}
+
+
+async def test_in_every_world_a_new_person_is_created_once_and_a_known_one_found(world: TwinWorld) -> None:
+    """Three people at once: one new; one known in other capitals; one whose create is stored late, unanswered."""
+    await all_of({name: _in_world(world, f"shop-{number}", till_world) for number, (name, till_world) in enumerate(WORLDS.items())})
+
+
+async def _in_world(world: TwinWorld, name: str, till_world: TillWorld) -> None:
+    till = await world.till(*till_world.others, OLDA, switches=till_world.switches)
+    shop = await world.shop(name, till, epos=till_world.epos)
+    till.sandbox.faults.script(method="POST", contains="Late@", delay_seconds=TIMEOUT_SECONDS + 0.3)
+    spelled = ["Nova@example.test", "nova@EXAMPLE.test", "NOVA@example.test"]
+    await shop.send(
+        *(order(email, number, woo_customer_id=12) for number, email in enumerate(spelled, 1)),
+        order("olda@example.test", 4, woo_customer_id=13),
+        order("Late@example.test", 5, woo_customer_id=14),
+    )
+    [olda] = till.holders(OLDA)
+    known = await shop.processed(4)
+    assert (known.outcome, known.epos_customer_id) == (BY_EMAIL, olda)
+    answers = [await shop.processed(number) for number in (1, 2, 3)]
+    [nova] = till.holders(NOVA)
+    assert {each.epos_customer_id for each in answers} == {nova}
+    assert CREATED in {each.outcome for each in answers}
+    late = await shop.processed(5)
+    assert [late.epos_customer_id] == till.holders("late@example.test")
+    assert len(till.creates()) == 2, "one for the new person, one for the late one"
+
+
+UNSEARCHABLE = {
+    "a search that finds nobody": {"path": "/api/v2/customer", "status": 200, "body": "[]", "content_type": "application/json"},
+    "a search that finds nobody, as 404": {"path": "/api/v2/customer", "status": 404, "body": "not found"},
+}
+
+
+@pytest.mark.parametrize("fault", list(UNSEARCHABLE.values()), ids=list(UNSEARCHABLE))
+async def test_a_search_that_does_not_find_what_is_there_proves_nothing(world: TwinWorld, fault: dict[str, object]) -> None:
+    shop = await world.shop("shop-1")
+    blind = shop.till.sandbox.faults.script(method="GET", where=lambda request: "EmailAddress" in request.query, times=None, **fault)
+    await shop.send(order(NOVA))
+    await shop.waits("no customer is created: Epos Now's search does not find customers that are there")
+    assert shop.till.creates() == []
+    assert await shop.problem() is None, "it is no fault of the whole account"
+    blind.cancel()
+    await shop.send(order(NOVA, 2))  # the first one looks again after five minutes
+    answer = await shop.processed(2)
+    assert [answer.epos_customer_id] == shop.till.holders(NOVA)
+    assert len(shop.till.creates()) == 1
+
+
+NOWHERE = {
+    "HTML 404": {"status": 404, "body": "<html><title>404</title></html>", "content_type": "text/html"},
+    "JSON 404": {"status": 404, "body": '{"Message":"No HTTP resource was found"}', "content_type": "application/json"},
+    "a redirect": {"status": 302, "headers": {"Location": "https://www.example.test/"}},
+}
+
+
+@pytest.mark.parametrize("fault", list(NOWHERE.values()), ids=list(NOWHERE))
+@pytest.mark.parametrize("version", [account_pb2.TILL_API_VERSION_V2, account_pb2.TILL_API_VERSION_V4], ids=["V2", "V4"])
+async def test_an_address_where_no_till_is_creates_nothing(
+    world: TwinWorld, fault: dict[str, object], version: account_pb2.TillApiVersion.ValueType
+) -> None:
+    """Every address answers so, for the first time or again: a miss by 404 is no proof, and the account says what is wrong."""
+    shop = await world.shop("shop-1", epos=account_pb2.EposSettings(customer_api_version=version))
+    nowhere = shop.till.sandbox.faults.script(path="*", times=None, **fault)
+    await shop.send(order(NOVA))
+    await shop.waits("address")
+    await _says_wrong_address(shop)
+    assert shop.till.creates() == []
+    nowhere.cancel()
+    answer = await shop.processed()
+    assert (answer.outcome, [answer.epos_customer_id]) == (CREATED, shop.till.holders(NOVA))
+    assert len(shop.till.creates()) == 1
+    assert await shop.problem() is None
+
+
+async def _says_wrong_address(shop: Shop) -> None:
+    problem = await shop.problem()
+    assert problem is not None
+    assert problem.reason == account_pb2.PROBLEM_REASON_WRONG_ADDRESS, problem
+
+
+async def test_reads_that_work_and_a_create_that_is_at_the_wrong_address(world: TwinWorld) -> None:
+    shop = await world.shop("shop-1")
+    wrong = shop.till.sandbox.faults.script(method="POST", path="/api/*", times=None, **NOWHERE["HTML 404"])
+    await shop.send(order(NOVA))
+    await shop.waits("address")
+    await _says_wrong_address(shop)
+    assert shop.till.holders(NOVA) == []
+    assert await world.intent_settles_at(shop, NOVA) is None, "it was refused for certain"
+    wrong.cancel()
+    assert (await shop.processed()).state == PROCESSED
+    assert len(shop.till.holders(NOVA)) == 1
