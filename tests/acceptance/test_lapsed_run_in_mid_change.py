@@ -1,0 +1,177 @@
+"""Two processes and a change: the first is stopped in mid-run until its lease has lapsed, the second takes the lane over, a person changes
+settings or links, the second runs the entry, and then the first goes on: it changes nothing any more, in the database or outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from support.mid_run import Change, Ground, Point, Stage, an_order, ground_on, shop_state
+from support.postgres import Cluster
+from support.service import RunningService, running_service
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+C, X, W, W2 = 501, 502, 21, 22
+EMAIL = "hedy@example.test"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
+    async with ground_on(cluster) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def leasing_no_more(running: RunningService) -> Iterator[None]:
+    """This process takes no lanes, as one that is stopped; what it has leased goes on."""
+    worker = running.service.worker
+    assert worker is not None
+    worker._tasks[0].cancel()
+    try:
+        yield
+    finally:
+        worker._tasks[0] = asyncio.create_task(worker._lease_lanes(), name="lease")
+
+
+async def lapse(made: Stage) -> None:
+    """The lease has run out, as it does when its owner is stopped for longer than it lasts."""
+    expired = await made.connection.fetchval(
+        "UPDATE lane SET lease_expires_at = now() - interval '1 second', next_run_at = now(), next_live_at = now() "
+        "WHERE account_id = $1 AND lease_expires_at IS NOT NULL RETURNING true",
+        made.account,
+    )
+    assert expired, "the lane is leased while its entry runs"
+
+
+async def idle(running: RunningService, account_id: str) -> None:
+    """This process has ended its run of the lane, whatever became of it."""
+    worker = running.service.worker
+    assert worker is not None
+    async with asyncio.timeout(10):
+        while account_id in worker.leased_accounts:
+            await asyncio.sleep(0.005)
+
+
+async def taken_over(ground: Ground, made: Stage, point: Point, hint: Any, change: Change, *, change_before: bool) -> None:
+    held = made.hold(point)
+    await hint
+    await held.arrived()
+    with leasing_no_more(ground.running):
+        await asyncio.sleep(0)
+        if change_before:
+            await change.make(made)
+        await lapse(made)
+        async with running_service(str(ground.running.service.settings.database_url.get_secret_value()), serves=False):  # type: ignore[union-attr]
+            await made.quiet()
+            if not change_before:
+                await change.make(made)
+                await made.quiet()
+            lapsed = await rows_of(made)
+            held.release()
+            await idle(ground.running, made.account)
+            await made.quiet()
+            assert await rows_of(made) == lapsed, "the first process wrote something"
+
+
+async def rows_of(made: Stage) -> list[Any]:
+    """Everything of the account that a run may write."""
+    tables = ("entry", "entry_history", "link", "order_match", "shop_removal", "link_mark", "shop_version", "lane")
+    return [
+        await made.connection.fetch(f"SELECT t::text FROM {table} t WHERE account_id = $1 ORDER BY 1", made.account) for table in tables
+    ]
+
+
+NOTHING = Change("nothing", lambda _: asyncio.sleep(0))
+
+
+async def moved(made: Stage) -> None:
+    await made.unlink(C)
+    await made.link(C, W2)
+
+
+CHANGES = [
+    NOTHING,
+    Change("unlinked", lambda made: made.unlink(C)),
+    Change("moved to another shop customer", moved),
+    Change("sync off", lambda made: made.update(customer_sync_enabled=False)),
+    Change("names on", lambda made: made.update(sync_names=True)),
+]
+READ = {"side": "till", "method": "GET", "path": f"/api/*/customer/{C}"}
+WRITE = {"side": "shop", "method": "POST", "path": "*/customers/batch"}
+POINTS = [
+    Point("the claim", "after", store="claim"),
+    Point("links are read", "after", store="by_epos"),
+    Point("the till reads", "before", **READ),
+    Point("the till has read", "after", **READ),
+    Point("the version is drawn", "before", store="next_versions"),
+    Point("the version is drawn", "after", store="next_versions", sent=True),
+    Point("the shop writes", "before", **WRITE, sent=True),
+    Point("the shop has written", "after", **WRITE, sent=True),
+    Point("the write is noted", "before", store="confirm", sent=True),
+    Point("the outcome is written", "before", store="complete", sent=True),
+]
+
+
+async def a_linked_customer(made: Stage) -> None:
+    made.till.add_customer(C, email="ada@example.test", forename="Ada", surname="Byron", points=1)
+    made.shop.add_customer(W, email="ada@example.test")
+    made.shop.add_customer(W2, email="ada2@example.test")
+    await made.link(C, W)
+    await made.quiet()
+    made.till.change_customer(C, points=7)
+
+
+async def customers_in_turn(ground: Ground, change: Change, first: str) -> dict[str, Any]:
+    async with ground.stage() as made:
+        await a_linked_customer(made)
+        for step in [change.make(made), made.hint(C)] if first == "change" else [made.hint(C), change.make(made)]:
+            await step
+            await made.quiet()
+        return shop_state(made.shop)
+
+
+@pytest.mark.parametrize("point", POINTS, ids=str)
+@pytest.mark.parametrize("change_before", [True, False], ids=["changed before the take-over", "changed after the second run"])
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+async def test_a_customer(ground: Ground, change: Change, change_before: bool, point: Point) -> None:
+    change_first, hint_first = await ground.in_turn("customer", change, customers_in_turn, "change", "hint")
+    async with ground.stage() as made:
+        await a_linked_customer(made)
+        await taken_over(ground, made, point, made.hint(C), change, change_before=change_before)
+        possible = (change_first,) if change_before and not point.sent else (change_first, hint_first) if change_before else (hint_first,)
+        assert shop_state(made.shop) in possible
+
+
+ORDER_POINTS = [
+    Point("the claim", "after", store="claim"),
+    Point("the link is read", "after", store="by_woo"),
+    Point("the mark is read", "after", store="is_marked_do_not_auto_link"),
+    Point("the till has searched", "after", side="till", method="GET", path="/api/v2/customer"),
+    Point("the intent is committed", "before", store="open"),
+]
+
+
+async def linked_by_hand(made: Stage) -> None:
+    await made.link(X, W)
+
+
+@pytest.mark.parametrize("point", ORDER_POINTS, ids=str)
+@pytest.mark.parametrize("change", [NOTHING, Change("linked by hand", linked_by_hand)], ids=str)
+async def test_an_order(ground: Ground, change: Change, point: Point) -> None:
+    async with ground.stage() as made:
+        made.till.add_customer(X, email="grace@example.test")
+        made.shop.add_customer(W, email=EMAIL)
+        await taken_over(ground, made, point, made.order(an_order(woo=W, email=EMAIL)), change, change_before=True)
+        match = await made.match_of(1042)
+        assert await made.links() == {(match.epos_customer_id, W, True)}
+        if change is NOTHING:
+            assert made.till.customers_by_email(EMAIL) == [match.epos_customer_id]
+        else:
+            assert match.epos_customer_id == X
+            assert made.till.customers_by_email(EMAIL) == [], "nobody is created for an order that is linked"
