@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from support.engine import EngineWorld, RecordingHandler
 from tillsync_server.domain.errors import NotFound
-from tillsync_server.domain.ids import AccountId, OrderId, WooCustomerId
+from tillsync_server.domain.ids import AccountId, EposCustomerId, OrderId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
 from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE
 from tillsync_server.domain.verdict import Verdict
@@ -30,6 +30,7 @@ FACTS = OrderFacts(
     phone="01200000000",
 )
 SHOP = AccountId("shop-a")
+HELD = Verdict.held(Outcome.CUSTOMER_NOT_MATCHED, "the order has no account email")
 
 
 async def take(world: EngineWorld, facts: OrderFacts, *, rerun: bool = False) -> OrderTaken:
@@ -161,3 +162,53 @@ async def test_two_orders_of_one_email_never_run_at_once(world: EngineWorld) -> 
 async def test_an_unknown_account_is_told(world: EngineWorld) -> None:
     [result] = await world.orders.take([NewOrder(account_id=AccountId("nobody"), facts=FACTS)])
     assert isinstance(result, NotFound)
+
+
+async def test_an_answer_to_facts_that_have_changed_meanwhile_is_nobodys_answer(world: EngineWorld) -> None:
+    """A different order under the same id arrives while the former one is matched: its caller must never read the former's customer."""
+    await world.add_accounts("shop-a")
+    await take(world, FACTS)
+    verdicts = iter([replace(Verdict.finished(Outcome.MATCHED_EMAIL), epos_customer_id=EposCustomerId(90001)), HELD])
+    handler = RecordingHandler(lambda entry: next(verdicts))
+    gate = handler.gate(1042)
+    async with world.running(handler):
+        await handler.wait_for(lambda: len(handler.runs) == 1)
+        await take(world, replace(FACTS, order_key="cd" * 32))
+        del handler.gates[1042]
+        next_gate = handler.gate(1042)
+        gate.set()
+        await handler.wait_for(lambda: len(handler.runs) == 2)
+        match = await match_of(world)
+        assert (match.state, match.outcome, match.epos_customer_id) == (EntryState.PENDING, None, None)
+        next_gate.set()
+        await world.until_idle()
+    row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
+    assert row is not None
+    assert (row["state"], row["epos_customer_id"]) == (EntryState.HELD, None)
+
+
+async def test_a_held_order_does_not_show_the_customer_of_an_earlier_run(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await take(world, FACTS)
+    await run(
+        world,
+        replace(Verdict.held(Outcome.PRODUCT_NOT_MATCHED, candidate_ids=(EposCustomerId(7),)), epos_customer_id=EposCustomerId(90001)),
+    )
+    await take(world, replace(FACTS, account_email="corrected@example.test"))
+    await run(world, HELD)
+    row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
+    assert row is not None
+    assert (row["epos_customer_id"], row["candidate_ids"]) == (None, None)
+
+
+async def test_a_live_entry_forgets_the_former_order_of_its_id(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await take(world, FACTS)
+    await run(
+        world,
+        replace(Verdict.held(Outcome.PRODUCT_NOT_MATCHED, candidate_ids=(EposCustomerId(7),)), epos_customer_id=EposCustomerId(90001)),
+    )
+    await take(world, replace(FACTS, order_key="cd" * 32))
+    row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
+    assert row is not None
+    assert (row["outcome"], row["comment"], row["epos_customer_id"], row["candidate_ids"]) == (None, "", None, None)

@@ -138,7 +138,8 @@ class PostgresLaneStore:
         return written
 
     async def _write_entries(self, connection: Connection, completions: Sequence[Completion], at: datetime) -> dict[EntryId, EntryState]:
-        """The state each entry has now; entries that are gone (dismissed meanwhile) are missing."""
+        """The state each entry has now. Missing: entries that are gone (dismissed meanwhile), or that other facts or links have moved on
+        from what was decided here, so that it is no answer."""
         states: dict[EntryId, EntryState] = {}
         finishes = [completion for completion in completions if is_finish(completion)]
         others = [completion for completion in completions if not is_finish(completion)]
@@ -157,7 +158,8 @@ class PostgresLaneStore:
             for completion in others:
                 rows.add(completion)
             for row in await connection.fetch(_RESCHEDULE, *rows.reschedule_parameters()):
-                states[EntryId(row["entry_id"])] = EntryState(row["state"])
+                if row["is_as_claimed"]:
+                    states[EntryId(row["entry_id"])] = EntryState(row["state"])
         return states
 
     async def _answer_orders(

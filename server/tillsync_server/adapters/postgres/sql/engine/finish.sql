@@ -2,6 +2,7 @@
 -- Per entry: $1 account number in $10, $2 entry_id, $3 revision, $4 class number, $5 start time, $6 epos and $7 woo customer (or NULL);
 -- $8 the database's time, $9 subject labels (or NULL). Per class, by number from 1: $11 state, $12 outcome, $13 cause, $14 comment,
 -- $15 notes, $16 charged, $17 attempt (JSON without times), $18 candidate ids as text.
+-- An order's customer and candidates are those of this run: what an earlier one found is no answer any more.
 -- Runs after fence.sql in its transaction. Index: entry primary key.
 WITH r AS MATERIALIZED (
   SELECT ($10::text[])[account_number] AS account_id, entry_id, revision, class_number, started, epos_customer_id, woo_customer_id, label
@@ -18,9 +19,10 @@ INSERT INTO entry_history (account_id, entry_id, queue, kind, subject_id, state,
   coalesced_count, outcome, cause, comment, notes, epos_customer_id, woo_customer_id, order_number, subject_label, account_email,
   billing_email, candidate_ids, facts, attempts, retried_from, create_time, update_time, finish_time, retention)
 SELECT g.account_id, g.entry_id, g.queue, g.kind, g.subject_id, c.state, g.priority, g.force, g.entry_revision,
-  g.attempt_count + c.charged, g.coalesced_count, c.outcome, c.cause, c.comment, c.notes, coalesce(g.found_epos, g.epos_customer_id),
+  g.attempt_count + c.charged, g.coalesced_count, c.outcome, c.cause, c.comment, c.notes,
+  CASE WHEN g.kind = 3 THEN g.found_epos ELSE coalesce(g.found_epos, g.epos_customer_id) END,
   coalesce(g.found_woo, g.woo_customer_id), g.order_number, coalesce(g.label, g.subject_label), g.account_email, g.billing_email,
-  coalesce(c.candidate_ids::bigint[], g.candidate_ids),
+  c.candidate_ids::bigint[],
   CASE WHEN c.state = 2 AND g.facts IS NOT NULL THEN g.facts || '{"phone": ""}' ELSE g.facts END,
   (CASE WHEN jsonb_array_length(g.attempts) >= 30 THEN g.attempts - 0 ELSE g.attempts END)
     || jsonb_build_array(c.attempt || jsonb_build_object('s', g.started, 'f', $8::timestamptz)),

@@ -1,5 +1,5 @@
 -- Keep entries live: PENDING until due, or HELD. Where the revision moved meanwhile the entry stays PENDING as the hint set it, and only
--- what happened is recorded. Parameters as in finish.sql, and $19 due times, $20 not-before times, both per entry.
+-- what happened is recorded; of an order then neither customer nor candidates, which may be those of other facts. Parameters as in finish.sql, and $19 due times, $20 not-before times, both per entry.
 -- Runs after fence.sql in its transaction. Index: entry primary key.
 WITH r AS MATERIALIZED (
   SELECT ($10::text[])[account_number] AS account_id, entry_id, revision, class_number, started, epos_customer_id, woo_customer_id, label,
@@ -16,11 +16,13 @@ UPDATE entry e SET
   not_before = r.not_before,
   attempt_count = e.attempt_count + CASE WHEN e.entry_revision = r.revision THEN c.charged ELSE 0 END,
   outcome = c.outcome, cause = c.cause, comment = c.comment, notes = c.notes,
-  epos_customer_id = coalesce(r.epos_customer_id, e.epos_customer_id), woo_customer_id = coalesce(r.woo_customer_id, e.woo_customer_id),
-  subject_label = coalesce(r.label, e.subject_label), candidate_ids = coalesce(c.candidate_ids::bigint[], e.candidate_ids),
+  epos_customer_id = CASE WHEN e.kind <> 3 THEN coalesce(r.epos_customer_id, e.epos_customer_id)
+    WHEN e.entry_revision = r.revision THEN r.epos_customer_id ELSE e.epos_customer_id END,
+  woo_customer_id = coalesce(r.woo_customer_id, e.woo_customer_id), subject_label = coalesce(r.label, e.subject_label),
+  candidate_ids = CASE WHEN e.entry_revision = r.revision THEN c.candidate_ids::bigint[] ELSE e.candidate_ids END,
   attempts = (CASE WHEN jsonb_array_length(e.attempts) >= 30 THEN e.attempts - 0 ELSE e.attempts END)
     || jsonb_build_array(c.attempt || jsonb_build_object('s', r.started, 'f', $8::timestamptz)),
   update_time = $8
 FROM r JOIN c USING (class_number)
 WHERE e.account_id = r.account_id AND e.entry_id = r.entry_id AND e.state = 1
-RETURNING e.account_id, e.entry_id, e.state
+RETURNING e.account_id, e.entry_id, e.state, e.entry_revision = r.revision AS is_as_claimed
