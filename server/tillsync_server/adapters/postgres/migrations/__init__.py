@@ -10,9 +10,12 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
-from alembic.script import Script, ScriptDirectory
+
+if TYPE_CHECKING:
+    from alembic.script import Script
 
 _HERE = Path(__file__).parent
 _LOCK_TIMEOUT_RETRIES = 15
@@ -37,7 +40,15 @@ def revisions() -> list[Revision]:
     return [_revision_of(script) for script in reversed(list(_scripts()))]
 
 
+def revision_names() -> list[str]:
+    """Their numbers, oldest first, from the file names alone: `versions/r0001_….py`."""
+    return sorted(path.stem[1:5] for path in (_HERE / "versions").glob("r*.py"))
+
+
 def _scripts() -> Iterator[Script]:
+    # imported only where something is to be applied: it would stay in every server's memory (20 MB)
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory(str(_HERE), version_locations=[str(_HERE / "versions")]).walk_revisions()
 
 
@@ -60,7 +71,7 @@ async def require_current(connection: asyncpg.Connection[asyncpg.Record]) -> Non
     A newer schema is fine: migrations expand before they contract, so this release runs on the next one's schema.
     """
     applied = await applied_revision(connection)
-    known = [revision.name for revision in revisions()]
+    known = revision_names()
     if applied is None or (applied in known and applied != known[-1]):
         raise SchemaOutdatedError(
             f"the database schema stands at revision {applied or 'none'}, this release needs {known[-1]}: run `tillsync migrate` first"
@@ -78,12 +89,10 @@ async def migrate(dsn: str, *, schema: str = "tillsync") -> list[str]:
             await connection.execute(await connection.fetchval("SELECT format('CREATE SCHEMA %I', $1::text)", schema))
         await connection.execute("CREATE TABLE IF NOT EXISTS alembic_version (version_num varchar(32) PRIMARY KEY)")
         applied = await applied_revision(connection)
-        pending = revisions()
-        names = [revision.name for revision in pending]
-        if applied is not None:
-            if applied not in names:
-                return []  # a newer release migrated already
-            pending = pending[names.index(applied) + 1 :]
+        names = revision_names()
+        if applied is not None and (applied == names[-1] or applied not in names):
+            return []  # up to date, or a newer release migrated already
+        pending = [revision for revision in revisions() if applied is None or names.index(revision.name) > names.index(applied)]
         for revision in pending:
             await _apply_with_retries(connection, revision)
         return [revision.name for revision in pending]
