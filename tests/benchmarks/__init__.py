@@ -1,0 +1,10 @@
+"""`make bench`: what the service does in a second, beside its peers on the same PostgreSQL, and what it asks of till and shop.
+
+Rules, for every row: PostgreSQL with fsync and synchronous_commit on; ours and the peer's runs alternate, so that a noisy neighbour hits
+both; a unit counts once its completion is committed; what is shown is the median of the rounds. Ours is always the whole engine
+(leases, attempts, history, the till's budget); its handler makes no outside call and finishes each entry as UPDATED, the peers' job
+functions are empty. Worker and client are processes of their own under uvloop, started anew for each round and warmed up before the
+clock starts.
+
+One module a family of rows; ``plan`` holds the sizes, ``report`` the table, ``peers`` the peers and how they are tuned.
+"""

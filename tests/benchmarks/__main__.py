@@ -1,0 +1,101 @@
+"""`make bench`, `make bench QUICK=1`, `make bench BENCH_ARGS="--only drain --json result.json"`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import asyncpg
+import structlog
+from rich.console import Console
+
+from tests.benchmarks import machine
+from tests.benchmarks.bench import Bench, new_server
+from tests.benchmarks.calls import batch, lone, sync
+from tests.benchmarks.drain import drain, drain_deep
+from tests.benchmarks.latency import latency
+from tests.benchmarks.listing import listing
+from tests.benchmarks.memory import memory
+from tests.benchmarks.ordered import ordered
+from tests.benchmarks.plan import FULL, QUICK, Plan
+from tests.benchmarks.report import Figure, markdown, print_table
+from tests.benchmarks.shop_requests import shop_requests
+from tests.benchmarks.till_requests import till_requests
+
+ROWS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
+    "sync": sync,
+    "lone": lone,
+    "batch": batch,
+    "drain": drain,
+    "drain-deep": drain_deep,
+    "ordered": ordered,
+    "latency": latency,
+    "list": listing,
+    "shop-requests": shop_requests,
+    "till-requests": till_requests,
+    "memory": memory,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one round, smaller: a first look, not a verdict")
+    parser.add_argument("--only", action="append", choices=list(ROWS), metavar="ROW", help=f"only these rows: {', '.join(ROWS)}")
+    parser.add_argument("--rounds", type=int, help="instead of the plan's (full: 5, quick: 1)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write machine and table there for a README")
+    arguments = parser.parse_args()
+    plan = QUICK if arguments.quick else FULL
+    if arguments.rounds:
+        plan = replace(plan, rounds=arguments.rounds)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    directory = Path(tempfile.mkdtemp(prefix="tillsync-bench-", dir="/var/tmp"))
+    directory.chmod(0o711)  # the user PostgreSQL runs as passes through
+    try:
+        return asyncio.run(_run(plan, arguments.only or list(ROWS), directory, arguments.json, arguments.markdown))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+async def _run(plan: Plan, rows: Sequence[str], directory: Path, json_file: Path | None, markdown_file: Path | None) -> int:
+    console = Console() if sys.stdout.isatty() else Console(width=160)
+    began = time.monotonic()
+    figures: list[Figure] = []
+    failed: list[str] = []
+    async with new_server(directory / "postgres") as server:
+        connection = await asyncpg.connect(server.dsn())
+        facts = await machine.facts(connection) | {"plan": f"{plan.name}, median of {plan.rounds}"}
+        await connection.close()
+        for name, value in facts.items():
+            console.print(f"{name}: {value}", highlight=False, soft_wrap=True)
+        bench = Bench(plan, server, directory, console)
+        for row in [row for row in ROWS if row in rows]:
+            console.print(f"● {row}", style="bold")
+            try:
+                figures += await ROWS[row](bench)
+            except Exception:
+                failed.append(row)
+                console.print(traceback.format_exc(), style="red", highlight=False, soft_wrap=True)
+    facts["took"] = f"{time.monotonic() - began:.0f} s"
+    print_table(console, figures)
+    console.print(f"took {facts['took']}" + (f"; NOT MEASURED: {', '.join(failed)}" if failed else ""))
+    if json_file is not None:
+        json_file.write_text(json.dumps({"machine": facts, "rows": [figure.as_json() for figure in figures]}, indent=1), encoding="utf-8")
+    if markdown_file is not None:
+        markdown_file.write_text(
+            "\n".join(f"- {name}: {value}" for name, value in facts.items()) + "\n\n" + markdown(figures), encoding="utf-8"
+        )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

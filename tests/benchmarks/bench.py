@@ -1,0 +1,76 @@
+"""What every row is given: the sizes, one durable PostgreSQL, databases on it, and somewhere to tell how it goes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+from rich.console import Console
+from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
+from tillsync_server.adapters.postgres.migrations import migrate
+
+from tests.benchmarks.machine import memory_share
+from tests.benchmarks.plan import Plan
+
+
+@dataclass
+class Bench:
+    plan: Plan
+    server: EmbeddedPostgres
+    directory: Path
+    console: Console
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def tell(self, line: str) -> None:
+        self.console.print(f"  {line}", style="dim", highlight=False, soft_wrap=True)
+
+    async def make_database(self, name: str, template: str | None = None) -> str:
+        """Its DSN. An old one of that name goes. A template must have no connection open."""
+        connection = await asyncpg.connect(self.server.dsn())
+        try:
+            await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            await connection.execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {template} STRATEGY file_copy" if template else ""))
+        finally:
+            await connection.close()
+        return self.server.dsn(name)
+
+    async def drop_database(self, name: str) -> None:
+        connection = await asyncpg.connect(self.server.dsn())
+        try:
+            await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def database(self, template: str) -> AsyncIterator[str]:
+        """A copy of ``template`` for one round. A checkpoint first, so that no round pays for the writes of the one before."""
+        name = f"round_{next(self._numbers)}"
+        dsn = await self.make_database(name, template)
+        connection = await asyncpg.connect(dsn)
+        await connection.execute("CHECKPOINT")
+        await connection.close()
+        try:
+            yield dsn
+        finally:
+            await self.drop_database(name)
+
+    async def make_ours(self, name: str) -> str:
+        """A database with our schema. Its DSN."""
+        dsn = await self.make_database(name)
+        await migrate(dsn)
+        return dsn
+
+
+def new_server(directory: Path) -> EmbeddedPostgres:
+    """As the service starts it (fsync and synchronous_commit on), with the memory of a database that many processes share."""
+    settings = {"max_connections": "200", "shared_buffers": f"{memory_share()}MB", "max_wal_size": "8GB", "synchronous_commit": "on"}
+    return EmbeddedPostgres(directory, settings=settings)
+
+
+async def our_connection(dsn: str) -> asyncpg.Connection[asyncpg.Record]:
+    """On our schema; filling may take long."""
+    return await asyncpg.connect(dsn, server_settings={"search_path": "tillsync", "jit": "off"}, command_timeout=1800)

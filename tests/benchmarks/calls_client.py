@@ -1,0 +1,71 @@
+"""The client of the call rows: a process of its own that keeps so many calls in flight and times them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc.aio
+from tillsync.v1 import customer_sync_service_pb2 as pb
+from tillsync.v1.customer_sync_service_pb2_grpc import CustomerSyncServiceStub
+
+from tests.benchmarks.echo_server import PATH
+
+ACCOUNTS = 100
+BATCH = 500
+
+
+def _call(channel: grpc.aio.Channel, kind: str, token: str) -> Callable[[int], Awaitable[Any]]:
+    """Call number n: another customer each time, so that none coalesces."""
+    metadata = (("authorization", f"Bearer {token}"),)
+    stub: Any = CustomerSyncServiceStub(channel)
+    match kind:
+        case "echo":
+            echo = channel.unary_unary(
+                PATH, request_serializer=pb.SyncCustomerRequest.SerializeToString, response_deserializer=pb.SyncCustomerRequest.FromString
+            )
+            return lambda n: echo(pb.SyncCustomerRequest(account_id=f"shop-{n % ACCOUNTS + 1}", epos_customer_id=n), metadata=metadata)
+        case "sync":
+            return lambda n: stub.SyncCustomer(
+                pb.SyncCustomerRequest(account_id=f"shop-{n % ACCOUNTS + 1}", epos_customer_id=n), metadata=metadata
+            )
+        case "batch":
+
+            async def batch(n: int) -> None:
+                ids = range(n * BATCH, (n + 1) * BATCH)
+                request = pb.BatchSyncCustomersRequest(account_id=f"shop-{n % ACCOUNTS + 1}", epos_customer_ids=ids)
+                response = await stub.BatchSyncCustomers(request, metadata=metadata)
+                if any(not result.HasField("ok") for result in response.results):
+                    raise RuntimeError("an entry was not accepted")
+
+            return batch
+        case _:
+            raise ValueError(kind)
+
+
+async def measure(target: str, kind: str, token: str, warm: int, count: int, in_flight: int, first_id: int) -> dict[str, Any]:
+    """Calls a second over ``count`` calls, and the median time of one, after ``warm`` others."""
+    channel = grpc.aio.insecure_channel(target)
+    call = _call(channel, kind, token)
+    times: list[float] = []
+
+    async def some(first: int, calls: int) -> None:
+        numbers = iter(range(first, first + calls))
+
+        async def one_after_another() -> None:
+            for number in numbers:
+                began = time.perf_counter()
+                await call(number)
+                times.append(time.perf_counter() - began)
+
+        await asyncio.gather(*(one_after_another() for _ in range(in_flight)))
+
+    await some(first_id, warm)
+    times.clear()
+    began = time.perf_counter()
+    await some(first_id + warm, count)
+    seconds = time.perf_counter() - began
+    await channel.close()
+    return {"per_second": count / seconds, "median_ms": sorted(times)[len(times) // 2] * 1000}

@@ -1,0 +1,135 @@
+"""Processes of a round: each runs this module as a script under uvloop and answers with one line of JSON.
+
+Commands: ``drain SYSTEM DSN WARM COUNT [OPTIONS]`` · ``starts SYSTEM DSN`` (until stdin ends) · ``calls ...`` (`calls_client`) ·
+``echo`` (`echo_server`). OPTIONS is a JSON object of keyword arguments, for tuning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.tally import OrderCheck, Tally
+
+ROOT = Path(__file__).resolve().parents[2]
+_READY = "ready"
+
+
+async def run_child(*arguments: object, seconds: float = 900.0) -> dict[str, Any]:
+    """Run one to its end; its answer."""
+    async with running_child(*arguments) as process:
+        assert process.stdout is not None
+        out = await asyncio.wait_for(process.stdout.read(), seconds)
+        code = await process.wait()
+    if code:
+        raise RuntimeError(f"{' '.join(map(str, arguments))} ended with {code}")
+    answer: dict[str, Any] = json.loads(out.decode().strip().splitlines()[-1])
+    return answer
+
+
+@asynccontextmanager
+async def running_child(*arguments: object, await_ready: bool = False) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Killed at the end if it still runs. ``await_ready``: entered once it has said so."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.benchmarks.child", *map(str, arguments)),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=64 * 2**20,
+    )
+    try:
+        if await_ready:
+            assert process.stdout is not None
+            line = await asyncio.wait_for(process.stdout.readline(), 60)
+            if not line.decode().startswith(_READY):
+                raise RuntimeError(f"{' '.join(map(str, arguments))} did not start")
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def say_ready(extra: object = "") -> None:
+    print(_READY, extra, flush=True)
+
+
+async def stdin_ended() -> None:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+
+
+async def _drain(system: str, dsn: str, warm: int, count: int, options: dict[str, Any]) -> dict[str, Any]:
+    tally, check = Tally(warm, count), OrderCheck()
+    match system:
+        case "ours":
+            from tests.benchmarks import ours
+
+            await ours.drain(dsn, tally)
+        case "ours-ordered":
+            from tests.benchmarks import ours
+
+            await ours.drain(dsn, tally, check, **options)
+        case "pgqueuer":
+            from tests.benchmarks.peers import pgqueuer
+
+            await pgqueuer.drain(dsn, tally, **options)
+        case "procrastinate":
+            from tests.benchmarks.peers import procrastinate
+
+            await procrastinate.drain(dsn, tally, check, **options)
+        case _:
+            raise ValueError(system)
+    return {"per_second": tally.per_second, "total": tally.total, "out_of_order": check.out_of_order}
+
+
+async def _starts(system: str, dsn: str, options: dict[str, Any]) -> dict[str, Any]:
+    starts: dict[int, int] = {}
+    stop = asyncio.Event()
+    match system:
+        case "ours":
+            from tests.benchmarks import ours
+
+            work = ours.start_times(dsn, starts, stop)
+        case "pgqueuer":
+            from tests.benchmarks.peers import pgqueuer
+
+            work = pgqueuer.start_times(dsn, starts, stop, **options)
+        case _:
+            raise ValueError(system)
+    run = asyncio.create_task(work)
+    say_ready()
+    await stdin_ended()
+    stop.set()
+    await run
+    return {"starts": starts}
+
+
+async def _main(command: str, *arguments: str) -> dict[str, Any]:
+    match command, *arguments:
+        case "drain", system, dsn, warm, count, *options:
+            return await _drain(system, dsn, int(warm), int(count), json.loads(options[0]) if options else {})
+        case "starts", system, dsn, *options:
+            return await _starts(system, dsn, json.loads(options[0]) if options else {})
+        case ("echo",):
+            from tests.benchmarks.echo_server import serve
+
+            return await serve()
+        case "calls", target, kind, token, warm, count, in_flight, first_id:
+            from tests.benchmarks.calls_client import measure
+
+            return await measure(target, kind, token, int(warm), int(count), int(in_flight), int(first_id))
+        case _:
+            raise ValueError(command)
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    print(json.dumps(uvloop.run(_main(*sys.argv[1:]))), flush=True)

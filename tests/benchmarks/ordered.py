@@ -1,0 +1,45 @@
+"""Row `ordered`: several orders of each customer, kept in order per customer, beside procrastinate's locks.
+
+The same queue for both: 4 orders of each of 5,000 customers, the first of all before the second of all. Ours is drained to the end;
+procrastinate, which needs minutes for that, is given the first stretch, where its queue is full and nothing waits for a lock yet.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.child import run_child
+from tests.benchmarks.fill import fill_orders
+from tests.benchmarks.peers import procrastinate
+from tests.benchmarks.report import Figure, Goal, of_runs
+
+_GOAL = Goal(must=50, aim=100, unit="×")
+_ACCOUNTS = 100
+
+
+async def ordered(bench: Bench) -> list[Figure]:
+    plan = bench.plan
+    keys, each = plan.ordered_keys, plan.ordered_each
+    await fill_orders(await bench.make_ours("ours_orders"), keys, each, _ACCOUNTS)
+    await procrastinate.install(await bench.make_database("procrastinate_jobs"), keys, each)
+    ours, theirs, out_of_order = [], [], 0
+    for number in range(plan.rounds):
+        async with bench.database("ours_orders") as dsn:
+            warm = keys * each - plan.ordered_ours
+            mine = await run_child("drain", "ours-ordered", dsn, warm, plan.ordered_ours, json.dumps({"keys": keys}))
+        async with bench.database("procrastinate_jobs") as dsn:
+            peer = await run_child("drain", "procrastinate", dsn, plan.ordered_peer // 10, plan.ordered_peer)
+        ours.append(mine["per_second"])
+        theirs.append(peer["per_second"])
+        out_of_order += mine["out_of_order"]
+        bench.tell(f"ordered round {number + 1}: ours {ours[-1]:,.0f}/s, procrastinate {theirs[-1]:,.0f}/s")
+    for name in ("ours_orders", "procrastinate_jobs"):
+        await bench.drop_database(name)
+    if out_of_order:
+        raise RuntimeError(f"{out_of_order} entries of ours started out of their customer's order")
+    ratios = [our / their for our, their in zip(ours, theirs, strict=True)]
+    detail = f"{statistics.median(ours):,.0f}/s, procrastinate {statistics.median(theirs):,.0f}/s; none out of order"
+    what = f"order kept per customer ({keys:,} keys) / procrastinate with locks"
+    return [of_runs("ordered", what, _GOAL, ratios, detail, ours_per_second=ours, procrastinate_per_second=theirs)]

@@ -1,0 +1,155 @@
+"""Our engine in a process: the real stores, worker and notifications; only the handler is the benchmark's.
+
+The handler takes each entry from the till's budget, as a run that reads the till does, and finishes it as UPDATED without any outside
+call. Everything else is what `tillsync worker` does: leases, claims, attempts, the move to the history, the release of lanes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from tillsync_server.adapters.postgres.hints import PostgresHintStore
+from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
+from tillsync_server.adapters.postgres.notifications import PostgresNotifications
+from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.till_budget import PostgresTillBudget
+from tillsync_server.application.engine.enqueuer import Enqueuer
+from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.application.engine.worker import Worker
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.ids import AccountId, TillId
+from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority
+from tillsync_server.ports.handler import LaneRun, LaneWork
+from tillsync_server.ports.lanes import ClaimedEntry, Completion, NewHint
+
+from tests.benchmarks.tally import OrderCheck, Tally
+
+REQUESTS_PER_MINUTE = 100_000
+_UPDATED = Verdict.finished(Outcome.UPDATED)
+
+
+class CountingLaneStore(PostgresLaneStore):
+    """Counts an entry when the transaction that ended it has committed."""
+
+    tally: Tally | None = None
+
+    async def complete(self, completions: Sequence[Completion]) -> list[bool | Exception]:
+        written = await super().complete(completions)
+        if self.tally is not None:
+            self.tally.committed(sum(each is True for each in written))
+        return written
+
+
+class UpdatedHandler:
+    """``started`` is told each entry as its run begins, ``ended`` as it is finished."""
+
+    def __init__(
+        self,
+        budget: PostgresTillBudget,
+        started: Callable[[ClaimedEntry], None] | None = None,
+        ended: Callable[[ClaimedEntry], None] | None = None,
+    ) -> None:
+        self.budget, self.started, self.ended = budget, started, ended
+
+    def open(self, lane: LaneRun) -> LaneWork:
+        return _Work(self, lane)
+
+
+class _Work:
+    def __init__(self, handler: UpdatedHandler, lane: LaneRun) -> None:
+        self._handler, self._lane = handler, lane
+
+    async def run(self, entries: Sequence[ClaimedEntry]) -> None:
+        handler = self._handler
+        if handler.started is not None:
+            for entry in entries:
+                handler.started(entry)
+        till = TillId(self._lane.lease.account_id)
+        wait = await handler.budget.take(till, len(entries), per_minute=REQUESTS_PER_MINUTE)
+        if wait:
+            await asyncio.sleep(wait)
+        for entry in entries:
+            self._lane.finish(entry, _UPDATED)
+            if handler.ended is not None:
+                handler.ended(entry)
+
+    async def close(self) -> None:
+        return None
+
+
+class _NoAccounts:
+    async def at_version(self, account_id: AccountId, config_version: int) -> Account:
+        raise LookupError(account_id)
+
+
+@asynccontextmanager
+async def _worker(
+    dsn: str, store: type[PostgresLaneStore], handler: Callable[[PostgresTillBudget], UpdatedHandler]
+) -> AsyncIterator[Worker]:
+    database = Database(dsn)
+    await database.open()
+    notifications = PostgresNotifications(database)
+    notifications.start()
+    await notifications.listening.wait()
+    worker = Worker(
+        store(database, notifications),
+        notifications,
+        handler(PostgresTillBudget(database)),
+        _NoAccounts(),
+        EngineSettings(),
+        database_gone=DATABASE_GONE,
+    )
+    worker.start()
+    try:
+        yield worker
+    finally:
+        await worker.stop()
+        await notifications.stop()
+        await database.close()
+
+
+async def drain(dsn: str, tally: Tally, check: OrderCheck | None = None, keys: int = 1) -> None:
+    """``check``: orders whose number is ``(part - 1) * keys + key``."""
+
+    class Store(CountingLaneStore):
+        pass
+
+    Store.tally = tally
+
+    def handler(budget: PostgresTillBudget) -> UpdatedHandler:
+        if check is None:
+            return UpdatedHandler(budget)
+        return UpdatedHandler(
+            budget,
+            lambda entry: check.started(int(entry.woo_customer_id or 0), (entry.subject_id - 1) // keys + 1),
+            lambda entry: check.ended(int(entry.woo_customer_id or 0)),
+        )
+
+    async with _worker(dsn, Store, handler):
+        await tally.done.wait()
+
+
+async def start_times(dsn: str, starts: dict[int, int], stop: asyncio.Event) -> None:
+    """Runs until ``stop``; notes the monotonic nanoseconds at which each entry's run began."""
+
+    def note(entry: ClaimedEntry) -> None:
+        starts[entry.subject_id] = time.monotonic_ns()
+
+    async with _worker(dsn, PostgresLaneStore, lambda budget: UpdatedHandler(budget, note)):
+        await stop.wait()
+
+
+class Producer:
+    """The service's own way in (micro-batched, durable when it returns), without the RPC around it."""
+
+    def __init__(self, database: Database, notifications: PostgresNotifications, accounts: int) -> None:
+        self._enqueuer = Enqueuer(PostgresHintStore(database, notifications))
+        self._accounts = accounts
+
+    async def enqueue(self, number: int) -> None:
+        account = AccountId(f"shop-{number % self._accounts + 1}")
+        await self._enqueuer.enqueue(NewHint(account, EntryKind.CUSTOMER, number, Priority.LIVE))

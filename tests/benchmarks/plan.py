@@ -1,0 +1,96 @@
+"""How large each measurement is: the whole one, and the small one of ``QUICK=1``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """``warm``: units done before the clock starts."""
+
+    name: str
+    rounds: int
+    call_count: int
+    call_warm: int
+    lone_calls: int
+    batch_calls: int
+    drain_entries: int
+    drain_warm: int
+    deep_entries: int
+    deep_accounts: int
+    deep_slice: int
+    deep_warm: int
+    ordered_keys: int
+    ordered_each: int
+    ordered_ours: int
+    ordered_peer: int
+    latency_seconds: float
+    latency_warm_seconds: float
+    list_small: int
+    list_large: int
+    list_pages: int
+    list_text_pages: int
+    request_updates: int
+    till_waiting: int
+    memory_entries: int
+    memory_seconds: float
+
+
+FULL = Plan(
+    name="full",
+    rounds=5,
+    call_count=6_000,
+    call_warm=600,
+    lone_calls=400,
+    batch_calls=80,
+    drain_entries=50_000,
+    drain_warm=2_000,
+    deep_entries=1_000_000,
+    deep_accounts=10_000,
+    deep_slice=50_000,
+    deep_warm=5_000,
+    ordered_keys=5_000,
+    ordered_each=4,
+    ordered_ours=18_000,
+    ordered_peer=1_000,
+    latency_seconds=12.0,
+    latency_warm_seconds=3.0,
+    list_small=100_000,
+    list_large=5_000_000,
+    list_pages=200,
+    list_text_pages=20,
+    request_updates=3_000,
+    till_waiting=1_000,
+    memory_entries=1_000_000,
+    memory_seconds=20.0,
+)
+
+QUICK = Plan(
+    name="quick",
+    rounds=1,
+    call_count=3_000,
+    call_warm=400,
+    lone_calls=200,
+    batch_calls=40,
+    drain_entries=20_000,
+    drain_warm=2_000,
+    deep_entries=200_000,
+    deep_accounts=2_000,
+    deep_slice=20_000,
+    deep_warm=2_000,
+    ordered_keys=5_000,
+    ordered_each=4,
+    ordered_ours=18_000,
+    ordered_peer=400,
+    latency_seconds=5.0,
+    latency_warm_seconds=2.0,
+    list_small=60_000,
+    list_large=600_000,
+    list_pages=100,
+    list_text_pages=5,
+    request_updates=3_000,
+    till_waiting=1_000,
+    memory_entries=200_000,
+    memory_seconds=6.0,
+)

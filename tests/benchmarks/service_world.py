@@ -1,0 +1,98 @@
+"""The real service in this process with a sandbox till and shop: for the rows that count requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from tillsync.v1 import account_pb2
+from tillsync_sandbox import SandboxShop, SandboxTill
+from tillsync_server.composition.service import Service
+from tillsync_server.composition.settings import load_settings
+
+from tests.benchmarks.bench import Bench, our_connection
+from tests.support.service import RunningService, environment, running_service
+
+ACCOUNT = "shop-a"
+REQUESTS_PER_MINUTE = 100_000
+_LINKS = """
+INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin)
+SELECT $1, epos, woo, 2 FROM unnest($2::bigint[], $3::bigint[]) AS t(epos, woo)
+"""
+_UNFINISHED = "SELECT count(*) FROM entry WHERE account_id = $1"
+_BY_OUTCOME = "SELECT outcome, count(*) AS entries FROM entry_history WHERE account_id = $1 GROUP BY outcome"
+_UPDATED = 1
+
+
+@dataclass
+class ServiceWorld:
+    dsn: str
+    running: RunningService
+    till: SandboxTill
+    shop: SandboxShop
+
+    async def open_account(self, *, with_bridge: bool) -> None:
+        """The most requests a minute that the service takes: the rows count requests, and need not wait for an allowance."""
+        switches = self.shop.switches
+        shop = account_pb2.ShopSettings(base_url=self.shop.origin)
+        if with_bridge:
+            shop.bridge_secret = switches.bridge_secret
+        else:
+            shop.consumer_key, shop.consumer_secret = switches.consumer_key, switches.consumer_secret
+        epos = account_pb2.EposSettings(
+            base_url=self.till.origin,
+            api_key=self.till.switches.api_key,
+            api_secret=self.till.switches.api_secret,
+            requests_per_minute=REQUESTS_PER_MINUTE,
+        )
+        account = account_pb2.Account(customer_sync_enabled=True, epos=epos, shop=shop)
+        await self.running.client.accounts.create_account(ACCOUNT, account)
+
+    def add_customers(self, count: int) -> list[int]:
+        """At the till only. Their ids there."""
+        return [self.till.add_customer(email=f"c{number}@example.test", points=number) for number in range(count)]
+
+    async def link(self, epos_ids: Sequence[int]) -> None:
+        """Each to a new shop customer, by SQL: no entry is queued by it."""
+        woo_ids = [self.shop.add_customer(email=f"w{epos_id}@example.test") for epos_id in epos_ids]
+        connection = await our_connection(self.dsn)
+        await connection.execute(_LINKS, ACCOUNT, list(epos_ids), woo_ids)
+        await connection.close()
+
+    async def sync_all(self, epos_ids: Sequence[int]) -> None:
+        """BatchSyncCustomers in calls of 500 while a worker works; returns when every entry is finished, and raises unless each was
+        updated."""
+        async with self._working():
+            await self.running.client.sync.sync_customers(ACCOUNT, epos_ids)
+            await self._all_updated(len(epos_ids))
+
+    async def sync_waiting(self, epos_ids: Sequence[int]) -> None:
+        """The same, but the worker starts when all of them wait."""
+        await self.running.client.sync.sync_customers(ACCOUNT, epos_ids)
+        async with self._working():
+            await self._all_updated(len(epos_ids))
+
+    def _working(self) -> Service:
+        return Service(load_settings(environment(self.dsn)), serves=False)
+
+    async def _all_updated(self, entries: int, seconds: float = 300.0) -> None:
+        connection = await our_connection(self.dsn)
+        try:
+            async with asyncio.timeout(seconds):
+                while await connection.fetchval(_UNFINISHED, ACCOUNT):
+                    await asyncio.sleep(0.1)
+            outcomes = {row["outcome"]: row["entries"] for row in await connection.fetch(_BY_OUTCOME, ACCOUNT)}
+        finally:
+            await connection.close()
+        if outcomes != {_UPDATED: entries}:
+            raise RuntimeError(f"not every entry was updated: {outcomes}")
+
+
+@asynccontextmanager
+async def service_world(bench: Bench) -> AsyncIterator[ServiceWorld]:
+    dsn = await bench.make_ours("service")
+    async with SandboxTill() as till, SandboxShop() as shop, running_service(dsn, works=False) as running:
+        yield ServiceWorld(dsn, running, till, shop)
+    await bench.drop_database("service")
