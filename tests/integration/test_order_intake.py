@@ -212,3 +212,18 @@ async def test_a_live_entry_forgets_the_former_order_of_its_id(world: EngineWorl
     row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
     assert row is not None
     assert (row["outcome"], row["comment"], row["epos_customer_id"], row["candidate_ids"]) == (None, "", None, None)
+
+
+async def test_that_an_id_was_reused_is_known_to_every_run_of_the_order(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await take(world, FACTS)
+    await run(world, Verdict.finished(Outcome.MATCHED_LINK))
+    await take(world, replace(FACTS, order_key="cd" * 32))
+    handler = RecordingHandler()
+    async with world.running(handler):
+        await handler.wait_for(lambda: len(handler.runs) == 1)
+        await world.until_idle()
+    [entry] = handler.runs
+    assert entry.facts is not None
+    assert entry.facts.is_of_reused_id
+    assert entry.facts.facts_hash() == replace(FACTS, order_key="cd" * 32).facts_hash()

@@ -438,3 +438,10 @@ async def test_orders_of_a_lane_share_one_reading_of_the_list(world: FlowWorld) 
     verdicts = await asyncio.gather(*(flow.run(entry) for entry in entries))
     assert [verdict.epos_customer_id for verdict in verdicts] == people
     assert world.till.count("list_customers") <= 100, "a reading each would have been 400 requests"
+
+
+async def test_an_order_under_a_reused_id_says_so_whatever_becomes_of_it(world: FlowWorld) -> None:
+    for facts in (guest_facts(), order_facts(account_email="")):
+        verdict = await match(world, replace(facts, is_of_reused_id=True))
+        assert verdict.notes[-1] == "a different order stood under this order id before"
+        assert len(verdict.notes) > 1

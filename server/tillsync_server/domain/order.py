@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -37,7 +37,10 @@ class OrderFacts:
     last_name: str = ""
     company: str = ""
     phone: str = ""
+    """Needed only to create a customer: what is stored loses it when the order is PROCESSED (finish.sql)."""
     unlinked_products: tuple[UnlinkedProduct, ...] = ()
+    is_of_reused_id: bool = False
+    """Found on arrival: a different order stood under this id before. No part of the hash."""
 
     @property
     def account_email_normalised(self) -> str:
@@ -69,10 +72,6 @@ class OrderFacts:
         ]
         return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).digest()
 
-    def without_phone(self) -> OrderFacts:
-        """The phone is needed only to create a customer; it goes when the order is PROCESSED."""
-        return replace(self, phone="")
-
     def to_json(self) -> dict[str, Any]:
         """The stored form (column ``entry.facts``); :meth:`from_json` reads it back."""
         return {
@@ -88,13 +87,16 @@ class OrderFacts:
             "company": self.company,
             "phone": self.phone,
             "unlinked_products": [[p.product_id, p.variation_id, p.sku, p.name] for p in self.unlinked_products],
+            **({"is_of_reused_id": True} if self.is_of_reused_id else {}),
         }
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> OrderFacts:
+        """What another version of this service has stored besides is left aside."""
+        names = {each.name for each in fields(cls)}
         return cls(
             **{
-                **stored,
+                **{name: value for name, value in stored.items() if name in names},
                 "create_time": datetime.fromisoformat(stored["create_time"]),
                 "unlinked_products": tuple(
                     UnlinkedProduct(product_id=row[0], variation_id=row[1], sku=row[2], name=row[3]) for row in stored["unlinked_products"]

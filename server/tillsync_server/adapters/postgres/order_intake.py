@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 
+from tillsync_server.adapters.postgres.event_log import record_order_events
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.errors import NotFound, Unavailable
@@ -85,6 +86,8 @@ class PostgresOrderIntake:
         for order_id, order in last_of.items():
             entry_id, before = known.get(order_id, (None, None))
             reused = before is not None and before.order_key != order.facts.order_key
+            if reused:
+                order = replace(order, facts=replace(order.facts, is_of_reused_id=True))
             note = ORDER_ID_REUSED_NOTE if reused else ""
             arrival = decide_arrival(
                 before,
@@ -107,6 +110,7 @@ class PostgresOrderIntake:
             await connection.execute(_REVISE_ENTRIES, *_entry_columns(account_id, revisions, at))
         if inserts or revisions:
             await connection.execute(_STORE_MATCHES, *_match_columns(account_id, inserts + revisions, at))
+            await record_order_events(connection, [(account_id, item.order.facts.order_id) for item in revisions], at)
             await connection.execute(_WAKE_LANE, account_id, at, True)
         return [current[order.facts.order_id] for order in orders]
 

@@ -27,6 +27,7 @@ from tillsync_server.domain.matching import (
     with_products,
 )
 from tillsync_server.domain.order import OrderFacts
+from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import Outcome, Side
 from tillsync_server.ports.lanes import ClaimedEntry
@@ -58,7 +59,8 @@ class OrderFlow:
             verdict = await self._decide(entry, entry.facts)
         except UpstreamError as error:
             verdict = await self._context.judge.judge(error, _NOT_MATCHED, "looking for the customer in Epos Now")
-        return with_products(verdict, entry.facts.unlinked_products)
+        verdict = with_products(verdict, entry.facts.unlinked_products)
+        return replace(verdict, notes=(*verdict.notes, ORDER_ID_REUSED_NOTE)) if entry.facts.is_of_reused_id else verdict
 
     async def _decide(self, entry: ClaimedEntry, facts: OrderFacts) -> Verdict:
         for _ in range(_DECISIONS):
