@@ -34,6 +34,10 @@ DATABASE_GONE = (
 )
 """The database cannot be asked this now: requests get UNAVAILABLE, workers wait; nothing accepted is lost."""
 
+_IDLE_IN_TRANSACTION_MS = 10_000
+"""A process that stands still inside a transaction (a paused machine, a line cut without a word) keeps its lane locked, whatever the lease
+says: nobody can take it over, nobody can enqueue. Our transactions never wait for anything but the database."""
+
 
 class Database:
     """One schema of one PostgreSQL. Session pooling or direct connections only (prepared statements, LISTEN).
@@ -61,7 +65,7 @@ class Database:
             "search_path": schema,
             "plan_cache_mode": "force_custom_plan",
             "lock_timeout": str(lock_timeout_ms),
-            "idle_in_transaction_session_timeout": "60000",
+            "idle_in_transaction_session_timeout": str(_IDLE_IN_TRANSACTION_MS),
             "application_name": application_name,
             "timezone": "UTC",
         }

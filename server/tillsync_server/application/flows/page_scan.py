@@ -74,8 +74,9 @@ class PageScan:
                 if not flying:
                     break
                 done, flying = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
+                failed = [error for task in done if (error := task.exception()) is not None]  # asked of all, or the loop complains of some
+                if failed:
+                    raise failed[0]
         finally:
             for task in flying:
                 task.cancel()

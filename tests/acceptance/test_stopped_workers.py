@@ -1,0 +1,202 @@
+"""Real processes that are killed, or stopped and woken, in the middle of a create or of a write to the shop (design section 5 *Never a
+twin*, invariants 3 and 4). The request logs of till and shop show what they sent; the database shows what they changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from support.postgres import TestDatabase
+from support.service import child, running_service
+from support.service_process import (
+    caught_before_the_create,
+    everything,
+    go_on,
+    has_noticed,
+    is_quiet,
+    kill,
+    lease_token,
+    process_environment,
+    stop_still,
+    taken_over,
+)
+from support.twin_world import BY_EMAIL, CREATED, LEASE_SECONDS, SHORT_TIMES, Shop, TwinWorld, order, until
+from tillsync.v1 import vocabulary_pb2
+
+pytestmark = pytest.mark.processes
+NOVA = "nova@example.test"
+POST = {"method": "POST", "path": "/api/v2/customer*"}
+
+
+@pytest_asyncio.fixture
+async def idle_world(database: TestDatabase) -> AsyncIterator[TwinWorld]:
+    """The API in this process, without a worker: the work is the processes'."""
+    async with running_service(database.dsn, works=False, changes=SHORT_TIMES) as service, AsyncExitStack() as stack:
+        made = TwinWorld(service.client, database.dsn, stack)
+        yield made
+        made.assert_never_a_twin()
+
+
+@pytest_asyncio.fixture
+async def rows(database: TestDatabase) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    connection = await asyncpg.connect(database.dsn, server_settings={"search_path": "tillsync"})
+    yield connection
+    await connection.close()
+
+
+async def _shop_with_a_proven_search(world: TwinWorld) -> Shop:
+    """Somebody was created there before: the next new person costs one search before the create."""
+    shop = await world.shop("shop-1")
+    await shop.send(order("first@example.test", 9, woo_customer_id=90))
+    await shop.processed(9)
+    shop.till.sandbox.log.clear()
+    return shop
+
+
+async def _till_is_quiet(rows: asyncpg.Connection[asyncpg.Record]) -> None:
+    await until(lambda: is_quiet(rows), lambda: "there is still work")
+
+
+@pytest.mark.parametrize("moment", ["intent committed, nothing sent", "sent, carried out after the death", "stored, not answered"])
+async def test_a_process_killed_in_the_middle_of_a_create(
+    idle_world: TwinWorld, rows: asyncpg.Connection[asyncpg.Record], database: TestDatabase, directory: Path, moment: str
+) -> None:
+    """`tillsync serve` dies by SIGKILL, `tillsync worker` takes its lane over: one customer in the end, and never two."""
+    variables = process_environment(database.dsn, directory)
+    with child(["serve"], variables, directory) as victim, child(["worker"], variables, directory) as heir:
+        await victim.started()
+        await heir.started()
+        await stop_still(heir)  # until then all lanes are the victim's
+        shop = await _shop_with_a_proven_search(idle_world)
+        faults, sent = shop.till.sandbox.faults, shop.send(order(NOVA))
+        match moment:
+            case "intent committed, nothing sent":
+                _, _ = await asyncio.gather(sent, _killed_before_the_create(rows, shop, victim))
+                assert shop.till.creates() == []
+            case "sent, carried out after the death":
+                held = faults.script(**POST, hang="before")
+                await sent
+                await held.arrived(timeout=20)
+                await kill(victim)
+                held.release()
+            case _:
+                held = faults.script(**POST, hang="after")
+                await sent
+                await shop.till.sandbox.wait_for(lambda: shop.till.holders(NOVA))
+                await kill(victim)
+                held.release()
+        settles_at = await idle_world.intent_settles_at(shop, NOVA)
+        assert settles_at is not None, "the intent was committed before anything was sent"
+        go_on(heir)
+        answer = await shop.processed()
+        [made] = shop.till.holders(NOVA)
+        assert answer.epos_customer_id == made
+        [create] = shop.till.creates()
+        if moment == "intent committed, nothing sent":
+            assert (answer.outcome, create.time >= settles_at) == (CREATED, True)
+        else:
+            assert answer.outcome == BY_EMAIL
+        assert await heir.stop() == 0
+
+
+async def _killed_before_the_create(rows: asyncpg.Connection[asyncpg.Record], shop: Shop, victim: object) -> None:
+    async with caught_before_the_create(rows, shop, NOVA, NOVA):
+        await kill(victim)  # type: ignore[arg-type]
+
+
+async def test_a_worker_stopped_between_intent_and_create_sends_nothing_once_its_lease_is_over(
+    idle_world: TwinWorld, rows: asyncpg.Connection[asyncpg.Record], database: TestDatabase, directory: Path
+) -> None:
+    variables = process_environment(database.dsn, directory)
+    with child(["worker"], variables, directory) as sleeper, child(["worker"], variables, directory) as heir:
+        await sleeper.started()
+        await heir.started()
+        await stop_still(heir)
+        shop = await _shop_with_a_proven_search(idle_world)
+        sent = asyncio.create_task(shop.send(order(NOVA)))
+        async with caught_before_the_create(rows, shop, NOVA, NOVA):
+            await stop_still(sleeper)
+        await sent
+        token = await lease_token(rows, shop)
+        go_on(heir)
+        await taken_over(rows, shop, token)
+        assert shop.till.creates() == []
+        answer = await shop.processed()
+        assert (answer.outcome, [answer.epos_customer_id]) == (CREATED, shop.till.holders(NOVA))
+        await _till_is_quiet(rows)
+        before, asked_before = await everything(rows), len(shop.till.sandbox.log)
+
+        go_on(sleeper)
+        await has_noticed(sleeper, "lease_lost")
+        assert await sleeper.stop() == 0, "it ends what it had begun"
+        assert len(shop.till.creates()) == 1
+        assert len(shop.till.sandbox.log) == asked_before, "not even a read: it was past them"
+        assert await everything(rows) == before
+        assert await heir.stop() == 0
+
+
+async def test_a_worker_stopped_before_a_write_to_the_shop_sends_nothing_and_after_it_is_refused_by_the_version(
+    idle_world: TwinWorld, rows: asyncpg.Connection[asyncpg.Record], database: TestDatabase, directory: Path
+) -> None:
+    """One process, two accounts: stopped before the check of the lease on one, and on the other with its request already on the way."""
+    variables = process_environment(database.dsn, directory)
+    with child(["worker"], variables, directory) as sleeper, child(["worker"], variables, directory) as heir:
+        await sleeper.started()
+        await heir.started()
+        await stop_still(heir)
+        before_it, after_it = [await _shop_with_points(idle_world, name, 10) for name in ("before-it", "after-it")]
+        on_its_way = after_it.site.faults.script(method="POST", path="*/customers/batch", hang="before")
+        await _points(after_it, 20)
+        await on_its_way.arrived(timeout=20)
+        reads = before_it.till.sandbox.faults.script(method="GET", path="/api/v2/customer/*", hang="after")
+        await _points(before_it, 20)
+        await reads.arrived(timeout=20)
+        await stop_still(sleeper)
+        reads.release()
+        tokens = {shop.account_id: await lease_token(rows, shop) for shop in (before_it, after_it)}
+
+        for shop in (before_it, after_it):  # the till has newer values by now
+            await _points(shop, 30)
+        go_on(heir)
+        for shop in (before_it, after_it):
+            await taken_over(rows, shop, tokens[shop.account_id])
+            await shop.site.wait_for(lambda shop=shop: _shown(shop) == "30", timeout=LEASE_SECONDS + 20)
+        await _till_is_quiet(rows)
+        before = await everything(rows)
+        rows_before = {shop.account_id: shop.site.store.bridge_rows[12] for shop in (before_it, after_it)}
+        sent_before = len(before_it.site.log)
+
+        on_its_way.release()  # now the shop gets to what it was sent before
+        [late] = await after_it.site.log.wait_for(1, ended=True, method="POST", contains='"points":"20"')
+        assert late.status == 200, "it was carried out"
+        go_on(sleeper)
+        await has_noticed(sleeper, "lease_lost")
+        assert await sleeper.stop() == 0
+        assert len(before_it.site.log) == sent_before, "nothing was sent"
+        for shop in (before_it, after_it):
+            assert shop.site.store.bridge_rows[12] == rows_before[shop.account_id], "the newer values stay"
+        assert await everything(rows) == before
+        assert await heir.stop() == 0
+
+
+async def _shop_with_points(world: TwinWorld, name: str, points: int) -> Shop:
+    shop = await world.shop(name)
+    customer_id = shop.till.sandbox.add_customer(customer_id=555, email="ada@example.test", points=points)
+    await world.client.links.create_link(name, customer_id, 12)
+    await shop.site.wait_for(lambda: _shown(shop) == str(points), timeout=20)
+    return shop
+
+
+async def _points(shop: Shop, points: int) -> None:
+    shop.till.sandbox.change_customer(555, points=points)
+    await shop.client.sync.sync_customer(shop.account_id, 555, priority=vocabulary_pb2.PRIORITY_LIVE)
+
+
+def _shown(shop: Shop) -> str | None:
+    row = shop.site.store.bridge_rows.get(12)
+    return None if row is None else row.points

@@ -1,0 +1,107 @@
+"""Real `tillsync` processes that are stopped in the middle of a step, and how to catch them there.
+
+A step of a process is caught by what it waits for: an answer of a sandbox (scripted faults that hang), or a row of the database that the
+test holds locked. The statement of a process that was stopped goes through once the row is let go; its answer waits until the process
+goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import psutil
+from support.service import Child, environment
+from support.twin_world import SHORT_TIMES, Shop, until
+
+_QUIET_TABLES = ("entry", "entry_history", "order_match", "link", "intent", "shop_version", "shop_removal", "customer_type", "lane")
+"""What a worker that has lost its lane must leave alone."""
+_WAITS_FOR_US = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+
+
+def process_environment(dsn: str, directory: Path) -> dict[str, str]:
+    """For ``support.service.child``: the short times, a known admin token."""
+    return environment(dsn, TILLSYNC_DATA_DIR=str(directory / "data"), **SHORT_TIMES)
+
+
+async def stop_still(process: Child) -> None:
+    """SIGSTOP; returns when it stands still."""
+    process.process.send_signal(signal.SIGSTOP)
+    seen = psutil.Process(process.process.pid)
+
+    async def stands() -> bool:
+        return seen.status() == psutil.STATUS_STOPPED
+
+    await until(stands, lambda: seen.status())
+
+
+def go_on(process: Child) -> None:
+    process.process.send_signal(signal.SIGCONT)
+
+
+async def kill(process: Child) -> None:
+    """SIGKILL; returns when it is gone."""
+    process.process.kill()
+    await asyncio.to_thread(process.process.wait, 10)
+
+
+async def has_noticed(process: Child, event: str) -> None:
+    """Returns when its log has this event."""
+
+    async def stands_there() -> bool:
+        return f'"{event}"' in process.errors
+
+    await until(stands_there, lambda: process.errors)
+
+
+async def lease_token(database: asyncpg.Connection[asyncpg.Record], shop: Shop) -> int:
+    """Raised with every lease of the account's lane."""
+    token: int = await database.fetchval("SELECT lease_token FROM lane WHERE account_id = $1", shop.account_id)
+    return token
+
+
+async def taken_over(database: asyncpg.Connection[asyncpg.Record], shop: Shop, token: int) -> None:
+    """Returns once somebody has leased the lane after the lease of this token."""
+
+    async def is_leased_anew() -> bool:
+        return await lease_token(database, shop) > token
+
+    await until(is_leased_anew, lambda: f"the lane of {shop.account_id} is not taken over")
+
+
+async def is_quiet(database: asyncpg.Connection[asyncpg.Record]) -> bool:
+    """No lease, and nothing waits."""
+    return not await database.fetchval(
+        "SELECT EXISTS (SELECT FROM lane WHERE lease_owner IS NOT NULL) OR EXISTS (SELECT FROM entry WHERE state = 1)"
+    )
+
+
+async def everything(database: asyncpg.Connection[asyncpg.Record]) -> dict[str, list[str]]:
+    """All rows that work leaves behind, as text: equal before and after means nothing was changed."""
+    async with database.transaction(isolation="repeatable_read", readonly=True):
+        return {table: [row[0] for row in await database.fetch(f"SELECT t::text FROM {table} AS t ORDER BY 1")] for table in _QUIET_TABLES}
+
+
+@asynccontextmanager
+async def caught_before_the_create(
+    database: asyncpg.Connection[asyncpg.Record], shop: Shop, email: str, spelled: str
+) -> AsyncIterator[None]:
+    """Inside: whoever was asked for ``email`` has committed its intent and waits for the till's allowance, which the create needs.
+
+    Its last search before that must be the one for ``spelled``, so the search must be proven already. It may wait for a second
+    (lock_timeout): stop or kill it at once. Leaving lets the statement through.
+    """
+    search = shop.till.sandbox.faults.script(method="GET", where=lambda request: spelled in request.query.values(), hang="after")
+    await search.arrived(timeout=20)
+    async with database.transaction():
+        await database.execute("SELECT FROM till WHERE till_id = $1 FOR NO KEY UPDATE", shop.till_id)
+        search.release()
+        async with asyncio.timeout(10):
+            while not await database.fetchval(_WAITS_FOR_US):
+                await asyncio.sleep(0.002)
+        assert await database.fetchval("SELECT EXISTS (SELECT FROM intent WHERE till_id = $1 AND email = $2)", shop.till_id, email)
+        yield
