@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tillsync_server.adapters.postgres.event_log import record_events_of_entries
 from tillsync_server.adapters.postgres.locked_lane import LockedLane
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
@@ -48,5 +49,6 @@ async def release(lane: LockedLane, entry_ids: Sequence[EntryId], *, chosen: Epo
     if not entry_ids:
         return 0
     released: int = await lane.connection.fetchval(_RELEASE_ORDERS, lane.account_id, list(entry_ids), lane.at, chosen)
+    await record_events_of_entries(lane.connection, lane.account_id, entry_ids, lane.at)
     await lane.wake()
     return released

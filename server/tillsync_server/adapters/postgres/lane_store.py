@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 
 from tillsync_server.adapters.postgres.completion_rows import CompletionRows, bigint_array_text, is_finish
+from tillsync_server.adapters.postgres.event_log import record_order_events
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.errors import Unavailable
@@ -187,6 +188,8 @@ class PostgresLaneStore:
             [settlement.woo_customer_id for _, settlement, _ in orders],
             [_candidates_text(settlement) for _, settlement, _ in orders],
         )
+        told = [(entry.account_id, entry.subject_id) for entry, _, state in orders if state is not EntryState.PENDING]
+        await record_order_events(connection, told, at)
 
     async def _write_problems(self, connection: Connection, completions: Sequence[Completion], at: datetime) -> None:
         paused = {completion.entry.account_id: completion for completion in completions if completion.settlement.problem is not None}

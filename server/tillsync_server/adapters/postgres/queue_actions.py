@@ -11,6 +11,7 @@ from datetime import datetime
 
 import asyncpg
 
+from tillsync_server.adapters.postgres.event_log import record_events_of_entries, record_order_events
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction, live_hint_accounts
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.queue_reader import filed_bounds_of_ids
@@ -78,6 +79,9 @@ class PostgresQueueActions:
                 if failed and not dry_run:
                     filed_from, _ = filed_bounds_of_ids(failed)
                     await connection.execute(_DISMISS_FAILED, account_id, failed, reason, lane["at"], filed_from)
+                if not dry_run:
+                    orders = [stored[entry_id] for entry_id in (*live, *failed) if stored[entry_id].kind is EntryKind.ORDER_CUSTOMER]
+                    await record_order_events(connection, [(account_id, order.subject_id) for order in orders], lane["at"])
         except asyncpg.LockNotAvailableError as error:
             raise _busy(account_id) from error
         closed = {*live, *failed}
@@ -187,6 +191,7 @@ class _Retry:
         if not live:
             return
         rows = await self._connection.fetch(_RERUN, self._account_id, sorted(live), self._at)
+        await record_events_of_entries(self._connection, self._account_id, sorted(live), self._at)
         for priority in Priority:
             due = [row["due_at"] for row in rows if row["priority"] == priority]
             if due:

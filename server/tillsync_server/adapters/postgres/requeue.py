@@ -8,6 +8,7 @@ from random import shuffle
 
 import asyncpg
 
+from tillsync_server.adapters.postgres.event_log import record_events_of_entries
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.settings_effect import Requeue
@@ -87,6 +88,7 @@ class PostgresRequeue:
     async def _release_held_orders(self, connection: Connection, account_id: AccountId, cursor: asyncpg.Record, at: datetime) -> int:
         released: Sequence[asyncpg.Record] = await connection.fetch(_RELEASE_HELD_ORDERS, account_id, cursor["after_entry_id"], CHUNK, at)
         if released:
+            await record_events_of_entries(connection, account_id, [row["entry_id"] for row in released], at)
             await connection.execute(_MOVE, account_id, int(Requeue.HELD_ORDERS), 0, max(row["entry_id"] for row in released))
             await connection.execute(_WAKE_LANE, account_id, min(row["due_at"] for row in released), True)
         return len(released)

@@ -8,17 +8,22 @@ from collections.abc import Callable
 
 from tillsync_server.adapters.outbound import OutboundHttp
 from tillsync_server.adapters.woo.bridge_client import BridgeClient
+from tillsync_server.adapters.woo.bridge_events import BridgeEvents
 from tillsync_server.adapters.woo.keys_client import KeysClient
 from tillsync_server.adapters.woo.requests import ShopRequests, Sleep
 from tillsync_server.adapters.woo.settings import WooAdapterSettings
-from tillsync_server.adapters.woo.signing import Surface, signer_for
-from tillsync_server.adapters.woo.site_knowledge import SiteKnowledgeBook
+from tillsync_server.adapters.woo.signing import BridgeSigner, RequestSigner, Surface, signer_for
+from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge, SiteKnowledgeBook
 from tillsync_server.domain.account import Account
+from tillsync_server.ports.events import EventReceiver
 from tillsync_server.ports.shop import ShopClient
 
 
 class WooGateway:
-    """Implements ``ports.shop.ShopGateway``. ``sleep``: between tries of a read. ``clock``: monotonic seconds."""
+    """Implements ``ports.shop.ShopGateway`` and ``ports.events.EventReceivers``.
+
+    ``sleep``: between tries of a read. ``clock``: monotonic seconds.
+    """
 
     def __init__(
         self,
@@ -35,14 +40,19 @@ class WooGateway:
         self._known = SiteKnowledgeBook()
 
     def client(self, account: Account) -> ShopClient:
-        signer = signer_for(account.shop)
-        known = self._known.of(account)
-        requests = ShopRequests(self._http, self._settings, account.shop.base_url, signer, known, self._sleep)
+        signer, known = signer_for(account.shop), self._known.of(account)
+        requests = self._requests(account, signer, known)
         match signer.surface:
             case Surface.BRIDGE:
                 return BridgeClient(requests, known)
             case Surface.KEYS:
                 return KeysClient(requests, known, self._settings, signer.secrets, self._clock)
+
+    def event_receiver(self, account: Account) -> EventReceiver:
+        return BridgeEvents(self._requests(account, BridgeSigner(account.shop.bridge_secret), self._known.of(account)))
+
+    def _requests(self, account: Account, signer: RequestSigner, known: SiteKnowledge) -> ShopRequests:
+        return ShopRequests(self._http, self._settings, account.shop.base_url, signer, known, self._sleep)
 
     async def close(self) -> None:
         """Closes the outbound pool, which may be shared: closing it twice is harmless."""

@@ -1,0 +1,59 @@
+"""The outbox of order events as its sender uses it. Statements in ``sql/events``; what writes into it is ``event_log``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tillsync_server.adapters.postgres.pool import Database
+from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.ids import AccountId, EntryId, OrderId
+from tillsync_server.domain.vocabulary import EntryState, Outcome
+from tillsync_server.ports.events import EventLease, EventType, OrderEvent, ToldEvent, WaitingEvents
+
+_CLAIM = load("events/claim")
+_WAITING = load("events/waiting")
+_HELD_COUNT = load("events/held_count")
+_SETTLE = load("events/settle")
+_RELEASE = load("events/release")
+
+HELD_COUNT_CAP = 10_000
+_TYPES = {1: EventType.ORDER_FINISHED, 2: EventType.DECISION_NEEDED, 3: EventType.DECISION_CLOSED}
+
+
+class PostgresEvents:
+    """Implements ports.events.EventOutbox."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, *, limit: int, lease_seconds: float) -> list[EventLease]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_CLAIM, limit, lease_seconds)
+        return [EventLease(AccountId(row["account_id"]), row["lease_token"], row["failures"]) for row in rows]
+
+    async def waiting(self, account_id: AccountId, limit: int) -> WaitingEvents:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_WAITING, account_id, limit)
+            held: int = await connection.fetchval(_HELD_COUNT, account_id, HELD_COUNT_CAP) if rows else 0
+        events = tuple(
+            OrderEvent(
+                order_id=OrderId(row["order_id"]),
+                sequence=row["sequence"],
+                type=_TYPES[row["type"]],
+                entry_id=None if row["entry_id"] is None else EntryId(row["entry_id"]),
+                state=EntryState(row["state"]),
+                outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+            )
+            for row in rows
+        )
+        return WaitingEvents(events, held)
+
+    async def settle(self, account_id: AccountId, told: Sequence[ToldEvent]) -> None:
+        async with self._database.acquire() as connection:
+            await connection.execute(
+                _SETTLE, account_id, [one.order_id for one in told], [one.sequence for one in told], [one.held_sequence for one in told]
+            )
+
+    async def release(self, lease: EventLease, *, failures: int, delay_seconds: float) -> None:
+        async with self._database.acquire() as connection:
+            await connection.execute(_RELEASE, lease.account_id, lease.token, failures, delay_seconds)

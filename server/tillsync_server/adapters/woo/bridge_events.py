@@ -1,0 +1,81 @@
+"""Telling the bridge what became of orders: POST ``events`` (design section 7, Bridge wire), results by position."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tillsync_server.adapters.woo.bridge_client import NAMESPACE
+from tillsync_server.adapters.woo.refusals import BatchRefused
+from tillsync_server.adapters.woo.requests import ShopRequests
+from tillsync_server.adapters.woo.rest_answers import unreadable
+from tillsync_server.ports.events import MAX_EVENTS, EventResult, EventStatus, OrderEvent, WaitingEvents
+from tillsync_server.ports.till import WritePermit
+
+_ROUTE = f"{NAMESPACE}/events"
+_MOST_SEQUENCE = 2**62
+"""Above it nothing that a shop claims to hold is believed: its next one must still fit in an int64."""
+
+
+class BridgeEvents:
+    """Implements ``ports.events.EventReceiver``."""
+
+    def __init__(self, requests: ShopRequests) -> None:
+        self._requests = requests
+
+    async def tell(self, waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
+        if len(waiting.events) > MAX_EVENTS:
+            raise ValueError(f"events: at most {MAX_EVENTS}, not {len(waiting.events)}")
+        return await self._tell(waiting.events, waiting.held_count, permit)
+
+    async def _tell(self, events: Sequence[OrderEvent], held_count: int, permit: WritePermit) -> list[EventResult]:
+        """In halves where the shop's web server takes fewer bytes."""
+        content = {"events": [event_item(event, held_count) for event in events]}
+        try:
+            answer = await self._requests.write("POST", _ROUTE, content, permit)
+        except BatchRefused:
+            if len(events) == 1:
+                raise
+            half = len(events) // 2
+            return [*await self._tell(events[:half], held_count, permit), *await self._tell(events[half:], held_count, permit)]
+        return event_results(answer, events)
+
+
+def event_item(event: OrderEvent, held_count: int) -> dict[str, Any]:
+    return {
+        "event_id": event.event_id,
+        "subject": event.subject,
+        "sequence": str(event.sequence),
+        "type": event.type.value,
+        "entry_id": "" if event.entry_id is None else str(event.entry_id),
+        "state": event.state.name,
+        "outcome": "" if event.outcome is None else event.outcome.name,
+        "held_count": held_count,
+    }
+
+
+def event_results(value: Any, events: Sequence[OrderEvent]) -> list[EventResult]:
+    """Raises Unreadable unless there is exactly one result per event and each is that of its event."""
+    results = value.get("results") if isinstance(value, Mapping) else None
+    if not isinstance(results, list):
+        raise unreadable("it has no list of results")
+    if len(results) != len(events):
+        raise unreadable(f"{len(results)} results for {len(events)} events")
+    return [_event_result(position, row, event) for position, (row, event) in enumerate(zip(results, events, strict=True))]
+
+
+def _event_result(position: int, row: Any, event: OrderEvent) -> EventResult:
+    if not isinstance(row, Mapping) or row.get("event_id", event.event_id) != event.event_id:
+        raise unreadable(f"result {position} is not that of event {event.event_id}")
+    try:
+        status = EventStatus(row.get("status"))
+    except ValueError as error:
+        raise unreadable("a result has no status that this service knows: the versions of plugin and service do not fit") from error
+    field = row.get("field")
+    return EventResult(status=status, held_sequence=_sequence(row.get("version")), field=field[:60] if isinstance(field, str) else "")
+
+
+def _sequence(value: Any) -> int | None:
+    if not isinstance(value, str) or not (value.isascii() and value.isdigit() and len(value) <= 19):
+        return None
+    return int(value) if 0 < int(value) <= _MOST_SEQUENCE else None
