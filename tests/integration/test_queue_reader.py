@@ -213,7 +213,10 @@ async def test_an_entry_is_read_whole_with_its_attempts(world: EngineWorld) -> N
     assert entry.facts == facts
     assert (entry.kind, entry.subject_id, entry.queue) == (EntryKind.ORDER_CUSTOMER, 1042, Queue.ORDERS)
     assert (entry.outcome, entry.causes) == (Outcome.PRODUCT_AND_CUSTOMER_NOT_MATCHED, (Outcome.CUSTOMER_NOT_MATCHED,))
-    assert (entry.comment, entry.notes, entry.candidate_ids) == ("C", ("a", "b"), (5, 6))
+    assert (entry.comment, entry.notes[1:], entry.candidate_ids) == ("C", ("b",), (5, 6))
+    assert entry.next_attempt_time is not None
+    assert entry.notes[0].startswith("a; next try ")
+    assert entry.notes[0].endswith(f"{entry.next_attempt_time:%H:%M}")
     assert (entry.subject_label, entry.account_email, entry.woo_customer_id) == ("Ada B., order 1042", "ada@example.test", 12)
     assert entry.next_attempt_time is not None
     first, second = entry.attempts

@@ -36,7 +36,7 @@ class AccountProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The first note of anything not done says stage and cause in plain words; the engine adds ``next try …`` itself."""
+    """The first note of anything not done says stage and cause in plain words; domain.waiting adds ``next try …`` for readers."""
 
     disposition: Disposition
     outcome: Outcome

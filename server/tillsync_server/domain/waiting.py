@@ -1,4 +1,4 @@
-"""The first note of an entry that no attempt has ended yet, and when a waiting entry runs next. One place for enqueueing and reading."""
+"""What the first note of a waiting entry says, and when it runs next (times are UTC). One place for enqueueing and reading."""
 
 from __future__ import annotations
 
@@ -17,9 +17,20 @@ def waiting_note(paused_until: datetime | None, problem_text: str, at: datetime)
     return f"{until}: {problem_text}" if problem_text else until
 
 
-def shown_notes(outcome: Outcome | None, stored: tuple[str, ...], note: str) -> tuple[str, ...]:
-    """Before the first attempt ``note`` (:func:`waiting_note`) leads; afterwards the last attempt's notes stand as they are."""
-    return stored if outcome is not None else (note, *stored)
+def shown_notes(
+    state: EntryState, outcome: Outcome | None, stored: tuple[str, ...], note: str, next_time: datetime | None, at: datetime
+) -> tuple[str, ...]:
+    """Before the first attempt ``note`` (:func:`waiting_note`) leads; afterwards the last attempt's first note, and while the entry
+    waits for its next one, when that is: ``not reached: DNS; next try 14:05``. ``next_time``: :func:`next_attempt`."""
+    if state is not EntryState.PENDING:
+        return stored
+    if outcome is None:
+        return (note, *stored)
+    if next_time is None:
+        return stored
+    time = next_time.astimezone(UTC)
+    next_try = f"next try {time:%H:%M}" if time.date() == at.astimezone(UTC).date() else f"next try {time:%Y-%m-%d %H:%M}"
+    return (f"{stored[0]}; {next_try}", *stored[1:]) if stored else (next_try,)
 
 
 def next_attempt(state: EntryState, due_at: datetime, paused_until: datetime | None, at: datetime) -> datetime | None:

@@ -14,8 +14,7 @@ from tillsync_server.domain.entry import Attempt, Entry
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, ProblemReason, Side
-
-WAITING_NOTE = "waiting"
+from tillsync_server.domain.waiting import WAITING_NOTE, next_attempt, shown_notes, waiting_note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,16 +26,8 @@ class LaneStatus:
     problem: Problem | None
 
     @property
-    def is_paused(self) -> bool:
-        return self.paused_until is not None and self.paused_until > self.at
-
-    @property
     def waiting_note(self) -> str:
-        """The first note of an entry without an attempt (design section 3); times are UTC."""
-        if self.paused_until is None or not self.is_paused:
-            return WAITING_NOTE
-        note = f"paused until {self.paused_until:%H:%M}"
-        return f"{note}: {self.problem.text}" if self.problem is not None and self.problem.text else note
+        return waiting_note(self.paused_until, "" if self.problem is None else self.problem.text, self.at)
 
 
 def lane_status(row: asyncpg.Record) -> LaneStatus:
@@ -58,9 +49,13 @@ def entry_from(row: asyncpg.Record, lane: LaneStatus | None) -> Entry:
     """``lane`` is needed for PENDING entries: it says until when they wait."""
     kind, state = EntryKind(row["kind"]), EntryState(row["state"])
     outcome = None if row["outcome"] is None else Outcome(row["outcome"])
-    notes = lines(row["notes"])
-    if state is EntryState.PENDING and outcome is None:
-        notes = (lane.waiting_note if lane is not None else WAITING_NOTE, *notes)
+    notes, next_time = lines(row["notes"]), None
+    if lane is None:
+        notes = shown_notes(state, outcome, notes, WAITING_NOTE, None, row["update_time"])
+    else:
+        if row["due_at"] is not None:
+            next_time = next_attempt(state, row["due_at"], lane.paused_until, lane.at)
+        notes = shown_notes(state, outcome, notes, lane.waiting_note, next_time, lane.at)
     facts = row["facts"]
     return Entry(
         account_id=AccountId(row["account_id"]),
@@ -76,7 +71,7 @@ def entry_from(row: asyncpg.Record, lane: LaneStatus | None) -> Entry:
         notes=notes,
         attempt_count=row["attempt_count"],
         coalesced_count=row["coalesced_count"],
-        next_attempt_time=_next_attempt_time(state, row["due_at"], lane),
+        next_attempt_time=next_time,
         create_time=row["create_time"],
         update_time=row["update_time"],
         finish_time=row["finish_time"],
@@ -118,11 +113,3 @@ def attempts_from(stored: list[dict[str, Any]], attempt_count: int) -> tuple[Att
 
 def _epos_customer(value: int | None) -> EposCustomerId | None:
     return None if value is None else EposCustomerId(value)
-
-
-def _next_attempt_time(state: EntryState, due_at: datetime | None, lane: LaneStatus | None) -> datetime | None:
-    """None: not PENDING, or as soon as a worker is free."""
-    if state is not EntryState.PENDING or due_at is None or lane is None:
-        return None
-    due = due_at if lane.paused_until is None else max(due_at, lane.paused_until)
-    return due if due > lane.at else None

@@ -95,6 +95,7 @@ def _entry(row: asyncpg.Record) -> Entry:
     note = WAITING_NOTE if paused_until is None else waiting_note(paused_until, row[13] or "", at)
     outcome = None if row[14] is None else Outcome(row[14])
     stored = tuple(row[17].split("\n")) if row[17] else ()
+    next_time = next_attempt(EntryState.PENDING, row[9], paused_until, at)
     return Entry(
         account_id=row[0],
         entry_id=row[3],
@@ -106,10 +107,10 @@ def _entry(row: asyncpg.Record) -> Entry:
         outcome=outcome,
         comment=row[16],
         causes=() if row[15] is None else (Outcome(row[15]),),
-        notes=shown_notes(outcome, stored, note),
+        notes=shown_notes(EntryState.PENDING, outcome, stored, note, next_time, at),
         attempt_count=0,
         coalesced_count=row[8],
-        next_attempt_time=next_attempt(EntryState.PENDING, row[9], paused_until, at),
+        next_attempt_time=next_time,
         create_time=row[10],
         update_time=at,
         retried_from=row[21],
