@@ -240,7 +240,7 @@ async def test_splitting_is_bounded_and_what_is_left_is_sent_again_uncharged() -
     assert world.shop.requests == 1 + world.services.settings.split_requests
     failed = [each for each in results if isinstance(each, ServerFailure)]
     left = [each for each in results if isinstance(each, WriteResult) and each.status is WriteStatus.NOT_DONE]
-    assert len(failed) >= 10  # progress: those found out
+    assert len(failed) >= 6  # progress: those found out
     assert len(failed) + len(left) == 500
     assert all(isinstance(each.error, ServerFailure) for each in left)
     await writer.close()

@@ -183,20 +183,26 @@ class ShopWriter:
     # sending
 
     async def _send(self, items: list[_Item]) -> None:
-        """The batch, and what of it must be sent again in parts. What is raised here is told to all that have no result yet."""
-        groups, budget, splits = [items], self._settings.split_requests, False
+        """The batch, and what of it must be sent again in parts. What is raised here is told to all that have no result yet.
+
+        The first half of the budget goes to all parts in turn, so that good neighbours get through early; the other to the smallest ones,
+        until single items are found out. Past it the rest is left for later, but only once somebody has a result: otherwise one item that
+        the shop never answers would keep its neighbours waiting for ever.
+        """
+        groups, budget, splits, got_through = [items], self._settings.split_requests, False, False
         doubt: UpstreamError | None = None
         while groups:
-            group = groups.pop()
-            if splits:
-                if budget <= 0:
-                    for item in group:
-                        _tell(item, WriteResult(status=WriteStatus.NOT_DONE, error=doubt))
-                    continue
-                budget -= 1
+            if splits and budget <= 0 and got_through:
+                for item in (item for group in groups for item in group):
+                    _tell(item, WriteResult(status=WriteStatus.NOT_DONE, error=doubt))
+                return
+            in_turn = budget > self._settings.split_requests / 2
+            group = groups.pop(0 if in_turn else min(range(len(groups)), key=lambda position: len(groups[position])))
+            budget -= splits
             try:
                 group, batch = await self._batch(group)
                 if not batch:
+                    got_through = True
                     continue
                 results = await self._context.shop.write_customers(batch, self._context.lane)
             except UpstreamError as error:
@@ -205,15 +211,17 @@ class ShopWriter:
                     splits, doubt = True, error
                     budget -= _UNANSWERED_COST if isinstance(error, Unanswered) else 0
                     half = (len(group) + 1) // 2
-                    groups += [group[half:], group[:half]]
+                    groups += [group[:half], group[half:]]
                     continue
                 _fail(group, error)
+                got_through = True
                 if await self._concerns_all(error):
                     for rest in groups:
                         _fail(rest, error)
                     return
             else:
                 await self._note(group, results)
+                got_through = True
 
     async def _batch(self, group: list[_Item]) -> tuple[list[_Item], list[CustomerWrite]]:
         """Those that still rest on what is stored, each with its version; the others are told to run again."""
