@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from tillsync_server.adapters.outbound import clean_text
 from tillsync_server.adapters.woo.rest_answers import unreadable
 from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType, decimal_text
@@ -91,7 +92,7 @@ def write_result(row: Any) -> WriteResult:
     version = _version(row.get("version"))
     if known is WriteStatus.STALE and version is None:
         raise unreadable("a stale result does not say which version the shop holds")
-    return WriteResult(status=known, version=version, field=field[:60] if isinstance(field, str) else None)
+    return WriteResult(status=known, version=version, field=clean_text(field, max_length=60) if isinstance(field, str) else None)
 
 
 def _version(value: Any) -> int | None:
