@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -11,6 +11,7 @@ from support.engine import EngineWorld
 from support.queues import HELD, finish, order_facts, take_order
 from tillsync_server.adapters.postgres.accounts import PostgresAccounts
 from tillsync_server.adapters.postgres.secrets import SecretBox, SecretKeyError
+from tillsync_server.adapters.postgres.settings_effect import Requeue
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, Unavailable
@@ -354,3 +355,20 @@ async def test_tills_of_one_address_with_common_customers_look_alike(world: Engi
     assert await accounts.tills_with_same_customers(TillId("till-a"), [EposCustomerId(9999)]) == []
     [row] = await world.fetch("SELECT cardinality(sample_customer_ids) AS kept FROM till WHERE till_id = 'till-b'")
     assert row["kept"] == 200
+
+
+async def test_a_link_made_while_the_change_is_counted_is_queued_too(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own entry has run under the old setting: nobody else would bring its points."""
+    accounts = store(world)
+    await accounts.create(SWITCHED_OFF)
+    count = accounts._count
+
+    async def count_and_link(account_id: AccountId, obsolete: Iterable[Requeue]) -> dict[Requeue, int]:
+        counted = await count(account_id, obsolete)
+        await world.fetch("INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) VALUES ('shop-a', 1, 2, 1) RETURNING 1")
+        return counted
+
+    monkeypatch.setattr(accounts, "_count", count_and_link)
+    done = await accounts.update(SHOP, setting(customer_sync_enabled=True))
+    assert done.effect.queued_customers == 1
+    assert await requeued(world) == [1]

@@ -116,8 +116,9 @@ class PostgresAccounts:
             return AccountChange(account=before, effect=effect_of({})), False
         await self._require_unlinked_default(connection, before, after)
         obsolete = requeued_by(before, after)
-        counts = {what: counted[what] for what in obsolete & counted.keys()}
-        counts |= await self._count_with(connection, account_id, obsolete - counted.keys())
+        # nothing a moment ago may be something now, and what is not counted is not queued: that is looked at again, which costs nothing
+        counts = {what: counted[what] for what in obsolete & counted.keys() if counted[what]}
+        counts |= await self._count_with(connection, account_id, obsolete - counts.keys())
         if dry_run:
             await self._refuse_foreign_till(connection, after)
             return AccountChange(account=after, effect=effect_of(counts)), False
