@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -52,7 +53,11 @@ def test_an_attempt_charged_first_is_not_charged_again() -> None:
     ("verdict", "sides"),
     [
         (Verdict.finished(Outcome.UPDATED), {Side.TILL, Side.SHOP}),
-        (Verdict.finished(Outcome.UPDATED, "unchanged"), {Side.TILL}),
+        (replace(Verdict.finished(Outcome.UPDATED, "any note"), sides_met=frozenset({Side.TILL})), {Side.TILL}),
+        (replace(Verdict.failed(Outcome.EPOS_FETCH_FAILED, "gone"), side=Side.TILL, upstream_status=404), {Side.TILL}),
+        (replace(Verdict.failed(Outcome.WOO_NOT_UPDATED, "refused"), side=Side.SHOP, upstream_status=400), {Side.SHOP}),
+        (replace(Verdict.failed(Outcome.TYPE_REQUEST_FAILED, "never sent"), side=Side.SHOP), set()),
+        (replace(RETRY, side=Side.TILL, upstream_status=502), set()),
         (Verdict.skipped(Outcome.CUSTOMER_NOT_LINKED), set()),
         (Verdict.held(Outcome.DUPLICATE_EMAIL), {Side.TILL}),
         (RETRY, set()),

@@ -83,8 +83,11 @@ def settle(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy, alrea
 
 
 def _sides_proven(verdict: Verdict, state: EntryState) -> frozenset[Side]:
+    """Also a side that refuses this one entry for good, or proves that its customer is gone, evidently works."""
     if verdict.outcome is Outcome.UPDATED and state is EntryState.PROCESSED:
-        return frozenset({Side.TILL}) if "unchanged" in verdict.notes else frozenset({Side.TILL, Side.SHOP})
+        return frozenset({Side.TILL, Side.SHOP}) if verdict.sides_met is None else verdict.sides_met
+    if verdict.disposition is Disposition.FINISH and state is EntryState.FAILED and verdict.upstream_status is not None:
+        return frozenset() if verdict.side is None else frozenset({verdict.side})
     if verdict.outcome in (Outcome.MATCHED_EMAIL, Outcome.CUSTOMER_CREATED, Outcome.DUPLICATE_EMAIL):
         return frozenset({Side.TILL})
     return frozenset()

@@ -50,6 +50,8 @@ class Verdict:
     not_before: datetime | None = None
     """POSTPONE only: the earliest next run. None: at once."""
     problem: AccountProblem | None = None
+    sides_met: frozenset[Side] | None = None
+    """Of a PROCESSED entry: the sides that did what was asked. None: all that its outcome asks."""
     epos_customer_id: EposCustomerId | None = None
     woo_customer_id: WooCustomerId | None = None
     subject_label: str | None = None

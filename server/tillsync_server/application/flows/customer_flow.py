@@ -24,6 +24,7 @@ _READING = "reading the customer from Epos Now"
 _WRITING = "writing the customer to the shop"
 _REMOVING = "removing our values from the shop"
 UNCHANGED = "unchanged"
+TILL_ONLY, _SHOP_ONLY = frozenset({Side.TILL}), frozenset({Side.SHOP})
 NOT_DONE_SECONDS = 15.0
 """A shop that did not get to a write, with no progress at all, is given so long."""
 
@@ -91,7 +92,7 @@ class CustomerFlow:
         for woo_customer_id in wanted:
             verdict = await self._remove_one(entry, woo_customer_id)
             failed = failed or verdict
-        return failed or Verdict.finished(Outcome.UPDATED, "values removed from the shop")
+        return failed or replace(Verdict.finished(Outcome.UPDATED, "values removed from the shop"), sides_met=_SHOP_ONLY)
 
     async def _remove_one(self, entry: ClaimedEntry, woo_customer_id: WooCustomerId) -> Verdict | None:
         """None: removed, or there is nobody left to remove them from."""
@@ -134,7 +135,7 @@ class CustomerFlow:
             content_hash = values.content_hash(link.woo_customer_id, self._account)
             label = _label(read.customer)
             if not at_least and not entry.force and self._is_known(link, content_hash):
-                return _about(link, Verdict.finished(Outcome.UPDATED, UNCHANGED), label)
+                return _about(link, replace(Verdict.finished(Outcome.UPDATED, UNCHANGED), sides_met=TILL_ONLY), label)
             write = ShopWrite(
                 woo_customer_id=link.woo_customer_id,
                 epos_customer_id=link.epos_customer_id,

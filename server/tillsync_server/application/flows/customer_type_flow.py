@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import assert_never
 
-from tillsync_server.application.flows.customer_flow import NOT_DONE_SECONDS, UNCHANGED
+from tillsync_server.application.flows.customer_flow import NOT_DONE_SECONDS, TILL_ONLY, UNCHANGED
 from tillsync_server.application.flows.failure_verdicts import cause_of, effect_unknown, type_comment
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import TillCustomerType, decimal_text
@@ -54,7 +54,7 @@ class CustomerTypeFlow:
                 return await self._judge(error, _READING)
             content_hash = None if customer_type is None else self._content_hash(customer_type)
             if content_hash is not None and not at_least and not entry.force and await self._known_hash(type_id) == content_hash:
-                return _labelled(Verdict.finished(Outcome.UPDATED, UNCHANGED), customer_type)
+                return _labelled(replace(Verdict.finished(Outcome.UPDATED, UNCHANGED), sides_met=TILL_ONLY), customer_type)
             stage = _DELETING if customer_type is None else _PUTTING
             if (incomplete := self._context.judge.missing_settings(Side.SHOP, _FAILED)) is not None:
                 return _labelled(incomplete if self._account.shop.has_bridge else _needs_bridge(stage), customer_type)
