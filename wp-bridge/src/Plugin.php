@@ -20,7 +20,14 @@ final class Plugin {
 	 * @var array<class-string<Part>, bool>
 	 */
 	private const PARTS = array(
-		Schema\Upkeep::class => false,
+		Schema\Upkeep::class                => false,
+		Rest\StatusRoute::class             => false,
+		Orders\OrderHook::class             => true,
+		Orders\DrainJob::class              => true,
+		Orders\OrderActions::class          => true,
+		Orders\OrderPanel::class            => true,
+		Orders\OrderColumn::class           => true,
+		Screens\SettingsIntegration::class  => true,
 	);
 
 	private static ?Services $services = null;

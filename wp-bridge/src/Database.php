@@ -1,0 +1,112 @@
+<?php
+/**
+ * Statements on our own tables.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge;
+
+// phpcs:disable WordPress.DB.PreparedSQL, WordPress.DB.DirectDatabaseQuery -- our own tables; every value is prepared.
+
+/**
+ * Reads and writes that fail by exception. wpdb answers a failure with false or an empty list and prints it into the page; here it is
+ * neither printed nor mistaken for "no rows".
+ */
+class Database {
+
+	private const TRIES = 4;
+
+	/** MySQL and MariaDB: a deadlock, a lock that was waited for too long. */
+	private const WORTH_ANOTHER_TRY = array( 1213, 1205 );
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/**
+	 * @param array<int, int|string> $values For the placeholders.
+	 * @return int Rows changed.
+	 * @throws NotStored
+	 */
+	public function write( string $sql, array $values = array() ): int {
+		return $this->attempt(
+			function ( \wpdb $database ) use ( $sql, $values ) {
+				$changed = $database->query( array() === $values ? $sql : $database->prepare( $sql, $values ) );
+				return false === $changed ? null : (int) $changed;
+			}
+		);
+	}
+
+	/**
+	 * @param array<int, int|string> $values For the placeholders.
+	 * @return array<int, array<string, string|null>>
+	 * @throws NotStored
+	 */
+	public function rows( string $sql, array $values = array() ): array {
+		return $this->attempt(
+			static function ( \wpdb $database ) use ( $sql, $values ) {
+				$rows = $database->get_results( array() === $values ? $sql : $database->prepare( $sql, $values ), ARRAY_A );
+				return '' !== $database->last_error || ! is_array( $rows ) ? null : $rows;
+			}
+		);
+	}
+
+	/**
+	 * The first column of the first row; null: no row, or NULL.
+	 *
+	 * @param array<int, int|string> $values For the placeholders.
+	 * @throws NotStored
+	 */
+	public function value( string $sql, array $values = array() ): ?string {
+		$row = $this->rows( $sql, $values )[0] ?? array();
+		return array() === $row ? null : reset( $row );
+	}
+
+	/**
+	 * Ids for an IN list. Never empty: 0 is nobody's id.
+	 *
+	 * @param int[] $ids Ids.
+	 */
+	public static function ids( array $ids ): string {
+		return array() === $ids ? '0' : implode( ',', array_map( 'intval', $ids ) );
+	}
+
+	/**
+	 * @template T
+	 * @param \Closure(\wpdb): (T|null) $body Null: failed.
+	 * @return T
+	 * @throws NotStored
+	 */
+	private function attempt( \Closure $body ) {
+		$database   = $this->services->database();
+		$suppressed = $database->suppress_errors( true );
+		try {
+			for ( $try = 1; ; $try++ ) {
+				$done = $body( $database );
+				if ( null !== $done ) {
+					return $done;
+				}
+				$said = (string) $database->last_error;
+				if ( self::TRIES <= $try || ! in_array( self::error_number( $database ), self::WORTH_ANOTHER_TRY, true ) ) {
+					// A restored database may lack our tables: the next look makes them again.
+					$this->services->tables()->distrust();
+					$this->services->log()->error( 'the database refused a statement on our tables: error ' . self::error_number( $database ) );
+					throw new NotStored( $said );
+				}
+				usleep( random_int( 5000, 40000 ) * $try );
+			}
+		} finally {
+			$database->suppress_errors( $suppressed );
+		}
+	}
+
+	private static function error_number( \wpdb $database ): int {
+		$handle = $database->dbh ?? null;
+		return $handle instanceof \mysqli ? (int) $handle->errno : 0;
+	}
+}

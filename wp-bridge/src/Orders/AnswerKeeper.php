@@ -1,0 +1,53 @@
+<?php
+/**
+ * From an answer to its row and its order.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Orders;
+
+use Throwable;
+use Tillsync\Bridge\Services;
+
+/** The order gets the answer first, then the row its end: a process that stops in between asks once more. */
+class AnswerKeeper {
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/**
+	 * @param array<string, int|string> $changes Further columns of the row.
+	 */
+	public function keep( OutboxRow $row, Answer $answer, array $changes, DrainReport $report ): void {
+		$now      = $this->services->clock()->now();
+		$changes += array( 'entry_id' => $answer->entry_id, 'entry_state' => $answer->state, 'outcome' => $answer->outcome );
+		try {
+			$this->services->get( Answers::class )->store( $row->order_id, $answer );
+		} catch ( Throwable $error ) {
+			$this->services->log()->failure( "keeping the answer of order {$row->order_id}", $error );
+			/* translators: %s: technical name of an error */
+			$reason   = sprintf( __( 'The answer could not be stored with the order (%s): see the log of Tillsync.', 'tillsync-bridge' ), get_class( $error ) );
+			$changes += array( 'state' => OutboxRow::SENT, 'due_at' => $now + RowDelay::of_failure( $row->attempts ), 'attempts' => $row->attempts + 1, 'reason' => $reason );
+			$this->services->outbox()->settle( $row, $changes );
+			++$report->postponed;
+			return;
+		}
+		if ( $answer->is_end() ) {
+			$failed   = Answer::FAILED === $answer->state;
+			$changes += array( 'state' => $failed ? OutboxRow::FAILED : OutboxRow::DONE, 'attempts' => 0, 'reason' => $failed ? $answer->comment : '' );
+			$failed ? ++$report->failed : ++$report->ended;
+		} else {
+			// Whatever is new begins with short delays again.
+			$polls    = OutboxRow::SENT === $row->state && $row->entry_state === $answer->state ? $row->attempts : 0;
+			$delay    = Answer::HELD === $answer->state ? RowDelay::of_held( $polls ) : RowDelay::of_pending( $polls );
+			$changes += array( 'state' => OutboxRow::SENT, 'due_at' => $now + $delay, 'attempts' => $polls + 1, 'reason' => Answer::HELD === $answer->state ? $answer->comment : '' );
+		}
+		$this->services->outbox()->settle( $row, $changes );
+	}
+}

@@ -1,0 +1,108 @@
+<?php
+/**
+ * Answers, kept with their orders.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Orders;
+
+use Tillsync\Bridge\Services;
+use WC_Order;
+
+/**
+ * Order meta `_tillsync_answer`: one array, with the id of the order it is about. Renewals and duplicating plugins copy meta, so an
+ * answer with another order's id is none. Stored by save_meta_data(), which fires no order.updated webhook, as save() would.
+ */
+class Answers {
+
+	public const META = '_tillsync_answer';
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/** The stored answer of an order; null: none of its own. */
+	public function of( WC_Order $order ): ?Answer {
+		foreach ( $order->get_meta( self::META, false ) as $meta ) {
+			$stored = $meta->value ?? null;
+			if ( is_array( $stored ) && (int) ( $stored['order_id'] ?? 0 ) === $order->get_id() ) {
+				return Answer::from_stored( $stored );
+			}
+		}
+		return null;
+	}
+
+	/** When the stored answer came, in unix seconds; 0: there is none. */
+	public function stored_at( WC_Order $order ): int {
+		foreach ( $order->get_meta( self::META, false ) as $meta ) {
+			$stored = $meta->value ?? null;
+			if ( is_array( $stored ) && (int) ( $stored['order_id'] ?? 0 ) === $order->get_id() ) {
+				return (int) ( $stored['at'] ?? 0 );
+			}
+		}
+		return 0;
+	}
+
+	/**
+	 * Keeps an answer, and writes an order note when it says something new. An order that is gone keeps nothing.
+	 *
+	 * @throws \Throwable Whatever plugins that listen to notes and meta throw.
+	 */
+	public function store( int $order_id, Answer $answer ): void {
+		// Read anew: another object's first write of the same meta would leave two rows.
+		$order = wc_get_order( $order_id );
+		if ( ! is_object( $order ) || ! OrderFacts::is_order( $order ) ) {
+			return;
+		}
+		$before = $this->of( $order );
+		if ( $answer->says_the_same_as( $before ) && $answer->entry_id === $before->entry_id && $answer->notes === $before->notes ) {
+			return;
+		}
+		$this->write( $order, array( 'order_id' => $order_id, 'at' => $this->services->clock()->now() ) + $answer->to_stored() );
+		if ( Answer::PENDING !== $answer->state && '' !== $answer->comment && ! $answer->says_the_same_as( $before ) ) {
+			$order->add_order_note( self::note( $answer ) );
+		}
+		/**
+		 * The till customer of an order is known, or what hinders it.
+		 *
+		 * @param int                  $order_id The order.
+		 * @param array<string, mixed> $answer   entry_id, state, outcome, comment, notes, causes, epos_customer_id ("0": none).
+		 */
+		do_action( 'tillsync_order_answered', $order_id, $answer->to_stored() );
+	}
+
+	/** @param array<string, mixed> $stored The value. */
+	private function write( WC_Order $order, array $stored ): void {
+		$kept = false;
+		foreach ( $order->get_meta( self::META, false ) as $meta ) {
+			if ( $kept ) {
+				$order->delete_meta_data_by_mid( $meta->id );
+				continue;
+			}
+			$order->update_meta_data( self::META, $stored, $meta->id );
+			$kept = true;
+		}
+		if ( ! $kept ) {
+			$order->add_meta_data( self::META, $stored, true );
+		}
+		$order->save_meta_data();
+	}
+
+	private static function note( Answer $answer ): string {
+		// The comment is the service's, word by word: support knows it like this.
+		$lines = array( 'Tillsync: ' . $answer->comment );
+		if ( '0' !== $answer->epos_customer_id && '' !== $answer->epos_customer_id ) {
+			/* translators: %s: number of a customer at the till */
+			$lines[] = sprintf( __( 'Till customer %s.', 'tillsync-bridge' ), $answer->epos_customer_id );
+		}
+		if ( Answer::PROCESSED !== $answer->state && array() !== $answer->notes ) {
+			$lines[] = $answer->notes[0];
+		}
+		return implode( ' ', array_map( 'esc_html', $lines ) );
+	}
+}

@@ -1,0 +1,107 @@
+<?php
+/**
+ * Empties the outbox.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Orders;
+
+use Tillsync\Bridge\Schedule;
+use Tillsync\Bridge\Service\Breaker;
+use Tillsync\Bridge\Services;
+
+/**
+ * Sends what waits and asks for answers of what was sent, until nothing is due. Any number may run at once (Action Scheduler, cron, the
+ * command line): rows are claimed. Its last act is to look when the next row is due and to schedule itself for then, because Action
+ * Scheduler would refuse a kick while the action runs.
+ */
+class Drain {
+
+	private const SEND_LIMIT = 100;
+	private const POLL_LIMIT = 200;
+
+	/** Longer than a drain and its last call. */
+	private const CLAIM_SECONDS = 120;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+		// An update of the plugin in mid-drain replaces the files: whatever this process still needs is loaded now.
+		array_map( 'class_exists', array( Answer::class, DrainReport::class, Sender::class, Poller::class, OrderFacts::class, Answers::class, OutboxPause::class, Breaker::class, Schedule::class, RowDelay::class ) );
+	}
+
+	/**
+	 * One drain.
+	 *
+	 * @param DrainLimits|null $limits  Default: 20 s and 60 % of the memory limit.
+	 * @param bool             $forced  Somebody asks for it: neither an open breaker nor a pause keeps it from trying.
+	 */
+	public function run( ?DrainLimits $limits = null, bool $forced = false ): DrainReport {
+		$limits = $limits ?? new DrainLimits( $this->services->clock() );
+		$report = new DrainReport();
+		$report->stopped_by = $this->hindrance( $forced );
+		while ( '' === $report->stopped_by ) {
+			$report->stopped_by = $limits->reason_to_stop();
+			if ( '' !== $report->stopped_by ) {
+				break;
+			}
+			$rows = $this->services->outbox()->claim( OutboxRow::WAITING, self::SEND_LIMIT, self::CLAIM_SECONDS );
+			if ( null !== $rows && array() !== $rows ) {
+				$report->stopped_by = $this->services->get( Sender::class )->send( $rows, $report, $limits );
+				continue;
+			}
+			$rows = null === $rows ? null : $this->services->outbox()->claim( OutboxRow::SENT, self::POLL_LIMIT, self::CLAIM_SECONDS );
+			if ( null === $rows ) {
+				// Somebody took the table away, or the database is read-only. It is made again where that can be.
+				$this->services->tables()->migrate();
+				$report->stopped_by = 'table';
+			} elseif ( array() === $rows ) {
+				break;
+			} else {
+				$report->stopped_by = $this->services->get( Poller::class )->poll( $rows, $report, $limits );
+			}
+		}
+		$report->next_due = $this->services->outbox()->next_due();
+		$this->schedule_next( $report );
+		return $report;
+	}
+
+	/** Whether a drain would have something to do now: one read of an index. */
+	public function is_due(): bool {
+		$next = $this->services->outbox()->next_due();
+		return null !== $next && $next <= $this->services->clock()->now() && '' === $this->hindrance( false );
+	}
+
+	/** Something is due now: Action Scheduler is told, cron comes anyway. */
+	public function kick(): void {
+		Schedule::at( $this->services->clock()->now(), Schedule::DRAIN );
+	}
+
+	private function hindrance( bool $forced ): string {
+		if ( null === $this->services->copy_guard()->usable() ) {
+			return 'not_connected';
+		}
+		if ( $forced ) {
+			return '';
+		}
+		if ( $this->services->get( OutboxPause::class )->holds() ) {
+			return 'paused';
+		}
+		return 0 < $this->services->get( Breaker::class )->open_until() ? 'breaker' : '';
+	}
+
+	private function schedule_next( DrainReport $report ): void {
+		if ( null === $report->next_due || 'not_connected' === $report->stopped_by || 'table' === $report->stopped_by ) {
+			return;
+		}
+		$not_before = max( $this->services->clock()->now(), $this->services->get( Breaker::class )->open_until() );
+		if ( $this->services->get( OutboxPause::class )->holds() ) {
+			$not_before = $this->services->get( OutboxPause::class )->retry_at();
+		}
+		Schedule::at( max( $report->next_due, $not_before ), Schedule::DRAIN );
+	}
+}

@@ -1,0 +1,125 @@
+<?php
+/**
+ * What the service is told of an order.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Orders;
+
+use WC_Order;
+
+/** The facts of one order, read when they are sent: OrderToMatch of the contract. */
+final class OrderFacts {
+
+	/** Statuses in which an order that has not been sent is not sent any more. */
+	private const NOT_SENT_IN = array( 'cancelled', 'trash', 'failed', 'auto-draft', 'checkout-draft' );
+
+	private const PRODUCTS_LIMIT = 200;
+
+	/** @param array<string, mixed> $message OrderToMatch, without rerun. */
+	private function __construct( public readonly array $message ) {}
+
+	/** An order of the shop: no refund, no subscription. Renewals are orders. */
+	public static function is_order( ?object $order ): bool {
+		return $order instanceof WC_Order && 'shop_order' === $order->get_type();
+	}
+
+	/**
+	 * Why an order is not to be sent; null: it is.
+	 *
+	 * @param mixed $order Of wc_get_order(): false when it is not there.
+	 */
+	public static function reason_not_to_send( $order ): ?string {
+		if ( ! is_object( $order ) ) {
+			return __( 'Not sent: the order was deleted before.', 'tillsync-bridge' );
+		}
+		if ( ! self::is_order( $order ) ) {
+			return __( 'Not sent: this is no order.', 'tillsync-bridge' );
+		}
+		$status = $order->get_status();
+		if ( 'trash' === $status ) {
+			return __( 'Not sent: the order was moved to the trash before.', 'tillsync-bridge' );
+		}
+		if ( in_array( $status, self::NOT_SENT_IN, true ) ) {
+			/* translators: %s: name of an order status */
+			return sprintf( __( 'Not sent: the order had the status "%s" before.', 'tillsync-bridge' ), wc_get_order_status_name( $status ) );
+		}
+		return null;
+	}
+
+	/**
+	 * Reads an order. Plugins' filters run here and may throw anything.
+	 *
+	 * @param int $noted_at Stands in for a creation time that is not there.
+	 */
+	public static function of( WC_Order $order, int $noted_at ): self {
+		$created = $order->get_date_created();
+		$created = gmdate( 'Y-m-d\TH:i:s\Z', null === $created ? $noted_at : $created->getTimestamp() );
+		$key     = (string) $order->get_order_key();
+		// A deleted user's orders get customer 0, but not all of them, and not at once.
+		$user  = $order->get_customer_id() > 0 ? get_userdata( $order->get_customer_id() ) : false;
+		$facts = array(
+			'orderId'      => (string) $order->get_id(),
+			'orderKey'     => hash( 'sha256', '' !== $key ? $key : $created ),
+			'orderNumber'  => mb_substr( (string) $order->get_order_number(), 0, 100 ),
+			'createTime'   => $created,
+			'billingEmail' => (string) $order->get_billing_email(),
+			'firstName'    => (string) $order->get_billing_first_name(),
+			'lastName'     => (string) $order->get_billing_last_name(),
+			'company'      => (string) $order->get_billing_company(),
+			// Longer than the contract allows is no phone number, and no reason to refuse the order.
+			'phone'        => mb_strlen( (string) $order->get_billing_phone() ) <= 100 ? (string) $order->get_billing_phone() : '',
+		);
+		if ( false !== $user ) {
+			$facts['wooCustomerId'] = (string) $user->ID;
+			$facts['accountEmail']  = (string) $user->user_email;
+		}
+		$message  = array( 'order' => $facts );
+		$products = self::unlinked_products( $order );
+		if ( array() !== $products ) {
+			$message['unlinkedProducts'] = $products;
+		}
+		return new self( $message );
+	}
+
+	/** Tells whether something changed that the service decides by. Number and phone do not count. */
+	public function hash(): string {
+		$message = $this->message;
+		unset( $message['order']['orderNumber'], $message['order']['phone'], $message['order']['createTime'] );
+		return hash( 'sha256', (string) wp_json_encode( $message, JSON_INVALID_UTF8_SUBSTITUTE ) );
+	}
+
+	/** @return array<int, array<string, string>> */
+	private static function unlinked_products( WC_Order $order ): array {
+		/**
+		 * Products of an order that have no product at the till, from a plugin that links products. Any makes the order wait until
+		 * they are linked (and the order is matched again).
+		 *
+		 * @param array<int, array{product_id: int, variation_id?: int, sku?: string, name?: string}> $products None.
+		 * @param WC_Order                                                                            $order    The order.
+		 */
+		$given    = apply_filters( 'tillsync_unlinked_products', array(), $order );
+		$products = array();
+		foreach ( is_array( $given ) ? $given : array() as $product ) {
+			$product_id = is_array( $product ) && is_numeric( $product['product_id'] ?? null ) ? (int) $product['product_id'] : 0;
+			if ( $product_id < 1 || count( $products ) >= self::PRODUCTS_LIMIT ) {
+				continue;
+			}
+			$entry        = array( 'productId' => (string) $product_id );
+			$variation_id = is_numeric( $product['variation_id'] ?? null ) ? (int) $product['variation_id'] : 0;
+			if ( $variation_id > 0 ) {
+				$entry['variationId'] = (string) $variation_id;
+			}
+			foreach ( array( 'sku' => 100, 'name' => 255 ) as $name => $limit ) {
+				if ( is_scalar( $product[ $name ] ?? null ) ) {
+					$entry[ $name ] = mb_substr( (string) $product[ $name ], 0, $limit );
+				}
+			}
+			$products[] = $entry;
+		}
+		return $products;
+	}
+}

@@ -1,0 +1,255 @@
+<?php
+/**
+ * The outbox: orders on their way to the service.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Orders;
+
+use Tillsync\Bridge\Services;
+
+// phpcs:disable WordPress.DB.PreparedSQL, WordPress.DB.DirectDatabaseQuery -- our own table; every value is prepared.
+
+/**
+ * Gateway of the outbox table. A row exists for each order that was ever to be sent, and is what says that it was: order meta is
+ * copied to other orders by renewals and duplicating plugins, and lost by others.
+ */
+class Outbox {
+
+	/** Facts are final some time after the status: wc_create_order() changes it before customer and email are there. */
+	public const SETTLE_SECONDS = 30;
+
+	/** Of the columns that others fill. */
+	private const LENGTHS = array( 'reason' => 500, 'outcome' => 60, 'entry_state' => 20, 'state' => 10, 'claim_token' => 32 );
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/**
+	 * An order has reached a chosen status: one statement, whose failure shows nowhere but in the answer. A known order changes
+	 * nothing, but for one that was closed unsent (cancelled, in the trash) and is back.
+	 */
+	public function note( int $order_id ): bool {
+		$now = $this->services->clock()->now();
+		$due = $now + self::SETTLE_SECONDS;
+		// MySQL sets columns from left to right: the state, on which the others depend, is the last.
+		return $this->write(
+			"INSERT INTO {$this->table()} (order_id, state, created_at, due_at, updated_at) VALUES (%d, 'waiting', %d, %d, %d)
+			ON DUPLICATE KEY UPDATE
+				due_at = CASE WHEN state = 'closed' THEN %d ELSE due_at END,
+				attempts = CASE WHEN state = 'closed' THEN 0 ELSE attempts END,
+				reason = CASE WHEN state = 'closed' THEN '' ELSE reason END,
+				state = CASE WHEN state = 'closed' THEN 'waiting' ELSE state END",
+			array( $order_id, $now, $due, $now, $due )
+		);
+	}
+
+	/** A person asks for the order to be matched (again): at once, and the service decides anew. */
+	public function ask_again( int $order_id, bool $rerun = true ): bool {
+		$now  = $this->services->clock()->now();
+		$flag = $rerun ? 1 : 0;
+		return $this->write(
+			"INSERT INTO {$this->table()} (order_id, state, created_at, due_at, rerun, updated_at) VALUES (%d, 'waiting', %d, %d, %d, %d)
+			ON DUPLICATE KEY UPDATE state = 'waiting', due_at = %d, rerun = %d, attempts = 0, reason = '', revision = revision + 1, updated_at = %d",
+			array( $order_id, $now, $now, $flag, $now, $now, $flag, $now )
+		);
+	}
+
+	/** The service has news about an order (an event): its answer is fetched at once. A row that still waits is sent anyway. */
+	public function look_again( int $order_id ): bool {
+		$now = $this->services->clock()->now();
+		return $this->write(
+			"INSERT INTO {$this->table()} (order_id, state, created_at, due_at, updated_at) VALUES (%d, 'sent', %d, %d, %d)
+			ON DUPLICATE KEY UPDATE
+				due_at = CASE WHEN state = 'waiting' THEN due_at ELSE %d END,
+				attempts = CASE WHEN state = 'waiting' THEN attempts ELSE 0 END,
+				revision = CASE WHEN state = 'waiting' THEN revision ELSE revision + 1 END,
+				state = CASE WHEN state = 'waiting' THEN state ELSE 'sent' END",
+			array( $order_id, $now, $now, $now, $now )
+		);
+	}
+
+	/**
+	 * Takes due rows of one state for this process, until the claim ends. Another process may take some of them at the same moment, so
+	 * the answer may be shorter than it could be; it is empty only when nothing is due. No SKIP LOCKED: older MySQL and MariaDB have none.
+	 *
+	 * @return OutboxRow[]|null Null: the table cannot be read or written.
+	 */
+	public function claim( string $state, int $limit, int $seconds ): ?array {
+		$database = $this->services->database();
+		$token    = bin2hex( random_bytes( 16 ) );
+		for ( $try = 0; $try < 20; $try++ ) {
+			$now = $this->services->clock()->now();
+			$due = $database->prepare( 'state = %s AND due_at <= %d AND claim_until < %d', $state, $now, $now );
+			$ids = $this->column( "SELECT order_id FROM {$this->table()} WHERE {$due} ORDER BY due_at, order_id LIMIT %d", array( $limit ) );
+			if ( null === $ids || array() === $ids ) {
+				return $ids;
+			}
+			$list = implode( ',', array_map( 'intval', $ids ) );
+			if ( ! $this->write( "UPDATE {$this->table()} SET claim_token = %s, claim_until = %d WHERE order_id IN ({$list}) AND {$due}", array( $token, $now + $seconds ) ) ) {
+				return null;
+			}
+			$rows = $this->rows( "SELECT * FROM {$this->table()} WHERE order_id IN ({$list}) AND claim_token = %s ORDER BY due_at, order_id", array( $token ) );
+			if ( array() !== $rows ) {
+				return $rows;
+			}
+		}
+		return array();
+	}
+
+	/**
+	 * Writes what became of a claimed row and gives it back. When somebody asked again meanwhile (revision), or the claim has lapsed
+	 * and another process has the row, only the claim is given up: the row stays as it is and runs again.
+	 *
+	 * @param array<string, int|string> $changes Columns.
+	 * @return bool Whether the changes were written.
+	 */
+	public function settle( OutboxRow $row, array $changes ): bool {
+		$changes = $changes + array( 'claim_token' => '', 'claim_until' => 0, 'updated_at' => $this->services->clock()->now() );
+		$sets    = array();
+		$values  = array();
+		foreach ( $changes as $column => $value ) {
+			$sets[]   = $column . ( is_int( $value ) ? ' = %d' : ' = %s' );
+			$values[] = is_int( $value ) ? $value : mb_substr( $value, 0, self::LENGTHS[ $column ] ?? 64 );
+		}
+		$written = $this->changed(
+			"UPDATE {$this->table()} SET " . implode( ', ', $sets ) . ' WHERE order_id = %d AND claim_token = %s AND revision = %d',
+			array_merge( $values, array( $row->order_id, $row->claim_token, $row->revision ) )
+		);
+		if ( 0 === $written ) {
+			$this->release( array( $row ) );
+		}
+		return 0 < $written;
+	}
+
+	/**
+	 * Gives claimed rows back unchanged.
+	 *
+	 * @param OutboxRow[] $rows Claimed together.
+	 */
+	public function release( array $rows ): void {
+		foreach ( $rows as $row ) {
+			$this->write( "UPDATE {$this->table()} SET claim_token = '', claim_until = 0 WHERE order_id = %d AND claim_token = %s", array( $row->order_id, $row->claim_token ) );
+		}
+	}
+
+	public function find( int $order_id ): ?OutboxRow {
+		return $this->rows( "SELECT * FROM {$this->table()} WHERE order_id = %d", array( $order_id ) )[0] ?? null;
+	}
+
+	/**
+	 * Of these orders, those that have no row, or one that was closed unsent.
+	 *
+	 * @param int[] $order_ids At most some hundred.
+	 * @return int[]|null Null: the table cannot be read.
+	 */
+	public function unknown_of( array $order_ids ): ?array {
+		if ( array() === $order_ids ) {
+			return array();
+		}
+		$list  = implode( ',', array_map( 'intval', $order_ids ) );
+		$known = $this->column( "SELECT order_id FROM {$this->table()} WHERE order_id IN ({$list}) AND state <> %s", array( OutboxRow::CLOSED ) );
+		return null === $known ? null : array_values( array_diff( array_map( 'intval', $order_ids ), array_map( 'intval', $known ) ) );
+	}
+
+	/** When the next live row is due, claims considered; null: none is live. */
+	public function next_due(): ?int {
+		$next = $this->column( "SELECT MIN(CASE WHEN claim_until > due_at THEN claim_until + 1 ELSE due_at END) FROM {$this->table()} WHERE state IN (%s, %s)", array( OutboxRow::WAITING, OutboxRow::SENT ) );
+		return isset( $next[0] ) ? (int) $next[0] : null;
+	}
+
+	/**
+	 * Rows that need somebody's eye, by state, and since when the oldest of them is there. Ended ones are not counted: they are many.
+	 *
+	 * @return array<string, array{count: int, oldest: int}> For waiting, sent and failed; a state without rows is left out.
+	 */
+	public function depth(): array {
+		$depth = array();
+		foreach ( $this->raw( "SELECT state, COUNT(*) AS number, MIN(created_at) AS oldest FROM {$this->table()} WHERE state IN ('waiting', 'sent', 'failed') AND 1 = %d GROUP BY state", array( 1 ) ) ?? array() as $row ) {
+			$depth[ (string) $row['state'] ] = array( 'count' => (int) $row['number'], 'oldest' => (int) $row['oldest'] );
+		}
+		return $depth;
+	}
+
+	/**
+	 * Rows that have not left the shop: waiting ones, and those the service refused.
+	 *
+	 * @return OutboxRow[] Newest first.
+	 */
+	public function not_left( int $limit, int $offset = 0 ): array {
+		return $this->rows(
+			"SELECT * FROM {$this->table()} WHERE state = 'waiting' OR (state = 'failed' AND entry_id = '') ORDER BY created_at DESC, order_id DESC LIMIT %d OFFSET %d",
+			array( $limit, $offset )
+		);
+	}
+
+	/** Closes everything that has not been sent: this site will not send it. */
+	public function close_waiting( string $reason ): void {
+		$now = $this->services->clock()->now();
+		$this->write( "UPDATE {$this->table()} SET state = 'closed', reason = %s, revision = revision + 1, updated_at = %d WHERE state IN ('waiting', 'sent')", array( $reason, $now ) );
+	}
+
+	private function table(): string {
+		return $this->services->tables()->outbox();
+	}
+
+	/** @param array<int, int|string> $values For the placeholders. */
+	private function write( string $sql, array $values ): bool {
+		return -1 < $this->changed( $sql, $values );
+	}
+
+	/**
+	 * Errors are suppressed: wpdb would print them into the page, and so into a checkout's JSON.
+	 *
+	 * @param array<int, int|string> $values For the placeholders.
+	 * @return int Rows changed; -1: failed.
+	 */
+	private function changed( string $sql, array $values ): int {
+		$database   = $this->services->database();
+		$suppressed = $database->suppress_errors( true );
+		try {
+			$changed = $database->query( $database->prepare( $sql, $values ) );
+		} finally {
+			$database->suppress_errors( $suppressed );
+		}
+		return false === $changed ? -1 : (int) $changed;
+	}
+
+	/**
+	 * @param array<int, int|string> $values For the placeholders.
+	 * @return array<int, array<string, mixed>>|null Null: failed.
+	 */
+	private function raw( string $sql, array $values ): ?array {
+		$database   = $this->services->database();
+		$suppressed = $database->suppress_errors( true );
+		try {
+			$rows = $database->get_results( $database->prepare( $sql, $values ), ARRAY_A );
+			return '' !== $database->last_error || ! is_array( $rows ) ? null : $rows;
+		} finally {
+			$database->suppress_errors( $suppressed );
+		}
+	}
+
+	/**
+	 * @param array<int, int|string> $values For the placeholders.
+	 * @return array<int, mixed>|null The first column; null: failed.
+	 */
+	private function column( string $sql, array $values ): ?array {
+		$rows = $this->raw( $sql, $values );
+		return null === $rows ? null : array_map( static fn( array $row ) => reset( $row ), $rows );
+	}
+
+	/**
+	 * @param array<int, int|string> $values For the placeholders.
+	 * @return OutboxRow[]
+	 */
+	private function rows( string $sql, array $values ): array {
+		return array_map( array( OutboxRow::class, 'from_row' ), $this->raw( $sql, $values ) ?? array() );
+	}
+}

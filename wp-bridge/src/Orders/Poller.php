@@ -1,0 +1,114 @@
+<?php
+/**
+ * Asks for answers of sent rows.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Orders;
+
+use Throwable;
+use Tillsync\Bridge\Service\ServiceError;
+use Tillsync\Bridge\Services;
+
+/** BatchGetOrderMatches for claimed rows. A held order whose facts have changed meanwhile is sent again instead: it may go through now. */
+class Poller {
+
+	private const TIMEOUT_SECONDS = 15;
+
+	private Services $services;
+	private CallOutcome $calls;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+		$this->calls    = $services->get( CallOutcome::class );
+	}
+
+	/**
+	 * @param OutboxRow[] $rows Claimed, at most 500.
+	 * @return string Why the drain is to stop; empty: it goes on.
+	 */
+	public function poll( array $rows, DrainReport $report, DrainLimits $limits ): string {
+		$asked = array();
+		foreach ( $rows as $row ) {
+			if ( '' === $limits->reason_to_stop() && Answer::HELD === $row->entry_state && $this->has_changed( $row ) ) {
+				$this->send_again( $row );
+			} else {
+				$asked[] = $row;
+			}
+		}
+		if ( array() === $asked ) {
+			return '';
+		}
+		try {
+			$ids     = array_map( static fn( OutboxRow $row ) => (string) $row->order_id, $asked );
+			$answer  = $this->services->service_client()->call( 'CustomerSyncService', 'BatchGetOrderMatches', array( 'orderIds' => $ids ), self::TIMEOUT_SECONDS );
+			$results = $answer['results'] ?? null;
+			if ( ! is_array( $results ) || count( $results ) !== count( $asked ) ) {
+				throw new ServiceError( ServiceError::TRANSPORT, 200, 'the answer has another number of results than were asked for' );
+			}
+		} catch ( ServiceError $error ) {
+			++$report->failed_calls;
+			return $this->call_failed( $asked, $error, $report );
+		}
+		$this->calls->succeeded();
+		foreach ( $asked as $position => $row ) {
+			$this->settle( $row, (array) $results[ $position ], $report );
+		}
+		return '';
+	}
+
+	/** @param array<string, mixed> $result One BatchGetOrderMatchesResult. */
+	private function settle( OutboxRow $row, array $result, DrainReport $report ): void {
+		++$report->polled;
+		if ( 5 === (int) ( $result['error']['code'] ?? 0 ) ) {
+			// Never asked for: the service's database was put back to an earlier state.
+			$due = $this->services->clock()->now() + ( '' === $row->entry_id ? 0 : RowDelay::of_failure( 0 ) );
+			$this->services->outbox()->settle( $row, array( 'state' => OutboxRow::WAITING, 'due_at' => $due, 'attempts' => 0, 'entry_id' => '', 'entry_state' => '', 'outcome' => '' ) );
+			return;
+		}
+		$answer = is_array( $result['ok'] ?? null ) ? Answer::of( $result['ok'] ) : null;
+		if ( null === $answer ) {
+			$this->postpone( $row, $report );
+			return;
+		}
+		$this->services->get( AnswerKeeper::class )->keep( $row, $answer, array(), $report );
+	}
+
+	/** @param OutboxRow[] $rows Claimed. */
+	private function call_failed( array $rows, ServiceError $error, DrainReport $report ): string {
+		$stop = $this->calls->failed( $error );
+		if ( $error->is_refusal() || $error->is_throttling() || 'not_connected' === $error->connect_code ) {
+			$this->services->outbox()->release( $rows );
+			return $stop;
+		}
+		foreach ( $rows as $row ) {
+			$this->postpone( $row, $report );
+		}
+		return $stop;
+	}
+
+	private function postpone( OutboxRow $row, DrainReport $report ): void {
+		$due = $this->services->clock()->now() + RowDelay::of_failure( $row->attempts );
+		$this->services->outbox()->settle( $row, array( 'due_at' => $due, 'attempts' => $row->attempts + 1 ) );
+		++$report->postponed;
+	}
+
+	/** Whether the shop would send other facts now than it did. What cannot be read has not changed. */
+	private function has_changed( OutboxRow $row ): bool {
+		try {
+			$order = wc_get_order( $row->order_id );
+			return '' !== $row->facts_hash && null === OrderFacts::reason_not_to_send( $order )
+				&& OrderFacts::of( $order, $row->created_at )->hash() !== $row->facts_hash;
+		} catch ( Throwable $error ) {
+			$this->services->log()->failure( "reading order {$row->order_id}", $error );
+			return false;
+		}
+	}
+
+	private function send_again( OutboxRow $row ): void {
+		$this->services->outbox()->settle( $row, array( 'state' => OutboxRow::WAITING, 'due_at' => $this->services->clock()->now(), 'attempts' => 0 ) );
+	}
+}

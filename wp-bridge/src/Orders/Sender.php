@@ -1,0 +1,165 @@
+<?php
+/**
+ * Sends waiting rows.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Orders;
+
+use Throwable;
+use Tillsync\Bridge\Service\ServiceError;
+use Tillsync\Bridge\Services;
+
+/**
+ * Hands claimed rows to the service by BatchMatchOrderCustomers. At least once: a row whose answer was lost is sent again, and the
+ * service joins what it knows. One bad order never keeps the others back.
+ */
+class Sender {
+
+	private const TIMEOUT_SECONDS = 15;
+
+	private Services $services;
+	private CallOutcome $calls;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+		$this->calls    = $services->get( CallOutcome::class );
+	}
+
+	/**
+	 * @param OutboxRow[] $rows Claimed, at most 100.
+	 * @return string Why the drain is to stop; empty: it goes on.
+	 */
+	public function send( array $rows, DrainReport $report, DrainLimits $limits ): string {
+		$ready = array();
+		foreach ( $rows as $row ) {
+			$facts = $this->facts_of( $row, $report );
+			if ( null !== $facts ) {
+				$ready[] = array( $row, $facts );
+			}
+		}
+		return array() === $ready ? '' : $this->send_portion( $ready, $report, $limits );
+	}
+
+	/** The facts of a row, or null when it was settled without them: closed, or put off because reading them failed. */
+	private function facts_of( OutboxRow $row, DrainReport $report ): ?OrderFacts {
+		try {
+			$order  = wc_get_order( $row->order_id );
+			$reason = OrderFacts::reason_not_to_send( $order );
+			if ( null !== $reason ) {
+				$this->services->outbox()->settle( $row, array( 'state' => OutboxRow::CLOSED, 'reason' => $reason, 'rerun' => 0 ) );
+				++$report->closed;
+				return null;
+			}
+			return OrderFacts::of( $order, $row->created_at );
+		} catch ( Throwable $error ) {
+			$this->services->log()->failure( "reading order {$row->order_id}", $error );
+			/* translators: %s: technical name of an error */
+			$this->postpone( $row, sprintf( __( 'The order could not be read (%s): see the log of Tillsync.', 'tillsync-bridge' ), get_class( $error ) ), $report );
+			return null;
+		}
+	}
+
+	/**
+	 * @param array<int, array{0: OutboxRow, 1: OrderFacts}> $ready Rows with their facts.
+	 */
+	private function send_portion( array $ready, DrainReport $report, DrainLimits $limits ): string {
+		$stop = $limits->reason_to_stop();
+		if ( '' !== $stop ) {
+			$this->services->outbox()->release( array_column( $ready, 0 ) );
+			return $stop;
+		}
+		$orders = array();
+		foreach ( $ready as list( $row, $facts ) ) {
+			$orders[] = $facts->message + ( $row->rerun ? array( 'rerun' => true ) : array() );
+		}
+		try {
+			$answer  = $this->services->service_client()->call( 'CustomerSyncService', 'BatchMatchOrderCustomers', array( 'orders' => $orders ), self::TIMEOUT_SECONDS );
+			$results = $answer['results'] ?? null;
+			if ( ! is_array( $results ) || count( $results ) !== count( $ready ) ) {
+				throw new ServiceError( ServiceError::TRANSPORT, 200, 'the answer has another number of results than the request had orders' );
+			}
+		} catch ( ServiceError $error ) {
+			return $this->call_failed( $ready, $error, $report, $limits );
+		}
+		$this->calls->succeeded();
+		foreach ( $ready as $position => list( $row, $facts ) ) {
+			$this->settle( $row, $facts, (array) $results[ $position ], $report );
+		}
+		return '';
+	}
+
+	/** @param array<string, mixed> $result One BatchMatchOrderCustomersResult. */
+	private function settle( OutboxRow $row, OrderFacts $facts, array $result, DrainReport $report ): void {
+		if ( is_array( $result['error'] ?? null ) ) {
+			$this->item_refused( $row, $result['error'], $report );
+			return;
+		}
+		$answer = is_array( $result['ok'] ?? null ) ? Answer::of( $result['ok'] ) : null;
+		if ( null === $answer ) {
+			$this->postpone( $row, __( "The service's answer for this order cannot be read.", 'tillsync-bridge' ), $report );
+			return;
+		}
+		++$report->sent;
+		$sent = array( 'facts_hash' => $facts->hash(), 'sent_at' => $this->services->clock()->now(), 'rerun' => 0 );
+		$this->services->get( AnswerKeeper::class )->keep( $row, $answer, $sent, $report );
+	}
+
+	/** @param array<string, mixed> $error A google.rpc.Status. */
+	private function item_refused( OutboxRow $row, array $error, DrainReport $report ): void {
+		$said = is_string( $error['message'] ?? null ) ? $error['message'] : '';
+		if ( 3 === (int) ( $error['code'] ?? 0 ) ) {
+			$this->fail( $row, $said, $report );
+			return;
+		}
+		/* translators: %s: what the service said */
+		$this->postpone( $row, sprintf( __( 'The service could not take the order yet: %s', 'tillsync-bridge' ), $said ), $report );
+	}
+
+	/** @param array<int, array{0: OutboxRow, 1: OrderFacts}> $ready Rows with their facts. */
+	private function call_failed( array $ready, ServiceError $error, DrainReport $report, DrainLimits $limits ): string {
+		++$report->failed_calls;
+		$rows = array_column( $ready, 0 );
+		if ( $error->is_bad_message() ) {
+			if ( 1 === count( $ready ) ) {
+				$this->fail( $rows[0], $error->getMessage(), $report );
+				return '';
+			}
+			// Somewhere in it is an order that spoils the whole message: halves find it, and the others go through.
+			$halves = array_chunk( $ready, (int) ceil( count( $ready ) / 2 ) );
+			$stop   = $this->send_portion( $halves[0], $report, $limits );
+			if ( '' !== $stop ) {
+				$this->services->outbox()->release( array_column( $halves[1], 0 ) );
+				return $stop;
+			}
+			return $this->send_portion( $halves[1], $report, $limits );
+		}
+		$stop = $this->calls->failed( $error );
+		if ( $error->is_refusal() || $error->is_throttling() || 'not_connected' === $error->connect_code ) {
+			$this->services->outbox()->release( $rows );
+			return $stop;
+		}
+		foreach ( $rows as $row ) {
+			$this->postpone( $row, $error->sentence(), $report );
+		}
+		return $stop;
+	}
+
+	private function fail( OutboxRow $row, string $said, DrainReport $report ): void {
+		/* translators: %s: what the service said */
+		$reason = sprintf( __( 'The service refuses this order: %s', 'tillsync-bridge' ), $said );
+		$this->services->outbox()->settle( $row, array( 'state' => OutboxRow::FAILED, 'reason' => $reason, 'rerun' => 0, 'attempts' => $row->attempts + 1 ) );
+		$this->services->log()->warning( "order {$row->order_id} was refused by the service: {$said}" );
+		++$report->failed;
+	}
+
+	/** The row stays waiting, visibly: with its reason and a growing delay. */
+	private function postpone( OutboxRow $row, string $reason, DrainReport $report ): void {
+		$due = $this->services->clock()->now() + RowDelay::of_failure( $row->attempts );
+		$this->services->outbox()->settle( $row, array( 'due_at' => $due, 'attempts' => $row->attempts + 1, 'reason' => $reason ) );
+		++$report->postponed;
+	}
+}

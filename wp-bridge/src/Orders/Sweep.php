@@ -1,0 +1,110 @@
+<?php
+/**
+ * Finds what the hook missed.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Orders;
+
+use Tillsync\Bridge\Services;
+
+/**
+ * Every hour: orders in a chosen status that were created or paid since the shop was connected and have no row. The hook's INSERT
+ * failed for them, or they came past it (imports, other plugins' SQL, a deactivated plugin).
+ *
+ * A mark keeps from when on is looked; it moves only when a sweep has seen everything, and stays two days behind, so an outage of the
+ * database, of cron or of the plugin widens the window by itself.
+ */
+class Sweep {
+
+	private const MARK   = 'tillsync_bridge_sweep';
+	private const MISSED = 'tillsync_bridge_missed';
+
+	private const OVERLAP_SECONDS = 2 * DAY_IN_SECONDS;
+	private const PAGE            = 200;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/** At connecting: nothing older than this is sent by itself. A mark that is there already for the same time or later stays. */
+	public function begin_at( int $orders_since ): void {
+		if ( $this->mark() < $orders_since ) {
+			update_option( self::MARK, $orders_since, false );
+		}
+	}
+
+	/** How many orders sweeps have found that the hook had missed, in all. For Site Health. */
+	public function missed(): int {
+		return (int) get_option( self::MISSED, 0 );
+	}
+
+	/**
+	 * One sweep.
+	 *
+	 * @return int Orders found without a row, and noted.
+	 */
+	public function run( ?DrainLimits $limits = null ): int {
+		$connection = $this->services->copy_guard()->usable();
+		if ( null === $connection ) {
+			return 0;
+		}
+		$limits = $limits ?? new DrainLimits( $this->services->clock() );
+		$began  = $this->services->clock()->now();
+		$since  = max( $connection->orders_since, $this->mark() );
+		$found  = 0;
+		$whole  = true;
+		foreach ( array( 'date_created', 'date_paid' ) as $date ) {
+			for ( $page = 1; $whole; $page++ ) {
+				$ids = self::page_of( $date, $since, $page );
+				$new = $this->services->outbox()->unknown_of( $ids );
+				if ( null === $new ) {
+					$this->services->tables()->migrate();
+					$whole = false;
+					break;
+				}
+				foreach ( $new as $order_id ) {
+					$found += $this->services->outbox()->note( $order_id ) ? 1 : 0;
+				}
+				if ( count( $ids ) < self::PAGE ) {
+					break;
+				}
+				$whole = '' === $limits->reason_to_stop();
+			}
+		}
+		if ( $whole ) {
+			update_option( self::MARK, max( $since, $began - self::OVERLAP_SECONDS ), false );
+		}
+		if ( $found > 0 ) {
+			update_option( self::MISSED, $this->missed() + $found, false );
+			$this->services->log()->warning( "the sweep found {$found} orders that the order hook had missed" );
+		}
+		return $found;
+	}
+
+	/** @return int[] */
+	private static function page_of( string $date, int $since, int $page ): array {
+		$ids = wc_get_orders(
+			array(
+				'type'    => 'shop_order',
+				'status'  => ChosenStatuses::get(),
+				$date     => '>=' . $since,
+				'limit'   => self::PAGE,
+				'paged'   => $page,
+				'orderby' => 'ID',
+				'order'   => 'ASC',
+				'return'  => 'ids',
+			)
+		);
+		return array_map( 'intval', is_array( $ids ) ? $ids : array() );
+	}
+
+	private function mark(): int {
+		return (int) get_option( self::MARK, 0 );
+	}
+}

@@ -1,0 +1,63 @@
+<?php
+/**
+ * GET wc-tillsync/v1/status.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Rest;
+
+use Tillsync\Bridge\Connection\SitePlace;
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Services;
+use WP_REST_Response;
+
+/** What is here. The service asks before it says connected, in CheckAccount, and as its probe when writes fail. */
+final class StatusRoute implements Part {
+
+	public const NAMESPACE = 'wc-tillsync/v1';
+
+	/** Customers in one batch: the contract's limit. */
+	public const MAX_BATCH = 500;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	public function register(): void {
+		add_action( 'rest_api_init', Guarded::action( $this->services, 'rest_api_init', fn() => $this->add_route() ) );
+	}
+
+	private function add_route(): void {
+		register_rest_route(
+			self::NAMESPACE,
+			'/status',
+			array(
+				'methods'             => 'GET',
+				'permission_callback' => array( $this->services->get( SignedRequest::class ), 'status_permission' ),
+				'callback'            => array( $this, 'answer' ),
+			)
+		);
+	}
+
+	public function answer(): WP_REST_Response {
+		$response = new WP_REST_Response(
+			array(
+				'bridge_version' => \Tillsync\Bridge\VERSION,
+				'api'            => 1,
+				'home_url'       => SitePlace::home_url(),
+				'wordpress'      => (string) get_bloginfo( 'version' ),
+				'woocommerce'    => defined( 'WC_VERSION' ) ? (string) WC_VERSION : '',
+				'max_batch'      => self::MAX_BATCH,
+			)
+		);
+		// Anonymous answers carry no such header in WordPress, and a cached one would say "all is well" for ever.
+		$response->header( 'Cache-Control', 'no-store, private' );
+		return $response;
+	}
+}

@@ -1,0 +1,81 @@
+<?php
+/**
+ * Stops calling a service that does not answer.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Service;
+
+use Tillsync\Bridge\Services;
+
+/**
+ * After two failures of transport in a row the background leaves the service alone: for one minute, then two, four, up to half an
+ * hour. The first call after that decides anew; a success closes the breaker. A throttling answer opens it for as long as was asked.
+ * Nothing is lost meanwhile: rows stay due.
+ */
+final class Breaker {
+
+	private const OPTION = 'tillsync_bridge_breaker';
+
+	private const FAILURES_ALLOWED = 2;
+	private const FIRST_SECONDS    = 60;
+	private const LONGEST_SECONDS  = 1800;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/** Unix seconds until which nothing is to be sent; 0: go. */
+	public function open_until(): int {
+		$state = $this->state();
+		return $state['until'] > $this->services->clock()->now() ? $state['until'] : 0;
+	}
+
+	/** Why, for people. Empty: all is well. */
+	public function reason(): string {
+		return $this->state()['reason'];
+	}
+
+	/** Failures in a row. */
+	public function failures(): int {
+		return $this->state()['failures'];
+	}
+
+	public function succeeded(): void {
+		if ( false !== get_option( self::OPTION ) ) {
+			delete_option( self::OPTION );
+		}
+	}
+
+	public function failed( ServiceError $error ): void {
+		$failures = $this->failures() + 1;
+		$delay    = $failures < self::FAILURES_ALLOWED ? 0 : min( self::LONGEST_SECONDS, self::FIRST_SECONDS << min( 10, $failures - self::FAILURES_ALLOWED ) );
+		$this->keep( $failures, max( $delay, min( $error->retry_after ?? 0, self::LONGEST_SECONDS ) ), $error->getMessage() );
+	}
+
+	/** The service asks to wait: no failure of transport. */
+	public function throttled( ServiceError $error ): void {
+		$this->keep( 0, min( $error->retry_after ?? self::FIRST_SECONDS, self::LONGEST_SECONDS ), $error->getMessage() );
+	}
+
+	private function keep( int $failures, int $delay, string $reason ): void {
+		$until = 0 === $delay ? 0 : $this->services->clock()->now() + $delay;
+		update_option( self::OPTION, array( 'failures' => $failures, 'until' => $until, 'reason' => $reason ), false );
+	}
+
+	/** @return array{failures: int, until: int, reason: string} */
+	private function state(): array {
+		$state = get_option( self::OPTION );
+		$state = is_array( $state ) ? $state : array();
+		return array(
+			'failures' => (int) ( $state['failures'] ?? 0 ),
+			'until'    => (int) ( $state['until'] ?? 0 ),
+			'reason'   => (string) ( $state['reason'] ?? '' ),
+		);
+	}
+}
