@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from support.engine import UPDATED, EngineWorld
@@ -221,7 +222,7 @@ async def test_the_first_success_on_its_side_closes_the_problem(world: EngineWor
     )
     lease = await lease_one(world)
     assert lease.problem_side is Side.SHOP
-    unchanged = Verdict.finished(Outcome.UPDATED, "unchanged")
+    unchanged = replace(Verdict.finished(Outcome.UPDATED, "unchanged"), sides_met=frozenset({Side.TILL}))
     await world.lanes.complete([completion(lease, await claim_one(world, lease), unchanged)])
     [lane] = await world.fetch("SELECT problem_reason, pause_count FROM lane")
     assert lane["problem_reason"] == 1, "an unchanged customer proves the till, not the shop"
