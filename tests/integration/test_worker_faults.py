@@ -175,3 +175,20 @@ async def test_a_verdict_that_the_database_cannot_store_is_charged_and_told(worl
         assert row is not None
         assert (row["attempt_count"], row["notes"]) == (1, "the service itself failed on this entry; it is tried again")
     assert await world.finished("shop-a", 3)
+
+
+async def test_what_was_done_is_written_once_the_history_is_free_again(world: EngineWorld) -> None:
+    """Making and dropping partitions lock the history's parents for a moment: that costs nobody's work."""
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    gate = handler.gate(1)
+    async with world.running(handler, QUICK):
+        await world.hint("shop-a", 1)
+        await handler.wait_for(lambda: handler.count(1) == 1)
+        async with world.database.acquire() as connection, connection.transaction():
+            await connection.execute("LOCK TABLE entry_history IN ACCESS EXCLUSIVE MODE")
+            gate.set()
+            await asyncio.sleep(1.3)  # longer than one lock timeout, shorter than two
+        await world.until_idle()
+        assert len(await world.finished("shop-a", 1)) == 1
+    assert handler.count(1) == 1

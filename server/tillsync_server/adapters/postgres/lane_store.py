@@ -109,12 +109,15 @@ class PostgresLaneStore:
             return list(await self._complete(completions))
         except asyncpg.LockNotAvailableError:
             accounts = sorted({completion.entry.account_id for completion in completions})
-        if len(accounts) == 1:
-            return [Unavailable(f"account {accounts[0]} is busy", reason="ACCOUNT_BUSY")] * len(completions)
         results: list[bool | Exception] = [False] * len(completions)
         for account_id in accounts:
             positions = [position for position, completion in enumerate(completions) if completion.entry.account_id == account_id]
-            for position, result in zip(positions, await self.complete([completions[position] for position in positions]), strict=True):
+            own: list[bool | Exception]
+            try:  # once more also where it is the only one: it may have been the history's partitions that were locked
+                own = list(await self._complete([completions[position] for position in positions]))
+            except asyncpg.LockNotAvailableError:
+                own = [Unavailable(f"account {account_id} is busy", reason="ACCOUNT_BUSY")] * len(positions)
+            for position, result in zip(positions, own, strict=True):
                 results[position] = result
         return results
 
