@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.engine import UPDATED, EngineWorld
@@ -292,3 +293,15 @@ async def test_many_lanes_complete_in_one_statement_without_deadlock(world: Engi
         rest = await world.lanes.lease("three", limit=20, bulk_limit=20, lease_seconds=30)
         await drain(rest)
     assert not await world.fetch("SELECT 1 FROM entry")
+
+
+async def test_a_wait_that_is_over_by_the_databases_clock_is_a_short_one_all_the_same(world: EngineWorld) -> None:
+    """A process whose clock is slow asks for waits that lie in the past: its entries must not run in a circle without a pause."""
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    lease = await lease_one(world)
+    past = datetime.now(UTC) - timedelta(hours=1)
+    waits = Verdict.postponed(Outcome.WOO_NOT_UPDATED, "the shop did not get to it", not_before=past)
+    await world.lanes.complete([completion(lease, await claim_one(world, lease), waits)])
+    [row] = await world.fetch("SELECT due_at - update_time AS wait FROM entry")
+    assert row["wait"] == timedelta(seconds=1)

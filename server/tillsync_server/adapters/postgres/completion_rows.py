@@ -15,6 +15,9 @@ from tillsync_server.domain.settlement import Settlement
 from tillsync_server.domain.vocabulary import EntryState
 from tillsync_server.ports.lanes import Completion
 
+_SHORTEST_WAIT = timedelta(seconds=1)
+"""Waits are told by the process's clock. Where that is slow they may be over already, and the entry would run again without a pause."""
+
 
 @dataclass(slots=True)
 class CompletionRows:
@@ -46,7 +49,7 @@ class CompletionRows:
 
     def _due(self, settlement: Settlement, completion: Completion) -> datetime:
         if settlement.not_before is not None:
-            return max(settlement.not_before, self.at)
+            return max(settlement.not_before, self.at + _SHORTEST_WAIT)
         return self.at + timedelta(seconds=max(settlement.delay_seconds, completion.pause_seconds))
 
     def _class_number(self, settlement: Settlement) -> int:
