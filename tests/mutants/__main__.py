@@ -10,7 +10,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.mutants.catalogue import MUTANTS, Mutant
+from tests.mutants.catalogue import MUTANTS
+from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 _TESTS_FAILED = 1  # pytest's exit code; 2 to 5 are errors of the run itself, which prove nothing
@@ -51,7 +52,7 @@ def main() -> int:
         verdicts = list(pool.map(verdict, MUTANTS))
     for mutant, wrong in zip(MUTANTS, verdicts, strict=True):
         fate, reason = ("caught  ", "") if wrong is None else ("SURVIVED", f" ({wrong})")
-        print(f"{fate} invariant {mutant.invariant}: {mutant.what}{reason}")
+        print(f"{fate} {mutant.promise}: {mutant.what}{reason}")
     survived = sum(wrong is not None for wrong in verdicts)
     print(f"mutants: {len(MUTANTS) - survived} caught, {survived} not")
     return 1 if survived else 0

@@ -1,29 +1,20 @@
-"""For each invariant of the engine: a small change that takes its mechanism out, and the tests that must then go red.
+"""For each invariant of the engine, and for *never a twin*: a small change that takes a mechanism out, and the tests that must then go red.
 
 A mutant whose text no longer stands exactly once in its file does not apply, which is red too: the mechanism moved, so must the mutant.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tests.mutants.mutant import Mutant
+from tests.mutants.never_a_twin import NEVER_A_TWIN
 
 _POSTGRES = "tillsync_server/adapters/postgres"
 _ENGINE = "tillsync_server/application/engine"
 _ENQUEUE = "tests/integration/test_enqueue.py"
 _LANES = "tests/integration/test_lane_store.py"
 _WORKER = "tests/integration/test_worker.py"
-
-
-@dataclass(frozen=True)
-class Mutant:
-    invariant: int
-    what: str
-    file: str
-    """Below ``server/``."""
-    old: str
-    new: str
-    tests: str
-    """What pytest is asked to run: file, or file and `-k` expression after a space."""
+_SHOP_STATE = "tests/integration/test_shop_state.py"
+_PERMIT = "tests/unit/test_outbound_permit.py"
 
 
 MUTANTS = [
@@ -83,6 +74,62 @@ MUTANTS = [
         "        if left < self._settings.write_minimum_seconds:",
         "        if False:",
         "tests/unit/test_lease_clock.py",
+    ),
+    Mutant(
+        3,
+        "the permit is not asked before the headers",
+        "tillsync_server/adapters/outbound/write_permission.py",
+        "        self._ask()\n        self.may_have_left = True\n",
+        "        self.may_have_left = True\n",
+        f"{_PERMIT} before_the_headers",
+    ),
+    Mutant(
+        3,
+        "the permit is not asked again in the last step, before the body",
+        "tillsync_server/adapters/outbound/write_permission.py",
+        "        if self._chunks == 1:\n",
+        "        if False:\n",
+        f"{_PERMIT} after_the_headers_hook",
+    ),
+    Mutant(
+        3,
+        "a create at the till asks for no permit",
+        "tillsync_server/adapters/epos/requests.py",
+        "            permit=permit,\n            fresh_connection",
+        "            permit=None,\n            fresh_connection",
+        "tests/unit/test_epos_answers.py refused_permit",
+    ),
+    Mutant(
+        3,
+        "a write to the shop asks for no permit",
+        "tillsync_server/adapters/woo/requests.py",
+        "                permit=permit,\n",
+        "                permit=None,\n",
+        "tests/unit/test_woo_bridge_on_emulator.py permit or lease",
+    ),
+    Mutant(
+        3,
+        "versions do not rise when the clock is turned back",
+        f"{_POSTGRES}/sql/links/next_versions.sql",
+        "greatest(v.last_version + 1, excluded.last_version)",
+        "excluded.last_version",
+        f"{_SHOP_STATE} above_the_last",
+    ),
+    Mutant(
+        3,
+        "a lane that was lost draws versions, and writes",
+        f"{_POSTGRES}/sql/engine/fence.sql",
+        "AND lane.lease_owner = t.owner AND lane.lease_token = t.token",
+        "AND lane.lease_owner IS NOT NULL",
+        f"{_SHOP_STATE} draws_versions",
+    ),
+    Mutant(
+        3,
+        "a stale write counts as applied",
+        "tillsync_server/application/flows/customer_flow.py",
+        "            if result.status is not WriteStatus.STALE:\n",
+        "            if True:\n",
+        "tests/unit/test_customer_flow.py stale",
     ),
     Mutant(
         4,
@@ -156,4 +203,5 @@ MUTANTS = [
         "        if False:\n",
         f"{_LANES} pause_holds",
     ),
+    *NEVER_A_TWIN,
 ]

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from support.fake_till import EmailMatch, LostAnswer
 from support.flow_fakes import TILL, FakeLane, FlowWorld, order_facts, till_account
+from tillsync_server.application.engine.lane_runner import LaneRunner, LaneServices
+from tillsync_server.application.engine.lease_clock import LeaseClock
+from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.flows.create_protocol import (
     CreateProtocol,
     Holders,
@@ -30,9 +35,11 @@ from tillsync_server.domain.errors import (
     Unreadable,
     UpstreamError,
 )
+from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.matching import new_customer
 from tillsync_server.domain.verdict import Disposition, Verdict
 from tillsync_server.domain.vocabulary import EntryState, Outcome, Side
+from tillsync_server.ports.lanes import LaneLease
 from tillsync_server.ports.tills import IntentState
 
 ACCOUNT, OTHER = till_account("shop-1"), till_account("shop-2")
@@ -469,6 +476,19 @@ async def test_forty_at_once_of_one_new_person_on_forty_shops_make_one(world: Fl
     [made] = world.till.with_email(ADA)
     assert {each.customer_ids for each in answers} == {(made,)}
     assert world.till.count("create_customer") == 1
+
+
+def test_the_tag_of_a_lease_is_like_no_other() -> None:
+    """The lanes of one process share its owner, and their tokens may be equal."""
+
+    def tag(account: str, owner: str = "worker-1", token: int = 1) -> str:
+        settings = EngineSettings()
+        services = cast(LaneServices, SimpleNamespace(settings=settings))
+        lease = LaneLease(AccountId(account), owner, token, lapses=0, problem_side=None, pause_count=0)
+        return LaneRunner(services, lease, LeaseClock(settings, 0.0)).owner_tag
+
+    tags = [tag("shop-1"), tag("shop-2"), tag("shop-1", token=2), tag("shop-1", owner="worker-2")]
+    assert len(set(tags)) == 4
 
 
 async def test_two_lanes_of_one_process_never_take_each_others_intent_for_their_own(world: FlowWorld) -> None:
