@@ -70,6 +70,22 @@ class Drain {
 		return $report;
 	}
 
+	/** One order, now, because somebody asks for it: sent when it waits, asked for when it was sent. A row in other hands is left alone. */
+	public function run_one( int $order_id ): DrainReport {
+		$limits             = new DrainLimits( $this->services->clock() );
+		$report             = new DrainReport();
+		$report->stopped_by = $this->hindrance( true );
+		$row                = '' === $report->stopped_by ? $this->services->outbox()->claim_one( $order_id, self::CLAIM_SECONDS ) : null;
+		if ( null !== $row ) {
+			$report->stopped_by = OutboxRow::WAITING === $row->state
+				? $this->services->get( Sender::class )->send( array( $row ), $report, $limits )
+				: $this->services->get( Poller::class )->poll( array( $row ), $report, $limits );
+		}
+		$report->next_due = $this->services->outbox()->next_due();
+		$this->schedule_next( $report );
+		return $report;
+	}
+
 	/** Whether a drain would have something to do now: one read of an index. */
 	public function is_due(): bool {
 		$next = $this->services->outbox()->next_due();

@@ -103,6 +103,14 @@ class Outbox {
 		return array();
 	}
 
+	/** Takes one live row, due or not; null: it is not live, or another process has it. */
+	public function claim_one( int $order_id, int $seconds ): ?OutboxRow {
+		$now   = $this->services->clock()->now();
+		$token = bin2hex( random_bytes( 16 ) );
+		$this->write( "UPDATE {$this->table()} SET claim_token = %s, claim_until = %d WHERE order_id = %d AND state IN ('waiting', 'sent') AND claim_until < %d", array( $token, $now + $seconds, $order_id, $now ) );
+		return $this->rows( "SELECT * FROM {$this->table()} WHERE order_id = %d AND claim_token = %s", array( $order_id, $token ) )[0] ?? null;
+	}
+
 	/**
 	 * Writes what became of a claimed row and gives it back. When somebody asked again meanwhile (revision), or the claim has lapsed
 	 * and another process has the row, only the claim is given up: the row stays as it is and runs again.

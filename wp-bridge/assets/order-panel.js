@@ -1,0 +1,171 @@
+/**
+ * The order screen's panel: Match again, and the steps of "Wrong customer?". Asks the service only when a button is pressed.
+ */
+( () => {
+	'use strict';
+
+	const { namespace, words } = window.tillsyncOrder;
+	const POLL_TIMES = [ 2000, 3000, 5000, 10000, 15000, 15000, 15000 ];
+
+	const call = ( path, method = 'GET', data = undefined ) =>
+		window.wp.apiFetch( { path: `${ namespace }/${ path }`, method, data } );
+
+	// A nonce that expired on an open page is renewed once by apiFetch itself; a login that ended is not.
+	const sentence = ( error ) =>
+		[ 'rest_cookie_invalid_nonce', 'rest_forbidden', 'rest_not_logged_in' ].includes( error?.code ) ? words.expired : error?.message || words.failed;
+
+	const element = ( name, properties = {}, ...children ) => {
+		const made = Object.assign( document.createElement( name ), properties );
+		made.append( ...children );
+		return made;
+	};
+
+	const setUp = ( panel ) => {
+		const box = panel.parentElement;
+		const order = panel.dataset.order;
+		const matchButton = box.querySelector( '.tillsync-match' );
+		const wrongButton = box.querySelector( '.tillsync-wrong' );
+		const wrongBox = box.querySelector( '.tillsync-wrong-box' );
+		if ( ! matchButton ) {
+			return;
+		}
+		const message = element( 'p', { className: 'tillsync-message' } );
+		message.setAttribute( 'role', 'status' );
+		panel.after( message );
+		let polls = 0;
+
+		const show = ( answer ) => {
+			panel.innerHTML = answer.html;
+			message.textContent = answer.hint;
+			return answer.settled;
+		};
+
+		const follow = () => {
+			if ( polls >= POLL_TIMES.length ) {
+				return;
+			}
+			window.setTimeout( async () => {
+				if ( document.hidden ) {
+					document.addEventListener( 'visibilitychange', follow, { once: true } );
+					return;
+				}
+				try {
+					if ( ! show( await call( `orders/${ order }/panel` ) ) ) {
+						follow();
+					}
+				} catch ( error ) {
+					message.textContent = sentence( error );
+				}
+			}, POLL_TIMES[ polls++ ] );
+		};
+
+		// One thing at a time; the button keeps the focus while it waits.
+		const busy = async ( button, work ) => {
+			if ( button.getAttribute( 'aria-disabled' ) === 'true' ) {
+				return;
+			}
+			button.setAttribute( 'aria-disabled', 'true' );
+			message.textContent = words.loading;
+			try {
+				await work();
+			} catch ( error ) {
+				message.textContent = sentence( error );
+			} finally {
+				button.removeAttribute( 'aria-disabled' );
+			}
+		};
+
+		const run = ( button, path, data ) =>
+			busy( button, async () => {
+				polls = 0;
+				if ( ! show( await call( path, 'POST', data ) ) ) {
+					follow();
+				}
+			} );
+
+		const customer = ( found, action ) => {
+			const facts = [ [ words.card, found.card ], [ words.points, found.points ], [ words.balance, found.balance ], [ words.since, found.sign_up_date.slice( 0, 10 ) ] ]
+				.filter( ( [ , value ] ) => value !== '' )
+				.map( ( [ name, value ] ) => `${ name }: ${ value }` )
+				.join( ' · ' );
+			const title = [ `${ found.id }`, found.name, found.email ].filter( Boolean ).join( ' · ' );
+			return element( 'li', {}, element( 'strong', { textContent: title } ), element( 'br' ), facts, ' ', action );
+		};
+
+		const showLink = ( { guest, link } ) => {
+			const shown = wrongBox.querySelector( '.tillsync-link' );
+			shown.replaceChildren();
+			if ( ! link ) {
+				shown.append( element( 'p', { textContent: guest ? words.guest : words.unlinked } ) );
+				return;
+			}
+			const unlink = element( 'button', { type: 'button', className: 'button-link button-link-delete', textContent: words.unlink } );
+			unlink.addEventListener( 'click', () =>
+				busy( unlink, async () => {
+					showLink( await call( `orders/${ order }/unlink`, 'POST' ) );
+					message.textContent = words.unlinked;
+					wrongBox.querySelector( 'input' ).focus();
+				} )
+			);
+			const found = link.customer || { id: link.epos_customer_id, name: '', email: '', card: '', points: '', balance: '', sign_up_date: '' };
+			shown.append( element( 'p', { textContent: link.usable ? words.linked : words.broken } ), element( 'ul', {}, customer( found, unlink ) ) );
+		};
+
+		const search = ( button, query, list ) =>
+			busy( button, async () => {
+				const { customers, truncated } = await call( `till-customers?query=${ encodeURIComponent( query ) }` );
+				list.replaceChildren(
+					...customers.map( ( found ) => {
+						const choose = element( 'button', { type: 'button', className: 'button button-small', textContent: words.choose } );
+						choose.setAttribute( 'aria-label', `${ words.choose }: ${ found.id } ${ found.name }` );
+						choose.addEventListener( 'click', () => run( choose, `orders/${ order }/customer`, { epos_customer_id: found.id } ) );
+						const taken = found.linked_user_id !== '' && found.linked_user_id !== '0';
+						return customer( found, element( 'span', {}, taken ? `(${ words.taken }) ` : '', choose ) );
+					} )
+				);
+				message.textContent = customers.length === 0 ? words.none : truncated ? words.more : '';
+			} );
+
+		const openWrong = () => {
+			const field = element( 'input', { type: 'search', id: `tillsync-search-${ order }`, maxLength: 254 } );
+			const find = element( 'button', { type: 'button', className: 'button', textContent: words.find } );
+			const list = element( 'ul', { className: 'tillsync-found' } );
+			const again = element( 'button', { type: 'button', className: 'button', textContent: words.again } );
+			const go = () => field.value.trim() !== '' && search( find, field.value.trim(), list );
+			find.addEventListener( 'click', go );
+			// The panel stands inside the order's form: Enter must not save the order.
+			field.addEventListener( 'keydown', ( event ) => {
+				if ( event.key === 'Enter' ) {
+					event.preventDefault();
+					go();
+				}
+			} );
+			again.addEventListener( 'click', () => run( again, `orders/${ order }/match` ) );
+			wrongBox.replaceChildren(
+				element( 'p', { className: 'description', textContent: words.stays } ),
+				element( 'div', { className: 'tillsync-link' } ),
+				element( 'label', { htmlFor: field.id, textContent: words.search } ),
+				element( 'div', { className: 'tillsync-search' }, field, find ),
+				list,
+				again
+			);
+		};
+
+		matchButton.addEventListener( 'click', () => run( matchButton, `orders/${ order }/match` ) );
+		wrongButton.addEventListener( 'click', () => {
+			const opens = wrongBox.hidden;
+			wrongBox.hidden = ! opens;
+			wrongButton.setAttribute( 'aria-expanded', String( opens ) );
+			if ( opens ) {
+				openWrong();
+				busy( wrongButton, async () => {
+					showLink( await call( `orders/${ order }/link` ) );
+					message.textContent = '';
+				} );
+			}
+		} );
+	};
+
+	const start = () => document.querySelectorAll( '.tillsync-panel' ).forEach( setUp );
+	document.readyState === 'loading' ? document.addEventListener( 'DOMContentLoaded', start ) : start();
+} )();

@@ -1,0 +1,116 @@
+/**
+ * The settings screen: what a change would do, and the search for the default till customer. Without it buttons do the same.
+ */
+( () => {
+	'use strict';
+
+	const { namespace, words } = window.tillsyncSettings;
+
+	const call = ( path, method = 'GET', data = undefined ) =>
+		window.wp.apiFetch( { path: `${ namespace }/${ path }`, method, data } );
+
+	const sentence = ( error ) =>
+		[ 'rest_cookie_invalid_nonce', 'rest_forbidden', 'rest_not_logged_in' ].includes( error?.code ) ? words.expired : error?.message || words.failed;
+
+	const element = ( name, properties = {}, ...children ) => {
+		const made = Object.assign( document.createElement( name ), properties );
+		made.append( ...children );
+		return made;
+	};
+
+	const setUpEffect = ( screen ) => {
+		const effect = screen.querySelector( '.tillsync-effect' );
+		const fields = () => [ ...screen.querySelectorAll( '[name^="tillsync_settings["]' ) ];
+		if ( ! effect ) {
+			return;
+		}
+		let asked = 0;
+		const ask = async () => {
+			const settings = {};
+			fields().forEach( ( field ) => {
+				if ( field.type !== 'checkbox' || field.checked ) {
+					settings[ field.name.slice( 'tillsync_settings['.length, -1 ) ] = field.value;
+				}
+			} );
+			const mine = ++asked;
+			effect.textContent = words.loading;
+			try {
+				const { lines } = await call( 'settings/preview', 'POST', { settings } );
+				if ( mine === asked ) {
+					effect.textContent = lines.join( ' ' );
+				}
+			} catch ( error ) {
+				if ( mine === asked ) {
+					effect.textContent = sentence( error );
+				}
+			}
+		};
+		screen.addEventListener( 'change', ( event ) => {
+			if ( event.target.name?.startsWith( 'tillsync_settings[' ) ) {
+				ask();
+			}
+		} );
+		screen.querySelector( '.tillsync-preview' )?.addEventListener( 'click', ( event ) => {
+			event.preventDefault();
+			ask();
+		} );
+	};
+
+	const setUpSearch = ( cell ) => {
+		const number = cell.querySelector( 'input' );
+		const field = element( 'input', { type: 'search', maxLength: 254, className: 'regular-text', placeholder: words.search } );
+		field.setAttribute( 'aria-label', words.search );
+		const find = element( 'button', { type: 'button', className: 'button', textContent: words.find } );
+		const said = element( 'p', {} );
+		said.setAttribute( 'role', 'status' );
+		const list = element( 'ul', { className: 'tillsync-found' } );
+		const go = async () => {
+			const query = field.value.trim();
+			if ( query === '' || find.getAttribute( 'aria-disabled' ) === 'true' ) {
+				return;
+			}
+			find.setAttribute( 'aria-disabled', 'true' );
+			said.textContent = words.loading;
+			try {
+				const { customers, truncated } = await call( `till-customers?query=${ encodeURIComponent( query ) }` );
+				list.replaceChildren( ...customers.map( row ) );
+				said.textContent = customers.length === 0 ? words.none : truncated ? words.more : '';
+			} catch ( error ) {
+				said.textContent = sentence( error );
+			} finally {
+				find.removeAttribute( 'aria-disabled' );
+			}
+		};
+		const row = ( found ) => {
+			const title = element( 'strong', { textContent: [ found.id, found.name, found.email ].filter( Boolean ).join( ' · ' ) } );
+			if ( found.linked_user_id !== '' && found.linked_user_id !== '0' ) {
+				return element( 'li', {}, title, ` (${ words.taken })` );
+			}
+			const choose = element( 'button', { type: 'button', className: 'button button-small', textContent: words.choose } );
+			choose.setAttribute( 'aria-label', `${ words.choose }: ${ found.id } ${ found.name }` );
+			choose.addEventListener( 'click', () => {
+				number.value = found.id;
+				number.dispatchEvent( new Event( 'change', { bubbles: true } ) );
+				list.replaceChildren();
+				said.textContent = words.chosen;
+				number.focus();
+			} );
+			return element( 'li', {}, title, ' ', choose );
+		};
+		find.addEventListener( 'click', go );
+		field.addEventListener( 'keydown', ( event ) => {
+			if ( event.key === 'Enter' ) {
+				event.preventDefault();
+				go();
+			}
+		} );
+		cell.append( element( 'div', { className: 'tillsync-search' }, field, ' ', find ), said, list );
+	};
+
+	const start = () =>
+		document.querySelectorAll( '.tillsync-settings' ).forEach( ( screen ) => {
+			setUpEffect( screen );
+			screen.querySelectorAll( '.tillsync-default' ).forEach( setUpSearch );
+		} );
+	document.readyState === 'loading' ? document.addEventListener( 'DOMContentLoaded', start ) : start();
+} )();

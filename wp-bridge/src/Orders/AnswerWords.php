@@ -1,0 +1,50 @@
+<?php
+/**
+ * States in the words of the merchant's language.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Orders;
+
+/** Names of the states of entries and rows. Comments are not translated: they are the service's own. */
+final class AnswerWords {
+
+	/** @param string $state Of an entry, such as "ENTRY_STATE_HELD". */
+	public static function state( string $state ): string {
+		switch ( $state ) {
+			case 'ENTRY_STATE_PENDING':
+				return __( 'In progress', 'tillsync-bridge' );
+			case 'ENTRY_STATE_PROCESSED':
+				return __( 'Done', 'tillsync-bridge' );
+			case 'ENTRY_STATE_SKIPPED':
+				return __( 'Nothing to do', 'tillsync-bridge' );
+			case 'ENTRY_STATE_HELD':
+				return __( 'Waits for you', 'tillsync-bridge' );
+			case 'ENTRY_STATE_FAILED':
+				return __( 'Failed', 'tillsync-bridge' );
+			case 'ENTRY_STATE_DISMISSED':
+				return __( 'Closed by hand', 'tillsync-bridge' );
+			default:
+				return __( 'Unknown', 'tillsync-bridge' );
+		}
+	}
+
+	/** @param string $state Of a row of the outbox. */
+	public static function row( string $state ): string {
+		switch ( $state ) {
+			case OutboxRow::WAITING:
+				return __( 'Not sent yet', 'tillsync-bridge' );
+			case OutboxRow::SENT:
+				return __( 'At the service', 'tillsync-bridge' );
+			case OutboxRow::FAILED:
+				return __( 'Failed', 'tillsync-bridge' );
+			case OutboxRow::CLOSED:
+				return __( 'Not sent', 'tillsync-bridge' );
+			default:
+				return __( 'Done', 'tillsync-bridge' );
+		}
+	}
+}

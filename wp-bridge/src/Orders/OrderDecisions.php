@@ -1,0 +1,110 @@
+<?php
+/**
+ * What a person decides about an order's customer.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Orders;
+
+use Tillsync\Bridge\Service\ServiceError;
+use Tillsync\Bridge\Services;
+use WC_Order;
+
+/** Hands the decision to the service. Sales already at the till do not move: the screens say so. */
+class OrderDecisions {
+
+	private const TIMEOUT_SECONDS = 20;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/** The service decides anew. Sent at once; what comes of it may take a moment. */
+	public function match_again( WC_Order $order ): DrainReport {
+		$this->services->outbox()->ask_again( $order->get_id() );
+		return $this->services->get( Drain::class )->run_one( $order->get_id() );
+	}
+
+	/**
+	 * The link of the order's shop customer.
+	 *
+	 * @return array{epos_customer_id: string, usable: bool, customer: array<string, string>|null}|null Null: not linked, or a guest.
+	 * @throws ServiceError
+	 */
+	public function link_of( WC_Order $order ): ?array {
+		if ( $order->get_customer_id() < 1 ) {
+			return null;
+		}
+		$link = $this->link( $order->get_customer_id() );
+		return null === $link ? null : array(
+			'epos_customer_id' => (string) ( $link['eposCustomerId'] ?? '0' ),
+			'usable'           => true === ( $link['usable'] ?? false ),
+			'customer'         => $this->services->get( TillCustomers::class )->find( (string) ( $link['eposCustomerId'] ?? '0' ) ),
+		);
+	}
+
+	/**
+	 * Unlinks the order's shop customer. It is not linked again by itself.
+	 *
+	 * @throws ServiceError
+	 */
+	public function unlink( WC_Order $order ): void {
+		$this->call( 'LinkService', 'DeleteLink', array( 'wooCustomerId' => (string) $order->get_customer_id() ) );
+	}
+
+	/**
+	 * The order, and with a shop customer all that follow, belongs to this till customer.
+	 *
+	 * A link to another till customer is taken off first. A held or refused order of a guest gets its customer by itself alone.
+	 *
+	 * @throws ServiceError
+	 */
+	public function choose( WC_Order $order, string $epos_customer_id ): DrainReport {
+		$user_id = $order->get_customer_id();
+		if ( $user_id > 0 ) {
+			$link = $this->link( $user_id );
+			if ( null !== $link && (string) ( $link['eposCustomerId'] ?? '' ) !== $epos_customer_id ) {
+				$this->call( 'LinkService', 'DeleteLink', array( 'wooCustomerId' => (string) $user_id ) );
+			}
+			$this->call( 'LinkService', 'CreateLink', array( 'eposCustomerId' => $epos_customer_id, 'wooCustomerId' => (string) $user_id ) );
+			return $this->match_again( $order );
+		}
+		$answer = $this->services->get( Answers::class )->of( $order );
+		if ( null === $answer || ! in_array( $answer->state, array( Answer::HELD, Answer::FAILED ), true ) ) {
+			throw new ServiceError( 'failed_precondition', 0, __( 'A guest has no link, so another customer can be chosen only while the order is held or has failed', 'tillsync-bridge' ) );
+		}
+		$this->call( 'LinkService', 'ResolveOrderCustomer', array( 'entryId' => $answer->entry_id, 'eposCustomerId' => $epos_customer_id ) );
+		$this->services->outbox()->look_again( $order->get_id() );
+		return $this->services->get( Drain::class )->run_one( $order->get_id() );
+	}
+
+	/**
+	 * @return array<string, mixed>|null A Link.
+	 * @throws ServiceError
+	 */
+	private function link( int $user_id ): ?array {
+		try {
+			$answer = $this->call( 'LinkService', 'GetLink', array( 'wooCustomerId' => (string) $user_id ) );
+		} catch ( ServiceError $error ) {
+			if ( 'not_found' === $error->connect_code ) {
+				return null;
+			}
+			throw $error;
+		}
+		return is_array( $answer['link'] ?? null ) ? $answer['link'] : null;
+	}
+
+	/**
+	 * @param array<string, mixed> $message The request.
+	 * @return array<string, mixed>
+	 * @throws ServiceError
+	 */
+	private function call( string $service, string $method, array $message ): array {
+		return $this->services->service_client()->call( $service, $method, $message, self::TIMEOUT_SECONDS );
+	}
+}

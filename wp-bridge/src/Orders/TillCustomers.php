@@ -1,0 +1,67 @@
+<?php
+/**
+ * Till customers, as a person needs them to choose.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Orders;
+
+use Tillsync\Bridge\Service\ServiceError;
+use Tillsync\Bridge\Services;
+
+/** Searches the till through the service. Nothing of it is stored. */
+class TillCustomers {
+
+	private const TIMEOUT_SECONDS = 20;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/**
+	 * @param string $query An id, an email or part of a name.
+	 * @return array{customers: array<int, array<string, string>>, truncated: bool}
+	 * @throws ServiceError
+	 */
+	public function search( string $query ): array {
+		$answer = $this->services->service_client()->call( 'LinkService', 'SearchEposCustomers', array( 'query' => $query, 'pageSize' => 20 ), self::TIMEOUT_SECONDS );
+		return array(
+			'customers' => array_map( array( self::class, 'plain' ), array_filter( (array) ( $answer['customers'] ?? array() ), 'is_array' ) ),
+			'truncated' => true === ( $answer['truncated'] ?? false ),
+		);
+	}
+
+	/**
+	 * One customer, by its id.
+	 *
+	 * @return array<string, string>|null Null: the till has none.
+	 * @throws ServiceError
+	 */
+	public function find( string $epos_customer_id ): ?array {
+		foreach ( $this->search( $epos_customer_id )['customers'] as $customer ) {
+			if ( $customer['id'] === $epos_customer_id ) {
+				return $customer;
+			}
+		}
+		return null;
+	}
+
+	/**
+	 * What goes to the browser: no more than these.
+	 *
+	 * @param array<string, mixed> $customer An EposCustomer.
+	 * @return array<string, string>
+	 */
+	public static function plain( array $customer ): array {
+		$plain = array();
+		foreach ( array( 'eposCustomerId' => 'id', 'name' => 'name', 'maskedEmail' => 'email', 'cardNumber' => 'card', 'points' => 'points', 'balance' => 'balance', 'signUpDate' => 'sign_up_date', 'linkedWooCustomerId' => 'linked_user_id' ) as $from => $to ) {
+			$plain[ $to ] = is_scalar( $customer[ $from ] ?? null ) ? (string) $customer[ $from ] : '';
+		}
+		return $plain;
+	}
+}

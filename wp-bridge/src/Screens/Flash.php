@@ -1,0 +1,37 @@
+<?php
+/**
+ * What an action has to say on the next page.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Screens;
+
+/** Kept for one user and five minutes; shown once. */
+final class Flash {
+
+	/**
+	 * @param 'success'|'error'|'info' $kind  Of notice.
+	 * @param string[]                 $lines Plain text.
+	 * @param array<string, mixed>     $data  What else the screen shows, such as the steps of a test.
+	 */
+	public static function keep( string $kind, array $lines, array $data = array() ): void {
+		set_transient( self::name(), array( 'kind' => $kind, 'lines' => array_values( $lines ), 'data' => $data ), 300 );
+	}
+
+	/** @return array{kind: string, lines: string[], data: array<string, mixed>}|null */
+	public static function take(): ?array {
+		$kept = get_transient( self::name() );
+		if ( ! is_array( $kept ) ) {
+			return null;
+		}
+		delete_transient( self::name() );
+		return array( 'kind' => (string) $kept['kind'], 'lines' => (array) $kept['lines'], 'data' => (array) $kept['data'] );
+	}
+
+	private static function name(): string {
+		return 'tillsync_bridge_flash_' . get_current_user_id();
+	}
+}

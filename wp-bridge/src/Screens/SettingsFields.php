@@ -1,0 +1,121 @@
+<?php
+/**
+ * The settings a merchant may change, as a form.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Screens;
+
+use Tillsync\Bridge\Connection\SiteSettings;
+use Tillsync\Bridge\Orders\Backfill;
+use Tillsync\Bridge\Orders\ChosenStatuses;
+use Tillsync\Bridge\Services;
+
+/** Fields of UpdateSiteSettings, the order statuses of this shop, and "match the last N days". */
+final class SettingsFields {
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/** @param mixed $days Shown in the box for older orders. */
+	public function show( $days ): void {
+		$settings = $this->services->get( SiteSettings::class )->known();
+		if ( null === $settings ) {
+			echo '<p>' . esc_html__( 'The settings of the service are not known here yet.', 'tillsync-bridge' ) . ' ';
+			SettingsScreen::button( 'refresh', __( 'Fetch them', 'tillsync-bridge' ) );
+			echo '</p>';
+		} else {
+			$this->fields( $settings );
+		}
+		$this->older( max( 1, (int) $days ) );
+	}
+
+	/** @param array<string, bool|string> $settings Of SiteSettings. */
+	private function fields( array $settings ): void {
+		echo '<input type="hidden" name="tillsync_settings[form]" value="1"><table class="form-table" role="presentation"><tbody>';
+		self::boxes(
+			__( 'Customer sync', 'tillsync-bridge' ),
+			array(
+				'customerSyncEnabled' => array( __( 'Sync customers with the till', 'tillsync-bridge' ), __( 'Off: every order goes to the default customer, nothing is linked and nothing refreshed.', 'tillsync-bridge' ) ),
+				'autoLink'            => array( __( 'Orders may link shoppers by themselves', 'tillsync-bridge' ), __( 'Off: orders of shoppers without a link wait for you.', 'tillsync-bridge' ) ),
+			),
+			$settings
+		);
+		printf(
+			'<tr><th scope="row"><label for="tillsync-default">%s</label></th><td class="tillsync-default"><input type="text" inputmode="numeric" pattern="[0-9]{0,18}" class="regular-text" id="tillsync-default" name="tillsync_settings[defaultEposCustomerId]" value="%s" aria-describedby="tillsync-default-help"><p class="description" id="tillsync-default-help">%s</p></td></tr>',
+			esc_html__( 'Default till customer', 'tillsync-bridge' ),
+			esc_attr( '0' === $settings['defaultEposCustomerId'] ? '' : (string) $settings['defaultEposCustomerId'] ),
+			esc_html__( 'Number of the till customer that orders of guests go to. Empty: such orders wait for you.', 'tillsync-bridge' )
+		);
+		self::choice( 'guestPolicy', __( 'Orders of guests go to', 'tillsync-bridge' ), SettingsWords::guest_policies(), (string) $settings['guestPolicy'], '' );
+		self::choice( 'matchEmail', __( 'Shoppers are found by', 'tillsync-bridge' ), SettingsWords::match_emails(), (string) $settings['matchEmail'], __( 'A billing email is unverified: it finds the customer of that order, but links only when it equals the account\'s email.', 'tillsync-bridge' ) );
+		self::boxes(
+			__( 'From the till to the shop', 'tillsync-bridge' ),
+			array(
+				'syncNames' => array( __( 'First and last name', 'tillsync-bridge' ), __( 'The till\'s names replace those of the shopper\'s account.', 'tillsync-bridge' ) ),
+				'syncPhone' => array( __( 'Phone', 'tillsync-bridge' ), '' ),
+			),
+			$settings
+		);
+		$statuses = '';
+		foreach ( ChosenStatuses::available() as $status => $name ) {
+			$statuses .= sprintf( '<label><input type="checkbox" name="tillsync_statuses[]" value="%s" %s> %s</label><br>', esc_attr( $status ), checked( in_array( $status, ChosenStatuses::get(), true ), true, false ), esc_html( $name ) );
+		}
+		printf( '<tr><th scope="row">%s</th><td><fieldset><legend class="screen-reader-text">%s</legend>%s</fieldset></td></tr>', esc_html__( 'Orders are sent when they are', 'tillsync-bridge' ), esc_html__( 'Orders are sent when they are', 'tillsync-bridge' ), $statuses ); // phpcs:ignore WordPress.Security.EscapeOutput -- escaped above.
+		echo '</tbody></table><p class="tillsync-effect" role="status"></p><p class="tillsync-buttons">';
+		printf( '<button type="submit" name="save" value="1" class="button button-primary woocommerce-save-button">%s</button> ', esc_html__( 'Save', 'tillsync-bridge' ) );
+		SettingsScreen::button( 'preview', __( 'What would this change?', 'tillsync-bridge' ), 'tillsync-preview' );
+		echo ' ';
+		SettingsScreen::button( 'refresh', __( 'Fetch the settings again', 'tillsync-bridge' ) );
+		echo '</p>';
+	}
+
+	private function older( int $days ): void {
+		$noted = $this->services->get( Backfill::class )->noted();
+		echo '<h3>' . esc_html__( 'Older orders', 'tillsync-bridge' ) . '</h3>';
+		if ( null !== $noted ) {
+			/* translators: %d: number of orders */
+			echo '<p role="status">' . esc_html( sprintf( _n( 'In the background: %d order put into the outbox so far.', 'In the background: %d orders put into the outbox so far.', $noted, 'tillsync-bridge' ), $noted ) ) . '</p>';
+			return;
+		}
+		echo '<p>' . esc_html__( 'Orders from before the shop was connected are never sent by themselves.', 'tillsync-bridge' ) . '</p>';
+		printf(
+			'<p><label for="tillsync-days">%s</label> <input type="number" id="tillsync-days" name="tillsync_days" min="1" max="%d" value="%d" class="small-text"></p><p class="tillsync-buttons">',
+			esc_html__( 'Match the orders of the last days:', 'tillsync-bridge' ),
+			absint( Backfill::LONGEST_DAYS ),
+			absint( $days )
+		);
+		SettingsScreen::button( 'backfill_preview', __( 'How many are these?', 'tillsync-bridge' ) );
+		echo ' ';
+		SettingsScreen::button( 'backfill', __( 'Match them', 'tillsync-bridge' ) );
+		echo '</p>';
+	}
+
+	/**
+	 * @param array<string, array{0: string, 1: string}> $boxes    Field: its words and what it means.
+	 * @param array<string, bool|string>                 $settings Of SiteSettings.
+	 */
+	private static function boxes( string $title, array $boxes, array $settings ): void {
+		printf( '<tr><th scope="row">%s</th><td><fieldset><legend class="screen-reader-text">%s</legend>', esc_html( $title ), esc_html( $title ) );
+		foreach ( $boxes as $name => list( $label, $meaning ) ) {
+			printf( '<label><input type="checkbox" name="tillsync_settings[%s]" value="1" %s> %s</label>', esc_attr( $name ), checked( true, $settings[ $name ], false ), esc_html( $label ) );
+			echo '' === $meaning ? '<br>' : '<p class="description">' . esc_html( $meaning ) . '</p>';
+		}
+		echo '</fieldset></td></tr>';
+	}
+
+	/** @param array<string, string> $options Value: words. */
+	private static function choice( string $name, string $label, array $options, string $chosen, string $meaning ): void {
+		printf( '<tr><th scope="row"><label for="tillsync-%s">%s</label></th><td><select id="tillsync-%s" name="tillsync_settings[%s]">', esc_attr( $name ), esc_html( $label ), esc_attr( $name ), esc_attr( $name ) );
+		foreach ( $options as $value => $words ) {
+			printf( '<option value="%s" %s>%s</option>', esc_attr( $value ), selected( $value, $chosen, false ), esc_html( $words ) );
+		}
+		echo '</select>' . ( '' === $meaning ? '' : '<p class="description">' . esc_html( $meaning ) . '</p>' ) . '</td></tr>';
+	}
+}

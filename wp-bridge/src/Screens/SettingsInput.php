@@ -1,0 +1,44 @@
+<?php
+/**
+ * The posted settings form.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Screens;
+
+use Tillsync\Bridge\Connection\SiteSettings;
+
+/** Reads the fields of SiteSettings from the form. The caller has checked nonce and capability. */
+final class SettingsInput {
+
+	/** @return array<string, bool|string> Every field; what is no allowed value is left out, and so stays as it is. */
+	public static function read(): array {
+		// phpcs:disable WordPress.Security.NonceVerification.Missing -- checked by the caller.
+		return self::of( array_map( static fn( $value ) => is_string( $value ) ? sanitize_text_field( wp_unslash( $value ) ) : '', (array) ( $_POST['tillsync_settings'] ?? array() ) ) );
+		// phpcs:enable
+	}
+
+	/**
+	 * @param array<string, mixed> $given Names as in the form: an absent box is not ticked.
+	 * @return array<string, bool|string>
+	 */
+	public static function of( array $given ): array {
+		$read = array();
+		foreach ( array( 'customerSyncEnabled', 'autoLink', 'syncNames', 'syncPhone' ) as $name ) {
+			$read[ $name ] = '1' === ( $given[ $name ] ?? '' );
+		}
+		$customer = trim( (string) ( $given['defaultEposCustomerId'] ?? '' ) );
+		if ( '' === $customer || preg_match( '/^\d{1,18}$/D', $customer ) ) {
+			$read['defaultEposCustomerId'] = '' === $customer ? '0' : ( ltrim( $customer, '0' ) ?: '0' );
+		}
+		foreach ( array( 'matchEmail' => SiteSettings::MATCH_EMAILS, 'guestPolicy' => SiteSettings::GUEST_POLICIES ) as $name => $allowed ) {
+			if ( in_array( $given[ $name ] ?? '', $allowed, true ) ) {
+				$read[ $name ] = $given[ $name ];
+			}
+		}
+		return $read;
+	}
+}

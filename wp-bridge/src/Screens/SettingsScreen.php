@@ -1,0 +1,155 @@
+<?php
+/**
+ * What the settings screen shows.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Screens;
+
+use Tillsync\Bridge\Connection\Connection;
+use Tillsync\Bridge\Connection\SitePlace;
+use Tillsync\Bridge\Orders\OutboxPause;
+use Tillsync\Bridge\Rest\AdminGate;
+use Tillsync\Bridge\Services;
+
+/** Stands inside WooCommerce's form. Loads without asking the service; neither token nor secret is ever printed. */
+final class SettingsScreen {
+
+	private const SCRIPT = 'tillsync-bridge-settings';
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	public function show(): void {
+		$this->enqueue();
+		$connection = $this->services->connection();
+		echo '<div class="tillsync-settings"><h2>Tillsync</h2>';
+		wp_nonce_field( SettingsActions::NONCE, SettingsActions::FIELD, false );
+		$flash = Flash::take();
+		if ( null !== $flash ) {
+			$this->flash( $flash );
+		}
+		if ( null === $connection ) {
+			$this->connect_form();
+		} elseif ( $this->services->copy_guard()->differs( $connection ) ) {
+			$this->choice( $connection );
+		} else {
+			$this->connected( $connection );
+			$this->services->get( SettingsFields::class )->show( $flash['data']['backfill_days'] ?? 30 );
+		}
+		echo '</div>';
+	}
+
+	/** @param array{kind: string, lines: string[], data: array<string, mixed>} $flash What the last action said. */
+	private function flash( array $flash ): void {
+		printf( '<div class="notice notice-%s inline tillsync-flash" role="%s">', esc_attr( $flash['kind'] ), 'error' === $flash['kind'] ? 'alert' : 'status' );
+		foreach ( $flash['lines'] as $line ) {
+			echo '<p>' . esc_html( $line ) . '</p>';
+		}
+		echo '</div>';
+		$steps = $flash['data']['steps'] ?? array();
+		if ( ! is_array( $steps ) || array() === $steps ) {
+			return;
+		}
+		$marks = array( 'ok' => __( 'Good', 'tillsync-bridge' ), 'failed' => __( 'Wrong', 'tillsync-bridge' ), 'warning' => __( 'Look at this', 'tillsync-bridge' ) );
+		echo '<ol class="tillsync-steps">';
+		foreach ( $steps as $step ) {
+			printf(
+				'<li class="tillsync-step-%s"><strong>%s · %s</strong> <span lang="en" dir="ltr">%s %s</span></li>',
+				esc_attr( $step['state'] ),
+				esc_html( SettingsWords::side( $step['side'] ) ),
+				esc_html( $marks[ $step['state'] ] ?? '' ),
+				esc_html( $step['text'] ),
+				esc_html( $step['remedy'] )
+			);
+		}
+		echo '</ol>';
+	}
+
+	private function connect_form(): void {
+		$copy_of = $this->services->connections()->copy_of();
+		if ( null !== $copy_of ) {
+			/* translators: %s: address of a shop */
+			echo '<p>' . esc_html( sprintf( __( 'This site was said to be a copy of %s. Connect it only to an account of its own.', 'tillsync-bridge' ), $copy_of ) ) . '</p>';
+		}
+		if ( null !== $this->services->connections()->constant() ) {
+			echo '<p>' . esc_html__( 'The connect string stands in wp-config.php (TILLSYNC_CONNECT).', 'tillsync-bridge' ) . '</p>';
+		} else {
+			printf(
+				'<p><label for="tillsync-connect">%s</label></p><p><textarea id="tillsync-connect" name="tillsync_connect" rows="4" class="large-text code" autocomplete="off" spellcheck="false" aria-describedby="tillsync-connect-help" dir="ltr"></textarea></p><p class="description" id="tillsync-connect-help">%s</p>',
+				esc_html__( 'Connect string', 'tillsync-bridge' ),
+				esc_html__( 'Your tillsync operator gives it to you; it begins with "tillsync1.". It is a key: do not send it on. The service will call this site back before it says connected.', 'tillsync-bridge' )
+			);
+		}
+		if ( ! SitePlace::is_production() ) {
+			printf(
+				'<p><label><input type="checkbox" name="tillsync_test_site" value="1"> %s</label></p>',
+				/* translators: %s: environment type, such as "staging" */
+				esc_html( sprintf( __( 'This site is no live shop (environment: %s). Connect it all the same.', 'tillsync-bridge' ), SitePlace::environment() ) )
+			);
+		}
+		echo '<p>';
+		self::button( 'connect', __( 'Connect', 'tillsync-bridge' ), 'button-primary' );
+		echo '</p>';
+	}
+
+	private function choice( Connection $connection ): void {
+		echo '<div class="notice notice-warning inline"><p><strong>' . esc_html__( 'Is this site a copy?', 'tillsync-bridge' ) . '</strong></p><p>';
+		/* translators: 1: address, 2: environment type, 3: address, 4: environment type */
+		echo esc_html( sprintf( __( 'The connection was made at %1$s (%2$s), but this site is %3$s (%4$s). Until you choose, nothing is sent and nothing is accepted.', 'tillsync-bridge' ), $connection->home_url, $connection->environment, SitePlace::home_url(), SitePlace::environment() ) );
+		echo '</p><p>';
+		self::button( 'copy', __( 'This is a copy', 'tillsync-bridge' ), 'button-primary' );
+		echo ' ';
+		self::button( 'reconnect', __( 'The shop moved', 'tillsync-bridge' ) );
+		echo '</p><p class="description">' . esc_html__( 'A copy forgets the connection; the original goes on as before. A shop that moved is connected again from here, with a new secret; the old place can do nothing any more.', 'tillsync-bridge' ) . '</p></div>';
+	}
+
+	private function connected( Connection $connection ): void {
+		$pause = $this->services->get( OutboxPause::class );
+		/* translators: 1: name of an account, 2: address of a service */
+		echo '<p>' . esc_html( sprintf( __( 'Connected to %1$s at %2$s.', 'tillsync-bridge' ), '' === $connection->account_name ? $connection->account_id : $connection->account_name, $connection->url ) ) . '</p>';
+		if ( 0 !== $pause->since() ) {
+			echo '<div class="notice notice-error inline" role="alert"><p>' . esc_html__( 'Nothing is sent: the service refuses this shop.', 'tillsync-bridge' ) . ' ' . esc_html( $pause->reason() ) . '</p><p>';
+			self::button( 'resume', __( 'Try again', 'tillsync-bridge' ) );
+			echo '</p></div>';
+		}
+		echo '<p class="tillsync-buttons">';
+		self::button( 'check', __( 'Test both sides', 'tillsync-bridge' ) );
+		echo ' ';
+		self::button( 'reconnect', __( 'Connect again with a new secret', 'tillsync-bridge' ) );
+		echo '</p><details class="tillsync-leave"><summary>' . esc_html__( 'Disconnect', 'tillsync-bridge' ) . '</summary><p>';
+		echo esc_html__( 'The service forgets this shop\'s secret and the token becomes useless. Links and what is stored with orders stay.', 'tillsync-bridge' );
+		echo '</p><p><label><input type="checkbox" name="tillsync_even_unreached" value="1"> ' . esc_html__( 'Even when the service cannot be told (the token then stays valid there).', 'tillsync-bridge' ) . '</label></p><p>';
+		self::button( 'disconnect', __( 'Disconnect', 'tillsync-bridge' ) );
+		echo '</p></details>';
+	}
+
+	/** A button of SettingsActions; WooCommerce's form takes its fields there. */
+	public static function button( string $action, string $text, string $kind = '' ): void {
+		printf( '<button type="submit" class="button %s" formaction="%s" formmethod="post" formnovalidate>%s</button>', esc_attr( $kind ), esc_url( SettingsActions::url( $action ) ), esc_html( $text ) );
+	}
+
+	private function enqueue(): void {
+		wp_enqueue_style( 'tillsync-bridge', plugins_url( 'assets/tillsync.css', \Tillsync\Bridge\PLUGIN_FILE ), array(), \Tillsync\Bridge\VERSION );
+		wp_enqueue_script( self::SCRIPT, plugins_url( 'assets/settings.js', \Tillsync\Bridge\PLUGIN_FILE ), array( 'wp-api-fetch' ), \Tillsync\Bridge\VERSION, true );
+		$words = array(
+			'loading' => __( 'One moment …', 'tillsync-bridge' ),
+			'find'    => __( 'Search the till', 'tillsync-bridge' ),
+			'search'  => __( 'Number, email or name', 'tillsync-bridge' ),
+			'choose'  => __( 'Choose', 'tillsync-bridge' ),
+			'none'    => __( 'The till has no such customer.', 'tillsync-bridge' ),
+			'more'    => __( 'There are more: make the search narrower.', 'tillsync-bridge' ),
+			'taken'   => __( 'linked to a shopper: cannot be the default customer', 'tillsync-bridge' ),
+			'chosen'  => __( 'Chosen. Save to keep it.', 'tillsync-bridge' ),
+			'expired' => __( 'This page is too old. Reload it and try again.', 'tillsync-bridge' ),
+			'failed'  => __( 'That did not work. Try again.', 'tillsync-bridge' ),
+		);
+		wp_add_inline_script( self::SCRIPT, 'window.tillsyncSettings = ' . wp_json_encode( array( 'namespace' => AdminGate::NAMESPACE, 'words' => $words ), JSON_HEX_TAG ) . ';', 'before' );
+	}
+}

@@ -1,0 +1,75 @@
+<?php
+/**
+ * Sentences of the settings screen.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Screens;
+
+use Tillsync\Bridge\Service\ServiceError;
+
+/** Effects and failures in words. */
+final class SettingsWords {
+
+	/**
+	 * What a change does, or would do, in numbers.
+	 *
+	 * @param array{customers: int, types: int, entries: int, notes: string[]} $effect  Of SiteSettings.
+	 * @param bool                                                              $in_view Nothing has been changed yet.
+	 * @return string[]
+	 */
+	public static function effect( array $effect, bool $in_view ): array {
+		$lines = array();
+		if ( $effect['customers'] > 0 ) {
+			/* translators: %d: number of customers */
+			$lines[] = sprintf( _n( '%d linked customer is refreshed from the till.', '%d linked customers are refreshed from the till.', $effect['customers'], 'tillsync-bridge' ), $effect['customers'] );
+		}
+		if ( $effect['types'] > 0 ) {
+			/* translators: %d: number of customer types */
+			$lines[] = sprintf( _n( '%d customer type is refreshed.', '%d customer types are refreshed.', $effect['types'], 'tillsync-bridge' ), $effect['types'] );
+		}
+		if ( $effect['entries'] > 0 ) {
+			/* translators: %d: number of waiting orders and customers */
+			$lines[] = sprintf( _n( '%d waiting order or customer is tried again.', '%d waiting orders and customers are tried again.', $effect['entries'], 'tillsync-bridge' ), $effect['entries'] );
+		}
+		$lines = array_merge( $lines, array() === $lines ? $effect['notes'] : array() );
+		return array() === $lines && $in_view ? array( __( 'Nothing that exists is affected.', 'tillsync-bridge' ) ) : $lines;
+	}
+
+	/** Why the service did not take it, field by field where it says so. */
+	public static function failure( ServiceError $error ): string {
+		$violations = array_map( static fn( array $violation ) => $violation['description'], $error->violations );
+		return $error->sentence() . ( array() === $violations ? '' : ' ' . implode( ' ', $violations ) );
+	}
+
+	/** @return array<string, string> Value: words. */
+	public static function guest_policies(): array {
+		return array(
+			'GUEST_POLICY_DEFAULT_CUSTOMER' => __( 'The default customer, always', 'tillsync-bridge' ),
+			'GUEST_POLICY_MATCH_ONLY'       => __( 'The one till customer with the billing email; otherwise the default customer', 'tillsync-bridge' ),
+			'GUEST_POLICY_MATCH_OR_CREATE'  => __( 'The one till customer with the billing email; a new one when there is none', 'tillsync-bridge' ),
+		);
+	}
+
+	/** @return array<string, string> Value: words. */
+	public static function match_emails(): array {
+		return array(
+			'MATCH_EMAIL_ACCOUNT' => __( 'The email of the shopper\'s account', 'tillsync-bridge' ),
+			'MATCH_EMAIL_BILLING' => __( 'The billing email of the order', 'tillsync-bridge' ),
+		);
+	}
+
+	public static function side( string $side ): string {
+		switch ( $side ) {
+			case 'SIDE_TILL':
+				return __( 'Till', 'tillsync-bridge' );
+			case 'SIDE_SHOP':
+				return __( 'Shop', 'tillsync-bridge' );
+			default:
+				return __( 'Settings', 'tillsync-bridge' );
+		}
+	}
+}
