@@ -148,8 +148,10 @@ def sandbox(
 
 
 async def _serve(settings: ServiceSettings, *, serves: bool, works: bool) -> None:
+    from tillsync_server.composition.garbage import spare_the_collector
     from tillsync_server.composition.service import Service, run_until_signalled
 
+    spare_the_collector()
     await run_until_signalled(Service(settings, serves=serves, works=works), _tell_started)
 
 

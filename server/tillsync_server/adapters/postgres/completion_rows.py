@@ -68,7 +68,11 @@ class CompletionRows:
 
     def finish_parameters(self) -> list[Any]:
         c = self._columns
-        return [*c[:7], self.at, c[7], list(self.account_numbers), *self._class_columns()]
+        # what is the same everywhere is left out: unnest fills a shorter column up with NULL, and encoding is the dearest part of a write
+        revisions = c[2] if any(revision != 1 for revision in c[2]) else []
+        classes = c[3] if len(self.classes) > 1 else []
+        found = [[] if column.count(None) == len(column) else column for column in c[5:8]]
+        return [*c[:2], revisions, classes, c[4], *found[:2], self.at, found[2], list(self.account_numbers), *self._class_columns()]
 
     def reschedule_parameters(self) -> list[Any]:
         return [*self.finish_parameters(), self._columns[8], self._columns[9]]

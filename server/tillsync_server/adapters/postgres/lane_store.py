@@ -40,6 +40,8 @@ _RELEASE = load("engine/release")
 _LOST_WAKEUPS = load("engine/lost_wakeups")
 _REPAIR_LOST_WAKEUP = load("engine/repair_lost_wakeup")
 _LOCK_LANE = load("engine/lock_lane")
+_KINDS = {int(kind): kind for kind in EntryKind}
+_PRIORITIES = {int(priority): priority for priority in Priority}
 
 
 class PostgresLaneStore:
@@ -122,9 +124,9 @@ class PostgresLaneStore:
         return results
 
     async def _complete(self, completions: Sequence[Completion]) -> list[bool]:
-        leases = {completion.lease: None for completion in completions}
+        leases = {id(completion.lease): completion.lease for completion in completions}
         async with self._database.acquire() as connection, connection.transaction():
-            fenced = {row["account_id"]: row for row in await connection.fetch(_FENCE, *_fence_parameters(list(leases)))}
+            fenced = {row["account_id"]: row for row in await connection.fetch(_FENCE, *_fence_parameters(list(leases.values())))}
             written = [
                 completion.entry.account_id in fenced
                 and fenced[completion.entry.account_id]["config_version"] == completion.entry.config_version
@@ -151,7 +153,7 @@ class PostgresLaneStore:
             rows = CompletionRows(at)
             for completion in finishes:
                 rows.add(completion)
-            ended = {row["entry_id"] for row in await connection.fetch(_FINISH, *rows.finish_parameters())}
+            ended = {row[1] for row in await connection.fetch(_FINISH, *rows.finish_parameters())}
             for completion in finishes:
                 if completion.entry.entry_id in ended:
                     states[completion.entry.entry_id] = completion.settlement.state
@@ -253,9 +255,9 @@ def _claimed_entry(row: asyncpg.Record) -> ClaimedEntry:
     return ClaimedEntry(
         AccountId(row[0]),
         EntryId(row[1]),
-        EntryKind(row[2]),
+        _KINDS[row[2]],
         row[3],
-        Priority(row[4]),
+        _PRIORITIES[row[4]],
         row[5],
         row[6],
         row[7],

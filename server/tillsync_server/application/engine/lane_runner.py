@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from zlib import crc32
 
 import structlog
 
@@ -51,7 +52,8 @@ class LaneServices:
     handler: EntryHandler
     accounts: AccountReader
     claims: MicroBatcher[ClaimRequest, list[ClaimedEntry]]
-    completions: MicroBatcher[Completion, bool]
+    completions: Sequence[MicroBatcher[Completion, bool]]
+    """A lane uses one of them: its completions are written in order, beside those of other lanes."""
     renew: Callable[[LaneLease], Awaitable[bool]]
     charge_first: Callable[[LaneLease, ClaimedEntry, float], Awaitable[bool]]
     others_wait: Callable[[], bool]
@@ -81,6 +83,7 @@ class LaneRunner:
         self._services = services
         self._lease = lease
         self.lease_clock = lease_clock
+        self._completions = services.completions[crc32(lease.account_id.encode()) % len(services.completions)]
         self._single = lease.lapses >= services.settings.lapses_before_single or lease.problem_side is not None
         self._charges_first = lease.lapses >= services.settings.lapses_before_single
         self._running: dict[EntryId, ClaimedEntry] = {}
@@ -292,7 +295,7 @@ class LaneRunner:
             self._single = False
         run_seconds = self._services.clock() - self._started.get(entry.entry_id, self._services.clock())
         # a future, not a task: this runs for every entry
-        written = self._services.completions.submit_nowait(Completion(self._lease, entry, settlement, run_seconds, pause))
+        written = self._completions.submit_nowait(Completion(self._lease, entry, settlement, run_seconds, pause))
         self._writing += 1
         written.add_done_callback(lambda future: self._written(entry, future, is_substitute=is_substitute))
 

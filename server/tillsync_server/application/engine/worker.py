@@ -23,6 +23,8 @@ from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, 
 from tillsync_server.ports.wakeups import WakeUps
 
 _LOG = structlog.get_logger(__name__)
+_COMPLETION_WRITERS = 2
+"""One writes while another's commit waits for the disk."""
 _DATABASE_PATIENCE_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -82,7 +84,9 @@ class Worker:
             handler=handler,
             accounts=accounts,
             claims=MicroBatcher(self._claim, name="claim", max_items=64, linger_seconds=0.001, retry_singly=False),
-            completions=MicroBatcher(self._complete, name="complete", linger_seconds=0.002),
+            completions=[
+                MicroBatcher(self._complete, name=f"complete:{number}", linger_seconds=0.002) for number in range(_COMPLETION_WRITERS)
+            ],
             renew=self._renew_one,
             charge_first=lambda lease, entry, delay: store.charge_first(lease, entry, delay_seconds=delay),
             others_wait=lambda: self._slots_missing,

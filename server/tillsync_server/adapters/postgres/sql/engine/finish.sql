@@ -1,11 +1,13 @@
 -- End entries: from the hot table to the history, in one statement. An entry whose revision moved is not touched (not returned).
--- Per entry: $1 account number in $10, $2 entry_id, $3 revision, $4 class number, $5 start time, $6 epos and $7 woo customer (or NULL);
+-- Per entry: $1 account number in $10, $2 entry_id, $3 revision (NULL: 1), $4 class number (NULL: 1), $5 start time, $6 epos and $7 woo
+-- customer (or NULL); columns of NULLs may be shorter or empty;
 -- $8 the database's time, $9 subject labels (or NULL). Per class, by number from 1: $11 state, $12 outcome, $13 cause, $14 comment,
 -- $15 notes, $16 charged, $17 attempt (JSON without times), $18 candidate ids as text.
 -- An order's customer and candidates are those of this run: what an earlier one found is no answer any more.
 -- Runs after fence.sql in its transaction. Index: entry primary key.
 WITH r AS MATERIALIZED (
-  SELECT ($10::text[])[account_number] AS account_id, entry_id, revision, class_number, started, epos_customer_id, woo_customer_id, label
+  SELECT ($10::text[])[account_number] AS account_id, entry_id, coalesce(revision, 1) AS revision,
+    coalesce(class_number, 1) AS class_number, started, epos_customer_id, woo_customer_id, label
   FROM unnest($1::integer[], $2::uuid[], $3::bigint[], $4::integer[], $5::timestamptz[], $6::bigint[], $7::bigint[], $9::text[])
     AS t(account_number, entry_id, revision, class_number, started, epos_customer_id, woo_customer_id, label)),
 c AS MATERIALIZED (

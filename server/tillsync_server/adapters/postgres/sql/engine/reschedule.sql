@@ -2,7 +2,8 @@
 -- what happened is recorded; of an order then neither customer nor candidates, which may be those of other facts. Parameters as in finish.sql, and $19 due times, $20 not-before times, both per entry.
 -- Runs after fence.sql in its transaction. Index: entry primary key.
 WITH r AS MATERIALIZED (
-  SELECT ($10::text[])[account_number] AS account_id, entry_id, revision, class_number, started, epos_customer_id, woo_customer_id, label,
+  SELECT ($10::text[])[account_number] AS account_id, entry_id, coalesce(revision, 1) AS revision,
+    coalesce(class_number, 1) AS class_number, started, epos_customer_id, woo_customer_id, label,
     due, not_before
   FROM unnest($1::integer[], $2::uuid[], $3::bigint[], $4::integer[], $5::timestamptz[], $6::bigint[], $7::bigint[], $9::text[],
       $19::timestamptz[], $20::timestamptz[])
