@@ -12,8 +12,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from support.postgres import TestDatabase
-from support.service import child, running_service
+from support.service import Child, child, running_service
 from support.service_process import (
+    caught_at_the_intent,
     caught_before_the_create,
     everything,
     go_on,
@@ -22,6 +23,7 @@ from support.service_process import (
     kill,
     lease_token,
     process_environment,
+    somebody_waits_for,
     stop_still,
     taken_over,
 )
@@ -62,7 +64,10 @@ async def _till_is_quiet(rows: asyncpg.Connection[asyncpg.Record]) -> None:
     await until(lambda: is_quiet(rows), lambda: "there is still work")
 
 
-@pytest.mark.parametrize("moment", ["intent committed, nothing sent", "sent, carried out after the death", "stored, not answered"])
+MOMENTS = ("intent committed, nothing sent", "sent, carried out after the death", "stored, not answered", "answered, not committed")
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
 async def test_a_process_killed_in_the_middle_of_a_create(
     idle_world: TwinWorld, rows: asyncpg.Connection[asyncpg.Record], database: TestDatabase, directory: Path, moment: str
 ) -> None:
@@ -76,7 +81,7 @@ async def test_a_process_killed_in_the_middle_of_a_create(
         faults, sent = shop.till.sandbox.faults, shop.send(order(NOVA))
         match moment:
             case "intent committed, nothing sent":
-                _, _ = await asyncio.gather(sent, _killed_before_the_create(rows, shop, victim))
+                await asyncio.gather(sent, _killed_before_the_create(rows, shop, victim))
                 assert shop.till.creates() == []
             case "sent, carried out after the death":
                 held = faults.script(**POST, hang="before")
@@ -84,12 +89,20 @@ async def test_a_process_killed_in_the_middle_of_a_create(
                 await held.arrived(timeout=20)
                 await kill(victim)
                 held.release()
-            case _:
+            case "stored, not answered":
                 held = faults.script(**POST, hang="after")
                 await sent
                 await shop.till.sandbox.wait_for(lambda: shop.till.holders(NOVA))
                 await kill(victim)
                 held.release()
+            case _:
+                held = faults.script(**POST, hang="after")
+                await sent
+                await shop.till.sandbox.wait_for(lambda: shop.till.holders(NOVA))
+                async with caught_at_the_intent(rows, shop, NOVA):
+                    held.release()
+                    await somebody_waits_for(rows)
+                    await kill(victim)
         settles_at = await idle_world.intent_settles_at(shop, NOVA)
         assert settles_at is not None, "the intent was committed before anything was sent"
         go_on(heir)
@@ -104,9 +117,9 @@ async def test_a_process_killed_in_the_middle_of_a_create(
         assert await heir.stop() == 0
 
 
-async def _killed_before_the_create(rows: asyncpg.Connection[asyncpg.Record], shop: Shop, victim: object) -> None:
-    async with caught_before_the_create(rows, shop, NOVA, NOVA):
-        await kill(victim)  # type: ignore[arg-type]
+async def _killed_before_the_create(rows: asyncpg.Connection[asyncpg.Record], shop: Shop, victim: Child) -> None:
+    async with caught_before_the_create(rows, shop, NOVA):
+        await kill(victim)
 
 
 async def test_a_worker_stopped_between_intent_and_create_sends_nothing_once_its_lease_is_over(
@@ -119,7 +132,7 @@ async def test_a_worker_stopped_between_intent_and_create_sends_nothing_once_its
         await stop_still(heir)
         shop = await _shop_with_a_proven_search(idle_world)
         sent = asyncio.create_task(shop.send(order(NOVA)))
-        async with caught_before_the_create(rows, shop, NOVA, NOVA):
+        async with caught_before_the_create(rows, shop, NOVA):
             await stop_still(sleeper)
         await sent
         token = await lease_token(rows, shop)

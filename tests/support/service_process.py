@@ -20,7 +20,6 @@ from support.twin_world import SHORT_TIMES, Shop, until
 
 _QUIET_TABLES = ("entry", "entry_history", "order_match", "link", "intent", "shop_version", "shop_removal", "customer_type", "lane")
 """What a worker that has lost its lane must leave alone."""
-_WAITS_FOR_US = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
 
 
 def process_environment(dsn: str, directory: Path) -> dict[str, str]:
@@ -86,22 +85,35 @@ async def everything(database: asyncpg.Connection[asyncpg.Record]) -> dict[str, 
         return {table: [row[0] for row in await database.fetch(f"SELECT t::text FROM {table} AS t ORDER BY 1")] for table in _QUIET_TABLES}
 
 
+async def somebody_waits_for(database: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Returns once a statement of somebody else waits for a lock of this connection. It does so for a second (lock_timeout)."""
+    async with asyncio.timeout(10):
+        while not await database.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+        ):
+            await asyncio.sleep(0.002)
+
+
 @asynccontextmanager
-async def caught_before_the_create(
-    database: asyncpg.Connection[asyncpg.Record], shop: Shop, email: str, spelled: str
-) -> AsyncIterator[None]:
+async def caught_before_the_create(database: asyncpg.Connection[asyncpg.Record], shop: Shop, email: str) -> AsyncIterator[None]:
     """Inside: whoever was asked for ``email`` has committed its intent and waits for the till's allowance, which the create needs.
 
-    Its last search before that must be the one for ``spelled``, so the search must be proven already. It may wait for a second
-    (lock_timeout): stop or kill it at once. Leaving lets the statement through.
+    One search for it must be the last step before the intent: the till's search is proven already, and ``email`` is in its normal form.
+    It waits for a second only: stop or kill it at once. Leaving lets its statement through.
     """
-    search = shop.till.sandbox.faults.script(method="GET", where=lambda request: spelled in request.query.values(), hang="after")
+    search = shop.till.sandbox.faults.script(method="GET", where=lambda request: email in request.query.values(), hang="after")
     await search.arrived(timeout=20)
     async with database.transaction():
         await database.execute("SELECT FROM till WHERE till_id = $1 FOR NO KEY UPDATE", shop.till_id)
         search.release()
-        async with asyncio.timeout(10):
-            while not await database.fetchval(_WAITS_FOR_US):
-                await asyncio.sleep(0.002)
+        await somebody_waits_for(database)
         assert await database.fetchval("SELECT EXISTS (SELECT FROM intent WHERE till_id = $1 AND email = $2)", shop.till_id, email)
+        yield
+
+
+@asynccontextmanager
+async def caught_at_the_intent(database: asyncpg.Connection[asyncpg.Record], shop: Shop, email: str) -> AsyncIterator[None]:
+    """Inside: nobody can write to the intent."""
+    async with database.transaction():
+        await database.execute("SELECT FROM intent WHERE till_id = $1 AND email = $2 FOR UPDATE", shop.till_id, email)
         yield
