@@ -1,0 +1,218 @@
+"""The database goes away under load: requests get UNAVAILABLE quickly, workers wait, nothing accepted is lost, all resumes by itself.
+
+Twelve seconds instead of the minute that is promised: longer than every patience inside (pool, claims, completions, notifications).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+import pytest_asyncio
+from support.mid_run import an_order
+from support.service import ADMIN_TOKEN, RunningService, running_service
+from tillsync.v1 import account_pb2, customer_sync_service_pb2, vocabulary_pb2
+from tillsync_client import TillsyncError, UnavailableError
+from tillsync_sandbox import SandboxShop, SandboxTill
+from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
+from tillsync_server.adapters.postgres.migrations import migrate
+
+AWAY_SECONDS = 12.0
+QUICKLY_SECONDS = 6.0
+"""A call waits for a connection at most 5 s."""
+ACCOUNT, COUNT, EPOS, WOO = "shop-1", 500, 5000, 2000
+WEBHOOK = aiohttp.encode_basic_auth("webhook-user", "webhook-password")
+LIVE = vocabulary_pb2.PRIORITY_LIVE
+
+
+@dataclass
+class World:
+    postgres: EmbeddedPostgres
+    running: RunningService
+    till: SandboxTill
+    shop: SandboxShop
+
+    @property
+    def ids(self) -> list[int]:
+        return [EPOS + number for number in range(COUNT)]
+
+    def points(self) -> dict[int, str | None]:
+        return {user: row.points for user, row in self.shop.store.bridge_rows.items()}
+
+    async def connect_call(self, method: str, body: dict[str, object]) -> tuple[int, str, float]:
+        """HTTP status, code and seconds of a call without the client's own retries."""
+        began = time.monotonic()
+        async with self.running.http.post(
+            f"{self.running.http_url}/tillsync.v1.{method}", json=body, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}
+        ) as response:
+            answer = await response.json()
+            return response.status, answer.get("code", ""), time.monotonic() - began
+
+    async def webhook(self, customer_id: int) -> int:
+        async with self.running.http.post(
+            f"{self.running.http_url}/webhooks/eposnow/{ACCOUNT}",
+            json={"CustomerID": customer_id},
+            headers={"Epos-Object": "Customer", "Epos-Action": "Update", "Authorization": WEBHOOK},
+        ) as response:
+            return response.status
+
+    async def probe(self, path: str) -> int:
+        async with self.running.http.get(f"{self.running.http_url}{path}") as response:
+            return response.status
+
+    async def ready(self) -> None:
+        async with asyncio.timeout(20):
+            while await self.probe("/readyz") != 200:
+                await asyncio.sleep(0.02)
+
+    async def nothing_waits(self, seconds: float = 45) -> None:
+        pending = [vocabulary_pb2.ENTRY_STATE_PENDING]
+        async with asyncio.timeout(seconds):
+            for queue in (vocabulary_pb2.QUEUE_CUSTOMERS, vocabulary_pb2.QUEUE_ORDERS):
+                while [entry async for entry in self.running.client.sync.list_queue(ACCOUNT, queue, states=pending, page_size=1)]:
+                    await asyncio.sleep(0.05)
+
+    async def admin(self, *statements: str) -> None:
+        connection = await asyncpg.connect(self.postgres.dsn())
+        for statement in statements:
+            await connection.execute(statement)
+        await connection.close()
+
+
+@pytest_asyncio.fixture
+async def world(directory: Path) -> AsyncIterator[World]:
+    """Linked customers whose new points are not in the shop yet. A durable PostgreSQL of the test's own."""
+    postgres = EmbeddedPostgres(directory, durable=True)
+    dsn = await postgres.start()
+    try:
+        await migrate(dsn)
+        changes = {"TILLSYNC_LEASE_SECONDS": "8", "TILLSYNC_TILL_TIMEOUT_SECONDS": "3", "TILLSYNC_SHOP_TIMEOUT_SECONDS": "3"}
+        async with SandboxTill() as till, SandboxShop() as shop, running_service(dsn, changes=changes) as running:
+            made = World(postgres, running, till, shop)
+            till.switches.latency_seconds = shop.switches.latency_seconds = 0.02
+            account = account_pb2.Account(
+                epos=account_pb2.EposSettings(
+                    base_url=till.origin,
+                    api_key=till.switches.api_key,
+                    api_secret=till.switches.api_secret,
+                    requests_per_minute=100_000,
+                    webhook_key="webhook-user",
+                    webhook_secret="webhook-password",
+                ),
+                shop=account_pb2.ShopSettings(base_url=shop.origin, bridge_secret=shop.switches.bridge_secret),
+            )
+            await running.client.accounts.create_account(ACCOUNT, account)
+            for number in range(COUNT):
+                till.add_customer(EPOS + number, email=f"{number}@example.test", points=number + 1)
+                shop.add_customer(WOO + number, email=f"{number}@example.test")
+            connection = await asyncpg.connect(dsn)
+            await connection.execute(
+                "INSERT INTO tillsync.link (account_id, epos_customer_id, woo_customer_id, origin) "
+                "SELECT $1, $2 + n, $3 + n, 3 FROM generate_series(0, $4 - 1) AS n",
+                *(ACCOUNT, EPOS, WOO, COUNT),
+            )
+            await connection.close()
+            yield made
+            worker = running.service.worker
+            assert worker is not None
+            assert worker.counters.lost_wakeups == 0
+    finally:
+        await postgres.stop()
+
+
+async def send_until_acknowledged(world: World, ids: list[int]) -> None:
+    """As a caller does: what was not acknowledged is sent again. Nothing but UNAVAILABLE is ever answered."""
+    while ids:
+        with contextlib.suppress(UnavailableError):
+            answers = await world.running.client.sync.sync_customers(ACCOUNT, ids, priority=LIVE)
+            errors = [answer for answer in answers if isinstance(answer, TillsyncError)]
+            assert all(isinstance(error, UnavailableError) for error in errors), errors
+            ids = [each for each, answer in zip(ids, answers, strict=True) if isinstance(answer, TillsyncError)]
+        await asyncio.sleep(0.05)
+
+
+async def test_away_for_a_while_in_the_middle_of_everything(world: World) -> None:
+    await send_until_acknowledged(world, world.ids[:400])
+    held = world.till.faults.script(method="POST", path="/api/v2/customer*", hang="after")
+    order = an_order(woo=WOO + COUNT, email="new@example.test")
+    await world.running.client.sync.match_orders(ACCOUNT, [customer_sync_service_pb2.OrderToMatch(order=order)])
+    await held.arrived()  # the customer is created at the till, and the answer comes while there is no database
+    await world.postgres.stop()
+    away = time.monotonic()
+    held.release()
+    assert await world.probe("/healthz") == 200
+    calls: dict[str, dict[str, object]] = {
+        "CustomerSyncService/SyncCustomer": {"accountId": ACCOUNT, "eposCustomerId": str(EPOS + 450)},
+        "CustomerSyncService/BatchSyncCustomers": {"accountId": ACCOUNT, "eposCustomerIds": [str(EPOS + 450)]},
+        "CustomerSyncService/SyncCustomerType": {"accountId": ACCOUNT, "eposCustomerTypeId": "7", "action": "CUSTOMER_TYPE_ACTION_ADD"},
+        "CustomerSyncService/ListQueue": {"accountId": ACCOUNT, "queue": "QUEUE_CUSTOMERS"},
+        "CustomerSyncService/BatchGetOrderMatches": {"accountId": ACCOUNT, "orderIds": ["1042"]},
+        "QueueService/GetQueueEntry": {"accountId": ACCOUNT, "entryId": "01890000-0000-7000-8000-000000000000"},
+        "LinkService/CreateLink": {"accountId": ACCOUNT, "eposCustomerId": "1", "wooCustomerId": "2"},
+        "LinkService/ListLinks": {"accountId": ACCOUNT},
+        "AccountService/GetAccount": {"accountId": ACCOUNT},
+        "AccountService/ListAccounts": {},
+        "AccountService/UpdateAccount": {"accountId": ACCOUNT, "account": {"name": "n"}, "updateMask": "name"},
+    }
+    answers = await asyncio.gather(*(world.connect_call(method, body) for method, body in calls.items()), world.webhook(EPOS + 450))
+    for method, answer in zip(calls, answers[:-1], strict=True):
+        assert isinstance(answer, tuple)
+        status, code, seconds = answer
+        assert ((status, code), seconds < QUICKLY_SECONDS) == ((503, "unavailable"), True), (method, answer)
+    assert answers[-1] == 503
+    assert await world.probe("/readyz") == 503
+    await asyncio.sleep(max(AWAY_SECONDS - (time.monotonic() - away), 0))
+    await world.postgres.start()
+    await world.ready()
+    assert await world.webhook(EPOS + 450) == 202
+    await world.nothing_waits()
+    points = world.points()
+    assert {number for number in [*range(400), 450] if points.get(WOO + number) != str(number + 1)} == set()
+    [created] = world.till.customers_by_email("new@example.test")
+    [match] = await world.running.client.sync.get_order_matches(ACCOUNT, [1042])
+    assert not isinstance(match, TillsyncError)
+    assert (match.epos_customer_id, match.state) == (created, vocabulary_pb2.ENTRY_STATE_PROCESSED), match
+
+
+async def test_a_restart_in_the_middle_of_a_batch(world: World) -> None:
+    """PostgreSQL is restarted while 500 updates are taken in and worked on: each is taken in once or answered UNAVAILABLE, and applied."""
+    sending = asyncio.create_task(send_until_acknowledged(world, world.ids))
+    async with asyncio.timeout(10):
+        while world.till.log.total < 3:
+            await asyncio.sleep(0.002)
+    await world.postgres.stop()
+    await world.postgres.start()
+    await asyncio.wait_for(sending, 30)
+    await world.nothing_waits()
+    points = world.points()
+    assert {number for number in range(COUNT) if points.get(WOO + number) != str(number + 1)} == set()
+
+
+async def test_a_primary_that_turns_read_only_for_a_while(world: World) -> None:
+    """As after a failover: reading goes on, writing is UNAVAILABLE, and it all resumes when the database takes writes again."""
+    await send_until_acknowledged(world, world.ids[:200])
+    await world.admin("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+    async with asyncio.timeout(10):
+        while (await world.connect_call("CustomerSyncService/SyncCustomer", {"accountId": ACCOUNT, "eposCustomerId": "1"}))[0] == 200:
+            await asyncio.sleep(0.01)
+    for method, body in {
+        "CustomerSyncService/SyncCustomer": {"accountId": ACCOUNT, "eposCustomerId": str(EPOS + 300)},
+        "LinkService/DeleteLink": {"accountId": ACCOUNT, "eposCustomerId": str(EPOS + 300)},
+    }.items():
+        assert (await world.connect_call(method, dict(body)))[:2] == (503, "unavailable"), method
+    await asyncio.sleep(3)  # the worker meets it too, several times
+    await world.admin(
+        "SET default_transaction_read_only = off", "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"
+    )
+    await send_until_acknowledged(world, [EPOS + 300])
+    await world.nothing_waits()
+    points = world.points()
+    assert {number for number in [*range(200), 300] if points.get(WOO + number) != str(number + 1)} == set()
+    link = await world.running.client.links.get_link(ACCOUNT, epos_customer_id=EPOS + 300)
+    assert link.usable
