@@ -18,7 +18,16 @@ from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondi
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, GuestPolicy, MatchEmail, Outcome, ProblemReason, TillApiVersion, TillTypeField
+from tillsync_server.domain.vocabulary import (
+    EntryKind,
+    GuestPolicy,
+    MatchEmail,
+    Outcome,
+    ProblemReason,
+    Side,
+    TillApiVersion,
+    TillTypeField,
+)
 from tillsync_server.ports.accounts import SettingsEffect
 from tillsync_server.ports.lanes import ClaimRequest, Completion
 
@@ -372,3 +381,20 @@ async def test_a_link_made_while_the_change_is_counted_is_queued_too(world: Engi
     done = await accounts.update(SHOP, setting(customer_sync_enabled=True))
     assert done.effect.queued_customers == 1
     assert await requeued(world) == [1]
+
+
+async def test_a_side_that_was_tested_closes_its_problem_and_ends_the_pause(world: EngineWorld) -> None:
+    accounts = store(world)
+    made = await accounts.create(PLAIN)
+    await paused_lane(world)
+    problem = (await accounts.get(SHOP)).problem
+    assert problem is not None
+    other = Side.TILL if problem.side is Side.SHOP else Side.SHOP
+    assert not await accounts.side_works(SHOP, other, config_version=made.config_version)
+    assert not await accounts.side_works(SHOP, problem.side, config_version=made.config_version + 1), "tested under other settings"
+    assert (await accounts.get(SHOP)).problem is not None
+    assert await accounts.side_works(SHOP, problem.side, config_version=made.config_version)
+    assert (await accounts.get(SHOP)).problem is None
+    [lane] = await world.fetch("SELECT paused_until, pause_count, next_run_at <= now() AS ready FROM lane WHERE account_id = 'shop-a'")
+    assert (lane["paused_until"], lane["pause_count"], lane["ready"]) == (None, 0, True)
+    assert not await accounts.side_works(SHOP, problem.side, config_version=made.config_version), "there is none any more"

@@ -182,6 +182,13 @@ class FakeAccounts:
             self.add(replace(after, config_version=before.config_version + 1))
         return AccountChange(account=self.accounts[account_id], effect=self.effect)
 
+    async def side_works(self, account_id: AccountId, side: Side, *, config_version: int) -> bool:
+        account = await self.get(account_id)
+        if account.problem is None or account.problem.side is not side or account.config_version != config_version:
+            return False
+        self.add(replace(account, problem=None))
+        return True
+
     async def accounts_of_till(self, till_id: TillId) -> Sequence[AccountId]:
         return [account.account_id for account in self.accounts.values() if account.till_id == till_id]
 

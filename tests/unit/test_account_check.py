@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from support.desk_fakes import SHOP, DeskShop, DeskTill, FakeAccounts, NotedKnowledge
 from tillsync_server.application.use_cases.account_check import AccountCheck, AccountChecked
-from tillsync_server.domain.account import Account, EposSettings, ShopSettings
+from tillsync_server.domain.account import Account, EposSettings, Problem, ShopSettings
 from tillsync_server.domain.customer import TillCustomerType
 from tillsync_server.domain.errors import BridgeMissing, CredentialsRefused, Misaddressed, Missing, NotFound, ServerFailure
 from tillsync_server.domain.ids import AccountId, EposCustomerId, EposCustomerTypeId, TillId
-from tillsync_server.domain.vocabulary import Side
+from tillsync_server.domain.vocabulary import ProblemReason, Side
 
 ACCOUNT = Account(
     account_id=SHOP,
@@ -201,6 +202,15 @@ async def test_a_side_that_hangs_fails_in_the_step_it_is_at() -> None:
     checked = await desk.run()
     assert names(checked, Side.TILL) == ["credentials"]
     assert "No answer within" in next(step for step in checked.steps if not step.ok).text
+
+
+@pytest.mark.parametrize("side", list(Side))
+async def test_a_side_that_passes_closes_its_problem_and_no_other(side: Side) -> None:
+    problem = Problem(reason=ProblemReason.UNREACHABLE, side=side, text="not reached", since=datetime(2026, 1, 2, tzinfo=UTC))
+    desk = Desk(replace(ACCOUNT, problem=problem))
+    desk.till.faults["probe"] = CredentialsRefused(Side.TILL, "no")
+    assert not (await desk.run()).ok
+    assert ((await desk.accounts.get(SHOP)).problem is None) == (side is Side.SHOP), "the shop works, the till does not"
 
 
 async def test_an_unknown_account_is_the_one_error_of_the_call() -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
-from tillsync_server.domain.vocabulary import Role
+from tillsync_server.domain.vocabulary import Role, Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,13 @@ class AccountStore(Protocol):
         change makes obsolete into ``requeue`` (sync switched on: linked customers, known types, pending removals; settings that
         decide about orders: held orders) and ends the pause of an account whose credentials or addresses changed. A ``change``
         that changes nothing raises nothing. ``dry_run``: the same answer, nothing stored.
+        """
+        ...
+
+    async def side_works(self, account_id: AccountId, side: Side, *, config_version: int) -> bool:
+        """A test of this side passed under these settings: its account problem, if one is open, is closed and the pause ends.
+
+        False: there was none, or the settings changed meanwhile.
         """
         ...
 

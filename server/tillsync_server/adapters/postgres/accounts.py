@@ -11,6 +11,7 @@ import asyncpg
 
 from tillsync_server.adapters.postgres.account_cache import AccountCache
 from tillsync_server.adapters.postgres.account_rows import SECRETS, account_from, secret_columns, settings_columns
+from tillsync_server.adapters.postgres.locked_lane import locked_lane
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.secrets import SecretBox
 from tillsync_server.adapters.postgres.settings_effect import Requeue, effect_of, ends_pause, is_other_shop, requeued_by
@@ -18,6 +19,7 @@ from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.accounts import AccountChange
 from tillsync_server.ports.wakeups import Notifier
 
@@ -32,6 +34,7 @@ _LIST = load("accounts/list")
 _UPDATE = load("accounts/update")
 _RAISE_CONFIG_VERSION = load("accounts/raise_config_version")
 _END_PAUSE = load("accounts/end_pause")
+_CLOSE_PROBLEM_OF_SIDE = load("accounts/close_problem_of_side")
 _IS_LINKED = load("accounts/is_linked")
 _COUNT_OBSOLETE = load("accounts/count_obsolete")
 _WRITE_REQUEUE = load("accounts/write_requeue")
@@ -170,6 +173,19 @@ class PostgresAccounts:
                 f"another account uses till_id {account.till_id}: set shared_till when both are one Epos Now company, or choose another",
                 reason="TILL_NOT_SHARED",
             )
+
+    async def side_works(self, account_id: AccountId, side: Side, *, config_version: int) -> bool:
+        try:
+            async with locked_lane(self._database, account_id) as lane:
+                if lane.config_version != config_version:
+                    return False
+                if await lane.connection.fetchval(_CLOSE_PROBLEM_OF_SIDE, account_id, int(side)) is None:
+                    return False
+                await lane.connection.execute(_END_PAUSE, account_id, lane.at)
+        except Unavailable:  # the lane is busy: whoever has it meets the side by itself
+            return False
+        self._notifier.lanes_ready()
+        return True
 
     async def accounts_of_till(self, till_id: TillId) -> Sequence[AccountId]:
         async with self._database.acquire() as connection:

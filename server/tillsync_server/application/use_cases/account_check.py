@@ -1,5 +1,7 @@
 """CheckAccount: both sides tested step by step with the present settings; what is wrong is named, with its remedy. Reads only.
 
+A side that passes every step works: an account problem of it is closed, also while no entry is due that would find out.
+
 A failed step is an answer. A side's steps end with its first failed one, because the later ones would only repeat its cause.
 """
 
@@ -77,6 +79,9 @@ class AccountCheck:
             sides.create_task(check_shop_side())
         if customer_ids:
             await self._compare_tills(till, account.till_id, customer_ids, tells_other_tills=tells_other_tills)
+        for side, run in ((Side.TILL, till), (Side.SHOP, shop)):
+            if run.steps and all(step.ok for step in run.steps):
+                await self._accounts.side_works(account_id, side, config_version=account.config_version)
         return AccountChecked((*own.steps, *till.steps, *shop.steps), (*own.warnings, *till.warnings, *shop.warnings))
 
     async def _compare_tills(
