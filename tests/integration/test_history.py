@@ -71,3 +71,24 @@ async def test_readers_postpone_the_drop_and_are_not_disturbed(world: EngineWorl
         assert await reader.fetchval("SELECT count(*) FROM entry_history") == 1
     await PostgresHistory(world.database).maintain()
     assert not await world.fetch("SELECT 1 FROM entry_history")
+
+
+async def test_what_has_long_done_its_work_is_forgotten(world: EngineWorld) -> None:
+    await world.fetch("INSERT INTO till (till_id) VALUES ('t') RETURNING 1")
+    await world.fetch(
+        "INSERT INTO intent (till_id, email, state, account_id, owner, epos_customer_id, settled_at, create_time) "
+        "SELECT 't', e, s, 'shop-a', 'o', CASE WHEN s = 3 THEN 7 END, now() - make_interval(days => d), now() - interval '1 year' "
+        "FROM (VALUES ('old@example.test', 3, 31), ('fresh@example.test', 3, 29), ('open@example.test', 1, 300), "
+        "('unknown@example.test', 2, 300)) AS v(e, s, d) RETURNING 1"
+    )
+    await world.fetch(
+        "INSERT INTO token (token_id, token_hash, role, revoke_time) SELECT n, sha256(n::bytea), 4, r "
+        "FROM (VALUES ('gone', now() - interval '91 days'), ('revoked', now() - interval '89 days'), ('valid', NULL)) AS v(n, r) RETURNING 1"
+    )
+    await PostgresHistory(world.database).maintain()
+    assert {row["email"] for row in await world.fetch("SELECT email FROM intent")} == {
+        "fresh@example.test",
+        "open@example.test",
+        "unknown@example.test",
+    }
+    assert {row["token_id"] for row in await world.fetch("SELECT token_id FROM token")} == {"revoked", "valid"}

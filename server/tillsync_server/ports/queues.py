@@ -105,5 +105,6 @@ class WaitingCounter(Protocol):
 
 class HistoryKeeper(Protocol):
     async def maintain(self) -> None:
-        """Make the partitions a month ahead, drop what is past its retention (14 and 90 days)."""
+        """Make the partitions a month ahead, drop what is past its retention (14 and 90 days), forget long settled create intents
+        (30 days) and long revoked tokens (90)."""
         ...

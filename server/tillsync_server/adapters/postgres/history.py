@@ -1,4 +1,7 @@
-"""The life of finished entries' partitions: made a month ahead, dropped by retention. The functions are in the first migration."""
+"""What time takes: finished entries' partitions (made a month ahead, dropped by retention), and what has long done its work.
+
+The functions for partitions are in the first migration.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,19 @@ from tillsync_server.adapters.postgres.sql_files import load
 
 _ENSURE_PARTITIONS = load("history/ensure_partitions")
 _DROP_PARTITIONS = load("history/drop_partitions")
+_FORGET_INTENTS = load("history/forget_intents")
+_FORGET_TOKENS = load("history/forget_tokens")
 
 WEEKS_AHEAD = 5
 SHORT_RETENTION_DAYS = 14
 """PROCESSED and SKIPPED."""
 LONG_RETENTION_DAYS = 90
 """FAILED and DISMISSED."""
+INTENT_RETENTION_DAYS = 30
+"""Create intents that are done, counted from when the till could no longer surprise us: each holds an email address."""
+TOKEN_RETENTION_DAYS = 90
+"""Revoked tokens."""
+_FORGOTTEN_AT_ONCE = 10_000
 _LOG = structlog.get_logger(__name__)
 
 
@@ -44,3 +54,6 @@ class PostgresHistory:
                 dropped = []
         if made or dropped:
             _LOG.info("history_partitions", made=made, dropped=dropped)
+        async with self._database.acquire() as connection:
+            await connection.execute(_FORGET_INTENTS, INTENT_RETENTION_DAYS, _FORGOTTEN_AT_ONCE)
+            await connection.execute(_FORGET_TOKENS, TOKEN_RETENTION_DAYS)
