@@ -83,7 +83,8 @@ async def test_what_has_long_done_its_work_is_forgotten(world: EngineWorld) -> N
     )
     await world.fetch(
         "INSERT INTO token (token_id, token_hash, role, revoke_time) SELECT n, sha256(n::bytea), 4, r "
-        "FROM (VALUES ('gone', now() - interval '91 days'), ('revoked', now() - interval '89 days'), ('valid', NULL)) AS v(n, r) RETURNING 1"
+        "FROM (VALUES ('gone', now() - interval '91 days'), ('revoked', now() - interval '89 days'), ('valid', NULL)) AS v(n, r) "
+        "RETURNING 1"
     )
     await PostgresHistory(world.database).maintain()
     assert {row["email"] for row in await world.fetch("SELECT email FROM intent")} == {
