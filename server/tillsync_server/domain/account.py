@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -80,5 +81,9 @@ class Account:
 
     @property
     def till_configuration(self) -> str:
-        """What a search proof and a 'gone' verdict are valid for: another address, version or key pair needs its own proof."""
-        return f"{self.epos.base_url}|{self.epos.customer_api_version.name}|{self.epos.api_key[-4:]}"
+        """What a search proof and a 'gone' verdict are valid for: another address, version or key pair needs its own proof.
+
+        It is stored beside the proof, so the key stands in it as a hash.
+        """
+        key = hashlib.blake2b(self.epos.api_key.encode(), digest_size=8).hexdigest()
+        return f"{self.epos.base_url}|{self.epos.customer_api_version.name}|{key}"
