@@ -22,6 +22,9 @@ class Database {
 	/** MySQL and MariaDB: a deadlock, a lock that was waited for too long. */
 	private const WORTH_ANOTHER_TRY = array( 1213, 1205 );
 
+	/** No such table, no such column; 0: another database, which does not say. */
+	private const PERHAPS_NO_TABLE = array( 1146, 1054, 0 );
+
 	private Services $services;
 
 	public function __construct( Services $services ) {
@@ -91,12 +94,14 @@ class Database {
 				if ( null !== $done ) {
 					return $done;
 				}
-				$said = (string) $database->last_error;
-				if ( self::TRIES <= $try || ! in_array( self::error_number( $database ), self::WORTH_ANOTHER_TRY, true ) ) {
-					// A restored database may lack our tables: the next look makes them again.
-					$this->services->tables()->distrust();
-					$this->services->log()->error( 'the database refused a statement on our tables: error ' . self::error_number( $database ) );
-					throw new NotStored( $said );
+				$number = self::error_number( $database );
+				if ( self::TRIES <= $try || ! in_array( $number, self::WORTH_ANOTHER_TRY, true ) ) {
+					if ( in_array( $number, self::PERHAPS_NO_TABLE, true ) ) {
+						// A restored database may lack our tables: the next look in wp-admin or by cron makes them again.
+						$this->services->tables()->distrust();
+					}
+					$this->services->log()->error( "the database refused a statement on our tables: error {$number}" );
+					throw new NotStored( "error {$number}" );
 				}
 				usleep( random_int( 5000, 40000 ) * $try );
 			}

@@ -32,6 +32,9 @@ final class Schedule {
 	/** Action Scheduler: put older orders into the outbox, a portion at a time. */
 	public const BACKFILL = 'tillsync_bridge_backfill';
 
+	/** Action Scheduler: give and take roles, a portion at a time. */
+	public const ROLES = 'tillsync_bridge_roles';
+
 	private const CRON = array( self::MINUTE, self::HOURLY, self::DAILY );
 
 	/** Makes sure that the cron events exist. Reads one autoloaded option; writes only when one is missing. */

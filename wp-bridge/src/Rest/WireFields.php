@@ -108,11 +108,11 @@ final class WireFields {
 	}
 
 	/**
-	 * A time of RFC 3339, kept as it came.
+	 * A time of RFC 3339, in unix seconds.
 	 *
 	 * @throws InvalidField
 	 */
-	public function time( string $name ): string {
+	public function time( string $name ): int {
 		$text    = $this->fields[ $name ] ?? null;
 		$pattern = '/^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d{1,9})?([Zz]|[+-](\d\d):(\d\d))$/D';
 		if ( ! is_string( $text ) || ! preg_match( $pattern, $text, $parts ) ) {
@@ -124,7 +124,8 @@ final class WireFields {
 		if ( ! $is_date || ! $is_time || ! $is_offset ) {
 			throw new InvalidField( $name );
 		}
-		return $text;
+		$offset = isset( $parts[9] ) ? ( '-' === $parts[8][0] ? -1 : 1 ) * ( 3600 * (int) $parts[9] + 60 * (int) $parts[10] ) : 0;
+		return gmmktime( (int) $parts[4], (int) $parts[5], (int) $parts[6], (int) $parts[2], (int) $parts[3], (int) $parts[1] ) - $offset;
 	}
 
 	/**

@@ -44,18 +44,23 @@ final class Tables {
 		return $this->name( 'customer_type' );
 	}
 
+	/** Roles that we gave to users, one a user: nothing else is ever taken away. */
+	public function role_grant(): string {
+		return $this->name( 'role_grant' );
+	}
+
 	/** The newest event of each subject. */
 	public function event(): string {
 		return $this->name( 'event' );
 	}
 
 	/**
-	 * All four, for uninstallation.
+	 * All of them, for uninstallation.
 	 *
 	 * @return string[]
 	 */
 	public function all(): array {
-		return array( $this->outbox(), $this->customer(), $this->customer_type(), $this->event() );
+		return array( $this->outbox(), $this->customer(), $this->customer_type(), $this->role_grant(), $this->event() );
 	}
 
 	public function is_current(): bool {
@@ -95,7 +100,8 @@ final class Tables {
 	 * Outbox: state waiting (not left the shop), sent (the service has it, no end yet), done, failed, closed. due_at: not looked at
 	 * before. revision: raised when somebody asks again, so that a drain in mid-send does not close what it has not sent.
 	 * Customer and customer_type: version orders the writes; removed keeps a tombstone. points, credit, discount are decimals as text,
-	 * as_of RFC 3339, all as served.
+	 * all as served (the time of the till read is as_of). write_token: the request that changed the values last; role_due: the role is to be looked at.
+	 * Role_grant: type_id: the type that brought the role.
 	 *
 	 * @return string[]
 	 */
@@ -129,10 +135,13 @@ final class Tables {
   points varchar(32) NOT NULL DEFAULT '0',
   credit varchar(32) NOT NULL DEFAULT '0',
   type_id bigint(20) unsigned NULL DEFAULT NULL,
-  as_of varchar(40) NOT NULL DEFAULT '',
+  as_of bigint(20) NOT NULL DEFAULT 0,
   updated_at bigint(20) NOT NULL DEFAULT 0,
+  write_token varchar(16) NOT NULL DEFAULT '',
+  role_due tinyint(1) NOT NULL DEFAULT 0,
   PRIMARY KEY  (user_id),
-  KEY type_id (type_id)
+  KEY type_id (type_id),
+  KEY role_due (role_due,user_id)
 ) {$collate};",
 			"CREATE TABLE {$this->customer_type()} (
   type_id bigint(20) unsigned NOT NULL,
@@ -143,6 +152,13 @@ final class Tables {
   description text NULL,
   updated_at bigint(20) NOT NULL DEFAULT 0,
   PRIMARY KEY  (type_id)
+) {$collate};",
+			"CREATE TABLE {$this->role_grant()} (
+  user_id bigint(20) unsigned NOT NULL,
+  role varchar(100) NOT NULL,
+  type_id bigint(20) unsigned NOT NULL,
+  granted_at bigint(20) NOT NULL DEFAULT 0,
+  PRIMARY KEY  (user_id)
 ) {$collate};",
 			"CREATE TABLE {$this->event()} (
   subject varchar(100) NOT NULL,

@@ -1,0 +1,50 @@
+<?php
+/**
+ * Tells others that values have changed.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Customers;
+
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Services;
+
+/**
+ * Fires `tillsync_customer_updated` when everything is stored: a callback may read the table, and one that fails undoes nothing and
+ * keeps nobody else from hearing of it.
+ */
+class ChangeNotices {
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/** @param array<int, array{points: string, credit: string, type_id: int|null, as_of: string, removed: bool}> $changed By customer. */
+	public function tell( array $changed ): void {
+		if ( ! has_action( 'tillsync_customer_updated' ) ) {
+			return;
+		}
+		foreach ( $changed as $user_id => $values ) {
+			Guarded::call(
+				$this->services,
+				'tillsync_customer_updated',
+				static function () use ( $user_id, $values ): void {
+					/**
+					 * Points, credit, type or names of a customer have changed, and are stored. Not fired for writes that change nothing.
+					 * Fired within the service's request: what takes long should be scheduled.
+					 *
+					 * @param int                  $user_id The shop customer.
+					 * @param array<string, mixed> $values  points and credit (decimals as text), type_id (int or null), as_of (RFC 3339),
+					 *                                      removed (true: the link is gone, and so are the values).
+					 */
+					do_action( 'tillsync_customer_updated', $user_id, $values );
+				}
+			);
+		}
+	}
+}

@@ -1,0 +1,83 @@
+<?php
+/**
+ * One customer of a batch.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Customers;
+
+use Tillsync\Bridge\Rest\InvalidField;
+use Tillsync\Bridge\Rest\WireFields;
+
+/** What the service wants a shop customer to have, or that our values go. */
+final class CustomerItem {
+
+	public const NO_VALUE = '0';
+
+	private const WRITE_FIELDS  = array( 'user_id', 'version', 'points', 'credit', 'type_id', 'as_of', 'first_name', 'last_name', 'phone' );
+	private const REMOVE_FIELDS = array( 'user_id', 'version', 'remove' );
+
+	/** What WC_Validation::is_phone takes, and the empty text, which clears. */
+	private const PHONE = '/^[\s#0-9_\-+\/().]*$/D';
+
+	/** @param array<string, string> $names first_name, last_name, phone: those that are given. */
+	public function __construct(
+		public readonly int $user_id,
+		public readonly int $version,
+		public readonly bool $removed,
+		public readonly string $points = self::NO_VALUE,
+		public readonly string $credit = self::NO_VALUE,
+		public readonly ?int $type_id = null,
+		/** When the till was read for these values, in unix seconds. */
+		public readonly int $as_of = 0,
+		public readonly array $names = array()
+	) {}
+
+	/**
+	 * @param mixed $raw As decoded.
+	 * @throws InvalidField
+	 */
+	public static function of( $raw ): self {
+		$fields  = WireFields::of( $raw, 'user_id' );
+		$user_id = $fields->integer( 'user_id', 1 );
+		$version = $fields->int64( 'version' );
+		if ( $fields->has( 'remove' ) ) {
+			$fields->is_true( 'remove' );
+			$fields->only( self::REMOVE_FIELDS );
+			return new self( $user_id, $version, true );
+		}
+		$fields->only( self::WRITE_FIELDS );
+		return new self(
+			$user_id,
+			$version,
+			false,
+			$fields->decimal( 'points' ),
+			$fields->decimal( 'credit' ),
+			$fields->integer_or_null( 'type_id', 1 ),
+			$fields->time( 'as_of' ),
+			self::names( $fields )
+		);
+	}
+
+	/**
+	 * Cleaned as WooCommerce's own API cleans them: they are printed by many a theme.
+	 *
+	 * @return array<string, string>
+	 * @throws InvalidField
+	 */
+	private static function names( WireFields $fields ): array {
+		$names = array();
+		foreach ( array( 'first_name', 'last_name' ) as $name ) {
+			if ( $fields->has( $name ) ) {
+				$names[ $name ] = sanitize_text_field( $fields->text( $name ) );
+			}
+		}
+		if ( $fields->has( 'phone' ) ) {
+			$names['phone'] = sanitize_text_field( $fields->matching( 'phone', self::PHONE ) );
+		}
+		return $names;
+	}
+}

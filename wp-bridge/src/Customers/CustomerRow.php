@@ -1,0 +1,57 @@
+<?php
+/**
+ * What the till says of a shop customer.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Customers;
+
+/** One row of the customer table. A removed one is a tombstone: it has a version and nothing to show. */
+final class CustomerRow {
+
+	public function __construct(
+		public readonly int $user_id,
+		public readonly int $version,
+		public readonly bool $removed,
+		/** A decimal as the till serves it: "120", "12.5". */
+		public readonly string $points,
+		/** A decimal with the till's own sign. */
+		public readonly string $credit,
+		public readonly ?int $type_id,
+		/** When the till was read for these values, in unix seconds. */
+		public readonly int $as_of,
+		/** Which request changed the values last. */
+		public readonly string $write_token
+	) {}
+
+	/** @param array<string, string|null> $row Of the table. */
+	public static function from_row( array $row ): self {
+		return new self(
+			(int) $row['user_id'],
+			(int) $row['version'],
+			1 === (int) $row['removed'],
+			(string) $row['points'],
+			(string) $row['credit'],
+			null === $row['type_id'] ? null : (int) $row['type_id'],
+			(int) $row['as_of'],
+			(string) $row['write_token']
+		);
+	}
+
+	/** Whether the item would change nothing. as_of belongs to the read that brought the values, so it does not count. */
+	public function says( CustomerItem $item ): bool {
+		return $this->removed === $item->removed && $this->points === $item->points && $this->credit === $item->credit && $this->type_id === $item->type_id;
+	}
+
+	/**
+	 * As hooks get it.
+	 *
+	 * @return array{points: string, credit: string, type_id: int|null, as_of: string, removed: bool}
+	 */
+	public function values(): array {
+		return array( 'points' => $this->points, 'credit' => $this->credit, 'type_id' => $this->type_id, 'as_of' => gmdate( 'Y-m-d\TH:i:s\Z', $this->as_of ), 'removed' => $this->removed );
+	}
+}

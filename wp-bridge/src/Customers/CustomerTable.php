@@ -1,0 +1,180 @@
+<?php
+/**
+ * The customer table.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Customers;
+
+use Tillsync\Bridge\Database;
+use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\Services;
+
+/**
+ * Gateway of `{prefix}tillsync_customer`. Why not user meta: 500 customers take one statement here and 6,000 there, and user meta is
+ * shared by all shops of a network.
+ */
+class CustomerTable {
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/**
+	 * Stores what is newer than what is there, all in one statement: two requests at once cannot put an older version over a newer one,
+	 * whatever either of them has read before. Rows whose values changed carry the token afterwards; where only the version moved, as_of
+	 * stays. A change of type makes the customer due for RoleRun, in the same statement, so that no role is forgotten.
+	 *
+	 * @param CustomerItem[] $items Each customer once.
+	 * @throws NotStored
+	 */
+	public function store( array $items, string $token ): void {
+		if ( array() === $items ) {
+			return;
+		}
+		// By id: two batches that lock rows in different orders would wait for each other.
+		usort( $items, static fn( CustomerItem $one, CustomerItem $other ) => $one->user_id <=> $other->user_id );
+		$now    = $this->services->clock()->now();
+		$tuples = array();
+		foreach ( $items as $item ) {
+			// Every value is a checked number, decimal or time: prepare() of 4,500 placeholders would cost more than the statement.
+			$type     = null === $item->type_id ? 'NULL' : (string) $item->type_id;
+			$due      = null === $item->type_id ? 0 : 1;
+			$tuples[] = "({$item->user_id},{$item->version}," . (int) $item->removed . ",'{$item->points}','{$item->credit}',{$type},{$item->as_of},{$now},'{$token}',{$due})";
+		}
+		$newer      = 'VALUES(version) > version';
+		$other_type = '(removed <> VALUES(removed) OR COALESCE(type_id, 0) <> COALESCE(VALUES(type_id), 0))';
+		$changed    = "{$newer} AND ({$other_type} OR points <> VALUES(points) OR credit <> VALUES(credit))";
+		// MySQL sets from left to right and sees what it has set: what others are judged by comes last.
+		$sets = array(
+			"write_token = CASE WHEN {$changed} THEN VALUES(write_token) WHEN {$newer} THEN '' ELSE write_token END",
+			"as_of = CASE WHEN {$changed} THEN VALUES(as_of) ELSE as_of END",
+			"updated_at = CASE WHEN {$changed} THEN VALUES(updated_at) ELSE updated_at END",
+			"role_due = CASE WHEN {$newer} AND {$other_type} THEN 1 ELSE role_due END",
+		);
+		foreach ( array( 'points', 'credit', 'type_id', 'removed', 'version' ) as $column ) {
+			$sets[] = "{$column} = CASE WHEN {$newer} THEN VALUES({$column}) ELSE {$column} END";
+		}
+		$this->database()->write(
+			"INSERT INTO {$this->name()} (user_id,version,removed,points,credit,type_id,as_of,updated_at,write_token,role_due) VALUES "
+			. implode( ',', $tuples ) . ' ON DUPLICATE KEY UPDATE ' . implode( ', ', $sets )
+		);
+	}
+
+	/**
+	 * Rows as they are, tombstones too.
+	 *
+	 * @param int[] $user_ids Customers.
+	 * @return array<int, CustomerRow> By customer.
+	 * @throws NotStored
+	 */
+	public function read( array $user_ids ): array {
+		$found = array();
+		if ( array() !== $user_ids ) {
+			foreach ( $this->database()->rows( "SELECT * FROM {$this->name()} WHERE user_id IN (" . Database::ids( $user_ids ) . ')' ) as $row ) {
+				$found[ (int) $row['user_id'] ] = CustomerRow::from_row( $row );
+			}
+		}
+		return $found;
+	}
+
+	/**
+	 * What there is to show of a customer; null: nothing.
+	 *
+	 * @throws NotStored
+	 */
+	public function find( int $user_id ): ?CustomerRow {
+		$row = $this->read( array( $user_id ) )[ $user_id ] ?? null;
+		return null === $row || $row->removed ? null : $row;
+	}
+
+	/**
+	 * Customers by type.
+	 *
+	 * @return array<int, int> Numbers, by type.
+	 * @throws NotStored
+	 */
+	public function count_by_type(): array {
+		$counts = array();
+		foreach ( $this->database()->rows( "SELECT type_id, COUNT(*) AS number FROM {$this->name()} WHERE removed = 0 AND type_id IS NOT NULL GROUP BY type_id" ) as $row ) {
+			$counts[ (int) $row['type_id'] ] = (int) $row['number'];
+		}
+		return $counts;
+	}
+
+	/**
+	 * The next customers of some types, or with a role from us, by id.
+	 *
+	 * @param int[] $type_ids Types.
+	 * @return int[] Customers.
+	 * @throws NotStored
+	 */
+	public function members( array $type_ids, int $after_user_id, int $limit ): array {
+		$grants = $this->services->tables()->role_grant();
+		$rows   = $this->database()->rows(
+			"SELECT user_id FROM {$this->name()} WHERE user_id > %d AND removed = 0 AND type_id IN (" . Database::ids( $type_ids ) . ")
+			UNION SELECT user_id FROM {$grants} WHERE user_id > %d ORDER BY user_id LIMIT %d",
+			array( $after_user_id, $after_user_id, $limit )
+		);
+		return array_map( static fn( array $row ) => (int) $row['user_id'], $rows );
+	}
+
+	/**
+	 * Everybody of these types, and everybody with a role from us, is due to be looked at.
+	 *
+	 * @param int[] $type_ids Types.
+	 * @throws NotStored
+	 */
+	public function make_due( array $type_ids ): void {
+		$grants = $this->services->tables()->role_grant();
+		$this->database()->write( "UPDATE {$this->name()} SET role_due = 1 WHERE type_id IN (" . Database::ids( $type_ids ) . ') AND removed = 0' );
+		$this->database()->write( "UPDATE {$this->name()} SET role_due = 1 WHERE user_id IN (SELECT user_id FROM {$grants})" );
+	}
+
+	/**
+	 * Customers whose role is to be looked at, by id, with the version they were read at.
+	 *
+	 * @return CustomerRow[]
+	 * @throws NotStored
+	 */
+	public function due( int $limit ): array {
+		$rows = $this->database()->rows( "SELECT * FROM {$this->name()} WHERE role_due = 1 ORDER BY user_id LIMIT %d", array( $limit ) );
+		return array_map( array( CustomerRow::class, 'from_row' ), $rows );
+	}
+
+	/** @throws NotStored */
+	public function count_due(): int {
+		return (int) $this->database()->value( "SELECT COUNT(*) FROM {$this->name()} WHERE role_due = 1" );
+	}
+
+	/**
+	 * The role was looked at. A row that has been written meanwhile stays due.
+	 *
+	 * @throws NotStored
+	 */
+	public function not_due( CustomerRow $row ): void {
+		$this->database()->write( "UPDATE {$this->name()} SET role_due = 0 WHERE user_id = %d AND version = %d", array( $row->user_id, $row->version ) );
+	}
+
+	/**
+	 * The user is no customer of this site any more.
+	 *
+	 * @throws NotStored
+	 */
+	public function forget( int $user_id ): void {
+		$this->database()->write( "DELETE FROM {$this->name()} WHERE user_id = %d", array( $user_id ) );
+	}
+
+	private function database(): Database {
+		return $this->services->get( Database::class );
+	}
+
+	private function name(): string {
+		return $this->services->tables()->customer();
+	}
+}

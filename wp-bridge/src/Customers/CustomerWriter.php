@@ -1,0 +1,177 @@
+<?php
+/**
+ * Applies a batch of customers.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Customers;
+
+use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\Rest\InvalidField;
+use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Types\RoleRun;
+
+/**
+ * Every item gets its own result, by position. The values of the whole batch are one statement; names follow, one customer at a time,
+ * and after them the versions are looked at again: who meanwhile got a newer write is answered `stale`, so that the service reads the
+ * till once more and its names are the last ones.
+ */
+class CustomerWriter {
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/**
+	 * @param array<int, mixed> $raw      Items as decoded.
+	 * @param float             $deadline Of the monotonic clock: what is not begun by then is `not_done`.
+	 * @return array<int, array<string, mixed>> Results.
+	 * @throws NotStored
+	 */
+	public function write( array $raw, float $deadline ): array {
+		$results = array();
+		$items   = array();
+		foreach ( $raw as $position => $one ) {
+			$results[ $position ] = array( 'user_id' => is_array( $one ) ? $one['user_id'] ?? 0 : 0 );
+			try {
+				$items[ $position ] = CustomerItem::of( $one );
+			} catch ( InvalidField $error ) {
+				$results[ $position ] += array( 'status' => 'invalid', 'field' => $error->field );
+			}
+		}
+		$existing = $this->services->get( ShopUsers::class )->existing( array_column( $items, 'user_id' ) );
+		$changed  = array();
+		foreach ( self::rounds( $items ) as $round ) {
+			$known = array_filter( $round, static fn( CustomerItem $item ) => isset( $existing[ $item->user_id ] ) );
+			foreach ( array_diff_key( $round, $known ) as $position => $item ) {
+				$results[ $position ] += array( 'status' => 'not_found' );
+			}
+			$is_late = $this->is_late( $deadline );
+			foreach ( $is_late ? array_fill_keys( array_keys( $known ), array( 'status' => 'not_done' ) ) : $this->apply( $known, $deadline, $changed ) as $position => $result ) {
+				$results[ $position ] += $result;
+			}
+		}
+		$this->tell( $changed );
+		return $results;
+	}
+
+	/**
+	 * The items in rounds with each customer at most once, so that a second item of a customer meets what the first one left.
+	 *
+	 * @param array<int, CustomerItem> $items By position.
+	 * @return array<int, array<int, CustomerItem>>
+	 */
+	private static function rounds( array $items ): array {
+		$rounds = array();
+		$seen   = array();
+		foreach ( $items as $position => $item ) {
+			$number                         = $seen[ $item->user_id ] ?? 0;
+			$seen[ $item->user_id ]         = $number + 1;
+			$rounds[ $number ][ $position ] = $item;
+		}
+		return $rounds;
+	}
+
+	/**
+	 * @param array<int, CustomerItem>       $items   By position; each customer once, and there.
+	 * @param array<int, CustomerRow>        $changed Takes the rows that are not as they were, by customer.
+	 * @return array<int, array<string, string>> Results, by position.
+	 * @throws NotStored
+	 */
+	private function apply( array $items, float $deadline, array &$changed ): array {
+		$table = $this->services->customers();
+		$names = $this->services->get( Names::class );
+		$names->prime( array_values( array_unique( array_map( static fn( CustomerItem $item ) => $item->user_id, array_filter( $items, static fn( CustomerItem $item ) => array() !== $item->names ) ) ) ) );
+		$before  = $table->read( array_column( $items, 'user_id' ) );
+		$results = array();
+		foreach ( $items as $position => $item ) {
+			$row = $before[ $item->user_id ] ?? null;
+			if ( null !== $row && $item->version <= $row->version ) {
+				$is_repeated          = $item->version === $row->version && $row->says( $item ) && array() === $names->differing( $item );
+				$results[ $position ] = $is_repeated ? array( 'status' => 'unchanged' ) : self::stale( $row );
+			}
+		}
+		$newer = array_diff_key( $items, $results );
+		$token = bin2hex( random_bytes( 8 ) );
+		$table->store( array_values( $newer ), $token );
+		$after = $table->read( array_column( $newer, 'user_id' ) );
+		$named = array();
+		foreach ( $newer as $position => $item ) {
+			$row = $after[ $item->user_id ] ?? null;
+			if ( null === $row ) {
+				// Deleted at this very moment.
+				$results[ $position ] = array( 'status' => 'not_found' );
+				continue;
+			}
+			// A removal where nothing was leaves its tombstone and changes nothing.
+			$is_changed = $row->write_token === $token && ! ( $item->removed && ! isset( $before[ $item->user_id ] ) );
+			if ( $is_changed ) {
+				$changed[ $item->user_id ] = $row;
+			}
+			if ( $row->version !== $item->version ) {
+				$results[ $position ] = self::stale( $row );
+				continue;
+			}
+			$results[ $position ] = array( 'status' => $is_changed ? 'updated' : 'unchanged' );
+			$differing            = $names->differing( $item );
+			if ( array() !== $differing ) {
+				$results[ $position ]      = $this->write_names( $item, $differing, $deadline );
+				$named[ $position ]        = $item;
+				$changed[ $item->user_id ] = $row;
+			}
+		}
+		return array_replace( $results, $this->overtaken( $named ) );
+	}
+
+	/**
+	 * @param array<string, string> $differing Names to write.
+	 * @return array<string, string> The result.
+	 */
+	private function write_names( CustomerItem $item, array $differing, float $deadline ): array {
+		if ( $this->is_late( $deadline ) ) {
+			return array( 'status' => 'not_done' );
+		}
+		$refused = $this->services->get( Names::class )->write( $item->user_id, $differing );
+		return null === $refused ? array( 'status' => 'updated' ) : array( 'status' => 'invalid', 'field' => $refused );
+	}
+
+	/**
+	 * @param array<int, CustomerItem> $named Those whose names were written, by position.
+	 * @return array<int, array<string, string>> Stale results, by position.
+	 * @throws NotStored
+	 */
+	private function overtaken( array $named ): array {
+		$results = array();
+		$now     = $this->services->customers()->read( array_column( $named, 'user_id' ) );
+		foreach ( $named as $position => $item ) {
+			$row = $now[ $item->user_id ] ?? null;
+			if ( null !== $row && $row->version > $item->version ) {
+				$results[ $position ] = self::stale( $row );
+			}
+		}
+		return $results;
+	}
+
+	/** @return array{status: string, version: string} */
+	private static function stale( CustomerRow $row ): array {
+		return array( 'status' => 'stale', 'version' => (string) $row->version );
+	}
+
+	private function is_late( float $deadline ): bool {
+		return $this->services->clock()->monotonic() >= $deadline;
+	}
+
+	/** @param array<int, CustomerRow> $changed By customer. */
+	private function tell( array $changed ): void {
+		if ( array() === $changed ) {
+			return;
+		}
+		$this->services->get( RoleRun::class )->customers_changed();
+		$this->services->get( ChangeNotices::class )->tell( array_map( static fn( CustomerRow $row ) => $row->values(), $changed ) );
+	}
+}

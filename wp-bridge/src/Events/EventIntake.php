@@ -1,0 +1,105 @@
+<?php
+/**
+ * Takes what the service tells.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Events;
+
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Rest\InvalidField;
+use Tillsync\Bridge\Services;
+
+/**
+ * An event says only that there is something new: its order becomes due, and the drain fetches the answer. The order is made due before
+ * the sequence is kept: a process that stops in between is told again.
+ */
+class EventIntake {
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/**
+	 * @param array<int, mixed> $raw      Events as decoded.
+	 * @param float             $deadline Of the monotonic clock: what is not begun by then is `not_done`.
+	 * @return array<int, array<string, mixed>> Results, by position.
+	 * @throws NotStored
+	 */
+	public function take( array $raw, float $deadline ): array {
+		$results = array();
+		$events  = array();
+		foreach ( $raw as $position => $one ) {
+			$results[ $position ] = array( 'event_id' => is_array( $one ) ? $one['event_id'] ?? '' : '' );
+			try {
+				$events[ $position ] = Event::of( $one );
+			} catch ( InvalidField $error ) {
+				$results[ $position ] += array( 'status' => 'invalid', 'field' => $error->field );
+			}
+		}
+		$table  = $this->services->get( EventTable::class );
+		$held   = $table->sequences( array_map( static fn( Event $event ) => $event->subject, $events ) );
+		$newest = array();
+		foreach ( $events as $position => $event ) {
+			$subject  = strtolower( $event->subject );
+			$sequence = $held[ $subject ] ?? 0;
+			if ( $event->sequence === $sequence ) {
+				$results[ $position ] += array( 'status' => 'unchanged' );
+			} elseif ( $event->sequence < $sequence ) {
+				$results[ $position ] += array( 'status' => 'stale', 'version' => (string) $sequence );
+			} elseif ( $this->services->clock()->monotonic() >= $deadline ) {
+				$results[ $position ] += array( 'status' => 'not_done' );
+			} else {
+				$this->act_on( $event );
+				$held[ $subject ]      = $event->sequence;
+				$newest[ $subject ]    = $event;
+				$results[ $position ] += array( 'status' => 'updated' );
+			}
+		}
+		$table->store( array_values( $newest ) );
+		if ( array() !== $newest ) {
+			$this->services->get( HeldCount::class )->keep( $newest[ array_key_last( $newest ) ]->held_count );
+			$this->after( array_values( $newest ) );
+		}
+		return $results;
+	}
+
+	/** @throws NotStored */
+	private function act_on( Event $event ): void {
+		$order_id = $event->order_id();
+		if ( null !== $order_id && ! $this->services->outbox()->look_again( $order_id ) ) {
+			throw new NotStored( 'outbox' );
+		}
+	}
+
+	/** @param Event[] $events The newest of each subject. */
+	private function after( array $events ): void {
+		Guarded::call( $this->services, 'drain after events', fn() => $this->services->get( Drain::class )->kick() );
+		Guarded::call(
+			$this->services,
+			'tillsync_events_taken',
+			static function () use ( $events ): void {
+				/**
+				 * The service told of orders: finished, or waiting for a person, or no longer. Their answers follow by the drain
+				 * (`tillsync_order_answered`).
+				 *
+				 * @param array<int, array{order_id: int|null, type: string, state: string, outcome: string, held_count: int}> $events The newest of each order.
+				 */
+				do_action(
+					'tillsync_events_taken',
+					array_map(
+						static fn( Event $event ) => array( 'order_id' => $event->order_id(), 'type' => $event->type, 'state' => $event->state, 'outcome' => $event->outcome, 'held_count' => $event->held_count ),
+						$events
+					)
+				);
+			}
+		);
+	}
+}

@@ -1,0 +1,78 @@
+<?php
+/**
+ * The newest event of each subject.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Events;
+
+use Tillsync\Bridge\Database;
+use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\Services;
+
+/** Gateway of `{prefix}tillsync_event`. */
+class EventTable {
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/**
+	 * The highest sequence that was taken, by subject in lower case (the database does not tell the cases apart).
+	 *
+	 * @param string[] $subjects At most 500.
+	 * @return array<string, int>
+	 * @throws NotStored
+	 */
+	public function sequences( array $subjects ): array {
+		if ( array() === $subjects ) {
+			return array();
+		}
+		$places    = implode( ',', array_fill( 0, count( $subjects ), '%s' ) );
+		$sequences = array();
+		foreach ( $this->database()->rows( "SELECT subject, sequence FROM {$this->name()} WHERE subject IN ({$places})", array_values( $subjects ) ) as $row ) {
+			$sequences[ strtolower( (string) $row['subject'] ) ] = (int) $row['sequence'];
+		}
+		return $sequences;
+	}
+
+	/**
+	 * Keeps events that are newer than what is there, in one statement; each subject once.
+	 *
+	 * @param Event[] $events Events.
+	 * @throws NotStored
+	 */
+	public function store( array $events ): void {
+		if ( array() === $events ) {
+			return;
+		}
+		usort( $events, static fn( Event $one, Event $other ) => strcmp( $one->subject, $other->subject ) );
+		$now    = $this->services->clock()->now();
+		$values = array();
+		foreach ( $events as $event ) {
+			array_push( $values, $event->subject, $event->sequence, $event->event_id, $event->type, $event->entry_id, $event->state, $event->outcome, min( $event->held_count, 4294967295 ), $now );
+		}
+		$sets = array();
+		foreach ( array( 'event_id', 'type', 'entry_id', 'state', 'outcome', 'held_count', 'received_at', 'sequence' ) as $column ) {
+			$sets[] = "{$column} = CASE WHEN VALUES(sequence) > sequence THEN VALUES({$column}) ELSE {$column} END";
+		}
+		$this->database()->write(
+			"INSERT INTO {$this->name()} (subject, sequence, event_id, type, entry_id, state, outcome, held_count, received_at) VALUES "
+			. implode( ',', array_fill( 0, count( $events ), '(%s,%d,%s,%s,%s,%s,%s,%d,%d)' ) ) . ' ON DUPLICATE KEY UPDATE ' . implode( ', ', $sets ),
+			$values
+		);
+	}
+
+	private function database(): Database {
+		return $this->services->get( Database::class );
+	}
+
+	private function name(): string {
+		return $this->services->tables()->event();
+	}
+}

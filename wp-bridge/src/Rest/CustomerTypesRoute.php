@@ -1,0 +1,73 @@
+<?php
+/**
+ * PUT and DELETE wc-tillsync/v1/customer-types/{id}.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Rest;
+
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Types\CustomerType;
+use Tillsync\Bridge\Types\TypeWriter;
+use WP_Error;
+use WP_REST_Request;
+use WP_REST_Response;
+
+/** A customer type of the till, as it is there or as gone. */
+final class CustomerTypesRoute implements Part {
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	public function register(): void {
+		add_action( 'rest_api_init', Guarded::action( $this->services, 'rest_api_init', fn() => $this->add_route() ) );
+	}
+
+	private function add_route(): void {
+		$permission = array( $this->services->get( SignedRequest::class ), 'permission' );
+		register_rest_route(
+			StatusRoute::NAMESPACE,
+			'/customer-types/(?P<id>\d{1,18})',
+			array(
+				array( 'methods' => 'PUT', 'permission_callback' => $permission, 'callback' => array( $this, 'put' ) ),
+				array( 'methods' => 'DELETE', 'permission_callback' => $permission, 'callback' => array( $this, 'delete' ) ),
+			)
+		);
+	}
+
+	/** @return WP_REST_Response|WP_Error */
+	public function put( WP_REST_Request $request ) {
+		return $this->write( $request, static fn( int $id, array $body ) => CustomerType::of( $id, $body ) );
+	}
+
+	/** @return WP_REST_Response|WP_Error */
+	public function delete( WP_REST_Request $request ) {
+		return $this->write( $request, static fn( int $id, array $body ) => CustomerType::removal( $id, $body ) );
+	}
+
+	/**
+	 * @param \Closure(int, array<int|string, mixed>): CustomerType $read The item from the body.
+	 * @return WP_REST_Response|WP_Error
+	 */
+	private function write( WP_REST_Request $request, \Closure $read ) {
+		// Of the address alone: a parameter of the body or the query may have the same name.
+		$type_id = (int) ( $request->get_url_params()['id'] ?? 0 );
+		try {
+			$result = $this->services->get( TypeWriter::class )->write( $read( $type_id, BatchEnvelope::body( $request ) ) );
+		} catch ( InvalidField $error ) {
+			$result = array( 'status' => 'invalid', 'field' => $error->field );
+		} catch ( NotStored $error ) {
+			return $error->for_rest();
+		}
+		return new WP_REST_Response( array( 'id' => $type_id ) + $result );
+	}
+}

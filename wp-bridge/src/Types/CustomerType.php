@@ -1,0 +1,81 @@
+<?php
+/**
+ * A customer type of the till.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Types;
+
+use Tillsync\Bridge\Rest\InvalidField;
+use Tillsync\Bridge\Rest\WireFields;
+
+/** As the service wrote it. A removed one is a tombstone: its version stays, so that a late older write stays out. */
+final class CustomerType {
+
+	private const NAME_LENGTH        = 255;
+	private const DESCRIPTION_LENGTH = 20000;
+
+	public function __construct(
+		public readonly int $type_id,
+		public readonly int $version,
+		public readonly bool $removed = false,
+		public readonly string $name = '',
+		/** Percent as the till serves it, a decimal as text. Shown and handed on, applied to nothing. */
+		public readonly string $discount = '0',
+		public readonly string $description = ''
+	) {}
+
+	/**
+	 * @param array<int|string, mixed> $body As decoded.
+	 * @throws InvalidField
+	 */
+	public static function of( int $type_id, array $body ): self {
+		$fields  = WireFields::of( $body, 'version' );
+		$version = $fields->int64( 'version' );
+		$fields->only( array( 'version', 'name', 'discount', 'description' ) );
+		return new self(
+			$type_id,
+			$version,
+			false,
+			mb_substr( sanitize_text_field( $fields->text( 'name' ) ), 0, self::NAME_LENGTH ),
+			$fields->decimal( 'discount' ),
+			mb_substr( sanitize_textarea_field( $fields->text( 'description' ) ), 0, self::DESCRIPTION_LENGTH )
+		);
+	}
+
+	/**
+	 * @param array<int|string, mixed> $body As decoded.
+	 * @throws InvalidField
+	 */
+	public static function removal( int $type_id, array $body ): self {
+		return new self( $type_id, WireFields::of( $body, 'version' )->int64( 'version' ), true );
+	}
+
+	/** @param array<string, string|null> $row Of the table. */
+	public static function from_row( array $row ): self {
+		return new self(
+			(int) $row['type_id'],
+			(int) $row['version'],
+			1 === (int) $row['removed'],
+			(string) $row['name'],
+			(string) $row['discount'],
+			(string) $row['description']
+		);
+	}
+
+	public function says_the_same_as( self $other ): bool {
+		return array( $this->removed, $this->name, $this->discount, $this->description ) === array( $other->removed, $other->name, $other->discount, $other->description );
+	}
+
+	/** For screens: a type whose name has not arrived, or is empty, has its number. */
+	public static function label( int $type_id, ?self $type ): string {
+		if ( null !== $type && '' !== $type->name ) {
+			return $type->name;
+		}
+		/* translators: %d: number of a customer type at the till */
+		return sprintf( __( 'Type %d', 'tillsync-bridge' ), $type_id );
+	}
+}

@@ -1,0 +1,84 @@
+<?php
+/**
+ * The table of customer types.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Types;
+
+use Tillsync\Bridge\Database;
+use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\Services;
+
+/** Gateway of `{prefix}tillsync_customer_type`. */
+class TypeTable {
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/**
+	 * Stores the type if it is newer than what is there.
+	 *
+	 * @throws NotStored
+	 */
+	public function store( CustomerType $type ): void {
+		$database = $this->services->database();
+		$name     = $database->strip_invalid_text_for_column( $this->name(), 'name', $type->name );
+		$text     = $database->strip_invalid_text_for_column( $this->name(), 'description', $type->description );
+		$sets     = array();
+		foreach ( array( 'removed', 'name', 'discount', 'description', 'updated_at', 'version' ) as $column ) {
+			$sets[] = "{$column} = CASE WHEN VALUES(version) > version THEN VALUES({$column}) ELSE {$column} END";
+		}
+		$this->database()->write(
+			"INSERT INTO {$this->name()} (type_id, version, removed, name, discount, description, updated_at) VALUES (%d, %d, %d, %s, %s, %s, %d)
+			ON DUPLICATE KEY UPDATE " . implode( ', ', $sets ),
+			array(
+				$type->type_id,
+				$type->version,
+				(int) $type->removed,
+				is_string( $name ) ? $name : '',
+				$type->discount,
+				is_string( $text ) ? $text : '',
+				$this->services->clock()->now(),
+			)
+		);
+	}
+
+	/**
+	 * The row as it is, a tombstone too; null: none.
+	 *
+	 * @throws NotStored
+	 */
+	public function read( int $type_id ): ?CustomerType {
+		$row = $this->database()->rows( "SELECT * FROM {$this->name()} WHERE type_id = %d", array( $type_id ) )[0] ?? null;
+		return null === $row ? null : CustomerType::from_row( $row );
+	}
+
+	/**
+	 * Every type that was ever told of, tombstones too, by name.
+	 *
+	 * @return array<int, CustomerType> By type.
+	 * @throws NotStored
+	 */
+	public function all(): array {
+		$types = array();
+		foreach ( $this->database()->rows( "SELECT * FROM {$this->name()} ORDER BY name, type_id" ) as $row ) {
+			$types[ (int) $row['type_id'] ] = CustomerType::from_row( $row );
+		}
+		return $types;
+	}
+
+	private function database(): Database {
+		return $this->services->get( Database::class );
+	}
+
+	private function name(): string {
+		return $this->services->tables()->customer_type();
+	}
+}

@@ -1,0 +1,72 @@
+<?php
+/**
+ * Applies what the service says of a customer type.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Types;
+
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\Services;
+
+/** The newest version wins; what comes late is answered with the version that is there. */
+class TypeWriter {
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/**
+	 * @return array<string, string> status, and for `stale` the version.
+	 * @throws NotStored
+	 */
+	public function write( CustomerType $type ): array {
+		$before = $this->services->types()->read( $type->type_id );
+		// A removal where nothing is stored changes nothing, and still leaves its tombstone.
+		$is_same = null === $before ? $type->removed : $before->says_the_same_as( $type );
+		if ( null !== $before && $type->version <= $before->version ) {
+			return $type->version === $before->version && $is_same ? array( 'status' => 'unchanged' ) : self::stale( $before );
+		}
+		$this->services->types()->store( $type );
+		$after = $this->services->types()->read( $type->type_id );
+		if ( null !== $after && $after->version > $type->version ) {
+			return self::stale( $after );
+		}
+		if ( $is_same ) {
+			return array( 'status' => 'unchanged' );
+		}
+		$this->tell( $type, $before );
+		return array( 'status' => 'updated' );
+	}
+
+	private function tell( CustomerType $type, ?CustomerType $before ): void {
+		if ( $type->removed || null === $before || $before->removed ) {
+			$this->services->customers()->make_due( array( $type->type_id ) );
+			$this->services->get( RoleRun::class )->begin();
+		}
+		Guarded::call(
+			$this->services,
+			'tillsync_customer_type_updated',
+			static function () use ( $type ): void {
+				/**
+				 * A customer type of the till has changed, or is gone.
+				 *
+				 * @param int                  $type_id The type.
+				 * @param array<string, mixed> $values  name, discount (percent, a decimal as text), description, removed (true: deleted at the till).
+				 */
+				do_action( 'tillsync_customer_type_updated', $type->type_id, array( 'name' => $type->name, 'discount' => $type->discount, 'description' => $type->description, 'removed' => $type->removed ) );
+			}
+		);
+	}
+
+	/** @return array{status: string, version: string} */
+	private static function stale( CustomerType $stored ): array {
+		return array( 'status' => 'stale', 'version' => (string) $stored->version );
+	}
+}
