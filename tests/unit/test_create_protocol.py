@@ -483,7 +483,7 @@ def test_the_tag_of_a_lease_is_like_no_other() -> None:
 
     def tag(account: str, owner: str = "worker-1", token: int = 1) -> str:
         settings = EngineSettings()
-        services = cast(LaneServices, SimpleNamespace(settings=settings))
+        services = cast(LaneServices, SimpleNamespace(settings=settings, completions=(None,)))
         lease = LaneLease(AccountId(account), owner, token, lapses=0, problem_side=None, pause_count=0)
         return LaneRunner(services, lease, LeaseClock(settings, 0.0)).owner_tag
 
