@@ -1,0 +1,66 @@
+"""A real browser: Debian's Chromium, headless, driven by Playwright; axe-core for what assistive technology meets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import BrowserContext, Page, async_playwright
+from wordpress.bed.kinds import AXE, CACHE, CHROMIUM
+from wordpress.bed.shop import Session, Shop
+
+DESKTOP, PHONE = (1280, 900), (390, 844)
+PICTURES = Path(os.environ.get("TILLSYNC_PICTURES", str(CACHE.parent / "pictures")))
+
+
+@asynccontextmanager
+async def open_browser(
+    site: Shop, session: Session | None = None, *, size: tuple[int, int] = DESKTOP, scripts: bool = True
+) -> AsyncIterator[Page]:
+    """A page of a new browser, logged in where ``session`` is given. Paths are of the site: ``page.goto("/wp-admin/")``.
+    A JavaScript error that nobody caught fails the test at the end."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"])
+        try:
+            context = await browser.new_context(
+                base_url=site.url, viewport={"width": size[0], "height": size[1]}, java_script_enabled=scripts, reduced_motion="reduce"
+            )
+            context.set_default_timeout(20_000)
+            if session is not None:
+                await log_in(context, site, session)
+            page = await context.new_page()
+            errors: list[str] = []
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            yield page
+            assert errors == [], "JavaScript errors on the page"
+        finally:
+            await browser.close()
+
+
+async def log_in(context: BrowserContext, site: Shop, session: Session) -> None:
+    await context.add_cookies([{"name": name, "value": value, "url": site.url} for name, value in session.cookies.items()])
+
+
+async def picture(page: Page, name: str, *, full: bool = True) -> Path:
+    """A screenshot under .tillsync/pictures (or TILLSYNC_PICTURES), to be looked at."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    path = PICTURES / f"{name}.png"
+    await page.screenshot(path=str(path), full_page=full)
+    return path
+
+
+async def serious_findings(page: Page, within: str = "body", *, but: Sequence[str] = ()) -> list[str]:
+    """axe-core's serious and critical findings inside a selector, a line each; ``but``: rules left out."""
+    await page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
+    result: dict[str, Any] = await page.evaluate("selector => axe.run(selector, { resultTypes: ['violations'] })", within)
+    found = [one for one in result["violations"] if one["impact"] in ("serious", "critical") and one["id"] not in but]
+    return [f"{one['id']}: {one['help']} at {[node['target'] for node in one['nodes']]}" for one in found]
+
+
+async def overflow(page: Page) -> int:
+    """Pixels by which the page is wider than its window: 0 on a page that fits."""
+    width: int = await page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return width

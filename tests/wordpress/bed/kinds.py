@@ -1,0 +1,79 @@
+"""Which shops the tests run in. Each kind is one WordPress, one database, one WooCommerce and one order store.
+
+WORDPRESS_DIR (a core of 6.8 or newer) and WOOCOMMERCE_DIR (the plugin's folder) add the real WooCommerce, with both of its order stores.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+BRIDGE = ROOT / "wp-bridge"
+CACHE = ROOT / ".tillsync" / "wordpress"
+SQLITE_DRIVER = CACHE / "sqlite-database-integration"
+AXE = CACHE / "axe-core" / "axe.min.js"
+STAND_IN = Path(__file__).resolve().parents[1] / "stand_in"
+PHP, PHPUNIT, PHPCS, CHROMIUM = Path("/usr/bin/php8.2"), Path("/usr/bin/phpunit"), Path("/usr/bin/phpcs"), Path("/usr/bin/chromium")
+MARIADBD = Path("/usr/sbin/mariadbd")
+
+
+class OrderStore(Enum):
+    TABLES = "tables"
+    """HPOS: orders have tables of their own."""
+    POSTS = "posts"
+
+
+class DatabaseKind(Enum):
+    MARIADB = "mariadb"
+    SQLITE = "sqlite"
+
+
+@dataclass(frozen=True)
+class SiteKind:
+    name: str
+    core: Path
+    woocommerce: Path
+    database: DatabaseKind
+    orders: OrderStore
+
+    @property
+    def real(self) -> bool:
+        return self.woocommerce != STAND_IN
+
+    @property
+    def available(self) -> bool:
+        return self.core.is_dir() and PHP.exists() and (MARIADBD if self.database is DatabaseKind.MARIADB else SQLITE_DRIVER).exists()
+
+
+DEBIAN = SiteKind("wordpress6.1-mariadb-hpos", CACHE / "debian", STAND_IN, DatabaseKind.MARIADB, OrderStore.TABLES)
+NPM = SiteKind("wordpress6.5-sqlite-posts", CACHE / "npm-wp-6.5", STAND_IN, DatabaseKind.SQLITE, OrderStore.POSTS)
+
+
+def _header(file: Path, pattern: str) -> str:
+    found = re.search(pattern, file.read_text(encoding="utf-8")[:4000])
+    return found.group(1) if found else "?"
+
+
+def real_version() -> str | None:
+    """Of the real WooCommerce and its WordPress, e.g. ``10.5.1 on WordPress 6.9.1``; None when the variables are not set."""
+    core, woocommerce = os.environ.get("WORDPRESS_DIR"), os.environ.get("WOOCOMMERCE_DIR")
+    if not core or not woocommerce:
+        return None
+    plugin = _header(Path(woocommerce) / "woocommerce.php", r"Version:\s*(\S+)")
+    return f"{plugin} on WordPress {_header(Path(core) / 'wp-includes/version.php', r'wp_version = .([^;]+).;')}"
+
+
+def _real_kinds() -> list[SiteKind]:
+    if real_version() is None:
+        return []
+    core, plugin = Path(os.environ["WORDPRESS_DIR"]), Path(os.environ["WOOCOMMERCE_DIR"])
+    stores = {"hpos": OrderStore.TABLES, "posts": OrderStore.POSTS}
+    return [SiteKind(f"real-mariadb-{name}", core, plugin, DatabaseKind.MARIADB, store) for name, store in stores.items()]
+
+
+REAL_KINDS = _real_kinds()
+KINDS = [kind for kind in (DEBIAN, NPM) if kind.available] + [kind for kind in REAL_KINDS if kind.available]

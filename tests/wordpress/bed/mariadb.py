@@ -1,0 +1,114 @@
+"""A private MariaDB: own data directory, unix socket only, durable for nobody. One for a test run; each site has a database of its own."""
+
+from __future__ import annotations
+
+import getpass
+import itertools
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from wordpress.bed.kinds import MARIADBD
+
+USER, PASSWORD = "shop", "password-of-the-tests-only"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class MariaDb:
+    socket: Path
+
+    @property
+    def host(self) -> str:
+        """As DB_HOST of wp-config wants it."""
+        return f"localhost:{self.socket}"
+
+    def sql(self, text: str) -> str:
+        """As root, any number of statements; the rows, tab-separated."""
+        run = subprocess.run(
+            ["mariadb", "--no-defaults", f"--socket={self.socket}", f"--user={getpass.getuser()}", "--batch", "--skip-column-names"],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if run.returncode:
+            raise AssertionError(f"MariaDB: {run.stderr}")
+        return run.stdout
+
+    def new_database(self) -> str:
+        name = f"shop_{os.getpid()}_{next(_numbers)}"
+        self.sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4; GRANT ALL ON {name}.* TO '{USER}'@'localhost';")
+        return name
+
+    def copy(self, source: str, target: str) -> None:
+        """``target`` becomes as ``source`` is."""
+        tables = self.sql(f"SHOW TABLES FROM {source}").split()
+        statements = [
+            f"DROP DATABASE {target}; CREATE DATABASE {target} CHARACTER SET utf8mb4; SET foreign_key_checks = 0, unique_checks = 0;"
+        ]
+        statements += [f"CREATE TABLE {target}.{table} LIKE {source}.{table};" for table in tables]
+        # AUTO_INCREMENT goes on where the source stood, since the highest row is copied
+        statements += [f"INSERT INTO {target}.{table} SELECT * FROM {source}.{table};" for table in tables]
+        self.sql("\n".join(statements))
+
+    @contextmanager
+    def read_only(self) -> Iterator[None]:
+        """Every write of a shop is refused while it holds."""
+        self.sql("SET GLOBAL read_only = 1")
+        try:
+            yield
+        finally:
+            self.sql("SET GLOBAL read_only = 0")
+
+
+@contextmanager
+def running_mariadb(directory: Path) -> Iterator[MariaDb]:
+    data, socket = directory / "data", directory / "db.sock"
+    as_root = ["--user=root"] if os.geteuid() == 0 else []
+    subprocess.run(
+        [
+            "mariadb-install-db",
+            "--no-defaults",
+            f"--datadir={data}",
+            f"--auth-root-socket-user={getpass.getuser()}",
+            "--skip-test-db",
+            *as_root,
+        ],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    options = [
+        "--skip-networking",
+        "--skip-log-bin",
+        "--innodb-flush-log-at-trx-commit=0",
+        "--innodb-doublewrite=0",
+        "--innodb-lock-wait-timeout=5",
+    ]
+    options += ["--sync-frm=0", "--max-connections=200", f"--pid-file={directory / 'pid'}", f"--log-error={directory / 'log'}"]
+    # setpriv: it ends with us, whatever ends us
+    server = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", str(MARIADBD), "--no-defaults", f"--datadir={data}", f"--socket={socket}", *options, *as_root]
+    )
+    try:
+        database = MariaDb(socket)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                database.sql("SELECT 1")
+                break
+            except AssertionError:
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError((directory / "log").read_text(encoding="utf-8")) from None
+                time.sleep(0.05)
+        database.sql(f"CREATE USER '{USER}'@'localhost' IDENTIFIED BY '{PASSWORD}'")
+        yield database
+    finally:
+        server.terminate()
+        server.wait(timeout=30)

@@ -1,0 +1,23 @@
+<?php
+/**
+ * Plugin Name: Test bed
+ * Must-use plugin of the test sites only. The service under test listens on loopback, which WordPress refuses to call; mails are kept
+ * in a file; and a test can bring PHP of its own into every request (wp-content/injected/*.php).
+ */
+
+add_filter( 'http_request_host_is_external', static fn( $external, $host ) => $external || in_array( $host, array( '127.0.0.1', 'localhost' ), true ), 10, 2 );
+add_filter( 'http_allowed_safe_ports', static fn( $ports, $host, $url ) => array_merge( $ports, in_array( $host, array( '127.0.0.1', 'localhost' ), true ) ? array( (int) parse_url( $url, PHP_URL_PORT ) ) : array() ), 10, 3 );
+
+add_filter(
+	'pre_wp_mail',
+	static function ( $sent, $mail ) {
+		file_put_contents( WP_CONTENT_DIR . '/mails.jsonl', json_encode( $mail, JSON_INVALID_UTF8_SUBSTITUTE ) . "\n", FILE_APPEND | LOCK_EX );
+		return true;
+	},
+	10,
+	2
+);
+
+foreach ( glob( WP_CONTENT_DIR . '/injected/*.php' ) as $tillsync_injected ) {
+	require $tillsync_injected;
+}

@@ -1,0 +1,49 @@
+"""PHPUnit under pytest: one item for each test class, whose report is PHPUnit's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from wordpress.bed.kinds import BRIDGE, PHP, PHPUNIT
+from wordpress.bed.site import Site
+from wordpress.bed.web import php_options
+
+SUITES = Path(__file__).resolve().parents[1] / "php"
+
+
+@dataclass(frozen=True)
+class PhpRun:
+    tests: int
+    output: str
+
+
+def php_test_files(suite: str) -> list[Path]:
+    return sorted((SUITES / suite).rglob("*Test.php"))
+
+
+def run_phpunit(file: Path, *, site: Site | None, seconds: float = 110) -> PhpRun:
+    """Raises AssertionError with PHPUnit's report. Skipped, risky and warned tests are failures too, and so is a class without tests."""
+    bootstrap = SUITES / ("bootstrap-unit.php" if site is None else "bootstrap-site.php")
+    environment = {**os.environ, "TILLSYNC_BRIDGE_DIR": str(BRIDGE)}
+    if site is not None:
+        environment |= {"TILLSYNC_SITE": json.dumps({"directory": str(site.directory), "url": site.url})}
+    flags = ["--no-configuration", "--fail-on-warning", "--fail-on-risky", "--fail-on-skipped", "--fail-on-incomplete", "--colors=never"]
+    run = subprocess.run(
+        [str(PHP), *php_options(), "-d", "display_errors=stderr", str(PHPUNIT), *flags, "--bootstrap", str(bootstrap), str(file)],
+        cwd=SUITES,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    output = f"{run.stdout}\n{run.stderr}".strip()
+    passed = re.search(r"OK \((\d+) tests?, (\d+) assertions?\)", run.stdout)
+    assert run.returncode == 0, output
+    assert passed, output
+    return PhpRun(int(passed.group(1)), output)

@@ -1,0 +1,168 @@
+"""A WordPress site for tests: PHP run in it, its database, logs and mails; set back to its first state before each test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from wordpress.bed import files
+from wordpress.bed.kinds import BRIDGE, PHP, SiteKind
+from wordpress.bed.mariadb import MariaDb
+from wordpress.bed.web import WebServer, php_options
+
+ADMIN: Final = "admin"
+PASSWORD: Final = "password-of-the-tests-only"
+
+
+class PhpError(AssertionError):
+    """PHP ended with an error; the text is what it said."""
+
+
+@dataclass
+class Site:
+    kind: SiteKind
+    directory: Path
+    url: str
+    database: MariaDb | None
+    """None: SQLite."""
+    database_name: str
+    web: WebServer
+
+    @property
+    def content(self) -> Path:
+        return self.directory / "wp-content"
+
+    @property
+    def sqlite_file(self) -> Path:
+        return self.content / "database/.ht.sqlite"
+
+    async def php(
+        self, code: str, *, user: str | int | None = None, admin: bool = False, files: tuple[Path, ...] = (), **given: Any
+    ) -> Any:
+        """Runs ``code`` (statements; ``return`` gives the value, as JSON makes it) in a process of its own, with WordPress and all plugins
+        loaded and ``given`` as variables. ``user``: acts as that login or id. ``admin``: as in wp-admin. Raises PhpError."""
+        job = self._job(code, user=user, admin=admin, files=files, given=given)
+        process = await asyncio.create_subprocess_exec(
+            *self._command(), cwd=self.directory, stdin=-1, stdout=-1, stderr=asyncio.subprocess.STDOUT
+        )
+        try:
+            output, _ = await asyncio.wait_for(process.communicate(json.dumps(job).encode()), 90)
+        except BaseException:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            raise
+        return self._value(job, process.returncode, output.decode(errors="replace"))
+
+    def php_now(self, code: str, *, user: str | int | None = None, admin: bool = False, installing: bool = False, **given: Any) -> Any:
+        """As ``php``, blocking: for what happens before a test has a loop."""
+        job = self._job(code, user=user, admin=admin, installing=installing, given=given)
+        run = subprocess.run(
+            self._command(), cwd=self.directory, input=json.dumps(job), capture_output=True, text=True, timeout=120, check=False
+        )
+        return self._value(job, run.returncode, run.stdout + run.stderr)
+
+    def inject(self, code: str, name: str | None = None) -> Path:
+        """PHP that every request of this test runs before plugins load (a mu-plugin). The file, to be removed at will."""
+        number = len(list((self.content / "injected").iterdir()))
+        path = self.content / "injected" / f"{name or f'{number:03}'}.php"
+        path.write_text("<?php\n" + code, encoding="utf-8")
+        return path
+
+    def configure(self, **constants: str | bool | int) -> None:
+        """wp-config.php with these constants beside, or instead of, the usual ones."""
+        files.configure(self.directory, self.database, self.database_name, constants)
+
+    async def rows(self, sql: str) -> list[dict[str, Any]]:
+        """``{prefix}`` stands for the site's table prefix. A broken query raises."""
+        code = """
+            global $wpdb;
+            $wpdb->suppress_errors();
+            $rows = $wpdb->get_results( str_replace( '{prefix}', $wpdb->prefix, $sql ), ARRAY_A );
+            if ( $wpdb->last_error ) { throw new RuntimeException( $wpdb->last_error ); }
+            return $rows;
+        """
+        found: list[dict[str, Any]] = await self.php(code, sql=sql)
+        return found
+
+    @contextmanager
+    def read_only(self) -> Iterator[None]:
+        """The database refuses every write, as a full or failed-over one does."""
+        if self.database is not None:
+            with self.database.read_only():
+                yield
+            return
+        refuse = (Path(__file__).parent / "php/sqlite-read-only.php").read_text(encoding="utf-8").removeprefix("<?php")
+        injected = self.inject(refuse, "sqlite-read-only")
+        try:
+            yield
+        finally:
+            injected.unlink(missing_ok=True)
+
+    def mails(self) -> list[dict[str, Any]]:
+        """As wp_mail was given them: to, subject, message, headers, attachments."""
+        kept = self.content / "mails.jsonl"
+        return [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()] if kept.exists() else []
+
+    def log(self) -> list[str]:
+        """Lines of WordPress's debug log since the test began."""
+        kept = self.content / "debug.log"
+        return kept.read_text(encoding="utf-8", errors="replace").splitlines() if kept.exists() else []
+
+    def forgive_log(self) -> None:
+        """What stands in the log so far was provoked by the test."""
+        (self.content / "debug.log").unlink(missing_ok=True)
+
+    def complaints(self) -> list[str]:
+        """Lines of the log in which PHP or WordPress complains about the bridge."""
+        ours = ("tillsync-bridge", "tillsync_", "Tillsync", str(BRIDGE))
+        said = [line for line in self.log() if "PHP " in line or "WordPress database error" in line]
+        wrong_use = () if self.kind.real else ("was called incorrectly", "was called <strong>incorrectly")
+        return [line for line in said if any(part in line for part in (*ours, *wrong_use)) and "/injected/" not in line]
+
+    def keep_as_first_state(self) -> None:
+        if self.database is None:
+            shutil.copyfile(self.sqlite_file, self.directory / "first.sqlite")
+        else:
+            self.database.sql(f"DROP DATABASE IF EXISTS {self.database_name}_first; CREATE DATABASE {self.database_name}_first;")
+            self.database.copy(self.database_name, f"{self.database_name}_first")
+
+    def reset(self) -> None:
+        """Database, configuration, injected code, mails and logs as at the beginning; address and server stay."""
+        for left in [*(self.content / "injected").iterdir(), self.content / "mails.jsonl", self.content / "debug.log"]:
+            left.unlink(missing_ok=True)
+        shutil.rmtree(self.content / "uploads", ignore_errors=True)
+        (self.content / "uploads").mkdir()
+        self.configure()
+        if self.database is None:
+            for suffix in ("-wal", "-shm", "-journal"):
+                self.sqlite_file.with_name(self.sqlite_file.name + suffix).unlink(missing_ok=True)
+            shutil.copyfile(self.directory / "first.sqlite", self.sqlite_file)
+        else:
+            self.database.copy(f"{self.database_name}_first", self.database_name)
+
+    def _job(self, code: str, **more: Any) -> dict[str, Any]:
+        more["files"] = [str(file) for file in more.get("files", ())]
+        return {"code": code, "url": self.url, "result": tempfile.mktemp(prefix="result-", dir=self.directory), **more}
+
+    def _command(self) -> list[str]:
+        return [str(PHP), *php_options(), "-d", "display_errors=stderr", str(files.PHP_FILES / "run.php")]
+
+    def _value(self, job: dict[str, Any], code: int | None, output: str) -> Any:
+        result = Path(job["result"])
+        if code or not result.exists():
+            log = "\n".join(self.log()[-5:])
+            raise PhpError(f"PHP ended with {code}: {output.strip().partition('<!DOCTYPE')[0][-3000:]}\n{log}")
+        made = json.loads(result.read_text(encoding="utf-8"))
+        result.unlink()
+        if "thrown" in made:
+            raise PhpError(made["thrown"])
+        return made["value"]

@@ -1,0 +1,65 @@
+"""PHP's own web server before a site, with four workers, so that a page may call the service and the service the shop again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from wordpress.bed.files import PHP_FILES
+from wordpress.bed.kinds import PHP
+
+PHP_SETTINGS = (
+    "memory_limit=512M",
+    "opcache.enable_cli=1",
+    "opcache.revalidate_freq=0",
+    "error_reporting=-1",
+    "log_errors=1",
+    "max_execution_time=60",
+)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def php_options() -> list[str]:
+    return [part for setting in PHP_SETTINGS for part in ("-d", setting)]
+
+
+class WebServer:
+    def __init__(self, directory: Path, port: int, log: Path) -> None:
+        self._log = log
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("TILLSYNC_")}
+        with log.open("w") as output:
+            self._process = subprocess.Popen(
+                [str(PHP), *php_options(), "-S", f"127.0.0.1:{port}", "-t", str(directory), str(PHP_FILES / "router.php")],
+                cwd=directory,
+                env={**environment, "PHP_CLI_SERVER_WORKERS": "4"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                with socket.create_connection(("127.0.0.1", port), timeout=1):
+                    return
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(f"php -S did not start: {self.log}") from None
+                time.sleep(0.02)
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def stop(self) -> None:
+        """Its workers too: they are its process group."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(timeout=10)

@@ -1,0 +1,87 @@
+"""Fixtures of the bridge's tests. What each gives, and how to write tests: README.md beside this file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from support.postgres import TestDatabase
+from wordpress.bed.bridge import BridgedShop, bridged_shop
+from wordpress.bed.build import built_site
+from wordpress.bed.kinds import CHROMIUM, KINDS, PHPUNIT, DatabaseKind, SiteKind, real_version
+from wordpress.bed.mariadb import MariaDb, running_mariadb
+from wordpress.bed.shop import Shop
+
+_HERE = Path(__file__).parent
+# without its programs a test is not collected at all; scripts/install_system_packages.sh says which and why
+if not KINDS or not PHPUNIT.exists():
+    collect_ignore_glob = ["test_*.py"]
+elif not CHROMIUM.exists():
+    collect_ignore_glob = ["test_browser_*.py"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """``wp_kind`` runs a test in every shop; with `@pytest.mark.shops("mariadb")` in those the word fits (README.md has them)."""
+    if "wp_kind" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("shops")
+        kinds = [kind for kind in KINDS if marker is None or any(_is(kind, word) for word in marker.args)]
+        metafunc.parametrize("wp_kind", kinds, ids=[kind.name for kind in kinds], scope="session")
+
+
+def _is(kind: SiteKind, word: str) -> bool:
+    return word in {"real" if kind.real else "stand-in", kind.database.value, kind.orders.value, kind.name}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test without any shop (or test class) to run in is left out, not skipped."""
+    empty = [item for item in items if Path(item.path).is_relative_to(_HERE) and "NOTSET" in item.name]
+    if empty:
+        config.hook.pytest_deselected(items=empty)
+        items[:] = [item for item in items if item not in empty]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    ours = [
+        report for reports in terminalreporter.stats.values() for report in reports if "tests/wordpress" in getattr(report, "nodeid", "")
+    ]
+    if ours:
+        terminalreporter.write_line(f"REAL WOOCOMMERCE: {real_version() or 'NOT RUN'}")
+
+
+@pytest.fixture(scope="session")
+def built_sites() -> Iterator[Callable[[SiteKind], Shop]]:
+    """Each kind is built once, when a test first asks for it; so is the MariaDB of those that need one."""
+    known: dict[SiteKind, Shop] = {}
+    servers: list[MariaDb] = []
+    with ExitStack() as stack:
+
+        def site_of(kind: SiteKind) -> Shop:
+            if kind.database is DatabaseKind.MARIADB and not servers:
+                directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="shop-db-"))
+                servers.append(stack.enter_context(running_mariadb(Path(directory))))
+            if kind not in known:
+                known[kind] = stack.enter_context(built_site(kind, servers[0] if servers else None))
+            return known[kind]
+
+        yield site_of
+
+
+@pytest.fixture
+def wp_site(wp_kind: SiteKind, built_sites: Callable[[SiteKind], Shop]) -> Iterator[Shop]:
+    """A shop in its first state, bridge active and not connected. At the end PHP must not have complained about the bridge."""
+    site = built_sites(wp_kind)
+    site.reset()
+    yield site
+    assert site.complaints() == [], "the debug log names the bridge (provoked on purpose: site.forgive_log())"
+
+
+@pytest_asyncio.fixture
+async def bridged(wp_site: Shop, database: TestDatabase) -> AsyncIterator[BridgedShop]:
+    """The shop connected to the real service, which runs in this process beside a sandbox till."""
+    async with bridged_shop(wp_site, database.dsn) as made:
+        yield made

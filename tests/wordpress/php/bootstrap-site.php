@@ -1,0 +1,27 @@
+<?php
+/** Integration and conformance tests: inside the site that TILLSYNC_SITE names, all plugins loaded, as in wp-admin. */
+
+declare( strict_types=1 );
+
+( static function (): void {
+	$site    = json_decode( (string) getenv( 'TILLSYNC_SITE' ), true, 8, JSON_THROW_ON_ERROR );
+	$url     = parse_url( $site['url'] );
+	$_SERVER = array(
+		'HTTP_HOST'       => $url['host'] . ':' . $url['port'],
+		'SERVER_NAME'     => $url['host'],
+		'SERVER_PROTOCOL' => 'HTTP/1.1',
+		'REQUEST_METHOD'  => 'GET',
+		'REQUEST_URI'     => '/',
+		'REMOTE_ADDR'     => '127.0.0.1',
+		'HTTP_USER_AGENT' => 'tests',
+	) + $_SERVER;
+	define( 'TILLSYNC_SITE_DIRECTORY', $site['directory'] );
+} )();
+
+// WordPress declares what it makes as globals of this scope
+foreach ( array( 'wpdb', 'wp', 'wp_query', 'wp_the_query', 'wp_rewrite', 'wp_did_header', 'wp_filter', 'wp_actions', 'wp_current_filter', 'wp_locale', 'wp_object_cache', 'wp_roles', 'table_prefix', 'shortcode_tags', 'wp_version', 'wp_db_version', 'required_php_version', 'required_mysql_version', 'menu', 'submenu', 'pagenow', 'current_user', 'blog_id', 'post', 'wp_embed', 'wp_textdomain_registry', 'wp_plugin_paths', 'timestart', 'allowedposttags', 'allowedtags', 'allowedentitynames', 'wp_post_types', 'wp_taxonomies', 'wp_rest_server', 'woocommerce', 'wp_widget_factory' ) as $tillsync_name ) {
+	global ${$tillsync_name};
+}
+require TILLSYNC_SITE_DIRECTORY . '/wp-load.php';
+require_once ABSPATH . 'wp-admin/includes/admin.php';
+require_once __DIR__ . '/SiteTestCase.php';

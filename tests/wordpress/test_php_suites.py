@@ -1,0 +1,29 @@
+"""The plugin's PHPUnit tests, a test class an item: units without WordPress; integration and conformance in every shop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from wordpress.bed.phpunit import php_test_files, run_phpunit
+from wordpress.bed.shop import Shop
+
+
+def names(suite: str) -> list[object]:
+    return [pytest.param(file, id=file.stem) for file in php_test_files(suite)]
+
+
+@pytest.mark.parametrize("php_file", names("unit"))
+def test_unit(php_file: Path) -> None:
+    assert run_phpunit(php_file, site=None).tests
+
+
+@pytest.mark.parametrize("php_file", names("integration"))
+def test_integration(php_file: Path, wp_site: Shop) -> None:
+    assert run_phpunit(php_file, site=wp_site).tests
+
+
+@pytest.mark.parametrize("php_file", names("conformance"))
+def test_conformance(php_file: Path, wp_site: Shop) -> None:
+    """What the notes say of WooCommerce and WordPress holds for the stand-in, and for the real one where it is at hand."""
+    assert run_phpunit(php_file, site=wp_site).tests
