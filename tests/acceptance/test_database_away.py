@@ -177,7 +177,8 @@ async def test_away_for_a_while_in_the_middle_of_everything(world: World) -> Non
     [created] = world.till.customers_by_email("new@example.test")
     [match] = await world.running.client.sync.get_order_matches(ACCOUNT, [1042])
     assert not isinstance(match, TillsyncError)
-    assert (match.epos_customer_id, match.state) == (created, vocabulary_pb2.ENTRY_STATE_PROCESSED), match
+    entry = await world.running.client.queue.get_entry(ACCOUNT, match.entry_id)
+    assert (match.epos_customer_id, match.state) == (created, vocabulary_pb2.ENTRY_STATE_PROCESSED), f"{match} {entry}"
 
 
 async def test_a_restart_in_the_middle_of_a_batch(world: World) -> None:

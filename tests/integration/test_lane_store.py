@@ -69,6 +69,25 @@ async def test_finishing_moves_the_entry_to_the_history(world: EngineWorld) -> N
     assert await world.live("shop-a", 1) is None
 
 
+async def test_a_lapsed_lease_changes_nothing_beside_its_successor_in_one_batch(world: EngineWorld) -> None:
+    """A process whose lane lapsed, because its database was away, may have leased it again itself: the batch then holds both."""
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    stale = await lease_one(world)
+    old = await claim_one(world, stale)
+    await lapse(world)
+    fresh = await lease_one(world)
+    new = await claim_one(world, fresh)
+    retry = Verdict.retry(Outcome.WOO_NOT_UPDATED, "not reached: DNS")
+    assert await world.lanes.complete([completion(fresh, new), completion(stale, old, retry)]) == [True, False]
+    [finished] = await world.fetch("SELECT outcome, attempts FROM entry_history")
+    assert finished["outcome"] == Outcome.UPDATED
+    assert await world.fetch("SELECT * FROM entry") == []
+    await world.lanes.release([fresh, stale], clean=[True, False])
+    [lane] = await world.fetch("SELECT lapses, lease_owner FROM lane")
+    assert (lane["lapses"], lane["lease_owner"]) == (0, None)
+
+
 async def test_a_stale_owner_changes_nothing(world: EngineWorld) -> None:
     """Invariant 3: the lease lapsed and another process took the lane over."""
     await world.add_accounts("shop-a")

@@ -126,15 +126,17 @@ class PostgresLaneStore:
     async def _complete(self, completions: Sequence[Completion]) -> list[bool]:
         leases = {id(completion.lease): completion.lease for completion in completions}
         async with self._database.acquire() as connection, connection.transaction():
-            fenced = {row["account_id"]: row for row in await connection.fetch(_FENCE, *_fence_parameters(list(leases.values())))}
+            rows = await connection.fetch(_FENCE, *_fence_parameters(list(leases.values())))
+            # by lease, not by account: what ran under a lease of ours that ran out may stand beside what its successor has done
+            versions = {(row["account_id"], row["owner"], row["token"]): row["config_version"] for row in rows}
             written = [
-                completion.entry.account_id in fenced
-                and fenced[completion.entry.account_id]["config_version"] == completion.entry.config_version
+                versions.get((completion.entry.account_id, completion.lease.owner, completion.lease.token))
+                == completion.entry.config_version
                 for completion in completions
             ]
             valid = [completion for completion, good in zip(completions, written, strict=True) if good]
             if valid:
-                at: datetime = fenced[valid[0].entry.account_id]["at"]
+                at: datetime = rows[0]["at"]
                 states = await self._write_entries(connection, valid, at)
                 await self._answer_orders(connection, valid, states, at)
                 await self._write_problems(connection, valid, at)
@@ -219,13 +221,15 @@ class PostgresLaneStore:
             )
 
     async def release(self, leases: Sequence[LaneLease], *, clean: Sequence[bool]) -> None:
-        is_clean = dict(zip((lease.account_id for lease in leases), clean, strict=True))
+        is_clean = {(lease.account_id, lease.owner, lease.token): each for lease, each in zip(leases, clean, strict=True)}
         async with self._database.acquire() as connection, connection.transaction():
             fenced = await connection.fetch(_FENCE, *_fence_parameters(leases))
             if not fenced:
                 return
             accounts = [row["account_id"] for row in fenced]
-            released = await connection.fetch(_RELEASE, accounts, [is_clean[account] for account in accounts], fenced[0]["at"])
+            released = await connection.fetch(
+                _RELEASE, accounts, [is_clean[row["account_id"], row["owner"], row["token"]] for row in fenced], fenced[0]["at"]
+            )
         if any(row["ready"] for row in released):
             self._notifier.lanes_ready()
 

@@ -1,0 +1,322 @@
+"""Bad input at every RPC, made from the contract's own descriptors: each field by itself is spoilt in every way its kind allows.
+
+The answer is always INVALID_ARGUMENT naming the field (or NOT_FOUND, PERMISSION_DENIED for accounts), and nothing is queued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import grpc
+import grpc.aio
+import pytest
+import pytest_asyncio
+from google.api import field_behavior_pb2
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from support.grpc_server import STUBS, Refusal
+from support.mid_run import Ground, ground_on
+from support.postgres import Cluster
+from support.service import ADMIN_TOKEN
+from tillsync.v1 import account_pb2, customer_sync_service_pb2, token_pb2
+from tillsync_server.adapters.grpc.servicers.unbuilt import UNBUILT
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OURS, FOREIGN, NOBODYS = "shop-ours", "shop-foreign", "shop-nobodys"
+SOUND = {
+    "account_id": OURS,
+    "entry_id": "01890000-0000-7000-8000-000000000000",
+    "order_key": "ab" * 32,
+    "query": "ada",
+    "token_id": "none",
+    "base_url": "http://127.0.0.1:9",
+    "bridge_secret": "c2FuZGJveC1zYW5kYm94LXNhbmRib3gtc2FuZGJveC0",
+    "shop_url": "http://127.0.0.1:9",
+}
+ONE_BY_ONE = {
+    "BatchSyncCustomersRequest.epos_customer_ids",
+    "BatchGetOrderMatchesRequest.order_ids",
+    "BatchMatchOrderCustomersRequest.orders",
+}
+"""Answered by position."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
+    async with ground_on(cluster) as made:
+        for account_id in (OURS, FOREIGN):
+            await made.running.add_account(account_id)
+        await made.running.add_account("shop-hooked", webhook_key="user", webhook_secret="password")
+        yield made
+
+
+def methods() -> list[MethodDescriptor]:
+    """Everything that is built, of every service."""
+    found = []
+    for service in STUBS:
+        for method in descriptor_pool.Default().FindServiceByName(f"tillsync.v1.{service}").methods:
+            if f"/tillsync.v1.{service}/{method.name}" not in UNBUILT:
+                found.append(method)
+    return found
+
+
+def behaves(field: FieldDescriptor, behaviour: int) -> bool:
+    options: Any = field.GetOptions()
+    return behaviour in options.Extensions[field_behavior_pb2.field_behavior]
+
+
+def fill(message: Any) -> Any:
+    """What the descriptors require, with sound values; of a oneof its first field."""
+    for field in message.DESCRIPTOR.fields:
+        required = behaves(field, field_behavior_pb2.REQUIRED)
+        oneof = field.containing_oneof
+        chosen = oneof is not None and not oneof.name.startswith("_") and field is oneof.fields[0]
+        if not required and not chosen:
+            continue
+        put(message, field)
+    return message
+
+
+def put(message: Any, field: FieldDescriptor) -> None:
+    """A sound value; of a message its required fields."""
+    if field.message_type is not None:
+        target = getattr(message, field.name).add() if field.is_repeated else getattr(message, field.name)
+        if not field.is_repeated:
+            target.SetInParent()
+        if field.message_type.full_name == "google.protobuf.FieldMask":
+            target.paths.append("name")
+        elif not field.message_type.full_name.startswith("google."):
+            fill(target)
+        return
+    value: Any = 7
+    if field.type == FieldDescriptor.TYPE_STRING:
+        value = SOUND.get(field.name, "sound")
+    elif field.enum_type is not None:
+        value = field.enum_type.values[1].number
+    elif field.type == FieldDescriptor.TYPE_BOOL:
+        value = True
+    if field.is_repeated:
+        getattr(message, field.name).append(value)
+    else:
+        setattr(message, field.name, value)
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    method: MethodDescriptor
+    path: str
+    how: str
+    request: Any
+
+    def __str__(self) -> str:
+        return f"{self.method.name}.{self.path}: {self.how}"
+
+
+def sound(method: MethodDescriptor) -> Any:
+    return fill(GetMessageClass(method.input_type)())
+
+
+def spoilt(method: MethodDescriptor) -> Iterator[Spoilt]:
+    yield from _spoilt(method, method.input_type, "", lambda request: request)
+
+
+def _spoilt(method: MethodDescriptor, kind: Descriptor, prefix: str, reach: Callable[[Any], Any]) -> Iterator[Spoilt]:
+    for field in kind.fields:
+        if behaves(field, field_behavior_pb2.OUTPUT_ONLY) or f"{kind.name}.{field.name}" in ONE_BY_ONE:
+            continue
+        path, required = prefix + field.name, behaves(field, field_behavior_pb2.REQUIRED)
+        if required:
+            request = sound(method)
+            reach(request).ClearField(field.name)
+            yield Spoilt(method, path, "missing", request)
+        for how, value in bad_values(field, required):
+            request = sound(method)
+            if field.is_repeated:
+                getattr(reach(request), field.name).append(value)
+                yield Spoilt(method, f"{path}[{len(getattr(reach(request), field.name)) - 1}]", how, request)
+            else:
+                setattr(reach(request), field.name, value)
+                yield Spoilt(method, path, how, request)
+        nested = field.message_type
+        if nested is not None and not nested.full_name.startswith("google."):
+            yield from _spoilt(method, nested, f"{path}[0]." if field.is_repeated else f"{path}.", _into(reach, field))
+
+
+def _into(reach: Callable[[Any], Any], field: FieldDescriptor) -> Callable[[Any], Any]:
+    def inner(request: Any) -> Any:
+        message = reach(request)
+        if field.is_repeated:
+            if not getattr(message, field.name):
+                put(message, field)
+            return getattr(message, field.name)[0]
+        if not message.HasField(field.name):
+            put(message, field)
+        return getattr(message, field.name)
+
+    return inner
+
+
+def bad_values(field: FieldDescriptor, required: bool) -> list[tuple[str, Any]]:
+    if field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated:
+        return [("over-long", "x" * 10_000), ("with a control character", "a\x00b")]
+    if field.enum_type is not None:
+        return [("an unknown value", 99)] + ([("unspecified", 0)] if required or field.is_repeated else [])
+    if field.type in (FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_INT32) and not field.is_repeated:
+        in_oneof = field.containing_oneof is not None
+        return [("negative", -1)] + ([("zero", 0)] if required or in_oneof else [])
+    return []
+
+
+CASES = [case for method in methods() for case in spoilt(method)]
+
+
+async def refusal(ground: Ground, method: MethodDescriptor, request: Message, token: str = ADMIN_TOKEN) -> Refusal:
+    service = method.containing_service
+    async with grpc.aio.insecure_channel(ground.running.grpc_address) as channel:
+        call = getattr(STUBS[service.name](channel), method.name)
+        try:
+            answer = await call(request, metadata=(("authorization", f"Bearer {token}"),), timeout=10)
+        except grpc.aio.AioRpcError as error:
+            return Refusal.of(error)
+    raise AssertionError(f"{method.name} was answered: {answer}")
+
+
+async def nothing_is_stored(ground: Ground) -> bool:
+    counted = "SELECT (SELECT count(*) FROM entry) + (SELECT count(*) FROM entry_history) + (SELECT count(*) FROM link)"
+    return int(await ground.connection.fetchval(counted)) == 0
+
+
+async def test_every_field_of_every_call_spoilt_in_every_way(ground: Ground) -> None:
+    """One test for all of them: some hundreds of calls, each named when it is answered otherwise."""
+    assert len(CASES) > 200
+    wrong = []
+    for case in CASES:
+        try:
+            refused = await refusal(ground, case.method, case.request)
+        except AssertionError as answered:
+            wrong.append(f"{case}: {answered}"[:200])
+            continue
+        path = case.path.removesuffix("[0]")
+        named = any(name in (case.path, path) or name.startswith(f"{path}[") for name in refused.fields)
+        if refused.code is not grpc.StatusCode.INVALID_ARGUMENT or not named:
+            wrong.append(f"{case}: {refused.code.name} {refused.fields or refused.message}"[:200])
+    assert wrong == []
+    assert await nothing_is_stored(ground)
+
+
+def of_account() -> list[MethodDescriptor]:
+    return [method for method in methods() if "account_id" in method.input_type.fields_by_name and method.name != "CreateAccount"]
+
+
+async def test_an_account_that_is_not_there(ground: Ground) -> None:
+    optional = {"CreateToken", "ListTokens", "RevokeToken"}
+    for method in of_account():
+        request = sound(method)
+        request.account_id = NOBODYS
+        refused = await refusal(ground, method, request)
+        assert refused.code is grpc.StatusCode.NOT_FOUND, (method.name, refused)
+        assert refused.reason == "ACCOUNT_NOT_FOUND" or method.name in optional, (method.name, refused)
+
+
+async def test_a_site_token_learns_nothing_of_other_accounts(ground: Ground) -> None:
+    site = (await ground.running.client.accounts.create_token(token_pb2.TOKEN_ROLE_SITE, account_id=OURS)).secret
+    for method in of_account():
+        refusals = []
+        for account_id in (FOREIGN, NOBODYS):
+            request = sound(method)
+            request.account_id = account_id
+            refusals.append(await refusal(ground, method, request, site))
+        assert refusals[0] == refusals[1], f"{method.name} tells whether an account exists"
+        assert refusals[0].code is grpc.StatusCode.PERMISSION_DENIED, (method.name, refusals[0])
+    assert await nothing_is_stored(ground)
+
+
+@pytest.mark.parametrize("garbage", ["x", "AAAA", "e30", "ÿ", "%00", "a" * 300])
+async def test_page_tokens_that_nobody_gave(ground: Ground, garbage: str) -> None:
+    for method in methods():
+        for name in ("page_token", "continuation_token"):
+            if name in method.input_type.fields_by_name:
+                request = sound(method)
+                if "filter" in method.input_type.fields_by_name:
+                    request.filter.queue = 1
+                setattr(request, name, garbage)
+                refused = await refusal(ground, method, request)
+                assert (refused.code, set(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, {name}), method.name
+
+
+async def test_page_tokens_of_another_query(ground: Ground) -> None:
+    client = ground.running.client
+    await client.accounts.update_account(OURS, account_pb2.Account(customer_sync_enabled=False), ["customer_sync_enabled"])
+    await client.sync.sync_customers(OURS, list(range(1, 11)))
+    page = customer_sync_service_pb2.ListQueueRequest(account_id=OURS, queue=1, page_size=3)  # type: ignore[arg-type]
+    token = (await client.sync.list_queue_page(page)).next_page_token
+    assert token
+    list_queue = next(method for method in methods() if method.name == "ListQueue")
+    for changed in ({"queue": 2}, {"epos_customer_id": 3}, {"email": "a@example.test"}, {"account_id": FOREIGN}, {"states": [2]}):
+        request = customer_sync_service_pb2.ListQueueRequest(**{"account_id": OURS, "queue": 1, "page_token": token, **changed})  # type: ignore[arg-type]
+        refused = await refusal(ground, list_queue, request)
+        assert (refused.code, set(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, {"page_token"}), changed
+    others = {"ListLinks", "ListAccounts", "ListTokens"}
+    for method in (method for method in methods() if method.name in others):
+        request = sound(method)
+        request.page_token = token
+        refused = await refusal(ground, method, request)
+        assert (refused.code, set(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, {"page_token"}), method.name
+
+
+async def test_batches_answer_by_position(ground: Ground) -> None:
+    client = ground.running.client
+    answers = await client.sync.sync_customers(FOREIGN, [5, 0, 6, -1, 2**63 - 1])
+    codes = [getattr(answer, "code", grpc.StatusCode.OK) for answer in answers]
+    bad, good = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OK
+    assert codes == [good, bad, good, bad, good]
+    matches = await client.sync.get_order_matches(FOREIGN, [1, 0])
+    assert [getattr(answer, "code", None) for answer in matches] == [grpc.StatusCode.NOT_FOUND, bad]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        ({"CustomerID": 7}, {"Authorization": ""}, 401),
+        ({"CustomerID": 7}, {"Authorization": "Basic eDp5"}, 401),
+        ({"CustomerID": 7}, {"Authorization": "Bearer x"}, 401),
+        ({"CustomerID": 7}, {"Epos-Object": ""}, 400),
+        ({"CustomerID": 0}, {}, 400),
+        ({"CustomerID": "seven"}, {}, 400),
+        ({"CustomerID": 2**70}, {}, 400),
+        ({}, {}, 400),
+        ([], {}, 400),
+        (-5, {}, 400),
+        (b'{"CustomerID": ', {}, 400),
+        (b"\xff\xfe", {}, 400),
+        (b"[" * 100_000, {}, 400),
+        (b'{"CustomerID": NaN}', {}, 400),
+        ({"CustomerID": 7}, {"Content-Type": "text/html"}, 415),
+        (b" " * (300 * 1024), {}, 413),
+        ({"ProductID": 7}, {"Epos-Object": "Product"}, 204),
+    ],
+    ids=str,
+)
+async def test_a_webhook_that_is_wrong_queues_nothing(ground: Ground, body: Any, headers: dict[str, str], status: int) -> None:
+    account_id = "shop-hooked"
+    before = await ground.connection.fetchval("SELECT count(*) FROM entry WHERE account_id = $1", account_id)
+    sent = {
+        "Epos-Object": "Customer",
+        "Content-Type": "application/json",
+        "Authorization": aiohttp.encode_basic_auth("user", "password"),
+        **headers,
+    }
+    options: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
+    async with ground.running.http.post(
+        f"{ground.running.http_url}/webhooks/eposnow/{account_id}",
+        headers={name: value for name, value in sent.items() if value},
+        **options,
+    ) as response:
+        assert response.status == status, await response.text()
+    assert await ground.connection.fetchval("SELECT count(*) FROM entry WHERE account_id = $1", account_id) == before
