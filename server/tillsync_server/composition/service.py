@@ -151,10 +151,11 @@ class Service:
         self.storage.notifications.on_lanes_ready(requeue.wake)
         self._on_stop(requeue.name, requeue.stop)
         self._on_stop(history.name, history.stop)
+        self._on_stop("events", labour.events.stop)
         self._on_stop("worker", labour.worker.stop, seconds=self._drain_seconds)
 
         def start() -> None:
-            for part in (requeue, history, labour.worker):
+            for part in (requeue, history, labour.events, labour.worker):
                 part.start()
 
         return start

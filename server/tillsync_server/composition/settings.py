@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from tillsync_server.adapters.outbound import AllowedHosts
 from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.application.events.sender import EventSettings
 from tillsync_server.application.flows.flow_services import FlowSettings
 from tillsync_server.application.use_cases.admission import AdmissionSettings
 from tillsync_server.composition.listen_address import ListenAddress
@@ -24,6 +25,8 @@ from tillsync_server.domain.backoff import RetryPolicy
 
 LEASE_MARGIN_SECONDS = 5.0
 """A request that uses its whole timeout must still end before the lane's lease does."""
+EVENT_LEASE_MARGIN_SECONDS = 40.0
+"""Beyond one request to the shop: the other forms of its address may have to be tried first."""
 SETTLE_MARGIN_SECONDS = 60.0
 MIN_ADMIN_TOKEN_LENGTH = 24
 
@@ -285,6 +288,9 @@ class ServiceSettings(BaseSettings):
             stop_grace_seconds=self.drain_seconds,
             retry=RetryPolicy(max_attempts=self.max_attempts, base_seconds=self.retry_base_seconds),
         )
+
+    def events(self) -> EventSettings:
+        return EventSettings(poll_seconds=self.poll_seconds, lease_seconds=self.shop_timeout_seconds + EVENT_LEASE_MARGIN_SECONDS)
 
     def flows(self) -> FlowSettings:
         return FlowSettings(settle_seconds=self.effective_settle_seconds)

@@ -18,6 +18,7 @@ from tillsync_server.adapters.http.webhook import WebhookReceiver
 from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp
 from tillsync_server.adapters.postgres.accounts import PostgresAccounts
+from tillsync_server.adapters.postgres.events import PostgresEvents
 from tillsync_server.adapters.postgres.hints import PostgresHintStore
 from tillsync_server.adapters.postgres.history import PostgresHistory
 from tillsync_server.adapters.postgres.intents import PostgresIntents
@@ -37,6 +38,7 @@ from tillsync_server.adapters.postgres.tokens import PostgresTokens
 from tillsync_server.adapters.woo import WooAdapterSettings, WooGateway
 from tillsync_server.application.engine.enqueuer import Enqueuer
 from tillsync_server.application.engine.worker import Worker
+from tillsync_server.application.events.sender import EventSender
 from tillsync_server.application.flows.dispatcher import FlowHandler
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.application.use_cases.account_check import AccountCheck
@@ -76,6 +78,7 @@ class Labour:
     worker: Worker
     requeue: PostgresRequeue
     history: PostgresHistory
+    events: EventSender
 
 
 class Wiring:
@@ -148,7 +151,15 @@ class Wiring:
             self._settings.engine(),
             database_gone=DATABASE_GONE,
         )
-        return Labour(worker=worker, requeue=PostgresRequeue(database, notifier), history=PostgresHistory(database))
+        events = EventSender(
+            PostgresEvents(database),
+            self._accounts,
+            self._shops,
+            self._wakeups,
+            self._settings.events(),
+            database_gone=DATABASE_GONE,
+        )
+        return Labour(worker=worker, requeue=PostgresRequeue(database, notifier), history=PostgresHistory(database), events=events)
 
 
 def inside(allowed: AllowedHosts) -> Callable[[str, int], bool]:

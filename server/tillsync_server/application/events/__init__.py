@@ -1,0 +1,1 @@
+"""Telling shops what became of their orders, beside the lanes and never in their way."""

@@ -1,0 +1,227 @@
+"""Sends the waiting events of shops with a bridge: one sender an account at a time over all processes, any number of accounts at once.
+
+A shop that is away costs its own events a growing delay and nothing else: the lanes never wait for it, nor do other shops' events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.errors import LeaseTooShort, RunInterrupted, Unanswered, UpstreamError
+from tillsync_server.domain.ids import AccountId, EntryId
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.events import (
+    MAX_EVENTS,
+    EventLease,
+    EventOutbox,
+    EventReceivers,
+    EventResult,
+    EventStatus,
+    OrderEvent,
+    ToldEvent,
+)
+from tillsync_server.ports.wakeups import WakeUps
+
+_LOG = structlog.get_logger(__name__)
+_LEAST_SECONDS = 5.0
+"""With less of its lease left nothing is sent."""
+_MOST_FAILURES = 30
+_STOP_SECONDS = 2.0
+
+
+class AccountSource(Protocol):
+    async def get(self, account_id: AccountId) -> Account: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSettings:
+    poll_seconds: float = 5.0
+    """The floor: how long after a lost NOTIFY, or another process's death, waiting events are looked for."""
+    gather_seconds: float = 0.2
+    """Least time between two looks, so that what belongs together travels together."""
+    lease_seconds: float = 60.0
+    """How long a process may keep an account's events to itself; longer than a request to the shop by far."""
+    accounts_at_once: int = 16
+    first_delay_seconds: float = 5.0
+    """After a try that did not reach the shop; doubled with each in a row, plus up to a quarter by chance."""
+    most_delay_seconds: float = 3600.0
+
+
+@dataclass(slots=True)
+class EventCounters:
+    """Read by the metrics."""
+
+    delivered: int = 0
+    refused: int = 0
+    failed_tries: int = 0
+    database_errors: int = 0
+
+
+class EventSender:
+    """``database_gone``: exceptions that mean the database cannot be asked now. ``clock``: monotonic seconds."""
+
+    def __init__(
+        self,
+        outbox: EventOutbox,
+        accounts: AccountSource,
+        receivers: EventReceivers,
+        wakeups: WakeUps,
+        settings: EventSettings | None = None,
+        *,
+        database_gone: tuple[type[BaseException], ...] = (OSError,),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.counters = EventCounters()
+        self._outbox = outbox
+        self._accounts = accounts
+        self._receivers = receivers
+        self._settings = settings or EventSettings()
+        self._database_gone = database_gone
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+        self._sending: set[asyncio.Task[None]] = set()
+        wakeups.on_entry_finished(self._entry_finished)
+
+    def start(self) -> None:
+        self._loop = asyncio.create_task(self._run(), name="events")
+
+    async def stop(self) -> None:
+        """What is under way gets a moment to end; its lease is given back. Bounded in time."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+            self._loop = None
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=_STOP_SECONDS)
+        for task in self._sending:
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+
+    def _entry_finished(self, _entry_id: EntryId) -> None:
+        self._wake.set()
+
+    async def _run(self) -> None:
+        was_away = False
+        while True:
+            self._wake.clear()
+            try:
+                await self._begin()
+                was_away = False
+            except self._database_gone as error:
+                self.counters.database_errors += 1
+                if not was_away:
+                    _LOG.warning("database_unavailable", during="events", error=type(error).__name__)
+                was_away = True
+            except Exception:  # noqa: BLE001 - a fault of ours in one look never ends the looking
+                _LOG.exception("event_claim_failed")
+            await asyncio.sleep(self._settings.gather_seconds)
+            # not wait_for: before Python 3.12 it loses a cancellation that comes together with the wake
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.poll_seconds * random.uniform(0.9, 1.1)):
+                    await self._wake.wait()
+
+    async def _begin(self) -> None:
+        free = self._settings.accounts_at_once - len(self._sending)
+        if free <= 0:
+            return  # each that ends wakes us
+        claimed_at = self._clock()
+        for lease in await self._outbox.claim(limit=free, lease_seconds=self._settings.lease_seconds):
+            task = asyncio.create_task(self._send(lease, claimed_at + self._settings.lease_seconds), name=f"events {lease.account_id}")
+            self._sending.add(task)
+            task.add_done_callback(self._sent)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        self._wake.set()
+
+    async def _send(self, lease: EventLease, lease_ends: float) -> None:
+        failures, delay = 0, 0.0
+        try:
+            await self._tell_all(lease, _Permit(lease_ends, self._clock))
+        except RunInterrupted:
+            pass  # the lease is nearly over: somebody takes it anew
+        except UpstreamError as error:
+            self.counters.failed_tries += 1
+            failures = min(lease.failures + 1, _MOST_FAILURES)
+            delay = self._delay(failures, error.retry_after_seconds)
+            _LOG.warning(
+                "events_not_delivered",
+                account_id=lease.account_id,
+                error=type(error).__name__,
+                text=error.text,
+                tries=failures,
+                next_try_seconds=round(delay),
+            )
+        except self._database_gone as error:
+            self.counters.database_errors += 1
+            _LOG.warning("database_unavailable", during="events", error=type(error).__name__)
+            return  # the lease runs out by itself
+        except asyncio.CancelledError:
+            with contextlib.suppress(TimeoutError, *self._database_gone):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await self._outbox.release(lease, failures=lease.failures, delay_seconds=0.0)
+            raise
+        except Exception:  # noqa: BLE001 - a fault of ours with one account's events must not show in a task nobody awaits
+            failures = min(lease.failures + 1, _MOST_FAILURES)
+            delay = self._delay(failures, None)
+            _LOG.exception("events_failed", account_id=lease.account_id)
+        with contextlib.suppress(*self._database_gone):
+            await self._outbox.release(lease, failures=failures, delay_seconds=delay)
+
+    async def _tell_all(self, lease: EventLease, permit: _Permit) -> None:
+        """Until none waits. UpstreamError also where the shop does none of a whole batch: it is not asked over and over."""
+        while True:
+            waiting = await self._outbox.waiting(lease.account_id, MAX_EVENTS)
+            if not waiting.events:
+                return
+            account = await self._accounts.get(lease.account_id)
+            if not account.shop.has_bridge:
+                return  # disconnected meanwhile
+            results = await self._receivers.event_receiver(account).tell(waiting, permit)
+            told = self._told(lease.account_id, waiting.events, results)
+            await self._outbox.settle(lease.account_id, told)
+            if not told:
+                raise Unanswered(Side.SHOP, "the shop did none of the events it was sent in the time it gives itself")
+
+    def _told(self, account_id: AccountId, events: tuple[OrderEvent, ...], results: list[EventResult]) -> list[ToldEvent]:
+        told: list[ToldEvent] = []
+        for event, result in zip(events, results, strict=True):
+            match result.status:
+                case EventStatus.NOT_DONE:
+                    continue
+                case EventStatus.INVALID:
+                    self.counters.refused += 1
+                    _LOG.error("event_refused", account_id=account_id, event_id=event.event_id, type=event.type.value, field=result.field)
+                case EventStatus.UPDATED | EventStatus.UNCHANGED | EventStatus.STALE:
+                    self.counters.delivered += 1
+            held = result.held_sequence if result.status is EventStatus.STALE else None
+            told.append(ToldEvent(event.order_id, event.sequence, held))
+        return told
+
+    def _delay(self, failures: int, retry_after: float | None) -> float:
+        grown = self._settings.first_delay_seconds * 2.0 ** (failures - 1) * random.uniform(1.0, 1.25)
+        return max(min(grown, self._settings.most_delay_seconds), retry_after or 0.0)
+
+
+class _Permit:
+    """Implements ports.till.WritePermit: what is left of the lease."""
+
+    def __init__(self, lease_ends: float, clock: Callable[[], float]) -> None:
+        self._lease_ends = lease_ends
+        self._clock = clock
+
+    def seconds_allowed(self, setting_seconds: float) -> float:
+        left = self._lease_ends - self._clock()
+        if left < _LEAST_SECONDS:
+            raise LeaseTooShort("the right to send these events is nearly over")
+        return min(setting_seconds, left - 2.0)
