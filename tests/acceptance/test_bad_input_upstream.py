@@ -1,0 +1,185 @@
+"""A till or shop answering nonsense: the entry's outcome and notes say so, the lane goes on, and the entry is well again with its side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from support.mid_run import Ground, Stage, an_order, ground_on, shop_state
+from support.postgres import Cluster
+from tillsync.v1 import vocabulary_pb2
+from tillsync_server.adapters.postgres.sql_files import load
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+_END_PAUSE = load("accounts/end_pause")
+HTML = "<!DOCTYPE html><html><head><title>Welcome</title></head><body>Log in, please</body></html>"
+JSON = {"content_type": "application/json"}
+DEEP = "[" * 50_000
+HUGE = "[" + "1," * 9_000_000 + "1]"
+
+NONSENSE: dict[str, dict[str, Any]] = {
+    "an HTML page with 200": {"status": 200, "body": HTML, "content_type": "text/html"},
+    "an HTML page said to be JSON": {"status": 200, "body": HTML, **JSON},
+    "nothing at all": {"status": 200, "body": "", **JSON},
+    "JSON cut short": {"status": 200, "body": '{"CustomerID": 501, "Curren', **JSON},
+    "an answer that breaks off": {"truncate": True},
+    "null": {"status": 200, "body": "null", **JSON},
+    "a number": {"status": 200, "body": "7", **JSON},
+    "a text": {"status": 200, "body": '"ok"', **JSON},
+    "an empty list": {"status": 200, "body": "[]", **JSON},
+    "a list of lists": {"status": 200, "body": "[[[]]]", **JSON},
+    "an object without anything": {"status": 200, "body": "{}", **JSON},
+    "brackets without end": {"status": 200, "body": DEEP, **JSON},
+    "a huge body": {"status": 200, "body": HUGE, **JSON},
+    "bytes that are no text": {"status": 200, "body": "\udcff\udcfe".encode("utf-16", "surrogatepass").decode("latin-1"), **JSON},
+    "a status nobody knows": {"status": 299, "body": "?", **JSON},
+    "a teapot": {"status": 418, "body": "I'm a teapot"},
+    "a redirect": {"status": 302, "headers": {"Location": "https://elsewhere.example.test/"}},
+    "no answer": {"disconnect": "before"},
+}
+OF_CUSTOMERS: dict[str, dict[str, Any]] = {
+    **NONSENSE,
+    "points that are no number": {"status": 200, "body": '{"CustomerID": 501, "CurrentPoints": NaN, "CurrentBalance": 1}', **JSON},
+    "endless points": {"status": 200, "body": '{"CustomerID": 501, "CurrentPoints": 1e999999, "CurrentBalance": 1}', **JSON},
+    "points in words": {"status": 200, "body": '{"CustomerID": 501, "CurrentPoints": "many", "CurrentBalance": 1}', **JSON},
+    "points in a list": {"status": 200, "body": '{"CustomerID": 501, "CurrentPoints": [1], "CurrentBalance": 1}', **JSON},
+    "another customer": {"status": 200, "body": '{"CustomerID": 502, "CurrentPoints": 66, "CurrentBalance": 1}', **JSON},
+    "an id in words": {"status": 200, "body": '{"CustomerID": "you", "CurrentPoints": 66, "CurrentBalance": 1}', **JSON},
+}
+_DONE = '{"user_id": 21, "status": "updated"}'
+_BEYOND = '{"user_id": 21, "status": "stale", "version": "99999999999999999999999"}'
+OF_WRITES: dict[str, dict[str, Any]] = {
+    **NONSENSE,
+    "results that are none": {"status": 200, "body": '{"results": null}', **JSON},
+    "too few results": {"status": 200, "body": '{"results": []}', **JSON},
+    "too many results": {"status": 200, "body": f'{{"results": [{_DONE}, {_DONE}]}}', **JSON},
+    "the result of another": {"status": 200, "body": '{"results": [{"user_id": 99, "status": "updated"}]}', **JSON},
+    "a status of its own making": {"status": 200, "body": '{"results": [{"user_id": 21, "status": "splendid"}]}', **JSON},
+    "stale without a version": {"status": 200, "body": '{"results": [{"user_id": 21, "status": "stale"}]}', **JSON},
+    "a version beyond all": {"status": 200, "body": f'{{"results": [{_BEYOND}]}}', **JSON},
+}  # fmt: skip
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
+    changes = {"TILLSYNC_MAX_ATTEMPTS": "2", "TILLSYNC_TILL_TIMEOUT_SECONDS": "3", "TILLSYNC_SHOP_TIMEOUT_SECONDS": "3"}
+    async with ground_on(cluster, **changes) as made:
+        yield made
+
+
+async def two_customers(made: Stage) -> None:
+    """Both linked, both with new points; only the first one's requests are spoilt."""
+    for epos, woo in ((501, 21), (502, 22)):
+        made.till.add_customer(epos, email=f"{epos}@example.test", points=1)
+        made.shop.add_customer(woo, email=f"{woo}@example.test")
+        await made.link(epos, woo)
+    await made.quiet()
+    for epos in (501, 502):
+        made.till.change_customer(epos, points=7)
+
+
+def points(made: Stage) -> dict[int, str]:
+    return {user: values.points for user, values in shop_state(made.shop)["values"].items()}
+
+
+async def attempted(made: Stage, comment: str) -> None:
+    """The first customer's entry has met the nonsense and says so."""
+
+    async def said() -> list[str]:
+        entry = await made.newest("epos_customer_id", 501)
+        return [entry.comment, *entry.notes]
+
+    lines = await made_true(said, lambda lines: lines[0] == comment and len(lines) > 1)
+    assert all("Traceback" not in line and "the service itself failed" not in line and len(line) <= 500 for line in lines), lines
+
+
+async def made_true(ask: Any, holds: Any, seconds: float = 15) -> Any:
+    answer = None
+    try:
+        async with asyncio.timeout(seconds):
+            while not holds(answer := await ask()):
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(f"stays {answer}") from None
+    return answer
+
+
+async def well_again(made: Stage) -> None:
+    """The pause, if there is one, is over; the customer changes again."""
+    account = await made.running.client.accounts.get_account(made.account)
+    if account.HasField("problem"):
+        await made.connection.execute(_END_PAUSE, made.account, datetime.now(UTC))
+    await made.hint(501)
+    await made_true(lambda: _now(points(made)), lambda found: found == {21: "7", 22: "7"}, 30)
+    await made.quiet(30)
+    assert (await made.newest("epos_customer_id", 501)).comment == "Successfully Updated"
+
+
+async def _now(value: Any) -> Any:
+    return value
+
+
+@pytest.mark.parametrize("nonsense", OF_CUSTOMERS)
+async def test_a_till_that_answers_nonsense(ground: Ground, nonsense: str) -> None:
+    async with ground.stage() as made:
+        await two_customers(made)
+        fault = made.till.faults.script(method="GET", path="/api/v2/customer/501", times=None, **OF_CUSTOMERS[nonsense])
+        await made.hint(501)
+        await attempted(made, "Customer Endpoint Point call api failed")
+        assert points(made)[21] == "1", "nothing of it reaches the shop"
+        assert (501, 21, True) in await made.links(), "nothing of it breaks the link"
+        fault.cancel()
+        await made.hint(502)
+        await well_again(made)
+
+
+@pytest.mark.parametrize("nonsense", OF_WRITES)
+async def test_a_shop_that_answers_nonsense(ground: Ground, nonsense: str) -> None:
+    async with ground.stage() as made:
+        await two_customers(made)
+        fault = made.shop.faults.script(method="POST", path="*/customers/batch", times=None, **OF_WRITES[nonsense])
+        await made.hint(501)
+        await attempted(made, "WooCommerce customer not updated")
+        assert (501, 21, True) in await made.links()
+        fault.cancel()
+        await made.hint(502)
+        await well_again(made)
+
+
+@pytest.mark.parametrize("nonsense", [name for name in NONSENSE if name not in ("an empty list",)])
+async def test_a_search_that_is_answered_with_nonsense_creates_nobody(ground: Ground, nonsense: str) -> None:
+    async with ground.stage() as made:
+        made.till.add_customer(501, email="grace@example.test")
+        made.shop.add_customer(21, email="hedy@example.test")
+        spoilt = made.till.faults.script(method="GET", path="/api/v2/customer", times=None, **NONSENSE[nonsense])
+        await made.order(an_order(woo=21, email="hedy@example.test"))
+
+        async def match() -> Any:
+            return await made.match_of(1042)
+
+        found = await made_true(match, lambda match: match.comment != "")
+        assert (found.comment, found.epos_customer_id) == ("Customer Id Not Matched with EPOSNOW", 0)
+        assert found.state in (vocabulary_pb2.ENTRY_STATE_PENDING, vocabulary_pb2.ENTRY_STATE_FAILED)
+        assert found.notes
+        assert made.till.log.count(method="POST") == 0
+        assert await made.links() == set()
+        spoilt.cancel()
+
+
+async def test_an_email_the_till_cannot_store_is_held_and_never_shortened(ground: Ground) -> None:
+    long = f"{'a' * 40}@{'b' * 10}.example.test"
+    async with ground.stage() as made:
+        made.till.add_customer(501, email=long[:50])
+        made.shop.add_customer(21, email=long)
+        await made.order(an_order(woo=21, email=long))
+        await made.quiet()
+        held = await made.match_of(1042)
+        assert (held.state, held.comment) == (vocabulary_pb2.ENTRY_STATE_HELD, "Customer Id Not Matched with EPOSNOW")
+        assert "longer than 50 characters" in held.notes[0]
+        assert made.till.log.count(method="POST") == 0
+        assert await made.links() == set()
