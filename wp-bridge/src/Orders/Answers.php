@@ -20,6 +20,8 @@ class Answers {
 
 	public const META = '_tillsync_answer';
 
+	private const SAVE_AFTER_META = 'woocommerce_orders_table_datastore_should_save_after_meta_change';
+
 	private Services $services;
 
 	public function __construct( Services $services ) {
@@ -90,7 +92,13 @@ class Answers {
 		if ( ! $kept ) {
 			$order->add_meta_data( self::META, $stored, true );
 		}
-		$order->save_meta_data();
+		// HPOS may save the whole order after a change of meta, for its date of modification, and that tells every webhook.
+		add_filter( self::SAVE_AFTER_META, '__return_false', 999 );
+		try {
+			$order->save_meta_data();
+		} finally {
+			remove_filter( self::SAVE_AFTER_META, '__return_false', 999 );
+		}
 	}
 
 	private static function note( Answer $answer ): string {

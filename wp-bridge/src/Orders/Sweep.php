@@ -10,9 +10,10 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Orders;
 
 use Tillsync\Bridge\Services;
+use WC_Order;
 
 /**
- * Every hour: orders in a chosen status that were created or paid since the shop was connected and have no row. The hook's INSERT
+ * Every hour: orders in a chosen status that were created, paid or completed since the shop was connected and have no row. The hook's INSERT
  * failed for them, or they came past it (imports, other plugins' SQL, a deactivated plugin).
  *
  * A mark keeps from when on is looked; it moves only when a sweep has seen everything, and stays two days behind, so an outage of the
@@ -59,23 +60,21 @@ class Sweep {
 		$since  = max( $connection->orders_since, $this->mark() );
 		$found  = 0;
 		$whole  = true;
-		foreach ( array( 'date_created', 'date_paid' ) as $date ) {
-			for ( $page = 1; $whole; $page++ ) {
-				$ids = self::page_of( $date, $since, $page );
-				$new = $this->services->outbox()->unknown_of( $ids );
-				if ( null === $new ) {
-					$this->services->tables()->migrate();
-					$whole = false;
-					break;
-				}
-				foreach ( $new as $order_id ) {
-					$found += $this->services->outbox()->note( $order_id ) ? 1 : 0;
-				}
-				if ( count( $ids ) < self::PAGE ) {
-					break;
-				}
-				$whole = '' === $limits->reason_to_stop();
+		for ( $offset = 0; $whole; $offset += self::PAGE ) {
+			$orders = self::changed_since( $since, $offset );
+			$new    = $this->services->outbox()->unknown_of( self::new_since( $connection->orders_since, $orders ) );
+			if ( null === $new ) {
+				$this->services->tables()->migrate();
+				$whole = false;
+				break;
 			}
+			foreach ( $new as $order_id ) {
+				$found += $this->services->outbox()->note( $order_id ) ? 1 : 0;
+			}
+			if ( count( $orders ) < self::PAGE ) {
+				break;
+			}
+			$whole = '' === $limits->reason_to_stop();
 		}
 		if ( $whole ) {
 			update_option( self::MARK, max( $since, $began - self::OVERLAP_SECONDS ), false );
@@ -87,21 +86,42 @@ class Sweep {
 		return $found;
 	}
 
-	/** @return int[] */
-	private static function page_of( string $date, int $since, int $page ): array {
-		$ids = wc_get_orders(
+	/**
+	 * A page of orders in a chosen status. A change of status is a change, so the hook's orders are among them.
+	 *
+	 * @return WC_Order[]
+	 */
+	private static function changed_since( int $since, int $offset ): array {
+		$orders = wc_get_orders(
 			array(
-				'type'    => 'shop_order',
-				'status'  => ChosenStatuses::get(),
-				$date     => '>=' . $since,
-				'limit'   => self::PAGE,
-				'paged'   => $page,
-				'orderby' => 'ID',
-				'order'   => 'ASC',
-				'return'  => 'ids',
+				'type'          => 'shop_order',
+				'status'        => ChosenStatuses::get(),
+				'date_modified' => '>=' . $since,
+				'limit'         => self::PAGE,
+				'offset'        => $offset,
+				'orderby'       => 'ID',
+				'order'         => 'ASC',
 			)
 		);
-		return array_map( 'intval', is_array( $ids ) ? $ids : array() );
+		return array_values( array_filter( is_array( $orders ) ? $orders : array(), array( OrderFacts::class, 'is_order' ) ) );
+	}
+
+	/**
+	 * Of these, the ids of those that were created, paid or completed since: an old order that somebody edits stays old.
+	 *
+	 * @param WC_Order[] $orders Orders.
+	 * @return int[]
+	 */
+	private static function new_since( int $since, array $orders ): array {
+		$ids = array();
+		foreach ( $orders as $order ) {
+			$dates = array_filter( array( $order->get_date_created(), $order->get_date_paid(), $order->get_date_completed() ) );
+			$times = array_map( static fn( $date ) => $date->getTimestamp(), $dates );
+			if ( array() !== $times && max( $times ) >= $since ) {
+				$ids[] = $order->get_id();
+			}
+		}
+		return $ids;
 	}
 
 	private function mark(): int {

@@ -9,7 +9,9 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Schema;
 
+use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Orders\ChosenStatuses;
 use Tillsync\Bridge\Part;
 use Tillsync\Bridge\Schedule;
 use Tillsync\Bridge\Services;
@@ -39,6 +41,9 @@ final class Upkeep implements Part {
 	public function check(): void {
 		if ( ! $this->services->tables()->is_current() ) {
 			$this->services->tables()->migrate();
+			// There, and autoloaded, from the beginning: a missing option costs the order hook a query.
+			add_option( ConnectionStore::ACTIVE, '', '', true );
+			add_option( ChosenStatuses::OPTION, ChosenStatuses::DEFAULT, '', true );
 		}
 	}
 
@@ -50,7 +55,7 @@ final class Upkeep implements Part {
 		}
 		switch_to_blog( (int) $site->blog_id );
 		try {
-			$this->services->tables()->migrate();
+			$this->check();
 		} finally {
 			restore_current_blog();
 		}

@@ -146,7 +146,7 @@ class ServiceClient {
 	/** One line without markup, control characters or the token, of a length that a screen bears. */
 	private static function clean( string $text, #[\SensitiveParameter] string $token ): string {
 		$text = str_replace( $token, '***', wp_strip_all_tags( $text ) );
-		$text = (string) preg_replace( '/[\x00-\x1f\x7f]+/', ' ', wp_check_invalid_utf8( $text, true ) );
+		$text = (string) preg_replace( '/[\s\x00-\x1f\x7f]+/', ' ', wp_check_invalid_utf8( $text, true ) );
 		return mb_substr( trim( $text ), 0, 500 );
 	}
 }

@@ -338,6 +338,9 @@ class WC_Order extends WC_Abstract_Order {
 	public function set_status( $new_status, $note = '', $manual_update = false ) {
 		$result = parent::set_status( $new_status );
 		if ( $this->object_read && ! empty( $result['from'] ) && $result['from'] !== $result['to'] ) {
+			if ( ! $this->get_date_paid() && in_array( $result['to'], wc_get_is_paid_statuses(), true ) ) {
+				$this->set_prop( 'date_paid', wc_string_to_datetime( time() ) );
+			}
 			$this->status_transition = array( 'from' => $this->status_transition['from'] ?? $result['from'], 'to' => $result['to'], 'note' => $note, 'manual' => (bool) $manual_update );
 			if ( $manual_update ) {
 				do_action( 'woocommerce_order_edit_status', $this->id, $result['to'] );

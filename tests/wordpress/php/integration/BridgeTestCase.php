@@ -1,0 +1,74 @@
+<?php
+declare( strict_types=1 );
+
+namespace Tillsync\Tests;
+
+use Tillsync\Bridge\Clock;
+use Tillsync\Bridge\Connection\Connection;
+use Tillsync\Bridge\Connection\SitePlace;
+use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Orders\DrainReport;
+use Tillsync\Bridge\Orders\OutboxRow;
+use Tillsync\Bridge\Plugin;
+use Tillsync\Bridge\Services;
+
+require_once __DIR__ . '/FakeService.php';
+
+/** The bridge in its site, connected to a scripted service, with a clock that tests set. */
+abstract class BridgeTestCase extends SiteTestCase {
+	protected const SECRET = 'c2VjcmV0LW9mLXRoZS10ZXN0cy0zMi1ieXRlcy1sb25n';
+	protected Services $services;
+	protected FakeService $service;
+	/** @var Clock&object{now: int} */
+	protected Clock $clock;
+
+	protected function setUp(): void {
+		parent::setUp();
+		$this->clock    = new class() extends Clock {
+			public int $now;
+			public float $elapsed = 0.0;
+
+			public function __construct() {
+				$this->now = time();
+			}
+
+			public function now(): int {
+				return $this->now;
+			}
+
+			public function monotonic(): float {
+				return $this->elapsed;
+			}
+		};
+		$this->services = new Services();
+		$this->services->set( Clock::class, $this->clock );
+		$this->service = new FakeService();
+	}
+
+	protected function connect( string $home = '', string $environment = '' ): Connection {
+		$connection = new Connection( 'https://service.example.test', 'corner-shop', 'token-of-tests', self::SECRET, '' === $home ? SitePlace::home_url() : $home, '' === $environment ? SitePlace::environment() : $environment, $this->clock->now - 3600, 'Corner Shop', $this->clock->now - 3600 );
+		$this->services->connections()->save( $connection );
+		return $connection;
+	}
+
+	protected function pass( int $seconds ): void {
+		$this->clock->now += $seconds;
+	}
+
+	protected function drain(): DrainReport {
+		return $this->services->get( Drain::class )->run();
+	}
+
+	protected function row( int $order_id ): OutboxRow {
+		$row = $this->services->outbox()->find( $order_id );
+		$this->assertNotNull( $row, "order $order_id has no row" );
+		return $row;
+	}
+
+	/** An order whose row is due. */
+	protected function due_order( int $customer_id = 0, array $billing = array( 'email' => 'ada@example.test' ) ): \WC_Order {
+		$order = $this->order( 'processing', $customer_id, $billing );
+		$this->assertTrue( $this->services->outbox()->note( $order->get_id() ) );
+		return $order;
+	}
+}

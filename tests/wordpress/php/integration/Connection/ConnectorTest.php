@@ -1,0 +1,157 @@
+<?php
+declare( strict_types=1 );
+
+namespace Tillsync\Tests;
+
+use Tillsync\Bridge\Connection\ConnectError;
+use Tillsync\Bridge\Connection\ConnectionStore;
+use Tillsync\Bridge\Connection\Connector;
+use Tillsync\Bridge\Connection\SitePlace;
+use Tillsync\Bridge\Connection\SiteSettings;
+
+require_once __DIR__ . '/../BridgeTestCase.php';
+
+final class ConnectorTest extends BridgeTestCase {
+	private const SETTINGS = array( 'customerSyncEnabled' => true, 'defaultEposCustomerId' => '12', 'matchEmail' => 'MATCH_EMAIL_BILLING' );
+
+	private static function connect_string( string $account = 'corner-shop' ): string {
+		return 'tillsync1.' . rtrim( strtr( base64_encode( (string) json_encode( array( 'url' => 'https://service.example.test', 'account_id' => $account, 'token' => 'token-of-tests' ) ) ), '+/', '-_' ), '=' );
+	}
+
+	private function connector(): Connector {
+		return $this->services->get( Connector::class );
+	}
+
+	public function test_introduces_the_shop_and_keeps_what_the_service_says(): void {
+		$pending = null;
+		$this->service->script(
+			'ConnectShop',
+			function ( array $message ) use ( &$pending ): array {
+				// the service calls back now, signed with this secret
+				$pending = $this->services->connections()->pending_secret();
+				$this->assertNull( $this->services->connection() );
+				return array( 'accountName' => 'Corner Shop', 'settings' => self::SETTINGS, 'etag' => 'e1' );
+			}
+		);
+		$connection = $this->connector()->connect( self::connect_string() );
+		$sent       = $this->service->messages( 'ConnectShop' )[0];
+		$this->assertSame( array( 'corner-shop', SitePlace::home_url(), rest_url(), $pending ), array( $sent['accountId'], $sent['baseUrl'], $sent['restUrl'], $sent['bridgeSecret'] ) );
+		$this->assertMatchesRegularExpression( '/^[A-Za-z0-9_-]{43}$/', $connection->bridge_secret );
+		$this->assertSame( $pending, $this->services->connection()->bridge_secret );
+		$this->assertNull( $this->services->connections()->pending_secret() );
+		$this->assertSame( $this->clock->now, $connection->orders_since );
+		$settings = $this->services->get( SiteSettings::class )->known();
+		$this->assertSame( array( true, '12', 'MATCH_EMAIL_BILLING', 'GUEST_POLICY_DEFAULT_CUSTOMER', false ), array( $settings['customerSyncEnabled'], $settings['defaultEposCustomerId'], $settings['matchEmail'], $settings['guestPolicy'], $settings['autoLink'] ) );
+		$arguments = $this->service->calls[0]['arguments'];
+		$this->assertSame( 'Bearer token-of-tests', $arguments['headers']['Authorization'] );
+		$this->assertSame( 0, $arguments['redirection'] );
+		$this->assertGreaterThanOrEqual( 60, $arguments['timeout'] );
+	}
+
+	public function test_a_refused_connect_leaves_everything_as_it_was(): void {
+		$before = $this->connect();
+		$this->service->script( 'ConnectShop', FakeService::error( 400, 'failed_precondition', 'the shop answers with a firewall page: allow /wp-json/' ) );
+		try {
+			$this->connector()->connect( self::connect_string() );
+			$this->fail( 'connected all the same' );
+		} catch ( ConnectError $error ) {
+			$this->assertStringContainsString( 'firewall page', $error->getMessage() );
+			$this->assertStringNotContainsString( 'token-of-tests', $error->getMessage() );
+		}
+		$this->assertEquals( $before, $this->services->connection() );
+		$this->assertNull( $this->services->connections()->pending_secret() );
+	}
+
+	public function test_connecting_again_rotates_the_secret_and_keeps_which_orders_are_old(): void {
+		$before = $this->connect();
+		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
+		$after = $this->connector()->connect( self::connect_string() );
+		$this->assertNotSame( $before->bridge_secret, $after->bridge_secret );
+		$this->assertSame( $before->orders_since, $after->orders_since );
+		$other = $this->connector()->connect( self::connect_string( 'another-shop' ) );
+		$this->assertSame( $this->clock->now, $other->orders_since );
+	}
+
+	public function test_neither_token_nor_secret_is_autoloaded_and_the_hook_needs_no_query(): void {
+		$this->connect();
+		wp_cache_flush();
+		$loaded = wp_load_alloptions();
+		$this->assertArrayNotHasKey( ConnectionStore::CONNECTION, $loaded );
+		$this->assertStringNotContainsString( self::SECRET, (string) json_encode( $loaded ) );
+		$this->assertStringNotContainsString( 'token-of-tests', (string) json_encode( $loaded ) );
+		$this->assertSame( '1', $loaded[ ConnectionStore::ACTIVE ] );
+	}
+
+	public function test_disconnecting_tells_the_service_first(): void {
+		$this->connect();
+		$this->service->script( 'DisconnectShop', new \WP_Error( 'http_request_failed', 'no route' ), array( 'tokenRevoked' => true ) );
+		try {
+			$this->connector()->disconnect();
+			$this->fail( 'left without a word' );
+		} catch ( ConnectError $error ) {
+			$this->assertNotNull( $this->services->connection() );
+		}
+		$this->connector()->disconnect();
+		$this->assertNull( $this->services->connection() );
+		$this->assertSame( '', get_option( ConnectionStore::ACTIVE ) );
+	}
+
+	public function test_disconnecting_with_a_token_that_is_revoked_already_succeeds(): void {
+		$this->connect();
+		$this->service->script( 'DisconnectShop', FakeService::error( 401, 'unauthenticated' ) );
+		$this->connector()->disconnect();
+		$this->assertNull( $this->services->connection() );
+	}
+
+	public function test_the_service_not_reached_may_be_left_here_only(): void {
+		$this->connect();
+		$this->service->script( 'DisconnectShop', new \WP_Error( 'http_request_failed', 'no route' ) );
+		$this->connector()->disconnect( true );
+		$this->assertNull( $this->services->connection() );
+	}
+
+	public function test_a_copy_sends_nothing_and_forgets_the_connection_when_it_is_told_so(): void {
+		$this->connect( 'https://live.example.test' );
+		$order = $this->due_order();
+		$this->pass( 31 );
+		$this->assertSame( 'not_connected', $this->drain()->stopped_by );
+		$this->assertTrue( $this->services->copy_guard()->must_choose() );
+		$this->assertSame( array(), $this->service->calls );
+		$this->connector()->become_copy();
+		$this->assertNull( $this->services->connection() );
+		$this->assertSame( 'https://live.example.test', $this->services->connections()->copy_of() );
+		$this->assertSame( 'closed', $this->row( $order->get_id() )->state );
+		$this->assertSame( array(), $this->service->calls );
+	}
+
+	public function test_a_shop_that_moved_is_introduced_from_where_it_is_now(): void {
+		$before = $this->connect( 'https://live.example.test' );
+		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
+		$after = $this->connector()->reconnect();
+		$this->assertSame( SitePlace::home_url(), $after->home_url );
+		$this->assertNotSame( $before->bridge_secret, $after->bridge_secret );
+		$this->assertFalse( $this->services->copy_guard()->must_choose() );
+	}
+
+	public function test_another_environment_type_makes_a_copy_too(): void {
+		$this->connect( '', 'staging' );
+		$this->assertTrue( $this->services->copy_guard()->must_choose() );
+		$this->assertNull( $this->services->copy_guard()->usable() );
+	}
+
+	public function test_a_changed_setting_carries_its_mask_and_the_etag_of_what_was_shown(): void {
+		$this->connect();
+		$settings = $this->services->get( SiteSettings::class );
+		$settings->remember( array( 'settings' => self::SETTINGS, 'etag' => 'e1' ) );
+		$this->service->script( 'UpdateSiteSettings', array( 'settings' => array(), 'etag' => 'e2', 'effect' => array( 'requeuedEntryCount' => 3 ) ) );
+		$changes = $settings->differing( array( 'customerSyncEnabled' => false, 'defaultEposCustomerId' => '12' ) );
+		$this->assertSame( array( 'customerSyncEnabled' => false ), $changes );
+		$this->assertSame( 3, $settings->change( $changes )['entries'] );
+		$sent = $this->service->messages( 'UpdateSiteSettings' )[0];
+		$this->assertSame( array( 'customerSyncEnabled', 'e1' ), array( $sent['updateMask'], $sent['etag'] ) );
+		$this->assertArrayNotHasKey( 'validateOnly', $sent );
+		$this->assertFalse( $settings->known()['customerSyncEnabled'] );
+		$settings->preview( array( 'customerSyncEnabled' => true ) );
+		$this->assertTrue( $this->service->messages( 'UpdateSiteSettings' )[1]['validateOnly'] );
+	}
+}

@@ -1,0 +1,337 @@
+<?php
+declare( strict_types=1 );
+
+namespace Tillsync\Tests;
+
+use Tillsync\Bridge\Orders\DrainLimits;
+use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Orders\OutboxPause;
+use Tillsync\Bridge\Service\Breaker;
+
+require_once __DIR__ . '/../BridgeTestCase.php';
+
+final class DrainTest extends BridgeTestCase {
+	protected function setUp(): void {
+		parent::setUp();
+		$this->connect();
+	}
+
+	/** @return \WC_Order[] */
+	private function due_orders( int $count ): array {
+		$orders = array();
+		for ( $i = 0; $i < $count; $i++ ) {
+			$orders[] = $this->due_order( 0, array( 'email' => "person$i@example.test" ) );
+		}
+		// the plugin's own hook has noted them first, by the real clock
+		$this->clock->now = max( $this->clock->now, time() ) + 31;
+		return $orders;
+	}
+
+	/** Accepts all, and has decided at once. */
+	private static function decided( string $state = 'ENTRY_STATE_PROCESSED' ): \Closure {
+		return static fn( array $message ) => array( 'results' => array_map( static fn( $order ) => array( 'ok' => array( 'entry' => array( 'entryId' => 'e' . $order['order']['orderId'], 'state' => $state ), 'outcome' => 'OUTCOME_MATCHED_EMAIL', 'comment' => 'Matched by email', 'eposCustomerId' => '41' ) ), $message['orders'] ) );
+	}
+
+	public function test_sends_facts_as_they_are_when_sending(): void {
+		$user  = $this->user( 'customer', 'account@example.test' );
+		$order = $this->due_order();
+		$order->set_customer_id( $user );
+		foreach ( array( 'first_name' => 'Ada', 'last_name' => 'Byron', 'company' => 'Engines', 'phone' => '+44 1', 'email' => 'Late@Example.test' ) as $name => $value ) {
+			$order->{"set_billing_$name"}( $value );
+		}
+		$order->save();
+		$this->pass( 31 );
+		$this->assertSame( 1, $this->drain()->sent );
+		$sent = $this->service->messages( 'BatchMatchOrderCustomers' )[0];
+		$this->assertSame( 'corner-shop', $sent['accountId'] );
+		$this->assertSame(
+			array(
+				'orderId'       => (string) $order->get_id(),
+				'orderKey'      => hash( 'sha256', $order->get_order_key() ),
+				'orderNumber'   => $order->get_order_number(),
+				'createTime'    => gmdate( 'Y-m-d\TH:i:s\Z', $order->get_date_created()->getTimestamp() ),
+				'billingEmail'  => $order->get_billing_email(),
+				'firstName'     => 'Ada',
+				'lastName'      => 'Byron',
+				'company'       => 'Engines',
+				'phone'         => '+44 1',
+				'wooCustomerId' => (string) $user,
+				'accountEmail'  => 'account@example.test',
+			),
+			$sent['orders'][0]['order']
+		);
+		$this->assertArrayNotHasKey( 'rerun', $sent['orders'][0] );
+		$this->assertArrayNotHasKey( 'unlinkedProducts', $sent['orders'][0] );
+	}
+
+	public function test_without_an_order_key_the_creation_time_is_hashed_and_a_deleted_user_is_a_guest(): void {
+		$order = $this->due_order( 999999 );
+		$order->set_order_key( '' );
+		$order->save();
+		$this->pass( 31 );
+		$this->drain();
+		$sent = $this->service->messages( 'BatchMatchOrderCustomers' )[0]['orders'][0]['order'];
+		$stored = wc_get_order( $order->get_id() );
+		$this->assertSame( hash( 'sha256', '' === $stored->get_order_key() ? $sent['createTime'] : $stored->get_order_key() ), $sent['orderKey'] );
+		$this->assertArrayNotHasKey( 'wooCustomerId', $sent );
+		$this->assertArrayNotHasKey( 'accountEmail', $sent );
+	}
+
+	public function test_unlinked_products_come_from_the_filter_only(): void {
+		add_filter( 'tillsync_unlinked_products', static fn() => array( array( 'product_id' => 5, 'sku' => 'A', 'name' => 'Tea' ), array( 'product_id' => 0 ), 'nonsense', array( 'product_id' => '6', 'variation_id' => 7 ) ) );
+		$this->due_orders( 1 );
+		$this->drain();
+		$this->assertSame( array( array( 'productId' => '5', 'sku' => 'A', 'name' => 'Tea' ), array( 'productId' => '6', 'variationId' => '7' ) ), $this->service->messages( 'BatchMatchOrderCustomers' )[0]['orders'][0]['unlinkedProducts'] );
+	}
+
+	public function test_many_orders_go_in_batches_of_a_hundred(): void {
+		$this->due_orders( 120 );
+		$report = $this->drain();
+		$this->assertSame( array( 100, 20 ), array_map( static fn( $message ) => count( $message['orders'] ), $this->service->messages( 'BatchMatchOrderCustomers' ) ) );
+		$this->assertSame( array( 120, '' ), array( $report->sent, $report->stopped_by ) );
+	}
+
+	public function test_a_row_is_closed_only_at_an_end_and_polled_until_then(): void {
+		$order = $this->due_orders( 1 )[0];
+		$id    = $order->get_id();
+		$this->drain();
+		$this->assertSame( array( 'sent', 'ENTRY_STATE_PENDING' ), array( $this->row( $id )->state, $this->row( $id )->entry_state ) );
+		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $id, 'ENTRY_STATE_HELD', 'OUTCOME_DUPLICATE_EMAIL', 'We could not auto-link' ) ) ) ) );
+		$this->pass( 6 );
+		$this->drain();
+		$this->assertSame( array( 'sent', 'ENTRY_STATE_HELD' ), array( $this->row( $id )->state, $this->row( $id )->entry_state ) );
+		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $id, 'ENTRY_STATE_PROCESSED', 'OUTCOME_MATCHED_LINK', 'Matched to the linked customer', 9 ) ) ) ) );
+		$this->assertSame( 0, $this->drain()->polled, 'not due' );
+		$this->services->outbox()->look_again( $id );
+		$this->assertSame( 1, $this->drain()->ended );
+		$this->assertSame( 'done', $this->row( $id )->state );
+		$this->pass( 100000 );
+		$this->assertSame( 0, $this->drain()->polled );
+		$this->assertCount( 1, $this->service->messages( 'BatchMatchOrderCustomers' ) );
+	}
+
+	/** @dataProvider not_sent */
+	public function test_an_order_that_is_gone_before_it_was_sent_is_closed_with_a_reason( string $how, string $says ): void {
+		$order = $this->due_orders( 1 )[0];
+		$id    = $order->get_id();
+		'deleted' === $how ? $order->delete( true ) : $order->update_status( $how );
+		$this->assertSame( 1, $this->drain()->closed );
+		$this->assertSame( 'closed', $this->row( $id )->state );
+		$this->assertStringContainsString( $says, $this->row( $id )->reason );
+		$this->assertSame( array(), $this->service->calls );
+	}
+
+	public function not_sent(): array {
+		return array( array( 'cancelled', 'Cancelled' ), array( 'trash', 'trash' ), array( 'deleted', 'deleted' ) );
+	}
+
+	public function test_transport_failures_keep_rows_due_and_visible_and_open_the_breaker_at_the_second(): void {
+		$this->due_orders( 120 );
+		$this->service->script( 'BatchMatchOrderCustomers', new \WP_Error( 'http_request_failed', 'no route to host' ) );
+		$report = $this->drain();
+		$this->assertSame( array( 'breaker', 2, 120 ), array( $report->stopped_by, $report->failed_calls, $report->postponed ) );
+		$this->assertSame( 120, $this->services->outbox()->depth()['waiting']['count'] );
+		$this->assertStringContainsString( 'no route to host', $this->services->outbox()->not_left( 1, 119 )[0]->reason );
+		$calls = count( $this->service->calls );
+		$this->assertSame( 'breaker', $this->drain()->stopped_by );
+		$this->assertCount( $calls, $this->service->calls );
+		$this->service->script( 'BatchMatchOrderCustomers', self::decided() );
+		$this->pass( 70 );
+		$this->assertSame( 120, $this->drain()->ended );
+		$this->assertSame( 0, $this->services->get( Breaker::class )->failures() );
+	}
+
+	public function test_one_bad_order_fails_alone_with_the_reason(): void {
+		$orders = $this->due_orders( 3 );
+		$bad    = $orders[1]->get_id();
+		$this->service->script(
+			'BatchMatchOrderCustomers',
+			static function ( array $message ) use ( $bad ) {
+				$answer = self::decided()( $message );
+				foreach ( $message['orders'] as $position => $order ) {
+					if ( $order['order']['orderId'] === (string) $bad ) {
+						$answer['results'][ $position ] = array( 'error' => array( 'code' => 3, 'message' => 'billing_email: at most 254 characters' ) );
+					}
+				}
+				return $answer;
+			}
+		);
+		$report = $this->drain();
+		$this->assertSame( array( 2, 1 ), array( $report->ended, $report->failed ) );
+		$this->assertSame( 'failed', $this->row( $bad )->state );
+		$this->assertStringContainsString( 'billing_email: at most 254', $this->row( $bad )->reason );
+	}
+
+	public function test_a_batch_that_is_refused_as_a_whole_is_halved_until_the_bad_one_stands_alone(): void {
+		$orders = $this->due_orders( 7 );
+		$bad    = (string) $orders[4]->get_id();
+		$this->service->script(
+			'BatchMatchOrderCustomers',
+			static fn( array $message ) => in_array( $bad, array_column( array_column( $message['orders'], 'order' ), 'orderId' ), true ) ? FakeService::error( 400, 'invalid_argument', 'no proto JSON' ) : self::decided()( $message )
+		);
+		$report = $this->drain();
+		$this->assertSame( array( 6, 1, 0 ), array( $report->ended, $report->failed, $report->postponed ) );
+		$this->assertSame( 'failed', $this->row( (int) $bad )->state );
+		$this->assertSame( 0, $this->services->get( Breaker::class )->failures() );
+	}
+
+	public function test_an_item_the_service_cannot_take_yet_stays_due(): void {
+		$order = $this->due_orders( 1 )[0];
+		$this->service->script( 'BatchMatchOrderCustomers', array( 'results' => array( array( 'error' => array( 'code' => 8, 'message' => 'too many waiting' ) ) ) ) );
+		$this->assertSame( 1, $this->drain()->postponed );
+		$this->assertSame( 'waiting', $this->row( $order->get_id() )->state );
+		$this->assertStringContainsString( 'too many waiting', $this->row( $order->get_id() )->reason );
+	}
+
+	/** @dataProvider refusals */
+	public function test_a_refusal_pauses_the_outbox_with_one_notice( int $status, string $code ): void {
+		$order   = $this->due_orders( 1 )[0];
+		$notices = $this->calls_of( 'tillsync_outbox_paused' );
+		$this->service->script( 'BatchMatchOrderCustomers', FakeService::error( $status, $code ) );
+		$this->assertSame( 'paused', $this->drain()->stopped_by );
+		$this->assertSame( 'paused', $this->drain()->stopped_by );
+		$this->assertCount( 1, $this->service->calls );
+		$this->assertSame( array( 'waiting', 0 ), array( $this->row( $order->get_id() )->state, $this->row( $order->get_id() )->attempts ) );
+		$this->pass( 3601 );
+		$this->drain();
+		$this->assertCount( 2, $this->service->calls, 'once an hour it tries' );
+		$this->assertCount( 1, $notices );
+		$this->service->script( 'BatchMatchOrderCustomers', self::decided() );
+		$this->services->get( OutboxPause::class )->resume();
+		$this->assertSame( 1, $this->drain()->ended );
+		$this->assertSame( 0, $this->services->get( OutboxPause::class )->since() );
+	}
+
+	public function refusals(): array {
+		return array( array( 401, 'unauthenticated' ), array( 403, 'permission_denied' ) );
+	}
+
+	public function test_throttling_waits_as_long_as_was_asked_and_charges_nobody(): void {
+		$order = $this->due_orders( 1 )[0];
+		$this->service->script( 'BatchMatchOrderCustomers', array( 429, json_encode( array( 'code' => 'resource_exhausted' ) ), array( 'retry-after' => '40' ) ), self::decided() );
+		$this->assertSame( 'throttled', $this->drain()->stopped_by );
+		$this->assertSame( 0, $this->row( $order->get_id() )->attempts );
+		$this->pass( 39 );
+		$this->assertSame( 'breaker', $this->drain()->stopped_by );
+		$this->pass( 1 );
+		$this->assertSame( 1, $this->drain()->ended );
+	}
+
+	public function test_an_order_that_cannot_be_read_keeps_no_other_back(): void {
+		$orders = $this->due_orders( 3 );
+		$poison = $orders[0]->get_id();
+		add_filter( 'tillsync_unlinked_products', static fn( $products, $order ) => $order->get_id() === $poison ? intdiv( 1, 0 ) : $products, 10, 2 );
+		$report = $this->drain();
+		$this->assertSame( array( 2, 1 ), array( $report->sent, $report->postponed ) );
+		$this->assertStringContainsString( 'DivisionByZeroError', $this->row( $poison )->reason );
+	}
+
+	public function test_a_listener_that_fails_on_the_answer_loses_no_answer(): void {
+		$order = $this->due_orders( 1 )[0];
+		$this->service->script( 'BatchMatchOrderCustomers', self::decided() );
+		$fail = static function (): void {
+			throw new \TypeError( 'somebody else' );
+		};
+		add_action( 'tillsync_order_answered', $fail );
+		$this->drain();
+		$this->assertSame( 'sent', $this->row( $order->get_id() )->state );
+		remove_action( 'tillsync_order_answered', $fail );
+		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_PROCESSED', 'OUTCOME_MATCHED_EMAIL', 'Matched by email', 41 ) ) ) ) );
+		$this->pass( 70 );
+		$this->assertSame( 1, $this->drain()->ended );
+	}
+
+	public function test_stops_in_time_and_gives_back_what_it_has_not_sent(): void {
+		$this->due_orders( 120 );
+		$this->service->script(
+			'BatchMatchOrderCustomers',
+			function ( array $message ) {
+				$this->clock->elapsed += 21;
+				return self::decided()( $message );
+			}
+		);
+		$report = $this->drain();
+		$this->assertSame( array( 'time', 100 ), array( $report->stopped_by, $report->ended ) );
+		$this->assertSame( 20, $this->drain()->ended );
+		$this->assertSame( 'memory', ( new DrainLimitsOfNoMemory( $this->clock ) )->reason_to_stop() );
+	}
+
+	public function test_an_order_that_arrives_during_the_last_send_is_looked_at(): void {
+		$this->due_orders( 1 );
+		$late = null;
+		$this->service->script(
+			'BatchMatchOrderCustomers',
+			function ( array $message ) use ( &$late ) {
+				if ( null === $late ) {
+					$late = $this->order( 'pending' );
+					$this->services->outbox()->ask_again( $late->get_id(), false );
+				}
+				return self::decided()( $message );
+			}
+		);
+		$this->assertSame( 2, $this->drain()->ended );
+	}
+
+	public function test_a_held_order_whose_facts_have_changed_is_sent_again(): void {
+		$order = $this->due_orders( 1 )[0];
+		$this->service->script( 'BatchMatchOrderCustomers', self::decided( 'ENTRY_STATE_HELD' ) );
+		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_HELD', 'OUTCOME_DUPLICATE_EMAIL', 'We could not auto-link' ) ) ) ) );
+		$this->drain();
+		$order->set_billing_phone( '1' );
+		$order->save();
+		$this->pass( 301 );
+		$this->assertSame( 1, $this->drain()->polled, 'a phone decides nothing' );
+		$order->set_billing_email( 'right@example.test' );
+		$order->save();
+		$this->pass( 30000 );
+		$this->drain();
+		$sent = $this->service->messages( 'BatchMatchOrderCustomers' );
+		$this->assertCount( 2, $sent );
+		$this->assertSame( 'right@example.test', $sent[1]['orders'][0]['order']['billingEmail'] );
+	}
+
+	public function test_an_order_the_service_does_not_know_any_more_is_sent_again(): void {
+		$order = $this->due_orders( 1 )[0];
+		$this->drain();
+		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'error' => array( 'code' => 5, 'message' => 'never asked for' ) ) ) ) );
+		$this->pass( 6 );
+		$this->drain();
+		$this->assertSame( 'waiting', $this->row( $order->get_id() )->state );
+		$this->pass( 70 );
+		$this->drain();
+		$this->assertCount( 2, $this->service->messages( 'BatchMatchOrderCustomers' ) );
+	}
+
+	public function test_match_again_asks_for_a_rerun_once(): void {
+		$order = $this->due_orders( 1 )[0];
+		$this->service->script( 'BatchMatchOrderCustomers', self::decided() );
+		$this->drain();
+		$this->services->outbox()->ask_again( $order->get_id() );
+		$this->services->get( Drain::class )->run_one( $order->get_id() );
+		$sent = $this->service->messages( 'BatchMatchOrderCustomers' );
+		$this->assertTrue( $sent[1]['orders'][0]['rerun'] );
+		$this->assertFalse( $this->row( $order->get_id() )->rerun );
+	}
+
+	public function test_an_answer_of_another_length_is_not_taken_for_one(): void {
+		$this->due_orders( 2 );
+		$this->service->script( 'BatchMatchOrderCustomers', array( 'results' => array( array( 'ok' => array() ) ) ) );
+		$report = $this->drain();
+		$this->assertSame( array( 0, 2 ), array( $report->sent, $report->postponed ) );
+	}
+}
+
+/** A host without memory to spare. */
+final class DrainLimitsOfNoMemory {
+	private DrainLimits $limits;
+
+	public function __construct( \Tillsync\Bridge\Clock $clock ) {
+		$before = ini_set( 'memory_limit', (string) ( memory_get_usage( true ) + 8 * 1024 * 1024 ) );
+		$this->limits = new DrainLimits( $clock );
+		ini_set( 'memory_limit', (string) $before );
+	}
+
+	public function reason_to_stop(): string {
+		return $this->limits->reason_to_stop();
+	}
+}

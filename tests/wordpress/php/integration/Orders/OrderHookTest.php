@@ -1,0 +1,87 @@
+<?php
+declare( strict_types=1 );
+
+namespace Tillsync\Tests;
+
+use Tillsync\Bridge\Orders\ChosenStatuses;
+
+require_once __DIR__ . '/../BridgeTestCase.php';
+
+/** The plugin's own hook, as the site has registered it. */
+final class OrderHookTest extends BridgeTestCase {
+	public function test_one_insert_and_nothing_else(): void {
+		global $wpdb;
+		$this->connect();
+		wp_load_alloptions();
+		$order    = $this->order( 'pending' );
+		$callback = null;
+		foreach ( $GLOBALS['wp_filter']['woocommerce_order_status_changed'][10] as $hooked ) {
+			$reflected = $hooked['function'] instanceof \Closure ? new \ReflectionFunction( $hooked['function'] ) : null;
+			if ( null !== $reflected && str_contains( (string) $reflected->getFileName(), 'Guarded.php' ) ) {
+				$callback = $hooked['function'];
+			}
+		}
+		$this->assertNotNull( $callback );
+		$queries = array();
+		add_filter(
+			'query',
+			static function ( $sql ) use ( &$queries ) {
+				$queries[] = $sql;
+				return $sql;
+			}
+		);
+		$callback( $order->get_id(), 'pending', 'processing', $order );
+		$this->assertCount( 1, $queries, implode( "\n", $queries ) );
+		$this->assertStringStartsWith( 'INSERT INTO ' . $this->services->tables()->outbox(), ltrim( $queries[0] ) );
+		$this->assertSame( array(), $this->service->calls );
+		$this->assertSame( 'waiting', $this->row( $order->get_id() )->state );
+		unset( $wpdb );
+	}
+
+	public function test_only_chosen_statuses_of_a_connected_shop(): void {
+		$unconnected = $this->order( 'processing' );
+		$this->assertNull( $this->services->outbox()->find( $unconnected->get_id() ) );
+		$this->connect();
+		$held = $this->order( 'on-hold' );
+		$this->assertNull( $this->services->outbox()->find( $held->get_id() ) );
+		$held->update_status( 'completed' );
+		$this->assertSame( 'waiting', $this->row( $held->get_id() )->state );
+		ChosenStatuses::choose( array( 'on-hold', 'cancelled', 'nonsense' ) );
+		$this->assertSame( array( 'on-hold' ), ChosenStatuses::get() );
+		$this->assertSame( 'waiting', $this->row( $this->order( 'on-hold' )->get_id() )->state );
+		$this->assertNull( $this->services->outbox()->find( $this->order( 'processing' )->get_id() ) );
+		ChosenStatuses::choose( array() );
+		$this->assertSame( ChosenStatuses::DEFAULT, ChosenStatuses::get() );
+	}
+
+	/** @dataProvider nonsense */
+	public function test_bears_whatever_the_hook_is_fired_with( array $arguments ): void {
+		$this->connect();
+		do_action( 'woocommerce_order_status_changed', ...$arguments );
+		$this->assertSame( array(), $this->services->outbox()->depth() );
+	}
+
+	public function nonsense(): array {
+		return array(
+			'nothing'      => array( array() ),
+			'null'         => array( array( null, null, null, null ) ),
+			'an array'     => array( array( array( 1 ), array(), array( 'processing' ), array() ) ),
+			'a text'       => array( array( 'twelve', 'pending', 'processing', null ) ),
+			'negative'     => array( array( -5, 'pending', 'processing', null ) ),
+			'another kind' => array( array( 5, 'pending', 'processing', new \stdClass() ) ),
+			'objects'      => array( array( new \stdClass(), new \stdClass(), new \stdClass(), 'x' ) ),
+		);
+	}
+
+	public function test_refunds_and_subscriptions_are_none_of_ours(): void {
+		$this->connect();
+		$subscription = new class() extends \WC_Order {
+			public function get_type() {
+				return 'shop_subscription';
+			}
+		};
+		do_action( 'woocommerce_order_status_changed', 77, 'pending', 'processing', $subscription );
+		do_action( 'woocommerce_order_status_changed', 78, 'pending', 'completed', new \WC_Order_Refund() );
+		$this->assertSame( array(), $this->services->outbox()->depth() );
+	}
+}

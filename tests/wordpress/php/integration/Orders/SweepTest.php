@@ -1,0 +1,106 @@
+<?php
+declare( strict_types=1 );
+
+namespace Tillsync\Tests;
+
+use Tillsync\Bridge\Orders\Backfill;
+use Tillsync\Bridge\Orders\Sweep;
+
+require_once __DIR__ . '/../BridgeTestCase.php';
+
+final class SweepTest extends BridgeTestCase {
+	/** An order that the hook does not see, since nobody is connected yet; created that many seconds ago. */
+	private function unseen( int $age, string $status = 'processing' ): int {
+		global $wpdb;
+		$order = new \WC_Order();
+		$order->set_date_created( time() - $age );
+		$order->save();
+		$order->update_status( $status );
+		// the change of status dates it today
+		$then = time() - $age;
+		if ( self::orders_have_tables() ) {
+			$gmt = gmdate( 'Y-m-d H:i:s', $then );
+			$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->prefix}wc_order_operational_data SET date_paid_gmt = CASE WHEN date_paid_gmt IS NULL THEN NULL ELSE %s END, date_completed_gmt = CASE WHEN date_completed_gmt IS NULL THEN NULL ELSE %s END WHERE order_id = %d", $gmt, $gmt, $order->get_id() ) );
+		} else {
+			foreach ( array( '_date_paid', '_date_completed' ) as $key ) {
+				get_post_meta( $order->get_id(), $key, true ) && update_post_meta( $order->get_id(), $key, $then );
+			}
+		}
+		wp_cache_flush();
+		return $order->get_id();
+	}
+
+	private function sweep(): int {
+		return $this->services->get( Sweep::class )->run();
+	}
+
+	public function test_finds_orders_the_hook_missed_and_only_once(): void {
+		$missed = array( $this->unseen( 60 ), $this->unseen( 120, 'completed' ) );
+		$this->unseen( 60, 'on-hold' );
+		$this->connect();
+		$this->assertSame( 2, $this->sweep() );
+		$this->assertSame( 0, $this->sweep() );
+		foreach ( $missed as $order_id ) {
+			$this->assertSame( 'waiting', $this->row( $order_id )->state );
+		}
+		$this->assertSame( 2, $this->services->get( Sweep::class )->missed() );
+	}
+
+	public function test_sends_nothing_from_before_the_shop_was_connected_even_when_it_is_edited_now(): void {
+		$old = $this->unseen( 90000 );
+		$this->connect();
+		$order = wc_get_order( $old );
+		$order->set_customer_note( 'edited today' );
+		$order->save();
+		$this->assertSame( 0, $this->sweep() );
+	}
+
+	public function test_finds_an_old_order_that_was_paid_only_now(): void {
+		$old = $this->unseen( 90000, 'on-hold' );
+		$order = wc_get_order( $old );
+		$order->update_status( 'processing' );
+		$this->connect();
+		$this->assertSame( 1, $this->sweep() );
+		$this->assertSame( 'waiting', $this->row( $old )->state );
+	}
+
+	public function test_refunds_are_not_swept(): void {
+		$order_id = $this->unseen( 60 );
+		wc_create_refund( array( 'order_id' => $order_id, 'amount' => 0 ) );
+		$this->connect();
+		$this->assertSame( 1, $this->sweep() );
+	}
+
+	public function test_does_nothing_on_a_copy(): void {
+		$this->unseen( 60 );
+		$this->connect( 'https://live.example.test' );
+		$this->assertSame( 0, $this->sweep() );
+	}
+
+	public function test_older_orders_are_counted_first_and_then_put_in_oldest_first(): void {
+		$ids = array( $this->unseen( 5 * DAY_IN_SECONDS ), $this->unseen( 4 * DAY_IN_SECONDS, 'completed' ), $this->unseen( 40 * DAY_IN_SECONDS ), $this->unseen( DAY_IN_SECONDS, 'cancelled' ) );
+		$this->connect();
+		$backfill = $this->services->get( Backfill::class );
+		$this->assertSame( array( 'orders' => 2, 'new' => 2, 'capped' => false ), $backfill->preview( 30 ) );
+		$this->assertSame( array(), $this->services->outbox()->depth() );
+		$backfill->start( 30 );
+		$this->assertSame( 0, $backfill->noted() );
+		$backfill->portion();
+		$this->assertNull( $backfill->noted() );
+		$this->assertSame( array( 'orders' => 2, 'new' => 0, 'capped' => false ), $backfill->preview( 30 ) );
+		$this->assertSame( 'waiting', $this->row( $ids[0] )->state );
+		$this->assertNull( $this->services->outbox()->find( $ids[2] ) );
+	}
+
+	public function test_a_run_that_was_left_alone_goes_on_by_cron(): void {
+		$this->unseen( DAY_IN_SECONDS );
+		$this->connect();
+		$backfill = $this->services->get( Backfill::class );
+		$backfill->start( 30 );
+		$backfill->portion_if_left_alone();
+		$this->assertSame( 0, $backfill->noted() );
+		$this->pass( 301 );
+		$backfill->portion_if_left_alone();
+		$this->assertNull( $backfill->noted() );
+	}
+}

@@ -1,0 +1,108 @@
+<?php
+declare( strict_types=1 );
+
+namespace Tillsync\Tests;
+
+use Tillsync\Bridge\Service\Breaker;
+use Tillsync\Bridge\Service\ServiceError;
+
+require_once __DIR__ . '/../BridgeTestCase.php';
+
+final class ServiceClientTest extends BridgeTestCase {
+	private function failure( $answer ): ServiceError {
+		$this->connect();
+		$this->service->script( 'CheckAccount', $answer );
+		try {
+			$this->services->service_client()->call( 'AccountService', 'CheckAccount', array(), 5 );
+		} catch ( ServiceError $error ) {
+			return $error;
+		}
+		$this->fail( 'no error' );
+	}
+
+	public function test_speaks_connect(): void {
+		$this->connect();
+		$this->service->script( 'CheckAccount', array( 'ok' => true ) );
+		$this->assertSame( array( 'ok' => true ), $this->services->service_client()->call( 'AccountService', 'CheckAccount', array(), 5 ) );
+		$call = $this->service->calls[0];
+		$this->assertSame( 'https://service.example.test/tillsync.v1.AccountService/CheckAccount', $call['url'] );
+		$this->assertSame( array( 'accountId' => 'corner-shop' ), $call['message'] );
+		$this->assertSame( array( 'application/json', '1', '4500' ), array( $call['arguments']['headers']['Content-Type'], $call['arguments']['headers']['Connect-Protocol-Version'], $call['arguments']['headers']['Connect-Timeout-Ms'] ) );
+	}
+
+	public function test_an_error_of_the_service_has_its_code_and_its_violations(): void {
+		$body  = array( 'code' => 'invalid_argument', 'message' => 'bad', 'details' => array( array( 'type' => 'google.rpc.BadRequest', 'value' => '', 'debug' => array( 'fieldViolations' => array( array( 'field' => 'order.order_key', 'description' => '64 hex digits' ) ) ) ) ) );
+		$error = $this->failure( array( 400, json_encode( $body ) ) );
+		$this->assertSame( array( 'invalid_argument', 400, 'bad' ), array( $error->connect_code, $error->status, $error->getMessage() ) );
+		$this->assertSame( array( array( 'field' => 'order.order_key', 'description' => '64 hex digits' ) ), $error->violations );
+		$this->assertTrue( $error->is_bad_message() );
+		$this->assertFalse( $error->is_transport() );
+	}
+
+	/** @dataProvider of_something_else */
+	public function test_what_is_not_the_service_is_a_failure_of_transport( $answer, string $says ): void {
+		$error = $this->failure( $answer );
+		$this->assertSame( ServiceError::TRANSPORT, $error->connect_code );
+		$this->assertTrue( $error->is_transport() );
+		$this->assertStringContainsString( $says, $error->getMessage() );
+		$this->assertFalse( $error->is_bad_message() );
+	}
+
+	public function of_something_else(): array {
+		return array(
+			'not reached'   => array( new \WP_Error( 'http_request_failed', 'cURL error 28: timed out' ), 'timed out' ),
+			'html'          => array( array( 200, '<html>welcome</html>', array( 'content-type' => 'text/html' ) ), 'HTTP 200' ),
+			'html 400'      => array( array( 400, '<html>bad</html>', array( 'content-type' => 'text/html' ) ), 'HTTP 400' ),
+			'html 502'      => array( array( 502, '<html>bad gateway</html>', array( 'content-type' => 'text/html' ) ), 'HTTP 502' ),
+			'broken json'   => array( array( 200, '{"results":[' ), 'HTTP 200' ),
+			'a text'        => array( array( 200, '"hello"' ), 'HTTP 200' ),
+			'empty'         => array( array( 200, '' ), 'HTTP 200' ),
+			'silent 500'    => array( array( 500, '' ), 'HTTP 500' ),
+			'moved'         => array( array( 308, '', array( 'location' => 'https://www.example.test/' ) ), 'https://www.example.test/' ),
+		);
+	}
+
+	public function test_unavailable_and_internal_count_as_transport_and_throttling_does_not(): void {
+		$this->assertTrue( $this->failure( FakeService::error( 503, 'unavailable' ) )->is_transport() );
+		$this->assertTrue( $this->failure( FakeService::error( 500, 'internal' ) )->is_transport() );
+		$error = $this->failure( array( 429, json_encode( array( 'code' => 'resource_exhausted' ) ), array( 'retry-after' => '17' ) ) );
+		$this->assertFalse( $error->is_transport() );
+		$this->assertTrue( $error->is_throttling() );
+		$this->assertSame( 17, $error->retry_after );
+	}
+
+	public function test_the_token_shows_in_no_text(): void {
+		$error = $this->failure( array( 400, json_encode( array( 'code' => 'internal', 'message' => "<b>token-of-tests</b>\n was refused" ) ) ) );
+		$this->assertSame( '*** was refused', $error->getMessage() );
+		$this->assertStringNotContainsString( 'token-of-tests', $this->failure( new \WP_Error( 'x', 'Authorization: Bearer token-of-tests' ) )->getMessage() );
+	}
+
+	public function test_nothing_is_called_without_a_usable_connection(): void {
+		foreach ( array( null, 'https://live.example.test' ) as $home ) {
+			null === $home || $this->connect( $home );
+			try {
+				$this->services->service_client()->call( 'AccountService', 'CheckAccount', array(), 5 );
+				$this->fail( 'called all the same' );
+			} catch ( ServiceError $error ) {
+				$this->assertSame( 'not_connected', $error->connect_code );
+			}
+		}
+		$this->assertSame( array(), $this->service->calls );
+	}
+
+	public function test_the_breaker_opens_at_the_second_failure_and_its_delays_grow(): void {
+		$breaker = $this->services->get( Breaker::class );
+		$error   = new ServiceError( ServiceError::TRANSPORT, 0, 'not reached' );
+		$breaker->failed( $error );
+		$this->assertSame( 0, $breaker->open_until() );
+		foreach ( array( 60, 120, 240, 480, 960, 1800, 1800 ) as $seconds ) {
+			$breaker->failed( $error );
+			$this->assertSame( $this->clock->now + $seconds, $breaker->open_until() );
+			$this->pass( $seconds );
+			$this->assertSame( 0, $breaker->open_until() );
+		}
+		$breaker->succeeded();
+		$breaker->failed( $error );
+		$this->assertSame( 0, $breaker->open_until() );
+	}
+}
