@@ -1,6 +1,7 @@
 """Processes of a round: each runs this module as a script under uvloop and answers with one line of JSON.
 
-Commands: ``drain SYSTEM DSN WARM COUNT [OPTIONS]`` · ``starts SYSTEM DSN`` (until stdin ends) · ``calls ...`` (`calls_client`) ·
+Commands: ``drain SYSTEM DSN WARM COUNT [OPTIONS]`` · ``starts SYSTEM DSN`` (stdin tells
+how many are to start) · ``calls ...`` (`calls_client`) ·
 ``echo`` (`echo_server`). OPTIONS is a JSON object of keyword arguments, for tuning.
 """
 
@@ -59,10 +60,11 @@ def say_ready(extra: object = "") -> None:
     print(_READY, extra, flush=True)
 
 
-async def stdin_ended() -> None:
+async def stdin_ended() -> bytes:
+    """What came through it."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    await reader.read()
+    return await reader.read()
 
 
 async def _drain(system: str, dsn: str, warm: int, count: int, options: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +107,10 @@ async def _starts(system: str, dsn: str, options: dict[str, Any]) -> dict[str, A
             raise ValueError(system)
     run = asyncio.create_task(work)
     say_ready()
-    await stdin_ended()
+    expected = int(await stdin_ended())
+    async with asyncio.timeout(60):  # whoever fell behind works it off; the waits tell
+        while len(starts) < expected:
+            await asyncio.sleep(0.05)
     stop.set()
     await run
     return {"starts": starts}
@@ -131,5 +136,7 @@ async def _main(command: str, *arguments: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     import uvloop
+    from tillsync_server.composition.garbage import spare_the_collector
 
+    spare_the_collector()  # as `tillsync serve` and `worker` do; the peers get it as well
     print(json.dumps(uvloop.run(_main(*sys.argv[1:]))), flush=True)

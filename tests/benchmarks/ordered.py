@@ -1,6 +1,7 @@
 """Row `ordered`: several orders of each customer, kept in order per customer, beside procrastinate's locks.
 
-The same queue for both: 4 orders of each of 5,000 customers, the first of all before the second of all. Ours is drained to the end;
+The same queue of 50,000 for both: 10 orders of each of 5,000 customers, the first of all before the second of all. Ours is drained to the
+end;
 procrastinate, which needs minutes for that, is given the first stretch, where its queue is full and nothing waits for a lock yet.
 """
 
