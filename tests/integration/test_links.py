@@ -158,6 +158,8 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     await check_plan(world, "links/pending_removals", SHOP, some, indexes={"shop_removal_by_epos"}, most_rows=1200)
     await check_plan(world, "links/drop_removals", SHOP, some, indexes={"shop_removal_pkey"}, most_rows=400)
     await check_plan(world, "links/next_versions", SHOP, 1, some, [0] * 200, 1, indexes={"shop_version_pkey"}, most_rows=400)
+    unread = {"link_pkey", woo_key, "account_pkey", "shop_removal_pkey"}
+    await check_plan(world, "links/still_wanted", SHOP, at, some, some, some, indexes=unread, most_rows=800)
     await check_plan(world, "links/doubt_hashes", SHOP, some, indexes={woo_key}, most_rows=400)
     await check_plan(world, "links/confirm", SHOP, some, some, [b"h"] * 200, [at] * 200, 0, indexes={"link_pkey", woo_key}, most_rows=1200)
     await check_plan(world, "links/mark_gone", SHOP, some[:2], some[:2], at, indexes={"link_pkey", woo_key}, most_rows=20)

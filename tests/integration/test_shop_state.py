@@ -14,7 +14,7 @@ from tillsync_server.adapters.postgres.links import PostgresLinks
 from tillsync_server.adapters.postgres.shop_state import PostgresShopState
 from tillsync_server.domain.ids import EposCustomerTypeId
 from tillsync_server.ports.lanes import LaneLease
-from tillsync_server.ports.links import ConfirmedWrite, Link
+from tillsync_server.ports.links import ConfirmedWrite, Link, WriteBasis
 
 pytestmark = pytest.mark.integration
 
@@ -213,3 +213,26 @@ async def test_a_types_hash_is_forgotten_while_it_is_written_and_after_a_lapse(w
     await shop.confirm_type(lease, GOLD, b"back", gone=False)
     [row] = await world.fetch("SELECT * FROM customer_type")
     assert (row["gone_at"], row["content_hash"]) == (None, b"back")
+
+
+async def test_a_write_whose_basis_has_changed_gets_no_version(world: EngineWorld) -> None:
+    """Invariant 6: its link is another one now, its removal is wanted no more, or the settings are others."""
+    shop, lease = await leased(world)
+    await put_link(world, 1, 21)
+    await put_link(world, 2, 22)
+    await world.fetch(
+        "INSERT INTO shop_removal (account_id, woo_customer_id, epos_customer_id, create_time) VALUES ($1, 23, 3, now()) RETURNING 1", SHOP
+    )
+    [account] = await world.fetch("SELECT update_time FROM account WHERE account_id = $1", SHOP)
+    everybody = [woo(number) for number in (21, 22, 23, 24)]
+    linked = {woo(21): epos(1), woo(22): epos(9)}
+
+    async def drawn(settings_of: datetime | None) -> set[int]:
+        basis = WriteBasis(settings_of, linked, [woo(23), woo(24)])
+        return set(await shop.next_versions(lease, everybody, at_least={}, basis=basis))
+
+    assert await drawn(None) == await drawn(account["update_time"]) == {21, 23}
+    other = account["update_time"] - timedelta(microseconds=1)
+    assert await drawn(other) == set()
+    assert await shop.next_type_version(lease, GOLD, settings_of=account["update_time"]) is not None
+    assert await shop.next_type_version(lease, GOLD, settings_of=other) is None
