@@ -1,0 +1,120 @@
+<?php
+declare( strict_types=1 );
+
+namespace Tillsync\Tests;
+
+use Tillsync\Bridge\Clock;
+use Tillsync\Bridge\Events\EventIntake;
+use Tillsync\Bridge\Events\HeldCount;
+use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\Orders\Outbox;
+use Tillsync\Bridge\Orders\OutboxRow;
+use Tillsync\Bridge\Services;
+
+/** events below the signature: only newer ones count, and what they are about becomes due. */
+final class EventsTest extends SiteTestCase {
+
+	private Services $services;
+
+	protected function setUp(): void {
+		parent::setUp();
+		$this->services = new Services();
+	}
+
+	/**
+	 * @param array<string, mixed> $more
+	 * @return array<string, mixed>
+	 */
+	private static function event( string $subject, string $sequence, array $more = array() ): array {
+		return $more + array( 'event_id' => "{$subject}-{$sequence}", 'subject' => $subject, 'sequence' => $sequence, 'type' => 'order.finished', 'entry_id' => 'entry', 'state' => 'PROCESSED', 'outcome' => 'MATCHED_EMAIL', 'held_count' => 3 );
+	}
+
+	/**
+	 * @param mixed ...$events
+	 * @return array<int, array<string, mixed>>
+	 */
+	private function take( ...$events ): array {
+		return $this->services->get( EventIntake::class )->take( $events, INF );
+	}
+
+	public function test_only_newer_events_count_and_the_same_again_is_no_error(): void {
+		$this->assertSame( array( array( 'event_id' => 'order:1042-7', 'status' => 'updated' ) ), $this->take( self::event( 'order:1042', '7' ) ) );
+		$this->assertSame( array( array( 'event_id' => 'order:1042-7', 'status' => 'unchanged' ) ), $this->take( self::event( 'order:1042', '7' ) ) );
+		$this->assertSame( array( array( 'event_id' => 'order:1042-6', 'status' => 'stale', 'version' => '7' ) ), $this->take( self::event( 'order:1042', '6' ) ) );
+		$this->assertSame( array( 'updated', 'stale', 'updated', 'unchanged', 'updated' ), array_column( $this->take( self::event( 'order:1042', '8' ), self::event( 'order:1042', '5' ), self::event( 'order:1', '1' ), self::event( 'order:1042', '8' ), self::event( 'order:1042', '9' ) ), 'status' ) );
+	}
+
+	public function test_the_order_is_looked_at_again(): void {
+		$outbox = $this->services->outbox();
+		$order  = $this->order( 'completed' );
+		$outbox->note( $order->get_id() );
+		$row = $outbox->claim( OutboxRow::WAITING, 10, 60 );
+		$outbox->note( 5 );
+		$this->take( self::event( 'order:5', '1' ), self::event( 'order:6', '1', array( 'type' => 'decision.needed', 'held_count' => 4 ) ) );
+		$this->assertSame( OutboxRow::WAITING, $outbox->find( 5 )->state, 'what still waits is sent anyway' );
+		$this->assertSame( OutboxRow::SENT, $outbox->find( 6 )->state );
+		$this->assertLessThanOrEqual( time(), $outbox->find( 6 )->due_at );
+		$this->assertSame( 4, $this->services->get( HeldCount::class )->get() );
+		$this->assertNotNull( $row );
+	}
+
+	public function test_an_old_event_moves_nothing(): void {
+		$this->take( self::event( 'order:6', '9' ) );
+		$before = $this->services->outbox()->find( 6 );
+		$this->take( self::event( 'order:6', '8', array( 'held_count' => 99 ) ), self::event( 'order:6', '9', array( 'held_count' => 99 ) ) );
+		$this->assertEquals( $before, $this->services->outbox()->find( 6 ) );
+		$this->assertSame( 3, $this->services->get( HeldCount::class )->get() );
+	}
+
+	public function test_bad_events_are_named_and_their_neighbours_go_on(): void {
+		foreach ( array( 'event_id' => 5, 'subject' => '', 'sequence' => 7, 'type' => 'order.lost', 'held_count' => -1, 'state' => null, 'outcome' => 4, 'entry_id' => 4 ) as $field => $value ) {
+			$results = $this->take( array( $field => $value ) + self::event( 'order:6', '1' ), self::event( 'order:7', '1' ) );
+			$this->assertSame( array( 'invalid', $field ), array( $results[0]['status'], $results[0]['field'] ) );
+			$this->assertContains( $results[1]['status'], array( 'updated', 'unchanged' ) );
+		}
+		$this->assertSame( array( 'event_id' => '', 'status' => 'invalid', 'field' => 'event_id' ), $this->take( 'nonsense' )[0] );
+		$this->assertSame( 'extra', $this->take( self::event( 'order:6', '1', array( 'extra' => 1 ) ) )[0]['field'] );
+		$this->assertNull( $this->services->outbox()->find( 6 ) );
+	}
+
+	public function test_subjects_of_other_kinds_are_kept_and_touch_no_order(): void {
+		$this->assertSame( 'updated', $this->take( self::event( 'customer:6', '1' ) )[0]['status'] );
+		$this->assertSame( 'unchanged', $this->take( self::event( 'customer:6', '1' ) )[0]['status'] );
+		$this->assertNull( $this->services->outbox()->find( 6 ) );
+	}
+
+	public function test_what_is_not_begun_in_time_is_told_again(): void {
+		$clock = new class() extends Clock {
+			public function monotonic(): float {
+				return 20.0;
+			}
+		};
+		$this->services->set( Clock::class, $clock );
+		$results = $this->services->get( EventIntake::class )->take( array( self::event( 'order:6', '1' ) ), 10.0 );
+		$this->assertSame( 'not_done', $results[0]['status'] );
+		$this->assertNull( $this->services->outbox()->find( 6 ) );
+	}
+
+	public function test_an_event_whose_order_could_not_be_noted_is_not_taken(): void {
+		$this->services->set( Outbox::class, new class( $this->services ) extends Outbox {
+			public function look_again( int $order_id ): bool {
+				return false;
+			}
+		} );
+		try {
+			$this->take( self::event( 'order:6', '1' ) );
+			$this->fail( 'taken' );
+		} catch ( NotStored $error ) {
+			$this->services->set( Outbox::class, new Outbox( $this->services ) );
+			$this->assertSame( 'updated', $this->take( self::event( 'order:6', '1' ) )[0]['status'] );
+		}
+	}
+
+	public function test_others_hear_of_new_events(): void {
+		$calls = $this->calls_of( 'tillsync_events_taken' );
+		$this->take( self::event( 'order:6', '1' ), self::event( 'order:6', '2', array( 'type' => 'decision.closed' ) ) );
+		$this->take( self::event( 'order:6', '1' ) );
+		$this->assertCount( 1, $calls );
+		$this->assertSame( array( array( 'order_id' => 6, 'type' => 'decision.closed', 'state' => 'PROCESSED', 'outcome' => 'MATCHED_EMAIL', 'held_count' => 3 ) ), $calls[0][0] );
+	}
+}

@@ -1,0 +1,125 @@
+/**
+ * The screen of customer types: who would change under what is chosen, and how far a change is. Only this shop is asked.
+ */
+( () => {
+	'use strict';
+
+	const { namespace, running } = window.tillsyncTypes;
+	const { __, _n, sprintf } = window.wp.i18n;
+
+	const number = ( value ) => value.toLocaleString( document.documentElement.lang || undefined );
+
+	const sentence = ( error ) =>
+		[ 'rest_cookie_invalid_nonce', 'rest_forbidden', 'rest_not_logged_in' ].includes( error?.code )
+			? __( 'This page was open for too long: load it again, then repeat what you did.', 'tillsync-bridge' )
+			: error?.message || __( 'That did not work: try again.', 'tillsync-bridge' );
+
+	const element = ( name, properties = {}, ...children ) => {
+		const made = Object.assign( document.createElement( name ), properties );
+		made.append( ...children );
+		return made;
+	};
+
+	const chosen = ( form ) => {
+		const map = {};
+		new FormData( form ).forEach( ( value, name ) => {
+			const found = /^map\[(\d+)\]\[(\w+)\]$/.exec( name );
+			if ( found ) {
+				map[ found[ 1 ] ] = { ...map[ found[ 1 ] ], [ found[ 2 ] ]: value };
+			}
+		} );
+		return map;
+	};
+
+	const summary = ( found ) => {
+		const parts = [
+			/* translators: %s: number of customers */
+			sprintf( _n( '%s customer gets a role', '%s customers get a role', found.given, 'tillsync-bridge' ), number( found.given ) ),
+			/* translators: %s: number of customers */
+			sprintf( _n( '%s loses one', '%s lose one', found.taken, 'tillsync-bridge' ), number( found.taken ) ),
+			/* translators: %s: number of customers */
+			sprintf( _n( '%s is left alone', '%s are left alone', found.left_alone, 'tillsync-bridge' ), number( found.left_alone ) ),
+		];
+		const looked = found.complete
+			? ''
+			: /* translators: %s: number of customers */
+			  ' ' + sprintf( __( '(of the first %s customers; the rest follows the same rules)', 'tillsync-bridge' ), number( found.looked_at ) );
+		return `${ parts.join( ', ' ) }.${ looked }`;
+	};
+
+	const person = ( one ) =>
+		element(
+			'tr',
+			{},
+			element( 'td', { textContent: one.name } ),
+			element( 'td', { textContent: one.give || '–' } ),
+			element( 'td', { textContent: one.take || '–' } ),
+			element( 'td', { textContent: one.reason } )
+		);
+
+	const people = ( found ) => {
+		const heads = [ __( 'Customer', 'tillsync-bridge' ), __( 'Gets', 'tillsync-bridge' ), __( 'Loses', 'tillsync-bridge' ), __( 'Note', 'tillsync-bridge' ) ];
+		return element(
+			'table',
+			{ className: 'widefat striped' },
+			element( 'thead', {}, element( 'tr', {}, ...heads.map( ( text ) => element( 'th', { scope: 'col', textContent: text } ) ) ) ),
+			element( 'tbody', {}, ...found.people.map( person ) )
+		);
+	};
+
+	const setUpPreview = ( button, form, result ) => {
+		button.addEventListener( 'click', async () => {
+			if ( button.getAttribute( 'aria-disabled' ) === 'true' ) {
+				return;
+			}
+			button.setAttribute( 'aria-disabled', 'true' );
+			result.textContent = __( 'One moment …', 'tillsync-bridge' );
+			try {
+				const found = await window.wp.apiFetch( { path: `${ namespace }/customer-types/preview`, method: 'POST', data: { map: chosen( form ) } } );
+				result.replaceChildren(
+					...found.problems.map( ( text ) => element( 'p', { className: 'tillsync-problem', textContent: text } ) ),
+					element( 'p', { textContent: summary( found ) } ),
+					...( found.people.length > 0 ? [ people( found ) ] : [] )
+				);
+			} catch ( error ) {
+				result.textContent = sentence( error );
+			} finally {
+				button.removeAttribute( 'aria-disabled' );
+			}
+		} );
+	};
+
+	const follow = ( place ) => {
+		window.setTimeout( async () => {
+			if ( document.hidden ) {
+				document.addEventListener( 'visibilitychange', () => follow( place ), { once: true } );
+				return;
+			}
+			try {
+				const progress = await window.wp.apiFetch( { path: `${ namespace }/customer-types/progress` } );
+				if ( progress.running ) {
+					/* translators: 1: number of customers done, 2: number of all customers */
+					const text = __( 'Roles: %1$s of %2$s customers done …', 'tillsync-bridge' );
+					place.textContent = sprintf( text, number( progress.total - progress.left ), number( progress.total ) );
+					follow( place );
+				} else {
+					/* translators: %s: number of customers */
+					place.textContent = sprintf( _n( 'Roles: done, %s customer changed.', 'Roles: done, %s customers changed.', progress.changed, 'tillsync-bridge' ), number( progress.changed ) );
+				}
+			} catch ( error ) {
+				place.textContent = sentence( error );
+			}
+		}, 3000 );
+	};
+
+	const start = () => {
+		const button = document.getElementById( 'tillsync-preview' );
+		if ( button ) {
+			setUpPreview( button, document.getElementById( 'tillsync-role-map' ), document.getElementById( 'tillsync-preview-result' ) );
+		}
+		if ( running ) {
+			follow( document.querySelector( '.tillsync-progress' ) );
+		}
+	};
+	document.readyState === 'loading' ? document.addEventListener( 'DOMContentLoaded', start ) : start();
+} )();

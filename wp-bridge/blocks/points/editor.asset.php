@@ -1,0 +1,11 @@
+<?php
+/**
+ * What the block's editor script needs.
+ *
+ * @package Tillsync\Bridge
+ */
+
+return array(
+	'dependencies' => array( 'wp-blocks', 'wp-block-editor', 'wp-element', 'wp-i18n' ),
+	'version'      => '0.1.0',
+);

@@ -1,0 +1,191 @@
+<?php
+/**
+ * Linking and unlinking a shop customer by hand.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Customers;
+
+use Closure;
+use Throwable;
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Orders\TillCustomers;
+use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Rest\AdminGate;
+use Tillsync\Bridge\Rest\ServiceErrorResponse;
+use Tillsync\Bridge\Service\ServiceError;
+use Tillsync\Bridge\Services;
+use WP_Error;
+use WP_REST_Request;
+use WP_REST_Response;
+
+/**
+ * tillsync-bridge/v1/customers/{id}/link: GET, POST {epos_customer_id}, DELETE. For people who may manage the shop and edit that very
+ * user. The decision is the service's: it holds the links, and queues what follows (points arrive, held orders run, values go).
+ */
+final class LinkDesk implements Part {
+
+	private const TIMEOUT_SECONDS = 20;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	public function register(): void {
+		add_action( 'rest_api_init', Guarded::action( $this->services, 'rest_api_init', fn() => $this->add_routes() ) );
+	}
+
+	private function add_routes(): void {
+		$id = array( 'epos_customer_id' => array( 'type' => 'string', 'required' => true, 'pattern' => '^[1-9][0-9]{0,18}$' ) );
+		register_rest_route(
+			AdminGate::NAMESPACE,
+			'/customers/(?P<user_id>[1-9]\d{0,17})/link',
+			array(
+				$this->endpoint( 'GET', fn( int $user_id ) => array( 'link' => $this->link( $user_id ) ) ),
+				$this->endpoint( 'POST', fn( int $user_id, WP_REST_Request $request ) => $this->create( $user_id, (string) $request['epos_customer_id'] ), $id ),
+				$this->endpoint( 'DELETE', fn( int $user_id ) => $this->remove( $user_id ) ),
+			)
+		);
+	}
+
+	/**
+	 * @param Closure(int, WP_REST_Request): array<string, mixed> $body What it answers.
+	 * @param array<string, array<string, mixed>>                 $args Parameters.
+	 * @return array<string, mixed>
+	 */
+	private function endpoint( string $method, Closure $body, array $args = array() ): array {
+		return array(
+			'methods'             => $method,
+			'permission_callback' => fn( WP_REST_Request $request ) => self::permission( (int) $request['user_id'] ),
+			'args'                => $args,
+			'callback'            => function ( WP_REST_Request $request ) use ( $body ) {
+				try {
+					$response = new WP_REST_Response( $body( (int) $request['user_id'], $request ) );
+					$response->header( 'Cache-Control', 'no-store, private' );
+					return $response;
+				} catch ( ServiceError $error ) {
+					return ServiceErrorResponse::of( $error );
+				} catch ( Throwable $error ) {
+					$this->services->log()->failure( 'link of a customer', $error );
+					return new WP_Error( 'tillsync_failed', __( 'Something failed in the plugin: see the log of Tillsync.', 'tillsync-bridge' ), array( 'status' => 500 ) );
+				}
+			},
+		);
+	}
+
+	/** Whether the present user may see and change the link of this one. */
+	public static function is_allowed( int $user_id ): bool {
+		return current_user_can( AdminGate::CAPABILITY ) && current_user_can( 'edit_user', $user_id );
+	}
+
+	/** @return true|WP_Error */
+	private static function permission( int $user_id ) {
+		$gate = AdminGate::permission();
+		if ( true !== $gate || self::is_allowed( $user_id ) ) {
+			return $gate;
+		}
+		return new WP_Error( 'rest_forbidden', __( 'You may not edit this user.', 'tillsync-bridge' ), array( 'status' => rest_authorization_required_code() ) );
+	}
+
+	/**
+	 * @return array<string, mixed>|null Null: not linked.
+	 * @throws ServiceError
+	 */
+	private function link( int $user_id ): ?array {
+		try {
+			$answer = $this->call( 'GetLink', array( 'wooCustomerId' => (string) $user_id ) );
+		} catch ( ServiceError $error ) {
+			if ( 'not_found' === $error->connect_code ) {
+				return null;
+			}
+			throw $error;
+		}
+		$link = is_array( $answer['link'] ?? null ) ? $answer['link'] : array();
+		$id   = is_scalar( $link['eposCustomerId'] ?? null ) ? (string) $link['eposCustomerId'] : '0';
+		return array(
+			'epos_customer_id' => $id,
+			'usable'           => true === ( $link['usable'] ?? false ),
+			'origin'           => self::origin( $link['origin'] ?? '' ),
+			'since'            => self::day( $link['createTime'] ?? '' ),
+			'customer'         => $this->customer( $id ),
+		);
+	}
+
+	/**
+	 * A link is shown also when the till cannot be read just now.
+	 *
+	 * @return array<string, string>|null
+	 */
+	private function customer( string $epos_customer_id ): ?array {
+		try {
+			return $this->services->get( TillCustomers::class )->find( $epos_customer_id );
+		} catch ( ServiceError $error ) {
+			return null;
+		}
+	}
+
+	/**
+	 * @return array<string, mixed>
+	 * @throws ServiceError
+	 */
+	private function create( int $user_id, string $epos_customer_id ): array {
+		$existing = $this->services->get( ShopUsers::class )->existing( array( $user_id ) );
+		if ( array() === $existing ) {
+			throw new ServiceError( 'not_found', 0, __( 'This shop has no such customer', 'tillsync-bridge' ) );
+		}
+		$answer   = $this->call( 'CreateLink', array( 'wooCustomerId' => (string) $user_id, 'eposCustomerId' => $epos_customer_id ) );
+		$released = (int) ( $answer['releasedOrderCount'] ?? 0 );
+		$said     = __( 'Linked. Points and credit arrive in a moment.', 'tillsync-bridge' );
+		if ( 0 < $released ) {
+			/* translators: %s: number of orders */
+			$said .= ' ' . sprintf( _n( '%s held order goes on.', '%s held orders go on.', $released, 'tillsync-bridge' ), number_format_i18n( $released ) );
+		}
+		return array( 'link' => $this->link( $user_id ), 'said' => $said );
+	}
+
+	/**
+	 * @return array<string, mixed>
+	 * @throws ServiceError
+	 */
+	private function remove( int $user_id ): array {
+		try {
+			$this->call( 'DeleteLink', array( 'wooCustomerId' => (string) $user_id ) );
+		} catch ( ServiceError $error ) {
+			// Somebody else was quicker: it is as was wanted.
+			if ( 'not_found' !== $error->connect_code ) {
+				throw $error;
+			}
+		}
+		return array( 'link' => null, 'said' => __( 'Unlinked. Points and credit are taken from the shop in a moment; this customer is not linked again by itself.', 'tillsync-bridge' ) );
+	}
+
+	/**
+	 * @param array<string, mixed> $message The request.
+	 * @return array<string, mixed>
+	 * @throws ServiceError
+	 */
+	private function call( string $method, array $message ): array {
+		return $this->services->service_client()->call( 'LinkService', $method, $message, self::TIMEOUT_SECONDS );
+	}
+
+	/** @param mixed $origin A LinkOrigin. */
+	private static function origin( $origin ): string {
+		return match ( $origin ) {
+			'LINK_ORIGIN_MATCHED_EMAIL' => __( 'matched by email', 'tillsync-bridge' ),
+			'LINK_ORIGIN_CREATED'       => __( 'created for an order', 'tillsync-bridge' ),
+			'LINK_ORIGIN_BY_HAND'       => __( 'linked by hand', 'tillsync-bridge' ),
+			default                     => '',
+		};
+	}
+
+	/** @param mixed $time RFC 3339. */
+	private static function day( $time ): string {
+		$seconds = is_string( $time ) ? strtotime( $time ) : false;
+		return false === $seconds ? '' : (string) wp_date( (string) get_option( 'date_format' ), $seconds );
+	}
+}

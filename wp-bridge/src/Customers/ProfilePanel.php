@@ -1,0 +1,96 @@
+<?php
+/**
+ * The till on a user's profile.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Customers;
+
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Rest\AdminGate;
+use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Types\CustomerType;
+use WP_User;
+
+/** Points, credit, type and their time as stored here; the link from the service, when somebody asks for it. */
+final class ProfilePanel implements Part {
+
+	private const SCRIPT = 'tillsync-profile';
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	public function register(): void {
+		$show = Guarded::action( $this->services, 'profile panel', fn( $user = null ) => $this->show( $user ) );
+		add_action( 'show_user_profile', $show, 30 );
+		add_action( 'edit_user_profile', $show, 30 );
+	}
+
+	/** @param mixed $user Should be the user who is shown. */
+	private function show( $user ): void {
+		if ( ! $user instanceof WP_User || ! LinkDesk::is_allowed( $user->ID ) ) {
+			return;
+		}
+		$row          = $this->services->customers()->find( $user->ID );
+		$is_connected = null !== $this->services->copy_guard()->usable();
+		if ( null === $row && ! $is_connected ) {
+			return;
+		}
+		echo '<h2>' . esc_html__( 'At the till', 'tillsync-bridge' ) . '</h2>';
+		echo '<table class="form-table tillsync-profile" role="presentation">';
+		if ( null === $row ) {
+			$this->line( __( 'Values', 'tillsync-bridge' ), esc_html__( 'The till has told nothing of this customer.', 'tillsync-bridge' ) );
+		} else {
+			$type = null === $row->type_id ? null : $this->services->types()->read( $row->type_id );
+			$this->line( __( 'Points', 'tillsync-bridge' ), esc_html( PointsText::points( $row->points ) ) );
+			$this->line( __( 'Credit', 'tillsync-bridge' ), esc_html( PointsText::credit( $row->credit ) ) );
+			$this->line( __( 'Customer type', 'tillsync-bridge' ), null === $row->type_id ? esc_html__( 'none', 'tillsync-bridge' ) : esc_html( CustomerType::label( $row->type_id, $type ) ) );
+			$time = sprintf( '<time datetime="%s">%s</time>', esc_attr( PointsText::machine_time( $row->as_of ) ), esc_html( PointsText::time( $row->as_of ) ) );
+			$this->line( __( 'Last changed', 'tillsync-bridge' ), $time );
+		}
+		if ( $is_connected ) {
+			$this->enqueue();
+			$place = sprintf( '<div class="tillsync-profile-link" data-user="%d"><button type="button" class="button tillsync-profile-show">%s</button></div>', $user->ID, esc_html__( 'Show the link', 'tillsync-bridge' ) );
+			$this->line( __( 'Link', 'tillsync-bridge' ), $place );
+		}
+		echo '</table>';
+	}
+
+	/** @param string $html Escaped. */
+	private function line( string $name, string $html ): void {
+		printf( '<tr><th scope="row">%s</th><td>%s</td></tr>', esc_html( $name ), $html ); // phpcs:ignore WordPress.Security.EscapeOutput -- escaped by the callers.
+	}
+
+	private function enqueue(): void {
+		wp_enqueue_style( 'tillsync-bridge', plugins_url( 'assets/tillsync.css', \Tillsync\Bridge\PLUGIN_FILE ), array(), \Tillsync\Bridge\VERSION );
+		wp_enqueue_script( self::SCRIPT, plugins_url( 'assets/points-profile.js', \Tillsync\Bridge\PLUGIN_FILE ), array( 'wp-api-fetch' ), \Tillsync\Bridge\VERSION, true );
+		$words = array(
+			'loading'  => __( 'One moment …', 'tillsync-bridge' ),
+			'linked'   => __( 'Linked to this till customer:', 'tillsync-bridge' ),
+			'broken'   => __( 'The link is broken: one of the two customers is gone. The next order matches again.', 'tillsync-bridge' ),
+			'unlinked' => __( 'Not linked to a till customer.', 'tillsync-bridge' ),
+			'unlink'   => __( 'Unlink', 'tillsync-bridge' ),
+			'sure'     => __( 'Unlink this customer? Points and credit disappear from the shop. Sales already at the till do not move.', 'tillsync-bridge' ),
+			'search'   => __( 'Link to a till customer: number, email or name', 'tillsync-bridge' ),
+			'find'     => __( 'Search', 'tillsync-bridge' ),
+			'link'     => __( 'Link', 'tillsync-bridge' ),
+			'none'     => __( 'The till has no such customer.', 'tillsync-bridge' ),
+			'more'     => __( 'There are more: make the search narrower.', 'tillsync-bridge' ),
+			'taken'    => __( 'linked to another shopper', 'tillsync-bridge' ),
+			'card'     => __( 'Card', 'tillsync-bridge' ),
+			'points'   => __( 'Points', 'tillsync-bridge' ),
+			'balance'  => __( 'Balance', 'tillsync-bridge' ),
+			'since'    => __( 'Since', 'tillsync-bridge' ),
+			'failed'   => __( 'That did not work: try again.', 'tillsync-bridge' ),
+			'expired'  => __( 'This page was open for too long: load it again, then repeat what you did.', 'tillsync-bridge' ),
+		);
+		wp_add_inline_script( self::SCRIPT, 'window.tillsyncProfile = ' . wp_json_encode( array( 'namespace' => AdminGate::NAMESPACE, 'words' => $words ), JSON_HEX_TAG ) . ';', 'before' );
+	}
+}

@@ -1,0 +1,96 @@
+<?php
+/**
+ * POST tillsync-bridge/v1/points.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Rest;
+
+use Tillsync\Bridge\Customers\PointsDisplay;
+use Tillsync\Bridge\Customers\PointsText;
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Services;
+use WP_Error;
+use WP_REST_Response;
+
+/**
+ * A shopper's own points, for the session's cookie with its nonce. POST although it changes nothing: no cache, however careless, keeps
+ * the answer to one, and a kept answer would show one shopper's points to another.
+ */
+final class ShopperPointsRoute implements Part {
+
+	public const ADDRESS = AdminGate::NAMESPACE . '/points';
+
+	/** WooCommerce also looks for it in the theme's own folder, so the name must be nobody else's. */
+	private const TEMPLATE = 'tillsync-points.php';
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	public function register(): void {
+		add_action( 'rest_api_init', Guarded::action( $this->services, 'rest_api_init', fn() => $this->add_route() ) );
+	}
+
+	private function add_route(): void {
+		register_rest_route(
+			AdminGate::NAMESPACE,
+			'/points',
+			array(
+				'methods'             => 'POST',
+				'permission_callback' => array( $this, 'permission' ),
+				'callback'            => array( $this, 'answer' ),
+			)
+		);
+	}
+
+	/**
+	 * Whoever is logged in, for themselves. Without a valid nonce WordPress takes the caller for a stranger.
+	 *
+	 * @return true|WP_Error
+	 */
+	public function permission() {
+		if ( ! is_user_logged_in() ) {
+			return new WP_Error( 'rest_not_logged_in', __( 'Log in to see your points.', 'tillsync-bridge' ), array( 'status' => 401 ) );
+		}
+		if ( ! PointsDisplay::is_on() ) {
+			return new WP_Error( 'tillsync_points_off', __( 'This shop does not show points.', 'tillsync-bridge' ), array( 'status' => 403 ) );
+		}
+		return true;
+	}
+
+	/** @return WP_REST_Response|WP_Error */
+	public function answer() {
+		$response = Guarded::call( $this->services, 'points of a shopper', fn() => new WP_REST_Response( $this->points( get_current_user_id() ) ) );
+		if ( ! $response instanceof WP_REST_Response ) {
+			return new WP_Error( 'tillsync_failed', __( 'Your points cannot be shown just now.', 'tillsync-bridge' ), array( 'status' => 500 ) );
+		}
+		$response->header( 'Cache-Control', 'no-store, private' );
+		return $response;
+	}
+
+	/** @return array{points: string|null, as_of: string|null, html: string} Null: the till has told nothing of this shopper. */
+	private function points( int $user_id ): array {
+		$row = $this->services->customers()->find( $user_id );
+		return array(
+			'points' => null === $row ? null : $row->points,
+			'as_of'  => null === $row ? null : PointsText::machine_time( $row->as_of ),
+			'html'   => wc_get_template_html(
+				self::TEMPLATE,
+				array(
+					'points'        => null === $row ? null : PointsText::points( $row->points ),
+					'as_of'         => null === $row ? '' : PointsText::time( $row->as_of ),
+					'as_of_machine' => null === $row ? '' : PointsText::machine_time( $row->as_of ),
+				),
+				'tillsync-bridge/',
+				dirname( \Tillsync\Bridge\PLUGIN_FILE ) . '/templates/'
+			),
+		);
+	}
+}
