@@ -1,0 +1,94 @@
+<?php
+declare( strict_types=1 );
+
+namespace Tillsync\Tests;
+
+use Tillsync\Bridge\Customers\CustomerItem;
+use Tillsync\Bridge\Customers\PointsDisplay;
+use Tillsync\Bridge\Customers\PointsText;
+use Tillsync\Bridge\Plugin;
+use Tillsync\Bridge\Rest\ShopperPointsRoute;
+use WP_REST_Request;
+use WP_REST_Response;
+
+/** Points where shoppers see them: places without values, a route that answers each only with their own. */
+final class CustomersPointsTest extends SiteTestCase {
+
+	private const AS_OF = 1767323045;
+
+	private function customer( string $points = '1234.50' ): int {
+		$user = $this->user();
+		Plugin::services()->customers()->store( array( new CustomerItem( $user, 1, false, $points, '-3.5', null, self::AS_OF ) ), 'x' );
+		wp_set_current_user( $user );
+		return $user;
+	}
+
+	private function ask(): WP_REST_Response {
+		return rest_get_server()->dispatch( new WP_REST_Request( 'POST', '/' . ShopperPointsRoute::ADDRESS ) );
+	}
+
+	public function test_a_shopper_gets_their_own_points_in_words_of_the_shop(): void {
+		$this->customer( '99' );
+		$this->customer();
+		update_option( 'timezone_string', 'Europe/Berlin' );
+		update_option( 'date_format', 'j.n.Y' );
+		update_option( 'time_format', 'H:i' );
+		$answer = $this->ask();
+		$this->assertSame( 200, $answer->get_status() );
+		$this->assertSame( 'no-store, private', $answer->get_headers()['Cache-Control'] );
+		$this->assertSame( array( '1234.50', '2026-01-02T03:04:05Z' ), array( $answer->get_data()['points'], $answer->get_data()['as_of'] ) );
+		$this->assertStringContainsString( '1,234.5</strong>', $answer->get_data()['html'] );
+		$this->assertStringContainsString( '<time datetime="2026-01-02T03:04:05Z">2.1.2026 04:04</time>', $answer->get_data()['html'] );
+	}
+
+	public function test_strangers_get_nothing(): void {
+		$this->assertSame( 401, $this->ask()->get_status() );
+		$this->assertSame( '', do_shortcode( '[tillsync_points]' ) );
+	}
+
+	public function test_whoever_the_till_does_not_know_gets_an_empty_answer(): void {
+		wp_set_current_user( $this->user() );
+		$data = $this->ask()->get_data();
+		$this->assertSame( array( null, null, '' ), array( $data['points'], $data['as_of'], trim( $data['html'] ) ) );
+	}
+
+	public function test_every_place_is_empty_until_the_script_fills_it(): void {
+		$this->customer();
+		ob_start();
+		do_action( 'woocommerce_account_dashboard' );
+		$dashboard = (string) ob_get_clean();
+		foreach ( array( $dashboard, do_shortcode( '[tillsync_points]' ), render_block( array( 'blockName' => 'tillsync/points', 'attrs' => array(), 'innerHTML' => '', 'innerContent' => array(), 'innerBlocks' => array() ) ) ) as $place ) {
+			$this->assertStringContainsString( 'data-tillsync-points', $place );
+			$this->assertStringNotContainsString( '1234', $place );
+		}
+		$this->assertTrue( wp_script_is( 'tillsync-points' ) );
+	}
+
+	public function test_the_merchant_can_switch_it_off(): void {
+		$this->customer();
+		PointsDisplay::switch( false );
+		$this->assertSame( 403, $this->ask()->get_status() );
+		$this->assertSame( '', do_shortcode( '[tillsync_points]' ) );
+		PointsDisplay::switch( true );
+		$this->assertSame( 200, $this->ask()->get_status() );
+	}
+
+	public function test_a_theme_can_bring_its_own_template(): void {
+		$this->customer();
+		$folder = get_stylesheet_directory() . '/tillsync-bridge';
+		$file   = "{$folder}/tillsync-points.php";
+		wp_mkdir_p( $folder );
+		file_put_contents( $file, '<?php echo "<b>" . esc_html( $points ) . " stars</b>";' );
+		try {
+			$this->assertSame( '<b>1,234.5 stars</b>', $this->ask()->get_data()['html'] );
+		} finally {
+			unlink( $file );
+			rmdir( $folder );
+		}
+	}
+
+	public function test_numbers_are_written_as_people_write_them(): void {
+		$this->assertSame( array( '10', '1,000', '12.5', '-3', '0' ), array_map( array( PointsText::class, 'points' ), array( '10', '1000.000', '12.50', '-3', '0' ) ) );
+		$this->assertSame( array( '10.00', '3.50', '-1,234.125' ), array_map( array( PointsText::class, 'credit' ), array( '10', '3.5', '-1234.125' ) ) );
+	}
+}
