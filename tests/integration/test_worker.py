@@ -13,7 +13,7 @@ from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.verdict import AccountProblem, Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority, ProblemReason, Side
 from tillsync_server.ports.handler import LaneRun, LaneWork
-from tillsync_server.ports.lanes import ClaimedEntry
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest
 
 pytestmark = pytest.mark.integration
 QUICK = EngineSettings(poll_floor_seconds=0.2)
@@ -45,13 +45,24 @@ async def test_an_idle_system_issues_no_leases(world: EngineWorld) -> None:
         assert worker.counters.leases == leases == 1
 
 
-async def test_live_work_is_picked_up_while_bulk_runs(world: EngineWorld) -> None:
+async def test_live_work_is_picked_up_while_bulk_runs(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     gate = handler.gate(1)
+    claims, claim = 0, world.lanes.claim
+
+    async def counted(requests: Sequence[ClaimRequest]) -> list[list[ClaimedEntry]]:
+        nonlocal claims
+        answer = await claim(requests)
+        claims += 1
+        handler.changed.set()
+        return answer
+
+    monkeypatch.setattr(world.lanes, "claim", counted)
     async with world.running(handler, replace(QUICK, poll_floor_seconds=60)):
         await world.hint("shop-a", 1, priority=Priority.BULK)
-        await handler.wait_for(lambda: handler.count(1) == 1)
+        # it looks once more after what it started: only then nothing but a word from outside makes it look
+        await handler.wait_for(lambda: handler.count(1) == 1 and claims == 2)
         await world.hint("shop-a", 2, priority=Priority.LIVE)
         await handler.wait_for(lambda: handler.count(2) == 1)
         assert not gate.is_set()

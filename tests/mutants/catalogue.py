@@ -159,8 +159,8 @@ MUTANTS = [
         6,
         "a decision stands although settings changed meanwhile",
         f"{_POSTGRES}/lane_store.py",
-        '                and fenced[completion.entry.account_id]["config_version"] == completion.entry.config_version\n',
-        "",
+        "                == completion.entry.config_version\n",
+        "                is not None\n",
         f"{_LANES} settings_that_changed",
     ),
     Mutant(
