@@ -27,7 +27,7 @@ SELECT 'shop-' || (key % $3::integer + 1), uuidv7(), 2, 3, (part - 1) * $1::inte
     'create_time', '2026-01-02T03:04:05+00:00', 'woo_customer_id', key, 'account_email', 'c' || key || '@example.test',
     'billing_email', 'c' || key || '@example.test', 'first_name', 'Ada', 'last_name', 'Byron', 'company', '', 'phone', '',
     'unlinked_products', '[]'::jsonb), now(), now()
-FROM generate_series(1, $2::integer) AS part CROSS JOIN generate_series(1, $1::integer) AS key ORDER BY part, key
+FROM generate_series(1, $2::integer) AS p(part) CROSS JOIN generate_series(1, $1::integer) AS k(key) ORDER BY p.part, k.key
 """
 _WAKE = "UPDATE lane SET next_run_at = now(), next_live_at = CASE WHEN $1 THEN now() ELSE next_live_at END"
 

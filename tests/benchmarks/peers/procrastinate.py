@@ -24,7 +24,7 @@ CONNECTIONS = 4
 _FILL = """
 INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, args)
 SELECT 'default', 'sync', 0, 'customer-' || key, jsonb_build_object('key', key, 'part', part)
-FROM generate_series(1, $2::integer) AS part CROSS JOIN generate_series(1, $1::integer) AS key ORDER BY part, key
+FROM generate_series(1, $2::integer) AS p(part) CROSS JOIN generate_series(1, $1::integer) AS k(key) ORDER BY p.part, k.key
 """
 
 
