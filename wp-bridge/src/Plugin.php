@@ -42,6 +42,14 @@ final class Plugin {
 		Orders\OrderPanel::class            => true,
 		Orders\OrderColumn::class           => true,
 		Screens\SettingsIntegration::class  => true,
+		Screens\QueuesPage::class           => true,
+		Screens\Notices::class              => true,
+		Rest\AdminRoutes::class             => true,
+		Health\CauseKeeper::class           => true,
+		Health\SiteHealth::class            => true,
+		Emails\EmailParts::class            => true,
+		Privacy\PrivacyTools::class         => true,
+		Cli\CliCommands::class              => true,
 	);
 
 	private static ?Services $services = null;

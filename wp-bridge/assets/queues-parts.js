@@ -1,0 +1,105 @@
+/**
+ * The queues page: what its scripts share. Values of the service and of people are always set as text, never as markup.
+ */
+( () => {
+	'use strict';
+
+	const page = window.tillsyncQueues;
+	const { words, namespace } = page;
+	let numbers = 0;
+
+	/** An element; properties that are no properties (aria-…, role, data-…) become attributes. Null children are left out. */
+	page.element = ( name, properties = {}, ...children ) => {
+		const made = document.createElement( name );
+		Object.entries( properties ).forEach( ( [ key, value ] ) => {
+			if ( value === undefined || value === null || value === false ) {
+				return;
+			}
+			if ( key in made && key !== 'role' && key !== 'translate' ) {
+				made[ key ] = value;
+			} else {
+				made.setAttribute( key, value === true ? '' : value );
+			}
+		} );
+		made.append( ...children.flat().filter( ( child ) => child !== null && child !== undefined && child !== '' ) );
+		return made;
+	};
+
+	page.newId = () => `tillsync-${ ++numbers }`;
+
+	/** "%s" and "%1$s" by turns. */
+	page.fill = ( text, ...values ) =>
+		text.replace( /%(?:(\d)\$)?[sd]/g, ( _, position ) => String( position ? values[ position - 1 ] : values.shift() ) );
+
+	/** A nonce that ran out on an open page is renewed by apiFetch itself, once; what is left then is a login that has ended. */
+	page.call = ( path, method = 'GET', data = undefined, signal = undefined ) =>
+		window.wp.apiFetch( { path: `${ namespace }/${ path }`, method, data, signal } );
+
+	page.isExpired = ( error ) =>
+		error instanceof window.Response || [ 'rest_cookie_invalid_nonce', 'rest_forbidden', 'rest_not_logged_in' ].includes( error?.code );
+
+	page.sentence = ( error ) => ( page.isExpired( error ) ? words.expired : error?.message || words.failed );
+
+	/** The service is not there, or this shop may not use it: the page itself is well. */
+	page.isService = ( error ) => typeof error?.code === 'string' && error.code.startsWith( 'tillsync_' ) && error.code !== 'tillsync_failed';
+
+	/** One thing at a time for a button; it keeps the focus while it waits. */
+	page.busy = async ( button, work ) => {
+		if ( button.getAttribute( 'aria-disabled' ) === 'true' ) {
+			return;
+		}
+		button.setAttribute( 'aria-disabled', 'true' );
+		try {
+			await work();
+		} catch ( error ) {
+			page.say( page.sentence( error ), 'error' );
+		} finally {
+			button.removeAttribute( 'aria-disabled' );
+		}
+	};
+
+	/** A dialog with a heading; gives back what is needed to fill and close it. Escape and Close end it, the focus returns. */
+	page.dialog = ( title, wide = false ) => {
+		const id = page.newId();
+		const body = page.element( 'div', { className: 'tillsync-dialog-body' } );
+		const close = page.element( 'button', { type: 'button', className: 'button-link tillsync-dialog-close', 'aria-label': words.close, textContent: '×' } );
+		const dialog = page.element(
+			'dialog',
+			{ className: `tillsync-dialog${ wide ? ' tillsync-dialog-wide' : '' }`, 'aria-labelledby': id },
+			page.element( 'div', { className: 'tillsync-dialog-head' }, page.element( 'h2', { id, textContent: title } ), close ),
+			body
+		);
+		const from = document.activeElement;
+		const end = () => dialog.close();
+		close.addEventListener( 'click', end );
+		dialog.addEventListener( 'close', () => {
+			dialog.remove();
+			page.open -= 1;
+			( document.contains( from ) ? from : document.querySelector( '#tillsync-queues [aria-selected="true"]' ) )?.focus();
+		} );
+		document.querySelector( '#tillsync-queues' ).append( dialog );
+		page.open += 1;
+		dialog.showModal();
+		return { dialog, body, end };
+	};
+
+	/** Open dialogs: the page does not change under them. */
+	page.open = 0;
+
+	/** Asks before something happens. Resolves to true or false. */
+	page.ask = ( title, question ) =>
+		new Promise( ( resolve ) => {
+			const { dialog, body, end } = page.dialog( title );
+			let answer = false;
+			const yes = page.element( 'button', { type: 'button', className: 'button button-primary', textContent: words.yes } );
+			const no = page.element( 'button', { type: 'button', className: 'button', textContent: words.cancel } );
+			yes.addEventListener( 'click', () => {
+				answer = true;
+				end();
+			} );
+			no.addEventListener( 'click', end );
+			dialog.addEventListener( 'close', () => resolve( answer ) );
+			body.append( page.element( 'p', { textContent: question } ), page.element( 'p', { className: 'tillsync-buttons' }, yes, no ) );
+			no.focus();
+		} );
+} )();

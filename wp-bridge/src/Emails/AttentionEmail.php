@@ -1,0 +1,113 @@
+<?php
+/**
+ * The mail itself.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Emails;
+
+use Tillsync\Bridge\Health\Cause;
+use WC_Email;
+
+/**
+ * "Something waits for you." Edited and switched off in WooCommerce → Settings → Emails; its templates can be overridden in the theme.
+ * It names causes and order numbers, no shopper and no email address.
+ */
+final class AttentionEmail extends WC_Email {
+
+	/** Its key among WooCommerce's emails. */
+	public const CLASS_KEY = 'Tillsync_Attention_Email';
+
+	/** @var Cause[] */
+	private array $causes = array();
+
+	public function __construct() {
+		$this->id             = Digest::EMAIL_ID;
+		$this->title          = __( 'Till sync: something waits for you', 'tillsync-bridge' );
+		$this->description    = __( 'Sent to the shop when orders wait for a decision, or when the connection to the till needs somebody. Each cause is told once, at most one mail an hour.', 'tillsync-bridge' );
+		$this->template_base  = EmailParts::templates();
+		$this->template_html  = 'emails/tillsync-attention.php';
+		$this->template_plain = 'emails/plain/tillsync-attention.php';
+		if ( property_exists( WC_Email::class, 'template_block' ) ) {
+			$this->template_block = 'emails/block/tillsync-attention.php';
+		}
+		if ( property_exists( WC_Email::class, 'email_group' ) ) {
+			$this->email_group = 'orders';
+		}
+		$this->placeholders = array( '{count}' => '' );
+		parent::__construct();
+		$this->recipient = (string) $this->get_option( 'recipient', (string) get_option( 'admin_email' ) );
+	}
+
+	public function get_default_subject() {
+		return __( '[{site_title}] Till sync: {count} waiting for you', 'tillsync-bridge' );
+	}
+
+	public function get_default_heading() {
+		return __( 'Something waits for you', 'tillsync-bridge' );
+	}
+
+	/**
+	 * Sends it.
+	 *
+	 * @param Cause[] $causes What is new.
+	 */
+	public function trigger( array $causes ): bool {
+		$this->setup_locale();
+		try {
+			$this->causes                  = array_values( $causes );
+			$this->placeholders['{count}'] = number_format_i18n( count( $causes ) );
+			if ( array() === $causes || ! $this->is_enabled() || '' === $this->get_recipient() ) {
+				return false;
+			}
+			return (bool) $this->send( $this->get_recipient(), $this->get_subject(), $this->get_content(), $this->get_headers(), $this->get_attachments() );
+		} finally {
+			$this->restore_locale();
+		}
+	}
+
+	public function get_content_html() {
+		return wc_get_template_html( $this->template_html, $this->arguments( false ), '', $this->template_base );
+	}
+
+	public function get_content_plain() {
+		return wc_get_template_html( $this->template_plain, $this->arguments( true ), '', $this->template_base );
+	}
+
+	/** What the block editor's template has at the place of its content. */
+	public function get_block_editor_email_template_content() {
+		return wc_get_template_html( 'emails/block/tillsync-attention-content.php', $this->arguments( false ), '', $this->template_base );
+	}
+
+	public function init_form_fields() {
+		parent::init_form_fields();
+		$recipient = array(
+			'recipient' => array(
+				'title'       => __( 'Recipient(s)', 'tillsync-bridge' ),
+				'type'        => 'text',
+				/* translators: %s: email address */
+				'description' => sprintf( __( 'Separated by commas. Default: %s.', 'tillsync-bridge' ), (string) get_option( 'admin_email' ) ),
+				'placeholder' => '',
+				'default'     => (string) get_option( 'admin_email' ),
+				'desc_tip'    => true,
+			),
+		);
+		$enabled           = array_intersect_key( $this->form_fields, array( 'enabled' => true ) );
+		$this->form_fields = $enabled + $recipient + $this->form_fields;
+	}
+
+	/** @return array<string, mixed> For the templates. */
+	private function arguments( bool $plain ): array {
+		return array(
+			'causes'             => $this->causes,
+			'email_heading'      => $this->get_heading(),
+			'additional_content' => $this->get_additional_content(),
+			'sent_to_admin'      => true,
+			'plain_text'         => $plain,
+			'email'              => $this,
+		);
+	}
+}

@@ -1,0 +1,72 @@
+<?php
+/**
+ * When a mail goes out.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Emails;
+
+use Tillsync\Bridge\Health\Cause;
+use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Services;
+
+/**
+ * Each cause is told once, in the next mail; there is at most one mail an hour, which tells of everything that is new. A cause that is
+ * gone before is not told at all.
+ */
+class Digest {
+
+	public const EMAIL_ID = 'tillsync_attention';
+
+	private const OPTION = 'tillsync_bridge_mail';
+
+	private const BETWEEN_SECONDS = 3600;
+
+	/** What comes together is told together; what closes itself at once is not told. */
+	private const SETTLE_SECONDS = 60;
+
+	/** After a mail that could not be handed over. */
+	private const RETRY_SECONDS = 600;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/** For cron. True: a mail went out. */
+	public function send_due(): bool {
+		if ( null === $this->services->connection() || ! function_exists( 'WC' ) ) {
+			return false;
+		}
+		$now    = $this->services->clock()->now();
+		$causes = array_values( array_filter( $this->services->get( Causes::class )->all(), static fn( Cause $cause ) => 0 === $cause->mailed_at && $cause->since <= $now - self::SETTLE_SECONDS ) );
+		if ( array() === $causes || (int) get_option( self::OPTION, 0 ) > $now ) {
+			return false;
+		}
+		$email = WC()->mailer()->get_emails()[ AttentionEmail::CLASS_KEY ] ?? null;
+		if ( ! $email instanceof AttentionEmail || ! $email->is_enabled() || '' === $email->get_recipient() || ! $this->claim( $now ) ) {
+			return false;
+		}
+		if ( ! $email->trigger( $causes ) ) {
+			update_option( self::OPTION, (string) ( $now + self::RETRY_SECONDS ), false );
+			$this->services->log()->warning( 'the mail about what waits could not be sent' );
+			return false;
+		}
+		$this->services->get( Causes::class )->mark_mailed( $causes );
+		return true;
+	}
+
+	/** Of several processes one gets the hour: the statement decides. */
+	private function claim( int $now ): bool {
+		$database = $this->services->database();
+		add_option( self::OPTION, '0', '', false );
+		// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- a compare-and-set, which update_option is not.
+		$changed = $database->query( $database->prepare( "UPDATE {$database->options} SET option_value = %s WHERE option_name = %s AND CAST(option_value AS SIGNED) <= %d", (string) ( $now + self::BETWEEN_SECONDS ), self::OPTION, $now ) );
+		wp_cache_delete( self::OPTION, 'options' );
+		return 1 === $changed;
+	}
+}

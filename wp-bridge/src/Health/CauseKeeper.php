@@ -1,0 +1,148 @@
+<?php
+/**
+ * From answers and refusals to causes.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Health;
+
+use Tillsync\Bridge\Connection\SiteSettings;
+use Tillsync\Bridge\Events\HeldCount;
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Orders\Answer;
+use Tillsync\Bridge\Orders\OutboxPause;
+use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Schedule;
+use Tillsync\Bridge\Service\ServiceError;
+use Tillsync\Bridge\Services;
+
+/**
+ * Opens and closes causes as the drain brings answers. Once an hour it asks the service how the account stands, because no event tells of
+ * a till that cannot be used, and puts right what a lost event or a crashed process left behind.
+ */
+final class CauseKeeper implements Part {
+
+	private const TIMEOUT_SECONDS = 10;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	public function register(): void {
+		add_action( 'tillsync_order_answered', Guarded::action( $this->services, 'tillsync_order_answered', fn( $order_id = 0, $answer = array() ) => $this->answered( (int) $order_id, (array) $answer ) ), 10, 2 );
+		add_action( 'tillsync_outbox_paused', Guarded::action( $this->services, 'tillsync_outbox_paused', fn( $reason = '' ) => $this->causes()->open( Cause::REFUSED, (string) $reason ) ) );
+		add_action( 'tillsync_outbox_resumed', Guarded::action( $this->services, 'tillsync_outbox_resumed', fn() => $this->causes()->close( Cause::REFUSED ) ) );
+		add_action( 'tillsync_disconnected', Guarded::action( $this->services, 'tillsync_disconnected', fn() => $this->causes()->close_all() ) );
+		add_action( 'tillsync_connected', Guarded::action( $this->services, 'tillsync_connected', fn() => $this->connected() ) );
+		add_action( Schedule::HOURLY, Guarded::action( $this->services, 'look at the account', fn() => $this->look() ), 30 );
+	}
+
+	/** @param array<string, mixed> $stored Answer::to_stored(). */
+	private function answered( int $order_id, array $stored ): void {
+		$answer = Answer::from_stored( $stored );
+		if ( Answer::PENDING === $answer->state ) {
+			// Runs again: what comes of it decides, so that one cause is not told twice.
+			return;
+		}
+		if ( Answer::HELD !== $answer->state ) {
+			$this->causes()->release_order( $order_id );
+			return;
+		}
+		$order = wc_get_order( $order_id );
+		if ( ! $order instanceof \WC_Order ) {
+			$this->causes()->release_order( $order_id );
+			return;
+		}
+		$user_id = (int) $order->get_customer_id();
+		$key     = $this->key_of( $answer, $user_id, strtolower( trim( (string) $order->get_billing_email() ) ), $order_id );
+		$person  = 0 === strncmp( $key, 'user:', 5 ) || 0 === strncmp( $key, 'guest:', 6 );
+		$this->causes()->release_order( $order_id, $key );
+		$this->causes()->open_for_order( $key, $person ? $answer->outcome : $key, $person ? $user_id : 0, $order_id );
+	}
+
+	/** Codes decide, and what the settings are known to be; never the text of a note. */
+	private function key_of( Answer $answer, int $user_id, string $email, int $order_id ): string {
+		$customer_part = 'OUTCOME_PRODUCT_AND_CUSTOMER_NOT_MATCHED' === $answer->outcome ? ( $answer->causes[0] ?? '' ) : $answer->outcome;
+		if ( 'OUTCOME_PRODUCT_NOT_MATCHED' === $customer_part ) {
+			return Cause::PRODUCTS;
+		}
+		$settings = $this->services->get( SiteSettings::class )->known();
+		$needs    = null !== $settings && '0' === $settings['defaultEposCustomerId'] && ( 0 === $user_id || ! $settings['customerSyncEnabled'] );
+		if ( $needs && 'OUTCOME_DUPLICATE_EMAIL' !== $customer_part ) {
+			return Cause::DEFAULT_CUSTOMER;
+		}
+		if ( $user_id > 0 ) {
+			return "user:{$user_id}";
+		}
+		// A hash that says nothing to others: the key of this site goes in.
+		return 'guest:' . substr( wp_hash( '' !== $email ? $email : "order {$order_id}" ), 0, 16 );
+	}
+
+	private function connected(): void {
+		$this->causes()->close( Cause::REFUSED );
+		$this->causes()->close( Cause::COPY );
+	}
+
+	/** Once an hour, in the background. */
+	private function look(): void {
+		if ( $this->services->copy_guard()->must_choose() ) {
+			$this->causes()->open( Cause::COPY, '' );
+			return;
+		}
+		$this->causes()->close( Cause::COPY );
+		if ( 0 === $this->services->get( OutboxPause::class )->since() ) {
+			$this->causes()->close( Cause::REFUSED );
+		}
+		$this->release_settled();
+		if ( null === $this->services->copy_guard()->usable() || $this->services->get( OutboxPause::class )->holds() ) {
+			return;
+		}
+		try {
+			$answer = $this->services->service_client()->call( 'CustomerSyncService', 'ListQueue', array( 'queue' => 'QUEUE_ORDERS', 'pageSize' => 1, 'withCounts' => true ), self::TIMEOUT_SECONDS );
+		} catch ( ServiceError $error ) {
+			// The drain tells of a service that is not there; here nothing is known.
+			return;
+		}
+		foreach ( (array) ( $answer['stateCounts'] ?? array() ) as $count ) {
+			if ( is_array( $count ) && Answer::HELD === ( $count['state'] ?? '' ) ) {
+				$this->services->get( HeldCount::class )->keep( (int) ( $count['count'] ?? 0 ) );
+			}
+		}
+		$this->problem( $answer['problem'] ?? null );
+	}
+
+	/**
+	 * What ListQueue says of the whole account. The queues page tells it too, whenever it has asked.
+	 *
+	 * @param mixed $problem An AccountProblem, or nothing.
+	 */
+	public function problem( $problem ): void {
+		// Throttling ends by itself: nobody has to do anything.
+		if ( is_array( $problem ) && 'PROBLEM_REASON_THROTTLED' !== ( $problem['reason'] ?? '' ) ) {
+			$this->causes()->open( Cause::ACCOUNT_PROBLEM, is_string( $problem['text'] ?? null ) ? $problem['text'] : '' );
+		} else {
+			$this->causes()->close( Cause::ACCOUNT_PROBLEM );
+		}
+	}
+
+	/** Orders whose row says that they wait no longer, or that are gone. */
+	private function release_settled(): void {
+		foreach ( $this->causes()->all() as $cause ) {
+			foreach ( $cause->order_ids as $order_id ) {
+				$row = $this->services->outbox()->find( $order_id );
+				if ( null === $row || ! in_array( $row->entry_state, array( Answer::HELD, Answer::PENDING ), true ) || false === wc_get_order( $order_id ) ) {
+					$this->causes()->release_order( $order_id );
+				}
+			}
+		}
+	}
+
+	private function causes(): Causes {
+		return $this->services->get( Causes::class );
+	}
+}

@@ -1,0 +1,124 @@
+<?php
+/**
+ * What waits for the merchant, kept.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Health;
+
+use Tillsync\Bridge\Services;
+
+// phpcs:disable WordPress.DB.DirectDatabaseQuery -- options by prefix; every value is prepared.
+
+/**
+ * One option per cause, so that drains at the same time do not overwrite each other's causes. Fed by the drain, by events and by the
+ * hourly look at the account; screens and mails read it and never ask the service.
+ */
+class Causes {
+
+	private const PREFIX = 'tillsync_bridge_cause_';
+
+	/** Above this many, new persons are only counted by the service: a screen cannot name them all. */
+	private const LIMIT = 500;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/** @return Cause[] Account causes first, then the longest waiting. */
+	public function all(): array {
+		$database = $this->services->database();
+		$like     = $database->esc_like( self::PREFIX ) . '%';
+		$causes   = array();
+		foreach ( (array) $database->get_col( $database->prepare( "SELECT option_value FROM {$database->options} WHERE option_name LIKE %s ORDER BY option_id LIMIT %d", $like, self::LIMIT ) ) as $value ) {
+			$cause = Cause::from_stored( maybe_unserialize( $value ) );
+			if ( null !== $cause ) {
+				$causes[] = $cause;
+			}
+		}
+		usort( $causes, static fn( Cause $one, Cause $other ) => array( $one->is_of_person(), $one->since, $one->key ) <=> array( $other->is_of_person(), $other->since, $other->key ) );
+		return $causes;
+	}
+
+	public function find( string $key ): ?Cause {
+		return Cause::from_stored( get_option( self::name( $key ) ) );
+	}
+
+	/** The account has a problem. Known already: only the text follows. */
+	public function open( string $code, string $text ): void {
+		$known = $this->find( $code );
+		if ( null === $known ) {
+			$this->save( new Cause( $code, $code, $text, 0, array(), $this->services->clock()->now() ) );
+		} elseif ( $known->text !== $text ) {
+			$this->save( $known->with( array( 'text' => $text ) ) );
+		}
+	}
+
+	/** An order waits because of this. */
+	public function open_for_order( string $key, string $code, int $user_id, int $order_id ): void {
+		$known = $this->find( $key );
+		if ( null === $known ) {
+			if ( count( $this->all() ) < self::LIMIT ) {
+				$this->save( new Cause( $key, $code, '', $user_id, array( $order_id ), $this->services->clock()->now() ) );
+			}
+		} elseif ( ! in_array( $order_id, $known->order_ids, true ) || $known->code !== $code ) {
+			$orders = array_slice( array_values( array_unique( array_merge( $known->order_ids, array( $order_id ) ) ) ), 0, Cause::ORDERS_KEPT );
+			$this->save( $known->with( array( 'code' => $code, 'order_ids' => $orders ) ) );
+		}
+	}
+
+	/** An order waits no longer, or because of something else. A cause without orders is gone. */
+	public function release_order( int $order_id, string $but_for_key = '' ): void {
+		foreach ( $this->all() as $cause ) {
+			if ( $cause->key === $but_for_key || ! in_array( $order_id, $cause->order_ids, true ) ) {
+				continue;
+			}
+			$left = array_values( array_diff( $cause->order_ids, array( $order_id ) ) );
+			array() === $left ? $this->close( $cause->key ) : $this->save( $cause->with( array( 'order_ids' => $left ) ) );
+		}
+	}
+
+	public function close( string $key ): void {
+		delete_option( self::name( $key ) );
+	}
+
+	/** Another account, or none: nothing of the old one waits any more. */
+	public function close_all(): void {
+		foreach ( $this->all() as $cause ) {
+			$this->close( $cause->key );
+		}
+	}
+
+	/** This user has seen it. False: there is no such cause (any more). */
+	public function dismiss( string $key, int $user_id ): bool {
+		$cause = $this->find( $key );
+		if ( null === $cause ) {
+			return false;
+		}
+		$this->save( $cause->with( array( 'dismissed_by' => array_values( array_unique( array_merge( $cause->dismissed_by, array( $user_id ) ) ) ) ) ) );
+		return true;
+	}
+
+	/** @param Cause[] $causes Told in a mail. One that was closed meanwhile stays closed. */
+	public function mark_mailed( array $causes ): void {
+		foreach ( $causes as $cause ) {
+			$now = $this->find( $cause->key );
+			if ( null !== $now ) {
+				$this->save( $now->with( array( 'mailed_at' => $this->services->clock()->now() ) ) );
+			}
+		}
+	}
+
+	private function save( Cause $cause ): void {
+		update_option( self::name( $cause->key ), $cause->to_stored(), false );
+	}
+
+	private static function name( string $key ): string {
+		return self::PREFIX . md5( $key );
+	}
+}

@@ -1,0 +1,54 @@
+<?php
+/**
+ * Tools → Site Health → Info.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Health;
+
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Services;
+
+/** Facts for support. Token and secret are not among them; which service and account it is does not go to the clipboard (private). */
+final class DebugInfo {
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	public function register(): void {
+		add_filter( 'debug_information', Guarded::filter( $this->services, 'debug_information', fn( $info = array() ) => is_array( $info ) ? $info + array( 'tillsync-bridge' => $this->section() ) : $info ) );
+	}
+
+	/** @return array<string, mixed> */
+	private function section(): array {
+		$facts  = $this->services->get( HealthFacts::class )->read();
+		$fields = array(
+			'version'        => array( 'label' => __( 'Version', 'tillsync-bridge' ), 'value' => \Tillsync\Bridge\VERSION ),
+			'connected'      => array( 'label' => __( 'Connected', 'tillsync-bridge' ), 'value' => self::words( $facts['connected'] ), 'debug' => $facts['connected'] ),
+			'url'            => array( 'label' => __( 'Service', 'tillsync-bridge' ), 'value' => $facts['url'], 'private' => true ),
+			'account_id'     => array( 'label' => __( 'Account', 'tillsync-bridge' ), 'value' => $facts['account_id'], 'private' => true ),
+			'token'          => array( 'label' => __( 'Token', 'tillsync-bridge' ), 'value' => $facts['connected'] ? __( 'set, not shown', 'tillsync-bridge' ) : __( 'none', 'tillsync-bridge' ), 'private' => true ),
+			'must_choose'    => array( 'label' => __( 'Elsewhere than connected', 'tillsync-bridge' ), 'value' => self::words( $facts['must_choose'] ), 'debug' => $facts['must_choose'] ),
+			'last_success'   => array( 'label' => __( 'The service last answered', 'tillsync-bridge' ), 'value' => 0 === $facts['last_success'] ? __( 'never', 'tillsync-bridge' ) : gmdate( 'Y-m-d\TH:i:s\Z', $facts['last_success'] ) ),
+			'waiting'        => array( 'label' => __( 'Orders not left the shop', 'tillsync-bridge' ), 'value' => $facts['waiting'] ),
+			'oldest_waiting' => array( 'label' => __( 'Oldest of them, seconds', 'tillsync-bridge' ), 'value' => $facts['oldest_waiting'] ),
+			'sent'           => array( 'label' => __( 'Orders at the service', 'tillsync-bridge' ), 'value' => $facts['sent'] ),
+			'failed'         => array( 'label' => __( 'Failed orders', 'tillsync-bridge' ), 'value' => $facts['failed'] ),
+			'held'           => array( 'label' => __( 'Orders that wait for a person', 'tillsync-bridge' ), 'value' => $facts['held'] ),
+			'missed'         => array( 'label' => __( 'Orders found by the sweep only', 'tillsync-bridge' ), 'value' => $facts['missed'] ),
+			'cron'           => array( 'label' => __( 'Cron runs', 'tillsync-bridge' ), 'value' => self::words( $facts['cron'] ), 'debug' => $facts['cron'] ),
+			'paused'         => array( 'label' => __( 'Stands still because', 'tillsync-bridge' ), 'value' => '' !== $facts['paused'] ? $facts['paused'] : ( '' !== $facts['breaker_reason'] ? $facts['breaker_reason'] : '-' ) ),
+		);
+		return array( 'label' => 'Tillsync Bridge', 'fields' => $fields );
+	}
+
+	private static function words( bool $value ): string {
+		return $value ? __( 'yes', 'tillsync-bridge' ) : __( 'no', 'tillsync-bridge' );
+	}
+}

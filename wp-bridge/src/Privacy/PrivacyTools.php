@@ -1,0 +1,175 @@
+<?php
+/**
+ * WordPress's tools for personal data.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Privacy;
+
+use Throwable;
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Orders\Answer;
+use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Service\ServiceError;
+use Tillsync\Bridge\Services;
+use WP_Error;
+
+/**
+ * Exporter and eraser: first what is here, then what the service keeps. When the service cannot be asked the whole request fails with its
+ * reason: an export that leaves something out, or an erasure that did not happen, must not look complete.
+ */
+final class PrivacyTools implements Part {
+
+	private const ID = 'tillsync-bridge';
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	public function register(): void {
+		$name = static fn() => __( 'Till sync', 'tillsync-bridge' );
+		// First of all: WooCommerce's own eraser takes the email off the orders, by which they are found.
+		add_filter( 'wp_privacy_personal_data_exporters', Guarded::filter( $this->services, 'exporters', fn( $all = array() ) => is_array( $all ) ? array( self::ID => array( 'exporter_friendly_name' => $name(), 'callback' => array( $this, 'export' ) ) ) + $all : $all ), 1 );
+		add_filter( 'wp_privacy_personal_data_erasers', Guarded::filter( $this->services, 'erasers', fn( $all = array() ) => is_array( $all ) ? array( self::ID => array( 'eraser_friendly_name' => $name(), 'callback' => array( $this, 'erase' ) ) ) + $all : $all ), 1 );
+		add_action( 'admin_init', Guarded::action( $this->services, 'privacy policy', static fn() => PolicyText::suggest() ) );
+	}
+
+	/**
+	 * @param mixed $email Whose.
+	 * @param mixed $page  From 1.
+	 * @return array{data: array<int, array<string, mixed>>, done: bool}|WP_Error
+	 */
+	public function export( $email, $page = 1 ) {
+		return $this->answer(
+			'personal data export',
+			function () use ( $email, $page ): array {
+				$here  = $this->services->get( ShopPerson::class )->orders( (string) $email, (int) $page );
+				$data  = 1 === (int) $page ? $this->values( (string) $email ) : array();
+				foreach ( $here['answers'] as $one ) {
+					if ( null !== $one['answer'] ) {
+						$data[] = self::answer_item( $one['order'], $one['answer'] );
+					}
+				}
+				$there = $this->services->get( ServicePerson::class );
+				$found = $there->can_be_asked() ? $there->export( (string) $email, (int) $page ) : array( 'records' => array(), 'more' => false );
+				foreach ( $found['records'] as $record ) {
+					$data[] = self::record_item( $record );
+				}
+				return array( 'data' => $data, 'done' => ! $here['more'] && ! $found['more'] );
+			}
+		);
+	}
+
+	/**
+	 * @param mixed $email Whose.
+	 * @param mixed $page  From 1.
+	 * @return array{items_removed: bool, items_retained: bool, messages: string[], done: bool}|WP_Error
+	 */
+	public function erase( $email, $page = 1 ) {
+		return $this->answer(
+			'personal data erasure',
+			function () use ( $email, $page ): array {
+				$here    = $this->services->get( ShopPerson::class );
+				$orders  = $here->orders( (string) $email, (int) $page );
+				$removed = $here->erase_values( (string) $email );
+				foreach ( $orders['answers'] as $one ) {
+					$removed = $here->erase_order( $one['order'] ) || $removed;
+				}
+				if ( $orders['more'] ) {
+					return array( 'items_removed' => $removed, 'items_retained' => false, 'messages' => array(), 'done' => false );
+				}
+				$there    = $this->services->get( ServicePerson::class );
+				$asked    = $there->can_be_asked();
+				$result   = $asked ? $there->erase( (string) $email ) : array( 'erased' => 0, 'retained' => array() );
+				$messages = $result['retained'];
+				if ( array() !== $messages ) {
+					$messages[] = __( 'Repeat this request later to erase the rest.', 'tillsync-bridge' );
+				}
+				if ( $this->services->copy_guard()->must_choose() ) {
+					$messages[] = __( 'The tillsync service was not asked: this site is not where it was connected.', 'tillsync-bridge' );
+				}
+				return array( 'items_removed' => $removed || $result['erased'] > 0, 'items_retained' => array() !== $messages, 'messages' => $messages, 'done' => true );
+			}
+		);
+	}
+
+	/**
+	 * @param \Closure(): array<string, mixed> $body The answer.
+	 * @return array<string, mixed>|WP_Error
+	 */
+	private function answer( string $where, \Closure $body ) {
+		try {
+			return $body();
+		} catch ( ServiceError $error ) {
+			/* translators: %s: what went wrong */
+			return new WP_Error( 'tillsync_service', sprintf( __( 'The tillsync service could not be asked: %s Nothing of it is in this result: try again.', 'tillsync-bridge' ), $error->sentence() ) );
+		} catch ( Throwable $error ) {
+			$this->services->log()->failure( $where, $error );
+			return new WP_Error( 'tillsync_failed', __( 'Tillsync Bridge failed: see its log. Try again.', 'tillsync-bridge' ) );
+		}
+	}
+
+	/** @return array<int, array<string, mixed>> */
+	private function values( string $email ): array {
+		$row = $this->services->get( ShopPerson::class )->values( $email );
+		if ( null === $row ) {
+			return array();
+		}
+		$type = null === $row->type_id ? '' : (string) $row->type_id;
+		return array( self::item( 'values', __( 'Points', 'tillsync-bridge' ), array( __( 'Points', 'tillsync-bridge' ) => $row->points, __( 'Credit', 'tillsync-bridge' ) => $row->credit, __( 'Customer type', 'tillsync-bridge' ) => $type, __( 'As of', 'tillsync-bridge' ) => $row->as_of ) ) );
+	}
+
+	/** @return array<string, mixed> */
+	private static function answer_item( \WC_Order $order, Answer $answer ): array {
+		return self::item(
+			'order-' . $order->get_id(),
+			__( 'Till customers of orders', 'tillsync-bridge' ),
+			array(
+				__( 'Order', 'tillsync-bridge' )         => (string) $order->get_order_number(),
+				__( 'Till customer', 'tillsync-bridge' ) => '0' === $answer->epos_customer_id ? '' : $answer->epos_customer_id,
+				__( 'Comment', 'tillsync-bridge' )       => $answer->comment,
+				__( 'Notes', 'tillsync-bridge' )         => implode( "\n", $answer->notes ),
+			)
+		);
+	}
+
+	/**
+	 * @param array<string, mixed> $record A PersonRecord.
+	 * @return array<string, mixed>
+	 */
+	private static function record_item( array $record ): array {
+		$category = preg_replace( '/[^a-z_]/', '', (string) ( $record['category'] ?? '' ) );
+		$values   = array();
+		foreach ( array_filter( (array) ( $record['fields'] ?? array() ), 'is_array' ) as $field ) {
+			$values[] = array( 'name' => (string) ( $field['label'] ?? '' ), 'value' => (string) ( $field['value'] ?? '' ) );
+		}
+		if ( is_string( $record['createTime'] ?? null ) ) {
+			$values[] = array( 'name' => __( 'Made', 'tillsync-bridge' ), 'value' => $record['createTime'] );
+		}
+		return array(
+			'group_id'    => "tillsync-service-{$category}",
+			/* translators: %s: kind of record, such as "queue entry" */
+			'group_label' => sprintf( __( 'Till sync service: %s', 'tillsync-bridge' ), str_replace( '_', ' ', $category ) ),
+			'item_id'     => 'tillsync-' . $category . '-' . md5( (string) ( $record['recordId'] ?? '' ) ),
+			'data'        => $values,
+		);
+	}
+
+	/**
+	 * @param array<string, string> $values Name: value; empty ones are left out.
+	 * @return array<string, mixed>
+	 */
+	private static function item( string $id, string $group, array $values ): array {
+		$data = array();
+		foreach ( array_filter( $values, static fn( string $value ) => '' !== $value ) as $name => $value ) {
+			$data[] = array( 'name' => $name, 'value' => $value );
+		}
+		$group_id = 0 === strncmp( $id, 'order-', 6 ) ? 'tillsync-orders' : 'tillsync-values';
+		return array( 'group_id' => $group_id, 'group_label' => $group, 'item_id' => "tillsync-{$id}", 'data' => $data );
+	}
+}

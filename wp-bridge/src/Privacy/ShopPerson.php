@@ -1,0 +1,101 @@
+<?php
+/**
+ * One person in our own tables and meta.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Privacy;
+
+use Tillsync\Bridge\Customers\CustomerRow;
+use Tillsync\Bridge\Database;
+use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\Orders\Answer;
+use Tillsync\Bridge\Orders\Answers;
+use Tillsync\Bridge\Services;
+use WC_Order;
+
+/** What the till said of the shopper, and the answers kept with orders. Orders themselves are WooCommerce's to hand out and to erase. */
+class ShopPerson {
+
+	private const ORDERS_PAGE = 50;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/** @throws NotStored */
+	public function values( string $email ): ?CustomerRow {
+		$user = get_user_by( 'email', $email );
+		return false === $user ? null : $this->services->customers()->find( $user->ID );
+	}
+
+	/**
+	 * A page of the person's orders with their answers: by account or by billing email, as WooCommerce looks for them.
+	 *
+	 * @return array{answers: array<int, array{order: WC_Order, answer: Answer|null}>, more: bool}
+	 */
+	public function orders( string $email, int $page ): array {
+		$user   = get_user_by( 'email', $email );
+		$ids    = array();
+		$found  = wc_get_orders( array( 'billing_email' => $email, 'type' => 'shop_order', 'limit' => self::ORDERS_PAGE, 'paged' => $page, 'orderby' => 'ID', 'order' => 'ASC', 'return' => 'ids' ) );
+		$ids    = array_merge( $ids, is_array( $found ) ? $found : array() );
+		$more   = count( $ids ) >= self::ORDERS_PAGE;
+		if ( false !== $user ) {
+			$found = wc_get_orders( array( 'customer_id' => $user->ID, 'type' => 'shop_order', 'limit' => self::ORDERS_PAGE, 'paged' => $page, 'orderby' => 'ID', 'order' => 'ASC', 'return' => 'ids' ) );
+			$more  = $more || count( (array) $found ) >= self::ORDERS_PAGE;
+			$ids   = array_merge( $ids, is_array( $found ) ? $found : array() );
+		}
+		$answers = array();
+		foreach ( array_unique( array_map( 'intval', $ids ) ) as $order_id ) {
+			$order = wc_get_order( $order_id );
+			if ( $order instanceof WC_Order ) {
+				$answers[] = array( 'order' => $order, 'answer' => $this->services->get( Answers::class )->of( $order ) );
+			}
+		}
+		return array( 'answers' => $answers, 'more' => $more );
+	}
+
+	/**
+	 * The till's values become a tombstone, which keeps the version: an older write of the service cannot bring them back.
+	 *
+	 * @throws NotStored
+	 */
+	public function erase_values( string $email ): bool {
+		$user = get_user_by( 'email', $email );
+		if ( false === $user ) {
+			return false;
+		}
+		$table = $this->services->tables()->customer();
+		return 0 < $this->services->get( Database::class )->write(
+			"UPDATE {$table} SET removed = 1, points = '0', credit = '0', type_id = NULL, as_of = '', write_token = '', role_due = 1, updated_at = %d WHERE user_id = %d AND removed = 0",
+			array( $this->services->clock()->now(), $user->ID )
+		);
+	}
+
+	/**
+	 * Takes the answer off an order, and what its row remembers of the person. A row that still waits is not sent any more, now or later:
+	 * that would bring the person back to the service.
+	 *
+	 * @throws NotStored
+	 */
+	public function erase_order( WC_Order $order ): bool {
+		$had = array() !== $order->get_meta( Answers::META, false );
+		if ( $had ) {
+			$order->delete_meta_data( Answers::META );
+			$order->save_meta_data();
+		}
+		$this->services->get( Causes::class )->release_order( $order->get_id() );
+		$table   = $this->services->tables()->outbox();
+		$changed = $this->services->get( Database::class )->write(
+			"UPDATE {$table} SET facts_hash = '', reason = %s, state = 'done', revision = revision + 1, updated_at = %d WHERE order_id = %d AND (facts_hash <> '' OR state <> 'done')",
+			array( __( 'The person\'s data was erased.', 'tillsync-bridge' ), $this->services->clock()->now(), $order->get_id() )
+		);
+		return $had || $changed > 0;
+	}
+}

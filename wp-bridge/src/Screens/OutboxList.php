@@ -1,0 +1,116 @@
+<?php
+/**
+ * Orders that have not left the shop.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Screens;
+
+use Tillsync\Bridge\Orders\AnswerWords;
+use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Orders\OrderPanel;
+use Tillsync\Bridge\Orders\OutboxPause;
+use Tillsync\Bridge\Orders\OutboxRow;
+use Tillsync\Bridge\Service\Breaker;
+use Tillsync\Bridge\Services;
+
+/** Rows of the outbox on the queues page. Never asks the service: it is what there is to see when that is down. */
+class OutboxList {
+
+	private const PAGE_SIZE = 25;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/** @return array{rows: array<int, array<string, mixed>>, more: bool, hindrance: string} */
+	public function page( string $search, int $page ): array {
+		$search = trim( $search, " \t\n\r\0\x0B#" );
+		$rows   = '' === $search
+			? $this->services->outbox()->not_left( self::PAGE_SIZE + 1, ( $page - 1 ) * self::PAGE_SIZE )
+			: ( 1 === $page ? $this->found( $search ) : array() );
+		return array(
+			'rows'      => array_map( array( self::class, 'plain' ), array_slice( $rows, 0, self::PAGE_SIZE ) ),
+			'more'      => count( $rows ) > self::PAGE_SIZE,
+			'hindrance' => $this->hindrance(),
+		);
+	}
+
+	/**
+	 * Sends one order now.
+	 *
+	 * @return array{message: string}
+	 */
+	public function send( int $order_id ): array {
+		$row = $this->services->outbox()->find( $order_id );
+		if ( null === $row || ! self::has_not_left( $row ) ) {
+			return array( 'message' => __( 'This order has left the shop meanwhile.', 'tillsync-bridge' ) );
+		}
+		$this->services->outbox()->ask_again( $order_id, $row->rerun );
+		$report = $this->services->get( Drain::class )->run_one( $order_id );
+		$after  = $this->services->outbox()->find( $order_id );
+		if ( null !== $after && self::has_not_left( $after ) ) {
+			$why = '' !== $after->reason ? $after->reason : OrderPanel::hindrance( $report->stopped_by );
+			return array( 'message' => '' !== $why ? $why : __( 'Not sent yet: it is being sent by another process.', 'tillsync-bridge' ) );
+		}
+		return array( 'message' => __( 'Sent to the service.', 'tillsync-bridge' ) );
+	}
+
+	/** @return OutboxRow[] */
+	private function found( string $search ): array {
+		$ids = array();
+		if ( is_email( $search ) ) {
+			$ids = wc_get_orders( array( 'billing_email' => $search, 'limit' => self::PAGE_SIZE, 'return' => 'ids' ) );
+		} elseif ( preg_match( '/^[1-9][0-9]{0,17}$/D', $search ) ) {
+			$ids = array( (int) $search );
+		}
+		$rows = array_map( fn( $id ) => $this->services->outbox()->find( (int) $id ), is_array( $ids ) ? $ids : array() );
+		return array_values( array_filter( $rows, static fn( ?OutboxRow $row ) => null !== $row && self::has_not_left( $row ) ) );
+	}
+
+	private static function has_not_left( OutboxRow $row ): bool {
+		return OutboxRow::WAITING === $row->state || ( OutboxRow::FAILED === $row->state && '' === $row->entry_id );
+	}
+
+	/** @return array<string, mixed> */
+	private static function plain( OutboxRow $row ): array {
+		$order  = wc_get_order( $row->order_id );
+		$is     = $order instanceof \WC_Order;
+		$number = $is ? (string) $order->get_order_number() : (string) $row->order_id;
+		return array(
+			'id'          => (string) $row->order_id,
+			/* translators: %s: order number */
+			'subject'     => sprintf( __( 'Order %s', 'tillsync-bridge' ), $number ),
+			'order_url'   => $is ? (string) $order->get_edit_order_url() : '',
+			'state'       => OutboxRow::FAILED === $row->state ? 'failed' : 'waiting',
+			'state_label' => AnswerWords::row( $row->state ),
+			'where'       => __( 'Has not left the shop', 'tillsync-bridge' ),
+			'reason'      => $row->reason,
+			'attempts'    => $row->attempts,
+			'created'     => QueueRow::at( $row->created_at ),
+			'next_try'    => OutboxRow::WAITING === $row->state ? QueueRow::at( $row->due_at ) : '',
+		);
+	}
+
+	/** Why nothing leaves at the moment. */
+	private function hindrance(): string {
+		if ( null === $this->services->copy_guard()->usable() ) {
+			return OrderPanel::hindrance( 'not_connected' );
+		}
+		$pause = $this->services->get( OutboxPause::class );
+		if ( 0 !== $pause->since() ) {
+			return OrderPanel::hindrance( 'paused' ) . ' ' . $pause->reason();
+		}
+		$breaker = $this->services->get( Breaker::class );
+		if ( $breaker->open_until() > 0 ) {
+			/* translators: %s: time */
+			return OrderPanel::hindrance( 'breaker' ) . ' ' . sprintf( __( 'Next try: %s.', 'tillsync-bridge' ), QueueRow::at( $breaker->open_until() ) );
+		}
+		return '';
+	}
+}

@@ -1,0 +1,145 @@
+<?php
+/**
+ * One page of a queue.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Screens;
+
+use Tillsync\Bridge\Events\HeldCount;
+use Tillsync\Bridge\Health\CauseKeeper;
+use Tillsync\Bridge\Orders\AnswerWords;
+use Tillsync\Bridge\Service\ServiceError;
+use Tillsync\Bridge\Services;
+
+/** Asks the service for what the queues page shows. Its calls are short: somebody looks at the page. */
+class QueueList {
+
+	public const TIMEOUT_SECONDS = 3;
+	public const PAGE_SIZE       = 25;
+
+	/** What the browser says, and the contract's names. */
+	public const QUEUES = array( 'customers' => 'QUEUE_CUSTOMERS', 'orders' => 'QUEUE_ORDERS' );
+	public const STATES = array(
+		'held'      => 'ENTRY_STATE_HELD',
+		'pending'   => 'ENTRY_STATE_PENDING',
+		'failed'    => 'ENTRY_STATE_FAILED',
+		'processed' => 'ENTRY_STATE_PROCESSED',
+		'skipped'   => 'ENTRY_STATE_SKIPPED',
+		'dismissed' => 'ENTRY_STATE_DISMISSED',
+	);
+
+	/** What a search text may be taken for. */
+	public const SEARCHES = array( 'email', 'order', 'till', 'shop', 'text' );
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/**
+	 * @param array<string, mixed> $request queue, state, outcome, search, by, page_token, counts.
+	 * @return array<string, mixed> rows, next_page_token, by, try_next (what else the search text may be, when nothing was found), counts, problem.
+	 * @throws ServiceError
+	 */
+	public function page( array $request ): array {
+		$queue   = (string) $request['queue'];
+		$search  = trim( (string) $request['search'], " \t\n\r\0\x0B#" );
+		$order   = self::order_of_searches( $search, $queue );
+		$by      = in_array( $request['by'], $order, true ) ? (string) $request['by'] : ( $order[0] ?? '' );
+		$message = array( 'queue' => self::QUEUES[ $queue ], 'pageSize' => self::PAGE_SIZE ) + self::search( $by, $search );
+		if ( '' !== $request['state'] ) {
+			$message['states'] = array( self::STATES[ $request['state'] ] );
+		}
+		if ( '' !== $request['outcome'] ) {
+			$message['outcomes'] = array( $request['outcome'] );
+		}
+		if ( '' !== $request['page_token'] ) {
+			$message['pageToken'] = $request['page_token'];
+		}
+		if ( $request['counts'] ) {
+			$message['withCounts'] = true;
+		}
+		$answer  = $this->services->service_client()->call( 'CustomerSyncService', 'ListQueue', $message, self::TIMEOUT_SECONDS );
+		$problem = is_array( $answer['problem'] ?? null ) ? $answer['problem'] : null;
+		$this->services->get( CauseKeeper::class )->problem( $problem );
+		$rows  = array_map( fn( array $entry ) => $this->services->get( QueueRow::class )->plain( $entry ), array_filter( (array) ( $answer['entries'] ?? array() ), 'is_array' ) );
+		$after = array_slice( $order, 1 + (int) array_search( $by, $order, true ) );
+		return array(
+			'rows'            => $rows,
+			'next_page_token' => (string) ( $answer['nextPageToken'] ?? '' ),
+			'by'              => $by,
+			'try_next'        => array() === $rows && '' === $request['page_token'] ? ( $after[0] ?? '' ) : '',
+			'counts'          => $this->counts( $queue, (array) ( $answer['stateCounts'] ?? array() ) ),
+			'problem'         => null === $problem ? '' : (string) ( $problem['text'] ?? '' ),
+		);
+	}
+
+	/**
+	 * One entry with its attempts.
+	 *
+	 * @return array{row: array<string, mixed>, attempts: array<int, array<string, mixed>>}
+	 * @throws ServiceError
+	 */
+	public function entry( string $entry_id ): array {
+		$answer = $this->services->service_client()->call( 'QueueService', 'GetQueueEntry', array( 'entryId' => $entry_id ), self::TIMEOUT_SECONDS );
+		$entry  = (array) ( $answer['entry'] ?? array() );
+		$plain  = $this->services->get( QueueRow::class );
+		return array(
+			'row'      => $plain->plain( $entry ),
+			'attempts' => array_map( array( $plain, 'attempt' ), array_reverse( array_filter( (array) ( $entry['attempts'] ?? array() ), 'is_array' ) ) ),
+		);
+	}
+
+	/**
+	 * What a search text may be, most likely first.
+	 *
+	 * @return string[] Of SEARCHES; empty: no search.
+	 */
+	private static function order_of_searches( string $search, string $queue ): array {
+		if ( '' === $search ) {
+			return array();
+		}
+		if ( false !== strpos( $search, '@' ) ) {
+			return array( 'email' );
+		}
+		$searches = array();
+		if ( preg_match( '/^[1-9][0-9]{0,17}$/D', $search ) ) {
+			$searches = 'orders' === $queue ? array( 'order', 'till', 'shop' ) : array( 'till', 'shop' );
+		}
+		// An order's number may differ from its id: it is found as text.
+		if ( mb_strlen( $search ) >= 2 && mb_strlen( $search ) <= 100 ) {
+			array_splice( $searches, min( 1, count( $searches ) ), 0, array( 'text' ) );
+		}
+		return array() === $searches ? array( 'text' ) : $searches;
+	}
+
+	/** @return array<string, string> Fields of ListQueueRequest. */
+	private static function search( string $by, string $search ): array {
+		$fields = array( 'email' => 'email', 'order' => 'orderId', 'till' => 'eposCustomerId', 'shop' => 'wooCustomerId', 'text' => 'text' );
+		return '' === $by ? array() : array( $fields[ $by ] => $search );
+	}
+
+	/**
+	 * @param array<int, mixed> $counts StateCounts.
+	 * @return array<int, array{state: string, label: string, count: int, capped: bool}>
+	 */
+	private function counts( string $queue, array $counts ): array {
+		$plain = array();
+		foreach ( array_filter( $counts, 'is_array' ) as $count ) {
+			$name = array_search( $count['state'] ?? '', self::STATES, true );
+			if ( false === $name ) {
+				continue;
+			}
+			$plain[] = array( 'state' => $name, 'label' => AnswerWords::state( self::STATES[ $name ] ), 'count' => (int) ( $count['count'] ?? 0 ), 'capped' => true === ( $count['capped'] ?? false ) );
+			if ( 'held' === $name && 'orders' === $queue ) {
+				$this->services->get( HeldCount::class )->keep( (int) ( $count['count'] ?? 0 ) );
+			}
+		}
+		return $plain;
+	}
+}

@@ -1,0 +1,160 @@
+<?php
+/**
+ * One entry as the browser gets it.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Screens;
+
+use Tillsync\Bridge\Orders\Answer;
+use Tillsync\Bridge\Orders\AnswerWords;
+use Tillsync\Bridge\Services;
+
+/** Plain values, times in the shop's own zone and form. The browser sets them as text, never as markup. */
+class QueueRow {
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/**
+	 * @param array<string, mixed> $entry A QueueEntry.
+	 * @return array<string, mixed>
+	 */
+	public function plain( array $entry ): array {
+		$state    = self::text( $entry, 'state' );
+		$outcome  = self::text( $entry, 'outcome' );
+		$is_order = 'ENTRY_KIND_ORDER_CUSTOMER' === self::text( $entry, 'kind' );
+		$causes   = array_values( array_filter( (array) ( $entry['causes'] ?? array() ), 'is_string' ) );
+		$explain  = $this->services->get( OutcomeWords::class );
+		$order_id = self::id( $entry, 'orderId' );
+		$user_id  = self::id( $entry, 'wooCustomerId' );
+		return array(
+			'id'          => self::text( $entry, 'entryId' ),
+			'subject'     => self::subject( $entry ),
+			'facts'       => self::facts( $entry ),
+			'order_url'   => $is_order && '' !== $order_id ? self::order_url( (int) $order_id ) : '',
+			'user_url'    => '' !== $user_id && current_user_can( 'edit_users' ) ? get_edit_user_link( (int) $user_id ) : '',
+			'user_id'     => $user_id,
+			'state'       => strtolower( substr( $state, 12 ) ),
+			'state_label' => AnswerWords::state( $state ),
+			'where'       => self::where( $state ),
+			'outcome'     => $outcome,
+			'comment'     => self::text( $entry, 'comment' ),
+			'explained'   => $explain->explain( $outcome ),
+			'causes'      => array_map( static fn( string $cause ) => $explain->explain( $cause )['meaning'], $causes ),
+			'notes'       => array_values( array_filter( (array) ( $entry['notes'] ?? array() ), 'is_string' ) ),
+			'attempts'    => (int) ( $entry['attemptCount'] ?? 0 ),
+			'joined'      => (int) ( $entry['coalescedCount'] ?? 0 ),
+			'created'     => self::time( $entry, 'createTime' ),
+			'updated'     => self::time( $entry, 'updateTime' ),
+			'finished'    => self::time( $entry, 'finishTime' ),
+			'next_try'    => Answer::PENDING === $state ? self::time( $entry, 'nextAttemptTime' ) : '',
+			// The customer of an order that is done changes on the order screen only.
+			'can_retry'   => 'ENTRY_STATE_PROCESSED' !== $state || ! $is_order,
+			'can_dismiss' => in_array( $state, array( Answer::PENDING, Answer::HELD, Answer::FAILED ), true ),
+			'can_choose'  => $is_order && Answer::HELD === $state && 'OUTCOME_PRODUCT_NOT_MATCHED' !== $outcome,
+			'same_cause'  => in_array( $state, array( Answer::PENDING, Answer::HELD, Answer::FAILED ), true ) && '' !== $outcome && 'OUTCOME_UNSPECIFIED' !== $outcome,
+		);
+	}
+
+	/**
+	 * @param array<string, mixed> $attempt An Attempt.
+	 * @return array<string, mixed>
+	 */
+	public function attempt( array $attempt ): array {
+		$status = (int) ( $attempt['upstreamStatus'] ?? 0 );
+		$sides  = array( 'SIDE_TILL' => __( 'at the till', 'tillsync-bridge' ), 'SIDE_SHOP' => __( 'at the shop', 'tillsync-bridge' ) );
+		return array(
+			'number'  => (int) ( $attempt['number'] ?? 0 ),
+			'comment' => self::text( $attempt, 'comment' ),
+			'notes'   => array_values( array_filter( (array) ( $attempt['notes'] ?? array() ), 'is_string' ) ),
+			'began'   => self::time( $attempt, 'startTime' ),
+			'ended'   => self::time( $attempt, 'finishTime' ),
+			'status'  => $status > 0 ? "HTTP {$status}" : '',
+			'side'    => $sides[ self::text( $attempt, 'side' ) ] ?? '',
+			'charged' => true === ( $attempt['charged'] ?? false ),
+		);
+	}
+
+	/** @param array<string, mixed> $entry A QueueEntry. */
+	private static function subject( array $entry ): string {
+		$label = self::text( $entry, 'subjectLabel' );
+		if ( '' !== $label ) {
+			return $label;
+		}
+		$number = self::text( $entry, 'orderNumber' );
+		if ( '' !== $number || '' !== self::id( $entry, 'orderId' ) ) {
+			/* translators: %s: order number */
+			return sprintf( __( 'Order %s', 'tillsync-bridge' ), '' !== $number ? $number : self::id( $entry, 'orderId' ) );
+		}
+		if ( '' !== self::id( $entry, 'eposCustomerTypeId' ) ) {
+			/* translators: %s: number of a customer type */
+			return sprintf( __( 'Customer type %s', 'tillsync-bridge' ), self::id( $entry, 'eposCustomerTypeId' ) );
+		}
+		/* translators: %s: number of a customer at the till */
+		return sprintf( __( 'Till customer %s', 'tillsync-bridge' ), self::id( $entry, 'eposCustomerId' ) );
+	}
+
+	/**
+	 * @param array<string, mixed> $entry A QueueEntry.
+	 * @return array<int, array{0: string, 1: string}> Name and value.
+	 */
+	private static function facts( array $entry ): array {
+		$account = self::text( $entry, 'maskedAccountEmail' );
+		$billing = self::text( $entry, 'maskedBillingEmail' );
+		$user_id = self::id( $entry, 'wooCustomerId' );
+		$facts   = array(
+			array( __( 'Order', 'tillsync-bridge' ), self::id( $entry, 'orderId' ) ),
+			array( __( 'Till customer', 'tillsync-bridge' ), self::id( $entry, 'eposCustomerId' ) ),
+			array( __( 'Customer type', 'tillsync-bridge' ), self::id( $entry, 'eposCustomerTypeId' ) ),
+			array( __( 'Shop customer', 'tillsync-bridge' ), 'ENTRY_KIND_ORDER_CUSTOMER' === self::text( $entry, 'kind' ) && '' === $user_id ? __( 'guest', 'tillsync-bridge' ) : $user_id ),
+			array( __( 'Account email', 'tillsync-bridge' ), $account ),
+			array( __( 'Billing email', 'tillsync-bridge' ), $billing ),
+		);
+		return array_values( array_filter( $facts, static fn( array $fact ) => '' !== $fact[1] ) );
+	}
+
+	private static function where( string $state ): string {
+		switch ( $state ) {
+			case Answer::PENDING:
+				return __( 'Waiting at the service', 'tillsync-bridge' );
+			case Answer::HELD:
+				return __( 'At the service, waiting for a person', 'tillsync-bridge' );
+			default:
+				return __( 'Answered', 'tillsync-bridge' );
+		}
+	}
+
+	private static function order_url( int $order_id ): string {
+		$order = wc_get_order( $order_id );
+		return $order instanceof \WC_Order ? (string) $order->get_edit_order_url() : '';
+	}
+
+	/** @param array<string, mixed> $message A message. */
+	private static function text( array $message, string $name ): string {
+		return is_scalar( $message[ $name ] ?? null ) ? (string) $message[ $name ] : '';
+	}
+
+	/** @param array<string, mixed> $message A message; an int64 travels as text, 0 means none. */
+	private static function id( array $message, string $name ): string {
+		$text = self::text( $message, $name );
+		return '0' === $text ? '' : $text;
+	}
+
+	/** @param array<string, mixed> $message A message with an RFC 3339 time. */
+	private static function time( array $message, string $name ): string {
+		$at = strtotime( self::text( $message, $name ) );
+		return false === $at ? '' : self::at( $at );
+	}
+
+	/** In the shop's zone and form, with the date. */
+	public static function at( int $time ): string {
+		return $time < 1 ? '' : (string) wp_date( get_option( 'date_format', 'Y-m-d' ) . ' ' . get_option( 'time_format', 'H:i' ), $time );
+	}
+}

@@ -1,0 +1,100 @@
+<?php
+/**
+ * What a person does with entries.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Screens;
+
+use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Service\ServiceError;
+use Tillsync\Bridge\Services;
+
+/** Retry one, or all with the same cause, after the service has said how many that are; close one by hand. */
+class QueueWork {
+
+	/** Longer than a page's: the service works a chunk through. */
+	private const TIMEOUT_SECONDS = 15;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/**
+	 * One chunk; the browser goes on with `next` until it is empty.
+	 *
+	 * @param array<string, mixed> $request entry_ids, or queue and outcome; only_ask: change nothing, only count; next.
+	 * @return array{affected: int, joined: int, unchanged: int, failures: string[], next: string}
+	 * @throws ServiceError
+	 */
+	public function retry( array $request ): array {
+		$message = array();
+		if ( array() !== $request['entry_ids'] ) {
+			$message['entryIds'] = array_values( (array) $request['entry_ids'] );
+		} elseif ( '' !== $request['outcome'] ) {
+			$message['filter'] = array(
+				'queue'    => QueueList::QUEUES[ $request['queue'] ],
+				'outcomes' => array( $request['outcome'] ),
+				'states'   => array( 'ENTRY_STATE_PENDING', 'ENTRY_STATE_HELD', 'ENTRY_STATE_FAILED' ),
+			);
+		} else {
+			throw new ServiceError( 'invalid_argument', 0, __( 'Nothing was chosen to be tried again', 'tillsync-bridge' ) );
+		}
+		$message += array_filter( array( 'validateOnly' => true === $request['only_ask'], 'continuationToken' => (string) $request['next'] ) );
+		$answer   = $this->services->service_client()->call( 'QueueService', 'RetryQueueEntries', $message, self::TIMEOUT_SECONDS );
+		if ( true !== $request['only_ask'] ) {
+			$this->look_again( (array) ( $answer['entries'] ?? array() ) );
+		}
+		return array(
+			'affected'  => (int) ( $answer['affectedCount'] ?? 0 ),
+			'joined'    => (int) ( $answer['coalescedCount'] ?? 0 ),
+			'unchanged' => (int) ( $answer['unchangedCount'] ?? 0 ),
+			'failures'  => self::failures( $answer ),
+			'next'      => (string) ( $answer['nextContinuationToken'] ?? '' ),
+		);
+	}
+
+	/**
+	 * @param string[] $entry_ids Entries.
+	 * @return array{affected: int, failures: string[]}
+	 * @throws ServiceError
+	 */
+	public function dismiss( array $entry_ids ): array {
+		$answer = $this->services->service_client()->call( 'QueueService', 'DismissQueueEntries', array( 'entryIds' => array_values( $entry_ids ), 'reason' => 'closed by hand in the shop' ), self::TIMEOUT_SECONDS );
+		$this->look_again( (array) ( $answer['entries'] ?? array() ) );
+		return array( 'affected' => (int) ( $answer['affectedCount'] ?? 0 ), 'failures' => self::failures( $answer ) );
+	}
+
+	/**
+	 * The orders' answers are fetched soon, also where the service's events do not reach the shop.
+	 *
+	 * @param array<int, mixed> $entries QueueEntries.
+	 */
+	public function look_again( array $entries ): void {
+		$any = false;
+		foreach ( $entries as $entry ) {
+			$order_id = is_array( $entry ) && is_scalar( $entry['orderId'] ?? null ) ? (int) $entry['orderId'] : 0;
+			if ( $order_id > 0 && null !== $this->services->outbox()->find( $order_id ) ) {
+				$this->services->outbox()->look_again( $order_id );
+				$any = true;
+			}
+		}
+		if ( $any ) {
+			$this->services->get( Drain::class )->kick();
+		}
+	}
+
+	/**
+	 * @param array<string, mixed> $answer With failures.
+	 * @return string[]
+	 */
+	private static function failures( array $answer ): array {
+		$failures = array_filter( (array) ( $answer['failures'] ?? array() ), 'is_array' );
+		return array_values( array_map( static fn( array $failure ) => (string) ( $failure['error']['message'] ?? '' ), $failures ) );
+	}
+}

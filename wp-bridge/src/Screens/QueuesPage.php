@@ -1,0 +1,110 @@
+<?php
+/**
+ * WooCommerce → Till sync.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Screens;
+
+use Tillsync\Bridge\Events\HeldCount;
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Orders\AnswerWords;
+use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Rest\AdminGate;
+use Tillsync\Bridge\Services;
+
+/** A frame; the script fills it by REST. The number in the menu is what the service said last: the menu asks nobody. */
+final class QueuesPage implements Part {
+
+	public const SLUG = 'tillsync-queues';
+
+	private const SCRIPTS = array( 'queues-parts', 'queues-row', 'queues-chooser', 'queues' );
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	public function register(): void {
+		add_action( 'admin_menu', Guarded::action( $this->services, 'admin_menu', fn() => $this->add_page() ), 56 );
+		// WooCommerce's own look and scripts are for its own screens: the page belongs to them.
+		add_filter( 'woocommerce_screen_ids', Guarded::filter( $this->services, 'woocommerce_screen_ids', static fn( $ids = array() ) => is_array( $ids ) ? array_merge( $ids, array( 'woocommerce_page_' . self::SLUG ) ) : $ids ) );
+	}
+
+	/** @param array<string, string> $arguments queue, state, search. */
+	public static function url( array $arguments = array() ): string {
+		return add_query_arg( array_map( 'rawurlencode', $arguments ), admin_url( 'admin.php?page=' . self::SLUG ) );
+	}
+
+	private function add_page(): void {
+		$held  = $this->services->get( HeldCount::class )->get();
+		$title = esc_html__( 'Till sync', 'tillsync-bridge' );
+		if ( $held > 0 ) {
+			/* translators: %s: number of orders */
+			$words  = sprintf( _n( '%s order waits for you', '%s orders wait for you', $held, 'tillsync-bridge' ), number_format_i18n( $held ) );
+			$title .= sprintf( ' <span class="awaiting-mod count-%1$d"><span class="pending-count" aria-hidden="true">%2$s</span><span class="screen-reader-text">%3$s</span></span>', $held, esc_html( number_format_i18n( $held ) ), esc_html( $words ) );
+		}
+		add_submenu_page( 'woocommerce', __( 'Till sync', 'tillsync-bridge' ), $title, AdminGate::CAPABILITY, self::SLUG, Guarded::action( $this->services, 'queues page', fn() => $this->show() ) );
+	}
+
+	private function show(): void {
+		if ( ! current_user_can( AdminGate::CAPABILITY ) ) {
+			return;
+		}
+		echo '<div class="wrap tillsync-page"><h1>' . esc_html__( 'Till sync', 'tillsync-bridge' ) . '</h1>';
+		if ( ! $this->services->connections()->is_connected() ) {
+			printf( '<p>%s <a href="%s">%s</a></p></div>', esc_html__( 'This shop is not connected to a tillsync service.', 'tillsync-bridge' ), esc_url( SettingsIntegration::url() ), esc_html__( 'Connect it on the settings screen', 'tillsync-bridge' ) );
+			return;
+		}
+		$this->enqueue();
+		echo '<div id="tillsync-queues"><noscript><p>' . esc_html__( 'This page needs JavaScript. The answer of each order also stands on its own screen.', 'tillsync-bridge' ) . '</p></noscript></div></div>';
+	}
+
+	private function enqueue(): void {
+		$version = \Tillsync\Bridge\VERSION;
+		wp_enqueue_style( 'tillsync-bridge', plugins_url( 'assets/tillsync.css', \Tillsync\Bridge\PLUGIN_FILE ), array(), $version );
+		wp_enqueue_style( 'tillsync-bridge-queues', plugins_url( 'assets/queues.css', \Tillsync\Bridge\PLUGIN_FILE ), array( 'tillsync-bridge' ), $version );
+		$needs = array( 'wp-api-fetch', 'wp-a11y' );
+		foreach ( self::SCRIPTS as $name ) {
+			wp_enqueue_script( "tillsync-bridge-{$name}", plugins_url( "assets/{$name}.js", \Tillsync\Bridge\PLUGIN_FILE ), $needs, $version, true );
+			$needs = array( "tillsync-bridge-{$name}" );
+		}
+		wp_add_inline_script( 'tillsync-bridge-queues-parts', 'window.tillsyncQueues = ' . wp_json_encode( $this->given(), JSON_HEX_TAG | JSON_HEX_AMP ) . ';', 'before' );
+	}
+
+	/** @return array<string, mixed> What the scripts need to know. */
+	private function given(): array {
+		// phpcs:disable WordPress.Security.NonceVerification -- a link may say what to show.
+		$wanted = array();
+		foreach ( array( 'queue', 'state', 'search' ) as $name ) {
+			$wanted[ $name ] = isset( $_GET[ $name ] ) && is_string( $_GET[ $name ] ) ? sanitize_text_field( wp_unslash( $_GET[ $name ] ) ) : '';
+		}
+		// phpcs:enable
+		$states = array();
+		foreach ( QueueList::STATES as $name => $state ) {
+			$states[] = array( 'value' => $name, 'label' => AnswerWords::state( $state ) );
+		}
+		$outcomes = array();
+		foreach ( array_keys( QueueList::QUEUES ) as $queue ) {
+			foreach ( OutcomeWords::of_queue( $queue ) as $code ) {
+				$outcomes[ $queue ][] = array( 'value' => $code, 'label' => OutcomeWords::names()[ $code ] );
+			}
+		}
+		return array(
+			'namespace' => AdminGate::NAMESPACE,
+			'start'     => array(
+				'queue'  => isset( QueueList::QUEUES[ $wanted['queue'] ] ) ? $wanted['queue'] : 'orders',
+				'state'  => isset( QueueList::STATES[ $wanted['state'] ] ) ? $wanted['state'] : '',
+				'search' => mb_substr( $wanted['search'], 0, 254 ),
+			),
+			'states'    => $states,
+			'outcomes'  => $outcomes,
+			'poll'      => 15000,
+			'words'     => QueuesWords::all(),
+		);
+	}
+}

@@ -1,0 +1,30 @@
+<?php
+/**
+ * Mail "something waits for you": the list of causes, in HTML and in the block editor's mail.
+ * Override: yourtheme/woocommerce/emails/block/tillsync-attention-content.php
+ *
+ * @package Tillsync\Bridge
+ * @var \Tillsync\Bridge\Health\Cause[] $causes What is new; none in the editor's preview.
+ */
+
+use Tillsync\Bridge\Health\CauseWords;
+
+defined( 'ABSPATH' ) || exit;
+
+if ( empty( $causes ) ) {
+	echo '<p>' . esc_html__( 'Here stands what waits, what to do about it, and a link to where it is put right.', 'tillsync-bridge' ) . '</p>';
+	return;
+}
+foreach ( $causes as $tillsync_cause ) {
+	?>
+	<h2><?php echo esc_html( CauseWords::title( $tillsync_cause ) ); ?></h2>
+	<p><?php echo esc_html( CauseWords::what_to_do( $tillsync_cause ) ); ?></p>
+	<?php if ( '' !== CauseWords::orders( $tillsync_cause ) ) : ?>
+		<p><?php echo esc_html( CauseWords::orders( $tillsync_cause ) ); ?></p>
+	<?php endif; ?>
+	<?php if ( '' !== $tillsync_cause->text ) : ?>
+		<p lang="en" dir="ltr"><?php echo esc_html( $tillsync_cause->text ); ?></p>
+	<?php endif; ?>
+	<p><a href="<?php echo esc_url( CauseWords::url( $tillsync_cause ) ); ?>"><?php esc_html_e( 'Put it right', 'tillsync-bridge' ); ?></a></p>
+	<?php
+}

@@ -1,0 +1,20 @@
+<?php
+/**
+ * Mail "something waits for you", what WooCommerce's block email editor begins with.
+ *
+ * @package Tillsync\Bridge
+ */
+
+defined( 'ABSPATH' ) || exit;
+?>
+<!-- wp:heading -->
+<h2 class="wp-block-heading"><?php esc_html_e( 'Something waits for you', 'tillsync-bridge' ); ?></h2>
+<!-- /wp:heading -->
+
+<!-- wp:paragraph -->
+<p><?php esc_html_e( 'The till sync of your shop needs somebody:', 'tillsync-bridge' ); ?></p>
+<!-- /wp:paragraph -->
+
+<!-- wp:woocommerce/email-content {"lock":{"move":false,"remove":true}} -->
+<div class="wp-block-woocommerce-email-content">##WOO_CONTENT##</div>
+<!-- /wp:woocommerce/email-content -->

@@ -1,0 +1,32 @@
+<?php
+/**
+ * Mail "something waits for you", plain text. Override: yourtheme/woocommerce/emails/plain/tillsync-attention.php
+ *
+ * @package Tillsync\Bridge
+ * @var \Tillsync\Bridge\Health\Cause[] $causes             What is new.
+ * @var string                          $email_heading      Heading.
+ * @var string                          $additional_content Text of the merchant.
+ */
+
+use Tillsync\Bridge\Health\CauseWords;
+
+defined( 'ABSPATH' ) || exit;
+
+echo esc_html( wp_strip_all_tags( $email_heading ) ) . "\n\n";
+
+foreach ( $causes as $tillsync_cause ) {
+	$tillsync_lines = array(
+		'* ' . CauseWords::title( $tillsync_cause ),
+		CauseWords::what_to_do( $tillsync_cause ),
+		CauseWords::orders( $tillsync_cause ),
+		$tillsync_cause->text,
+	);
+	foreach ( array_filter( $tillsync_lines ) as $tillsync_line ) {
+		echo esc_html( wp_strip_all_tags( $tillsync_line ) ) . "\n";
+	}
+	echo esc_url_raw( CauseWords::url( $tillsync_cause ) ) . "\n\n";
+}
+
+if ( $additional_content ) {
+	echo esc_html( wp_strip_all_tags( wptexturize( $additional_content ) ) ) . "\n";
+}
