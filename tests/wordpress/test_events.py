@@ -1,0 +1,71 @@
+"""Events over HTTP, and from the real service: what it tells makes the order due, the drain fetches the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wordpress.bed.bridge import BridgedShop
+from wordpress.bed.shop import Shop
+from wordpress.test_customers_batch import SECRET, connected
+
+ROUTE = "/wc-tillsync/v1/events"
+
+
+def event(order_id: int, sequence: int, **more: Any) -> dict[str, Any]:
+    return {
+        "event_id": f"{order_id}-{sequence}",
+        "subject": f"order:{order_id}",
+        "sequence": str(sequence),
+        "type": "order.finished",
+        "entry_id": "",
+        "state": "PROCESSED",
+        "outcome": "MATCHED_EMAIL",
+        "held_count": 0,
+        **more,
+    }
+
+
+async def test_only_the_service_may_tell(wp_site: Shop) -> None:
+    await connected(wp_site)
+    content = {"events": [event(5, 1)]}
+    for session in (None, await wp_site.log_in("admin"), await wp_site.log_in(await wp_site.add_user())):
+        assert (await wp_site.request("POST", f"/wp-json{ROUTE}", session=session, json_body=content)).status == 401
+    assert (await wp_site.signed("POST", ROUTE, content, "x" * 43)).status == 401
+    assert await wp_site.rows("SELECT * FROM {prefix}tillsync_event") == []
+
+
+async def test_results_stand_by_position_and_the_same_again_is_200(wp_site: Shop) -> None:
+    await connected(wp_site)
+    content = {"events": [event(5, 2), event(5, 1), event(6, 1, type="other"), event(7, 1)]}
+    for expected in (["updated", "stale", "invalid", "updated"], ["unchanged", "stale", "invalid", "unchanged"]):
+        reply = await wp_site.signed("POST", ROUTE, content, SECRET)
+        assert (reply.status, [result["status"] for result in reply.json["results"]]) == (200, expected)
+    assert [result["event_id"] for result in reply.json["results"]] == ["5-2", "5-1", "6-1", "7-1"]
+    assert (await wp_site.signed("POST", ROUTE, {"events": [event(5, 3)] * 501}, SECRET)).status == 413
+    assert (await wp_site.signed("POST", ROUTE, {}, SECRET)).status == 400
+
+
+async def test_a_decision_at_the_service_reaches_the_order_by_an_event(bridged: BridgedShop) -> None:
+    """Two till customers with the email: held. A person links: the service tells, the drain fetches, nobody polled."""
+    site = bridged.site
+    first = bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test")
+    bridged.till.add_customer(forename="Ada", surname="Twin", email="ada@example.test")
+    customer = await site.add_user("ada@example.test")
+    order = await site.add_order(customer_id=customer, email="ada@example.test", first_name="Ada", last_name="Byron")
+    await bridged.drain()
+
+    async def told(kind: str) -> list[dict[str, Any]]:
+        return await site.rows(f"SELECT * FROM {{prefix}}tillsync_event WHERE subject = 'order:{order}' AND type = '{kind}'")
+
+    needed = (await site.until(lambda: told("decision.needed")))[0]
+    assert (needed["state"], int(needed["held_count"])) == ("HELD", 1)
+    await site.php("Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Drain::class )->run();")
+    answer = (await site.order_meta(order))["_tillsync_answer"]
+    assert answer["outcome"] == "OUTCOME_DUPLICATE_EMAIL"
+    await bridged.service.client.links.create_link(bridged.account_id, epos_customer_id=first, woo_customer_id=customer)
+    finished = (await site.until(lambda: told("order.finished")))[0]
+    assert int(finished["sequence"]) > int(needed["sequence"])
+    # due at once, although held orders are asked for only now and then
+    await site.php("Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Drain::class )->run();")
+    answer = (await site.order_meta(order))["_tillsync_answer"]
+    assert (answer["outcome"], answer["epos_customer_id"]) == ("OUTCOME_MATCHED_LINK", str(first))
