@@ -21,7 +21,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from support.engine import EngineWorld, RecordingHandler
 from support.grpc_server import STUBS, Refusal, an_order, grpc_world, match_request
 from support.postgres import reachable_directory
-from tillsync.v1 import catalog_service_pb2, privacy_service_pb2, queue_service_pb2
+from tillsync.v1 import catalog_service_pb2, diagnosis_service_pb2, queue_service_pb2
 from tillsync.v1 import customer_sync_service_pb2 as sync_pb2
 from tillsync_server.adapters.grpc.listening import GrpcSettings, InsecureListenError
 from tillsync_server.domain.vocabulary import Role
@@ -90,11 +90,11 @@ async def test_what_comes_later_says_so_whatever_is_sent(world: EngineWorld) -> 
     await world.add_accounts("shop-a")
     async with grpc_world(world) as api:
         site = await api.token(Role.SITE, "shop-a")
-        refused = await api.refusal("PrivacyService/ErasePerson", privacy_service_pb2.ErasePersonRequest(), site)
+        refused = await api.refusal("DiagnosisService/ExplainOrder", diagnosis_service_pb2.ExplainOrderRequest(), site)
         watch = api.stub("QueueService").WatchQueue(queue_service_pb2.WatchQueueRequest(account_id="shop-a"), metadata=site, timeout=10)
         with pytest.raises(grpc.aio.AioRpcError) as stream:
             await watch.read()
-        foreign = await api.refusal("PrivacyService/ErasePerson", privacy_service_pb2.ErasePersonRequest(account_id="shop-b"), site)
+        foreign = await api.refusal("DiagnosisService/ExplainOrder", diagnosis_service_pb2.ExplainOrderRequest(account_id="shop-b"), site)
     assert (refused.code, refused.reason) == (grpc.StatusCode.UNIMPLEMENTED, "NOT_YET_IMPLEMENTED")
     assert refused.message
     assert Refusal.of(stream.value).code is grpc.StatusCode.UNIMPLEMENTED

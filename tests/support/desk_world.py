@@ -16,10 +16,12 @@ from tillsync_sandbox import SandboxShop, SandboxTill
 from tillsync_server.adapters.epos import EposAdapterSettings, EposGateway
 from tillsync_server.adapters.grpc.servicers.account import AccountServicer
 from tillsync_server.adapters.grpc.servicers.link import LinkServicer
+from tillsync_server.adapters.grpc.servicers.privacy import PrivacyServicer
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
 from tillsync_server.adapters.postgres.accounts import PostgresAccounts
 from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
 from tillsync_server.adapters.postgres.links import PostgresLinks
+from tillsync_server.adapters.postgres.privacy import PostgresPrivacy
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
 from tillsync_server.adapters.postgres.secrets import SecretBox
 from tillsync_server.adapters.postgres.till_budget import PostgresTillBudget
@@ -29,6 +31,7 @@ from tillsync_server.adapters.woo import WooGateway
 from tillsync_server.application.use_cases.account_check import AccountCheck
 from tillsync_server.application.use_cases.account_settings import AccountSettings
 from tillsync_server.application.use_cases.link_decisions import LinkDecisions
+from tillsync_server.application.use_cases.privacy import Privacy
 from tillsync_server.application.use_cases.shop_connection import ShopConnection
 from tillsync_server.application.use_cases.site_settings import SiteSettings
 from tillsync_server.application.use_cases.till_lookup import TillLookup
@@ -94,6 +97,7 @@ async def desk_world(engine: EngineWorld) -> AsyncIterator[DeskWorld]:
         served = grpc_world(
             engine,
             link=LinkServicer(decisions),
+            privacy=PrivacyServicer(Privacy(PostgresPrivacy(database, notifier), accounts)),
             account=AccountServicer(settings, SiteSettings(accounts), check, ShopConnection(accounts, shops, tokens), desk),
         )
         world = await stack.enter_async_context(served)

@@ -157,6 +157,7 @@ async def grpc_world(
     max_waiters_per_account: int = 200,
     link: link_service_pb2_grpc.LinkServiceServicer | None = None,
     account: account_service_pb2_grpc.AccountServiceServicer | None = None,
+    privacy: privacy_service_pb2_grpc.PrivacyServiceServicer | None = None,
 ) -> AsyncIterator[GrpcWorld]:
     """``settings.listen`` should say port 0. The servicers of links and accounts are the contract's empty ones unless given."""
     database, notifications = engine.database, engine.notifications
@@ -175,6 +176,7 @@ async def grpc_world(
             queue=QueueServicer(QueueWork(reader, PostgresQueueActions(database, notifications))),
             link=link or link_service_pb2_grpc.LinkServiceServicer(),
             account=account or account_service_pb2_grpc.AccountServiceServicer(),
+            privacy=privacy or privacy_service_pb2_grpc.PrivacyServiceServicer(),
         ),
         Interceptor(authenticator, KnownAccounts(reader), metrics, database_gone=DATABASE_GONE),
         settings or GrpcSettings(listen="127.0.0.1:0", stop_grace_seconds=1.0),

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from tillsync_cli import account_commands, demo_command, link_commands, queue_commands, server_commands, sync_commands, token_commands
+from tillsync_cli import (
+    account_commands,
+    demo_command,
+    link_commands,
+    privacy_commands,
+    queue_commands,
+    server_commands,
+    sync_commands,
+    token_commands,
+)
 
 _OVER_GRPC = "Speaking to a service (--address, --token, or TILLSYNC_ADDRESS, TILLSYNC_TOKEN)"
 
@@ -42,6 +51,7 @@ for name, group in (
     ("link", link_commands.app),
     ("queue", queue_commands.app),
     ("sync", sync_commands.app),
+    ("privacy", privacy_commands.app),
 ):
     app.add_typer(group, name=name, rich_help_panel=_OVER_GRPC)
 app.command("match", rich_help_panel=_OVER_GRPC)(sync_commands.match)

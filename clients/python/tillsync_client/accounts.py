@@ -45,6 +45,28 @@ class Accounts:
         request = pb.UpdateAccountRequest(account_id=account_id, account=account, update_mask=FieldMask(paths=paths), etag=etag)
         return await self._connection.call(self._stub.UpdateAccount, request)
 
+    async def update_site_settings(
+        self, account_id: str, settings: pb.SiteSettings, paths: Iterable[str], *, etag: str = "", validate_only: bool = False
+    ) -> pb.UpdateSiteSettingsResponse:
+        """Change the named settings a merchant may change; with ``validate_only`` say what that would do, and without paths read them."""
+        request = pb.UpdateSiteSettingsRequest(
+            account_id=account_id, settings=settings, update_mask=FieldMask(paths=paths), etag=etag, validate_only=validate_only
+        )
+        return await self._connection.call(self._stub.UpdateSiteSettings, request)
+
+    async def connect_shop(
+        self, account_id: str, *, base_url: str, bridge_secret: str, bridge_version: str = "", rest_url: str = ""
+    ) -> pb.ConnectShopResponse:
+        """What the bridge does: the shop must accept the secret by then, as it is called back. FailedPreconditionError says why not."""
+        request = pb.ConnectShopRequest(
+            account_id=account_id, base_url=base_url, bridge_secret=bridge_secret, bridge_version=bridge_version, rest_url=rest_url
+        )
+        return await self._connection.call(self._stub.ConnectShop, request, deadline_seconds=_CHECK_DEADLINE_SECONDS)
+
+    async def disconnect_shop(self, account_id: str) -> pb.DisconnectShopResponse:
+        """Drop the bridge's secret; a SITE token that calls this is revoked."""
+        return await self._connection.call(self._stub.DisconnectShop, pb.DisconnectShopRequest(account_id=account_id))
+
     async def check_account(self, account_id: str) -> pb.CheckAccountResponse:
         """Test both sides step by step; may take half a minute when a side is slow."""
         request = pb.CheckAccountRequest(account_id=account_id)

@@ -9,6 +9,7 @@ from tillsync_client.accounts import Accounts, Catalog
 from tillsync_client.connection import DEFAULT_DEADLINE_SECONDS, Connection
 from tillsync_client.customer_sync import CustomerSync
 from tillsync_client.links import Links
+from tillsync_client.privacy import Privacy
 from tillsync_client.queue import QueueWork
 
 
@@ -38,6 +39,7 @@ class TillsyncClient:
         self.queue = QueueWork(self._connection)
         self.links = Links(self._connection)
         self.accounts = Accounts(self._connection)
+        self.privacy = Privacy(self._connection)
         self.catalog = Catalog(self._connection)
 
     async def close(self) -> None:

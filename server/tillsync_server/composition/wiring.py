@@ -13,6 +13,7 @@ from tillsync_server.adapters.grpc.server import GrpcServices
 from tillsync_server.adapters.grpc.servicers.account import AccountServicer
 from tillsync_server.adapters.grpc.servicers.customer_sync import CustomerSyncServicer
 from tillsync_server.adapters.grpc.servicers.link import LinkServicer
+from tillsync_server.adapters.grpc.servicers.privacy import PrivacyServicer
 from tillsync_server.adapters.grpc.servicers.queue import QueueServicer
 from tillsync_server.adapters.http.webhook import WebhookReceiver
 from tillsync_server.adapters.observability.metrics import Metrics
@@ -28,6 +29,7 @@ from tillsync_server.adapters.postgres.links import PostgresLinks
 from tillsync_server.adapters.postgres.order_intake import PostgresOrderIntake
 from tillsync_server.adapters.postgres.order_linker import PostgresOrderLinker
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE
+from tillsync_server.adapters.postgres.privacy import PostgresPrivacy
 from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
 from tillsync_server.adapters.postgres.requeue import PostgresRequeue
@@ -48,6 +50,7 @@ from tillsync_server.application.use_cases.authentication import Authenticator
 from tillsync_server.application.use_cases.known_accounts import KnownAccounts
 from tillsync_server.application.use_cases.link_decisions import LinkDecisions
 from tillsync_server.application.use_cases.order_matching import OrderMatching
+from tillsync_server.application.use_cases.privacy import Privacy
 from tillsync_server.application.use_cases.queue_listing import QueueListing
 from tillsync_server.application.use_cases.queue_work import QueueWork
 from tillsync_server.application.use_cases.shop_connection import ShopConnection
@@ -111,6 +114,7 @@ class Wiring:
             customer_sync=CustomerSyncServicer(sync, orders, QueueListing(queues)),
             queue=QueueServicer(QueueWork(queues, PostgresQueueActions(database, notifier))),
             link=LinkServicer(LinkDecisions(self._accounts, self._links, PostgresLinkKeeper(database, notifier), queues, lookup)),
+            privacy=PrivacyServicer(Privacy(PostgresPrivacy(database, notifier), self._accounts)),
             account=AccountServicer(
                 AccountSettings(self._accounts, plain_http_allowed=inside(settings.hosts())),
                 SiteSettings(self._accounts),

@@ -28,7 +28,7 @@ from tillsync_server.adapters.grpc.access import ADMIN_ONLY
 from tillsync_server.adapters.grpc.interceptor import Interceptor
 from tillsync_server.adapters.grpc.listening import GrpcSettings, credentials_of
 from tillsync_server.adapters.grpc.servicers.catalog import CatalogServicer
-from tillsync_server.adapters.grpc.servicers.unbuilt import DiagnosisServicer, PrivacyServicer
+from tillsync_server.adapters.grpc.servicers.unbuilt import DiagnosisServicer
 from tillsync_server.domain.vocabulary import Role
 
 _LOG = structlog.get_logger(__name__)
@@ -46,6 +46,7 @@ class GrpcServices:
     queue: queue_service_pb2_grpc.QueueServiceServicer
     link: link_service_pb2_grpc.LinkServiceServicer
     account: account_service_pb2_grpc.AccountServiceServicer
+    privacy: privacy_service_pb2_grpc.PrivacyServiceServicer
 
 
 class _Registrar:
@@ -143,7 +144,7 @@ class GrpcServer:
         account_service_pb2_grpc.add_AccountServiceServicer_to_server(self._services.account, ours)
         catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(), ours)
         diagnosis_service_pb2_grpc.add_DiagnosisServiceServicer_to_server(DiagnosisServicer(), ours)
-        privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server(PrivacyServicer(), ours)
+        privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server(self._services.privacy, ours)
         contract = list(ours.services)
         admin: Any = _Registrar(server, self._interceptor, ADMIN_ONLY)
         channelz_pb2_grpc.add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), admin)

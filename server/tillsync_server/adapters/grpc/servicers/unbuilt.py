@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from tillsync.v1 import (
-    diagnosis_service_pb2,
-    diagnosis_service_pb2_grpc,
-    privacy_service_pb2,
-    privacy_service_pb2_grpc,
-)
+from tillsync.v1 import diagnosis_service_pb2, diagnosis_service_pb2_grpc
 
 from tillsync_server.domain.errors import NotYetImplemented
 
@@ -20,8 +15,6 @@ UNBUILT = frozenset(
         "QueueService/WatchQueue",
         "DiagnosisService/ExplainCustomer",
         "DiagnosisService/ExplainOrder",
-        "PrivacyService/ExportPerson",
-        "PrivacyService/ErasePerson",
     )
 )
 """Their requests are not checked: whatever is sent, the answer is UNIMPLEMENTED."""
@@ -37,18 +30,6 @@ class DiagnosisServicer(diagnosis_service_pb2_grpc.DiagnosisServiceServicer):
         self, request: diagnosis_service_pb2.ExplainOrderRequest, context: Any
     ) -> diagnosis_service_pb2.ExplainOrderResponse:
         _not_yet("ExplainOrder comes in a later release: ListQueue with order_id and view FULL shows what happened")
-
-
-class PrivacyServicer(privacy_service_pb2_grpc.PrivacyServiceServicer):
-    async def ExportPerson(  # noqa: N802
-        self, request: privacy_service_pb2.ExportPersonRequest, context: Any
-    ) -> privacy_service_pb2.ExportPersonResponse:
-        _not_yet("ExportPerson comes with the bridge")
-
-    async def ErasePerson(  # noqa: N802
-        self, request: privacy_service_pb2.ErasePersonRequest, context: Any
-    ) -> privacy_service_pb2.ErasePersonResponse:
-        _not_yet("ErasePerson comes with the bridge")
 
 
 def _not_yet(text: str) -> NoReturn:

@@ -1,0 +1,87 @@
+"""``tillsync privacy``: what is kept about one person, handed out or erased."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from tillsync.v1 import privacy_service_pb2
+from tillsync_client import TillsyncClient
+
+from tillsync_cli.output import console, print_json, table, when
+from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, USAGE, AddressOption, JsonOption, TokenOption, fail, talk
+
+app = typer.Typer(no_args_is_help=True, help="Export or erase everything kept about one person.")
+AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account.")]
+EmailOption = Annotated[str, typer.Option("--email", help="Account or billing email.", rich_help_panel="Person")]
+ShopCustomerOption = Annotated[int, typer.Option("--woo-customer", help="The shop customer's id.", min=0, rich_help_panel="Person")]
+TillCustomerOption = Annotated[int, typer.Option("--till-customer", help="The till customer's id.", min=0, rich_help_panel="Person")]
+
+
+@app.command()
+def export(
+    account: AccountArgument,
+    email: EmailOption = "",
+    woo_customer: ShopCustomerOption = 0,
+    till_customer: TillCustomerOption = 0,
+    address: AddressOption = DEFAULT_ADDRESS,
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Print everything kept about a person, with whole email addresses."""
+    _require_person(email, woo_customer, till_customer)
+
+    async def work(client: TillsyncClient) -> list[privacy_service_pb2.PersonRecord]:
+        found = client.privacy.export_person(account, email=email, woo_customer_id=woo_customer, epos_customer_id=till_customer)
+        return [record async for record in found]
+
+    records = talk(address, token, work)
+    if json:
+        print_json(records)
+        return
+    shown = table("Record", "Made", "What it holds", title=f"Kept about this person in {account}")
+    for record in records:
+        content = "\n".join(f"{one.label}: {one.value}" for one in record.fields)
+        shown.add_row(f"{record.category.replace('_', ' ')}\n{record.record_id}", when(record.create_time), content)
+    console.print(shown if records else "nothing is kept about this person")
+
+
+@app.command()
+def erase(
+    account: AccountArgument,
+    email: EmailOption = "",
+    woo_customer: ShopCustomerOption = 0,
+    till_customer: TillCustomerOption = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, say what would be erased.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")] = False,
+    address: AddressOption = DEFAULT_ADDRESS,
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Erase a person from links, queues, history, answers and creates. Exit code 1 while something has to stay: then repeat."""
+    _require_person(email, woo_customer, till_customer)
+    if not (dry_run or yes or typer.confirm("Erase this person for good?")):
+        raise typer.Exit(REFUSED)
+
+    async def work(client: TillsyncClient) -> privacy_service_pb2.ErasePersonResponse:
+        return await client.privacy.erase_person(
+            account, email=email, woo_customer_id=woo_customer, epos_customer_id=till_customer, validate_only=dry_run
+        )
+
+    answer = talk(address, token, work)
+    if json:
+        print_json(answer)
+    else:
+        shown = table("Records", "Count", "", title="Would be erased" if dry_run else "Erased")
+        for erased in answer.erased:
+            shown.add_row(erased.category.replace("_", " "), str(erased.count), "")
+        for kept in answer.retained:
+            shown.add_row(kept.category.replace("_", " "), str(kept.count), f"stays until {when(kept.retry_time)}: {kept.reason}")
+        console.print(shown if answer.erased or answer.retained else "nothing is kept about this person")
+    if answer.retained and not dry_run:
+        raise typer.Exit(REFUSED)
+
+
+def _require_person(email: str, woo_customer: int, till_customer: int) -> None:
+    if not (email or woo_customer or till_customer):
+        raise fail("say who: --email, --woo-customer or --till-customer", code=USAGE)

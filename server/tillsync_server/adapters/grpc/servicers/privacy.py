@@ -1,0 +1,44 @@
+"""PrivacyService: everything kept about one person, handed out or erased."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tillsync.v1 import privacy_service_pb2, privacy_service_pb2_grpc
+
+from tillsync_server.application.use_cases.privacy import PersonGiven, Privacy
+from tillsync_server.domain.ids import AccountId
+
+
+class PrivacyServicer(privacy_service_pb2_grpc.PrivacyServiceServicer):
+    def __init__(self, privacy: Privacy) -> None:
+        self._privacy = privacy
+
+    async def ExportPerson(  # noqa: N802
+        self, request: privacy_service_pb2.ExportPersonRequest, context: Any
+    ) -> privacy_service_pb2.ExportPersonResponse:
+        page = await self._privacy.export(AccountId(request.account_id), _person(request.person), request.page_size, request.page_token)
+        response = privacy_service_pb2.ExportPersonResponse(next_page_token=page.next_page_token)
+        for record in page.records:
+            message = response.records.add(category=record.category.value, record_id=record.record_id)
+            if record.create_time is not None:
+                message.create_time.FromDatetime(record.create_time)
+            for label, value in record.fields:
+                message.fields.add(label=label, value=value)
+        return response
+
+    async def ErasePerson(  # noqa: N802
+        self, request: privacy_service_pb2.ErasePersonRequest, context: Any
+    ) -> privacy_service_pb2.ErasePersonResponse:
+        erased = await self._privacy.erase(AccountId(request.account_id), _person(request.person), validate_only=request.validate_only)
+        response = privacy_service_pb2.ErasePersonResponse()
+        for category, count in erased.counts.items():
+            response.erased.add(category=category.value, count=count)
+        for kept in erased.retained:
+            message = response.retained.add(category=kept.category.value, count=kept.count, reason=kept.reason)
+            message.retry_time.FromDatetime(kept.retry_time)
+        return response
+
+
+def _person(message: privacy_service_pb2.Person) -> PersonGiven:
+    return PersonGiven(email=message.email, woo_customer_id=message.woo_customer_id, epos_customer_id=message.epos_customer_id)
