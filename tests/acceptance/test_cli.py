@@ -226,3 +226,20 @@ async def test_help_explains_every_command(shell: Shell) -> None:
         assert group in overview
     for command in (("queue", "list"), ("account", "create"), ("link", "resolve"), ("match",), ("demo",)):
         assert "Usage" in await shell.type(*command, "--help")
+
+
+async def test_a_person_is_exported_and_erased(shell: Shell) -> None:
+    shell.till.add_customer(email="ada@example.test")
+    user = shell.shop.add_customer(email="ada@example.test")
+    shell.till.add_customer(email="ada@example.test")
+    customer = ("--woo-customer", str(user), "--account-email", "ada@example.test", "--last-name", "Lovelace")
+    await shell.type("match", "shop-a", "1042", "--created", "2026-03-01T09:30", *customer)
+    person = ("shop-a", "--email", "ada@example.test", "--woo-customer", str(user))
+    shown = await shell.type("privacy", "export", *person)
+    assert "Last name: Lovelace" in shown
+    assert {record["category"] for record in await shell.json("privacy", "export", *person)} == {"queue_entry", "order_match", "event"}
+    assert "Would be erased" in await shell.type("privacy", "erase", *person, "--dry-run")
+    assert "Lovelace" in await shell.type("privacy", "export", *person)
+    assert "queue entry" in await shell.type("privacy", "erase", *person, "--yes")
+    assert "nothing is kept" in await shell.type("privacy", "export", *person)
+    assert "say who" in await shell.type("privacy", "export", "shop-a", code=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -11,9 +12,12 @@ import grpc
 import grpc.aio
 import pytest
 import pytest_asyncio
+from google.rpc import error_details_pb2
 from support.desk_world import DeskWorld, desk_world
 from support.engine import EngineWorld
-from tillsync.v1 import account_pb2, account_service_pb2
+from support.postgres import TestDatabase
+from support.service import running_service
+from tillsync.v1 import account_pb2, account_service_pb2, token_pb2
 from tillsync_sandbox import SandboxShop
 from tillsync_sandbox.shop.switches import Permalinks, Trouble
 from tillsync_server.domain.vocabulary import Role
@@ -256,3 +260,39 @@ async def test_rights(desk: DeskWorld) -> None:
     for method, request in ((CONNECT, introduction(desk)), (DISCONNECT, S.DisconnectShopRequest(account_id="shop-a"))):
         for metadata in (foreign, support):
             assert (await desk.refusal(method, request, metadata)).code is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_a_shop_comes_and_goes_as_the_plugin_does_it(database: TestDatabase) -> None:
+    """Connect JSON with the site token of a connect string, on the whole service: refused by name, connected, settings read, gone."""
+    async with SandboxShop() as shop, running_service(database.dsn) as running:
+        await running.add_account("shop-1")
+        token = (await running.client.accounts.create_token(token_pb2.TOKEN_ROLE_SITE, account_id="shop-1")).secret
+
+        async def call(method: str, **message: Any) -> tuple[int, dict[str, Any]]:
+            url = f"{running.http_url}/tillsync.v1.AccountService/{method}"
+            headers = {"Authorization": f"Bearer {token}"}
+            async with running.http.post(url, json={"accountId": "shop-1", **message}, headers=headers) as response:
+                return response.status, await response.json()
+
+        secret = new_secret()
+        introduction = {
+            "baseUrl": shop.origin,
+            "restUrl": f"{shop.origin}/wp-json/",
+            "bridgeSecret": secret,
+            "bridgeVersion": "1.0.0",
+        }
+        status, refused = await call("ConnectShop", **introduction)
+        assert (status, refused["code"]) == (400, "failed_precondition")
+        [detail] = [detail for detail in refused["details"] if detail["type"] == "google.rpc.ErrorInfo"]
+        info = error_details_pb2.ErrorInfo.FromString(base64.b64decode(detail["value"] + "=="))
+        assert (info.reason, dict(info.metadata)) == ("SHOP_SIGNATURE_REFUSED", {"http_status": "401"})
+        shop.switches.bridge_secret = secret
+        status, connected = await call("ConnectShop", **introduction)
+        assert (status, connected["settings"]["customerSyncEnabled"]) == (200, True)
+        status, read = await call("UpdateSiteSettings", validateOnly=True)
+        assert (status, read["etag"], read["settings"]) == (200, connected["etag"], connected["settings"])
+        changed = {"settings": {"syncNames": True}, "updateMask": "syncNames", "etag": read["etag"]}
+        assert (await call("UpdateSiteSettings", **changed))[0] == 200
+        assert (await call("DisconnectShop"))[1]["tokenRevoked"] is True
+        stored = await running.client.accounts.get_account("shop-1")
+        assert (stored.sync_names, stored.shop.has_bridge_secret) == (True, False)
