@@ -11,6 +11,7 @@ from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundSettings
 from tillsync_server.adapters.postgres.pulse import DatabasePulse, QueueSample
 from tillsync_server.application.engine.worker import WorkerCounters
+from tillsync_server.application.events.sender import EventCounters
 from tillsync_server.domain.errors import LeaseTooShort, Unreachable
 from tillsync_server.domain.vocabulary import Side
 
@@ -41,6 +42,15 @@ def test_the_workers_counters_are_read_at_each_scrape() -> None:
     assert value(metrics, "tillsync_worker_lost_wakeups_total") == 1
     assert value(metrics, "tillsync_worker_lapsed_leases_total") == 2
     assert value(metrics, "tillsync_worker_completed_total") == 3
+
+
+def test_the_event_senders_counters_are_read_at_each_scrape() -> None:
+    metrics, counters = Metrics("1"), EventCounters()
+    metrics.watch_events(counters)
+    counters.delivered, counters.refused, counters.failed_tries = 5, 1, 2
+    assert value(metrics, "tillsync_events_delivered_total") == 5
+    assert value(metrics, "tillsync_events_refused_total") == 1
+    assert value(metrics, "tillsync_events_failed_tries_total") == 2
 
 
 def test_queue_gauges_are_silent_before_the_first_sample() -> None:

@@ -146,6 +146,7 @@ class Service:
         labour = wiring.labour()
         self.worker = labour.worker
         self.metrics.watch_worker(labour.worker.counters)
+        self.metrics.watch_events(labour.events.counters)
         requeue = Recurring("requeue", labour.requeue.run_chunk, seconds=REQUEUE_SECONDS, database_gone=DATABASE_GONE)
         history = Recurring("history", labour.history.maintain, seconds=HISTORY_SECONDS, database_gone=DATABASE_GONE)
         self.storage.notifications.on_lanes_ready(requeue.wake)

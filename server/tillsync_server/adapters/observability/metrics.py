@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from tillsync_server.adapters.postgres.pulse import QueueSample
 from tillsync_server.application.engine.worker import WorkerCounters
+from tillsync_server.application.events.sender import EventCounters
 from tillsync_server.domain.vocabulary import Side
 
 _CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -22,6 +23,11 @@ _WORKER_COUNTERS = (
     ("completed", "Runs of entries written."),
     ("dropped", "Runs of entries whose result was dropped: lane lost, or settings changed meanwhile."),
     ("lost_wakeups", "Lanes the slow sweep found sleeping past their work. Must stay 0."),
+)
+_EVENT_COUNTERS = (
+    ("delivered", "Order events that shops have taken."),
+    ("refused", "Order events that shops refused for good. Must stay 0: plugin and service do not fit."),
+    ("failed_tries", "Tries to send order events that did not reach a shop; they are repeated."),
 )
 
 
@@ -58,7 +64,11 @@ class Metrics:
 
     def watch_worker(self, counters: WorkerCounters) -> None:
         """The worker's own counters, read at each scrape. Once."""
-        self.registry.register(_WorkerCollector(counters))
+        self.registry.register(_Counters("tillsync_worker", _WORKER_COUNTERS, counters))
+
+    def watch_events(self, counters: EventCounters) -> None:
+        """The event sender's own counters, read at each scrape. Once."""
+        self.registry.register(_Counters("tillsync_events", _EVENT_COUNTERS, counters))
 
     # told by the edges and adapters
 
@@ -93,13 +103,17 @@ class Metrics:
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
 
 
-class _WorkerCollector(Collector):
-    def __init__(self, counters: WorkerCounters) -> None:
+class _Counters(Collector):
+    """``names``: fields of ``counters``, each with its meaning."""
+
+    def __init__(self, prefix: str, names: Sequence[tuple[str, str]], counters: WorkerCounters | EventCounters) -> None:
+        self._prefix = prefix
+        self._names = names
         self._counters = counters
 
     def collect(self) -> Iterable[Metric]:
-        for name, meaning in _WORKER_COUNTERS:
-            yield CounterMetricFamily(f"tillsync_worker_{name}", meaning, value=getattr(self._counters, name))
+        for name, meaning in self._names:
+            yield CounterMetricFamily(f"{self._prefix}_{name}", meaning, value=getattr(self._counters, name))
 
 
 class _QueueGauges(Collector):
