@@ -31,7 +31,7 @@ class Drain {
 	public function __construct( Services $services ) {
 		$this->services = $services;
 		// An update of the plugin in mid-drain replaces the files: whatever this process still needs is loaded now.
-		array_map( 'class_exists', array( Answer::class, DrainReport::class, Sender::class, Poller::class, OrderFacts::class, Answers::class, OutboxPause::class, Breaker::class, Schedule::class, RowDelay::class ) );
+		array_map( 'class_exists', array( Answer::class, AnswerKeeper::class, CallOutcome::class, DrainReport::class, Sender::class, Poller::class, OrderFacts::class, Answers::class, OutboxPause::class, Breaker::class, Schedule::class, RowDelay::class ) );
 	}
 
 	/**

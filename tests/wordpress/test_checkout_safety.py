@@ -1,0 +1,244 @@
+"""Whatever is wrong with us or with the service, a checkout goes through in its normal time, and the order is matched later."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from wordpress.bed.bridge import BridgedShop
+from wordpress.bed.shop import Shop
+from wordpress.bed.web import free_port
+
+NORMAL_SECONDS = 2.0
+"""A checkout of the stand-in takes some 50 ms; the service's timeouts are 15 s and more."""
+
+
+async def classic(site: Shop) -> int:
+    form = {"billing_email": "ada@example.test", "billing_first_name": "Ada", "billing_last_name": "Byron"}
+    began = time.monotonic()
+    reply = await site.request("POST", "/?wc-ajax=checkout", form=form)
+    assert time.monotonic() - began < NORMAL_SECONDS
+    assert reply.status == 200, reply.text
+    assert reply.json["result"] == "success", reply.text
+    return int(reply.json["order_id"])
+
+
+async def block(site: Shop) -> int:
+    opened = await site.request("GET", "/wp-json/wc/store/v1/checkout")
+    body = {"order_id": opened.json["order_id"], "billing_address": {"email": "ada@example.test", "first_name": "Ada"}}
+    began = time.monotonic()
+    reply = await site.request("POST", "/wp-json/wc/store/v1/checkout", json_body=body)
+    assert time.monotonic() - began < NORMAL_SECONDS
+    assert reply.status == 200, reply.text
+    assert reply.json["status"] == "processing"
+    return int(reply.json["order_id"])
+
+
+async def both(site: Shop) -> list[int]:
+    return [await classic(site), await block(site)]
+
+
+async def outbox(site: Shop) -> dict[int, str]:
+    return {int(row["order_id"]): row["state"] for row in await site.rows("SELECT order_id, state FROM {prefix}tillsync_outbox")}
+
+
+async def matched(bridged: BridgedShop, orders: list[int]) -> None:
+    async def done() -> bool:
+        await bridged.site.php("delete_option( 'tillsync_bridge_breaker' );")
+        await bridged.drain()
+        states = await outbox(bridged.site)
+        return all(states.get(order) == "done" for order in orders)
+
+    await bridged.site.until(done, 60)
+
+
+async def sweep(site: Shop) -> int:
+    found: int = await site.php("return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Sweep::class )->run();")
+    return found
+
+
+@pytest.mark.shops("stand-in")
+async def test_a_checkout_notes_its_order_and_asks_nobody(bridged: BridgedShop) -> None:
+    site = bridged.site
+    site.inject("add_filter( 'pre_http_request', function ( $a, $b, $url ) { update_option( 'asked', $url ); return $a; }, 10, 3 );")
+    orders = await both(site)
+    assert await outbox(site) == dict.fromkeys(orders, "waiting")
+    assert await site.php("return get_option( 'asked' );") is False
+    await matched(bridged, orders)
+
+
+@pytest.mark.shops("stand-in")
+async def test_the_outbox_table_is_missing(bridged: BridgedShop) -> None:
+    site = bridged.site
+    await site.php('global $wpdb; $wpdb->query( "DROP TABLE {$wpdb->prefix}tillsync_outbox" );')
+    orders = await both(site)
+    # the first drain or sweep that meets it makes the table again, the next sweep finds the orders
+    await site.php("do_action( 'tillsync_bridge_drain' );")
+    assert await sweep(site) + await sweep(site) == 2
+    await matched(bridged, orders)
+    site.forgive_log()
+
+
+@pytest.mark.shops("mariadb")
+async def test_the_outbox_cannot_be_written(bridged: BridgedShop) -> None:
+    site = bridged.site
+    assert site.database is not None
+    trigger = "CREATE TRIGGER read_only BEFORE INSERT ON shop_tillsync_outbox FOR EACH ROW SIGNAL SQLSTATE '45000'"
+    site.database.sql(f"USE {site.database_name}; {trigger};")
+    orders = await both(site)
+    assert await outbox(site) == {}
+    site.database.sql(f"USE {site.database_name}; DROP TRIGGER read_only;")
+    assert await sweep(site) == 2
+    await matched(bridged, orders)
+    site.forgive_log()
+
+
+@pytest.mark.shops("stand-in")
+async def test_a_read_only_database_breaks_nothing_through_us(bridged: BridgedShop) -> None:
+    """No order can be placed then, but our part says nothing worse than WooCommerce itself."""
+    site = bridged.site
+    with site.read_only():
+        reply = await site.request("POST", "/?wc-ajax=checkout", form={"billing_email": "ada@example.test"})
+        assert "tillsync" not in reply.text.lower()
+        drained = await site.php("do_action( 'tillsync_bridge_drain' ); do_action( 'tillsync_bridge_minute' ); return 'went on';")
+        assert drained == "went on"
+    site.forgive_log()
+    await matched(bridged, [await classic(site)])
+
+
+@pytest.mark.shops("stand-in")
+@pytest.mark.parametrize("error", ["TypeError", "Error", "Exception", "DivisionByZeroError"])
+async def test_an_error_in_our_own_code(bridged: BridgedShop, error: str) -> None:
+    site = bridged.site
+    # wherever our hook reads its option, it fails
+    thrower = f"add_filter( 'pre_option_tillsync_bridge_active', function () {{ throw new {error}( 'ours' ); }} );"
+    injected = site.inject(thrower)
+    later = site.inject("add_action( 'woocommerce_order_status_changed', fn( $id ) => update_option( 'later', $id ), 99 );")
+    orders = await both(site)
+    # the callbacks after ours had their turn
+    assert await site.php("return (int) get_option( 'later' );") == orders[1]
+    injected.unlink()
+    later.unlink()
+    assert await sweep(site) == 2
+    await matched(bridged, orders)
+    site.forgive_log()
+
+
+@asynccontextmanager
+async def something_else(answer: bytes | None, delay: float = 0) -> AsyncIterator[str]:
+    """A server that answers everything like this; None: never."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            await asyncio.sleep(delay)
+            if answer is None:
+                await reader.read()
+            else:
+                writer.write(answer)
+                await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+def reply(status: str, body: str, kind: str = "application/json", more: str = "") -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{more}\r\n"
+    return (head + body).encode()
+
+
+SERVICES = {
+    "401": (reply("401 Unauthorized", '{"code":"unauthenticated","message":"unknown token"}'), "paused"),
+    "403": (reply("403 Forbidden", '{"code":"permission_denied","message":"another account"}'), "paused"),
+    "429": (reply("429 Too Many", '{"code":"resource_exhausted","message":"slower"}', more="Retry-After: 30\r\n"), "throttled"),
+    "500": (reply("500 Error", ""), ""),
+    "html": (reply("200 OK", "<html><body>It works!</body></html>", "text/html"), ""),
+    "redirect": (reply("301 Moved", "", "text/html", "Location: https://www.example.test/\r\n"), ""),
+}
+
+
+async def point_to(site: Shop, url: str) -> str:
+    code = """
+        $it = get_option( 'tillsync_bridge_connection' );
+        $before = $it['url'];
+        update_option( 'tillsync_bridge_connection', array( 'url' => $url ) + $it );
+        return $before;
+    """
+    before: str = await site.php(code, url=url)
+    return before
+
+
+async def report(site: Shop) -> dict[str, object]:
+    run = "return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Drain::class )->run()->to_array();"
+    found: dict[str, object] = await site.php(run)
+    return found
+
+
+@pytest.mark.shops("stand-in")
+@pytest.mark.parametrize("kind", list(SERVICES))
+async def test_the_service_answers_badly(bridged: BridgedShop, kind: str) -> None:
+    site = bridged.site
+    answer, stops = SERVICES[kind]
+    async with something_else(answer) as url:
+        before = await point_to(site, url)
+        orders = await both(site)
+        await bridged.age_outbox()
+        first = await report(site)
+        assert (first["stopped_by"], first["failed_calls"], first["sent"]) == (stops, 1, 0)
+        assert await outbox(site) == dict.fromkeys(orders, "waiting")
+        await bridged.age_outbox()
+        if stops == "":
+            second = await report(site)
+            assert second["stopped_by"] == "breaker"
+        third = await report(site)
+        assert (third["stopped_by"], third["failed_calls"]) == ("paused" if stops == "paused" else "breaker", 0)
+    await point_to(site, before)
+    await site.php("Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\OutboxPause::class )->resume();")
+    await matched(bridged, orders)
+
+
+@pytest.mark.shops("mariadb")
+@pytest.mark.parametrize("kind", ["down", "silent"])
+async def test_the_service_is_not_there_or_says_nothing(bridged: BridgedShop, kind: str) -> None:
+    site = bridged.site
+    async with something_else(None) as silent:
+        before = await point_to(site, silent if kind == "silent" else f"http://127.0.0.1:{free_port()}")
+        orders = await both(site)
+        await bridged.age_outbox()
+        began = time.monotonic()
+        first = await report(site)
+        assert first["failed_calls"] == 1
+        assert time.monotonic() - began < 30
+        rows = await site.rows("SELECT state, attempts, reason FROM {prefix}tillsync_outbox")
+        assert [row["state"] for row in rows] == ["waiting", "waiting"]
+        assert all("not reached" in row["reason"] and int(row["attempts"]) == 1 for row in rows)
+    await point_to(site, before)
+    await matched(bridged, orders)
+
+
+@pytest.mark.shops("stand-in")
+async def test_the_outbox_page_of_a_shop_that_is_refused_tells_once(bridged: BridgedShop) -> None:
+    site = bridged.site
+    async with something_else(SERVICES["401"][0]) as url:
+        before = await point_to(site, url)
+        order = await classic(site)
+        await bridged.age_outbox()
+        assert (await report(site))["stopped_by"] == "paused"
+        session = await site.log_in("admin", "tillsync_bridge_settings")
+        page = await site.request("GET", "/wp-admin/admin.php?page=wc-settings&tab=integration&section=tillsync", session=session)
+        assert page.text.count("Nothing is sent: the service refuses this shop.") == 1
+        assert "ask your tillsync operator for a new connect string" in page.text
+    await point_to(site, before)
+    form = {"tillsync_nonce": session.nonces["tillsync_bridge_settings"]}
+    await site.request("POST", "/wp-admin/admin-post.php?action=tillsync_bridge_resume", session=session, form=form)
+    await matched(bridged, [order])

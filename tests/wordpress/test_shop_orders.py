@@ -1,0 +1,274 @@
+"""Orders on their way: from a status change in the shop to a till customer, and what a person can do about it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tillsync.v1 import vocabulary_pb2
+from wordpress.bed.bridge import BridgedShop
+from wordpress.bed.shop import Reply, Session, Shop
+
+API = "/wp-json/tillsync-bridge/v1"
+BUYER = {"email": "ada@example.test", "first_name": "Ada", "last_name": "Byron"}
+
+
+async def answered(bridged: BridgedShop, order_id: int, state: str = "ENTRY_STATE_PROCESSED") -> dict[str, Any]:
+    """The order's stored answer, once it has this state; drains until then."""
+
+    async def look() -> dict[str, Any] | None:
+        await bridged.drain()
+        answer: dict[str, Any] | None = (await bridged.site.order_meta(order_id)).get("_tillsync_answer")
+        return answer if answer and answer["state"] == state else None
+
+    found: dict[str, Any] = await bridged.site.until(look)
+    return found
+
+
+async def row(site: Shop, order_id: int) -> dict[str, Any]:
+    return (await site.rows(f"SELECT * FROM {{prefix}}tillsync_outbox WHERE order_id = {order_id}"))[0]
+
+
+async def act(site: Shop, session: Session | None, order_id: int, action: str, method: str = "POST", **body: str) -> Reply:
+    content = body if method == "POST" else None
+    return await site.request(method, f"{API}/orders/{order_id}/{action}", session=session, json_body=content)
+
+
+async def test_an_order_becomes_a_till_customer_and_says_so(bridged: BridgedShop) -> None:
+    site = bridged.site
+    user = await site.add_user("ada@example.test")
+    order = await site.add_order(customer_id=user, **BUYER)
+    answer = await answered(bridged, order)
+    customer = bridged.till.store.customers[int(answer["epos_customer_id"])]
+    assert (customer.forename, customer.surname, customer.email_address) == ("Ada", "Byron", "ada@example.test")
+    assert (answer["order_id"], answer["outcome"], answer["comment"]) == (order, "OUTCOME_CUSTOMER_CREATED", "Customer created")
+    assert (await row(site, order))["state"] == "done"
+    notes = [note for note in await site.order_notes(order) if "Customer created" in note]
+    assert len(notes) == 1
+    assert answer["epos_customer_id"] in notes[0]
+    # the next one of the same person: no twin
+    second = await answered(bridged, await site.add_order(customer_id=user, **BUYER))
+    assert (second["epos_customer_id"], second["outcome"]) == (answer["epos_customer_id"], "OUTCOME_MATCHED_LINK")
+
+
+async def test_a_guest_goes_to_the_default_customer(bridged: BridgedShop) -> None:
+    answer = await answered(bridged, await bridged.site.add_order(**BUYER))
+    assert answer["epos_customer_id"] == str(bridged.default_customer)
+    assert answer["comment"] == "Matched to the default customer"
+
+
+async def test_nothing_is_sent_before_the_facts_are_final(bridged: BridgedShop) -> None:
+    site = bridged.site
+    code = """
+        $order = wc_create_order( array( 'status' => 'processing' ) );
+        $order->set_customer_id( $buyer );
+        $order->set_billing_email( 'ada@example.test' );
+        $order->set_billing_first_name( 'Ada' );
+        $order->save();
+        return $order->get_id();
+    """
+    buyer = await site.add_user("ada@example.test")
+    order = await site.php(code, buyer=buyer)
+    await bridged.drain(now=False)
+    assert await bridged.entries() == []
+    assert (await answered(bridged, order))["outcome"] == "OUTCOME_CUSTOMER_CREATED"
+
+
+async def test_a_held_order_is_released_by_a_persons_choice_on_the_order_screen(bridged: BridgedShop) -> None:
+    site = bridged.site
+    twins = [bridged.till.add_customer(forename="Ada", surname=name, email="ada@example.test") for name in ("Byron", "King")]
+    user = await site.add_user("ada@example.test")
+    order = await site.add_order(customer_id=user, **BUYER)
+    held = await answered(bridged, order, "ENTRY_STATE_HELD")
+    assert held["comment"].startswith("We could not auto-link the customer")
+    assert (await row(site, order))["state"] == "sent"
+    session = await site.log_in("admin")
+    link = await act(site, session, order, "link", "GET")
+    assert link.json == {"guest": False, "link": None}
+    found = await site.request("GET", f"{API}/till-customers?query=ada@example.test", session=session)
+    assert [customer["id"] for customer in found.json["customers"]] == [str(twin) for twin in twins]
+    assert "ada@example.test" not in found.text
+    chosen = await act(site, session, order, "customer", epos_customer_id=str(twins[1]))
+    assert chosen.status == 200, chosen.text
+    assert (await answered(bridged, order))["epos_customer_id"] == str(twins[1])
+    link = await act(site, session, order, "link", "GET")
+    assert (link.json["link"]["epos_customer_id"], link.json["link"]["usable"]) == (str(twins[1]), True)
+
+
+async def test_the_wrong_customer_of_a_finished_order_is_changed_by_a_person_only(bridged: BridgedShop) -> None:
+    site = bridged.site
+    user = await site.add_user("ada@example.test")
+    order = await site.add_order(customer_id=user, **BUYER)
+    first = (await answered(bridged, order))["epos_customer_id"]
+    right = bridged.till.add_customer(forename="Ada", surname="King", email="other@example.test")
+    session = await site.log_in(await site.add_user(role="shop_manager"))
+    again = await act(site, session, order, "match")
+    assert again.status == 200, again.text
+    assert (await answered(bridged, order))["epos_customer_id"] == first
+    changed = await act(site, session, order, "customer", epos_customer_id=str(right))
+    assert changed.status == 200, changed.text
+
+    async def moved() -> bool:
+        return (await answered(bridged, order))["epos_customer_id"] == str(right)
+
+    await site.until(moved)
+    assert (await act(site, session, order, "unlink")).json == {"guest": False, "link": None}
+    refused = await act(site, session, order, "unlink")
+    assert refused.status == 409
+    assert refused.json["code"] == "tillsync_not_found"
+
+
+async def test_guests_have_no_link_and_get_another_customer_only_while_held(bridged: BridgedShop) -> None:
+    site = bridged.site
+    order = await site.add_order(**BUYER)
+    await answered(bridged, order)
+    session = await site.log_in("admin")
+    assert (await act(site, session, order, "link", "GET")).json == {"guest": True, "link": None}
+    refused = await act(site, session, order, "customer", epos_customer_id=str(bridged.default_customer))
+    assert (refused.status, refused.json["code"]) == (409, "tillsync_failed_precondition")
+
+
+async def test_the_routes_of_the_order_screen_are_for_managers_with_a_nonce(bridged: BridgedShop) -> None:
+    site = bridged.site
+    order = await site.add_order(**BUYER)
+    admin = await site.log_in("admin")
+    strangers = [None] + [await site.log_in(await site.add_user(role=role)) for role in ("customer", "subscriber", "editor")]
+    calls = [("GET", f"orders/{order}/link"), ("GET", f"orders/{order}/panel"), ("POST", f"orders/{order}/match")]
+    calls += [("POST", f"orders/{order}/unlink"), ("POST", f"orders/{order}/customer"), ("GET", "till-customers?query=1")]
+    calls += [("POST", "settings/preview")]
+    for method, path in calls:
+        body = {"epos_customer_id": "1", "settings": {}} if method == "POST" else None
+        for session in strangers:
+            reply = await site.request(method, f"{API}/{path}", session=session, json_body=body)
+            assert reply.status in (401, 403), f"{method} {path}: {reply.text}"
+        # the cookie alone is not enough, a wrong nonce less
+        without = await site.request(method, f"{API}/{path}", session=admin, json_body=body, headers={"X-WP-Nonce": ""})
+        assert without.status in (401, 403), f"{method} {path}: {without.text}"
+        wrong = await site.request(method, f"{API}/{path}", session=admin, json_body=body, headers={"X-WP-Nonce": "wrong"})
+        assert wrong.status == 403
+    assert (await row(site, order))["rerun"] in (0, "0")
+
+
+async def test_an_order_that_does_not_exist_or_is_a_refund_is_not_found(bridged: BridgedShop) -> None:
+    site = bridged.site
+    order = await site.add_order(**BUYER)
+    refund = await site.php("return wc_create_refund( array( 'order_id' => $order, 'amount' => 0 ) )->get_id();", order=order)
+    session = await site.log_in("admin")
+    for order_id in (refund, 999999):
+        assert (await act(site, session, order_id, "match")).status == 404
+        assert await site.rows(f"SELECT * FROM {{prefix}}tillsync_outbox WHERE order_id = {order_id}") == []
+
+
+async def test_orders_cancelled_trashed_or_deleted_before_they_were_sent_are_closed_and_come_back(bridged: BridgedShop) -> None:
+    site = bridged.site
+    orders = [await site.add_order(**BUYER) for _ in range(3)]
+    await site.php("wc_get_order( $id )->update_status( 'cancelled' );", id=orders[0])
+    await site.php("wc_get_order( $id )->delete( false );", id=orders[1])
+    await site.php("wc_get_order( $id )->delete( true );", id=orders[2])
+    await bridged.drain()
+    assert await bridged.entries() == []
+    for order, word in zip(orders, ("Cancelled", "trash", "deleted"), strict=True):
+        closed = await row(site, order)
+        assert closed["state"] == "closed"
+        assert word in closed["reason"]
+    await site.php("wc_get_order( $id )->update_status( 'processing' );", id=orders[0])
+    assert (await answered(bridged, orders[0]))["outcome"] == "OUTCOME_DEFAULT_CUSTOMER"
+
+
+async def test_drains_of_every_kind_together_send_each_order_once(bridged: BridgedShop) -> None:
+    """200 orders changed at once; six processes drain them."""
+    site = bridged.site
+    code = """
+        for ( $i = 0; $i < 200; $i++ ) {
+            $order = new WC_Order();
+            $order->set_billing_email( "buyer$i@example.test" );
+            $order->save();
+            $order->update_status( 'processing' );
+        }
+    """
+    await site.php(code)
+    await bridged.age_outbox()
+    run = "Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Drain::class )->run();"
+    events = [f"do_action( '{hook}' );" for hook in ("tillsync_bridge_minute", "tillsync_bridge_drain")]
+    await asyncio.gather(*(site.php(code) for code in [run, run, run, *events]))
+
+    async def all_done() -> bool:
+        await bridged.drain()
+        left = await site.rows("SELECT COUNT(*) AS n FROM {prefix}tillsync_outbox WHERE state <> 'done'")
+        return int(left[0]["n"]) == 0
+
+    await site.until(all_done, 60)
+    entries = await bridged.entries()
+    assert all(entry.state == vocabulary_pb2.ENTRY_STATE_PROCESSED for entry in entries)
+    assert all(entry.coalesced_count == 0 for entry in entries)
+    notes = await site.php(
+        "return array_map( fn( $id ) => count( array_filter( wc_get_order_notes( array( 'order_id' => $id ) ), "
+        "fn( $note ) => str_contains( $note->content, 'Tillsync:' ) ) ), wc_get_orders( array( 'limit' => -1, 'return' => 'ids' ) ) );"
+    )
+    assert notes == [1] * 200
+
+
+async def test_a_plugin_updated_in_mid_drain_ends_its_drain(bridged: BridgedShop) -> None:
+    """Whatever the drain still needs is loaded before its first call, so that new files cannot meet old ones."""
+    loaded = await bridged.site.php(
+        """
+        $seen = null;
+        add_filter( 'pre_http_request', function ( $answer ) use ( &$seen ) {
+            $seen = $seen ?? array_filter( get_declared_classes(), fn( $name ) => str_starts_with( $name, 'Tillsync\\\\Bridge\\\\' ) );
+            return $answer;
+        } );
+        $order = new WC_Order(); $order->save(); $order->update_status( 'processing' );
+        Tillsync\\Bridge\\Plugin::services()->outbox()->ask_again( $order->get_id(), false );
+        Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Drain::class )->run();
+        $after = array_filter( get_declared_classes(), fn( $name ) => str_starts_with( $name, 'Tillsync\\\\Bridge\\\\' ) );
+        return array( null !== $seen, array_values( array_diff( $after, $seen ) ) );
+        """
+    )
+    assert loaded == [True, []]
+
+
+async def test_older_orders_are_matched_when_the_merchant_asks(bridged: BridgedShop) -> None:
+    site = bridged.site
+    await site.php("update_option( 'tillsync_bridge_active', '' );")
+    old = await site.add_order(age_seconds=3 * 86400, **BUYER)
+    await site.php("update_option( 'tillsync_bridge_active', '1' );")
+    await bridged.drain()
+    assert await bridged.entries() == []
+    session = await site.log_in("admin", "tillsync_bridge_settings")
+    form = {"tillsync_nonce": session.nonces["tillsync_bridge_settings"], "tillsync_days": "7"}
+    await site.request("POST", "/wp-admin/admin-post.php?action=tillsync_bridge_backfill_preview", session=session, form=form)
+    page = await site.request("GET", "/wp-admin/admin.php?page=wc-settings&tab=integration&section=tillsync", session=session)
+    assert "have 1 orders" in page.text
+    assert await site.rows("SELECT * FROM {prefix}tillsync_outbox") == []
+    await site.request("POST", "/wp-admin/admin-post.php?action=tillsync_bridge_backfill", session=session, form=form)
+    await site.php("do_action( 'tillsync_bridge_backfill' );")
+    assert (await answered(bridged, old))["outcome"] == "OUTCOME_DEFAULT_CUSTOMER"
+
+
+async def test_cron_alone_gets_an_order_through(bridged: BridgedShop) -> None:
+    site = bridged.site
+    order = await site.add_order(**BUYER)
+    due = "wp_clear_scheduled_hook( 'tillsync_bridge_minute' ); wp_schedule_event( time() - 1, 'hourly', 'tillsync_bridge_minute' );"
+
+    async def done() -> bool:
+        await bridged.age_outbox()
+        await site.php(due)
+        await site.cron()
+        return bool((await row(site, order))["state"] == "done")
+
+    await site.until(done, 60)
+
+
+async def test_a_page_of_wp_admin_kicks_action_scheduler_once_and_the_drain_schedules_itself(bridged: BridgedShop) -> None:
+    site = bridged.site
+    order = await site.add_order(**BUYER)
+    await bridged.age_outbox()
+    session = await site.log_in("admin")
+    for _ in range(3):
+        assert (await site.request("GET", "/wp-admin/index.php", session=session)).status == 200
+    waiting = "return count( as_get_scheduled_actions( array( 'hook' => 'tillsync_bridge_drain', 'status' => 'pending' ), 'ids' ) );"
+    assert await site.php(waiting) == 1
+    await site.run_actions()
+    assert [entry.order_id for entry in await bridged.entries()] == [order]
+    # not at its end yet: it is looked at again without anybody's doing
+    assert await site.php(waiting) == 1
