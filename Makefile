@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check mutants bench protos breaking system-packages clean
+.PHONY: demo test bridge-zip check mutants bench protos breaking system-packages clean
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer"; exit 1; }
@@ -54,6 +54,10 @@ protos: $(STAMP)
 # AGAINST=v0.1.0 make breaking
 breaking: $(STAMP)
 	$(BIN)/python scripts/generate_protos.py --breaking-against $(or $(AGAINST),main)
+
+# dist/tillsync-bridge.zip, as WordPress → Plugins → Add New → Upload takes it.
+bridge-zip:
+	@$(PYTHON) scripts/bridge_zip.py
 
 clean:
 	rm -rf $(VENV) .tillsync build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -27,12 +27,22 @@ def php_test_files(suite: str) -> list[Path]:
 
 
 def run_phpunit(file: Path, *, site: Site | None, seconds: float = 110) -> PhpRun:
-    """Raises AssertionError with PHPUnit's report. Skipped, risky and warned tests are failures too, and so is a class without tests."""
+    """Raises AssertionError with PHPUnit's report. Skipped, risky and warned tests are failures too, and so is a class without tests.
+    A class called ...AdminTest runs as a page of wp-admin does, any other as REST, cron and shop pages do."""
     bootstrap = SUITES / ("bootstrap-unit.php" if site is None else "bootstrap-site.php")
     environment = {**os.environ, "TILLSYNC_BRIDGE_DIR": str(BRIDGE)}
     if site is not None:
-        environment |= {"TILLSYNC_SITE": json.dumps({"directory": str(site.directory), "url": site.url})}
-    flags = ["--no-configuration", "--fail-on-warning", "--fail-on-risky", "--fail-on-skipped", "--fail-on-incomplete", "--colors=never"]
+        admin = file.stem.endswith("AdminTest")
+        environment |= {"TILLSYNC_SITE": json.dumps({"directory": str(site.directory), "url": site.url, "admin": admin})}
+    flags = [
+        "--no-configuration",
+        "--do-not-cache-result",
+        "--fail-on-warning",
+        "--fail-on-risky",
+        "--fail-on-skipped",
+        "--fail-on-incomplete",
+        "--colors=never",
+    ]
     run = subprocess.run(
         [str(PHP), *php_options(), "-d", "display_errors=stderr", str(PHPUNIT), *flags, "--bootstrap", str(bootstrap), str(file)],
         cwd=SUITES,
@@ -44,6 +54,6 @@ def run_phpunit(file: Path, *, site: Site | None, seconds: float = 110) -> PhpRu
     )
     output = f"{run.stdout}\n{run.stderr}".strip()
     passed = re.search(r"OK \((\d+) tests?, (\d+) assertions?\)", run.stdout)
-    assert run.returncode == 0, output
+    assert run.returncode == 0, output[:20_000]
     assert passed, output
     return PhpRun(int(passed.group(1)), output)

@@ -1,5 +1,5 @@
 <?php
-/** Integration and conformance tests: inside the site that TILLSYNC_SITE names, all plugins loaded, as in wp-admin. */
+/** Integration and conformance tests: inside the site that TILLSYNC_SITE names, all plugins loaded. */
 
 declare( strict_types=1 );
 
@@ -16,6 +16,9 @@ declare( strict_types=1 );
 		'HTTP_USER_AGENT' => 'tests',
 	) + $_SERVER;
 	define( 'TILLSYNC_SITE_DIRECTORY', $site['directory'] );
+	if ( $site['admin'] ) {
+		define( 'WP_ADMIN', true );
+	}
 } )();
 
 // WordPress declares what it makes as globals of this scope

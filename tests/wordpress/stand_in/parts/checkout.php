@@ -42,10 +42,13 @@ add_action(
 	'rest_api_init',
 	static function () {
 		$draft = static function () {
+			// a draft by default: no change of status is told
+			$as_draft = static fn() => 'checkout-draft';
+			add_filter( 'woocommerce_default_order_status', $as_draft );
 			$order = new WC_Order();
-			$order->set_status( 'checkout-draft' );
 			$order->set_created_via( 'store-api' );
 			$order->save();
+			remove_filter( 'woocommerce_default_order_status', $as_draft );
 			return $order;
 		};
 		register_rest_route(
@@ -56,14 +59,18 @@ add_action(
 					// opening the checkout makes a draft, whose email is still empty
 					'methods'             => 'GET',
 					'permission_callback' => '__return_true',
-					'callback'            => static fn() => array( 'order_id' => $draft()->get_id() ),
+					'callback'            => static function () use ( $draft ) {
+						$id = $draft()->get_id();
+						setcookie( 'wc_draft', (string) $id, 0, '/' );
+						return array( 'order_id' => $id );
+					},
 				),
 				array(
 					'methods'             => 'POST',
 					'permission_callback' => '__return_true',
 					'callback'            => static function ( WP_REST_Request $request ) use ( $draft ) {
 						try {
-							$known = wc_get_order( (int) $request->get_param( 'order_id' ) );
+							$known = wc_get_order( absint( $_COOKIE['wc_draft'] ?? 0 ) );
 							$order = $known ? $known : $draft();
 							wc_place_order( $order, array_intersect_key( (array) $request->get_param( 'billing_address' ), array_flip( WC_Order::BILLING ) ) );
 							$order->set_status( 'pending' );

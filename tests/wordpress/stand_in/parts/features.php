@@ -29,7 +29,7 @@ namespace Automattic\WooCommerce\Utilities {
 		}
 
 		public static function get_order_admin_screen() {
-			return self::custom_orders_table_usage_is_enabled() ? wc_get_page_screen_id( 'shop-order' ) : 'shop_order';
+			return self::custom_orders_table_usage_is_enabled() && is_admin() ? wc_get_page_screen_id( 'shop-order' ) : 'shop_order';
 		}
 
 		public static function get_order_admin_edit_url( $order_id ) {
@@ -66,14 +66,20 @@ namespace {
 		};
 	}
 
-	function wc_get_page_screen_id( $for ) {
-		if ( 'shop-order' === str_replace( '_', '-', $for ) ) {
-			return Automattic\WooCommerce\Utilities\OrderUtil::custom_orders_table_usage_is_enabled() ? 'woocommerce_page_wc-orders' : 'shop_order';
+	// as with the real one, there only in wp-admin
+	if ( is_admin() ) {
+		function wc_get_page_screen_id( $for ) {
+			if ( 'shop-order' !== str_replace( '_', '-', $for ) ) {
+				return '';
+			}
+			if ( ! Automattic\WooCommerce\Utilities\OrderUtil::custom_orders_table_usage_is_enabled() ) {
+				return 'shop_order';
+			}
+			return current_user_can( 'edit_others_shop_orders' ) ? 'woocommerce_page_wc-orders' : 'admin_page_wc-orders';
 		}
-		return 'woocommerce_page_' . $for;
-	}
 
-	function wc_get_screen_ids() {
-		return apply_filters( 'woocommerce_screen_ids', array( 'toplevel_page_woocommerce', 'woocommerce_page_wc-settings', 'woocommerce_page_wc-orders', 'shop_order', 'edit-shop_order', 'profile', 'user-edit' ) );
+		function wc_get_screen_ids() {
+			return apply_filters( 'woocommerce_screen_ids', array( 'toplevel_page_woocommerce', 'woocommerce_page_wc-settings', 'woocommerce_page_wc-orders', 'shop_order', 'edit-shop_order', 'profile', 'user-edit' ) );
+		}
 	}
 }

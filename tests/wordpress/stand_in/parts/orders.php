@@ -153,7 +153,9 @@ abstract class WC_Abstract_Order extends WC_Data {
 			do_action( 'woocommerce_delete_order', $id );
 			return true;
 		}
-		return $this->store()->trash( $this );
+		$this->store()->trash( $this );
+		$this->id = 0;
+		return true;
 	}
 
 	protected function after_meta_change() {
@@ -387,7 +389,7 @@ class WC_Order extends WC_Abstract_Order {
 			$this->set_order_key( 'wc_order_' . wp_generate_password( 13, false ) );
 		}
 		if ( '' === $this->get_status( 'edit' ) ) {
-			$this->set_prop( 'status', 'pending' );
+			$this->set_prop( 'status', $this->get_status() );
 		}
 	}
 

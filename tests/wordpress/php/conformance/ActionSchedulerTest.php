@@ -1,0 +1,95 @@
+<?php
+declare( strict_types=1 );
+
+namespace Tillsync\Tests\Conformance;
+
+use ActionScheduler;
+use Exception;
+use Tillsync\Tests\SiteTestCase;
+
+/** What `unique` refuses, and what nobody tries again. */
+final class ActionSchedulerTest extends SiteTestCase {
+	private const HOOK = 'tillsync_conformance_work';
+
+	public function test_unique_compares_hook_and_group_not_arguments(): void {
+		$this->assertGreaterThan( 0, as_enqueue_async_action( self::HOOK, array( 1 ), 'one', true ) );
+		$this->assertSame( 0, as_enqueue_async_action( self::HOOK, array( 2 ), 'one', true ) );
+		$this->assertGreaterThan( 0, as_enqueue_async_action( self::HOOK, array( 1 ), 'two', true ) );
+		$this->assertGreaterThan( 0, as_enqueue_async_action( self::HOOK, array( 1 ), 'one', false ) );
+	}
+
+	public function test_unique_refuses_while_the_action_runs(): void {
+		$answers = array();
+		add_action(
+			self::HOOK,
+			static function () use ( &$answers ): void {
+				if ( $answers ) {
+					return; // accepted against expectation: it must not go on for ever
+				}
+				$answers[] = as_enqueue_async_action( self::HOOK, array(), 'one', true );
+				$answers[] = as_has_scheduled_action( self::HOOK, null, 'one' );
+				$answers[] = as_next_scheduled_action( self::HOOK, null, 'one' );
+			}
+		);
+		as_enqueue_async_action( self::HOOK, array(), 'one', true );
+		ActionScheduler::runner()->run();
+		$this->assertSame( array( 0, true, true ), $answers );
+		$this->assertGreaterThan( 0, as_enqueue_async_action( self::HOOK, array(), 'one', true ), 'and no longer, once it has run' );
+	}
+
+	public function test_a_failed_action_is_not_tried_again(): void {
+		$runs = 0;
+		add_action(
+			self::HOOK,
+			static function () use ( &$runs ): void {
+				++$runs;
+				throw new Exception( 'of the action' );
+			}
+		);
+		as_enqueue_async_action( self::HOOK, array(), 'one' );
+		ActionScheduler::runner()->run();
+		ActionScheduler::runner()->run();
+		$this->assertSame( 1, $runs );
+		$this->assertFalse( as_has_scheduled_action( self::HOOK, null, 'one' ) );
+		$this->assertCount( 1, as_get_scheduled_actions( array( 'hook' => self::HOOK, 'status' => 'failed' ), 'ids' ) );
+	}
+
+	public function test_what_is_not_due_does_not_run(): void {
+		$calls = $this->calls_of( self::HOOK );
+		as_schedule_single_action( time() + 600, self::HOOK, array(), 'one' );
+		ActionScheduler::runner()->run();
+		$this->assertCount( 0, $calls );
+		$this->assertEqualsWithDelta( time() + 600, as_next_scheduled_action( self::HOOK ), 2 );
+	}
+
+	public function test_arguments_arrive_one_by_one(): void {
+		$calls = $this->calls_of( self::HOOK );
+		as_schedule_single_action( time() - 1, self::HOOK, array( 'a' => 1, 'b' => 'two' ), 'one' );
+		ActionScheduler::runner()->run();
+		$this->assertSame( array( array( 1, 'two' ) ), $calls->getArrayCopy() );
+	}
+
+	public function test_a_recurring_action_is_scheduled_again_after_it_ran(): void {
+		as_schedule_recurring_action( time() - 1, 3600, self::HOOK, array(), 'one', true );
+		ActionScheduler::runner()->run();
+		$this->assertEqualsWithDelta( time() + 3600, as_next_scheduled_action( self::HOOK, null, 'one' ), 5 );
+	}
+
+	public function test_unscheduling_without_arguments_takes_all_of_the_hook_or_group(): void {
+		as_schedule_single_action( time() + 60, self::HOOK, array( 1 ), 'one' );
+		as_schedule_single_action( time() + 60, self::HOOK . '_other', array( 2 ), 'one' );
+		as_unschedule_all_actions( self::HOOK );
+		$this->assertFalse( as_has_scheduled_action( self::HOOK ) );
+		$this->assertTrue( as_has_scheduled_action( self::HOOK . '_other' ) );
+		as_unschedule_all_actions( '', array(), 'one' );
+		$this->assertFalse( as_has_scheduled_action( self::HOOK . '_other' ) );
+	}
+
+	public function test_unscheduling_one_wants_its_arguments(): void {
+		as_schedule_single_action( time() + 60, self::HOOK, array( 1 ), 'one' );
+		as_unschedule_action( self::HOOK, array( 2 ), 'one' );
+		$this->assertTrue( as_has_scheduled_action( self::HOOK ) );
+		as_unschedule_action( self::HOOK, array( 1 ), 'one' );
+		$this->assertFalse( as_has_scheduled_action( self::HOOK ) );
+	}
+}
