@@ -18,7 +18,7 @@ from support.engine import EngineWorld
 from support.postgres import TestDatabase
 from support.service import running_service
 from tillsync.v1 import account_pb2, account_service_pb2, token_pb2
-from tillsync_sandbox import SandboxShop
+from tillsync_sandbox import SandboxShop, SandboxTill
 from tillsync_sandbox.shop.switches import Permalinks, Trouble
 from tillsync_server.domain.vocabulary import Role
 
@@ -98,14 +98,15 @@ async def test_a_shop_is_called_back_with_the_new_secret_and_then_is_connected(d
     assert {step.name: step.ok for step in checked.steps}["bridge_status"]
 
 
-async def test_connecting_again_rotates_the_secret_and_queues_nothing(desk: DeskWorld) -> None:
+async def test_connecting_again_rotates_the_secret_and_tells_the_shop_everything_anew(desk: DeskWorld) -> None:
+    """Its plugin may have been removed and installed again: then its tables are empty, whatever was confirmed before."""
     await desk.call(CONNECT, introduction(desk), await site(desk))
     first = await account(desk)
     await link(desk)
     await desk.grpc.engine.fetch("DELETE FROM requeue RETURNING 1")
     await desk.call(CONNECT, introduction(desk), await site(desk))
     assert (await account(desk)).etag != first.etag
-    assert await requeued(desk) == set()
+    assert await requeued(desk) == {1}
     checked = await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))
     assert {step.name: step.ok for step in checked.steps}["bridge_status"]  # signed with the new one
 
@@ -296,3 +297,24 @@ async def test_a_shop_comes_and_goes_as_the_plugin_does_it(database: TestDatabas
         assert (await call("DisconnectShop"))[1]["tokenRevoked"] is True
         stored = await running.client.accounts.get_account("shop-1")
         assert (stored.sync_names, stored.shop.has_bridge_secret) == (True, False)
+
+
+async def test_a_plugin_that_was_removed_and_installed_again_gets_every_value_anew(database: TestDatabase) -> None:
+    """Same address, same customers, nothing changed at the till: only the shop's own tables are empty."""
+    async with SandboxTill() as till, SandboxShop() as shop, running_service(database.dsn) as running:
+        customer = till.add_customer(email="ada@example.test", points=120)
+        user = shop.add_customer(email="ada@example.test")
+        keys = {"api_key": till.switches.api_key, "api_secret": till.switches.api_secret}
+        await running.add_account("shop-1", base_url=till.origin, **keys)
+
+        async def connect() -> None:
+            shop.switches.bridge_secret = new_secret()
+            await running.client.accounts.connect_shop("shop-1", base_url=shop.origin, bridge_secret=shop.switches.bridge_secret)
+
+        await connect()
+        await running.client.links.create_link("shop-1", customer, user)
+        await shop.wait_for(lambda: user in shop.store.bridge_rows, 20)
+        shop.store.bridge_rows.clear()
+        await connect()
+        await shop.wait_for(lambda: user in shop.store.bridge_rows, 30)
+        assert shop.store.bridge_rows[user].points == "120"

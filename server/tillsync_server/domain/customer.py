@@ -92,11 +92,14 @@ class CustomerValues:
         )
 
     def content_hash(self, woo_customer_id: WooCustomerId, account: Account) -> bytes:
-        """16 bytes over the written fields, their target and the settings that choose them. ``as_of`` is not part of it."""
+        """16 bytes over the written fields, their target and the settings that choose them. ``as_of`` is not part of it.
+
+        A bridge with another secret has been connected anew: what it was told before, its tables may no longer hold.
+        """
         target = [
             woo_customer_id,
             account.shop.base_url,
-            account.shop.has_bridge,
+            account.shop.bridge_secret,
             account.sync_names,
             account.sync_phone,
         ]

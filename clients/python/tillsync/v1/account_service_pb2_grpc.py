@@ -146,8 +146,9 @@ class AccountServiceServicer:
     def ConnectShop(self, request, context):
         """The bridge introduces its shop. Before it is answered, the service calls the bridge's status route in that shop with the new
         secret (so the bridge must accept it by then; give the call 60 seconds); only then address and secret are stored. They replace
-        those of a shop connected before: again from the same address rotates the secret, from another one everything is written
-        anew, and consumer keys of the former address are dropped. Roles site, service and admin. Errors, with nothing stored:
+        those of a shop connected before; consumer keys of another address are dropped. Every linked customer and known type is written
+        anew at BULK, because a bridge that connects may have lost what it was told. Roles site, service and admin. Errors, with nothing
+        stored:
         FAILED_PRECONDITION: the shop did not answer as it should; the message says what it answered and what to do, the ErrorInfo
         reason which of these it is: SHOP_UNREACHABLE, SHOP_TOO_SLOW, SHOP_IN_MAINTENANCE, SHOP_THROTTLES, SHOP_FAILED, SHOP_MOVED,
         SHOP_ADDRESS_WRONG, SHOP_REST_OFF, SHOP_FIREWALL, SHOP_BRIDGE_OFF, SHOP_SIGNATURE_REFUSED, SHOP_PASSWORD_PROTECTED,

@@ -25,7 +25,8 @@ def requeued_by(before: Account, after: Account) -> frozenset[Requeue]:
     if switched_on:
         found |= {Requeue.LINKED_CUSTOMERS, Requeue.KNOWN_TYPES, Requeue.PENDING_REMOVALS, Requeue.HELD_ORDERS}
     elif after.customer_sync_enabled:
-        if is_other_shop(before, after):  # what the former address was told, this one may never have heard
+        # what the former address was told, this one may never have heard; one that connects anew may have lost it
+        if is_other_shop(before, after) or before.shop.bridge_secret != after.shop.bridge_secret:
             found |= {Requeue.LINKED_CUSTOMERS, Requeue.KNOWN_TYPES, Requeue.PENDING_REMOVALS}
         if (after.sync_names, after.sync_phone) != (before.sync_names, before.sync_phone):
             found.add(Requeue.LINKED_CUSTOMERS)

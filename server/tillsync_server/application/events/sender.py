@@ -53,7 +53,7 @@ class EventSettings:
     accounts_at_once: int = 16
     first_delay_seconds: float = 5.0
     """After a try that did not reach the shop; doubled with each in a row, plus up to a quarter by chance."""
-    most_delay_seconds: float = 3600.0
+    most_delay_seconds: float = 900.0
 
 
 @dataclass(slots=True)

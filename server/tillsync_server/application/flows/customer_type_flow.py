@@ -140,7 +140,7 @@ class CustomerTypeFlow:
     def _content_hash(self, customer_type: TillCustomerType) -> bytes:
         """16 bytes over the written fields and where they are written to."""
         shop = self._account.shop
-        target = [shop.base_url, shop.has_bridge, customer_type.epos_customer_type_id]
+        target = [shop.base_url, shop.bridge_secret, customer_type.epos_customer_type_id]
         fields = [customer_type.name, decimal_text(customer_type.discount), customer_type.description]
         return hashlib.blake2b(json.dumps([target, fields]).encode(), digest_size=16).digest()
 
