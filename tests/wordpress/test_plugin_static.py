@@ -1,0 +1,108 @@
+"""The plugin's files without running them: lint, PHP_CodeSniffer, size, headers, the zip."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from wordpress.bed.kinds import BRIDGE, PHP, PHPCS, ROOT
+
+PHP_FILES = sorted(BRIDGE.rglob("*.php"))
+RULES = Path(__file__).parent / "phpcs.xml"
+
+
+def test_every_file_is_php() -> None:
+    def lint(path: Path) -> str:
+        run = subprocess.run([str(PHP), "-l", str(path)], capture_output=True, text=True, timeout=60, check=False)
+        return "" if run.returncode == 0 else run.stdout + run.stderr
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        assert [said for said in pool.map(lint, PHP_FILES) if said] == []
+    assert len(PHP_FILES) > 50
+
+
+def test_the_code_sniffer_finds_nothing() -> None:
+    run = subprocess.run(
+        [str(PHPCS), "-q", "--report=emacs", f"--standard={RULES}", str(BRIDGE)], capture_output=True, text=True, timeout=110, check=False
+    )
+    assert run.stdout.strip() == ""
+    assert run.returncode == 0, run.stderr
+
+
+def test_files_are_small() -> None:
+    lines = {path.relative_to(BRIDGE).as_posix(): path.read_text(encoding="utf-8").count("\n") for path in PHP_FILES}
+    assert {name: count for name, count in lines.items() if count > 250} == {}
+    assert lines["tillsync-bridge.php"] < 100
+
+
+def test_every_class_is_where_the_autoloader_looks_for_it() -> None:
+    wrong = []
+    for path in (BRIDGE / "src").rglob("*.php"):
+        text = path.read_text(encoding="utf-8")
+        declared = re.search(r"^(?:final |abstract )*(?:class|interface|trait|enum) (\w+)", text, re.MULTILINE)
+        if declared is None:
+            continue
+        namespace = re.search(r"^namespace ([\w\\]+);", text, re.MULTILINE)
+        expected = "\\".join(["Tillsync", "Bridge", *path.relative_to(BRIDGE / "src").parts[:-1]])
+        if namespace is None or namespace.group(1) != expected or declared.group(1) != path.stem:
+            wrong.append(path.relative_to(BRIDGE).as_posix())
+    assert wrong == []
+
+
+def test_no_route_is_open_and_no_answer_is_trusted_from_a_redirect() -> None:
+    """Every route names a permission callback, and none is `__return_true`."""
+    for path in PHP_FILES:
+        text = path.read_text(encoding="utf-8")
+        assert "__return_true" not in text, path
+        assert "sslverify" not in text, path
+        if "register_rest_route(" in text:
+            assert "permission_callback" in text, path
+
+
+def test_header_and_readme_agree() -> None:
+    main = (BRIDGE / "tillsync-bridge.php").read_text(encoding="utf-8")
+    readme = (BRIDGE / "readme.txt").read_text(encoding="utf-8")
+
+    def header(text: str, name: str) -> str:
+        found = re.search(rf"^[ *]*{name}:\s*(.+)$", text, re.MULTILINE)
+        assert found, name
+        return found.group(1).strip()
+
+    assert header(main, "Version") == header(readme, "Stable tag")
+    for name in ("Requires at least", "Requires PHP", "License"):
+        assert header(main, name) == header(readme, name), name
+    assert header(main, "Requires Plugins") == "woocommerce"
+    assert header(main, "Text Domain") == "tillsync-bridge"
+    assert (BRIDGE / "LICENSE").read_text(encoding="utf-8").lstrip().startswith("GNU GENERAL PUBLIC LICENSE")
+    assert "not affiliated" in readme.lower()
+    assert "== External services ==" in readme
+
+
+def test_texts_are_of_the_plugins_domain() -> None:
+    call = re.compile(
+        r"\b(?:__|_e|esc_html__|esc_attr__|esc_html_e|esc_attr_e)\(\s*(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\s*(,\s*'([\w-]+)')?\s*\)"
+    )
+    foreign = [
+        f"{path.relative_to(BRIDGE)}: {found.group(0)}"
+        for path in PHP_FILES
+        for found in call.finditer(path.read_text(encoding="utf-8"))
+        if found.group(2) != "tillsync-bridge"
+    ]
+    assert foreign == []
+
+
+def test_the_zip_holds_the_plugin_and_nothing_else(tmp_path: Path) -> None:
+    for target in (tmp_path / "one.zip", tmp_path / "two.zip"):
+        subprocess.run([sys.executable, str(ROOT / "scripts/bridge_zip.py"), str(target)], check=True, capture_output=True, timeout=60)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one.zip") as archive:
+        names = archive.namelist()
+    assert all(name.startswith("tillsync-bridge/") for name in names)
+    expected = {"tillsync-bridge.php", "readme.txt", "LICENSE", "uninstall.php", "src/autoload.php"}
+    assert {f"tillsync-bridge/{name}" for name in expected} <= set(names)
+    assert not [name for name in names if "/tests/" in name or "/." in name]
