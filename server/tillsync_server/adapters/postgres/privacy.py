@@ -48,7 +48,8 @@ _MOST = 100_000
 _NIL = UUID(int=0)
 _AFTERMATH = timedelta(minutes=2)
 """An attempt that was under way when its entry was closed is over by then, and what it began at the till shows as an intent."""
-_UNSETTLED = "Epos Now may still store a customer whose creation was not answered: what leads to it is kept until that is settled."
+_UNSETTLED = "Epos Now may still store a customer whose creation was not answered: it is kept until that is settled."
+_LEADS_THERE = "It leads to a customer that Epos Now may still store, and is kept until that is settled."
 _UNDER_WAY = "An attempt was under way when its entry was closed: what leads to what it may still leave behind is kept until it is over."
 
 
@@ -259,8 +260,11 @@ def _retained(
 ) -> tuple[Retention, ...]:
     times = [row["settled_at"] for row in unsettled] + ([wait_until] if wait_until is not None else [])
     retry_time = max(times)
-    reason = _UNSETTLED if unsettled else _UNDER_WAY
+    reasons = {PersonCategory.CREATE_INTENT: _UNSETTLED}
+    other = _LEADS_THERE if unsettled else _UNDER_WAY
     numbers = {PersonCategory.CREATE_INTENT: len(unsettled), **{category: len(rows) for category, rows in kept.items()}}
     return tuple(
-        Retention(category=category, count=count, reason=reason, retry_time=retry_time) for category, count in numbers.items() if count
+        Retention(category=category, count=count, reason=reasons.get(category, other), retry_time=retry_time)
+        for category, count in numbers.items()
+        if count
     )
