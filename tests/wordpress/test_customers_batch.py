@@ -1,4 +1,4 @@
-"""customers/batch over HTTP: who may call, what an envelope is, requests at the same time, a database that fails, five hundred customers."""
+"""customers/batch over HTTP: who may call, what an envelope is, requests at the same time, a failing database, five hundred customers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ AS_OF = "2026-01-02T03:04:05Z"
 CONNECT = """
     $home = untrailingslashit( get_option( 'home' ) );
     Tillsync\\Bridge\\Plugin::services()->connections()->save(
-        new Tillsync\\Bridge\\Connection\\Connection( 'https://sync.example.test', 'corner-shop', 'token', $secret, $home, wp_get_environment_type(), time() )
+        new Tillsync\\Bridge\\Connection\\Connection(
+            'https://sync.example.test', 'corner-shop', 'token', $secret, $home, wp_get_environment_type(), time()
+        )
     );
 """
 ADD_USERS = """
@@ -138,7 +140,7 @@ async def test_a_database_that_refuses_is_said_and_nothing_is_told_as_done(wp_si
 async def test_a_missing_table_is_made_again_by_cron(wp_site: Shop) -> None:
     await connected(wp_site)
     user = await wp_site.add_user()
-    await wp_site.php("global $wpdb; $wpdb->query( \"DROP TABLE {$wpdb->prefix}tillsync_customer\" );")
+    await wp_site.php('global $wpdb; $wpdb->query( "DROP TABLE {$wpdb->prefix}tillsync_customer" );')
     reply = await wp_site.signed("POST", ROUTE, {"items": [item(user, 1)]}, SECRET)
     assert reply.status == 500
     await wp_site.php("do_action( 'tillsync_bridge_minute' );")

@@ -15,12 +15,12 @@ use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Orders\TillCustomers;
 use Tillsync\Bridge\Part;
 use Tillsync\Bridge\Rest\AdminGate;
+use Tillsync\Bridge\Rest\NeverKept;
 use Tillsync\Bridge\Rest\ServiceErrorResponse;
 use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
 use WP_Error;
 use WP_REST_Request;
-use WP_REST_Response;
 
 /**
  * tillsync-bridge/v1/customers/{id}/link: GET, POST {epos_customer_id}, DELETE. For people who may manage the shop and edit that very
@@ -65,9 +65,7 @@ final class LinkDesk implements Part {
 			'args'                => $args,
 			'callback'            => function ( WP_REST_Request $request ) use ( $body ) {
 				try {
-					$response = new WP_REST_Response( $body( (int) $request['user_id'], $request ) );
-					$response->header( 'Cache-Control', 'no-store, private' );
-					return $response;
+					return NeverKept::response( $body( (int) $request['user_id'], $request ) );
 				} catch ( ServiceError $error ) {
 					return ServiceErrorResponse::of( $error );
 				} catch ( Throwable $error ) {

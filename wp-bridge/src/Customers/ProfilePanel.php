@@ -69,8 +69,10 @@ final class ProfilePanel implements Part {
 	}
 
 	private function enqueue(): void {
-		wp_enqueue_style( 'tillsync-bridge', plugins_url( 'assets/tillsync.css', \Tillsync\Bridge\PLUGIN_FILE ), array(), \Tillsync\Bridge\VERSION );
-		wp_enqueue_script( self::SCRIPT, plugins_url( 'assets/points-profile.js', \Tillsync\Bridge\PLUGIN_FILE ), array( 'wp-api-fetch' ), \Tillsync\Bridge\VERSION, true );
+		$assets = plugins_url( 'assets/', \Tillsync\Bridge\PLUGIN_FILE );
+		wp_enqueue_style( 'tillsync-bridge', $assets . 'tillsync.css', array(), \Tillsync\Bridge\VERSION );
+		wp_enqueue_style( self::SCRIPT, $assets . 'points-profile.css', array( 'tillsync-bridge' ), \Tillsync\Bridge\VERSION );
+		wp_enqueue_script( self::SCRIPT, $assets . 'points-profile.js', array( 'wp-api-fetch' ), \Tillsync\Bridge\VERSION, true );
 		$words = array(
 			'loading'  => __( 'One moment …', 'tillsync-bridge' ),
 			'linked'   => __( 'Linked to this till customer:', 'tillsync-bridge' ),

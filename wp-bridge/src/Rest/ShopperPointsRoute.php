@@ -67,11 +67,10 @@ final class ShopperPointsRoute implements Part {
 
 	/** @return WP_REST_Response|WP_Error */
 	public function answer() {
-		$response = Guarded::call( $this->services, 'points of a shopper', fn() => new WP_REST_Response( $this->points( get_current_user_id() ) ) );
+		$response = Guarded::call( $this->services, 'points of a shopper', fn() => NeverKept::response( $this->points( get_current_user_id() ) ) );
 		if ( ! $response instanceof WP_REST_Response ) {
 			return new WP_Error( 'tillsync_failed', __( 'Your points cannot be shown just now.', 'tillsync-bridge' ), array( 'status' => 500 ) );
 		}
-		$response->header( 'Cache-Control', 'no-store, private' );
 		return $response;
 	}
 

@@ -147,7 +147,7 @@ final class TypesScreen implements Part {
 		printf( '<form method="post" action="%s"><input type="hidden" name="action" value="%s">', esc_url( admin_url( 'admin-post.php' ) ), esc_attr( TypesActions::SAVE_POINTS ) );
 		wp_nonce_field( TypesActions::SAVE_POINTS );
 		printf( '<p><label><input type="checkbox" name="show_points" value="1"%s> %s</label></p>', checked( PointsDisplay::is_on(), true, false ), esc_html__( 'Show linked shoppers their points, on the My account dashboard and wherever the block or the shortcode stands', 'tillsync-bridge' ) );
-		echo '<p class="description">' . wp_kses( sprintf( /* translators: %s: a shortcode */ __( 'Block: "Till points". Shortcode: %s.', 'tillsync-bridge' ), '<code>[' . PointsDisplay::SHORTCODE . ']</code>' ), array( 'code' => array() ) ) . '</p>';
+		echo '<p>' . wp_kses( sprintf( /* translators: %s: a shortcode */ __( 'Block: "Till points". Shortcode: %s.', 'tillsync-bridge' ), '<code>[' . PointsDisplay::SHORTCODE . ']</code>' ), array( 'code' => array() ) ) . '</p>';
 		printf( '<p><button type="submit" class="button">%s</button></p></form>', esc_html__( 'Save', 'tillsync-bridge' ) );
 	}
 

@@ -14,10 +14,10 @@ use Throwable;
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Part;
 use Tillsync\Bridge\Rest\AdminGate;
+use Tillsync\Bridge\Rest\NeverKept;
 use Tillsync\Bridge\Services;
 use WP_Error;
 use WP_REST_Request;
-use WP_REST_Response;
 
 /** tillsync-bridge/v1/customer-types/preview and …/progress. The service is not asked. */
 final class RoleRoutes implements Part {
@@ -46,9 +46,7 @@ final class RoleRoutes implements Part {
 				'permission_callback' => array( AdminGate::class, 'permission' ),
 				'callback'            => function ( WP_REST_Request $request ) use ( $body, $name ) {
 					try {
-						$response = new WP_REST_Response( $body( $request ) );
-						$response->header( 'Cache-Control', 'no-store, private' );
-						return $response;
+						return NeverKept::response( $body( $request ) );
 					} catch ( Throwable $error ) {
 						$this->services->log()->failure( "customer types: {$name}", $error );
 						return new WP_Error( 'tillsync_failed', __( 'Something failed in the plugin: see the log of Tillsync.', 'tillsync-bridge' ), array( 'status' => 500 ) );

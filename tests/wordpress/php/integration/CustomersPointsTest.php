@@ -35,7 +35,7 @@ final class CustomersPointsTest extends SiteTestCase {
 		update_option( 'time_format', 'H:i' );
 		$answer = $this->ask();
 		$this->assertSame( 200, $answer->get_status() );
-		$this->assertSame( 'no-store, private', $answer->get_headers()['Cache-Control'] );
+		$this->assertSame( 'no-store, private, max-age=0', $answer->get_headers()['Cache-Control'] );
 		$this->assertSame( array( '1234.50', '2026-01-02T03:04:05Z' ), array( $answer->get_data()['points'], $answer->get_data()['as_of'] ) );
 		$this->assertStringContainsString( '1,234.5</strong>', $answer->get_data()['html'] );
 		$this->assertStringContainsString( '<time datetime="2026-01-02T03:04:05Z">2.1.2026 04:04</time>', $answer->get_data()['html'] );
