@@ -1,5 +1,6 @@
 -- A page of the entries in any of some states ($3 is never NULL here: all states where none is asked for), newest first: one index probe
--- for each. Indexes: entry_by_state, entry_history_by_state.
+-- for each, and none in the hot table for a state it cannot hold (the planner would walk all of it there).
+-- Indexes: entry_by_state, entry_history_by_state.
 -- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
 -- which leave out partitions; $17 most rows, $18 whether attempts are wanted. Takes no lock.
@@ -9,6 +10,7 @@ SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.en
   CASE WHEN $18::boolean THEN e.attempts END AS attempts
 FROM unnest($3::smallint[]) AS wanted(state)
 CROSS JOIN LATERAL (SELECT q.* FROM queue_entry q WHERE q.account_id = $1 AND q.state = wanted.state
+   AND (wanted.state IN (1, 4)) = (q.retention = 0)
    AND q.queue = $2
    AND ($4::smallint[] IS NULL OR q.outcome = ANY ($4) OR q.cause = ANY ($4))
    AND ($5::bigint IS NULL OR q.epos_customer_id = $5 OR (q.kind = 1 AND q.subject_id = $5))
