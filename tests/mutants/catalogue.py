@@ -5,6 +5,7 @@ A mutant whose text no longer stands exactly once in its file does not apply, wh
 
 from __future__ import annotations
 
+from tests.mutants.mid_run_changes import MID_RUN_CHANGES
 from tests.mutants.mutant import Mutant
 from tests.mutants.never_a_twin import NEVER_A_TWIN
 
@@ -203,5 +204,6 @@ MUTANTS = [
         "        if False:\n",
         f"{_LANES} pause_holds",
     ),
+    *MID_RUN_CHANGES,
     *NEVER_A_TWIN,
 ]
