@@ -20,7 +20,7 @@
 		return element(
 			'li',
 			{ className: 'tillsync-candidate', 'aria-labelledby': id },
-			element( 'h3', { id, dir: 'auto', textContent: customer.name || words.noName } ),
+			element( 'h3', { id }, element( 'bdi', { textContent: customer.name || words.noName } ) ),
 			element( 'dl', {}, facts.map( ( [ name, value ] ) => [ element( 'dt', { textContent: name } ), element( 'dd', {}, element( 'bdi', { textContent: value || '–' } ) ) ] ).flat() ),
 			customer.taken ? element( 'p', { className: 'tillsync-taken', textContent: words.taken } ) : action
 		);

@@ -39,7 +39,8 @@ class Digest {
 
 	/** For cron. True: a mail went out. */
 	public function send_due(): bool {
-		if ( null === $this->services->connection() || ! function_exists( 'WC' ) ) {
+		// A copy of a shop tells nobody anything.
+		if ( null === $this->services->copy_guard()->usable() || ! function_exists( 'WC' ) ) {
 			return false;
 		}
 		$now    = $this->services->clock()->now();

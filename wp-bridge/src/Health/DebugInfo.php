@@ -28,6 +28,7 @@ final class DebugInfo {
 	/** @return array<string, mixed> */
 	private function section(): array {
 		$facts  = $this->services->get( HealthFacts::class )->read();
+		// Numbers as texts: an int of 0 is printed as "undefined".
 		$fields = array(
 			'version'        => array( 'label' => __( 'Version', 'tillsync-bridge' ), 'value' => \Tillsync\Bridge\VERSION ),
 			'connected'      => array( 'label' => __( 'Connected', 'tillsync-bridge' ), 'value' => self::words( $facts['connected'] ), 'debug' => $facts['connected'] ),
@@ -36,12 +37,12 @@ final class DebugInfo {
 			'token'          => array( 'label' => __( 'Token', 'tillsync-bridge' ), 'value' => $facts['connected'] ? __( 'set, not shown', 'tillsync-bridge' ) : __( 'none', 'tillsync-bridge' ), 'private' => true ),
 			'must_choose'    => array( 'label' => __( 'Elsewhere than connected', 'tillsync-bridge' ), 'value' => self::words( $facts['must_choose'] ), 'debug' => $facts['must_choose'] ),
 			'last_success'   => array( 'label' => __( 'The service last answered', 'tillsync-bridge' ), 'value' => 0 === $facts['last_success'] ? __( 'never', 'tillsync-bridge' ) : gmdate( 'Y-m-d\TH:i:s\Z', $facts['last_success'] ) ),
-			'waiting'        => array( 'label' => __( 'Orders not left the shop', 'tillsync-bridge' ), 'value' => $facts['waiting'] ),
-			'oldest_waiting' => array( 'label' => __( 'Oldest of them, seconds', 'tillsync-bridge' ), 'value' => $facts['oldest_waiting'] ),
-			'sent'           => array( 'label' => __( 'Orders at the service', 'tillsync-bridge' ), 'value' => $facts['sent'] ),
-			'failed'         => array( 'label' => __( 'Failed orders', 'tillsync-bridge' ), 'value' => $facts['failed'] ),
-			'held'           => array( 'label' => __( 'Orders that wait for a person', 'tillsync-bridge' ), 'value' => $facts['held'] ),
-			'missed'         => array( 'label' => __( 'Orders found by the sweep only', 'tillsync-bridge' ), 'value' => $facts['missed'] ),
+			'waiting'        => array( 'label' => __( 'Orders not left the shop', 'tillsync-bridge' ), 'value' => (string) $facts['waiting'] ),
+			'oldest_waiting' => array( 'label' => __( 'Oldest of them, seconds', 'tillsync-bridge' ), 'value' => (string) $facts['oldest_waiting'] ),
+			'sent'           => array( 'label' => __( 'Orders at the service', 'tillsync-bridge' ), 'value' => (string) $facts['sent'] ),
+			'failed'         => array( 'label' => __( 'Failed orders', 'tillsync-bridge' ), 'value' => (string) $facts['failed'] ),
+			'held'           => array( 'label' => __( 'Orders that wait for a person', 'tillsync-bridge' ), 'value' => (string) $facts['held'] ),
+			'missed'         => array( 'label' => __( 'Orders found by the sweep only', 'tillsync-bridge' ), 'value' => (string) $facts['missed'] ),
 			'cron'           => array( 'label' => __( 'Cron runs', 'tillsync-bridge' ), 'value' => self::words( $facts['cron'] ), 'debug' => $facts['cron'] ),
 			'paused'         => array( 'label' => __( 'Stands still because', 'tillsync-bridge' ), 'value' => '' !== $facts['paused'] ? $facts['paused'] : ( '' !== $facts['breaker_reason'] ? $facts['breaker_reason'] : '-' ) ),
 		);

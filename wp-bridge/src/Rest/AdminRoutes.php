@@ -63,7 +63,7 @@ final class AdminRoutes implements Part {
 		$this->add( 'POST', '/queues/outbox/(?P<order_id>[1-9][0-9]{0,17})/send', array(), fn( WP_REST_Request $request ) => $this->services->get( OutboxList::class )->send( (int) $request['order_id'] ) );
 		$this->add( 'GET', '/queues/entries/' . self::ENTRY, array(), fn( WP_REST_Request $request ) => $this->services->get( QueueList::class )->entry( (string) $request['entry_id'] ) );
 		$this->add( 'POST', '/queues/retry', $work, fn( WP_REST_Request $request ) => $this->services->get( QueueWork::class )->retry( $request->get_params() ) );
-		$this->add( 'POST', '/queues/dismiss', array( 'entry_ids' => array( 'required' => true, 'minItems' => 1 ) + $work['entry_ids'] ), fn( WP_REST_Request $request ) => $this->services->get( QueueWork::class )->dismiss( (array) $request['entry_ids'] ) );
+		$this->add( 'POST', '/queues/dismiss', array( 'entry_ids' => array( 'required' => true, 'minItems' => 1 ) + array_diff_key( $work['entry_ids'], array( 'default' => true ) ) ), fn( WP_REST_Request $request ) => $this->services->get( QueueWork::class )->dismiss( (array) $request['entry_ids'] ) );
 		$this->add( 'GET', '/queues/entries/' . self::ENTRY . '/candidates', array(), fn( WP_REST_Request $request ) => $this->services->get( Chooser::class )->candidates( (string) $request['entry_id'] ) );
 		$this->add(
 			'POST',

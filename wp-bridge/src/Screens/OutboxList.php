@@ -90,7 +90,7 @@ class OutboxList {
 			'state'       => OutboxRow::FAILED === $row->state ? 'failed' : 'waiting',
 			'state_label' => AnswerWords::row( $row->state ),
 			'where'       => __( 'Has not left the shop', 'tillsync-bridge' ),
-			'reason'      => $row->reason,
+			'reason'      => '' !== $row->reason ? $row->reason : __( 'Waiting to be sent to the service.', 'tillsync-bridge' ),
 			'attempts'    => $row->attempts,
 			'created'     => QueueRow::at( $row->created_at ),
 			'next_try'    => OutboxRow::WAITING === $row->state ? QueueRow::at( $row->due_at ) : '',

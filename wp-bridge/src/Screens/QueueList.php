@@ -51,7 +51,7 @@ class QueueList {
 		$search  = trim( (string) $request['search'], " \t\n\r\0\x0B#" );
 		$order   = self::order_of_searches( $search, $queue );
 		$by      = in_array( $request['by'], $order, true ) ? (string) $request['by'] : ( $order[0] ?? '' );
-		$message = array( 'queue' => self::QUEUES[ $queue ], 'pageSize' => self::PAGE_SIZE ) + self::search( $by, $search );
+		$message = array( 'queue' => self::QUEUES[ $queue ], 'pageSize' => self::PAGE_SIZE ) + self::search( $queue, $by, $search );
 		if ( '' !== $request['state'] ) {
 			$message['states'] = array( self::STATES[ $request['state'] ] );
 		}
@@ -119,7 +119,12 @@ class QueueList {
 	}
 
 	/** @return array<string, string> Fields of ListQueueRequest. */
-	private static function search( string $by, string $search ): array {
+	private static function search( string $queue, string $by, string $search ): array {
+		// Entries of till customers hold no email: the shop knows whose it is.
+		$user = 'customers' === $queue && 'email' === $by ? get_user_by( 'email', $search ) : false;
+		if ( false !== $user ) {
+			return array( 'wooCustomerId' => (string) $user->ID );
+		}
 		$fields = array( 'email' => 'email', 'order' => 'orderId', 'till' => 'eposCustomerId', 'shop' => 'wooCustomerId', 'text' => 'text' );
 		return '' === $by ? array() : array( $fields[ $by ] => $search );
 	}

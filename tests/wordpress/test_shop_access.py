@@ -1,0 +1,169 @@
+"""Who gets in where: every route, every action and every screen, found by looking and not from a list, so that a new one is not forgotten."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+
+from wordpress.bed.bridge import BridgedShop
+from wordpress.bed.shop import Reply, Session, Shop
+
+ROUTES = """
+    $found = array();
+    foreach ( rest_get_server()->get_routes() as $route => $handlers ) {
+        if ( ! preg_match( '#^/(tillsync-bridge|wc-tillsync)/v1/.#', $route ) ) { continue; }
+        foreach ( $handlers as $handler ) {
+            foreach ( array_keys( array_filter( $handler['methods'] ) ) as $method ) { $found[] = array( $method, $route ); }
+        }
+    }
+    return $found;
+"""
+ACTIONS = "return array_values( array_filter( array_keys( $GLOBALS['wp_filter'] ), static fn( $hook ) => 1 === preg_match( '/^(admin_post_|wp_ajax_)(nopriv_)?.*tillsync/', $hook ) ) );"
+OWN = ("/tillsync-bridge/v1/points",)
+"""For every shopper, about themselves."""
+
+
+def path_of(route: str) -> str:
+    """With something in the place of each variable."""
+    import re
+
+    return re.sub(r"\(\?P<\w+>(?:[^()]|\([^()]*\))*\)", "7", route)
+
+
+async def call(site: Shop, method: str, route: str, session: Session | None, headers: dict[str, str] | None = None) -> Reply:
+    body: Any = None if method == "GET" else {"key": "refused", "entry_ids": ["7"], "epos_customer_id": "7", "settings": {}, "query": "x"}
+    return await site.request(method, "/wp-json" + path_of(route), session=session, json_body=body, headers=headers)
+
+
+async def test_every_route_of_our_screens_refuses_all_but_the_shops_managers(bridged: BridgedShop) -> None:
+    site = bridged.site
+    routes = [(method, route) for method, route in await site.php(ROUTES) if route.startswith("/tillsync-bridge/")]
+    assert len(routes) >= 15
+    shopper = await site.log_in(await site.add_user(role="subscriber"))
+    customer = await site.log_in(await site.add_user(role="customer"))
+    admin = await site.log_in()
+    secret = await bridged.secret()
+    for method, route in routes:
+        where = f"{method} {route}"
+        assert (await call(site, method, route, None)).status == 401, where
+        # the cookie alone: another site's page could send it
+        without = await call(site, method, route, admin, {"X-WP-Nonce": ""})
+        assert without.status in (401, 403), where
+        assert (await call(site, method, route, admin, {"X-WP-Nonce": "0123456789"})).json["code"] == "rest_cookie_invalid_nonce", where
+        signed = await site.signed(method, path_of(route), {}, secret)
+        assert signed.status == 401, where
+        if route not in OWN:
+            for session in (shopper, customer):
+                assert (await call(site, method, route, session)).status == 403, where
+
+
+async def test_a_shop_manager_may_use_the_routes(bridged: BridgedShop) -> None:
+    manager = await bridged.site.log_in(await bridged.site.add_user(role="shop_manager"))
+    for path in ("/queues?queue=orders", "/queues?queue=customers", "/queues/outbox"):
+        reply = await bridged.site.request("GET", f"/wp-json/tillsync-bridge/v1{path}", session=manager)
+        assert reply.status == 200, reply.text
+        assert "no-store" in reply.headers["Cache-Control"]
+    health = await bridged.site.request("GET", "/wp-json/tillsync-bridge/v1/site-health/service", session=manager)
+    assert health.status == 403, "Site Health is the administrators'"
+
+
+def signature(secret: str, at: int, method: str, route: str, body: bytes) -> dict[str, str]:
+    text = "\n".join(("v1", str(at), method, route, hashlib.sha256(body).hexdigest()))
+    made = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return {"X-Tillsync-Timestamp": str(at), "X-Tillsync-Signature": f"v1={made}"}
+
+
+async def test_every_route_of_the_service_takes_its_signature_and_nothing_else(bridged: BridgedShop) -> None:
+    site = bridged.site
+    secret = await bridged.secret()
+    admin = await site.log_in()
+    shopper = await site.log_in(await site.add_user(role="subscriber"))
+    routes = [(method, route) for method, route in await site.php(ROUTES) if route.startswith("/wc-tillsync/")]
+    assert len(routes) >= 5
+    body = json.dumps({"items": [], "events": []}).encode()
+    now = int(time.time())
+    for method, route in routes:
+        path = path_of(route)
+        sent = b"" if method == "GET" else body
+        good = signature(secret, now, method, path, sent)
+        assert (await send(site, method, path, sent, good)).status < 401, route
+        refused = {
+            "nothing": {},
+            "a wrong secret": signature("x" * 43, now, method, path, sent),
+            "replayed after more than five minutes": signature(secret, now - 301, method, path, sent),
+            "from the future": signature(secret, now + 330, method, path, sent),
+            "another body": signature(secret, now, method, path, sent + b" "),
+            "another route": signature(secret, now, method, path + "x", sent),
+            "another method": signature(secret, now, "PATCH", path, sent),
+            "another time than was signed": good | {"X-Tillsync-Timestamp": str(now - 1)},
+            "another version": good | {"X-Tillsync-Signature": good["X-Tillsync-Signature"].replace("v1=", "v2=")},
+            "no signature": {"X-Tillsync-Timestamp": str(now)},
+            "a bearer token": {"Authorization": "Bearer " + secret},
+        }
+        for what, headers in refused.items():
+            reply = await send(site, method, path, sent, headers)
+            assert reply.status == 401, f"{method} {route}: {what}: {reply.text}"
+        for session in (admin, shopper):
+            reply = await site.request(method, f"/wp-json{path}", session=session, body=sent or None)
+            assert reply.status in (401, 403), f"{method} {route}: a cookie"
+
+
+async def send(site: Shop, method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
+    return await site.request(method, f"/wp-json{path}", body=body or None, headers=headers)
+
+
+async def test_every_action_needs_its_nonce_and_the_right(bridged: BridgedShop) -> None:
+    site = bridged.site
+    hooks = await site.php(ACTIONS, admin=True, user="admin")
+    names = [hook.removeprefix("admin_post_") for hook in hooks if hook.startswith("admin_post_")]
+    assert len(names) >= 10
+    assert not any("nopriv" in hook or hook.startswith("wp_ajax_") for hook in hooks)
+    admin, shopper = await site.log_in(), await site.log_in(await site.add_user(role="subscriber"), "tillsync_bridge_settings", "tillsync_bridge_types")
+    before = await site.php("return get_option( 'tillsync_bridge_connection' );")
+    for name in names:
+        missing = await site.request("POST", f"/wp-admin/admin-post.php?action={name}", session=admin, form={"x": "1"})
+        assert missing.status == 403, f"{name}: no nonce"
+        wrong = await site.request("POST", f"/wp-admin/admin-post.php?action={name}", session=admin, form={"tillsync_nonce": "0123456789", "_wpnonce": "0123456789"})
+        assert wrong.status == 403, f"{name}: a wrong nonce"
+        for nonce in shopper.nonces.values():
+            low = await site.request("POST", f"/wp-admin/admin-post.php?action={name}", session=shopper, form={"tillsync_nonce": nonce, "_wpnonce": nonce})
+            assert low.status == 403, f"{name}: a subscriber"
+        stranger = await site.request("POST", f"/wp-admin/admin-post.php?action={name}", form={"x": "1"})
+        assert stranger.status in (200, 302, 400, 403), name
+    assert await site.php("return get_option( 'tillsync_bridge_connection' );") == before
+
+
+async def test_managers_and_administrators_on_every_screen(bridged: BridgedShop) -> None:
+    site = bridged.site
+    user = await site.add_user("ada@example.test")
+    order = await site.add_order(customer_id=user, email="ada@example.test")
+    edit = await site.php("return str_replace( home_url(), '', html_entity_decode( wc_get_order( $id )->get_edit_order_url() ) );", id=order, user="admin")
+    listing = await site.php("return \\Automattic\\WooCommerce\\Utilities\\OrderUtil::custom_orders_table_usage_is_enabled() ? '/wp-admin/admin.php?page=wc-orders' : '/wp-admin/edit.php?post_type=shop_order';")
+    ours = {
+        "/wp-admin/admin.php?page=tillsync-queues": "tillsync-queues",
+        "/wp-admin/admin.php?page=tillsync-types": "tillsync",
+        "/wp-admin/admin.php?page=wc-settings&tab=integration&section=tillsync": "tillsync-settings",
+        listing: "Till customer",
+        edit: "tillsync-panel",
+        f"/wp-admin/user-edit.php?user_id={user}": "illsync",
+    }
+    screens = await site.php(
+        "do_action( 'admin_menu' ); global $submenu; return array_values( array_filter( array_column( $submenu['woocommerce'] ?? array(), 2 ), static fn( $slug ) => str_contains( $slug, 'tillsync' ) ) );",
+        admin=True,
+        user="admin",
+    )
+    assert all(any(f"page={slug}" in path for path in ours) for slug in screens), screens
+    for role in ("administrator", "shop_manager"):
+        session = await site.log_in(await site.add_user(role=role))
+        for path, words in ours.items():
+            reply = await site.request("GET", path, session=session)
+            assert reply.status == 200, f"{role} {path}"
+            assert words in reply.text, f"{role} {path}"
+            assert "tls_" not in reply.text and await bridged.secret() not in reply.text
+    low = await site.log_in(await site.add_user(role="subscriber"))
+    for path in ours:
+        reply = await site.request("GET", path, session=low)
+        assert reply.status in (302, 403, 500) and "tillsync-panel" not in reply.text, path

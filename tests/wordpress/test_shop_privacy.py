@@ -1,0 +1,123 @@
+"""WordPress's export and erasure of personal data, here and at the service; roles and pages that reach it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tillsync.v1 import vocabulary_pb2
+from wordpress.bed.bridge import BridgedShop
+from wordpress.bed.shop import Shop
+
+TOOLS = """
+    $all  = apply_filters( 'wp_privacy_personal_data_' . $kind, array( 'before' => array() ) );
+    $keys = array_keys( $all );
+    $page = 1;
+    $seen = array();
+    do {
+        $answer = call_user_func( $all['tillsync-bridge']['callback'], $email, $page );
+        $seen[] = is_wp_error( $answer ) ? array( 'error' => $answer->get_error_message() ) : $answer;
+    } while ( ! is_wp_error( $answer ) && ! $answer['done'] && ++$page < 20 );
+    return array( $keys[0], $seen );
+"""
+
+
+async def person(bridged: BridgedShop) -> tuple[int, int]:
+    """A shopper with a link and points; their order."""
+    bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=42)
+    user = await bridged.site.add_user("ada@example.test")
+    order = await bridged.site.add_order(customer_id=user, email="ada@example.test", first_name="Ada", last_name="Byron")
+    await bridged.drain()
+
+    async def arrived() -> bool:
+        return bool(await bridged.site.rows("SELECT * FROM {prefix}tillsync_customer WHERE points = '42'"))
+
+    await bridged.site.until(arrived)
+    await bridged.drain()
+    return user, order
+
+
+async def tool(site: Shop, kind: str, email: str = "ada@example.test") -> list[dict[str, Any]]:
+    first, seen = await site.php(TOOLS, admin=True, user="admin", kind=kind, email=email)
+    assert first == "tillsync-bridge", "before WooCommerce takes the email off the orders"
+    return list(seen)
+
+
+async def test_the_export_holds_what_is_here_and_what_the_service_keeps(bridged: BridgedShop) -> None:
+    user, order = await person(bridged)
+    await bridged.site.add_order(email="grace@example.test", first_name="Grace")
+    await bridged.drain()
+    pages = await tool(bridged.site, "exporters")
+    assert pages[-1]["done"]
+    items = [item for page in pages for item in page["data"]]
+    values = {(item["group_id"], field["name"], field["value"]) for item in items for field in item["data"]}
+    assert ("tillsync-values", "Points", "42") in values
+    assert ("tillsync-orders", "Order", str(order)) in values
+    assert ("tillsync-orders", "Comment", "Matched by email") in values
+    groups = {item["group_id"] for item in items}
+    assert {"tillsync-service-link", "tillsync-service-queue_entry", "tillsync-service-order_match"} <= groups
+    assert "ada@example.test" in str(items), "the service hands out whole addresses here, and nowhere else"
+    assert "grace@" not in str(items)
+    assert len({item["item_id"] for item in items}) == len(items)
+    assert await tool(bridged.site, "exporters", "nobody@example.test") == [{"data": [], "done": True}]
+    assert user > 0
+
+
+async def test_erasure_reaches_both_and_nothing_brings_the_person_back(bridged: BridgedShop) -> None:
+    user, order = await person(bridged)
+    waiting = await bridged.site.add_order(customer_id=user, email="ada@example.test")
+    [answer] = await tool(bridged.site, "erasers")
+    assert answer["done"]
+    assert answer["items_removed"]
+    assert await bridged.site.order_meta(order) == {}
+    [row] = await bridged.site.rows(f"SELECT * FROM {{prefix}}tillsync_customer WHERE user_id = {user}")
+    assert (row["removed"], row["points"], row["as_of"]) == ("1", "0", "")
+    exported = await tool(bridged.site, "exporters")
+    left = {item["group_id"] for page in exported for item in page["data"]}
+    assert left <= {"tillsync-service-create_intent", "tillsync-service-pending_removal"}
+    # neither the drain nor the sweep sends the orders again
+    entries = len(await bridged.entries())
+    await bridged.drain()
+    assert await bridged.site.php("return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\Sweep::class )->run();") == 0
+    await bridged.drain()
+    assert len(await bridged.entries()) == entries
+    rows = await bridged.site.rows("SELECT * FROM {prefix}tillsync_outbox")
+    assert {(row["order_id"], row["state"], row["facts_hash"]) for row in rows} == {(str(order), "done", ""), (str(waiting), "done", "")}
+    assert bridged.till.customers_by_email("ada@example.test"), "the till's own records are the till's"
+
+
+@pytest.mark.shops("mariadb")
+async def test_a_service_that_does_not_answer_makes_no_complete_looking_result(bridged: BridgedShop) -> None:
+    await person(bridged)
+    bridged.site.inject("add_filter( 'pre_http_request', static fn() => new WP_Error( 'http_request_failed', 'cURL error 7: refused' ) );")
+    for kind in ("exporters", "erasers"):
+        [answer] = await tool(bridged.site, kind)
+        assert "could not be asked" in answer["error"]
+    (bridged.site.content / "injected/000.php").unlink()
+    [answer] = await tool(bridged.site, "erasers")
+    assert answer["done"]
+
+
+@pytest.mark.shops("mariadb")
+async def test_without_a_connection_only_the_shop_is_asked(wp_site: Shop) -> None:
+    user = await wp_site.add_user("ada@example.test")
+    await wp_site.php(
+        "global $wpdb; $wpdb->insert( $wpdb->prefix . 'tillsync_customer', array( 'user_id' => $user, 'version' => 1, 'points' => '7' ) );", user=user
+    )
+    [answer] = await tool(wp_site, "exporters")
+    assert [field["value"] for field in answer["data"][0]["data"]][0] == "7"
+    [answer] = await tool(wp_site, "erasers")
+    assert answer == {"items_removed": True, "items_retained": False, "messages": [], "done": True}
+
+
+@pytest.mark.shops("mariadb")
+async def test_the_policy_text_is_suggested_and_logs_name_nobody(bridged: BridgedShop) -> None:
+    await person(bridged)
+    session = await bridged.site.log_in()
+    guide = await bridged.site.request("GET", "/wp-admin/options-privacy.php?tab=policyguide", session=session)
+    assert "service that joins our online shop to the till" in guide.text
+    log = bridged.site.content / "uploads/wc-log.jsonl"
+    text = log.read_text(encoding="utf-8") if log.exists() else ""
+    assert "connected to account" in text
+    assert not any(word in text for word in ("ada@", "Ada", "Byron", await bridged.secret()))
+    assert all(entry.state != vocabulary_pb2.ENTRY_STATE_FAILED for entry in await bridged.entries())

@@ -1,0 +1,129 @@
+"""Deactivation and uninstallation: without WooCommerce loaded, on both order stores and every site of a network."""
+
+from __future__ import annotations
+
+import pytest
+from wordpress.bed.bridge import BridgedShop
+from wordpress.bed.shop import Shop
+
+UNINSTALL = """
+    define( 'WP_UNINSTALL_PLUGIN', 'tillsync-bridge/tillsync-bridge.php' );
+    if ( class_exists( 'WooCommerce', false ) || class_exists( 'Tillsync\\\\Bridge\\\\Plugin', false ) ) { throw new RuntimeException( 'still loaded' ); }
+    include WP_PLUGIN_DIR . '/tillsync-bridge/uninstall.php';
+"""
+LEFT = """
+    global $wpdb;
+    $count = static function ( string $sql ) use ( $wpdb ): int {
+        $wpdb->suppress_errors( true );
+        $value = (int) $wpdb->get_var( $sql );
+        $wpdb->suppress_errors( false );
+        return $value;
+    };
+    $tables = array();
+    foreach ( array( 'outbox', 'customer', 'customer_type', 'role_grant', 'event' ) as $name ) {
+        $wpdb->suppress_errors( true );
+        if ( false !== $wpdb->query( "SELECT 1 FROM {$wpdb->prefix}tillsync_$name" ) ) { $tables[] = $name; }
+        $wpdb->suppress_errors( false );
+    }
+    return array(
+        'tables' => $tables,
+        'options' => $wpdb->get_col( "SELECT option_name FROM {$wpdb->options} WHERE option_name LIKE '%tillsync%' AND option_name NOT LIKE '%plugins%'" ),
+        'meta' => $count( "SELECT COUNT(*) FROM {$wpdb->postmeta} WHERE meta_key LIKE '%tillsync%'" ) + $count( "SELECT COUNT(*) FROM {$wpdb->prefix}wc_orders_meta WHERE meta_key LIKE '%tillsync%'" ),
+        'usermeta' => $count( "SELECT COUNT(*) FROM {$wpdb->usermeta} WHERE meta_key LIKE '%tillsync%'" ),
+        'cron' => (int) str_contains( serialize( get_option( 'cron' ) ), 'tillsync' ),
+        'actions' => $count( "SELECT COUNT(*) FROM {$wpdb->prefix}actionscheduler_actions WHERE hook LIKE 'tillsync%' AND status = 'pending'" ),
+    );
+"""
+NOTHING = {"tables": [], "options": [], "meta": 0, "usermeta": 0, "cron": 0, "actions": 0}
+DEACTIVATE = "require_once ABSPATH . 'wp-admin/includes/plugin.php'; deactivate_plugins( $plugins );"
+BRIDGE = "tillsync-bridge/tillsync-bridge.php"
+FILLED = """
+    global $wpdb;
+    $meta = array( 'order_id' => $order, 'state' => 'ENTRY_STATE_PROCESSED' );
+    add_post_meta( wp_insert_post( array( 'post_title' => 'x' ) ), '_tillsync_answer', $meta );
+    Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Health\\Causes::class )->open( 'refused', '' );
+    Tillsync\\Bridge\\Schedule::at( time() + 600, Tillsync\\Bridge\\Schedule::DRAIN );
+    set_transient( 'tillsync_bridge_flash_1', array( 'x' ), 600 );
+    update_option( 'woocommerce_tillsync_attention_settings', array( 'enabled' => 'no' ) );
+    do_action( 'tillsync_bridge_minute' );
+"""
+ROLES = """
+    add_role( 'wholesale', 'Wholesale', array( 'read' => true ) );
+    $user = new WP_User( $user_id );
+    $user->add_role( 'wholesale' );
+    $other = new WP_User( $other_id );
+    $other->add_role( 'wholesale' );
+    Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Types\\RoleGrants::class )->record( $user_id, 'wholesale', 4001 );
+"""
+
+
+async def test_deactivation_unschedules_and_keeps_the_rest(bridged: BridgedShop) -> None:
+    site = bridged.site
+    order = await site.add_order(email="x@example.test")
+    await site.php(FILLED, order=order)
+    before = await site.php(LEFT)
+    assert (before["cron"], before["actions"] > 0) == (1, True)
+    await site.php(DEACTIVATE, plugins=[BRIDGE], admin=True, user="admin")
+    after = await site.php(LEFT)
+    assert (after["cron"], after["actions"]) == (0, 0)
+    assert len(after["tables"]) == 5
+    assert "tillsync_bridge_connection" in after["options"]
+
+
+async def test_uninstallation_leaves_nothing_but_what_was_not_ours(bridged: BridgedShop) -> None:
+    site = bridged.site
+    user, other = await site.add_user(), await site.add_user()
+    order = await site.add_order(customer_id=user, email="x@example.test")
+    await bridged.drain()
+
+    async def answered() -> bool:
+        await bridged.drain()
+        return bool(await site.order_meta(order))
+
+    await site.until(answered)
+    await site.php(ROLES, user_id=user, other_id=other)
+    await site.php(FILLED, order=order)
+    await site.php(DEACTIVATE, plugins=[BRIDGE, "woocommerce/woocommerce.php"], admin=True, user="admin")
+    await site.php(UNINSTALL)
+    assert await site.php(LEFT) == NOTHING
+    code = "return array( array_values( ( new WP_User( $one ) )->roles ), array_values( ( new WP_User( $two ) )->roles ) );"
+    roles = await site.php(code, one=user, two=other)
+    assert roles == [["customer"], ["customer", "wholesale"]], "only roles that we gave are taken"
+    tokens = [one async for one in bridged.service.client.accounts.list_tokens(account_id=bridged.account_id)]
+    assert all(one.HasField("revoke_time") for one in tokens)
+    assert not (await bridged.service.client.accounts.get_account(bridged.account_id)).shop.has_bridge_secret
+
+
+@pytest.mark.shops("mariadb")
+async def test_uninstallation_of_a_copy_leaves_its_original_connected(bridged: BridgedShop) -> None:
+    site = bridged.site
+    asked = "add_filter( 'pre_http_request', static function () { file_put_contents( WP_CONTENT_DIR . '/uploads/asked', 'x', FILE_APPEND ); return new WP_Error( 'http_request_failed', 'refused' ); } );"
+    site.inject(asked)
+    await site.php("update_option( 'home', 'https://copy.example.test' );")
+    await site.php(DEACTIVATE, plugins=[BRIDGE, "woocommerce/woocommerce.php"], admin=True, user="admin")
+    await site.php(UNINSTALL)
+    assert not (site.content / "uploads/asked").exists(), "a copy does not revoke the token of its original"
+    assert await site.php(LEFT) == NOTHING
+    assert (await bridged.service.client.accounts.get_account(bridged.account_id)).shop.has_bridge_secret
+
+
+@pytest.mark.shops("mariadb")
+async def test_a_service_that_is_away_does_not_keep_the_site_from_being_tidied(bridged: BridgedShop) -> None:
+    site = bridged.site
+    site.inject("add_filter( 'pre_http_request', static fn() => new WP_Error( 'http_request_failed', 'refused' ) );")
+    await site.php(DEACTIVATE, plugins=[BRIDGE, "woocommerce/woocommerce.php"], admin=True, user="admin")
+    await site.php(UNINSTALL)
+    assert await site.php(LEFT) == NOTHING
+
+
+async def test_the_tables_come_back_when_the_schema_was_older(wp_site: Shop) -> None:
+    """Updates call no activation hook: wp-admin and cron look at the version."""
+    for way in ("admin", "cron"):
+        await wp_site.php(
+            "global $wpdb; $wpdb->query( \"DROP TABLE {$wpdb->prefix}tillsync_event\" ); update_option( 'tillsync_bridge_schema', 0 );"
+        )
+        if way == "admin":
+            await wp_site.request("GET", "/wp-admin/index.php", session=await wp_site.log_in())
+        else:
+            await wp_site.php("do_action( 'tillsync_bridge_minute' );")
+        assert await wp_site.rows("SELECT * FROM {prefix}tillsync_event") == []
