@@ -47,14 +47,21 @@
 		return `${ parts.join( ', ' ) }.${ looked }`;
 	};
 
+	// On a phone the head stands before each value.
+	const cell = ( head, text ) => {
+		const made = element( 'td', { textContent: text } );
+		made.dataset.head = head;
+		return made;
+	};
+
 	const person = ( one ) =>
 		element(
 			'tr',
 			{},
-			element( 'td', { textContent: one.name } ),
-			element( 'td', { textContent: one.give || '–' } ),
-			element( 'td', { textContent: one.take || '–' } ),
-			element( 'td', { textContent: one.reason } )
+			element( 'th', { scope: 'row', textContent: one.name } ),
+			cell( __( 'Gets', 'tillsync-bridge' ), one.give || '–' ),
+			cell( __( 'Loses', 'tillsync-bridge' ), one.take || '–' ),
+			cell( __( 'Note', 'tillsync-bridge' ), one.reason )
 		);
 
 	const people = ( found ) => {

@@ -86,7 +86,7 @@ final class TypesScreen implements Part {
 		printf( '<input type="hidden" name="action" value="%s">', esc_attr( TypesActions::SAVE_MAP ) );
 		wp_nonce_field( TypesActions::SAVE_MAP );
 		echo '<table class="wp-list-table widefat striped"><thead><tr>';
-		foreach ( array( __( 'Type', 'tillsync-bridge' ), __( 'Discount', 'tillsync-bridge' ), __( 'Customers', 'tillsync-bridge' ), __( 'Role', 'tillsync-bridge' ), __( 'When the till deletes the type', 'tillsync-bridge' ) ) as $head ) {
+		foreach ( array( __( 'Type', 'tillsync-bridge' ), ...self::heads() ) as $head ) {
 			printf( '<th scope="col">%s</th>', esc_html( $head ) );
 		}
 		echo '</tr></thead><tbody>';
@@ -104,6 +104,15 @@ final class TypesScreen implements Part {
 			}
 			echo '</ul></details>';
 		}
+	}
+
+	/**
+	 * Of the columns after the type's; on a phone they stand before each value.
+	 *
+	 * @return string[]
+	 */
+	private static function heads(): array {
+		return array( __( 'Discount', 'tillsync-bridge' ), __( 'Customers', 'tillsync-bridge' ), __( 'Role', 'tillsync-bridge' ), __( 'When the till deletes the type', 'tillsync-bridge' ) );
 	}
 
 	/** @param array<string, string> $roles That may be chosen. */
@@ -124,8 +133,8 @@ final class TypesScreen implements Part {
 		}
 		// phpcs:disable WordPress.Security.EscapeOutput -- options are escaped above.
 		printf(
-			'<tr><th scope="row">%1$s <span class="description">#%2$d%3$s</span></th><td>%4$s</td><td>%5$s</td>'
-			. '<td><select name="map[%2$d][role]" aria-label="%6$s">%7$s</select></td><td><select name="map[%2$d][when_deleted]" aria-label="%8$s">%9$s</select></td></tr>',
+			'<tr><th scope="row">%1$s <span class="description">#%2$d%3$s</span></th><td data-head="%10$s">%4$s</td><td data-head="%11$s">%5$s</td>'
+			. '<td data-head="%12$s"><select name="map[%2$d][role]" aria-label="%6$s">%7$s</select></td><td data-head="%13$s"><select name="map[%2$d][when_deleted]" aria-label="%8$s">%9$s</select></td></tr>',
 			esc_html( $name ),
 			$type_id,
 			null !== $type && $type->removed ? ', ' . esc_html__( 'deleted at the till', 'tillsync-bridge' ) : '',
@@ -137,7 +146,8 @@ final class TypesScreen implements Part {
 			$options,
 			/* translators: %s: name of a customer type */
 			esc_attr( sprintf( __( 'When the till deletes %s', 'tillsync-bridge' ), $name ) ),
-			$when
+			$when,
+			...array_map( 'esc_attr', self::heads() )
 		);
 		// phpcs:enable
 	}
