@@ -44,7 +44,17 @@ def run_phpunit(file: Path, *, site: Site | None, seconds: float = 110) -> PhpRu
         "--colors=never",
     ]
     run = subprocess.run(
-        [str(PHP), *php_options(), "-d", "display_errors=stderr", str(PHPUNIT), *flags, "--bootstrap", str(bootstrap), str(file)],
+        [
+            str(PHP),
+            *php_options(site.compiled if site else None),
+            "-d",
+            "display_errors=stderr",
+            str(PHPUNIT),
+            *flags,
+            "--bootstrap",
+            str(bootstrap),
+            str(file),
+        ],
         cwd=SUITES,
         env=environment,
         capture_output=True,

@@ -27,8 +27,13 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def php_options() -> list[str]:
-    return [part for setting in PHP_SETTINGS for part in ("-d", setting)]
+def php_options(cache: Path | None = None) -> list[str]:
+    """``cache``: a folder in which compiled files are kept from one PHP process to the next (a process costs a quarter of the time)."""
+    kept = ()
+    if cache is not None:
+        cache.mkdir(exist_ok=True)
+        kept = (f"opcache.file_cache={cache}", "opcache.file_cache_only=1")
+    return [part for setting in (*PHP_SETTINGS, *kept) for part in ("-d", setting)]
 
 
 class WebServer:
