@@ -133,7 +133,7 @@ async def test_the_routes_of_the_order_screen_are_for_managers_with_a_nonce(brid
     order = await site.add_order(**BUYER)
     admin = await site.log_in("admin")
     strangers = [None] + [await site.log_in(await site.add_user(role=role)) for role in ("customer", "subscriber", "editor")]
-    calls = [("GET", f"orders/{order}/link"), ("GET", f"orders/{order}/panel"), ("POST", f"orders/{order}/match")]
+    calls = [("GET", f"orders/{order}/link"), ("POST", f"orders/{order}/look"), ("POST", f"orders/{order}/match")]
     calls += [("POST", f"orders/{order}/unlink"), ("POST", f"orders/{order}/customer"), ("GET", "till-customers?query=1")]
     calls += [("POST", "settings/preview")]
     for method, path in calls:

@@ -42,7 +42,7 @@ final class OrderActions implements Part {
 	private function add_routes(): void {
 		$this->add_route( 'GET', 'link', fn( WC_Order $order ) => array( 'guest' => $order->get_customer_id() < 1, 'link' => $this->decisions()->link_of( $order ) ) );
 		$this->add_route( 'POST', 'match', fn( WC_Order $order ) => $this->after( $order, $this->decisions()->match_again( $order ) ) );
-		$this->add_route( 'GET', 'panel', fn( WC_Order $order ) => $this->after( $order, null ) );
+		$this->add_route( 'POST', 'look', fn( WC_Order $order ) => $this->after( $order, $this->services->get( Drain::class )->run_one( $order->get_id() ) ) );
 		$this->add_route(
 			'POST',
 			'unlink',
@@ -108,13 +108,13 @@ final class OrderActions implements Part {
 	 *
 	 * @return array{html: string, hint: string, settled: bool}
 	 */
-	private function after( WC_Order $order, ?DrainReport $report ): array {
+	private function after( WC_Order $order, DrainReport $report ): array {
 		$fresh = wc_get_order( $order->get_id() );
 		$fresh = $fresh instanceof WC_Order ? $fresh : $order;
 		$row   = $this->services->outbox()->find( $order->get_id() );
 		return array(
 			'html'    => $this->services->get( OrderPanel::class )->html( $fresh ),
-			'hint'    => null === $report || '' === $report->stopped_by ? '' : OrderPanel::hindrance( $report->stopped_by ),
+			'hint'    => '' === $report->stopped_by ? '' : OrderPanel::hindrance( $report->stopped_by ),
 			'settled' => null === $row || ! in_array( $row->state, array( OutboxRow::WAITING, OutboxRow::SENT ), true ) || Answer::HELD === $row->entry_state,
 		);
 	}

@@ -26,9 +26,11 @@ class Outbox {
 	private const LENGTHS = array( 'reason' => 500, 'outcome' => 60, 'entry_state' => 20, 'state' => 10, 'claim_token' => 32 );
 
 	private Services $services;
+	private QuietStatements $statements;
 
 	public function __construct( Services $services ) {
-		$this->services = $services;
+		$this->services   = $services;
+		$this->statements = $services->get( QuietStatements::class );
 	}
 
 	/**
@@ -126,7 +128,7 @@ class Outbox {
 			$sets[]   = $column . ( is_int( $value ) ? ' = %d' : ' = %s' );
 			$values[] = is_int( $value ) ? $value : mb_substr( $value, 0, self::LENGTHS[ $column ] ?? 64 );
 		}
-		$written = $this->changed(
+		$written = $this->statements->changed(
 			"UPDATE {$this->table()} SET " . implode( ', ', $sets ) . ' WHERE order_id = %d AND claim_token = %s AND revision = %d',
 			array_merge( $values, array( $row->order_id, $row->claim_token, $row->revision ) )
 		);
@@ -179,7 +181,7 @@ class Outbox {
 	 */
 	public function depth(): array {
 		$depth = array();
-		foreach ( $this->raw( "SELECT state, COUNT(*) AS number, MIN(created_at) AS oldest FROM {$this->table()} WHERE state IN ('waiting', 'sent', 'failed') AND 1 = %d GROUP BY state", array( 1 ) ) ?? array() as $row ) {
+		foreach ( $this->statements->rows( "SELECT state, COUNT(*) AS number, MIN(created_at) AS oldest FROM {$this->table()} WHERE state IN ('waiting', 'sent', 'failed') AND 1 = %d GROUP BY state", array( 1 ) ) ?? array() as $row ) {
 			$depth[ (string) $row['state'] ] = array( 'count' => (int) $row['number'], 'oldest' => (int) $row['oldest'] );
 		}
 		return $depth;
@@ -209,39 +211,7 @@ class Outbox {
 
 	/** @param array<int, int|string> $values For the placeholders. */
 	private function write( string $sql, array $values ): bool {
-		return -1 < $this->changed( $sql, $values );
-	}
-
-	/**
-	 * Errors are suppressed: wpdb would print them into the page, and so into a checkout's JSON.
-	 *
-	 * @param array<int, int|string> $values For the placeholders.
-	 * @return int Rows changed; -1: failed.
-	 */
-	private function changed( string $sql, array $values ): int {
-		$database   = $this->services->database();
-		$suppressed = $database->suppress_errors( true );
-		try {
-			$changed = $database->query( $database->prepare( $sql, $values ) );
-		} finally {
-			$database->suppress_errors( $suppressed );
-		}
-		return false === $changed ? -1 : (int) $changed;
-	}
-
-	/**
-	 * @param array<int, int|string> $values For the placeholders.
-	 * @return array<int, array<string, mixed>>|null Null: failed.
-	 */
-	private function raw( string $sql, array $values ): ?array {
-		$database   = $this->services->database();
-		$suppressed = $database->suppress_errors( true );
-		try {
-			$rows = $database->get_results( $database->prepare( $sql, $values ), ARRAY_A );
-			return '' !== $database->last_error || ! is_array( $rows ) ? null : $rows;
-		} finally {
-			$database->suppress_errors( $suppressed );
-		}
+		return -1 < $this->statements->changed( $sql, $values );
 	}
 
 	/**
@@ -249,7 +219,7 @@ class Outbox {
 	 * @return array<int, mixed>|null The first column; null: failed.
 	 */
 	private function column( string $sql, array $values ): ?array {
-		$rows = $this->raw( $sql, $values );
+		$rows = $this->statements->rows( $sql, $values );
 		return null === $rows ? null : array_map( static fn( array $row ) => reset( $row ), $rows );
 	}
 
@@ -258,6 +228,6 @@ class Outbox {
 	 * @return OutboxRow[]
 	 */
 	private function rows( string $sql, array $values ): array {
-		return array_map( array( OutboxRow::class, 'from_row' ), $this->raw( $sql, $values ) ?? array() );
+		return array_map( array( OutboxRow::class, 'from_row' ), $this->statements->rows( $sql, $values ) ?? array() );
 	}
 }

@@ -31,6 +31,8 @@ final class SettingsScreen {
 		$connection = $this->services->connection();
 		echo '<div class="tillsync-settings"><h2>Tillsync</h2>';
 		wp_nonce_field( SettingsActions::NONCE, SettingsActions::FIELD, false );
+		// WooCommerce's own, of which we do not know whether it comes along without its button. Without an id: it may be there twice.
+		printf( '<input type="hidden" name="_wpnonce" value="%s">', esc_attr( wp_create_nonce( 'woocommerce-settings' ) ) );
 		$flash = Flash::take();
 		if ( null !== $flash ) {
 			$this->flash( $flash );

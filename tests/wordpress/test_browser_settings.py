@@ -1,0 +1,60 @@
+"""Connect and the settings screen in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+from support.postgres import TestDatabase
+from wordpress.bed.bridge import bridged_shop
+from wordpress.bed.browser import PHONE, open_browser, overflow, picture, serious_findings
+from wordpress.bed.shop import Shop
+
+SCREEN = "/wp-admin/admin.php?page=wc-settings&tab=integration&section=tillsync"
+OURS = ".tillsync-settings"
+
+
+@pytest.mark.shops("mariadb")
+async def test_connecting_and_settings_by_mouse_and_keyboard(wp_site: Shop, database: TestDatabase) -> None:
+    async with bridged_shop(wp_site, database.dsn, connect=False) as bridged:
+        free = bridged.till.add_customer(forename="Counter", surname="Sales", email="counter@example.test")
+        async with open_browser(wp_site, await wp_site.log_in()) as page:
+            await page.goto(SCREEN)
+            await page.get_by_label("Connect string").fill(bridged.connect_string[:40] + "\n" + bridged.connect_string[40:])
+            await picture(page, "settings-connect")
+            assert await serious_findings(page, OURS) == []
+            await page.get_by_role("button", name="Connect", exact=True).click(timeout=60_000)
+            await expect(page.get_by_role("status").first).to_contain_text("Connected to", timeout=60_000)
+            # the default customer is found at the till, and what a change would do is told before it is done
+            await page.get_by_label("Number, email or name").fill("Counter")
+            await page.keyboard.press("Enter")
+            await page.get_by_role("button", name=f"Choose: {free} Counter Sales").click()
+            await expect(page.get_by_label("Default till customer", exact=True)).to_have_value(str(free))
+            await expect(page.locator(".tillsync-effect")).not_to_have_text("")
+            await page.get_by_label("Phone").check()
+            assert await serious_findings(page, OURS) == []
+            await picture(page, "settings-desktop")
+            await page.get_by_role("button", name="Save", exact=True).click()
+            await expect(page.get_by_label("Phone")).to_be_checked()
+            account = await bridged.service.client.accounts.get_account(bridged.account_id)
+            assert (account.default_epos_customer_id, account.sync_phone) == (free, True)
+            await page.get_by_role("button", name="Test both sides").click()
+            await expect(page.locator(".tillsync-steps li").first).to_be_visible(timeout=60_000)
+            await picture(page, "settings-tested")
+            assert bridged.connect_string not in await page.content()
+            await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+            await page.goto(SCREEN)
+            assert await overflow(page) == 0
+            await picture(page, "settings-phone")
+            await page.evaluate("() => document.documentElement.dir = 'rtl'")
+            await picture(page, "settings-rtl")
+
+
+@pytest.mark.shops("mariadb")
+async def test_without_scripts_the_screen_does_the_same(wp_site: Shop, database: TestDatabase) -> None:
+    async with bridged_shop(wp_site, database.dsn) as bridged:
+        async with open_browser(wp_site, await wp_site.log_in(), scripts=False) as page:
+            await page.goto(SCREEN)
+            await page.get_by_label("First and last name").check()
+            await page.get_by_role("button", name="Save", exact=True).click()
+            await expect(page.get_by_label("First and last name")).to_be_checked()
+        assert (await bridged.service.client.accounts.get_account(bridged.account_id)).sync_names
