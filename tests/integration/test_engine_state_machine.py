@@ -384,6 +384,7 @@ def _grouped(rows: list[Any]) -> set[tuple[Any, ...]]:
     return {tuple(row) for row in rows}
 
 
+@pytest.mark.timeout(400)  # some 40 s alone; a failure is shrunk for minutes
 def test_queue_and_links_behave_as_their_model(cluster: Cluster) -> None:
     QueueMachine.cluster = cluster
     run_state_machine_as_test(
