@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from support.postgres import TestDatabase
 from wordpress.bed.bridge import BridgedShop, bridged_shop
-from wordpress.bed.build import built_site
+from wordpress.bed.build import built_network, built_site
 from wordpress.bed.kinds import CHROMIUM, KINDS, PHPUNIT, DatabaseKind, SiteKind, real_version
 from wordpress.bed.mariadb import MariaDb, running_mariadb
 from wordpress.bed.shop import Shop
@@ -53,31 +53,54 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(f"REAL WOOCOMMERCE: {real_version() or 'NOT RUN'}")
 
 
-@pytest.fixture(scope="session")
-def built_sites() -> Iterator[Callable[[SiteKind], Shop]]:
+class Sites:
     """Each kind is built once, when a test first asks for it; so is the MariaDB of those that need one."""
-    known: dict[SiteKind, Shop] = {}
-    servers: list[MariaDb] = []
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._shops: dict[SiteKind, Shop] = {}
+        self._networks: dict[SiteKind, tuple[Shop, Shop]] = {}
+        self._mariadb: MariaDb | None = None
+
+    def database_for(self, kind: SiteKind) -> MariaDb | None:
+        if kind.database is DatabaseKind.MARIADB and self._mariadb is None:
+            directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="shop-db-"))
+            self._mariadb = self._stack.enter_context(running_mariadb(Path(directory)))
+        return self._mariadb
+
+    def shop(self, kind: SiteKind) -> Shop:
+        if kind not in self._shops:
+            self._shops[kind] = self._stack.enter_context(built_site(kind, self.database_for(kind)))
+        return self._shops[kind]
+
+    def network(self, kind: SiteKind) -> tuple[Shop, Shop]:
+        if kind not in self._networks:
+            self._networks[kind] = self._stack.enter_context(built_network(kind, self.database_for(kind)))
+        return self._networks[kind]
+
+
+@pytest.fixture(scope="session")
+def built_sites() -> Iterator[Sites]:
     with ExitStack() as stack:
-
-        def site_of(kind: SiteKind) -> Shop:
-            if kind.database is DatabaseKind.MARIADB and not servers:
-                directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="shop-db-"))
-                servers.append(stack.enter_context(running_mariadb(Path(directory))))
-            if kind not in known:
-                known[kind] = stack.enter_context(built_site(kind, servers[0] if servers else None))
-            return known[kind]
-
-        yield site_of
+        yield Sites(stack)
 
 
 @pytest.fixture
-def wp_site(wp_kind: SiteKind, built_sites: Callable[[SiteKind], Shop]) -> Iterator[Shop]:
+def wp_site(wp_kind: SiteKind, built_sites: Sites) -> Iterator[Shop]:
     """A shop in its first state, bridge active and not connected. At the end PHP must not have complained about the bridge."""
-    site = built_sites(wp_kind)
+    site = built_sites.shop(wp_kind)
     site.reset()
     yield site
     assert site.complaints() == [], "the debug log names the bridge (provoked on purpose: site.forgive_log())"
+
+
+@pytest.fixture
+def wp_network(wp_kind: SiteKind, built_sites: Sites) -> Iterator[tuple[Shop, Shop]]:
+    """Two shops of one WordPress network in their first state, the bridge active on both."""
+    first, second = built_sites.network(wp_kind)
+    first.reset()
+    yield first, second
+    assert first.complaints() == [], "the debug log names the bridge (provoked on purpose: site.forgive_log())"
 
 
 @pytest_asyncio.fixture

@@ -60,3 +60,15 @@ async def test_a_read_only_database_refuses(wp_site: Shop) -> None:
         assert await wp_site.php(attempt) is False
     assert await wp_site.php(attempt) is True
     wp_site.forgive_log()
+
+
+async def test_a_network_has_two_shops(wp_network: tuple[Shop, Shop]) -> None:
+    first, second = wp_network
+    assert await first.php("return array( get_current_blog_id(), is_multisite(), home_url() );") == [1, True, first.url]
+    assert await second.php("return array( get_current_blog_id(), is_multisite(), home_url() );") == [2, True, second.url]
+    order = await second.add_order(email="ada@example.test")
+    assert await second.php("return wc_get_order( $id )->get_billing_email();", id=order) == "ada@example.test"
+    assert await first.php("return wc_get_order( $id );", id=order) is False
+    for shop in (first, second):
+        assert "wc-tillsync/v1" in (await shop.request("GET", "/wp-json/")).json["namespaces"]
+        assert (await shop.request("GET", "/wp-admin/", session=await shop.log_in())).status == 200

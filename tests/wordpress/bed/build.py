@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -70,6 +71,60 @@ def built_site(kind: SiteKind, database: MariaDb | None, *, bridge: Path = BRIDG
             database.sql(f"DROP DATABASE IF EXISTS {name}; DROP DATABASE IF EXISTS {name}_first;")
 
 
-def _activate(site: Site, plugin: str) -> None:
-    code = "$done = activate_plugin( $plugin ); if ( is_wp_error( $done ) ) { throw new RuntimeException( $done->get_error_message() ); }"
-    site.php_now(code, admin=True, user=ADMIN, plugin=plugin)
+NETWORK: Final = """
+    require_once ABSPATH . 'wp-admin/includes/network.php';
+    require_once ABSPATH . 'wp-admin/includes/upgrade.php';
+    global $wpdb;
+    foreach ( $wpdb->tables( 'ms_global' ) as $table => $prefixed ) { $wpdb->$table = $prefixed; }
+    install_network();
+    $done = populate_network( 1, $domain, 'admin@example.test', 'Two Shops', '/', false );
+    if ( is_wp_error( $done ) && 'no_wildcard_dns' !== $done->get_error_code() ) {
+        throw new RuntimeException( $done->get_error_message() );
+    }
+"""
+SECOND_SHOP: Final = """
+    $id = wp_insert_site( array( 'domain' => $domain, 'path' => '/second/', 'title' => 'Second Shop', 'user_id' => 1, 'network_id' => 1 ) );
+    if ( is_wp_error( $id ) ) { throw new RuntimeException( $id->get_error_message() ); }
+    // WordPress takes the colon out of a domain; the shops of these tests have a port
+    global $wpdb;
+    $wpdb->update( $wpdb->blogs, array( 'domain' => $domain ), array( 'blog_id' => $id ) );
+    clean_blog_cache( $id );
+    update_blog_option( $id, 'home', "http://$domain/second" );
+    update_blog_option( $id, 'siteurl', "http://$domain/second" );
+"""
+
+
+@contextmanager
+def built_network(kind: SiteKind, database: MariaDb | None) -> Iterator[tuple[Shop, Shop]]:
+    """Two shops of one WordPress network (subdirectories): the first at `/`, the second at `/second/`, with the bridge active on the whole
+    network. They share files, users and database: what is reset is reset for both, by the first."""
+    with built_site(kind, database, active=False) as first:
+        domain = first.url.removeprefix("http://")
+        first.php_now(NETWORK, admin=True, user=ADMIN, domain=domain)
+        first.constants = {
+            "WP_ALLOW_MULTISITE": True,
+            "MULTISITE": True,
+            "SUBDOMAIN_INSTALL": False,
+            "DOMAIN_CURRENT_SITE": domain,
+            "PATH_CURRENT_SITE": "/",
+            "SITE_ID_CURRENT_SITE": 1,
+            "BLOG_ID_CURRENT_SITE": 1,
+        }
+        first.configure()
+        first.php_now(SECOND_SHOP, user=ADMIN, domain=domain)
+        second = replace(first, url=f"{first.url}/second")
+        for shop in (first, second):
+            _activate(shop, "woocommerce/woocommerce.php")
+            shop.php_now(SETTLE, tables=kind.orders is OrderStore.TABLES)
+        _activate(first, "tillsync-bridge/tillsync-bridge.php", network=True)
+        first.keep_as_first_state()
+        first.reset()
+        yield first, second
+
+
+def _activate(site: Site, plugin: str, *, network: bool = False) -> None:
+    code = """
+        $done = activate_plugin( $plugin, '', $network );
+        if ( is_wp_error( $done ) ) { throw new RuntimeException( $done->get_error_message() ); }
+    """
+    site.php_now(code, admin=True, user=ADMIN, plugin=plugin, network=network)

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +36,8 @@ class Site:
     """None: SQLite."""
     database_name: str
     web: WebServer
+    constants: dict[str, str | bool | int] = field(default_factory=dict)
+    """Of wp-config.php, beside the usual ones, for as long as the site lives."""
     _reset_at: float = 0.0
 
     @property
@@ -85,7 +87,7 @@ class Site:
 
     def configure(self, **constants: str | bool | int) -> None:
         """wp-config.php with these constants beside, or instead of, the usual ones."""
-        files.configure(self.directory, self.database, self.database_name, constants)
+        files.configure(self.directory, self.database, self.database_name, {**self.constants, **constants})
 
     async def rows(self, sql: str) -> list[dict[str, Any]]:
         """``{prefix}`` stands for the site's table prefix. A broken query raises."""
