@@ -13,13 +13,13 @@ import pytest_asyncio
 from support.postgres import TestDatabase
 from wordpress.bed.bridge import BridgedShop, bridged_shop
 from wordpress.bed.build import built_network, built_site
-from wordpress.bed.kinds import CHROMIUM, KINDS, PHPUNIT, DatabaseKind, SiteKind, real_version
+from wordpress.bed.kinds import CHROMIUM, KINDS, PHPCS, PHPUNIT, DatabaseKind, SiteKind, real_version
 from wordpress.bed.mariadb import MariaDb, running_mariadb
 from wordpress.bed.shop import Shop
 
 _HERE = Path(__file__).parent
 # without its programs a test is not collected at all; scripts/install_system_packages.sh says which and why
-if not KINDS or not PHPUNIT.exists():
+if not KINDS or not PHPUNIT.exists() or not PHPCS.exists():
     collect_ignore_glob = ["test_*.py"]
 elif not CHROMIUM.exists():
     collect_ignore_glob = ["test_browser_*.py"]

@@ -72,3 +72,17 @@ async def test_a_network_has_two_shops(wp_network: tuple[Shop, Shop]) -> None:
     for shop in (first, second):
         assert "wc-tillsync/v1" in (await shop.request("GET", "/wp-json/")).json["namespaces"]
         assert (await shop.request("GET", "/wp-admin/", session=await shop.log_in())).status == 200
+
+
+async def test_an_object_cache_outlives_the_process(wp_site: Shop) -> None:
+    look = "return wp_cache_get( 'a-key', 'a-group' );"
+    await wp_site.php("wp_cache_set( 'a-key', 'kept', 'a-group' );")
+    assert await wp_site.php(look) is False
+    wp_site.use_object_cache()
+    await wp_site.php("wp_cache_set( 'a-key', 'kept', 'a-group' ); update_option( 'an_option', 'value' );")
+    assert await wp_site.php("return wp_using_ext_object_cache();") is True
+    assert await wp_site.php(look) == "kept"
+    assert await wp_site.php("return get_option( 'an_option' );") == "value"
+    assert (await wp_site.request("GET", "/wp-json/")).status == 200
+    wp_site.reset()
+    assert await wp_site.php(look) is False

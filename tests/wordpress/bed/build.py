@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -45,6 +46,10 @@ def built_site(kind: SiteKind, database: MariaDb | None, *, bridge: Path = BRIDG
     """A site that is installed and served, WooCommerce and (where ``active``) the bridge switched on; removed at the end."""
     sites = CACHE.parent / "sites"
     sites.mkdir(parents=True, exist_ok=True)
+    for left in sites.glob("shop-*"):
+        # of a run that was killed
+        if time.time() - left.stat().st_mtime > 86_400:
+            shutil.rmtree(left, ignore_errors=True)
     directory = Path(tempfile.mkdtemp(prefix="shop-", dir=sites))
     if kind.database is DatabaseKind.SQLITE:
         database = None

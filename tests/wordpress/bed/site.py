@@ -89,6 +89,10 @@ class Site:
         """wp-config.php with these constants beside, or instead of, the usual ones."""
         files.configure(self.directory, self.database, self.database_name, {**self.constants, **constants})
 
+    def use_object_cache(self) -> None:
+        """From now on the site has a persistent object cache, until it is reset."""
+        shutil.copyfile(files.PHP_FILES / "object-cache.php", self.content / "object-cache.php")
+
     async def rows(self, sql: str) -> list[dict[str, Any]]:
         """``{prefix}`` stands for the site's table prefix. A broken query raises."""
         code = """
@@ -146,9 +150,11 @@ class Site:
 
     def reset(self) -> None:
         """Database, configuration, injected code, mails and logs as at the beginning; address and server stay."""
-        for left in [*(self.content / "injected").iterdir(), self.content / "mails.jsonl", self.content / "debug.log"]:
+        content = self.content
+        for left in [*(content / "injected").iterdir(), content / "mails.jsonl", content / "debug.log", content / "object-cache.php"]:
             left.unlink(missing_ok=True)
-        shutil.rmtree(self.content / "uploads", ignore_errors=True)
+        for folder in ("uploads", "object-cache"):
+            shutil.rmtree(content / folder, ignore_errors=True)
         (self.content / "uploads").mkdir()
         self.configure()
         if self.database is None:

@@ -41,8 +41,20 @@ class WebServer:
         self._log = log
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TILLSYNC_")}
         with log.open("w") as output:
+            # setpriv: it ends with us, whatever ends us
             self._process = subprocess.Popen(
-                [str(PHP), *php_options(), "-S", f"127.0.0.1:{port}", "-t", str(directory), str(PHP_FILES / "router.php")],
+                [
+                    "setpriv",
+                    "--pdeathsig",
+                    "KILL",
+                    str(PHP),
+                    *php_options(),
+                    "-S",
+                    f"127.0.0.1:{port}",
+                    "-t",
+                    str(directory),
+                    str(PHP_FILES / "router.php"),
+                ],
                 cwd=directory,
                 env={**environment, "PHP_CLI_SERVER_WORKERS": "4"},
                 stdin=subprocess.DEVNULL,
