@@ -37,6 +37,11 @@ async def test_connecting_and_settings_by_mouse_and_keyboard(wp_site: Shop, data
             await expect(page.get_by_label("Phone")).to_be_checked()
             account = await bridged.service.client.accounts.get_account(bridged.account_id)
             assert (account.default_epos_customer_id, account.sync_phone) == (free, True)
+            # Enter saves, and does not press whatever button stands first
+            await page.get_by_label("First and last name").check()
+            await page.get_by_label("Default till customer", exact=True).press("Enter")
+            await expect(page.get_by_label("First and last name")).to_be_checked()
+            assert (await bridged.service.client.accounts.get_account(bridged.account_id)).sync_names
             await page.get_by_role("button", name="Test both sides").click()
             await expect(page.locator(".tillsync-steps li").first).to_be_visible(timeout=60_000)
             await picture(page, "settings-tested")

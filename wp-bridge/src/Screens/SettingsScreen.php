@@ -113,6 +113,8 @@ final class SettingsScreen {
 	}
 
 	private function connected( Connection $connection ): void {
+		// Enter in a field presses a form's first button: that is Save, not what happens to stand on top.
+		echo '<button type="submit" name="save" value="1" hidden></button>';
 		$pause = $this->services->get( OutboxPause::class );
 		/* translators: 1: name of an account, 2: address of a service */
 		echo '<p>' . esc_html( sprintf( __( 'Connected to %1$s at %2$s.', 'tillsync-bridge' ), '' === $connection->account_name ? $connection->account_id : $connection->account_name, $connection->url ) ) . '</p>';
