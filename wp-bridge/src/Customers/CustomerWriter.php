@@ -120,9 +120,11 @@ class CustomerWriter {
 			$results[ $position ] = array( 'status' => $is_changed ? 'updated' : 'unchanged' );
 			$differing            = $names->differing( $item );
 			if ( array() !== $differing ) {
-				$results[ $position ]      = $this->write_names( $item, $differing, $deadline );
-				$named[ $position ]        = $item;
-				$changed[ $item->user_id ] = $row;
+				$results[ $position ] = $this->write_names( $item, $differing, $deadline );
+				$named[ $position ]   = $item;
+				if ( 'updated' === $results[ $position ]['status'] ) {
+					$changed[ $item->user_id ] = $row;
+				}
 			}
 		}
 		return array_replace( $results, $this->overtaken( $named ) );

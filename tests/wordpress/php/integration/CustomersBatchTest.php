@@ -198,6 +198,17 @@ final class CustomersBatchTest extends SiteTestCase {
 		);
 		$this->assertSame( array( 'updated', 'not_done', 'updated', 'invalid' ), array_column( $results, 'status' ) );
 		$this->assertSame( array( 'not_done', 'not_found' ), array_column( $this->services->get( CustomerWriter::class )->write( array( self::item( $third, '2' ), self::item( 999999, '2' ) ), 10.0 ), 'status' ) );
+		// Nothing is told of names that were not written.
+		$calls = $this->calls_of( 'tillsync_customer_updated' );
+		$late  = $this->services->get( CustomerWriter::class );
+		add_filter( 'query', static function ( $sql ) use ( $clock ) {
+			$clock->at = 0 === strpos( ltrim( $sql ), 'INSERT' ) ? 11.0 : $clock->at;
+			return $sql;
+		} );
+		$clock->at = 0.0;
+		$this->assertSame( 'not_done', $late->write( array( self::item( $third, '3', '10', array( 'first_name' => 'Joan' ) ) ), 10.0 )[0]['status'] );
+		remove_all_filters( 'query' );
+		$this->assertCount( 0, $calls );
 		// Sent again above the version that is there, it is done.
 		$clock->at = 0.0;
 		$this->assertSame( 'updated', $this->services->get( CustomerWriter::class )->write( array( self::item( $other, '2', '10', array( 'first_name' => 'Grace' ) ) ), 10.0 )[0]['status'] );

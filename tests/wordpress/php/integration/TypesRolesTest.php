@@ -5,6 +5,7 @@ namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Customers\CustomerItem;
 use Tillsync\Bridge\Customers\CustomerWriter;
+use Tillsync\Bridge\Orders\DrainLimits;
 use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Services;
 use Tillsync\Bridge\Types\CustomerType;
@@ -201,6 +202,18 @@ final class TypesRolesTest extends SiteTestCase {
 		foreach ( $users as $user ) {
 			$this->assertSame( array( 'customer' ), self::roles( $user ) );
 		}
+	}
+
+	public function test_a_run_that_is_out_of_time_goes_on_in_the_next_request(): void {
+		$this->map( array( 7 => 'trade' ) );
+		$items = array_map( fn() => new CustomerItem( $this->user(), 1, false, '1', '0', 7, 1 ), range( 1, 120 ) );
+		$this->services->customers()->store( $items, 'x' );
+		$run = $this->services->get( RoleRun::class );
+		$run->begin();
+		$run->run( new DrainLimits( $this->services->clock(), 0.0 ) );
+		$this->assertSame( array( true, 120, 20, 100 ), array( $run->progress()['running'], $run->progress()['total'], $run->progress()['left'], $run->progress()['changed'] ) );
+		$run->run();
+		$this->assertSame( array( false, 0, 120 ), array( $run->progress()['running'], $run->progress()['left'], $run->progress()['changed'] ) );
 	}
 
 	public function test_many_changes_of_types_wait_for_the_background(): void {
