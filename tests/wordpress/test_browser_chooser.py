@@ -137,6 +137,6 @@ async def test_a_till_that_cannot_be_read_is_said_in_the_dialog(bridged: Bridged
         await page.goto(QUEUES)
         await page.get_by_role("button", name="Choose the customer").click()
         dialog = page.get_by_role("dialog")
-        await expect(dialog.locator(".tillsync-said")).not_to_have_text("One moment …")
-        await expect(dialog.locator(".tillsync-said")).to_contain_text("credentials")
+        await expect(dialog.locator(".tillsync-dialog-said")).not_to_have_text("One moment …")
+        await expect(dialog.locator(".tillsync-dialog-said")).to_contain_text("credentials")
         await expect(dialog.get_by_role("button", name="This one")).to_have_count(0)

@@ -122,7 +122,7 @@ async def test_a_refused_token_and_a_till_that_cannot_be_used_are_the_accounts_c
         await picture(page, "queues-problem")
         tokens = [one async for one in bridged.service.client.accounts.list_tokens(account_id=bridged.account_id)]
         for token in tokens:
-            await bridged.service.client.accounts.revoke_token(token.token_id)
+            await bridged.service.client.accounts.revoke_token(token.token_id, account_id=bridged.account_id)
         await site.add_order(email="x@example.test")
 
         async def refused() -> bool:

@@ -71,7 +71,7 @@ async def test_erasure_reaches_both_and_nothing_brings_the_person_back(bridged: 
     assert answer["items_removed"]
     assert await bridged.site.order_meta(order) == {}
     [row] = await bridged.site.rows(f"SELECT * FROM {{prefix}}tillsync_customer WHERE user_id = {user}")
-    assert (row["removed"], row["points"], row["as_of"]) == ("1", "0", "")
+    assert (row["removed"], row["points"], row["type_id"]) == ("1", "0", None)
     exported = await tool(bridged.site, "exporters")
     left = {item["group_id"] for page in exported for item in page["data"]}
     assert left <= {"tillsync-service-create_intent", "tillsync-service-pending_removal"}
@@ -102,7 +102,7 @@ async def test_a_service_that_does_not_answer_makes_no_complete_looking_result(b
 async def test_without_a_connection_only_the_shop_is_asked(wp_site: Shop) -> None:
     user = await wp_site.add_user("ada@example.test")
     await wp_site.php(
-        "global $wpdb; $wpdb->insert( $wpdb->prefix . 'tillsync_customer', array( 'user_id' => $user, 'version' => 1, 'points' => '7' ) );", user=user
+        "global $wpdb; $wpdb->insert( $wpdb->prefix . 'tillsync_customer', array( 'user_id' => $id, 'version' => 1, 'points' => '7' ) );", id=user
     )
     [answer] = await tool(wp_site, "exporters")
     assert [field["value"] for field in answer["data"][0]["data"]][0] == "7"

@@ -127,3 +127,44 @@ async def test_the_tables_come_back_when_the_schema_was_older(wp_site: Shop) -> 
         else:
             await wp_site.php("do_action( 'tillsync_bridge_minute' );")
         assert await wp_site.rows("SELECT * FROM {prefix}tillsync_event") == []
+
+
+@pytest.mark.shops("mariadb")
+async def test_every_site_of_a_network_is_tidied(wp_network: tuple[Shop, Shop]) -> None:
+    members = []
+    for shop in wp_network:
+        order = await shop.add_order(email="x@example.test")
+        user, other = await shop.add_user(), await shop.add_user()
+        await shop.php("foreach ( $users as $id ) { add_user_to_blog( get_current_blog_id(), $id, 'customer' ); }", users=[user, other])
+        await shop.php(ROLES, user_id=user, other_id=other)
+        await shop.php(FILLED, order=order)
+        assert len((await shop.php(LEFT))["tables"]) == 5
+        members.append((user, other))
+    first = wp_network[0]
+    await first.php("require_once ABSPATH . 'wp-admin/includes/plugin.php'; deactivate_plugins( $plugins, false, true );", plugins=[BRIDGE], admin=True, user="admin")
+    for shop in wp_network:
+        left = await shop.php(LEFT)
+        assert (left["cron"], left["actions"]) == (0, 0), "deactivation on the whole network unschedules everywhere"
+        await shop.php(DEACTIVATE, plugins=["woocommerce/woocommerce.php"], admin=True, user="admin")
+    await first.php(UNINSTALL)
+    for shop, (user, other) in zip(wp_network, members, strict=True):
+        assert await shop.php(LEFT) == NOTHING
+        code = "return array( array_values( ( new WP_User( $one ) )->roles ), array_values( ( new WP_User( $two ) )->roles ) );"
+        assert await shop.php(code, one=user, two=other) == [["customer"], ["customer", "wholesale"]]
+
+
+@pytest.mark.shops("mariadb")
+async def test_a_new_site_of_a_network_gets_its_tables_and_takes_them_along(wp_network: tuple[Shop, Shop]) -> None:
+    code = """
+        global $wpdb;
+        $id = wp_insert_site( array( 'domain' => $domain, 'path' => '/third/', 'title' => 'Third', 'user_id' => 1, 'network_id' => 1 ) );
+        switch_to_blog( $id );
+        $made = count( $wpdb->get_col( "SHOW TABLES LIKE '{$wpdb->prefix}tillsync%'" ) );
+        $prefix = $wpdb->prefix;
+        restore_current_blog();
+        require_once ABSPATH . 'wp-admin/includes/ms.php';
+        wpmu_delete_blog( $id, true );
+        return array( $made, count( $wpdb->get_col( "SHOW TABLES LIKE '{$prefix}tillsync%'" ) ) );
+    """
+    first = wp_network[0]
+    assert await first.php(code, domain=first.url.removeprefix("http://"), user="admin", admin=True) == [5, 0]

@@ -28,7 +28,7 @@
 
 	page.chooser = async ( row ) => {
 		const { body, end } = page.dialog( words.chooseTitle, true );
-		const said = element( 'p', { className: 'tillsync-said', role: 'status', textContent: words.loading } );
+		const said = element( 'p', { className: 'tillsync-dialog-said', role: 'status', textContent: words.loading } );
 		body.append( element( 'p', {}, element( 'strong', {}, element( 'bdi', { textContent: row.subject } ) ) ), said );
 
 		// What goes wrong is said inside the dialog: the page below is out of reach.

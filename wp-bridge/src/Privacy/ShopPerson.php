@@ -43,11 +43,11 @@ class ShopPerson {
 	public function orders( string $email, int $page ): array {
 		$user   = get_user_by( 'email', $email );
 		$ids    = array();
-		$found  = wc_get_orders( array( 'billing_email' => $email, 'type' => 'shop_order', 'limit' => self::ORDERS_PAGE, 'paged' => $page, 'orderby' => 'ID', 'order' => 'ASC', 'return' => 'ids' ) );
+		$found  = wc_get_orders( array( 'billing_email' => $email, 'type' => 'shop_order', 'limit' => self::ORDERS_PAGE, 'page' => $page, 'orderby' => 'ID', 'order' => 'ASC', 'return' => 'ids' ) );
 		$ids    = array_merge( $ids, is_array( $found ) ? $found : array() );
 		$more   = count( $ids ) >= self::ORDERS_PAGE;
 		if ( false !== $user ) {
-			$found = wc_get_orders( array( 'customer_id' => $user->ID, 'type' => 'shop_order', 'limit' => self::ORDERS_PAGE, 'paged' => $page, 'orderby' => 'ID', 'order' => 'ASC', 'return' => 'ids' ) );
+			$found = wc_get_orders( array( 'customer_id' => $user->ID, 'type' => 'shop_order', 'limit' => self::ORDERS_PAGE, 'page' => $page, 'orderby' => 'ID', 'order' => 'ASC', 'return' => 'ids' ) );
 			$more  = $more || count( (array) $found ) >= self::ORDERS_PAGE;
 			$ids   = array_merge( $ids, is_array( $found ) ? $found : array() );
 		}

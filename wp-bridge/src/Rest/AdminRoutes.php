@@ -94,9 +94,7 @@ final class AdminRoutes implements Part {
 	/** @return WP_REST_Response|WP_Error */
 	private function answer( string $where, Closure $body ) {
 		try {
-			$response = new WP_REST_Response( $body() );
-			$response->header( 'Cache-Control', 'no-store, private' );
-			return $response;
+			return NeverKept::response( $body() );
 		} catch ( ServiceError $error ) {
 			return ServiceErrorResponse::of( $error );
 		} catch ( Throwable $error ) {

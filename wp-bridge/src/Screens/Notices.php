@@ -52,6 +52,10 @@ final class Notices implements Part {
 		} else {
 			$causes = array_filter( $causes, static fn( Cause $cause ) => Cause::COPY !== $cause->code );
 		}
+		if ( 'woocommerce_page_' . QueuesPage::SLUG === $screen->id ) {
+			// The page itself says how the account is at this moment.
+			$causes = array_filter( $causes, static fn( Cause $cause ) => Cause::ACCOUNT_PROBLEM !== $cause->code );
+		}
 		$persons = array_values( array_filter( $causes, static fn( Cause $cause ) => $cause->is_of_person() ) );
 		$shown   = array_merge( array_filter( $causes, static fn( Cause $cause ) => ! $cause->is_of_person() ), array_slice( $persons, 0, self::PERSONS_SHOWN ) );
 		foreach ( $shown as $cause ) {
@@ -78,14 +82,11 @@ final class Notices implements Part {
 			esc_html( CauseWords::title( $cause ) ),
 			esc_html( CauseWords::what_to_do( $cause ) )
 		);
-		$orders = CauseWords::orders( $cause );
-		if ( '' !== $orders ) {
-			echo '<p>' . esc_html( $orders ) . '</p>';
-		}
 		if ( '' !== $cause->text ) {
 			echo '<p lang="en" dir="ltr">' . esc_html( $cause->text ) . '</p>';
 		}
-		printf( '<p><a href="%s">%s</a></p></div>', esc_url( CauseWords::url( $cause ) ), esc_html__( 'Put it right', 'tillsync-bridge' ) );
+		$orders = CauseWords::orders( $cause );
+		printf( '<p>%s<a href="%s">%s</a></p></div>', '' === $orders ? '' : esc_html( $orders ) . ' · ', esc_url( CauseWords::url( $cause ) ), esc_html__( 'Put it right', 'tillsync-bridge' ) );
 	}
 
 	private function is_ours( string $screen_id ): bool {
