@@ -22,6 +22,10 @@ PHP_SETTINGS = (
 )
 
 
+_UNTIL_WE_END = '"$@" < /dev/null & cat > /dev/null; kill -KILL 0'
+"""The server and its workers are a process group, which ends when our end of the pipe is closed, whatever ends us."""
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
@@ -41,23 +45,12 @@ class WebServer:
         self._log = log
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TILLSYNC_")}
         with log.open("w") as output:
-            # setpriv: it ends with us, whatever ends us
+            serve = [str(PHP), *php_options(), "-S", f"127.0.0.1:{port}", "-t", str(directory), str(PHP_FILES / "router.php")]
             self._process = subprocess.Popen(
-                [
-                    "setpriv",
-                    "--pdeathsig",
-                    "KILL",
-                    str(PHP),
-                    *php_options(),
-                    "-S",
-                    f"127.0.0.1:{port}",
-                    "-t",
-                    str(directory),
-                    str(PHP_FILES / "router.php"),
-                ],
+                ["sh", "-c", _UNTIL_WE_END, "sh", *serve],
                 cwd=directory,
                 env={**environment, "PHP_CLI_SERVER_WORKERS": "4"},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -78,5 +71,7 @@ class WebServer:
 
     def stop(self) -> None:
         """Its workers too: they are its process group."""
+        assert self._process.stdin is not None
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(timeout=10)
+        self._process.stdin.close()
