@@ -11,6 +11,7 @@ namespace Tillsync\Bridge\Connection;
 
 use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Orders\Sweep;
+use Tillsync\Bridge\Schema\Upkeep;
 use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
 
@@ -100,6 +101,8 @@ final class Connector {
 	 * @throws ConnectError
 	 */
 	private function introduce( string $url, string $account_id, #[\SensitiveParameter] string $token, int $orders_since ): Connection {
+		// On a network this may be the first that this site hears of us; without a table its orders would wait for the sweep.
+		$this->services->get( Upkeep::class )->check();
 		$store  = $this->services->connections();
 		$secret = self::new_secret();
 		$store->begin( $secret );
