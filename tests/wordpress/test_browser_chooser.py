@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import pytest
 from playwright.async_api import Page, expect
+from support.postgres import TestDatabase
 from tillsync.v1 import account_pb2, vocabulary_pb2
 from wordpress.bed.bridge import BridgedShop, bridged_shop
 from wordpress.bed.browser import DESKTOP, PHONE, open_browser, picture, serious_findings
 from wordpress.bed.shop import Shop
 
-from support.postgres import TestDatabase
-
 QUEUES = "/wp-admin/admin.php?page=tillsync-queues"
+CAUSES = "return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Health\\Causes::class )->all();"
+ADA = {"email": "ada@example.test", "first_name": "Ada", "last_name": "Byron"}
 
 
 def twins(bridged: BridgedShop, email: str = "ada@example.test") -> tuple[int, int]:
-    one = bridged.till.add_customer(forename="Ada", surname="Byron", email=email, points=120, balance="3.50", card_number="77001", sign_up_date="2019-03-02T09:30:00")
-    two = bridged.till.add_customer(forename="Ada", surname="King", email=email, points=5, card_number="", sign_up_date="2024-05-01T09:30:00")
+    one = bridged.till.add_customer(
+        forename="Ada", surname="Byron", email=email, points=120, balance="3.50", card_number="77001", sign_up_date="2019-03-02T09:30:00"
+    )
+    two = bridged.till.add_customer(
+        forename="Ada", surname="King", email=email, points=5, card_number="", sign_up_date="2024-05-01T09:30:00"
+    )
     return one, two
 
 
@@ -43,9 +48,9 @@ async def chooser(page: Page) -> None:
 async def test_one_click_links_and_releases_every_order_of_the_person(bridged: BridgedShop) -> None:
     one, two = twins(bridged)
     user = await bridged.site.add_user("ada@example.test")
-    orders = [await bridged.site.add_order(customer_id=user, email="ada@example.test", first_name="Ada", last_name="Byron") for _ in range(3)]
+    orders = [await bridged.site.add_order(customer_id=user, **ADA) for _ in range(3)]
     await held(bridged, 3)
-    assert len(await bridged.site.php("return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Health\\Causes::class )->all();")) == 1
+    assert len(await bridged.site.php(CAUSES)) == 1
     async with open_browser(bridged.site, await bridged.site.log_in()) as page:
         await chooser(page)
         dialog = page.get_by_role("dialog", name="Which till customer is it?")
@@ -60,7 +65,9 @@ async def test_one_click_links_and_releases_every_order_of_the_person(bridged: B
         await page.keyboard.press("Tab")
         await expect(dialog.get_by_role("button", name=f"This one: Ada King, till customer {two}")).to_be_focused()
         await page.keyboard.press("Enter")
-        await expect(page.locator(".tillsync-said")).to_contain_text(f"The shopper is linked to till customer {two}. 2 further orders of this person go on too.")
+        await expect(page.locator(".tillsync-said")).to_contain_text(
+            f"is linked to till customer {two}. 2 further orders of this person go on too."
+        )
 
     async def all_done() -> bool:
         return await states(bridged) == [vocabulary_pb2.ENTRY_STATE_PROCESSED] * 3
@@ -72,7 +79,7 @@ async def test_one_click_links_and_releases_every_order_of_the_person(bridged: B
     await bridged.drain()
     for order in orders:
         assert (await bridged.site.order_meta(order))["_tillsync_answer"]["epos_customer_id"] == str(two)
-    assert await bridged.site.php("return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Health\\Causes::class )->all();") == []
+    assert await bridged.site.php(CAUSES) == []
 
 
 async def test_escape_gives_the_focus_back_and_a_taken_customer_cannot_be_chosen(bridged: BridgedShop) -> None:
@@ -80,7 +87,7 @@ async def test_escape_gives_the_focus_back_and_a_taken_customer_cannot_be_chosen
     other = await bridged.site.add_user("king@example.test")
     await bridged.service.client.links.create_link(bridged.account_id, two, other)
     user = await bridged.site.add_user("ada@example.test")
-    await bridged.site.add_order(customer_id=user, email="ada@example.test", first_name="Ada", last_name="Byron")
+    await bridged.site.add_order(customer_id=user, **ADA)
     await held(bridged, 1)
     third = bridged.till.add_customer(forename="Ada", surname="Third", email="third@example.test", points=9)
     async with open_browser(bridged.site, await bridged.site.log_in(), size=PHONE) as page:
@@ -109,7 +116,7 @@ async def test_a_guests_order_gets_its_customer_without_a_link(wp_site: Shop, da
     async with bridged_shop(wp_site, database.dsn, account=account) as bridged:
         one, _ = twins(bridged)
         for _ in range(2):
-            await wp_site.add_order(email="ada@example.test", first_name="Ada", last_name="Byron")
+            await wp_site.add_order(**ADA)
         await held(bridged, 2)
         async with open_browser(wp_site, await wp_site.log_in(), size=DESKTOP) as page:
             await chooser(page)

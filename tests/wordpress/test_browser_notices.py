@@ -8,7 +8,10 @@ from tillsync.v1 import vocabulary_pb2
 from wordpress.bed.bridge import BridgedShop
 from wordpress.bed.browser import open_browser, overflow, picture, serious_findings
 
-ORDERS = "return \\Automattic\\WooCommerce\\Utilities\\OrderUtil::custom_orders_table_usage_is_enabled() ? '/wp-admin/admin.php?page=wc-orders' : '/wp-admin/edit.php?post_type=shop_order';"
+ORDERS = """
+    return \\Automattic\\WooCommerce\\Utilities\\OrderUtil::custom_orders_table_usage_is_enabled()
+        ? '/wp-admin/admin.php?page=wc-orders' : '/wp-admin/edit.php?post_type=shop_order';
+"""
 SETTINGS = "/wp-admin/admin.php?page=wc-settings&tab=integration&section=tillsync"
 QUEUES = "/wp-admin/admin.php?page=tillsync-queues"
 
@@ -68,7 +71,9 @@ async def test_notices_come_on_their_screens_are_dismissed_one_by_one_and_close_
         await expect(page.locator(".tillsync-said")).to_contain_text("The shopper is linked")
 
         async def decided() -> bool:
-            return any(entry.order_id == second and entry.state == vocabulary_pb2.ENTRY_STATE_PROCESSED for entry in await bridged.entries())
+            return any(
+                entry.order_id == second and entry.state == vocabulary_pb2.ENTRY_STATE_PROCESSED for entry in await bridged.entries()
+            )
 
         await site.until(decided)
         await bridged.drain()
@@ -87,7 +92,8 @@ async def test_one_mail_tells_of_both_and_cron_sends_it(bridged: BridgedShop) ->
     site.inject("add_filter( 'pre_option_tillsync_bridge_nothing', '__return_false' );")
     aged = """
         global $wpdb;
-        foreach ( $wpdb->get_results( "SELECT option_name, option_value FROM {$wpdb->options} WHERE option_name LIKE 'tillsync\\_bridge\\_cause\\_%'" ) as $row ) {
+        $sql = "SELECT option_name, option_value FROM {$wpdb->options} WHERE option_name LIKE 'tillsync\\_bridge\\_cause\\_%'";
+        foreach ( $wpdb->get_results( $sql ) as $row ) {
             $value = unserialize( $row->option_value );
             update_option( $row->option_name, array( 'since' => $value['since'] - 120 ) + $value );
         }
@@ -127,7 +133,9 @@ async def test_a_refused_token_and_a_till_that_cannot_be_used_are_the_accounts_c
 
         async def refused() -> bool:
             await bridged.drain()
-            return bool(await site.php("return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\OutboxPause::class )->since();"))
+            return bool(
+                await site.php("return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Orders\\OutboxPause::class )->since();")
+            )
 
         await site.until(refused)
         await page.goto("/wp-admin/plugins.php")

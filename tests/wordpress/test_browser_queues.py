@@ -13,6 +13,16 @@ from wordpress.bed.browser import PHONE, open_browser, overflow, picture, seriou
 
 QUEUES = "/wp-admin/admin.php?page=tillsync-queues"
 DUPLICATE = "We could not auto-link the customer as there is more than one customer in EposNow with the same email address."
+LOOKED_AT = """seen => {
+    Object.defineProperty(document, 'hidden', { value: ! seen, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+}"""
+SILENT = """
+    add_filter( 'pre_http_request', static function ( $done, $given, $url ) {
+        file_put_contents( WP_CONTENT_DIR . '/asked.txt', (string) $given['timeout'] );
+        return new WP_Error( 'http_request_failed', 'cURL error 28: Operation timed out' );
+    }, 10, 3 );
+"""
 LONG = "Wolfeschlegelsteinhausenbergerdorff" * 2
 
 
@@ -111,7 +121,11 @@ async def test_the_customers_queue_filters_and_searches(bridged: BridgedShop) ->
         await expect(rows).to_have_count(1)
         await expect(rows).to_contain_text("Successfully Updated")
         await page.get_by_role("button", name="Show all").click()
-        for text, found in ((str(stranger), "Customer is not linked"), (str(user), "Successfully Updated"), ("ADA@example.test", "Successfully Updated")):
+        for text, found in (
+            (str(stranger), "Customer is not linked"),
+            (str(user), "Successfully Updated"),
+            ("ADA@example.test", "Successfully Updated"),
+        ):
             await search(page, text)
             await expect(rows).to_have_count(1)
             await expect(rows).to_contain_text(found)
@@ -213,11 +227,11 @@ async def test_the_page_asks_again_by_itself_but_not_while_nobody_looks(bridged:
         async with page.expect_response(lambda response: "/queues?" in response.url):
             await page.clock.run_for(15_500)
         assert len(asked) == seen + 1
-        await page.evaluate("() => { Object.defineProperty(document, 'hidden', { value: true, configurable: true }); document.dispatchEvent(new Event('visibilitychange')); }")
+        await page.evaluate(LOOKED_AT, False)
         await page.clock.run_for(120_000)
         assert len(asked) == seen + 1, "a hidden tab asks nothing"
         async with page.expect_response(lambda response: "/queues?" in response.url):
-            await page.evaluate("() => { Object.defineProperty(document, 'hidden', { value: false, configurable: true }); document.dispatchEvent(new Event('visibilitychange')); }")
+            await page.evaluate(LOOKED_AT, True)
 
 
 @pytest.mark.shops("mariadb")
@@ -239,8 +253,7 @@ async def test_a_nonce_that_ran_out_is_renewed_and_an_ended_login_is_said(bridge
 async def test_a_service_that_is_down_or_silent_leaves_the_shops_own_rows(bridged: BridgedShop) -> None:
     site = bridged.site
     order = await site.add_order(email="x@example.test")
-    silent = "add_filter( 'pre_http_request', static function ( $done, $given, $url ) { file_put_contents( WP_CONTENT_DIR . '/asked.txt', (string) $given['timeout'] ); return new WP_Error( 'http_request_failed', 'cURL error 28: Operation timed out' ); }, 10, 3 );"
-    site.inject(silent)
+    site.inject(SILENT)
     async with open_browser(site, await site.log_in()) as page:
         await opened(page)
         await expect(page.get_by_role("alert")).to_contain_text("not reached")

@@ -1,4 +1,4 @@
-"""Who gets in where: every route, every action and every screen, found by looking and not from a list, so that a new one is not forgotten."""
+"""Who gets in where: every route, action and screen, found by looking and not from a list, so that a new one is not forgotten."""
 
 from __future__ import annotations
 
@@ -22,7 +22,20 @@ ROUTES = """
     }
     return $found;
 """
-ACTIONS = "return array_values( array_filter( array_keys( $GLOBALS['wp_filter'] ), static fn( $hook ) => 1 === preg_match( '/^(admin_post_|wp_ajax_)(nopriv_)?.*tillsync/', $hook ) ) );"
+ACTIONS = """
+    $is_ours = static fn( $hook ) => 1 === preg_match( '/^(admin_post_|wp_ajax_)(nopriv_)?.*tillsync/', $hook );
+    return array_values( array_filter( array_keys( $GLOBALS['wp_filter'] ), $is_ours ) );
+"""
+SCREENS = """
+    do_action( 'admin_menu' );
+    global $submenu;
+    $slugs = array_column( $submenu['woocommerce'] ?? array(), 2 );
+    return array_values( array_filter( $slugs, static fn( $slug ) => str_contains( $slug, 'tillsync' ) ) );
+"""
+ORDERS = """
+    return \\Automattic\\WooCommerce\\Utilities\\OrderUtil::custom_orders_table_usage_is_enabled()
+        ? '/wp-admin/admin.php?page=wc-orders' : '/wp-admin/edit.php?post_type=shop_order';
+"""
 OWN = ("/tillsync-bridge/v1/points",)
 """For every shopper, about themselves."""
 BODY = {"key": "refused", "entry_ids": ["7"], "epos_customer_id": "7", "settings": {}, "query": "x"}
@@ -124,15 +137,25 @@ async def test_every_action_needs_its_nonce_and_the_right(bridged: BridgedShop) 
     names = [hook.removeprefix("admin_post_") for hook in hooks if hook.startswith("admin_post_")]
     assert len(names) >= 10
     assert not any("nopriv" in hook or hook.startswith("wp_ajax_") for hook in hooks)
-    admin, shopper = await site.log_in(), await site.log_in(await site.add_user(role="subscriber"), "tillsync_bridge_settings", "tillsync_bridge_types")
+    admin, shopper = (
+        await site.log_in(),
+        await site.log_in(await site.add_user(role="subscriber"), "tillsync_bridge_settings", "tillsync_bridge_types"),
+    )
     before = await site.php("return get_option( 'tillsync_bridge_connection' );")
     for name in names:
         missing = await site.request("POST", f"/wp-admin/admin-post.php?action={name}", session=admin, form={"x": "1"})
         assert missing.status == 403, f"{name}: no nonce"
-        wrong = await site.request("POST", f"/wp-admin/admin-post.php?action={name}", session=admin, form={"tillsync_nonce": "0123456789", "_wpnonce": "0123456789"})
+        wrong = await site.request(
+            "POST",
+            f"/wp-admin/admin-post.php?action={name}",
+            session=admin,
+            form={"tillsync_nonce": "0123456789", "_wpnonce": "0123456789"},
+        )
         assert wrong.status == 403, f"{name}: a wrong nonce"
         for nonce in shopper.nonces.values():
-            low = await site.request("POST", f"/wp-admin/admin-post.php?action={name}", session=shopper, form={"tillsync_nonce": nonce, "_wpnonce": nonce})
+            low = await site.request(
+                "POST", f"/wp-admin/admin-post.php?action={name}", session=shopper, form={"tillsync_nonce": nonce, "_wpnonce": nonce}
+            )
             assert low.status == 403, f"{name}: a subscriber"
         stranger = await site.request("POST", f"/wp-admin/admin-post.php?action={name}", form={"x": "1"})
         assert stranger.status in (200, 302, 400, 403), name
@@ -143,8 +166,10 @@ async def test_managers_and_administrators_on_every_screen(bridged: BridgedShop)
     site = bridged.site
     user = await site.add_user("ada@example.test")
     order = await site.add_order(customer_id=user, email="ada@example.test")
-    edit = await site.php("return str_replace( home_url(), '', html_entity_decode( wc_get_order( $id )->get_edit_order_url() ) );", id=order, user="admin")
-    listing = await site.php("return \\Automattic\\WooCommerce\\Utilities\\OrderUtil::custom_orders_table_usage_is_enabled() ? '/wp-admin/admin.php?page=wc-orders' : '/wp-admin/edit.php?post_type=shop_order';")
+    edit = await site.php(
+        "return str_replace( home_url(), '', html_entity_decode( wc_get_order( $id )->get_edit_order_url() ) );", id=order, user="admin"
+    )
+    listing = await site.php(ORDERS)
     ours = {
         "/wp-admin/admin.php?page=tillsync-queues": "tillsync-queues",
         "/wp-admin/admin.php?page=tillsync-types": "tillsync",
@@ -153,20 +178,19 @@ async def test_managers_and_administrators_on_every_screen(bridged: BridgedShop)
         edit: "tillsync-panel",
         f"/wp-admin/user-edit.php?user_id={user}": "illsync",
     }
-    screens = await site.php(
-        "do_action( 'admin_menu' ); global $submenu; return array_values( array_filter( array_column( $submenu['woocommerce'] ?? array(), 2 ), static fn( $slug ) => str_contains( $slug, 'tillsync' ) ) );",
-        admin=True,
-        user="admin",
-    )
+    screens = await site.php(SCREENS, admin=True, user="admin")
     assert all(any(f"page={slug}" in path for path in ours) for slug in screens), screens
+    secret = await bridged.secret()
     for role in ("administrator", "shop_manager"):
         session = await site.log_in(await site.add_user(role=role))
         for path, words in ours.items():
             reply = await site.request("GET", path, session=session)
             assert reply.status == 200, f"{role} {path}"
             assert words in reply.text, f"{role} {path}"
-            assert "tls_" not in reply.text and await bridged.secret() not in reply.text
+            assert "tls_" not in reply.text
+            assert secret not in reply.text
     low = await site.log_in(await site.add_user(role="subscriber"))
     for path in ours:
         reply = await site.request("GET", path, session=low)
-        assert reply.status in (302, 403, 500) and "tillsync-panel" not in reply.text, path
+        assert reply.status in (302, 403, 500), path
+        assert "tillsync-panel" not in reply.text, path
