@@ -7,6 +7,7 @@ import base64
 import gzip
 import io
 import json
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,10 +23,20 @@ from support.postgres import reachable_directory
 from tillsync.v1 import customer_sync_service_pb2 as pb
 from tillsync.v1 import customer_sync_service_pb2_grpc as pb_grpc
 from tillsync_server.adapters.http.app import HttpSide
-from tillsync_server.adapters.http.connect import DEFAULT_TIMEOUT_SECONDS, MAX_REQUEST_BYTES, ConnectHandler, rpc_methods
+from tillsync_server.adapters.http.connect import (
+    BIG_BYTES,
+    DEFAULT_TIMEOUT_SECONDS,
+    MAX_REQUEST_BYTES,
+    ConnectHandler,
+    _Codec,
+    rpc_methods,
+)
 from tillsync_server.adapters.http.connect_errors import HTTP_STATUS
+from tillsync_server.domain.errors import Unauthenticated
 
 SYNC = "/tillsync.v1.CustomerSyncService/SyncCustomer"
+MATCH = "/tillsync.v1.CustomerSyncService/BatchMatchOrderCustomers"
+HEALTH = "/grpc.health.v1.Health/Check"
 JSON = {"Content-Type": "application/json"}
 Behaviour = Callable[[pb.SyncCustomerRequest, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[pb.SyncCustomerResponse]]
 
@@ -61,11 +72,25 @@ class Scripted(pb_grpc.CustomerSyncServiceServicer):
 
 
 @dataclass
+class Door:
+    """Knows every token until it is told otherwise."""
+
+    refusal: Exception | None = None
+    asked: list[str] = field(default_factory=list)
+
+    async def ask(self, authorization: str) -> None:
+        self.asked.append(authorization)
+        if self.refusal is not None:
+            raise self.refusal
+
+
+@dataclass
 class Edge:
     url: str
     session: ClientSession
     servicer: Scripted
     server: grpc.aio.Server
+    door: Door
 
     async def post(
         self, path: str = SYNC, body: bytes | object = b"{}", headers: dict[str, str] | None = None
@@ -86,17 +111,17 @@ class Edge:
 @pytest_asyncio.fixture
 async def edge() -> AsyncIterator[Edge]:
     with reachable_directory() as directory:
-        servicer, server = Scripted(), grpc.aio.server()
+        servicer, server, door = Scripted(), grpc.aio.server(), Door()
         pb_grpc.add_CustomerSyncServiceServicer_to_server(servicer, server)
         target = f"unix:{Path(directory) / 'grpc.sock'}"
         server.add_insecure_port(target)
         await server.start()
-        handler = ConnectHandler(target)
+        handler = ConnectHandler(target, door.ask)
         await handler.open()
         side = HttpSide("127.0.0.1", 0, handler, grace_seconds=1)
         await side.start()
         async with ClientSession() as session:
-            yield Edge(f"http://127.0.0.1:{side.port}", session, servicer, server)
+            yield Edge(f"http://127.0.0.1:{side.port}", session, servicer, server, door)
         await side.stop()
         await handler.close()
         await server.stop(None)
@@ -260,6 +285,47 @@ async def test_an_unauthenticated_call_is_told_how(edge: Edge) -> None:
     edge.servicer.behaviour = fail
     status, headers, _ = await edge.post()
     assert (status, headers["www-authenticate"]) == (401, 'Bearer realm="tillsync"')
+
+
+async def test_the_body_of_a_stranger_is_not_read(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one megabyte of empty objects the reading alone takes seconds, in which nothing else would be served."""
+    edge.door.refusal = Unauthenticated("this token is not known, or it has been revoked", reason="TOKEN_UNKNOWN")
+    read: list[int] = []
+    monkeypatch.setattr(_Codec, "read", lambda self, body, message: read.append(len(body)))
+    body = b'{"orders": [' + b",".join([b"{}"] * 50_000) + b"]}"
+    status, headers, content = await edge.post(MATCH, body, {**JSON, "Authorization": "Bearer wrong"})
+    assert (status, headers["www-authenticate"], edge.door.asked) == (401, 'Bearer realm="tillsync"', ["Bearer wrong"])
+    error = json.loads(content)
+    assert (error["code"], error["details"][0]["debug"]["reason"]) == ("unauthenticated", "TOKEN_UNKNOWN")
+    assert (read, edge.servicer.requests) == ([], [])
+
+
+async def test_without_a_database_no_token_can_be_looked_at(edge: Edge) -> None:
+    edge.door.refusal = ConnectionRefusedError()
+    status, error = await edge.error()
+    assert (status, error["code"], error["details"][0]["debug"]["reason"]) == (503, "unavailable", "DATABASE_UNAVAILABLE")
+
+
+async def test_health_needs_no_token_and_gets_a_small_body_only(edge: Edge) -> None:
+    edge.door.refusal = Unauthenticated("no token", reason="TOKEN_MISSING")
+    assert (await edge.error(HEALTH))[1]["code"] == "unimplemented", "asked for: this server here has none"
+    assert (await edge.error(HEALTH, {"service": "x" * 5000}))[1]["code"] == "resource_exhausted"
+    assert edge.door.asked == []
+
+
+async def test_a_big_message_is_read_beside_the_event_loop(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[bool] = []
+    original = _Codec.read
+
+    def noting(self: _Codec, body: bytes, message: Any) -> None:
+        threads.append(threading.current_thread() is threading.main_thread())
+        original(self, body, message)
+
+    monkeypatch.setattr(_Codec, "read", noting)
+    for account_id in ("shop-1", "x" * BIG_BYTES):
+        assert (await edge.post(body={"accountId": account_id}))[0] == 200
+    assert threads == [True, False]
+    assert edge.servicer.requests[1].account_id == "x" * BIG_BYTES
 
 
 @pytest.mark.parametrize(

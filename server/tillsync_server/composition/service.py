@@ -183,7 +183,7 @@ class Service:
             ),
             database_answers=pulse.answers,
         )
-        connect = ConnectHandler(f"unix:{socket}")
+        connect = ConnectHandler(f"unix:{socket}", edges.authenticator.authenticate, database_gone=DATABASE_GONE)
         http_side = HttpSide(
             settings.http_listen.host,
             settings.http_listen.port,

@@ -1,13 +1,18 @@
 """Connect unary calls (JSON and binary) for every service, forwarded to our own gRPC server: one path for rights, checks and errors.
 
 Generic from the descriptors: a new RPC needs nothing here. Only ``authorization``, ``x-request-id`` and ``traceparent`` travel on.
+
+Reading JSON into a message costs seconds for each megabyte of small objects, so a stranger's body is not read at all: the token is
+looked at here as well, before. What it may do is still the gRPC side's question alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import string
+from collections.abc import Awaitable, Callable
 from enum import Enum
+from typing import TypeVar, TypeVarTuple
 
 import grpc
 from aiohttp import web
@@ -27,9 +32,14 @@ from tillsync.v1 import (
 )
 
 from tillsync_server.adapters.http.connect_errors import ConnectError, error_response, from_grpc
+from tillsync_server.domain.errors import Unauthenticated
 
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
 """As the gRPC server's own limit; counted after decompression."""
+MAX_OPEN_REQUEST_BYTES = 4096
+"""Of methods that need no token."""
+BIG_BYTES, _BIG_AT_ONCE = 64 * 1024, 2
+"""From this size a message is read and written in a thread, few at once: the event loop also renews the leases of lanes."""
 DEFAULT_TIMEOUT_SECONDS = 60.0
 """Of a call without Connect-Timeout-Ms; also the most that is granted."""
 FORWARDED_HEADERS = ("authorization", "x-request-id", "traceparent")
@@ -43,8 +53,13 @@ _FILES = (
     queue_service_pb2,
     health_pb2,
 )
+_OPEN_SERVICES = frozenset({health_pb2.DESCRIPTOR.services_by_name["Health"].full_name})
 _ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
 _PRINTABLE = frozenset(string.printable) - frozenset(string.whitespace) | {" "}
+
+
+Ts = TypeVarTuple("Ts")
+Result = TypeVar("Result")
 
 
 class _Codec(Enum):
@@ -84,11 +99,21 @@ def rpc_methods() -> dict[str, MethodDescriptor]:
     }
 
 
-class ConnectHandler:
-    """``target``: address of our own gRPC server (``unix:/…``). ``open`` inside the running loop; ``close`` at the end."""
+Authenticate = Callable[[str], Awaitable[object]]
+"""Asked with the ``authorization`` header's value. Unauthenticated; or what the store raises."""
 
-    def __init__(self, target: str) -> None:
+
+class ConnectHandler:
+    """``target``: address of our own gRPC server (``unix:/…``). ``open`` inside the running loop; ``close`` at the end.
+
+    ``database_gone``: exceptions of ``authenticate`` that mean the database cannot be asked now.
+    """
+
+    def __init__(self, target: str, authenticate: Authenticate, *, database_gone: tuple[type[Exception], ...] = (OSError,)) -> None:
         self._target = target
+        self._authenticate = authenticate
+        self._database_gone = database_gone
+        self._big = asyncio.Semaphore(_BIG_AT_ONCE)
         self._methods = rpc_methods()
         self._channel: grpc.aio.Channel | None = None
 
@@ -136,8 +161,12 @@ class ConnectHandler:
         if version != "1":
             raise ConnectError("invalid_argument", "Connect-Protocol-Version must be 1", "PROTOCOL_VERSION")
         timeout = _timeout_of(request)
+        is_open = method.containing_service.full_name in _OPEN_SERVICES
+        if not is_open:
+            await self._look_at_token(request)
+        body = await _body_of(request, MAX_OPEN_REQUEST_BYTES if is_open else MAX_REQUEST_BYTES)
         message = GetMessageClass(method.input_type)()
-        codec.read(await _body_of(request), message)
+        await self._in_its_place(len(body), codec.read, body, message)
         if self._channel is None:
             raise ConnectError("unavailable", "the service is stopping", "UNAVAILABLE")
         response_class = GetMessageClass(method.output_type)
@@ -145,7 +174,25 @@ class ConnectHandler:
             request.path, request_serializer=type(message).SerializeToString, response_deserializer=response_class.FromString
         )
         answer: Message = await call(message, timeout=timeout, metadata=_metadata_of(request))
-        return web.Response(body=codec.write(answer), content_type=codec.value, headers=_request_id_of(request))
+        content = await self._in_its_place(answer.ByteSize(), codec.write, answer)
+        return web.Response(body=content, content_type=codec.value, headers=_request_id_of(request))
+
+    async def _look_at_token(self, request: web.Request) -> None:
+        authorization = dict(_metadata_of(request)).get("authorization", "")
+        try:
+            await self._authenticate(authorization)
+        except Unauthenticated as error:
+            raise ConnectError("unauthenticated", error.message, error.reason) from error
+        except self._database_gone as error:
+            text = "the database does not answer just now; repeat the call"
+            raise ConnectError("unavailable", text, "DATABASE_UNAVAILABLE") from error
+
+    async def _in_its_place(self, size: int, work: Callable[[*Ts], Result], *arguments: *Ts) -> Result:
+        """Small work at once, big work beside the event loop."""
+        if size < BIG_BYTES:
+            return work(*arguments)
+        async with self._big:
+            return await asyncio.to_thread(work, *arguments)
 
 
 def _codec_of(request: web.Request) -> _Codec | None:
@@ -165,16 +212,19 @@ def _timeout_of(request: web.Request) -> float:
     return min(int(text) / 1000, DEFAULT_TIMEOUT_SECONDS)
 
 
-async def _body_of(request: web.Request) -> bytes:
+async def _body_of(request: web.Request, limit: int) -> bytes:
     if request.headers.get("Content-Encoding", "").lower() not in _ENCODINGS:
         raise ConnectError("unimplemented", "Content-Encoding may be gzip, deflate or identity", "CONTENT_ENCODING")
-    too_large = ConnectError("resource_exhausted", f"the request is larger than {MAX_REQUEST_BYTES} bytes", "REQUEST_TOO_LARGE")
-    if (request.content_length or 0) > MAX_REQUEST_BYTES:
+    too_large = ConnectError("resource_exhausted", f"the request is larger than {limit} bytes", "REQUEST_TOO_LARGE")
+    if (request.content_length or 0) > limit:
         raise too_large
+    body = bytearray()
     try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise too_large from None
+        while chunk := await request.content.readany():  # decompressed
+            body += chunk
+            if len(body) > limit:
+                raise too_large
+        return bytes(body)
     except (web.RequestPayloadError, asyncio.IncompleteReadError) as error:
         raise ConnectError("invalid_argument", "the body is cut short or not encoded as it says", "MALFORMED_BODY") from error
 
