@@ -54,6 +54,14 @@ def test_a_position_of_the_wrong_kind_is_refused() -> None:
         tokens.take_int("A" * 5000)
 
 
+@pytest.mark.parametrize("text", ["a\x00b", "a\ud800", "\udfff"])
+def test_a_made_up_position_that_no_database_takes_is_refused(text: str) -> None:
+    tokens = TokenOf("page_token", "shop-a")
+    for take, position in ((tokens.take_text, (text,)), (tokens.take, (1, text))):
+        with pytest.raises(InvalidArgument, match="page_token"):
+            take(tokens.give(*position))  # type: ignore[arg-type]
+
+
 def test_page_sizes_are_coerced() -> None:
     assert [coerced_page_size(asked) for asked in (0, 1, 500, 501, 2**31 - 1)] == [50, 1, 500, 500, 500]
     with pytest.raises(InvalidArgument, match="page_size"):

@@ -54,9 +54,9 @@ class TokenOf:
                 raise ValueError("too long")
             content = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
             position = json.loads(content[1 + _DIGEST_BYTES :])
-        except (ValueError, binascii.Error) as error:
+        except (ValueError, RecursionError, binascii.Error) as error:
             raise self._refused("is not a token of this service: begin again without it") from error
-        if content[:1] != _VERSION or not isinstance(position, list):
+        if content[:1] != _VERSION or not isinstance(position, list) or not all(map(_is_storable, position)):
             raise self._refused("is not a token of this service: begin again without it")
         if content[1 : 1 + _DIGEST_BYTES] != self._digest:
             raise self._refused("belongs to another request: keep the other fields as they were, or begin again without it")
@@ -74,7 +74,7 @@ class TokenOf:
         position = self.take(token)
         if position is None:
             return None
-        if len(position) == 1 and isinstance(position[0], str) and "\x00" not in position[0]:
+        if len(position) == 1 and isinstance(position[0], str):
             return position[0]
         raise self._refused("is not a token of this service: begin again without it")
 
@@ -89,6 +89,11 @@ class TokenOf:
 
     def _refused(self, problem: str) -> InvalidArgument:
         return InvalidArgument.of(self._field, problem, reason="PAGE_TOKEN_INVALID")
+
+
+def _is_storable(item: object) -> bool:
+    """NUL and lone surrogates are legal in JSON and in no database."""
+    return not isinstance(item, str) or not any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in item)
 
 
 def _plain(part: object) -> Any:

@@ -84,7 +84,7 @@ def _position(stored: list[object] | None) -> tuple[int, str]:
     if stored is None:
         return 0, ""
     match stored:
-        case [int() as number, str() as after] if 0 <= number < len(_CATEGORIES) and "\x00" not in after:
+        case [int() as number, str() as after] if 0 <= number < len(_CATEGORIES):
             return number, after
         case _:
             raise InvalidArgument.of("page_token", "is not a token of this service: begin again without it", reason="PAGE_TOKEN_INVALID")
