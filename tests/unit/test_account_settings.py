@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from support.desk_fakes import SHOP, FakeAccounts
 from tillsync_server.application.use_cases.account_settings import AccountGiven, AccountSettings
+from tillsync_server.application.use_cases.site_settings import SiteSettings, SiteSettingsGiven
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.base_urls import origin_of, shop_base_url, till_base_url
 from tillsync_server.domain.errors import Aborted, InvalidArgument, NotFound
@@ -169,6 +170,17 @@ async def test_a_mask_names_fields_that_can_be_set(paths: tuple[str, ...]) -> No
         await settings.update(given({"name": "other"}), paths, "")
     assert fields_of(refused) == ["update_mask"]
     assert accounts.accounts[SHOP] == PRESENT
+
+
+async def test_a_mask_of_thousands_of_names_is_not_answered_name_by_name() -> None:
+    paths = tuple(f"field_{number}" for number in range(5000))
+    for update in (
+        desk(PRESENT)[0].update(given({}), paths, ""),
+        SiteSettings(desk(PRESENT)[1]).update(SiteSettingsGiven(account_id=AccountId(SHOP), settings=lambda _: {}, mask=paths)),
+    ):
+        with pytest.raises(InvalidArgument) as refused:
+            await update
+        assert fields_of(refused) == ["update_mask"]
 
 
 async def test_only_masked_fields_change_and_an_empty_one_is_set_back_to_its_default() -> None:

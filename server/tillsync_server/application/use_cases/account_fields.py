@@ -20,6 +20,8 @@ from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, TillApiVe
 MAX_NAME_LENGTH = 100
 MAX_SECRET_LENGTH = 512
 MAX_REQUESTS_PER_MINUTE = 100_000
+MAX_MASK_PATHS = 100
+"""Far more than there are settings; a mask of millions of made-up names would be answered name by name."""
 _MAX_ID = 2**63 - 1
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
 _BRIDGE_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")

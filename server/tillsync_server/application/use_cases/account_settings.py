@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tillsync_server.application.use_cases.account_fields import SettingField, checked_settings, is_slug, setting_fields, with_settings
+from tillsync_server.application.use_cases.account_fields import (
+    MAX_MASK_PATHS,
+    SettingField,
+    checked_settings,
+    is_slug,
+    setting_fields,
+    with_settings,
+)
 from tillsync_server.application.use_cases.page_tokens import TokenOf, coerced_page_size
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.base_urls import PlainHttpAllowed, origin_of
@@ -95,6 +102,8 @@ class AccountSettings:
         return await self._accounts.update(given.account_id, change, etag=etag)
 
     def _checked_mask(self, mask: Sequence[str]) -> tuple[str, ...]:
+        if len(mask) > MAX_MASK_PATHS:
+            raise InvalidArgument.of("update_mask", f"must have at most {MAX_MASK_PATHS} paths")
         paths = tuple(dict.fromkeys(mask))
         problems = [problem for path in paths if (problem := self._mask_problem(path))]
         if not paths:

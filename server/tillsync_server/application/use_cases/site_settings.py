@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tillsync_server.application.use_cases.account_fields import checked_settings, setting_fields, with_settings
+from tillsync_server.application.use_cases.account_fields import MAX_MASK_PATHS, checked_settings, setting_fields, with_settings
 from tillsync_server.application.use_cases.account_settings import ReadSettings
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import Aborted, FieldViolation, InvalidArgument
@@ -61,6 +61,8 @@ class SiteSettings:
         return AccountChange(account=account, effect=SettingsEffect())
 
     def _checked_mask(self, mask: Sequence[str]) -> tuple[str, ...]:
+        if len(mask) > MAX_MASK_PATHS:
+            raise InvalidArgument.of("update_mask", f"must have at most {MAX_MASK_PATHS} paths")
         paths = tuple(dict.fromkeys(mask))
         problems = [f'"{path[:100]}" is not among {", ".join(self._fields)}' for path in paths if path not in self._fields]
         if not paths:
