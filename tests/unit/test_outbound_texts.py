@@ -73,6 +73,11 @@ def test_whatever_comes_in_one_line_without_markup_or_controls_comes_out(raw: st
     assert "<script" not in line
 
 
+@pytest.mark.parametrize("raw", ["a <!-- b -->c", "a <!-- b <i> --> c", "a c<!-- b", "a c<!-- b <!-- b"])
+def test_comments_are_no_text_also_when_they_never_end(raw: str) -> None:
+    assert clean_text(raw) == "a c"
+
+
 def test_hostile_texts_cost_little() -> None:
     for hostile in (
         "a" * 2_000_000,
@@ -82,6 +87,7 @@ def test_hostile_texts_cost_little() -> None:
         "key" * 500_000,
         "<svg>" * 300_000,
         "a.a@" * 400_000,
+        "<!--" * 500_000,
     ):
         assert len(clean_text(hostile)) <= 500
 
