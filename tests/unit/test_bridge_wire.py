@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tillsync_server.adapters.woo.bridge_wire import write_result
+from tillsync_server.adapters.woo.bridge_wire import shop_status, write_result
 from tillsync_server.ports.shop import WriteStatus
 
 
@@ -14,3 +14,19 @@ def test_the_name_of_a_refused_field_is_made_fit_for_a_note() -> None:
     assert result.field.startswith("phone")
     assert len(result.field) <= 60
     assert result.field.encode()
+
+
+def test_what_a_site_says_of_itself_is_made_fit_for_a_person() -> None:
+    """It is shown in CheckAccount's texts, of which a lone surrogate could not even be sent."""
+    status = shop_status(
+        {
+            "api": 1,
+            "max_batch": 500,
+            "bridge_version": "0.1\ud800",
+            "home_url": "https://ann:secret-word@shop.example.test\x1b[2J",
+            "wordpress": "<b>6.8</b>",
+            "woocommerce": "9" * 900,
+        }
+    )
+    assert (status.bridge_version, status.home_url, status.wordpress) == ("0.1", "https://[redacted]@shop.example.test[2J", "6.8")
+    assert len(status.woocommerce) == 200

@@ -115,5 +115,5 @@ def shop_status(value: Any) -> ShopStatus:
         text = value.get(name)
         if not isinstance(text, str):
             raise unreadable(f"the bridge's status has no text {name}", field=name)
-        texts[name] = text[:200]
+        texts[name] = clean_text(text, max_length=200)
     return ShopStatus(**texts, max_batch=min(max_batch, BRIDGE_MAX_BATCH))
