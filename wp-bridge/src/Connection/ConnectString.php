@@ -42,7 +42,7 @@ final class ConnectString {
 		$account_id = self::text( $decoded, 'account_id' );
 		$token      = self::text( $decoded, 'token' );
 		// The token stands in a header: a line break in it would write further ones.
-		if ( ! preg_match( '/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/', $account_id ) || ! preg_match( '/^[\x21-\x7e]{1,512}$/', $token ) ) {
+		if ( ! preg_match( '/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/D', $account_id ) || ! preg_match( '/^[\x21-\x7e]{1,512}$/D', $token ) ) {
 			throw new ConnectError( __( 'The connect string is incomplete or damaged: copy the whole line again.', 'tillsync-bridge' ) );
 		}
 		return new self( self::address( $url ), $account_id, $token );
@@ -63,7 +63,7 @@ final class ConnectString {
 	private static function address( string $url ): string {
 		$parts = wp_parse_url( $url );
 		if ( ! is_array( $parts ) || ! in_array( $parts['scheme'] ?? '', array( 'https', 'http' ), true ) || '' === ( $parts['host'] ?? '' )
-			|| isset( $parts['user'] ) || isset( $parts['query'] ) || isset( $parts['fragment'] ) ) {
+			|| preg_match( '/[\x00-\x20\x7f\\\\]/', $url ) || isset( $parts['user'] ) || isset( $parts['query'] ) || isset( $parts['fragment'] ) ) {
 			throw new ConnectError( __( 'The connect string names no usable address of a service: ask your tillsync operator for a new one.', 'tillsync-bridge' ) );
 		}
 		$is_local = in_array( strtolower( trim( $parts['host'], '[]' ) ), array( 'localhost', '127.0.0.1', '::1' ), true );
