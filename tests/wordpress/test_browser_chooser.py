@@ -147,3 +147,25 @@ async def test_a_till_that_cannot_be_read_is_said_in_the_dialog(bridged: Bridged
         await expect(dialog.locator(".tillsync-dialog-said")).not_to_have_text("One moment …")
         await expect(dialog.locator(".tillsync-dialog-said")).to_contain_text("credentials")
         await expect(dialog.get_by_role("button", name="This one")).to_have_count(0)
+
+
+@pytest.mark.shops("mariadb")
+async def test_without_candidates_the_till_is_searched(bridged: BridgedShop) -> None:
+    user = await bridged.site.add_user("ada@example.test")
+    await bridged.site.add_order(customer_id=user, email="ada@example.test", first_name="A" * 51, last_name="Byron")
+    await held(bridged, 1)
+    right = bridged.till.add_customer(forename="Ada", surname="Byron", email="other@example.test")
+    async with open_browser(bridged.site, await bridged.site.log_in()) as page:
+        await page.goto(QUEUES)
+        await expect(page.locator("tr[data-entry] .tillsync-comment").first).to_have_text("Customer Id Not Matched with EPOSNOW")
+        await page.get_by_role("button", name="Choose the customer").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog).to_contain_text("There are no candidates")
+        await expect(dialog.get_by_label("None of these?")).to_be_focused()
+        await page.keyboard.type("nobody@example.test")
+        await page.keyboard.press("Enter")
+        await expect(dialog).to_contain_text("The till has no such customer.")
+        await dialog.get_by_label("None of these?").fill("other@example.test")
+        await page.keyboard.press("Enter")
+        await dialog.get_by_role("button", name=f"till customer {right}").click()
+        await expect(page.locator(".tillsync-said")).to_contain_text(f"linked to till customer {right}")

@@ -77,7 +77,8 @@
 
 		let candidates = [];
 		try {
-			const answer = await page.call( `queues/entries/${ row.id }/candidates` );
+			// An order that has failed has no candidates of its own: it gets whom the search finds.
+			const answer = row.state === 'held' ? await page.call( `queues/entries/${ row.id }/candidates` ) : { candidates: [], guest: ! row.user_id };
 			candidates = answer.candidates;
 			said.textContent = candidates.length === 0 ? words.chooseNone : '';
 			body.append( element( 'p', { textContent: answer.guest ? words.chooseGuest : words.chooseHelp } ) );

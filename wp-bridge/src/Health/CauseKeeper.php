@@ -10,6 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Health;
 
 use Tillsync\Bridge\Connection\SiteSettings;
+use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Events\HeldCount;
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Orders\Answer;
@@ -45,6 +46,9 @@ final class CauseKeeper implements Part {
 	/** @param array<string, mixed> $stored Answer::to_stored(). */
 	private function answered( int $order_id, array $stored ): void {
 		$answer = Answer::from_stored( $stored );
+		if ( ! has_action( 'shutdown', array( $this, 'count_held' ) ) ) {
+			add_action( 'shutdown', array( $this, 'count_held' ) );
+		}
 		if ( Answer::PENDING === $answer->state ) {
 			// Runs again: what comes of it decides, so that one cause is not told twice.
 			return;
@@ -63,6 +67,19 @@ final class CauseKeeper implements Part {
 		$person  = 0 === strncmp( $key, 'user:', 5 ) || 0 === strncmp( $key, 'guest:', 6 );
 		$this->causes()->release_order( $order_id, $key );
 		$this->causes()->open_for_order( $key, $person ? $answer->outcome : $key, $person ? $user_id : 0, $order_id );
+	}
+
+	/** Once a request that brought answers, when their rows are written: events may not reach this shop. */
+	public function count_held(): void {
+		Guarded::call(
+			$this->services,
+			'counting held orders',
+			function (): void {
+				$table = $this->services->tables()->outbox();
+				$held  = $this->services->get( Database::class )->value( "SELECT COUNT(*) FROM {$table} WHERE state = 'sent' AND entry_state = %s", array( Answer::HELD ) );
+				$this->services->get( HeldCount::class )->keep( (int) $held );
+			}
+		);
 	}
 
 	/** Codes decide, and what the settings are known to be; never the text of a note. */

@@ -16,6 +16,9 @@ use Tillsync\Bridge\Services;
 /** Plain values, times in the shop's own zone and form. The browser sets them as text, never as markup. */
 class QueueRow {
 
+	/** Where a person can decide. */
+	private const ABOUT_CUSTOMER = array( 'OUTCOME_DUPLICATE_EMAIL', 'OUTCOME_CUSTOMER_NOT_MATCHED', 'OUTCOME_PRODUCT_AND_CUSTOMER_NOT_MATCHED' );
+
 	private Services $services;
 
 	public function __construct( Services $services ) {
@@ -58,7 +61,7 @@ class QueueRow {
 			// The customer of an order that is done changes on the order screen only.
 			'can_retry'   => 'ENTRY_STATE_PROCESSED' !== $state || ! $is_order,
 			'can_dismiss' => in_array( $state, array( Answer::PENDING, Answer::HELD, Answer::FAILED ), true ),
-			'can_choose'  => $is_order && Answer::HELD === $state && 'OUTCOME_PRODUCT_NOT_MATCHED' !== $outcome,
+			'can_choose'  => $is_order && in_array( $state, array( Answer::HELD, Answer::FAILED ), true ) && in_array( $outcome, self::ABOUT_CUSTOMER, true ),
 			'same_cause'  => in_array( $state, array( Answer::PENDING, Answer::HELD, Answer::FAILED ), true ) && '' !== $outcome && 'OUTCOME_UNSPECIFIED' !== $outcome,
 		);
 	}

@@ -41,6 +41,9 @@ final class QueuesPage implements Part {
 	}
 
 	private function add_page(): void {
+		if ( ! current_user_can( AdminGate::CAPABILITY ) ) {
+			return;
+		}
 		$held  = $this->services->get( HeldCount::class )->get();
 		$title = esc_html__( 'Till sync', 'tillsync-bridge' );
 		if ( $held > 0 ) {
@@ -68,7 +71,7 @@ final class QueuesPage implements Part {
 		$version = \Tillsync\Bridge\VERSION;
 		wp_enqueue_style( 'tillsync-bridge', plugins_url( 'assets/tillsync.css', \Tillsync\Bridge\PLUGIN_FILE ), array(), $version );
 		wp_enqueue_style( 'tillsync-bridge-queues', plugins_url( 'assets/queues.css', \Tillsync\Bridge\PLUGIN_FILE ), array( 'tillsync-bridge' ), $version );
-		$needs = array( 'wp-api-fetch', 'wp-a11y' );
+		$needs = array( 'wp-api-fetch' );
 		foreach ( self::SCRIPTS as $name ) {
 			wp_enqueue_script( "tillsync-bridge-{$name}", plugins_url( "assets/{$name}.js", \Tillsync\Bridge\PLUGIN_FILE ), $needs, $version, true );
 			$needs = array( "tillsync-bridge-{$name}" );

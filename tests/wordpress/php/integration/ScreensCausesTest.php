@@ -115,6 +115,18 @@ final class ScreensCausesTest extends SiteTestCase {
 		$this->assertSame( array( array( $stays->get_id() ) ), array_map( static fn( Cause $cause ) => $cause->order_ids, $this->causes()->all() ) );
 	}
 
+	public function test_the_menus_number_is_counted_after_answers_without_asking(): void {
+		foreach ( array( Answer::HELD, Answer::HELD, Answer::PENDING ) as $state ) {
+			$order = $this->order( 'processing', $this->user() );
+			$this->services->outbox()->note( $order->get_id() );
+			$this->answer( $order, $state );
+			$this->services->outbox()->settle( $this->services->outbox()->claim_one( $order->get_id(), 60 ), array( 'state' => OutboxRow::SENT, 'entry_state' => $state ) );
+		}
+		$this->services->get( CauseKeeper::class )->count_held();
+		$this->assertSame( 2, $this->services->get( \Tillsync\Bridge\Events\HeldCount::class )->get() );
+		$this->assertNotFalse( has_action( 'shutdown', array( $this->services->get( CauseKeeper::class ), 'count_held' ) ) );
+	}
+
 	public function test_leaving_the_service_leaves_no_cause(): void {
 		$this->answer( $this->order( 'processing', $this->user() ), Answer::HELD );
 		do_action( 'tillsync_disconnected' );
