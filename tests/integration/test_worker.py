@@ -296,3 +296,17 @@ async def test_a_deep_bulk_lane_gives_way_when_others_wait(world: EngineWorld) -
         assert sum(entry.account_id == "deep" for entry in handler.runs) < 1000
         await world.until_idle()
         assert worker.counters.leases > 2
+
+
+async def test_a_flood_of_live_work_gives_way_when_others_wait(world: EngineWorld) -> None:
+    await world.add_accounts("flooded", "other")
+    handler = RecordingHandler()
+    settings = replace(QUICK, lane_slots=1, live_reserved_slots=0, live_lease_seconds=0.0, claim_limit=20)
+    await world.hint_many("flooded", range(1, 1001), Priority.LIVE)
+    await world.hint_many("other", [5000], Priority.LIVE)
+    async with world.running(handler, settings):
+        await handler.wait_for(lambda: handler.count(5000) == 1)
+        assert sum(entry.account_id == "flooded" for entry in handler.runs) < 1000
+        await world.until_idle()
+    assert handler.overlaps == 0
+    assert len(handler.runs) == 1001, "giving way runs nothing twice"

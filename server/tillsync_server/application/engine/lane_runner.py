@@ -147,14 +147,17 @@ class LaneRunner:
     async def run(self) -> None:
         """Returns when the lane is to be released; every claimed entry is then written or left as it was."""
         work = self._services.handler.open(self)
-        bulk_until: float | None = None  # from the first batch on: every lease gets something done
+        first_at: float | None = None  # from the first batch on: every lease gets something done
         try:
             while not (self._stopping or self._lost or self._paused or self._poisoned):
                 self._wake.clear()  # on every turn: an event left set would spin this loop without ever yielding
-                live_only = bulk_until is not None and self._services.clock() >= bulk_until and self._services.others_wait()
+                had_seconds = 0.0 if first_at is None or not self._services.others_wait() else self._services.clock() - first_at
+                if first_at is not None and had_seconds > self._services.settings.live_lease_seconds:
+                    break  # a flood of live work: the others' turn
+                live_only = first_at is not None and had_seconds > self._services.settings.bulk_lease_seconds
                 claimed = await self._claim(live_only=live_only)
-                if claimed and bulk_until is None:
-                    bulk_until = self._services.clock() + self._services.settings.bulk_lease_seconds
+                if claimed and first_at is None:
+                    first_at = self._services.clock()
                 runnable = self._take_runnable(claimed)
                 if runnable:
                     self._start(work.run, runnable)

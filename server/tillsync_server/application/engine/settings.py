@@ -21,6 +21,8 @@ class EngineSettings:
     claim_limit: int = 500
     bulk_lease_seconds: float = 10.0
     """A lane with bulk work goes to the back of the line after so long when others wait."""
+    live_lease_seconds: float = 30.0
+    """So does a lane that is never out of live work."""
     poll_floor_seconds: float = 1.0
     """How often a process looks for ready lanes when no NOTIFY reaches it."""
     sweep_seconds: float = 60.0
