@@ -14,8 +14,8 @@ from tillsync_server.domain.errors import Unreadable
 from tillsync_server.domain.vocabulary import Side
 
 _MAX_STRAY_BYTES = 64 * 1024
-_MAX_STARTS = 200
-"""Bounds the work on a hostile answer that is all brackets."""
+_MAX_STARTS, _MAX_READ_IN_VAIN = 200, 2 * 1024 * 1024
+"""Bound the work on a hostile answer: one that is all brackets, and one of which every bracket begins what reads well nearly to its end."""
 _START = re.compile(r"[{\[]")
 
 
@@ -65,17 +65,23 @@ def json_after_stray_output(answer: Answer) -> tuple[Any, str] | None:
     except UnicodeDecodeError:
         return None
     decoder = json.JSONDecoder(parse_float=Decimal)
+    read_in_vain = 0
     for count, start in enumerate(_START.finditer(text[:_MAX_STRAY_BYTES])):
-        if count >= _MAX_STARTS:
+        if count >= _MAX_STARTS or read_in_vain > _MAX_READ_IN_VAIN:
             return None
         if start.start() == 0:
             continue
         try:
             value, end = decoder.raw_decode(text, start.start())
-        except (ValueError, RecursionError):
+        except json.JSONDecodeError as error:
+            read_in_vain += error.pos - start.start()
+            continue
+        except (ValueError, RecursionError):  # which do not say how far they came
+            read_in_vain += len(text) - start.start()
             continue
         if end == len(text):
             return value, clean_text(text[: start.start()], answer.secrets, max_length=150)
+        read_in_vain += end - start.start()
     return None
 
 
