@@ -42,7 +42,7 @@ class QueueRow {
 			'subject'     => self::subject( $entry ),
 			'facts'       => self::facts( $entry ),
 			'order_url'   => $is_order && '' !== $order_id ? self::order_url( (int) $order_id ) : '',
-			'user_url'    => '' !== $user_id && current_user_can( 'edit_users' ) ? get_edit_user_link( (int) $user_id ) : '',
+			'user_url'    => '' === $user_id ? '' : self::user_url( (int) $user_id ),
 			'user_id'     => $user_id,
 			'state'       => strtolower( substr( $state, 12 ) ),
 			'state_label' => AnswerWords::state( $state ),
@@ -132,6 +132,11 @@ class QueueRow {
 			default:
 				return __( 'Answered', 'tillsync-bridge' );
 		}
+	}
+
+	/** Empty: a deleted user, for whom WooCommerce's check of a shop manager's rights ends in a TypeError. */
+	private static function user_url( int $user_id ): string {
+		return false === get_userdata( $user_id ) ? '' : (string) get_edit_user_link( $user_id );
 	}
 
 	private static function order_url( int $order_id ): string {
