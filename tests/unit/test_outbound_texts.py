@@ -9,9 +9,17 @@ from email.utils import format_datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tillsync_server.adapters.outbound import clean_text, redact, retry_after_seconds
+from multidict import CIMultiDict, CIMultiDictProxy
+from tillsync_server.adapters.outbound import Answer, clean_text, redact, retry_after_seconds
+from tillsync_server.domain.vocabulary import Side
 
 BASIC = base64.b64encode(b"MYKEY123:MYSECRET").decode()
+
+
+def page(body: bytes, charset: str) -> Answer:
+    return Answer(
+        side=Side.SHOP, status=500, headers=CIMultiDictProxy(CIMultiDict()), body=body, content_type="text/plain", charset=charset
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,6 +98,23 @@ def test_hostile_texts_cost_little() -> None:
         "<!--" * 500_000,
     ):
         assert len(clean_text(hostile)) <= 500
+
+
+@pytest.mark.parametrize("charset", ["klingon", "punycode", "idna", "undefined", "hex", "iso-8859-99", "utf-8\x00", "", "x" * 5000])
+def test_a_charset_of_no_page_is_read_as_utf_8(charset: str) -> None:
+    assert page("brøken".encode(), charset).text == "brøken"
+
+
+@pytest.mark.parametrize(
+    "charset", ["UTF-8", "utf8", "iso-8859-1", "ISO_8859-15", "latin1", "windows-1252", "cp1252", "utf-16", "utf-16le"]
+)
+def test_charsets_of_pages_are_known(charset: str) -> None:
+    assert page("brøken".encode(charset), charset).text == "brøken"
+
+
+def test_of_a_large_body_only_the_beginning_is_read_as_text() -> None:
+    assert page(b"a" * 8_000_000, "punycode").text.startswith("aaa")
+    assert not page(b" " * 8_000_000 + b"<html>", "utf-8").is_html
 
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

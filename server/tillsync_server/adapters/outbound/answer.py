@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -13,6 +14,16 @@ from tillsync_server.adapters.outbound.cleaning import clean_text, is_html
 from tillsync_server.adapters.outbound.retry_after import retry_after_seconds
 from tillsync_server.domain.errors import Unreadable
 from tillsync_server.domain.vocabulary import Side
+
+_TEXT_BYTES = 128 * 1024
+"""Of a body that is read as text: four bytes for each character that is looked at (cleaning)."""
+_CHARSET = re.compile(
+    r"utf[-_]?(?:8|16|32)(?:[-_]?[bl]e)?|(?:us[-_]?)?ascii|iso[-_]?8859[-_]\d{1,2}|latin[-_]?\d{1,2}|(?:windows[-_]?|cp)125\d"
+    r"|koi8[-_][ru]|gb2312|gbk|gb18030|big5|shift[-_]?jis|euc[-_](?:jp|kr)",
+    re.IGNORECASE,
+)
+"""Those of web pages. Python knows others that raise whatever is asked of them (undefined, idna) or take a minute for four megabytes
+(punycode), and it keeps every name it was ever asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +77,8 @@ class Answer:
             raise Unreadable(self.side, f"the answer (HTTP {self.status}) is {what}", status=self.status, body_text=self.text) from error
 
     def _decoded(self) -> str:
+        start, charset = self.body[:_TEXT_BYTES], self.charset.strip()
         try:
-            return self.body.decode(self.charset, "replace")
-        except LookupError:  # a charset nobody knows
-            return self.body.decode("utf-8", "replace")
+            return start.decode(charset if _CHARSET.fullmatch(charset) else "utf-8", "replace")
+        except LookupError:  # such as iso-8859-99
+            return start.decode("utf-8", "replace")
