@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import json
 from decimal import Decimal
 from typing import Any
@@ -181,3 +182,10 @@ def test_what_the_till_cannot_store_is_refused_before_sending(changes: dict[str,
 )
 def test_the_refused_field_is_found(text: str, field: str | None) -> None:
     assert refused_field(text) == field
+
+
+@pytest.mark.parametrize("text", ["\n" * 65_536, "\n \t" * 21_000, "\r\n" * 32_000])
+def test_an_error_page_of_empty_lines_costs_little(text: str) -> None:
+    began = time.process_time()
+    assert refused_field(text) is None
+    assert time.process_time() - began < 2

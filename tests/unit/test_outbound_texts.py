@@ -136,6 +136,8 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         ("-5", None),
         ("1.5", None),
         ("٣", None),
+        ("Fri, 02 Jan 99999999999999999999 03:05:05 GMT", None),
+        ("Fri, 02 Jan 2026 03:05:05 +99999999999999999999", None),
     ],
 )
 def test_retry_after_is_read_as_seconds_or_date(header: str | None, seconds: float | None) -> None:

@@ -20,7 +20,7 @@ from tillsync_server.domain.vocabulary import Side
 
 # "Invalid field value for CustomerType: CustomerTypeID" (recorded), and CRLF-separated "Field - reason" lines.
 _INVALID_FIELD = re.compile(r"invalid field value for \w+:\s*(\w{1,60})", re.IGNORECASE)
-_FIELD_LINE = re.compile(r"^\s*([A-Za-z]\w{0,59}) - \S", re.MULTILINE)
+_FIELD_LINE = re.compile(r"^[^\S\n]*([A-Za-z]\w{0,59}) - \S", re.MULTILINE)
 
 
 def refused_field(text: str) -> str | None:

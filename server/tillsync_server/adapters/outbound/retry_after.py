@@ -23,7 +23,7 @@ def retry_after_seconds(value: str | None, now: Callable[[], datetime] = _now) -
         return min(float(text[:12]), MAX_SECONDS)
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter: a year or a zone of twenty digits
         return None
     if when.tzinfo is None:  # "-0000": UTC without saying so
         when = when.replace(tzinfo=UTC)
