@@ -14,6 +14,7 @@ from tillsync_server.application.flows.till_reader import TillReader
 from tillsync_server.domain.customer import CustomerValues, TillCustomer
 from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.shown_text import shown
 from tillsync_server.domain.verdict import Disposition, Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority, Side
 from tillsync_server.ports.lanes import ClaimedEntry
@@ -226,5 +227,6 @@ def _about(link: Link, verdict: Verdict, label: str | None = None) -> Verdict:
 
 def _label(customer: TillCustomer) -> str | None:
     """``Ada B.``: enough for support to recognise it, no whole surname."""
-    initial = f"{customer.surname.strip()[:1]}." if customer.surname.strip() else ""
-    return " ".join(part for part in (customer.forename.strip(), initial) if part) or customer.business_name.strip() or None
+    surname = shown(customer.surname)
+    initial = f"{surname[:1]}." if surname else ""
+    return " ".join(part for part in (shown(customer.forename), initial) if part) or shown(customer.business_name) or None

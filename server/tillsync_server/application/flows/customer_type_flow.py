@@ -15,6 +15,7 @@ from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import TillCustomerType, decimal_text
 from tillsync_server.domain.errors import RunInterrupted, UpstreamError
 from tillsync_server.domain.ids import EposCustomerTypeId
+from tillsync_server.domain.shown_text import shown
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority, Side
 from tillsync_server.ports.lanes import ClaimedEntry
@@ -151,4 +152,5 @@ def _needs_bridge(stage: str) -> Verdict:
 
 
 def _labelled(verdict: Verdict, customer_type: TillCustomerType | None) -> Verdict:
-    return verdict if customer_type is None or not customer_type.name else replace(verdict, subject_label=customer_type.name[:100])
+    label = "" if customer_type is None else shown(customer_type.name, most=100)
+    return replace(verdict, subject_label=label) if label else verdict

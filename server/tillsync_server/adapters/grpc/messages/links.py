@@ -11,6 +11,7 @@ from tillsync_server.application.use_cases.till_lookup import CustomerAtTill
 from tillsync_server.domain.customer import decimal_text, money_text
 from tillsync_server.domain.emails import mask_email
 from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.shown_text import shown
 from tillsync_server.ports.links import Link
 
 
@@ -39,10 +40,10 @@ def fill_link(message: link_pb2.Link, link: Link) -> None:
 def fill_customer(message: link_pb2.EposCustomer, found: CustomerAtTill) -> None:
     customer = found.customer
     message.epos_customer_id = customer.epos_customer_id
-    message.name = customer.display_name
+    message.name = shown(customer.display_name)
     message.masked_email = mask_email(customer.email)
-    message.card_number = customer.card_number
+    message.card_number = shown(customer.card_number)
     message.points = decimal_text(customer.points)
     message.balance = money_text(customer.balance)
-    message.sign_up_date = customer.sign_up_date
+    message.sign_up_date = shown(customer.sign_up_date)
     message.linked_woo_customer_id = found.linked_woo_customer_id or 0
