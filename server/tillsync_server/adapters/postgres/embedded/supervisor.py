@@ -37,6 +37,7 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "logging_collector": "off",
+    "log_error_verbosity": "terse",  # the details of a refused row are the row itself: emails of persons
 }
 
 
@@ -80,7 +81,7 @@ class EmbeddedPostgres:
             await asyncio.to_thread(self._directory.make_cluster, bin_dir)
             self._program = bin_dir / "postgres"
             self._socket_dir = self._directory.socket_directory()
-            self._log_file = self._directory.log_path.open("ab")
+            self._log_file = self._directory.open_log()
             await self._end_predecessor()
             self._spawn()
             await self._wait_ready()
