@@ -83,6 +83,25 @@ def test_header_and_readme_agree() -> None:
     assert "== External services ==" in readme
 
 
+def test_every_hook_constant_and_called_method_is_documented() -> None:
+    readme = (BRIDGE / "readme.txt").read_text(encoding="utf-8")
+    code = "".join(path.read_text(encoding="utf-8") for path in PHP_FILES)
+    hooks = set(re.findall(r"(?:do_action|apply_filters)\(\s*'(tillsync_\w+)'", code))
+    assert len(hooks) >= 12
+    constants = set(re.findall(r"\bTILLSYNC_[A-Z_]+", code))
+    assert {name for name in hooks | constants if f"`{name}" not in readme} == set()
+
+
+def test_pictures_of_the_readme_are_there() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pictures = re.findall(r'src="(docs/[^"]+)"', readme)
+    assert pictures
+    assert [name for name in pictures if not (ROOT / name).is_file()] == []
+    tracked = subprocess.run(["git", "ls-files", "docs"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    if tracked.returncode == 0:
+        assert sorted(set(pictures) - set(tracked.stdout.split())) == []
+
+
 def test_texts_are_of_the_plugins_domain() -> None:
     call = re.compile(
         r"\b(?:__|_e|esc_html__|esc_attr__|esc_html_e|esc_attr_e)\(\s*(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\s*(,\s*'([\w-]+)')?\s*\)"
