@@ -46,6 +46,8 @@ async def settled(bridged: BridgedShop, held: int) -> None:
 
 async def opened(page: Page, query: str = "") -> None:
     await page.goto(QUEUES + query)
+    if "tillsync-queues" not in page.url:  # a new WooCommerce shows its own beginning first, once
+        await page.goto(QUEUES + query)
     await expect(page.get_by_role("tab", name="Orders Queue")).to_be_visible()
     await expect(page.locator(".tillsync-list")).not_to_contain_text("One moment")
 
@@ -67,7 +69,7 @@ async def test_a_held_order_says_what_it_is_and_where(bridged: BridgedShop) -> N
         left = page.locator(f"tr[data-order='{waiting}']")
         await expect(left).to_contain_text("Has not left the shop")
         assert await overflow(page) == 0
-        assert await serious_findings(page, "#wpbody-content") == []
+        assert await serious_findings(page, "#tillsync-queues") == []
         await row.locator("summary").click()
         await expect(row.locator(".tillsync-attempts")).to_contain_text("Attempt 1")
         await expect(row.locator(".tillsync-attempts")).to_contain_text(DUPLICATE)
@@ -212,7 +214,7 @@ async def test_phone_right_to_left_and_long_words(bridged: BridgedShop) -> None:
     async with open_browser(bridged.site, session, size=PHONE) as page:
         await opened(page)
         assert await overflow(page) == 0
-        assert await serious_findings(page, "#wpbody-content") == []
+        assert await serious_findings(page, "#tillsync-queues") == []
         await picture(page, "queues-phone")
 
 

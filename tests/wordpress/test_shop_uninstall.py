@@ -105,10 +105,10 @@ async def test_uninstallation_leaves_nothing_but_what_was_not_ours(bridged: Brid
 async def test_uninstallation_of_a_copy_leaves_its_original_connected(bridged: BridgedShop) -> None:
     site = bridged.site
     asked = """
-        add_filter( 'pre_http_request', static function () {
-            file_put_contents( WP_CONTENT_DIR . '/uploads/asked', 'x', FILE_APPEND );
+        add_filter( 'pre_http_request', static function ( $done, $given, $url ) {
+            if ( str_contains( $url, 'tillsync.v1' ) ) { file_put_contents( WP_CONTENT_DIR . '/uploads/asked', 'x', FILE_APPEND ); }
             return new WP_Error( 'http_request_failed', 'refused' );
-        } );
+        }, 10, 3 );
     """
     site.inject(asked)
     await site.php("update_option( 'home', 'https://copy.example.test' );")
