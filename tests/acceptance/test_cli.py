@@ -49,7 +49,7 @@ class Shell:
 
 @asynccontextmanager
 async def a_shell(database: TestDatabase) -> AsyncIterator[Shell]:
-    public = {"TILLSYNC_PUBLIC_URL": "https://sync.example.test"}
+    public = {"TILLSYNC_PUBLIC_URL": "https://sync.example.test", "TILLSYNC_ALLOWED_HOSTS": "127.0.0.1"}
     async with running_service(database.dsn, changes=public) as service, SandboxTill() as till, SandboxShop() as shop:
         yield Shell(service, till, shop)
 

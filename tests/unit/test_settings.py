@@ -123,6 +123,9 @@ def test_plain_text_beyond_loopback_must_be_asked_for(variable: str, tmp_path: P
 def test_loopback_shops_are_reachable_only_while_the_service_listens_on_loopback() -> None:
     assert load_settings({}).hosts().allow_loopback
     assert not load_settings({"TILLSYNC_HTTP_LISTEN": "0.0.0.0:8080"}).hosts().allow_loopback
+    assert load_settings({"TILLSYNC_PUBLIC_URL": "http://127.0.0.1:8080"}).hosts().allow_loopback
+    behind_a_proxy = load_settings({"TILLSYNC_PUBLIC_URL": "https://sync.example.test"})
+    assert not behind_a_proxy.hosts().allow_loopback, "others reach it through the proxy"
     assert load_settings({"TILLSYNC_ALLOWED_HOSTS": "shop.internal"}).hosts().hosts == {"shop.internal"}
 
 

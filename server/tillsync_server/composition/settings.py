@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -146,7 +147,7 @@ class ServiceSettings(BaseSettings):
         "",
         "TILLSYNC_ALLOWED_HOSTS",
         "Hosts, host:port pairs and CIDRs, comma separated, that tills and shops may have although their address is private. "
-        "Loopback is allowed as well while the service listens on loopback only.",
+        "Loopback is allowed as well while the service listens on loopback only and TILLSYNC_PUBLIC_URL is not set or loopback too.",
         shown="none",
     )
 
@@ -303,7 +304,10 @@ class ServiceSettings(BaseSettings):
         )
 
     def hosts(self) -> AllowedHosts:
-        return AllowedHosts.parse(self.allowed_hosts, allow_loopback=self.listens_on_loopback_only)
+        """Loopback may be asked only where nobody but this host can make us ask: not behind a proxy that others reach."""
+        public_host = urlsplit(self.public_url).hostname or "127.0.0.1"
+        is_private = self.listens_on_loopback_only and ListenAddress(public_host, 0).is_loopback
+        return AllowedHosts.parse(self.allowed_hosts, allow_loopback=is_private)
 
 
 @dataclass(frozen=True, slots=True)
