@@ -245,6 +245,8 @@ async def test_page_tokens_that_nobody_gave(ground: Ground, garbage: str) -> Non
                 request = sound(method)
                 if "filter" in method.input_type.fields_by_name:
                     request.filter.queue = 1
+                if "person" in method.input_type.fields_by_name:
+                    request.person.email = "ada@example.test"
                 setattr(request, name, garbage)
                 refused = await refusal(ground, method, request)
                 assert (refused.code, set(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, {name}), method.name
