@@ -92,7 +92,21 @@ class Answers {
 		if ( ! $kept ) {
 			$order->add_meta_data( self::META, $stored, true );
 		}
-		// HPOS may save the whole order after a change of meta, for its date of modification, and that tells every webhook.
+		self::save_quietly( $order );
+	}
+
+	/** Takes the answer off an order; whether there was one. */
+	public function forget( WC_Order $order ): bool {
+		if ( array() === $order->get_meta( self::META, false ) ) {
+			return false;
+		}
+		$order->delete_meta_data( self::META );
+		self::save_quietly( $order );
+		return true;
+	}
+
+	/** HPOS may save the whole order after a change of meta, for its date of modification, and that tells every webhook. */
+	private static function save_quietly( WC_Order $order ): void {
 		add_filter( self::SAVE_AFTER_META, '__return_false', 999 );
 		try {
 			$order->save_meta_data();

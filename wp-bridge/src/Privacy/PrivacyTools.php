@@ -10,6 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Privacy;
 
 use Throwable;
+use Tillsync\Bridge\Customers\PointsText;
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Orders\Answer;
 use Tillsync\Bridge\Part;
@@ -121,7 +122,7 @@ final class PrivacyTools implements Part {
 			return array();
 		}
 		$type = null === $row->type_id ? '' : (string) $row->type_id;
-		return array( self::item( 'values', __( 'Points', 'tillsync-bridge' ), array( __( 'Points', 'tillsync-bridge' ) => $row->points, __( 'Credit', 'tillsync-bridge' ) => $row->credit, __( 'Customer type', 'tillsync-bridge' ) => $type, __( 'As of', 'tillsync-bridge' ) => $row->as_of ) ) );
+		return array( self::item( 'values', __( 'Points', 'tillsync-bridge' ), array( __( 'Points', 'tillsync-bridge' ) => $row->points, __( 'Credit', 'tillsync-bridge' ) => $row->credit, __( 'Customer type', 'tillsync-bridge' ) => $type, __( 'As of', 'tillsync-bridge' ) => PointsText::machine_time( $row->as_of ) ) ) );
 	}
 
 	/** @return array<string, mixed> */

@@ -73,7 +73,7 @@ class ShopPerson {
 		}
 		$table = $this->services->tables()->customer();
 		return 0 < $this->services->get( Database::class )->write(
-			"UPDATE {$table} SET removed = 1, points = '0', credit = '0', type_id = NULL, as_of = '', write_token = '', role_due = 1, updated_at = %d WHERE user_id = %d AND removed = 0",
+			"UPDATE {$table} SET removed = 1, points = '0', credit = '0', type_id = NULL, as_of = 0, write_token = '', role_due = 1, updated_at = %d WHERE user_id = %d AND removed = 0",
 			array( $this->services->clock()->now(), $user->ID )
 		);
 	}
@@ -85,11 +85,7 @@ class ShopPerson {
 	 * @throws NotStored
 	 */
 	public function erase_order( WC_Order $order ): bool {
-		$had = array() !== $order->get_meta( Answers::META, false );
-		if ( $had ) {
-			$order->delete_meta_data( Answers::META );
-			$order->save_meta_data();
-		}
+		$had = $this->services->get( Answers::class )->forget( $order );
 		$this->services->get( Causes::class )->release_order( $order->get_id() );
 		$table   = $this->services->tables()->outbox();
 		$changed = $this->services->get( Database::class )->write(
