@@ -52,6 +52,7 @@ async def test_wrong_customer_is_put_right_by_keyboard(bridged: BridgedShop) -> 
         await picture(page, "order-panel-choose", full=False)
         await box.get_by_role("button", name=f"Choose: {twins[1]} Ada King").press("Enter")
         await expect(box.locator(".tillsync-panel")).to_contain_text(f"Till customer {twins[1]}", timeout=60_000)
+        await expect(box.locator(".tillsync-link")).to_contain_text(f"{twins[1]}")  # the open box says the new link
         await picture(page, "order-panel", full=False)
         # the list
         await page.goto("/wp-admin/admin.php?page=wc-orders")

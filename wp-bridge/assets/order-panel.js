@@ -120,7 +120,16 @@
 					...customers.map( ( found ) => {
 						const choose = element( 'button', { type: 'button', className: 'button button-small', textContent: words.choose } );
 						choose.setAttribute( 'aria-label', `${ words.choose }: ${ found.id } ${ found.name }` );
-						choose.addEventListener( 'click', () => run( choose, `orders/${ order }/customer`, { epos_customer_id: found.id } ) );
+						choose.addEventListener( 'click', () =>
+							busy( choose, async () => {
+								polls = 0;
+								const settled = show( await call( `orders/${ order }/customer`, 'POST', { epos_customer_id: found.id } ) );
+								showLink( await call( `orders/${ order }/link` ) );
+								if ( ! settled ) {
+									follow();
+								}
+							} )
+						);
 						const taken = found.linked_user_id !== '' && found.linked_user_id !== '0';
 						return customer( found, element( 'span', {}, taken ? `(${ words.taken }) ` : '', choose ) );
 					} )
