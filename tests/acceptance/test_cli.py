@@ -142,12 +142,14 @@ async def test_retry_and_dismiss(shell: Shell) -> None:
     await shell.until("queue", "list", "shop-a", "customers", text="Customer Endpoint Point call api failed")
     dry = await shell.type("queue", "retry", "shop-a", "--queue", "customers", "--dry-run")
     assert "1 entries would run again" in dry
-    fault.cancel()
+    # before the till recovers: the entry tries again by itself as well
     assert "1 entries run again" in await shell.type("queue", "retry", "shop-a", "--queue", "customers", "--outcome", "epos_fetch_failed")
+    fault.cancel()
     await shell.until("queue", "list", "shop-a", "customers", "--state", "processed", text="Successfully Updated")
     shell.till.faults.script(method="GET", path="*/customer*", status=400, body="No such thing", times=None)
     await shell.type("sync", "customer", "shop-a", str(epos))
     await shell.until("queue", "list", "shop-a", "customers", "--state", "pending", text="api failed")
+    # no script is cancelled from here on: the entry stays as it is but for its attempts
     [entry] = (await shell.json("queue", "list", "shop-a", "customers", "--state", "pending"))["entries"]
     assert "1 entries dismissed" in await shell.type("queue", "dismiss", "shop-a", entry["entryId"], "--reason", "asked by the shop")
     assert "asked by the shop" in await shell.type("queue", "list", "shop-a", "customers", "--state", "dismissed")
