@@ -51,6 +51,11 @@ class RunningSandbox:
             f"       bridge secret {shop.switches.bridge_secret}",
             f"       {len(shop.store.users)} customers",
             "",
+            "Both as the sides of an account (a service on this machine reaches them with TILLSYNC_ALLOWED_HOSTS=127.0.0.1):",
+            f"tillsync account create sandbox --till-url {till.origin} --till-key {till.switches.api_key} "
+            f"--till-secret {till.switches.api_secret} --shop-url {shop.origin} --bridge-secret {shop.switches.bridge_secret} "
+            f"--default-customer {self.default_customer_id}",
+            "",
             f"curl {till.origin}/sandbox/customers                 what the till has",
             f"curl {shop.origin}/sandbox/customers                 what the shop has, and what the bridge wrote",
             f"curl {till.origin}/sandbox/requests                  what it was asked",

@@ -125,6 +125,8 @@ async def test_a_held_order_is_found_explained_and_resolved(shell: Shell) -> Non
     assert "alan@example.test" not in json.dumps(found), "emails are masked"
     shown = await shell.type("queue", "show", "shop-a", entry["entryId"])
     assert "Attempts" in shown
+    assert "what to do" in shown
+    assert f"│{entry['entryId']} │" in await shell.type("queue", "list", "shop-a", "orders", COLUMNS="80"), "in one piece, to copy"
     candidates = await shell.type("link", "candidates", "shop-a", entry["entryId"])
     assert all(str(alan) in candidates for alan in alans)
     assert "500" in candidates
@@ -195,6 +197,7 @@ async def test_messages_are_the_words_support_knows(shell: Shell) -> None:
         (("account", "create", "Shop A"), 1, "account_id"),
         (("link", "delete", "shop-a"), 2, "exactly one"),
         (("token", "create", "site"), 1, "account_id"),
+        (("token", "create", "support", "--connect"), 2, "--connect is for site tokens"),
         (("account", "list", "--token", ""), 2, "TILLSYNC_TOKEN"),
         (("account", "list", "--token", "tls_wrong"), 1, "token"),
         (("account", "list", "--token", "@/nonexistent"), 2, "cannot be read"),
@@ -228,6 +231,9 @@ async def test_help_explains_every_command(shell: Shell) -> None:
         assert group in overview
     for command in (("queue", "list"), ("account", "create"), ("link", "resolve"), ("match",), ("demo",)):
         assert "Usage" in await shell.type(*command, "--help")
+    options = await shell.type("account", "set", "--help", COLUMNS="80")
+    assert "--requests-per-minute" in options
+    assert "…" not in options, "no option's name is cut"
 
 
 async def test_a_person_is_exported_and_erased(shell: Shell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -19,15 +20,20 @@ AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The acc
 _SECRET = "@FILE reads it from a file, - asks for it."
 
 
-def _option(help_text: str, panel: str) -> Any:
-    return typer.Option(help=help_text, show_default=False, rich_help_panel=panel)
+def _option(help_text: str, panel: str, metavar: str | None = None) -> Any:
+    return typer.Option(help=help_text, show_default=False, rich_help_panel=panel, metavar=metavar)
+
+
+def _choice(help_text: str, panel: str, choices: type[StrEnum], default: StrEnum) -> Any:
+    """The words stand in the help text: as a metavar they are so wide that names of options get cut at 80 columns."""
+    return _option(f"{help_text}: {', '.join(choices)}. Default {default}.", panel, "<word>")
 
 
 Name = Annotated[str | None, _option("For people.", "Settings")]
 Sync = Annotated[bool | None, typer.Option("--sync/--no-sync", help="The main switch. Default on.", rich_help_panel="Settings")]
 DefaultCustomer = Annotated[int | None, _option("Till customer of guest orders; 0: none.", "Settings")]
-Match = Annotated[MatchEmail | None, _option("Which email of an order is compared. Default account.", "Settings")]
-Guests = Annotated[GuestPolicy | None, _option("What happens to guest orders. Default default-customer.", "Settings")]
+Match = Annotated[MatchEmail | None, _choice("Which email of an order is compared", "Settings", MatchEmail, MatchEmail.ACCOUNT)]
+Guests = Annotated[GuestPolicy | None, _choice("What happens to guest orders", "Settings", GuestPolicy, GuestPolicy.DEFAULT_CUSTOMER)]
 AutoLink = Annotated[
     bool | None, typer.Option("--auto-link/--no-auto-link", help="Orders may make links. Default yes.", rich_help_panel="Settings")
 ]
@@ -42,12 +48,12 @@ SharedTill = Annotated[
     bool | None,
     typer.Option("--shared-till/--no-shared-till", help="Yes: another account may use the same till id.", rich_help_panel="Till"),
 ]
-TillUrl = Annotated[str | None, _option("Origin of the till's API. Default https://api.eposnowhq.com.", "Till")]
+TillUrl = Annotated[str | None, _option("Origin of the till's API. Default: Epos Now's own.", "Till")]
 TillKey = Annotated[str | None, _option(f"API key of the Epos Now API device. {_SECRET}", "Till")]
 TillSecret = Annotated[str | None, _option(f"Its API secret. {_SECRET}", "Till")]
-CustomerApi = Annotated[ApiVersion | None, _option("API version of customers. Default v2.", "Till")]
-TypeApi = Annotated[ApiVersion | None, _option("API version of customer types. Default v2.", "Till")]
-V4TypeField = Annotated[TypeField | None, _option("Field of a V4 customer that names its type. Default auto.", "Till")]
+CustomerApi = Annotated[ApiVersion | None, _choice("API version of customers", "Till", ApiVersion, ApiVersion.V2)]
+TypeApi = Annotated[ApiVersion | None, _choice("API version of customer types", "Till", ApiVersion, ApiVersion.V2)]
+V4TypeField = Annotated[TypeField | None, _choice("Field of a V4 customer that names its type", "Till", TypeField, TypeField.AUTO)]
 PerMinute = Annotated[int | None, _option("Requests a minute the till is asked at most. Default 300.", "Till")]
 WebhookKey = Annotated[str | None, _option(f"User of the till's webhooks. {_SECRET}", "Till")]
 WebhookSecret = Annotated[str | None, _option(f"Password of the till's webhooks. {_SECRET}", "Till")]
@@ -186,7 +192,8 @@ def check(account: AccountArgument, address: AddressOption = DEFAULT_ADDRESS, to
         for step in found.steps:
             side = word(vocabulary_pb2.Side.Name(step.side), "SIDE").replace("unspecified", "settings")
             shown.add_row(
-                side, step.name, Text("ok", "green") if step.ok else Text("wrong", "bold red"), _with_remedy(step.text, step.remedy)
+                *(side, step.name, Text("ok", "green") if step.ok else Text("wrong", "bold red")),
+                _with_remedy(step.text, step.remedy),
             )
         for warning in found.warnings:
             side = word(vocabulary_pb2.Side.Name(warning.side), "SIDE").replace("unspecified", "settings")
@@ -198,7 +205,12 @@ def check(account: AccountArgument, address: AddressOption = DEFAULT_ADDRESS, to
 
 
 def _with_remedy(text: str, remedy: str) -> str:
-    return f"{text}\n→ {remedy}" if remedy else text
+    """Settings by the name they have on this command line: the service says them as its contract does."""
+    whole = f"{text}\n→ {remedy}" if remedy else text
+    for option, path in (_PLAIN | _SECRETS).items():
+        if "." in path:
+            whole = whole.replace(path, f"--{option.replace('_', '-')}")
+    return whole.replace("UpdateAccount", "`tillsync account set`")
 
 
 _PLAIN = {

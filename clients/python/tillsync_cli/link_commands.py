@@ -160,7 +160,8 @@ def resolve(
 
 def _print_customers(customers: Iterable[link_pb2.EposCustomer], *, title: str) -> None:
     rows = list(customers)
-    shown = table("Id", "Name", "Email", "Card", "Points", "Balance", "Signed up", "Linked to", title=title)
+    whole = {"no_wrap": True}
+    shown = table(("Id", whole), "Name", "Email", "Card", "Points", "Balance", ("Signed up", whole), "Linked to", title=title)
     for customer in rows:
         shown.add_row(
             str(customer.epos_customer_id),
@@ -169,7 +170,7 @@ def _print_customers(customers: Iterable[link_pb2.EposCustomer], *, title: str) 
             customer.card_number or "-",
             customer.points,
             customer.balance,
-            customer.sign_up_date or "-",
+            customer.sign_up_date.partition("T")[0] or "-",
             str(customer.linked_woo_customer_id or "-"),
         )
     console.print(shown if rows else f"{title}: none")

@@ -18,7 +18,7 @@ from tillsync_cli import (
     token_commands,
 )
 
-_OVER_GRPC = "Speaking to a service (--address, --token, or TILLSYNC_ADDRESS, TILLSYNC_TOKEN)"
+_OVER_GRPC = "Speaking to a service (needs TILLSYNC_TOKEN, or --token)"
 
 app = typer.Typer(
     name="tillsync",

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from tillsync.v1 import account_pb2, customer_sync_service_pb2, queue_entry_pb2, queue_service_pb2, vocabulary_pb2
+from tillsync.v1 import account_pb2, catalog_service_pb2, customer_sync_service_pb2, queue_entry_pb2, queue_service_pb2, vocabulary_pb2
 from tillsync_client import TillsyncClient
 from tillsync_client.customer_sync import timestamp
 
 from tillsync_cli.choices import Queue, State, enum_name
-from tillsync_cli.output import comment_cell, console, parse_time, print_json, state_text, table, when
+from tillsync_cli.output import comment_cell, console, parse_time, print_json, state_text, table, when, word
 from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, AddressOption, JsonOption, TokenOption, fail, talk
 
 app = typer.Typer(no_args_is_help=True, help="Read the Customers Queue and the Orders Queue; retry and dismiss entries.")
@@ -31,6 +31,8 @@ EmailOption = Annotated[str, typer.Option("--email", help="Only this account or 
 TextOption = Annotated[str, typer.Option("--text", help="Only entries with this text in subject, number, comment or notes.")]
 SinceOption = Annotated[str | None, typer.Option("--since", help="Created at this time or later: 2026-03-01 or 2026-03-01T09:30.")]
 UntilOption = Annotated[str | None, typer.Option("--until", help="Created before this time.")]
+_ID_WIDTH = 36
+"""Of an entry's id, a UUID."""
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, change nothing.")]
 
 
@@ -107,13 +109,23 @@ def show(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Show one entry with all its attempts."""
-    found = talk(address, token, lambda client: client.queue.get_entry(account, entry))
+    """Show one entry: what its comment means, what to do, and all its attempts."""
+
+    async def work(client: TillsyncClient) -> tuple[queue_entry_pb2.QueueEntry, catalog_service_pb2.CatalogMessage | None]:
+        entry_found = await client.queue.get_entry(account, entry)
+        code = vocabulary_pb2.Outcome.Name(entry_found.outcome).removeprefix("OUTCOME_")
+        return entry_found, next((message for message in await client.catalog.list_messages() if message.code == code), None)
+
+    found, message = talk(address, token, work)
     if json:
         print_json(found)
         return
     print_entries([found], title=f"Entry {found.entry_id}")
     facts = table("What", "Value")
+    if message is not None:
+        facts.add_row("what it means", message.meaning)
+        facts.add_row("what to do", message.what_to_do)
+        facts.add_row("who can", word(catalog_service_pb2.Responsible.Name(message.responsible), "RESPONSIBLE"))
     facts.add_row("created", when(found.create_time))
     facts.add_row("next attempt", when(found.next_attempt_time, empty="-"))
     facts.add_row("finished", when(found.finish_time, empty="-"))
@@ -167,11 +179,11 @@ def retry(
     if json:
         print_json(chunks)
     else:
-        would = "would run" if dry_run else "run"
+        would, join = ("would run", "would join") if dry_run else ("run", "joined")
         affected, joined, unchanged = (
             sum(getattr(chunk, f"{name}_count") for chunk in chunks) for name in ("affected", "coalesced", "unchanged")
         )
-        console.print(f"{affected} entries {would} again, {joined} joined an entry that is live already, {unchanged} left as they are")
+        console.print(f"{affected} entries {would} again, {joined} {join} an entry that is live already, {unchanged} left as they are")
     _tell_failures([failure for chunk in chunks for failure in chunk.failures], json=json)
 
 
@@ -212,13 +224,12 @@ def dismiss(
 
 
 def print_entries(entries: Iterable[queue_entry_pb2.QueueEntry], *, title: str, console: Console = console) -> None:
-    """The table support reads: when, what about, how it stands, and the comment whole."""
-    shown = table(("When", {"no_wrap": True}), "Subject", ("State", {"no_wrap": True}), ("Comment", {"ratio": 1}), title=title)
+    """The table support reads: what about, when, the id in one piece to copy, how it stands, and the comment whole."""
+    shown = table(("Subject", {"width": _ID_WIDTH}), ("State", {"no_wrap": True}), "Comment", title=title)
     rows = list(entries)
     for entry in rows:
         shown.add_row(
-            when(entry.update_time).replace(" ", "\n"),
-            f"{subject(entry)}\n{entry.entry_id}",
+            f"{subject(entry)}\n{when(entry.update_time)}\n{entry.entry_id}",
             state_text(vocabulary_pb2.EntryState.Name(entry.state)),
             comment_cell(entry.comment, entry.notes),
         )

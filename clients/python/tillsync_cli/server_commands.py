@@ -75,7 +75,10 @@ def migrate() -> None:
 
 
 def reencrypt() -> None:
-    """Encrypt stored credentials anew with the first key of TILLSYNC_SECRET_KEY; then the old keys can go from the list."""
+    """Encrypt stored credentials anew with the first key of TILLSYNC_SECRET_KEY; then the old keys can go from the list.
+
+    On an embedded database only while `tillsync serve` is stopped.
+    """
     settings = _settings()
 
     async def work() -> int:
@@ -107,8 +110,9 @@ def show_settings(json: JsonOption = False) -> None:
         )
         return
     table = Table(show_lines=True, pad_edge=False)
-    for heading, ratio in (("variable", 4), ("value", 3), ("meaning", 6)):
-        table.add_column(heading, overflow="fold", ratio=ratio)
+    table.add_column("variable", no_wrap=True)  # in one piece, to copy
+    table.add_column("value", overflow="fold", ratio=2)
+    table.add_column("meaning", overflow="fold", ratio=3)
     for line in lines:
         unit = f" {line.unit}" if line.unit and not line.value.endswith(line.unit) else ""
         default = "" if line.value == line.default else f"\n(default {line.default}{unit})"

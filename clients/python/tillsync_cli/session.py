@@ -7,6 +7,7 @@ not reached.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -43,9 +44,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
 
+def tell(message: str) -> None:
+    """On stderr, which is never part of --json."""
+    _errors.print(message, soft_wrap=True, style="red")
+
+
 def fail(message: str, *, code: int = REFUSED) -> typer.Exit:
     """Tell it on stderr; raise the result."""
-    _errors.print(f"error: {message}", soft_wrap=True, style="red")
+    tell(f"error: {message}")
     return typer.Exit(code)
 
 
@@ -64,7 +70,7 @@ def talk(address: str, token: str, work: Callable[[TillsyncClient], Awaitable[Re
     try:
         return asyncio.run(connected())
     except (UnavailableError, DeadlineError) as error:
-        raise fail(f"{address}: {error.message}", code=NOT_REACHED) from error
+        raise fail(f"{address} did not answer; does the service run there? {error.message}", code=NOT_REACHED) from error
     except TillsyncError as error:
         raise fail(_explained(error)) from error
     except ValueError as error:  # an address or an argument that is none
@@ -72,7 +78,10 @@ def talk(address: str, token: str, work: Callable[[TillsyncClient], Awaitable[Re
 
 
 def secret_value(given: str, option: str) -> str:
-    """``@FILE``: the file's content; ``-``: asked for without echo; anything else is the secret itself (visible in process lists)."""
+    """``@FILE``: the file's content; ``-``: asked for without echo, or a line of a pipe; anything else is the secret itself (visible in
+    process lists)."""
+    if given == "-" and not sys.stdin.isatty():
+        return sys.stdin.readline().strip()
     if given == "-":
         return str(typer.prompt(option.lstrip("-").replace("-", " "), hide_input=True))
     if given.startswith("@"):

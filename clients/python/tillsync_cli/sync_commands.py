@@ -12,7 +12,7 @@ from tillsync_client.customer_sync import timestamp
 
 from tillsync_cli.choices import TypeAction, enum_name
 from tillsync_cli.output import comment_cell, console, parse_time, print_json, state_text, table, word
-from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, AddressOption, JsonOption, TokenOption, fail, talk
+from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, AddressOption, JsonOption, TokenOption, fail, talk, tell
 
 app = typer.Typer(no_args_is_help=True, help="Ask for a till customer or customer type to be looked at again.")
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id.")]
@@ -44,7 +44,7 @@ def customer(
         print_json(taken)
     for wanted, result in zip(customers, results, strict=True):
         if isinstance(result, TillsyncError):
-            console.print(f"till customer {wanted}: {result.message}", style="red")
+            tell(f"till customer {wanted}: {result.message}")
         elif not json:
             console.print(f"till customer {wanted}: entry {result.entry.entry_id}{' (joined)' if result.coalesced else ''}")
     if len(taken) < len(results):
@@ -78,16 +78,23 @@ def match(
     woo_customer: Annotated[int, typer.Option("--woo-customer", help="The shop customer; 0: a guest.")] = 0,
     account_email: Annotated[str, typer.Option(help="Email of the shop customer's account.")] = "",
     billing_email: Annotated[str, typer.Option(help="Email typed at the checkout.")] = "",
-    first_name: Annotated[str, typer.Option()] = "",
-    last_name: Annotated[str, typer.Option()] = "",
-    company: Annotated[str, typer.Option()] = "",
-    phone: Annotated[str, typer.Option()] = "",
+    first_name: Annotated[str, typer.Option(help="As at the checkout; of use where a till customer is created.")] = "",
+    last_name: Annotated[str, typer.Option(help="Likewise.")] = "",
+    company: Annotated[str, typer.Option(help="Likewise.")] = "",
+    phone: Annotated[str, typer.Option(help="Likewise.")] = "",
     rerun: Annotated[bool, typer.Option("--rerun", help="Decide again even when the order has its customer.")] = False,
     address: AddressOption = DEFAULT_ADDRESS,
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Which till customer does this order belong to? Waits up to 8 seconds."""
+    """Which till customer does this order belong to? Waits up to 8 seconds.
+
+    Decides as for the shop itself, from the facts given here: leave none out.
+
+    Another time or key than the shop's means another order under the same id, whose answer replaces the one before.
+
+    To look only: `tillsync queue list ACCOUNT orders --order ORDER`.
+    """
 
     async def work(client: TillsyncClient) -> customer_sync_service_pb2.MatchOrderCustomerResponse:
         moment = parse_time(created, "--created")

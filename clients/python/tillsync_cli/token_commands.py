@@ -10,7 +10,7 @@ from tillsync_client import TillsyncClient
 
 from tillsync_cli.choices import Role, enum_name
 from tillsync_cli.output import console, print_json, table, when, word
-from tillsync_cli.session import DEFAULT_ADDRESS, AddressOption, JsonOption, TokenOption, fail, talk
+from tillsync_cli.session import DEFAULT_ADDRESS, USAGE, AddressOption, JsonOption, TokenOption, fail, talk
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and revoke bearer tokens.")
 AccountOption = Annotated[str, typer.Option("--account", help="The account of a site token.")]
@@ -27,6 +27,8 @@ def create(
     json: JsonOption = False,
 ) -> None:
     """Make a token. Its secret is shown this once."""
+    if connect and role is not Role.SITE:
+        raise fail("--connect is for site tokens", code=USAGE)
 
     async def work(client: TillsyncClient) -> account_service_pb2.CreateTokenResponse:
         return await client.accounts.create_token(token_pb2.TokenRole.Value(enum_name("TOKEN_ROLE", role)), account_id=account, name=name)
@@ -36,10 +38,14 @@ def create(
         print_json(made)
     elif connect:
         if not made.connect_string:
-            raise fail("no connect string: it needs a site token, and the service's TILLSYNC_PUBLIC_URL")
+            raise fail(
+                "no connect string: the service's TILLSYNC_PUBLIC_URL is not set. The token was made all the same; "
+                f"`tillsync token revoke {made.token.token_id} --account {account}` takes it back"
+            )
         console.print(made.connect_string, soft_wrap=True)
     else:
-        console.print(f"token {made.token.token_id} ({role.value}{f', account {account}' if account else ''}), shown this once:")
+        whose = f"{role.value}{f', account {account}' if account else ''}"
+        console.print(f"token {made.token.token_id} ({whose}), shown this once:", soft_wrap=True)
         console.print(made.secret, soft_wrap=True, style="bold")
 
 
@@ -56,11 +62,11 @@ def list_tokens(
     if json:
         print_json(tokens)
         return
-    shown = table("Token", "Role", "Name", "Created", "Last used", "Revoked", title="Tokens")
+    shown = table("Token", "Created", "Last used", "Revoked", title="Tokens")
     for each in tokens:
         role = word(token_pb2.TokenRole.Name(each.role), "TOKEN_ROLE")
         times = (when(each.create_time), when(each.last_used_time, empty="never"), when(each.revoke_time, empty="-"))
-        shown.add_row(each.token_id, role, each.name, *times)
+        shown.add_row(f"{each.token_id}\n{role}{f', {each.name}' if each.name else ''}", *(time.replace(" ", "\n") for time in times))
     console.print(shown if tokens else "no tokens")
 
 

@@ -43,10 +43,10 @@ async def run_demo(console: Console, *, once: bool, grpc_port: int, http_port: i
                 stage = Stage(client, till, shop, cast, ACCOUNT, console)
                 good = await _tell(stage)
                 await _print_queues(stage)
-            console.print(f"\nlog of the service: {data_dir / 'service.log'}", style="dim", soft_wrap=True)
             if once:
                 _print_end(console, stage, good=good, seconds=time.monotonic() - began)
                 return good
+            console.print(f"\nlog of the service: {data_dir / 'service.log'}", style="dim", soft_wrap=True)
             _print_lines_to_paste(console, address, service.http_port, token, till, shop, cast)
             await until_stopped()
             return good

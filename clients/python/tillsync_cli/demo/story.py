@@ -46,7 +46,7 @@ async def sync_off(stage: Stage) -> None:
     on = await stage.client.accounts.update_account(
         stage.account, account_pb2.Account(customer_sync_enabled=True), ["customer_sync_enabled"]
     )
-    stage.say(f"switched on: {on.effect.queued_customer_count} linked customers are looked at again, so nothing stays lost")
+    stage.say(f"switched on: linked customers looked at again, so that nothing stays lost: {on.effect.queued_customer_count}")
     await stage.shop_points(cast.ada_shop, "160")
     await stage.customer_entry(cast.ada_till, UPDATED, "PROCESSED")
 
