@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,47 @@ async def test_the_queues_are_whole_at_80_columns() -> None:
     recovered = "Customer Endpoint Point call api failed"  # the till answered again: no entry ends with it
     for comment in (*CUSTOMERS_QUEUE, *ORDER_SYNC[1:]):
         assert (comment in column) == (comment != recovered), comment
+
+
+async def test_the_lines_to_paste_work() -> None:
+    """Each as it is printed, in a shell (but for grpcurl, which is not ours to have), and Ctrl-C ends it and leaves nothing."""
+    before = set(Path("/var/tmp").glob("tillsync-demo-*"))
+    demo = await asyncio.create_subprocess_exec(
+        str(PROGRAM),
+        *("demo", "--grpc-port", "0", "--http-port", "0"),
+        env=command_environment(PYTHONUNBUFFERED="1"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        assert demo.stdout is not None
+        printed = (await asyncio.wait_for(demo.stdout.readuntil(b"Ctrl-C"), 120)).decode()
+        lines = [line for line in printed.partition("Paste into")[2].splitlines()[1:] if line and "Ctrl-C" not in line]
+        variables, *commands = [line.replace(".venv/bin/", f"{PROGRAM.parent}/") for line in lines if not line.startswith("grpcurl ")]
+        assert len(commands) == 7
+        for command in commands:
+            code, output = await paste(variables, command)
+            assert code == 0, output
+            assert '"error"' not in output, output
+        async with asyncio.timeout(30):
+            while '"points": "999"' not in (await paste(variables, commands[-1]))[1]:
+                await asyncio.sleep(0.1)
+        demo.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(demo.wait(), 30) == 0
+    finally:
+        if demo.returncode is None:
+            demo.kill()
+            await demo.wait()
+    assert set(Path("/var/tmp").glob("tillsync-demo-*")) <= before
+
+
+async def paste(variables: str, line: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_shell(
+        f"{variables}\n{line}",
+        env=command_environment(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return process.returncode, output.decode()

@@ -157,7 +157,7 @@ async def test_a_hang_up_after_the_request_is_unanswered(server: RawServer, http
 async def test_a_closed_port_is_unreachable(http: OutboundHttp) -> None:
     async with raw_server() as gone:
         url = gone.url
-    with pytest.raises(Unreachable, match=r"not reached: connect: 127\.0\.0\.1"):
+    with pytest.raises(Unreachable, match=r"not reached: connect: 127\.0\.0\.1 does not accept connections: Connection refused$"):
         await http.request(Side.TILL, "POST", url, body=b"{}", timeout_seconds=5)
 
 

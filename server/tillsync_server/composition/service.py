@@ -194,7 +194,7 @@ class Service:
         try:
             await grpc_server.start()
         except (InsecureListenError, OSError, RuntimeError, ValueError) as error:
-            raise StartError(f"gRPC cannot listen on {settings.grpc_listen}: {error}") from error
+            raise StartError(f"gRPC cannot listen on {settings.grpc_listen} (is the port taken?): {error}") from error
         self._on_stop("grpc", grpc_server.stop, seconds=self._drain_seconds)
         self.grpc_port = grpc_server.port
         await connect.open()

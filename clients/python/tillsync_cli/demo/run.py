@@ -134,7 +134,7 @@ def _print_lines_to_paste(
         f"-d '{held}' http://{address}/{service}/ListQueue",
         f"grpcurl -plaintext -H \"Authorization: Bearer $TOKEN\" -d '{held}' {address} {service}/ListQueue",
         f"curl -s http://127.0.0.1:{http_port}/metrics | grep tillsync_",
-        f"curl -s -X PATCH {till.origin}/sandbox/customers/{cast.ada_till} -d '{{\"current_points\": 999}}'   # at the till",
+        f"curl -s -X PATCH {till.origin}/sandbox/customers/{cast.ada_till} -d '{{\"CurrentPoints\": 999}}'   # at the till",
         f"curl -s {shop.origin}/sandbox/customers/{cast.ada_shop}   # in the shop",
     ):
         console.print(line, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -212,7 +213,8 @@ def _translate(
             case TimeoutError():
                 text = f"connect: {host} did not accept a connection in time"
             case _:
-                text = f"connect: {host} does not accept connections: {detail or type(error).__name__}"
+                refusal = os.strerror(cause.errno) if isinstance(cause, OSError) and cause.errno else detail
+                text = f"connect: {host} does not accept connections: {refusal or type(error).__name__}"
         raise Unreachable(side, f"not reached: {text}") from error
     match error:
         case TimeoutError():
