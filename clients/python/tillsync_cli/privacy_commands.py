@@ -72,9 +72,9 @@ def erase(
     if json:
         print_json(answer)
     else:
-        shown = table("Records", "Count", "", title="Would be erased" if dry_run else "Erased")
+        shown = table("Records", "Count", "What becomes of them", title="Would be erased" if dry_run else "Erased")
         for erased in answer.erased:
-            shown.add_row(erased.category.replace("_", " "), str(erased.count), "")
+            shown.add_row(erased.category.replace("_", " "), str(erased.count), "would go" if dry_run else "gone")
         for kept in answer.retained:
             shown.add_row(kept.category.replace("_", " "), str(kept.count), f"stays until {when(kept.retry_time)}: {kept.reason}")
         console.print(shown if answer.erased or answer.retained else "nothing is kept about this person")
