@@ -169,7 +169,7 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     await check_plan(world, "links/held_of_customer", SHOP, 3, None, 500, indexes=entries, most_rows=600)
     await check_plan(world, "links/held_of_guest", SHOP, "3@example.test", None, 500, 10, indexes=entries, most_rows=600)
     await check_plan(world, "links/revise_waiting_orders", SHOP, [3], [3], None, at, indexes=entries, most_rows=1200)
-    await check_plan(world, "links/release_orders", SHOP, held, at, None, indexes={"entry_pkey"}, most_rows=1200)
+    await check_plan(world, "links/release_orders", SHOP, held, at, None, indexes={"entry_pkey", "entry_by_state"}, most_rows=1200)
     await check_plan(world, "tills/get_intent", "till-a", "77@example.test", indexes={"intent_pkey"}, **small)
     await check_plan(world, "tills/mark_intent_unknown", "till-a", "77@example.test", "o", indexes={"intent_pkey"}, **small)
     await check_plan(world, "tills/complete_intent", "till-a", "77@example.test", "o", 1, indexes={"intent_pkey"}, **small)
