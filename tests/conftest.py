@@ -9,7 +9,17 @@ import pytest
 import pytest_asyncio
 from support.postgres import DEBIAN_15, Cluster, TestDatabase, running_cluster
 
+ROOT = Path(__file__).resolve().parent
 EMBEDDED, FIFTEEN = "postgresql18", "postgresql15"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real processes, a real browser and real time on a busy machine: such a test is tried once more, and the summary counts it as rerun.
+    Nothing else is; a test that needs it twice in a row is red."""
+    for item in items:
+        in_real_time = {"acceptance", "wordpress"} & set(item.path.relative_to(ROOT).parts) or item.get_closest_marker("processes")
+        if in_real_time and item.config.pluginmanager.hasplugin("rerunfailures"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -30,7 +30,7 @@ def verdict(mutant: Mutant) -> str | None:
         tests, _, expression = mutant.tests.partition(" ")
         run = subprocess.run(
             [
-                *(sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", tests),
+                *(sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", "-p", "no:rerunfailures", tests),
                 *(["-k", f"({expression}) and not postgresql15"] if expression else []),
             ],
             cwd=ROOT,
