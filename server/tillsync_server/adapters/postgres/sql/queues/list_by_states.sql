@@ -1,5 +1,6 @@
 -- A page of the entries in any of some states ($3 is never NULL here: all states where none is asked for), newest first: one index probe
--- for each, and none in the hot table for a state it cannot hold (the planner would walk all of it there).
+-- for each state that is asked for. The states stand as literals, so that the planner knows how many entries are in each: of a rare one
+-- among millions it would otherwise walk the primary key to the end.
 -- Indexes: entry_by_state, entry_history_by_state.
 -- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
 -- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
@@ -8,10 +9,9 @@ SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.en
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
   CASE WHEN $18::boolean THEN e.attempts END AS attempts
-FROM unnest($3::smallint[]) AS wanted(state)
-CROSS JOIN LATERAL (SELECT q.* FROM queue_entry q WHERE q.account_id = $1 AND q.state = wanted.state
-   AND (wanted.state IN (1, 4)) = (q.retention = 0)
-   AND q.queue = $2
+FROM (
+  (SELECT q.* FROM queue_entry q WHERE 1 = ANY ($3::smallint[]) AND q.account_id = $1 AND q.queue = $2 AND q.state = 1
+   AND q.retention = 0 AND q.retention = ANY ($16::smallint[])
    AND ($4::smallint[] IS NULL OR q.outcome = ANY ($4) OR q.cause = ANY ($4))
    AND ($5::bigint IS NULL OR q.epos_customer_id = $5 OR (q.kind = 1 AND q.subject_id = $5))
    AND ($6::bigint IS NULL OR q.woo_customer_id = $6)
@@ -22,6 +22,75 @@ CROSS JOIN LATERAL (SELECT q.* FROM queue_entry q WHERE q.account_id = $1 AND q.
    AND ($11::timestamptz IS NULL OR q.create_time < $11)
    AND q.entry_id >= $12 AND q.entry_id < $13
    AND q.filed_at >= $14 AND q.filed_at < $15
-   AND q.retention = ANY ($16::smallint[])
-   ORDER BY q.entry_id DESC LIMIT $17) AS e
+   ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM queue_entry q WHERE 4 = ANY ($3::smallint[]) AND q.account_id = $1 AND q.queue = $2 AND q.state = 4
+   AND q.retention = 0 AND q.retention = ANY ($16::smallint[])
+   AND ($4::smallint[] IS NULL OR q.outcome = ANY ($4) OR q.cause = ANY ($4))
+   AND ($5::bigint IS NULL OR q.epos_customer_id = $5 OR (q.kind = 1 AND q.subject_id = $5))
+   AND ($6::bigint IS NULL OR q.woo_customer_id = $6)
+   AND ($7::bigint IS NULL OR (q.kind = 3 AND q.subject_id = $7))
+   AND ($8::text IS NULL OR q.account_email = $8 OR q.billing_email = $8)
+   AND ($9::text IS NULL OR strpos(lower(concat_ws(E'\n', q.subject_label, q.order_number, q.comment, q.notes)), lower($9)) > 0)
+   AND ($10::timestamptz IS NULL OR q.create_time >= $10)
+   AND ($11::timestamptz IS NULL OR q.create_time < $11)
+   AND q.entry_id >= $12 AND q.entry_id < $13
+   AND q.filed_at >= $14 AND q.filed_at < $15
+   ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM queue_entry q WHERE 2 = ANY ($3::smallint[]) AND q.account_id = $1 AND q.queue = $2 AND q.state = 2
+   AND q.retention = 1 AND q.retention = ANY ($16::smallint[])
+   AND ($4::smallint[] IS NULL OR q.outcome = ANY ($4) OR q.cause = ANY ($4))
+   AND ($5::bigint IS NULL OR q.epos_customer_id = $5 OR (q.kind = 1 AND q.subject_id = $5))
+   AND ($6::bigint IS NULL OR q.woo_customer_id = $6)
+   AND ($7::bigint IS NULL OR (q.kind = 3 AND q.subject_id = $7))
+   AND ($8::text IS NULL OR q.account_email = $8 OR q.billing_email = $8)
+   AND ($9::text IS NULL OR strpos(lower(concat_ws(E'\n', q.subject_label, q.order_number, q.comment, q.notes)), lower($9)) > 0)
+   AND ($10::timestamptz IS NULL OR q.create_time >= $10)
+   AND ($11::timestamptz IS NULL OR q.create_time < $11)
+   AND q.entry_id >= $12 AND q.entry_id < $13
+   AND q.filed_at >= $14 AND q.filed_at < $15
+   ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM queue_entry q WHERE 3 = ANY ($3::smallint[]) AND q.account_id = $1 AND q.queue = $2 AND q.state = 3
+   AND q.retention = 1 AND q.retention = ANY ($16::smallint[])
+   AND ($4::smallint[] IS NULL OR q.outcome = ANY ($4) OR q.cause = ANY ($4))
+   AND ($5::bigint IS NULL OR q.epos_customer_id = $5 OR (q.kind = 1 AND q.subject_id = $5))
+   AND ($6::bigint IS NULL OR q.woo_customer_id = $6)
+   AND ($7::bigint IS NULL OR (q.kind = 3 AND q.subject_id = $7))
+   AND ($8::text IS NULL OR q.account_email = $8 OR q.billing_email = $8)
+   AND ($9::text IS NULL OR strpos(lower(concat_ws(E'\n', q.subject_label, q.order_number, q.comment, q.notes)), lower($9)) > 0)
+   AND ($10::timestamptz IS NULL OR q.create_time >= $10)
+   AND ($11::timestamptz IS NULL OR q.create_time < $11)
+   AND q.entry_id >= $12 AND q.entry_id < $13
+   AND q.filed_at >= $14 AND q.filed_at < $15
+   ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM queue_entry q WHERE 5 = ANY ($3::smallint[]) AND q.account_id = $1 AND q.queue = $2 AND q.state = 5
+   AND q.retention = 2 AND q.retention = ANY ($16::smallint[])
+   AND ($4::smallint[] IS NULL OR q.outcome = ANY ($4) OR q.cause = ANY ($4))
+   AND ($5::bigint IS NULL OR q.epos_customer_id = $5 OR (q.kind = 1 AND q.subject_id = $5))
+   AND ($6::bigint IS NULL OR q.woo_customer_id = $6)
+   AND ($7::bigint IS NULL OR (q.kind = 3 AND q.subject_id = $7))
+   AND ($8::text IS NULL OR q.account_email = $8 OR q.billing_email = $8)
+   AND ($9::text IS NULL OR strpos(lower(concat_ws(E'\n', q.subject_label, q.order_number, q.comment, q.notes)), lower($9)) > 0)
+   AND ($10::timestamptz IS NULL OR q.create_time >= $10)
+   AND ($11::timestamptz IS NULL OR q.create_time < $11)
+   AND q.entry_id >= $12 AND q.entry_id < $13
+   AND q.filed_at >= $14 AND q.filed_at < $15
+   ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM queue_entry q WHERE 6 = ANY ($3::smallint[]) AND q.account_id = $1 AND q.queue = $2 AND q.state = 6
+   AND q.retention = 2 AND q.retention = ANY ($16::smallint[])
+   AND ($4::smallint[] IS NULL OR q.outcome = ANY ($4) OR q.cause = ANY ($4))
+   AND ($5::bigint IS NULL OR q.epos_customer_id = $5 OR (q.kind = 1 AND q.subject_id = $5))
+   AND ($6::bigint IS NULL OR q.woo_customer_id = $6)
+   AND ($7::bigint IS NULL OR (q.kind = 3 AND q.subject_id = $7))
+   AND ($8::text IS NULL OR q.account_email = $8 OR q.billing_email = $8)
+   AND ($9::text IS NULL OR strpos(lower(concat_ws(E'\n', q.subject_label, q.order_number, q.comment, q.notes)), lower($9)) > 0)
+   AND ($10::timestamptz IS NULL OR q.create_time >= $10)
+   AND ($11::timestamptz IS NULL OR q.create_time < $11)
+   AND q.entry_id >= $12 AND q.entry_id < $13
+   AND q.filed_at >= $14 AND q.filed_at < $15
+   ORDER BY q.entry_id DESC LIMIT $17)) AS e
 ORDER BY e.entry_id DESC LIMIT $17
