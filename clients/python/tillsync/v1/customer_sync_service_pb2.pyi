@@ -529,7 +529,7 @@ class ListQueueRequest(_message.Message):
     costs the same however deep it lies and however long the queue is.
 
     Every filter but `text` has an index. The most selective one that is set is used, in this order: order_id,
-    epos_customer_id, woo_customer_id, email, outcomes, states; none set: the primary key. The other filters are then checked
+    epos_customer_id, woo_customer_id, email, outcomes, states; none set: the index of states, once for each. The others are checked
     on the rows that index yields. Index-served as a whole are therefore: any one filter; any of these together with
     created_after and created_before; and order_id, epos_customer_id, woo_customer_id or email together with anything but text.
     `outcomes` with `states` reads the entries of these outcomes. `text` reads at most the account's newest 50,000 entries of the

@@ -128,8 +128,8 @@ class LinkServiceServicer:
 
     def ResolveOrderCustomer(self, request, context):
         """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
-        shop customer is linked too, as by CreateLink. Every held order of the same shop customer (of a guest: of the same email)
-        runs again in order of arrival. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest;
+        shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
+        does every held order of the same email when the order is a guest's. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest;
         ALREADY_EXISTS: with create_link, one of the two has another link.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
