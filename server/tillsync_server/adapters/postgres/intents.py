@@ -1,4 +1,4 @@
-"""Create intents: at most one create under way for one till and normalised email. Each change is one statement, committed by itself."""
+"""Create intents: at most one create under way for one till and normalised email. Each change is committed by itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import asyncpg
 
 from tillsync_server.adapters.postgres.pool import Database
 from tillsync_server.adapters.postgres.sql_files import load
-from tillsync_server.domain.errors import Unavailable
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.ports.tills import Intent, IntentState
 
@@ -18,7 +17,6 @@ _MARK_UNKNOWN = load("tills/mark_intent_unknown")
 _COMPLETE = load("tills/complete_intent")
 _CLEAR = load("tills/clear_intent")
 
-_MAX_TRIES = 10
 _Exact = tuple[int, str, int | None, datetime, datetime]
 _NOTHING = (None, None, None, None, None)
 
@@ -46,16 +44,15 @@ class PostgresIntents:
     ) -> Intent | None:
         """``replaces`` that is not done is replaced only past its ``settled_at`` by the database's clock, whatever the caller's says.
 
-        Unavailable if others open and clear it over and over between our looks."""
+        One transaction: the lost attempt keeps the row that stands in its way locked, so nobody can clear it before it is read."""
         exact = _NOTHING if replaces is None else _exact(replaces)
-        for _ in range(_MAX_TRIES):
-            async with self._database.acquire() as connection:
-                if await connection.fetchval(_OPEN, till_id, email, account_id, owner, settle_seconds, *exact):
-                    return None
-            standing = await self.get(till_id, email)
-            if standing is not None:
-                return standing  # None: cleared between the two statements, so nothing stands in the way any more
-        raise Unavailable("the intent to create this customer changes hands all the time; try again", reason="INTENT_BUSY")
+        async with self._database.acquire() as connection, connection.transaction():
+            if await connection.fetchval(_OPEN, till_id, email, account_id, owner, settle_seconds, *exact):
+                return None
+            standing = await connection.fetchrow(_GET, till_id, email)
+        if standing is None:
+            raise LookupError("an intent that the lost attempt holds locked is gone")
+        return _intent(till_id, email, standing)
 
     async def mark_unknown(self, till_id: TillId, email: str, owner: str) -> None:
         await self._execute(_MARK_UNKNOWN, till_id, email, owner)

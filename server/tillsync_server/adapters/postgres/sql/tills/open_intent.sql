@@ -1,4 +1,5 @@
--- Commit the intent to create, if nothing stands in the way: one statement that commits by itself. No row: something does.
+-- Open the intent to create, if nothing stands in the way. No row: something does, and ON CONFLICT holds it locked until the end of the
+-- transaction, also where WHERE refuses the update.
 -- $1 till, $2 normalised email, $3 account, $4 owner, $5 seconds until it is settled. $6..$10: the intent that may be replaced (state,
 -- account, customer, settled_at, create_time), all NULL for none; it must still be exactly that one, and settled by the database's
 -- clock unless it is done. Makes the till's row where there is none. Locks: the intent. Index: intent primary key.
