@@ -9,6 +9,8 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge;
 
+use InvalidArgumentException;
+
 /**
  * The names of all scheduled hooks, and their removal. Action Scheduler's actions carry the group GROUP; WordPress's cron events are
  * listed here, so that deactivation and uninstallation find them.
@@ -47,8 +49,9 @@ final class Schedule {
 	}
 
 	/**
-	 * An Action Scheduler action at a time, unless one is already waiting for that time or earlier. False: Action Scheduler is not
-	 * there, or not ready yet: cron will do it.
+	 * An Action Scheduler action at a time, unless one is already waiting for that time or earlier; those that wait for later are taken
+	 * back, since each action ends with a look at when the next is wanted. So one is waiting, however often this is called: when two
+	 * processes meet here for the same second, there may be two. False: Action Scheduler is not there, or not ready yet: cron will do it.
 	 *
 	 * `unique` of Action Scheduler is no use here: it refuses also while the action runs, and that is when the next one is scheduled.
 	 */
@@ -56,14 +59,32 @@ final class Schedule {
 		if ( ! function_exists( 'as_schedule_single_action' ) || ! did_action( 'action_scheduler_init' ) ) {
 			return false;
 		}
-		$waiting = as_get_scheduled_actions(
-			array( 'hook' => $hook, 'group' => self::GROUP, 'status' => 'pending', 'date' => '@' . $time, 'date_compare' => '<=', 'per_page' => 1 ),
-			'ids'
-		);
-		if ( array() !== $waiting ) {
+		if ( array() !== self::waiting( $hook, $time, '<=' ) ) {
 			return true;
 		}
-		return as_schedule_single_action( $time, $hook, array(), self::GROUP ) > 0;
+		$made = as_schedule_single_action( $time, $hook, array(), self::GROUP );
+		if ( $made < 1 ) {
+			return false;
+		}
+		$spare = self::waiting( $hook, $time, '>' );
+		if ( array() !== self::waiting( $hook, $time, '<' ) ) {
+			// Another process has asked for an earlier time since we looked.
+			$spare[] = $made;
+		}
+		foreach ( $spare as $id ) {
+			try {
+				\ActionScheduler::store()->cancel_action( (string) $id );
+			} catch ( InvalidArgumentException $error ) {
+				continue; // It is gone already.
+			}
+		}
+		return true;
+	}
+
+	/** @return int[] Actions that wait for a time before, at or after this one. */
+	private static function waiting( string $hook, int $time, string $compare ): array {
+		$query = array( 'hook' => $hook, 'group' => self::GROUP, 'status' => 'pending', 'date' => '@' . $time, 'date_compare' => $compare, 'per_page' => 20 );
+		return array_map( 'intval', as_get_scheduled_actions( $query, 'ids' ) );
 	}
 
 	/** Takes every scheduled thing of ours off the present site. */

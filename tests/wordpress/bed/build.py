@@ -37,6 +37,8 @@ SETTLE: Final = """
     update_option( 'woocommerce_cod_settings', array( 'enabled' => 'yes', 'title' => 'On delivery' ) );
     // a new site still moves Action Scheduler's (absent) old data, during which `unique` is not kept
     update_option( 'action_scheduler_migration_status', 'complete' );
+    // the first page of wp-admin after its activation would lead to the beginning of a new shop
+    delete_transient( '_wc_activation_redirect' );
     flush_rewrite_rules();
 """
 

@@ -92,4 +92,17 @@ final class ActionSchedulerTest extends SiteTestCase {
 		as_unschedule_action( self::HOOK, array( 1 ), 'one' );
 		$this->assertFalse( as_has_scheduled_action( self::HOOK ) );
 	}
+
+	public function test_waiting_actions_are_found_by_their_time_and_cancelled_one_by_one(): void {
+		$now = time();
+		$ids = array();
+		foreach ( array( 60, 120, 180 ) as $seconds ) {
+			$ids[] = as_schedule_single_action( $now + $seconds, self::HOOK, array(), 'one' );
+		}
+		$find = static fn( string $compare, string $status = 'pending' ) => array_map( 'intval', as_get_scheduled_actions( array( 'hook' => self::HOOK, 'group' => 'one', 'status' => $status, 'date' => '@' . ( $now + 120 ), 'date_compare' => $compare ), 'ids' ) );
+		$this->assertSame( array( array( $ids[0] ), array( $ids[0], $ids[1] ), array( $ids[2] ) ), array( $find( '<' ), $find( '<=' ), $find( '>' ) ) );
+		ActionScheduler::store()->cancel_action( (string) $ids[2] );
+		$this->assertSame( array( array(), array( $ids[0], $ids[1] ) ), array( $find( '>' ), $find( '<=' ) ) );
+		ActionScheduler::store()->cancel_action( '999999' );
+	}
 }

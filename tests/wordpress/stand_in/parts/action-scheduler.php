@@ -20,6 +20,11 @@ final class ActionScheduler {
 	public static function runner() {
 		return ActionScheduler_QueueRunner::instance();
 	}
+
+	public static function store() {
+		static $one = null;
+		return $one ?? $one = new ActionScheduler_DBStore();
+	}
 }
 
 abstract class ActionScheduler_Store {
@@ -28,6 +33,14 @@ abstract class ActionScheduler_Store {
 	const STATUS_RUNNING  = 'in-progress';
 	const STATUS_FAILED   = 'failed';
 	const STATUS_CANCELED = 'canceled';
+}
+
+final class ActionScheduler_DBStore extends ActionScheduler_Store {
+	/** Whatever its state is; one that does not exist passes in silence. */
+	public function cancel_action( $action_id ) {
+		global $wpdb;
+		$wpdb->update( "{$wpdb->prefix}actionscheduler_actions", array( 'status' => self::STATUS_CANCELED ), array( 'action_id' => $action_id ) );
+	}
 }
 
 final class ActionScheduler_QueueRunner {
@@ -103,7 +116,8 @@ function as_enqueue_async_action( $hook, $args = array(), $group = '', $unique =
 }
 
 function as_schedule_single_action( $timestamp, $hook, $args = array(), $group = '', $unique = false, $priority = 10 ) {
-	return wc_schedule_action( $timestamp, $hook, $args, $group, $unique );
+	$made = apply_filters( 'pre_as_schedule_single_action', null, $timestamp, $hook, $args, $group, $priority, $unique );
+	return null === $made ? wc_schedule_action( $timestamp, $hook, $args, $group, $unique ) : (int) $made;
 }
 
 function as_schedule_recurring_action( $timestamp, $interval_in_seconds, $hook, $args = array(), $group = '', $unique = false, $priority = 10 ) {
@@ -167,7 +181,14 @@ function as_has_scheduled_action( $hook, $args = null, $group = '' ) {
 
 function as_get_scheduled_actions( $args = array(), $return_format = OBJECT ) {
 	$statuses = (array) ( $args['status'] ?? array( 'pending', 'in-progress', 'complete', 'failed', 'canceled' ) );
-	$found    = array_slice( wc_find_actions( $args['hook'] ?? '', $args['args'] ?? null, $args['group'] ?? '', $statuses ), 0, (int) ( $args['per_page'] ?? 5 ) );
+	$found    = wc_find_actions( $args['hook'] ?? '', $args['args'] ?? null, $args['group'] ?? '', $statuses );
+	if ( isset( $args['date'] ) ) {
+		$date  = is_numeric( $args['date'] ) ? '@' . $args['date'] : $args['date'];
+		$date  = ( new DateTime( $date, new DateTimeZone( 'UTC' ) ) )->setTimezone( new DateTimeZone( 'UTC' ) )->format( 'Y-m-d H:i:s' );
+		$holds = array( '<' => array( -1 ), '<=' => array( -1, 0 ), '=' => array( 0 ), '!=' => array( -1, 1 ), '>=' => array( 0, 1 ), '>' => array( 1 ) )[ $args['date_compare'] ?? '<=' ];
+		$found = array_filter( $found, static fn( $row ) => in_array( $row->scheduled_date_gmt <=> $date, $holds, true ) );
+	}
+	$found = array_slice( array_values( $found ), 0, (int) ( $args['per_page'] ?? 5 ) );
 	return 'ids' === $return_format ? array_map( static fn( $row ) => (int) $row->action_id, $found ) : array_column( $found, null, 'action_id' );
 }
 

@@ -1,0 +1,61 @@
+<?php
+declare( strict_types=1 );
+
+namespace Tillsync\Tests;
+
+use Tillsync\Bridge\Schedule;
+
+/** However often and for whatever times an action is wanted: one waits, for the earliest. */
+final class ScheduleTest extends SiteTestCase {
+	/** @return array{0: int, 1: int|bool} How many wait, and when the next one is due. */
+	private static function waiting( string $hook = Schedule::DRAIN ): array {
+		$ids = as_get_scheduled_actions( array( 'hook' => $hook, 'group' => Schedule::GROUP, 'status' => 'pending', 'per_page' => 50 ), 'ids' );
+		return array( count( $ids ), as_next_scheduled_action( $hook, array(), Schedule::GROUP ) );
+	}
+
+	protected function setUp(): void {
+		parent::setUp();
+		Schedule::clear_all();
+	}
+
+	public function test_an_earlier_time_replaces_a_later_one_and_a_later_one_changes_nothing(): void {
+		$now = time();
+		foreach ( array( array( 300, 300 ), array( 45, 45 ), array( 600, 45 ), array( 45, 45 ), array( 5, 5 ), array( 0, 0 ), array( 5, 0 ) ) as list( $wanted, $next ) ) {
+			$this->assertTrue( Schedule::at( $now + $wanted, Schedule::DRAIN ) );
+			$this->assertSame( array( 1, $now + $next ), self::waiting() );
+		}
+	}
+
+	public function test_other_hooks_and_groups_are_left_alone(): void {
+		$now = time();
+		as_schedule_single_action( $now + 100, Schedule::DRAIN, array(), 'of-another-plugin' );
+		Schedule::at( $now + 200, Schedule::ROLES );
+		Schedule::at( $now + 300, Schedule::DRAIN );
+		Schedule::at( $now + 50, Schedule::DRAIN );
+		$this->assertSame( array( 1, $now + 50 ), self::waiting() );
+		$this->assertSame( array( 1, $now + 200 ), self::waiting( Schedule::ROLES ) );
+		$this->assertSame( $now + 100, as_next_scheduled_action( Schedule::DRAIN, array(), 'of-another-plugin' ) );
+	}
+
+	public function test_an_action_schedules_its_next_while_it_runs(): void {
+		$now = time();
+		remove_all_actions( Schedule::DRAIN );
+		add_action( Schedule::DRAIN, static fn() => Schedule::at( $now + 30, Schedule::DRAIN ) );
+		Schedule::at( $now, Schedule::DRAIN );
+		\ActionScheduler::runner()->run();
+		$this->assertSame( array( 1, $now + 30 ), self::waiting() );
+	}
+
+	public function test_of_two_that_were_asked_for_at_the_same_moment_the_earlier_stays(): void {
+		$now = time();
+		// what another process schedules between our look and our action
+		$other = static function ( $pre, $time ) use ( &$other, $now ) {
+			remove_filter( 'pre_as_schedule_single_action', $other );
+			as_schedule_single_action( $now + 5, Schedule::DRAIN, array(), Schedule::GROUP );
+			return $pre;
+		};
+		add_filter( 'pre_as_schedule_single_action', $other, 10, 2 );
+		Schedule::at( $now + 60, Schedule::DRAIN );
+		$this->assertSame( array( 1, $now + 5 ), self::waiting() );
+	}
+}
