@@ -257,7 +257,7 @@ async def test_each_side_is_named_with_what_is_wrong_and_its_remedy(desk: DeskWo
     till, shop = answer.steps[1:]
     assert till.details["http_status"] == "401"
     assert "API device" in till.remedy
-    assert "bridge plugin" in shop.remedy
+    assert (shop.details["reason"], shop.remedy) == ("SHOP_BRIDGE_OFF", "Activate or update it, or disconnect the shop.")
     desk.till.switches.update({"wrong_address": True})
     assert "epos.base_url" in (await check(desk)).steps[1].remedy
 

@@ -8,17 +8,13 @@ import os
 import ssl
 import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import aiohttp
 import grpc
 import psutil
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from support.certificates import self_signed
 from support.engine import engine_world
 from support.postgres import TestDatabase, reachable_directory
 from support.service import ADMIN_TOKEN, environment, running_service
@@ -260,30 +256,8 @@ async def test_a_given_admin_token_replaces_the_one_given_before(database: TestD
                 assert all(two.encode() not in bytes(row["token_hash"]) for row in stored)
 
 
-def certificate_in(directory: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tillsync test")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    paths = directory / "certificate.pem", directory / "key.pem"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    return paths
-
-
 async def test_with_a_certificate_both_sides_speak_tls_only(database: TestDatabase, tmp_path: Path) -> None:
-    certificate, key = certificate_in(tmp_path)
+    certificate, key = self_signed(tmp_path)
     changes = {"TILLSYNC_TLS_CERT_FILE": str(certificate), "TILLSYNC_TLS_KEY_FILE": str(key)}
     settings = load_settings(environment(database.dsn, **changes))
     async with Service(settings, works=False) as service, aiohttp.ClientSession() as http:
@@ -304,10 +278,10 @@ async def test_with_a_certificate_both_sides_speak_tls_only(database: TestDataba
 
 
 async def test_a_certificate_without_its_key_is_refused(database: TestDatabase, tmp_path: Path) -> None:
-    certificate, key = certificate_in(tmp_path)
+    certificate, key = self_signed(tmp_path)
     other = tmp_path / "other"
     other.mkdir()
-    _, wrong = certificate_in(other)
+    _, wrong = self_signed(other)
     for cert_file, key_file in ((certificate, wrong), (key, key)):
         changes = {"TILLSYNC_TLS_CERT_FILE": str(cert_file), "TILLSYNC_TLS_KEY_FILE": str(key_file)}
         with pytest.raises(StartError):

@@ -27,7 +27,7 @@ from tillsync_server.adapters.postgres.secrets import SecretBox
 from tillsync_server.adapters.postgres.till_budget import PostgresTillBudget
 from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
 from tillsync_server.adapters.postgres.tokens import PostgresTokens
-from tillsync_server.adapters.woo import WooGateway
+from tillsync_server.adapters.woo import WooAdapterSettings, WooGateway
 from tillsync_server.application.use_cases.account_check import AccountCheck
 from tillsync_server.application.use_cases.account_settings import AccountSettings
 from tillsync_server.application.use_cases.link_decisions import LinkDecisions
@@ -78,12 +78,15 @@ class DeskWorld:
 
 
 @asynccontextmanager
-async def desk_world(engine: EngineWorld) -> AsyncIterator[DeskWorld]:
+async def desk_world(engine: EngineWorld, *, shop_seconds: float | None = None) -> AsyncIterator[DeskWorld]:
+    """``shop_seconds``: how long the shop may take for one answer."""
     database, notifier = engine.database, engine.notifications
     accounts = PostgresAccounts(database, SecretBox(["a test key of at least thirty-two characters"]), notifier)
     http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
     tills = EposGateway(http, PostgresTillBudget(database), EposAdapterSettings(read_attempts=1), sleep=_no_wait)
-    shops = WooGateway(http, sleep=_no_wait)
+    shops = WooGateway(
+        http, WooAdapterSettings() if shop_seconds is None else WooAdapterSettings(timeout_seconds=shop_seconds), sleep=_no_wait
+    )
     links, reader = PostgresLinks(database), PostgresQueueReader(database)
     decisions = LinkDecisions(accounts, links, PostgresLinkKeeper(database, notifier), reader, TillLookup(accounts, tills, links))
     settings = AccountSettings(accounts)

@@ -81,7 +81,7 @@ async def test_a_sides_steps_end_with_its_first_failed_one_and_the_other_side_go
     [failed] = [step for step in checked.steps if not step.ok]
     assert "refuses the credentials" in failed.text
     assert "API device" in failed.remedy
-    assert failed.details == {"http_status": "401"}
+    assert failed.details == {"reason": "TILL_CREDENTIALS_REFUSED", "http_status": "401"}
 
 
 @pytest.mark.parametrize(

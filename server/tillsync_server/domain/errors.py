@@ -123,12 +123,17 @@ class ShopCause(Enum):
     FIREWALL = auto()
     PASSWORD = auto()
     """The web server asks for one before WordPress runs."""
+    WEB_PAGE = auto()
+    """A page in place of data, called a success: mostly out of a cache."""
+    PHP_MESSAGE = auto()
+    """PHP prints a notice before the data."""
 
 
 class UpstreamError(TillsyncError):
     """The till or the shop did not do what was asked.
 
     ``text``: one plain sentence, already without credentials, markup and control characters, at most 500 characters, for notes.
+    ``remedy``: how it ends where it says what to do, as "correct the base address"; empty: it does not.
     ``status``: the HTTP status, where there was one. ``retry_after_seconds``: what the answer's Retry-After said.
     """
 
@@ -142,10 +147,12 @@ class UpstreamError(TillsyncError):
         body_text: str = "",
         field: str | None = None,
         cause: ShopCause | None = None,
+        remedy: str = "",
     ) -> None:
         super().__init__(text)
         self.side = side
         self.text = text
+        self.remedy = remedy
         self.status = status
         self.retry_after_seconds = retry_after_seconds
         self.body_text = body_text
@@ -153,6 +160,11 @@ class UpstreamError(TillsyncError):
         self.field = field
         """The refused field, where the answer names one."""
         self.cause = cause
+
+    @property
+    def finding(self) -> str:
+        """The text without its remedy."""
+        return self.text.removesuffix(f": {self.remedy}") if self.remedy else self.text
 
 
 class Unreachable(UpstreamError): ...

@@ -152,7 +152,8 @@ class AccountServiceServicer:
         FAILED_PRECONDITION: the shop did not answer as it should; the message says what it answered and what to do, the ErrorInfo
         reason which of these it is: SHOP_UNREACHABLE, SHOP_TOO_SLOW, SHOP_IN_MAINTENANCE, SHOP_THROTTLES, SHOP_FAILED, SHOP_MOVED,
         SHOP_ADDRESS_WRONG, SHOP_REST_OFF, SHOP_FIREWALL, SHOP_BRIDGE_OFF, SHOP_SIGNATURE_REFUSED, SHOP_PASSWORD_PROTECTED,
-        SHOP_ANSWER_UNREADABLE, SHOP_REFUSED; its metadata may hold http_status and retry_after_seconds.
+        SHOP_ANSWER_UNREADABLE, SHOP_WEB_PAGE, SHOP_PHP_MESSAGE, SHOP_REFUSED; its metadata may hold http_status and
+        retry_after_seconds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -181,11 +181,12 @@ def _redirected(side: Side, target: URL, response: aiohttp.ClientResponse, secre
     except ValueError:
         to = ""
     where = clean_text(to, secrets, max_length=200) or "an unnamed place"
+    remedy = "redirects are never followed, set the address it points to"
     return Misaddressed(
         side,
-        f"{_SIDE_NAMES[side]} redirects (HTTP {response.status}) from {target.origin()} to {where}: redirects are never followed, "
-        "set the address it points to",
+        f"{_SIDE_NAMES[side]} redirects (HTTP {response.status}) from {target.origin()} to {where}: {remedy}",
         status=response.status,
+        remedy=remedy,
     )
 
 

@@ -5,6 +5,8 @@ An answer without WordPress's error object comes from something before WordPress
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from tillsync_server.adapters.outbound import Answer
 from tillsync_server.adapters.woo.rest_answers import WpError, error_object
 from tillsync_server.adapters.woo.signing import Surface
@@ -25,13 +27,21 @@ from tillsync_server.domain.vocabulary import Side
 NO_ROUTE = "rest_no_route"
 NO_SUCH_USER = frozenset({"wc_user_invalid_id", "woocommerce_rest_invalid_id", "rest_user_invalid_id"})
 """What wc/v3 says of a customer that does not exist: 404 to a single request, 400 inside a batch."""
+_MAX_TEXT = 500
 _CANNOT_BATCH = "woocommerce_rest_cannot_batch"
 _CANNOT_EDIT = "woocommerce_rest_cannot_edit"
 _OF_CREDENTIALS = ("rest_forbidden", "woocommerce_rest_", "tillsync_")
 """Beginnings of the codes with which WordPress, WooCommerce and the bridge refuse a caller. A plugin that switches REST off uses others."""
 
 
-_Sorted = tuple[type[UpstreamError], str, ShopCause | None]
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """``finding``: what was answered; ``remedy``: what to do about it. Together they are the error's text."""
+
+    kind: type[UpstreamError]
+    finding: str
+    remedy: str
+    cause: ShopCause | None = None
 
 
 class FirewallPage(Misaddressed):
@@ -66,86 +76,99 @@ def error_of(answer: Answer, surface: Surface, *, throttle_pause_seconds: float)
 
     def as_(
         kind: type[UpstreamError],
-        text: str,
+        finding: str,
+        remedy: str,
         cause: ShopCause | None = None,
         *,
         retry_after: float | None = None,
         field: str | None = None,
     ) -> UpstreamError:
-        return kind(Side.SHOP, text[:500], status=status, retry_after_seconds=retry_after, body_text=answer.text, field=field, cause=cause)
+        return kind(
+            Side.SHOP,
+            f"{finding[: _MAX_TEXT - len(remedy) - 2]}: {remedy}",
+            status=status,
+            retry_after_seconds=retry_after,
+            body_text=answer.text,
+            field=field,
+            cause=cause,
+            remedy=remedy,
+        )
 
     if answer.headers.get("cf-mitigated") == "challenge":
-        text = f"a bot check stands before the shop ({said}): except /wp-json/ from it, or allow this service's address"
-        return as_(FirewallPage, text, ShopCause.FIREWALL)
+        remedy = "except /wp-json/ from it, or allow this service's address"
+        return as_(FirewallPage, f"a bot check stands before the shop ({said})", remedy, ShopCause.FIREWALL)
     match status:
         case 429:
             return as_(
                 Throttled,
-                f"the shop's host limits requests ({said}): ask it to allow this service more",
+                f"the shop's host limits requests ({said})",
+                "ask it to allow this service more",
                 retry_after=throttle_pause_seconds if wait is None else max(wait, 1.0),
             )
         case 408:
-            return as_(Unanswered, f"the shop gave up waiting ({said}): its host should look at its load")
+            return as_(Unanswered, f"the shop gave up waiting ({said})", "its host should look at its load")
         case 413:
-            return as_(BatchRefused, f"the request is too large for the shop ({said}): raise its limit of the size of requests")
+            return as_(BatchRefused, f"the request is too large for the shop ({said})", "raise its limit of the size of requests")
         case 503 if error is None:
             # Maintenance is over the whole site, so the probe that decides over a 5xx fails too, and the account waits.
-            text = f"the shop is in maintenance or overloaded ({said}): wait until it is done"
-            return as_(ServerFailure, text, ShopCause.MAINTENANCE, retry_after=wait)
+            finding = f"the shop is in maintenance or overloaded ({said})"
+            return as_(ServerFailure, finding, "wait until it is done", ShopCause.MAINTENANCE, retry_after=wait)
         case _ if status >= 500 and error is None:
-            text = f"the shop's site failed before its REST API could answer ({said}): see its PHP error log and database, or ask its host"
-            return as_(ServerFailure, text, retry_after=wait)
+            finding = f"the shop's site failed before its REST API could answer ({said})"
+            return as_(ServerFailure, finding, "see its PHP error log and database, or ask its host", retry_after=wait)
         case _ if status >= 500:
-            text = f"the shop failed ({said}): see the PHP error log and WooCommerce's status logs"
-            return as_(ServerFailure, text, retry_after=wait)
+            return as_(ServerFailure, f"the shop failed ({said})", "see the PHP error log and WooCommerce's status logs", retry_after=wait)
         case 401 if error is None:
-            text = f"the web server asks for a password before the shop ({said}): except /wp-json/ from the site's password protection"
-            return as_(CredentialsRefused, text, ShopCause.PASSWORD)
+            finding = f"the web server asks for a password before the shop ({said})"
+            return as_(CredentialsRefused, finding, "except /wp-json/ from the site's password protection", ShopCause.PASSWORD)
         case 404 if error is None:
-            text = f"there is no WordPress REST API at the shop's address ({said}): correct the base address, or show the hidden REST API"
-            return as_(Misaddressed, text)
+            finding = f"there is no WordPress REST API at the shop's address ({said})"
+            return as_(Misaddressed, finding, "correct the base address, or show the hidden REST API")
         case 404 if error is not None:
-            return as_(*_not_found(error, said, surface))
+            found = _not_found(error, said, surface)
+            return as_(found.kind, found.finding, found.remedy, found.cause)
         case 401 | 403 if error is not None:
-            return as_(*_not_allowed(error, said, surface, status))
+            found = _not_allowed(error, said, surface, status)
+            return as_(found.kind, found.finding, found.remedy, found.cause)
         case _ if error is None:
-            text = f"a firewall before the shop refuses the request ({said}): have its host allow this service's requests to /wp-json/"
-            return as_(FirewallPage, text, ShopCause.FIREWALL)
+            finding = f"a firewall before the shop refuses the request ({said})"
+            return as_(FirewallPage, finding, "have its host allow this service's requests to /wp-json/", ShopCause.FIREWALL)
         case _:
             named = f"refused field: {error.field}" if error.field else "the shop refuses the request"
-            return as_(Refused, f"{named} ({said}): correct the value, or see which plugin of the shop refuses it", field=error.field)
+            return as_(Refused, f"{named} ({said})", "correct the value, or see which plugin of the shop refuses it", field=error.field)
 
 
 def _not_found(error: WpError, said: str, surface: Surface) -> _Sorted:
     if error.code == NO_ROUTE and surface is Surface.BRIDGE:
-        return (
-            BridgeMissing,
-            f"the tillsync bridge plugin is not active in the shop ({said}): activate or update it, or disconnect the shop",
-            None,
-        )
+        finding = f"the tillsync bridge plugin is not active in the shop ({said})"
+        return _Sorted(BridgeMissing, finding, "activate or update it, or disconnect the shop")
     if error.code == NO_ROUTE:
-        return Misaddressed, f"WooCommerce is not active at the shop's address ({said}): activate it, or correct the base address", None
+        return _Sorted(
+            Misaddressed, f"WooCommerce is not active at the shop's address ({said})", "activate it, or correct the base address"
+        )
     if error.code in NO_SUCH_USER:
-        return Missing, f"the customer is not found in the shop ({said}): it was deleted there", None
-    return Misaddressed, _rest_is_off(said), ShopCause.REST_OFF
+        return _Sorted(Missing, f"the customer is not found in the shop ({said})", "it was deleted there")
+    return _rest_is_off(Misaddressed, said)
 
 
 def _not_allowed(error: WpError, said: str, surface: Surface, status: int) -> _Sorted:
     if not error.code.startswith(_OF_CREDENTIALS):
-        return CredentialsRefused, _rest_is_off(said), ShopCause.REST_OFF
+        return _rest_is_off(CredentialsRefused, said)
     if surface is Surface.BRIDGE:
         remedy = "connect the plugin again so that both sides hold the same secret, and compare the clocks"
-        return CredentialsRefused, f"the bridge does not accept our signature ({said}): {remedy}", None
+        return _Sorted(CredentialsRefused, f"the bridge does not accept our signature ({said})", remedy)
+    as_administrator = "make the key as an administrator"
     if status == 403 and error.code == _CANNOT_BATCH:
-        return BatchRefused, f"the owner of the consumer key may not batch customers ({said}): make the key as an administrator", None
+        return _Sorted(BatchRefused, f"the owner of the consumer key may not batch customers ({said})", as_administrator)
     if status == 403 and error.code == _CANNOT_EDIT:
-        return Refused, f"the owner of the consumer key may not change this customer ({said}): make the key as an administrator", None
+        return _Sorted(Refused, f"the owner of the consumer key may not change this customer ({said})", as_administrator)
     remedy = (
         "check key, secret and its owner, its read/write permission, that the web server passes the Authorization header, "
         "and that WordPress knows its https and home address"
     )
-    return CredentialsRefused, f"the shop does not accept the consumer key ({said}): {remedy}", None
+    return _Sorted(CredentialsRefused, f"the shop does not accept the consumer key ({said})", remedy)
 
 
-def _rest_is_off(said: str) -> str:
-    return f"the shop's REST API is switched off ({said}): allow /wp-json/ in the security plugin that does it"
+def _rest_is_off(kind: type[UpstreamError], said: str) -> _Sorted:
+    remedy = "allow /wp-json/ in the security plugin that does it"
+    return _Sorted(kind, f"the shop's REST API is switched off ({said})", remedy, ShopCause.REST_OFF)

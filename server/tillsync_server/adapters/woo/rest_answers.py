@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from tillsync_server.adapters.outbound import Answer, clean_text
-from tillsync_server.domain.errors import Unreadable
+from tillsync_server.domain.errors import ShopCause, Unreadable
 from tillsync_server.domain.vocabulary import Side
 
 _MAX_STRAY_BYTES = 64 * 1024
@@ -105,16 +105,20 @@ def data_of(answer: Answer) -> Any:
         return answer.json()
     except Unreadable as error:
         found = json_after_stray_output(answer)
+        cause: ShopCause | None = None
         if found is not None:
-            text = (
+            cause = ShopCause.PHP_MESSAGE
+            finding = (
                 f"PHP prints a message before the data of the shop's answer ({found[1] or 'without a text'}): the data behind it is "
-                "complete but not trusted; set WP_DEBUG_DISPLAY to false in the shop, or mend the plugin the message names"
+                "complete but not trusted"
             )
+            remedy = "set WP_DEBUG_DISPLAY to false in the shop, or mend the plugin the message names"
         elif answer.is_html:
-            text = (
-                f"the shop answers with a web page in place of data ({answer.status_text[:200]}): "
-                "exclude /wp-json/ from the caches and from plugins that print into every answer"
-            )
+            cause = ShopCause.WEB_PAGE
+            finding = f"the shop answers with a web page in place of data ({answer.status_text[:200]})"
+            remedy = "exclude /wp-json/ from the caches and from plugins that print into every answer"
         else:
-            text = f"{error.text[:300]}: see the shop's PHP error log"
-        raise Unreadable(Side.SHOP, text[:500], status=answer.status, body_text=answer.text) from error
+            finding, remedy = error.text[:300], "see the shop's PHP error log"
+        raise Unreadable(
+            Side.SHOP, f"{finding}: {remedy}"[:500], status=answer.status, body_text=answer.text, cause=cause, remedy=remedy
+        ) from error

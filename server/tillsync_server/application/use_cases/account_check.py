@@ -117,7 +117,7 @@ def _missing_of_shop(account: Account) -> list[str]:
 def _check_settings(run: SideRun, missing: Sequence[str]) -> None:
     if missing:
         remedy = "Set them with UpdateAccount; for the shop, connecting the tillsync bridge plugin does it as well."
-        run.failed("settings", f"Not set: {', '.join(missing)}.", remedy)
+        run.failed("settings", f"Not set: {', '.join(missing)}.", remedy, reason="SETTINGS_MISSING")
     else:
         run.passed("settings", "Addresses and credentials of both sides are set.")
 

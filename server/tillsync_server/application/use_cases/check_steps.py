@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
+from tillsync_server.application.use_cases.upstream_reasons import SHOP_TOO_SLOW, TILL_TOO_SLOW, reason_of
 from tillsync_server.domain.errors import (
     BridgeMissing,
     CredentialsRefused,
@@ -23,7 +24,8 @@ from tillsync_server.domain.vocabulary import Side
 
 @dataclass(frozen=True, slots=True)
 class CheckStep:
-    """``side`` None: our own settings. ``text`` and ``remedy``: one sentence each; ``remedy`` is empty when ok."""
+    """``side`` None: our own settings. ``text`` and ``remedy``: one sentence each; ``remedy`` is empty when ok. The detail ``reason`` of
+    a failed one is a stable code."""
 
     side: Side | None
     name: str
@@ -68,10 +70,14 @@ class SideRun:
         try:
             yield
         except UpstreamError as error:
-            details: dict[str, object] = {} if error.status is None else {"http_status": error.status}
+            details: dict[str, object] = {"reason": reason_of(error)}
+            if error.status is not None:
+                details["http_status"] = error.status
             if error.retry_after_seconds:
                 details["retry_after_seconds"] = round(error.retry_after_seconds)
-            self.failed(name, error.text or "It failed without a text.", remedy_of(error), **details)
+            self.failed(
+                name, _sentence(error.finding) or "It failed without a text.", _sentence(error.remedy) or remedy_of(error), **details
+            )
             raise StepFailed from error
 
     @asynccontextmanager
@@ -84,10 +90,16 @@ class SideRun:
             return
         except TimeoutError:
             text = f"No answer within {seconds:.0f} seconds for all steps of this side."
-            self.failed(self._current, text, "Try again; when it stays slow, ask its host or vendor why.")
+            reason = TILL_TOO_SLOW if self._side is Side.TILL else SHOP_TOO_SLOW
+            self.failed(self._current, text, "Try again; when it stays slow, ask its host or vendor why.", reason=reason)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:].rstrip('.')}." if text else ""
 
 
 def remedy_of(error: UpstreamError) -> str:
+    """Where the adapter's text holds none."""
     till = error.side is Side.TILL
     match error:
         case BridgeMissing():

@@ -11,23 +11,10 @@ import structlog
 
 from tillsync_server.application.use_cases.account_fields import bridge_secret
 from tillsync_server.application.use_cases.authentication import Caller
+from tillsync_server.application.use_cases.upstream_reasons import SHOP_TOO_SLOW, reason_of
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.base_urls import origin_of, shop_base_url
-from tillsync_server.domain.errors import (
-    BridgeMissing,
-    CredentialsRefused,
-    FailedPrecondition,
-    FieldViolation,
-    InvalidArgument,
-    Misaddressed,
-    ServerFailure,
-    ShopCause,
-    Throttled,
-    Unanswered,
-    Unreachable,
-    Unreadable,
-    UpstreamError,
-)
+from tillsync_server.domain.errors import FailedPrecondition, FieldViolation, InvalidArgument, Misaddressed, Unreachable, UpstreamError
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import Role
 from tillsync_server.ports.accounts import AccountStore, TokenStore
@@ -37,6 +24,14 @@ _LOG = structlog.get_logger(__name__)
 CALL_BACK_SECONDS = 50.0
 """What asking the shop may take as a whole: every form of its address, and a second try where seconds can help."""
 _REST_ADDRESS = re.compile(r"(?P<base>https?://[^?#]*?)/?(?:(?:/index\.php)?/wp-json/?|/(?:index\.php)?\?rest_route=/?)", re.IGNORECASE)
+
+
+_REMEDIES = {
+    "SHOP_UNREACHABLE": "this service must be able to reach the shop: check its name, its certificate and its firewall",
+    SHOP_TOO_SLOW: "try again; when it stays slow, ask its host why",
+    "SHOP_MOVED": "correct the site's address in the settings of WordPress",
+}
+"""Where the adapter's text does not say it already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,50 +145,12 @@ def _not_connected(error: UpstreamError) -> FailedPrecondition:
         metadata["http_status"] = str(error.status)
     if error.retry_after_seconds:
         metadata["retry_after_seconds"] = str(round(error.retry_after_seconds))
-    reason, remedy = _reason_of(error)
+    reason = reason_of(error)
     text = error.text or "the shop did not answer as it should"
+    remedy = _REMEDIES.get(reason, "")
     return FailedPrecondition(f"{text}; {remedy}" if remedy else text, reason=reason, metadata=metadata)
-
-
-def _reason_of(error: UpstreamError) -> tuple[str, str]:
-    """And what to do about it, where the adapter's text does not say it already."""
-    match error.cause:
-        case ShopCause.MAINTENANCE:
-            return "SHOP_IN_MAINTENANCE", ""
-        case ShopCause.REST_OFF:
-            return "SHOP_REST_OFF", ""
-        case ShopCause.FIREWALL:
-            return "SHOP_FIREWALL", ""
-        case ShopCause.PASSWORD:
-            return "SHOP_PASSWORD_PROTECTED", ""
-        case None:
-            return _reason_of_type(error)
-
-
-def _reason_of_type(error: UpstreamError) -> tuple[str, str]:
-    match error:
-        case Unreachable():
-            return "SHOP_UNREACHABLE", "this service must be able to reach the shop: check its name, its certificate and its firewall"
-        case Unanswered():
-            return "SHOP_TOO_SLOW", "try again; when it stays slow, ask its host why"
-        case Throttled():
-            return "SHOP_THROTTLES", ""
-        case ServerFailure():
-            return "SHOP_FAILED", ""
-        case Unreadable():
-            return "SHOP_ANSWER_UNREADABLE", ""
-        case BridgeMissing():
-            return "SHOP_BRIDGE_OFF", ""
-        case Misaddressed() if error.status is not None and 300 <= error.status < 400:
-            return "SHOP_MOVED", "correct the site's address in the settings of WordPress"
-        case Misaddressed():
-            return "SHOP_ADDRESS_WRONG", ""
-        case CredentialsRefused():
-            return "SHOP_SIGNATURE_REFUSED", ""
-        case _:
-            return "SHOP_REFUSED", ""
 
 
 def _too_slow(seconds: float) -> FailedPrecondition:
     text = f"the shop did not answer within {seconds:.0f} seconds; try again, and when it stays slow, ask its host why"
-    return FailedPrecondition(text, reason="SHOP_TOO_SLOW")
+    return FailedPrecondition(text, reason=SHOP_TOO_SLOW)

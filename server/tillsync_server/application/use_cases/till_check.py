@@ -69,6 +69,7 @@ async def _check_search(run: SideRun, account: Account, till: TillClient, page: 
         "A customer from the customer list is not found by their email, so a miss proves nothing and no customer is created.",
         "Set customer_api_version to the other version and check again; if it stays, report it to Epos Now.",
         api=account.epos.customer_api_version.name,
+        reason="TILL_SEARCH_FINDS_NOTHING",
     )
     raise StepFailed
 
@@ -92,6 +93,7 @@ async def _check_default_customer(run: SideRun, till: TillClient, customer_id: E
             f"The default customer {customer_id} does not exist in Epos Now.",
             "Set default_epos_customer_id to a customer that exists.",
             http_status=error.status or 404,
+            reason="DEFAULT_CUSTOMER_GONE",
         )
         raise StepFailed from error
     run.passed("default_customer", f"The default customer {customer_id} exists.")
