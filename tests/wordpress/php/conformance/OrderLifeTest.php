@@ -85,4 +85,25 @@ final class OrderLifeTest extends SiteTestCase {
 	public function test_an_order_has_a_key_of_its_own(): void {
 		$this->assertMatchesRegularExpression( '/^wc_order_\w{13}$/', $this->order()->get_order_key() );
 	}
+
+	public function test_an_order_of_nothing_is_refunded_whole_by_a_refund_of_nothing(): void {
+		$order = $this->order();
+		wc_create_refund( array( 'order_id' => $order->get_id(), 'amount' => 0 ) );
+		$this->assertSame( 'refunded', wc_get_order( $order->get_id() )->get_status() );
+		$other = $this->order();
+		$other->set_total( 10 );
+		$other->save();
+		wc_create_refund( array( 'order_id' => $other->get_id(), 'amount' => 4 ) );
+		$this->assertSame( 'processing', wc_get_order( $other->get_id() )->get_status() );
+		wc_create_refund( array( 'order_id' => $other->get_id(), 'amount' => 6 ) );
+		$this->assertSame( 'refunded', wc_get_order( $other->get_id() )->get_status() );
+	}
+
+	public function test_processing_is_dated_as_paid_only_where_goods_are_sent(): void {
+		$this->assertNull( $this->order( 'processing' )->get_date_paid() );
+		$this->assertNotNull( $this->order( 'completed' )->get_date_paid() );
+		add_filter( 'woocommerce_payment_complete_order_status', static fn() => 'processing' );
+		$this->assertNotNull( $this->order( 'processing' )->get_date_paid() );
+		$this->assertNotNull( $this->order( 'completed' )->get_date_paid() );
+	}
 }

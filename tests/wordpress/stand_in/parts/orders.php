@@ -329,8 +329,17 @@ class WC_Order extends WC_Abstract_Order {
 		return wc_get_endpoint_url( 'view-order', $this->id, wc_get_page_permalink( 'myaccount' ) );
 	}
 
+	/** Only goods that are not downloaded do; no order of the stand-in has goods. */
 	public function needs_processing() {
-		return true;
+		return false;
+	}
+
+	/** Dated when the status is the one that follows a payment, or is beyond it. */
+	public function maybe_set_date_paid() {
+		$after_payment = apply_filters( 'woocommerce_payment_complete_order_status', $this->needs_processing() ? 'processing' : 'completed', $this->id, $this );
+		if ( ! $this->get_date_paid() && ( $this->has_status( $after_payment ) || ( 'processing' === $after_payment && $this->has_status( 'completed' ) ) ) ) {
+			$this->set_prop( 'date_paid', wc_string_to_datetime( time() ) );
+		}
 	}
 
 	public function is_paid() {
@@ -340,9 +349,7 @@ class WC_Order extends WC_Abstract_Order {
 	public function set_status( $new_status, $note = '', $manual_update = false ) {
 		$result = parent::set_status( $new_status );
 		if ( $this->object_read && ! empty( $result['from'] ) && $result['from'] !== $result['to'] ) {
-			if ( ! $this->get_date_paid() && in_array( $result['to'], wc_get_is_paid_statuses(), true ) ) {
-				$this->set_prop( 'date_paid', wc_string_to_datetime( time() ) );
-			}
+			$this->maybe_set_date_paid();
 			$this->status_transition = array( 'from' => $this->status_transition['from'] ?? $result['from'], 'to' => $result['to'], 'note' => $note, 'manual' => (bool) $manual_update );
 			if ( $manual_update ) {
 				do_action( 'woocommerce_order_edit_status', $this->id, $result['to'] );
@@ -369,7 +376,7 @@ class WC_Order extends WC_Abstract_Order {
 		if ( ! $this->id || ! $this->has_status( array( 'on-hold', 'pending', 'failed', 'cancelled' ) ) ) {
 			return false;
 		}
-		$this->set_status( apply_filters( 'woocommerce_payment_complete_order_status', 'processing', $this->id, $this ) );
+		$this->set_status( apply_filters( 'woocommerce_payment_complete_order_status', $this->needs_processing() ? 'processing' : 'completed', $this->id, $this ) );
 		$this->save();
 		do_action( 'woocommerce_payment_complete', $this->id, $transaction_id );
 		return true;

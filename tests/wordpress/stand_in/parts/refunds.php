@@ -30,6 +30,12 @@ function wc_create_refund( $args = array() ) {
 	$refund->set_parent_id( $order->get_id() );
 	$refund->set_total( -1 * (float) ( $args['amount'] ?? 0 ) );
 	$refund->save();
+	$refunded = array_sum( array_map( static fn( $one ) => (float) $one->get_total(), wc_get_orders( array( 'type' => 'shop_order_refund', 'parent' => $order->get_id(), 'limit' => -1 ) ) ) );
+	if ( (float) $order->get_total() + $refunded <= 0 ) {
+		// also an order of nothing, of which nothing was refunded
+		do_action( 'woocommerce_order_fully_refunded', $order->get_id(), $refund->get_id() );
+		$order->update_status( 'refunded' );
+	}
 	do_action( 'woocommerce_order_refunded', $order->get_id(), $refund->get_id() );
 	return $refund;
 }

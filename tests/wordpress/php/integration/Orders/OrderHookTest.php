@@ -9,19 +9,22 @@ require_once __DIR__ . '/../BridgeTestCase.php';
 
 /** The plugin's own hook, as the site has registered it. */
 final class OrderHookTest extends BridgeTestCase {
+	private function own_callback(): \Closure {
+		foreach ( $GLOBALS['wp_filter']['woocommerce_order_status_changed'][10] as $hooked ) {
+			$reflected = $hooked['function'] instanceof \Closure ? new \ReflectionFunction( $hooked['function'] ) : null;
+			if ( null !== $reflected && str_contains( (string) $reflected->getFileName(), 'Guarded.php' ) ) {
+				return $hooked['function'];
+			}
+		}
+		$this->fail( 'the plugin has not registered its hook' );
+	}
+
 	public function test_one_insert_and_nothing_else(): void {
 		global $wpdb;
 		$this->connect();
 		wp_load_alloptions();
 		$order    = $this->order( 'pending' );
-		$callback = null;
-		foreach ( $GLOBALS['wp_filter']['woocommerce_order_status_changed'][10] as $hooked ) {
-			$reflected = $hooked['function'] instanceof \Closure ? new \ReflectionFunction( $hooked['function'] ) : null;
-			if ( null !== $reflected && str_contains( (string) $reflected->getFileName(), 'Guarded.php' ) ) {
-				$callback = $hooked['function'];
-			}
-		}
-		$this->assertNotNull( $callback );
+		$callback = $this->own_callback();
 		$queries = array();
 		add_filter(
 			'query',
@@ -57,7 +60,8 @@ final class OrderHookTest extends BridgeTestCase {
 	/** @dataProvider nonsense */
 	public function test_bears_whatever_the_hook_is_fired_with( array $arguments ): void {
 		$this->connect();
-		do_action( 'woocommerce_order_status_changed', ...$arguments );
+		// WooCommerce's own callbacks do not bear all of it
+		( $this->own_callback() )( ...$arguments );
 		$this->assertSame( array(), $this->services->outbox()->depth() );
 	}
 

@@ -56,6 +56,8 @@ final class SweepTest extends BridgeTestCase {
 	}
 
 	public function test_finds_an_old_order_that_was_paid_only_now(): void {
+		// of goods that are sent
+		add_filter( 'woocommerce_payment_complete_order_status', static fn() => 'processing' );
 		$old = $this->unseen( 90000, 'on-hold' );
 		$order = wc_get_order( $old );
 		$order->update_status( 'processing' );
@@ -66,7 +68,10 @@ final class SweepTest extends BridgeTestCase {
 
 	public function test_refunds_are_not_swept(): void {
 		$order_id = $this->unseen( 60 );
-		wc_create_refund( array( 'order_id' => $order_id, 'amount' => 0 ) );
+		$order    = wc_get_order( $order_id );
+		$order->set_total( 10 );
+		$order->save();
+		$this->assertIsObject( wc_create_refund( array( 'order_id' => $order_id, 'amount' => 4 ) ) );
 		$this->connect();
 		$this->assertSame( 1, $this->sweep() );
 	}
