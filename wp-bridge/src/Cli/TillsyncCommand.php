@@ -189,7 +189,8 @@ final class TillsyncCommand {
 	 */
 	public function test_connection( array $positional, array $options ): void {
 		$checked = $this->asked( fn() => $this->services->get( ServiceTest::class )->steps() );
-		$this->show( $checked['steps'], $options, array( 'side', 'ok', 'text', 'remedy' ) );
+		// In the service's own words: who has a terminal may well be its operator.
+		$this->show( $checked['steps'], $options, array( 'side', 'state', 'text', 'remedy' ) );
 		if ( ! $checked['ok'] ) {
 			WP_CLI::error( __( 'Something is wrong: see the steps.', 'tillsync-bridge' ) );
 		}

@@ -9,6 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Connection;
 
+use Tillsync\Bridge\Health\CheckWords;
 use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Orders\Sweep;
 use Tillsync\Bridge\Schema\Upkeep;
@@ -122,8 +123,9 @@ final class Connector {
 				self::TIMEOUT_SECONDS
 			);
 		} catch ( ServiceError $error ) {
+			$words = CheckWords::of_reason( $error->reason );
 			/* translators: %s: what went wrong, and what to do */
-			throw new ConnectError( sprintf( __( 'Not connected. %s', 'tillsync-bridge' ), $error->sentence() ) );
+			throw new ConnectError( sprintf( __( 'Not connected. %s', 'tillsync-bridge' ), null === $words ? $error->sentence() : implode( ' ', $words ) ), null === $words ? '' : $error->getMessage() );
 		} finally {
 			$store->end();
 		}

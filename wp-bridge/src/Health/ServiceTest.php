@@ -12,10 +12,13 @@ namespace Tillsync\Bridge\Health;
 use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
 
-/** CheckAccount, for Site Health and the command line. */
+/** CheckAccount, for the settings screen, Site Health and the command line. */
 class ServiceTest {
 
-	private const TIMEOUT_SECONDS = 30;
+	/** The service gives each side some half a minute, both at the same time. */
+	private const TIMEOUT_SECONDS = 45;
+
+	private const SIDES = array( 'SIDE_TILL' => 'till', 'SIDE_SHOP' => 'shop' );
 
 	private Services $services;
 
@@ -24,23 +27,50 @@ class ServiceTest {
 	}
 
 	/**
-	 * Each step of both sides.
+	 * Each step of both sides, and what looks wrong, in the service's own words and in the merchant's.
 	 *
-	 * @return array{ok: bool, steps: array<int, array{side: string, ok: bool, text: string, remedy: string}>}
+	 * @return array{ok: bool, steps: array<int, array{side: string, state: string, ok: bool, text: string, remedy: string, said: string, to_do: string, detail: string}>}
+	 *         state: ok, failed, warning; text, remedy: the service's; said, to_do: the merchant's; detail: for whoever operates the service.
 	 * @throws ServiceError
 	 */
 	public function steps(): array {
 		$answer = $this->services->service_client()->call( 'AccountService', 'CheckAccount', array(), self::TIMEOUT_SECONDS );
 		$steps  = array();
-		foreach ( array_filter( (array) ( $answer['steps'] ?? array() ), 'is_array' ) as $step ) {
-			$steps[] = array(
-				'side'   => strtolower( str_replace( 'SIDE_', '', (string) ( $step['side'] ?? 'SIDE_SERVICE' ) ) ),
-				'ok'     => true === ( $step['ok'] ?? false ),
-				'text'   => (string) ( $step['text'] ?? '' ),
-				'remedy' => (string) ( $step['remedy'] ?? '' ),
-			);
+		foreach ( array( 'steps', 'warnings' ) as $kind ) {
+			foreach ( array_filter( (array) ( $answer[ $kind ] ?? array() ), 'is_array' ) as $step ) {
+				$ok      = 'steps' === $kind && true === ( $step['ok'] ?? false );
+				$steps[] = array(
+					'side'   => self::SIDES[ $step['side'] ?? '' ] ?? 'service',
+					'state'  => 'warnings' === $kind ? 'warning' : ( $ok ? 'ok' : 'failed' ),
+					'ok'     => $ok || 'warnings' === $kind,
+					'text'   => (string) ( $step['text'] ?? '' ),
+					'remedy' => (string) ( $step['remedy'] ?? '' ),
+				) + self::words( $step, $kind, $ok );
+			}
 		}
 		return array( 'ok' => true === ( $answer['ok'] ?? false ), 'steps' => $steps );
+	}
+
+	/**
+	 * @param array<string, mixed> $step A CheckStep or CheckWarning.
+	 * @return array{said: string, to_do: string, detail: string}
+	 */
+	private static function words( array $step, string $kind, bool $ok ): array {
+		$name   = (string) ( $step['name'] ?? '' );
+		$text   = (string) ( $step['text'] ?? '' );
+		$remedy = (string) ( $step['remedy'] ?? '' );
+		if ( $ok ) {
+			$said = CheckWords::of_success( $name );
+			return array( 'said' => '' === $said ? $text : $said, 'to_do' => '', 'detail' => '' );
+		}
+		$reason = (string) ( $step['details']['reason'] ?? '' );
+		$words  = 'warnings' === $kind ? CheckWords::of_warning( $name ) : CheckWords::of_reason( $reason );
+		if ( null === $words ) {
+			return array( 'said' => $text, 'to_do' => $remedy, 'detail' => '' );
+		}
+		// What one of the sides answered helps whoever is asked for help; names of the operator's settings help nobody here.
+		$answered = 0 === strncmp( $reason, 'SHOP_', 5 ) || 0 === strncmp( $reason, 'TILL_', 5 );
+		return array( 'said' => $words[0], 'to_do' => $words[1], 'detail' => $answered ? $text : '' );
 	}
 
 	/** @return array<string, mixed> A result of Site Health. */
@@ -57,8 +87,8 @@ class ServiceTest {
 		if ( $checked['ok'] ) {
 			return $health->result( 'service', 'good', __( 'Till and shop answer the tillsync service', 'tillsync-bridge' ), __( 'Every step of the test went well.', 'tillsync-bridge' ) );
 		}
-		$failed = array_filter( $checked['steps'], static fn( array $step ) => ! $step['ok'] );
-		$said   = array_map( static fn( array $step ) => trim( "{$step['text']} {$step['remedy']}" ), $failed );
+		$failed = array_filter( $checked['steps'], static fn( array $step ) => 'failed' === $step['state'] );
+		$said   = array_map( static fn( array $step ) => trim( "{$step['said']} {$step['to_do']} {$step['detail']}" ), $failed );
 		return $health->result( 'service', 'critical', __( 'The tillsync service cannot use the till or the shop', 'tillsync-bridge' ), implode( ' ', $said ) );
 	}
 }

@@ -15,6 +15,7 @@ use Tillsync\Bridge\Connection\ConnectError;
 use Tillsync\Bridge\Connection\Connector;
 use Tillsync\Bridge\Connection\SiteSettings;
 use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Health\ServiceTest;
 use Tillsync\Bridge\Orders\Backfill;
 use Tillsync\Bridge\Orders\Drain;
 use Tillsync\Bridge\Orders\OutboxPause;
@@ -70,7 +71,7 @@ final class SettingsActions {
 		try {
 			$body();
 		} catch ( ConnectError $error ) {
-			Flash::keep( 'error', array( $error->getMessage() ) );
+			Flash::keep( 'error', array( $error->getMessage() ), array( 'detail' => $error->detail ) );
 		} catch ( ServiceError $error ) {
 			Flash::keep( 'error', array( SettingsWords::failure( $error ) ) );
 		} catch ( Throwable $error ) {
@@ -107,20 +108,8 @@ final class SettingsActions {
 	}
 
 	private function check(): void {
-		$answer = $this->services->service_client()->call( 'AccountService', 'CheckAccount', array(), 60 );
-		$steps  = array();
-		foreach ( array( 'steps', 'warnings' ) as $kind ) {
-			foreach ( array_filter( (array) ( $answer[ $kind ] ?? array() ), 'is_array' ) as $step ) {
-				$steps[] = array(
-					'side'   => (string) ( $step['side'] ?? '' ),
-					'state'  => 'warnings' === $kind ? 'warning' : ( true === ( $step['ok'] ?? false ) ? 'ok' : 'failed' ),
-					'text'   => (string) ( $step['text'] ?? '' ),
-					'remedy' => (string) ( $step['remedy'] ?? '' ),
-				);
-			}
-		}
-		$ok = true === ( $answer['ok'] ?? false );
-		Flash::keep( $ok ? 'success' : 'error', array( $ok ? __( 'Both sides answer as they should.', 'tillsync-bridge' ) : __( 'Something is wrong: see the steps below.', 'tillsync-bridge' ) ), array( 'steps' => $steps ) );
+		$checked = $this->services->get( ServiceTest::class )->steps();
+		Flash::keep( $checked['ok'] ? 'success' : 'error', array( $checked['ok'] ? __( 'Both sides answer as they should.', 'tillsync-bridge' ) : __( 'Something is wrong: see the steps below.', 'tillsync-bridge' ) ), array( 'steps' => $checked['steps'] ) );
 	}
 
 	private function refresh(): void {

@@ -54,24 +54,38 @@ final class SettingsScreen {
 		foreach ( $flash['lines'] as $line ) {
 			echo '<p>' . esc_html( $line ) . '</p>';
 		}
+		$this->detail( (string) ( $flash['data']['detail'] ?? '' ) );
 		echo '</div>';
 		$steps = $flash['data']['steps'] ?? array();
-		if ( ! is_array( $steps ) || array() === $steps ) {
-			return;
+		if ( is_array( $steps ) && array() !== $steps ) {
+			$this->steps( $steps );
 		}
+	}
+
+	/** @param array<int, array<string, mixed>> $steps Of ServiceTest. */
+	private function steps( array $steps ): void {
 		$marks = array( 'ok' => __( 'Good', 'tillsync-bridge' ), 'failed' => __( 'Wrong', 'tillsync-bridge' ), 'warning' => __( 'Look at this', 'tillsync-bridge' ) );
 		echo '<ol class="tillsync-steps">';
 		foreach ( $steps as $step ) {
 			printf(
-				'<li class="tillsync-step-%s"><strong>%s · %s</strong> <span lang="en" dir="ltr">%s %s</span></li>',
+				'<li class="tillsync-step-%s"><strong>%s · %s</strong> %s %s',
 				esc_attr( $step['state'] ),
 				esc_html( SettingsWords::side( $step['side'] ) ),
 				esc_html( $marks[ $step['state'] ] ?? '' ),
-				esc_html( $step['text'] ),
-				esc_html( $step['remedy'] )
+				esc_html( $step['said'] ),
+				esc_html( $step['to_do'] )
 			);
+			$this->detail( $step['detail'] );
+			echo '</li>';
 		}
 		echo '</ol>';
+	}
+
+	/** What the service said, in English: for whoever is asked for help. */
+	private function detail( string $text ): void {
+		if ( '' !== $text ) {
+			printf( '<p class="description">%s <span lang="en" dir="ltr">%s</span></p>', esc_html__( 'For whoever helps you:', 'tillsync-bridge' ), esc_html( $text ) );
+		}
 	}
 
 	private function connect_form(): void {

@@ -62,11 +62,12 @@ final class SettingsWords {
 		);
 	}
 
+	/** @param string $side Of ServiceTest. */
 	public static function side( string $side ): string {
 		switch ( $side ) {
-			case 'SIDE_TILL':
+			case 'till':
 				return __( 'Till', 'tillsync-bridge' );
-			case 'SIDE_SHOP':
+			case 'shop':
 				return __( 'Shop', 'tillsync-bridge' );
 			default:
 				return __( 'Settings', 'tillsync-bridge' );

@@ -109,7 +109,7 @@ class ServiceClient {
 		$retry_after = is_numeric( $wait ) ? max( 1, (int) $wait ) : null;
 		if ( $is_json && is_string( $decoded['code'] ?? null ) && 200 !== $status ) {
 			$said = is_string( $decoded['message'] ?? null ) && '' !== $decoded['message'] ? $decoded['message'] : $decoded['code'];
-			throw new ServiceError( $decoded['code'], $status, self::clean( $said, $token ), self::violations( $decoded ), $retry_after );
+			throw new ServiceError( $decoded['code'], $status, self::clean( $said, $token ), self::violations( $decoded ), $retry_after, self::reason( $decoded ) );
 		}
 		if ( $status >= 300 && $status < 400 ) {
 			$where = (string) self::header( $answer, 'location' );
@@ -141,6 +141,21 @@ class ServiceClient {
 			}
 		}
 		return $found;
+	}
+
+	/**
+	 * The reason of google.rpc.ErrorInfo.
+	 *
+	 * @param array<string, mixed> $error Connect's error object.
+	 */
+	private static function reason( array $error ): string {
+		foreach ( (array) ( $error['details'] ?? array() ) as $detail ) {
+			$reason = is_array( $detail ) ? $detail['debug']['reason'] ?? null : null;
+			if ( is_string( $reason ) && preg_match( '/^[A-Z0-9_]{1,63}$/D', $reason ) ) {
+				return $reason;
+			}
+		}
+		return '';
 	}
 
 	/** One line without markup, control characters or the token, of a length that a screen bears. */

@@ -21,13 +21,15 @@ final class ServiceError extends \RuntimeException {
 	/**
 	 * @param array<int, array{field: string, description: string}> $violations  What INVALID_ARGUMENT names.
 	 * @param int|null                                              $retry_after Seconds the service asked to wait.
+	 * @param string                                                $reason      ErrorInfo's reason, such as "SHOP_REST_OFF"; empty: none.
 	 */
 	public function __construct(
 		public readonly string $connect_code,
 		public readonly int $status,
 		string $message,
 		public readonly array $violations = array(),
-		public readonly ?int $retry_after = null
+		public readonly ?int $retry_after = null,
+		public readonly string $reason = ''
 	) {
 		parent::__construct( $message );
 	}

@@ -122,7 +122,7 @@ namespace Tillsync\Tests {
 				$this->command->test_connection( array(), array() );
 				$this->fail( 'it ended well' );
 			} catch ( \RuntimeException $error ) {
-				$this->assertContains( 'table till | no | HTTP 401 | Set the key.', \WP_CLI::$lines );
+				$this->assertContains( 'table till | failed | HTTP 401 | Set the key.', \WP_CLI::$lines );
 			}
 			unset( self::$answers['CheckAccount'] );
 			$this->expectExceptionMessage( 'not reached' );
