@@ -1,10 +1,8 @@
-"""One PostgreSQL per run and version, migrated once into a template database; each test gets its own copy."""
+"""One PostgreSQL per run and version, migrated once into a template database; each test gets a database of its own."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -13,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+from support.database_pool import DatabasePool
 from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
 from tillsync_server.adapters.postgres.migrations import migrate
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
-_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -32,18 +30,15 @@ class TestDatabase:
 @dataclass(frozen=True)
 class Cluster:
     server: EmbeddedPostgres
-    template: str
+    pool: DatabasePool
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[TestDatabase]:
-        name = f"test_{os.getpid()}_{next(_numbers)}"
-        connection = await asyncpg.connect(self.server.dsn())
+        name = await self.pool.take()
         try:
-            await connection.execute(f"CREATE DATABASE {name} TEMPLATE {self.template} STRATEGY file_copy")
             yield TestDatabase(self.server.dsn(name), name)
-            await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
         finally:
-            await connection.close()
+            await self.pool.give_back(name)
 
 
 @contextmanager
@@ -64,7 +59,9 @@ def running_cluster(bin_dir: Path | None) -> Iterator[Cluster]:
         runner.run(server.start())
         try:
             runner.run(_make_template(server, "tillsync_template"))
-            yield Cluster(server, "tillsync_template")
+            pool = DatabasePool(server.dsn(), "tillsync_template")
+            runner.run(pool.prepare())
+            yield Cluster(server, pool)
         finally:
             runner.run(server.stop())
 
