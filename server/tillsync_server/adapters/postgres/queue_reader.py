@@ -1,14 +1,15 @@
 """Reading the queues: live and finished entries as one list, newest first. The statements are in ``sql/queues``.
 
-Each page is one statement over the view ``queue_entry``. Which statement: by the most selective filter that is set, so that an index
-yields the rows in order (``ListQueueRequest``); the other filters are checked on what it yields.
+Each page is one statement over the view ``queue_entry`` (of several outcomes one for each, in one snapshot). Which statement: by the most
+selective filter that is set, so that an index yields the rows in order (``ListQueueRequest``); the other filters are checked on what it
+yields.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -28,7 +29,7 @@ _BY_EPOS_CUSTOMER = load("queues/list_by_epos_customer")
 _BY_WOO_CUSTOMER = load("queues/list_by_woo_customer")
 _BY_EMAIL = load("queues/list_by_email")
 _BY_TEXT = load("queues/list_by_text")
-_BY_OUTCOMES = load("queues/list_by_outcomes")
+_BY_OUTCOME = load("queues/list_by_outcome")
 _BY_STATES = load("queues/list_by_states")
 _GET = load("queues/get")
 _OF_SUBJECT = load("queues/of_subject")
@@ -45,6 +46,9 @@ _CLOCK_SLACK = timedelta(days=1)
 _EPOCH, _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC), datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST_MILLISECONDS = 32_503_680_000_000  # the year 3000: what an id of another kind may claim
 
+PageStatement: TypeAlias = "tuple[LiteralString, list[Any]]"
+"""With its parameters."""
+
 
 class PostgresQueueReader:
     """Implements ports.queues.QueueReader and WaitingCounter."""
@@ -53,9 +57,9 @@ class PostgresQueueReader:
         self._database = database
 
     async def list_entries(self, wanted: QueueFilter, *, before: EntryId | None, limit: int, with_attempts: bool) -> QueueSlice:
-        statement, parameters = page_statement(wanted, before=before, rows=limit + 1, with_attempts=with_attempts)
+        statements = page_statements(wanted, before=before, rows=limit + 1, with_attempts=with_attempts)
         async with self._database.acquire() as connection:
-            rows = await connection.fetch(statement, *parameters)
+            rows = await _newest(connection, statements, limit + 1)
             entries = await _entries(connection, wanted.account_id, rows[:limit])
         return QueueSlice(tuple(entries), entries[-1].entry_id if len(rows) > limit else None)
 
@@ -97,8 +101,9 @@ class PostgresQueueReader:
         return waiting
 
 
-def page_statement(wanted: QueueFilter, *, before: EntryId | None, rows: int, with_attempts: bool) -> tuple[LiteralString, list[Any]]:
-    """The statement that serves this filter by an index, and its parameters. ``rows``: most rows, one more than the page has."""
+def page_statements(wanted: QueueFilter, *, before: EntryId | None, rows: int, with_attempts: bool) -> list[PageStatement]:
+    """What serves this filter by an index: one statement, or of several outcomes one for each, whose newest rows together are the page.
+    ``rows``: most rows, one more than the page has."""
     lowest, window_end = _id_bounds(wanted)
     states = wanted.states or frozenset(EntryState)
     parameters: list[Any] = [
@@ -121,19 +126,19 @@ def page_statement(wanted: QueueFilter, *, before: EntryId | None, rows: int, wi
         with_attempts,
     ]
     if wanted.order_id is not None:
-        return _BY_ORDER, parameters
+        return [(_BY_ORDER, parameters)]
     if wanted.epos_customer_id is not None:
-        return _BY_EPOS_CUSTOMER, parameters
+        return [(_BY_EPOS_CUSTOMER, parameters)]
     if wanted.woo_customer_id is not None:
-        return _BY_WOO_CUSTOMER, parameters
+        return [(_BY_WOO_CUSTOMER, parameters)]
     if wanted.email:
-        return _BY_EMAIL, parameters
+        return [(_BY_EMAIL, parameters)]
     if wanted.text:
-        return _BY_TEXT, [*parameters, window_end, TEXT_SEARCH_ENTRIES]
+        return [(_BY_TEXT, [*parameters, window_end, TEXT_SEARCH_ENTRIES])]
     if wanted.outcomes:
-        return _BY_OUTCOMES, parameters
+        return [(_BY_OUTCOME, [*parameters, int(outcome)]) for outcome in sorted(wanted.outcomes)]
     parameters[2] = sorted(int(state) for state in states)
-    return _BY_STATES, parameters
+    return [(_BY_STATES, parameters)]
 
 
 def filed_bounds_of_ids(entry_ids: Sequence[EntryId]) -> tuple[datetime, datetime]:
@@ -169,6 +174,18 @@ def _retention(state: EntryState) -> int:
 
 def _unknown(account_id: AccountId) -> NotFound:
     return NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
+
+
+async def _newest(connection: Connection, statements: Sequence[PageStatement], rows: int) -> list[asyncpg.Record]:
+    if len(statements) == 1:
+        statement, parameters = statements[0]
+        return await connection.fetch(statement, *parameters)
+    found: list[asyncpg.Record] = []
+    # one snapshot: an entry that moves between two of them would else be missed or appear twice
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        for statement, parameters in statements:
+            found += await connection.fetch(statement, *parameters)
+    return sorted(found, key=lambda row: row["entry_id"], reverse=True)[:rows]
 
 
 async def _entries(connection: Connection, account_id: AccountId, rows: Sequence[asyncpg.Record]) -> list[Entry]:

@@ -7,33 +7,11 @@ SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.en
   e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
   e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
   CASE WHEN $18::boolean THEN e.attempts END AS attempts
-FROM ((SELECT q.* FROM queue_entry q WHERE q.account_id = $1 AND q.account_email = $8
-   AND q.queue = $2
-   AND ($3::smallint[] IS NULL OR q.state = ANY ($3))
-   AND ($4::smallint[] IS NULL OR q.outcome = ANY ($4) OR q.cause = ANY ($4))
-   AND ($5::bigint IS NULL OR q.epos_customer_id = $5 OR (q.kind = 1 AND q.subject_id = $5))
-   AND ($6::bigint IS NULL OR q.woo_customer_id = $6)
-   AND ($7::bigint IS NULL OR (q.kind = 3 AND q.subject_id = $7))
-   AND ($9::text IS NULL OR strpos(lower(concat_ws(E'\n', q.subject_label, q.order_number, q.comment, q.notes)), lower($9)) > 0)
-   AND ($10::timestamptz IS NULL OR q.create_time >= $10)
-   AND ($11::timestamptz IS NULL OR q.create_time < $11)
-   AND q.entry_id >= $12 AND q.entry_id < $13
-   AND q.filed_at >= $14 AND q.filed_at < $15
-   AND q.retention = ANY ($16::smallint[])
-   ORDER BY q.entry_id DESC LIMIT $17)
+FROM (
+  (SELECT q.* FROM filtered_entries($1, $2, $3, $4, $5, $6, $7, NULL, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE q.account_email = $8 ORDER BY q.entry_id DESC LIMIT $17)
   UNION ALL
-  (SELECT q.* FROM queue_entry q WHERE q.account_id = $1 AND q.billing_email = $8 AND q.account_email IS DISTINCT FROM $8
-   AND q.queue = $2
-   AND ($3::smallint[] IS NULL OR q.state = ANY ($3))
-   AND ($4::smallint[] IS NULL OR q.outcome = ANY ($4) OR q.cause = ANY ($4))
-   AND ($5::bigint IS NULL OR q.epos_customer_id = $5 OR (q.kind = 1 AND q.subject_id = $5))
-   AND ($6::bigint IS NULL OR q.woo_customer_id = $6)
-   AND ($7::bigint IS NULL OR (q.kind = 3 AND q.subject_id = $7))
-   AND ($9::text IS NULL OR strpos(lower(concat_ws(E'\n', q.subject_label, q.order_number, q.comment, q.notes)), lower($9)) > 0)
-   AND ($10::timestamptz IS NULL OR q.create_time >= $10)
-   AND ($11::timestamptz IS NULL OR q.create_time < $11)
-   AND q.entry_id >= $12 AND q.entry_id < $13
-   AND q.filed_at >= $14 AND q.filed_at < $15
-   AND q.retention = ANY ($16::smallint[])
-   ORDER BY q.entry_id DESC LIMIT $17)) AS e
+  (SELECT q.* FROM filtered_entries($1, $2, $3, $4, $5, $6, $7, NULL, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE q.billing_email = $8 AND q.account_email IS DISTINCT FROM $8 ORDER BY q.entry_id DESC LIMIT $17)
+) AS e
 ORDER BY e.entry_id DESC LIMIT $17
