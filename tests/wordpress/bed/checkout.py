@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,10 @@ class Shopper:
         self._session = session
         self._product: int | None = None
 
-    async def buy(self, email: str, *, block: bool, **billing: str) -> Purchase:
+    async def buy(
+        self, email: str, *, block: bool, during: Callable[[], AbstractContextManager[None]] = nullcontext, **billing: str
+    ) -> Purchase:
+        """``during`` holds while the order is placed, and not before."""
         if self._product is None:
             self._product = await self._site.php(PRODUCT)
         address = {**ADDRESS, "email": email, **billing}
@@ -66,9 +70,11 @@ class Shopper:
             if self._session is not None:
                 jar.update_cookies(dict(self._session.cookies))
                 headers = self._session.rest_headers
-            return await (self._block(client, address, headers) if block else self._classic(client, address))
+            send = await (self._block(client, address, headers) if block else self._classic(client, address))
+            with during():
+                return await self._timed(send)
 
-    async def _block(self, client: aiohttp.ClientSession, address: Mapping[str, str], headers: dict[str, str]) -> Purchase:
+    async def _block(self, client: aiohttp.ClientSession, address: Mapping[str, str], headers: dict[str, str]) -> Any:
         store = f"{self._site.url}/wp-json/wc/store/v1"
         if self._product:
             async with client.get(f"{store}/cart", headers=headers) as cart:
@@ -79,9 +85,9 @@ class Shopper:
             assert draft.status == 200, await draft.text()
         content = {"billing_address": address, "shipping_address": {**address, "email": ""}, "payment_method": "cod"}
         content["shipping_address"].pop("email")
-        return await self._timed(client.post(f"{store}/checkout", json=content, headers=headers))
+        return client.post(f"{store}/checkout", json=content, headers=headers)
 
-    async def _classic(self, client: aiohttp.ClientSession, address: Mapping[str, str]) -> Purchase:
+    async def _classic(self, client: aiohttp.ClientSession, address: Mapping[str, str]) -> Any:
         form = {f"billing_{name}": value for name, value in address.items()} | {"payment_method": "cod", "terms": "1"}
         if self._product:
             async with client.get(f"{self._site.url}/?add-to-cart={self._product}") as added:
@@ -90,7 +96,7 @@ class Shopper:
                 nonce = (await page.text()).partition('name="woocommerce-process-checkout-nonce" value="')[2].partition('"')[0]
             assert nonce, "the checkout page has no form"
             form |= {"woocommerce-process-checkout-nonce": nonce, "billing_phone": form.get("billing_phone", "01632 960001")}
-        return await self._timed(client.post(f"{self._site.url}/?wc-ajax=checkout", data=form))
+        return client.post(f"{self._site.url}/?wc-ajax=checkout", data=form)
 
     async def _timed(self, request: Any) -> Purchase:
         began = time.monotonic()

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from wordpress.bed.kinds import BRIDGE, SQLITE_DRIVER, DatabaseKind, SiteKind
+from wordpress.bed.kinds import BRIDGE, CACHE, SQLITE_DRIVER, DatabaseKind, SiteKind
 from wordpress.bed.mariadb import PASSWORD, USER, MariaDb
 
 PHP_FILES = Path(__file__).parent / "php"
@@ -42,8 +42,10 @@ def lay(directory: Path, kind: SiteKind, database: MariaDb | None, database_name
 
 
 def _lay_theme(kind: SiteKind, themes: Path) -> None:
-    """The core's own newest theme; a bare one where the core comes without."""
-    found = sorted(path for path in (kind.core / "wp-content/themes").glob("twentytwenty*") if (path / "style.css").exists())
+    """The newest of WordPress's own themes that the core, or another core at hand, comes with; else a bare one."""
+    found: list[Path] = []
+    for core in (kind.core, *sorted(CACHE.glob("npm-wp-*")), CACHE / "debian"):
+        found = found or sorted(path for path in (core / "wp-content/themes").glob("twentytwenty*") if (path / "style.css").exists())
     if found:
         shutil.copytree(found[-1], themes / "shop-theme", copy_function=link_or_copy)
         return

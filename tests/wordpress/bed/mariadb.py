@@ -46,6 +46,10 @@ class MariaDb:
         self.sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4; GRANT ALL ON {name}.* TO '{USER}'@'localhost';")
         return name
 
+    def in_use(self, name: str) -> bool:
+        """Whether somebody is connected to that database: each PHP process is, as long as it lives."""
+        return self.sql(f"SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{name}'").strip() != "0"
+
     def copy(self, source: str, target: str, *, changed_since: float = 0) -> None:
         """``target`` becomes as ``source`` is; tables that nobody wrote, made or dropped since then are taken to be so already."""
         kept = set(self.sql(f"SHOW TABLES FROM {source}").split())

@@ -42,13 +42,17 @@ def php_options(cache: Path | None = None) -> list[str]:
 
 class WebServer:
     def __init__(self, directory: Path, port: int, log: Path) -> None:
-        self._log = log
+        self._directory, self._port, self._log = directory, port, log
+        self._process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TILLSYNC_")}
-        with log.open("w") as output:
-            serve = [str(PHP), *php_options(), "-S", f"127.0.0.1:{port}", "-t", str(directory), str(PHP_FILES / "router.php")]
-            self._process = subprocess.Popen(
+        router = str(PHP_FILES / "router.php")
+        serve = [str(PHP), *php_options(), "-S", f"127.0.0.1:{self._port}", "-t", str(self._directory), router]
+        with self._log.open("a") as output:
+            process = subprocess.Popen(
                 ["sh", "-c", _UNTIL_WE_END, "sh", *serve],
-                cwd=directory,
+                cwd=self._directory,
                 env={**environment, "PHP_CLI_SERVER_WORKERS": "4"},
                 stdin=subprocess.PIPE,
                 stdout=output,
@@ -58,16 +62,21 @@ class WebServer:
         deadline = time.monotonic() + 20
         while True:
             try:
-                with socket.create_connection(("127.0.0.1", port), timeout=1):
-                    return
+                with socket.create_connection(("127.0.0.1", self._port), timeout=1):
+                    return process
             except OSError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
+                if process.poll() is not None or time.monotonic() > deadline:
                     raise AssertionError(f"php -S did not start: {self.log}") from None
                 time.sleep(0.02)
 
     @property
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def restart(self) -> None:
+        """Ends whatever request still runs."""
+        self.stop()
+        self._process = self._started()
 
     def stop(self) -> None:
         """Its workers too: they are its process group."""

@@ -2,8 +2,11 @@
 /**
  * Plugin Name: Test bed
  * Must-use plugin of the test sites only. The service under test listens on loopback, which WordPress refuses to call; mails are kept
- * in a file; and a test can bring PHP of its own into every request (wp-content/injected/*.php).
+ * in a file; Action Scheduler, like cron, runs only when a test says so; and a test can bring PHP of its own into every request
+ * (wp-content/injected/*.php).
  */
+
+add_filter( 'action_scheduler_allow_async_request_runner', '__return_false' );
 
 add_filter( 'http_request_host_is_external', static fn( $external, $host ) => $external || in_array( $host, array( '127.0.0.1', 'localhost' ), true ), 10, 2 );
 add_filter( 'http_allowed_safe_ports', static fn( $ports, $host, $url ) => array_merge( $ports, in_array( $host, array( '127.0.0.1', 'localhost' ), true ) ? array( (int) parse_url( $url, PHP_URL_PORT ) ) : array() ), 10, 3 );
