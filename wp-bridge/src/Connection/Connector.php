@@ -9,6 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Connection;
 
+use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Health\CheckWords;
 use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Orders\Sweep;
@@ -94,8 +95,14 @@ final class Connector {
 		$this->services->get( SiteSettings::class )->forget();
 		$this->services->get( OutboxPause::class )->resume();
 		$this->services->log()->info( 'disconnected' );
-		/** The shop has left its service. */
-		do_action( 'tillsync_disconnected' );
+		Guarded::call(
+			$this->services,
+			'tillsync_disconnected',
+			static function (): void {
+				/** The shop has left its service. */
+				do_action( 'tillsync_disconnected' );
+			}
+		);
 	}
 
 	/**
@@ -137,8 +144,15 @@ final class Connector {
 		$this->services->get( OutboxPause::class )->resume();
 		$this->services->get( Sweep::class )->begin_at( $orders_since );
 		$this->services->log()->info( "connected to account {$account_id}" );
-		/** The shop is connected, for the first time or again. */
-		do_action( 'tillsync_connected', $account_id );
+		Guarded::call( $this->services, 'change of account', fn() => $this->services->get( AccountChange::class )->connected( $account_id ) );
+		Guarded::call(
+			$this->services,
+			'tillsync_connected',
+			static function () use ( $account_id ): void {
+				/** The shop is connected, for the first time or again. */
+				do_action( 'tillsync_connected', $account_id );
+			}
+		);
 		return $connection;
 	}
 

@@ -170,6 +170,16 @@ class CustomerTable {
 		$this->database()->write( "DELETE FROM {$this->name()} WHERE user_id = %d", array( $user_id ) );
 	}
 
+	/**
+	 * Nobody is linked any more. The tombstones keep their versions, so that a late write of before stays out.
+	 *
+	 * @throws NotStored
+	 */
+	public function remove_all(): void {
+		$now = $this->services->clock()->now();
+		$this->database()->write( "UPDATE {$this->name()} SET removed = 1, points = '0', credit = '0', type_id = NULL, as_of = 0, write_token = '', role_due = 1, updated_at = %d WHERE removed = 0", array( $now ) );
+	}
+
 	private function database(): Database {
 		return $this->services->get( Database::class );
 	}

@@ -11,6 +11,7 @@ namespace Tillsync\Bridge\Customers;
 
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Rest\ShopperPointsRoute;
 use Tillsync\Bridge\Services;
 
@@ -38,12 +39,20 @@ final class PointsDisplay implements Part {
 
 	/** Whether the merchant wants shoppers to see points. On unless switched off. */
 	public static function is_on(): bool {
-		/**
-		 * Whether points are shown to shoppers.
-		 *
-		 * @param bool $is_on As the merchant chose.
-		 */
-		return (bool) apply_filters( 'tillsync_show_points', 'no' !== get_option( self::OPTION, 'yes' ) );
+		$is_on = 'no' !== get_option( self::OPTION, 'yes' );
+		return (bool) Guarded::call(
+			Plugin::services(),
+			'tillsync_show_points',
+			static function () use ( $is_on ) {
+				/**
+				 * Whether points are shown to shoppers.
+				 *
+				 * @param bool $is_on As the merchant chose.
+				 */
+				return apply_filters( 'tillsync_show_points', $is_on );
+			},
+			$is_on
+		);
 	}
 
 	/** Autoloaded: it is read on pages of the shop. */

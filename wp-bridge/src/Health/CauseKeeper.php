@@ -26,7 +26,8 @@ use Tillsync\Bridge\Services;
  */
 final class CauseKeeper implements Part {
 
-	private const TIMEOUT_SECONDS = 10;
+	/** Before the callbacks of others: one that throws ends its hook. */
+	private const FIRST = PHP_INT_MIN;
 
 	private Services $services;
 
@@ -35,11 +36,11 @@ final class CauseKeeper implements Part {
 	}
 
 	public function register(): void {
-		add_action( 'tillsync_order_answered', Guarded::action( $this->services, 'tillsync_order_answered', fn( $order_id = 0, $answer = array() ) => $this->answered( (int) $order_id, (array) $answer ) ), 10, 2 );
-		add_action( 'tillsync_outbox_paused', Guarded::action( $this->services, 'tillsync_outbox_paused', fn( $reason = '' ) => $this->causes()->open( Cause::REFUSED, (string) $reason ) ) );
-		add_action( 'tillsync_outbox_resumed', Guarded::action( $this->services, 'tillsync_outbox_resumed', fn() => $this->causes()->close( Cause::REFUSED ) ) );
-		add_action( 'tillsync_disconnected', Guarded::action( $this->services, 'tillsync_disconnected', fn() => $this->causes()->close_all() ) );
-		add_action( 'tillsync_connected', Guarded::action( $this->services, 'tillsync_connected', fn() => $this->connected() ) );
+		add_action( 'tillsync_order_answered', Guarded::action( $this->services, 'tillsync_order_answered', fn( $order_id = 0, $answer = array() ) => $this->answered( (int) $order_id, (array) $answer ) ), self::FIRST, 2 );
+		add_action( 'tillsync_outbox_paused', Guarded::action( $this->services, 'tillsync_outbox_paused', fn( $reason = '' ) => $this->causes()->open( Cause::REFUSED, (string) $reason ) ), self::FIRST );
+		add_action( 'tillsync_outbox_resumed', Guarded::action( $this->services, 'tillsync_outbox_resumed', fn() => $this->causes()->close( Cause::REFUSED ) ), self::FIRST );
+		add_action( 'tillsync_disconnected', Guarded::action( $this->services, 'tillsync_disconnected', fn() => $this->disconnected() ), self::FIRST );
+		add_action( 'tillsync_connected', Guarded::action( $this->services, 'tillsync_connected', fn() => $this->connected() ), self::FIRST );
 		add_action( Schedule::HOURLY, Guarded::action( $this->services, 'look at the account', fn() => $this->look() ), 30 );
 	}
 
@@ -100,9 +101,16 @@ final class CauseKeeper implements Part {
 		return 'guest:' . substr( wp_hash( '' !== $email ? $email : "order {$order_id}" ), 0, 16 );
 	}
 
+	private function disconnected(): void {
+		$this->causes()->close_all();
+		$this->services->get( HeldCount::class )->keep( 0 );
+	}
+
+	/** The service may hold orders of this shop from before. */
 	private function connected(): void {
 		$this->causes()->close( Cause::REFUSED );
 		$this->causes()->close( Cause::COPY );
+		$this->ask();
 	}
 
 	/** Once an hour, in the background. */
@@ -119,18 +127,16 @@ final class CauseKeeper implements Part {
 		if ( null === $this->services->copy_guard()->usable() || $this->services->get( OutboxPause::class )->holds() ) {
 			return;
 		}
+		$this->ask();
+	}
+
+	private function ask(): void {
 		try {
-			$answer = $this->services->service_client()->call( 'CustomerSyncService', 'ListQueue', array( 'queue' => 'QUEUE_ORDERS', 'pageSize' => 1, 'withCounts' => true ), self::TIMEOUT_SECONDS );
+			$this->problem( $this->services->get( HeldOrders::class )->ask() );
 		} catch ( ServiceError $error ) {
-			// The drain tells of a service that is not there; here nothing is known.
-			return;
+			// The drain tells of a service that is not there; here nothing is known, and the next hour asks again.
+			unset( $error );
 		}
-		foreach ( (array) ( $answer['stateCounts'] ?? array() ) as $count ) {
-			if ( is_array( $count ) && Answer::HELD === ( $count['state'] ?? '' ) ) {
-				$this->services->get( HeldCount::class )->keep( (int) ( $count['count'] ?? 0 ) );
-			}
-		}
-		$this->problem( $answer['problem'] ?? null );
 	}
 
 	/**

@@ -9,6 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
+use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Services;
 use WC_Order;
 
@@ -69,13 +70,19 @@ class Answers {
 		if ( Answer::PENDING !== $answer->state && '' !== $answer->comment && ! $answer->says_the_same_as( $before ) ) {
 			$order->add_order_note( self::note( $answer ) );
 		}
-		/**
-		 * The till customer of an order is known, or what hinders it.
-		 *
-		 * @param int                  $order_id The order.
-		 * @param array<string, mixed> $answer   entry_id, state, outcome, comment, notes, causes, epos_customer_id ("0": none).
-		 */
-		do_action( 'tillsync_order_answered', $order_id, $answer->to_stored() );
+		Guarded::call(
+			$this->services,
+			'tillsync_order_answered',
+			static function () use ( $order_id, $answer ): void {
+				/**
+				 * The till customer of an order is known, or what hinders it.
+				 *
+				 * @param int                  $order_id The order.
+				 * @param array<string, mixed> $answer   entry_id, state, outcome, comment, notes, causes, epos_customer_id ("0": none).
+				 */
+				do_action( 'tillsync_order_answered', $order_id, $answer->to_stored() );
+			}
+		);
 	}
 
 	/** @param array<string, mixed> $stored The value. */

@@ -9,6 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
+use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
 
@@ -55,16 +56,28 @@ final class OutboxPause {
 		update_option( self::OPTION, $state, false );
 		if ( 0 === $since ) {
 			$this->services->log()->error( 'the service refuses this shop, nothing is sent: ' . $error->getMessage() );
-			/** The outbox has begun to stand still. */
-			do_action( 'tillsync_outbox_paused', $state['reason'] );
+			Guarded::call(
+				$this->services,
+				'tillsync_outbox_paused',
+				static function () use ( $state ): void {
+					/** The outbox has begun to stand still. */
+					do_action( 'tillsync_outbox_paused', $state['reason'] );
+				}
+			);
 		}
 	}
 
 	public function resume(): void {
 		if ( false !== get_option( self::OPTION ) ) {
 			delete_option( self::OPTION );
-			/** The outbox goes on. */
-			do_action( 'tillsync_outbox_resumed' );
+			Guarded::call(
+				$this->services,
+				'tillsync_outbox_resumed',
+				static function (): void {
+					/** The outbox goes on. */
+					do_action( 'tillsync_outbox_resumed' );
+				}
+			);
 		}
 	}
 

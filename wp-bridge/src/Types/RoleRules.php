@@ -9,6 +9,8 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Types;
 
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Services;
 use WP_User;
 
@@ -36,13 +38,19 @@ class RoleRules {
 	 * @return string[]
 	 */
 	public static function allowed_capabilities(): array {
-		/**
-		 * Capabilities that a role may have to be given with a customer type, such as "view_wholesale_prices" of a plugin for wholesale.
-		 * Those that manage a site (edit_…, delete_…, manage_… and the like) are refused whatever is added here.
-		 *
-		 * @param string[] $capabilities By default "read" and "level_0".
-		 */
-		$added = apply_filters( 'tillsync_role_capabilities_allowed', self::ALLOWED );
+		$added = Guarded::call(
+			Plugin::services(),
+			'tillsync_role_capabilities_allowed',
+			static function () {
+				/**
+				 * Capabilities that a role may have to be given with a customer type, such as "view_wholesale_prices" of a plugin for
+				 * wholesale. Those that manage a site (edit_…, delete_…, manage_… and the like) are refused whatever is added here.
+				 *
+				 * @param string[] $capabilities By default "read" and "level_0".
+				 */
+				return apply_filters( 'tillsync_role_capabilities_allowed', self::ALLOWED );
+			}
+		);
 		$added = is_array( $added ) ? array_filter( $added, 'is_string' ) : array();
 		return array_values( array_filter( array_unique( array_merge( self::ALLOWED, $added ) ), static fn( string $name ) => ! preg_match( self::NEVER, $name ) ) );
 	}

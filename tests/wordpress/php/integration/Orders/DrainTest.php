@@ -226,16 +226,16 @@ final class DrainTest extends BridgeTestCase {
 		$this->assertStringContainsString( 'DivisionByZeroError', $this->row( $poison )->reason );
 	}
 
-	public function test_a_listener_that_fails_on_the_answer_loses_no_answer(): void {
+	public function test_whoever_fails_while_the_answer_is_stored_loses_no_answer(): void {
 		$order = $this->due_orders( 1 )[0];
 		$this->service->script( 'BatchMatchOrderCustomers', self::decided() );
 		$fail = static function (): void {
 			throw new \TypeError( 'somebody else' );
 		};
-		add_action( 'tillsync_order_answered', $fail );
+		add_action( 'woocommerce_order_note_added', $fail );
 		$this->drain();
 		$this->assertSame( 'sent', $this->row( $order->get_id() )->state );
-		remove_action( 'tillsync_order_answered', $fail );
+		remove_action( 'woocommerce_order_note_added', $fail );
 		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_PROCESSED', 'OUTCOME_MATCHED_EMAIL', 'Matched by email', 41 ) ) ) ) );
 		$this->pass( 70 );
 		$this->assertSame( 1, $this->drain()->ended );

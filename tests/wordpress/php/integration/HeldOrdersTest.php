@@ -1,0 +1,90 @@
+<?php
+declare( strict_types=1 );
+
+namespace Tillsync\Tests;
+
+use Tillsync\Bridge\Connection\Connector;
+use Tillsync\Bridge\Customers\CustomerItem;
+use Tillsync\Bridge\Events\HeldCount;
+use Tillsync\Bridge\Health\Cause;
+use Tillsync\Bridge\Health\Causes;
+
+require_once __DIR__ . '/BridgeTestCase.php';
+
+/** What the service holds of this shop from before it was connected; and a shop that changes its account. */
+final class HeldOrdersTest extends BridgeTestCase {
+	private static function connect_string( string $account = 'corner-shop' ): string {
+		return 'tillsync1.' . rtrim( strtr( base64_encode( (string) json_encode( array( 'url' => 'https://service.example.test', 'account_id' => $account, 'token' => 'token-of-tests' ) ) ), '+/', '-_' ), '=' );
+	}
+
+	/** @return array<string, mixed> A QueueEntry. */
+	private static function entry( int $order_id, string $number ): array {
+		return array( 'entryId' => "entry-$order_id", 'kind' => 'ENTRY_KIND_ORDER_CUSTOMER', 'orderId' => (string) $order_id, 'orderNumber' => $number, 'state' => 'ENTRY_STATE_HELD' );
+	}
+
+	/** @param array<int, array<string, mixed>> $entries QueueEntries. */
+	private function holds( array $entries, int $count ): void {
+		$this->service->script( 'ListQueue', array( 'entries' => $entries, 'stateCounts' => array( array( 'state' => 'ENTRY_STATE_PENDING', 'count' => 4 ), array( 'state' => 'ENTRY_STATE_HELD', 'count' => $count ) ) ) );
+	}
+
+	public function test_a_shop_that_connects_is_told_what_waits_and_fetches_it(): void {
+		$user  = $this->user();
+		$order = $this->order( 'processing', $user, array( 'email' => 'ada@example.test' ) );
+		$other = $this->order( 'processing', 0, array( 'email' => 'grace@example.test' ) );
+		$this->holds( array( self::entry( $order->get_id(), (string) $order->get_order_number() ), self::entry( $other->get_id(), 'of another shop' ), self::entry( 999999, '999999' ) ), 3 );
+		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
+		$this->services->get( Connector::class )->connect( self::connect_string() );
+		$this->assertSame( 3, $this->services->get( HeldCount::class )->get() );
+		$this->assertSame( array( array( 'queue' => 'QUEUE_ORDERS', 'states' => array( 'ENTRY_STATE_HELD' ), 'pageSize' => 100, 'withCounts' => true, 'accountId' => 'corner-shop' ) ), $this->service->messages( 'ListQueue' ) );
+		$this->assertSame( 'sent', $this->row( $order->get_id() )->state );
+		$this->assertNull( $this->services->outbox()->find( $other->get_id() ), 'another order of that id' );
+		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_HELD', 'OUTCOME_DUPLICATE_EMAIL', 'more than one' ) ) ) ) );
+		$this->pass( 1 );
+		$this->assertSame( array( 1, 0 ), array( $this->drain()->polled, count( $this->service->messages( 'BatchMatchOrderCustomers' ) ) ), 'asked for, and not sent as a new one' );
+		$this->assertSame( array( "user:{$user}" ), array_map( static fn( Cause $cause ) => $cause->key, $this->services->get( Causes::class )->all() ) );
+	}
+
+	public function test_a_service_that_does_not_say_so_hinders_no_connect_and_is_asked_by_the_hour(): void {
+		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
+		$this->service->script( 'ListQueue', new \WP_Error( 'http_request_failed', 'cURL error 28' ) );
+		$this->services->get( Connector::class )->connect( self::connect_string() );
+		$this->assertNotNull( $this->services->connection() );
+		$this->holds( array(), 2 );
+		do_action( 'tillsync_bridge_hourly' );
+		$this->assertSame( 2, $this->services->get( HeldCount::class )->get() );
+		$this->service->script( 'DisconnectShop', array() );
+		$this->services->get( Connector::class )->disconnect();
+		$this->assertSame( 0, $this->services->get( HeldCount::class )->get() );
+	}
+
+	public function test_an_order_with_a_row_is_left_as_it_is(): void {
+		$this->connect();
+		$order = $this->due_order();
+		$this->holds( array( self::entry( $order->get_id(), (string) $order->get_order_number() ) ), 1 );
+		do_action( 'tillsync_bridge_hourly' );
+		$this->assertSame( array( 'waiting', 1 ), array( $this->row( $order->get_id() )->state, $this->row( $order->get_id() )->revision ) );
+	}
+
+	public function test_another_account_gets_nothing_of_the_one_before(): void {
+		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
+		$this->services->get( Connector::class )->connect( self::connect_string() );
+		$user  = $this->user();
+		$order = $this->due_order( $user );
+		$this->services->customers()->store( array( new CustomerItem( $user, 5, false, '120', '0', 7, 1767323045 ) ), 'x' );
+		$this->services->get( Causes::class )->open_for_order( "user:{$user}", 'OUTCOME_DUPLICATE_EMAIL', $user, $order->get_id() );
+		// again to the same account: everything stays
+		$this->services->get( Connector::class )->connect( self::connect_string() );
+		$this->assertSame( 'waiting', $this->row( $order->get_id() )->state );
+		$this->assertSame( '120', $this->services->customers()->find( $user )->points );
+		// also after the shop has left meanwhile
+		$this->services->get( Connector::class )->disconnect();
+		$this->services->get( Connector::class )->connect( self::connect_string( 'other-shop' ) );
+		$this->assertSame( 'closed', $this->row( $order->get_id() )->state );
+		$this->assertStringContainsString( 'another account', $this->row( $order->get_id() )->reason );
+		$this->assertNull( $this->services->customers()->find( $user ) );
+		$this->assertSame( array(), $this->services->get( Causes::class )->all() );
+		$this->pass( 100 );
+		$this->drain();
+		$this->assertSame( array(), $this->service->messages( 'BatchMatchOrderCustomers' ) );
+	}
+}

@@ -1,0 +1,74 @@
+<?php
+/**
+ * Orders that the service holds, as it says itself.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Health;
+
+use Tillsync\Bridge\Events\HeldCount;
+use Tillsync\Bridge\Orders\Answer;
+use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Orders\OrderFacts;
+use Tillsync\Bridge\Service\ServiceError;
+use Tillsync\Bridge\Services;
+
+/**
+ * One call: how many wait, how the account stands, and the newest of them. Those that have no row here (the plugin was installed anew, the
+ * shop's database was put back) get one, so that the drain fetches their answers and they are told of as any other.
+ */
+class HeldOrders {
+
+	private const TIMEOUT_SECONDS = 10;
+	private const PAGE_SIZE       = 100;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/**
+	 * Asks, in the background or when a shop connects.
+	 *
+	 * @return mixed The account's problem, or nothing.
+	 * @throws ServiceError
+	 */
+	public function ask() {
+		$message = array( 'queue' => 'QUEUE_ORDERS', 'states' => array( Answer::HELD ), 'pageSize' => self::PAGE_SIZE, 'withCounts' => true );
+		$answer  = $this->services->service_client()->call( 'CustomerSyncService', 'ListQueue', $message, self::TIMEOUT_SECONDS );
+		foreach ( array_filter( (array) ( $answer['stateCounts'] ?? array() ), 'is_array' ) as $count ) {
+			if ( Answer::HELD === ( $count['state'] ?? '' ) ) {
+				$this->services->get( HeldCount::class )->keep( (int) ( $count['count'] ?? 0 ) );
+			}
+		}
+		$this->adopt( array_filter( (array) ( $answer['entries'] ?? array() ), 'is_array' ) );
+		return $answer['problem'] ?? null;
+	}
+
+	/** @param array<int, array<string, mixed>> $entries QueueEntries. */
+	private function adopt( array $entries ): void {
+		$numbers = array();
+		foreach ( $entries as $entry ) {
+			$order_id = is_scalar( $entry['orderId'] ?? null ) ? (int) $entry['orderId'] : 0;
+			if ( $order_id > 0 ) {
+				$numbers[ $order_id ] = is_scalar( $entry['orderNumber'] ?? null ) ? (string) $entry['orderNumber'] : '';
+			}
+		}
+		$adopted = 0;
+		foreach ( $this->services->outbox()->unknown_of( array_keys( $numbers ) ) ?? array() as $order_id ) {
+			$order = wc_get_order( $order_id );
+			// Of a shop whose ids began again, another order may have the id by now.
+			if ( is_object( $order ) && OrderFacts::is_order( $order ) && (string) $order->get_order_number() === $numbers[ $order_id ] && $this->services->outbox()->look_again( $order_id ) ) {
+				++$adopted;
+			}
+		}
+		if ( $adopted > 0 ) {
+			$this->services->get( Drain::class )->kick();
+			$this->services->log()->info( "{$adopted} orders that the service holds were not known here: their answers are fetched" );
+		}
+	}
+}
