@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,18 +27,31 @@ class Shell:
     till: SandboxTill
     shop: SandboxShop
 
-    async def type(self, *arguments: str, code: int = 0, token: str = ADMIN_TOKEN, **variables: str) -> str:
+    async def type(
+        self, *arguments: str, code: int = 0, token: str = ADMIN_TOKEN, stdin: int = asyncio.subprocess.DEVNULL, **variables: str
+    ) -> str:
         """What the command printed; its exit code must be ``code``."""
         process = await asyncio.create_subprocess_exec(
             str(PROGRAM),
             *arguments,
             env=command_environment(TILLSYNC_ADDRESS=self.service.grpc_address, TILLSYNC_TOKEN=token, **variables),
+            stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
         output, _ = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == code, output.decode()
         return output.decode()
+
+    async def answer(self, answer: str, *arguments: str, code: int = 0) -> str:
+        """Typed at a terminal, where its question is answered so."""
+        keyboard, terminal = pty.openpty()
+        try:
+            os.write(keyboard, f"{answer}\n".encode())
+            return await self.type(*arguments, code=code, stdin=terminal)
+        finally:
+            os.close(keyboard)
+            os.close(terminal)
 
     async def json(self, *arguments: str) -> Any:
         return json.loads(await self.type(*arguments, "--json"))
@@ -143,9 +159,9 @@ async def test_retry_and_dismiss(shell: Shell) -> None:
     await shell.type("link", "create", "shop-a", str(epos), str(woo))
     await shell.until("queue", "list", "shop-a", "customers", text="Customer Endpoint Point call api failed")
     dry = await shell.type("queue", "retry", "shop-a", "--queue", "customers", "--dry-run")
-    assert "1 entries would run again" in dry
+    assert "1 entry would run again" in dry
     # before the till recovers: the entry tries again by itself as well
-    assert "1 entries run again" in await shell.type("queue", "retry", "shop-a", "--queue", "customers", "--outcome", "epos_fetch_failed")
+    assert "1 entry runs again" in await shell.type("queue", "retry", "shop-a", "--queue", "customers", "--outcome", "epos_fetch_failed")
     fault.cancel()
     await shell.until("queue", "list", "shop-a", "customers", "--state", "processed", text="Successfully Updated")
     shell.till.faults.script(method="GET", path="*/customer*", status=400, body="No such thing", times=None)
@@ -153,10 +169,48 @@ async def test_retry_and_dismiss(shell: Shell) -> None:
     await shell.until("queue", "list", "shop-a", "customers", "--state", "pending", text="api failed")
     # no script is cancelled from here on: the entry stays as it is but for its attempts
     [entry] = (await shell.json("queue", "list", "shop-a", "customers", "--state", "pending"))["entries"]
-    assert "1 entries dismissed" in await shell.type("queue", "dismiss", "shop-a", entry["entryId"], "--reason", "asked by the shop")
+    assert "1 entry dismissed" in await shell.type("queue", "dismiss", "shop-a", entry["entryId"], "--reason", "asked by the shop")
     assert "asked by the shop" in await shell.type("queue", "list", "shop-a", "customers", "--state", "dismissed")
     missing = await shell.type("queue", "retry", "shop-a", "01a21393-c0cf-74ce-96bb-27abb5d79b0f", code=1)
     assert "01a21393-c0cf-74ce-96bb-27abb5d79b0f" in missing
+
+
+async def test_a_whole_queue_is_retried_or_dismissed_only_when_it_is_meant(shell: Shell) -> None:
+    await shell.type("sync", "customer", "shop-a", "501", "502")
+    await shell.until("queue", "list", "shop-a", "customers", text="2 skipped")
+    retry = ("queue", "retry", "shop-a", "--queue", "customers")
+    for command in (retry, ("queue", "dismiss", "shop-a", "--queue", "orders")):
+        assert "give --yes if it is meant" in await shell.type(*command, code=2), "there is nobody to ask"
+    question = "Try 2 entries of the Customers Queue of shop-a again, also those that are done? [y/N]"
+    assert question in await shell.answer("n", *retry, code=1)
+    assert len((await shell.json("queue", "list", "shop-a", "customers"))["entries"]) == 2, "nothing was done"
+    done = await shell.answer("y", *retry)
+    assert question in done
+    assert "2 entries run again, 0 joined an entry that is live already, 0 left as they are" in done
+    await shell.until("queue", "list", "shop-a", "customers", text="4 skipped")
+    assert "2 entries run again, 2 joined an entry that is live already, 0 left as they are" in await shell.type(*retry, "--yes")
+    assert "entries would run again" in await shell.type(*retry, "--dry-run"), "to look needs no yes"
+    filtered = await shell.type(*retry, "--state", "failed")
+    assert "0 entries run again" in filtered, "a choice is meant"
+    assert "0 entries dismissed" in await shell.answer("", "queue", "dismiss", "shop-a", "--queue", "orders"), "of nothing it does not ask"
+
+
+async def test_refused_settings_are_named_by_their_options(shell: Shell) -> None:
+    assert "--requests-per-minute: " in await shell.type("account", "set", "shop-a", "--requests-per-minute", "-1", code=1)
+    refused = await shell.type("account", "set", "shop-a", "--till-url", "http://far.example.test", "--shop-url", "far", code=1)
+    assert "--till-url: " in refused
+    assert "--shop-url: " in refused
+    moved = await shell.type("account", "set", "shop-a", "--till-url", "https://other.example.test", code=1)
+    assert "--till-key: --till-url gets another origin: give this secret again in the same call" in moved
+    assert "--name: must have at most 100 characters" in await shell.type("account", "create", "shop-b", "--name", "x" * 101, code=1)
+    for printed in (refused, moved):
+        assert "epos." not in printed
+
+
+async def test_times_say_their_zone(shell: Shell) -> None:
+    shown = await shell.type("account", "show", "shop-a", TZ="Asia/Kolkata")
+    assert re.search(r"changed +│ *\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\+05:30", shown)
+    assert re.search(r"changed +│ *\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC *│", await shell.type("account", "show", "shop-a", TZ="UTC"))
 
 
 async def test_tokens_open_and_close(shell: Shell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from tillsync.v1 import account_pb2, account_service_pb2, vocabulary_pb2
 from tillsync_client import TillsyncClient
 
 from tillsync_cli.choices import ApiVersion, GuestPolicy, MatchEmail, TypeField, enum_name
-from tillsync_cli.output import console, print_json, table, when, word
+from tillsync_cli.output import console, counted, entries_counted, print_json, table, when, word
 from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, AddressOption, JsonOption, TokenOption, fail, secret_value, talk
 
 app = typer.Typer(no_args_is_help=True, help="Create, show, change and check accounts.")
@@ -95,7 +96,7 @@ def create(
 ) -> None:
     """Make an account. Nothing is asked of till or shop: see `account check`."""
     given, _ = _settings(locals())
-    made = talk(address, token, lambda client: client.accounts.create_account(account, given))
+    made = talk(address, token, lambda client: client.accounts.create_account(account, given), as_typed=_as_typed)
     _print_account(made, json=json)
 
 
@@ -137,15 +138,16 @@ def set_fields(
     async def work(client: TillsyncClient) -> account_service_pb2.UpdateAccountResponse:
         return await client.accounts.update_account(account, given, paths)
 
-    changed = talk(address, token, work)
+    changed = talk(address, token, work, as_typed=_as_typed)
     if json:
         print_json(changed)
         return
     _print_account(changed.account, json=False)
     effect = changed.effect
     console.print(
-        f"set going: {effect.queued_customer_count} customers, {effect.queued_customer_type_count} customer types, "
-        f"{effect.requeued_entry_count} entries again"
+        f"set going: {counted(effect.queued_customer_count, 'customer', 'customers')}, "
+        f"{counted(effect.queued_customer_type_count, 'customer type', 'customer types')}, "
+        f"{entries_counted(effect.requeued_entry_count)} again"
     )
     for note in effect.notes:
         console.print(note)
@@ -206,11 +208,7 @@ def check(account: AccountArgument, address: AddressOption = DEFAULT_ADDRESS, to
 
 def _with_remedy(text: str, remedy: str) -> str:
     """Settings by the name they have on this command line: the service says them as its contract does."""
-    whole = f"{text}\n→ {remedy}" if remedy else text
-    for option, path in (_PLAIN | _SECRETS).items():
-        if "." in path:
-            whole = whole.replace(path, f"--{option.replace('_', '-')}")
-    return whole.replace("UpdateAccount", "`tillsync account set`")
+    return f"{_dotted_as_typed(text)}\n→ {_as_typed(remedy)}" if remedy else _dotted_as_typed(text)
 
 
 _PLAIN = {
@@ -242,6 +240,21 @@ _CHOICES = {
     "type_api": ("epos.customer_type_api_version", "TILL_API_VERSION", account_pb2.TillApiVersion),
     "v4_type_field": ("epos.v4_type_field", "TILL_TYPE_FIELD", account_pb2.TillTypeField),
 }
+_OPTIONS = {
+    path: f"--{option.replace('_', '-')}"
+    for option, path in (_PLAIN | _SECRETS | {option: path for option, (path, _, _) in _CHOICES.items()}).items()
+}
+_PATHS = re.compile(rf"\baccount\.name\b|\b(?:account\.)?({'|'.join(map(re.escape, _OPTIONS.keys() - {'name'}))})\b")
+
+
+def _as_typed(text: str) -> str:
+    """The contract's paths (``account.epos.base_url``, ``shared_till``) as options of this command line (``--till-url``)."""
+    return _PATHS.sub(lambda found: _OPTIONS[found[1] or "name"], text).replace("UpdateAccount", "`tillsync account set`")
+
+
+def _dotted_as_typed(text: str) -> str:
+    """Only those that cannot be meant as a word of the sentence."""
+    return _PATHS.sub(lambda found: _OPTIONS[found[1]] if found[1] and "." in found[1] else found[0], text)
 
 
 def _settings(options: dict[str, Any]) -> tuple[account_pb2.Account, list[str]]:

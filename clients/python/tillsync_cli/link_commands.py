@@ -9,7 +9,7 @@ import typer
 from tillsync.v1 import link_pb2
 from tillsync_client import TillsyncClient
 
-from tillsync_cli.output import console, print_json, table, when, word
+from tillsync_cli.output import console, counted, print_json, table, when, word
 from tillsync_cli.session import DEFAULT_ADDRESS, AddressOption, JsonOption, TokenOption, fail, talk
 
 app = typer.Typer(no_args_is_help=True, help="List, make and remove links; choose the customer of a held order.")
@@ -80,7 +80,7 @@ def create(
         print_json(made)
     else:
         console.print(f"till customer {epos_customer} is linked to shop customer {woo_customer}")
-        console.print(f"{made.released_order_count} held orders run again; entry {made.refresh_entry_id} brings the points")
+        console.print(f"{_run_again(made.released_order_count, 'held')}; entry {made.refresh_entry_id} brings the points")
 
 
 @app.command()
@@ -155,7 +155,11 @@ def resolve(
         print_json(done)
     else:
         console.print(f"{done.entry.subject_label or entry} goes to till customer {epos_customer}{' and is linked' if link else ''}")
-        console.print(f"{done.released_order_count} further held orders run again")
+        console.print(_run_again(done.released_order_count, "further held"))
+
+
+def _run_again(orders: int, which: str) -> str:
+    return f"{counted(orders, f'{which} order runs', f'{which} orders run')} again"
 
 
 def _print_customers(customers: Iterable[link_pb2.EposCustomer], *, title: str) -> None:

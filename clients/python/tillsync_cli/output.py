@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,9 @@ from rich.text import Text
 
 console = Console(highlight=False, markup=False)
 """No markup: notes may hold brackets, such as the ``[redacted]`` of a credential."""
+
+_UTC = re.compile(r"\s*UTC(?P<offset>[+-]\d\d:\d\d)?$")
+"""The zone as :func:`when` writes it."""
 
 _STATE_STYLES = {
     "PENDING": "yellow",
@@ -58,10 +62,21 @@ def state_text(state: str) -> Text:
 
 
 def when(stamp: Timestamp, *, empty: str = "") -> str:
-    """Local time to the second; ``empty`` for a time that is not set."""
+    """Local time to the second with its zone, since notes say UTC: ``2026-03-01 09:30:00 UTC+01:00``; ``empty`` for a time that is not set.
+    Options for times take it as it stands."""
     if not stamp.seconds:
         return empty
-    return stamp.ToDatetime(UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    local = stamp.ToDatetime(UTC).astimezone()
+    return f"{local:%Y-%m-%d %H:%M:%S} UTC{local.isoformat()[-6:] if local.utcoffset() else ''}"
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """``1 entry``, ``2 entries``."""
+    return f"{count} {one if count == 1 else many}"
+
+
+def entries_counted(count: int) -> str:
+    return counted(count, "entry", "entries")
 
 
 def word(name: str, prefix: str) -> str:
@@ -82,7 +97,7 @@ def parse_time(text: str | None, option: str) -> datetime | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(_UTC.sub(lambda found: found["offset"] or "Z", text))
     except ValueError:
         raise ValueError(f"{option}: {text!r} is no time such as 2026-03-01 or 2026-03-01T09:30") from None
     return moment if moment.tzinfo is not None else moment.astimezone()

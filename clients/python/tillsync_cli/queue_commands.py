@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated
+import sys
+from collections.abc import Callable, Iterable
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -12,10 +13,12 @@ from tillsync_client import TillsyncClient
 from tillsync_client.customer_sync import timestamp
 
 from tillsync_cli.choices import Queue, State, enum_name
-from tillsync_cli.output import comment_cell, console, parse_time, print_json, state_text, table, when, word
-from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, AddressOption, JsonOption, TokenOption, fail, talk
+from tillsync_cli.output import comment_cell, console, entries_counted, parse_time, print_json, state_text, table, when, word
+from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, USAGE, AddressOption, JsonOption, TokenOption, fail, talk
 
 app = typer.Typer(no_args_is_help=True, help="Read the Customers Queue and the Orders Queue; retry and dismiss entries.")
+
+Chunks = TypeVar("Chunks")
 
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id.")]
 QueueArgument = Annotated[Queue, typer.Argument(metavar="QUEUE", help="customers (till to shop) or orders (shop to till).")]
@@ -34,6 +37,7 @@ UntilOption = Annotated[str | None, typer.Option("--until", help="Created before
 _ID_WIDTH = 36
 """Of an entry's id, a UUID."""
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, change nothing.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first, where --queue stands without any filter.")]
 
 
 @app.command("list")
@@ -165,17 +169,25 @@ def retry(
     since: SinceOption = None,
     until: UntilOption = None,
     dry_run: DryRunOption = False,
+    yes: YesOption = False,
     address: AddressOption = DEFAULT_ADDRESS,
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Try entries again now, with fresh attempts."""
+    """Try entries again now, with fresh attempts. A queue without any filter: all its entries, also those that are done; asks first."""
+    matching = _filter(entries, queue, state, outcome, epos_customer, woo_customer, order, email, text, since, until)
 
-    async def work(client: TillsyncClient) -> list[queue_service_pb2.RetryQueueEntriesResponse]:
-        matching = _filter(entries, queue, state, outcome, epos_customer, woo_customer, order, email, text, since, until)
-        return [chunk async for chunk in client.queue.retry(account, entry_ids=entries or (), matching=matching, validate_only=dry_run)]
+    def run(*, validate_only: bool) -> list[queue_service_pb2.RetryQueueEntriesResponse]:
+        async def work(client: TillsyncClient) -> list[queue_service_pb2.RetryQueueEntriesResponse]:
+            found = client.queue.retry(account, entry_ids=entries or (), matching=matching, validate_only=validate_only)
+            return [chunk async for chunk in found]
 
-    chunks = talk(address, token, work)
+        return talk(address, token, work)
+
+    if _is_whole_queue(matching) and not (dry_run or yes):
+        would_run = sum(chunk.affected_count + chunk.coalesced_count for chunk in _before_all(lambda: run(validate_only=True)))
+        _confirm(f"Try {entries_counted(would_run)} of the {_queue_title(queue)} of {account} again, also those that are done?", would_run)
+    chunks = run(validate_only=dry_run)
     if json:
         print_json(chunks)
     else:
@@ -183,7 +195,9 @@ def retry(
         affected, joined, unchanged = (
             sum(getattr(chunk, f"{name}_count") for chunk in chunks) for name in ("affected", "coalesced", "unchanged")
         )
-        console.print(f"{affected} entries {would} again, {joined} {join} an entry that is live already, {unchanged} left as they are")
+        if not dry_run and affected == 1:
+            would = "runs"
+        console.print(f"{entries_counted(affected)} {would} again, {joined} {join} an entry that is live already, {_left(unchanged)}")
     _tell_failures([failure for chunk in chunks for failure in chunk.failures], json=json)
 
 
@@ -203,23 +217,30 @@ def dismiss(
     since: SinceOption = None,
     until: UntilOption = None,
     dry_run: DryRunOption = False,
+    yes: YesOption = False,
     address: AddressOption = DEFAULT_ADDRESS,
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Close waiting, held and failed entries for good."""
+    """Close waiting, held and failed entries for good. A queue without any filter: all of them; asks first."""
+    matching = _filter(entries, queue, state, outcome, epos_customer, woo_customer, order, email, text, since, until)
 
-    async def work(client: TillsyncClient) -> list[queue_service_pb2.DismissQueueEntriesResponse]:
-        matching = _filter(entries, queue, state, outcome, epos_customer, woo_customer, order, email, text, since, until)
-        chunks = client.queue.dismiss(account, entry_ids=entries or (), matching=matching, reason=reason, validate_only=dry_run)
-        return [chunk async for chunk in chunks]
+    def run(*, validate_only: bool) -> list[queue_service_pb2.DismissQueueEntriesResponse]:
+        async def work(client: TillsyncClient) -> list[queue_service_pb2.DismissQueueEntriesResponse]:
+            found = client.queue.dismiss(account, entry_ids=entries or (), matching=matching, reason=reason, validate_only=validate_only)
+            return [chunk async for chunk in found]
 
-    chunks = talk(address, token, work)
+        return talk(address, token, work)
+
+    if _is_whole_queue(matching) and not (dry_run or yes):
+        would_close = sum(chunk.affected_count for chunk in _before_all(lambda: run(validate_only=True)))
+        _confirm(f"Dismiss {entries_counted(would_close)} of the {_queue_title(queue)} of {account} for good?", would_close)
+    chunks = run(validate_only=dry_run)
     if json:
         print_json(chunks)
     else:
         affected, unchanged = (sum(getattr(chunk, f"{name}_count") for chunk in chunks) for name in ("affected", "unchanged"))
-        console.print(f"{affected} entries {'would be ' if dry_run else ''}dismissed, {unchanged} left as they are")
+        console.print(f"{entries_counted(affected)} {'would be ' if dry_run else ''}dismissed, {_left(unchanged)}")
     _tell_failures([failure for chunk in chunks for failure in chunk.failures], json=json)
 
 
@@ -251,6 +272,30 @@ def subject(entry: queue_entry_pb2.QueueEntry) -> str:
 def _print_problem(problem: account_pb2.AccountProblem) -> None:
     again = f", next try {when(problem.next_try_time)}" if problem.HasField("next_try_time") else ""
     console.print(f"The whole account waits: {problem.text} (since {when(problem.since)}{again})", style="bold red")
+
+
+def _left(unchanged: int) -> str:
+    return f"{unchanged} left as {'it is' if unchanged == 1 else 'they are'}"
+
+
+def _queue_title(queue: Queue | None) -> str:
+    return "whole queue" if queue is None else f"{queue.value.capitalize()} Queue"
+
+
+def _is_whole_queue(matching: queue_entry_pb2.QueueFilter | None) -> bool:
+    return matching is not None and matching == queue_entry_pb2.QueueFilter(queue=matching.queue)
+
+
+def _before_all(count: Callable[[], Chunks]) -> Chunks:
+    """What would be done to a whole queue. Only where somebody is there to be asked."""
+    if not sys.stdin.isatty():
+        raise fail("without a filter this takes the whole queue: give --yes if it is meant, or choose by --state, --outcome, …", code=USAGE)
+    return count()
+
+
+def _confirm(question: str, count: int) -> None:
+    if count and not typer.confirm(question, err=True):
+        raise typer.Exit(REFUSED)
 
 
 def _tell_failures(failures: list[queue_service_pb2.QueueEntryFailure], *, json: bool) -> None:
@@ -296,18 +341,21 @@ def _filter(
 ) -> queue_entry_pb2.QueueFilter | None:
     """None when entry ids are given instead. Exactly one of the two."""
     if (queue is None) == (not entries):
-        raise fail("give entry ids, or --queue with filters", code=2)
+        raise fail("give entry ids, or --queue with filters", code=USAGE)
     if queue is None:
         return None
-    return queue_entry_pb2.QueueFilter(
-        queue=_queue(queue),
-        states=_states(state),
-        outcomes=_outcomes(outcome),
-        epos_customer_id=epos_customer,
-        woo_customer_id=woo_customer,
-        order_id=order,
-        email=email,
-        text=text,
-        created_after=timestamp(parse_time(since, "--since")),
-        created_before=timestamp(parse_time(until, "--until")),
-    )
+    try:
+        return queue_entry_pb2.QueueFilter(
+            queue=_queue(queue),
+            states=_states(state),
+            outcomes=_outcomes(outcome),
+            epos_customer_id=epos_customer,
+            woo_customer_id=woo_customer,
+            order_id=order,
+            email=email,
+            text=text,
+            created_after=timestamp(parse_time(since, "--since")),
+            created_before=timestamp(parse_time(until, "--until")),
+        )
+    except ValueError as error:  # an option's value that is none
+        raise fail(str(error), code=USAGE) from error

@@ -55,8 +55,17 @@ def fail(message: str, *, code: int = REFUSED) -> typer.Exit:
     return typer.Exit(code)
 
 
-def talk(address: str, token: str, work: Callable[[TillsyncClient], Awaitable[Result]]) -> Result:
-    """Run ``work`` with a connected client; every error becomes one clear line and an exit code."""
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def talk(
+    address: str, token: str, work: Callable[[TillsyncClient], Awaitable[Result]], *, as_typed: Callable[[str], str] = _as_it_is
+) -> Result:
+    """Run ``work`` with a connected client; every error becomes one clear line and an exit code.
+
+    ``as_typed``: puts the options of this command line in the place of the contract's names.
+    """
     secret = secret_value(token, "--token") if token else ""
     if not secret:
         raise fail(
@@ -72,7 +81,7 @@ def talk(address: str, token: str, work: Callable[[TillsyncClient], Awaitable[Re
     except (UnavailableError, DeadlineError) as error:
         raise fail(f"{address} did not answer; does the service run there? {error.message}", code=NOT_REACHED) from error
     except TillsyncError as error:
-        raise fail(_explained(error)) from error
+        raise fail(as_typed(_explained(error))) from error
     except ValueError as error:  # an address or an argument that is none
         raise fail(str(error), code=USAGE) from error
 
