@@ -44,6 +44,8 @@ final class Upkeep implements Part {
 			// There, and autoloaded, from the beginning: a missing option costs the order hook a query.
 			add_option( ConnectionStore::ACTIVE, '', '', true );
 			add_option( ChosenStatuses::OPTION, ChosenStatuses::DEFAULT, '', true );
+			// WooCommerce's block email editor would look for mails that are new, as ours is now, once a week only.
+			delete_transient( 'wc_email_editor_initial_templates_generated' );
 		}
 	}
 

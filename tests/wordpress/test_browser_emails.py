@@ -1,0 +1,47 @@
+"""Our mail in WooCommerce's block email editor."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+from wordpress.bed.browser import open_browser, picture
+from wordpress.bed.shop import Shop
+
+TITLE = "Till sync: something waits for you"
+EDITOR = """
+    update_option( 'woocommerce_feature_block_email_editor_enabled', 'yes' );
+    // the editor was in use before our plugin came: WooCommerce looks for new mails once a week
+    set_transient( 'wc_email_editor_initial_templates_generated', WC_VERSION, WEEK_IN_SECONDS );
+    delete_option( 'tillsync_bridge_schema' );
+    do_action( 'activate_tillsync-bridge/tillsync-bridge.php', false );
+"""
+SEND = """
+    $post = get_post( (int) get_option( 'woocommerce_email_templates_tillsync_attention_post_id' ) );
+    $text = str_replace( 'The till sync of your shop needs somebody:', 'Words of the merchant:', $post->post_content );
+    wp_update_post( array( 'ID' => $post->ID, 'post_content' => wp_slash( $text ) ) );
+    $cause = new Tillsync\\Bridge\\Health\\Cause( 'user:7', 'OUTCOME_DUPLICATE_EMAIL', '', 7, array( 12 ), time() );
+    return WC()->mailer()->get_emails()['Tillsync_Attention_Email']->trigger( array( $cause ) );
+"""
+
+
+@pytest.mark.shops("real")
+async def test_our_mail_is_in_the_list_of_the_block_editor_and_can_be_edited(wp_site: Shop) -> None:
+    await wp_site.php(EDITOR)
+    async with open_browser(wp_site, await wp_site.log_in()) as page:
+        await page.goto("/wp-admin/admin.php?page=wc-settings&tab=email")
+        row = page.locator("tr", has_text=TITLE)
+        await expect(row).to_contain_text("Enabled")
+        await picture(page, f"emails-{wp_site.kind.name}")
+        await row.get_by_role("button", name="Edit").click()
+        await page.wait_for_url("**/post.php?post=*&action=edit*")
+        canvas = page.frame_locator("iframe[name=editor-canvas]")
+        # the block's place in the mail, filled as for a preview: no cause is at hand
+        await expect(canvas.get_by_text("Here stands what waits, what to do about it")).to_be_visible(timeout=60_000)
+        await expect(canvas.get_by_text("The till sync of your shop needs somebody:")).to_be_visible()
+        await picture(page, f"email-editor-{wp_site.kind.name}", full=False)
+    assert await wp_site.php(SEND) is True
+    (mail,) = wp_site.mails()
+    for text in ("Words of the merchant:", "the till has several customers with the same email", "page=tillsync-queues"):
+        assert text in mail["message"]
+    assert "Here stands what waits" not in mail["message"]
+    assert "##WOO_CONTENT##" not in mail["message"]
