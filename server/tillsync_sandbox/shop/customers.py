@@ -121,8 +121,7 @@ class CustomersController:
         except CriticalError:
             raise
         except RestError as error:
-            known = _as_user_id(item.get("id")) in self._store.users
-            return {"id": item["id"] if known else 0, "error": error.body}
+            return {"id": item.get("id"), "error": error.body}  # as it was asked for, whether there is such a user or not
         return self._customer_json(user)
 
     def _update(self, user: ShopUser, body: dict[str, Any]) -> None:

@@ -108,7 +108,7 @@ class KeysClient:
     def _batch_result(self, row: Any, write: CustomerWrite, body: Mapping[str, Any]) -> WriteResult:
         """Raises Unreadable when the row is not that of this customer: then the whole answer is in doubt."""
         failed = row.get("error") if isinstance(row, Mapping) else None
-        known_ids = (write.woo_customer_id,) if failed is None else (write.woo_customer_id, 0)  # 0: no such customer
+        known_ids = (write.woo_customer_id,) if failed is None else (write.woo_customer_id, 0)  # 0: of an error, in other versions
         if not isinstance(row, Mapping) or isinstance(row.get("id"), bool) or row.get("id") not in known_ids:
             raise unreadable(f"a result is not that of customer {write.woo_customer_id}")
         if failed is None:

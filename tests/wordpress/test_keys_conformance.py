@@ -1,0 +1,124 @@
+"""What the notes say of consumer keys holds for the real WooCommerce, and for the emulator that the service is tested with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from support.shop_client import removal, shop_world, write
+from support.till_client import FreePermit
+from tillsync_sandbox.shop import KeyOwner
+from tillsync_server.domain.account import Account, ShopSettings
+from tillsync_server.domain.ids import AccountId, TillId
+from tillsync_server.ports.shop import WriteStatus
+from wordpress.bed.keyed import ANOTHER_HOME, Caller, KeyedShop, keyed_shop
+from wordpress.bed.shop import Shop
+
+pytestmark = pytest.mark.shops("mariadb")  # the emulator once, the real one with either order store
+
+CUSTOMERS = "/wp-json/wc/v3/customers"
+AUTHENTICATION, NO_VIEW = "woocommerce_rest_authentication_error", "woocommerce_rest_cannot_view"
+
+
+@pytest_asyncio.fixture
+async def shop(wp_site: Shop) -> AsyncIterator[KeyedShop]:
+    async with keyed_shop(wp_site) as made:
+        yield made
+
+
+async def administrators(shop: KeyedShop) -> Caller:
+    return Caller(shop, await shop.key_of(KeyOwner.ADMINISTRATOR))
+
+
+async def test_basic_counts_only_where_php_sees_tls(shop: KeyedShop) -> None:
+    caller = await administrators(shop)
+    plain = await caller.basic("GET", CUSTOMERS)
+    assert (plain.status, plain.json["code"]) == (401, NO_VIEW)
+    assert (await caller.oauth("GET", CUSTOMERS)).status == 200
+    shop.php_sees_tls()
+    assert (await caller.basic("GET", CUSTOMERS)).status == 200
+
+
+async def test_behind_a_proxy_that_ends_tls_a_signature_made_for_https_fails(shop: KeyedShop) -> None:
+    caller = await administrators(shop)
+    refused = await caller.oauth("GET", CUSTOMERS, signed_for=shop.origin.replace("http://", "https://"))
+    assert (refused.status, refused.json["code"]) == (401, AUTHENTICATION)
+
+
+async def test_a_signature_is_checked_against_the_home_address_whatever_host_was_asked(shop: KeyedShop) -> None:
+    caller = await administrators(shop)
+    await shop.home_is(ANOTHER_HOME)
+    refused = await caller.oauth("GET", CUSTOMERS)
+    assert (refused.status, refused.json["code"]) == (401, AUTHENTICATION)
+    assert (await caller.oauth("GET", CUSTOMERS, signed_for=f"http://{ANOTHER_HOME}")).status == 200
+
+
+async def test_with_plain_permalinks_keys_are_recognised_behind_index_php_only(shop: KeyedShop) -> None:
+    caller = await administrators(shop)
+    await shop.has_plain_permalinks()
+    unseen = await caller.oauth("GET", "/?rest_route=/wc/v3/customers")
+    assert (unseen.status, unseen.json["code"]) == (401, NO_VIEW)
+    pretty = await caller.oauth("GET", CUSTOMERS)
+    assert "json" not in pretty.headers.get("Content-Type", "") or pretty.status == 404
+
+
+async def test_a_shop_managers_key_may_not_batch_nor_touch_an_administrator(shop: KeyedShop) -> None:
+    caller = Caller(shop, await shop.key_of(KeyOwner.SHOP_MANAGER))
+    refused = await caller.oauth("POST", f"{CUSTOMERS}/batch", {"update": [{"id": shop.customer, "first_name": "Grace"}]})
+    assert (refused.status, refused.json["code"]) == (403, "woocommerce_rest_cannot_batch")
+    assert (await caller.oauth("PUT", f"{CUSTOMERS}/{shop.customer}", {"first_name": "Grace"})).status == 200
+    refused = await caller.oauth("PUT", f"{CUSTOMERS}/{shop.administrator}", {"first_name": "Grace"})
+    assert (refused.status, refused.json["code"]) == (403, "woocommerce_rest_cannot_edit")
+
+
+async def test_a_key_whose_owner_was_deleted_looks_like_a_stripped_header(shop: KeyedShop) -> None:
+    caller = await administrators(shop)
+    shop.php_sees_tls()
+    assert (await caller.basic("GET", CUSTOMERS)).status == 200
+    await shop.owner_is_gone()
+    gone = await caller.basic("GET", CUSTOMERS)
+    stripped = await caller.basic("GET", CUSTOMERS, headers={"Authorization": ""})
+    assert (gone.status, gone.json["code"]) == (stripped.status, stripped.json["code"]) == (401, NO_VIEW)
+
+
+async def test_the_method_in_a_header_passes_where_a_firewall_refuses_put(shop: KeyedShop) -> None:
+    caller = await administrators(shop)
+    shop.php_sees_tls()
+    override = {"X-HTTP-Method-Override": "PUT"}
+    changed = await caller.basic("POST", f"{CUSTOMERS}/{shop.customer}", {"first_name": "Grace"}, override)
+    assert (changed.status, changed.json["first_name"]) == (200, "Grace")
+
+
+async def test_staff_who_shop_are_in_no_list_unless_all_are_asked_for(shop: KeyedShop) -> None:
+    caller = await administrators(shop)
+    some = {row["id"] for row in (await caller.oauth("GET", f"{CUSTOMERS}?per_page=100")).json}
+    everybody = {row["id"] for row in (await caller.oauth("GET", f"{CUSTOMERS}?per_page=100&role=all")).json}
+    assert (shop.customer in some, shop.administrator in some) == (True, False)
+    assert {shop.customer, shop.administrator} <= everybody
+
+
+async def test_one_bad_item_of_a_batch_leaves_its_neighbours_alone_and_too_many_are_refused_whole(shop: KeyedShop) -> None:
+    caller = await administrators(shop)
+    items = [{"id": 999_999, "first_name": "x"}, {"id": shop.customer, "first_name": "Grace"}]
+    answer = await caller.oauth("POST", f"{CUSTOMERS}/batch", {"update": items})
+    bad, good = answer.json["update"]
+    assert (answer.status, bad["id"], bad["error"]["code"], good["first_name"]) == (200, 999_999, "woocommerce_rest_invalid_id", "Grace")
+    many = await caller.oauth("POST", f"{CUSTOMERS}/batch", {"update": [items[1]] * 101})
+    assert many.status == 413
+
+
+async def test_the_service_writes_and_takes_away_through_the_keys(shop: KeyedShop) -> None:
+    """A shop without the bridge: the service's own client against it."""
+    key = await shop.key_of(KeyOwner.ADMINISTRATOR)
+    settings = ShopSettings(base_url=shop.origin, consumer_key=key.key, consumer_secret=key.secret)
+    async with shop_world() as world:
+        client = world.gateway.client(Account(account_id=AccountId("shop-a"), till_id=TillId("till-a"), shop=settings))
+        await client.probe()
+        await client.check_access()
+        results = await client.write_customers([write(shop.customer, points="120"), write(999_999)], FreePermit())
+        assert [result.status for result in results] == [WriteStatus.UPDATED, WriteStatus.NOT_FOUND]
+        assert (await shop.metas(shop.customer))["tillsync_points_balance"] == "120"
+        [removed] = await client.write_customers([removal(shop.customer)], FreePermit())
+        assert removed.status is WriteStatus.UPDATED
+        assert "tillsync_points_balance" not in await shop.metas(shop.customer)
