@@ -48,6 +48,8 @@ async def picture(page: Page, name: str, *, full: bool = True) -> Path:
     """A screenshot under .tillsync/pictures (or TILLSYNC_PICTURES), to be looked at."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     path = PICTURES / f"{name}.png"
+    if full:  # what sticks to the top of the window belongs to the top of the picture
+        await page.evaluate("() => window.scrollTo(0, 0)")
     await page.screenshot(path=str(path), full_page=full)
     return path
 
@@ -58,6 +60,23 @@ async def serious_findings(page: Page, within: str = "body", *, but: Sequence[st
     result: dict[str, Any] = await page.evaluate("selector => axe.run(selector, { resultTypes: ['violations'] })", within)
     found = [one for one in result["violations"] if one["impact"] in ("serious", "critical") and one["id"] not in but]
     return [f"{one['id']}: {one['help']} at {[node['target'] for node in one['nodes']]}" for one in found]
+
+
+async def sticking_out(page: Page, within: str) -> list[str]:
+    """Visible elements inside a selector that reach beyond the window's left or right edge."""
+    found: list[str] = await page.evaluate(
+        """within => {
+            const clipped = one => one && (getComputedStyle(one).clip !== 'auto' || getComputedStyle(one).clipPath !== 'none'
+                || clipped(one.parentElement));
+            return [...document.querySelectorAll(`${within}, ${within} *`)].filter(one => {
+                const box = one.getBoundingClientRect();
+                const outside = box.left < -1 || box.right > document.documentElement.clientWidth + 1;
+                return box.width > 0 && outside && !clipped(one);
+            }).map(one => one.outerHTML.slice(0, 120));
+        }""",
+        within,
+    )
+    return found
 
 
 async def overflow(page: Page) -> int:

@@ -132,6 +132,7 @@ class Answers {
 		if ( Answer::PROCESSED !== $answer->state && array() !== $answer->notes ) {
 			$lines[] = $answer->notes[0];
 		}
-		return implode( ' ', array_map( 'esc_html', $lines ) );
+		// WooCommerce shows lines as lines.
+		return implode( "\n", array_map( 'esc_html', $lines ) );
 	}
 }

@@ -40,7 +40,7 @@ final class OrderPanel implements Part {
 			return;
 		}
 		foreach ( self::screens() as $screen ) {
-			add_meta_box( 'tillsync-order', __( 'Till customer', 'tillsync-bridge' ), Guarded::action( $this->services, 'order panel', fn( $thing = null ) => $this->show( $thing ) ), $screen, 'side', 'default' );
+			add_meta_box( 'tillsync-order', __( 'Till customer', 'tillsync-bridge' ), Guarded::action( $this->services, 'order panel', fn( $thing = null ) => $this->show( $thing ) ), $screen, 'side', 'core' );
 		}
 	}
 
