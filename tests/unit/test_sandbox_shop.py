@@ -45,7 +45,7 @@ async def test_a_batch_answers_200_with_errors_inside_by_position(call: Caller) 
     assert reply.status == 200
     rows = reply.json["update"]
     assert (rows[0]["id"], rows[0]["first_name"]) == (1, "Augusta")
-    assert (rows[1]["id"], rows[1]["error"]["code"]) == (99, "woocommerce_rest_invalid_id")
+    assert (rows[1]["id"], rows[1]["error"]["code"]) == (99, "wc_user_invalid_id")
     assert (rows[2]["id"], rows[2]["error"]["code"]) == (2, "woocommerce_rest_customer_invalid_email")
 
 

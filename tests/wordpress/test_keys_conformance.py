@@ -103,7 +103,12 @@ async def test_one_bad_item_of_a_batch_leaves_its_neighbours_alone_and_too_many_
     items = [{"id": 999_999, "first_name": "x"}, {"id": shop.customer, "first_name": "Grace"}]
     answer = await caller.oauth("POST", f"{CUSTOMERS}/batch", {"update": items})
     bad, good = answer.json["update"]
-    assert (answer.status, bad["id"], bad["error"]["code"], good["first_name"]) == (200, 999_999, "woocommerce_rest_invalid_id", "Grace")
+    assert (answer.status, bad["id"], bad["error"]["code"], good["first_name"]) == (200, 999_999, "wc_user_invalid_id", "Grace")
+    assert bad["error"]["data"]["status"] == 404
+    # the right to change each of them is looked at too
+    theirs = {"id": shop.administrator, "email": "taken@example.test"}
+    [refused] = (await caller.oauth("POST", f"{CUSTOMERS}/batch", {"update": [theirs]})).json["update"]
+    assert (refused["id"], refused["error"]["code"]) == (shop.administrator, "woocommerce_rest_cannot_edit")
     many = await caller.oauth("POST", f"{CUSTOMERS}/batch", {"update": [items[1]] * 101})
     assert many.status == 413
 

@@ -73,6 +73,11 @@ class CustomersController:
         if problems := customer_problems(body):
             raise invalid_params(problems)
         user = self._user_or_404(user_id)
+        self._check_right(caller, user, body)
+        self._update(user, body)
+        return self._answer(request, self._customer_json(user))
+
+    def _check_right(self, caller: Caller | None, user: ShopUser, body: dict[str, Any]) -> None:
         if caller is None or not caller.may_edit(user.role):
             raise _denied(caller, "woocommerce_rest_cannot_edit", "Sorry, you are not allowed to edit this resource.")
         if user.role not in ("customer", "subscriber"):
@@ -83,8 +88,6 @@ class CustomersController:
                         "woocommerce_rest_cannot_edit",
                         f"Sorry, {name} cannot be updated via this endpoint for a user with role {user.role}.",
                     )
-        self._update(user, body)
-        return self._answer(request, self._customer_json(user))
 
     async def _batch(self, request: RestRequest, caller: Caller | None) -> web.Response:
         body = request.json()
@@ -105,18 +108,17 @@ class CustomersController:
         for item in parts.get("update", []):
             if self._switches.item_latency_seconds:
                 await asyncio.sleep(self._switches.item_latency_seconds)
-            results.append(self._update_batch_item(item))
+            results.append(self._update_batch_item(item, caller))
         return self._answer(request, {"update": results} if results else [])
 
-    def _update_batch_item(self, item: object) -> dict[str, Any]:
-        """No schema and no permission of the single item is looked at here; an error does not stop its neighbours."""
+    def _update_batch_item(self, item: object, caller: Caller) -> dict[str, Any]:
+        """No schema is looked at here; an error does not stop its neighbours."""
         if not isinstance(item, dict):
             # A TypeError in PHP: the items before this one are written, and the caller learns nothing of them.
             raise CriticalError
         try:
-            user = self._store.users.get(_as_user_id(item.get("id")))
-            if user is None:
-                raise RestError(400, "woocommerce_rest_invalid_id", "Invalid resource ID.")
+            user = self._user_or_404(_as_user_id(item.get("id")))
+            self._check_right(caller, user, item)
             self._update(user, item)
         except CriticalError:
             raise

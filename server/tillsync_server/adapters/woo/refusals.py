@@ -26,7 +26,7 @@ from tillsync_server.domain.vocabulary import Side
 
 NO_ROUTE = "rest_no_route"
 NO_SUCH_USER = frozenset({"wc_user_invalid_id", "woocommerce_rest_invalid_id", "rest_user_invalid_id"})
-"""What wc/v3 says of a customer that does not exist: 404 to a single request, 400 inside a batch."""
+"""What wc/v3 says of a customer that does not exist, by version; to a single request and inside a batch."""
 _MAX_TEXT = 500
 _CANNOT_BATCH = "woocommerce_rest_cannot_batch"
 _CANNOT_EDIT = "woocommerce_rest_cannot_edit"
