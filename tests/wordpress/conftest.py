@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from wordpress.bed.mariadb import MariaDb, running_mariadb
 from wordpress.bed.shop import Shop
 
 _HERE = Path(__file__).parent
+MEASURED = "tillsync_measured"
 # without its programs a test is not collected at all; scripts/install_system_packages.sh says which and why
 if not KINDS or not PHPUNIT.exists() or not PHPCS.exists():
     collect_ignore_glob = ["test_*.py"]
@@ -49,8 +51,18 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     ours = [
         report for reports in terminalreporter.stats.values() for report in reports if "tests/wordpress" in getattr(report, "nodeid", "")
     ]
+    for report in ours:
+        for name, text in getattr(report, "user_properties", ()):
+            if name == MEASURED and report.when == "call":
+                terminalreporter.write_line(f"MEASURED: {text}")
     if ours:
         terminalreporter.write_line(f"REAL WOOCOMMERCE: {real_version() or 'NOT RUN'}")
+
+
+@pytest.fixture
+def measured(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Prints a figure at the end of the run."""
+    return partial(record_property, MEASURED)
 
 
 class Sites:
