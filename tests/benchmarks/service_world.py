@@ -75,7 +75,7 @@ class ServiceWorld:
             await self._all_updated(len(epos_ids))
 
     def _working(self) -> Service:
-        return Service(load_settings(environment(self.dsn)), serves=False)
+        return Service(load_settings(environment(self.dsn, TILLSYNC_ALLOWED_HOSTS="127.0.0.1")), serves=False)
 
     async def _all_updated(self, entries: int, seconds: float = 300.0) -> None:
         connection = await our_connection(self.dsn)

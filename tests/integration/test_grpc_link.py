@@ -6,13 +6,16 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
+import grpc.aio
 import pytest
 import pytest_asyncio
 from support.desk_world import DeskWorld, desk_world
 from support.engine import EngineWorld
+from support.grpc_server import Refusal
 from support.links import end_all, epos, facts_of, put_order
 from tillsync.v1 import account_pb2, account_service_pb2, link_pb2, link_service_pb2, queue_service_pb2, vocabulary_pb2
 from tillsync_sandbox.till import EmailMatch, LimitMode
+from tillsync_server.application.use_cases import till_lookup
 from tillsync_server.domain.ids import EntryId, new_entry_id
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, Outcome, Role
@@ -202,6 +205,37 @@ async def test_the_till_is_searched_by_id_email_and_name(desk: DeskWorld) -> Non
     assert ids(await search(desk, "van der Berg")) == [90003]
     narrow = await search(desk, "Byron", 1)
     assert (ids(narrow), narrow.truncated) == ([90001], True)
+
+
+async def test_a_search_waits_its_turn_in_the_tills_allowance_and_says_when_it_is_used_up(desk: DeskWorld) -> None:
+    """A request a second: the turn of each is a second later (nobody really waits here), and ten seconds are too long to wait."""
+    desk.till.add_customer(90001, email="ada@example.test")
+    request = account_service_pb2.UpdateAccountRequest(
+        account_id="shop-a", account=account_pb2.Account(epos=account_pb2.EposSettings(requests_per_minute=60))
+    )
+    request.update_mask.paths.append("epos.requests_per_minute")
+    await desk.call("AccountService/UpdateAccount", request)
+    found, refused = 0, None
+    while refused is None and found < 30:
+        try:
+            assert ids(await search(desk, "90001")) == [90001]
+            found += 1
+        except grpc.aio.AioRpcError as error:
+            refused = Refusal.of(error)
+    assert refused is not None
+    assert (refused.code, refused.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TILL_BUDGET_USED_UP")
+    assert refused.retry_seconds is not None
+    assert refused.retry_seconds > 0
+    assert 9 <= found <= 20
+    assert desk.till.log.total == found, "what the allowance does not hold is not sent"
+
+
+async def test_a_search_that_the_till_does_not_end_ends(desk: DeskWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(till_lookup, "LOOKUP_SECONDS", 0.2)
+    hanging = desk.till.faults.script(path="*", hang="before", times=None)
+    refused = await desk.refusal("LinkService/SearchEposCustomers", L.SearchEposCustomersRequest(account_id="shop-a", query="90001"))
+    hanging.cancel()
+    assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "TILL_TOO_SLOW")
 
 
 async def test_both_api_versions_are_searched(desk: DeskWorld) -> None:

@@ -59,7 +59,9 @@ class RunningService:
 async def running_service(
     dsn: str | None, *, serves: bool = True, works: bool = True, changes: Mapping[str, str] | None = None
 ) -> AsyncIterator[RunningService]:
-    service = Service(load_settings(environment(dsn, **(changes or {}))), serves=serves, works=works)
+    """Only working, it is allowed the sandboxes' address, which a service on loopback may ask anyway."""
+    given = {} if serves else {"TILLSYNC_ALLOWED_HOSTS": "127.0.0.1"}
+    service = Service(load_settings(environment(dsn, **(given | dict(changes or {})))), serves=serves, works=works)
     async with service, aiohttp.ClientSession() as http, TillsyncClient(f"127.0.0.1:{service.grpc_port}", ADMIN_TOKEN) as client:
         yield RunningService(service, http, client)
 

@@ -23,8 +23,9 @@ _QUIET_TABLES = ("entry", "entry_history", "order_match", "link", "intent", "sho
 
 
 def process_environment(dsn: str, directory: Path) -> dict[str, str]:
-    """For ``support.service.child``: the short times, a known admin token."""
-    return environment(dsn, TILLSYNC_DATA_DIR=str(directory / "data"), **SHORT_TIMES)
+    """For ``support.service.child``: the short times, a known admin token, and the sandboxes' address, which a worker is not allowed
+    to ask unless it is named."""
+    return environment(dsn, TILLSYNC_DATA_DIR=str(directory / "data"), TILLSYNC_ALLOWED_HOSTS="127.0.0.1", **SHORT_TIMES)
 
 
 async def stop_still(process: Child) -> None:

@@ -221,3 +221,18 @@ async def test_floods_of_unknown_tokens_do_not_grow_the_memory(monkeypatch: pyte
     assert desk.authenticator.cached("Bearer s3cret") is not None, "a flood of guesses pushes nobody out"
     assert len(desk.authenticator._known) <= 10
     await desk.authenticator.close()
+
+
+async def test_a_flood_of_guesses_asks_for_few_at_once() -> None:
+    desk = Desk(tokens=Tokens(gate=asyncio.Event()))
+    desk.tokens.add("s3cret")
+    flood = [asyncio.create_task(desk.authenticator.authenticate(f"Bearer guess-{number}")) for number in range(50)]
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert desk.tokens.asked == authentication.LOOKUPS_AT_ONCE
+    known = asyncio.create_task(desk.authenticator.authenticate("Bearer s3cret"))
+    assert desk.tokens.gate is not None
+    desk.tokens.gate.set()
+    assert (await known).token_id == "tok_s3cret"
+    assert all(isinstance(error, Unauthenticated) for error in await asyncio.gather(*flood, return_exceptions=True))
+    await desk.authenticator.close()

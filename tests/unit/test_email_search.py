@@ -7,10 +7,14 @@ import asyncio
 import pytest
 from support.fake_till import EmailMatch
 from support.flow_fakes import TILL, FlowWorld, till_account
+from tillsync_server.application.flows import email_search
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.application.flows.flow_services import FlowSettings
-from tillsync_server.domain.errors import Missing, ServerFailure, Throttled
+from tillsync_server.domain.customer import TillCustomer
+from tillsync_server.domain.errors import Missing, ServerFailure, Throttled, Unreadable
+from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.till import CustomerPage
 
 ACCOUNT = till_account()
 ADA = "ada@example.test"
@@ -150,6 +154,22 @@ async def test_a_till_that_repeats_its_last_page_for_ever_ends_the_reading(world
     world.till.list_customers = always_the_same  # type: ignore[method-assign, assignment]
     assert (await emails_of(world).find(ADA, prove_miss=True)).customers == ()
     assert world.till.count("list_customers") == 2
+
+
+async def test_a_list_that_never_ends_proves_nothing_and_names_itself(world: FlowWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(email_search, "MAX_LIST_PAGES", 40)
+    world.till.match = EmailMatch.FILTER_IGNORED
+    listed = world.till.list_customers
+
+    async def always_others(page: int) -> CustomerPage:
+        await listed(1)
+        rows = (TillCustomer(epos_customer_id=EposCustomerId(10_000 + page), forename="A", email=f"{page}@example.test"),)
+        return CustomerPage(rows=rows, number=page)
+
+    world.till.list_customers = always_others  # type: ignore[method-assign]
+    with pytest.raises(Unreadable, match="does not end its list of customers: 40 pages, and still new ones; report it to Epos Now"):
+        await emails_of(world).find(ADA, prove_miss=True)
+    assert world.till.count("list_customers") == 41
 
 
 async def test_a_list_that_drifts_meanwhile_names_nobody_twice(world: FlowWorld) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import json
 from collections.abc import AsyncIterator
 
@@ -27,6 +28,7 @@ from tillsync_server.domain.errors import (
 )
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 from tillsync_server.domain.vocabulary import Side, TillApiVersion
+from tillsync_server.ports.till import MAX_SEARCH_PAGES
 
 ADA = EposCustomerId(90001)
 NEW = NewTillCustomer(forename="Ada", surname="Byron", email="ada@example.test", sign_up_date="2026-01-02T03:04:05")
@@ -435,6 +437,26 @@ async def test_types_are_listed_once_each(server: RawServer, world: TillWorld) -
     types = await world.client(server.url).list_customer_types()
     assert [(row.epos_customer_type_id, row.name) for row in types] == [(4001, "Basic"), (4002, "Gold")]
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("version", [V2, V4])
+async def test_pages_that_never_end_are_no_answer(server: RawServer, world: TillWorld, version: TillApiVersion) -> None:
+    """Something new on each of them: neither found nor a miss, and an error that says so."""
+    ids = itertools.count(1)
+
+    async def another(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = next(ids)
+        writer.write(json_answer([V2_ROW | {"CustomerID": number, "CustomerTypeID": number, "Name": "Gold"}]))
+        await writer.drain()
+
+    server.answers(another)
+    client = world.client(server.url, version)
+    with pytest.raises(Unreadable, match="does not end its search for one email: 100 pages, and still something new on each"):
+        await client.search_by_email("ada@example.test")
+    assert len(server.requests) == MAX_SEARCH_PAGES
+    with pytest.raises(Unreadable, match="does not end its list of customer types"):
+        await client.list_customer_types()
+    assert len(server.requests) == MAX_SEARCH_PAGES + 100
 
 
 async def test_the_probe_asks_for_the_token(server: RawServer, world: TillWorld) -> None:

@@ -8,8 +8,12 @@ import time
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import pytest
+from tillsync_server.application.flows import page_scan
 from tillsync_server.application.flows.page_scan import PageScan
+from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import RunInterrupted
+from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.ports.till import CustomerPage, TillClient
 
 
@@ -48,3 +52,32 @@ async def test_pages_interrupted_together_leave_no_error_unheard() -> None:
     del running, scan  # and with them what the pages left behind
     gc.collect()
     assert complaints == []
+
+
+class EndlessTill:
+    """Another customer on every page."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def list_customers(self, page: int) -> CustomerPage:
+        self.asked += 1
+        return CustomerPage(rows=(TillCustomer(epos_customer_id=EposCustomerId(page), forename="Ada"),), number=page)
+
+
+async def test_a_list_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end was known once, and lies on: what is waited for is read singly then."""
+    monkeypatch.setattr(page_scan, "MAX_LIST_PAGES", 50)
+    till = EndlessTill()
+    scan = PageScan(
+        cast(TillClient, till),
+        is_wanted=lambda: 100,
+        serve=lambda rows, asked_at, as_of: 0,
+        last_page=9,
+        at_once=3,
+        now=lambda: datetime.now(UTC),
+        clock=time.monotonic,
+    )
+    await scan.run()
+    assert (till.asked, scan.pages_read) == (50, 50)
+    assert (scan.last_page, scan.pages_at_least) == (None, 50), "and the next smaller crowd does not try again"

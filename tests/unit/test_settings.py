@@ -121,12 +121,23 @@ def test_plain_text_beyond_loopback_must_be_asked_for(variable: str, tmp_path: P
 
 
 def test_loopback_shops_are_reachable_only_while_the_service_listens_on_loopback() -> None:
-    assert load_settings({}).hosts().allow_loopback
-    assert not load_settings({"TILLSYNC_HTTP_LISTEN": "0.0.0.0:8080"}).hosts().allow_loopback
-    assert load_settings({"TILLSYNC_PUBLIC_URL": "http://127.0.0.1:8080"}).hosts().allow_loopback
+    assert load_settings({}).hosts(serves=True).allow_loopback
+    assert not load_settings({"TILLSYNC_HTTP_LISTEN": "0.0.0.0:8080"}).hosts(serves=True).allow_loopback
+    assert load_settings({"TILLSYNC_PUBLIC_URL": "http://127.0.0.1:8080"}).hosts(serves=True).allow_loopback
     behind_a_proxy = load_settings({"TILLSYNC_PUBLIC_URL": "https://sync.example.test"})
-    assert not behind_a_proxy.hosts().allow_loopback, "others reach it through the proxy"
-    assert load_settings({"TILLSYNC_ALLOWED_HOSTS": "shop.internal"}).hosts().hosts == {"shop.internal"}
+    assert not behind_a_proxy.hosts(serves=True).allow_loopback, "others reach it through the proxy"
+    assert load_settings({"TILLSYNC_ALLOWED_HOSTS": "shop.internal"}).hosts(serves=True).hosts == {"shop.internal"}
+
+
+def test_a_worker_alone_asks_loopback_only_where_it_is_named() -> None:
+    """Where the service listens that sends it to a shop is not in its settings."""
+    assert not load_settings({}).hosts(serves=False).allow_loopback
+    assert not load_settings({"TILLSYNC_PUBLIC_URL": "http://127.0.0.1:8080"}).hosts(serves=False).allow_loopback
+    named = load_settings({"TILLSYNC_ALLOWED_HOSTS": "127.0.0.1"}).hosts(serves=False)
+    assert named.refusal("127.0.0.1", 8000, "127.0.0.1") is None
+    refusal = load_settings({}).hosts(serves=False).refusal("127.0.0.1", 8000, "127.0.0.1")
+    assert refusal is not None
+    assert "add 127.0.0.1:8000 to TILLSYNC_ALLOWED_HOSTS" in refusal
 
 
 def test_a_host_name_is_not_taken_for_loopback() -> None:

@@ -117,7 +117,7 @@ class Service:
         notifications = storage.notifications
         self._on_stop("notifications", notifications.stop)
         notifications.start()
-        http = MeasuredHttp(self.metrics, OutboundSettings(allowed_hosts=settings.hosts()))
+        http = MeasuredHttp(self.metrics, OutboundSettings(allowed_hosts=settings.hosts(serves=self._serves)))
         self._on_stop("way out", http.close)
         wiring = Wiring(settings, storage, http, self.metrics)
         pulse = DatabasePulse(storage.database)

@@ -147,7 +147,8 @@ class ServiceSettings(BaseSettings):
         "",
         "TILLSYNC_ALLOWED_HOSTS",
         "Hosts, host:port pairs and CIDRs, comma separated, that tills and shops may have although their address is private. "
-        "Loopback is allowed as well while the service listens on loopback only and TILLSYNC_PUBLIC_URL is not set or loopback too.",
+        "Loopback is allowed as well while the service listens on loopback only and TILLSYNC_PUBLIC_URL is not set or loopback too; to "
+        "a separate `tillsync worker`, which cannot know where the service listens, only if it is named here.",
         shown="none",
     )
 
@@ -303,10 +304,11 @@ class ServiceSettings(BaseSettings):
             burst_entries=self.burst_entries,
         )
 
-    def hosts(self) -> AllowedHosts:
-        """Loopback may be asked only where nobody but this host can make us ask: not behind a proxy that others reach."""
+    def hosts(self, *, serves: bool) -> AllowedHosts:
+        """Loopback may be asked only where nobody but this host can make us ask: not behind a proxy that others reach, and not by a
+        process that does not serve, whose listen addresses say nothing of those of the one that does."""
         public_host = urlsplit(self.public_url).hostname or "127.0.0.1"
-        is_private = self.listens_on_loopback_only and ListenAddress(public_host, 0).is_loopback
+        is_private = serves and self.listens_on_loopback_only and ListenAddress(public_host, 0).is_loopback
         return AllowedHosts.parse(self.allowed_hosts, allow_loopback=is_private)
 
 

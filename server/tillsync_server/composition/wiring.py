@@ -116,7 +116,7 @@ class Wiring:
             link=LinkServicer(LinkDecisions(self._accounts, self._links, PostgresLinkKeeper(database, notifier), queues, lookup)),
             privacy=PrivacyServicer(Privacy(PostgresPrivacy(database, notifier), self._accounts)),
             account=AccountServicer(
-                AccountSettings(self._accounts, plain_http_allowed=inside(settings.hosts())),
+                AccountSettings(self._accounts, plain_http_allowed=inside(settings.hosts(serves=True))),
                 SiteSettings(self._accounts),
                 AccountCheck(self._accounts, self._tills, self._shops, self._knowledge, self._accounts),
                 ShopConnection(self._accounts, self._shops, self.tokens),

@@ -17,6 +17,11 @@ from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 LIST_PAGE_SIZE = 200
 """Rows of a full list page (eposnow-api section 2, grade R); the client copes with any other size."""
 
+MAX_SEARCH_PAGES = 100
+"""Pages of one search. Tens of thousands of customers with one text: a till that goes on is out of order, and nothing it says counts."""
+MAX_LIST_PAGES = 5_000
+"""Pages of the whole customer list: a million customers. A till that goes on does not end its list."""
+
 
 class WritePermit(Protocol):
     """Asked in the last step before a request that changes something outside is written (invariant 3)."""
@@ -63,7 +68,8 @@ class TillClient(Protocol):
     async def list_customers(self, page: int) -> CustomerPage: ...
 
     async def search_by_email(self, text: str) -> EmailSearch:
-        """One text, sent as given (callers search raw and normalised). A miss is an empty result, whether the till says [] or 404."""
+        """One text, sent as given (callers search raw and normalised). A miss is an empty result, whether the till says [] or 404.
+        Unreadable where the answer does not end within MAX_SEARCH_PAGES."""
         ...
 
     async def search_by_name(self, text: str, *, limit: int) -> NameSearch:

@@ -137,7 +137,9 @@ class AccountServiceServicer:
 
     def CheckAccount(self, request, context):
         """Tests both sides step by step with the present settings, and names what is wrong with its remedy. Writes nothing outside.
-        Takes up to some 30 seconds when a side is slow. A failed step is an answer, not an error of the call.
+        Takes up to some 30 seconds when a side is slow. A failed step is an answer, not an error of the call. Errors:
+        RESOURCE_EXHAUSTED: two checks of the account are under way already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by
+        themselves); call again when one has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,7 +155,7 @@ class AccountServiceServicer:
         reason which of these it is: SHOP_UNREACHABLE, SHOP_TOO_SLOW, SHOP_IN_MAINTENANCE, SHOP_THROTTLES, SHOP_FAILED, SHOP_MOVED,
         SHOP_ADDRESS_WRONG, SHOP_REST_OFF, SHOP_FIREWALL, SHOP_BRIDGE_OFF, SHOP_SIGNATURE_REFUSED, SHOP_PASSWORD_PROTECTED,
         SHOP_ANSWER_UNREADABLE, SHOP_WEB_PAGE, SHOP_PHP_MESSAGE, SHOP_REFUSED; its metadata may hold http_status and
-        retry_after_seconds.
+        retry_after_seconds. RESOURCE_EXHAUSTED: two of these calls are under way for the account already (TOO_MANY_CALLS_AT_ONCE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

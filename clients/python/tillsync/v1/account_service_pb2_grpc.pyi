@@ -35,7 +35,9 @@ class AccountServiceStub:
     """
     CheckAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CheckAccountRequest, _account_service_pb2.CheckAccountResponse]
     """Tests both sides step by step with the present settings, and names what is wrong with its remedy. Writes nothing outside.
-    Takes up to some 30 seconds when a side is slow. A failed step is an answer, not an error of the call.
+    Takes up to some 30 seconds when a side is slow. A failed step is an answer, not an error of the call. Errors:
+    RESOURCE_EXHAUSTED: two checks of the account are under way already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by
+    themselves); call again when one has ended.
     """
     ConnectShop: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ConnectShopRequest, _account_service_pb2.ConnectShopResponse]
     """The bridge introduces its shop. Before it is answered, the service calls the bridge's status route in that shop with the new
@@ -47,7 +49,7 @@ class AccountServiceStub:
     reason which of these it is: SHOP_UNREACHABLE, SHOP_TOO_SLOW, SHOP_IN_MAINTENANCE, SHOP_THROTTLES, SHOP_FAILED, SHOP_MOVED,
     SHOP_ADDRESS_WRONG, SHOP_REST_OFF, SHOP_FIREWALL, SHOP_BRIDGE_OFF, SHOP_SIGNATURE_REFUSED, SHOP_PASSWORD_PROTECTED,
     SHOP_ANSWER_UNREADABLE, SHOP_WEB_PAGE, SHOP_PHP_MESSAGE, SHOP_REFUSED; its metadata may hold http_status and
-    retry_after_seconds.
+    retry_after_seconds. RESOURCE_EXHAUSTED: two of these calls are under way for the account already (TOO_MANY_CALLS_AT_ONCE).
     """
     DisconnectShop: _aio.UnaryUnaryMultiCallable[_account_service_pb2.DisconnectShopRequest, _account_service_pb2.DisconnectShopResponse]
     """Drops the bridge's secret and revokes the calling token, which is the last thing it does; tokens of other roles than site
@@ -117,7 +119,9 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_account_service_pb2.CheckAccountRequest, _abc.Awaitable[_account_service_pb2.CheckAccountResponse]],
     ) -> _abc.Awaitable[_account_service_pb2.CheckAccountResponse]:
         """Tests both sides step by step with the present settings, and names what is wrong with its remedy. Writes nothing outside.
-        Takes up to some 30 seconds when a side is slow. A failed step is an answer, not an error of the call.
+        Takes up to some 30 seconds when a side is slow. A failed step is an answer, not an error of the call. Errors:
+        RESOURCE_EXHAUSTED: two checks of the account are under way already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by
+        themselves); call again when one has ended.
         """
 
     @_abc_1.abstractmethod
@@ -135,7 +139,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         reason which of these it is: SHOP_UNREACHABLE, SHOP_TOO_SLOW, SHOP_IN_MAINTENANCE, SHOP_THROTTLES, SHOP_FAILED, SHOP_MOVED,
         SHOP_ADDRESS_WRONG, SHOP_REST_OFF, SHOP_FIREWALL, SHOP_BRIDGE_OFF, SHOP_SIGNATURE_REFUSED, SHOP_PASSWORD_PROTECTED,
         SHOP_ANSWER_UNREADABLE, SHOP_WEB_PAGE, SHOP_PHP_MESSAGE, SHOP_REFUSED; its metadata may hold http_status and
-        retry_after_seconds.
+        retry_after_seconds. RESOURCE_EXHAUSTED: two of these calls are under way for the account already (TOO_MANY_CALLS_AT_ONCE).
         """
 
     @_abc_1.abstractmethod

@@ -112,7 +112,8 @@ class LinkServiceServicer:
 
     def ListCandidates(self, request, context):
         """The till customers a held order can be given to, read from the till now. Errors: NOT_FOUND: no such entry;
-        FAILED_PRECONDITION: no order, or not HELD; UNAVAILABLE: the till cannot be read.
+        FAILED_PRECONDITION: no order, or not HELD; UNAVAILABLE: the till cannot be read; RESOURCE_EXHAUSTED: as SearchEposCustomers,
+        with four calls at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,7 +121,8 @@ class LinkServiceServicer:
 
     def SearchEposCustomers(self, request, context):
         """Searches the till's customers. Errors: FAILED_PRECONDITION: the till's search ignores this filter; UNAVAILABLE: the till
-        cannot be read; RESOURCE_EXHAUSTED: the till's request budget is used up.
+        cannot be read, or did not within half a minute; RESOURCE_EXHAUSTED: the till's request budget is used up, or two of these calls
+        are under way for the account already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by themselves).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -129,8 +131,9 @@ class LinkServiceServicer:
     def ResolveOrderCustomer(self, request, context):
         """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
         shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
-        does every held order of the same email when the order is a guest's. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest;
-        ALREADY_EXISTS: with create_link, one of the two has another link.
+        does every held order of the same email when the order is a guest's. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED,
+        or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
+        ListCandidates.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

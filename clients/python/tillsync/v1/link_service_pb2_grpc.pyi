@@ -34,17 +34,20 @@ class LinkServiceStub:
     """
     ListCandidates: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ListCandidatesRequest, _link_service_pb2.ListCandidatesResponse]
     """The till customers a held order can be given to, read from the till now. Errors: NOT_FOUND: no such entry;
-    FAILED_PRECONDITION: no order, or not HELD; UNAVAILABLE: the till cannot be read.
+    FAILED_PRECONDITION: no order, or not HELD; UNAVAILABLE: the till cannot be read; RESOURCE_EXHAUSTED: as SearchEposCustomers,
+    with four calls at once.
     """
     SearchEposCustomers: _aio.UnaryUnaryMultiCallable[_link_service_pb2.SearchEposCustomersRequest, _link_service_pb2.SearchEposCustomersResponse]
     """Searches the till's customers. Errors: FAILED_PRECONDITION: the till's search ignores this filter; UNAVAILABLE: the till
-    cannot be read; RESOURCE_EXHAUSTED: the till's request budget is used up.
+    cannot be read, or did not within half a minute; RESOURCE_EXHAUSTED: the till's request budget is used up, or two of these calls
+    are under way for the account already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by themselves).
     """
     ResolveOrderCustomer: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ResolveOrderCustomerRequest, _link_service_pb2.ResolveOrderCustomerResponse]
     """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
     shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
-    does every held order of the same email when the order is a guest's. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest;
-    ALREADY_EXISTS: with create_link, one of the two has another link.
+    does every held order of the same email when the order is a guest's. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED,
+    or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
+    ListCandidates.
     """
 
 class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -97,7 +100,8 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_link_service_pb2.ListCandidatesRequest, _abc.Awaitable[_link_service_pb2.ListCandidatesResponse]],
     ) -> _abc.Awaitable[_link_service_pb2.ListCandidatesResponse]:
         """The till customers a held order can be given to, read from the till now. Errors: NOT_FOUND: no such entry;
-        FAILED_PRECONDITION: no order, or not HELD; UNAVAILABLE: the till cannot be read.
+        FAILED_PRECONDITION: no order, or not HELD; UNAVAILABLE: the till cannot be read; RESOURCE_EXHAUSTED: as SearchEposCustomers,
+        with four calls at once.
         """
 
     @_abc_1.abstractmethod
@@ -107,7 +111,8 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_link_service_pb2.SearchEposCustomersRequest, _abc.Awaitable[_link_service_pb2.SearchEposCustomersResponse]],
     ) -> _abc.Awaitable[_link_service_pb2.SearchEposCustomersResponse]:
         """Searches the till's customers. Errors: FAILED_PRECONDITION: the till's search ignores this filter; UNAVAILABLE: the till
-        cannot be read; RESOURCE_EXHAUSTED: the till's request budget is used up.
+        cannot be read, or did not within half a minute; RESOURCE_EXHAUSTED: the till's request budget is used up, or two of these calls
+        are under way for the account already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by themselves).
         """
 
     @_abc_1.abstractmethod
@@ -118,8 +123,9 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_link_service_pb2.ResolveOrderCustomerResponse]:
         """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
         shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
-        does every held order of the same email when the order is a guest's. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest;
-        ALREADY_EXISTS: with create_link, one of the two has another link.
+        does every held order of the same email when the order is a guest's. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED,
+        or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
+        ListCandidates.
         """
 
 def add_LinkServiceServicer_to_server(servicer: LinkServiceServicer, server: _aio.Server) -> None: ...

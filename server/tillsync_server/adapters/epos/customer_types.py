@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from tillsync_server.adapters.epos.requests import TillRequests
-from tillsync_server.adapters.epos.rows import Row, array, single, unreadable
+from tillsync_server.adapters.epos.rows import Row, array, endless, single, unreadable
 from tillsync_server.domain.customer import TillCustomerType
 from tillsync_server.domain.errors import Misaddressed, Missing
 from tillsync_server.domain.ids import EposCustomerTypeId
 from tillsync_server.domain.vocabulary import Side
+
+_MAX_PAGES = 100
+"""Tens of thousands of types: a till that goes on does not end its list."""
 
 
 def read_row(value: Any) -> TillCustomerType:
@@ -38,9 +41,7 @@ class CustomerTypeResource:
     async def list_all(self) -> list[TillCustomerType]:
         """All pages; a till that does not page its types repeats the first, which ends it as well."""
         found: dict[EposCustomerTypeId, TillCustomerType] = {}
-        number = 0
-        while True:
-            number += 1
+        for number in range(1, _MAX_PAGES + 1):
             try:
                 answer = await self._requests.get(self.path, {"page": number})
             except Missing as error:
@@ -51,6 +52,7 @@ class CustomerTypeResource:
                 found.setdefault(row.epos_customer_type_id, row)
             if len(found) == before:
                 return list(found.values())
+        raise endless("its list of customer types", _MAX_PAGES)
 
 
 class CustomerTypeV2(CustomerTypeResource):

@@ -7,14 +7,14 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Final
 
 from tillsync_server.adapters.epos.requests import TillRequests
-from tillsync_server.adapters.epos.rows import Row, array, single, unreadable
+from tillsync_server.adapters.epos.rows import Row, array, endless, single, unreadable
 from tillsync_server.adapters.outbound import Answer
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer
 from tillsync_server.domain.emails import TILL_EMAIL_MAX_LENGTH, normalise_email
 from tillsync_server.domain.errors import Misaddressed, Missing, Refused, Unreadable
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 from tillsync_server.domain.vocabulary import Side, TillTypeField
-from tillsync_server.ports.till import CustomerPage, EmailSearch, WritePermit
+from tillsync_server.ports.till import MAX_SEARCH_PAGES, CustomerPage, EmailSearch, WritePermit
 
 NAME_MAX_LENGTH: Final = 50
 """Forename and Surname (eposnow-api, grade C)."""
@@ -115,9 +115,7 @@ class CustomerResource(ABC):
         if not text.strip():
             raise ValueError("an empty text cannot be searched for")
         found: dict[EposCustomerId, TillCustomer] = {}
-        number = 0
-        while True:
-            number += 1
+        for number in range(1, MAX_SEARCH_PAGES + 1):
             try:
                 page = await self._search_page(text, number)
             except Missing:
@@ -127,6 +125,7 @@ class CustomerResource(ABC):
             ignored = any(not _contains(customer.email, text) for customer in fresh)
             if ignored or not fresh:
                 return EmailSearch(searched=text, rows=tuple(found.values()), filter_ignored=ignored)
+        raise endless("its search for one email", MAX_SEARCH_PAGES)
 
     async def create(self, customer: NewTillCustomer, permit: WritePermit) -> EposCustomerId:
         try:

@@ -18,6 +18,10 @@ def unreadable(text: str) -> Unreadable:
     return Unreadable(Side.TILL, f"Epos Now's answer is not understood: {text}")
 
 
+def endless(what: str, pages: int) -> Unreadable:
+    return Unreadable(Side.TILL, f"Epos Now does not end {what}: {pages} pages, and still something new on each; report it to Epos Now")
+
+
 class Row:
     """One object of the till. ``what`` ("customer") is for error texts, which name fields and never their content."""
 

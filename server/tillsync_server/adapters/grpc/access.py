@@ -1,4 +1,5 @@
-"""Who may call what (design section 7, *Auth*): one row a method, which a test proves total over the contract."""
+"""Who may call what (design section 7, *Auth*), one row a method, which a test proves total over the contract; and what only a few may
+call at once."""
 
 from __future__ import annotations
 
@@ -67,6 +68,19 @@ ACCESS: dict[str, frozenset[Role]] = {
     )
     for method in methods
 }
+
+AT_ONCE: dict[str, int] = {
+    _PACKAGE + method: most
+    for method, most in (
+        ("AccountService/CheckAccount", 2),
+        ("AccountService/ConnectShop", 2),
+        ("LinkService/SearchEposCustomers", 2),
+        # a few reads each, for several people who decide about held orders
+        ("LinkService/ListCandidates", 4),
+        ("LinkService/ResolveOrderCustomer", 4),
+    )
+}
+"""Methods that ask a till or a shop while the caller waits, and how many calls of each one account may have under way."""
 
 CREATES_ACCOUNT = frozenset({_PACKAGE + "AccountService/CreateAccount"})
 """Their account_id names an account that is not there yet."""

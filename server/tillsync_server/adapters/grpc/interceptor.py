@@ -1,4 +1,5 @@
-"""Around every call: who calls, may they, is the request sound; and what becomes of an error. One wrapper a method, made at registration.
+"""Around every call: who calls, may they, is the request sound, is there a place for it; and what becomes of an error. One wrapper a
+method, made at registration.
 
 Not a ``grpc.aio.ServerInterceptor``: gRPC asks those at every call for a handler, and what is known of a method is known from the start.
 """
@@ -19,8 +20,9 @@ import structlog
 from google.protobuf import descriptor_pool
 from google.protobuf.message import DecodeError
 
-from tillsync_server.adapters.grpc.access import ACCESS, CREATES_ACCOUNT
+from tillsync_server.adapters.grpc.access import ACCESS, AT_ONCE, CREATES_ACCOUNT
 from tillsync_server.adapters.grpc.caller import set_caller
+from tillsync_server.adapters.grpc.calls_at_once import CallsAtOnce
 from tillsync_server.adapters.grpc.required_fields import MessageCheck, check_of
 from tillsync_server.adapters.grpc.servicers.unbuilt import UNBUILT
 from tillsync_server.adapters.grpc.status import DETAILS_KEY, code_of, internal_status, status_of
@@ -54,6 +56,8 @@ class _Method:
     asks_account: bool
     """Whether the account must exist; False also where nothing of the request is looked at (UNBUILT)."""
     ended: CallEnded
+    at_once: CallsAtOnce | None = None
+    """None: as many as come."""
 
 
 class Interceptor:
@@ -101,6 +105,7 @@ class Interceptor:
             has_account=has_account,
             asks_account=has_account and built and path not in CREATES_ACCOUNT,
             ended=ended,
+            at_once=CallsAtOnce(path, AT_ONCE[path]) if path in AT_ONCE else None,
         )
 
     def _unary(
@@ -112,7 +117,7 @@ class Interceptor:
     ) -> Callable[[bytes, Any], Awaitable[bytes]]:
         ended, cached, may_call = method.ended, self._authenticator.cached, method.roles
         violations = method.check.violations if method.check is not None else None
-        has_account, asks_account = method.has_account, method.asks_account
+        has_account, asks_account, at_once = method.has_account, method.asks_account, method.at_once
 
         async def call(raw: bytes, context: Any) -> bytes:
             started, code = time.perf_counter(), "OK"
@@ -130,7 +135,10 @@ class Interceptor:
                 if account_id and asks_account and caller.account_id is None and account_id not in self._accounts:
                     await self._accounts.require(AccountId(account_id))
                 set_caller(caller)
-                return serialize(await behaviour(request, context))
+                if at_once is None:
+                    return serialize(await behaviour(request, context))
+                with at_once.place(account_id, caller.role):
+                    return serialize(await behaviour(request, context))
             except asyncio.CancelledError:
                 code = "CANCELLED"
                 raise

@@ -16,10 +16,11 @@ from typing import assert_never
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.emails import normalise_email
-from tillsync_server.domain.errors import Throttled, UpstreamError
+from tillsync_server.domain.errors import Throttled, Unreadable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.matching import respelled, same_email, search_texts
-from tillsync_server.ports.till import CustomerPage
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage
 
 _SAMPLES = 3
 """Customers of page 1 tried as proof: one may have been deleted or renamed between the list and the search."""
@@ -162,6 +163,11 @@ def _samples(rows: Iterable[TillCustomer]) -> list[str]:
     return sorted(usable, key=lambda email: (respelled(email) is None, email))[:_SAMPLES]
 
 
+def _endless_list() -> Unreadable:
+    text = f"Epos Now does not end its list of customers: {MAX_LIST_PAGES} pages, and still new ones; report it to Epos Now"
+    return Unreadable(Side.TILL, text)
+
+
 @dataclass(slots=True)
 class _Wanted:
     email: str
@@ -203,16 +209,20 @@ class _ListReader:
         return _Reading(wanted.rows, last_page, reads_itself)
 
     async def _read(self, wanted: list[_Wanted]) -> int:
-        """Until an empty page or one without a new id: whatever the page size, and though the list may drift meanwhile."""
+        """Until an empty page or one without a new id: whatever the page size, and though the list may drift meanwhile. A list that does
+        not end proves nothing."""
         by_email: dict[str, list[TillCustomer]] = {each.email: [] for each in wanted}
         seen: set[EposCustomerId] = set()
-        number, error = 0, None
+        number = 0
+        error: UpstreamError | None = None
         try:
             while True:
                 page = await self._read_page(number + 1)
                 fresh = [row for row in page.rows if row.epos_customer_id not in seen]
                 if not fresh:
                     break
+                if number == MAX_LIST_PAGES:
+                    raise _endless_list()
                 number += 1
                 for row in fresh:
                     seen.add(row.epos_customer_id)

@@ -15,7 +15,7 @@ from datetime import datetime
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import Unreadable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId
-from tillsync_server.ports.till import TillClient
+from tillsync_server.ports.till import MAX_LIST_PAGES, TillClient
 
 _PATIENCE_SHARE = 8
 """Up to an eighth of the single reads it could save is spent on finding out whether pages pay."""
@@ -59,7 +59,7 @@ class PageScan:
         self.last_page: int | None = None
         """Set when the list was read to its end."""
         self.pages_at_least = 0
-        """Set when it was given up: it does not pay for a crowd of so many."""
+        """Set when it was given up: it does not pay for a crowd of so many, or does not end."""
 
     async def run(self) -> None:
         """Ends when nobody waits any more, at the list's end, or when it does not pay. Raises RunInterrupted; a page that fails ends
@@ -87,6 +87,9 @@ class PageScan:
     def _goes_on(self, number: int, *, nothing_flies: bool) -> bool:
         left = self._left()
         if self._ended or not left:
+            return False
+        if number > MAX_LIST_PAGES:
+            self.pages_at_least = MAX_LIST_PAGES
             return False
         if self._known_last_page is not None:
             # beyond it only one page at a time: it may have grown

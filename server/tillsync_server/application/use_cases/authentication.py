@@ -20,6 +20,8 @@ _LOG = structlog.get_logger(__name__)
 CACHE_SECONDS = 4.0
 """From the moment the store was asked; what the store then still has to answer is bounded by the database's own timeout."""
 CACHE_SIZE = 10_000
+LOOKUPS_AT_ONCE = 4
+"""A flood of unknown tokens, each another one, leaves most of the database's connections to those who are known."""
 NOTE_USED_SECONDS = 60.0
 MAX_SECRET_LENGTH = 512
 _SCHEME = "bearer "
@@ -52,6 +54,7 @@ class Authenticator:
         self._clock = clock
         self._known: dict[bytes, _Known] = {}
         self._lookups: dict[bytes, asyncio.Task[_Known]] = {}
+        self._asking = asyncio.Semaphore(LOOKUPS_AT_ONCE)
         self._generation = 0
         self._noted: dict[str, float] = {}
         self._notes: set[asyncio.Task[None]] = set()
@@ -101,8 +104,9 @@ class Authenticator:
             done.exception()  # its callers may all have gone away
 
     async def _ask(self, key: bytes, secret: str) -> _Known:
-        asked_at, generation = self._clock(), self._generation
-        token = await self._tokens.by_hash(token_hash(secret))
+        async with self._asking:
+            asked_at, generation = self._clock(), self._generation
+            token = await self._tokens.by_hash(token_hash(secret))
         caller = None
         if token is not None and token.revoke_time is None:
             caller = Caller(token.role, token.account_id, token.token_id)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from tillsync_server.application.use_cases.upstream_reasons import TILL_TOO_SLOW
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import (
     FailedPrecondition,
@@ -26,6 +27,8 @@ from tillsync_server.ports.accounts import AccountStore
 from tillsync_server.ports.links import LinkReader
 from tillsync_server.ports.till import TillClient, TillGateway
 
+LOOKUP_SECONDS = 28.0
+"""What asking the till for one caller may take as a whole, its waits for the request allowance included."""
 MAX_CANDIDATES = 50
 MAX_FOUND, DEFAULT_FOUND = 50, 20
 MAX_QUERY_LENGTH = 254
@@ -104,7 +107,11 @@ def _checked_query(query: str) -> str:
 async def _asked(question: Awaitable[T]) -> T:
     """What the till answers; its failures as the caller's."""
     try:
-        return await question
+        async with asyncio.timeout(LOOKUP_SECONDS):
+            return await question
+    except TimeoutError as error:
+        text = f"Epos Now did not answer within {LOOKUP_SECONDS:.0f} seconds; try again, or look for less"
+        raise Unavailable(text, reason=TILL_TOO_SLOW) from error
     except Throttled as error:
         raise ResourceExhausted(error.text, reason="TILL_BUDGET_USED_UP", retry_after_seconds=error.retry_after_seconds) from error
     except UpstreamError as error:
