@@ -289,7 +289,15 @@ async def test_a_batch_too_large_for_the_web_server_is_written_one_by_one(shop: 
 # -- what is wrong with a site or a key
 
 
-@pytest.mark.parametrize("permalinks", list(Permalinks))
+async def test_plain_permalinks_behind_a_web_server_that_rewrites_are_named(shop: SandboxShop, client: ShopClient) -> None:
+    """WooCommerce recognises its keys by the path, and no path leads to the REST API there."""
+    shop.switches.permalinks = Permalinks.PLAIN_REWRITTEN
+    for ask in (client.probe, client.check_access, lambda: client.write_customers([write(1)], FreePermit())):
+        with pytest.raises(Misaddressed, match=r"permalinks of the shop are plain.*connect the tillsync bridge plugin"):
+            await ask()
+
+
+@pytest.mark.parametrize("permalinks", [Permalinks.PRETTY, Permalinks.PLAIN])
 async def test_every_kind_of_permalinks_is_found(shop: SandboxShop, client: ShopClient, permalinks: Permalinks) -> None:
     shop.switches.permalinks = permalinks
     for _ in range(2):

@@ -159,7 +159,7 @@ def _route(request: web.Request, permalinks: Permalinks) -> str | None:
     if request.path in ("/", "/index.php") and "rest_route" in request.query:
         return request.query["rest_route"] or "/"
     path = request.path.removeprefix("/index.php")
-    if path == request.path and permalinks is Permalinks.PLAIN:
+    if permalinks is Permalinks.PLAIN_REWRITTEN or (path == request.path and permalinks is Permalinks.PLAIN):
         return None
     if path == f"/{_PREFIX}" or path.startswith(f"/{_PREFIX}/"):
         return path.removeprefix(f"/{_PREFIX}") or "/"

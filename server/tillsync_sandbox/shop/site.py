@@ -54,7 +54,16 @@ class WordPressSite:
             return error.response()
         if request.path in ("/", "/index.php"):
             return html_response(200, "Sandbox shop", "Welcome to our shop.")
+        if self._switches.permalinks is Permalinks.PLAIN_REWRITTEN:
+            return self._canonical(request)
         return page_not_found()
+
+    def _canonical(self, request: web.Request) -> web.Response:
+        """What redirect_canonical makes of an address that no rule of rewriting knows."""
+        path = request.path.removeprefix("/index.php")
+        if request.path == path and path.endswith("/"):
+            return html_response(200, "Sandbox shop", "Welcome to our shop.")
+        return html_response(301, "Moved", "It moved.", {"Location": f"{self._home_url}{path.rstrip('/')}/"})
 
     async def _dispatch(self, rest: RestRequest) -> web.Response:
         caller = self._keys.caller(rest, with_header=self._switches.trouble is not Trouble.HEADER_STRIPPED)
@@ -96,5 +105,5 @@ class WordPressSite:
 
     @property
     def _rest_url(self) -> str:
-        plain = self._switches.permalinks is Permalinks.PLAIN
+        plain = self._switches.permalinks is not Permalinks.PRETTY
         return f"{self._home_url}/index.php?rest_route=" if plain else f"{self._home_url}/wp-json"

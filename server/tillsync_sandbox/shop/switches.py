@@ -46,6 +46,9 @@ class Permalinks(StrEnum):
     """``/wp-json/…``, ``/index.php/wp-json/…`` and ``/?rest_route=…``."""
     PLAIN = "plain"
     """Only ``/index.php/wp-json/…`` and ``/?rest_route=…``; WooCommerce keys are not recognised on the latter."""
+    PLAIN_REWRITTEN = "plain_rewritten"
+    """Only ``/?rest_route=…``: the web server still hands every path to WordPress, which takes ``/wp-json/`` for the front page and
+    redirects what is below it to itself with a slash."""
 
 
 class KeyOwner(StrEnum):

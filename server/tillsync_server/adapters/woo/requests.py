@@ -27,6 +27,12 @@ INDEX_QUERY = "_fields=namespaces"
 _OFTEN_REFUSED = ("PUT", "DELETE")
 
 
+def _plain_permalinks() -> Misaddressed:
+    remedy = "choose another kind under Settings → Permalinks, or connect the tillsync bridge plugin"
+    finding = "the permalinks of the shop are plain, and with these WooCommerce knows no consumer keys"
+    return Misaddressed(Side.SHOP, f"{finding}: {remedy}", remedy=remedy)
+
+
 def _worth_another_try(error: BaseException) -> bool:
     # A Retry-After is longer than the seconds that are spent here: the queue waits for it instead.
     return isinstance(error, Unreachable | Unanswered | ServerFailure) and not error.retry_after_seconds
@@ -119,12 +125,25 @@ class ShopRequests:
         self, sent_method: str, method: str, route: str, query: str, body: bytes | None, permit: WritePermit | None
     ) -> Answer:
         tried = self._knowledge.form
-        answer = await self._send(tried, sent_method, method, route, query, body, permit)
-        if is_rest_absent(answer):
+        redirect: Misaddressed | None = None
+        answer: Answer | None = None
+        try:
+            answer = await self._send(tried, sent_method, method, route, query, body, permit)
+        except Misaddressed as error:
+            # With plain permalinks WordPress itself redirects what it takes for the address of a page: the request was not carried out.
+            if error.status is None:
+                raise
+            redirect = error
+        if answer is None or is_rest_absent(answer) or (permit is None and answer.is_success and answer.is_html):
             for form in self._signer.forms:
                 if form is not tried and await self._has_rest(form):
                     self._knowledge.form = form
                     return await self._send(form, sent_method, method, route, query, body, permit)
+            if RestForm.QUERY not in self._signer.forms and await self._has_rest(RestForm.QUERY):
+                raise _plain_permalinks()
+        if answer is None:
+            assert redirect is not None
+            raise redirect
         return answer
 
     async def _has_rest(self, form: RestForm) -> bool:
