@@ -9,6 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Rest;
 
+use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Part;
@@ -62,6 +63,7 @@ final class CustomerTypesRoute implements Part {
 		// Of the address alone: a parameter of the body or the query may have the same name.
 		$type_id = (int) ( $request->get_url_params()['id'] ?? 0 );
 		try {
+			$this->services->get( Database::class )->be_quick();
 			$result = $this->services->get( TypeWriter::class )->write( $read( $type_id, BatchEnvelope::body( $request ) ) );
 		} catch ( InvalidField $error ) {
 			$result = array( 'status' => 'invalid', 'field' => $error->field );

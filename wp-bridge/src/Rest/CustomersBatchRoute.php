@@ -10,6 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Rest;
 
 use Tillsync\Bridge\Customers\CustomerWriter;
+use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Part;
@@ -54,6 +55,7 @@ final class CustomersBatchRoute implements Part {
 			return $items;
 		}
 		try {
+			$this->services->get( Database::class )->be_quick();
 			return new WP_REST_Response( array( 'results' => $this->services->get( CustomerWriter::class )->write( $items, $deadline ) ) );
 		} catch ( NotStored $error ) {
 			return $error->for_rest();

@@ -9,6 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Rest;
 
+use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Events\EventIntake;
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\NotStored;
@@ -54,6 +55,7 @@ final class EventsRoute implements Part {
 			return $events;
 		}
 		try {
+			$this->services->get( Database::class )->be_quick();
 			return new WP_REST_Response( array( 'results' => $this->services->get( EventIntake::class )->take( $events, $deadline ) ) );
 		} catch ( NotStored $error ) {
 			return $error->for_rest();
