@@ -12,7 +12,7 @@ define( 'WOOCOMMERCE_VERSION', WC_VERSION );
 define( 'WC_ABSPATH', __DIR__ . '/' );
 define( 'TILLSYNC_WOOCOMMERCE_STAND_IN', true );
 
-foreach ( array( 'data', 'features', 'orders', 'refunds', 'order-tables', 'order-posts', 'order-functions', 'order-notes', 'customers', 'action-scheduler', 'logger', 'settings', 'templates', 'shop-pages', 'checkout', 'order-screens' ) as $wc_part ) {
+foreach ( array( 'data', 'features', 'orders', 'refunds', 'order-tables', 'order-posts', 'order-functions', 'order-notes', 'customers', 'action-scheduler', 'logger', 'settings', 'templates', 'shop-pages', 'checkout', 'order-screens', 'block-emails' ) as $wc_part ) {
 	require __DIR__ . "/parts/$wc_part.php";
 }
 
