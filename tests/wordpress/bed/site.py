@@ -141,6 +141,7 @@ class Site:
         return [line for line in said if any(part in line for part in (*ours, *wrong_use)) and "/injected/" not in line]
 
     def keep_as_first_state(self) -> None:
+        shutil.copytree(self.content / "uploads", self.directory / "first-uploads", dirs_exist_ok=True)
         if self.database is None:
             shutil.copyfile(self.sqlite_file, self.directory / "first.sqlite")
         else:
@@ -156,7 +157,8 @@ class Site:
             left.unlink(missing_ok=True)
         for folder in ("uploads", "object-cache"):
             shutil.rmtree(content / folder, ignore_errors=True)
-        (self.content / "uploads").mkdir()
+        # WooCommerce expects the folders that it has made there
+        shutil.copytree(self.directory / "first-uploads", content / "uploads", dirs_exist_ok=True)
         self.configure()
         if self.database is None:
             for suffix in ("-wal", "-shm", "-journal"):
