@@ -9,8 +9,19 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
+use Tillsync\Bridge\Clock;
+use Tillsync\Bridge\Connection\SiteSettings;
+use Tillsync\Bridge\Database;
+use Tillsync\Bridge\Events\HeldCount;
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Health\Cause;
+use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Log;
+use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Schedule;
 use Tillsync\Bridge\Service\Breaker;
+use Tillsync\Bridge\Service\ServiceClient;
+use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
 
 /**
@@ -26,12 +37,20 @@ class Drain {
 	/** Longer than a drain and its last call. */
 	private const CLAIM_SECONDS = 120;
 
+	/** By the drain, and by our own callbacks of the hooks it fires. */
+	private const NEEDED = array(
+		Answer::class, AnswerKeeper::class, Answers::class, AnswerWords::class, CallOutcome::class, DrainLimits::class, DrainReport::class,
+		OrderFacts::class, Outbox::class, OutboxPause::class, OutboxRow::class, Poller::class, QuietStatements::class, RowDelay::class, Sender::class,
+		Breaker::class, ServiceClient::class, ServiceError::class, SiteSettings::class, Cause::class, Causes::class, HeldCount::class,
+		Clock::class, Database::class, Guarded::class, Log::class, NotStored::class, Schedule::class,
+	);
+
 	private Services $services;
 
 	public function __construct( Services $services ) {
 		$this->services = $services;
 		// An update of the plugin in mid-drain replaces the files: whatever this process still needs is loaded now.
-		array_map( 'class_exists', array( Answer::class, AnswerKeeper::class, CallOutcome::class, DrainReport::class, Sender::class, Poller::class, OrderFacts::class, Answers::class, OutboxPause::class, Breaker::class, Schedule::class, RowDelay::class ) );
+		array_map( 'class_exists', self::NEEDED );
 	}
 
 	/**
