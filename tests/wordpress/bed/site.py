@@ -155,9 +155,11 @@ class Site:
         content = self.content
         for left in [*(content / "injected").iterdir(), content / "mails.jsonl", content / "debug.log", content / "object-cache.php"]:
             left.unlink(missing_ok=True)
-        for folder in ("uploads", "object-cache"):
-            shutil.rmtree(content / folder, ignore_errors=True)
-        # WooCommerce expects the folders that it has made there
+        shutil.rmtree(content / "object-cache", ignore_errors=True)
+        # the folders stay: the web server's PHP remembers for two minutes which there are
+        for left in (content / "uploads").rglob("*"):
+            if not left.is_dir():
+                left.unlink(missing_ok=True)
         shutil.copytree(self.directory / "first-uploads", content / "uploads", dirs_exist_ok=True)
         self.configure()
         if self.database is None:
