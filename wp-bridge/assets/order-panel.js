@@ -35,6 +35,9 @@
 		message.setAttribute( 'role', 'status' );
 		panel.after( message );
 		let polls = 0;
+		// As the service said last: whose order it is, and the till customer the shopper is linked to.
+		let isGuest = false;
+		let linkedTo = '';
 
 		const show = ( answer ) => {
 			panel.innerHTML = answer.html;
@@ -95,6 +98,8 @@
 		};
 
 		const showLink = ( { guest, link } ) => {
+			isGuest = guest;
+			linkedTo = link ? link.epos_customer_id : '';
 			const shown = wrongBox.querySelector( '.tillsync-link' );
 			shown.replaceChildren();
 			if ( ! link ) {
@@ -130,8 +135,9 @@
 								}
 							} )
 						);
-						const taken = found.linked_user_id !== '' && found.linked_user_id !== '0';
-						return customer( found, element( 'span', {}, taken ? `(${ words.taken }) ` : '', choose ) );
+						const linked = found.linked_user_id !== '' && found.linked_user_id !== '0' && found.id !== linkedTo;
+						// A shopper cannot be linked to somebody else's; an order of a guest may belong to whom it will.
+						return customer( found, element( 'span', {}, linked ? `(${ words.taken }) ` : '', ...( linked && ! isGuest ? [] : [ choose ] ) ) );
 					} )
 				);
 				message.textContent = customers.length === 0 ? words.none : truncated ? words.more : '';

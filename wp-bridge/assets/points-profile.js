@@ -8,9 +8,11 @@
 
 	const call = ( path, method = 'GET', data = undefined ) => window.wp.apiFetch( { path: `${ namespace }/${ path }`, method, data } );
 
-	// A nonce that expired on an open page is renewed once by apiFetch itself; a login that ended is not.
+	// A nonce that expired on an open page is renewed once by apiFetch itself; a login that ended is not: then the renewal's answer is thrown.
 	const sentence = ( error ) =>
-		[ 'rest_cookie_invalid_nonce', 'rest_forbidden', 'rest_not_logged_in' ].includes( error?.code ) ? words.expired : error?.message || words.failed;
+		error instanceof window.Response || [ 'rest_cookie_invalid_nonce', 'rest_forbidden', 'rest_not_logged_in' ].includes( error?.code )
+			? words.expired
+			: error?.message || words.failed;
 
 	const element = ( name, properties = {}, ...children ) => {
 		const made = Object.assign( document.createElement( name ), properties );

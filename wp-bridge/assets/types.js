@@ -9,8 +9,9 @@
 
 	const number = ( value ) => value.toLocaleString( document.documentElement.lang || undefined );
 
+	// A nonce that expired on an open page is renewed once by apiFetch itself; a login that ended is not: then the renewal's answer is thrown.
 	const sentence = ( error ) =>
-		[ 'rest_cookie_invalid_nonce', 'rest_forbidden', 'rest_not_logged_in' ].includes( error?.code )
+		error instanceof window.Response || [ 'rest_cookie_invalid_nonce', 'rest_forbidden', 'rest_not_logged_in' ].includes( error?.code )
 			? __( 'This page was open for too long: load it again, then repeat what you did.', 'tillsync-bridge' )
 			: error?.message || __( 'That did not work: try again.', 'tillsync-bridge' );
 

@@ -60,18 +60,15 @@ class OrderDecisions {
 	/**
 	 * The order, and with a shop customer all that follow, belongs to this till customer.
 	 *
-	 * A link to another till customer is taken off first. A held or refused order of a guest gets its customer by itself alone.
+	 * A link to another till customer is taken off first, and made again when the new one is refused. A held or refused order of a guest
+	 * gets its customer by itself alone.
 	 *
 	 * @throws ServiceError
 	 */
 	public function choose( WC_Order $order, string $epos_customer_id ): DrainReport {
 		$user_id = $order->get_customer_id();
 		if ( $user_id > 0 ) {
-			$link = $this->link( $user_id );
-			if ( null !== $link && (string) ( $link['eposCustomerId'] ?? '' ) !== $epos_customer_id ) {
-				$this->call( 'LinkService', 'DeleteLink', array( 'wooCustomerId' => (string) $user_id ) );
-			}
-			$this->call( 'LinkService', 'CreateLink', array( 'eposCustomerId' => $epos_customer_id, 'wooCustomerId' => (string) $user_id ) );
+			$this->relink( (string) $user_id, $epos_customer_id );
 			return $this->match_again( $order );
 		}
 		$answer = $this->services->get( Answers::class )->of( $order );
@@ -81,6 +78,24 @@ class OrderDecisions {
 		$this->call( 'LinkService', 'ResolveOrderCustomer', array( 'entryId' => $answer->entry_id, 'eposCustomerId' => $epos_customer_id ) );
 		$this->services->outbox()->look_again( $order->get_id() );
 		return $this->services->get( Drain::class )->run_one( $order->get_id() );
+	}
+
+	/** @throws ServiceError */
+	private function relink( string $user_id, string $epos_customer_id ): void {
+		$link   = $this->link( (int) $user_id );
+		$before = (string) ( $link['eposCustomerId'] ?? '' );
+		$other  = '' !== $before && $before !== $epos_customer_id;
+		if ( $other ) {
+			$this->call( 'LinkService', 'DeleteLink', array( 'wooCustomerId' => $user_id ) );
+		}
+		try {
+			$this->call( 'LinkService', 'CreateLink', array( 'eposCustomerId' => $epos_customer_id, 'wooCustomerId' => $user_id ) );
+		} catch ( ServiceError $error ) {
+			if ( $other && true === ( $link['usable'] ?? false ) && ! $error->is_transport() ) {
+				$this->call( 'LinkService', 'CreateLink', array( 'eposCustomerId' => $before, 'wooCustomerId' => $user_id ) );
+			}
+			throw $error;
+		}
 	}
 
 	/**

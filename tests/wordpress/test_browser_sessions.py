@@ -1,0 +1,115 @@
+"""Pages open for too long: a nonce that ran out is renewed without a word, a login that ended is said; on every page with a script."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+from playwright.async_api import Page, expect
+from wordpress.bed.bridge import BridgedShop
+from wordpress.bed.browser import open_browser
+from wordpress.test_customers_batch import AS_OF
+from wordpress.test_types import ROLES
+
+pytestmark = pytest.mark.shops("mariadb")
+
+EXPIRED = "() => { window.wp.apiFetch.nonceMiddleware.nonce = '0123456789'; }"
+TOO_OLD = "too old|open for too long|not logged in any more"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that a page asks by script."""
+
+    path: str
+    act: Callable[[Page], Awaitable[None]]
+    within: str
+    """Where success, or what went wrong, is said."""
+    says: str
+
+
+async def order_screen(page: Page) -> None:
+    if await page.locator(".tillsync-wrong").get_attribute("aria-expanded") == "false":
+        await page.get_by_role("button", name="Wrong customer?").click()
+        await expect(page.locator(".tillsync-wrong-box .tillsync-link")).not_to_be_empty()
+    await page.locator("#tillsync-order").get_by_role("searchbox").fill("Counter")
+    await page.locator("#tillsync-order").get_by_role("button", name="Search").click()
+
+
+async def match_again(page: Page) -> None:
+    await page.locator("#tillsync-order .tillsync-match").click()
+
+
+async def default_customer(page: Page) -> None:
+    await page.get_by_label("Number, email or name").fill("Counter")
+    await page.get_by_role("button", name="Search the till").click()
+
+
+async def effect(page: Page) -> None:
+    await page.get_by_role("button", name="What would this change?").click()
+
+
+async def profile(page: Page) -> None:
+    await page.get_by_role("button", name="Show the link").click()
+
+
+async def who_changes(page: Page) -> None:
+    await page.get_by_role("button", name="Who would change?").click()
+
+
+async def search_queue(page: Page) -> None:
+    await page.get_by_label("Email, order number or id").fill("nobody@example.test")
+    await page.keyboard.press("Enter")
+
+
+async def test_on_every_page(bridged: BridgedShop) -> None:
+    site = bridged.site
+    site.inject(ROLES)
+    bridged.till.add_customer(forename="Counter", surname="Sales", email="counter@example.test")
+    user = await site.add_user("ada@example.test")
+    order = await site.add_order(customer_id=user, email="ada@example.test")
+    content = {"version": "1", "name": "Trade", "discount": "10", "description": ""}
+    secret = await bridged.secret()
+    assert (await site.signed("PUT", "/wc-tillsync/v1/customer-types/7", content, secret)).status == 200
+    item = {"user_id": user, "version": "1", "points": "5", "credit": "0", "type_id": 7, "as_of": AS_OF}
+    assert (await site.signed("POST", "/wc-tillsync/v1/customers/batch", {"items": [item]}, secret)).status == 200
+    edit = await site.php("return html_entity_decode( wc_get_order( $id )->get_edit_order_url() );", id=order, user="admin", admin=True)
+    settings = "/wp-admin/admin.php?page=wc-settings&tab=integration&section=tillsync"
+    steps = (
+        Step(settings, default_customer, ".tillsync-default", "Counter Sales"),
+        Step(settings, effect, ".tillsync-effect", "Nothing that exists is affected"),
+        Step(edit, order_screen, "#tillsync-order", "Counter Sales"),
+        Step(edit, match_again, "#tillsync-order", "service|Customer created|Done|In progress"),
+        Step(f"/wp-admin/user-edit.php?user_id={user}", profile, ".tillsync-profile", "Not linked|Linked to this"),
+        Step(
+            "/wp-admin/admin.php?page=tillsync-types",
+            who_changes,
+            "#tillsync-preview-result",
+            "customers? gets? a role|customers get a role",
+        ),
+        Step("/wp-admin/admin.php?page=tillsync-queues", search_queue, "#tillsync-queues", "Nothing was found"),
+    )
+    for step in steps:
+        # the nonce alone has run out
+        async with open_browser(site, await site.log_in()) as page:
+            await page.goto(step.path)
+            if "wc-admin" in page.url:  # a new WooCommerce shows its own beginning first, once
+                await page.goto(step.path)
+            await page.evaluate(EXPIRED)
+            async with page.expect_response(lambda answer: "action=rest-nonce" in answer.url) as renewed:
+                await step.act(page)
+            assert (await renewed.value).status == 200, step
+            await expect(page.locator(step.within)).to_contain_text(re.compile(step.says), timeout=30_000)
+            assert not await page.locator(step.within).get_by_text(re.compile(TOO_OLD)).count(), step
+        # the login has ended
+        async with open_browser(site, await site.log_in()) as page:
+            await page.goto(step.path)
+            await page.wait_for_load_state("networkidle")
+            if step.act is order_screen:
+                await order_screen(page)
+                await expect(page.locator(".tillsync-found li").first).to_be_visible()
+            await page.context.clear_cookies()
+            await step.act(page)
+            await expect(page.locator(step.within)).to_contain_text(re.compile(TOO_OLD), timeout=30_000)
