@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 from support.engine import EngineWorld
+from support.links import end_all, facts_of, put_order
 from support.queues import FAILED, HELD, PROCESSED, Finish, add_finished, finish, order_facts, take_order
 from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
@@ -95,6 +96,23 @@ async def test_a_retry_never_runs_before_a_retry_after_or_the_end_of_a_pause(sho
     await shop.fetch("UPDATE lane SET paused_until = now() + interval '5 hours', next_run_at = 'infinity' RETURNING 1")
     await actions(shop).retry(SHOP, [limited])
     assert (await shop.fetch("SELECT next_run_at = paused_until AS sleeps FROM lane WHERE account_id = 'shop-a'"))[0]["sleeps"]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_retry_ends_a_wait_for_a_proof_and_not_one_for_the_settle_time(shop: EngineWorld, at_once: bool) -> None:
+    entry_id = await put_order(shop, facts_of(1))
+    settled_at = datetime.now(UTC) + timedelta(seconds=105)
+    waits = Verdict.postponed(Outcome.CUSTOMER_NOT_MATCHED, "the search is not proven", wait_seconds=300)
+    settles = Verdict.postponed(Outcome.CUSTOMER_NOT_MATCHED, "a create was not answered", not_before=settled_at)
+    await end_all(shop, waits if at_once else settles)
+    waiting = await entry(shop, entry_id)
+    assert waiting.next_attempt_time is not None
+    expected = 300 if at_once else 105
+    assert expected - 10 < (waiting.next_attempt_time - datetime.now(UTC)).total_seconds() <= expected + 1
+    [acted] = await actions(shop).retry(SHOP, [entry_id])
+    assert acted.acted is Acted.DONE
+    now = (await entry(shop, entry_id)).next_attempt_time
+    assert now == (None if at_once else settled_at)
 
 
 async def test_a_held_order_is_open_again(shop: EngineWorld) -> None:

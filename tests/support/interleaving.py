@@ -147,7 +147,7 @@ class Interleaving:
         if verdict.state is not EntryState.PENDING:
             shop.answer = verdict
             return
-        shop.due = verdict.not_before or now
+        shop.due = verdict.not_before or now + timedelta(seconds=verdict.wait_seconds)
         if verdict.disposition in (Disposition.RETRY, Disposition.PAUSE_LANE):
             shop.due = now + timedelta(seconds=max(verdict.retry_after_seconds or 0.0, 15.0))
 

@@ -45,6 +45,12 @@ def test_a_postponed_or_paused_run_charges_nothing() -> None:
     assert (paused.state, paused.charged, paused.notes) == (EntryState.PENDING, False, ("not reached: DNS",))
 
 
+def test_a_wait_that_a_person_may_end_is_a_delay_and_no_barrier() -> None:
+    waits = settle(Verdict.postponed(Outcome.CUSTOMER_NOT_MATCHED, wait_seconds=300), attempts_before=7, policy=POLICY)
+    assert (waits.state, waits.charged) == (EntryState.PENDING, False)
+    assert (waits.delay_seconds, waits.not_before, waits.retry_after_seconds) == (300, None, 0)
+
+
 def test_an_attempt_charged_first_is_not_charged_again() -> None:
     assert settle(RETRY, attempts_before=3, policy=POLICY, already_charged=True).charged is False
 

@@ -31,6 +31,7 @@ class Settlement:
     retry_after_seconds: float = 0.0
     """Later hints may not run the entry earlier than this."""
     not_before: datetime | None = None
+    """Not ``delay_seconds``, but this; and neither hint nor person has it run earlier."""
     side: Side | None = None
     upstream_status: int | None = None
     epos_customer_id: EposCustomerId | None = None
@@ -58,7 +59,7 @@ def settle(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy, alrea
                 state = EntryState.PENDING
                 delay = policy.delay_seconds(attempts, retry_after)
         case Disposition.POSTPONE:
-            charged, state, not_before = False, EntryState.PENDING, verdict.not_before
+            charged, state, not_before, delay = False, EntryState.PENDING, verdict.not_before, verdict.wait_seconds
         case Disposition.PAUSE_LANE:
             charged, state = False, EntryState.PENDING
         case _:

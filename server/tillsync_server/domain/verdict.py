@@ -19,7 +19,8 @@ class Disposition(Enum):
     RETRY = auto()
     """Charges an attempt; PENDING with backoff while attempts remain, then FAILED."""
     POSTPONE = auto()
-    """Charges nothing; PENDING until ``not_before`` (settle time, budget, configuration changed meanwhile)."""
+    """Charges nothing; PENDING until ``not_before`` (settle time, budget, configuration changed meanwhile) or for ``wait_seconds`` (what is
+    missing may be there sooner: a proof of the search)."""
     PAUSE_LANE = auto()
     """Charges nothing; the whole account waits with ``problem``."""
 
@@ -48,7 +49,9 @@ class Verdict:
     upstream_status: int | None = None
     retry_after_seconds: float | None = None
     not_before: datetime | None = None
-    """POSTPONE only: the earliest next run. None: at once."""
+    """POSTPONE only: the earliest next run, also where a person asks for it sooner. None: at once."""
+    wait_seconds: float = 0.0
+    """POSTPONE only, in place of ``not_before``: how long it waits by itself. A person who retries it has it run at once."""
     problem: AccountProblem | None = None
     sides_met: frozenset[Side] | None = None
     """Of a PROCESSED entry: the sides that did what was asked. None: all that its outcome asks."""
@@ -104,7 +107,9 @@ class Verdict:
         )
 
     @classmethod
-    def postponed(cls, outcome: Outcome, *notes: str, not_before: datetime | None, side: Side | None = None) -> Verdict:
+    def postponed(
+        cls, outcome: Outcome, *notes: str, not_before: datetime | None = None, wait_seconds: float = 0.0, side: Side | None = None
+    ) -> Verdict:
         return cls(
             disposition=Disposition.POSTPONE,
             outcome=outcome,
@@ -112,6 +117,7 @@ class Verdict:
             state=EntryState.PENDING,
             notes=notes,
             not_before=not_before,
+            wait_seconds=wait_seconds,
             side=side,
         )
 

@@ -48,6 +48,7 @@ _ANSWERED_WITHIN = 2 / 3
 """Shares of the settle time. Of the default 105 s: sent within 30 s of the intent, given up after a timeout of 15 s (and after 70 s
 whatever the timeout), so 60 s are left for the till to store what it was sent."""
 UNPROVEN_RETRY_SECONDS = 300.0
+"""Unless a person, who may have changed what is wrong, asks for a try before. Without the proof nothing is created then either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +254,6 @@ class CreateProtocol:
         return Verdict.postponed(
             _OUTCOME,
             f"no customer is created: {reason}",
-            not_before=self._services.now() + timedelta(seconds=UNPROVEN_RETRY_SECONDS),
+            wait_seconds=UNPROVEN_RETRY_SECONDS,
             side=Side.TILL,
         )
