@@ -101,6 +101,17 @@ function wc_output_orders_page() {
 	echo '</tbody></table></form></div>';
 }
 
+/** With posts: their statuses are not public, so the list asks for them by name. */
+add_filter(
+	'request',
+	static function ( $query ) {
+		if ( is_admin() && 'shop_order' === ( $query['post_type'] ?? '' ) && empty( $query['post_status'] ) ) {
+			$query['post_status'] = array_keys( wc_get_order_statuses() );
+		}
+		return $query;
+	}
+);
+
 /** With posts: order actions and their saving on WordPress's own screen, as the real one has them. */
 add_action(
 	'add_meta_boxes_shop_order',
