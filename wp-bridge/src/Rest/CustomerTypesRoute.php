@@ -9,6 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Rest;
 
+use Throwable;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\NotStored;
@@ -69,6 +70,8 @@ final class CustomerTypesRoute implements Part {
 			$result = array( 'status' => 'invalid', 'field' => $error->field );
 		} catch ( NotStored $error ) {
 			return $error->for_rest();
+		} catch ( Throwable $error ) {
+			return RouteFailure::of( $this->services, 'customer-types', $error );
 		}
 		return new WP_REST_Response( array( 'id' => $type_id ) + $result );
 	}

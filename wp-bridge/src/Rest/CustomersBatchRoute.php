@@ -10,6 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Rest;
 
 use Tillsync\Bridge\Customers\CustomerWriter;
+use Throwable;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\NotStored;
@@ -59,6 +60,8 @@ final class CustomersBatchRoute implements Part {
 			return new WP_REST_Response( array( 'results' => $this->services->get( CustomerWriter::class )->write( $items, $deadline ) ) );
 		} catch ( NotStored $error ) {
 			return $error->for_rest();
+		} catch ( Throwable $error ) {
+			return RouteFailure::of( $this->services, 'customers/batch', $error );
 		}
 	}
 }

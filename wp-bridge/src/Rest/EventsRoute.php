@@ -9,6 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Rest;
 
+use Throwable;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Events\EventIntake;
 use Tillsync\Bridge\Guarded;
@@ -59,6 +60,8 @@ final class EventsRoute implements Part {
 			return new WP_REST_Response( array( 'results' => $this->services->get( EventIntake::class )->take( $events, $deadline ) ) );
 		} catch ( NotStored $error ) {
 			return $error->for_rest();
+		} catch ( Throwable $error ) {
+			return RouteFailure::of( $this->services, 'events', $error );
 		}
 	}
 }

@@ -45,9 +45,9 @@ final class Integration extends WC_Integration {
 		if ( ! current_user_can( AdminGate::CAPABILITY ) || ! wp_verify_nonce( sanitize_key( wp_unslash( $_POST['_wpnonce'] ?? '' ) ), 'woocommerce-settings' ) || ! isset( $_POST['tillsync_settings'] ) ) {
 			return false;
 		}
-		ChosenStatuses::choose( array_map( 'sanitize_key', (array) wp_unslash( $_POST['tillsync_statuses'] ?? array() ) ) );
 		$settings = $this->services->get( SiteSettings::class );
 		try {
+			ChosenStatuses::choose( array_map( 'sanitize_key', (array) wp_unslash( $_POST['tillsync_statuses'] ?? array() ) ) );
 			$changes = $settings->differing( SettingsInput::read() );
 			if ( array() !== $changes ) {
 				foreach ( SettingsWords::effect( $settings->change( $changes ), false ) as $line ) {

@@ -1,0 +1,114 @@
+"""Who asks the service, and when: no page while it loads; a slow service keeps nobody waiting but the drain."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+from aiohttp import web
+from wordpress.bed.bridge import BridgedShop
+from wordpress.bed.checkout import Shopper
+from wordpress.test_checkout_safety import point_to
+from wordpress.test_shop_access import ORDERS
+
+ASKED = """
+    add_filter( 'pre_http_request', static function ( $done, $given, $url ) {
+        if ( str_contains( $url, '/tillsync.v1.' ) ) {
+            file_put_contents( WP_CONTENT_DIR . '/uploads/asked', $_SERVER['REQUEST_URI'] . ' ' . $url . PHP_EOL, FILE_APPEND );
+        }
+        return $done;
+    }, 10, 3 );
+"""
+PAGES = (
+    "/wp-admin/index.php",
+    "/wp-admin/plugins.php",
+    "/wp-admin/users.php",
+    "/wp-admin/profile.php",
+    "/wp-admin/site-health.php",
+    "/wp-admin/options-privacy.php?tab=policyguide",
+    "/wp-admin/admin.php?page=tillsync-queues",
+    "/wp-admin/admin.php?page=tillsync-types",
+    "/wp-admin/admin.php?page=wc-settings&tab=integration&section=tillsync",
+    "/wp-admin/admin.php?page=wc-settings&tab=email",
+    "/",
+    "/my-account/",
+)
+SLOW_SECONDS = 3.0
+NORMAL_SECONDS = 2.5
+"""Less than the service takes."""
+
+
+async def test_no_page_asks_the_service_while_it_loads(bridged: BridgedShop) -> None:
+    """The queues page does, by its script, once it is there."""
+    site = bridged.site
+    user = await site.add_user("ada@example.test")
+    order = await site.add_order(customer_id=user, email="ada@example.test")
+    await bridged.age_outbox()
+    edit = await site.php(
+        "return str_replace( home_url(), '', html_entity_decode( wc_get_order( $id )->get_edit_order_url() ) );", id=order, user="admin"
+    )
+    session = await site.log_in()
+    await site.request("GET", "/wp-admin/index.php", session=session)  # a new WooCommerce shows its own beginning first, once
+    site.inject(ASKED)
+    for path in (*PAGES, edit, await site.php(ORDERS), f"/wp-admin/user-edit.php?user_id={user}"):
+        reply = await site.request("GET", path, session=session)
+        assert reply.status == 200, path
+    log = site.content / "uploads/asked"
+    # Action Scheduler may begin its own work beside a page of wp-admin
+    asked = [line for line in (log.read_text(encoding="utf-8").splitlines() if log.exists() else []) if "admin-ajax.php" not in line]
+    assert asked == []
+    # the same recorder sees the script's own question
+    await site.request("GET", "/wp-json/tillsync-bridge/v1/queues?queue=orders", session=session)
+    assert "ListQueue" in log.read_text(encoding="utf-8")
+
+
+@asynccontextmanager
+async def slow_service(url: str) -> AsyncIterator[str]:
+    """The service behind something that takes its time."""
+
+    async def forward(request: web.Request) -> web.Response:
+        body = await request.read()
+        await asyncio.sleep(SLOW_SECONDS)
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in ("host", "content-length")}
+        async with aiohttp.ClientSession() as client, client.post(url + request.path, data=body, headers=headers) as answer:
+            return web.Response(status=answer.status, body=await answer.read(), content_type=answer.content_type)
+
+    application = web.Application()
+    application.router.add_post("/{any:.*}", forward)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        listening = web.TCPSite(runner, "127.0.0.1", 0)
+        await listening.start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_slow_service_slows_no_checkout_and_gets_every_order(bridged: BridgedShop) -> None:
+    site = bridged.site
+    service = await site.php("return Tillsync\\Bridge\\Plugin::services()->connection()->url;")
+    shopper = Shopper(site)
+    await shopper.buy("first@example.test", block=False)  # a first page of a site takes its own time
+    async with slow_service(service) as url:
+        await point_to(site, url)
+        orders = []
+        for block in (False, True):
+            bought = await shopper.buy("ada@example.test", block=block)
+            assert bought.status == 200, bought.text
+            assert bought.seconds < NORMAL_SECONDS
+            orders.append(bought.order_id)
+        await bridged.age_outbox()
+        began = time.monotonic()
+        # a checkout in the middle of the drain is not kept waiting either
+        draining = asyncio.create_task(bridged.drain(now=False))
+        meanwhile = await shopper.buy("grace@example.test", block=False)
+        assert meanwhile.seconds < NORMAL_SECONDS
+        await draining
+        assert time.monotonic() - began > SLOW_SECONDS
+        entries = {entry.order_id for entry in await bridged.entries()}
+        assert set(orders) <= entries
