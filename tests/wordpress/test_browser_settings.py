@@ -44,6 +44,7 @@ async def test_connecting_and_settings_by_mouse_and_keyboard(wp_site: Shop, data
             assert (await bridged.service.client.accounts.get_account(bridged.account_id)).sync_names
             await page.get_by_role("button", name="Test both sides").click()
             await expect(page.locator(".tillsync-steps li").first).to_be_visible(timeout=60_000)
+            await expect(page.get_by_label("Number, email or name")).to_be_visible()
             await picture(page, "settings-tested")
             assert bridged.connect_string not in await page.content()
             await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})

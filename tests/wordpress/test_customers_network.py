@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-import pytest
 from wordpress.bed.shop import Shop
 from wordpress.test_customers_batch import CONNECT, ROUTE, SECRET, item
 
@@ -34,7 +33,6 @@ ADD_SHOP = """
 VALUES = "$row = Tillsync\\Bridge\\Plugin::services()->customers()->find( $who ); return null === $row ? null : $row->points;"
 
 
-@pytest.mark.shops("mariadb")
 async def test_a_user_of_one_shop_is_no_customer_of_the_other(wp_site: Shop) -> None:
     domain = urlsplit(wp_site.url).netloc
     await wp_site.php(MAKE_NETWORK, domain=domain, admin=True, user="admin")

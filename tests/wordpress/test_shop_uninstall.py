@@ -141,7 +141,6 @@ async def test_the_tables_come_back_when_the_schema_was_older(wp_site: Shop) -> 
         assert await wp_site.rows("SELECT * FROM {prefix}tillsync_event") == []
 
 
-@pytest.mark.shops("mariadb")
 async def test_every_site_of_a_network_is_tidied(wp_network: tuple[Shop, Shop]) -> None:
     members = []
     for shop in wp_network:
@@ -171,7 +170,6 @@ async def test_every_site_of_a_network_is_tidied(wp_network: tuple[Shop, Shop]) 
         assert await shop.php(code, one=user, two=other) == [["customer"], ["customer", "wholesale"]]
 
 
-@pytest.mark.shops("mariadb")
 async def test_a_new_site_of_a_network_gets_its_tables_and_takes_them_along(wp_network: tuple[Shop, Shop]) -> None:
     code = """
         global $wpdb;
