@@ -26,6 +26,8 @@ INTENT_RETENTION_DAYS = 30
 TOKEN_RETENTION_DAYS = 90
 """Revoked tokens."""
 _FORGOTTEN_AT_ONCE = 10_000
+_MAINTENANCE_SECONDS = 120.0
+"""Nobody waits for it, and taking a week of a large history off the disk may take long."""
 _LOG = structlog.get_logger(__name__)
 
 
@@ -39,14 +41,15 @@ class PostgresHistory:
         """First makes, then drops: a drop that must wait for readers (it takes an exclusive lock, for a second at most) spoils nothing."""
         async with self._database.acquire() as connection:
             try:
-                made: int = await connection.fetchval(_ENSURE_PARTITIONS, WEEKS_AHEAD)
+                made: int = await connection.fetchval(_ENSURE_PARTITIONS, WEEKS_AHEAD, timeout=_MAINTENANCE_SECONDS)
             except asyncpg.DuplicateTableError:  # another process made them at this very moment
                 made = 0
             except asyncpg.LockNotAvailableError:  # a month ahead: there is time
                 _LOG.warning("history_partitions_postponed")
                 made = 0
             try:
-                dropped = [row["name"] for row in await connection.fetch(_DROP_PARTITIONS, SHORT_RETENTION_DAYS, LONG_RETENTION_DAYS)]
+                rows = await connection.fetch(_DROP_PARTITIONS, SHORT_RETENTION_DAYS, LONG_RETENTION_DAYS, timeout=_MAINTENANCE_SECONDS)
+                dropped = [row["name"] for row in rows]
             except asyncpg.UndefinedTableError:  # another process dropped them at this very moment
                 dropped = []
             except asyncpg.LockNotAvailableError:  # readers are at it: next time
@@ -55,5 +58,5 @@ class PostgresHistory:
         if made or dropped:
             _LOG.info("history_partitions", made=made, dropped=dropped)
         async with self._database.acquire() as connection:
-            await connection.execute(_FORGET_INTENTS, INTENT_RETENTION_DAYS, _FORGOTTEN_AT_ONCE)
-            await connection.execute(_FORGET_TOKENS, TOKEN_RETENTION_DAYS)
+            await connection.execute(_FORGET_INTENTS, INTENT_RETENTION_DAYS, _FORGOTTEN_AT_ONCE, timeout=_MAINTENANCE_SECONDS)
+            await connection.execute(_FORGET_TOKENS, TOKEN_RETENTION_DAYS, timeout=_MAINTENANCE_SECONDS)

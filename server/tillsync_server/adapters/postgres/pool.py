@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 import asyncpg
 import structlog
+from asyncpg.connection import LoggedQuery
+
+from tillsync_server.adapters.postgres.watched_connection import WatchedConnection
 
 _LOG = structlog.get_logger(__name__)
 
@@ -37,6 +42,15 @@ DATABASE_GONE = (
 _IDLE_IN_TRANSACTION_MS = 10_000
 """A process that stands still inside a transaction (a paused machine, a line cut without a word) keeps its lane locked, whatever the lease
 says: nobody can take it over, nobody can enqueue. Our transactions never wait for anything but the database."""
+_ANSWER_SECONDS = 7.0
+"""A statement that is not answered by then is given up: the line may be cut without a word, or the server stand still. Ours take a second
+or two at most; callers wait ten seconds by default, and are to be told UNAVAILABLE before."""
+_HEARD_SECONDS = 3.0
+"""A database that has answered anybody within so long is there."""
+_SILENCE_SECONDS = 1.0
+"""So long after it did not answer nobody asks it again: who waited for one that was given up does not wait as long once more."""
+_RELEASE_SECONDS = 1.0
+"""For the database to confirm that the statement of a caller who left has ended; then its connection is ended instead."""
 
 
 async def _leaves_nothing_behind(_connection: object) -> None:
@@ -76,6 +90,8 @@ class Database:
         }
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._opening = asyncio.Lock()
+        self._expiring: asyncio.Task[None] | None = None
+        self._silent_until = self._answered_at = 0.0
 
     async def open(self) -> None:
         """Make the pool; raises what connecting raises."""
@@ -86,10 +102,11 @@ class Database:
                     min_size=self._min_size,
                     max_size=self._max_size,
                     server_settings=self._server_settings,
-                    command_timeout=30,
+                    command_timeout=_ANSWER_SECONDS,
                     timeout=self._acquire_timeout,
                     max_inactive_connection_lifetime=300,
                     reset=_leaves_nothing_behind,
+                    init=self._end_when_silent,
                 )
 
     async def close(self) -> None:
@@ -102,8 +119,24 @@ class Database:
                 pool.terminate()
 
     async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
-        """A connection outside the pool (LISTEN)."""
-        return await asyncpg.connect(self.dsn, server_settings=self._server_settings, timeout=self._acquire_timeout)
+        """A connection outside the pool (LISTEN), which ends when the database does not answer any more."""
+        connection: WatchedConnection = await asyncpg.connect(
+            self.dsn, server_settings=self._server_settings, timeout=self._acquire_timeout, connection_class=WatchedConnection
+        )
+        connection.watch()
+        return connection
+
+    async def _end_when_silent(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        """Of each connection as it is made. Without it the end of a transaction would wait as long again for what was given up."""
+
+        def ended(statement: LoggedQuery) -> None:
+            if isinstance(statement.exception, TimeoutError):
+                connection.terminate()
+                self._not_answered(statement.elapsed)
+            elif statement.exception is None or isinstance(statement.exception, asyncpg.PostgresError):
+                self._answered_at = time.monotonic()
+
+        connection.add_query_logger(ended)
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
@@ -114,9 +147,45 @@ class Database:
         if pool is None:
             raise asyncpg.InterfaceError("the pool is closed")
         try:
-            async with pool.acquire(timeout=self._acquire_timeout) as connection:
+            async with self._borrowed(pool) as connection:
                 yield connection
         except _FAILOVER_ERRORS as error:
             _LOG.warning("database_failover", sqlstate=error.sqlstate)
-            await pool.expire_connections()
+            await self._expire()
             raise
+
+    def _not_answered(self, seconds: float) -> None:
+        """After ``seconds``. Where others get their answers it was a long statement, or no connection was free; else nobody is there: every
+        other connection leads to the same silence, and asking on is in vain for a moment."""
+        now = time.monotonic()
+        if now - self._answered_at < _HEARD_SECONDS:
+            _LOG.warning("statement_given_up", seconds=seconds)
+            return
+        _LOG.warning("database_silent", seconds=seconds)
+        self._silent_until = now + _SILENCE_SECONDS
+        self._expiring = asyncio.create_task(self._expire(), name="expire-connections")
+
+    @asynccontextmanager
+    async def _borrowed(self, pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
+        if time.monotonic() < self._silent_until:
+            raise TimeoutError("the database did not answer a moment ago")
+        try:
+            connection = await pool.acquire(timeout=self._acquire_timeout)
+        except TimeoutError:
+            self._not_answered(self._acquire_timeout)
+            raise
+        try:
+            yield connection
+        except TimeoutError:
+            connection.terminate()
+            await asyncio.sleep(0)  # `ended` has been called for, and is to be over before anybody asks again
+            raise
+        finally:
+            # what the caller got, or was told, stands; a connection that cannot be given back in order is ended by the pool, or was before
+            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                await pool.release(connection, timeout=_RELEASE_SECONDS)
+
+    async def _expire(self) -> None:
+        """Every connection that is idle now is made anew."""
+        if self._pool is not None:
+            await self._pool.expire_connections()

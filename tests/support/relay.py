@@ -1,0 +1,83 @@
+"""A line to PostgreSQL that can be cut without a word: open, and nothing comes through any more."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qs, urlsplit
+
+
+class Relay:
+    """``dsn``: the database behind it. What is sent while it is cut is lost; lines opened then are accepted, and silent for ever."""
+
+    def __init__(self, database: str, socket: str) -> None:
+        self._database, self._socket = database, socket
+        self._port = 0
+        self._is_cut = False
+        self._lines: set[asyncio.Task[None]] = set()
+        self.opened = 0
+
+    @property
+    def dsn(self) -> str:
+        return f"postgresql://tillsync@127.0.0.1:{self._port}{self._database}?sslmode=disable"
+
+    def cut(self) -> None:
+        self._is_cut = True
+
+    def mend(self) -> None:
+        """For lines opened from now on."""
+        self._is_cut = False
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.opened += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._lines.add(task)
+        own = [writer]
+        try:
+            if self._is_cut:
+                await asyncio.Event().wait()
+            far_reader, far_writer = await asyncio.open_unix_connection(self._socket)
+            own.append(far_writer)
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._carry(reader, far_writer))
+                both.create_task(self._carry(far_reader, writer))
+        except* (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            self._lines.discard(task)
+            for each in own:
+                each.close()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        silent = False
+        while data := await reader.read(65536):
+            silent = silent or self._is_cut  # a line that was cut stays so
+            if not silent:
+                writer.write(data)
+                await writer.drain()
+        raise ConnectionResetError("one end has left")
+
+    async def _close(self) -> None:
+        lines = list(self._lines)
+        for line in lines:
+            line.cancel()
+        await asyncio.gather(*lines, return_exceptions=True)
+
+
+@asynccontextmanager
+async def relay_to(dsn: str) -> AsyncIterator[Relay]:
+    """``dsn``: of an embedded PostgreSQL, which listens on a socket file."""
+    parts = urlsplit(dsn)
+    relay = Relay(parts.path, f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432")
+    server = await asyncio.start_server(relay._accept, "127.0.0.1", 0)
+    relay._port = server.sockets[0].getsockname()[1]
+    try:
+        yield relay
+    finally:
+        server.close()
+        await relay._close()
+        with contextlib.suppress(asyncio.CancelledError):
+            await server.wait_closed()
