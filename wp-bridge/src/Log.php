@@ -15,7 +15,7 @@ use Throwable;
  * Messages for whoever runs the shop. They name orders and customers by id only: no names, no emails, no credentials, no bodies of
  * requests. Logging never throws, not even where WooCommerce is not loaded or its log cannot be written.
  */
-final class Log {
+class Log {
 
 	private const SOURCE = 'tillsync-bridge';
 

@@ -18,6 +18,9 @@ use Tillsync\Bridge\Services;
  */
 class ChangeNotices {
 
+	/** More than this is said in the log: the service waits for the request, and gives up after 20 s. */
+	private const SECONDS = 2.0;
+
 	private Services $services;
 
 	public function __construct( Services $services ) {
@@ -29,6 +32,7 @@ class ChangeNotices {
 		if ( ! has_action( 'tillsync_customer_updated' ) ) {
 			return;
 		}
+		$began = $this->services->clock()->monotonic();
 		foreach ( $changed as $user_id => $values ) {
 			Guarded::call(
 				$this->services,
@@ -45,6 +49,10 @@ class ChangeNotices {
 					do_action( 'tillsync_customer_updated', $user_id, $values );
 				}
 			);
+		}
+		$seconds = $this->services->clock()->monotonic() - $began;
+		if ( $seconds > self::SECONDS ) {
+			$this->services->log()->warning( sprintf( 'callbacks of tillsync_customer_updated took %.1f s for %d customers within the service\'s request: what takes long should be scheduled', $seconds, count( $changed ) ) );
 		}
 	}
 }

@@ -103,6 +103,27 @@ final class ListenersTest extends BridgeTestCase {
 		$this->assertSame( 4, $this->thrown );
 	}
 
+	public function test_slow_callbacks_are_said_in_the_log(): void {
+		$log = new class() extends \Tillsync\Bridge\Log {
+			/** @var string[] */
+			public array $warnings = array();
+
+			public function warning( string $message ): void {
+				$this->warnings[] = $message;
+			}
+		};
+		$this->services->set( \Tillsync\Bridge\Log::class, $log );
+		$user = $this->user();
+		$item = static fn( int $version ) => array( 'user_id' => $user, 'version' => (string) $version, 'points' => (string) $version, 'credit' => '0', 'type_id' => null, 'as_of' => '2026-01-02T03:04:05Z' );
+		add_action( 'tillsync_customer_updated', fn() => $this->clock->elapsed += 1.5 );
+		$this->services->get( CustomerWriter::class )->write( array( $item( 1 ) ), INF );
+		$this->assertSame( array(), $log->warnings );
+		add_action( 'tillsync_customer_updated', fn() => $this->clock->elapsed += 1.5 );
+		$this->services->get( CustomerWriter::class )->write( array( $item( 2 ) ), INF );
+		$this->assertCount( 1, $log->warnings );
+		$this->assertStringContainsString( '3.0 s for 1 customers', $log->warnings[0] );
+	}
+
 	public function test_on_our_filters(): void {
 		foreach ( array( 'tillsync_show_points', 'tillsync_role_capabilities_allowed' ) as $hook ) {
 			$this->throw_on( $hook );
