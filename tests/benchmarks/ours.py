@@ -24,7 +24,7 @@ from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority
 from tillsync_server.ports.handler import LaneRun, LaneWork
-from tillsync_server.ports.lanes import ClaimedEntry, Completion, NewHint
+from tillsync_server.ports.lanes import ClaimedEntry, Completion, NewHint, Written
 
 from tests.benchmarks.tally import OrderCheck, Tally
 
@@ -37,10 +37,10 @@ class CountingLaneStore(PostgresLaneStore):
 
     tally: Tally | None = None
 
-    async def complete(self, completions: Sequence[Completion]) -> list[bool | Exception]:
+    async def complete(self, completions: Sequence[Completion]) -> list[Written | Exception]:
         written = await super().complete(completions)
         if self.tally is not None:
-            self.tally.committed(sum(each is True for each in written))
+            self.tally.committed(written.count(Written.DONE))
         return written
 
 

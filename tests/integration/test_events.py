@@ -38,6 +38,7 @@ from tillsync_server.domain.ids import AccountId, EntryId, OrderId, TillId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import Outcome
 from tillsync_server.ports.events import EventType, ToldEvent
+from tillsync_server.ports.lanes import Written
 
 pytestmark = pytest.mark.integration
 
@@ -181,7 +182,7 @@ async def test_a_completion_that_is_dropped_tells_nothing(events: EventWorld) ->
     stale = completion(replace(lease, token=lease.token - 1), entry, MATCHED)
     assert await engine.lanes.complete([stale]) == [False]
     await put_order(engine, facts_of(1042, email="grace@example.test"))  # a hint meanwhile: it stays PENDING
-    assert await engine.lanes.complete([completion(lease, entry, MATCHED)]) == [True]
+    assert await engine.lanes.complete([completion(lease, entry, MATCHED)]) == [Written.MOVED_ON]
     assert await events.rows() == []
 
 

@@ -381,7 +381,7 @@ async def test_a_database_that_is_gone_for_a_while_is_unavailable_and_then_back(
         await api.call("CustomerSyncService/SyncCustomer", request, service)
         acquire = world.database.acquire
 
-        def gone() -> object:
+        def gone(**_options: bool) -> object:
             raise ConnectionRefusedError
 
         world.database.acquire = gone  # type: ignore[assignment,method-assign]

@@ -65,7 +65,7 @@ async def test_health_is_open_and_follows_database_and_draining(world: EngineWor
             assert (await health.Check(health_pb2.HealthCheckRequest(service=service), timeout=10)).status == SERVING
         acquire = world.database.acquire
 
-        def gone() -> object:
+        def gone(**_options: bool) -> object:
             raise ConnectionRefusedError
 
         watch = health.Watch(health_pb2.HealthCheckRequest(service=""), timeout=30)

@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.engine import UPDATED, EngineWorld
+from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import AccountProblem, Verdict
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Priority, ProblemReason, Side
-from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, ProblemReason, Side
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, NewHint, Written
 
 pytestmark = pytest.mark.integration
 POLICY = RetryPolicy()
@@ -54,6 +56,27 @@ async def test_the_claim_writes_nothing(world: EngineWorld) -> None:
     assert claimed == again
     assert await world.fetch("SELECT xmin, * FROM entry") == before
     assert (await world.lanes.claim([ClaimRequest(lease, 10, 10, (claimed.entry_id,))])) == [[]]
+
+
+async def test_an_end_that_waited_for_the_lane_sees_what_was_changed_under_its_lock(world: EngineWorld) -> None:
+    """The statement began before the hint was committed, and goes on after it."""
+    await world.add_accounts("shop-a", "shop-b")
+    await world.hint("shop-a", 1)
+    await world.hint("shop-b", 2)
+    leases = {lease.account_id: lease for lease in await world.lanes.lease("owner-1", limit=2, bulk_limit=2, lease_seconds=30)}
+    claimed = await world.lanes.claim([ClaimRequest(lease, 10, 10) for lease in leases.values()])
+    completions = [completion(leases[entry.account_id], entry) for [entry] in claimed]
+    async with world.database.acquire() as connection, connection.transaction():
+        await enqueue_in_transaction(connection, [NewHint(AccountId("shop-a"), EntryKind.CUSTOMER, 1, Priority.LIVE)])
+        ending = asyncio.create_task(world.lanes.complete(completions))
+        async with asyncio.timeout(10):
+            while not await world.fetch("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"):
+                await asyncio.sleep(0.005)
+    written = dict(zip([each.entry.account_id for each in completions], await ending, strict=True))
+    assert written == {"shop-a": Written.MOVED_ON, "shop-b": Written.DONE}
+    row = await world.live("shop-a", 1)
+    assert row is not None
+    assert (row["state"], row["entry_revision"], row["attempts"].count('"s"')) == (1, 2, 1)
 
 
 async def test_finishing_moves_the_entry_to_the_history(world: EngineWorld) -> None:
@@ -142,7 +165,7 @@ async def test_an_entry_whose_revision_moved_runs_again(world: EngineWorld) -> N
     lease = await lease_one(world)
     entry = await claim_one(world, lease)
     await world.hint("shop-a", 1)
-    assert await world.lanes.complete([completion(lease, entry)]) == [True]
+    assert await world.lanes.complete([completion(lease, entry)]) == [Written.MOVED_ON]
     row = await world.live("shop-a", 1)
     assert row is not None
     assert (row["state"], row["entry_revision"], row["attempt_count"], row["outcome"]) == (1, 2, 0, 1)

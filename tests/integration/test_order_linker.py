@@ -31,7 +31,7 @@ from tillsync_server.adapters.postgres.order_linker import PostgresOrderLinker
 from tillsync_server.adapters.postgres.shop_state import PostgresShopState
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryState, Outcome
-from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
+from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, Written
 from tillsync_server.ports.links import Link, LinkOrigin, OrderLinkOutcome
 
 pytestmark = pytest.mark.integration
@@ -217,7 +217,8 @@ async def test_other_running_orders_of_either_customer_run_again(world: EngineWo
     lease, deciding = await running_order(world)
     running = {each.subject_id: each for each in await claim(world, lease)}
     assert await link(world, lease, deciding) is OrderLinkOutcome.LINKED
-    assert await world.lanes.complete([completion(lease, running[number], MATCHED) for number in (1, 2, 3)]) == [True] * 3
+    written = await world.lanes.complete([completion(lease, running[number], MATCHED) for number in (1, 2, 3)])
+    assert written == [Written.MOVED_ON, Written.MOVED_ON, Written.DONE]
     left = {row["subject_id"] for row in await world.fetch("SELECT subject_id FROM entry WHERE queue = 2")}
     assert left == {1, 2, 1042}
 
@@ -229,7 +230,7 @@ async def test_a_customer_entry_that_runs_while_its_link_is_made_runs_again(worl
     lease, deciding = await running_order(world)
     [customer] = [each for each in await claim(world, lease) if each.subject_id == 90001]
     assert await link(world, lease, deciding) is OrderLinkOutcome.LINKED
-    assert await world.lanes.complete([completion(lease, customer, Verdict.skipped(Outcome.CUSTOMER_NOT_LINKED))]) == [True]
+    assert await world.lanes.complete([completion(lease, customer, Verdict.skipped(Outcome.CUSTOMER_NOT_LINKED))]) == [Written.MOVED_ON]
     row = await world.live("shop-a", 90001)
     assert row is not None
     assert (row["state"], row["entry_revision"]) == (1, 2)

@@ -21,7 +21,7 @@ from tillsync_server.domain.ids import AccountId, EntryId, OrderId, new_entry_id
 from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority
-from tillsync_server.ports.lanes import ClaimRequest, Completion
+from tillsync_server.ports.lanes import ClaimRequest, Completion, Written
 from tillsync_server.ports.orders import OrderMatch
 from tillsync_server.ports.queues import Acted, ActedOn
 
@@ -130,7 +130,7 @@ async def test_a_run_under_way_cannot_end_an_entry_that_was_retried_meanwhile(sh
     [[claimed]] = await shop.lanes.claim([ClaimRequest(lease, 10, 10)])
     await actions(shop).retry(SHOP, [entry_id])
     settlement = settle(Verdict.finished(Outcome.UPDATED), attempts_before=0, policy=RetryPolicy())
-    assert await shop.lanes.complete([Completion(lease, claimed, settlement, 0.1)]) == [True]
+    assert await shop.lanes.complete([Completion(lease, claimed, settlement, 0.1)]) == [Written.MOVED_ON]
     now = await entry(shop, entry_id)
     assert (now.state, now.outcome, len(now.attempts)) == (EntryState.PENDING, Outcome.UPDATED, 1)
 

@@ -19,7 +19,7 @@ from tillsync_server.domain.vocabulary import EntryState, Outcome, Priority
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
 
 pytestmark = pytest.mark.integration
-QUICK = EngineSettings(poll_floor_seconds=0.1)
+QUICK = EngineSettings(poll_floor_seconds=0.1, idle_lane_seconds=0.05)
 
 
 class FailingStore(PostgresLaneStore):

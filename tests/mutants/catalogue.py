@@ -14,6 +14,7 @@ _ENGINE = "tillsync_server/application/engine"
 _ENQUEUE = "tests/integration/test_enqueue.py"
 _LANES = "tests/integration/test_lane_store.py"
 _WORKER = "tests/integration/test_worker.py"
+_IDLE = "tests/integration/test_idle_lanes.py"
 _SHOP_STATE = "tests/integration/test_shop_state.py"
 _PERMIT = "tests/unit/test_outbound_permit.py"
 
@@ -63,10 +64,66 @@ MUTANTS = [
     Mutant(
         3,
         "completions are not fenced by the token",
+        f"{_POSTGRES}/sql/engine/finish_fenced.sql",
+        "AND lane.lease_owner = t.owner AND lane.lease_token = t.token\n",
+        "\n",
+        f"{_LANES} stale_owner",
+    ),
+    Mutant(
+        3,
+        "completions that go the long way are not fenced by the token",
         f"{_POSTGRES}/sql/engine/fence.sql",
         "ON lane.account_id = t.account_id AND lane.lease_owner = t.owner AND lane.lease_token = t.token",
         "ON lane.account_id = t.account_id",
         f"{_LANES} stale_owner",
+    ),
+    Mutant(
+        2,
+        "the owner of an idle lane is not told about new work",
+        f"{_ENGINE}/lane_runner.py",
+        "        self._lookout.tell()\n",
+        "",
+        f"{_IDLE} another_process_wakes",
+    ),
+    Mutant(
+        2,
+        "an entry that is put off is forgotten while its lane is idle",
+        f"{_ENGINE}/lane_runner.py",
+        "            self._lookout.due_in(again)\n",
+        "            pass\n",
+        f"{_IDLE} put_off",
+    ),
+    Mutant(
+        2,
+        "a deep lane is never looked at from the first again",
+        f"{_ENGINE}/lookout.py",
+        "            self.is_sure = False\n",
+        "            pass\n",
+        "tests/unit/test_lookout.py earlier_time",
+    ),
+    Mutant(
+        3,
+        "a lane that was lost while idle claims entries",
+        f"{_ENGINE}/lane_runner.py",
+        "                    return self.lease_clock.seconds_left > 0\n",
+        "                    return True\n",
+        f"{_IDLE} lost_while_idle",
+    ),
+    Mutant(
+        4,
+        "a stop leaves idle lanes to the end of their time",
+        f"{_ENGINE}/lane_runner.py",
+        "            while not (self._idle_is_over or self._is_ending):",
+        "            while not self._idle_is_over:",
+        f"{_IDLE} stop_gives",
+    ),
+    Mutant(
+        7,
+        "an idle lane passes accounts that wait for a slot",
+        f"{_ENGINE}/idle_lanes.py",
+        "        if self.free_slots > self._live_reserved_slots:\n",
+        "        if True:\n",
+        f"{_IDLE} does_not_pass",
     ),
     Mutant(
         3,
@@ -143,10 +200,26 @@ MUTANTS = [
     Mutant(
         5,
         "a hint that came during the run is swallowed by its end",
-        f"{_POSTGRES}/sql/engine/finish.sql",
-        "AND e.entry_revision = r.revision AND e.state = 1",
-        "AND e.state = 1",
+        f"{_POSTGRES}/sql/engine/finish_fenced.sql",
+        "AND e.entry_revision = r.revision AND e.state <> 4",
+        "AND e.state <> 4",
         f"{_LANES} revision_moved",
+    ),
+    Mutant(
+        5,
+        "a hint that came during the run is swallowed by its end, the long way",
+        f"{_POSTGRES}/sql/engine/finish.sql",
+        "AND e.entry_revision = r.revision AND e.state <> 4",
+        "AND e.state <> 4",
+        f"{_LANES} revision_moved",
+    ),
+    Mutant(
+        5,
+        "an entry that did not end as decided is not looked at again",
+        f"{_ENGINE}/lane_runner.py",
+        "        elif written.cancelled() or written.result() is not Written.DONE:",
+        "        elif False:",
+        f"{_IDLE} hint_that_came_while",
     ),
     Mutant(
         5,
@@ -159,6 +232,14 @@ MUTANTS = [
     Mutant(
         6,
         "a decision stands although settings changed meanwhile",
+        f"{_POSTGRES}/sql/engine/finish_fenced.sql",
+        "      AND lane.config_version = t.config_version\n",
+        "\n",
+        f"{_LANES} settings_that_changed",
+    ),
+    Mutant(
+        6,
+        "a decision that goes the long way stands although settings changed meanwhile",
         f"{_POSTGRES}/lane_store.py",
         "                == completion.entry.config_version\n",
         "                is not None\n",
@@ -167,7 +248,7 @@ MUTANTS = [
     Mutant(
         7,
         "one entry at a time in every lane",
-        f"{_ENGINE}/lane_runner.py",
+        f"{_ENGINE}/exclusion.py",
         "    yield entry.kind, entry.subject_id\n",
         '    yield "lane"\n',
         f"{_WORKER} stuck_subject",

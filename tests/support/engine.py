@@ -93,6 +93,7 @@ class EngineWorld:
     hints: PostgresHintStore
     lanes: PostgresLaneStore
     orders: PostgresOrderIntake
+    no_accounts: NoAccounts = field(default_factory=NoAccounts)
 
     async def add_accounts(self, *names: str) -> None:
         async with self.database.acquire() as connection:
@@ -134,7 +135,7 @@ class EngineWorld:
         return row
 
     def worker(self, handler: EntryHandler, settings: EngineSettings | None = None) -> Worker:
-        return Worker(self.lanes, self.notifications, handler, NoAccounts(), settings or EngineSettings(), database_gone=DATABASE_GONE)
+        return Worker(self.lanes, self.notifications, handler, self.no_accounts, settings or EngineSettings(), database_gone=DATABASE_GONE)
 
     @asynccontextmanager
     async def running(self, handler: EntryHandler, settings: EngineSettings | None = None) -> AsyncIterator[Worker]:

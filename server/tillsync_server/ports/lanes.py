@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Protocol, TypeAlias
 
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.settlement import Settlement
 from tillsync_server.domain.vocabulary import EntryKind, Priority, Side
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+Position: TypeAlias = tuple[datetime, EntryId]
+"""Of an entry in its lane: when it is due, and its id. Entries of one priority are claimed in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +61,10 @@ class ClaimedEntry:
     facts: OrderFacts | None
     chosen_epos_customer_id: EposCustomerId | None = None
     """Of an order: the till customer a person chose (ResolveOrderCustomer)."""
+    due_at: datetime = _LONG_AGO
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Completion:
     """What to write for one finished run. ``run_seconds``: how long it took (the attempt's start, told back from the write)."""
 
@@ -66,6 +74,17 @@ class Completion:
     run_seconds: float
     pause_seconds: float = 0.0
     """With ``settlement.problem``: how long the lane waits."""
+
+
+class Written(IntEnum):
+    """What became of a completion. Not true: nothing was written."""
+
+    DROPPED = 0
+    """The lane is not ours, or its settings changed meanwhile; the entry stays as it was and runs again."""
+    DONE = 1
+    """Ended, held or put off, as it was decided."""
+    MOVED_ON = 2
+    """What happened is kept, but a hint came while it ran: the entry is as the hint left it (or a person has closed it)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +119,18 @@ class HintStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """``in_flight``: entries of this lane that run or wait to be written; the claim leaves them out."""
+    """``in_flight``: entries of this lane that run or wait to be written; the claim leaves them out. ``live_after``, ``bulk_after``: go on
+    behind this one, which the claim before ended with, instead of looking through what it brought; None: from the first.
+
+    Going on misses what was committed later with an earlier time: before a lane counts as drained it is looked at from the first.
+    """
 
     lease: LaneLease
     live_limit: int
     bulk_limit: int
     in_flight: tuple[EntryId, ...] = ()
+    live_after: Position | None = None
+    bulk_after: Position | None = None
 
 
 class LaneStore(Protocol):
@@ -133,10 +158,8 @@ class LaneStore(Protocol):
         False when lane or entry moved on meanwhile."""
         ...
 
-    async def complete(self, completions: Sequence[Completion]) -> list[bool | Exception]:
-        """By position: written (also when the entry stays PENDING because a hint came). False: dropped, the lane is not ours,
-        or its settings changed meanwhile; the entry stays as it was and runs again. Unavailable: somebody has the lane locked for
-        long; the others are written all the same."""
+    async def complete(self, completions: Sequence[Completion]) -> list[Written | Exception]:
+        """By position. Unavailable: somebody has the lane locked for long; the others are written all the same."""
         ...
 
     async def release(self, leases: Sequence[LaneLease], *, clean: Sequence[bool]) -> None:

@@ -14,7 +14,7 @@ class Notifier(Protocol):
     def lanes_ready(self) -> None: ...
 
     def live_work(self, account_id: AccountId) -> None:
-        """A lane that is leased just now got live work: its owner picks it up while bulk entries run."""
+        """A lane that is leased just now got work: its owner looks, be the lane idle, or busy with bulk entries."""
         ...
 
     def entry_finished(self, entry_id: EntryId) -> None: ...
@@ -23,7 +23,7 @@ class Notifier(Protocol):
 
 
 class WakeUps(Protocol):
-    """Heard from every process, this one included."""
+    """Heard from every process; what this one tells at once, without a way round."""
 
     def on_lanes_ready(self, listener: Callable[[], None]) -> None: ...
 

@@ -1,95 +1,119 @@
-"""The column arrays of a batch of completions: what `finish.sql` and `reschedule.sql` take.
+"""The column arrays of a batch of completions: what `finish_fenced.sql`, `finish.sql` and `reschedule.sql` take.
 
-Most entries of a batch end alike, so what they have in common is sent once, as a *class*, and each entry names its class.
+Most entries of a batch end alike, so what they have in common is sent once, as a *class*, and each entry names its class. So it is with
+the *claims* they come from: a lease of a lane, under one version of the account's settings.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from tillsync_server.domain.settlement import Settlement
-from tillsync_server.domain.vocabulary import EntryState
-from tillsync_server.ports.lanes import Completion
+from tillsync_server.domain.vocabulary import EntryKind, EntryState
+from tillsync_server.ports.lanes import Completion, LaneLease
 
 _SHORTEST_WAIT = timedelta(seconds=1)
 """Waits are told by the process's clock. Where that is slow they may be over already, and the entry would run again without a pause."""
+_CLASS_COLUMNS = 8
 
 
-@dataclass(slots=True)
 class CompletionRows:
     """Columns in the order of the statements' parameters."""
 
-    at: datetime
-    account_numbers: dict[str, int] = field(default_factory=dict)
-    classes: dict[tuple[Any, ...], int] = field(default_factory=dict)
-    entries: list[Completion] = field(default_factory=list)
-    _columns: tuple[list[Any], ...] = field(default_factory=lambda: tuple([] for _ in range(10)))
+    def __init__(self, completions: Sequence[Completion]) -> None:
+        self._completions = completions
+        self._claims: dict[tuple[int, int], tuple[LaneLease, int]] = {}
+        self._classes: dict[tuple[Any, ...], int] = {}
+        claim_numbers: dict[tuple[int, int], int] = {}
+        self._claim_numbers: list[int] = []
+        self._class_numbers: list[int] = []
+        for completion in completions:  # this runs for every entry
+            lease, version, settlement = completion.lease, completion.entry.config_version, completion.settlement
+            claim = (id(lease), version)
+            number = claim_numbers.get(claim)
+            if number is None:
+                number = claim_numbers[claim] = len(claim_numbers) + 1
+                self._claims[claim] = (lease, version)
+            self._claim_numbers.append(number)
+            alike = (
+                settlement.state,
+                settlement.outcome,
+                settlement.cause,
+                settlement.comment,
+                settlement.notes,
+                settlement.charged,
+                settlement.side,
+                settlement.upstream_status,
+                settlement.candidate_ids,
+            )
+            self._class_numbers.append(self._classes.setdefault(alike, len(self._classes) + 1))
 
-    def add(self, completion: Completion) -> None:
-        settlement, entry = completion.settlement, completion.entry
-        account_number = self.account_numbers.setdefault(entry.account_id, len(self.account_numbers) + 1)
-        columns = self._columns
-        columns[0].append(account_number)
-        columns[1].append(entry.entry_id)
-        columns[2].append(entry.entry_revision)
-        columns[3].append(self._class_number(settlement))
-        columns[4].append(self.at - timedelta(seconds=completion.run_seconds))
-        columns[5].append(settlement.epos_customer_id)
-        columns[6].append(settlement.woo_customer_id)
-        columns[7].append(settlement.subject_label)
-        columns[8].append(self._due(settlement, completion))
-        columns[9].append(
-            self.at + timedelta(seconds=settlement.retry_after_seconds) if settlement.retry_after_seconds else settlement.not_before
-        )
-        self.entries.append(completion)
+    def fenced_parameters(self) -> list[Any]:
+        """For `finish_fenced.sql`."""
+        claims = self._claims.values()
+        owners = [[lease.owner for lease, _ in claims], [lease.token for lease, _ in claims]]
+        return [*self._parameters([version for _, version in claims]), *owners]
 
-    def _due(self, settlement: Settlement, completion: Completion) -> datetime:
-        if settlement.not_before is not None:
-            return max(settlement.not_before, self.at + _SHORTEST_WAIT)
-        return self.at + timedelta(seconds=max(settlement.delay_seconds, completion.pause_seconds))
+    def finish_parameters(self, at: datetime) -> list[Any]:
+        return self._parameters(at)
 
-    def _class_number(self, settlement: Settlement) -> int:
-        key = (
-            int(settlement.state),
-            int(settlement.outcome),
-            settlement.cause and int(settlement.cause),
-            settlement.comment,
-            "\n".join(settlement.notes),
-            int(settlement.charged),
-            settlement.side and int(settlement.side),
-            settlement.upstream_status,
-            settlement.candidate_ids,
-        )
-        return self.classes.setdefault(key, len(self.classes) + 1)
+    def reschedule_parameters(self, at: datetime) -> list[Any]:
+        return [
+            *self._parameters(at),
+            [_due(completion, at) for completion in self._completions],
+            [_not_before(completion.settlement, at) for completion in self._completions],
+        ]
 
-    def finish_parameters(self) -> list[Any]:
-        c = self._columns
+    def _parameters(self, eighth: object) -> list[Any]:
+        completions = self._completions
+        revisions = [completion.entry.entry_revision for completion in completions]
         # what is the same everywhere is left out: unnest fills a shorter column up with NULL, and encoding is the dearest part of a write
-        revisions = c[2] if any(revision != 1 for revision in c[2]) else []
-        classes = c[3] if len(self.classes) > 1 else []
-        found = [[] if column.count(None) == len(column) else column for column in c[5:8]]
-        return [*c[:2], revisions, classes, c[4], *found[:2], self.at, found[2], list(self.account_numbers), *self._class_columns()]
-
-    def reschedule_parameters(self) -> list[Any]:
-        return [*self.finish_parameters(), self._columns[8], self._columns[9]]
+        return [
+            self._claim_numbers,
+            [completion.entry.entry_id for completion in completions],
+            [] if revisions.count(1) == len(revisions) else revisions,
+            [] if len(self._classes) == 1 else self._class_numbers,
+            [completion.run_seconds for completion in completions],
+            _sparse([completion.settlement.epos_customer_id for completion in completions]),
+            _sparse([completion.settlement.woo_customer_id for completion in completions]),
+            eighth,
+            _sparse([completion.settlement.subject_label for completion in completions]),
+            [lease.account_id for lease, _ in self._claims.values()],
+            *self._class_columns(),
+        ]
 
     def _class_columns(self) -> list[list[Any]]:
-        columns: list[list[Any]] = [[] for _ in range(8)]
-        for state, outcome, cause, comment, notes, charged, side, upstream_status, candidates in self.classes:
-            attempt = {"o": outcome, "n": notes, "g": charged, "d": side, "u": upstream_status, "c": comment}
-            columns[0].append(state)
-            columns[1].append(outcome)
-            columns[2].append(cause)
+        columns: list[list[Any]] = [[] for _ in range(_CLASS_COLUMNS)]
+        for state, outcome, cause, comment, notes, charged, side, upstream_status, candidates in self._classes:
+            text = "\n".join(notes)
+            attempt = {"o": int(outcome), "n": text, "g": int(charged), "d": side and int(side), "u": upstream_status, "c": comment}
+            columns[0].append(int(state))
+            columns[1].append(int(outcome))
+            columns[2].append(cause and int(cause))
             columns[3].append(comment)
-            columns[4].append(notes)
-            columns[5].append(charged)
+            columns[4].append(text)
+            columns[5].append(int(charged))
             columns[6].append(json.dumps({key: value for key, value in attempt.items() if value not in (None, "")}))
             columns[7].append(bigint_array_text(candidates) if candidates else None)
         return columns
+
+
+def _sparse(column: list[Any]) -> list[Any]:
+    return [] if column.count(None) == len(column) else column
+
+
+def _due(completion: Completion, at: datetime) -> datetime:
+    settlement = completion.settlement
+    if settlement.not_before is not None:
+        return max(settlement.not_before, at + _SHORTEST_WAIT)
+    return at + timedelta(seconds=max(settlement.delay_seconds, completion.pause_seconds))
+
+
+def _not_before(settlement: Settlement, at: datetime) -> datetime | None:
+    return at + timedelta(seconds=settlement.retry_after_seconds) if settlement.retry_after_seconds else settlement.not_before
 
 
 def bigint_array_text(ids: Sequence[int]) -> str:
@@ -98,4 +122,10 @@ def bigint_array_text(ids: Sequence[int]) -> str:
 
 
 def is_finish(completion: Completion) -> bool:
-    return completion.settlement.state not in (EntryState.PENDING, EntryState.HELD)
+    state = completion.settlement.state
+    return state is not EntryState.PENDING and state is not EntryState.HELD
+
+
+def is_nothing_but_finish(completion: Completion) -> bool:
+    """Its end is all there is to write: no answer of an order, no account problem that it closes."""
+    return is_finish(completion) and completion.entry.kind is not EntryKind.ORDER_CUSTOMER and completion.lease.problem_side is None

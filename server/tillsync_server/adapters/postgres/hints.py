@@ -18,6 +18,8 @@ from tillsync_server.ports.wakeups import Notifier
 
 _ENQUEUE_HINTS = load("engine/enqueue_hints")
 _SubjectKey = tuple[AccountId, int, int]
+_PLANNED_ONCE_UP_TO = 64
+"""Hints of one statement. With more, planning is a small part of it, and a bulk caller's statements leave the few connections to others."""
 
 
 class PostgresHintStore:
@@ -30,7 +32,7 @@ class PostgresHintStore:
     async def enqueue(self, hints: Sequence[NewHint]) -> list[EnqueueResult | Exception]:
         """One statement for all; where a lane stays locked, account by account, so that one never delays another."""
         try:
-            async with self._database.acquire() as connection:
+            async with self._database.acquire(planned_once=len(hints) <= _PLANNED_ONCE_UP_TO) as connection:
                 return await enqueue_in_transaction(connection, hints, self._notifier)
         except asyncpg.LockNotAvailableError:
             return await self._enqueue_by_account(hints)
@@ -118,8 +120,3 @@ def _entry(row: asyncpg.Record) -> Entry:
         woo_customer_id=row[19],
         subject_label=row[20],
     )
-
-
-def live_hint_accounts(hints: Sequence[NewHint]) -> set[AccountId]:
-    """The accounts whose lane owner wants to be told after the commit."""
-    return {hint.account_id for hint in hints if hint.priority is Priority.LIVE}

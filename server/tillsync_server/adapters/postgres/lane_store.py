@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
-from tillsync_server.adapters.postgres.completion_rows import CompletionRows, bigint_array_text, is_finish
+from tillsync_server.adapters.postgres.completion_rows import CompletionRows, bigint_array_text, is_finish, is_nothing_but_finish
 from tillsync_server.adapters.postgres.event_log import record_order_events
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
@@ -22,7 +23,7 @@ from tillsync_server.domain.ids import AccountId, EntryId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.settlement import Settlement
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Priority, Side
-from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, Position, Written
 from tillsync_server.ports.wakeups import Notifier
 
 _LEASE = load("engine/lease")
@@ -31,6 +32,7 @@ _RENEW = load("engine/renew")
 _CLAIM = load("engine/claim")
 _CHARGE_FIRST = load("engine/charge_first")
 _FENCE = load("engine/fence")
+_FINISH_FENCED = load("engine/finish_fenced")
 _FINISH = load("engine/finish")
 _RESCHEDULE = load("engine/reschedule")
 _ANSWER_ORDERS = load("engine/answer_orders")
@@ -42,6 +44,9 @@ _REPAIR_LOST_WAKEUP = load("engine/repair_lost_wakeup")
 _LOCK_LANE = load("engine/lock_lane")
 _KINDS = {int(kind): kind for kind in EntryKind}
 _PRIORITIES = {int(priority): priority for priority in Priority}
+_PLANNED_ONCE_UP_TO = 64
+"""Entries of one write. With more, planning is a small part of it."""
+_FROM_THE_FIRST: Position = (datetime.min.replace(tzinfo=UTC), EntryId(UUID(int=0)))
 
 
 class PostgresLaneStore:
@@ -52,7 +57,7 @@ class PostgresLaneStore:
         self._notifier = notifier
 
     async def lease(self, owner: str, *, limit: int, bulk_limit: int, lease_seconds: float) -> list[LaneLease]:
-        async with self._database.acquire() as connection:
+        async with self._database.acquire(planned_once=True) as connection:
             rows = await connection.fetch(_LEASE, limit, bulk_limit, owner, lease_seconds)
         return [
             LaneLease(
@@ -67,7 +72,7 @@ class PostgresLaneStore:
         ]
 
     async def seconds_until_due(self) -> float | None:
-        async with self._database.acquire() as connection:
+        async with self._database.acquire(planned_once=True) as connection:
             seconds: float | None = await connection.fetchval(_SECONDS_UNTIL_DUE)
         return seconds
 
@@ -84,13 +89,19 @@ class PostgresLaneStore:
         return [lease.account_id in renewed for lease in leases]
 
     async def claim(self, requests: Sequence[ClaimRequest]) -> list[list[ClaimedEntry]]:
-        async with self._database.acquire() as connection:
+        live_after = [request.live_after or _FROM_THE_FIRST for request in requests]
+        bulk_after = [request.bulk_after or _FROM_THE_FIRST for request in requests]
+        async with self._database.acquire(planned_once=True) as connection:
             rows = await connection.fetch(
                 _CLAIM,
                 [request.lease.account_id for request in requests],
                 [request.live_limit for request in requests],
                 [request.bulk_limit for request in requests],
                 [entry_id for request in requests for entry_id in request.in_flight],
+                [due for due, _ in live_after],
+                [entry_id for _, entry_id in live_after],
+                [due for due, _ in bulk_after],
+                [entry_id for _, entry_id in bulk_after],
             )
         by_account: dict[str, list[ClaimedEntry]] = {request.lease.account_id: [] for request in requests}
         for row in rows:
@@ -105,36 +116,64 @@ class PostgresLaneStore:
                 )
             )
 
-    async def complete(self, completions: Sequence[Completion]) -> list[bool | Exception]:
+    async def complete(self, completions: Sequence[Completion]) -> list[Written | Exception]:
+        """What only ends goes in one statement; the rest, and what that did not end, in a transaction."""
+        results: list[Written | Exception] = [Written.DONE] * len(completions)
+        # by entry: what ran under a lease of ours that ran out may stand beside what its successor has done; one of them goes the long way
+        ends = {completion.entry.entry_id: completion for completion in completions if is_nothing_but_finish(completion)}
+        ended, is_busy = set[int](), False
+        if ends:
+            try:
+                ended = {id(ends[entry_id]) for entry_id in await self._finish(list(ends.values()))}
+            except asyncpg.LockNotAvailableError:
+                is_busy = True
+        left = [position for position, completion in enumerate(completions) if id(completion) not in ended]
+        if left:
+            written = await self._complete([completions[position] for position in left], one_by_one=is_busy)
+            for position, result in zip(left, written, strict=True):
+                results[position] = result
+        return results
+
+    async def _finish(self, completions: Sequence[Completion]) -> list[EntryId]:
+        """Those that have ended."""
+        async with self._database.acquire(planned_once=len(completions) <= _PLANNED_ONCE_UP_TO) as connection:
+            rows = await connection.fetch(_FINISH_FENCED, *CompletionRows(completions).fenced_parameters())
+        return [row[0] for row in rows]
+
+    async def _complete(self, completions: Sequence[Completion], *, one_by_one: bool) -> list[Written | Exception]:
         """One transaction for all; where a lane stays locked, lane by lane, so that it does not hold up what the others have done."""
-        try:
-            return list(await self._complete(completions))
-        except asyncpg.LockNotAvailableError:
-            accounts = sorted({completion.entry.account_id for completion in completions})
-        results: list[bool | Exception] = [False] * len(completions)
+        if not one_by_one:
+            try:
+                return list(await self._complete_together(completions))
+            except asyncpg.LockNotAvailableError:
+                pass
+        accounts = sorted({completion.entry.account_id for completion in completions})
+        results: list[Written | Exception] = [Written.DROPPED] * len(completions)
         for account_id in accounts:
             positions = [position for position, completion in enumerate(completions) if completion.entry.account_id == account_id]
-            own: list[bool | Exception]
+            own: list[Written | Exception]
             try:  # once more also where it is the only one: it may have been the history's partitions that were locked
-                own = list(await self._complete([completions[position] for position in positions]))
+                own = list(await self._complete_together([completions[position] for position in positions]))
             except asyncpg.LockNotAvailableError:
                 own = [Unavailable(f"account {account_id} is busy", reason="ACCOUNT_BUSY")] * len(positions)
             for position, result in zip(positions, own, strict=True):
                 results[position] = result
         return results
 
-    async def _complete(self, completions: Sequence[Completion]) -> list[bool]:
+    async def _complete_together(self, completions: Sequence[Completion]) -> list[Written]:
         leases = {id(completion.lease): completion.lease for completion in completions}
-        async with self._database.acquire() as connection, connection.transaction():
+        states: dict[EntryId, EntryState] = {}
+        planned_once = len(completions) <= _PLANNED_ONCE_UP_TO
+        async with self._database.acquire(planned_once=planned_once) as connection, connection.transaction():
             rows = await connection.fetch(_FENCE, *_fence_parameters(list(leases.values())))
             # by lease, not by account: what ran under a lease of ours that ran out may stand beside what its successor has done
             versions = {(row["account_id"], row["owner"], row["token"]): row["config_version"] for row in rows}
-            written = [
-                versions.get((completion.entry.account_id, completion.lease.owner, completion.lease.token))
-                == completion.entry.config_version
+            valid = [
+                completion
                 for completion in completions
+                if versions.get((completion.entry.account_id, completion.lease.owner, completion.lease.token))
+                == completion.entry.config_version
             ]
-            valid = [completion for completion, good in zip(completions, written, strict=True) if good]
             if valid:
                 at: datetime = rows[0]["at"]
                 states = await self._write_entries(connection, valid, at)
@@ -143,7 +182,13 @@ class PostgresLaneStore:
         for completion in valid:
             if completion.entry.kind is EntryKind.ORDER_CUSTOMER:
                 self._notifier.entry_finished(completion.entry.entry_id)
-        return written
+        written = {id(completion) for completion in valid}
+        return [
+            Written.DROPPED
+            if id(completion) not in written
+            else (Written.DONE if completion.entry.entry_id in states else Written.MOVED_ON)
+            for completion in completions
+        ]
 
     async def _write_entries(self, connection: Connection, completions: Sequence[Completion], at: datetime) -> dict[EntryId, EntryState]:
         """The state each entry has now. Missing: entries that are gone (dismissed meanwhile), or that other facts or links have moved on
@@ -152,20 +197,15 @@ class PostgresLaneStore:
         finishes = [completion for completion in completions if is_finish(completion)]
         others = [completion for completion in completions if not is_finish(completion)]
         if finishes:
-            rows = CompletionRows(at)
-            for completion in finishes:
-                rows.add(completion)
-            ended = {row[1] for row in await connection.fetch(_FINISH, *rows.finish_parameters())}
+            rows = await connection.fetch(_FINISH, *CompletionRows(finishes).finish_parameters(at))
+            ended = {row[1] for row in rows}
             for completion in finishes:
                 if completion.entry.entry_id in ended:
                     states[completion.entry.entry_id] = completion.settlement.state
                 else:
                     others.append(completion)  # a hint came while it ran: it stays PENDING, the attempt is kept
         if others:
-            rows = CompletionRows(at)
-            for completion in others:
-                rows.add(completion)
-            for row in await connection.fetch(_RESCHEDULE, *rows.reschedule_parameters()):
+            for row in await connection.fetch(_RESCHEDULE, *CompletionRows(others).reschedule_parameters(at)):
                 if row["is_as_claimed"]:
                     states[EntryId(row["entry_id"])] = EntryState(row["state"])
         return states
@@ -222,7 +262,7 @@ class PostgresLaneStore:
 
     async def release(self, leases: Sequence[LaneLease], *, clean: Sequence[bool]) -> None:
         is_clean = {(lease.account_id, lease.owner, lease.token): each for lease, each in zip(leases, clean, strict=True)}
-        async with self._database.acquire() as connection, connection.transaction():
+        async with self._database.acquire(planned_once=True) as connection, connection.transaction():
             fenced = await connection.fetch(_FENCE, *_fence_parameters(leases))
             if not fenced:
                 return
@@ -273,4 +313,5 @@ def _claimed_entry(row: asyncpg.Record) -> ClaimedEntry:
         row[13],
         None if facts is None else OrderFacts.from_json(json.loads(facts)),
         row[15],
+        row[16],
     )

@@ -12,7 +12,7 @@ from datetime import datetime
 import asyncpg
 
 from tillsync_server.adapters.postgres.event_log import record_events_of_entries, record_order_events
-from tillsync_server.adapters.postgres.hints import enqueue_in_transaction, live_hint_accounts
+from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.queue_reader import filed_bounds_of_ids
 from tillsync_server.adapters.postgres.retry_plan import Planned, Step, StoredAnswer, StoredEntry, Subject, plan_retries
@@ -62,7 +62,7 @@ class PostgresQueueActions:
             raise _busy(account_id) from error
         if retry.queued and lane["lease_expires_at"] is None:
             self._notifier.lanes_ready()
-        elif retry.queued_live:
+        elif retry.queued:
             self._notifier.live_work(account_id)
         return acted
 
@@ -98,7 +98,6 @@ class _Retry:
     def __init__(self, connection: Connection, account_id: AccountId, at: datetime) -> None:
         self._connection, self._account_id, self._at = connection, account_id, at
         self.queued = False
-        self.queued_live = False
 
     async def apply(self, entry_ids: Sequence[EntryId], planned: Sequence[Planned]) -> list[ActedOn]:
         hints = await self._hint([one.entry for one in planned if one.step in (Step.HINT, Step.HINT_JOINS) and one.entry is not None])
@@ -132,7 +131,6 @@ class _Retry:
         if fresh:
             await self._connection.execute(_SET_RETRIED_FROM, self._account_id, [new for new, _ in fresh], [old for _, old in fresh])
         self.queued = True
-        self.queued_live |= bool(live_hint_accounts(hints))
         return made
 
     async def _succeed(self, finished: Sequence[StoredEntry]) -> dict[Subject, EntryId]:
@@ -170,7 +168,7 @@ class _Retry:
             self._at,
         )
         await self._connection.execute(_WAKE_LANE, self._account_id, self._at, True)
-        self.queued = self.queued_live = True
+        self.queued = True
         return {entry.subject: entry_id for entry, entry_id in zip(finished, fresh, strict=True)}
 
     async def _current_facts(self, finished: Sequence[StoredEntry]) -> list[OrderFacts]:
@@ -197,7 +195,6 @@ class _Retry:
             if due:
                 await self._connection.execute(_WAKE_LANE, self._account_id, min(due), priority is Priority.LIVE)
                 self.queued = True
-                self.queued_live |= priority is Priority.LIVE
 
 
 async def _begin(connection: Connection, account_id: AccountId, *, dry_run: bool) -> asyncpg.Record:

@@ -56,7 +56,7 @@ class PostgresRequeue:
                         leased = await self._run_chunk_of(connection, account_id, what)
                 except asyncpg.LockNotAvailableError:
                     continue  # a busy account does not hold up the others
-                if leased is not None and what is Requeue.HELD_ORDERS and leased:
+                if leased:
                     self._notifier.live_work(account_id)
                 elif leased is not None:
                     self._notifier.lanes_ready()

@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 Flush = Callable[[Sequence[Item]], Awaitable[Sequence["Result | Exception"]]]
-_CROWD = 3  # a flush of so many items or more makes the next one linger
+_CROWD = 3
 
 
 class MicroBatcher(Generic[Item, Result]):
@@ -20,7 +20,7 @@ class MicroBatcher(Generic[Item, Result]):
 
     ``flush`` answers by position; an Exception in a position is raised to that caller alone. When a flush of several items raises, the
     items are flushed one by one, so that one bad item never fails its neighbours. ``linger_seconds`` is waited only while the last
-    flush carried a crowd and the batch is not full.
+    flush carried a ``crowd`` (so many items or more) and the batch is not full.
     """
 
     def __init__(
@@ -30,12 +30,14 @@ class MicroBatcher(Generic[Item, Result]):
         name: str,
         max_items: int = 500,
         linger_seconds: float = 0.002,
+        crowd: int = _CROWD,
         retry_singly: bool = True,
     ) -> None:
         self._flush = flush
         self._name = name
         self._max_items = max_items
         self._linger_seconds = linger_seconds
+        self._crowd = crowd
         self._retry_singly = retry_singly
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._last_size = 0
@@ -62,7 +64,7 @@ class MicroBatcher(Generic[Item, Result]):
     async def _run(self) -> None:
         try:
             while self._waiting:
-                if self._last_size >= _CROWD and len(self._waiting) < self._max_items:
+                if self._last_size >= self._crowd and len(self._waiting) < self._max_items:
                     self._full.clear()
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._full.wait(), self._linger_seconds)

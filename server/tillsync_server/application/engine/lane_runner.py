@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 from zlib import crc32
 
 import structlog
 
 from tillsync_server.application.engine.batcher import MicroBatcher
+from tillsync_server.application.engine.exclusion import Exclusion
+from tillsync_server.application.engine.idle_lanes import IdleLanes
 from tillsync_server.application.engine.lease_clock import LeaseClock
+from tillsync_server.application.engine.lookout import Lookout
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.catalogue import comment_of
 from tillsync_server.domain.errors import LeaseTooShort, RunInterrupted, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId
-from tillsync_server.domain.settlement import settle
+from tillsync_server.domain.settlement import Settlement, settle
 from tillsync_server.domain.verdict import Disposition, Verdict
-from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority
 from tillsync_server.ports.handler import EntryHandler
-from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, Written
 
 _LOG = structlog.get_logger(__name__)
 
@@ -35,6 +39,8 @@ _CRASH_OUTCOMES = {
     EntryKind.CUSTOMER_TYPE: Outcome.TYPE_REQUEST_FAILED,
     EntryKind.ORDER_CUSTOMER: Outcome.CUSTOMER_NOT_MATCHED,
 }
+_TIMER_SECONDS = 0.01
+"""A timer may go off so much too early."""
 _SERVICE_FAULT = "the service itself failed on this entry; it is tried again"
 
 
@@ -52,12 +58,13 @@ class LaneServices:
     handler: EntryHandler
     accounts: AccountReader
     claims: MicroBatcher[ClaimRequest, list[ClaimedEntry]]
-    completions: Sequence[MicroBatcher[Completion, bool]]
+    completions: Sequence[MicroBatcher[Completion, Written]]
     """A lane uses one of them: its completions are written in order, beside those of other lanes."""
     renew: Callable[[LaneLease], Awaitable[bool]]
     charge_first: Callable[[LaneLease, ClaimedEntry, float], Awaitable[bool]]
     others_wait: Callable[[], bool]
     """Lanes are ready that found no slot: a bulk lease is capped."""
+    idle: IdleLanes
     clock: Callable[[], float] = time.monotonic
 
 
@@ -66,14 +73,11 @@ def _service_fault(entry: ClaimedEntry) -> Verdict:
     return Verdict.retry(outcome, _SERVICE_FAULT, comment=comment_of(outcome) or _SERVICE_FAULT)
 
 
-def exclusion_keys(entry: ClaimedEntry) -> Iterator[Hashable]:
-    """Entries that share one of these never run at the same time."""
-    yield entry.kind, entry.subject_id
-    if entry.kind is EntryKind.ORDER_CUSTOMER:
-        if entry.woo_customer_id is not None:
-            yield "woo", entry.woo_customer_id
-        for email in {entry.account_email, entry.billing_email} - {""}:
-            yield "email", email
+def _seconds_until_due(settlement: Settlement, pause_seconds: float) -> float:
+    """As it is written, by this process's clock."""
+    if settlement.not_before is not None:
+        return max((settlement.not_before - datetime.now(UTC)).total_seconds(), 0.0)
+    return max(settlement.delay_seconds, pause_seconds)
 
 
 class LaneRunner:
@@ -86,11 +90,10 @@ class LaneRunner:
         self._completions = services.completions[crc32(lease.account_id.encode()) % len(services.completions)]
         self._single = lease.lapses >= services.settings.lapses_before_single or lease.problem_side is not None
         self._charges_first = lease.lapses >= services.settings.lapses_before_single
+        self._lookout = Lookout(lease, floor_seconds=services.settings.poll_floor_seconds, clock=lease_clock.clock)
         self._running: dict[EntryId, ClaimedEntry] = {}
         """Claimed and not yet written: left out of further claims."""
-        self._parked: dict[EntryId, ClaimedEntry] = {}
-        """Claimed, waiting for another entry with the same key."""
-        self._keys: dict[Hashable, EntryId] = {}
+        self._exclusion = Exclusion()
         self._started: dict[EntryId, float] = {}
         self._finished: set[EntryId] = set()
         self._charged_first: set[EntryId] = set()
@@ -102,6 +105,7 @@ class LaneRunner:
         self._paused = False
         self._lost = False
         self._stopping = False
+        self._idle_is_over = False
         self.drained = False
         """Nothing was due any more when it ended: the lapses are forgotten."""
 
@@ -149,24 +153,27 @@ class LaneRunner:
         work = self._services.handler.open(self)
         first_at: float | None = None  # from the first batch on: every lease gets something done
         try:
-            while not (self._stopping or self._lost or self._paused or self._poisoned):
+            while not self._is_ending:
                 self._wake.clear()  # on every turn: an event left set would spin this loop without ever yielding
                 had_seconds = 0.0 if first_at is None or not self._services.others_wait() else self._services.clock() - first_at
                 if first_at is not None and had_seconds > self._services.settings.live_lease_seconds:
                     break  # a flood of live work: the others' turn
                 live_only = first_at is not None and had_seconds > self._services.settings.bulk_lease_seconds
-                claimed = await self._claim(live_only=live_only)
+                claimed = await self._look(live_only=live_only)
                 if claimed and first_at is None:
                     first_at = self._services.clock()
-                runnable = self._take_runnable(claimed)
+                runnable = self._exclusion.take(claimed)
                 if runnable:
                     self._start(work.run, runnable)
                     await asyncio.sleep(0)
-                    continue
-                if not self._running and not self._parked:
+                    if not self._lookout.is_exhausted:
+                        continue
+                if self._running:
+                    await self._wake.wait()
+                elif not self._lookout.wants(1, 0 if live_only else 1):
                     self.drained = not live_only
-                    break
-                await self._wake.wait()
+                    if not (self.drained and await self._stay_idle()):
+                        break
             await self._wind_down()
         finally:
             for task in self._tasks:
@@ -174,8 +181,22 @@ class LaneRunner:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await work.close()
 
+    @property
+    def _is_ending(self) -> bool:
+        return self._stopping or self._lost or self._paused or self._poisoned
+
     def poke(self) -> None:
-        """Live work came: look again while bulk entries run."""
+        """Work came: look again, be the lane idle or its entries running."""
+        self._lookout.tell()
+        self._wake.set()
+
+    def look_up(self) -> None:
+        """A slot is free: an idle lane that waited for one may have it."""
+        self._wake.set()
+
+    def end_idle(self) -> None:
+        """Its time is over, or others wait for a slot: an idle lane is released now."""
+        self._idle_is_over = True
         self._wake.set()
 
     def stop(self) -> None:
@@ -194,40 +215,59 @@ class LaneRunner:
 
     # claiming
 
-    async def _claim(self, *, live_only: bool) -> list[ClaimedEntry]:
-        settings, held = self._services.settings, len(self._running) + len(self._parked)
+    async def _look(self, *, live_only: bool) -> list[ClaimedEntry]:
+        settings, held = self._services.settings, len(self._running) + self._exclusion.parked_count
         if self._single:
-            limit = 1 - held
-            live_limit, bulk_limit = limit, 0 if live_only else limit
+            live_limit = 1 - held
+            bulk_limit = 0 if live_only else live_limit
         else:
             live_limit = min(settings.claim_limit, settings.in_flight_limit - held)
             room_for_bulk = settings.in_flight_limit - settings.live_reserved_in_flight - held
             bulk_limit = 0 if live_only else min(settings.claim_limit, room_for_bulk)
-        if live_limit <= 0:
+        if not self._lookout.wants(live_limit, bulk_limit):
             return []
-        claimed = await self._services.claims.submit(
-            ClaimRequest(self._lease, live_limit, max(bulk_limit, 0), (*self._running, *self._parked))
-        )
-        return claimed[:1] if self._single else claimed
+        in_flight = [*self._running.values(), *self._exclusion.parked]
+        claimed = await self._lookout.look(self._services.claims.submit, live_limit, bulk_limit, in_flight)
+        if self._single and claimed:
+            self._lookout.start_over()  # of one live and one bulk entry, one runs
+            return claimed[:1]
+        return claimed
 
-    def _take_runnable(self, claimed: Sequence[ClaimedEntry]) -> list[ClaimedEntry]:
-        runnable = []
-        for entry in [*self._parked.values(), *claimed] if self._parked else claimed:
-            if any(key in self._keys for key in exclusion_keys(entry)):
-                self._parked[entry.entry_id] = entry
-                continue
-            self._parked.pop(entry.entry_id, None)
-            for key in exclusion_keys(entry):
-                self._keys[key] = entry.entry_id
-            self._running[entry.entry_id] = entry
-            runnable.append(entry)
-        return runnable
+    async def _stay_idle(self) -> bool:
+        """Nothing is due: keep the lease for a moment. True: look again. False: release the lane, and the database looks again.
+
+        Not after a lapse nor with an open problem: what the lease says of them holds until its end.
+        """
+        idle, settings, clock = self._services.idle, self._services.settings, self._services.clock
+        if settings.idle_lane_seconds <= 0 or self._single or self._lease.lapses or self._is_ending or not idle.admit(self):
+            return False
+        if not self._lookout.is_sure:
+            idle.leave(self)
+            self._lookout.start_over()
+            return True
+        self._idle_is_over = False
+        seconds = min(settings.idle_lane_seconds, self._lookout.again_at - clock())
+        timer = asyncio.get_running_loop().call_later(max(seconds, 0.0), self.end_idle)
+        try:
+            while not (self._idle_is_over or self._is_ending):
+                if not self._lookout.is_exhausted and idle.run_again(self):
+                    # a process that was stopped for a while may have lost the lane without knowing it yet
+                    return self.lease_clock.seconds_left > 0
+                self._wake.clear()
+                if not self._idle_is_over:
+                    await self._wake.wait()
+            is_due = self._lookout.again_at - clock() < _TIMER_SECONDS
+            return is_due and not self._is_ending and self.lease_clock.seconds_left > 0 and idle.run_again(self)
+        finally:
+            timer.cancel()
+            idle.leave(self)
 
     # running
 
     def _start(self, run: Callable[[Sequence[ClaimedEntry]], Awaitable[None]], entries: list[ClaimedEntry]) -> None:
         now = self._services.clock()
         for entry in entries:
+            self._running[entry.entry_id] = entry
             self._started[entry.entry_id] = now
         # live ones apart: a bulk entry that raises must not take them along
         for priority in (Priority.LIVE, Priority.BULK):
@@ -258,8 +298,7 @@ class LaneRunner:
 
     def _finish_unfinished(self, entry: ClaimedEntry, fault: Exception | None) -> None:
         if isinstance(fault, RunInterrupted):
-            self._finished.add(entry.entry_id)
-            self._forget(entry)
+            self._leave(entry)
             return
         self.finish(entry, _service_fault(entry))
 
@@ -272,8 +311,7 @@ class LaneRunner:
             self._poisoned = True
             for entry in entries:
                 if self._awaits_verdict(entry):
-                    self._finished.add(entry.entry_id)
-                    self._forget(entry)
+                    self._leave(entry)
             return []
 
     async def _charge(self, entry: ClaimedEntry) -> bool:
@@ -282,8 +320,7 @@ class LaneRunner:
             self.finish(entry, Verdict.failed(_CRASH_OUTCOMES[entry.kind], "the service stopped each time it ran this entry"))
             return False
         if not await self._services.charge_first(self._lease, entry, delay):
-            self._finished.add(entry.entry_id)
-            self._forget(entry)
+            self._leave(entry)
             return False
         self._charged_first.add(entry.entry_id)
         return True
@@ -296,13 +333,16 @@ class LaneRunner:
             pause = settings.retry.pause_seconds(self._lease.pause_count + 1, settlement.problem.retry_after_seconds)
         elif self._lease.problem_side in settlement.sides_proven and not self._charges_first:
             self._single = False
-        run_seconds = self._services.clock() - self._started.get(entry.entry_id, self._services.clock())
+        now = self._services.clock()
         # a future, not a task: this runs for every entry
-        written = self._completions.submit_nowait(Completion(self._lease, entry, settlement, run_seconds, pause))
+        written = self._completions.submit_nowait(
+            Completion(self._lease, entry, settlement, now - self._started.get(entry.entry_id, now), pause)
+        )
         self._writing += 1
-        written.add_done_callback(lambda future: self._written(entry, future, is_substitute=is_substitute))
+        again = None if settlement.state is not EntryState.PENDING else _seconds_until_due(settlement, pause)
+        written.add_done_callback(lambda future: self._written(entry, future, again, is_substitute=is_substitute))
 
-    def _written(self, entry: ClaimedEntry, written: asyncio.Future[bool], *, is_substitute: bool) -> None:
+    def _written(self, entry: ClaimedEntry, written: asyncio.Future[Written], again: float | None, *, is_substitute: bool) -> None:
         self._writing -= 1
         if not written.cancelled() and (error := written.exception()) is not None:
             _LOG.error("completion_failed", account_id=entry.account_id, entry_id=str(entry.entry_id), exc_info=error)
@@ -311,6 +351,15 @@ class LaneRunner:
                 self._write(entry, _service_fault(entry), is_substitute=True)
                 return
             self._poisoned = True  # the entry stays as it was and runs again after the lease
+        elif written.cancelled() or written.result() is not Written.DONE:
+            self._lookout.start_over()  # it did not end as decided: it may be due now
+        elif again is not None:
+            self._lookout.due_in(again)
+        self._forget(entry)
+
+    def _leave(self, entry: ClaimedEntry) -> None:
+        """As it was, without a verdict: it is still due."""
+        self._lookout.start_over()
         self._forget(entry)
 
     def _forget(self, entry: ClaimedEntry) -> None:
@@ -318,9 +367,7 @@ class LaneRunner:
         self._started.pop(entry.entry_id, None)
         self._finished.discard(entry.entry_id)
         self._charged_first.discard(entry.entry_id)
-        for key in exclusion_keys(entry):
-            if self._keys.get(key) == entry.entry_id:
-                del self._keys[key]
+        self._exclusion.release(entry.entry_id)
         self._wake.set()
 
     def _task_done(self, task: asyncio.Task[None]) -> None:

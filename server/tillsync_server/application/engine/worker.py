@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 import structlog
 
 from tillsync_server.application.engine.batcher import MicroBatcher
+from tillsync_server.application.engine.idle_lanes import IdleLanes
 from tillsync_server.application.engine.lane_runner import AccountReader, LaneRunner, LaneServices
 from tillsync_server.application.engine.lease_clock import LeaseClock
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.ports.handler import EntryHandler
-from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, LaneStore
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, LaneStore, Written
 from tillsync_server.ports.wakeups import WakeUps
 
 _LOG = structlog.get_logger(__name__)
@@ -79,6 +80,13 @@ class Worker:
         self._slots_missing = False
         self._tasks: list[asyncio.Task[None]] = []
         self._releases: MicroBatcher[tuple[LaneLease, bool], None] = MicroBatcher(self._release, name="release")
+        self._idle = IdleLanes(
+            most=settings.idle_lanes,
+            slots=settings.lane_slots,
+            live_reserved_slots=settings.live_reserved_slots,
+            leased=lambda: len(self._lanes),
+            others_wait=lambda: self._slots_missing,
+        )
         self._services = LaneServices(
             settings=settings,
             handler=handler,
@@ -90,6 +98,7 @@ class Worker:
             renew=self._renew_one,
             charge_first=lambda lease, entry, delay: store.charge_first(lease, entry, delay_seconds=delay),
             others_wait=lambda: self._slots_missing,
+            idle=self._idle,
             clock=clock,
         )
         wakeups.on_lanes_ready(self._wake.set)
@@ -127,6 +136,16 @@ class Worker:
     def leased_accounts(self) -> list[AccountId]:
         return list(self._lanes)
 
+    @property
+    def idle_lanes(self) -> int:
+        """Of these, drained and kept for a moment."""
+        return len(self._idle)
+
+    @property
+    def slots_missing(self) -> bool:
+        """Lanes are ready that found no slot."""
+        return self._slots_missing
+
     def _poke(self, account_id: AccountId) -> None:
         running = self._lanes.get(account_id)
         if running is not None:
@@ -139,15 +158,22 @@ class Worker:
             self._wake.clear()
             wait = self._settings.poll_floor_seconds
             try:
-                free = self._settings.lane_slots - len(self._lanes)
+                free = left = self._idle.free_slots
                 if free > 0:
                     bulk = max(free - self._settings.live_reserved_slots, 0)
                     asked_at = self._clock()
                     leases = await self._store.lease(self.owner, limit=free, bulk_limit=bulk, lease_seconds=self._settings.lease_seconds)
                     for lease in leases:
                         self._start_lane(lease, asked_at)
+                    left = free - len(leases)
                 due = await self._store.seconds_until_due()
-                self._slots_missing = due is not None and due <= 0
+                # with more slots free than are kept for live work, a lane that is ready has only just become so
+                is_ready = due is not None and due <= 0
+                self._slots_missing = is_ready and self._idle.free_slots <= self._settings.live_reserved_slots
+                if is_ready and self._idle.free_slots > left:
+                    self._wake.set()  # one was freed meanwhile, when nobody knew yet that it was missing
+                if self._slots_missing:
+                    self._idle.stand_in_line()
                 if due is not None and due > 0:
                     wait = min(wait, due)
             except self._database_gone as error:
@@ -183,6 +209,7 @@ class Worker:
             _LOG.exception("lane_failed", account_id=account_id)
         if self._lanes.get(account_id) is running:
             del self._lanes[account_id]
+        self._idle.slot_freed()
         if runner.is_lost:
             self.counters.lost_leases += 1
         else:
@@ -250,7 +277,7 @@ class Worker:
         self.counters.claimed += sum(map(len, claimed))
         return claimed
 
-    async def _complete(self, completions: Sequence[Completion]) -> Sequence[bool | Exception]:
+    async def _complete(self, completions: Sequence[Completion]) -> Sequence[Written | Exception]:
         """Waits the database out: what was done outside is recorded once it is back, if the lane is still ours then."""
         patience = iter(_DATABASE_PATIENCE_SECONDS)
         while True:
@@ -260,8 +287,9 @@ class Worker:
                 self._database_failed("complete", error)
                 await asyncio.sleep(next(patience, _DATABASE_PATIENCE_SECONDS[-1]))
                 continue
-            self.counters.completed += sum(each is True for each in written)
-            self.counters.dropped += sum(each is False for each in written)
+            dropped = written.count(Written.DROPPED)
+            self.counters.dropped += dropped
+            self.counters.completed += len(written) - dropped - sum(isinstance(each, Exception) for each in written)
             return written
 
     async def _release(self, releases: Sequence[tuple[LaneLease, bool]]) -> Sequence[Exception | None]:

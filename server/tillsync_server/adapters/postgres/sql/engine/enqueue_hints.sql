@@ -37,7 +37,7 @@ woken AS (
     AND (greatest(want.any_due, l.paused_until) < l.next_run_at OR greatest(want.live_due, l.paused_until) < l.next_live_at)
   RETURNING lane.account_id)
 SELECT ins.account_id, ins.kind, ins.subject_id, ins.entry_id, ins.entry_revision,
-  l.lease_expires_at IS NOT NULL AND ins.priority = 1 AS tell_owner,
+  l.lease_expires_at IS NOT NULL AS tell_owner,
   EXISTS (SELECT FROM woken WHERE woken.account_id = ins.account_id) AS woke,
   ins.priority, ins.coalesced_count, ins.due_at, ins.create_time, ins.update_time, l.paused_until, l.problem_text,
   ins.outcome, ins.cause, ins.comment, ins.notes, ins.epos_customer_id, ins.woo_customer_id, ins.subject_label, ins.retried_from

@@ -1,13 +1,14 @@
 -- Keep entries live: PENDING until due, or HELD. Where the revision moved meanwhile the entry stays PENDING as the hint set it, and only
 -- what happened is recorded; of an order then neither customer nor candidates, which may be those of other facts. Parameters as in finish.sql, and $19 due times, $20 not-before times, both per entry.
 -- Runs after fence.sql in its transaction. Index: entry primary key.
+-- A state that is not HELD is PENDING; said so, no plan can take the index of due entries for the primary key.
 WITH r AS MATERIALIZED (
   SELECT ($10::text[])[account_number] AS account_id, entry_id, coalesce(revision, 1) AS revision,
-    coalesce(class_number, 1) AS class_number, started, epos_customer_id, woo_customer_id, label,
+    coalesce(class_number, 1) AS class_number, run_seconds, epos_customer_id, woo_customer_id, label,
     due, not_before
-  FROM unnest($1::integer[], $2::uuid[], $3::bigint[], $4::integer[], $5::timestamptz[], $6::bigint[], $7::bigint[], $9::text[],
+  FROM unnest($1::integer[], $2::uuid[], $3::bigint[], $4::integer[], $5::float8[], $6::bigint[], $7::bigint[], $9::text[],
       $19::timestamptz[], $20::timestamptz[])
-    AS t(account_number, entry_id, revision, class_number, started, epos_customer_id, woo_customer_id, label, due, not_before)),
+    AS t(account_number, entry_id, revision, class_number, run_seconds, epos_customer_id, woo_customer_id, label, due, not_before)),
 c AS MATERIALIZED (
   SELECT * FROM unnest($11::smallint[], $12::smallint[], $13::smallint[], $14::text[], $15::text[], $16::integer[], $17::jsonb[], $18::text[])
     WITH ORDINALITY AS t(state, outcome, cause, comment, notes, charged, attempt, candidate_ids, class_number))
@@ -22,8 +23,8 @@ UPDATE entry e SET
   woo_customer_id = coalesce(r.woo_customer_id, e.woo_customer_id), subject_label = coalesce(r.label, e.subject_label),
   candidate_ids = CASE WHEN e.entry_revision = r.revision THEN c.candidate_ids::bigint[] ELSE e.candidate_ids END,
   attempts = (CASE WHEN jsonb_array_length(e.attempts) >= 30 THEN e.attempts - 0 ELSE e.attempts END)
-    || jsonb_build_array(c.attempt || jsonb_build_object('s', r.started, 'f', $8::timestamptz)),
+    || jsonb_build_array(c.attempt || jsonb_build_object('s', $8::timestamptz - make_interval(secs => r.run_seconds), 'f', $8::timestamptz)),
   update_time = $8
 FROM r JOIN c USING (class_number)
-WHERE e.account_id = r.account_id AND e.entry_id = r.entry_id AND e.state = 1
+WHERE e.account_id = r.account_id AND e.entry_id = r.entry_id AND e.state <> 4
 RETURNING e.account_id, e.entry_id, e.state, e.entry_revision = r.revision AS is_as_claimed

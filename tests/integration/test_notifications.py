@@ -1,0 +1,76 @@
+"""Words between processes: at once in the own one, by NOTIFY in the others, each once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from support.engine import EngineWorld, engine_world
+from tillsync_server.adapters.postgres.notifications import PostgresNotifications
+from tillsync_server.domain.ids import AccountId, new_entry_id
+
+pytestmark = pytest.mark.integration
+
+
+class Heard:
+    def __init__(self, notifications: PostgresNotifications) -> None:
+        self.words: list[object] = []
+        self.changed = asyncio.Event()
+        notifications.on_lanes_ready(lambda: self.hear("lanes"))
+        notifications.on_live_work(self.hear)
+        notifications.on_entry_finished(self.hear)
+        notifications.on_tokens_changed(lambda: self.hear("tokens"))
+
+    def hear(self, word: object) -> None:
+        self.words.append(word)
+        self.changed.set()
+
+    async def until(self, *words: object) -> None:
+        async with asyncio.timeout(10):
+            while not set(words) <= set(self.words):
+                self.changed.clear()
+                await self.changed.wait()
+
+
+async def test_the_own_process_hears_at_once_and_once_and_the_others_hear_too(world: EngineWorld) -> None:
+    own, entry_id = Heard(world.notifications), new_entry_id()
+    async with engine_world(world.database.dsn) as other:
+        theirs = Heard(other.notifications)
+        world.notifications.live_work(AccountId("shop-a"))
+        world.notifications.entry_finished(entry_id)
+        world.notifications.lanes_ready()
+        world.notifications.tokens_changed()
+        assert own.words == ["shop-a", entry_id, "lanes", "tokens"]
+        await theirs.until("shop-a", entry_id, "lanes", "tokens")
+        other.notifications.live_work(AccountId("shop-b"))
+        await own.until("shop-b")  # told after all of the above on the same channel
+        assert own.words == ["shop-a", entry_id, "lanes", "tokens", "shop-b"]
+
+
+async def test_a_crowd_of_words_is_told_in_few_messages_and_none_is_lost(world: EngineWorld) -> None:
+    accounts = [AccountId(f"shop-{number}") for number in range(400)]
+    async with engine_world(world.database.dsn) as other:
+        theirs = Heard(other.notifications)
+        for account in accounts:
+            world.notifications.live_work(account)
+        await theirs.until(*accounts)
+    assert len(theirs.words) == len(accounts)
+
+
+async def test_without_its_listening_connection_a_process_still_tells(world: EngineWorld) -> None:
+    async with engine_world(world.database.dsn) as other:
+        theirs = Heard(other.notifications)
+        await world.fetch(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() "
+            "AND (query LIKE 'LISTEN%' OR query LIKE '%pg_notify%')"
+        )
+        async with asyncio.timeout(10):
+            while world.notifications.listening.is_set():
+                await asyncio.sleep(0.005)
+        async with asyncio.timeout(10):
+            await other.notifications.listening.wait()
+        async with asyncio.timeout(10):
+            while "shop-a" not in theirs.words:
+                world.notifications.live_work(AccountId("shop-a"))
+                await asyncio.sleep(0.02)
+        await asyncio.wait_for(world.notifications.listening.wait(), 10)

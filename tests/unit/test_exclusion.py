@@ -1,0 +1,109 @@
+"""Entries that share a subject, an email or a shop customer: one at a time, in order (design section 6)."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tillsync_server.application.engine.exclusion import Exclusion, exclusion_keys
+from tillsync_server.domain.ids import AccountId, EntryId, WooCustomerId
+from tillsync_server.domain.vocabulary import EntryKind, Priority
+from tillsync_server.ports.lanes import ClaimedEntry
+
+
+def order(number: int, woo: int | None = None, account_email: str = "", billing_email: str = "") -> ClaimedEntry:
+    return ClaimedEntry(
+        AccountId("shop-a"),
+        EntryId(UUID(int=number)),
+        EntryKind.ORDER_CUSTOMER,
+        number,
+        Priority.LIVE,
+        1,
+        1,
+        0,
+        0,
+        False,
+        account_email,
+        billing_email,
+        None if woo is None else WooCustomerId(woo),
+        None,
+        None,
+    )
+
+
+def numbers(entries: list[ClaimedEntry]) -> list[int]:
+    return [entry.subject_id for entry in entries]
+
+
+def test_one_of_each_customer_runs_and_the_others_follow_in_order() -> None:
+    exclusion = Exclusion()
+    assert numbers(exclusion.take([order(1, 7), order(2, 7), order(3, 8), order(4, 7)])) == [1, 3]
+    assert exclusion.parked_count == 2
+    assert exclusion.take([]) == []
+    exclusion.release(EntryId(UUID(int=1)))
+    assert numbers(exclusion.take([order(5, 7)])) == [2], "what came later waits behind"
+    exclusion.release(EntryId(UUID(int=2)))
+    assert numbers(exclusion.take([])) == [4]
+    exclusion.release(EntryId(UUID(int=4)))
+    assert numbers(exclusion.take([])) == [5]
+    assert exclusion.parked_count == 0
+
+
+def test_an_entry_with_two_emails_waits_for_both() -> None:
+    exclusion = Exclusion()
+    taken = exclusion.take([order(1, account_email="a@example.test"), order(2, account_email="b@example.test")])
+    assert numbers(taken) == [1, 2]
+    assert exclusion.take([order(3, account_email="a@example.test", billing_email="b@example.test")]) == []
+    exclusion.release(EntryId(UUID(int=1)))
+    assert exclusion.take([]) == []
+    exclusion.release(EntryId(UUID(int=2)))
+    assert numbers(exclusion.take([])) == [3]
+
+
+def test_the_older_of_two_that_become_free_together_goes_first() -> None:
+    """They wait at different keys, and share a third one that nobody holds."""
+    exclusion = Exclusion()
+    exclusion.take([order(1, account_email="a@example.test"), order(2, account_email="b@example.test")])
+    exclusion.take([order(3, 9, account_email="b@example.test"), order(4, 9, account_email="a@example.test")])
+    exclusion.release(EntryId(UUID(int=1)))
+    exclusion.release(EntryId(UUID(int=2)))
+    assert numbers(exclusion.take([])) == [3]
+
+
+entries = st.builds(
+    order,
+    st.integers(min_value=1, max_value=1),
+    st.sampled_from([None, 1, 2, 3]),
+    st.sampled_from(["", "a@example.test", "b@example.test"]),
+    st.sampled_from(["", "a@example.test", "c@example.test"]),
+)
+
+
+@given(st.lists(st.lists(entries, max_size=6), max_size=12), st.randoms(use_true_random=False))
+def test_whatever_comes_nobody_overlaps_nobody_is_forgotten_and_equals_keep_their_order(batches: list[list[ClaimedEntry]], random) -> None:  # type: ignore[no-untyped-def]
+    exclusion, running, started, arrived, number = Exclusion(), dict[int, ClaimedEntry](), list[int](), list[ClaimedEntry](), 0
+    rounds = [*batches, *([[]] * (sum(map(len, batches)) + 1))]
+    for batch in rounds:
+        named = []
+        for each in batch:
+            number += 1
+            named.append(order(number, each.woo_customer_id, each.account_email, each.billing_email))
+        arrived += named
+        for entry in exclusion.take(named):
+            held = {key for other in running.values() for key in exclusion_keys(other)}
+            assert held.isdisjoint(exclusion_keys(entry))
+            running[entry.subject_id] = entry
+            started.append(entry.subject_id)
+        assert exclusion.parked_count == len(arrived) - len(started)
+        assert running or not exclusion.parked_count, "who waits, waits for somebody who runs"
+        for subject in random.sample(sorted(running), k=(len(running) + 1) // 2):
+            exclusion.release(running.pop(subject).entry_id)
+    assert sorted(started) == [entry.subject_id for entry in arrived]
+    position = {subject: index for index, subject in enumerate(started)}
+    alike: dict[tuple[object, ...], int] = {}
+    for entry in arrived:
+        keys = tuple(sorted(map(str, list(exclusion_keys(entry))[1:])))
+        if keys and keys in alike:
+            assert position[alike[keys]] < position[entry.subject_id]
+        alike[keys] = entry.subject_id
