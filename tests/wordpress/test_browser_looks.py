@@ -37,6 +37,10 @@ async def test_every_screen(bridged: BridgedShop, size: tuple[int, int], directi
     end = f"{'desktop' if size == DESKTOP else 'phone'}-{direction}-{site.kind.name}"
     async with open_browser(site, await site.log_in(), size=size) as page:
         await looked_at(page, await site.php(ORDERS), ".tillsync-notice", f"orders-{end}")
+        # a phone shows the list's first column only
+        shown = page.locator("td.column-tillsync:visible, .tillsync-narrow:visible", has_text="Waits for you")
+        await expect(shown).to_have_count(1)
+        assert await sticking_out(page, "td.column-tillsync, .tillsync-narrow") == []
         await looked_at(page, await edit_url(site, order), "#tillsync-order", f"order-{end}")
         await looked_at(page, await edit_url(site, waiting), "#tillsync-order", f"order-waiting-{end}")
         await looked_at(page, SETTINGS, ".tillsync-settings", f"settings-{end}")

@@ -28,10 +28,22 @@ final class OrderColumn implements Part {
 	public function register(): void {
 		$add  = Guarded::filter( $this->services, 'order column', fn( $columns = array() ) => $this->with_column( $columns ) );
 		$show = Guarded::action( $this->services, 'order column', fn( $column = '', $thing = null ) => $this->show( $column, $thing ) );
+		$narrow = Guarded::action( $this->services, 'order column', fn( $column = '', $thing = null ) => $this->show_in_first( $column, $thing ) );
 		add_filter( 'manage_edit-shop_order_columns', $add, 20 );
 		add_action( 'manage_shop_order_posts_custom_column', $show, 10, 2 );
+		add_action( 'manage_shop_order_posts_custom_column', $narrow, 20, 2 );
 		add_filter( 'manage_woocommerce_page_wc-orders_columns', $add, 20 );
 		add_action( 'manage_woocommerce_page_wc-orders_custom_column', $show, 10, 2 );
+		add_action( 'manage_woocommerce_page_wc-orders_custom_column', $narrow, 20, 2 );
+		add_action( 'admin_enqueue_scripts', Guarded::action( $this->services, 'order column style', static fn() => self::style() ) );
+	}
+
+	/** On a phone the list shows its first column only, and orders as posts have nothing that unfolds the others: there it stands in the first. */
+	private static function style(): void {
+		$screen = get_current_screen();
+		if ( null !== $screen && in_array( $screen->id, array( 'edit-shop_order', 'woocommerce_page_wc-orders' ), true ) ) {
+			wp_add_inline_style( 'list-tables', '.tillsync-narrow { display: none; } @media screen and (max-width: 782px) { tr:not(.is-expanded) .tillsync-narrow { display: block; } }' );
+		}
 	}
 
 	/**
@@ -50,6 +62,18 @@ final class OrderColumn implements Part {
 			}
 		}
 		return $with + array( self::COLUMN => __( 'Till customer', 'tillsync-bridge' ) );
+	}
+
+	/**
+	 * @param mixed $column Its name.
+	 * @param mixed $thing  An order (HPOS) or an order id.
+	 */
+	private function show_in_first( $column, $thing ): void {
+		if ( 'order_number' === $column ) {
+			echo '<div class="tillsync-narrow">' . esc_html__( 'Till customer', 'tillsync-bridge' ) . ': ';
+			$this->show( self::COLUMN, $thing );
+			echo '</div>';
+		}
 	}
 
 	/**
