@@ -91,7 +91,7 @@ class Worker:
             settings=settings,
             handler=handler,
             accounts=accounts,
-            claims=MicroBatcher(self._claim, name="claim", max_items=64, linger_seconds=0.001, retry_singly=False),
+            claims=MicroBatcher(self._claim, name="claim", max_items=8, linger_seconds=0.001, retry_singly=False),
             completions=[
                 MicroBatcher(self._complete, name=f"complete:{number}", linger_seconds=0.002) for number in range(_COMPLETION_WRITERS)
             ],

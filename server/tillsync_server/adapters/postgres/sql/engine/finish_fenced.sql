@@ -20,8 +20,10 @@ r AS MATERIALIZED (
     AS t(claim_number, entry_id, revision, class_number, run_seconds, epos_customer_id, woo_customer_id, label)
   JOIN l USING (claim_number)),
 c AS MATERIALIZED (
-  SELECT * FROM unnest($11::smallint[], $12::smallint[], $13::smallint[], $14::text[], $15::text[], $16::integer[], $17::jsonb[], $18::text[])
-    WITH ORDINALITY AS t(state, outcome, cause, comment, notes, charged, attempt, candidate_ids, class_number)),
+  SELECT t.state, t.outcome, t.cause, t.comment, t.notes, t.charged, t.candidate_ids::bigint[] AS candidate_ids, t.class_number,
+    jsonb_build_array(t.attempt || jsonb_build_object('f', clock.at)) AS attempts
+  FROM unnest($11::smallint[], $12::smallint[], $13::smallint[], $14::text[], $15::text[], $16::integer[], $17::jsonb[], $18::text[])
+    WITH ORDINALITY AS t(state, outcome, cause, comment, notes, charged, attempt, candidate_ids, class_number) CROSS JOIN clock),
 gone AS (
   DELETE FROM entry e USING r
   WHERE e.account_id = r.account_id AND e.entry_id = r.entry_id AND e.entry_revision = r.revision AND e.state <> 4
@@ -33,10 +35,10 @@ SELECT g.account_id, g.entry_id, g.queue, g.kind, g.subject_id, c.state, g.prior
   g.attempt_count + c.charged, g.coalesced_count, c.outcome, c.cause, c.comment, c.notes,
   CASE WHEN g.kind = 3 THEN g.found_epos ELSE coalesce(g.found_epos, g.epos_customer_id) END,
   coalesce(g.found_woo, g.woo_customer_id), g.order_number, coalesce(g.label, g.subject_label), g.account_email, g.billing_email,
-  c.candidate_ids::bigint[],
+  c.candidate_ids,
   CASE WHEN c.state = 2 AND g.facts IS NOT NULL THEN g.facts || '{"phone": ""}' ELSE g.facts END,
-  (CASE WHEN jsonb_array_length(g.attempts) >= 30 THEN g.attempts - 0 ELSE g.attempts END)
-    || jsonb_build_array(c.attempt || jsonb_build_object('s', clock.at - make_interval(secs => g.run_seconds), 'f', clock.at)),
+  (CASE WHEN g.attempts = '[]' THEN '[]' WHEN jsonb_array_length(g.attempts) >= 30 THEN g.attempts - 0 ELSE g.attempts END)
+    || jsonb_set(c.attempts, '{0,s}', to_jsonb(clock.at - make_interval(secs => g.run_seconds))),
   g.retried_from, g.create_time, clock.at, clock.at, CASE WHEN c.state IN (2, 3) THEN 1 ELSE 2 END
 FROM gone g JOIN c USING (class_number) CROSS JOIN clock
 RETURNING entry_id

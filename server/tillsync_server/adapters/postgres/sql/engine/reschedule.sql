@@ -10,7 +10,9 @@ WITH r AS MATERIALIZED (
       $19::timestamptz[], $20::timestamptz[])
     AS t(account_number, entry_id, revision, class_number, run_seconds, epos_customer_id, woo_customer_id, label, due, not_before)),
 c AS MATERIALIZED (
-  SELECT * FROM unnest($11::smallint[], $12::smallint[], $13::smallint[], $14::text[], $15::text[], $16::integer[], $17::jsonb[], $18::text[])
+  SELECT t.state, t.outcome, t.cause, t.comment, t.notes, t.charged, t.candidate_ids::bigint[] AS candidate_ids, t.class_number,
+    jsonb_build_array(t.attempt || jsonb_build_object('f', $8::timestamptz)) AS attempts
+  FROM unnest($11::smallint[], $12::smallint[], $13::smallint[], $14::text[], $15::text[], $16::integer[], $17::jsonb[], $18::text[])
     WITH ORDINALITY AS t(state, outcome, cause, comment, notes, charged, attempt, candidate_ids, class_number))
 UPDATE entry e SET
   state = CASE WHEN e.entry_revision = r.revision THEN c.state ELSE 1 END,
@@ -21,9 +23,9 @@ UPDATE entry e SET
   epos_customer_id = CASE WHEN e.kind <> 3 THEN coalesce(r.epos_customer_id, e.epos_customer_id)
     WHEN e.entry_revision = r.revision THEN r.epos_customer_id ELSE e.epos_customer_id END,
   woo_customer_id = coalesce(r.woo_customer_id, e.woo_customer_id), subject_label = coalesce(r.label, e.subject_label),
-  candidate_ids = CASE WHEN e.entry_revision = r.revision THEN c.candidate_ids::bigint[] ELSE e.candidate_ids END,
-  attempts = (CASE WHEN jsonb_array_length(e.attempts) >= 30 THEN e.attempts - 0 ELSE e.attempts END)
-    || jsonb_build_array(c.attempt || jsonb_build_object('s', $8::timestamptz - make_interval(secs => r.run_seconds), 'f', $8::timestamptz)),
+  candidate_ids = CASE WHEN e.entry_revision = r.revision THEN c.candidate_ids ELSE e.candidate_ids END,
+  attempts = (CASE WHEN e.attempts = '[]' THEN '[]' WHEN jsonb_array_length(e.attempts) >= 30 THEN e.attempts - 0 ELSE e.attempts END)
+    || jsonb_set(c.attempts, '{0,s}', to_jsonb($8::timestamptz - make_interval(secs => r.run_seconds))),
   update_time = $8
 FROM r JOIN c USING (class_number)
 WHERE e.account_id = r.account_id AND e.entry_id = r.entry_id AND e.state <> 4
