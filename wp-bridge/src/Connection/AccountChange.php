@@ -10,6 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Connection;
 
 use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Orders\Backfill;
 use Tillsync\Bridge\Services;
 
 /**
@@ -34,6 +35,7 @@ class AccountChange {
 		if ( '' === $before || $before === $account_id ) {
 			return;
 		}
+		$this->services->get( Backfill::class )->stop();
 		$this->services->outbox()->close_waiting( __( 'Not sent: the shop was connected to another account.', 'tillsync-bridge' ) );
 		$this->services->get( Causes::class )->close_all();
 		$this->services->customers()->remove_all();

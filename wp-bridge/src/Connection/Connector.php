@@ -14,6 +14,7 @@ use Tillsync\Bridge\Health\CheckWords;
 use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Orders\Sweep;
 use Tillsync\Bridge\Schema\Upkeep;
+use Tillsync\Bridge\Service\Breaker;
 use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
 
@@ -142,6 +143,8 @@ final class Connector {
 		$store->save( $connection );
 		$this->services->get( SiteSettings::class )->remember( $answer );
 		$this->services->get( OutboxPause::class )->resume();
+		// It has just answered, whatever was before.
+		$this->services->get( Breaker::class )->succeeded();
 		$this->services->get( Sweep::class )->begin_at( $orders_since );
 		$this->services->log()->info( "connected to account {$account_id}" );
 		Guarded::call( $this->services, 'change of account', fn() => $this->services->get( AccountChange::class )->connected( $account_id ) );

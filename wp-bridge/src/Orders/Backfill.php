@@ -57,6 +57,11 @@ class Backfill {
 		Schedule::at( $now, Schedule::BACKFILL );
 	}
 
+	/** Ends a run: what it has put in stays. */
+	public function stop(): void {
+		delete_option( self::OPTION );
+	}
+
 	/** How far a run is; null: none is under way. */
 	public function noted(): ?int {
 		$run = get_option( self::OPTION );

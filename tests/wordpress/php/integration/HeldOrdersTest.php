@@ -8,6 +8,9 @@ use Tillsync\Bridge\Customers\CustomerItem;
 use Tillsync\Bridge\Events\HeldCount;
 use Tillsync\Bridge\Health\Cause;
 use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Orders\Backfill;
+use Tillsync\Bridge\Service\Breaker;
+use Tillsync\Bridge\Service\ServiceError;
 
 require_once __DIR__ . '/BridgeTestCase.php';
 
@@ -65,6 +68,18 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->assertSame( array( 'waiting', 1 ), array( $this->row( $order->get_id() )->state, $this->row( $order->get_id() )->revision ) );
 	}
 
+	public function test_connecting_ends_the_wait_for_a_service_that_was_away(): void {
+		$this->connect();
+		$breaker = $this->services->get( Breaker::class );
+		foreach ( range( 1, 8 ) as $try ) {
+			$breaker->failed( new ServiceError( ServiceError::TRANSPORT, 0, 'not reached' ) );
+		}
+		$this->assertGreaterThan( $this->clock->now + 600, $breaker->open_until() );
+		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
+		$this->services->get( Connector::class )->reconnect();
+		$this->assertSame( 0, $breaker->open_until() );
+	}
+
 	public function test_another_account_gets_nothing_of_the_one_before(): void {
 		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
 		$this->services->get( Connector::class )->connect( self::connect_string() );
@@ -72,10 +87,12 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$order = $this->due_order( $user );
 		$this->services->customers()->store( array( new CustomerItem( $user, 5, false, '120', '0', 7, 1767323045 ) ), 'x' );
 		$this->services->get( Causes::class )->open_for_order( "user:{$user}", 'OUTCOME_DUPLICATE_EMAIL', $user, $order->get_id() );
+		$this->services->get( Backfill::class )->start( 30 );
 		// again to the same account: everything stays
 		$this->services->get( Connector::class )->connect( self::connect_string() );
 		$this->assertSame( 'waiting', $this->row( $order->get_id() )->state );
 		$this->assertSame( '120', $this->services->customers()->find( $user )->points );
+		$this->assertNotNull( $this->services->get( Backfill::class )->noted() );
 		// also after the shop has left meanwhile
 		$this->services->get( Connector::class )->disconnect();
 		$this->services->get( Connector::class )->connect( self::connect_string( 'other-shop' ) );
@@ -83,6 +100,7 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->assertStringContainsString( 'another account', $this->row( $order->get_id() )->reason );
 		$this->assertNull( $this->services->customers()->find( $user ) );
 		$this->assertSame( array(), $this->services->get( Causes::class )->all() );
+		$this->assertNull( $this->services->get( Backfill::class )->noted(), 'older orders were asked for of the account before' );
 		$this->pass( 100 );
 		$this->drain();
 		$this->assertSame( array(), $this->service->messages( 'BatchMatchOrderCustomers' ) );
