@@ -14,6 +14,7 @@ from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.ports.shop import WriteStatus
 from wordpress.bed.keyed import ANOTHER_HOME, Caller, KeyedShop, keyed_shop
 from wordpress.bed.shop import Shop
+from wordpress.test_checkout_conformance import WATCH
 
 pytestmark = pytest.mark.shops("mariadb")  # the emulator once, the real one with either order store
 
@@ -127,3 +128,17 @@ async def test_the_service_writes_and_takes_away_through_the_keys(shop: KeyedSho
         [removed] = await client.write_customers([removal(shop.customer)], FreePermit())
         assert removed.status is WriteStatus.UPDATED
         assert "tillsync_points_balance" not in await shop.metas(shop.customer)
+
+
+@pytest.mark.shops("real")
+async def test_an_order_made_by_rest_tells_its_change_of_status_with_its_final_facts(wp_site: Shop) -> None:
+    """wc/v3/orders is of the real WooCommerce only; the stand-in's two checkouts are in test_checkout_conformance.py."""
+    wp_site.inject(WATCH)
+    async with keyed_shop(wp_site) as shop:
+        caller = Caller(shop, await shop.key_of(KeyOwner.ADMINISTRATOR))
+        content = {"customer_id": shop.customer, "billing": {"email": "ada@example.test", "first_name": "Ada"}, "payment_method": "cod"}
+        made = await caller.oauth("POST", "/wp-json/wc/v3/orders", {**content, "set_paid": True})
+        assert made.status == 201, made.text
+        seen = (wp_site.content / "uploads/seen.jsonl").read_text(encoding="utf-8").splitlines()
+        # paid, and nothing to send: straight to completed
+        assert seen == [f'["pending","completed","ada@example.test",{shop.customer}]']
