@@ -13,7 +13,7 @@ from wordpress.bed.browser import open_browser
 from wordpress.test_customers_batch import AS_OF
 from wordpress.test_types import ROLES
 
-pytestmark = pytest.mark.shops("mariadb")
+pytestmark = [pytest.mark.shops("mariadb"), pytest.mark.timeout(300)]
 
 EXPIRED = "() => { window.wp.apiFetch.nonceMiddleware.nonce = '0123456789'; }"
 TOO_OLD = "too old|open for too long|not logged in any more"
