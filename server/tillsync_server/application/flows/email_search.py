@@ -61,7 +61,7 @@ class CustomersByEmail:
         self._till = context.till
         self._gone = context.gone
         self._slots = asyncio.Semaphore(context.services.settings.till_concurrency)
-        self._list = _ListReader(self._page_in_time)
+        self._list = _ListReader()
         self._proving = asyncio.Lock()
         self._known: tuple[_Search, float] | None = None
         """With the time on the process's clock until when it is believed."""
@@ -91,7 +91,7 @@ class CustomersByEmail:
 
     async def find_in_list(self, email: str) -> Found:
         """A completed reading of the whole list is proof, whatever the search says."""
-        reading = await self._list.read_for(email)
+        reading = await self._list.read_for(email, self._page_in_time)
         if reading.completed_here:
             await self._gone.note_customers_read(last_page=reading.last_page or None)
         return Found(tuple(same_email(reading.rows, email)))
@@ -184,16 +184,18 @@ class _Reading:
     """This caller did the reading (and notes it)."""
 
 
+_ReadPage = Callable[[int], Awaitable[CustomerPage]]
+
+
 class _ListReader:
     """Reads the whole list for all who wait when it begins; who comes later gets the next reading, as a proof must be younger than
     the question. The first in line reads for the others; when it is cancelled the next one begins anew."""
 
-    def __init__(self, page: Callable[[int], Awaitable[CustomerPage]]) -> None:
-        self._read_page = page
+    def __init__(self) -> None:
         self._waiting: list[_Wanted] = []
         self._reading = asyncio.Lock()
 
-    async def read_for(self, email: str) -> _Reading:
+    async def read_for(self, email: str, read_page: _ReadPage) -> _Reading:
         wanted = _Wanted(normalise_email(email))
         self._waiting.append(wanted)
         last_page = 0
@@ -201,14 +203,14 @@ class _ListReader:
             async with self._reading:
                 reads_itself = not wanted.served
                 if reads_itself:
-                    last_page = await self._read(list(self._waiting))
+                    last_page = await self._read(list(self._waiting), read_page)
         finally:
             self._waiting.remove(wanted)
         if wanted.error is not None:
             raise wanted.error
         return _Reading(wanted.rows, last_page, reads_itself)
 
-    async def _read(self, wanted: list[_Wanted]) -> int:
+    async def _read(self, wanted: list[_Wanted], read_page: _ReadPage) -> int:
         """Until an empty page or one without a new id: whatever the page size, and though the list may drift meanwhile. A list that does
         not end proves nothing."""
         by_email: dict[str, list[TillCustomer]] = {each.email: [] for each in wanted}
@@ -217,7 +219,7 @@ class _ListReader:
         error: UpstreamError | None = None
         try:
             while True:
-                page = await self._read_page(number + 1)
+                page = await read_page(number + 1)
                 fresh = [row for row in page.rows if row.epos_customer_id not in seen]
                 if not fresh:
                     break

@@ -12,6 +12,21 @@ from tillsync_server.ports.shop import ShopClient
 from tillsync_server.ports.till import TillClient
 
 
+class _ShopOfAccount:
+    """Its client, made when first asked for. Not the context's own method: judge and context would hold each other, and a busy worker's
+    memory be full of ended leases that wait for the cycle collector."""
+
+    def __init__(self, services: FlowServices, account: Account) -> None:
+        self._services = services
+        self._account = account
+        self._client: ShopClient | None = None
+
+    def __call__(self) -> ShopClient:
+        if self._client is None:
+            self._client = self._services.shops.client(self._account)
+        return self._client
+
+
 class LaneContext:
     """Made anew when the account's ``config_version`` changes within a lease; ``halt`` is the lease's."""
 
@@ -24,8 +39,8 @@ class LaneContext:
         self.till: TillClient = HaltingTill(till, self.halt)
         self.gone = GoneProof(services, account, self.till)
         # the judge probes also for an entry that met its failure before the halt
+        self._bare_shop = _ShopOfAccount(services, account)
         self.judge = FailureJudge(services, account, till, self._bare_shop)
-        self._shop: ShopClient | None = None
         self._halting_shop: ShopClient | None = None
 
     @property
@@ -34,8 +49,3 @@ class LaneContext:
         if self._halting_shop is None:
             self._halting_shop = HaltingShop(self._bare_shop(), self.halt)
         return self._halting_shop
-
-    def _bare_shop(self) -> ShopClient:
-        if self._shop is None:
-            self._shop = self.services.shops.client(self.account)
-        return self._shop
