@@ -71,8 +71,9 @@ class QueueServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RetryQueueEntries(self, request, context):
-        """Tries entries again now, with fresh attempts. A live entry runs again. A finished one is a hint: it joins the live entry of
-        its subject or gets a successor (retried_from). The customer of a PROCESSED order does not change by this: use
+        """Tries entries again now, with fresh attempts. A live entry runs again; not before the end of a pause, of a Retry-After, or of the
+        time in which the till may still store a create it did not answer. A finished one is a hint: it joins the live entry of its subject
+        or gets a successor (retried_from). The customer of a PROCESSED order does not change by this: use
         MatchOrderCustomer with rerun. Works in chunks: repeat with next_continuation_token until that is empty.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -21,8 +21,9 @@ class QueueServiceStub:
     GetQueueEntry: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.GetQueueEntryRequest, _queue_service_pb2.GetQueueEntryResponse]
     """One entry with its attempts. Errors: NOT_FOUND: no such entry in this account, or its history has been dropped."""
     RetryQueueEntries: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.RetryQueueEntriesRequest, _queue_service_pb2.RetryQueueEntriesResponse]
-    """Tries entries again now, with fresh attempts. A live entry runs again. A finished one is a hint: it joins the live entry of
-    its subject or gets a successor (retried_from). The customer of a PROCESSED order does not change by this: use
+    """Tries entries again now, with fresh attempts. A live entry runs again; not before the end of a pause, of a Retry-After, or of the
+    time in which the till may still store a create it did not answer. A finished one is a hint: it joins the live entry of its subject
+    or gets a successor (retried_from). The customer of a PROCESSED order does not change by this: use
     MatchOrderCustomer with rerun. Works in chunks: repeat with next_continuation_token until that is empty.
     """
     DismissQueueEntries: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.DismissQueueEntriesRequest, _queue_service_pb2.DismissQueueEntriesResponse]
@@ -53,8 +54,9 @@ class QueueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _queue_service_pb2.RetryQueueEntriesRequest,
         context: _aio.ServicerContext[_queue_service_pb2.RetryQueueEntriesRequest, _abc.Awaitable[_queue_service_pb2.RetryQueueEntriesResponse]],
     ) -> _abc.Awaitable[_queue_service_pb2.RetryQueueEntriesResponse]:
-        """Tries entries again now, with fresh attempts. A live entry runs again. A finished one is a hint: it joins the live entry of
-        its subject or gets a successor (retried_from). The customer of a PROCESSED order does not change by this: use
+        """Tries entries again now, with fresh attempts. A live entry runs again; not before the end of a pause, of a Retry-After, or of the
+        time in which the till may still store a create it did not answer. A finished one is a hint: it joins the live entry of its subject
+        or gets a successor (retried_from). The customer of a PROCESSED order does not change by this: use
         MatchOrderCustomer with rerun. Works in chunks: repeat with next_continuation_token until that is empty.
         """
 
