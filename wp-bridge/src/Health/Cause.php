@@ -43,7 +43,9 @@ final class Cause {
 		public readonly int $since = 0,
 		/** When a mail told of it; 0: not yet. */
 		public readonly int $mailed_at = 0,
-		public readonly array $dismissed_by = array()
+		public readonly array $dismissed_by = array(),
+		/** Of an account's problem: a code of CheckWords; empty: none that is certain. */
+		public readonly string $reason = ''
 	) {}
 
 	public function is_of_person(): bool {
@@ -77,7 +79,8 @@ final class Cause {
 			array_map( 'intval', array_values( (array) ( $stored['order_ids'] ?? array() ) ) ),
 			(int) ( $stored['since'] ?? 0 ),
 			(int) ( $stored['mailed_at'] ?? 0 ),
-			array_map( 'intval', array_values( (array) ( $stored['dismissed_by'] ?? array() ) ) )
+			array_map( 'intval', array_values( (array) ( $stored['dismissed_by'] ?? array() ) ) ),
+			is_string( $stored['reason'] ?? null ) ? $stored['reason'] : ''
 		);
 	}
 }

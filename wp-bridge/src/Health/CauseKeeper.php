@@ -147,7 +147,7 @@ final class CauseKeeper implements Part {
 	public function problem( $problem ): void {
 		// Throttling ends by itself: nobody has to do anything.
 		if ( is_array( $problem ) && 'PROBLEM_REASON_THROTTLED' !== ( $problem['reason'] ?? '' ) ) {
-			$this->causes()->open( Cause::ACCOUNT_PROBLEM, is_string( $problem['text'] ?? null ) ? $problem['text'] : '' );
+			$this->causes()->open( Cause::ACCOUNT_PROBLEM, is_string( $problem['text'] ?? null ) ? $problem['text'] : '', CheckWords::reason_of_problem( $problem ) );
 		} else {
 			$this->causes()->close( Cause::ACCOUNT_PROBLEM );
 		}

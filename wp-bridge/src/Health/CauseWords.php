@@ -22,7 +22,11 @@ final class CauseWords {
 			case Cause::REFUSED:
 				return __( 'The service refuses this shop: no orders are sent', 'tillsync-bridge' );
 			case Cause::ACCOUNT_PROBLEM:
-				return __( 'All customers and orders wait: the till or the shop cannot be used', 'tillsync-bridge' );
+				$words = CheckWords::of_reason( $cause->reason );
+				return null === $words
+					? __( 'All customers and orders wait: the till or the shop cannot be used', 'tillsync-bridge' )
+					/* translators: %s: a sentence, such as "The till does not let the service in." */
+					: sprintf( __( '%s All customers and orders wait', 'tillsync-bridge' ), $words[0] );
 			case Cause::DEFAULT_CUSTOMER:
 				return __( 'Orders wait because no default till customer is set', 'tillsync-bridge' );
 			case Cause::PRODUCTS:
@@ -48,7 +52,10 @@ final class CauseWords {
 			case Cause::REFUSED:
 				return __( 'Ask your tillsync operator for a new connect string, then connect again. The orders wait in the shop meanwhile.', 'tillsync-bridge' );
 			case Cause::ACCOUNT_PROBLEM:
-				return __( 'Test both sides on the settings screen: each step says what is wrong. Everything goes on by itself afterwards.', 'tillsync-bridge' );
+				$words = CheckWords::of_reason( $cause->reason );
+				return null === $words
+					? __( 'Test both sides on the settings screen: each step says what is wrong. Everything goes on by itself afterwards.', 'tillsync-bridge' )
+					: $words[1] . ' ' . __( 'Everything goes on by itself afterwards.', 'tillsync-bridge' );
 			case Cause::DEFAULT_CUSTOMER:
 				return __( 'Choose the default till customer on the settings screen: the orders go on by themselves.', 'tillsync-bridge' );
 			case Cause::PRODUCTS:

@@ -50,12 +50,12 @@ class Causes {
 	}
 
 	/** The account has a problem. Known already: only the text follows. */
-	public function open( string $code, string $text ): void {
+	public function open( string $code, string $text, string $reason = '' ): void {
 		$known = $this->find( $code );
 		if ( null === $known ) {
-			$this->save( new Cause( $code, $code, $text, 0, array(), $this->services->clock()->now() ) );
-		} elseif ( $known->text !== $text ) {
-			$this->save( $known->with( array( 'text' => $text ) ) );
+			$this->save( new Cause( $code, $code, $text, 0, array(), $this->services->clock()->now(), 0, array(), $reason ) );
+		} elseif ( $known->text !== $text || $known->reason !== $reason ) {
+			$this->save( $known->with( array( 'text' => $text, 'reason' => $reason ) ) );
 		}
 	}
 

@@ -27,6 +27,22 @@ final class CheckWords {
 	}
 
 	/**
+	 * The code for a problem of the whole account, where side and kind leave no doubt. What stands before a shop is told apart only by a test.
+	 *
+	 * @param array<string, mixed> $problem An AccountProblem.
+	 */
+	public static function reason_of_problem( array $problem ): string {
+		$of_till = array(
+			'PROBLEM_REASON_UNREACHABLE'         => 'TILL_UNREACHABLE',
+			'PROBLEM_REASON_CREDENTIALS_REFUSED' => 'TILL_CREDENTIALS_REFUSED',
+			'PROBLEM_REASON_WRONG_ADDRESS'       => 'TILL_ADDRESS_WRONG',
+		);
+		$of_both = array( 'PROBLEM_REASON_BRIDGE_MISSING' => 'SHOP_BRIDGE_OFF', 'PROBLEM_REASON_SETTINGS_INCOMPLETE' => 'SETTINGS_MISSING' );
+		$reason  = is_string( $problem['reason'] ?? null ) ? $problem['reason'] : '';
+		return $of_both[ $reason ] ?? ( 'SIDE_TILL' === ( $problem['side'] ?? '' ) ? $of_till[ $reason ] ?? '' : '' );
+	}
+
+	/**
 	 * A warning: it works, and looks wrong.
 	 *
 	 * @return array{0: string, 1: string}|null Null: not known in this version.

@@ -93,6 +93,12 @@ final class ScreensCausesTest extends SiteTestCase {
 		$keeper = $this->services->get( CauseKeeper::class );
 		$keeper->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'text' => 'the till refuses the key' ) );
 		$since = $this->causes()->all()[0]->since;
+		$this->assertStringContainsString( 'Test both sides', CauseWords::what_to_do( $this->causes()->all()[0] ), 'which side is not known' );
+		$keeper->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'side' => 'SIDE_SHOP', 'text' => 'the shop refuses us' ) );
+		$this->assertStringContainsString( 'Test both sides', CauseWords::what_to_do( $this->causes()->all()[0] ), 'a plugin, a firewall or the secret: a test tells' );
+		$keeper->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'side' => 'SIDE_TILL', 'text' => 'the till refuses the key' ) );
+		$this->assertSame( 'The till does not let the service in. All customers and orders wait', CauseWords::title( $this->causes()->all()[0] ) );
+		$this->assertStringContainsString( 'Ask your tillsync operator', CauseWords::what_to_do( $this->causes()->all()[0] ) );
 		$keeper->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'text' => 'the till still refuses the key' ) );
 		$this->assertSame( 'the till still refuses the key', $this->causes()->all()[0]->text );
 		$this->assertSame( $since, $this->causes()->all()[0]->since );
