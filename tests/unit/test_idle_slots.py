@@ -54,11 +54,32 @@ def test_to_run_again_it_takes_a_slot_and_never_one_kept_for_live_work() -> None
     assert idle.run_again(first)
     process.leased = 4  # three of them busy: one slot is left, for live work
     assert not idle.run_again(second)
+    assert second.told == ["end"], "leased again it gets that one, if it has live work"
+
+
+def test_with_no_slot_left_it_waits_for_one() -> None:
+    process = Process(leased=3)
+    idle, lane = process.idle_lanes(), Lane()
+    assert idle.admit(lane)
+    process.leased = 5
+    assert not idle.run_again(lane)
     assert len(idle) == 1
+    assert lane.told == []
     process.leased = 3
     idle.slot_freed()
-    assert second.told == ["look up"]
-    assert idle.run_again(second)
+    assert lane.told == ["look up"]
+    assert idle.run_again(lane)
+
+
+def test_what_is_being_leased_is_not_taken_meanwhile() -> None:
+    process = Process(leased=1)
+    idle, lane = process.idle_lanes(), Lane()
+    assert idle.admit(lane)
+    with idle.asking_for(4):
+        assert not idle.run_again(lane)
+        assert lane.told == []
+    assert lane.told == ["look up"]
+    assert idle.run_again(lane)
 
 
 def test_those_without_a_slot_have_it_in_order() -> None:

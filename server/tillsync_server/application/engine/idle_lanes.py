@@ -6,7 +6,8 @@ free, and where other lanes wait for one it is given back, to stand in line with
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -34,10 +35,22 @@ class IdleLanes:
         self._lanes: set[IdleLane] = set()
         self._wanting: dict[IdleLane, None] = {}
         """Work has come to them, and there was no slot; in order."""
+        self._asked_for = 0
 
     @property
     def free_slots(self) -> int:
         return self._slots - (self._leased() - len(self._lanes))
+
+    @contextmanager
+    def asking_for(self, slots: int) -> Iterator[None]:
+        """Lanes are being leased for so many of the free slots: no idle lane takes those meanwhile."""
+        self._asked_for = slots
+        try:
+            yield
+        finally:
+            self._asked_for = 0
+            for lane in list(self._wanting):
+                lane.look_up()
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -57,12 +70,13 @@ class IdleLanes:
 
     def run_again(self, lane: IdleLane) -> bool:
         """Work has come: the lane leaves with a slot; or it waits for one, and is told. What came may be bulk work, so the last slots are
-        not given away here: they are for lanes that are known to have live work."""
-        if self.free_slots > self._live_reserved_slots:
+        not given away here: they are for lanes that are known to have live work. Whether this one has is seen when it is leased again."""
+        free = self.free_slots - self._asked_for
+        if free > self._live_reserved_slots:
             self.leave(lane)
             return True
         self._wanting[lane] = None
-        if self._others_wait():
+        if free > 0 or self._others_wait():
             lane.end_idle()
         return False
 

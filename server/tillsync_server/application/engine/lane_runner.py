@@ -7,6 +7,7 @@ at most one at a time per subject, email and shop customer.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -169,7 +170,7 @@ class LaneRunner:
                     if not self._lookout.is_exhausted:
                         continue
                 if self._running:
-                    await self._wake.wait()
+                    await self._woken_or_worth_a_look()
                 elif not self._lookout.wants(1, 0 if live_only else 1):
                     self.drained = not live_only
                     if not (self.drained and await self._stay_idle()):
@@ -261,6 +262,15 @@ class LaneRunner:
         finally:
             timer.cancel()
             idle.leave(self)
+
+    async def _woken_or_worth_a_look(self) -> None:
+        """Also while entries run, however long: what was put off comes due, and a word from outside may have been lost."""
+        # a timer, not a timeout: this is waited for with every batch
+        timer = asyncio.get_running_loop().call_later(self._lookout.seconds_until_worth, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
 
     # running
 
@@ -375,6 +385,13 @@ class LaneRunner:
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOG.error("lane_task_failed", account_id=self._lease.account_id, exc_info=error)
         self._wake.set()
+
+    async def writes_ended(self) -> None:
+        """After a fault: what was done is written before the lane is given back, or it would be done again. Bounded by the lease."""
+        while self._writing and not self._lost and self.lease_clock.seconds_left > 0:
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self.lease_clock.seconds_left)
 
     async def _wind_down(self) -> None:
         """Let what runs end (bounded by the worker's stop and the lease), unless the lane is lost."""

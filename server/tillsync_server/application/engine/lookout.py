@@ -17,13 +17,14 @@ Claim = Callable[[ClaimRequest], Awaitable[list[ClaimedEntry]]]
 
 
 class Lookout:
-    """Of one lease. ``floor_seconds``: after so long a look is worth it whatever was told, for a word from outside may be lost."""
+    """Of one lease. ``floor_seconds``: after so long a look from the first is worth it whatever was told, for a word from outside may be
+    lost, and an entry that was committed late may be due before those that were looked at."""
 
     def __init__(self, lease: LaneLease, *, floor_seconds: float, clock: Callable[[], float]) -> None:
         self._lease = lease
         self._floor_seconds = floor_seconds
         self._clock = clock
-        self._looked_at = -math.inf
+        self._began_at = clock()
         self._live_more = self._bulk_more = True
         """Some may be due."""
         self._live_after: Position | None = None
@@ -42,6 +43,11 @@ class Lookout:
         """When the next entry that this lease put off is due, on the clock."""
         return self._again_at
 
+    @property
+    def seconds_until_worth(self) -> float:
+        """So long a look is not worth it without a word: until something is due again, or the floor."""
+        return max(min(self._again_at, self._began_at + self._floor_seconds) - self._clock(), 0.0)
+
     def tell(self) -> None:
         """New work came. Live work is looked for from the first; bulk work stands behind what was claimed."""
         self._news += 1
@@ -52,6 +58,7 @@ class Lookout:
         """Look for everything from the first."""
         self.tell()
         self._bulk_after = None
+        self._began_at = self._clock()
         self.is_sure = True
 
     def due_in(self, seconds: float) -> None:
@@ -64,14 +71,13 @@ class Lookout:
         if now >= self._again_at:
             self._again_at = math.inf
             self.start_over()
-        elif now - self._looked_at >= self._floor_seconds:
+        elif now - self._began_at >= self._floor_seconds:
             self.start_over()
         return (self._live_more and live_limit > 0) or (self._bulk_more and bulk_limit > 0)
 
     async def look(self, claim: Claim, live_limit: int, bulk_limit: int, in_flight: Sequence[ClaimedEntry]) -> list[ClaimedEntry]:
         """Due entries, of each priority at most its limit, none of them ``in_flight``."""
         live_limit, bulk_limit, news = max(live_limit, 0), max(bulk_limit, 0), self._news
-        self._looked_at = self._clock()
         starts = {Priority.LIVE: self._live_after is None, Priority.BULK: self._bulk_after is None}
         left_out = tuple(entry.entry_id for entry in in_flight if starts[entry.priority])
         claimed = await claim(ClaimRequest(self._lease, live_limit, bulk_limit, left_out, self._live_after, self._bulk_after))

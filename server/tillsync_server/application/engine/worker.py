@@ -27,6 +27,8 @@ _LOG = structlog.get_logger(__name__)
 _COMPLETION_WRITERS = 2
 """One writes while another's commit waits for the disk."""
 _DATABASE_PATIENCE_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
+_SKIPPED_SECONDS = 0.02
+"""A ready lane that was not leased is just now locked by somebody who tells nobody when he is done."""
 
 
 def new_owner() -> str:
@@ -79,6 +81,7 @@ class Worker:
         self._stopping = False
         self._slots_missing = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._releasing: set[asyncio.Task[None]] = set()
         self._releases: MicroBatcher[tuple[LaneLease, bool], None] = MicroBatcher(self._release, name="release")
         self._idle = IdleLanes(
             most=settings.idle_lanes,
@@ -120,7 +123,7 @@ class Worker:
             task.cancel()
         for running in self._lanes.values():
             running.runner.stop()
-        runs = [running.task for running in self._lanes.values()]
+        runs = [*(running.task for running in self._lanes.values()), *self._releasing]
         if runs:
             _, late = await asyncio.wait(runs, timeout=self._settings.stop_grace_seconds)
             for task in late:
@@ -154,6 +157,7 @@ class Worker:
     # leasing
 
     async def _lease_lanes(self) -> None:
+        skipped_seconds = _SKIPPED_SECONDS
         while not self._stopping:
             self._wake.clear()
             wait = self._settings.poll_floor_seconds
@@ -162,9 +166,11 @@ class Worker:
                 if free > 0:
                     bulk = max(free - self._settings.live_reserved_slots, 0)
                     asked_at = self._clock()
-                    leases = await self._store.lease(self.owner, limit=free, bulk_limit=bulk, lease_seconds=self._settings.lease_seconds)
-                    for lease in leases:
-                        self._start_lane(lease, asked_at)
+                    seconds = self._settings.lease_seconds
+                    with self._idle.asking_for(free):
+                        leases = await self._store.lease(self.owner, limit=free, bulk_limit=bulk, lease_seconds=seconds)
+                        for lease in leases:
+                            self._start_lane(lease, asked_at)
                     left = free - len(leases)
                 due = await self._store.seconds_until_due()
                 # with more slots free than are kept for live work, a lane that is ready has only just become so
@@ -176,6 +182,11 @@ class Worker:
                     self._idle.stand_in_line()
                 if due is not None and due > 0:
                     wait = min(wait, due)
+                if is_ready and not self._slots_missing:
+                    wait = min(wait, skipped_seconds)
+                    skipped_seconds *= 2
+                else:
+                    skipped_seconds = _SKIPPED_SECONDS
             except self._database_gone as error:
                 self._database_failed("lease", error)
             except Exception:  # noqa: BLE001 - a fault of ours in one turn never ends the leasing
@@ -203,24 +214,38 @@ class Worker:
             clean = runner.drained
         except self._database_gone as error:
             self._database_failed("run", error)
+            await runner.writes_ended()
         except asyncio.CancelledError:
             pass  # the stop's grace is over: what ran stays PENDING, and the lane is given back all the same
         except Exception:  # noqa: BLE001 - a fault of ours in one lane never stops the others
             _LOG.exception("lane_failed", account_id=account_id)
         if self._lanes.get(account_id) is running:
             del self._lanes[account_id]
+        self._releasing.add(running.task)
+        running.task.add_done_callback(self._releasing.discard)
         self._idle.slot_freed()
         if runner.is_lost:
             self.counters.lost_leases += 1
         else:
-            try:
-                await self._releases.submit((runner.lease, clean))
-            except self._database_gone as error:
-                self._database_failed("release", error)  # the lease runs out by itself
-            except Exception:  # noqa: BLE001 - as above
-                _LOG.exception("release_failed", account_id=account_id)
+            await self._give_back(runner, clean=clean)
         if self._slots_missing:
             self._wake.set()
+
+    async def _give_back(self, runner: LaneRunner, *, clean: bool) -> None:
+        """Tried again while the lease lasts: a lane that is leased and not run would wait for its end."""
+        patience = iter(_DATABASE_PATIENCE_SECONDS)
+        try:
+            while True:
+                try:
+                    return await self._releases.submit((runner.lease, clean))
+                except self._database_gone as error:
+                    self._database_failed("release", error)
+                seconds = next(patience, _DATABASE_PATIENCE_SECONDS[-1])
+                if self._stopping or runner.lease_clock.seconds_left <= seconds:
+                    return None  # the lease runs out by itself
+                await asyncio.sleep(seconds)
+        except Exception:  # noqa: BLE001 - as above
+            _LOG.exception("release_failed", account_id=runner.lease.account_id)
 
     async def _keep_leases(self) -> None:
         while True:

@@ -45,13 +45,15 @@ class FlowHandler:
         return FlowWork(self._services, lane)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Flows:
     """The flows of one configuration of the account."""
 
     customers: CustomerFlow
     types: CustomerTypeFlow
     orders: OrderFlow
+    runs: int = 0
+    """Under way."""
 
 
 class FlowWork:
@@ -91,11 +93,22 @@ class FlowWork:
             return self._all_faulty(entries, error)
         customers = [entry for entry in entries if entry.kind is EntryKind.CUSTOMER]
         others = [entry for entry in entries if entry.kind is not EntryKind.CUSTOMER]
-        done = await asyncio.gather(
-            self._run_customers(flows.customers, customers),
-            *(self._run_one(entry, self._flow_of(flows, entry.kind)) for entry in others),
-        )
+        flows.runs += 1
+        try:
+            done = await asyncio.gather(
+                self._run_customers(flows.customers, customers),
+                *(self._run_one(entry, self._flow_of(flows, entry.kind)) for entry in others),
+            )
+        finally:
+            flows.runs -= 1
+        await self._drop_former()
         return all(done)
+
+    async def _drop_former(self) -> None:
+        """A lease may last for days of a trickle, and see many configurations."""
+        newest = max(self._flows)
+        for version in [version for version, flows in self._flows.items() if version < newest and not flows.runs]:
+            await self._flows.pop(version).customers.close()
 
     async def _run_customers(self, flow: CustomerFlow, entries: list[ClaimedEntry]) -> bool:
         if not entries:

@@ -27,7 +27,8 @@ _SAMPLES = 3
 _SHORT_WAITS = 5
 _SHORT_WAIT_SECONDS = 20.0
 _REMEMBERED_SECONDS = 600.0
-_UNPROVEN_REMEMBERED_SECONDS = 60.0
+_UNPROVEN_REMEMBERED_SECONDS = 10.0
+"""Short: somebody who mended the till and tries again is not to be answered from memory."""
 
 
 @dataclass(frozen=True, slots=True)
