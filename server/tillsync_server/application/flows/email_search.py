@@ -224,9 +224,9 @@ class _ListReader:
                 fresh = [row for row in page.rows if row.epos_customer_id not in seen]
                 if not fresh:
                     break
-                if number == MAX_LIST_PAGES:
-                    raise _endless_list()
                 number += 1
+                if number > MAX_LIST_PAGES:
+                    raise _endless_list()
                 for row in fresh:
                     seen.add(row.epos_customer_id)
                     if row.email and (rows := by_email.get(normalise_email(row.email))) is not None:
