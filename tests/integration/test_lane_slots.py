@@ -134,3 +134,23 @@ async def test_a_lane_is_given_back_although_the_database_was_away_for_a_moment(
         await failed.wait()
         await world.hint("shop-a", 2)
         await handler.wait_for(lambda: handler.count(2) == 1)
+
+
+async def test_a_stop_gives_back_what_is_leased_at_that_very_moment(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    lease, was_leased = world.lanes.lease, asyncio.Event()
+
+    async def slow(owner: str, **how: Any) -> list[LaneLease]:
+        leased = await lease(owner, **how)
+        if leased:
+            was_leased.set()
+            await asyncio.sleep(0.05)  # its answer is on its way
+        return leased
+
+    monkeypatch.setattr(world.lanes, "lease", slow)
+    async with world.running(handler, PATIENT) as worker:
+        await world.hint("shop-a", 1)
+        await was_leased.wait()
+        await worker.stop()
+        assert not await world.fetch("SELECT 1 FROM lane WHERE lease_owner IS NOT NULL")

@@ -27,6 +27,7 @@ _LOG = structlog.get_logger(__name__)
 _COMPLETION_WRITERS = 2
 """One writes while another's commit waits for the disk."""
 _DATABASE_PATIENCE_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
+_LEASE_ANSWER_SECONDS = 2.0
 _SKIPPED_SECONDS = 0.02
 """A ready lane that was not leased is just now locked by somebody who tells nobody when he is done."""
 
@@ -119,9 +120,14 @@ class Worker:
     async def stop(self) -> None:
         """Give every lane back: runs get a grace, then they are cancelled. Bounded in time, even if the database never answers."""
         self._stopping = True
+        self._wake.set()
+        for running in self._lanes.values():
+            running.runner.stop()
+        if self._tasks:  # not cancelled in the middle: what it has just leased would wait for the end of that lease
+            await asyncio.wait(self._tasks[:1], timeout=min(self._settings.stop_grace_seconds, _LEASE_ANSWER_SECONDS))
         for task in self._tasks[:1] + self._tasks[2:]:
             task.cancel()
-        for running in self._lanes.values():
+        for running in self._lanes.values():  # those leased meanwhile too
             running.runner.stop()
         runs = [*(running.task for running in self._lanes.values()), *self._releasing]
         if runs:
@@ -163,6 +169,7 @@ class Worker:
             wait = self._settings.poll_floor_seconds
             try:
                 free = left = self._idle.free_slots
+                leases: list[LaneLease] = []
                 if free > 0:
                     bulk = max(free - self._settings.live_reserved_slots, 0)
                     asked_at = self._clock()
@@ -182,11 +189,11 @@ class Worker:
                     self._idle.stand_in_line()
                 if due is not None and due > 0:
                     wait = min(wait, due)
+                if leases or not is_ready:
+                    skipped_seconds = _SKIPPED_SECONDS
                 if is_ready and not self._slots_missing:
                     wait = min(wait, skipped_seconds)
                     skipped_seconds *= 2
-                else:
-                    skipped_seconds = _SKIPPED_SECONDS
             except self._database_gone as error:
                 self._database_failed("lease", error)
             except Exception:  # noqa: BLE001 - a fault of ours in one turn never ends the leasing

@@ -106,9 +106,10 @@ class FlowWork:
 
     async def _drop_former(self) -> None:
         """A lease may last for days of a trickle, and see many configurations."""
-        newest = max(self._flows)
-        for version in [version for version, flows in self._flows.items() if version < newest and not flows.runs]:
-            await self._flows.pop(version).customers.close()
+        newest = max(self._flows, default=0)
+        former = [version for version, flows in self._flows.items() if version < newest and not flows.runs]
+        for flows in [self._flows.pop(version) for version in former]:
+            await flows.customers.close()
 
     async def _run_customers(self, flow: CustomerFlow, entries: list[ClaimedEntry]) -> bool:
         if not entries:
