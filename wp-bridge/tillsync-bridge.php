@@ -6,6 +6,8 @@
  * Requires at least: 6.1
  * Requires PHP:      8.2
  * Requires Plugins:  woocommerce
+ * WC requires at least: 10.5
+ * WC tested up to:  10.5
  * License:           GPL-2.0-or-later
  * License URI:       https://www.gnu.org/licenses/gpl-2.0.html
  * Text Domain:       tillsync-bridge

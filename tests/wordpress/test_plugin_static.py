@@ -10,7 +10,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from wordpress.bed.kinds import BRIDGE, PHP, PHPCS, ROOT
+from wordpress.bed.kinds import BRIDGE, DEBIAN, PHP, PHPCS, ROOT
 
 PHP_FILES = sorted(BRIDGE.rglob("*.php"))
 RULES = Path(__file__).parent / "phpcs.xml"
@@ -64,15 +64,15 @@ def test_no_route_is_open_and_no_answer_is_trusted_from_a_redirect() -> None:
             assert "permission_callback" in text, path
 
 
+def header(text: str, name: str) -> str:
+    found = re.search(rf"^[ *]*{name}:\s*(.+)$", text, re.MULTILINE)
+    assert found, name
+    return found.group(1).strip()
+
+
 def test_header_and_readme_agree() -> None:
     main = (BRIDGE / "tillsync-bridge.php").read_text(encoding="utf-8")
     readme = (BRIDGE / "readme.txt").read_text(encoding="utf-8")
-
-    def header(text: str, name: str) -> str:
-        found = re.search(rf"^[ *]*{name}:\s*(.+)$", text, re.MULTILINE)
-        assert found, name
-        return found.group(1).strip()
-
     assert header(main, "Version") == header(readme, "Stable tag")
     for name in ("Requires at least", "Requires PHP", "License"):
         assert header(main, name) == header(readme, name), name
@@ -81,6 +81,24 @@ def test_header_and_readme_agree() -> None:
     assert (BRIDGE / "LICENSE").read_text(encoding="utf-8").lstrip().startswith("GNU GENERAL PUBLIC LICENSE")
     assert "not affiliated" in readme.lower()
     assert "== External services ==" in readme
+
+
+def test_the_headers_promise_only_what_ran() -> None:
+    """Lowest WordPress and PHP: Debian's, on which every run of the tests is. Highest, and WooCommerce's: of the table of results."""
+    main = (BRIDGE / "tillsync-bridge.php").read_text(encoding="utf-8")
+    readme = (BRIDGE / "readme.txt").read_text(encoding="utf-8")
+    table = (ROOT / "docs/bridge/real-woocommerce.md").read_text(encoding="utf-8")
+
+    def ran(name: str) -> str:
+        found = re.search(rf"^\| {name} \| (\d+\.\d+)", table, re.MULTILINE)
+        assert found, name
+        return found.group(1)
+
+    assert header(readme, "Tested up to") == ran("WordPress")
+    assert header(main, "WC tested up to") == header(main, "WC requires at least") == ran("WooCommerce")
+    core = (DEBIAN.core / "wp-includes/version.php").read_text(encoding="utf-8")
+    assert f"$wp_version = '{header(main, 'Requires at least')}." in core
+    assert PHP.name == f"php{header(main, 'Requires PHP')}" == f"php{ran('PHP')}"
 
 
 def test_every_hook_constant_and_called_method_is_documented() -> None:

@@ -78,11 +78,14 @@ class Shopper:
         store = f"{self._site.url}/wp-json/wc/store/v1"
         if self._product:
             async with client.get(f"{store}/cart", headers=headers) as cart:
+                await cart.read()  # to the end: the session is stored when the answer has been written
                 headers = {**headers, "Nonce": cart.headers["Nonce"], "Cart-Token": cart.headers["Cart-Token"]}
             async with client.post(f"{store}/cart/add-item", json={"id": self._product, "quantity": 1}, headers=headers) as added:
-                assert added.status == 201, await added.text()
+                text = await added.text()
+                assert added.status == 201, text
         async with client.get(f"{store}/checkout", headers=headers) as draft:
-            assert draft.status == 200, await draft.text()
+            text = await draft.text()
+            assert draft.status == 200, text
         content = {"billing_address": address, "shipping_address": {**address, "email": ""}, "payment_method": "cod"}
         content["shipping_address"].pop("email")
         return client.post(f"{store}/checkout", json=content, headers=headers)
@@ -91,6 +94,7 @@ class Shopper:
         form = {f"billing_{name}": value for name, value in address.items()} | {"payment_method": "cod", "terms": "1"}
         if self._product:
             async with client.get(f"{self._site.url}/?add-to-cart={self._product}") as added:
+                await added.read()
                 assert added.status == 200, added.url
             async with client.get(f"{self._site.url}/checkout/") as page:
                 nonce = (await page.text()).partition('name="woocommerce-process-checkout-nonce" value="')[2].partition('"')[0]
