@@ -24,7 +24,7 @@ _STATEMENTS = {
     "engine/release": {"lane_pkey", "entry_due"},
 }
 _ENDS = {
-    "engine/finish_fenced": {"lane_pkey", "entry_pkey"},
+    "engine/finish_fenced": {"lane_pkey", "entry_pkey", "order_match_pkey", "account_pkey"},
     "engine/finish": {"entry_pkey"},
     "engine/reschedule": {"entry_pkey"},
 }

@@ -121,7 +121,7 @@ MUTANTS = [
         7,
         "an idle lane passes accounts that wait for a slot",
         f"{_ENGINE}/idle_lanes.py",
-        "        if self.free_slots > self._live_reserved_slots:\n",
+        "        if free > self._live_reserved_slots:\n",
         "        if True:\n",
         f"{_IDLE} does_not_pass",
     ),

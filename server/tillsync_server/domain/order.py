@@ -93,13 +93,15 @@ class OrderFacts:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> OrderFacts:
         """What another version of this service has stored besides is left aside."""
-        names = {each.name for each in fields(cls)}
         return cls(
             **{
-                **{name: value for name, value in stored.items() if name in names},
+                **{name: value for name, value in stored.items() if name in _FACTS},
                 "create_time": datetime.fromisoformat(stored["create_time"]),
                 "unlinked_products": tuple(
                     UnlinkedProduct(product_id=row[0], variation_id=row[1], sku=row[2], name=row[3]) for row in stored["unlinked_products"]
                 ),
             }
         )
+
+
+_FACTS = frozenset(each.name for each in fields(OrderFacts))

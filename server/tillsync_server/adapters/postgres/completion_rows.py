@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tillsync_server.domain.settlement import Settlement
-from tillsync_server.domain.vocabulary import EntryKind, EntryState
+from tillsync_server.domain.vocabulary import EntryState
 from tillsync_server.ports.lanes import Completion, LaneLease
 
 _SHORTEST_WAIT = timedelta(seconds=1)
@@ -127,5 +127,5 @@ def is_finish(completion: Completion) -> bool:
 
 
 def is_nothing_but_finish(completion: Completion) -> bool:
-    """Its end is all there is to write: no answer of an order, no account problem that it closes."""
-    return is_finish(completion) and completion.entry.kind is not EntryKind.ORDER_CUSTOMER and completion.lease.problem_side is None
+    """Its end is all there is to write: no account problem that it closes."""
+    return is_finish(completion) and completion.lease.problem_side is None

@@ -127,6 +127,9 @@ class PostgresLaneStore:
                 ended = {id(ends[entry_id]) for entry_id in await self._finish(list(ends.values()))}
             except asyncpg.LockNotAvailableError:
                 is_busy = True
+        for completion in completions:
+            if completion.entry.kind is EntryKind.ORDER_CUSTOMER and id(completion) in ended:
+                self._notifier.entry_finished(completion.entry.entry_id)
         left = [position for position, completion in enumerate(completions) if id(completion) not in ended]
         if left:
             written = await self._complete([completions[position] for position in left], one_by_one=is_busy)

@@ -60,7 +60,7 @@ _PLANNED_ONCE = {
     "enable_bitmapscan": "off",  # the engine's statements read by an index's order, or a row at a time
     "jit": "off",
 }
-_PLANS_LAST_SECONDS = 1.0
+_PLANS_LAST_SECONDS = 3.0
 """A plan rests on what the tables held when it was made (on few rows any index is as good as another): after so long it is made again, on
 the tables as they are then."""
 
