@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from support.engine import EngineWorld
@@ -70,7 +72,14 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     assert_plan(lease, indexes={"lane_ready"}, most_rows=200)
 
     accounts = [f"shop-{number}" for number in range(1, 33)]
-    claim = await explain(world, load("engine/claim"), accounts, [20] * 32, [20] * 32, [new_entry_id() for _ in range(50)])
+    await world.fetch(
+        "UPDATE lane SET lease_owner = 'o', lease_token = 1, lease_expires_at = now() + interval '1 hour' "
+        "WHERE account_id = ANY ($1::text[]) RETURNING 1",
+        accounts,
+    )
+    starts = [[datetime.min.replace(tzinfo=UTC)] * 32, [UUID(int=0)] * 32] * 2
+    in_flight, leases = [new_entry_id() for _ in range(50)], [["o"] * 32, [1] * 32]
+    claim = await explain(world, load("engine/claim"), accounts, [20] * 32, [20] * 32, in_flight, *starts, *leases)
     assert_plan(claim, indexes={"entry_due"}, most_rows=32 * 40 * 2)
 
     rows = await world.fetch("SELECT account_id, entry_id FROM entry ORDER BY entry_id LIMIT 200")
@@ -91,7 +100,7 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
         [row["entry_id"] for row in rows],
         [1] * 200,
         [1] * 200,
-        [at] * 200,
+        [0.01] * 200,
         [None] * 200,
         [None] * 200,
         at,

@@ -46,6 +46,17 @@ async def test_a_leased_lane_is_nobody_elses(world: EngineWorld) -> None:
     assert (first.owner, first.token, first.lapses) == ("owner-1", 1, 0)
 
 
+async def test_a_lost_lease_brings_nothing_and_its_successor_each_entry_once(world: EngineWorld) -> None:
+    """Both may ask at once, after a process was stopped for a while."""
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    lost = await lease_one(world)
+    await lapse(world)
+    lease = await lease_one(world)
+    claimed = await world.lanes.claim([ClaimRequest(lost, 10, 10), ClaimRequest(lease, 10, 10)])
+    assert [[entry.subject_id for entry in part] for part in claimed] == [[], [1]]
+
+
 async def test_the_claim_writes_nothing(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)

@@ -122,7 +122,8 @@ async def test_a_refused_token_and_a_till_that_cannot_be_used_are_the_accounts_c
     await site.php("do_action( 'tillsync_bridge_hourly' );")
     async with open_browser(site, await site.log_in()) as page:
         await page.goto("/wp-admin/plugins.php")
-        await expect(page.locator(".tillsync-notice")).to_contain_text("The till does not let the service in. All customers and orders wait.")
+        told = "The till does not let the service in. All customers and orders wait."
+        await expect(page.locator(".tillsync-notice")).to_contain_text(told)
         await page.goto(QUEUES)
         await expect(page.locator(".tillsync-problem")).to_contain_text("Everything waits")
         await picture(page, "queues-problem")

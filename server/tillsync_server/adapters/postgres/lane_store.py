@@ -102,11 +102,13 @@ class PostgresLaneStore:
                 [entry_id for _, entry_id in live_after],
                 [due for due, _ in bulk_after],
                 [entry_id for _, entry_id in bulk_after],
+                [request.lease.owner for request in requests],
+                [request.lease.token for request in requests],
             )
-        by_account: dict[str, list[ClaimedEntry]] = {request.lease.account_id: [] for request in requests}
+        claimed: list[list[ClaimedEntry]] = [[] for _ in requests]
         for row in rows:
-            by_account[row[0]].append(_claimed_entry(row))
-        return [by_account[request.lease.account_id] for request in requests]
+            claimed[row[17] - 1].append(_claimed_entry(row))
+        return claimed
 
     async def charge_first(self, lease: LaneLease, entry: ClaimedEntry, *, delay_seconds: float) -> bool:
         async with self._database.acquire() as connection:
