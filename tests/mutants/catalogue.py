@@ -103,11 +103,11 @@ MUTANTS = [
     ),
     Mutant(
         3,
-        "a lane that was lost while idle claims entries",
-        f"{_ENGINE}/lane_runner.py",
-        "                    return self.lease_clock.seconds_left > 0\n",
-        "                    return True\n",
-        f"{_IDLE} lost_while_idle",
+        "a lane that was lost claims entries",
+        f"{_POSTGRES}/sql/engine/claim.sql",
+        " AND lane.lease_owner = t.owner AND lane.lease_token = t.token",
+        "",
+        f"{_LANES} lost_lease_brings_nothing",
     ),
     Mutant(
         4,
