@@ -7,6 +7,7 @@ in whatever capitals. Where it does not, the whole list is read; one reading ser
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -27,8 +28,6 @@ _SAMPLES = 3
 _SHORT_WAITS = 5
 _SHORT_WAIT_SECONDS = 20.0
 _REMEMBERED_SECONDS = 600.0
-_UNPROVEN_REMEMBERED_SECONDS = 10.0
-"""Short: somebody who mended the till and tries again is not to be answered from memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,8 @@ class CustomersByEmail:
         self._proving = asyncio.Lock()
         self._known: tuple[_Search, float] | None = None
         """With the time on the process's clock until when it is believed."""
+        self._unproven_at = -math.inf
+        """Whoever asks later finds out anew: somebody who mended the till and tries again is not to be answered from memory."""
 
     async def find(self, email: str, *, prove_miss: bool) -> Found:
         """Every answer rests on requests that began after the call. ``prove_miss``: find out whether nobody means nobody."""
@@ -116,13 +117,18 @@ class CustomersByEmail:
     # what the search is worth
 
     async def _search_worth(self) -> _Search:
+        asked_at = self._services.clock()
         async with self._proving:  # the first to miss finds out for all
+            if asked_at <= self._unproven_at:
+                return _Search.UNPROVEN
             if self._known is not None and self._services.clock() < self._known[1]:
                 return self._known[0]
             worth = _Search.PROVEN if await self._is_noted_proven() else await self._try_out()
-            if worth is not _Search.NOBODY_THERE:
-                seconds = _UNPROVEN_REMEMBERED_SECONDS if worth is _Search.UNPROVEN else _REMEMBERED_SECONDS
-                self._known = (worth, self._services.clock() + min(seconds, self._services.settings.search_proof_seconds))
+            if worth is _Search.UNPROVEN:
+                self._unproven_at = self._services.clock()
+            elif worth is not _Search.NOBODY_THERE:
+                seconds = min(_REMEMBERED_SECONDS, self._services.settings.search_proof_seconds)
+                self._known = (worth, self._services.clock() + seconds)
             return worth
 
     async def _is_noted_proven(self) -> bool:
