@@ -134,8 +134,8 @@ NEVER_A_TWIN = [
         _TWIN,
         "a search that does not find what is there counts as proven",
         _SEARCH,
-        "        return _Search.UNPROVEN\n",
-        "        return _Search.PROVEN\n",
+        "\n        return _Search.UNPROVEN\n",
+        "\n        return _Search.PROVEN\n",
         f"{_SEARCH_TESTS} what_the_list_shows",
     ),
     Mutant(
