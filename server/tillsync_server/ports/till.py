@@ -14,13 +14,10 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillCustomerType
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 
-LIST_PAGE_SIZE = 200
-"""Rows of a full list page (eposnow-api section 2, grade R); the client copes with any other size."""
-
 MAX_SEARCH_PAGES = 100
 """Pages of one search. Tens of thousands of customers with one text: a till that goes on is out of order, and nothing it says counts."""
 MAX_LIST_PAGES = 5_000
-"""Pages of the whole customer list: a million customers. A till that goes on does not end its list."""
+"""Pages of the whole customer list, of 200 rows each as a rule: a million customers. A till that goes on does not end its list."""
 
 
 class WritePermit(Protocol):

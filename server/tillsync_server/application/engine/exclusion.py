@@ -47,9 +47,6 @@ class Exclusion:
     def parked_count(self) -> int:
         return len(self._parked)
 
-    def is_parked(self, entry_id: EntryId) -> bool:
-        return entry_id in self._parked
-
     def take(self, claimed: Sequence[ClaimedEntry]) -> list[ClaimedEntry]:
         """Those that run now: of the parked ones, then of ``claimed``; the rest is parked."""
         runnable = self._take_parked() if self._freed else []

@@ -6,7 +6,8 @@
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.priority, e.entry_revision, lane.config_version, e.attempt_count,
   e.coalesced_count, e.force, e.account_email, e.billing_email, e.woo_customer_id, e.epos_customer_id, e.facts, e.chosen_epos_customer_id,
   e.due_at, t.number
-FROM unnest($1::text[], $2::integer[], $3::integer[], $5::timestamptz[], $6::uuid[], $7::timestamptz[], $8::uuid[], $9::text[], $10::bigint[])
+FROM unnest($1::text[], $2::integer[], $3::integer[], $5::timestamptz[], $6::uuid[], $7::timestamptz[], $8::uuid[],
+    $9::text[], $10::bigint[])
   WITH ORDINALITY AS t(account_id, live_limit, bulk_limit, live_due, live_id, bulk_due, bulk_id, owner, token, number)
 JOIN lane ON lane.account_id = t.account_id AND lane.lease_owner = t.owner AND lane.lease_token = t.token
 CROSS JOIN LATERAL (

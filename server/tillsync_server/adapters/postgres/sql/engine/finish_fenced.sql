@@ -1,5 +1,6 @@
 -- End entries whose lane is still ours: fence, end, answer (orders, as answer_orders.sql) and tell the shop of it (as events/record.sql)
--- in one statement that commits by itself, one round trip for a batch in which nothing but ends has to be written. What is not returned (the lane lost, its settings changed, a hint came) goes the long way: fence.sql first.
+-- in one statement that commits by itself, one round trip for a batch in which nothing but ends has to be written. What is not returned
+-- (the lane lost, its settings changed, a hint came) goes the long way: fence.sql first.
 -- The lanes' rows are locked before any entry is looked for; an entry that somebody changed while that lock was waited for is looked at
 -- again as it is then. Parameters as in finish.sql, but the database's time is taken here, and $1 numbers the claims that the entries
 -- come from: $10 accounts, $8 config_versions, $19 owners, $20 tokens.

@@ -1,5 +1,6 @@
 -- Keep entries live: PENDING until due, or HELD. Where the revision moved meanwhile the entry stays PENDING as the hint set it, and only
--- what happened is recorded; of an order then neither customer nor candidates, which may be those of other facts. Parameters as in finish.sql, and $19 due times, $20 not-before times, both per entry.
+-- what happened is recorded; of an order then neither customer nor candidates, which may be those of other facts.
+-- Parameters as in finish.sql, and $19 due times, $20 not-before times, both per entry.
 -- Runs after fence.sql in its transaction. Index: entry primary key.
 -- A state that is not HELD is PENDING; said so, no plan can take the index of due entries for the primary key.
 WITH r AS MATERIALIZED (
