@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import support.soak  # noqa: F401 - loads the profile of Hypothesis
 from support.postgres import DEBIAN_15, Cluster, TestDatabase, running_cluster
 
 ROOT = Path(__file__).resolve().parent
