@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from support.directories import reachable_directory
 from support.postgres import TestDatabase
 from wordpress.bed.bridge import BridgedShop, bridged_shop
 from wordpress.bed.build import built_network, built_site
@@ -76,8 +76,8 @@ class Sites:
 
     def database_for(self, kind: SiteKind) -> MariaDb | None:
         if kind.database is DatabaseKind.MARIADB and self._mariadb is None:
-            directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="shop-db-"))
-            self._mariadb = self._stack.enter_context(running_mariadb(Path(directory)))
+            directory = self._stack.enter_context(reachable_directory("mariadb-"))
+            self._mariadb = self._stack.enter_context(running_mariadb(directory))
         return self._mariadb
 
     def shop(self, kind: SiteKind) -> Shop:

@@ -82,6 +82,7 @@ async def test_one_click_links_and_releases_every_order_of_the_person(bridged: B
     assert await bridged.site.php(CAUSES) == []
 
 
+@pytest.mark.shops("mariadb")
 async def test_escape_gives_the_focus_back_and_a_taken_customer_cannot_be_chosen(bridged: BridgedShop) -> None:
     one, two = twins(bridged)
     other = await bridged.site.add_user("king@example.test")
