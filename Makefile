@@ -46,7 +46,7 @@ mutants: $(STAMP)
 # QUICK=1: smaller, for a first look.
 bench: $(STAMP)
 	@$(BIN)/python -c 'import pgqueuer, procrastinate' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check -e '.[dev,bench]' 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
-	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(BENCH_ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH_ARGS)
 
 protos: $(STAMP)
 	$(BIN)/python scripts/generate_protos.py

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.async_api import Page, expect
 from support.postgres import TestDatabase
@@ -12,7 +14,7 @@ from wordpress.bed.shop import Shop
 
 QUEUES = "/wp-admin/admin.php?page=tillsync-queues"
 CAUSES = "return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Health\\Causes::class )->all();"
-ADA = {"email": "ada@example.test", "first_name": "Ada", "last_name": "Byron"}
+ADA: dict[str, Any] = {"email": "ada@example.test", "first_name": "Ada", "last_name": "Byron"}
 
 
 def twins(bridged: BridgedShop, email: str = "ada@example.test") -> tuple[int, int]:

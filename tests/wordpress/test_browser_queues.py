@@ -39,7 +39,7 @@ async def held_orders(bridged: BridgedShop, *, count: int = 1, email: str = "ada
 
 async def settled(bridged: BridgedShop, held: int) -> None:
     async def are_held() -> bool:
-        return sum(entry.state == vocabulary_pb2.ENTRY_STATE_HELD for entry in await bridged.entries()) == held
+        return [entry.state for entry in await bridged.entries()].count(vocabulary_pb2.ENTRY_STATE_HELD) == held
 
     await bridged.site.until(are_held)
 

@@ -15,7 +15,7 @@ from wordpress.bed.shop import Reply, Session, Shop
 
 ORDERS = rounds(60, 200)
 API = "/wp-json/tillsync-bridge/v1"
-BUYER = {"email": "ada@example.test", "first_name": "Ada", "last_name": "Byron"}
+BUYER: dict[str, Any] = {"email": "ada@example.test", "first_name": "Ada", "last_name": "Byron"}
 
 
 async def answered(bridged: BridgedShop, order_id: int, state: str = "ENTRY_STATE_PROCESSED") -> dict[str, Any]:
@@ -119,7 +119,7 @@ async def test_the_wrong_customer_of_a_finished_order_is_changed_by_a_person_onl
     assert changed.status == 200, changed.text
 
     async def moved() -> bool:
-        return (await answered(bridged, order))["epos_customer_id"] == str(right)
+        return bool((await answered(bridged, order))["epos_customer_id"] == str(right))
 
     await site.until(moved)
     assert (await act(site, session, order, "unlink")).json == {"guest": False, "link": None}

@@ -164,10 +164,10 @@ async def test_every_action_refuses_a_missing_nonce_and_a_wrong_capability(wp_si
             # WooCommerce itself keeps shoppers out of wp-admin by a redirect
             assert reply.status in (302, 403)
             assert "tillsync-types" not in reply.headers.get("Location", "")
-    for other in (None, *others):
-        status = 401 if other is None else 403
-        assert (await wp_site.request("POST", PREVIEW, session=other, json_body={"map": {}})).status == status
-        assert (await wp_site.request("GET", PROGRESS, session=other)).status == status
+    for whoever in (None, *others):
+        status = 401 if whoever is None else 403
+        assert (await wp_site.request("POST", PREVIEW, session=whoever, json_body={"map": {}})).status == status
+        assert (await wp_site.request("GET", PROGRESS, session=whoever)).status == status
     assert (await wp_site.request("GET", PROGRESS, session=admin, headers={"X-WP-Nonce": "1234567890"})).status == 403
     assert await wp_site.php("return array( get_option( 'tillsync_bridge_role_map' ), get_option( 'tillsync_bridge_show_points' ) );") == [
         False,
