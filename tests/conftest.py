@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from support.postgres import DEBIAN_15, Cluster, TestDatabase, running_cluster
+from support.postgres import Cluster, TestDatabase, installed_versions, running_cluster
 
 ROOT = Path(__file__).resolve().parent
 EMBEDDED, FIFTEEN = "postgresql18", "postgresql15"
+pytest_plugins = ["support.not_run"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,14 +25,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cluster" in metafunc.fixturenames:
-        on_both = metafunc.definition.get_closest_marker("integration") is not None and DEBIAN_15.exists()
+        on_both = metafunc.definition.get_closest_marker("integration") is not None
         metafunc.parametrize("cluster", [EMBEDDED, FIFTEEN] if on_both else [EMBEDDED], indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    bin_dir: Path | None = DEBIAN_15 if request.param == FIFTEEN else None
-    with running_cluster(bin_dir) as running:
+    with running_cluster(installed_versions().get(request.param)) as running:
         yield running
 
 

@@ -13,9 +13,18 @@ from pathlib import Path
 import asyncpg
 from support.database_pool import DatabasePool
 from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
+from tillsync_server.adapters.postgres.embedded.identity import run_as
 from tillsync_server.adapters.postgres.migrations import migrate
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+FETCHED = Path(__file__).resolve().parents[2] / ".tillsync" / "postgres"
+"""Where scripts/fetch_postgres.py puts each major version."""
+
+
+def installed_versions() -> dict[str, Path]:
+    """The folder of the programs by ``postgresql15``, ``postgresql16`` and ``postgresql17``: those at hand, beside the embedded 18."""
+    folders = {15: DEBIAN_15 if DEBIAN_15.exists() else FETCHED / "15" / "bin", 16: FETCHED / "16" / "bin", 17: FETCHED / "17" / "bin"}
+    return {f"postgresql{major}": folder for major, folder in folders.items() if (folder / "postgres").exists()}
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,8 @@ def reachable_directory(prefix: str = "tillsync-test-") -> Iterator[Path]:
 @contextmanager
 def running_cluster(bin_dir: Path | None) -> Iterator[Cluster]:
     with reachable_directory() as directory, asyncio.Runner() as runner:
+        if bin_dir is not None and not run_as().can_reach(bin_dir):  # a clone in root's home, which is closed to the user of PostgreSQL
+            bin_dir = shutil.copytree(bin_dir.parent, directory / "programs", symlinks=True) / "bin"
         server = EmbeddedPostgres(directory, bin_dir=bin_dir, durable=False, settings={"max_connections": "200", "shared_buffers": "256MB"})
         runner.run(server.start())
         try:
