@@ -32,6 +32,7 @@ $(STAMP): pyproject.toml $(OTHER_PYTHON)
 	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "as root, apt-get installs: python3-venv"; \
+	    export PATH="$$PATH:/usr/sbin:/sbin"; \
 	    apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv >/dev/null && $(PYTHON) -m venv $(VENV); \
 	  else echo "python3-venv is missing: install it (apt-get install python3-venv)"; exit 1; fi; }
 	@echo "installing tillsync and what it needs into $(VENV) ..."

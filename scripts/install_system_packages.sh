@@ -31,6 +31,7 @@ if [ ${#all[@]} -gt 0 ]; then
     why="only root can install them: sudo scripts/install_system_packages.sh"
   else
     why="apt-get could not install them"
+    PATH=$PATH:/usr/sbin:/sbin  # dpkg refuses to run without ldconfig and start-stop-daemon
     echo "as root, apt-get installs for the tests: ${all[*]}"
     # no cluster of Debian's own is started: the tests start theirs
     mkdir -p /etc/postgresql-common && { [ -f /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf; }
