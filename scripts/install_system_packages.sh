@@ -28,9 +28,10 @@ if [ ${#all[@]} -gt 0 ]; then
   if ! command -v apt-get >/dev/null; then
     why="there is no apt-get here"
   elif [ "$(id -u)" != 0 ]; then
-    why="only root can install them: sudo scripts/install_system_packages.sh"
+    why="only root can: sudo scripts/install_system_packages.sh"
+    echo "some tests need packages that only root can install: apt-get install ${all[*]}"
   else
-    why="apt-get could not install them"
+    why="apt-get could not install it"
     PATH=$PATH:/usr/sbin:/sbin  # dpkg refuses to run without ldconfig and start-stop-daemon
     echo "as root, apt-get installs for the tests: ${all[*]}"
     # no cluster of Debian's own is started: the tests start theirs
@@ -47,7 +48,15 @@ if [ ${#all[@]} -gt 0 ]; then
 fi
 
 # missing THING PACKAGES: a line for a thing whose packages are still not there
-missing() { echo "$1: ${2% } not installed ($why)" | tee -a .tillsync/missing.txt | sed "s/^/missing: /"; }
+missing() {
+  local packages
+  read -ra packages <<< "$2"
+  local more=$((${#packages[@]} - 1))
+  local reason="${packages[0]} is not installed; $why"
+  [ "$more" = 0 ] || reason="${packages[0]} and $more more packages are not installed; $why"
+  echo "$1: $reason" >> .tillsync/missing.txt
+  echo "missing: $1: $reason"
+}
 without=$(missing_of "${browser[@]}")
 [ -z "$without" ] || missing "Chromium" "$without"
 without=$(missing_of "${wordpress[@]}")

@@ -53,7 +53,7 @@ def reasons() -> dict[str, str]:
 def closing_lines(counts: Counter[str]) -> list[str]:
     known = reasons()
     return [
-        f"NOT RUN: {number:,} test{'s'[: number != 1]} for want of {thing} ({known.get(thing, NO_REASON)})"
+        f"NOT RUN: {'1 test that needs' if number == 1 else f'{number:,} tests that need'} {thing} ({known.get(thing, NO_REASON)})"
         for thing, number in sorted(counts.items())
     ]
 

@@ -22,8 +22,8 @@ def test_a_line_says_number_thing_and_reason(tmp_path: Path, monkeypatch: pytest
     written.write_text("PostgreSQL 16: npm: code 404: gone\n")
     monkeypatch.setattr(not_run, "REASONS", written)
     assert closing_lines(Counter({"PostgreSQL 16": 1241, "Chromium": 1})) == [
-        f"NOT RUN: 1 test for want of Chromium ({NO_REASON})",
-        "NOT RUN: 1,241 tests for want of PostgreSQL 16 (npm: code 404: gone)",
+        f"NOT RUN: 1 test that needs Chromium ({NO_REASON})",
+        "NOT RUN: 1,241 tests that need PostgreSQL 16 (npm: code 404: gone)",
     ]
     assert closing_lines(Counter()) == []
 
@@ -62,8 +62,8 @@ def test_till_two():
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], ["NOT RUN: 1 test for want of PostgreSQL 16", "NOT RUN: 2 tests for want of a till"]),
-        (["-k", "query or two"], ["NOT RUN: 1 test for want of PostgreSQL 16", "NOT RUN: 1 test for want of a till"]),
+        ([], ["NOT RUN: 1 test that needs PostgreSQL 16", "NOT RUN: 2 tests that need a till"]),
+        (["-k", "query or two"], ["NOT RUN: 1 test that needs PostgreSQL 16", "NOT RUN: 1 test that needs a till"]),
         (["-k", "query and postgresql18"], []),
     ],
     ids=["all", "some by -k", "none of those asked for"],
