@@ -19,7 +19,8 @@ wordpress=(
   /usr/bin/phpcs:php-codesniffer /usr/share/javascript/underscore:libjs-underscore /usr/share/javascript/cropper:libjs-cropper
   /usr/share/php/getid3:php-getid3
 )
-browser=(/usr/bin/chromium:chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core)
+# libatomic: Playwright's driver is linked to it
+browser=(/usr/bin/chromium:chromium "/usr/lib/$(uname -m)-linux-gnu/libatomic.so.1:libatomic1" /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core)
 npm=()
 command -v npm >/dev/null || npm=(/usr/bin/npm:npm)
 

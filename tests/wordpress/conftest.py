@@ -15,7 +15,7 @@ from support.not_run import leave_out, parameter
 from support.postgres import TestDatabase
 from wordpress.bed.bridge import BridgedShop, bridged_shop
 from wordpress.bed.build import built_network, built_site
-from wordpress.bed.kinds import CHROMIUM, KINDS, PHP, PHPCS, PHPUNIT, DatabaseKind, SiteKind, real_version
+from wordpress.bed.kinds import KINDS, PHP, PHPCS, PHPUNIT, DatabaseKind, SiteKind, browser_at_hand, real_version
 from wordpress.bed.mariadb import MariaDb, running_mariadb
 from wordpress.bed.shop import Shop
 
@@ -41,7 +41,7 @@ def _missing_for(item: pytest.Item) -> str | None:
         return None
     if not (PHP.exists() and PHPUNIT.exists() and PHPCS.exists()):
         return "PHP, MariaDB and PHPUnit"
-    if item.path.name.startswith("test_browser_") and not CHROMIUM.exists():
+    if item.path.name.startswith("test_browser_") and not browser_at_hand():
         return "Chromium"
     kind: SiteKind | None = parameter(item, "wp_kind")
     return None if kind is None or kind.available else kind.build

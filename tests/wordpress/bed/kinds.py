@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import re
+from ctypes.util import find_library
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,6 +22,12 @@ AXE = Path(str(files("axe_playwright_python") / "axe.min.js"))
 STAND_IN = Path(__file__).resolve().parents[1] / "stand_in"
 PHP, PHPUNIT, PHPCS, CHROMIUM = Path("/usr/bin/php8.2"), Path("/usr/bin/phpunit"), Path("/usr/bin/phpcs"), Path("/usr/bin/chromium")
 MARIADBD = Path("/usr/sbin/mariadbd")
+
+
+@cache
+def browser_at_hand() -> bool:
+    """Chromium, and the library that the driver of Playwright needs beside Python's packages."""
+    return CHROMIUM.exists() and find_library("atomic") is not None
 
 
 class OrderStore(Enum):
