@@ -16,19 +16,24 @@ help:  ## this list
 IDENTITY := import sys; print(sys.base_prefix, *sys.version_info)
 ifneq ($(origin PYTHON),file)
 ifneq ($(wildcard $(BIN)/python),)
-ifneq ($(shell $(PYTHON) -c '$(IDENTITY)' 2>&1),$(shell $(BIN)/python -c '$(IDENTITY)' 2>&1))
+ifneq ($(shell { $(PYTHON) -c '$(IDENTITY)'; } 2>/dev/null),$(shell { $(BIN)/python -c '$(IDENTITY)'; } 2>/dev/null))
 OTHER_PYTHON := other-python
 endif
 endif
 endif
 
+define CHECK_PYTHON
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=... make)"; exit 1; }
+endef
+
 other-python:
+	$(CHECK_PYTHON)
 	@echo "$(VENV) was made with another Python than $(PYTHON): it is made again"
 	@rm -rf $(VENV)
 
 $(STAMP): pyproject.toml $(OTHER_PYTHON)
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=... make)"; exit 1; }
+	$(CHECK_PYTHON)
 	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "as root, apt-get installs: python3-venv"; \
