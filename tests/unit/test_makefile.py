@@ -15,14 +15,13 @@ MAKEFILE = Path(__file__).resolve().parents[2] / "Makefile"
 
 
 def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """In a folder that holds only the Makefile, without the variables of a `make` that runs this test."""
+    """In a folder that holds only the Makefile, without any variable of a `make` that runs this test."""
     shutil.copy(MAKEFILE, directory)
     if not (directory / "pyproject.toml").exists():
         (directory / "pyproject.toml").touch()
-    kept = {
-        name: value for name, value in os.environ.items() if name not in {"PYTHON", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL"}
-    }
-    return subprocess.run(["make", *arguments], cwd=directory, env=kept, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        ["make", *arguments], cwd=directory, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False, timeout=60
+    )
 
 
 @pytest.fixture
