@@ -7,7 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 import pytest_asyncio
-from support.postgres import GIVEN_URL_VARIABLE, Cluster, Clusters, TestDatabase, given_url, versions_at_hand
+from support.postgres import GIVEN_URL_VARIABLE, Cluster, Clusters, TestDatabase, given_url, versions_of
+
+pytest_plugins = ["support.not_run"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,9 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cluster" in metafunc.fixturenames:
-        versions = versions_at_hand()
-        on_all = metafunc.definition.get_closest_marker("integration") is not None
-        metafunc.parametrize("cluster", versions if on_all else versions[:1], indirect=True)
+        metafunc.parametrize("cluster", versions_of(metafunc.definition), indirect=True)
 
 
 @pytest.fixture(scope="session")

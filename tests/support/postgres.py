@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -17,13 +18,18 @@ from typing import Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
+import pytest
 from support.database_pool import DatabasePool
 from support.directories import reachable_directory
+from support.soak import SOAK
 from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
+from tillsync_server.adapters.postgres.embedded.identity import run_as
 from tillsync_server.adapters.postgres.migrations import migrate
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
-EMBEDDED, FIFTEEN, GIVEN = "postgresql18", "postgresql15", "given"
+FETCHED = Path(__file__).resolve().parents[2] / ".tillsync" / "postgres"
+"""Where scripts/fetch_postgres.py puts each major version."""
+EMBEDDED, OLDEST, MIDDLE, GIVEN = "postgresql18", "postgresql15", ("postgresql16", "postgresql17"), "given"
 GIVEN_URL_VARIABLE = "TILLSYNC_TEST_DATABASE_URL"
 _SETTINGS = {"max_connections": "200", "shared_buffers": "256MB", "max_wal_size": "256MB"}
 
@@ -33,11 +39,23 @@ def given_url() -> str | None:
     return os.environ.get(GIVEN_URL_VARIABLE) or None
 
 
-def versions_at_hand() -> list[str]:
-    """The servers on which an integration test runs. The first is the one for all other tests."""
+def installed_versions() -> dict[str, Path]:
+    """The folder of the programs by ``postgresql15``, ``postgresql16`` and ``postgresql17``: those at hand, beside the embedded 18."""
+    folders = {15: DEBIAN_15 if DEBIAN_15.exists() else FETCHED / "15" / "bin", 16: FETCHED / "16" / "bin", 17: FETCHED / "17" / "bin"}
+    return {f"postgresql{major}": folder for major, folder in folders.items() if (folder / "postgres").exists()}
+
+
+def versions_of(item: pytest.Item) -> list[str]:
+    """The servers on which a test with a database runs, whether they are at hand or not.
+
+    An `integration` test runs on the newest and the oldest version, one marked `every_version` (and with TILLSYNC_TEST_SOAK each) also on
+    those between, any other test on the newest.
+    """
     if given_url() is not None:
         return [GIVEN]
-    return [EMBEDDED, *([FIFTEEN] if DEBIAN_15.exists() else [])]
+    if item.get_closest_marker("integration") is None:
+        return [EMBEDDED]
+    return [EMBEDDED, OLDEST, *(MIDDLE if SOAK or item.get_closest_marker("every_version") else ())]
 
 
 @dataclass(frozen=True)
@@ -87,10 +105,10 @@ class Clusters:
     _running: dict[str, Cluster] = field(default_factory=dict)
 
     def running(self, version: str) -> Cluster:
-        """``version``: one of `versions_at_hand`."""
+        """``version``: one of `versions_of` a test."""
         if version not in self._running:
             url = given_url()
-            made = given_cluster(url) if url is not None else running_cluster(DEBIAN_15 if version == FIFTEEN else None)
+            made = given_cluster(url) if url is not None else running_cluster(installed_versions().get(version))
             self._running[version] = self.stack.enter_context(made)
         return self._running[version]
 
@@ -99,6 +117,8 @@ class Clusters:
 def running_cluster(bin_dir: Path | None) -> Iterator[Cluster]:
     """A server of our own. ``bin_dir`` None: the embedded PostgreSQL."""
     with reachable_directory() as directory, asyncio.Runner() as runner:
+        if bin_dir is not None and not run_as().can_reach(bin_dir):  # a clone in root's home, which is closed to the user of PostgreSQL
+            bin_dir = shutil.copytree(bin_dir.parent, directory / "programs", symlinks=True) / "bin"
         server = EmbeddedPostgres(directory, bin_dir=bin_dir, durable=False, settings=_SETTINGS)
         runner.run(server.start())
         try:
