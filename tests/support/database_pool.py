@@ -90,7 +90,7 @@ class DatabasePool:
         pid = inside.get_server_pid()
         try:
             await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(5):  # not a wait of a test: a database that is not free by then is dropped
                 while await admin.fetch(_TERMINATE, name, pid):  # its own wait is in steps of a tenth of a second
                     await asyncio.sleep(0.002)
             tables = await inside.fetch(_TABLES)

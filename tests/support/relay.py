@@ -18,6 +18,8 @@ class Relay:
         self._is_cut = False
         self._lines: set[asyncio.Task[None]] = set()
         self.opened = 0
+        self.lost = 0
+        """Bytes that were sent on lines that are cut."""
 
     @property
     def dsn(self) -> str:
@@ -64,7 +66,9 @@ class Relay:
         silent = False
         while data := await reader.read(65536):
             silent = silent or self._is_cut  # a line that was cut stays so
-            if not silent:
+            if silent:
+                self.lost += len(data)
+            else:
                 writer.write(data)
                 await writer.drain()
         raise ConnectionResetError("one end has left")
