@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 import pytest_asyncio
+import support.soak  # noqa: F401 - loads the profile of Hypothesis
 from support.postgres import GIVEN_URL_VARIABLE, Cluster, Clusters, TestDatabase, given_url, versions_of
 
 pytest_plugins = ["support.not_run"]
