@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.till_client import FreePermit, TillWorld, till_world
+from fakes.permit import FakePermit
+from support.till_client import TillWorld, till_world
 from tillsync_sandbox import SandboxTill
 from tillsync_server.domain.customer import NewTillCustomer
 from tillsync_server.domain.errors import (
@@ -145,7 +146,7 @@ async def test_a_miss_is_empty_or_proves_nothing(till: SandboxTill, varied: Till
 
 
 async def test_a_created_customer_is_what_was_asked_for(till: SandboxTill, varied: TillClient, world_name: str) -> None:
-    customer_id = await varied.create_customer(NEW, FreePermit())
+    customer_id = await varied.create_customer(NEW, FakePermit())
     customer = await varied.read_customer(customer_id)
     assert (customer.forename, customer.surname, customer.email, customer.phone) == (NEW.forename, NEW.surname, NEW.email, NEW.phone)
     assert (customer.type_id, customer.points, customer.balance) == (None, 0, 0)
@@ -224,7 +225,7 @@ async def test_types_of_a_v4_that_has_none_are_misaddressed(till: SandboxTill, a
 async def test_what_the_till_refuses_names_the_field(till: SandboxTill, client: TillClient) -> None:
     till.switches.max_length = 4
     with pytest.raises(Refused, match="refused field: Surname") as caught:
-        await client.create_customer(NEW, FreePermit())
+        await client.create_customer(NEW, FakePermit())
     assert (caught.value.status, caught.value.field) == (400, "Surname")
     assert till.store.customer_count == 0
 
@@ -242,7 +243,7 @@ async def _every_read(client: TillClient) -> list[type[UpstreamError]]:
         lambda: client.search_by_email("ada@example.test"),
         lambda: client.read_customer_type(EposCustomerTypeId(4001)),
         client.list_customer_types,
-        lambda: client.create_customer(NEW, FreePermit()),
+        lambda: client.create_customer(NEW, FakePermit()),
     ]
     for ask in asks:
         with pytest.raises(UpstreamError) as caught:
@@ -315,7 +316,7 @@ async def test_a_create_is_never_sent_twice(
 ) -> None:
     till.faults.script(method="POST", times=None, **fault)
     with pytest.raises(UpstreamError) as caught:
-        await client.create_customer(NEW, FreePermit())
+        await client.create_customer(NEW, FakePermit())
     assert type(caught.value) is error
     assert till.log.count(method="POST") == 1
     assert till.store.customer_count == stored
@@ -326,7 +327,7 @@ async def test_a_create_that_times_out_may_still_be_stored(till: SandboxTill, ve
     async with till_world(timeout_seconds=0.1) as adapter:
         client = _client(adapter, till, version)
         with pytest.raises(Unanswered, match=r"within 0\.1 s"):
-            await client.create_customer(NEW, FreePermit())
+            await client.create_customer(NEW, FakePermit())
         await till.wait_for(lambda: till.store.customer_count == 1)
         search = await client.search_by_email(NEW.email)
     assert [int(row.epos_customer_id) for row in search.rows] == till.customers_by_email(NEW.email)
@@ -358,7 +359,7 @@ async def test_a_bad_week_adds_up(till: SandboxTill, client: TillClient) -> None
     async def create(number: int) -> None:
         email = f"c{number}@example.test"
         try:
-            customer_id = await client.create_customer(replace(NEW, email=email), FreePermit())
+            customer_id = await client.create_customer(replace(NEW, email=email), FakePermit())
         except UpstreamError as error:
             ended.setdefault(type(error), set()).add(email)
         else:
