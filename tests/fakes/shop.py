@@ -121,8 +121,8 @@ class FakeShop:
         return WriteResult(status=WriteStatus.UNCHANGED if stored == row else WriteStatus.UPDATED)
 
     async def status(self) -> ShopStatus:
-        self._called("status")
         self._needs_bridge()
+        self._called("status")
         return ShopStatus(bridge_version="1.0.0", home_url=self.home_url, wordpress="6.9", woocommerce="10.5", max_batch=self.max_batch)
 
     async def check_access(self) -> None:

@@ -78,33 +78,12 @@ async def test_five_hundred_are_one_request(shop: SandboxShop, client: ShopClien
         await client.write_customers([write(1)] * 501, FakePermit())
 
 
-async def test_versions_order_the_writes(shop: SandboxShop, client: ShopClient) -> None:
-    async def status(version: int, points: str) -> tuple[WriteStatus, int | None]:
-        (result,) = await client.write_customers([write(1, version=version, points=points)], FakePermit())
-        return result.status, result.version
-
-    assert await status(10, "1") == (WriteStatus.UPDATED, None)
-    assert await status(10, "1") == (WriteStatus.UNCHANGED, None)
-    assert await status(11, "1") == (WriteStatus.UNCHANGED, None)
-    assert await status(11, "2") == (WriteStatus.STALE, 11)
-    assert await status(10, "2") == (WriteStatus.STALE, 11)
-    assert await status(12, "2") == (WriteStatus.UPDATED, None)
-    assert shop.store.bridge_rows[1].points == "2"
-
-
 async def test_a_removal_keeps_late_older_writes_out(shop: SandboxShop, client: ShopClient) -> None:
     await client.write_customers([write(1, version=10)], FakePermit())
     (removed,) = await client.write_customers([removal(1, version=20)], FakePermit())
     (late,) = await client.write_customers([write(1, version=15)], FakePermit())
     assert (removed.status, late.status, late.version) == (WriteStatus.UPDATED, WriteStatus.STALE, 20)
     assert shop.store.bridge_rows[1].points is None
-
-
-async def test_int64_versions_survive(shop: SandboxShop, client: ShopClient) -> None:
-    newest = 2**63 - 1
-    await client.write_customers([write(1, version=newest)], FakePermit())
-    (result,) = await client.write_customers([write(1, version=newest - 1, points="9")], FakePermit())
-    assert result.version == newest
 
 
 async def test_one_bad_item_never_fails_its_neighbours(shop: SandboxShop, client: ShopClient) -> None:
