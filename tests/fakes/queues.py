@@ -84,6 +84,12 @@ class FakeQueues:
         found = [each for each in self.entries.values() if (each.account_id, each.kind, each.subject_id) == subject and each.state.is_live]
         return found[0] if found else None
 
+    def has_newer(self, entry: Entry) -> bool:
+        """Another entry stands for its subject now."""
+        subject = (entry.account_id, entry.kind, entry.subject_id)
+        later = (each for entry_id, each in self.entries.items() if entry_id > entry.entry_id)
+        return any((each.account_id, each.kind, each.subject_id) == subject for each in later)
+
     def hint(self, account_id: AccountId, kind: EntryKind, subject_id: int, *, retried_from: EntryId | None = None) -> EntryId:
         """A LIVE hint: joins the live entry of its subject, or makes one."""
         live = self.live_of(account_id, kind, subject_id)
