@@ -14,8 +14,8 @@ FIRST_SECOND = 1000.0
 class FakeClock:
     """Implements ports.clock.MonotonicClock. Also the database's clock; ``database_ahead_seconds`` parts the two."""
 
-    def __init__(self) -> None:
-        self._seconds = FIRST_SECOND
+    def __init__(self, seconds: float = FIRST_SECOND) -> None:
+        self._seconds = seconds
         self.database_ahead_seconds = 0.0
         self._on_advance: list[Callable[[], None]] = []
 
@@ -32,6 +32,9 @@ class FakeClock:
         self._seconds += seconds
         for listener in self._on_advance:
             listener()
+
+    def set(self, seconds: float) -> None:
+        self.advance(seconds - self._seconds)
 
     def advance_to(self, moment: datetime | None) -> None:
         """To when the database's clock shows ``moment``."""

@@ -288,7 +288,7 @@ class FakeLinks:
             raise FailedPrecondition("this entry is not an order", reason="NOT_AN_ORDER")
         if entry.state not in (EntryState.HELD, EntryState.FAILED):
             raise FailedPrecondition(f"the order is {entry.state.name}, not HELD or FAILED", reason="ORDER_NOT_HELD")
-        if entry.state is EntryState.FAILED and self._queues is not None and self._queues.has_newer(entry):
+        if entry.state is EntryState.FAILED and self._queues is not None and self._queues.newest_of(entry) != entry:
             raise FailedPrecondition("the order has a newer entry: decide about that one", reason="ORDER_NOT_HELD")
         return entry
 

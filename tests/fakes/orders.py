@@ -25,7 +25,7 @@ class FakeOrders:
 
     queues: FakeQueues = field(default_factory=FakeQueues)
     known: dict[tuple[AccountId, OrderId], tuple[OrderFacts, EntryId]] = field(default_factory=dict)
-    """The facts that count, and the entry that stands for the order."""
+    """The facts that count, and the entry that was queued for them: it, or its newest successor, stands for the order."""
     kept: dict[tuple[AccountId, OrderId], OrderMatch] = field(default_factory=dict)
     faults: dict[OrderId, Exception] = field(default_factory=dict)
     taken: list[NewOrder] = field(default_factory=list)
@@ -40,7 +40,7 @@ class FakeOrders:
         if account_id not in self.queues.accounts:
             return NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
         key = (account_id, facts.order_id)
-        before, entry_id = self.known.get(key, (None, None))
+        before, entry_id = self._current(key)
         arrival = decide_arrival(
             None if before is None else KnownOrder(before.order_key, before.facts_hash(), self._state(key, entry_id)),
             order_key=facts.order_key,
@@ -68,6 +68,11 @@ class FakeOrders:
         self.known[key] = (facts, entry_id)
         return OrderTaken(entry_id, queued=True)
 
+    def _current(self, key: tuple[AccountId, OrderId]) -> tuple[OrderFacts | None, EntryId | None]:
+        facts, entry_id = self.known.get(key, (None, None))
+        entry = None if entry_id is None else self.queues.entries.get(entry_id)
+        return facts, entry_id if entry is None else self.queues.newest_of(entry).entry_id
+
     def _state(self, key: tuple[AccountId, OrderId], entry_id: EntryId | None) -> EntryState:
         entry = None if entry_id is None else self.queues.entries.get(entry_id)
         return self.kept[key].state if entry is None else entry.state
@@ -77,10 +82,11 @@ class FakeOrders:
         return {order_id: answer for order_id, answer in answers.items() if answer is not None}
 
     def _answer(self, account_id: AccountId, order_id: OrderId) -> OrderMatch | None:
-        facts, entry_id = self.known.get((account_id, order_id), (None, None))
+        facts, entry_id = self._current((account_id, order_id))
         entry = None if entry_id is None else self.queues.entries.get(entry_id)
         if facts is None or entry is None:
             return self.kept.get((account_id, order_id))
+        answered = self.queues.answered(entry)
         return OrderMatch(
             account_id=account_id,
             order_id=order_id,
@@ -88,13 +94,13 @@ class FakeOrders:
             facts_hash=facts.facts_hash(),
             entry_id=entry.entry_id,
             state=entry.state,
-            outcome=entry.outcome,
-            cause=entry.causes[0] if entry.causes else None,
-            comment=entry.comment,
-            notes=entry.notes,
-            epos_customer_id=entry.epos_customer_id,
+            outcome=answered.outcome,
+            cause=answered.causes[0] if answered.causes else None,
+            comment=answered.comment,
+            notes=answered.notes,
+            epos_customer_id=answered.epos_customer_id,
             woo_customer_id=entry.woo_customer_id,
-            candidate_ids=entry.candidate_ids,
+            candidate_ids=answered.candidate_ids,
             update_time=entry.update_time,
         )
 

@@ -84,11 +84,16 @@ class FakeQueues:
         found = [each for each in self.entries.values() if (each.account_id, each.kind, each.subject_id) == subject and each.state.is_live]
         return found[0] if found else None
 
-    def has_newer(self, entry: Entry) -> bool:
-        """Another entry stands for its subject now."""
+    def newest_of(self, entry: Entry) -> Entry:
+        """The entry that stands for its subject now."""
         subject = (entry.account_id, entry.kind, entry.subject_id)
-        later = (each for entry_id, each in self.entries.items() if entry_id > entry.entry_id)
-        return any((each.account_id, each.kind, each.subject_id) == subject for each in later)
+        return max((each for each in self.entries.values() if (each.account_id, each.kind, each.subject_id) == subject), key=_by_id)
+
+    def answered(self, entry: Entry) -> Entry:
+        """The entry, or the one before it, that had the last attempt."""
+        while entry.outcome is None and entry.retried_from in self.entries:
+            entry = self.entries[entry.retried_from]
+        return entry
 
     def hint(self, account_id: AccountId, kind: EntryKind, subject_id: int, *, retried_from: EntryId | None = None) -> EntryId:
         """A LIVE hint: joins the live entry of its subject, or makes one."""
@@ -188,7 +193,7 @@ class FakeQueues:
         entry = self.entries.get(entry_id)
         if entry is None or entry.account_id != account_id:
             return ActedOn(Acted.MISSING, entry_id, None)
-        if entry.kind is EntryKind.ORDER_CUSTOMER and entry.state is EntryState.PROCESSED:
+        if entry.kind is EntryKind.ORDER_CUSTOMER and self.newest_of(entry).state is EntryState.PROCESSED:
             return ActedOn(Acted.UNCHANGED, entry_id, entry.state)
         if entry.state.is_live:
             if not dry_run:
@@ -196,8 +201,10 @@ class FakeQueues:
             return ActedOn(Acted.DONE, entry_id, entry.state)
         live = self.live_of(account_id, entry.kind, entry.subject_id)
         if live is not None:
-            if not dry_run:
-                self.revise([live.entry_id], state=EntryState.PENDING)
+            if not dry_run and entry.kind is EntryKind.ORDER_CUSTOMER:
+                self.revise([live.entry_id], state=EntryState.PENDING, attempt_count=0)
+            elif not dry_run:
+                self.hint(account_id, entry.kind, entry.subject_id)
             return ActedOn(Acted.JOINED, live.entry_id, entry.state)
         if dry_run:
             return ActedOn(Acted.DONE, entry_id, entry.state)
@@ -206,7 +213,16 @@ class FakeQueues:
     def succeed(self, entry: Entry) -> Entry:
         """The entry of the same subject that comes after a finished one."""
         made = replace(
-            entry, entry_id=new_entry_id(), state=EntryState.PENDING, entry_revision=1, attempt_count=0, retried_from=entry.entry_id
+            entry,
+            entry_id=new_entry_id(),
+            state=EntryState.PENDING,
+            entry_revision=1,
+            outcome=None,
+            comment="",
+            causes=(),
+            notes=(),
+            attempt_count=0,
+            retried_from=entry.entry_id,
         )
         self.add(made)
         return made
@@ -226,6 +242,10 @@ class FakeQueues:
         if not dry_run:
             self.revise([entry_id], state=EntryState.DISMISSED, notes=(reason, *entry.notes))
         return ActedOn(Acted.DONE, entry_id, entry.state)
+
+
+def _by_id(entry: Entry) -> EntryId:
+    return entry.entry_id
 
 
 def _shown(entry: Entry, with_attempts: bool) -> Entry:

@@ -235,7 +235,7 @@ async def test_a_key_that_may_not_batch_writes_one_by_one(shop: SandboxShop, cli
     # OAuth signatures are taken once, and aiohttp repeats a PUT on a broken connection: single writes go as POST.
     assert {request.method for request in shop.log} == {"POST"}
     shop.switches.key_owner = KeyOwner.ADMINISTRATOR
-    world.clock.now += 6 * 3600.0
+    world.clock.advance(6 * 3600.0)
     assert client.max_batch == 100
     await client.write_customers([write(3)], FakePermit())
     assert shop.log.count(path=BATCH) == 2
