@@ -1,4 +1,7 @@
-"""Accounts: settings and secrets as stored, what a change of them is refused for and sets going, and the till's company."""
+"""Accounts: settings and secrets as stored, what a change of them is refused for and sets going, and the till's company.
+
+What callers rely on besides: tests/contracts/test_accounts_contract.py.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from tillsync_server.adapters.postgres.secrets import SecretBox, SecretKeyError
 from tillsync_server.adapters.postgres.settings_effect import Requeue
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.backoff import RetryPolicy
-from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, Unavailable
+from tillsync_server.domain.errors import FailedPrecondition, Unavailable
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import Verdict
@@ -113,43 +116,6 @@ async def test_an_account_comes_back_as_it_was_made_and_its_secrets_are_not_read
     assert await world.fetch("SELECT 1 FROM till WHERE till_id = 'till-a'")
 
 
-async def test_names_taken_and_missing(world: EngineWorld) -> None:
-    accounts = store(world)
-    await accounts.create(PLAIN)
-    with pytest.raises(AlreadyExists):
-        await accounts.create(PLAIN)
-    with pytest.raises(NotFound):
-        await accounts.get(AccountId("nowhere"))
-    with pytest.raises(NotFound):
-        await accounts.update(AccountId("nowhere"), setting(name="x"))
-
-
-async def test_accounts_are_listed_by_id(world: EngineWorld) -> None:
-    accounts = store(world)
-    for name in ("shop-c", "shop-a", "shop-b"):
-        await accounts.create(replace(PLAIN, account_id=AccountId(name), till_id=TillId(name)))
-    first = await accounts.list_accounts(after=None, limit=2)
-    assert [account.account_id for account in first] == ["shop-a", "shop-b"]
-    assert [account.account_id for account in await accounts.list_accounts(after=first[-1].account_id, limit=2)] == ["shop-c"]
-
-
-async def test_a_till_is_shared_only_when_said_so(world: EngineWorld) -> None:
-    accounts = store(world)
-    await accounts.create(PLAIN)
-    second = replace(PLAIN, account_id=AccountId("shop-b"))
-    with pytest.raises(FailedPrecondition) as caught:
-        await accounts.create(second)
-    assert caught.value.reason == "TILL_NOT_SHARED"
-    with pytest.raises(NotFound):
-        await accounts.get(AccountId("shop-b"))
-    await accounts.create(replace(second, shared_till=True))
-    assert await accounts.accounts_of_till(TillId("shop-a")) == ["shop-a", "shop-b"]
-    for dry_run in (True, False):
-        with pytest.raises(FailedPrecondition):
-            await accounts.update(AccountId("shop-b"), setting(shared_till=False), dry_run=dry_run)
-    await accounts.update(AccountId("shop-b"), setting(shared_till=False, till_id=TillId("own")))
-
-
 async def test_two_accounts_that_take_one_till_at_once_see_each_other(world: EngineWorld) -> None:
     accounts = store(world)
     made = await asyncio.gather(
@@ -161,43 +127,12 @@ async def test_two_accounts_that_take_one_till_at_once_see_each_other(world: Eng
     assert len(await accounts.accounts_of_till(TillId("one"))) == 1
 
 
-async def test_a_change_is_stored_and_raises_the_version_and_nothing_raises_nothing(world: EngineWorld) -> None:
-    accounts = store(world)
-    before = await accounts.create(FULL)
-    changed = await accounts.update(SHOP, setting(name="Renamed", epos=replace(FULL.epos, api_secret="")), etag=before.etag)
-    assert changed.account == await accounts.get(SHOP)
-    assert (changed.account.name, changed.account.epos.api_secret, changed.account.epos.api_key) == ("Renamed", "", "key-1")
-    assert changed.account.config_version == 2
-    assert changed.account.update_time != before.update_time
-    assert (await accounts.update(SHOP, setting(name="Renamed"))).account.config_version == 2
-    assert changed.effect == SettingsEffect()
-
-
-async def test_an_outdated_etag_is_refused_and_changes_nothing(world: EngineWorld) -> None:
-    accounts = store(world)
-    before = await accounts.create(PLAIN)
-    await accounts.update(SHOP, setting(name="one"))
-    with pytest.raises(Aborted):
-        await accounts.update(SHOP, setting(name="two"), etag=before.etag)
-    assert (await accounts.get(SHOP)).name == "one"
-
-
 async def test_concurrent_changes_lose_nothing(world: EngineWorld) -> None:
     accounts = store(world)
     await accounts.create(replace(PLAIN, name=""))
     await asyncio.gather(*(accounts.update(SHOP, lambda account: replace(account, name=account.name + "x")) for _ in range(8)))
     assert (await accounts.get(SHOP)).name == "x" * 8
     assert await version(world) == 9
-
-
-async def test_a_linked_customer_cannot_be_the_default_customer(world: EngineWorld) -> None:
-    accounts = store(world)
-    await with_work(world, accounts)
-    for dry_run in (True, False):
-        with pytest.raises(FailedPrecondition) as caught:
-            await accounts.update(SHOP, setting(default_epos_customer_id=EposCustomerId(2)), dry_run=dry_run)
-        assert caught.value.reason == "DEFAULT_CUSTOMER_LINKED"
-    await accounts.update(SHOP, setting(default_epos_customer_id=EposCustomerId(99)))
 
 
 SWITCHED_OFF = replace(PLAIN, customer_sync_enabled=False)

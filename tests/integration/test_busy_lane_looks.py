@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from fakes.wakeups import FakeWakeUps
 from support.engine import UPDATED, EngineWorld, RecordingHandler
 from support.waiting import NEVER_SECONDS
 from tillsync_server.adapters.postgres.hints import PostgresHintStore, enqueue_in_transaction
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.backoff import RetryPolicy
-from tillsync_server.domain.ids import AccountId, EntryId
+from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority
 from tillsync_server.ports.lanes import NewHint
@@ -18,15 +19,6 @@ from tillsync_server.ports.lanes import NewHint
 pytestmark = pytest.mark.integration
 SHOP = AccountId("shop-a")
 LONG = 999
-
-
-class Silent:
-    """Tells nobody, as a process that is killed between its commit and its NOTIFY."""
-
-    def lanes_ready(self) -> None: ...
-    def live_work(self, account_id: AccountId) -> None: ...
-    def entry_finished(self, entry_id: EntryId) -> None: ...
-    def tokens_changed(self) -> None: ...
 
 
 async def long_one_runs(world: EngineWorld, handler: RecordingHandler) -> None:
@@ -55,7 +47,8 @@ async def test_work_that_nobody_was_told_of_costs_no_more_than_the_floor_however
     gate = handler.gate(LONG)
     async with world.running(handler, EngineSettings(poll_floor_seconds=0.3)):
         await long_one_runs(world, handler)
-        await PostgresHintStore(world.database, Silent()).enqueue([NewHint(SHOP, EntryKind.CUSTOMER, 1, Priority.LIVE)])
+        told_nobody = FakeWakeUps()  # as a process that is killed between its commit and its NOTIFY
+        await PostgresHintStore(world.database, told_nobody).enqueue([NewHint(SHOP, EntryKind.CUSTOMER, 1, Priority.LIVE)])
         await handler.wait_for(lambda: handler.count(1) == 1)
         gate.set()
         await world.until_idle()

@@ -1,4 +1,7 @@
-"""Links made and removed by a person, and a person's choice for an order: what each sets going, and what it protects (invariant 6)."""
+"""Links made and removed by a person, and a person's choice for an order: what each sets going, and what it protects (invariant 6).
+
+What callers rely on besides: tests/contracts/test_link_keeper_contract.py.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +31,9 @@ from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
 from tillsync_server.adapters.postgres.links import PostgresLinks
 from tillsync_server.adapters.postgres.shop_state import PostgresShopState
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Unavailable
-from tillsync_server.domain.ids import AccountId, EntryId, new_entry_id
+from tillsync_server.domain.ids import EntryId, new_entry_id
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
-from tillsync_server.ports.links import LinkOrigin
 
 pytestmark = pytest.mark.integration
 MATCHED = replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=epos(90001))
@@ -49,41 +51,6 @@ async def marked(world: EngineWorld, woo_id: int) -> bool:
 # create
 
 
-async def test_create_queues_the_customer_and_raises_the_configuration(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    before = await config_version(world)
-    made = await keeper_of(world).create(SHOP, epos(90001), woo(12))
-    assert (made.link.epos_customer_id, made.link.woo_customer_id, made.link.origin) == (90001, 12, LinkOrigin.BY_HAND)
-    assert made.released_order_entries == 0
-    row = await entry_row(world, made.refresh_entry_id)
-    assert (row["kind"], row["subject_id"], row["priority"], row["due"]) == (1, 90001, 1, True)
-    assert await config_version(world) == before + 1
-    assert await PostgresLinks(world.database).by_woo(SHOP, woo(12)) == made.link
-
-
-async def test_create_is_idempotent(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    first = await keeper_of(world).create(SHOP, epos(90001), woo(12))
-    version = await config_version(world)
-    second = await keeper_of(world).create(SHOP, epos(90001), woo(12))
-    assert (second.link, second.refresh_entry_id) == (first.link, first.refresh_entry_id)
-    assert await config_version(world) == version, "nothing changed that anybody decides on"
-
-
-async def test_create_names_which_of_the_two_is_linked_to_what(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    await keeper_of(world).create(SHOP, epos(90001), woo(12))
-    version = await config_version(world)
-    with pytest.raises(AlreadyExists, match="till customer 90001 is linked to shop customer 12") as of_till:
-        await keeper_of(world).create(SHOP, epos(90001), woo(13))
-    assert (of_till.value.reason, of_till.value.metadata["woo_customer_id"]) == ("EPOS_CUSTOMER_LINKED", "12")
-    with pytest.raises(AlreadyExists, match="shop customer 12 is linked to till customer 90001") as of_shop:
-        await keeper_of(world).create(SHOP, epos(90002), woo(12))
-    assert (of_shop.value.reason, of_shop.value.metadata["epos_customer_id"]) == ("WOO_CUSTOMER_LINKED", "90001")
-    assert await config_version(world) == version
-    assert await world.live("shop-a", 90002) is None
-
-
 async def test_create_replaces_an_unusable_link(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await keeper_of(world).create(SHOP, epos(90001), woo(12))
@@ -95,21 +62,6 @@ async def test_create_replaces_an_unusable_link(world: EngineWorld) -> None:
     await keeper_of(world).create(SHOP, epos(90001), woo(13))  # its former shop customer is there and shows its values
     assert await PostgresShopState(world.database).pending_removals(SHOP, [epos(90001)]) == {90001: (12,)}
     assert await PostgresLinks(world.database).by_woo(SHOP, woo(12)) is None
-
-
-async def test_the_default_customer_cannot_be_linked(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    await world.fetch("UPDATE account SET default_epos_customer_id = 90001 RETURNING 1")
-    [order] = await held_orders(world, [facts_of(7, woo_customer_id=12)])
-    for attempt in (
-        keeper_of(world).create(SHOP, epos(90001), woo(12)),
-        keeper_of(world).resolve_order(SHOP, order, epos(90001), create_link=True),
-    ):
-        with pytest.raises(FailedPrecondition) as refused:
-            await attempt
-        assert refused.value.reason == "DEFAULT_CUSTOMER"
-    assert await world.fetch("SELECT 1 FROM link") == []
-    assert await states(world, [order]) == [EntryState.HELD]
 
 
 async def test_create_releases_held_orders_in_order_of_arrival_and_wakes_the_lane(world: EngineWorld) -> None:
@@ -179,34 +131,6 @@ async def test_delete_leaves_a_mark_and_queues_the_removal(world: EngineWorld, b
     assert await config_version(world) == before + 1
 
 
-async def test_delete_finds_nothing_twice(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a", "shop-b")
-    await keeper_of(world).create(SHOP, epos(90001), woo(12))
-    await keeper_of(world).create(SHOP, epos(90002), woo(13))
-    for missing in (
-        keeper_of(world).delete(SHOP, epos_customer_id=epos(5)),
-        keeper_of(world).delete(SHOP, woo_customer_id=woo(5)),
-        keeper_of(world).delete(SHOP, epos_customer_id=epos(90001), woo_customer_id=woo(13)),
-        keeper_of(world).delete(SHOP),
-        keeper_of(world).delete(AccountId("shop-b"), woo_customer_id=woo(12)),
-    ):
-        with pytest.raises(NotFound) as refused:
-            await missing
-        assert refused.value.reason == "LINK_NOT_FOUND"
-    await keeper_of(world).delete(SHOP, woo_customer_id=woo(12))
-    with pytest.raises(NotFound):
-        await keeper_of(world).delete(SHOP, woo_customer_id=woo(12))
-
-
-async def test_linking_again_clears_the_mark_and_the_removal(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    await keeper_of(world).create(SHOP, epos(90001), woo(12))
-    await keeper_of(world).delete(SHOP, woo_customer_id=woo(12))
-    await keeper_of(world).create(SHOP, epos(90002), woo(12))
-    assert not await marked(world, 12)
-    assert await PostgresShopState(world.database).pending_removals(SHOP, [epos(90001), epos(90002)]) == {}
-
-
 async def test_what_runs_while_a_link_is_removed_is_not_written(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await keeper_of(world).create(SHOP, epos(90001), woo(12))
@@ -252,30 +176,6 @@ async def test_a_choice_for_a_guest_holds_for_the_held_orders_of_the_email(world
     claimed = await claim(world, await lease_of(world))
     assert [entry.entry_id for entry in claimed] == held, "in order of arrival"
     assert {entry.chosen_epos_customer_id for entry in claimed} == {90001}
-
-
-async def test_resolving_with_a_link_is_linking(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    await world.fetch("INSERT INTO link_mark (account_id, woo_customer_id) VALUES ('shop-a', 12) RETURNING 1")
-    one, other, third = await held_orders(world, [facts_of(number, woo_customer_id=12) for number in (7, 8, 9)])
-    before = await config_version(world)
-    resolved = await keeper_of(world).resolve_order(SHOP, other, epos(90001), create_link=True)
-    assert resolved.link is not None
-    assert (resolved.link.epos_customer_id, resolved.link.woo_customer_id) == (90001, 12)
-    assert (resolved.entry_id, resolved.released_order_entries) == (other, 2)
-    assert not await marked(world, 12)
-    assert await config_version(world) == before + 1
-    assert await states(world, [one, other, third]) == [EntryState.PENDING] * 3
-    assert await world.live("shop-a", 90001) is not None
-
-
-async def test_resolving_with_a_link_that_is_taken_changes_nothing(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    await keeper_of(world).create(SHOP, epos(90001), woo(13))
-    [one] = await held_orders(world, [facts_of(7, woo_customer_id=12)])
-    with pytest.raises(AlreadyExists):
-        await keeper_of(world).resolve_order(SHOP, one, epos(90001), create_link=True)
-    assert await states(world, [one]) == [EntryState.HELD]
 
 
 async def test_a_failed_order_gets_a_successor(world: EngineWorld) -> None:
@@ -364,18 +264,6 @@ async def test_a_guest_with_many_held_orders_is_resolved_in_chunks(world: Engine
 
 
 # all of them
-
-
-async def test_an_unknown_account_is_told(world: EngineWorld) -> None:
-    nobody = AccountId("nobody")
-    for attempt in (
-        keeper_of(world).create(nobody, epos(1), woo(1)),
-        keeper_of(world).delete(nobody, woo_customer_id=woo(1)),
-        keeper_of(world).resolve_order(nobody, new_entry_id(), epos(1), create_link=False),
-    ):
-        with pytest.raises(NotFound) as refused:
-            await attempt
-        assert refused.value.reason == "ACCOUNT_NOT_FOUND"
 
 
 async def test_a_lane_that_stays_locked_is_told(world: EngineWorld) -> None:

@@ -1,4 +1,4 @@
-"""Links as they are read, and that the statements of links, intents and tills use their indexes."""
+"""The statements of links, intents and tills use their indexes."""
 
 from __future__ import annotations
 
@@ -9,73 +9,11 @@ from typing import Any
 
 import pytest
 from support.engine import EngineWorld
-from support.links import SHOP, epos, woo
-from tillsync_server.adapters.postgres.links import PostgresLinks
+from support.links import SHOP
 from tillsync_server.adapters.postgres.sql_files import load
-from tillsync_server.domain.ids import AccountId
-from tillsync_server.ports.links import LinkFilter, LinkOrigin
 
 pytestmark = pytest.mark.integration
 
-
-async def put_links(world: EngineWorld, account: str, count: int) -> None:
-    """Till customer 1000 + n, shop customer n; every tenth is broken, alternating sides."""
-    await world.fetch(
-        "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, epos_gone_at, woo_gone_at) "
-        "SELECT $1, 1000 + n, n, 1, CASE WHEN n % 20 = 0 THEN now() END, CASE WHEN n % 20 = 10 THEN now() END "
-        "FROM generate_series(1, $2::int) AS n RETURNING 1",
-        account,
-        count,
-    )
-
-
-async def test_links_are_found_by_either_customer(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a", "shop-b")
-    await put_links(world, "shop-a", 30)
-    links = PostgresLinks(world.database)
-    found = await links.by_epos(SHOP, [epos(1001), epos(1020), epos(5)])
-    assert set(found) == {1001, 1020}
-    assert (found[epos(1001)].woo_customer_id, found[epos(1001)].origin, found[epos(1001)].is_usable) == (1, LinkOrigin.MATCHED_EMAIL, True)
-    assert not found[epos(1020)].is_usable
-    assert found[epos(1020)].epos_gone_at is not None
-    assert await links.by_epos(SHOP, []) == {}
-    link = await links.by_woo(SHOP, woo(10))
-    assert link is not None
-    assert (link.epos_customer_id, link.is_usable) == (1010, False)
-    assert await links.by_woo(SHOP, woo(999)) is None
-    assert await links.by_woo(AccountId("shop-b"), woo(10)) is None
-    assert await links.by_epos(AccountId("shop-b"), [epos(1001)]) == {}
-
-
-async def test_listing_goes_by_ascending_till_customer(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a", "shop-b")
-    await put_links(world, "shop-a", 45)
-    await put_links(world, "shop-b", 3)
-    links = PostgresLinks(world.database)
-    seen: list[int] = []
-    after = None
-    while page := await links.list_links(SHOP, LinkFilter(), after=after, limit=20):
-        seen += [link.epos_customer_id for link in page]
-        after = page[-1].epos_customer_id
-    assert seen == [1000 + number for number in range(1, 46)]
-    broken = await links.list_links(SHOP, LinkFilter(broken_only=True), after=epos(1010), limit=20)
-    assert [link.epos_customer_id for link in broken] == [1020, 1030, 1040]
-    for wanted in (LinkFilter(epos_customer_id=epos(1007)), LinkFilter(woo_customer_id=woo(7))):
-        assert [link.epos_customer_id for link in await links.list_links(SHOP, wanted, after=None, limit=20)] == [1007]
-    assert await links.list_links(SHOP, LinkFilter(epos_customer_id=epos(1007), woo_customer_id=woo(8)), after=None, limit=20) == []
-    assert await links.list_links(SHOP, LinkFilter(epos_customer_id=epos(1007)), after=epos(1007), limit=20) == []
-
-
-async def test_a_mark_is_of_one_shop_customer(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a", "shop-b")
-    await world.fetch("INSERT INTO link_mark (account_id, woo_customer_id) VALUES ('shop-a', 12) RETURNING 1")
-    links = PostgresLinks(world.database)
-    assert await links.is_marked_do_not_auto_link(SHOP, woo(12))
-    assert not await links.is_marked_do_not_auto_link(SHOP, woo(13))
-    assert not await links.is_marked_do_not_auto_link(AccountId("shop-b"), woo(12))
-
-
-# plans
 
 ROWS = 50_000
 

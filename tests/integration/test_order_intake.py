@@ -1,4 +1,7 @@
-"""Orders on their way in: joined, revised, or new (design section 5)."""
+"""Orders on their way in: joined, revised, or new (design section 5).
+
+What callers rely on besides: tests/contracts/test_queues_contract.py.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 from support.engine import EngineWorld, RecordingHandler
-from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, EposCustomerId, OrderId, WooCustomerId
-from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
+from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
@@ -62,16 +64,6 @@ async def test_a_new_order_is_queued_live_with_its_facts(world: EngineWorld) -> 
     assert (match.state, match.outcome, match.comment) == (EntryState.PENDING, None, "")
 
 
-async def test_the_same_facts_join(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    first = await take(world, FACTS)
-    again = await take(world, replace(FACTS, phone="other", order_number="WEB-1042"))
-    assert again == OrderTaken(first.entry_id, queued=False)
-    row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
-    assert row is not None
-    assert row["entry_revision"] == 1
-
-
 async def test_an_answer_outlives_its_entry_and_is_given_again(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     first = await take(world, FACTS)
@@ -102,28 +94,6 @@ async def test_a_rerun_of_a_processed_order_is_a_successor(world: EngineWorld) -
     assert row["retried_from"] == first.entry_id
     match = await match_of(world)
     assert (match.state, match.outcome, match.epos_customer_id) == (EntryState.PENDING, Outcome.MATCHED_EMAIL, 90001)
-
-
-async def test_changed_facts_release_a_held_order(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    first = await take(world, FACTS)
-    await run(world, Verdict.held(Outcome.DUPLICATE_EMAIL, "two customers"))
-    assert (await match_of(world)).state is EntryState.HELD
-    again = await take(world, replace(FACTS, account_email="corrected@example.test"))
-    assert again == OrderTaken(first.entry_id, queued=True)
-    row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
-    assert row is not None
-    assert (row["state"], row["entry_revision"], row["account_email"]) == (1, 2, "corrected@example.test")
-
-
-async def test_changed_facts_reopen_a_failed_order(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    first = await take(world, FACTS)
-    await run(world, Verdict.failed(Outcome.CUSTOMER_NOT_MATCHED, "refused field: EmailAddress"))
-    assert (await take(world, FACTS)) == OrderTaken(first.entry_id, queued=False)
-    again = await take(world, replace(FACTS, unlinked_products=(UnlinkedProduct(product_id=5),)))
-    assert again.queued
-    assert again.entry_id != first.entry_id
 
 
 async def test_another_order_under_the_same_id_is_a_new_order(world: EngineWorld) -> None:
@@ -157,11 +127,6 @@ async def test_two_orders_of_one_email_never_run_at_once(world: EngineWorld) -> 
         await handler.wait_for(lambda: len(handler.runs) == 4)
         await world.until_idle()
     assert [entry.subject_id for entry in handler.runs] == [1, 9, 2, 3]
-
-
-async def test_an_unknown_account_is_told(world: EngineWorld) -> None:
-    [result] = await world.orders.take([NewOrder(account_id=AccountId("nobody"), facts=FACTS)])
-    assert isinstance(result, NotFound)
 
 
 async def test_an_answer_to_facts_that_have_changed_meanwhile_is_nobodys_answer(world: EngineWorld) -> None:

@@ -1,4 +1,7 @@
-"""Links made by the order flow: fenced, one to one, and what a new link sets going (invariants 3 and 6)."""
+"""Links made by the order flow: fenced, one to one, and what a new link sets going (invariants 3 and 6).
+
+What the order flow relies on besides: tests/contracts/test_links_contract.py.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,11 @@ from support.links import (
 )
 from tillsync_server.adapters.postgres.held_orders import MAX_RELEASED
 from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
-from tillsync_server.adapters.postgres.links import PostgresLinks
 from tillsync_server.adapters.postgres.order_linker import PostgresOrderLinker
-from tillsync_server.adapters.postgres.shop_state import PostgresShopState
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryState, Outcome
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, Written
-from tillsync_server.ports.links import Link, LinkOrigin, OrderLinkOutcome
+from tillsync_server.ports.links import LinkOrigin, OrderLinkOutcome
 
 pytestmark = pytest.mark.integration
 MATCHED = replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=epos(90001), woo_customer_id=woo(12))
@@ -58,24 +59,14 @@ async def link(
     *,
     epos_id: int = 90001,
     woo_id: int = 12,
-    replaces: Link | None = None,
 ) -> OrderLinkOutcome:
     return await linker_of(world).link(
-        lease, entry, epos_customer_id=epos(epos_id), woo_customer_id=woo(woo_id), origin=LinkOrigin.MATCHED_EMAIL, replaces=replaces
+        lease, entry, epos_customer_id=epos(epos_id), woo_customer_id=woo(woo_id), origin=LinkOrigin.MATCHED_EMAIL, replaces=None
     )
 
 
 async def links(world: EngineWorld) -> set[tuple[int, int]]:
     return {(row["epos_customer_id"], row["woo_customer_id"]) for row in await world.fetch("SELECT * FROM link")}
-
-
-async def break_link(world: EngineWorld, epos_id: int, column: str = "epos_gone_at") -> Link:
-    statement = {
-        "epos_gone_at": "UPDATE link SET epos_gone_at = now() WHERE epos_customer_id = $1 RETURNING 1",
-        "woo_gone_at": "UPDATE link SET woo_gone_at = now() WHERE epos_customer_id = $1 RETURNING 1",
-    }[column]
-    await world.fetch(statement, epos_id)
-    return (await PostgresLinks(world.database).by_epos(SHOP, [epos(epos_id)]))[epos(epos_id)]
 
 
 async def test_a_new_link_queues_its_customer_and_does_not_hinder_its_own_order(world: EngineWorld) -> None:
@@ -91,104 +82,6 @@ async def test_a_new_link_queues_its_customer_and_does_not_hinder_its_own_order(
     assert await world.lanes.complete([completion(lease, entry, MATCHED)]) == [True]
     assert (await match_of(world, 1042)).state is EntryState.PROCESSED, "the revision of the deciding order was left alone"
     assert {each.subject_id for each in await claim(world, lease)} == {90001}, "the customer entry is there for the same lease"
-
-
-async def test_linking_again_is_linked_and_changes_nothing(world: EngineWorld) -> None:
-    """The order's completion was lost after the link was committed: its entry runs again."""
-    await world.add_accounts("shop-a")
-    lease, entry = await running_order(world)
-    await link(world, lease, entry)
-    before = await world.fetch("SELECT * FROM link"), await world.fetch("SELECT * FROM entry ORDER BY entry_id")
-    assert await link(world, lease, entry) is OrderLinkOutcome.LINKED
-    assert (await world.fetch("SELECT * FROM link"), await world.fetch("SELECT * FROM entry ORDER BY entry_id")) == before
-
-
-@pytest.mark.parametrize(("epos_id", "woo_id"), [(90001, 13), (90002, 12)])
-async def test_a_customer_of_another_link_is_a_conflict(world: EngineWorld, epos_id: int, woo_id: int) -> None:
-    await world.add_accounts("shop-a")
-    lease, entry = await running_order(world, woo_customer_id=woo_id)
-    await world.fetch(
-        "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) VALUES ($1, $2, $3, 1) RETURNING 1", SHOP, 90001, 12
-    )
-    assert await link(world, lease, entry, epos_id=epos_id, woo_id=woo_id) is OrderLinkOutcome.CONFLICT
-    assert await links(world) == {(90001, 12)}
-    assert await world.live("shop-a", epos_id) is None
-
-
-async def test_a_stale_lease_links_nothing(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    lease, entry = await running_order(world)
-    await world.fetch("UPDATE lane SET lease_expires_at = now() - interval '1 second' RETURNING 1")
-    await lease_of(world, owner="two")
-    assert await link(world, lease, entry) is OrderLinkOutcome.STALE
-    assert await linker_of(world).release_held_of_guest(lease, entry, email="ada@example.test") == 0
-    assert await links(world) == set()
-
-
-async def test_changed_settings_link_nothing(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    lease, entry = await running_order(world)
-    await world.fetch("UPDATE lane SET config_version = config_version + 1 RETURNING 1")
-    assert await link(world, lease, entry) is OrderLinkOutcome.STALE
-    assert await links(world) == set()
-
-
-async def test_changed_facts_link_nothing(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    lease, entry = await running_order(world)
-    await put_order(world, facts_of(1042, woo_customer_id=12, email="other@example.test"))
-    assert await link(world, lease, entry) is OrderLinkOutcome.STALE
-    assert await links(world) == set()
-
-
-async def test_an_order_dismissed_meanwhile_links_nothing(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    lease, entry = await running_order(world)
-    await world.fetch("DELETE FROM entry WHERE entry_id = $1 RETURNING 1", entry.entry_id)
-    assert await link(world, lease, entry) is OrderLinkOutcome.STALE
-
-
-async def test_the_default_customer_is_refused_loudly(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    await world.fetch("UPDATE account SET default_epos_customer_id = 90001 RETURNING 1")
-    lease, entry = await running_order(world)
-    with pytest.raises(ValueError, match="default customer 90001"):
-        await link(world, lease, entry)
-    assert await links(world) == set()
-
-
-async def test_a_broken_link_is_replaced(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    lease, entry = await running_order(world)
-    await link(world, lease, entry, epos_id=80001)
-    await world.fetch("INSERT INTO shop_removal (account_id, woo_customer_id, epos_customer_id) VALUES ($1, 12, 70001) RETURNING 1", SHOP)
-    broken = await break_link(world, 80001)
-    assert await link(world, lease, entry, replaces=broken) is OrderLinkOutcome.LINKED
-    assert await links(world) == {(90001, 12)}
-    assert await world.fetch("SELECT 1 FROM shop_removal") == [], "its values are written anew, nothing is to be removed"
-
-
-async def test_both_sides_may_have_broken_links(world: EngineWorld) -> None:
-    """The till customer is back, and its former shop customer still shows its values."""
-    await world.add_accounts("shop-a")
-    lease, entry = await running_order(world)
-    await link(world, lease, entry, epos_id=80001, woo_id=12)
-    await link(world, lease, entry, epos_id=90001, woo_id=11)
-    broken = await break_link(world, 80001)
-    await break_link(world, 90001)
-    assert await link(world, lease, entry, replaces=broken) is OrderLinkOutcome.LINKED
-    assert await links(world) == {(90001, 12)}
-    assert await PostgresShopState(world.database).pending_removals(SHOP, [epos(90001)]) == {90001: (11,)}
-
-
-async def test_a_link_that_is_no_longer_the_one_that_was_read_is_not_replaced(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    lease, entry = await running_order(world)
-    await link(world, lease, entry, epos_id=80001)
-    broken = await break_link(world, 80001)
-    await world.fetch("UPDATE link SET epos_gone_at = NULL, create_time = create_time + interval '1 second' RETURNING 1")
-    assert await link(world, lease, entry, replaces=broken) is OrderLinkOutcome.CONFLICT
-    assert await links(world) == {(80001, 12)}
 
 
 async def test_held_orders_of_the_customer_run_again_in_order_of_arrival(world: EngineWorld) -> None:
@@ -267,15 +160,6 @@ async def test_guests_of_one_email_are_released_but_not_those_that_wait_for_prod
     assert await linker_of(world).release_held_of_guest(lease, entry, email="ada@example.test") == 0
     assert await linker_of(world).release_held_of_guest(lease, entry, email="") == 0
     assert await world.lanes.complete([completion(lease, entry, MATCHED)]) == [True]
-
-
-async def test_guests_are_not_released_by_an_order_that_moved_on(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a")
-    held = await held_orders(world, [facts_of(7)])
-    lease, entry = await running_order(world, 1042, woo_customer_id=None)
-    moved = replace(entry, entry_revision=entry.entry_revision + 1)
-    assert await linker_of(world).release_held_of_guest(lease, moved, email="ada@example.test") == 0
-    assert await states(world, held) == [EntryState.HELD]
 
 
 async def test_two_accounts_link_the_same_numbers_apart(world: EngineWorld) -> None:

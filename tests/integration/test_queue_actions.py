@@ -1,4 +1,7 @@
-"""What a person does with entries: retry and dismiss, under the lane's lock, with the answers of orders following."""
+"""What a person does with entries: retry and dismiss, under the lane's lock, with the answers of orders following.
+
+What callers rely on besides: tests/contracts/test_queues_contract.py.
+"""
 
 from __future__ import annotations
 
@@ -147,14 +150,6 @@ async def test_a_finished_customer_or_type_gets_a_successor(shop: EngineWorld, h
     now = await entry(shop, done.entry_id)
     assert (now.retried_from, now.kind, now.subject_id, now.priority, now.state) == (first, kind, 1, Priority.BULK, EntryState.PENDING)
     assert (await entry(shop, first)).state is how.state
-
-
-async def test_a_finished_customer_with_a_live_entry_joins_it(shop: EngineWorld) -> None:
-    first = await finished_hint(shop, 1, FAILED)
-    second = (await shop.hint("shop-a", 1)).entry_id
-    assert await actions(shop).retry(SHOP, [first]) == [ActedOn(Acted.JOINED, second, EntryState.FAILED)]
-    now = await entry(shop, second)
-    assert (now.coalesced_count, now.entry_revision, now.retried_from) == (1, 2, None)
 
 
 async def test_two_finished_entries_of_one_customer_get_one_successor(shop: EngineWorld) -> None:

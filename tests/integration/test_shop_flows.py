@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from fakes.clock import LoopClock
+from fakes.shop import FakeShop, FakeShopGateway
+from fakes.till import FakeTill, FakeTillGateway
 from support.engine import EngineWorld
-from support.shop_fakes import Gateway, Shop, Till, shop_account
+from support.shop_flow_world import shop_account, shop_in_memory, till_customer, till_in_memory
 from support.waiting import until
 from tillsync_server.adapters.postgres.links import PostgresLinks
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE
@@ -40,13 +43,13 @@ class Settings:
 @dataclass
 class Flows:
     world: EngineWorld
-    till: Till
-    shop: Shop
+    till: FakeTill
+    shop: FakeShop
     settings: Settings
 
     async def link(self, *ids: int) -> None:
         """Till customer n to shop customer n + 100,000."""
-        self.till.add(*ids)
+        self.till.put(*(till_customer(each) for each in ids))
         self.shop.users.update(each + 100_000 for each in ids)
         async with self.world.database.acquire() as connection:
             await connection.execute(
@@ -65,11 +68,12 @@ class Flows:
 async def flows_on(world: EngineWorld) -> AsyncIterator[Flows]:
     await world.add_accounts(NAME)
     await world.fetch("INSERT INTO till (till_id) VALUES ('till-1') ON CONFLICT DO NOTHING")
-    flows = Flows(world, Till(), Shop(), Settings(shop_account()))
+    clock = LoopClock()
+    flows = Flows(world, till_in_memory(clock), shop_in_memory(clock), Settings(shop_account()))
     nothing: Any = None
     services = FlowServices(
-        tills=Gateway(flows.till),
-        shops=Gateway(flows.shop),
+        tills=FakeTillGateway(flows.till),
+        shops=FakeShopGateway(flows.shop),
         knowledge=PostgresTillKnowledge(world.database),
         intents=nothing,
         links=PostgresLinks(world.database),

@@ -1,4 +1,7 @@
-"""What the shop is known to hold: versions, hashes, removals; all of it fenced by the lane."""
+"""What the shop is known to hold: versions, hashes, removals; all of it fenced by the lane.
+
+What callers rely on besides: tests/contracts/test_shop_state_contract.py.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from tillsync_server.adapters.postgres.links import PostgresLinks
 from tillsync_server.adapters.postgres.shop_state import PostgresShopState
 from tillsync_server.domain.ids import EposCustomerTypeId
 from tillsync_server.ports.lanes import LaneLease
-from tillsync_server.ports.links import ConfirmedWrite, Link, WriteBasis
+from tillsync_server.ports.links import ConfirmedWrite, Link
 
 pytestmark = pytest.mark.integration
 
@@ -48,17 +51,6 @@ def microseconds(at: datetime) -> int:
     return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-async def test_versions_are_the_databases_time_and_always_rise(world: EngineWorld) -> None:
-    shop, lease = await leased(world)
-    [before] = await world.fetch("SELECT clock_timestamp() AS at")
-    first = await shop.next_versions(lease, [woo(12), woo(13), woo(12)], at_least={})
-    [after] = await world.fetch("SELECT clock_timestamp() AS at")
-    assert set(first) == {12, 13}
-    assert all(microseconds(before["at"]) <= version <= microseconds(after["at"]) for version in first.values())
-    second = await shop.next_versions(lease, [woo(12)], at_least={})
-    assert second[woo(12)] > first[woo(12)]
-
-
 async def test_a_version_goes_above_what_the_shop_answered_and_above_the_last(world: EngineWorld) -> None:
     shop, lease = await leased(world)
     far = microseconds(datetime.now(UTC)) + 10**12
@@ -76,15 +68,6 @@ async def test_versions_outlive_links_and_are_kept_by_the_thousand(world: Engine
     assert all(second[each] > first[each] for each in many)
     [row] = await world.fetch("SELECT count(*) FROM shop_version WHERE subject_kind = 1")
     assert row["count"] == 1200
-
-
-async def test_type_versions_are_their_own(world: EngineWorld) -> None:
-    shop, lease = await leased(world)
-    far = microseconds(datetime.now(UTC)) + 10**12
-    assert await shop.next_type_version(lease, GOLD, at_least=far) == far + 1
-    assert await shop.next_type_version(lease, GOLD) == far + 2
-    versions = await shop.next_versions(lease, [woo(4001)], at_least={})
-    assert versions[woo(4001)] < far
 
 
 async def test_a_stale_lease_changes_nothing(world: EngineWorld) -> None:
@@ -118,37 +101,6 @@ async def test_of_two_owners_that_race_only_the_leases_owner_draws_versions(worl
     assert len(set(versions)) == 10
 
 
-async def test_a_hash_stands_for_the_last_confirmed_write_only(world: EngineWorld) -> None:
-    shop, lease = await leased(world)
-    await put_link(world, 90001, 12)
-    await shop.next_versions(lease, [woo(12)], at_least={})
-    await shop.confirm(lease, [ConfirmedWrite(epos(90001), woo(12), b"hash", AS_OF)])
-    link = await link_of(world, 90001)
-    assert (link.content_hash, link.as_of, link.hash_lapses) == (b"hash", AS_OF, 0)
-    await shop.next_versions(lease, [woo(12)], at_least={})  # a write begins: whatever becomes of it, the old hash is no proof any more
-    assert (await link_of(world, 90001)).content_hash is None
-    await shop.confirm(lease, [ConfirmedWrite(epos(90001), woo(12), b"new", None)])
-    link = await link_of(world, 90001)
-    assert (link.content_hash, link.as_of) == (b"new", AS_OF)
-    await shop.confirm(lease, [ConfirmedWrite(epos(90001), woo(12), None, None)])
-    assert (await link_of(world, 90001)).content_hash is None
-
-
-async def test_a_hash_carries_the_lapses_of_its_lease(world: EngineWorld) -> None:
-    shop, stale = await leased(world)
-    await put_link(world, 90001, 12)
-    lease = await taken_over(world, stale)
-    assert lease.lapses == 1
-    await shop.confirm(lease, [ConfirmedWrite(epos(90001), woo(12), b"hash", AS_OF)])
-    assert (await link_of(world, 90001)).hash_lapses == 1
-
-
-async def test_a_confirmation_for_a_link_that_is_gone_is_not_stored(world: EngineWorld) -> None:
-    shop, lease = await leased(world)
-    await shop.confirm(lease, [ConfirmedWrite(epos(90001), woo(12), b"hash", AS_OF)])
-    assert await world.fetch("SELECT 1 FROM link") == []
-
-
 async def test_a_late_write_of_the_former_till_customer_makes_the_present_one_write_again(world: EngineWorld) -> None:
     """Unlinked and linked to another while its write was on the way: the shop may hold the former one's values."""
     shop, lease = await leased(world)
@@ -175,30 +127,6 @@ async def test_a_late_removal_makes_the_present_link_write_again(world: EngineWo
     assert again[0]["entry_revision"] == revision[0]["entry_revision"] + 1
 
 
-async def test_removals_are_listed_by_till_customer_and_done_once(world: EngineWorld) -> None:
-    shop, lease = await leased(world)
-    await world.fetch(
-        "INSERT INTO shop_removal (account_id, woo_customer_id, epos_customer_id) VALUES ($1, 12, 90001), ($1, 11, 90001), ($1, 13, 90002) "
-        "RETURNING 1",
-        SHOP,
-    )
-    assert await shop.pending_removals(SHOP, [epos(90001), epos(90003)]) == {90001: (11, 12)}
-    await shop.removal_done(lease, [woo(12), woo(99)])
-    assert await shop.pending_removals(SHOP, [epos(90001), epos(90002)]) == {90001: (11,), 90002: (13,)}
-
-
-async def test_links_of_gone_customers_are_unusable_and_keep_their_first_time(world: EngineWorld) -> None:
-    shop, lease = await leased(world)
-    for number in (1, 2, 3):
-        await put_link(world, 90000 + number, 10 + number)
-    await shop.mark_gone(lease, epos=[epos(90001)], woo=[woo(12)])
-    one, two, three = [await link_of(world, 90000 + number) for number in (1, 2, 3)]
-    assert (one.is_usable, two.is_usable, three.is_usable) == (False, False, True)
-    assert (one.woo_gone_at, two.epos_gone_at) == (None, None)
-    await shop.mark_gone(lease, epos=[epos(90001)])
-    assert (await link_of(world, 90001)).epos_gone_at == one.epos_gone_at
-
-
 async def test_a_types_hash_is_forgotten_while_it_is_written_and_after_a_lapse(world: EngineWorld) -> None:
     shop, lease = await leased(world)
     assert await shop.known_type_hash(lease, GOLD) is None
@@ -213,26 +141,3 @@ async def test_a_types_hash_is_forgotten_while_it_is_written_and_after_a_lapse(w
     await shop.confirm_type(lease, GOLD, b"back", gone=False)
     [row] = await world.fetch("SELECT * FROM customer_type")
     assert (row["gone_at"], row["content_hash"]) == (None, b"back")
-
-
-async def test_a_write_whose_basis_has_changed_gets_no_version(world: EngineWorld) -> None:
-    """Invariant 6: its link is another one now, its removal is wanted no more, or the settings are others."""
-    shop, lease = await leased(world)
-    await put_link(world, 1, 21)
-    await put_link(world, 2, 22)
-    await world.fetch(
-        "INSERT INTO shop_removal (account_id, woo_customer_id, epos_customer_id, create_time) VALUES ($1, 23, 3, now()) RETURNING 1", SHOP
-    )
-    [account] = await world.fetch("SELECT update_time FROM account WHERE account_id = $1", SHOP)
-    everybody = [woo(number) for number in (21, 22, 23, 24)]
-    linked = {woo(21): epos(1), woo(22): epos(9)}
-
-    async def drawn(settings_of: datetime | None) -> set[int]:
-        basis = WriteBasis(settings_of, linked, [woo(23), woo(24)])
-        return set(await shop.next_versions(lease, everybody, at_least={}, basis=basis))
-
-    assert await drawn(None) == await drawn(account["update_time"]) == {21, 23}
-    other = account["update_time"] - timedelta(microseconds=1)
-    assert await drawn(other) == set()
-    assert await shop.next_type_version(lease, GOLD, settings_of=account["update_time"]) is not None
-    assert await shop.next_type_version(lease, GOLD, settings_of=other) is None

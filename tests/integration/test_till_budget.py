@@ -98,27 +98,6 @@ async def test_a_long_wait_is_refused_and_books_nothing(world: EngineWorld) -> N
     assert await is_after(await budget.take(TILL, 2, per_minute=60), 9.0)
 
 
-async def test_a_pause_stops_everybody_and_ends_by_itself(world: EngineWorld) -> None:
-    here, elsewhere = PostgresTillBudget(world.database), PostgresTillBudget(world.database)
-    await refill(world, 5)
-    began = await clock(world)
-    await here.pause(TILL, 120)
-    await here.pause(TILL, 5)  # a shorter one does not end the longer
-    with pytest.raises(Throttled) as refused:
-        await elsewhere.take(TILL, 1, per_minute=300)
-    assert refused.value.retry_after_seconds is not None
-    assert 120 - (await clock(world) - began) - 1e-6 <= refused.value.retry_after_seconds <= 120 + 1e-6
-    await world.fetch("UPDATE till SET paused_until = now() - interval '1 second' RETURNING 1")
-    assert await elsewhere.take(TILL, 1, per_minute=300) < 1.0
-
-
-async def test_a_pause_of_a_till_without_a_bucket_makes_one(world: EngineWorld) -> None:
-    budget = PostgresTillBudget(world.database)
-    await budget.pause(TILL, 60)
-    with pytest.raises(Throttled):
-        await budget.take(TILL, 1, per_minute=300)
-
-
 async def test_two_tills_and_their_waits_are_apart(world: EngineWorld) -> None:
     budget = PostgresTillBudget(world.database)
     await refill(world, 0)

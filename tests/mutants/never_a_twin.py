@@ -12,7 +12,7 @@ _TILLS_SQL = "tillsync_server/adapters/postgres/sql/tills"
 _PROTOCOL_TESTS = "tests/unit/test_create_protocol.py"
 _SEARCH_TESTS = "tests/unit/test_email_search.py"
 _ANSWERS_TESTS = "tests/unit/test_epos_answers.py"
-_INTENT_TESTS = "tests/integration/test_intents.py"
+_INTENT_TESTS = "tests/contracts/test_intents_contract.py"
 _TWIN, _GONE = "never a twin", "gone"
 
 NEVER_A_TWIN = [

@@ -11,7 +11,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from support.flow_fakes import FakeLane, FlowWorld, order_entry
+from support.flow_world import FakeLane, FlowWorld, order_entry
 from tillsync_server.application.flows.order_flow import OrderFlow
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import RunInterrupted

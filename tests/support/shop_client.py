@@ -13,6 +13,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from fakes.clock import FakeClock
 from tillsync_sandbox import SandboxShop
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
 from tillsync_server.adapters.woo import WooAdapterSettings, WooGateway
@@ -42,17 +43,9 @@ def removal(woo_customer_id: int, *, version: int = 10) -> CustomerWrite:
 
 
 @dataclass
-class Clock:
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@dataclass
 class ShopWorld:
     gateway: WooGateway
-    clock: Clock
+    clock: FakeClock
     waited: list[float] = field(default_factory=list)
 
     def with_bridge(self, shop: SandboxShop, *, secret: str | None = None, base_url: str | None = None) -> ShopClient:
@@ -75,7 +68,7 @@ class ShopWorld:
 @asynccontextmanager
 async def shop_world(*, ssl_context: ssl.SSLContext | None = None, **settings: Any) -> AsyncIterator[ShopWorld]:
     waited: list[float] = []
-    clock = Clock()
+    clock = FakeClock()
 
     async def note(seconds: float) -> None:
         waited.append(seconds)

@@ -1,20 +1,20 @@
-"""The till's adapter as tests use it: a recording budget, a permit that always allows, no real waiting."""
+"""The till's adapter as tests use it: an allowance that never runs out, no real waiting."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from fakes.budget import FakeTillBudget
 from support.raw_http import http_answer
 from tillsync_server.adapters.epos import EposAdapterSettings, EposGateway
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
 from tillsync_server.domain.account import Account, EposSettings
-from tillsync_server.domain.errors import Throttled
 from tillsync_server.domain.ids import AccountId, TillId
-from tillsync_server.domain.vocabulary import Side, TillApiVersion
+from tillsync_server.domain.vocabulary import TillApiVersion
 from tillsync_server.ports.till import TillClient
 
 V2_ROW: dict[str, Any] = {
@@ -35,35 +35,9 @@ V2_ROW: dict[str, Any] = {
 
 
 @dataclass
-class RecordingBudget:
-    """Implements ``ports.tills.TillBudget``; ``waits`` are handed out in order, then 0."""
-
-    taken: list[tuple[TillId, int, int]] = field(default_factory=list)
-    pauses: list[tuple[TillId, float]] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)
-    paused: bool = False
-
-    async def take(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
-        if self.paused:
-            raise Throttled(Side.TILL, "the till is paused", retry_after_seconds=30.0)
-        self.taken.append((till_id, requests, per_minute))
-        return self.waits.pop(0) if self.waits else 0.0
-
-    async def pause(self, till_id: TillId, seconds: float) -> None:
-        self.pauses.append((till_id, seconds))
-
-
-class FreePermit:
-    """A lease that never ends."""
-
-    def seconds_allowed(self, setting_seconds: float) -> float:
-        return setting_seconds
-
-
-@dataclass
 class TillWorld:
     gateway: EposGateway
-    budget: RecordingBudget
+    budget: FakeTillBudget
     waited: list[float]
 
     def client(
@@ -87,7 +61,7 @@ async def till_world(**settings: Any) -> AsyncIterator[TillWorld]:
     async def note(seconds: float) -> None:
         waited.append(seconds)
 
-    budget = RecordingBudget()
+    budget = FakeTillBudget()
     http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
     gateway = EposGateway(http, budget, EposAdapterSettings(**settings), sleep=note)
     try:

@@ -6,7 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from support.desk_fakes import SHOP, DeskShop, DeskTill, FakeAccounts, NotedKnowledge
+from fakes.accounts import FakeAccounts
+from fakes.knowledge import FakeKnowledge
+from fakes.queues import SHOP
+from fakes.shop import FakeShop, FakeShopGateway
+from fakes.till import EmailMatch, FakeTill, FakeTillGateway
 from tillsync_server.application.use_cases.account_check import AccountCheck, AccountChecked
 from tillsync_server.domain.account import Account, EposSettings, Problem, ShopSettings
 from tillsync_server.domain.customer import TillCustomerType
@@ -28,11 +32,11 @@ class Desk:
     def __init__(self, account: Account = ACCOUNT, seconds: float = 28.0) -> None:
         self.accounts = FakeAccounts()
         self.accounts.add(account)
-        self.till, self.shop, self.knowledge = DeskTill(), DeskShop(), NotedKnowledge()
-        self.till.add(90001, "ada@example.test")
-        self.till.types.append(TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4001)))
-        fakes: tuple[Any, ...] = (self.till, self.shop, self.knowledge)
-        self.check = AccountCheck(self.accounts, *fakes, self.accounts, side_seconds=seconds)
+        self.till, self.shop, self.knowledge = FakeTill(), FakeShop(has_bridge=account.shop.has_bridge), FakeKnowledge()
+        self.till.add("ada@example.test", customer_id=90001)
+        self.till.types[EposCustomerTypeId(4001)] = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4001))
+        sides = FakeTillGateway(self.till), FakeShopGateway(self.shop)
+        self.check = AccountCheck(self.accounts, *sides, self.knowledge, self.accounts, side_seconds=seconds)
 
     async def run(self, **options: bool) -> AccountChecked:
         return await self.check.run(SHOP, **options)
@@ -98,7 +102,7 @@ async def test_each_step_of_the_till_can_fail(method: str, last: str) -> None:
 
 async def test_a_search_that_does_not_find_who_is_there_fails_and_proves_nothing() -> None:
     desk = Desk()
-    desk.till.finds_nothing = True
+    desk.till.match = EmailMatch.FINDS_NOTHING
     checked = await desk.run()
     assert names(checked, Side.TILL) == ["credentials", "list_customers", "search_by_email"]
 
@@ -112,11 +116,13 @@ async def test_a_till_without_emails_has_nothing_to_prove() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mood", "warning"), [("ignores_email", "search_filter_ignored"), ("tells_capitals_apart", "search_tells_capitals_apart")]
+    ("match", "warning"),
+    [(EmailMatch.FILTER_IGNORED, "search_filter_ignored"), (EmailMatch.EXACT, "search_tells_capitals_apart")],
 )
-async def test_a_search_that_proves_no_miss_is_a_warning(mood: str, warning: str) -> None:
+async def test_a_search_that_proves_no_miss_is_a_warning(match: EmailMatch, warning: str) -> None:
     desk = Desk()
-    setattr(desk.till, mood, True)
+    desk.till.add("eve@example.test")
+    desk.till.match = match
     checked = await desk.run()
     assert checked.ok
     assert [(each.side, each.name) for each in checked.warnings] == [(Side.TILL, warning)]

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.desk_fakes import SHOP, FakeAccounts
+from fakes.accounts import FakeAccounts
+from fakes.queues import SHOP
 from tillsync_server.application.use_cases.account_settings import AccountGiven, AccountSettings
 from tillsync_server.application.use_cases.site_settings import SiteSettings, SiteSettingsGiven
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
@@ -41,8 +43,13 @@ def fields_of(refused: pytest.ExceptionInfo[InvalidArgument]) -> list[str]:
     return [violation.field for violation in refused.value.violations]
 
 
+async def created(given_settings: AccountGiven) -> Account:
+    """Without the times of its making."""
+    return replace(await desk()[0].create(given_settings), create_time=None, update_time=None)
+
+
 async def test_what_is_left_out_has_the_default_its_field_names() -> None:
-    assert await desk()[0].create(given({})) == Account(account_id=SHOP, till_id=TillId(SHOP))
+    assert await created(given({})) == Account(account_id=SHOP, till_id=TillId(SHOP))
 
 
 async def test_every_setting_finds_its_place() -> None:
@@ -71,7 +78,7 @@ async def test_every_setting_finds_its_place() -> None:
         "shop.consumer_secret": "cs",
         "shop.bridge_secret": BRIDGE_SECRET,
     }
-    assert await desk()[0].create(given(settings, named=SHOP)) == Account(
+    assert await created(given(settings, named=SHOP)) == Account(
         account_id=SHOP,
         name="Shop A",
         customer_sync_enabled=False,

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
+from fakes.queues import FakeQueues
 from tillsync_server.application.use_cases.admission import RECOUNT_SECONDS, Admission, AdmissionSettings
 from tillsync_server.domain.errors import NotFound, ResourceExhausted
 from tillsync_server.domain.ids import AccountId
@@ -14,33 +15,20 @@ A, B = AccountId("shop-a"), AccountId("shop-b")
 
 
 @dataclass
-class Counter:
-    waiting: dict[str, int] = field(default_factory=dict)
-    asked: int = 0
-
-    async def waiting_entries(self, account_id: AccountId, cap: int) -> int:
-        self.asked += 1
-        await asyncio.sleep(0)
-        if account_id not in self.waiting:
-            raise NotFound(f"account {account_id} does not exist")
-        return min(self.waiting[account_id], cap)
-
-
-@dataclass
 class Door:
     settings: AdmissionSettings
-    counter: Counter = field(default_factory=lambda: Counter({"shop-a": 0, "shop-b": 0}))
+    queues: FakeQueues = field(default_factory=lambda: FakeQueues(accounts={A, B}, waiting={A: 0, B: 0}))
     now: float = 50.0
 
     def __post_init__(self) -> None:
-        self.admission = Admission(self.counter, self.settings, clock=lambda: self.now)
+        self.admission = Admission(self.queues, self.settings, clock=lambda: self.now)
 
     async def admitted(self, account_id: AccountId, entries: int = 1) -> bool:
         try:
             await self.admission.admit(account_id, entries)
         except ResourceExhausted:
             return False
-        self.counter.waiting[account_id] += entries
+        self.queues.waiting[account_id] += entries
         return True
 
 
@@ -51,7 +39,7 @@ def waiting_cap(cap: int) -> Door:
 async def test_ordinary_requests_cost_no_query() -> None:
     door = Door(AdmissionSettings())
     assert all([await door.admitted(A) for _ in range(1000)])
-    assert door.counter.asked == 0
+    assert door.queues.count("waiting") == 0
 
 
 async def test_an_account_is_stopped_at_its_cap_and_other_accounts_are_not() -> None:
@@ -62,7 +50,7 @@ async def test_an_account_is_stopped_at_its_cap_and_other_accounts_are_not() -> 
 
 async def test_the_refusal_says_which_cap_and_when_to_come_back() -> None:
     door = waiting_cap(100)
-    door.counter.waiting["shop-a"] = 100
+    door.queues.waiting[A] = 100
     refused = None
     for _ in range(5):
         try:
@@ -79,17 +67,17 @@ async def test_the_refusal_says_which_cap_and_when_to_come_back() -> None:
 
 async def test_a_process_that_does_not_know_the_queue_finds_out_within_a_hundredth_of_the_cap() -> None:
     door = waiting_cap(10_000)
-    door.counter.waiting["shop-a"] = 10_000  # filled through other processes
+    door.queues.waiting[A] = 10_000  # filled through other processes
     assert sum([await door.admitted(A) for _ in range(1000)]) <= 100
 
 
 async def test_a_queue_that_was_worked_off_is_open_again_and_counted_seldom() -> None:
     door = waiting_cap(1000)
     assert sum([await door.admitted(A, 100) for _ in range(12)]) == 10
-    asked = door.counter.asked
+    asked = door.queues.count("waiting")
     assert not any([await door.admitted(A, 100) for _ in range(50)])
-    assert door.counter.asked == asked, "an account over its cap is not counted at every request"
-    door.counter.waiting["shop-a"] = 0
+    assert door.queues.count("waiting") == asked, "an account over its cap is not counted at every request"
+    door.queues.waiting[A] = 0
     door.now += RECOUNT_SECONDS
     assert await door.admitted(A, 100)
 
@@ -97,8 +85,8 @@ async def test_a_queue_that_was_worked_off_is_open_again_and_counted_seldom() ->
 async def test_a_full_account_asked_by_a_crowd_is_counted_once() -> None:
     door = waiting_cap(100)
     await asyncio.gather(*(door.admitted(A, 100) for _ in range(30)))
-    assert door.counter.asked <= 1
-    assert door.counter.waiting["shop-a"] <= 100
+    assert door.queues.count("waiting") <= 1
+    assert door.queues.waiting[A] <= 100
 
 
 async def test_a_batch_larger_than_what_is_left_waits() -> None:
@@ -125,7 +113,7 @@ async def test_rates_are_capped_with_the_time_to_come_back() -> None:
 async def test_caps_can_be_turned_off() -> None:
     door = Door(AdmissionSettings(max_waiting_entries=0, entries_per_second=0))
     assert all([await door.admitted(A, 100_000) for _ in range(100)])
-    assert door.counter.asked == 0
+    assert door.queues.count("waiting") == 0
 
 
 async def test_an_unknown_account_is_not_found_where_it_is_counted() -> None:

@@ -3,93 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 import pytest
+from fakes.clock import START
+from fakes.tokens import FakeTokens
+from fakes.wakeups import FakeWakeUps
 from support.waiting import until
 from tillsync_server.application.use_cases import authentication
 from tillsync_server.application.use_cases.authentication import CACHE_SECONDS, Authenticator, Caller
 from tillsync_server.domain.errors import Unauthenticated
-from tillsync_server.domain.ids import AccountId, EntryId
+from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.tokens import token_hash
 from tillsync_server.domain.vocabulary import Role
 from tillsync_server.ports.accounts import Token
 
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-
-
-@dataclass
-class Tokens:
-    """TokenStore as far as it is asked here."""
-
-    stored: dict[bytes, Token] = field(default_factory=dict)
-    asked: int = 0
-    used: list[str] = field(default_factory=list)
-    gate: asyncio.Event | None = None
-    broken: Exception | None = None
-
-    def add(self, secret: str, role: Role = Role.SERVICE, account: str | None = None) -> None:
-        token = Token(token_id=f"tok_{secret}", role=role, account_id=account and AccountId(account), name="", create_time=NOW)  # type: ignore[arg-type]
-        self.stored[token_hash(secret)] = token
-
-    def revoke(self, secret: str) -> None:
-        self.stored[token_hash(secret)] = replace(self.stored[token_hash(secret)], revoke_time=NOW)
-
-    async def by_hash(self, secret_hash: bytes) -> Token | None:
-        self.asked += 1
-        answer = self.stored.get(secret_hash)
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.broken is not None:
-            raise self.broken
-        return answer
-
-    async def note_used(self, token_ids: Sequence[str]) -> None:
-        self.used += token_ids
-
-    async def create(self, token: Token, secret_hash: bytes) -> Token:
-        raise NotImplementedError
-
-    async def list_tokens(self, account_id: AccountId | None, *, after: str, limit: int) -> list[Token]:
-        raise NotImplementedError
-
-    async def revoke_token(self) -> None:
-        raise NotImplementedError
-
-
-@dataclass
-class WakeUps:
-    tokens_changed: list[Callable[[], None]] = field(default_factory=list)
-
-    def on_tokens_changed(self, listener: Callable[[], None]) -> None:
-        self.tokens_changed.append(listener)
-
-    def on_lanes_ready(self, listener: Callable[[], None]) -> None: ...
-
-    def on_live_work(self, listener: Callable[[AccountId], None]) -> None: ...
-
-    def on_entry_finished(self, listener: Callable[[EntryId], None]) -> None: ...
-
-    def tell(self) -> None:
-        for listener in self.tokens_changed:
-            listener()
-
 
 @dataclass
 class Desk:
-    tokens: Tokens = field(default_factory=Tokens)
-    wakeups: WakeUps = field(default_factory=WakeUps)
+    tokens: FakeTokens = field(default_factory=FakeTokens)
+    wakeups: FakeWakeUps = field(default_factory=FakeWakeUps)
     now: float = 1000.0
 
     def __post_init__(self) -> None:
-        self.authenticator = Authenticator(self.tokens, self.wakeups, clock=lambda: self.now)  # type: ignore[arg-type]
+        self.authenticator = Authenticator(self.tokens, self.wakeups, clock=lambda: self.now)
+
+    def add(self, secret: str, role: Role = Role.SERVICE, account: str | None = None) -> None:
+        account_id = None if account is None else AccountId(account)
+        self.tokens.add(Token(token_id=f"tok_{secret}", role=role, account_id=account_id, name="", create_time=START), token_hash(secret))
+
+    def revoke(self, secret: str) -> None:
+        """By another process, whose word has not come (yet)."""
+        token = self.tokens.tokens[f"tok_{secret}"]
+        self.tokens.tokens[token.token_id] = replace(token, revoke_time=START)
 
 
 async def test_a_known_token_is_its_caller_and_is_asked_for_once() -> None:
     desk = Desk()
-    desk.tokens.add("s3cret", Role.SITE, "shop-a")
+    desk.add("s3cret", Role.SITE, "shop-a")
     caller = await desk.authenticator.authenticate("Bearer s3cret")
     assert caller == Caller(Role.SITE, AccountId("shop-a"), "tok_s3cret")
     assert caller.may_touch("shop-a")
@@ -111,7 +62,7 @@ async def test_without_a_bearer_token_nobody_is_asked(header: str) -> None:
 
 async def test_the_scheme_is_read_whatever_its_case() -> None:
     desk = Desk()
-    desk.tokens.add("s3cret")
+    desk.add("s3cret")
     assert (await desk.authenticator.authenticate("bearer s3cret")).role is Role.SERVICE
     await desk.authenticator.close()
 
@@ -135,9 +86,9 @@ async def test_an_endless_token_is_not_looked_up() -> None:
 
 async def test_a_revoked_token_is_refused_within_five_seconds_though_nobody_tells() -> None:
     desk = Desk()
-    desk.tokens.add("s3cret")
+    desk.add("s3cret")
     await desk.authenticator.authenticate("Bearer s3cret")
-    desk.tokens.revoke("s3cret")
+    desk.revoke("s3cret")
     assert CACHE_SECONDS < 5
     desk.now += CACHE_SECONDS
     assert desk.authenticator.cached("Bearer s3cret") is None
@@ -148,10 +99,10 @@ async def test_a_revoked_token_is_refused_within_five_seconds_though_nobody_tell
 
 async def test_a_revoked_token_is_refused_at_once_when_told() -> None:
     desk = Desk()
-    desk.tokens.add("s3cret")
+    desk.add("s3cret")
     await desk.authenticator.authenticate("Bearer s3cret")
-    desk.tokens.revoke("s3cret")
-    desk.wakeups.tell()
+    desk.revoke("s3cret")
+    desk.wakeups.tokens_changed()
     with pytest.raises(Unauthenticated):
         await desk.authenticator.authenticate("Bearer s3cret")
     await desk.authenticator.close()
@@ -159,12 +110,12 @@ async def test_a_revoked_token_is_refused_at_once_when_told() -> None:
 
 async def test_what_was_read_before_a_change_is_not_kept_after_it() -> None:
     """The look-up is under way while the token is revoked and the change is told."""
-    desk = Desk(tokens=Tokens(gate=asyncio.Event()))
-    desk.tokens.add("s3cret")
+    desk = Desk(tokens=FakeTokens(gate=asyncio.Event()))
+    desk.add("s3cret")
     asking = asyncio.create_task(desk.authenticator.authenticate("Bearer s3cret"))
     await until(lambda: desk.tokens.asked)
-    desk.tokens.revoke("s3cret")
-    desk.wakeups.tell()
+    desk.revoke("s3cret")
+    desk.wakeups.tokens_changed()
     assert desk.tokens.gate is not None
     desk.tokens.gate.set()
     await asking
@@ -175,8 +126,8 @@ async def test_what_was_read_before_a_change_is_not_kept_after_it() -> None:
 
 
 async def test_a_crowd_shares_one_query_and_outlives_a_caller_that_leaves() -> None:
-    desk = Desk(tokens=Tokens(gate=asyncio.Event()))
-    desk.tokens.add("s3cret")
+    desk = Desk(tokens=FakeTokens(gate=asyncio.Event()))
+    desk.add("s3cret")
     crowd = [asyncio.create_task(desk.authenticator.authenticate("Bearer s3cret")) for _ in range(20)]
     await until(lambda: desk.tokens.asked)
     crowd[0].cancel()
@@ -189,18 +140,18 @@ async def test_a_crowd_shares_one_query_and_outlives_a_caller_that_leaves() -> N
 
 
 async def test_a_database_that_is_gone_is_said_so_and_asked_again() -> None:
-    desk = Desk(tokens=Tokens(broken=ConnectionRefusedError()))
-    desk.tokens.add("s3cret")
+    desk = Desk(tokens=FakeTokens(faults={"by_hash": ConnectionRefusedError()}))
+    desk.add("s3cret")
     with pytest.raises(ConnectionRefusedError):
         await desk.authenticator.authenticate("Bearer s3cret")
-    desk.tokens.broken = None
+    desk.tokens.faults.clear()
     assert (await desk.authenticator.authenticate("Bearer s3cret")).token_id == "tok_s3cret"
     await desk.authenticator.close()
 
 
 async def test_use_is_noted_at_most_once_a_minute() -> None:
     desk = Desk()
-    desk.tokens.add("s3cret")
+    desk.add("s3cret")
     for _ in range(30):
         await desk.authenticator.authenticate("Bearer s3cret")
         await asyncio.sleep(0)
@@ -212,7 +163,7 @@ async def test_use_is_noted_at_most_once_a_minute() -> None:
 async def test_floods_of_unknown_tokens_do_not_grow_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(authentication, "CACHE_SIZE", 10)
     desk = Desk()
-    desk.tokens.add("s3cret")
+    desk.add("s3cret")
     await desk.authenticator.authenticate("Bearer s3cret")
     for number in range(100):
         with pytest.raises(Unauthenticated):
@@ -223,8 +174,8 @@ async def test_floods_of_unknown_tokens_do_not_grow_the_memory(monkeypatch: pyte
 
 
 async def test_a_flood_of_guesses_asks_for_few_at_once() -> None:
-    desk = Desk(tokens=Tokens(gate=asyncio.Event()))
-    desk.tokens.add("s3cret")
+    desk = Desk(tokens=FakeTokens(gate=asyncio.Event()))
+    desk.add("s3cret")
     flood = [asyncio.create_task(desk.authenticator.authenticate(f"Bearer guess-{number}")) for number in range(50)]
     for _ in range(200):
         await asyncio.sleep(0)

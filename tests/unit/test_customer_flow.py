@@ -7,7 +7,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from support.shop_fakes import START, DatabaseAway, ShopWorld, entry_of, on_virtual_time, till_customer
+from fakes.clock import START
+from support.shop_flow_world import DatabaseAway, ShopWorld, entry_of, till_customer
+from support.virtual_time import on_virtual_time
 from tillsync_server.domain.account import EposSettings, ShopSettings
 from tillsync_server.domain.catalogue import comment_of
 from tillsync_server.domain.errors import (
@@ -50,7 +52,7 @@ async def test_points_credit_and_type_arrive_with_the_time_of_the_read_and_the_h
     assert (written.values.points, written.values.credit, written.values.type_id) == ("120", "3.50", 4001)
     assert (written.values.first_name, written.values.phone) == (None, None)
     assert written.as_of == START
-    link = world.state.links[1]
+    link = world.links.of_epos(1)
     assert link.content_hash == written.values.content_hash(link.woo_customer_id, world.account)
     assert link.as_of == START
 
@@ -88,7 +90,7 @@ async def test_force_a_lapse_and_other_values_write_in_spite_of_the_hash() -> No
     assert world.shop.requests == 3
     await world.sync(1)  # stored after the lapse: counts again
     assert world.shop.requests == 3
-    world.till.add(1, points=11)
+    world.put(1, points=11)
     await world.sync(1)
     assert world.shop.requests == 4
 
@@ -99,7 +101,7 @@ async def test_sync_switched_off_asks_nobody() -> None:
     world.link(1, 12)
     verdict = await world.sync(1)
     is_(verdict, Outcome.SYNC_DISABLED, NOT_ENABLED, EntryState.SKIPPED)
-    assert (world.till.requests, world.shop.requests, world.state.look_ups) == (0, 0, 0)
+    assert (world.till.requests, world.shop.requests, world.links.look_ups) == (0, 0, 0)
 
 
 @on_virtual_time
@@ -127,14 +129,14 @@ async def test_a_till_customer_proven_gone_fails_at_once_and_breaks_the_link() -
     is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.FAILED)
     assert verdict.notes[0] == "deleted in Epos Now"
     assert world.state.gone_epos == [1]
-    assert [call[0] for call in world.till.calls] == ["read", "list"]
+    assert [call[0] for call in world.till.calls] == ["read_customer", "list_customers"]
 
 
 @on_virtual_time
 async def test_a_404_without_proof_is_a_wrong_address_and_ends_nothing() -> None:
     world = ShopWorld()
     world.link(1, 12)
-    world.till.fault = lambda method, argument: Missing(Side.TILL, "HTTP 404", status=404)
+    world.till.decide_fault = lambda method, argument: Missing(Side.TILL, "HTTP 404", status=404)
     verdict = await world.sync(1)
     is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.PAUSE_LANE)
     assert verdict.problem is not None
@@ -170,7 +172,7 @@ async def test_a_shop_customer_that_is_gone_fails_at_once_and_breaks_the_link() 
 async def test_a_failed_read_is_charged_and_tried_again(error: Unanswered, note: str) -> None:
     world = ShopWorld()
     world.link(1, 12)
-    world.till.fault = lambda method, argument: error if method == "read" else None
+    world.till.decide_fault = lambda method, argument: error if method == "read_customer" else None
     verdict = await world.sync(1)
     is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.RETRY)
     assert verdict.notes[0] == note
@@ -187,7 +189,7 @@ async def test_account_wide_failures_of_the_till_pause_the_lane() -> None:
     ):
         world = ShopWorld()
         world.link(1, 12)
-        world.till.fault = lambda method, argument, error=error: error  # type: ignore[misc]
+        world.till.decide_fault = lambda method, argument, error=error: error  # type: ignore[misc]
         verdict = await world.sync(1)
         is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.PAUSE_LANE)
         assert verdict.problem is not None
@@ -229,7 +231,7 @@ async def test_an_unknown_result_clears_the_hash_and_is_charged() -> None:
     world = ShopWorld()
     world.link(1, 12)
     await world.sync(1)
-    world.till.add(1, points=11)
+    world.put(1, points=11)
 
     def lost(writes: object) -> None:
         raise Unanswered(Side.SHOP, "no answer within 20 s")
@@ -238,20 +240,20 @@ async def test_an_unknown_result_clears_the_hash_and_is_charged() -> None:
     verdict = await world.sync(1)
     is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.RETRY)
     assert verdict.notes[0] == "writing the customer to the shop: no answer within 20 s"
-    assert world.state.links[1].content_hash is None
+    assert world.links.of_epos(1).content_hash is None
     world.shop.answer = lambda writes: None
-    world.till.add(1, points=10)  # what was confirmed before: written all the same
+    world.put(1, points=10)  # what was confirmed before: written all the same
     await world.sync(1)
     assert world.shop.requests == 3
 
 
 @on_virtual_time
-async def test_a_shop_that_is_not_reached_pauses_the_lane_and_keeps_the_hash() -> None:
+async def test_a_shop_that_is_not_reached_pauses_the_lane_and_confirms_nothing() -> None:
     world = ShopWorld()
     world.link(1, 12)
     await world.sync(1)
-    world.till.add(1, points=11)
-    before = world.state.links[1].content_hash
+    world.put(1, points=11)
+    before = list(world.state.confirmed)
 
     def down(writes: object) -> None:
         raise Unreachable(Side.SHOP, "not reached: DNS")
@@ -260,7 +262,8 @@ async def test_a_shop_that_is_not_reached_pauses_the_lane_and_keeps_the_hash() -
     verdict = await world.sync(1)
     is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.PAUSE_LANE)
     assert verdict.notes[0] == "writing the customer to the shop: not reached: DNS"
-    assert world.state.links[1].content_hash == before
+    assert world.state.confirmed == before
+    assert world.links.of_epos(1).content_hash is None, "taken back with the version that was drawn: the next run writes"
 
 
 @on_virtual_time
@@ -270,7 +273,7 @@ async def test_5xx_of_one_item_is_charged_when_the_shop_answers_its_probe_and_pa
     failure = ServerFailure(Side.SHOP, "the shop failed", status=500)
     world.shop.answer = lambda writes: [WriteResult(status=WriteStatus.ERROR, error=failure)]
     is_(await world.sync(1), Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.RETRY)
-    world.shop.probe_error = Unanswered(Side.SHOP, "no answer within 20 s")
+    world.shop.faults["probe"] = Unanswered(Side.SHOP, "no answer within 20 s")
     verdict = await world.sync(1)
     is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.PAUSE_LANE)
     assert verdict.problem is not None
@@ -281,17 +284,17 @@ async def test_5xx_of_one_item_is_charged_when_the_shop_answers_its_probe_and_pa
 async def test_stale_reads_the_till_again_and_sends_above_the_answered_version() -> None:
     world = ShopWorld()
     world.link(1, 12)
-    newer = 5_000_000_000_000
+    newer = 5_000_000_000_000_000
 
     def newer_first(writes: list[object]) -> list[WriteResult] | None:
         if world.shop.requests > 1:
             return None
-        world.till.add(1, points=99)
+        world.put(1, points=99)
         return [WriteResult(status=WriteStatus.STALE, version=newer)]
 
     world.shop.answer = newer_first  # type: ignore[assignment]
     is_(await world.sync(1), Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
-    assert world.till.count("read") == 2
+    assert world.till.count("read_customer") == 2
     assert world.shop.stored[12].version == newer + 1
     values = world.shop.stored[12].values
     assert values is not None
@@ -306,7 +309,7 @@ async def test_stale_rounds_are_bounded_and_never_count_as_applied() -> None:
     verdict = await world.sync(1)
     is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.RETRY)
     assert world.shop.requests == world.services.settings.stale_rounds == 3
-    assert world.state.links[1].content_hash is None
+    assert world.links.of_epos(1).content_hash is None
 
 
 @on_virtual_time
@@ -326,7 +329,7 @@ async def test_not_done_charges_nothing() -> None:
 @on_virtual_time
 async def test_a_pending_removal_is_written_and_then_done() -> None:
     world = ShopWorld()
-    world.state.removals[1] = (12,)  # type: ignore[assignment]
+    world.links.want_removal(world.account.account_id, 1, 12)
     world.shop.users.add(12)
     verdict = await world.sync(1)
     is_(verdict, Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
@@ -340,7 +343,7 @@ async def test_a_pending_removal_is_written_and_then_done() -> None:
 async def test_a_removal_and_a_new_link_are_both_done() -> None:
     world = ShopWorld()
     world.link(1, 13)
-    world.state.removals[1] = (12,)  # type: ignore[assignment]
+    world.links.want_removal(world.account.account_id, 1, 12)
     world.shop.users.add(12)
     verdict = await world.sync(1)
     is_(verdict, Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
@@ -353,7 +356,7 @@ async def test_a_removal_and_a_new_link_are_both_done() -> None:
 @on_virtual_time
 async def test_a_removal_from_a_customer_who_is_gone_is_done() -> None:
     world = ShopWorld()
-    world.state.removals[1] = (12,)  # type: ignore[assignment]
+    world.links.want_removal(world.account.account_id, 1, 12)
     is_(await world.sync(1), Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
     assert world.state.removed == [12]
 
@@ -362,7 +365,7 @@ async def test_a_removal_from_a_customer_who_is_gone_is_done() -> None:
 async def test_a_removal_that_failed_stays_pending_and_the_link_is_written_all_the_same() -> None:
     world = ShopWorld()
     world.link(1, 13)
-    world.state.removals[1] = (12,)  # type: ignore[assignment]
+    world.links.want_removal(world.account.account_id, 1, 12)
     failure = ServerFailure(Side.SHOP, "the shop failed", status=500)
     world.shop.answer = lambda writes: [
         WriteResult(status=WriteStatus.ERROR, error=failure) if write.values is None else WriteResult(status=WriteStatus.UPDATED)
@@ -372,7 +375,7 @@ async def test_a_removal_that_failed_stays_pending_and_the_link_is_written_all_t
     is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.RETRY)
     assert verdict.notes[0].startswith("removing our values from the shop: server error")
     assert world.state.removed == []
-    assert world.state.links[1].content_hash is not None
+    assert world.links.of_epos(1).content_hash is not None
 
 
 # leases and the database
@@ -386,7 +389,7 @@ async def test_a_lost_lease_sends_nothing_and_leaves_no_verdict() -> None:
         if lose == "renewal":
             world.lane.lost = True
         else:
-            world.state.lease_is_ours = False
+            world.links.take_over(world.account.account_id)
         with pytest.raises(RunInterrupted):
             await world.sync(1)
         assert world.shop.requests == 0
@@ -398,7 +401,7 @@ async def test_a_database_that_cannot_be_asked_charges_nothing() -> None:
     for method in ("by_epos", "next_versions", "confirm"):
         world = ShopWorld()
         world.link(1, 12)
-        world.state.faults[method] = [DatabaseAway()]
+        (world.links if method == "by_epos" else world.state).faults[method] = [DatabaseAway()]
         verdict = await world.sync(1)
         is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.POSTPONE)
         assert verdict.not_before is not None
@@ -424,9 +427,9 @@ async def test_another_address_or_version_needs_a_new_proof_of_gone() -> None:
     del world.till.customers[2]
     await world.sync(2)
     assert world.state.gone_epos == [2]
-    assert world.till.count("list") == 0
+    assert world.till.count("list_customers") == 0
     world.lane.account_now = replace(world.account, epos=replace(world.account.epos, customer_api_version=TillApiVersion.V4))
-    world.till.fault = lambda method, argument: Missing(Side.TILL, "HTTP 404", status=404)
+    world.till.decide_fault = lambda method, argument: Missing(Side.TILL, "HTTP 404", status=404)
     [verdict] = await world.run(entry_of(1))
     assert verdict.disposition is Disposition.PAUSE_LANE
     assert world.state.gone_epos == [2]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.shop_fakes import ShopWorld, on_virtual_time, till_type
+from support.shop_flow_world import ShopWorld, till_type
+from support.virtual_time import on_virtual_time
 from tillsync_server.domain.account import ShopSettings
 from tillsync_server.domain.errors import (
     BridgeMissing,
@@ -68,10 +69,10 @@ async def test_sync_switched_off_asks_nobody() -> None:
 async def test_a_type_proven_gone_is_deleted_also_when_the_shop_never_had_it() -> None:
     world = ShopWorld()
     world.till.types[4002] = till_type(4002)
-    world.shop.types[4001] = till_type()
+    world.shop.type_rows[4001] = (1, till_type())
     verdict = await world.sync_type(4001)
     assert (verdict.outcome, verdict.comment, verdict.state) == (Outcome.UPDATED, "Successfully Updated", EntryState.PROCESSED)
-    assert [call[0] for call in world.till.calls] == ["read_type", "list_types"]
+    assert [call[0] for call in world.till.calls] == ["read_customer_type", "list_customer_types"]
     assert world.shop.type_calls[0][:2] == ("DELETE", 4001)
     assert world.state.gone_types == {4001}
     verdict = await world.sync_type(4001)
@@ -81,7 +82,7 @@ async def test_a_type_proven_gone_is_deleted_also_when_the_shop_never_had_it() -
 @on_virtual_time
 async def test_a_404_without_proof_deletes_nothing() -> None:
     world = ShopWorld()
-    world.till.fault = lambda method, argument: Missing(Side.TILL, "not found in Epos Now: HTTP 404", status=404)
+    world.till.decide_fault = lambda method, argument: Missing(Side.TILL, "not found in Epos Now: HTTP 404", status=404)
     verdict = await world.sync_type(4001)
     assert verdict.disposition is Disposition.PAUSE_LANE
     assert verdict.problem is not None
@@ -113,7 +114,7 @@ async def test_the_comment_is_the_response_itself(error: UpstreamError, comment:
 async def test_a_failed_read_of_the_type_has_the_tills_own_words() -> None:
     world = ShopWorld()
     said = "Invalid field value for CustomerType: CustomerTypeID"
-    world.till.fault = lambda method, argument: Refused(Side.TILL, "refused", status=400, body_text=said)
+    world.till.decide_fault = lambda method, argument: Refused(Side.TILL, "refused", status=400, body_text=said)
     verdict = await world.sync_type(4001)
     assert (verdict.outcome, verdict.comment, verdict.disposition) == (Outcome.TYPE_REQUEST_FAILED, said, Disposition.RETRY)
     assert verdict.side is Side.TILL
@@ -162,13 +163,13 @@ async def test_account_wide_failures_pause_the_lane_and_keep_the_comment() -> No
 async def test_stale_reads_again_and_sends_above_and_is_bounded() -> None:
     world = ShopWorld()
     world.till.types[4001] = till_type()
-    newer = 7_000_000_000_000
+    newer = 7_000_000_000_000_000
     world.shop.type_answer = lambda method, version: (
         WriteResult(status=WriteStatus.STALE, version=newer) if len(world.shop.type_calls) == 1 else None
     )
     assert (await world.sync_type(4001)).outcome is Outcome.UPDATED
     assert world.shop.type_calls[1][2] == newer + 1
-    assert world.till.count("read_type") == 2
+    assert world.till.count("read_customer_type") == 2
     world.shop.type_answer = lambda method, version: WriteResult(status=WriteStatus.STALE, version=version + 5)
     before = len(world.shop.type_calls)
     verdict = await world.sync_type(4001, force=True)
@@ -191,7 +192,7 @@ async def test_not_done_charges_nothing() -> None:
 async def test_a_lost_lease_sends_nothing() -> None:
     world = ShopWorld()
     world.till.types[4001] = till_type()
-    world.state.lease_is_ours = False
+    world.links.take_over(world.account.account_id)
     with pytest.raises(RunInterrupted):
         await world.sync_type(4001)
     assert world.shop.type_calls == []

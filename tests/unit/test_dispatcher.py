@@ -6,9 +6,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from support.flow_fakes import order_facts
+from fakes.clock import START
+from fakes.shop import FakeShopGateway
+from support.flow_world import order_facts
 from support.logs import captured_lines
-from support.shop_fakes import START, DatabaseAway, ShopWorld, bulk, entry_of, on_virtual_time, till_type
+from support.shop_flow_world import DatabaseAway, ShopWorld, bulk, entry_of, till_type
+from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.dispatcher import FlowHandler
 from tillsync_server.domain.errors import RunInterrupted, Throttled, Unreachable
 from tillsync_server.domain.verdict import Disposition
@@ -23,10 +26,10 @@ async def test_customers_types_and_orders_run_side_by_side_and_finish_as_they_ar
     world.till.latency = 5.0
     customer, of_type = entry_of(1), entry_of(4001, kind=EntryKind.CUSTOMER_TYPE)
     unlinked = entry_of(2)
-    work = FlowHandler(world.services).open(world.lane)
+    work = world.lane.open(FlowHandler(world.services))
     running = asyncio.create_task(work.run([customer, of_type, unlinked]))
     await asyncio.sleep(1)
-    assert world.lane.order == [unlinked.entry_id]
+    assert list(world.lane.finished) == [unlinked.entry_id]
     await running
     assert asyncio.get_running_loop().time() < 1006
     assert {verdict.outcome for verdict in world.lane.finished.values()} == {Outcome.UPDATED, Outcome.CUSTOMER_NOT_LINKED}
@@ -49,12 +52,7 @@ async def test_an_order_goes_through_its_own_flow() -> None:
 @on_virtual_time
 async def test_a_shop_without_credentials_does_not_hinder_orders() -> None:
     world = ShopWorld(customer_sync_enabled=False)
-
-    class NoShop:
-        def client(self, account: object) -> object:
-            raise AssertionError("the shop was asked for")
-
-    object.__setattr__(world.services, "shops", NoShop())
+    object.__setattr__(world.services, "shops", FakeShopGateway(None))
     [verdict] = await world.run(entry_of(1042, kind=EntryKind.ORDER_CUSTOMER, facts=order_facts(1042)))
     assert verdict.outcome is Outcome.DEFAULT_CUSTOMER
 
@@ -69,7 +67,7 @@ async def test_a_fault_of_ours_hits_its_own_entry_and_is_told_without_its_words(
         if argument == 2:
             raise KeyError("ada@example.test")
 
-    world.till.fault = fault  # type: ignore[assignment]
+    world.till.decide_fault = fault  # type: ignore[assignment]
     with captured_lines() as lines:
         verdicts = await world.run(*(entry_of(each) for each in (1, 2, 3)))
     assert [verdict.outcome for verdict in verdicts] == [Outcome.UPDATED, Outcome.EPOS_FETCH_FAILED, Outcome.UPDATED]
@@ -89,7 +87,7 @@ async def test_a_fault_in_a_type_has_a_comment() -> None:
     def fault(method: str, argument: object) -> None:
         raise KeyError("x")
 
-    world.till.fault = fault  # type: ignore[assignment]
+    world.till.decide_fault = fault  # type: ignore[assignment]
     verdict = await world.sync_type(4001)
     assert (verdict.outcome, verdict.disposition) == (Outcome.TYPE_REQUEST_FAILED, Disposition.RETRY)
     assert verdict.comment == verdict.notes[0]
@@ -102,11 +100,11 @@ async def test_a_database_that_is_away_postpones_uncharged(where: str) -> None:
     world.link(1)
     match where:
         case "settings":
-            world.lane.account_error = DatabaseAway()
+            world.lane.faults["account"] = DatabaseAway()
         case "links":
-            world.state.faults["by_epos"] = [DatabaseAway()]
+            world.links.faults["by_epos"] = [DatabaseAway()]
         case _:
-            world.knowledge.faults = [DatabaseAway()]
+            world.knowledge.faults["note"] = [DatabaseAway()]
     verdict = await world.sync(1)
     assert (verdict.outcome, verdict.disposition) == (Outcome.EPOS_FETCH_FAILED, Disposition.POSTPONE)
     assert verdict.not_before is not None
@@ -118,7 +116,7 @@ async def test_settings_are_asked_once_for_entries_of_one_version_and_anew_for_t
     world = ShopWorld()
     for each in (1, 2, 3):
         world.link(each)
-    work = FlowHandler(world.services).open(world.lane)
+    work = world.lane.open(FlowHandler(world.services))
     await work.run([entry_of(1), entry_of(2)])
     assert world.lane.asked_for_settings == 1
     await work.run([entry_of(3, config_version=2)])
@@ -133,7 +131,7 @@ async def test_links_are_looked_up_together() -> None:
     for each in range(1, 101):
         world.link(each)
     await world.run(*bulk(*range(1, 101)))
-    assert world.state.look_ups == 1
+    assert world.links.look_ups == 1
 
 
 @on_virtual_time
@@ -141,9 +139,9 @@ async def test_behind_an_account_wide_failure_nobody_meets_it_again() -> None:
     world = ShopWorld()
     for each in range(1, 1_001):
         world.link(each)
-    world.till.fault = lambda method, argument: Unreachable(Side.TILL, "not reached: DNS")
+    world.till.decide_fault = lambda method, argument: Unreachable(Side.TILL, "not reached: DNS")
     entries = bulk(*range(1, 1_001))
-    work = FlowHandler(world.services).open(world.lane)
+    work = world.lane.open(FlowHandler(world.services))
     with pytest.raises(RunInterrupted):
         await work.run(entries)
     settings = world.services.settings
@@ -171,7 +169,7 @@ async def test_a_shop_that_fails_for_all_is_asked_once() -> None:
         raise Throttled(Side.SHOP, "limit", status=429, retry_after_seconds=60.0)
 
     world.shop.answer = limit
-    work = FlowHandler(world.services).open(world.lane)
+    work = world.lane.open(FlowHandler(world.services))
     with pytest.raises(RunInterrupted):
         await work.run(bulk(*range(1, 501)))
     await work.close()
@@ -186,9 +184,9 @@ async def test_a_shop_that_fails_for_all_is_asked_once() -> None:
 async def test_an_interrupted_entry_leaves_its_neighbours_verdicts_alone() -> None:
     world = ShopWorld()
     world.link(1)
-    world.state.lease_is_ours = False
+    world.links.take_over(world.account.account_id)
     linked, unlinked = entry_of(1), entry_of(2)
-    work = FlowHandler(world.services).open(world.lane)
+    work = world.lane.open(FlowHandler(world.services))
     with pytest.raises(RunInterrupted):
         await work.run([linked, unlinked])
     assert list(world.lane.finished) == [unlinked.entry_id]
@@ -203,7 +201,7 @@ async def test_a_live_customer_does_not_wait_for_a_sweep() -> None:
     for each in range(1, 32):
         world.link(each)
     live = world.link(99)
-    work = FlowHandler(world.services).open(world.lane)
+    work = world.lane.open(FlowHandler(world.services))
     sweep = asyncio.create_task(work.run(bulk(*range(1, 32))))
     await asyncio.sleep(0.5)
     entry = entry_of(live.epos_customer_id, priority=Priority.LIVE)
@@ -222,7 +220,7 @@ async def test_closing_in_mid_run_leaves_no_task_behind() -> None:
     world.till.latency = 60.0
     for each in range(1, 101):
         world.link(each)
-    work = FlowHandler(world.services).open(world.lane)
+    work = world.lane.open(FlowHandler(world.services))
     running = asyncio.create_task(work.run(bulk(*range(1, 101))))
     await asyncio.sleep(1.0)
     running.cancel()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from support.fake_till import EmailMatch
-from support.flow_fakes import TILL, FlowWorld, till_account
+from fakes.till import EmailMatch
+from support.flow_world import TILL, FlowWorld, till_account
 from tillsync_server.application.flows import email_search
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.application.flows.flow_services import FlowSettings

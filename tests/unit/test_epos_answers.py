@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from fakes.permit import FakePermit
 from support.raw_http import RawServer, http_answer, raw_server, silence
-from support.till_client import V2_ROW, FreePermit, TillWorld, html_answer, json_answer, text_answer, till_world
+from support.till_client import V2_ROW, TillWorld, html_answer, json_answer, text_answer, till_world
 from tillsync_server.domain.customer import NewTillCustomer
 from tillsync_server.domain.errors import (
     CredentialsRefused,
@@ -26,7 +27,7 @@ from tillsync_server.domain.errors import (
     Unreadable,
     UpstreamError,
 )
-from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
+from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId, TillId
 from tillsync_server.domain.vocabulary import Side, TillApiVersion
 from tillsync_server.ports.till import MAX_SEARCH_PAGES
 
@@ -159,11 +160,11 @@ async def test_the_budget_is_asked_before_every_request_and_waited_for(server: R
 
 
 async def test_a_paused_till_is_asked_nothing(server: RawServer, world: TillWorld) -> None:
-    world.budget.paused = True
+    await world.budget.pause(TillId("till-a"), 30.0)
     with pytest.raises(Throttled):
         await world.client(server.url).read_customer(ADA)
     with pytest.raises(Throttled):
-        await world.client(server.url).create_customer(NEW, FreePermit())
+        await world.client(server.url).create_customer(NEW, FakePermit())
     assert server.connections == 0
 
 
@@ -228,7 +229,7 @@ async def test_a_create_is_shaped_for_its_version(
     server: RawServer, world: TillWorld, version: TillApiVersion, path: str, body: object
 ) -> None:
     server.answers(json_answer({"CustomerID": 7}, 201))
-    assert await world.client(server.url, version).create_customer(NEW, FreePermit()) == 7
+    assert await world.client(server.url, version).create_customer(NEW, FakePermit()) == 7
     head, _, sent = server.requests[0].partition(b"\r\n\r\n")
     assert head.startswith(f"POST {path} HTTP/1.1".encode())
     rest = {"Surname": "Byron", "EmailAddress": "ada@example.test", "MaxCredit": 0, "SignUpDate": "2026-01-02T03:04:05"}
@@ -252,7 +253,7 @@ async def test_a_create_is_shaped_for_its_version(
 )
 async def test_the_new_id_is_found_wherever_the_till_says_it(server: RawServer, world: TillWorld, answer: bytes, customer_id: int) -> None:
     server.answers(answer)
-    assert await world.client(server.url).create_customer(NEW, FreePermit()) == customer_id
+    assert await world.client(server.url).create_customer(NEW, FakePermit()) == customer_id
 
 
 CREATE_FAILURES: list[tuple[bytes, type[UpstreamError]]] = [
@@ -283,22 +284,19 @@ async def test_a_create_is_sent_once_whatever_happens(
 ) -> None:
     server.answers(answer)
     with pytest.raises(error) as caught:
-        await world.client(server.url, version).create_customer(NEW, FreePermit())
+        await world.client(server.url, version).create_customer(NEW, FakePermit())
     assert type(caught.value) is error
     assert len(server.requests) == 1
     assert world.waited == []
 
 
 async def test_a_create_without_an_answer_is_unanswered_after_what_the_permit_allows(server: RawServer, world: TillWorld) -> None:
-    class ShortPermit:
-        def seconds_allowed(self, setting_seconds: float) -> float:
-            assert setting_seconds == 15.0
-            return 0.2
-
+    permit = FakePermit(script=[0.2])
     server.answers(silence)
     started = asyncio.get_running_loop().time()
     with pytest.raises(Unanswered):
-        await world.client(server.url).create_customer(NEW, ShortPermit())
+        await world.client(server.url).create_customer(NEW, permit)
+    assert set(permit.asked) == {15.0}
     assert asyncio.get_running_loop().time() - started < 5
     assert len(server.requests) == 1
 
@@ -307,17 +305,13 @@ async def test_a_create_that_never_left_is_unreachable_and_not_tried_again(world
     async with raw_server() as gone:
         url = gone.url
     with pytest.raises(Unreachable):
-        await world.client(url).create_customer(NEW, FreePermit())
+        await world.client(url).create_customer(NEW, FakePermit())
     assert len(world.budget.taken) == 1
 
 
 async def test_a_refused_permit_sends_nothing(server: RawServer, world: TillWorld) -> None:
-    class NoPermit:
-        def seconds_allowed(self, setting_seconds: float) -> float:
-            raise LeaseTooShort("4.0 s of the lease are left")
-
     with pytest.raises(LeaseTooShort):
-        await world.client(server.url).create_customer(NEW, NoPermit())
+        await world.client(server.url).create_customer(NEW, FakePermit.of_seconds(4.0))
     await server.connection_ended.wait()
     assert server.received == b""
 
@@ -325,14 +319,13 @@ async def test_a_refused_permit_sends_nothing(server: RawServer, world: TillWorl
 async def test_the_permit_is_asked_after_the_wait_for_the_budget(server: RawServer, world: TillWorld) -> None:
     order: list[str] = []
 
-    class NotingPermit:
-        def seconds_allowed(self, setting_seconds: float) -> float:
-            order.append(f"permit after {world.waited}")
-            return setting_seconds
+    def lease_left() -> float:
+        order.append(f"permit after {world.waited}")
+        return 30.0
 
     server.answers(json_answer({"CustomerID": 7}, 201))
     world.budget.waits = [2.0]
-    await world.client(server.url).create_customer(NEW, NotingPermit())
+    await world.client(server.url).create_customer(NEW, FakePermit(lease_left))
     assert set(order) == {"permit after [2.0]"}
 
 
@@ -345,7 +338,7 @@ async def test_a_create_never_rides_on_a_kept_connection(server: RawServer, worl
     server.answers(keep)
     client = world.client(server.url)
     await client.read_customer(ADA)
-    await client.create_customer(NEW, FreePermit())
+    await client.create_customer(NEW, FakePermit())
     assert server.connections == 2
     assert b"Connection: close" in server.requests[1]
 
@@ -353,7 +346,7 @@ async def test_a_create_never_rides_on_a_kept_connection(server: RawServer, worl
 async def test_what_cannot_be_stored_is_not_sent(server: RawServer, world: TillWorld) -> None:
     with pytest.raises(Refused, match="refused field: Surname"):
         await world.client(server.url).create_customer(
-            NewTillCustomer(forename="Ada", surname="x" * 51, sign_up_date="2026-01-02T03:04:05"), FreePermit()
+            NewTillCustomer(forename="Ada", surname="x" * 51, sign_up_date="2026-01-02T03:04:05"), FakePermit()
         )
     assert server.connections == 0
 

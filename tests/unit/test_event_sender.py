@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import pytest
+from fakes.accounts import FakeAccounts
+from fakes.events import FakeEventOutbox, FakeEventReceiver
+from fakes.wakeups import FakeWakeUps
 from support.waiting import within
 from tillsync_server.adapters.woo.bridge_events import event_item, event_results
 from tillsync_server.application.events.sender import EventSender, EventSettings
@@ -16,13 +18,10 @@ from tillsync_server.domain.errors import LeaseTooShort, Unreachable, Unreadable
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, TillId, new_entry_id
 from tillsync_server.domain.vocabulary import EntryState, Outcome, Side
 from tillsync_server.ports.events import (
-    EventLease,
-    EventReceiver,
     EventResult,
     EventStatus,
     EventType,
     OrderEvent,
-    ToldEvent,
     WaitingEvents,
 )
 from tillsync_server.ports.till import WritePermit
@@ -45,67 +44,34 @@ def an_event(order_id: int, sequence: int = 1, entry_id: EntryId | None = None) 
     )
 
 
-@dataclass(repr=False)
 class Desk:
-    """The outbox, its accounts, the shop and the wake-ups in one. ``answer`` is what the shop says."""
+    """One account with these events, the shop that hears of them, and two tries in a row that failed before."""
 
-    events: list[OrderEvent]
-    answer: Answer = lambda waiting, permit: [OK] * len(waiting.events)
-    has_bridge: bool = True
-    released: list[tuple[int, float]] = field(default_factory=list)
-    told: list[ToldEvent] = field(default_factory=list)
-    asked: int = 0
-    listeners: list[Callable[[EntryId], None]] = field(default_factory=list)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    _leased: bool = False
+    def __init__(self, events: list[OrderEvent]) -> None:
+        shop = ShopSettings(base_url="https://shop.example.test", bridge_secret="x" * 43)
+        self.account = Account(account_id=SHOP, till_id=TillId("till"), shop=shop)
+        self.accounts, self.receiver = FakeAccounts(), FakeEventReceiver()
+        self.accounts.add(self.account)
+        self.outbox = FakeEventOutbox(accounts=self.accounts)
+        self.outbox.add(SHOP, *events)
+        self.outbox.set_failures(SHOP, 2)
+        self.outbox.held_counts[SHOP] = 3
 
-    async def claim(self, *, limit: int, lease_seconds: float) -> list[EventLease]:
-        if self._leased or not self.events or self.released:
-            return []
-        self._leased = True
-        return [EventLease(SHOP, 1, 2)]
+    def sender(self, clock: Callable[[], float] | None = None) -> EventSender:
+        clock_given = {} if clock is None else {"clock": clock}
+        return EventSender(self.outbox, self.accounts, self.receiver, FakeWakeUps(), QUICK, **clock_given)
 
-    async def waiting(self, account_id: AccountId, limit: int) -> WaitingEvents:
-        return WaitingEvents(tuple(self.events[:limit]), 3)
-
-    async def settle(self, account_id: AccountId, told: Sequence[ToldEvent]) -> None:
-        self.told += told
-        done = {(one.order_id, one.sequence) for one in told}
-        self.events = [event for event in self.events if (event.order_id, event.sequence) not in done]
-
-    async def release(self, lease: EventLease, *, failures: int, delay_seconds: float) -> None:
-        self.released.append((failures, delay_seconds))
-        self._leased = False
-        self.changed.set()
-
-    async def get(self, account_id: AccountId) -> Account:
-        shop = ShopSettings(base_url="https://shop.example.test", bridge_secret="x" * 43 if self.has_bridge else "")
-        return Account(account_id=account_id, till_id=TillId("till"), shop=shop)
-
-    def event_receiver(self, account: Account) -> EventReceiver:
-        return self
-
-    async def tell(self, waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
-        self.asked += 1
-        return self.answer(waiting, permit)
-
-    def on_lanes_ready(self, listener: Callable[[], None]) -> None: ...
-
-    def on_live_work(self, listener: Callable[[AccountId], None]) -> None: ...
-
-    def on_tokens_changed(self, listener: Callable[[], None]) -> None: ...
-
-    def on_entry_finished(self, listener: Callable[[EntryId], None]) -> None:
-        self.listeners.append(listener)
+    def bridge_leaves(self) -> None:
+        self.accounts.add(replace(self.account, shop=replace(self.account.shop, bridge_secret="")))
 
 
 @asynccontextmanager
 async def released(desk: Desk, clock: Callable[[], float] | None = None) -> AsyncIterator[EventSender]:
     """Until the sender has given the account back once."""
-    sender = EventSender(desk, desk, desk, desk, QUICK) if clock is None else EventSender(desk, desk, desk, desk, QUICK, clock=clock)
+    sender = desk.sender(clock)
     sender.start()
     try:
-        await within(desk.changed.wait())
+        await within(desk.outbox.given_back.wait())
         yield sender
     finally:
         await sender.stop()
@@ -113,32 +79,35 @@ async def released(desk: Desk, clock: Callable[[], float] | None = None) -> Asyn
 
 async def test_updated_unchanged_and_stale_are_delivered_and_invalid_is_dropped() -> None:
     desk = Desk([an_event(order) for order in (1, 2, 3, 4)])
-    desk.answer = lambda waiting, permit: [
+    first = [
         OK,
         EventResult(status=EventStatus.UNCHANGED),
         EventResult(status=EventStatus.STALE, held_sequence=9),
         EventResult(status=EventStatus.INVALID, field="outcome"),
     ]
+    desk.receiver.answer = lambda waiting, permit: first if desk.receiver.asked == 1 else None
     async with released(desk) as sender:
-        assert [(one.order_id, one.held_sequence) for one in desk.told] == [(1, None), (2, None), (3, 9), (4, None)]
-        assert (sender.counters.delivered, sender.counters.refused) == (3, 1)
-        assert desk.released == [(0, 0.0)]
+        told = [(one.order_id, one.sequence, one.held_sequence) for one in desk.outbox.told]
+        assert told[:4] == [(1, 1, None), (2, 1, None), (3, 1, 9), (4, 1, None)]
+        assert told[4:] == [(3, 10, None)], "a shop that is ahead gets the event again, above what it holds"
+        assert (sender.counters.delivered, sender.counters.refused) == (3 + 1, 1)
+        assert desk.outbox.released == [(0, 0.0)]
 
 
 async def test_what_the_shop_did_not_get_to_is_sent_again_at_once_as_long_as_it_gets_on() -> None:
     desk = Desk([an_event(order) for order in (1, 2, 3)])
-    desk.answer = lambda waiting, permit: [OK] + [NOT_DONE] * (len(waiting.events) - 1)
+    desk.receiver.answer = lambda waiting, permit: [OK] + [NOT_DONE] * (len(waiting.events) - 1)
     async with released(desk):
-        assert desk.asked == 3
-        assert desk.events == []
+        assert desk.receiver.asked == 3
+        assert desk.outbox.waiting_of(SHOP) == []
 
 
 async def test_a_shop_that_does_none_is_left_alone_for_a_while() -> None:
     desk = Desk([an_event(1)])
-    desk.answer = lambda waiting, permit: [NOT_DONE]
+    desk.receiver.answer = lambda waiting, permit: [NOT_DONE]
     async with released(desk) as sender:
-        assert desk.asked == 1
-        [(failures, delay)] = desk.released
+        assert desk.receiver.asked == 1
+        [(failures, delay)] = desk.outbox.released
         assert (failures, sender.counters.failed_tries) == (3, 1)
         assert 20 <= delay <= 25  # five seconds, doubled twice
 
@@ -149,10 +118,10 @@ async def test_a_failed_try_keeps_every_event() -> None:
     def away(waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
         raise Unreachable(Side.SHOP, "not reached: DNS", retry_after_seconds=600.0)
 
-    desk.answer = away
+    desk.receiver.answer = away
     async with released(desk):
-        assert len(desk.events) == 2
-        assert desk.released == [(3, 600.0)]
+        assert len(desk.outbox.waiting_of(SHOP)) == 2
+        assert desk.outbox.released == [(3, 600.0)]
 
 
 async def test_a_fault_of_ours_waits_like_a_failed_try() -> None:
@@ -161,9 +130,9 @@ async def test_a_fault_of_ours_waits_like_a_failed_try() -> None:
     def faulty(waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
         raise KeyError("a fault")
 
-    desk.answer = faulty
+    desk.receiver.answer = faulty
     async with released(desk):
-        [(failures, delay)] = desk.released
+        [(failures, delay)] = desk.outbox.released
         assert failures == 3
         assert delay >= 20
 
@@ -182,15 +151,16 @@ async def test_nothing_is_sent_with_the_lease_nearly_over() -> None:
             permit.seconds_allowed(20.0)
         return [OK]
 
-    desk.answer = late
+    desk.receiver.answer = late
     async with released(desk, lambda: now):
-        assert desk.asked == 1
+        assert desk.receiver.asked == 1
 
 
 async def test_an_account_that_left_meanwhile_is_not_asked_for() -> None:
-    desk = Desk([an_event(1)], has_bridge=False)
+    desk = Desk([an_event(1)])
+    desk.outbox.after_claim = desk.bridge_leaves
     async with released(desk):
-        assert (desk.asked, desk.released) == (0, [(0, 0.0)])
+        assert (desk.receiver.asked, desk.outbox.released) == (0, [(0, 0.0)])
 
 
 def test_an_event_on_the_wire() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from support.shop_fakes import ShopWorld, on_virtual_time, shop_account
+from support.shop_flow_world import ShopWorld, shop_account
+from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.failure_verdicts import cause_of, effect_unknown, type_comment
 from tillsync_server.domain.account import EposSettings, ShopSettings
 from tillsync_server.domain.errors import (
@@ -113,7 +114,7 @@ async def test_the_probe_decides_over_5xx_and_is_shared() -> None:
     assert {verdict.disposition for verdict in verdicts} == {Disposition.RETRY}
     assert verdicts[0].retry_after_seconds == 45.0
     assert world.till.count("probe") == 1
-    world.till.probe_error = CredentialsRefused(Side.TILL, "refused", status=401)
+    world.till.faults["probe"] = CredentialsRefused(Side.TILL, "refused", status=401)
     await asyncio.sleep(world.services.settings.probe_reuse_seconds)
     verdict = await judge.judge(failure, Outcome.EPOS_FETCH_FAILED, "reading")
     assert verdict.disposition is Disposition.PAUSE_LANE
@@ -126,7 +127,7 @@ async def test_the_probe_decides_over_5xx_and_is_shared() -> None:
 @on_virtual_time
 async def test_a_failing_probe_without_a_reason_of_its_own_is_unreachable() -> None:
     world = ShopWorld()
-    world.shop.probe_error = ServerFailure(Side.SHOP, "", status=503)
+    world.shop.faults["probe"] = ServerFailure(Side.SHOP, "", status=503)
     verdict = await world.context().judge.judge(ServerFailure(Side.SHOP, "", status=500), Outcome.WOO_NOT_UPDATED, "writing")
     assert verdict.problem is not None
     assert (verdict.problem.reason, verdict.problem.side) == (ProblemReason.UNREACHABLE, Side.SHOP)

@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from support.shop_fakes import ShopWorld, on_virtual_time, present
+from support.shop_flow_world import ShopWorld, present
+from support.virtual_time import on_virtual_time
 from tillsync_server.domain.errors import CredentialsRefused, Misaddressed, Missing, Throttled, UpstreamError
 from tillsync_server.domain.vocabulary import Side, TillApiVersion
 from tillsync_server.ports.tills import TillKnowledge
@@ -17,16 +18,16 @@ NOT_THERE = Missing(Side.TILL, "not found in Epos Now: HTTP 404", status=404)
 @on_virtual_time
 async def test_page_1_is_listed_where_no_read_is_known_and_the_proof_holds_ten_minutes() -> None:
     world = ShopWorld()
-    world.till.add(1)
+    world.put(1)
     gone = world.context().gone
     assert await gone.of_customer(NOT_THERE) is None
-    assert world.till.count("list") == 1
+    assert world.till.count("list_customers") == 1
     await asyncio.sleep(599)
     assert await gone.of_customer(NOT_THERE) is None
-    assert world.till.count("list") == 1
+    assert world.till.count("list_customers") == 1
     await asyncio.sleep(1)
     assert await gone.of_customer(NOT_THERE) is None
-    assert world.till.count("list") == 2
+    assert world.till.count("list_customers") == 2
 
 
 @on_virtual_time
@@ -47,7 +48,7 @@ async def test_a_read_of_this_or_another_process_is_a_proof() -> None:
 async def test_a_list_that_is_missing_too_is_a_wrong_address() -> None:
     for error in (NOT_THERE, Misaddressed(Side.TILL, "HTML", status=404)):
         world = ShopWorld()
-        world.till.fault = lambda method, argument, error=error: error  # type: ignore[misc]
+        world.till.decide_fault = lambda method, argument, error=error: error  # type: ignore[misc]
         judged = await world.context().gone.of_customer(NOT_THERE)
         assert isinstance(judged, Misaddressed)
         assert judged.status == 404
@@ -57,7 +58,7 @@ async def test_a_list_that_is_missing_too_is_a_wrong_address() -> None:
 async def test_what_keeps_the_list_from_being_read_is_judged_instead() -> None:
     for error in (Throttled(Side.TILL, "limit", retry_after_seconds=30), CredentialsRefused(Side.TILL, "refused", status=401)):
         world = ShopWorld()
-        world.till.fault = lambda method, argument, error=error: error  # type: ignore[misc]
+        world.till.decide_fault = lambda method, argument, error=error: error  # type: ignore[misc]
         assert await world.context().gone.of_customer(NOT_THERE) is error
 
 
@@ -77,7 +78,7 @@ async def test_many_that_ask_at_once_share_one_listing_also_a_failed_one() -> No
     for works in (True, False):
         world = ShopWorld()
         if not works:
-            world.till.fault = lambda method, argument: NOT_THERE
+            world.till.decide_fault = lambda method, argument: NOT_THERE
         gone = world.context().gone
         answers: list[UpstreamError | None] = await asyncio.gather(*(gone.of_customer(NOT_THERE) for _ in range(50)))
         assert {type(answer) for answer in answers} == {type(None) if works else Misaddressed}
@@ -90,13 +91,13 @@ async def test_customers_prove_nothing_about_types_nor_one_version_about_another
     gone = world.context().gone
     await gone.note_customers_read()
     await gone.of_type(NOT_THERE)
-    assert [call[0] for call in world.till.calls] == ["list_types"]
+    assert [call[0] for call in world.till.calls] == ["list_customer_types"]
     world.account = replace(world.account, epos=replace(world.account.epos, customer_type_api_version=TillApiVersion.V4))
     await world.context().gone.of_type(NOT_THERE)
-    assert world.till.count("list_types") == 2
+    assert world.till.count("list_customer_types") == 2
     world.account = replace(world.account, epos=replace(world.account.epos, base_url="https://other.example.test"))
     await world.context().gone.of_customer(NOT_THERE)
-    assert world.till.count("list") == 1
+    assert world.till.count("list_customers") == 1
 
 
 @on_virtual_time

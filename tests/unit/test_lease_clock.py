@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fakes.clock import FakeClock
 from tillsync_server.application.engine.lease_clock import LeaseClock
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.errors import LeaseTooShort
@@ -10,35 +11,28 @@ from tillsync_server.domain.errors import LeaseTooShort
 SETTINGS = EngineSettings(lease_seconds=30)
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_a_write_must_end_two_seconds_before_the_lease() -> None:
-    clock = Clock()
+    clock = FakeClock(100.0)
     lease = LeaseClock(SETTINGS, asked_at=100.0, clock=clock)
     assert lease.seconds_allowed(20) == 20
-    clock.now = 115.0
+    clock.set(115.0)
     assert lease.seconds_allowed(20) == pytest.approx(13)
 
 
 def test_with_less_than_five_seconds_nothing_is_sent() -> None:
-    clock = Clock()
+    clock = FakeClock(100.0)
     lease = LeaseClock(SETTINGS, asked_at=100.0, clock=clock)
-    clock.now = 125.0
+    clock.set(125.0)
     assert lease.seconds_allowed(20) == pytest.approx(3)
-    clock.now = 125.01
+    clock.set(125.01)
     with pytest.raises(LeaseTooShort):
         lease.seconds_allowed(20)
 
 
 def test_a_process_that_slept_past_its_lease_sends_nothing_until_it_is_renewed() -> None:
-    clock = Clock()
+    clock = FakeClock(100.0)
     lease = LeaseClock(SETTINGS, asked_at=100.0, clock=clock)
-    clock.now = 500.0
+    clock.set(500.0)
     with pytest.raises(LeaseTooShort):
         lease.seconds_allowed(1)
     lease.renewed(asked_at=499.0)
@@ -48,18 +42,18 @@ def test_a_process_that_slept_past_its_lease_sends_nothing_until_it_is_renewed()
 @pytest.mark.parametrize(("lease_seconds", "renewed_from"), [(30, 15.0), (6, 0.5), (9, 3.5)])
 def test_before_a_write_it_is_renewed_while_there_is_enough_of_it(lease_seconds: float, renewed_from: float) -> None:
     """With a short lease half of it is too little to send anything."""
-    clock = Clock()
+    clock = FakeClock(100.0)
     lease = LeaseClock(EngineSettings(lease_seconds=lease_seconds), asked_at=100.0, clock=clock)
-    clock.now = 100.0 + renewed_from - 0.01
+    clock.set(100.0 + renewed_from - 0.01)
     assert not lease.wants_renewal_before_write
     assert lease.seconds_allowed(1) == 1
-    clock.now = 100.0 + renewed_from + 0.01
+    clock.set(100.0 + renewed_from + 0.01)
     assert lease.wants_renewal_before_write
 
 
 def test_it_wants_renewal_after_a_third() -> None:
-    clock = Clock()
+    clock = FakeClock(100.0)
     lease = LeaseClock(SETTINGS, asked_at=100.0, clock=clock)
     assert not lease.wants_renewal
-    clock.now = 110.5
+    clock.set(110.5)
     assert lease.wants_renewal

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from support.desk_fakes import SHOP, DeskTill, FakeAccounts, FakeLinks, FakeQueues, an_entry
+from fakes.accounts import FakeAccounts
+from fakes.links import FakeLinks
+from fakes.queues import SHOP, FakeQueues, an_entry
+from fakes.till import EmailMatch, FakeTill, FakeTillGateway
 from tillsync_server.application.use_cases.link_decisions import LinkDecisions, LinkNamed, ListLinks
 from tillsync_server.application.use_cases.till_lookup import TillLookup
 from tillsync_server.domain.account import Account
@@ -25,8 +28,9 @@ class Desk:
     def __init__(self) -> None:
         self.accounts = FakeAccounts()
         self.accounts.add(Account(account_id=SHOP, till_id=TillId("till-a")))
-        self.links, self.queues, self.till = FakeLinks(), FakeQueues(), DeskTill()
-        lookup = TillLookup(self.accounts, self.till, self.links)  # type: ignore[arg-type]
+        self.queues, self.till = FakeQueues(), FakeTill()
+        self.links = FakeLinks(queues=self.queues, accounts=self.accounts)
+        lookup = TillLookup(self.accounts, FakeTillGateway(self.till), self.links)
         self.decisions = LinkDecisions(self.accounts, self.links, self.links, self.queues, lookup)
 
     async def found(self, query: str, size: int = 0) -> list[int]:
@@ -36,7 +40,7 @@ class Desk:
 async def test_links_come_in_pages_by_ascending_till_customer() -> None:
     desk = Desk()
     for number in (3, 1, 2):
-        desk.links.add(number, number + 100)
+        desk.links.add(SHOP, number, number + 100)
     first = await desk.decisions.list_links(ListLinks(account_id=SHOP, page_size=2))
     assert [link.epos_customer_id for link in first.links] == [1, 2]
     second = await desk.decisions.list_links(ListLinks(account_id=SHOP, page_size=2, page_token=first.next_page_token))
@@ -51,7 +55,7 @@ async def test_links_come_in_pages_by_ascending_till_customer() -> None:
 
 async def test_a_link_is_named_by_either_customer() -> None:
     desk = Desk()
-    link = desk.links.add(5, 12)
+    link = desk.links.add(SHOP, 5, 12)
     assert await desk.decisions.get_link(LinkNamed(account_id=SHOP, epos_customer_id=5)) == link
     assert await desk.decisions.get_link(LinkNamed(account_id=SHOP, woo_customer_id=12)) == link
     with pytest.raises(NotFound) as missing:
@@ -76,8 +80,8 @@ async def test_create_link_checks_both_ids_and_asks_neither_side() -> None:
 async def test_candidates_are_read_now_and_those_gone_are_left_out() -> None:
     desk = Desk()
     for number in (90003, 90001):
-        desk.till.add(number, "ada@example.test")
-    desk.links.add(90001, 12)
+        desk.till.add("ada@example.test", customer_id=number)
+    desk.links.add(SHOP, 90001, 12)
     entry = an_entry(candidates=(90003, 90002, 90001))
     desk.queues.add(entry)
     choice = await desk.decisions.candidates(SHOP, str(entry.entry_id))
@@ -86,8 +90,8 @@ async def test_candidates_are_read_now_and_those_gone_are_left_out() -> None:
 
 async def test_an_unusable_link_does_not_take_a_candidate() -> None:
     desk = Desk()
-    desk.till.add(90001)
-    desk.links.add(90001, 12, gone=True)
+    desk.till.add(customer_id=90001)
+    desk.links.add(SHOP, 90001, 12, gone=True)
     entry = an_entry(candidates=(90001,))
     desk.queues.add(entry)
     assert (await desk.decisions.candidates(SHOP, str(entry.entry_id))).customers[0].linked_woo_customer_id is None
@@ -96,7 +100,7 @@ async def test_an_unusable_link_does_not_take_a_candidate() -> None:
 async def test_at_most_fifty_candidates() -> None:
     desk = Desk()
     for number in range(1, 61):
-        desk.till.add(number)
+        desk.till.add(customer_id=number)
     entry = an_entry(candidates=range(1, 61))
     desk.queues.add(entry)
     assert len((await desk.decisions.candidates(SHOP, str(entry.entry_id))).customers) == 50
@@ -144,9 +148,9 @@ async def test_not_found_everywhere_is_a_wrong_address_and_not_an_empty_till() -
 
 async def test_search_by_id_email_and_name() -> None:
     desk = Desk()
-    desk.till.add(90001, "ada@example.test", "Ada", "Byron")
-    desk.till.add(90002, "not-ada@example.test", "Anne", "Byron")
-    desk.till.add(90003, "carl@example.test", "Carl", "van der Berg")
+    desk.till.add("ada@example.test", customer_id=90001, forename="Ada", surname="Byron")
+    desk.till.add("not-ada@example.test", customer_id=90002, forename="Anne", surname="Byron")
+    desk.till.add("carl@example.test", customer_id=90003, forename="Carl", surname="van der Berg")
     assert await desk.found(" 90001 ") == [90001]
     assert await desk.found("90009") == []
     assert await desk.found("ADA@example.test") == [90001]
@@ -162,8 +166,9 @@ async def test_search_by_id_email_and_name() -> None:
 
 async def test_a_till_that_ignores_a_filter_is_not_searched_by_it() -> None:
     desk = Desk()
-    desk.till.add(90001, "ada@example.test")
-    desk.till.ignores_email = desk.till.ignores_names = True
+    desk.till.add("ada@example.test", customer_id=90001)
+    desk.till.match = EmailMatch.FILTER_IGNORED
+    desk.till.ignores_names = True
     for query in ("eve@example.test", "Eve"):
         with pytest.raises(FailedPrecondition) as refused:
             await desk.found(query)
@@ -178,17 +183,16 @@ async def test_a_query_that_is_none_is_named(query: str) -> None:
 
 async def test_resolving_checks_the_order_then_the_till_customer_then_decides() -> None:
     desk = Desk()
-    desk.till.add(90001)
-    desk.links.released = 2
+    desk.till.add(customer_id=90001)
     entry = an_entry(state=EntryState.FAILED)
-    desk.queues.add(entry)
+    desk.queues.add(entry, an_entry(subject_id=7), an_entry(subject_id=8))
     resolution = await desk.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=True)
-    assert (resolution.entry.entry_id, resolution.resolved.released_order_entries) == (entry.entry_id, 2)
-    assert desk.links.resolutions == [(entry.entry_id, 90001, True)]
+    assert (resolution.entry.retried_from, resolution.resolved.released_order_entries) == (entry.entry_id, 2)
+    assert desk.links.pairs() == {(90001, 12)}
     with pytest.raises(NotFound) as missing:
         await desk.decisions.resolve_order(SHOP, str(entry.entry_id), 90009, create_link=False)
     assert missing.value.reason == "EPOS_CUSTOMER_NOT_FOUND"
-    assert len(desk.links.resolutions) == 1
+    assert desk.links.chosen == {}
 
 
 async def test_a_guest_cannot_be_linked_and_the_till_is_not_asked_for_it() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from fakes.clock import FakeClock
 from tillsync_server.application.engine.lookout import Lookout
 from tillsync_server.domain.ids import AccountId, EntryId
 from tillsync_server.domain.vocabulary import EntryKind, Priority
@@ -57,15 +58,8 @@ class Lane:
         return claimed
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def lookout(clock: Clock | None = None, floor_seconds: float = 1.0) -> Lookout:
-    return Lookout(LEASE, floor_seconds=floor_seconds, clock=clock or Clock())
+def lookout(clock: FakeClock | None = None, floor_seconds: float = 1.0) -> Lookout:
+    return Lookout(LEASE, floor_seconds=floor_seconds, clock=clock or FakeClock(100.0))
 
 
 async def test_a_look_that_brought_less_than_it_might_is_not_repeated() -> None:
@@ -133,25 +127,25 @@ async def test_an_answer_older_than_an_end_brings_nothing_back() -> None:
 
 
 async def test_an_entry_that_was_put_off_is_looked_for_when_it_is_due() -> None:
-    clock = Clock()
+    clock = FakeClock(100.0)
     lane, looks = Lane(), lookout(clock, floor_seconds=1000)
     await looks.look(lane.claim, 10, 10, [])
     looks.due_in(30)
     looks.due_in(60)
     assert looks.again_at == 130
-    clock.now = 129
+    clock.set(129)
     assert not looks.wants(10, 10)
-    clock.now = 130
+    clock.set(130)
     assert looks.wants(10, 10)
 
 
 async def test_a_word_that_was_lost_costs_no_more_than_the_floor() -> None:
-    clock = Clock()
+    clock = FakeClock(100.0)
     lane, looks = Lane(), lookout(clock, floor_seconds=1.0)
     await looks.look(lane.claim, 10, 10, [])
-    clock.now += 0.9
+    clock.advance(0.9)
     assert not looks.wants(10, 10)
-    clock.now += 0.1
+    clock.advance(0.1)
     assert looks.wants(10, 10)
 
 

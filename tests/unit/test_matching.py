@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from support.flow_fakes import DEFAULT_CUSTOMER, guest_facts, order_facts, till_account
+from support.flow_world import DEFAULT_CUSTOMER, guest_facts, order_facts, till_account
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.matching import (

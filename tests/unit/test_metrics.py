@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
+from fakes.permit import FakePermit
 from prometheus_client.parser import text_string_to_metric_families
 from support.raw_http import http_answer, raw_server
 from tillsync_server.adapters.observability.measured import MeasuredDatabase, MeasuredHttp
@@ -77,16 +78,12 @@ async def test_requests_to_the_other_sides_are_counted_by_what_came_of_them() ->
     metrics = Metrics("1")
     http = MeasuredHttp(metrics, LOOPBACK)
 
-    class NoPermit:
-        def seconds_allowed(self, setting_seconds: float) -> float:
-            raise LeaseTooShort("over")
-
     async with raw_server() as server:
         server.answers(http_answer(200), http_answer(503))
         for _ in range(2):
             await http.request(Side.SHOP, "GET", server.url, timeout_seconds=5)
         with pytest.raises(LeaseTooShort):
-            await http.request(Side.SHOP, "POST", server.url, body=b"x", timeout_seconds=5, permit=NoPermit())
+            await http.request(Side.SHOP, "POST", server.url, body=b"x", timeout_seconds=5, permit=FakePermit.of_seconds(0.0))
         dead = server.url
     with pytest.raises(Unreachable):
         await http.request(Side.TILL, "GET", dead, timeout_seconds=5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from support.flow_fakes import order_facts
+from support.flow_world import order_facts
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
 
 

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from support.fake_till import EmailMatch, LostAnswer
-from support.flow_fakes import DEFAULT_CUSTOMER, FlowWorld, guest_facts, order_entry, order_facts, till_account
+from fakes.till import EmailMatch, LostAnswer
+from support.flow_world import DEFAULT_CUSTOMER, FlowWorld, guest_facts, order_entry, order_facts, till_account
 from tillsync_server.application.flows.order_flow import MAX_CANDIDATES, OrderFlow
 from tillsync_server.domain.account import Account, EposSettings
 from tillsync_server.domain.errors import CredentialsRefused, Missing, Refused, ServerFailure, Throttled, Unanswered, Unreachable
@@ -331,7 +331,7 @@ async def test_a_conflict_is_decided_again_on_what_is_there_now(world: FlowWorld
     assert_answer(await match(world), Outcome.MATCHED_LINK, "Matched to the linked customer", other)
     assert world.links.pairs() == {(other, 12)}
 
-    world.links.links.clear()
+    world.links.remove(*world.links.links)
     world.links.before_link = [lambda: world.links.add(ACCOUNT.account_id, ada, 99) and None]
     assert_held(await match(world), Outcome.CUSTOMER_NOT_MATCHED, "linked to another shop customer, 99")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 
+from fakes.till import EmailMatch, LostAnswer
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from support.fake_till import EmailMatch, LostAnswer
-from support.flow_fakes import FlowWorld, order_facts, till_account
+from support.flow_world import FlowWorld, order_facts, till_account
 from support.interleaving import FAULTY_STEPS, DatabaseGone, Interleaving
 from support.soak import rounds
 from tillsync_server.application.flows.flow_services import DEFAULT_SETTLE_SECONDS

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.desk_fakes import SHOP, FakeQueues, an_entry
+from fakes.orders import FakeOrders
+from fakes.queues import SHOP, FakeQueues, an_entry
+from fakes.wakeups import FakeWakeUps
 from support.waiting import NEVER_SECONDS, until, within
 from tillsync_server.application.engine import waiters
 from tillsync_server.application.use_cases import order_matching
@@ -16,10 +17,10 @@ from tillsync_server.application.use_cases.admission import Admission, Admission
 from tillsync_server.application.use_cases.order_matching import OrderAnswer, OrderMatching
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import InvalidArgument, NotFound, RequestError, ResourceExhausted, Unavailable
-from tillsync_server.domain.ids import AccountId, EntryId, OrderId
+from tillsync_server.domain.ids import EntryId, OrderId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.vocabulary import EntryState, Outcome
-from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
+from tillsync_server.ports.orders import NewOrder, OrderMatch
 
 
 def order(order_id: int = 1042) -> NewOrder:
@@ -39,55 +40,24 @@ def ended(entry: Entry) -> Entry:
 
 @dataclass
 class Desk:
-    """OrderIntake, OrderMatchReader and WakeUps in memory, around FakeQueues."""
-
     queues: FakeQueues = field(default_factory=FakeQueues)
-    known: dict[OrderId, EntryId] = field(default_factory=dict)
-    queued: bool = True
-    taken: list[NewOrder] = field(default_factory=list)
-    kept: dict[OrderId, OrderMatch] = field(default_factory=dict)
-    failures: dict[OrderId, Exception] = field(default_factory=dict)
-    settled_ids: set[EntryId] = field(default_factory=set)
-    polls: list[int] = field(default_factory=list)
-    on_read: Callable[[], None] = lambda: None
-    listener: Callable[[EntryId], None] = lambda entry_id: None
+    wakeups: FakeWakeUps = field(default_factory=FakeWakeUps)
+
+    def __post_init__(self) -> None:
+        self.orders = FakeOrders(self.queues)
 
     def matching(self, max_waiters: int = 200) -> OrderMatching:
         admission = Admission(self.queues, AdmissionSettings(max_waiting_entries=0, entries_per_second=0))
-        original = self.queues.get
-
-        async def get(account_id: AccountId, entry_ids: Sequence[EntryId], *, with_attempts: bool) -> dict[EntryId, Entry]:
-            answer = await original(account_id, entry_ids, with_attempts=with_attempts)
-            self.on_read()
-            return answer
-
-        self.queues.get = get  # type: ignore[method-assign]
-        return OrderMatching(self, self, self.queues, admission, self, max_waiters_per_account=max_waiters)  # type: ignore[arg-type]
+        return OrderMatching(self.orders, self.orders, self.queues, admission, self.wakeups, max_waiters_per_account=max_waiters)
 
     def knows(self, entry: Entry) -> Entry:
         self.queues.add(entry)
-        self.known[OrderId(entry.subject_id)] = entry.entry_id
+        self.orders.known[SHOP, OrderId(entry.subject_id)] = (order(entry.subject_id).facts, entry.entry_id)
         return entry
 
     def tell(self, entry: Entry) -> None:
         self.queues.add(entry)
-        self.listener(entry.entry_id)
-
-    async def take(self, orders: Sequence[NewOrder]) -> list[OrderTaken | Exception]:
-        self.taken += orders
-        return [
-            self.failures.get(each.facts.order_id) or OrderTaken(self.known[each.facts.order_id], queued=self.queued) for each in orders
-        ]
-
-    async def get(self, account_id: AccountId, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderMatch]:
-        return {order_id: self.kept[order_id] for order_id in order_ids if order_id in self.kept}
-
-    async def settled(self, entries: Sequence[tuple[AccountId, EntryId]], *, beyond_seconds: float) -> set[EntryId]:
-        self.polls.append(len(entries))
-        return self.settled_ids
-
-    def on_entry_finished(self, listener: Callable[[EntryId], None]) -> None:
-        self.listener = listener
+        self.wakeups.entry_finished(entry.entry_id)
 
 
 def kept_match(order_id: int, entry_id: EntryId) -> OrderMatch:
@@ -119,16 +89,16 @@ async def test_an_end_between_reading_and_waiting_is_not_missed() -> None:
         if len(reads) == 1:
             desk.tell(ended(entry))
 
-    desk.on_read = end_right_after_the_first_read
+    desk.queues.on_read = end_right_after_the_first_read
     answer = await within(matching.match(order(), remaining_seconds=60))
     assert answer.entry is not None
     assert answer.entry.state is EntryState.PROCESSED
-    assert not desk.polls, "told, not polled"
+    assert not desk.orders.polls, "told, not polled"
     await matching.close()
 
 
 async def test_an_answer_that_is_there_needs_no_waiter() -> None:
-    desk = Desk(queued=False)
+    desk = Desk()
     desk.knows(ended(pending()))
     matching = desk.matching(max_waiters=0)
     answer = await matching.match(order())
@@ -145,7 +115,7 @@ async def test_too_short_a_deadline_is_answered_at_once_and_the_order_is_taken(r
     answer = await matching.match(order(), remaining_seconds=remaining)
     assert answer.entry is not None
     assert answer.entry.state is EntryState.PENDING
-    assert len(desk.taken) == 1
+    assert len(desk.orders.taken) == 1
     await matching.close()
 
 
@@ -181,10 +151,9 @@ async def test_one_poll_covers_all_that_wait(monkeypatch: pytest.MonkeyPatch) ->
     entries = [desk.knows(pending(number)) for number in (1, 2, 3)]
     matching = desk.matching()
     calls = [asyncio.create_task(matching.match(order(number), remaining_seconds=60)) for number in (1, 2, 3)]
-    await until(lambda: 3 in desk.polls, lambda: desk.polls)
+    await until(lambda: 3 in desk.orders.polls, lambda: desk.orders.polls)
     for entry in entries:
         desk.queues.add(ended(entry))  # nobody tells
-    desk.settled_ids = {entry.entry_id for entry in entries}
     answers = await within(asyncio.gather(*calls))
     assert [answer.order_id for answer in answers] == [1, 2, 3]
     assert all(answer.entry is not None and answer.entry.state is EntryState.PROCESSED for answer in answers)
@@ -207,10 +176,10 @@ async def test_waiters_of_one_account_are_capped() -> None:
 
 
 async def test_an_entry_without_history_is_answered_with_what_is_kept() -> None:
-    desk = Desk(queued=False)
+    desk = Desk()
     entry = pending()
-    desk.known[OrderId(1042)] = entry.entry_id
-    desk.kept[OrderId(1042)] = kept_match(1042, entry.entry_id)
+    desk.orders.known[SHOP, OrderId(1042)] = (order().facts, entry.entry_id)
+    desk.orders.kept[SHOP, OrderId(1042)] = kept_match(1042, entry.entry_id)
     matching = desk.matching()
     answer = await matching.match(order())
     assert answer.entry is None
@@ -223,19 +192,19 @@ async def test_a_batch_keeps_positions_whatever_fails() -> None:
     desk = Desk()
     desk.knows(pending(1))
     desk.knows(pending(4))
-    desk.failures[OrderId(3)] = Unavailable("busy", reason="ACCOUNT_BUSY")
+    desk.orders.faults[OrderId(3)] = Unavailable("busy", reason="ACCOUNT_BUSY")
     matching = desk.matching()
     bad = InvalidArgument.of("orders[1].order.order_key", "must be 64 hex digits")
     results = await matching.match_many(SHOP, [order(1), bad, order(3), order(4)])
     kinds = [result.order_id if isinstance(result, OrderAnswer) else type(result).__name__ for result in results]
     assert kinds == [1, "InvalidArgument", "Unavailable", 4]
-    assert [each.facts.order_id for each in desk.taken] == [1, 3, 4]
+    assert [each.facts.order_id for each in desk.orders.taken] == [1, 3, 4]
     await matching.close()
 
 
 async def test_an_unknown_account_fails_the_whole_batch() -> None:
     desk = Desk()
-    desk.failures[OrderId(1)] = NotFound("account shop-a does not exist")
+    desk.orders.faults[OrderId(1)] = NotFound("account shop-a does not exist")
     matching = desk.matching()
     with pytest.raises(NotFound):
         await matching.match_many(SHOP, [order(1)])
@@ -252,7 +221,7 @@ async def test_batches_have_a_size(count: int) -> None:
 
 async def test_answers_are_read_by_position() -> None:
     desk = Desk()
-    desk.kept[OrderId(5)] = kept_match(5, pending().entry_id)
+    desk.orders.kept[SHOP, OrderId(5)] = kept_match(5, pending().entry_id)
     matching = desk.matching()
     results = await matching.get_many(SHOP, [9, 5, -1, 5])
     assert [type(result) for result in results] == [NotFound, OrderMatch, InvalidArgument, OrderMatch]

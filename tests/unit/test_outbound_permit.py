@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from fakes.permit import FakePermit
 from support.raw_http import RawServer, http_answer, raw_server, silence
 from support.waiting import NEVER_SECONDS, within
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
@@ -15,24 +16,23 @@ from tillsync_server.domain.errors import LeaseTooShort, RunInterrupted, Unanswe
 from tillsync_server.domain.vocabulary import Side
 
 
-class ScriptedPermit:
-    """Gives the next answer of the script; notes what had arrived at the server whenever it was asked."""
+class WatchingPermit:
+    """A permit that notes what had arrived at the server whenever it was asked."""
 
     def __init__(self, server: RawServer, *script: float | RunInterrupted) -> None:
         self._server = server
-        self._script = list(script)
+        self._permit = FakePermit(script=list(script))
         self.seen_on_the_wire: list[int] = []
         self.connections_when_asked: list[int] = []
-        self.settings: list[float] = []
+
+    @property
+    def settings(self) -> list[float]:
+        return self._permit.asked
 
     def seconds_allowed(self, setting_seconds: float) -> float:
-        self.settings.append(setting_seconds)
         self.seen_on_the_wire.append(len(self._server.received))
         self.connections_when_asked.append(self._server.connections)
-        answer = self._script.pop(0) if len(self._script) > 1 else self._script[0]
-        if isinstance(answer, RunInterrupted):
-            raise answer
-        return answer
+        return self._permit.seconds_allowed(setting_seconds)
 
 
 @pytest_asyncio.fixture
@@ -53,7 +53,7 @@ async def http() -> AsyncIterator[OutboundHttp]:
 async def test_refused_before_the_headers_nothing_is_written(
     server: RawServer, http: OutboundHttp, body: bytes | None, fresh: bool
 ) -> None:
-    permit = ScriptedPermit(server, LeaseTooShort("3.0 s of the lease are left"))
+    permit = WatchingPermit(server, LeaseTooShort("3.0 s of the lease are left"))
     with pytest.raises(LeaseTooShort):
         await http.request(Side.TILL, "POST", server.url, body=body, timeout_seconds=5, permit=permit, fresh_connection=fresh)
     await server.connection_ended.wait()
@@ -64,7 +64,7 @@ async def test_refused_before_the_headers_nothing_is_written(
 @pytest.mark.parametrize("body", [b'{"a": 1}', b"x" * 300_000])
 async def test_refused_after_the_headers_hook_nothing_is_written_either(server: RawServer, http: OutboundHttp, body: bytes) -> None:
     """The lease ran out between the two hooks: aiohttp has buffered the headers, and must not flush them."""
-    permit = ScriptedPermit(server, 5.0, LeaseTooShort("stopped in between"))
+    permit = WatchingPermit(server, 5.0, LeaseTooShort("stopped in between"))
     with pytest.raises(LeaseTooShort):
         await http.request(Side.TILL, "POST", server.url, body=body, timeout_seconds=5, permit=permit)
     await server.connection_ended.wait()
@@ -73,7 +73,7 @@ async def test_refused_after_the_headers_hook_nothing_is_written_either(server: 
 
 
 async def test_the_permit_is_asked_on_an_open_connection_before_the_first_byte(server: RawServer, http: OutboundHttp) -> None:
-    permit = ScriptedPermit(server, 4.0)
+    permit = WatchingPermit(server, 4.0)
     answer = await http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=15, permit=permit)
     assert answer.status == 200
     assert permit.settings == [15, 15]
@@ -83,7 +83,7 @@ async def test_the_permit_is_asked_on_an_open_connection_before_the_first_byte(s
 
 async def test_a_write_waits_for_its_answer_as_long_as_the_permit_says(server: RawServer, http: OutboundHttp) -> None:
     server.answers(silence)
-    permit = ScriptedPermit(server, 0.2)
+    permit = WatchingPermit(server, 0.2)
     with pytest.raises(Unanswered, match=r"within 0\.2 s"):
         await within(http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=NEVER_SECONDS, permit=permit))
     assert len(server.requests) == 1
@@ -99,7 +99,7 @@ async def test_the_wait_counts_from_the_permit_not_from_the_connect(server: RawS
         writer.write(http_answer(200, b"late"))
 
     server.answers(late)
-    answer = await http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=0.3, permit=ScriptedPermit(server, 5.0))
+    answer = await http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=0.3, permit=WatchingPermit(server, 5.0))
     assert answer.body == b"late"
 
 
@@ -113,9 +113,9 @@ async def test_a_pooled_connection_is_asked_for_again(server: RawServer, http: O
         server.received += second
 
     server.answers(keep)
-    await http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=5, permit=ScriptedPermit(server, 5.0))
+    await http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=5, permit=WatchingPermit(server, 5.0))
     with pytest.raises(LeaseTooShort):
-        await http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=5, permit=ScriptedPermit(server, LeaseTooShort("x")))
+        await http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=5, permit=WatchingPermit(server, LeaseTooShort("x")))
     await server.connection_ended.wait()
     assert server.connections == 1
     assert server.received == b""

@@ -6,37 +6,28 @@ import asyncio
 import gc
 import time
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import pytest
+from fakes.till import FakeTill
 from support.waiting import until
 from tillsync_server.application.flows import page_scan
 from tillsync_server.application.flows.page_scan import PageScan
-from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import RunInterrupted
-from tillsync_server.domain.ids import EposCustomerId
-from tillsync_server.ports.till import CustomerPage, TillClient
-
-
-class InterruptedTill:
-    """Every page asked for is broken off at the same moment: the account was paused."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.paused = asyncio.Event()
-
-    async def list_customers(self, page: int) -> CustomerPage:
-        self.asked += 1
-        await self.paused.wait()
-        raise RunInterrupted("the account is paused")
 
 
 async def test_pages_interrupted_together_leave_no_error_unheard() -> None:
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-    till = InterruptedTill()
+    paused = asyncio.Event()
+
+    async def until_paused(_step: str) -> None:
+        await paused.wait()
+
+    till = FakeTill(step=until_paused)
+    till.decide_fault = lambda method, argument: RunInterrupted("the account is paused")
     scan = PageScan(
-        cast(TillClient, till),
+        till,
         is_wanted=lambda: 100,
         serve=lambda rows, asked_at, as_of: 0,
         last_page=9,
@@ -45,8 +36,8 @@ async def test_pages_interrupted_together_leave_no_error_unheard() -> None:
         clock=time.monotonic,
     )
     running = asyncio.create_task(scan.run())
-    await until(lambda: till.asked == 3, lambda: till.asked)
-    till.paused.set()
+    await until(lambda: till.requests == 3, lambda: till.requests)
+    paused.set()
     await asyncio.wait([running])
     assert isinstance(running.exception(), RunInterrupted)
     del running, scan  # and with them what the pages left behind
@@ -54,23 +45,15 @@ async def test_pages_interrupted_together_leave_no_error_unheard() -> None:
     assert complaints == []
 
 
-class EndlessTill:
-    """Another customer on every page."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    async def list_customers(self, page: int) -> CustomerPage:
-        self.asked += 1
-        return CustomerPage(rows=(TillCustomer(epos_customer_id=EposCustomerId(page), forename="Ada"),), number=page)
-
-
 async def test_a_list_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its end was known once, and lies on: what is waited for is read singly then."""
     monkeypatch.setattr(page_scan, "MAX_LIST_PAGES", 50)
-    till = EndlessTill()
+    till = FakeTill()
+    till.page_size = 1  # another customer on every page
+    for _ in range(100):
+        till.add()
     scan = PageScan(
-        cast(TillClient, till),
+        till,
         is_wanted=lambda: 100,
         serve=lambda rows, asked_at, as_of: 0,
         last_page=9,
@@ -79,5 +62,5 @@ async def test_a_list_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatc
         clock=time.monotonic,
     )
     await scan.run()
-    assert (till.asked, scan.pages_read) == (50, 50)
+    assert (till.requests, scan.pages_read) == (50, 50)
     assert (scan.last_page, scan.pages_at_least) == (None, 50), "and the next smaller crowd does not try again"

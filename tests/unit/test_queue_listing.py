@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from support.desk_fakes import NOW, SHOP, FakeQueues, an_entry
+from fakes.clock import START
+from fakes.queues import SHOP, FakeQueues, an_entry
 from tillsync_server.application.use_cases.queue_listing import FilterAsked, ListQueue, QueueListing
 from tillsync_server.domain.account import Problem
 from tillsync_server.domain.errors import InvalidArgument, NotFound
@@ -57,7 +58,7 @@ async def test_a_token_is_bound_to_everything_but_page_size_and_view() -> None:
     assert len((await listing.list_queue(again)).entries) == 2
     for other in (
         ListQueue(account_id=SHOP, filter=FilterAsked(queue=Queue.CUSTOMERS), page_token=token),
-        ListQueue(account_id=SHOP, filter=FilterAsked(queue=Queue.ORDERS, created_before=NOW), page_token=token),
+        ListQueue(account_id=SHOP, filter=FilterAsked(queue=Queue.ORDERS, created_before=START), page_token=token),
         ListQueue(account_id=SHOP, filter=ORDERS, page_token=token, with_counts=True),
     ):
         with pytest.raises(InvalidArgument, match="page_token"):
@@ -80,7 +81,7 @@ async def test_counts_are_one_for_each_state_capped_and_only_on_request() -> Non
 
 
 async def test_the_problem_of_the_account_comes_along_and_an_unknown_account_is_not_an_empty_queue() -> None:
-    problem = Problem(reason=ProblemReason.THROTTLED, side=Side.TILL, text="the till is over its limit", since=NOW)
+    problem = Problem(reason=ProblemReason.THROTTLED, side=Side.TILL, text="the till is over its limit", since=START)
     queues = FakeQueues(open_problem=problem)
     queues.add(an_entry(kind=EntryKind.CUSTOMER))
     page = await QueueListing(queues).list_queue(ListQueue(account_id=SHOP, filter=ORDERS))

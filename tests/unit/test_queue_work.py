@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from support.desk_fakes import SHOP, FakeQueues, an_entry
+from fakes.queues import SHOP, FakeQueues, an_entry
 from tillsync_server.application.use_cases.queue_listing import Count, FilterAsked
 from tillsync_server.application.use_cases.queue_work import EntriesChosen, EntryFailure, FailureKind, QueueWork
 from tillsync_server.domain.errors import InvalidArgument, NotFound

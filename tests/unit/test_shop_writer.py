@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from support.shop_fakes import ShopWorld, bulk, entry_of, on_virtual_time
+from support.shop_flow_world import ShopWorld, bulk, entry_of
+from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.dispatcher import FlowHandler
 from tillsync_server.application.flows.shop_writer import ShopWrite, ShopWriter
 from tillsync_server.domain.customer import CustomerValues, CustomerWrite
@@ -42,6 +43,8 @@ def write_of(woo: int, *, is_live: bool = False, at_least: int = 0) -> ShopWrite
 def world_of(users: int) -> tuple[ShopWorld, ShopWriter]:
     world = ShopWorld()
     world.shop.users.update(range(1, users + 1))
+    for each in range(1, users + 1):
+        world.links.add(world.account.account_id, each, each)
     return world, ShopWriter(world.context())
 
 
@@ -138,7 +141,7 @@ async def test_three_thousand_updates_cost_few_requests(max_batch: int, must: in
         world.link(each)
     waiting, running = bulk(*range(1, 3_001)), set()
     # as the engine feeds them: at most 500 at a time, 1,100 in flight
-    work = FlowHandler(world.services).open(world.lane)
+    work = world.lane.open(FlowHandler(world.services))
     while waiting or running:
         in_flight = 3_000 - len(waiting) - len(world.lane.finished)
         take = min(500, 1_100 - in_flight, len(waiting))
@@ -157,6 +160,8 @@ async def test_three_thousand_updates_cost_few_requests(max_batch: int, must: in
 async def test_one_shop_customer_is_never_in_two_requests_at_a_time() -> None:
     world, writer = world_of(1)
     world.shop.latency = 1.0
+    world.shop.stored[1] = CustomerWrite(woo_customer_id=WooCustomerId(1), version=1, values=VALUES)
+    world.links.want_removal(world.account.account_id, 5, 1)
     removal = ShopWrite(woo_customer_id=WooCustomerId(1), epos_customer_id=EposCustomerId(5), values=None, is_live=True)
     results = await write_all(writer, [removal, write_of(1, is_live=True)])
     assert [result.status for result in results if isinstance(result, WriteResult)] == [WriteStatus.UPDATED] * 2
@@ -172,15 +177,15 @@ async def test_one_shop_customer_is_never_in_two_requests_at_a_time() -> None:
 @on_virtual_time
 async def test_versions_are_drawn_above_a_stale_answer() -> None:
     world, writer = world_of(1)
-    await writer.write(write_of(1, is_live=True, at_least=9_000_000_000_000))
-    assert world.shop.stored[1].version == 9_000_000_000_001
+    await writer.write(write_of(1, is_live=True, at_least=9_000_000_000_000_000))
+    assert world.shop.stored[1].version == 9_000_000_000_000_001
     await writer.close()
 
 
 @on_virtual_time
 async def test_a_lost_lane_sends_nothing() -> None:
     world, writer = world_of(2)
-    world.state.lease_is_ours = False
+    world.links.take_over(world.account.account_id)
     results = await write_all(writer, [write_of(1), write_of(2)])
     assert all(isinstance(each, RunInterrupted) for each in results)
     assert world.shop.requests == 0
@@ -262,11 +267,11 @@ async def test_account_wide_failures_are_not_split(error: UpstreamError) -> None
 @on_virtual_time
 async def test_5xx_with_a_failing_probe_is_not_split() -> None:
     world, writer = world_of(500)
-    world.shop.probe_error = Unanswered(Side.SHOP, "no answer within 20 s")
+    world.shop.faults["probe"] = Unanswered(Side.SHOP, "no answer within 20 s")
     world.shop.answer = poisoned(ServerFailure(Side.SHOP, "", status=503), 3)  # type: ignore[assignment]
     results = await write_all(writer, [write_of(each) for each in range(1, 501)])
     assert all(isinstance(each, ServerFailure) for each in results)
-    assert (world.shop.requests, world.shop.probes) == (1, 1)
+    assert (world.shop.requests, world.shop.count("probe")) == (1, 1)
     await writer.close()
 
 
@@ -280,8 +285,8 @@ async def test_an_unknown_result_clears_the_hashes_and_later_parts_confirm_their
     verdicts = await world.run(*bulk(1, 2))
     assert [verdict.outcome for verdict in verdicts] == [Outcome.WOO_NOT_UPDATED, Outcome.UPDATED]
     assert verdicts[0].state is EntryState.PENDING
-    assert world.state.links[1].content_hash is None
-    assert world.state.links[2].content_hash is not None
+    assert world.links.of_epos(1).content_hash is None
+    assert world.links.of_epos(2).content_hash is not None
     assert {write.epos_customer_id for write in world.state.confirmed if write.content_hash is None} == {1, 2}
 
 
@@ -325,7 +330,7 @@ async def test_mixed_results_reach_their_own_entries() -> None:
 
     def answer(writes: Sequence[CustomerWrite]) -> list[WriteResult]:
         special = {13: invalid, 14: broken}
-        return [special.get(write.woo_customer_id) or world.shop._store(write) for write in writes]
+        return [special.get(write.woo_customer_id) or world.shop.store(write) for write in writes]
 
     world.shop.answer = answer
     verdicts = await world.run(*bulk(1, 2, 3, 4), entry_of(5))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.shop_fakes import ShopWorld, on_virtual_time, till_customer, till_type
+from support.shop_flow_world import ShopWorld, till_customer, till_type
+from support.virtual_time import on_virtual_time
 from tillsync.v1 import link_pb2
 from tillsync_server.adapters.grpc.messages.links import fill_customer
 from tillsync_server.application.use_cases.till_lookup import CustomerAtTill

@@ -6,7 +6,9 @@ import asyncio
 import random
 
 import pytest
-from support.shop_fakes import START, ShopWorld, on_virtual_time, till_customer
+from fakes.clock import START
+from support.shop_flow_world import ShopWorld, till_customer
+from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.till_reader import ReadCustomer, TillReader
 from tillsync_server.domain.errors import Missing, RunInterrupted, ServerFailure, Unreadable
 from tillsync_server.domain.vocabulary import Side
@@ -29,19 +31,19 @@ def scattered(customers: int, waiting: int) -> list[int]:
 @on_virtual_time
 async def test_a_thousand_waiting_customers_are_read_by_pages(customers: int, must: int) -> None:
     world = ShopWorld()
-    world.till.add(*range(1, customers + 1))
+    world.put(*range(1, customers + 1))
     reader, wanted = TillReader(world.context()), scattered(customers, 1_000)
     results = await read_all(reader, wanted)
     assert ids_of(results) == wanted
     assert world.till.requests <= must
-    assert world.till.count("read") == 0
+    assert world.till.count("read_customer") == 0
     await reader.close()
 
 
 @on_virtual_time
 async def test_a_known_number_of_pages_is_not_read_beyond() -> None:
     world = ShopWorld()
-    world.till.add(*range(1, 2_001))
+    world.put(*range(1, 2_001))
     world.knowledge.known["till-1", world.account.till_configuration] = TillKnowledge(last_page=10)
     reader, wanted = TillReader(world.context()), scattered(2_000, 1_000)
     assert ids_of(await read_all(reader, wanted)) == wanted
@@ -52,47 +54,47 @@ async def test_a_known_number_of_pages_is_not_read_beyond() -> None:
 @on_virtual_time
 async def test_fewer_than_pages_are_read_one_by_one() -> None:
     world = ShopWorld()
-    world.till.add(*range(1, 50_001))
+    world.put(*range(1, 50_001))
     world.knowledge.known["till-1", world.account.till_configuration] = TillKnowledge(last_page=250)
     reader, wanted = TillReader(world.context()), scattered(50_000, 200)
     assert ids_of(await read_all(reader, wanted)) == wanted
-    assert (world.till.count("read"), world.till.count("list")) == (200, 0)
+    assert (world.till.count("read_customer"), world.till.count("list_customers")) == (200, 0)
     await reader.close()
 
 
 @on_virtual_time
 async def test_a_list_that_does_not_pay_is_given_up_and_not_tried_again_in_this_lease() -> None:
     world = ShopWorld()
-    world.till.add(*range(1, 100_001))
+    world.put(*range(1, 100_001))
     reader, wanted = TillReader(world.context()), scattered(100_000, 100)
     assert ids_of(await read_all(reader, wanted)) == wanted
-    pages = world.till.count("list")
+    pages = world.till.count("list_customers")
     assert 0 < pages <= 20
     await read_all(reader, wanted)
-    assert world.till.count("list") == pages
+    assert world.till.count("list_customers") == pages
     await reader.close()
 
 
 @on_virtual_time
 async def test_few_bulk_and_live_ones_are_read_singly() -> None:
     world = ShopWorld()
-    world.till.add(*range(1, 20))
+    world.put(*range(1, 20))
     reader = TillReader(world.context())
     assert ids_of(await read_all(reader, [1, 2, 3])) == [1, 2, 3]
     assert ids_of(await read_all(reader, [4], is_live=True)) == [4]
-    assert world.till.count("list") == 0
+    assert world.till.count("list_customers") == 0
     await reader.close()
 
 
 @on_virtual_time
 async def test_whole_reading_is_remembered_for_the_next_crowd() -> None:
     world = ShopWorld()
-    world.till.add(*range(1, 451))
+    world.put(*range(1, 451))
     reader, wanted = TillReader(world.context()), [*range(1, 400), 9_999]
     results = await read_all(reader, wanted)
     assert ids_of(results) == [*range(1, 400), "Missing"]
     assert world.knowledge.known["till-1", world.account.till_configuration].last_page == 3
-    assert [call[1] for call in world.till.calls if call[0] == "read"] == [9_999]
+    assert [call[1] for call in world.till.calls if call[0] == "read_customer"] == [9_999]
     await reader.close()
 
 
@@ -100,53 +102,53 @@ async def test_whole_reading_is_remembered_for_the_next_crowd() -> None:
 async def test_rows_that_drift_between_pages_are_read_singly() -> None:
     world = ShopWorld()
     world.till.page_size = 50
-    world.till.add(*range(1, 201))
+    world.put(*range(1, 201))
 
     def drift(method: str, argument: object) -> None:
-        if method == "list" and argument == 2:
+        if method == "list_customers" and argument == 2:
             world.till.customers.pop(1, None)  # everybody moves up: number 101 goes from page 3 to page 2
 
-    world.till.fault = drift  # type: ignore[assignment]
+    world.till.decide_fault = drift  # type: ignore[assignment]
     wanted = list(range(2, 201))
     reader = TillReader(world.context())
     assert ids_of(await read_all(reader, wanted)) == wanted
-    assert world.till.count("read") <= 3
+    assert world.till.count("read_customer") <= 3
     await reader.close()
 
 
 @on_virtual_time
 async def test_an_unreadable_page_costs_only_its_own_customers_single_reads() -> None:
     world = ShopWorld()
-    world.till.add(*range(1, 801))
+    world.put(*range(1, 801))
 
     def bad_page(method: str, argument: object) -> Unreadable | None:
-        return Unreadable(Side.TILL, "a row without points") if (method, argument) == ("list", 2) else None
+        return Unreadable(Side.TILL, "a row without points") if (method, argument) == ("list_customers", 2) else None
 
-    world.till.fault = bad_page
+    world.till.decide_fault = bad_page
     reader, wanted = TillReader(world.context()), list(range(1, 801))
     assert ids_of(await read_all(reader, wanted)) == wanted
-    assert world.till.count("read") == 200
+    assert world.till.count("read_customer") == 200
     await reader.close()
 
 
 @on_virtual_time
 async def test_a_failing_list_leaves_it_to_the_single_reads() -> None:
     world = ShopWorld()
-    world.till.add(*range(1, 101))
-    world.till.fault = lambda method, argument: ServerFailure(Side.TILL, "", status=504) if method == "list" else None
+    world.put(*range(1, 101))
+    world.till.decide_fault = lambda method, argument: ServerFailure(Side.TILL, "", status=504) if method == "list_customers" else None
     reader, wanted = TillReader(world.context()), list(range(1, 101))
     assert ids_of(await read_all(reader, wanted)) == wanted
-    assert world.till.count("list") <= 3
+    assert world.till.count("list_customers") <= 3
     await reader.close()
 
 
 @on_virtual_time
 async def test_two_entries_of_one_customer_share_a_read_that_has_not_begun() -> None:
     world = ShopWorld()
-    world.till.add(1)
+    world.put(1)
     reader = TillReader(world.context())
     assert ids_of(await read_all(reader, [1, 1])) == [1, 1]
-    assert world.till.count("read") == 1
+    assert world.till.count("read_customer") == 1
     await reader.close()
 
 
@@ -154,16 +156,16 @@ async def test_two_entries_of_one_customer_share_a_read_that_has_not_begun() -> 
 async def test_who_asks_while_a_read_is_under_way_gets_one_of_its_own() -> None:
     world = ShopWorld()
     world.till.latency = 1.0
-    world.till.add(1, points=10)
+    world.put(1, points=10)
     reader = TillReader(world.context())
     first = asyncio.create_task(reader.read(1, is_live=True))  # type: ignore[arg-type]
     await asyncio.sleep(0.5)
     second = asyncio.create_task(reader.read(1, is_live=True))  # type: ignore[arg-type]
     before = await first
-    world.till.add(1, points=99)
+    world.put(1, points=99)
     after = await second
     assert (before.as_of, before.customer.points, after.customer.points) == (START, 10, 99)
-    assert world.till.count("read") == 2
+    assert world.till.count("read_customer") == 2
     await reader.close()
 
 
@@ -171,16 +173,16 @@ async def test_who_asks_while_a_read_is_under_way_gets_one_of_its_own() -> None:
 async def test_who_joins_while_the_page_is_on_its_way_is_not_served_by_it() -> None:
     world = ShopWorld()
     world.till.latency = 1.0
-    world.till.add(*range(1, 101))
+    world.put(*range(1, 101))
     reader = TillReader(world.context())
     crowd = asyncio.create_task(read_all(reader, list(range(1, 101))))
     await asyncio.sleep(0.6)
-    assert world.till.count("list") > 0
+    assert world.till.count("list_customers") > 0
     world.till.customers[50] = till_customer(50, points=77)
     joined = asyncio.create_task(reader.read(50, is_live=False))  # type: ignore[arg-type]
     await crowd
     assert (await joined).customer.points == 77
-    assert world.till.count("read") == 1
+    assert world.till.count("read_customer") == 1
     await reader.close()
 
 
@@ -188,7 +190,7 @@ async def test_who_joins_while_the_page_is_on_its_way_is_not_served_by_it() -> N
 async def test_live_reads_go_before_waiting_bulk_reads() -> None:
     world = ShopWorld()
     world.till.latency = 1.0
-    world.till.add(*range(1, 31), 99)
+    world.put(*range(1, 31), 99)
     reader = TillReader(world.context())
     bulk = asyncio.create_task(read_all(reader, list(range(1, 31))))
     await asyncio.sleep(0.5)
@@ -201,7 +203,7 @@ async def test_live_reads_go_before_waiting_bulk_reads() -> None:
 @on_virtual_time
 async def test_a_crowd_of_live_reads_is_read_by_pages_too() -> None:
     world = ShopWorld()
-    world.till.add(*range(1, 2_001))
+    world.put(*range(1, 2_001))
     reader, wanted = TillReader(world.context()), scattered(2_000, 500)
     assert ids_of(await read_all(reader, wanted, is_live=True)) == wanted
     assert world.till.requests <= 30
@@ -212,10 +214,10 @@ async def test_a_crowd_of_live_reads_is_read_by_pages_too() -> None:
 async def test_at_most_so_many_reads_are_under_way() -> None:
     world = ShopWorld()
     world.till.latency = 1.0
-    world.till.add(*range(1, 31))
+    world.put(*range(1, 31))
     reader = TillReader(world.context())
     await read_all(reader, list(range(1, 31)))
-    starts = sorted(call[2] for call in world.till.calls)
+    starts = sorted(world.till.called_at)
     limit = world.services.settings.till_concurrency
     assert all(later - earlier >= 1.0 for earlier, later in zip(starts, starts[limit:], strict=False))
     await reader.close()
@@ -225,7 +227,7 @@ async def test_at_most_so_many_reads_are_under_way() -> None:
 async def test_once_the_lane_is_paused_nothing_more_is_asked() -> None:
     world = ShopWorld()
     context = world.context()
-    world.till.add(*range(1, 101))
+    world.put(*range(1, 101))
     reader = TillReader(context)
     context.halt.halt()
     results = await read_all(reader, list(range(1, 101)))
@@ -237,7 +239,7 @@ async def test_once_the_lane_is_paused_nothing_more_is_asked() -> None:
 @on_virtual_time
 async def test_a_missing_customer_is_its_own_error() -> None:
     world = ShopWorld()
-    world.till.add(1)
+    world.put(1)
     reader = TillReader(world.context())
     [found, missing] = await read_all(reader, [1, 2])
     assert isinstance(found, ReadCustomer)

@@ -5,7 +5,9 @@ import hashlib
 import json
 
 import pytest
-from support.desk_fakes import SHOP, FakeAccounts, FakeTokens
+from fakes.accounts import FakeAccounts
+from fakes.queues import SHOP
+from fakes.tokens import FakeTokens
 from tillsync_server.application.use_cases.token_desk import TokenDesk
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import InvalidArgument, NotFound
@@ -15,7 +17,8 @@ from tillsync_server.domain.vocabulary import Role
 
 
 def desk(public_url: str = "https://sync.example.test") -> tuple[TokenDesk, FakeTokens]:
-    accounts, tokens = FakeAccounts(), FakeTokens()
+    accounts = FakeAccounts()
+    tokens = FakeTokens(accounts)
     accounts.add(Account(account_id=SHOP, till_id=TillId("till-a")))
     return TokenDesk(tokens, accounts, public_url=public_url), tokens
 

@@ -9,11 +9,12 @@ import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiohttp import ClientResponse, ClientSession, web
+from fakes.accounts import FakeAccounts
 from hypothesis import given
 from hypothesis import strategies as st
 from support.waiting import within
@@ -64,18 +65,15 @@ class Hints:
         return queued
 
 
-class Accounts:
-    known: ClassVar = {
-        "shop-1": EposSettings(webhook_key="hook", webhook_secret="pa:ss£"),
-        "no-hooks": EposSettings(),
-        "half": EposSettings(webhook_key="hook"),
-    }
-
-    async def get(self, account_id: AccountId) -> Account:
-        assert "\0" not in account_id, "a database text cannot hold it"
-        if account_id not in self.known:
-            raise NotFound("no such account")
-        return Account(account_id=account_id, till_id=TillId("t"), epos=self.known[account_id])
+def accounts_with_hooks() -> FakeAccounts:
+    accounts = FakeAccounts()
+    for name, epos in (
+        ("shop-1", EposSettings(webhook_key="hook", webhook_secret="pa:ss£")),
+        ("no-hooks", EposSettings()),
+        ("half", EposSettings(webhook_key="hook")),
+    ):
+        accounts.add(Account(account_id=AccountId(name), till_id=TillId("t"), epos=epos))
+    return accounts
 
 
 class DatabaseAway(Exception):
@@ -120,7 +118,9 @@ class Receiver:
 @pytest_asyncio.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     hints, observed = Hints(), []
-    routes = WebhookReceiver(Accounts(), hints, database_gone=(DatabaseAway,), observe=lambda kind, status: observed.append((kind, status)))
+    routes = WebhookReceiver(
+        accounts_with_hooks(), hints, database_gone=(DatabaseAway,), observe=lambda kind, status: observed.append((kind, status))
+    )
     side = HttpSide("127.0.0.1", 0, routes, grace_seconds=1)
     await side.start()
     async with ClientSession() as session:

@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from fakes.permit import FakePermit
 from support.shop_client import ShopWorld, removal, shop_world, tls_contexts, write
-from support.till_client import FreePermit
 from tillsync_sandbox import SandboxShop
 from tillsync_sandbox.shop import KeyOwner, Permalinks, Trouble
 from tillsync_server.domain.customer import TillCustomerType
 from tillsync_server.domain.errors import (
     CredentialsRefused,
-    LeaseTooShort,
     Misaddressed,
     Refused,
     ServerFailure,
@@ -70,7 +69,7 @@ VALUES = {
 
 
 async def test_values_become_metas(shop: SandboxShop, client: ShopClient) -> None:
-    results = await client.write_customers([write(1), write(2, type_id=None)], FreePermit())
+    results = await client.write_customers([write(1), write(2, type_id=None)], FakePermit())
     assert [result.status for result in results] == [WriteStatus.UPDATED] * 2
     assert _metas(shop, 1) == VALUES
     assert "tillsync_customer_type_id" not in _metas(shop, 2)
@@ -86,17 +85,17 @@ async def test_basic_over_tls(tmp_path: Path) -> None:
         _people(shop)
         client = world.with_keys(shop, base_url=shop.origin.replace("127.0.0.1", "localhost"))
         await client.probe()
-        (result,) = await client.write_customers([write(1)], FreePermit())
+        (result,) = await client.write_customers([write(1)], FakePermit())
         assert result.status is WriteStatus.UPDATED
         assert _metas(shop, 1) == VALUES
         assert [request.scheme for request in shop.log] == ["Basic", "Basic"]
         shop.switches.trouble = Trouble.HEADER_STRIPPED
         with pytest.raises(CredentialsRefused, match="passes the Authorization header"):
-            await client.write_customers([write(1)], FreePermit())
+            await client.write_customers([write(1)], FakePermit())
 
 
 async def test_only_our_fields_are_ever_sent(shop: SandboxShop, client: ShopClient) -> None:
-    await client.write_customers([write(1, first_name="Augusta", last_name="King", phone="01632 960000"), removal(2)], FreePermit())
+    await client.write_customers([write(1, first_name="Augusta", last_name="King", phone="01632 960000"), removal(2)], FakePermit())
     (request,) = shop.log
     for item in json.loads(request.body)["update"]:
         assert set(item) <= {"id", "meta_data", "first_name", "last_name", "billing"}
@@ -108,8 +107,8 @@ async def test_only_our_fields_are_ever_sent(shop: SandboxShop, client: ShopClie
 
 async def test_a_removal_takes_our_metas_and_no_others(shop: SandboxShop, client: ShopClient) -> None:
     shop.store.users[1].meta.update("someone_elses", "value")
-    await client.write_customers([write(1)], FreePermit())
-    (result,) = await client.write_customers([removal(1)], FreePermit())
+    await client.write_customers([write(1)], FakePermit())
+    (result,) = await client.write_customers([removal(1)], FakePermit())
     assert result.status is WriteStatus.UPDATED
     assert _metas(shop, 1) == {"someone_elses": "value"}
 
@@ -117,7 +116,7 @@ async def test_a_removal_takes_our_metas_and_no_others(shop: SandboxShop, client
 async def test_double_rows_of_a_meta_become_one(shop: SandboxShop, client: ShopClient) -> None:
     for value in ("1", "2"):
         shop.store.users[1].meta.add("tillsync_points_balance", value)
-    (result,) = await client.write_customers([write(1)], FreePermit())
+    (result,) = await client.write_customers([write(1)], FakePermit())
     assert result.status is WriteStatus.UPDATED
     assert [row.value for row in shop.store.meta_rows(1) if row.key == "tillsync_points_balance"] == ["10"]
 
@@ -126,11 +125,11 @@ async def test_a_hundred_are_one_request_and_more_are_refused_here(shop: Sandbox
     for number in range(4, 101):
         shop.add_customer(number)
     assert client.max_batch == 100
-    results = await client.write_customers([write(number) for number in range(1, 101)], FreePermit())
+    results = await client.write_customers([write(number) for number in range(1, 101)], FakePermit())
     assert {result.status for result in results} == {WriteStatus.UPDATED}
     assert shop.log.count() == 1
     with pytest.raises(ValueError, match="at most 100"):
-        await client.write_customers([write(1)] * 101, FreePermit())
+        await client.write_customers([write(1)] * 101, FakePermit())
 
 
 # -- the batch that answers 200 with errors inside
@@ -138,7 +137,7 @@ async def test_a_hundred_are_one_request_and_more_are_refused_here(shop: Sandbox
 
 async def test_errors_inside_a_batch_belong_to_their_items(shop: SandboxShop, client: ShopClient) -> None:
     writes = [write(1), write(99), write(2, phone="none; DROP"), write(3, points="1e9"), write(98), write(3)]
-    results = await client.write_customers(writes, FreePermit())
+    results = await client.write_customers(writes, FakePermit())
     assert [(result.status, result.field) for result in results] == [
         (WriteStatus.UPDATED, None),
         (WriteStatus.NOT_FOUND, None),
@@ -163,7 +162,7 @@ async def test_errors_inside_a_batch_belong_to_their_items(shop: SandboxShop, cl
     ],
 )
 async def test_what_wordpress_would_alter_is_not_sent(shop: SandboxShop, client: ShopClient, names: dict[str, str], field: str) -> None:
-    (result,) = await client.write_customers([write(1, **names)], FreePermit())
+    (result,) = await client.write_customers([write(1, **names)], FakePermit())
     assert (result.status, result.field) == (WriteStatus.INVALID, field)
     assert isinstance(result.error, Refused)
     assert "correct it in Epos Now" in result.error.text or "shorten it in Epos Now" in result.error.text
@@ -171,7 +170,7 @@ async def test_what_wordpress_would_alter_is_not_sent(shop: SandboxShop, client:
 
 
 async def test_white_space_is_folded_as_wordpress_stores_it(shop: SandboxShop, client: ShopClient) -> None:
-    (result,) = await client.write_customers([write(1, first_name="  Augusta \t Ada ")], FreePermit())
+    (result,) = await client.write_customers([write(1, first_name="  Augusta \t Ada ")], FakePermit())
     assert result.status is WriteStatus.UPDATED
     assert shop.store.users[1].first_name == "Augusta Ada"
 
@@ -184,7 +183,7 @@ def _row(user_id: int, **changes: Any) -> dict[str, Any]:
 async def test_what_the_shop_did_not_keep_is_an_error_of_that_item(shop: SandboxShop, client: ShopClient) -> None:
     rows = [_row(1), _row(2, meta_data=_row(2)["meta_data"][1:]), _row(3, first_name="Someone")]
     shop.faults.script(path=BATCH, status=200, body=json.dumps({"update": rows}), content_type="application/json")
-    results = await client.write_customers([write(1), write(2), write(3, first_name="Ada")], FreePermit())
+    results = await client.write_customers([write(1), write(2), write(3, first_name="Ada")], FakePermit())
     assert [(result.status, result.field) for result in results] == [
         (WriteStatus.UPDATED, None),
         (WriteStatus.ERROR, "tillsync_points_balance"),
@@ -200,7 +199,7 @@ async def test_other_errors_inside_a_batch_name_their_field(shop: SandboxShop, c
 
     rows = [error("rest_invalid_param", 400, params={"billing": "bad"}), error("some_plugin_says_no", 403), error("internal", 500)]
     shop.faults.script(path=BATCH, status=200, body=json.dumps({"update": rows}), content_type="application/json")
-    results = await client.write_customers([write(1), write(2), write(3)], FreePermit())
+    results = await client.write_customers([write(1), write(2), write(3)], FakePermit())
     assert [(result.status, result.field, type(result.error)) for result in results] == [
         (WriteStatus.INVALID, "billing", Refused),
         (WriteStatus.ERROR, None, Refused),
@@ -216,7 +215,7 @@ async def test_other_errors_inside_a_batch_name_their_field(shop: SandboxShop, c
 async def test_a_batch_answer_that_does_not_fit_is_unreadable(shop: SandboxShop, client: ShopClient, body: str) -> None:
     shop.faults.script(path=BATCH, status=200, body=body, content_type="application/json")
     with pytest.raises(Unreadable):
-        await client.write_customers([write(1)], FreePermit())
+        await client.write_customers([write(1)], FakePermit())
 
 
 # -- where batches are refused
@@ -225,33 +224,28 @@ async def test_a_batch_answer_that_does_not_fit_is_unreadable(shop: SandboxShop,
 async def test_a_key_that_may_not_batch_writes_one_by_one(shop: SandboxShop, client: ShopClient, world: ShopWorld) -> None:
     shop.switches.key_owner = KeyOwner.SHOP_MANAGER
     shop.add_customer(4, role="administrator")
-    results = await client.write_customers([write(1), write(99), write(4), write(2)], FreePermit())
+    results = await client.write_customers([write(1), write(99), write(4), write(2)], FakePermit())
     assert [result.status for result in results] == [WriteStatus.UPDATED, WriteStatus.NOT_FOUND, WriteStatus.ERROR, WriteStatus.UPDATED]
     assert isinstance(results[2].error, Refused)
     assert "make the key as an administrator" in results[2].error.text
     assert _metas(shop, 1) == _metas(shop, 2) == VALUES
     assert client.max_batch == 20
-    await client.write_customers([write(1)], FreePermit())
+    await client.write_customers([write(1)], FakePermit())
     assert shop.log.count(path=BATCH) == 1  # remembered
     # OAuth signatures are taken once, and aiohttp repeats a PUT on a broken connection: single writes go as POST.
     assert {request.method for request in shop.log} == {"POST"}
     shop.switches.key_owner = KeyOwner.ADMINISTRATOR
-    world.clock.now += 6 * 3600.0
+    world.clock.advance(6 * 3600.0)
     assert client.max_batch == 100
-    await client.write_customers([write(3)], FreePermit())
+    await client.write_customers([write(3)], FakePermit())
     assert shop.log.count(path=BATCH) == 2
 
 
 async def test_single_writes_stop_where_the_lease_ends(shop: SandboxShop) -> None:
-    class PermitForTwo:
-        def seconds_allowed(self, setting_seconds: float) -> float:
-            if shop.log.count() >= 2:
-                raise LeaseTooShort("3.0 s of the lease are left")
-            return setting_seconds
-
+    permit = FakePermit(lambda: 3.0 if shop.log.count() >= 2 else 30.0)
     shop.switches.key_owner = KeyOwner.SHOP_MANAGER
     async with shop_world(single_writes_at_once=1) as world:
-        results = await world.with_keys(shop).write_customers([write(1), write(2), write(3)], PermitForTwo())
+        results = await world.with_keys(shop).write_customers([write(1), write(2), write(3)], permit)
     assert [result.status for result in results] == [WriteStatus.UPDATED, WriteStatus.NOT_DONE, WriteStatus.NOT_DONE]
 
 
@@ -259,12 +253,12 @@ async def test_single_writes_go_on_past_one_failure_and_stop_at_silence(shop: Sa
     shop.switches.key_owner = KeyOwner.SHOP_MANAGER
     async with shop_world(single_writes_at_once=1) as world:
         client = world.with_keys(shop)
-        await client.write_customers([write(1)], FreePermit())
+        await client.write_customers([write(1)], FakePermit())
         shop.faults.script(path="*/customers/1", status=500)
-        failed = await client.write_customers([write(1), write(2)], FreePermit())
+        failed = await client.write_customers([write(1), write(2)], FakePermit())
         assert [result.status for result in failed] == [WriteStatus.ERROR, WriteStatus.UPDATED]
         shop.faults.script(path="*/customers/2", disconnect="before")
-        silent = await client.write_customers([write(1), write(2), write(3)], FreePermit())
+        silent = await client.write_customers([write(1), write(2), write(3)], FakePermit())
         assert [result.status for result in silent] == [WriteStatus.UPDATED, WriteStatus.ERROR, WriteStatus.NOT_DONE]
         assert isinstance(silent[1].error, Unanswered)
 
@@ -275,14 +269,14 @@ async def test_single_writes_over_tls_are_puts_and_tunnelled_where_refused(tmp_p
         _people(shop)
         shop.switches.update({"key_owner": "shop_manager", "firewall_refuses_put_and_delete": True})
         client = world.with_keys(shop, base_url=shop.origin.replace("127.0.0.1", "localhost"))
-        results = await client.write_customers([write(1), write(2)], FreePermit())
+        results = await client.write_customers([write(1), write(2)], FakePermit())
         assert [result.status for result in results] == [WriteStatus.UPDATED] * 2
         assert [request.method for request in shop.log] == ["POST", "PUT", "POST", "POST"]
 
 
 async def test_a_batch_too_large_for_the_web_server_is_written_one_by_one(shop: SandboxShop, client: ShopClient) -> None:
     shop.faults.script(path=BATCH, status=413, body="<html><title>413</title></html>", content_type="text/html")
-    results = await client.write_customers([write(1), write(2)], FreePermit())
+    results = await client.write_customers([write(1), write(2)], FakePermit())
     assert [result.status for result in results] == [WriteStatus.UPDATED] * 2
 
 
@@ -292,7 +286,7 @@ async def test_a_batch_too_large_for_the_web_server_is_written_one_by_one(shop: 
 async def test_plain_permalinks_behind_a_web_server_that_rewrites_are_named(shop: SandboxShop, client: ShopClient) -> None:
     """WooCommerce recognises its keys by the path, and no path leads to the REST API there."""
     shop.switches.permalinks = Permalinks.PLAIN_REWRITTEN
-    for ask in (client.probe, client.check_access, lambda: client.write_customers([write(1)], FreePermit())):
+    for ask in (client.probe, client.check_access, lambda: client.write_customers([write(1)], FakePermit())):
         with pytest.raises(Misaddressed, match=r"permalinks of the shop are plain.*connect the tillsync bridge plugin"):
             await ask()
 
@@ -301,7 +295,7 @@ async def test_plain_permalinks_behind_a_web_server_that_rewrites_are_named(shop
 async def test_every_kind_of_permalinks_is_found(shop: SandboxShop, client: ShopClient, permalinks: Permalinks) -> None:
     shop.switches.permalinks = permalinks
     for _ in range(2):
-        (result,) = await client.write_customers([write(1)], FreePermit())
+        (result,) = await client.write_customers([write(1)], FakePermit())
         assert result.status is WriteStatus.UPDATED
     await client.probe()
 
@@ -319,8 +313,8 @@ async def test_the_index_must_know_woocommerce(shop: SandboxShop, client: ShopCl
 async def test_types_and_status_need_the_bridge(shop: SandboxShop, client: ShopClient) -> None:
     gold = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4002), name="Gold", discount=Decimal(5))
     for ask in (
-        lambda: client.put_customer_type(gold, 1, FreePermit()),
-        lambda: client.delete_customer_type(gold.epos_customer_type_id, 1, FreePermit()),
+        lambda: client.put_customer_type(gold, 1, FakePermit()),
+        lambda: client.delete_customer_type(gold.epos_customer_type_id, 1, FakePermit()),
         client.status,
     ):
         with pytest.raises(Refused, match="bridge plugin: install it in the shop and connect it"):
@@ -336,6 +330,6 @@ async def test_a_lost_answer_is_unanswered_and_sent_once(
 ) -> None:
     shop.faults.script(method="POST", times=None, **fault)
     with pytest.raises(Unanswered):
-        await client.write_customers([write(1)], FreePermit())
+        await client.write_customers([write(1)], FakePermit())
     assert shop.log.count() == 1
     assert bool(_metas(shop, 1)) is stored

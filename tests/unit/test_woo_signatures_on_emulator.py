@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from fakes.permit import FakePermit
 from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, SIGNATURE_TYPE_QUERY, Client
 from support.sandbox import Caller, caller
 from support.shop_client import ShopWorld, shop_world, write
-from support.till_client import FreePermit
 from tillsync_sandbox import SandboxShop
 from tillsync_sandbox.shop import KeyPermissions, Trouble
 from tillsync_sandbox.shop.bridge_auth import bridge_signature
@@ -46,7 +46,7 @@ async def client(world: ShopWorld, shop: SandboxShop) -> ShopClient:
 @pytest.mark.parametrize("secret", ["d3Jvbmctd3Jvbmctd3Jvbmctd3Jvbmctd3JvbmctISE", "c2FuZGJveC1zYW5kYm94LXNhbmRib3gtc2FuZGJveC1="])
 async def test_a_wrong_secret_is_refused(shop: SandboxShop, world: ShopWorld, secret: str) -> None:
     with pytest.raises(CredentialsRefused, match="both sides hold the same secret"):
-        await world.with_bridge(shop, secret=secret).write_customers([write(1)], FreePermit())
+        await world.with_bridge(shop, secret=secret).write_customers([write(1)], FakePermit())
     assert shop.store.bridge_rows == {}
 
 
@@ -93,7 +93,7 @@ async def test_a_replay_brings_no_old_values_back(shop: SandboxShop, raw: Caller
     body = _item("10", version=10)
     headers = _signed(shop, body)
     assert (await raw("POST", f"/wp-json{BATCH}", body=body, headers=headers)).status == 200
-    await client.write_customers([write(1, version=11, points="25")], FreePermit())
+    await client.write_customers([write(1, version=11, points="25")], FakePermit())
     replayed = await raw("POST", f"/wp-json{BATCH}", body=body, headers=headers)
     assert replayed.json["results"] == [{"user_id": 1, "status": "stale", "version": "11"}]
     assert shop.store.bridge_rows[1].points == "25"
@@ -101,7 +101,7 @@ async def test_a_replay_brings_no_old_values_back(shop: SandboxShop, raw: Caller
 
 async def test_the_bridge_does_not_need_the_authorization_header(shop: SandboxShop, client: ShopClient) -> None:
     shop.switches.trouble = Trouble.HEADER_STRIPPED
-    (result,) = await client.write_customers([write(1)], FreePermit())
+    (result,) = await client.write_customers([write(1)], FakePermit())
     assert result.status is WriteStatus.UPDATED
     assert all("authorization" not in request.headers for request in shop.log)
 
@@ -124,14 +124,14 @@ async def test_a_key_that_is_not_accepted_says_what_to_check(
 ) -> None:
     shop.switches.update(switches)
     with pytest.raises(CredentialsRefused, match=r"read/write permission.*https and home address") as caught:
-        await world.with_keys(shop, **keys).write_customers([write(1)], FreePermit())
+        await world.with_keys(shop, **keys).write_customers([write(1)], FakePermit())
     assert "cs_" not in caught.value.text
     assert shop.store.users[1].meta.rows == []
 
 
 async def test_a_key_that_may_only_write_still_writes(shop: SandboxShop, world: ShopWorld) -> None:
     shop.switches.key_permissions = KeyPermissions.WRITE
-    (result,) = await world.with_keys(shop).write_customers([write(1)], FreePermit())
+    (result,) = await world.with_keys(shop).write_customers([write(1)], FakePermit())
     assert result.status is WriteStatus.UPDATED
 
 

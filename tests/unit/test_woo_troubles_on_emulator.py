@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 import pytest_asyncio
+from fakes.permit import FakePermit
 from support.shop_client import ShopWorld, shop_world, write
-from support.till_client import FreePermit
 from tillsync_sandbox import SandboxShop
 from tillsync_sandbox.shop import Trouble
 from tillsync_server.domain.customer import TillCustomerType
@@ -68,8 +68,8 @@ async def test_every_trouble_through_the_bridge_has_a_class_and_a_remedy(shop: S
     error, text = WITH_BRIDGE[trouble]
     shop.switches.trouble = trouble
     for ask in (
-        lambda: client.write_customers([write(1), write(2)], FreePermit()),
-        lambda: client.put_customer_type(GOLD, 10, FreePermit()),
+        lambda: client.write_customers([write(1), write(2)], FakePermit()),
+        lambda: client.put_customer_type(GOLD, 10, FakePermit()),
         client.status,
         client.probe,
     ):
@@ -91,7 +91,7 @@ async def test_every_trouble_with_keys_has_a_class_and_a_remedy(shop: SandboxSho
     error, text = WITH_KEYS[trouble]
     shop.switches.trouble = trouble
     client = world.with_keys(shop)
-    for ask in (lambda: client.write_customers([write(1), write(2)], FreePermit()), client.probe):
+    for ask in (lambda: client.write_customers([write(1), write(2)], FakePermit()), client.probe):
         with pytest.raises(error, match=text) as caught:
             await ask()
         assert len(caught.value.text) <= 500

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from fakes.permit import FakePermit
 from support.shop_client import removal, shop_world, write
-from support.till_client import FreePermit
 from tillsync_sandbox.shop import KeyOwner
 from tillsync_server.domain.account import Account, ShopSettings
 from tillsync_server.domain.ids import AccountId, TillId
@@ -122,10 +122,10 @@ async def test_the_service_writes_and_takes_away_through_the_keys(shop: KeyedSho
         client = world.gateway.client(Account(account_id=AccountId("shop-a"), till_id=TillId("till-a"), shop=settings))
         await client.probe()
         await client.check_access()
-        results = await client.write_customers([write(shop.customer, points="120"), write(999_999)], FreePermit())
+        results = await client.write_customers([write(shop.customer, points="120"), write(999_999)], FakePermit())
         assert [result.status for result in results] == [WriteStatus.UPDATED, WriteStatus.NOT_FOUND]
         assert (await shop.metas(shop.customer))["tillsync_points_balance"] == "120"
-        [removed] = await client.write_customers([removal(shop.customer)], FreePermit())
+        [removed] = await client.write_customers([removal(shop.customer)], FakePermit())
         assert removed.status is WriteStatus.UPDATED
         assert "tillsync_points_balance" not in await shop.metas(shop.customer)
 

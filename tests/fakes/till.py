@@ -2,53 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from enum import Enum
+from typing import Any
 
+from fakes.clock import FakeClock
+from fakes.script import Faults, Step, next_fault, no_step
+from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillCustomerType
 from tillsync_server.domain.emails import normalise_email
-from tillsync_server.domain.errors import Missing, UpstreamError
+from tillsync_server.domain.errors import Missing, Throttled, Unreachable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.till import CustomerPage, EmailSearch, NameSearch, WritePermit
 
-START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TILL_TIMEOUT_SECONDS = 15.0
-
-Step = Callable[[str], Awaitable[None]]
-
-
-class FakeClock:
-    """The process's and the database's clock in one; ``database_ahead_seconds`` parts them."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-        self.database_ahead_seconds = 0.0
-        self._on_advance: list[Callable[[], None]] = []
-
-    def __call__(self) -> float:
-        return self.seconds
-
-    def now(self) -> datetime:
-        return START + timedelta(seconds=self.seconds - 1000.0)
-
-    def database_now(self) -> datetime:
-        return self.now() + timedelta(seconds=self.database_ahead_seconds)
-
-    def advance(self, seconds: float) -> None:
-        self.seconds += seconds
-        for listener in self._on_advance:
-            listener()
-
-    def advance_to(self, moment: datetime | None) -> None:
-        """To when the database's clock shows ``moment``."""
-        if moment is not None:
-            self.advance(max((moment - self.database_now()).total_seconds(), 0.0))
-
-    def on_advance(self, listener: Callable[[], None]) -> None:
-        self._on_advance.append(listener)
 
 
 class EmailMatch(Enum):
@@ -74,20 +44,31 @@ class _Late:
 
 
 class FakeTill:
-    """ports.till.TillClient. ``calls`` is its request log; ``faults`` are raised, in order, by the next calls of a method."""
+    """Implements ports.till.TillClient.
 
-    def __init__(self, clock: FakeClock, step: Callable[[], Step]) -> None:
-        self._clock = clock
+    Request log: ``calls`` with their arguments, ``called_at`` with their times. Scripted: ``faults``, ``decide_fault``, ``create_answers``,
+    ``on_call``, ``latency``, ``match``, ``ignores_names``.
+    """
+
+    def __init__(self, clock: FakeClock | None = None, step: Step = no_step, *, latency: float = 0.0) -> None:
+        self._clock = clock or FakeClock()
         self._step = step
+        self.latency = latency
+        """Seconds of the event loop that each call takes."""
         self.customers: dict[EposCustomerId, TillCustomer] = {}
         self.types: dict[EposCustomerTypeId, TillCustomerType] = {}
         self.match = EmailMatch.IGNORING_CASE
+        self.ignores_names = False
+        """The till has no search by name."""
         self.page_size = 200
-        self.calls: list[tuple[str, object]] = []
-        self.faults: dict[str, list[UpstreamError | None]] = {}
+        self.calls: list[tuple[str, Any]] = []
+        self.called_at: list[float] = []
+        self.faults: Faults = {}
+        self.decide_fault: Callable[[str, Any], Exception | None] = lambda method, argument: None
+        """Asked where ``faults`` has none; with the method and its argument."""
         self.create_answers: list[LostAnswer | None] = []
         self.created: list[NewTillCustomer] = []
-        """What it was sent and took, stored or not (yet)."""
+        """What the till was sent and took, stored or not (yet)."""
         self.hidden_from_search: set[EposCustomerId] = set()
         """Stored, and not in the search's index yet; reads and lists show them."""
         self.soft_deleted: set[EposCustomerId] = set()
@@ -96,21 +77,32 @@ class FakeTill:
         """Done, in order, right before the next calls of a method answer."""
         self._late: list[_Late] = []
         self._next_id = 100
-        clock.on_advance(self._store_late)
+        self._clock.on_advance(self._store_late)
 
-    def add(self, email: str, *, customer_id: int | None = None, forename: str = "Ada", surname: str = "Byron") -> EposCustomerId:
+    # for tests
+
+    def add(
+        self, email: str = "", *, customer_id: int | None = None, forename: str = "Ada", surname: str = "Byron", **more: Any
+    ) -> EposCustomerId:
         customer = EposCustomerId(customer_id or self._new_id())
         self._next_id = max(self._next_id, customer)
-        self.customers[customer] = TillCustomer(epos_customer_id=customer, forename=forename, surname=surname, email=email)
+        self.put(TillCustomer(epos_customer_id=customer, forename=forename, surname=surname, email=email, **more))
         return customer
 
+    def put(self, *customers: TillCustomer) -> None:
+        self.customers.update((each.epos_customer_id, each) for each in customers)
+
     def with_email(self, email: str) -> list[EposCustomerId]:
-        """The truth: everybody who has it, and who will once what is on its way is stored."""
+        """The truth: the stored customers who have this email after normalising."""
         wanted = normalise_email(email)
         return sorted(each.epos_customer_id for each in self.customers.values() if normalise_email(each.email) == wanted)
 
-    def count(self, method: str) -> int:
-        return sum(name == method for name, _ in self.calls)
+    def count(self, *methods: str) -> int:
+        return sum(name in methods for name, _ in self.calls)
+
+    @property
+    def requests(self) -> int:
+        return len(self.calls)
 
     @property
     def late_stores(self) -> int:
@@ -126,21 +118,35 @@ class FakeTill:
             self._store(late.customer)
 
     def _store(self, customer: NewTillCustomer) -> EposCustomerId:
-        return self.add(customer.email, forename=customer.forename, surname=customer.surname)
+        return self.add(
+            customer.email,
+            forename=customer.forename,
+            surname=customer.surname,
+            phone=customer.phone,
+            sign_up_date=customer.sign_up_date,
+        )
 
-    async def _called(self, method: str, argument: object) -> None:
+    async def _arrives(self, method: str, argument: object) -> Exception | None:
+        """The fault this call meets."""
         self.calls.append((method, argument))
-        await self._step()(f"till.{method}")
+        self.called_at.append(self._clock())
+        await self._step(f"till.{method}")
+        if self.latency:
+            await asyncio.sleep(self.latency)
         if self.on_call.get(method):
             self.on_call[method].pop(0)()
-        faults = self.faults.get(method)
-        if faults and (fault := faults.pop(0)) is not None:
+        return next_fault(self.faults, method) or self.decide_fault(method, argument)
+
+    async def _called(self, method: str, argument: object = None) -> None:
+        if (fault := await self._arrives(method, argument)) is not None:
             raise fault
+
+    # the port
 
     async def read_customer(self, customer_id: EposCustomerId) -> TillCustomer:
         await self._called("read_customer", customer_id)
         if customer_id not in self.customers:
-            raise Missing(Side.TILL, f"not found in Epos Now: customer {customer_id}", status=404)
+            raise Missing(Side.TILL, "not found in Epos Now: HTTP 404", status=404)
         return self.customers[customer_id]
 
     async def list_customers(self, page: int) -> CustomerPage:
@@ -150,7 +156,7 @@ class FakeTill:
 
     async def search_by_email(self, text: str) -> EmailSearch:
         await self._called("search_by_email", text)
-        searchable = [each for key, each in sorted(self.customers.items()) if key not in self.hidden_from_search | self.soft_deleted]
+        searchable = self._searchable()
         match self.match:
             case EmailMatch.FILTER_IGNORED:
                 rows = searchable[: self.page_size]
@@ -167,39 +173,60 @@ class FakeTill:
 
     async def search_by_name(self, text: str, *, limit: int) -> NameSearch:
         await self._called("search_by_name", text)
-        wanted = text.casefold()
-        rows = [
-            each for _, each in sorted(self.customers.items()) if wanted in each.forename.casefold() or wanted in each.surname.casefold()
-        ]
-        return NameSearch(searched=text, rows=tuple(rows[:limit]), filter_ignored=False, truncated=len(rows) > limit)
+        wanted = text.strip().casefold()
+        if not wanted:
+            raise ValueError("an empty text cannot be searched for")
+        if self.ignores_names:
+            return NameSearch(searched=text, rows=(), filter_ignored=True, truncated=False)
+        by_surname = [each for each in self._searchable() if wanted in each.surname.casefold()]
+        by_forename = [each for each in self._searchable() if wanted in each.forename.casefold()]
+        found = {each.epos_customer_id: each for each in (*by_surname, *by_forename)}
+        truncated = max(len(by_surname), len(by_forename)) > limit
+        return NameSearch(searched=text, rows=tuple(found.values()), filter_ignored=False, truncated=truncated)
+
+    def _searchable(self) -> list[TillCustomer]:
+        return [each for key, each in sorted(self.customers.items()) if key not in self.hidden_from_search | self.soft_deleted]
 
     async def create_customer(self, customer: NewTillCustomer, permit: WritePermit) -> EposCustomerId:
-        self.calls.append(("create_customer", customer.email))
-        await self._step()("till.create_customer")
-        if self.faults.get("create_customer") and (fault := self.faults["create_customer"].pop(0)) is not None:
+        fault = await self._arrives("create_customer", customer.email)
+        if not isinstance(fault, Unreachable | Throttled):  # these two come before anything is sent
+            permit.seconds_allowed(TILL_TIMEOUT_SECONDS)  # and nothing between this and the bytes
+        if fault is not None:
             raise fault
-        permit.seconds_allowed(TILL_TIMEOUT_SECONDS)  # and nothing between this and the bytes
         self.created.append(customer)
         answer = self.create_answers.pop(0) if self.create_answers else None
         if answer is None:
             customer_id = self._store(customer)
-            await self._step()("till.create_answer")
+            await self._step("till.create_answer")
             return customer_id
         if answer.stored_after_seconds is not None:
             self._late.append(_Late(self._clock() + answer.stored_after_seconds, customer))
             self._store_late()
-        await self._step()("till.create_answer")
+        await self._step("till.create_answer")
         raise answer.error
 
     async def read_customer_type(self, type_id: EposCustomerTypeId) -> TillCustomerType:
         await self._called("read_customer_type", type_id)
         if type_id not in self.types:
-            raise Missing(Side.TILL, f"not found in Epos Now: customer type {type_id}", status=404)
+            raise Missing(Side.TILL, "not found in Epos Now: HTTP 404", status=404)
         return self.types[type_id]
 
     async def list_customer_types(self) -> Sequence[TillCustomerType]:
-        await self._called("list_customer_types", None)
+        await self._called("list_customer_types")
         return [self.types[key] for key in sorted(self.types)]
 
     async def probe(self) -> None:
-        await self._called("probe", None)
+        await self._called("probe")
+
+
+@dataclass
+class FakeTillGateway:
+    """Implements ports.till.TillGateway: every account has this till."""
+
+    till: FakeTill
+
+    def client(self, account: Account) -> FakeTill:
+        return self.till
+
+    async def close(self) -> None:
+        return None

@@ -1,0 +1,206 @@
+"""Accounts as they are kept, and the customers seen at their tills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+import pytest
+from fakes.accounts import FakeAccounts
+from fakes.clock import FakeClock
+from support.engine import EngineWorld
+from tillsync_server.adapters.postgres.accounts import PostgresAccounts
+from tillsync_server.adapters.postgres.secrets import SecretBox
+from tillsync_server.domain.account import Account, EposSettings, Problem
+from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
+from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.domain.vocabulary import ProblemReason, Side
+from tillsync_server.ports.accounts import AccountStore, SettingsEffect, TillCustomersSeen
+
+SHOP, OTHER, NOWHERE = AccountId("shop-a"), AccountId("shop-b"), AccountId("nowhere")
+PLAIN = Account(account_id=SHOP, till_id=TillId("shop-a"))
+FULL = replace(PLAIN, name="Shop A", epos=EposSettings(api_key="key-1", api_secret="secret-1"), default_epos_customer_id=EposCustomerId(7))
+
+
+class AccountStoreAndSeen(AccountStore, TillCustomersSeen, Protocol): ...
+
+
+class Bench(Protocol):
+    @property
+    def accounts(self) -> AccountStoreAndSeen: ...
+
+    async def link(self, epos: int) -> None:
+        """Of SHOP, to some shop customer."""
+        ...
+
+    async def time_passes(self) -> None: ...
+
+    async def open_problem(self, side: Side) -> None:
+        """Of SHOP."""
+        ...
+
+
+def setting(**changes: object) -> Callable[[Account], Account]:
+    return lambda account: replace(account, **changes)  # type: ignore[arg-type]
+
+
+class AccountStoreContract:
+    async def test_an_account_comes_back_as_it_was_made(self, bench: Bench) -> None:
+        made = await bench.accounts.create(FULL)
+        assert replace(made, create_time=None, update_time=None) == FULL
+        assert made.create_time is not None
+        assert made.create_time == made.update_time
+        assert await bench.accounts.get(SHOP) == made
+
+    async def test_names_taken_and_missing(self, bench: Bench) -> None:
+        await bench.accounts.create(PLAIN)
+        with pytest.raises(AlreadyExists):
+            await bench.accounts.create(PLAIN)
+        with pytest.raises(NotFound) as missing:
+            await bench.accounts.get(NOWHERE)
+        assert missing.value.reason == "ACCOUNT_NOT_FOUND"
+        with pytest.raises(NotFound):
+            await bench.accounts.update(NOWHERE, setting(name="x"))
+
+    async def test_accounts_are_listed_by_id(self, bench: Bench) -> None:
+        for name in ("shop-c", "shop-a", "shop-b"):
+            await bench.accounts.create(replace(PLAIN, account_id=AccountId(name), till_id=TillId(name)))
+        first = await bench.accounts.list_accounts(after=None, limit=2)
+        assert [account.account_id for account in first] == ["shop-a", "shop-b"]
+        rest = await bench.accounts.list_accounts(after=first[-1].account_id, limit=2)
+        assert [account.account_id for account in rest] == ["shop-c"]
+
+    async def test_a_till_is_shared_only_when_said_so(self, bench: Bench) -> None:
+        accounts = bench.accounts
+        await accounts.create(PLAIN)
+        second = replace(PLAIN, account_id=OTHER)
+        with pytest.raises(FailedPrecondition) as caught:
+            await accounts.create(second)
+        assert caught.value.reason == "TILL_NOT_SHARED"
+        with pytest.raises(NotFound):
+            await accounts.get(OTHER)
+        await accounts.create(replace(second, shared_till=True))
+        assert await accounts.accounts_of_till(TillId("shop-a")) == ["shop-a", "shop-b"]
+        for dry_run in (True, False):
+            with pytest.raises(FailedPrecondition):
+                await accounts.update(OTHER, setting(shared_till=False), dry_run=dry_run)
+        await accounts.update(OTHER, setting(shared_till=False, till_id=TillId("own")))
+
+    async def test_a_change_is_stored_and_raises_the_version_and_nothing_raises_nothing(self, bench: Bench) -> None:
+        accounts = bench.accounts
+        before = await accounts.create(FULL)
+        await bench.time_passes()
+        changed = await accounts.update(SHOP, setting(name="Renamed", epos=replace(FULL.epos, api_secret="")), etag=before.etag)
+        assert changed.account == await accounts.get(SHOP)
+        assert (changed.account.name, changed.account.epos.api_secret, changed.account.epos.api_key) == ("Renamed", "", "key-1")
+        assert changed.account.config_version == 2
+        assert changed.account.update_time != before.update_time
+        assert changed.account.create_time == before.create_time
+        assert (await accounts.update(SHOP, setting(name="Renamed"))).account.config_version == 2
+        assert changed.effect == SettingsEffect()
+
+    async def test_a_dry_run_answers_as_the_change_would_and_stores_nothing(self, bench: Bench) -> None:
+        before = await bench.accounts.create(FULL)
+        tried = await bench.accounts.update(SHOP, setting(name="Renamed"), dry_run=True)
+        assert tried.account.name == "Renamed"
+        assert await bench.accounts.get(SHOP) == before
+
+    async def test_an_outdated_etag_is_refused_and_changes_nothing(self, bench: Bench) -> None:
+        before = await bench.accounts.create(PLAIN)
+        now = (await bench.accounts.update(SHOP, setting(name="one"))).account
+        with pytest.raises(Aborted) as refused:
+            await bench.accounts.update(SHOP, setting(name="two"), etag=before.etag)
+        assert refused.value.metadata == {"etag": now.etag}
+        assert (await bench.accounts.get(SHOP)).name == "one"
+
+    async def test_a_linked_customer_cannot_be_the_default_customer(self, bench: Bench) -> None:
+        await bench.accounts.create(PLAIN)
+        await bench.link(2)
+        for dry_run in (True, False):
+            with pytest.raises(FailedPrecondition) as caught:
+                await bench.accounts.update(SHOP, setting(default_epos_customer_id=EposCustomerId(2)), dry_run=dry_run)
+            assert caught.value.reason == "DEFAULT_CUSTOMER_LINKED"
+        await bench.accounts.update(SHOP, setting(default_epos_customer_id=EposCustomerId(99)))
+
+    @pytest.mark.parametrize("side", list(Side))
+    async def test_a_side_that_was_tested_closes_its_problem(self, bench: Bench, side: Side) -> None:
+        accounts = bench.accounts
+        version = (await accounts.create(PLAIN)).config_version
+        await bench.open_problem(side)
+        [other] = set(Side) - {side}
+        assert not await accounts.side_works(SHOP, other, config_version=version)
+        assert not await accounts.side_works(SHOP, side, config_version=version + 1), "tested under other settings"
+        problem = (await accounts.get(SHOP)).problem
+        assert problem is not None
+        assert (problem.side, problem.reason) == (side, ProblemReason.CREDENTIALS_REFUSED)
+        assert await accounts.side_works(SHOP, side, config_version=version)
+        assert (await accounts.get(SHOP)).problem is None
+        assert not await accounts.side_works(SHOP, side, config_version=version), "there is none any more"
+
+    async def test_tills_with_common_customers_look_alike(self, bench: Bench) -> None:
+        accounts = bench.accounts
+        for name in ("a", "b", "c"):
+            await accounts.create(Account(account_id=AccountId(name), till_id=TillId(f"till-{name}")))
+        seen = [EposCustomerId(number) for number in range(1, 150)]
+        await accounts.note_customer_ids(TillId("till-a"), seen)
+        await accounts.note_customer_ids(TillId("till-b"), seen)
+        await accounts.note_customer_ids(TillId("till-c"), [EposCustomerId(5000)])
+        assert await accounts.tills_with_same_customers(TillId("till-a"), seen[100:]) == ["till-b"]
+        assert await accounts.tills_with_same_customers(TillId("till-a"), [EposCustomerId(9999)]) == []
+
+
+class InMemory:
+    def __init__(self) -> None:
+        self._clock = FakeClock()
+        self.accounts = FakeAccounts(self._clock)
+
+    async def link(self, epos: int) -> None:
+        self.accounts.linked.add((SHOP, EposCustomerId(epos)))
+
+    async def time_passes(self) -> None:
+        self._clock.advance(1)
+
+    async def open_problem(self, side: Side) -> None:
+        problem = Problem(reason=ProblemReason.CREDENTIALS_REFUSED, side=side, text="refused", since=datetime(2026, 1, 2, tzinfo=UTC))
+        self.accounts.add(replace(self.accounts.accounts[SHOP], problem=problem))
+
+
+@dataclass
+class OnPostgres:
+    world: EngineWorld
+
+    @property
+    def accounts(self) -> PostgresAccounts:
+        return PostgresAccounts(self.world.database, SecretBox(["a key for these tests of enough characters"]), self.world.notifications)
+
+    async def link(self, epos: int) -> None:
+        await self.world.fetch(
+            "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) VALUES ($1, $2, 12, 1) RETURNING 1", SHOP, epos
+        )
+
+    async def time_passes(self) -> None:
+        return None  # the database's clock does
+
+    async def open_problem(self, side: Side) -> None:
+        await self.world.fetch(
+            "UPDATE lane SET problem_reason = $2, problem_side = $3, problem_text = 'refused', problem_since = now() "
+            "WHERE account_id = $1 RETURNING 1",
+            SHOP,
+            int(ProblemReason.CREDENTIALS_REFUSED),
+            int(side),
+        )
+
+
+class TestFakeAccounts(AccountStoreContract):
+    @pytest.fixture
+    def bench(self) -> Bench:
+        return InMemory()
+
+
+@pytest.mark.integration
+class TestPostgresAccounts(AccountStoreContract):
+    @pytest.fixture
+    def bench(self, world: EngineWorld) -> Bench:
+        return OnPostgres(world)

@@ -1,0 +1,246 @@
+"""Order events on their way to the shop: the outbox, and the shop that is told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import pytest
+import pytest_asyncio
+from fakes.accounts import FakeAccounts
+from fakes.clock import FakeClock
+from fakes.events import FakeEventOutbox, FakeEventReceiver
+from fakes.permit import FakePermit
+from support.engine import EngineWorld
+from tillsync_sandbox import SandboxShop
+from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
+from tillsync_server.adapters.postgres.accounts import PostgresAccounts
+from tillsync_server.adapters.postgres.events import PostgresEvents
+from tillsync_server.adapters.postgres.secrets import SecretBox
+from tillsync_server.adapters.woo import WooAdapterSettings, WooGateway
+from tillsync_server.domain.account import Account, ShopSettings
+from tillsync_server.domain.errors import LeaseTooShort
+from tillsync_server.domain.ids import AccountId, OrderId, TillId
+from tillsync_server.domain.vocabulary import EntryState, Outcome
+from tillsync_server.ports.events import (
+    EventOutbox,
+    EventReceiver,
+    EventResult,
+    EventStatus,
+    EventType,
+    OrderEvent,
+    ToldEvent,
+    WaitingEvents,
+)
+
+SHOP, OTHER, KEYS = AccountId("shop-a"), AccountId("shop-b"), AccountId("shop-keys")
+BRIDGE = ShopSettings(base_url="https://shop.example.test", bridge_secret="x" * 43)
+ACCOUNTS = [
+    Account(account_id=SHOP, till_id=TillId(SHOP), shop=BRIDGE),
+    Account(account_id=OTHER, till_id=TillId(OTHER), shop=BRIDGE),
+    Account(account_id=KEYS, till_id=TillId(KEYS), shop=ShopSettings(base_url="https://shop.example.test", consumer_key="ck")),
+]
+
+
+def an_event(order_id: int, sequence: int = 1) -> OrderEvent:
+    return OrderEvent(
+        order_id=OrderId(order_id),
+        sequence=sequence,
+        type=EventType.ORDER_FINISHED,
+        entry_id=None,
+        state=EntryState.PROCESSED,
+        outcome=Outcome.MATCHED_EMAIL,
+    )
+
+
+class Bench(Protocol):
+    """Two accounts with a bridge, SHOP and OTHER, and KEYS without one."""
+
+    @property
+    def outbox(self) -> EventOutbox: ...
+
+    async def put(self, account_id: AccountId, *events: OrderEvent) -> None:
+        """Later than those before; a newer one takes the place of an older one of its order."""
+        ...
+
+    async def time_passes(self, seconds: float) -> None: ...
+
+
+class EventOutboxContract:
+    async def test_only_accounts_with_a_bridge_and_waiting_events_are_claimed(self, bench: Bench) -> None:
+        assert await bench.outbox.claim(limit=10, lease_seconds=60) == []
+        await bench.put(SHOP, an_event(1))
+        await bench.put(OTHER, an_event(1))
+        await bench.put(KEYS, an_event(1))
+        [first] = await bench.outbox.claim(limit=1, lease_seconds=60)
+        [second] = await bench.outbox.claim(limit=10, lease_seconds=60)
+        assert {first.account_id, second.account_id} == {SHOP, OTHER}
+        assert (first.failures, second.failures) == (0, 0)
+
+    async def test_only_one_sender_an_account_at_a_time(self, bench: Bench) -> None:
+        await bench.put(SHOP, an_event(1))
+        [lease] = await bench.outbox.claim(limit=10, lease_seconds=60)
+        await bench.outbox.release(replace(lease, token=lease.token + 1), failures=0, delay_seconds=0)  # not theirs: nothing happens
+        assert await bench.outbox.claim(limit=10, lease_seconds=60) == []
+        await bench.outbox.release(lease, failures=0, delay_seconds=0)
+        [again] = await bench.outbox.claim(limit=10, lease_seconds=0)
+        assert again.token != lease.token
+        assert len(await bench.outbox.claim(limit=10, lease_seconds=60)) == 1  # that lease ran out
+
+    async def test_the_next_try_waits_for_its_time_and_knows_the_failures(self, bench: Bench) -> None:
+        await bench.put(SHOP, an_event(1))
+        [lease] = await bench.outbox.claim(limit=10, lease_seconds=60)
+        await bench.outbox.release(lease, failures=3, delay_seconds=30)
+        assert await bench.outbox.claim(limit=10, lease_seconds=60) == []
+        await bench.time_passes(31)
+        [again] = await bench.outbox.claim(limit=10, lease_seconds=60)
+        assert again.failures == 3
+
+    async def test_the_longest_waiting_come_first(self, bench: Bench) -> None:
+        await bench.put(SHOP, an_event(3))
+        await bench.put(SHOP, an_event(1))
+        await bench.put(SHOP, an_event(2))
+        waiting = await bench.outbox.waiting(SHOP, 2)
+        assert (waiting.events, waiting.held_count) == ((an_event(3), an_event(1)), 0)
+
+    async def test_what_was_told_is_not_sent_again(self, bench: Bench) -> None:
+        await bench.put(SHOP, an_event(1), an_event(2))
+        await bench.outbox.settle(SHOP, [ToldEvent(OrderId(1), 1)])
+        assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(2),)
+        await bench.outbox.settle(SHOP, [ToldEvent(OrderId(2), 1)])
+        assert await bench.outbox.waiting(SHOP, 10) == WaitingEvents((), 0)
+        assert await bench.outbox.claim(limit=10, lease_seconds=60) == []
+
+    async def test_an_event_made_while_another_is_on_its_way_is_not_lost(self, bench: Bench) -> None:
+        await bench.put(SHOP, an_event(1))
+        await bench.put(SHOP, an_event(1, 2))
+        await bench.outbox.settle(SHOP, [ToldEvent(OrderId(1), 1)])
+        assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(1, 2),)
+
+    async def test_a_shop_that_is_ahead_gets_the_event_above_what_it_holds(self, bench: Bench) -> None:
+        await bench.put(SHOP, an_event(1))
+        await bench.outbox.settle(SHOP, [ToldEvent(OrderId(1), 1, held_sequence=40)])
+        assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(1, 41),)
+
+
+class ReceiverBench(Protocol):
+    @property
+    def receiver(self) -> EventReceiver: ...
+
+    @property
+    def held_count(self) -> int:
+        """Of orders that wait for a person, as the shop was told last."""
+        ...
+
+
+async def tell(bench: ReceiverBench, *events: OrderEvent, held_count: int = 3) -> list[EventResult]:
+    return await bench.receiver.tell(WaitingEvents(events, held_count), FakePermit())
+
+
+class EventReceiverContract:
+    async def test_results_come_by_position_and_sequences_order_the_events(self, bench: ReceiverBench) -> None:
+        updated, unchanged = EventResult(status=EventStatus.UPDATED), EventResult(status=EventStatus.UNCHANGED)
+        assert await tell(bench, an_event(1, 5), an_event(2, 1)) == [updated, updated]
+        assert await tell(bench, an_event(1, 5), an_event(2, 2)) == [unchanged, updated]
+        assert await tell(bench, an_event(1, 4), an_event(2, 3)) == [EventResult(status=EventStatus.STALE, held_sequence=5), updated]
+        assert bench.held_count == 3
+
+    async def test_without_a_permit_nothing_is_told(self, bench: ReceiverBench) -> None:
+        with pytest.raises(LeaseTooShort):
+            await bench.receiver.tell(WaitingEvents((an_event(1),), 3), FakePermit.of_seconds(3.0))
+        assert await tell(bench, an_event(1)) == [EventResult(status=EventStatus.UPDATED)]
+
+
+class OutboxInMemory:
+    def __init__(self) -> None:
+        self._clock, accounts = FakeClock(), FakeAccounts()
+        for account in ACCOUNTS:
+            accounts.add(account)
+        self.outbox = FakeEventOutbox(self._clock, accounts)
+
+    async def put(self, account_id: AccountId, *events: OrderEvent) -> None:
+        self.outbox.add(account_id, *events)
+
+    async def time_passes(self, seconds: float) -> None:
+        self._clock.advance(seconds)
+
+
+@dataclass
+class OutboxOnPostgres:
+    world: EngineWorld
+
+    @property
+    def outbox(self) -> PostgresEvents:
+        return PostgresEvents(self.world.database)
+
+    async def put(self, account_id: AccountId, *events: OrderEvent) -> None:
+        for event in events:
+            await self.world.fetch(
+                "INSERT INTO order_event (account_id, order_id, sequence, type, state, outcome, event_time) "
+                "VALUES ($1, $2, $3, 1, $4, $5, clock_timestamp()) ON CONFLICT (account_id, order_id) "
+                "DO UPDATE SET sequence = excluded.sequence, event_time = excluded.event_time RETURNING 1",
+                account_id,
+                event.order_id,
+                event.sequence,
+                int(event.state),
+                None if event.outcome is None else int(event.outcome),
+            )
+
+    async def time_passes(self, seconds: float) -> None:
+        await self.world.fetch("UPDATE event_delivery SET next_try_at = next_try_at - make_interval(secs => $1) RETURNING 1", seconds)
+
+
+class ReceiverInMemory:
+    def __init__(self) -> None:
+        self._receiver = FakeEventReceiver()
+        self.receiver = self._receiver.event_receiver(ACCOUNTS[0])
+
+    @property
+    def held_count(self) -> int:
+        return self._receiver.held_count
+
+
+@dataclass
+class ReceiverOnBridge:
+    receiver: EventReceiver
+    shop: SandboxShop
+
+    @property
+    def held_count(self) -> int:
+        events: Sequence[object] = self.shop.store.events
+        assert events
+        return self.shop.store.events[-1].held_count
+
+
+class TestFakeEventOutbox(EventOutboxContract):
+    @pytest.fixture
+    def bench(self) -> Bench:
+        return OutboxInMemory()
+
+
+@pytest.mark.integration
+class TestPostgresEvents(EventOutboxContract):
+    @pytest_asyncio.fixture
+    async def bench(self, world: EngineWorld) -> Bench:
+        accounts = PostgresAccounts(world.database, SecretBox(["a test key of at least thirty-two characters"]), world.notifications)
+        for account in ACCOUNTS:
+            await accounts.create(account)
+        return OutboxOnPostgres(world)
+
+
+class TestFakeEventReceiver(EventReceiverContract):
+    @pytest.fixture
+    def bench(self) -> ReceiverBench:
+        return ReceiverInMemory()
+
+
+class TestBridgeEvents(EventReceiverContract):
+    @pytest_asyncio.fixture
+    async def bench(self) -> AsyncIterator[ReceiverBench]:
+        http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
+        gateway = WooGateway(http, WooAdapterSettings())
+        async with SandboxShop() as shop:
+            settings = ShopSettings(base_url=shop.origin, bridge_secret=shop.switches.bridge_secret)
+            yield ReceiverOnBridge(gateway.event_receiver(replace(ACCOUNTS[0], shop=settings)), shop)
+        await gateway.close()

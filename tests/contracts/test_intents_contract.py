@@ -1,0 +1,199 @@
+"""Never a twin: one intent for one till and email, whoever asks, however they race."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import pytest
+from fakes.clock import FakeClock
+from fakes.intents import FakeIntents
+from support.engine import EngineWorld
+from tillsync_server.adapters.postgres.intents import PostgresIntents
+from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.ports.tills import Intent, IntentState, IntentStore
+
+TILL, EMAIL = TillId("till-a"), "ada@example.test"
+ONE, TWO = AccountId("shop-a"), AccountId("shop-b")
+
+
+class Bench(Protocol):
+    @property
+    def intents(self) -> IntentStore: ...
+
+    async def settle(self) -> None:
+        """Every intent that stands is past its settle time."""
+        ...
+
+
+async def the_intent(intents: IntentStore) -> Intent:
+    found = await intents.get(TILL, EMAIL)
+    assert found is not None
+    return found
+
+
+class IntentStoreContract:
+    async def test_the_first_has_it_and_the_second_sees_it(self, bench: Bench) -> None:
+        intents = bench.intents
+        assert await intents.get(TILL, EMAIL) is None
+        assert await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90) is None
+        standing = await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90)
+        assert standing is not None
+        assert (standing.state, standing.account_id, standing.epos_customer_id) == (IntentState.OPEN, ONE, None)
+        assert (standing.settled_at - standing.create_time).total_seconds() == 90
+        assert not standing.is_settled
+        assert await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90) is not None, "not even the same run has two"
+        assert await intents.open(TillId("till-b"), EMAIL, TWO, "two:1", settle_seconds=90) is None
+        assert await intents.open(TILL, "bea@example.test", TWO, "two:1", settle_seconds=90) is None
+
+    async def test_of_two_accounts_that_race_exactly_one_wins(self, bench: Bench) -> None:
+        intents = bench.intents
+        for round_number in range(20):
+            email = f"{round_number}@example.test"
+            runs = [(account, f"{account}:{number}") for account in (ONE, TWO) for number in range(4)]
+            answers = await asyncio.gather(*(intents.open(TILL, email, account, owner, settle_seconds=90) for account, owner in runs))
+            assert answers.count(None) == 1
+            winner, _ = runs[answers.index(None)]
+            assert {answer.account_id for answer in answers if answer is not None} == {winner}
+
+    async def test_of_two_that_replace_a_dead_one_exactly_one_wins(self, bench: Bench) -> None:
+        intents = bench.intents
+        for round_number in range(20):
+            await intents.open(TILL, EMAIL, ONE, f"old:{round_number}", settle_seconds=90, replaces=await intents.get(TILL, EMAIL))
+            await intents.mark_unknown(TILL, EMAIL, f"old:{round_number}")
+            await bench.settle()
+            dead = await the_intent(intents)
+            assert dead.is_settled
+            answers = await asyncio.gather(
+                *(intents.open(TILL, EMAIL, TWO, f"new:{number}", settle_seconds=90, replaces=dead) for number in range(6))
+            )
+            assert answers.count(None) == 1
+            assert (await the_intent(intents)).account_id == TWO
+            await bench.settle()
+
+    async def test_an_unsettled_one_is_not_replaced_whatever_the_caller_thinks(self, bench: Bench) -> None:
+        intents = bench.intents
+        await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90)
+        standing = await the_intent(intents)
+        assert await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90, replaces=standing) is not None
+        await intents.mark_unknown(TILL, EMAIL, "one:1")
+        unknown = await the_intent(intents)
+        assert unknown.state is IntentState.UNKNOWN
+        assert unknown.settled_at == standing.settled_at
+        assert await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90, replaces=unknown) is not None
+        await bench.settle()
+        settled = await the_intent(intents)
+        assert await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90, replaces=settled) is None
+
+    async def test_only_exactly_what_was_read_is_replaced(self, bench: Bench) -> None:
+        intents = bench.intents
+        await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90)
+        await bench.settle()
+        read = await the_intent(intents)
+        other_reads = (
+            replace(read, state=IntentState.UNKNOWN),
+            replace(read, account_id=TWO),
+            replace(read, epos_customer_id=EposCustomerId(1)),
+            replace(read, settled_at=read.create_time),
+            replace(read, create_time=read.settled_at),
+        )
+        for other in other_reads:
+            assert await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90, replaces=other) is not None
+        await intents.mark_unknown(TILL, EMAIL, "one:1")  # it moved on after it was read
+        standing = await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90, replaces=read)
+        assert standing is not None
+        assert (standing.state, standing.account_id) == (IntentState.UNKNOWN, ONE)
+
+    async def test_a_done_one_is_replaced_only_by_who_has_read_it(self, bench: Bench) -> None:
+        intents = bench.intents
+        await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90)
+        await intents.complete(TILL, EMAIL, "one:1", EposCustomerId(90001))
+        done = await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90)
+        assert done is not None
+        assert (done.state, done.epos_customer_id) == (IntentState.DONE, 90001)
+        # its customer is proven gone: no settle time stands against it
+        assert await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90, replaces=done) is None
+        now = await the_intent(intents)
+        assert (now.state, now.account_id, now.epos_customer_id) == (IntentState.OPEN, TWO, None)
+
+    async def test_another_owner_changes_nothing(self, bench: Bench) -> None:
+        intents = bench.intents
+        await intents.open(TILL, EMAIL, ONE, "one:2", settle_seconds=90)
+        await intents.mark_unknown(TILL, EMAIL, "one:1")
+        await intents.complete(TILL, EMAIL, "one:1", EposCustomerId(1))
+        await intents.clear(TILL, EMAIL, "one:1")
+        standing = await the_intent(intents)
+        assert (standing.state, standing.epos_customer_id) == (IntentState.OPEN, None)
+
+    async def test_a_refused_create_clears_and_an_unknown_one_stays(self, bench: Bench) -> None:
+        intents = bench.intents
+        await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90)
+        await intents.clear(TILL, EMAIL, "one:1")
+        assert await intents.get(TILL, EMAIL) is None
+        assert await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90) is None
+        await intents.mark_unknown(TILL, EMAIL, "two:1")
+        await intents.clear(TILL, EMAIL, "two:1")
+        assert (await the_intent(intents)).state is IntentState.UNKNOWN
+        await intents.complete(TILL, EMAIL, "two:1", EposCustomerId(7))
+        await intents.clear(TILL, EMAIL, "two:1")
+        assert (await the_intent(intents)).state is IntentState.DONE
+
+    async def test_opening_and_clearing_in_a_crowd_never_has_two_at_once(self, bench: Bench) -> None:
+        intents = bench.intents
+        inside, most = 0, 0
+
+        async def one(number: int) -> int:
+            nonlocal inside, most
+            won = 0
+            for turn in range(15):
+                owner = f"{number}:{turn}"
+                if await intents.open(TILL, EMAIL, ONE, owner, settle_seconds=90) is None:
+                    inside += 1
+                    most = max(most, inside)
+                    await asyncio.sleep(0)
+                    won += 1
+                    inside -= 1
+                    await intents.clear(TILL, EMAIL, owner)
+            return won
+
+        assert sum(await asyncio.gather(*(one(number) for number in range(6)))) > 0
+        assert most == 1
+
+
+class InMemory:
+    def __init__(self) -> None:
+        self._clock = FakeClock()
+        self.intents = FakeIntents(self._clock, _next_turn)
+
+    async def settle(self) -> None:
+        self._clock.advance(91)
+
+
+async def _next_turn(_step: str) -> None:
+    await asyncio.sleep(0)
+
+
+@dataclass
+class OnPostgres:
+    world: EngineWorld
+
+    @property
+    def intents(self) -> PostgresIntents:
+        return PostgresIntents(self.world.database)
+
+    async def settle(self) -> None:
+        await self.world.fetch("UPDATE intent SET settled_at = now() - interval '1 second' RETURNING 1")
+
+
+class TestFakeIntents(IntentStoreContract):
+    @pytest.fixture
+    def bench(self) -> Bench:
+        return InMemory()
+
+
+@pytest.mark.integration
+class TestPostgresIntents(IntentStoreContract):
+    @pytest.fixture
+    def bench(self, world: EngineWorld) -> Bench:
+        return OnPostgres(world)

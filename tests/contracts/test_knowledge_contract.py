@@ -1,0 +1,103 @@
+"""What is known of a till holds for one configuration, and by the database's clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import pytest
+from fakes.clock import FakeClock
+from fakes.knowledge import FakeKnowledge
+from support.engine import EngineWorld
+from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
+from tillsync_server.domain.ids import TillId
+from tillsync_server.ports.tills import TillKnowledge, TillKnowledgeStore
+
+TILL, CONFIGURATION = TillId("till-a"), "https://till.example.test|V2|key1"
+
+
+class Bench(Protocol):
+    def knowledge(self) -> TillKnowledgeStore:
+        """The store as one more process has it."""
+        ...
+
+    def is_recent(self, at: datetime | None) -> bool: ...
+
+
+class TillKnowledgeStoreContract:
+    async def test_nothing_is_known_of_a_new_till(self, bench: Bench) -> None:
+        assert await bench.knowledge().get(TILL, CONFIGURATION) == TillKnowledge()
+
+    async def test_a_search_proof_comes_and_goes(self, bench: Bench) -> None:
+        here, elsewhere = bench.knowledge(), bench.knowledge()
+        await here.note_search_proven(TILL, CONFIGURATION)
+        assert bench.is_recent((await elsewhere.get(TILL, CONFIGURATION)).search_proven_at)
+        await elsewhere.note_search_unproven(TILL, CONFIGURATION)
+        assert (await here.get(TILL, CONFIGURATION)).search_proven_at is None
+        await here.note_search_proven(TILL, CONFIGURATION)
+        assert bench.is_recent((await elsewhere.get(TILL, CONFIGURATION)).search_proven_at)
+
+    async def test_another_configuration_knows_nothing_of_it(self, bench: Bench) -> None:
+        knowledge = bench.knowledge()
+        await knowledge.note_search_proven(TILL, CONFIGURATION)
+        await knowledge.note_customers_read(TILL, CONFIGURATION)
+        assert await knowledge.get(TILL, CONFIGURATION.replace("V2", "V4")) == TillKnowledge()
+        assert await knowledge.get(TillId("till-b"), CONFIGURATION) == TillKnowledge()
+
+    async def test_reads_and_the_last_page_are_kept_apart(self, bench: Bench) -> None:
+        knowledge = bench.knowledge()
+        await knowledge.note_types_read(TILL, CONFIGURATION)
+        known = await knowledge.get(TILL, CONFIGURATION)
+        assert bench.is_recent(known.types_read_at)
+        assert known.customers_read_at is None
+        await knowledge.note_customers_read(TILL, CONFIGURATION, last_page=11)
+        await knowledge.note_customers_read(TILL, CONFIGURATION)
+        known = await knowledge.get(TILL, CONFIGURATION)
+        assert bench.is_recent(known.customers_read_at)
+        assert known.last_page == 11
+        await knowledge.note_customers_read(TILL, CONFIGURATION, last_page=12)
+        assert (await knowledge.get(TILL, CONFIGURATION)).last_page == 12
+
+    async def test_a_read_does_not_touch_the_search_proof(self, bench: Bench) -> None:
+        knowledge = bench.knowledge()
+        await knowledge.note_search_proven(TILL, CONFIGURATION)
+        await knowledge.note_customers_read(TILL, CONFIGURATION, last_page=1)
+        assert bench.is_recent((await knowledge.get(TILL, CONFIGURATION)).search_proven_at)
+
+
+class InMemory:
+    def __init__(self) -> None:
+        self._clock = FakeClock()
+        self._clock.database_ahead_seconds = 7.0
+        self._knowledge = FakeKnowledge(self._clock)
+
+    def knowledge(self) -> FakeKnowledge:
+        return self._knowledge
+
+    def is_recent(self, at: datetime | None) -> bool:
+        return at == self._clock.database_now()
+
+
+@dataclass
+class OnPostgres:
+    world: EngineWorld
+
+    def knowledge(self) -> PostgresTillKnowledge:
+        return PostgresTillKnowledge(self.world.database)
+
+    def is_recent(self, at: datetime | None) -> bool:
+        return at is not None and abs(datetime.now(UTC) - at) < timedelta(seconds=30)
+
+
+class TestFakeKnowledge(TillKnowledgeStoreContract):
+    @pytest.fixture
+    def bench(self) -> Bench:
+        return InMemory()
+
+
+@pytest.mark.integration
+class TestPostgresTillKnowledge(TillKnowledgeStoreContract):
+    @pytest.fixture
+    def bench(self, world: EngineWorld) -> Bench:
+        return OnPostgres(world)

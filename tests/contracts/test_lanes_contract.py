@@ -1,0 +1,327 @@
+"""One leased lane as the flows have it: the permit, the renewal, the settings, and one verdict an entry."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import pytest
+from fakes.clock import FakeClock
+from fakes.lanes import FakeLane
+from fakes.permit import FakePermit
+from support.flow_world import order_entry, order_facts, till_account
+from tillsync_server.application.engine.batcher import MicroBatcher
+from tillsync_server.application.engine.idle_lanes import IdleLanes
+from tillsync_server.application.engine.lane_runner import LaneRunner, LaneServices
+from tillsync_server.application.engine.lease_clock import LeaseClock
+from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.errors import LeaseTooShort
+from tillsync_server.domain.ids import AccountId, EntryId, WooCustomerId
+from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.vocabulary import Outcome
+from tillsync_server.ports.handler import LaneRun, LaneWork
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, Written
+from tillsync_server.ports.till import WritePermit
+
+LEASE_SECONDS = 30.0
+ACCOUNT = till_account("shop-1")
+MATCHED = Verdict.finished(Outcome.MATCHED_EMAIL)
+
+
+def an_entry(order_id: int = 1042) -> ClaimedEntry:
+    """Each of a person of its own: the engine never has two of one person in flight."""
+    return order_entry(ACCOUNT, order_facts(order_id, email=f"{order_id}@example.test", woo_customer_id=WooCustomerId(order_id)))
+
+
+# ports.till.WritePermit
+
+
+class PermitBench(Protocol):
+    @property
+    def permit(self) -> WritePermit: ...
+
+    def seconds_left(self, seconds: float) -> None:
+        """So much of the lease is left now."""
+        ...
+
+
+class WritePermitContract:
+    def test_a_write_must_end_two_seconds_before_the_lease(self, bench: PermitBench) -> None:
+        bench.seconds_left(30.0)
+        assert bench.permit.seconds_allowed(20) == 20
+        bench.seconds_left(15.0)
+        assert bench.permit.seconds_allowed(20) == pytest.approx(13)
+
+    def test_with_less_than_five_seconds_nothing_is_sent(self, bench: PermitBench) -> None:
+        bench.seconds_left(5.0)
+        assert bench.permit.seconds_allowed(20) == pytest.approx(3)
+        for seconds in (4.99, 0.0, -400.0):
+            bench.seconds_left(seconds)
+            with pytest.raises(LeaseTooShort):
+                bench.permit.seconds_allowed(1)
+
+
+class _FakePermitBench:
+    def __init__(self) -> None:
+        self._left = math.inf
+        self.permit = FakePermit(lambda: self._left)
+
+    def seconds_left(self, seconds: float) -> None:
+        self._left = seconds
+
+
+class _FakeLaneBench:
+    def __init__(self) -> None:
+        self._clock = FakeClock()
+        self.permit = FakeLane(self._clock, ACCOUNT)
+
+    def seconds_left(self, seconds: float) -> None:
+        self.permit.lease_ends_at = self._clock() + seconds
+
+
+class _LeaseClockBench:
+    def __init__(self) -> None:
+        self._clock = FakeClock()
+        self.permit = LeaseClock(EngineSettings(lease_seconds=LEASE_SECONDS), self._clock(), self._clock)
+
+    def seconds_left(self, seconds: float) -> None:
+        self._clock.advance(self.permit.seconds_left - seconds)
+
+
+class TestFakePermit(WritePermitContract):
+    @pytest.fixture
+    def bench(self) -> PermitBench:
+        return _FakePermitBench()
+
+
+class TestFakeLaneAsPermit(WritePermitContract):
+    @pytest.fixture
+    def bench(self) -> PermitBench:
+        return _FakeLaneBench()
+
+
+class TestLeaseClock(WritePermitContract):
+    @pytest.fixture
+    def bench(self) -> PermitBench:
+        return _LeaseClockBench()
+
+
+# ports.handler.LaneRun
+
+
+class Bench(Protocol):
+    clock: FakeClock
+    account_now: Account
+
+    def running(self, *entries: ClaimedEntry) -> AbstractAsyncContextManager[LaneRun]:
+        """The lane with these entries claimed, until the end of the block."""
+        ...
+
+    def take_over(self) -> None:
+        """The lease ran out, and another process has the lane."""
+        ...
+
+    async def verdicts(self) -> list[tuple[EntryId, Outcome]]:
+        """Handed over to be written, in order."""
+        ...
+
+
+class LaneRunContract:
+    async def test_the_tag_names_owner_account_and_token(self, bench: Bench) -> None:
+        async with bench.running() as lane:
+            assert lane.owner_tag == f"{lane.lease.owner}:{lane.lease.account_id}:{lane.lease.token}"
+            assert lane.lease.account_id == ACCOUNT.account_id
+
+    async def test_a_write_is_allowed_as_long_as_the_lease_lasts(self, bench: Bench) -> None:
+        async with bench.running() as lane:
+            assert lane.seconds_allowed(20) == 20
+            bench.clock.advance(15)
+            assert lane.seconds_allowed(20) == pytest.approx(13)
+            bench.clock.advance(10.5)
+            with pytest.raises(LeaseTooShort):
+                lane.seconds_allowed(20)
+
+    async def test_a_lease_is_renewed_once_half_of_it_is_gone(self, bench: Bench) -> None:
+        async with bench.running() as lane:
+            bench.clock.advance(14)
+            await lane.renew_if_needed()
+            assert lane.seconds_allowed(60) == pytest.approx(LEASE_SECONDS - 14 - 2)
+            bench.clock.advance(2)
+            await lane.renew_if_needed()
+            assert lane.seconds_allowed(60) == pytest.approx(LEASE_SECONDS - 2)
+
+    async def test_a_lease_that_ran_out_is_renewed_when_no_other_has_taken_the_lane(self, bench: Bench) -> None:
+        async with bench.running() as lane:
+            bench.clock.advance(500)
+            with pytest.raises(LeaseTooShort):
+                lane.seconds_allowed(1)
+            await lane.renew_if_needed()
+            assert lane.seconds_allowed(1) == 1
+
+    async def test_a_lane_of_another_allows_and_renews_nothing_ever_again(self, bench: Bench) -> None:
+        async with bench.running() as lane:
+            bench.clock.advance(LEASE_SECONDS + 1)
+            bench.take_over()
+            for _ in range(2):
+                with pytest.raises(LeaseTooShort):
+                    await lane.renew_if_needed()
+            with pytest.raises(LeaseTooShort, match="another owner"):
+                lane.seconds_allowed(1)
+
+    async def test_settings_are_no_older_than_the_entry(self, bench: Bench) -> None:
+        async with bench.running() as lane:
+            assert await lane.account(an_entry()) == ACCOUNT
+            bench.account_now = replace(ACCOUNT, config_version=3, name="renamed")
+            entry = replace(an_entry(), config_version=3)
+            assert await lane.account(entry) == bench.account_now
+
+    async def test_each_entry_has_its_verdict_written_once_in_order(self, bench: Bench) -> None:
+        one, two = an_entry(1), an_entry(2)
+        async with bench.running(one, two) as lane:
+            lane.finish(two, MATCHED)
+            lane.finish(one, Verdict.held(Outcome.DUPLICATE_EMAIL, "two customers"))
+            assert await bench.verdicts() == [(two.entry_id, Outcome.MATCHED_EMAIL), (one.entry_id, Outcome.DUPLICATE_EMAIL)]
+
+    async def test_a_second_verdict_and_one_of_a_foreign_entry_are_refused(self, bench: Bench) -> None:
+        one = an_entry(1)
+        async with bench.running(one) as lane:
+            lane.finish(one, MATCHED)
+            for entry in (one, an_entry(3), replace(one)):
+                with pytest.raises(ValueError, match="has its verdict already, or was never claimed here"):
+                    lane.finish(entry, MATCHED)
+            assert await bench.verdicts() == [(one.entry_id, Outcome.MATCHED_EMAIL)]
+
+
+@dataclass
+class _Work:
+    """Shows the lane it was opened with, and runs until it is let go."""
+
+    lane: asyncio.Future[LaneRun]
+    running: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def open(self, lane: LaneRun) -> LaneWork:
+        self.lane.set_result(lane)
+        return self
+
+    async def run(self, entries: Sequence[ClaimedEntry]) -> None:
+        self.running.set()
+        await self.ended.wait()
+
+    async def close(self) -> None:
+        return None
+
+
+class InMemory:
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self._lane = FakeLane(self.clock, ACCOUNT, lease_seconds=LEASE_SECONDS)
+
+    @property
+    def account_now(self) -> Account:
+        return self._lane.account_now
+
+    @account_now.setter
+    def account_now(self, account: Account) -> None:
+        self._lane.account_now = account
+
+    @asynccontextmanager
+    async def running(self, *entries: ClaimedEntry) -> AsyncIterator[LaneRun]:
+        work = _Work(asyncio.get_running_loop().create_future())
+        opened = self._lane.open(work)
+        task = asyncio.create_task(opened.run(entries))
+        await work.running.wait()
+        yield self._lane
+        work.ended.set()
+        await task
+        await opened.close()
+
+    def take_over(self) -> None:
+        self._lane.taken_over = True
+
+    async def verdicts(self) -> list[tuple[EntryId, Outcome]]:
+        return [(entry_id, verdict.outcome) for entry_id, verdict in self._lane.finished.items()]
+
+
+class InRunner:
+    """A LaneRunner whose store is lists."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.account_now = ACCOUNT
+        self._taken_over = False
+        self._claims: list[ClaimedEntry] = []
+        self._written: list[Completion] = []
+        self._settings = EngineSettings(lease_seconds=LEASE_SECONDS, idle_lane_seconds=0)
+
+    async def at_version(self, account_id: AccountId, config_version: int) -> Account:
+        return self.account_now
+
+    async def _claim(self, requests: Sequence[ClaimRequest]) -> Sequence[list[ClaimedEntry]]:
+        claimed, self._claims = self._claims, []
+        return [claimed for _ in requests]
+
+    async def _complete(self, completions: Sequence[Completion]) -> Sequence[Written]:
+        self._written += completions
+        return [Written.DONE] * len(completions)
+
+    @asynccontextmanager
+    async def running(self, *entries: ClaimedEntry) -> AsyncIterator[LaneRun]:
+        self._claims = list(entries) or [an_entry(99)]  # a lane without an entry ends
+        work = _Work(asyncio.get_running_loop().create_future())
+        lease_clock = LeaseClock(self._settings, self.clock(), self.clock)
+        lease = LaneLease(ACCOUNT.account_id, "worker-1", 7, lapses=0, problem_side=None, pause_count=0)
+
+        async def renew(_lease: LaneLease) -> bool:
+            if not self._taken_over:
+                lease_clock.renewed(self.clock())
+            return not self._taken_over
+
+        async def charge_first(_lease: LaneLease, _entry: ClaimedEntry, _delay: float) -> bool:
+            raise AssertionError("this lease has not lapsed")
+
+        services = LaneServices(
+            settings=self._settings,
+            handler=work,
+            accounts=self,
+            claims=MicroBatcher(self._claim, name="claims"),
+            completions=[MicroBatcher(self._complete, name="completions")],
+            renew=renew,
+            charge_first=charge_first,
+            others_wait=lambda: False,
+            idle=IdleLanes(most=0, slots=1, live_reserved_slots=0, leased=lambda: 1, others_wait=lambda: False),
+            clock=self.clock,
+        )
+        runner = LaneRunner(services, lease, lease_clock)
+        task = asyncio.create_task(runner.run())
+        await work.running.wait()
+        yield await work.lane
+        runner.stop()
+        work.ended.set()
+        await task
+
+    def take_over(self) -> None:
+        self._taken_over = True
+
+    async def verdicts(self) -> list[tuple[EntryId, Outcome]]:
+        async with asyncio.timeout(5):
+            while not self._written:
+                await asyncio.sleep(0)
+        return [(each.entry.entry_id, each.settlement.outcome) for each in self._written]
+
+
+class TestFakeLane(LaneRunContract):
+    @pytest.fixture
+    def bench(self) -> Bench:
+        return InMemory()
+
+
+class TestLaneRunner(LaneRunContract):
+    @pytest.fixture
+    def bench(self) -> Bench:
+        return InRunner()

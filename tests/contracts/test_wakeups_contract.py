@@ -1,0 +1,55 @@
+"""Words between processes: the process that tells hears them at once, in order, each once."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pytest
+from fakes.wakeups import FakeWakeUps
+from support.engine import EngineWorld
+from tillsync_server.domain.ids import AccountId, new_entry_id
+from tillsync_server.ports.wakeups import Notifier, WakeUps
+
+
+class NotifierAndWakeUps(Notifier, WakeUps, Protocol): ...
+
+
+class WakeUpsContract:
+    async def test_what_this_process_tells_it_hears_at_once(self, wakeups: NotifierAndWakeUps) -> None:
+        heard: list[object] = []
+        entry_id = new_entry_id()
+        wakeups.on_lanes_ready(lambda: heard.append("lanes"))
+        wakeups.on_live_work(heard.append)
+        wakeups.on_entry_finished(heard.append)
+        wakeups.on_tokens_changed(lambda: heard.append("tokens"))
+        wakeups.live_work(AccountId("shop-a"))
+        wakeups.entry_finished(entry_id)
+        wakeups.lanes_ready()
+        wakeups.tokens_changed()
+        assert heard == ["shop-a", entry_id, "lanes", "tokens"]
+
+    async def test_every_listener_hears(self, wakeups: NotifierAndWakeUps) -> None:
+        heard: list[str] = []
+        wakeups.on_tokens_changed(lambda: heard.append("one"))
+        wakeups.on_tokens_changed(lambda: heard.append("two"))
+        wakeups.tokens_changed()
+        assert heard == ["one", "two"]
+
+    async def test_a_word_without_listeners_is_lost(self, wakeups: NotifierAndWakeUps) -> None:
+        heard: list[str] = []
+        wakeups.lanes_ready()
+        wakeups.on_lanes_ready(lambda: heard.append("lanes"))
+        assert heard == []
+
+
+class TestFakeWakeUps(WakeUpsContract):
+    @pytest.fixture
+    def wakeups(self) -> NotifierAndWakeUps:
+        return FakeWakeUps()
+
+
+@pytest.mark.integration
+class TestPostgresNotifications(WakeUpsContract):
+    @pytest.fixture
+    def wakeups(self, world: EngineWorld) -> NotifierAndWakeUps:
+        return world.notifications

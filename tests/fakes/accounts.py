@@ -1,0 +1,94 @@
+"""Accounts in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from fakes.clock import FakeClock
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
+from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.accounts import AccountChange, SettingsEffect
+
+
+@dataclass
+class FakeAccounts:
+    """Implements ports.accounts.AccountStore and TillCustomersSeen. ``effect``: what every change is said to set going."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    accounts: dict[AccountId, Account] = field(default_factory=dict)
+    linked: set[tuple[AccountId, EposCustomerId]] = field(default_factory=set)
+    """Till customers that are linked: none of them can become a default customer."""
+    effect: SettingsEffect = field(default_factory=SettingsEffect)
+    seen: dict[TillId, frozenset[EposCustomerId]] = field(default_factory=dict)
+
+    def add(self, account: Account) -> Account:
+        self.accounts[account.account_id] = account
+        return account
+
+    def raise_config_version(self, account_id: AccountId) -> None:
+        """As every decision does that what runs may not rest on any more."""
+        account = self.accounts[account_id]
+        self.add(replace(account, config_version=account.config_version + 1))
+
+    # AccountStore
+
+    async def create(self, account: Account) -> Account:
+        if account.account_id in self.accounts:
+            raise AlreadyExists(f"account {account.account_id} exists already", reason="ACCOUNT_EXISTS")
+        self._refuse_foreign_till(account)
+        now = self.clock.database_now()
+        return self.add(replace(account, config_version=1, create_time=now, update_time=now, problem=None))
+
+    async def get(self, account_id: AccountId) -> Account:
+        assert "\0" not in account_id, "a database text cannot hold it"
+        if account_id not in self.accounts:
+            raise NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
+        return self.accounts[account_id]
+
+    async def list_accounts(self, *, after: AccountId | None, limit: int) -> list[Account]:
+        return [self.accounts[key] for key in sorted(self.accounts) if after is None or key > after][:limit]
+
+    async def update(
+        self, account_id: AccountId, change: Callable[[Account], Account], *, etag: str = "", dry_run: bool = False
+    ) -> AccountChange:
+        before = await self.get(account_id)
+        if etag and etag != before.etag:
+            raise Aborted(f"account {account_id} has changed since you read it: read it again", metadata={"etag": before.etag})
+        after = change(before)
+        if after == before:
+            return AccountChange(account=before, effect=SettingsEffect())
+        default = after.default_epos_customer_id
+        if default is not None and default != before.default_epos_customer_id and (account_id, default) in self.linked:
+            raise FailedPrecondition(f"till customer {default} is linked to a shop customer", reason="DEFAULT_CUSTOMER_LINKED")
+        if dry_run or (after.till_id, after.shared_till) != (before.till_id, before.shared_till):
+            self._refuse_foreign_till(after)
+        if not dry_run:
+            after = self.add(replace(after, config_version=before.config_version + 1, update_time=self.clock.database_now()))
+        return AccountChange(account=after, effect=self.effect)
+
+    def _refuse_foreign_till(self, account: Account) -> None:
+        others = [each for each in self.accounts.values() if each.till_id == account.till_id and each.account_id != account.account_id]
+        if others and not account.shared_till:
+            raise FailedPrecondition(f"another account uses till_id {account.till_id}", reason="TILL_NOT_SHARED")
+
+    async def side_works(self, account_id: AccountId, side: Side, *, config_version: int) -> bool:
+        account = await self.get(account_id)
+        if account.problem is None or account.problem.side is not side or account.config_version != config_version:
+            return False
+        self.add(replace(account, problem=None))
+        return True
+
+    async def accounts_of_till(self, till_id: TillId) -> Sequence[AccountId]:
+        return sorted(account.account_id for account in self.accounts.values() if account.till_id == till_id)
+
+    # TillCustomersSeen
+
+    async def note_customer_ids(self, till_id: TillId, customer_ids: Sequence[EposCustomerId]) -> None:
+        self.seen[till_id] = frozenset(customer_ids)
+
+    async def tills_with_same_customers(self, till_id: TillId, customer_ids: Sequence[EposCustomerId]) -> list[TillId]:
+        """Address and till_id are compared by PostgreSQL alone: here every till is at the same address."""
+        return sorted(other for other, ids in self.seen.items() if other != till_id and ids & set(customer_ids))

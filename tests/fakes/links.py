@@ -1,0 +1,370 @@
+"""Links in memory: as they are read, as orders make them, and as people decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from fakes.accounts import FakeAccounts
+from fakes.clock import FakeClock
+from fakes.queues import FakeQueues
+from fakes.script import Faults, Step, no_step, raise_fault
+from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId, new_entry_id
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
+from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
+from tillsync_server.ports.links import (
+    Link,
+    LinkedByHand,
+    LinkFilter,
+    LinkOrigin,
+    OrderLinkOutcome,
+    OrderResolved,
+    UnlinkedByHand,
+)
+
+
+class FakeLinks:
+    """Implements ports.links.LinkReader, OrderLinker and LinkKeeper over one set of links.
+
+    ``queues`` and ``accounts``, where given, are what the links are tied to: held orders run again, and entries and settings that moved on
+    since a claim refuse it. Without them every entry is as it was claimed. Scripted: ``faults``, ``next_outcomes``, ``before_link``.
+    """
+
+    def __init__(
+        self,
+        clock: FakeClock | None = None,
+        step: Step = no_step,
+        *,
+        queues: FakeQueues | None = None,
+        accounts: FakeAccounts | None = None,
+    ) -> None:
+        self._clock = clock or FakeClock()
+        self._step = step
+        self._queues = queues
+        self._accounts = accounts
+        self._by_epos: dict[tuple[AccountId, EposCustomerId], Link] = {}
+        self._by_woo: dict[tuple[AccountId, WooCustomerId], Link] = {}
+        self.marks: set[tuple[AccountId, WooCustomerId]] = set()
+        self.removals: dict[tuple[AccountId, WooCustomerId], EposCustomerId] = {}
+        self.leases: dict[AccountId, tuple[str, int]] = {}
+        """Owner and token of the lease that has the lane. An account that is not in it: every lease has it."""
+        self.look_ups = 0
+        self.released: list[str] = []
+        """Normalised emails of guests whose held orders were let go."""
+        self.refreshed: list[EposCustomerId] = []
+        """The LIVE customer entries that were queued."""
+        self.chosen: dict[EntryId, EposCustomerId] = {}
+        """What a person chose for an order, by its entry."""
+        self.next_outcomes: list[OrderLinkOutcome] = []
+        self.before_link: list[Callable[[], None]] = []
+        """Done, in order, right before the next links are made."""
+        self.faults: Faults = {}
+
+    # for tests
+
+    def add(self, account_id: AccountId, epos: int, woo: int, *, gone: bool = False, woo_gone: bool = False) -> Link:
+        return self.put(
+            Link(
+                account_id=account_id,
+                epos_customer_id=EposCustomerId(epos),
+                woo_customer_id=WooCustomerId(woo),
+                origin=LinkOrigin.BY_HAND,
+                create_time=self._clock.database_now(),
+                epos_gone_at=self._clock.database_now() if gone else None,
+                woo_gone_at=self._clock.database_now() if woo_gone else None,
+            )
+        )
+
+    def put(self, link: Link) -> Link:
+        """In the place of the link that this till customer has. As in the database, a shop customer has one link at most."""
+        if (before := self._by_epos.pop((link.account_id, link.epos_customer_id), None)) is not None:
+            del self._by_woo[before.account_id, before.woo_customer_id]
+        assert (link.account_id, link.woo_customer_id) not in self._by_woo, f"shop customer {link.woo_customer_id} has a link already"
+        self._by_epos[link.account_id, link.epos_customer_id] = self._by_woo[link.account_id, link.woo_customer_id] = link
+        if self._accounts is not None:
+            self._accounts.linked.add((link.account_id, link.epos_customer_id))
+        return link
+
+    @property
+    def links(self) -> list[Link]:
+        return list(self._by_epos.values())
+
+    def remove(self, *links: Link) -> None:
+        for link in links:
+            del self._by_epos[link.account_id, link.epos_customer_id], self._by_woo[link.account_id, link.woo_customer_id]
+            if self._accounts is not None:
+                self._accounts.linked.discard((link.account_id, link.epos_customer_id))
+
+    def pairs(self) -> set[tuple[int, int]]:
+        return {(each.epos_customer_id, each.woo_customer_id) for each in self.links}
+
+    def of_epos(self, epos: int) -> Link:
+        [found] = [each for each in self.links if each.epos_customer_id == epos]
+        return found
+
+    def of_woo(self, account_id: AccountId, woo_customer_id: WooCustomerId) -> Link | None:
+        return self._by_woo.get((account_id, woo_customer_id))
+
+    def want_removal(self, account_id: AccountId, epos: int, woo: int) -> None:
+        self.removals[account_id, WooCustomerId(woo)] = EposCustomerId(epos)
+
+    def give_lane_to(self, lease: LaneLease) -> None:
+        """From now on every other lease of this lane is a stale one."""
+        self.leases[lease.account_id] = (lease.owner, lease.token)
+
+    def take_over(self, account_id: AccountId) -> None:
+        """Another process has the lane."""
+        self.leases[account_id] = ("another", 0)
+
+    def is_ours(self, lease: LaneLease) -> bool:
+        return self.leases.get(lease.account_id, (lease.owner, lease.token)) == (lease.owner, lease.token)
+
+    def refresh(self, account_id: AccountId, epos_customer_id: EposCustomerId) -> EntryId:
+        """Queues the customer entry of a link that is new, doubted or gone."""
+        self.refreshed.append(epos_customer_id)
+        if self._queues is None:
+            return new_entry_id()
+        return self._queues.hint(account_id, EntryKind.CUSTOMER, epos_customer_id)
+
+    # LinkReader
+
+    async def by_epos(self, account_id: AccountId, ids: Sequence[EposCustomerId]) -> dict[EposCustomerId, Link]:
+        await self._step("links.by_epos")
+        raise_fault(self.faults, "by_epos")
+        self.look_ups += 1
+        return {each: self._by_epos[account_id, each] for each in ids if (account_id, each) in self._by_epos}
+
+    async def by_woo(self, account_id: AccountId, woo_customer_id: WooCustomerId) -> Link | None:
+        await self._step("links.by_woo")
+        return self.of_woo(account_id, woo_customer_id)
+
+    async def list_links(self, account_id: AccountId, wanted: LinkFilter, *, after: EposCustomerId | None, limit: int) -> list[Link]:
+        found = [
+            link
+            for link in sorted(self.links, key=lambda link: link.epos_customer_id)
+            if link.account_id == account_id
+            and link.epos_customer_id > (after or 0)
+            and wanted.epos_customer_id in (None, link.epos_customer_id)
+            and wanted.woo_customer_id in (None, link.woo_customer_id)
+            and not (wanted.broken_only and link.is_usable)
+        ]
+        return found[:limit]
+
+    async def is_marked_do_not_auto_link(self, account_id: AccountId, woo_customer_id: WooCustomerId) -> bool:
+        await self._step("links.is_marked")
+        return (account_id, woo_customer_id) in self.marks
+
+    # OrderLinker
+
+    def _is_as_claimed(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
+        if not self.is_ours(lease):
+            return False
+        if self._accounts is not None and self._accounts.accounts[entry.account_id].config_version != entry.config_version:
+            return False
+        if self._queues is None:
+            return True
+        now = self._queues.entries.get(entry.entry_id)
+        return now is not None and now.state is EntryState.PENDING and now.entry_revision == entry.entry_revision
+
+    async def still_stands(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
+        await self._step("links.still_stands")
+        return self._is_as_claimed(lease, entry)
+
+    async def link(
+        self,
+        lease: LaneLease,
+        entry: ClaimedEntry,
+        *,
+        epos_customer_id: EposCustomerId,
+        woo_customer_id: WooCustomerId,
+        origin: LinkOrigin,
+        replaces: Link | None,
+    ) -> OrderLinkOutcome:
+        await self._step("links.link")
+        if self.before_link:
+            self.before_link.pop(0)()
+        if self.next_outcomes and (outcome := self.next_outcomes.pop(0)) is not OrderLinkOutcome.LINKED:
+            return outcome
+        if not self._is_as_claimed(lease, entry):
+            return OrderLinkOutcome.STALE
+        if self._is_default_customer(lease.account_id, epos_customer_id):
+            raise ValueError(f"the default customer {epos_customer_id} of account {lease.account_id} cannot be linked")
+        standing = self._of_either(lease.account_id, epos_customer_id, woo_customer_id)
+        in_the_way = [each for each in standing if each.is_usable and not _is_same(each, replaces)]
+        if any((each.epos_customer_id, each.woo_customer_id) == (epos_customer_id, woo_customer_id) for each in in_the_way):
+            return OrderLinkOutcome.LINKED
+        if in_the_way:
+            return OrderLinkOutcome.CONFLICT
+        self._put_link(lease.account_id, epos_customer_id, woo_customer_id, origin, standing, deciding=entry.entry_id)
+        self._release_held_of(lease.account_id, woo_customer_id, but=entry.entry_id)
+        return OrderLinkOutcome.LINKED
+
+    async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
+        await self._step("links.release_held_of_guest")
+        if not email or not self._is_as_claimed(lease, entry):
+            return 0
+        self.released.append(email)
+        held = self._held_of_guest(lease.account_id, email, but=entry.entry_id)
+        return self._release([each for each in held if each.outcome is not Outcome.PRODUCT_NOT_MATCHED])
+
+    # LinkKeeper
+
+    async def create(self, account_id: AccountId, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId) -> LinkedByHand:
+        self._require(account_id)
+        link, refresh = self._link_by_hand(account_id, epos_customer_id, woo_customer_id)
+        released = self._release_held_of(account_id, woo_customer_id, but=None)
+        return LinkedByHand(link=link, refresh_entry_id=refresh, released_order_entries=released)
+
+    async def delete(
+        self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, woo_customer_id: WooCustomerId | None = None
+    ) -> UnlinkedByHand:
+        self._require(account_id)
+        found = [
+            link
+            for link in self._of_either(account_id, epos_customer_id, woo_customer_id)
+            if epos_customer_id in (None, link.epos_customer_id) and woo_customer_id in (None, link.woo_customer_id)
+        ]
+        if not found:
+            raise NotFound("this customer is not linked", reason="LINK_NOT_FOUND")
+        [link] = found
+        self._raise_config_version(account_id)
+        self.marks.add((account_id, link.woo_customer_id))
+        self.remove(link)
+        self.want_removal(account_id, link.epos_customer_id, link.woo_customer_id)
+        self._revise_waiting([link], deciding=None)
+        return UnlinkedByHand(link=link, removal_entry_id=self.refresh(account_id, link.epos_customer_id))
+
+    async def resolve_order(
+        self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
+    ) -> OrderResolved:
+        self._require(account_id)
+        order = self._order_to_resolve(account_id, entry_id)
+        woo_customer_id = order.woo_customer_id
+        link, others = None, []
+        if create_link:
+            if woo_customer_id is None:
+                raise FailedPrecondition("this is a guest's order: a guest cannot be linked", reason="GUEST_CANNOT_BE_LINKED")
+            link, _ = self._link_by_hand(account_id, epos_customer_id, woo_customer_id)
+        elif woo_customer_id is None and order.billing_email:
+            others = self._held_of_guest(account_id, order.billing_email, but=entry_id)
+        assert self._queues is not None
+        if order.state is EntryState.FAILED:
+            entry_id = self._queues.succeed(order).entry_id
+        else:
+            self._release([order])
+        released = self._release(others)
+        if create_link and woo_customer_id is not None:
+            released = self._release_held_of(account_id, woo_customer_id, but=entry_id)
+        else:
+            self.chosen |= dict.fromkeys([entry_id, *(each.entry_id for each in others)], epos_customer_id)
+        return OrderResolved(entry_id=entry_id, link=link, released_order_entries=released)
+
+    def _link_by_hand(
+        self, account_id: AccountId, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId
+    ) -> tuple[Link, EntryId]:
+        if self._is_default_customer(account_id, epos_customer_id):
+            raise FailedPrecondition(f"till customer {epos_customer_id} is the account's default customer", reason="DEFAULT_CUSTOMER")
+        standing = self._of_either(account_id, epos_customer_id, woo_customer_id)
+        usable = [link for link in standing if link.is_usable]
+        for link in usable:
+            if (link.epos_customer_id, link.woo_customer_id) != (epos_customer_id, woo_customer_id):
+                raise _linked_already(link, epos_customer_id)
+        is_unmarked = (account_id, woo_customer_id) in self.marks
+        self.marks.discard((account_id, woo_customer_id))
+        if usable:
+            if is_unmarked:
+                self._raise_config_version(account_id)
+            return usable[0], self.refresh(account_id, epos_customer_id)
+        self._raise_config_version(account_id)
+        return self._put_link(account_id, epos_customer_id, woo_customer_id, LinkOrigin.BY_HAND, standing, deciding=None)
+
+    def _order_to_resolve(self, account_id: AccountId, entry_id: EntryId) -> Entry:
+        entry = None if self._queues is None else self._queues.entries.get(entry_id)
+        if entry is None or entry.account_id != account_id:
+            raise NotFound(f"entry {entry_id} does not exist", reason="ENTRY_NOT_FOUND")
+        if entry.kind is not EntryKind.ORDER_CUSTOMER:
+            raise FailedPrecondition("this entry is not an order", reason="NOT_AN_ORDER")
+        if entry.state not in (EntryState.HELD, EntryState.FAILED):
+            raise FailedPrecondition(f"the order is {entry.state.name}, not HELD or FAILED", reason="ORDER_NOT_HELD")
+        if entry.state is EntryState.FAILED and self._queues is not None and self._queues.newest_of(entry) != entry:
+            raise FailedPrecondition("the order has a newer entry: decide about that one", reason="ORDER_NOT_HELD")
+        return entry
+
+    # what orders and people have in common
+
+    def _require(self, account_id: AccountId) -> None:
+        if self._accounts is not None and account_id not in self._accounts.accounts:
+            raise NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
+
+    def _raise_config_version(self, account_id: AccountId) -> None:
+        if self._accounts is not None:
+            self._accounts.raise_config_version(account_id)
+
+    def _is_default_customer(self, account_id: AccountId, epos_customer_id: EposCustomerId) -> bool:
+        return self._accounts is not None and self._accounts.accounts[account_id].default_epos_customer_id == epos_customer_id
+
+    def _of_either(self, account_id: AccountId, epos: EposCustomerId | None, woo: WooCustomerId | None) -> list[Link]:
+        """At most one of each; one when they are linked to each other."""
+        by_epos = None if epos is None else self._by_epos.get((account_id, epos))
+        by_woo = None if woo is None else self.of_woo(account_id, woo)
+        return [each for each in dict.fromkeys((by_epos, by_woo)) if each is not None]
+
+    def _put_link(
+        self,
+        account_id: AccountId,
+        epos_customer_id: EposCustomerId,
+        woo_customer_id: WooCustomerId,
+        origin: LinkOrigin,
+        instead_of: Sequence[Link],
+        *,
+        deciding: EntryId | None,
+    ) -> tuple[Link, EntryId]:
+        self.remove(*instead_of)
+        for link in instead_of:
+            if link.woo_customer_id != woo_customer_id and link.woo_gone_at is None:
+                self.want_removal(account_id, link.epos_customer_id, link.woo_customer_id)
+        made = self.put(replace(self.add(account_id, epos_customer_id, woo_customer_id), origin=origin))
+        self.removals.pop((account_id, woo_customer_id), None)
+        self._revise_waiting([made, *instead_of], deciding=deciding)
+        return made, self.refresh(account_id, epos_customer_id)
+
+    def _revise_waiting(self, links: Sequence[Link], *, deciding: EntryId | None) -> None:
+        """Orders that may be running on the links as they were."""
+        if self._queues is None:
+            return
+        woo, epos = {link.woo_customer_id for link in links}, {link.epos_customer_id for link in links}
+        for entry in list(self._queues.entries.values()):
+            waits = entry.kind is EntryKind.ORDER_CUSTOMER and entry.state is EntryState.PENDING and entry.entry_id != deciding
+            if waits and entry.account_id == links[0].account_id and (entry.woo_customer_id in woo or entry.epos_customer_id in epos):
+                self._queues.revise([entry.entry_id])
+
+    def _held_of_guest(self, account_id: AccountId, email: str, *, but: EntryId) -> list[Entry]:
+        held = [] if self._queues is None else self._queues.held_orders(account_id, but=but)
+        return [each for each in held if each.woo_customer_id is None and each.billing_email == email]
+
+    def _release_held_of(self, account_id: AccountId, woo_customer_id: WooCustomerId, *, but: EntryId | None) -> int:
+        held = [] if self._queues is None else self._queues.held_orders(account_id, but=but)
+        return self._release([each for each in held if each.woo_customer_id == woo_customer_id])
+
+    def _release(self, held: Sequence[Entry]) -> int:
+        return 0 if self._queues is None else self._queues.release([each.entry_id for each in held])
+
+
+def _is_same(link: Link, read: Link | None) -> bool:
+    return read is not None and (link.epos_customer_id, link.woo_customer_id, link.create_time) == (
+        read.epos_customer_id,
+        read.woo_customer_id,
+        read.create_time,
+    )
+
+
+def _linked_already(link: Link, epos_customer_id: EposCustomerId) -> AlreadyExists:
+    reason = "EPOS_CUSTOMER_LINKED" if link.epos_customer_id == epos_customer_id else "WOO_CUSTOMER_LINKED"
+    metadata = {"epos_customer_id": str(link.epos_customer_id), "woo_customer_id": str(link.woo_customer_id)}
+    message = {
+        "EPOS_CUSTOMER_LINKED": f"till customer {link.epos_customer_id} is linked to shop customer {link.woo_customer_id}",
+        "WOO_CUSTOMER_LINKED": f"shop customer {link.woo_customer_id} is linked to till customer {link.epos_customer_id}",
+    }[reason]
+    return AlreadyExists(message, reason=reason, metadata=metadata)

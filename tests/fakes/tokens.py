@@ -1,0 +1,70 @@
+"""Bearer tokens in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from fakes.accounts import FakeAccounts
+from fakes.clock import FakeClock
+from fakes.script import Faults, raise_fault
+from fakes.wakeups import FakeWakeUps
+from tillsync_server.domain.errors import NotFound
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.ports.accounts import Token
+
+
+@dataclass
+class FakeTokens:
+    """Implements ports.accounts.TokenStore. ``asked``: how often a hash was looked up. ``gate``: look-ups answer once it is set.
+
+    ``accounts`` None: every account exists.
+    """
+
+    accounts: FakeAccounts | None = None
+    wakeups: FakeWakeUps = field(default_factory=FakeWakeUps)
+    clock: FakeClock = field(default_factory=FakeClock)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    hashes: dict[bytes, str] = field(default_factory=dict)
+    asked: int = 0
+    gate: asyncio.Event | None = None
+    faults: Faults = field(default_factory=dict)
+    used: list[str] = field(default_factory=list)
+    """As they were noted, repetitions included."""
+
+    async def create(self, token: Token, secret_hash: bytes) -> Token:
+        if self.accounts is not None and token.account_id is not None and token.account_id not in self.accounts.accounts:
+            raise NotFound(f"account {token.account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
+        return self.add(token, secret_hash)
+
+    def add(self, token: Token, secret_hash: bytes) -> Token:
+        self.tokens[token.token_id] = token
+        self.hashes[secret_hash] = token.token_id
+        return token
+
+    async def by_hash(self, secret_hash: bytes) -> Token | None:
+        """What stood there when it was asked for, however long the answer takes."""
+        self.asked += 1
+        token_id = self.hashes.get(secret_hash)
+        answer = None if token_id is None else self.tokens[token_id]
+        if self.gate is not None:
+            await self.gate.wait()
+        raise_fault(self.faults, "by_hash")
+        return answer
+
+    async def list_tokens(self, account_id: AccountId | None, *, after: str, limit: int) -> list[Token]:
+        return [token for key, token in sorted(self.tokens.items()) if token.account_id == account_id and key > after][:limit]
+
+    async def revoke(self, account_id: AccountId | None, token_id: str) -> Token:
+        token = self.tokens.get(token_id)
+        if token is None or token.account_id != account_id:
+            raise NotFound(f"token {token_id} does not exist", reason="TOKEN_NOT_FOUND")
+        self.tokens[token_id] = replace(token, revoke_time=token.revoke_time or self.clock.database_now())
+        self.wakeups.tokens_changed()
+        return self.tokens[token_id]
+
+    async def note_used(self, token_ids: Sequence[str]) -> None:
+        self.used += token_ids
+        for token_id in {*token_ids} & self.tokens.keys():
+            self.tokens[token_id] = replace(self.tokens[token_id], last_used_time=self.clock.database_now())

@@ -1,0 +1,45 @@
+"""Words between processes, within one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tillsync_server.domain.ids import AccountId, EntryId
+
+
+class FakeWakeUps:
+    """Implements ports.wakeups.Notifier and WakeUps: what is told is heard at once."""
+
+    def __init__(self) -> None:
+        self._lanes_ready: list[Callable[[], None]] = []
+        self._live_work: list[Callable[[AccountId], None]] = []
+        self._entry_finished: list[Callable[[EntryId], None]] = []
+        self._tokens_changed: list[Callable[[], None]] = []
+
+    def lanes_ready(self) -> None:
+        for listener in self._lanes_ready:
+            listener()
+
+    def live_work(self, account_id: AccountId) -> None:
+        for listener in self._live_work:
+            listener(account_id)
+
+    def entry_finished(self, entry_id: EntryId) -> None:
+        for listener in self._entry_finished:
+            listener(entry_id)
+
+    def tokens_changed(self) -> None:
+        for listener in self._tokens_changed:
+            listener()
+
+    def on_lanes_ready(self, listener: Callable[[], None]) -> None:
+        self._lanes_ready.append(listener)
+
+    def on_live_work(self, listener: Callable[[AccountId], None]) -> None:
+        self._live_work.append(listener)
+
+    def on_entry_finished(self, listener: Callable[[EntryId], None]) -> None:
+        self._entry_finished.append(listener)
+
+    def on_tokens_changed(self, listener: Callable[[], None]) -> None:
+        self._tokens_changed.append(listener)
