@@ -18,7 +18,7 @@ from tillsync.v1 import customer_sync_service_pb2 as sync_pb2
 from tillsync.v1 import vocabulary_pb2 as words
 from tillsync_server.application.use_cases import order_matching
 from tillsync_server.application.use_cases.admission import AdmissionSettings
-from tillsync_server.domain.ids import EposCustomerId
+from tillsync_server.domain.ids import AccountId, EposCustomerId
 from tillsync_server.domain.verdict import AccountProblem, Verdict
 from tillsync_server.domain.vocabulary import Outcome, ProblemReason, Role, Side
 from tillsync_server.ports.lanes import ClaimedEntry
@@ -370,11 +370,13 @@ async def test_a_caller_that_goes_away_changes_nothing_for_others(world: EngineW
             for _ in range(2)
         ]
         await handler.wait_for(lambda: handler.count(1042) == 1)
+        waiting = api.matching._waiters._per_account
+        await until(lambda: waiting[AccountId("shop-a")] == 2, lambda: waiting)
         leaving.cancel()
-        gate.set()
-        assert (await staying).epos_customer_id == 501
         method = "/tillsync.v1.CustomerSyncService/MatchOrderCustomer"
         await until(lambda: api.metrics.ended[method, "CANCELLED"] == 1, lambda: api.metrics.ended)
+        gate.set()
+        assert (await staying).epos_customer_id == 501
 
 
 async def test_a_database_that_is_gone_for_a_while_is_unavailable_and_then_back(world: EngineWorld) -> None:
