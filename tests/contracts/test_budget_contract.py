@@ -84,6 +84,7 @@ class TestFakeTillBudget(TillBudgetContract):
         return InMemory()
 
 
+@pytest.mark.every_version
 @pytest.mark.integration
 class TestPostgresTillBudget(TillBudgetContract):
     @pytest.fixture

@@ -94,6 +94,7 @@ class TestFakeTokens(TokenStoreContract):
         return FakeTokens(accounts, wakeups)
 
 
+@pytest.mark.every_version
 @pytest.mark.integration
 class TestPostgresTokens(TokenStoreContract):
     @pytest.fixture

@@ -17,7 +17,7 @@ from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
 from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.every_version]
 
 FACTS = OrderFacts(
     order_id=OrderId(1042),
