@@ -8,8 +8,10 @@ import signal
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from acceptance.specification_page import CUSTOMERS_QUEUE, ORDER_SYNC
 from support.service import PROGRAM, command_environment
+from support.waiting import until, within
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
@@ -22,28 +24,45 @@ async def run(*arguments: str, **variables: str) -> tuple[int, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output, _ = await process.communicate()
+    output, _ = await within(process.communicate())
     assert process.returncode is not None
     return process.returncode, output.decode()
 
 
-async def test_every_row_of_the_page_arises_in_the_story() -> None:
-    code, output = await run("demo", "--once")
+def data_directories() -> set[Path]:
+    return set(Path("/var/tmp").glob("tillsync-demo-*"))
+
+
+async def nothing_is_left_since(before: set[Path]) -> None:
+    """Each directory made since then goes. Another test's demo removes its own when it ends."""
+    made = data_directories() - before
+    await until(lambda: not made & data_directories(), lambda: made & data_directories())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def told() -> dict[str, tuple[int, str]]:
+    """Exit code and output of the story, told at the same time on a wide and on a narrow screen. Nothing is left on the disk."""
+    before = data_directories()
+    wide, narrow = await asyncio.gather(run("demo", "--once"), run("demo", "--once", COLUMNS="80"))
+    await nothing_is_left_since(before)
+    return {"wide": wide, "narrow": narrow}
+
+
+async def test_every_row_of_the_page_arises_in_the_story(told: dict[str, tuple[int, str]]) -> None:
+    code, output = told["wide"]
     assert code == 0, output
     assert "✗" not in output
     assert "Everything came out as told" in output
-    told = output.partition("Customers Queue")[0]
+    story = output.partition("Customers Queue")[0]
     for comment in CUSTOMERS_QUEUE + ORDER_SYNC:
-        assert f"“{comment}”" in told, comment
-    assert "“The table of customer types is locked, said the shop”" in told, "the shop's own answer is the comment"
+        assert f"“{comment}”" in story, comment
+    assert "“The table of customer types is locked, said the shop”" in story, "the shop's own answer is the comment"
 
 
-async def test_the_queues_are_whole_at_80_columns() -> None:
-    """Comments wrap and are never cut, also on a narrow screen. Nothing is left on the disk."""
-    before = set(Path("/var/tmp").glob("tillsync-demo-*"))
-    code, output = await run("demo", "--once", COLUMNS="80")
+async def test_the_queues_are_whole_at_80_columns(told: dict[str, tuple[int, str]]) -> None:
+    """Comments wrap and are never cut, also on a narrow screen."""
+    code, output = told["narrow"]
     assert code == 0, output
-    assert set(Path("/var/tmp").glob("tillsync-demo-*")) <= before
     tables = output.partition("Customers Queue")[2]
     assert all(len(line) <= 80 for line in tables.splitlines() if line.startswith(("│", "┃", "┏", "└")))
     assert "…" not in tables
@@ -56,7 +75,7 @@ async def test_the_queues_are_whole_at_80_columns() -> None:
 
 async def test_the_lines_to_paste_work() -> None:
     """Each as it is printed, in a shell (but for grpcurl, which is not ours to have), and Ctrl-C ends it and leaves nothing."""
-    before = set(Path("/var/tmp").glob("tillsync-demo-*"))
+    before = data_directories()
     demo = await asyncio.create_subprocess_exec(
         str(PROGRAM),
         *("demo", "--grpc-port", "0", "--http-port", "0"),
@@ -66,7 +85,7 @@ async def test_the_lines_to_paste_work() -> None:
     )
     try:
         assert demo.stdout is not None
-        printed = (await asyncio.wait_for(demo.stdout.readuntil(b"Ctrl-C"), 120)).decode()
+        printed = (await within(demo.stdout.readuntil(b"Ctrl-C"))).decode()
         lines = [line for line in printed.partition("Paste into")[2].splitlines()[1:] if line and "Ctrl-C" not in line]
         variables, *commands = [line.replace(".venv/bin/", f"{PROGRAM.parent}/") for line in lines if not line.startswith("grpcurl ")]
         assert len(commands) == 7
@@ -74,16 +93,18 @@ async def test_the_lines_to_paste_work() -> None:
             code, output = await paste(variables, command)
             assert code == 0, output
             assert '"error"' not in output, output
-        async with asyncio.timeout(30):
-            while '"points": "999"' not in (await paste(variables, commands[-1]))[1]:
-                await asyncio.sleep(0.1)
+
+        async def has_new_points() -> bool:
+            return '"points": "999"' in (await paste(variables, commands[-1]))[1]
+
+        await until(has_new_points, lambda: paste(variables, commands[-1]))
         demo.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(demo.wait(), 30) == 0
+        assert await within(demo.wait()) == 0
     finally:
         if demo.returncode is None:
             demo.kill()
             await demo.wait()
-    assert set(Path("/var/tmp").glob("tillsync-demo-*")) <= before
+    await nothing_is_left_since(before)
 
 
 async def paste(variables: str, line: str) -> tuple[int, str]:
@@ -93,6 +114,6 @@ async def paste(variables: str, line: str) -> tuple[int, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    output, _ = await within(process.communicate())
     assert process.returncode is not None
     return process.returncode, output.decode()

@@ -9,6 +9,7 @@ import pytest
 from fakes.clock import START
 from fakes.tokens import FakeTokens
 from fakes.wakeups import FakeWakeUps
+from support.waiting import until
 from tillsync_server.application.use_cases import authentication
 from tillsync_server.application.use_cases.authentication import CACHE_SECONDS, Authenticator, Caller
 from tillsync_server.domain.errors import Unauthenticated
@@ -112,8 +113,7 @@ async def test_what_was_read_before_a_change_is_not_kept_after_it() -> None:
     desk = Desk(tokens=FakeTokens(gate=asyncio.Event()))
     desk.add("s3cret")
     asking = asyncio.create_task(desk.authenticator.authenticate("Bearer s3cret"))
-    while not desk.tokens.asked:
-        await asyncio.sleep(0)
+    await until(lambda: desk.tokens.asked)
     desk.revoke("s3cret")
     desk.wakeups.tokens_changed()
     assert desk.tokens.gate is not None
@@ -129,8 +129,7 @@ async def test_a_crowd_shares_one_query_and_outlives_a_caller_that_leaves() -> N
     desk = Desk(tokens=FakeTokens(gate=asyncio.Event()))
     desk.add("s3cret")
     crowd = [asyncio.create_task(desk.authenticator.authenticate("Bearer s3cret")) for _ in range(20)]
-    while not desk.tokens.asked:
-        await asyncio.sleep(0)
+    await until(lambda: desk.tokens.asked)
     crowd[0].cancel()
     assert desk.tokens.gate is not None
     desk.tokens.gate.set()

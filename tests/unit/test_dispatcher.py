@@ -6,10 +6,10 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-import structlog
 from fakes.clock import START
 from fakes.shop import FakeShopGateway
 from support.flow_world import order_facts
+from support.logs import captured_lines
 from support.shop_flow_world import DatabaseAway, ShopWorld, bulk, entry_of, till_type
 from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.dispatcher import FlowHandler
@@ -67,16 +67,17 @@ async def test_a_fault_of_ours_hits_its_own_entry_and_is_told_without_its_words(
         if argument == 2:
             raise KeyError("ada@example.test")
 
-    world.till.decide_fault = fault  # type: ignore[assignment]
-    with structlog.testing.capture_logs() as logs:
+    world.till.decide_fault = fault
+    with captured_lines() as lines:
         verdicts = await world.run(*(entry_of(each) for each in (1, 2, 3)))
     assert [verdict.outcome for verdict in verdicts] == [Outcome.UPDATED, Outcome.EPOS_FETCH_FAILED, Outcome.UPDATED]
     assert verdicts[1].disposition is Disposition.RETRY
     assert verdicts[1].notes == ("the service itself failed on this entry; it is tried again",)
-    [logged] = [each for each in logs if each["event"] == "entry_failed"]
-    assert logged["error"] == "KeyError"
+    [logged] = lines.of("entry_failed")
+    assert (logged["account_id"], logged["kind"], logged["error"]) == ("shop-1", "CUSTOMER", "KeyError")
     assert logged["where"].startswith("test_dispatcher.py:")
-    assert "ada@example.test" not in str(logs)
+    assert "dropped" not in logged
+    assert "ada@example.test" not in lines.text
 
 
 @on_virtual_time
@@ -86,7 +87,7 @@ async def test_a_fault_in_a_type_has_a_comment() -> None:
     def fault(method: str, argument: object) -> None:
         raise KeyError("x")
 
-    world.till.decide_fault = fault  # type: ignore[assignment]
+    world.till.decide_fault = fault
     verdict = await world.sync_type(4001)
     assert (verdict.outcome, verdict.disposition) == (Outcome.TYPE_REQUEST_FAILED, Disposition.RETRY)
     assert verdict.comment == verdict.notes[0]

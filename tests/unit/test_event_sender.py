@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,6 +11,7 @@ import pytest
 from fakes.accounts import FakeAccounts
 from fakes.events import FakeEventOutbox, FakeEventReceiver
 from fakes.wakeups import FakeWakeUps
+from support.waiting import within
 from tillsync_server.adapters.woo.bridge_events import event_item, event_results
 from tillsync_server.application.events.sender import EventSender, EventSettings
 from tillsync_server.domain.account import Account, ShopSettings
@@ -58,8 +59,8 @@ class Desk:
         self.outbox.held_counts[SHOP] = 3
 
     def sender(self, clock: Callable[[], float] | None = None) -> EventSender:
-        clock_given = {} if clock is None else {"clock": clock}
-        return EventSender(self.outbox, self.accounts, self.receiver, FakeWakeUps(), QUICK, **clock_given)
+        wakeups = FakeWakeUps()
+        return EventSender(self.outbox, self.accounts, self.receiver, wakeups, QUICK, clock=clock or time.monotonic)
 
     def bridge_leaves(self) -> None:
         self.accounts.add(replace(self.account, shop=replace(self.account.shop, bridge_secret="")))
@@ -71,7 +72,7 @@ async def released(desk: Desk, clock: Callable[[], float] | None = None) -> Asyn
     sender = desk.sender(clock)
     sender.start()
     try:
-        await asyncio.wait_for(desk.outbox.given_back.wait(), 10)
+        await within(desk.outbox.given_back.wait())
         yield sender
     finally:
         await sender.stop()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fakes.till import FakeTill
+from support.waiting import until
 from tillsync_server.application.flows import page_scan
 from tillsync_server.application.flows.page_scan import PageScan
 from tillsync_server.domain.errors import RunInterrupted
@@ -35,8 +36,7 @@ async def test_pages_interrupted_together_leave_no_error_unheard() -> None:
         clock=time.monotonic,
     )
     running = asyncio.create_task(scan.run())
-    while till.requests < 3:
-        await asyncio.sleep(0)
+    await until(lambda: till.requests == 3, lambda: till.requests)
     paused.set()
     await asyncio.wait([running])
     assert isinstance(running.exception(), RunInterrupted)

@@ -9,6 +9,7 @@ import re
 import time
 from typing import Any
 
+import pytest
 from wordpress.bed.bridge import BridgedShop
 from wordpress.bed.shop import Reply, Session, Shop
 
@@ -53,6 +54,7 @@ async def call(site: Shop, method: str, route: str, session: Session | None, hea
     return await site.request(method, "/wp-json" + path, session=session, json_body=body, headers=headers)
 
 
+@pytest.mark.shops("mariadb")
 async def test_every_route_of_our_screens_refuses_all_but_the_shops_managers(bridged: BridgedShop) -> None:
     site = bridged.site
     routes = [(method, route) for method, route in await site.php(ROUTES) if route.startswith("/tillsync-bridge/")]
@@ -76,6 +78,7 @@ async def test_every_route_of_our_screens_refuses_all_but_the_shops_managers(bri
                 assert (await call(site, method, route, session)).status == 403, where
 
 
+@pytest.mark.shops("mariadb")
 async def test_a_shop_manager_may_use_the_routes(bridged: BridgedShop) -> None:
     manager = await bridged.site.log_in(await bridged.site.add_user(role="shop_manager"))
     for path in ("/queues?queue=orders", "/queues?queue=customers", "/queues/outbox"):
@@ -92,6 +95,7 @@ def signature(secret: str, at: int, method: str, route: str, body: bytes) -> dic
     return {"X-Tillsync-Timestamp": str(at), "X-Tillsync-Signature": f"v1={made}"}
 
 
+@pytest.mark.shops("mariadb")
 async def test_every_route_of_the_service_takes_its_signature_and_nothing_else(bridged: BridgedShop) -> None:
     site = bridged.site
     secret = await bridged.secret()
@@ -131,6 +135,7 @@ async def send(site: Shop, method: str, path: str, body: bytes, headers: dict[st
     return await site.request(method, f"/wp-json{path}", body=body or None, headers=headers)
 
 
+@pytest.mark.shops("mariadb")
 async def test_every_action_needs_its_nonce_and_the_right(bridged: BridgedShop) -> None:
     site = bridged.site
     hooks = await site.php(ACTIONS, admin=True, user="admin")

@@ -1,0 +1,23 @@
+"""How often a test repeats what it does. ``TILLSYNC_TEST_SOAK=1``: long runs, which find what is rare; otherwise short ones."""
+
+from __future__ import annotations
+
+import os
+from typing import TypeVar
+
+from hypothesis import settings
+
+T = TypeVar("T")
+
+SOAK = os.environ.get("TILLSYNC_TEST_SOAK", "") not in ("", "0")
+
+
+def rounds(short: T, long: T) -> T:
+    """``short`` by default. ``long`` must only repeat the same or wait longer for the same: no assertion may depend on it alone."""
+    return long if SOAK else short
+
+
+# no deadline for an example: it would measure how busy the machine is
+settings.register_profile("short", deadline=None)
+settings.register_profile("soak", deadline=None, max_examples=1000)
+settings.load_profile(rounds("short", "soak"))
