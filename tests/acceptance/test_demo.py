@@ -8,7 +8,6 @@ import signal
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from acceptance.specification_page import CUSTOMERS_QUEUE, ORDER_SYNC
 from support.service import PROGRAM, command_environment
 from support.waiting import until, within
@@ -39,30 +38,14 @@ async def nothing_is_left_since(before: set[Path]) -> None:
     await until(lambda: not made & data_directories(), lambda: made & data_directories())
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def told() -> dict[str, tuple[int, str]]:
-    """Exit code and output of the story, told at the same time on a wide and on a narrow screen. Nothing is left on the disk."""
+async def test_the_story_is_told_once_and_the_queues_are_whole_at_80_columns() -> None:
+    """Comments wrap and are never cut, also on a narrow screen. Nothing is left on the disk."""
     before = data_directories()
-    wide, narrow = await asyncio.gather(run("demo", "--once"), run("demo", "--once", COLUMNS="80"))
-    await nothing_is_left_since(before)
-    return {"wide": wide, "narrow": narrow}
-
-
-async def test_every_row_of_the_page_arises_in_the_story(told: dict[str, tuple[int, str]]) -> None:
-    code, output = told["wide"]
+    code, output = await run("demo", "--once", COLUMNS="80")
     assert code == 0, output
     assert "✗" not in output
     assert "Everything came out as told" in output
-    story = output.partition("Customers Queue")[0]
-    for comment in CUSTOMERS_QUEUE + ORDER_SYNC:
-        assert f"“{comment}”" in story, comment
-    assert "“The table of customer types is locked, said the shop”" in story, "the shop's own answer is the comment"
-
-
-async def test_the_queues_are_whole_at_80_columns(told: dict[str, tuple[int, str]]) -> None:
-    """Comments wrap and are never cut, also on a narrow screen."""
-    code, output = told["narrow"]
-    assert code == 0, output
+    await nothing_is_left_since(before)
     tables = output.partition("Customers Queue")[2]
     assert all(len(line) <= 80 for line in tables.splitlines() if line.startswith(("│", "┃", "┏", "└")))
     assert "…" not in tables
@@ -73,8 +56,8 @@ async def test_the_queues_are_whole_at_80_columns(told: dict[str, tuple[int, str
         assert (comment in column) == (comment != recovered), comment
 
 
-async def test_the_lines_to_paste_work() -> None:
-    """Each as it is printed, in a shell (but for grpcurl, which is not ours to have), and Ctrl-C ends it and leaves nothing."""
+async def test_every_row_of_the_page_arises_in_the_story_and_the_lines_to_paste_work() -> None:
+    """Each line as it is printed, in a shell (but for grpcurl, which is not ours to have), and Ctrl-C ends it and leaves nothing."""
     before = data_directories()
     demo = await asyncio.create_subprocess_exec(
         str(PROGRAM),
@@ -86,18 +69,12 @@ async def test_the_lines_to_paste_work() -> None:
     try:
         assert demo.stdout is not None
         printed = (await within(demo.stdout.readuntil(b"Ctrl-C"))).decode()
-        lines = [line for line in printed.partition("Paste into")[2].splitlines()[1:] if line and "Ctrl-C" not in line]
-        variables, *commands = [line.replace(".venv/bin/", f"{PROGRAM.parent}/") for line in lines if not line.startswith("grpcurl ")]
-        assert len(commands) == 7
-        for command in commands:
-            code, output = await paste(variables, command)
-            assert code == 0, output
-            assert '"error"' not in output, output
-
-        async def has_new_points() -> bool:
-            return '"points": "999"' in (await paste(variables, commands[-1]))[1]
-
-        await until(has_new_points, lambda: paste(variables, commands[-1]))
+        assert "✗" not in printed
+        told = printed.partition("Customers Queue")[0]
+        for comment in CUSTOMERS_QUEUE + ORDER_SYNC:
+            assert f"“{comment}”" in told, comment
+        assert "“The table of customer types is locked, said the shop”" in told, "the shop's own answer is the comment"
+        await every_line_works(printed)
         demo.send_signal(signal.SIGINT)
         assert await within(demo.wait()) == 0
     finally:
@@ -105,6 +82,21 @@ async def test_the_lines_to_paste_work() -> None:
             demo.kill()
             await demo.wait()
     await nothing_is_left_since(before)
+
+
+async def every_line_works(printed: str) -> None:
+    lines = [line for line in printed.partition("Paste into")[2].splitlines()[1:] if line and "Ctrl-C" not in line]
+    variables, *commands = [line.replace(".venv/bin/", f"{PROGRAM.parent}/") for line in lines if not line.startswith("grpcurl ")]
+    assert len(commands) == 7
+    for command in commands:
+        code, output = await paste(variables, command)
+        assert code == 0, output
+        assert '"error"' not in output, output
+
+    async def has_new_points() -> bool:
+        return '"points": "999"' in (await paste(variables, commands[-1]))[1]
+
+    await until(has_new_points, lambda: paste(variables, commands[-1]))
 
 
 async def paste(variables: str, line: str) -> tuple[int, str]:

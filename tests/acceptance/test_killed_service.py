@@ -23,7 +23,7 @@ from tillsync_sandbox import SandboxShop, SandboxTill
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
-BATCHES, KILLS, BATCH = 30, 3, rounds(20, 100)
+BATCHES, KILLS, BATCH = 30, 3, rounds(10, 100)
 UPDATES = BATCHES * BATCH
 ACCOUNT = "shop-a"
 SETTINGS = {

@@ -62,6 +62,7 @@ async def until_ready(running: RunningService) -> None:
     await until(is_ready, probe)
 
 
+@pytest.mark.own_server
 async def test_a_database_that_goes_away_and_comes_back(directory: Path) -> None:
     """Requests get UNAVAILABLE, nothing accepted is lost, everything resumes by itself: requests, worker, notifications, probes."""
     postgres = EmbeddedPostgres(directory, durable=True)
@@ -100,6 +101,7 @@ async def test_a_database_that_goes_away_and_comes_back(directory: Path) -> None
         await postgres.stop()
 
 
+@pytest.mark.own_server
 async def test_stopping_is_bounded_when_the_database_never_answers(directory: Path) -> None:
     """PostgreSQL is stopped in its tracks: connections stand, nothing is answered, not even a cancel request."""
     postgres = EmbeddedPostgres(directory, durable=False)
