@@ -8,8 +8,9 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from fakes.lanes import FakeLane
 from fakes.till import EmailMatch, LostAnswer
-from support.flow_world import TILL, FakeLane, FlowWorld, order_facts, till_account
+from support.flow_world import TILL, FlowWorld, order_facts, till_account
 from tillsync_server.application.engine.lane_runner import LaneRunner, LaneServices
 from tillsync_server.application.engine.lease_clock import LeaseClock
 from tillsync_server.application.engine.settings import EngineSettings

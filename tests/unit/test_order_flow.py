@@ -366,7 +366,7 @@ async def test_what_changed_meanwhile_runs_again_at_once_and_nothing_was_decided
     ],
 )
 async def test_what_everybody_would_meet_pauses_the_account(world: FlowWorld, error: Exception, reason: ProblemReason) -> None:
-    world.till.faults["search_by_email"] = [error]  # type: ignore[list-item]
+    world.till.faults["search_by_email"] = [error]
     verdict = await match(world)
     assert verdict.disposition is Disposition.PAUSE_LANE
     assert (verdict.outcome, verdict.comment) == (Outcome.CUSTOMER_NOT_MATCHED, NOT_MATCHED_COMMENT)
@@ -376,7 +376,7 @@ async def test_what_everybody_would_meet_pauses_the_account(world: FlowWorld, er
 
 @pytest.mark.parametrize("error", [Unanswered(Side.TILL, "no answer"), ServerFailure(Side.TILL, "502", status=502)], ids=repr)
 async def test_what_this_order_met_is_tried_again(world: FlowWorld, error: Exception) -> None:
-    world.till.faults["search_by_email"] = [error]  # type: ignore[list-item]
+    world.till.faults["search_by_email"] = [error]
     verdict = await match(world)
     assert (verdict.disposition, verdict.outcome) == (Disposition.RETRY, Outcome.CUSTOMER_NOT_MATCHED)
     assert verdict.notes[0].startswith("looking for the customer in Epos Now: ")
