@@ -92,6 +92,9 @@ class FakeTill:
     def put(self, *customers: TillCustomer) -> None:
         self.customers.update((each.epos_customer_id, each) for each in customers)
 
+    def put_types(self, *types: TillCustomerType) -> None:
+        self.types.update((each.epos_customer_type_id, each) for each in types)
+
     def with_email(self, email: str) -> list[EposCustomerId]:
         """The truth: the stored customers who have this email after normalising."""
         wanted = normalise_email(email)

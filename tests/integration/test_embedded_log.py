@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
-from support.postgres import reachable_directory
+from support.directories import reachable_directory
 from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.integration

@@ -15,8 +15,9 @@ import grpc
 import psutil
 import pytest
 from support.certificates import self_signed
+from support.directories import reachable_directory
 from support.engine import engine_world
-from support.postgres import TestDatabase, reachable_directory
+from support.postgres import TestDatabase
 from support.service import ADMIN_TOKEN, RunningService, environment, running_service
 from support.waiting import HANG_SECONDS, NEVER_SECONDS, hang_limit, until, within
 from tillsync.v1 import account_service_pb2, account_service_pb2_grpc, queue_entry_pb2, token_pb2, vocabulary_pb2

@@ -16,10 +16,11 @@ import aiohttp
 import asyncpg
 import psutil
 import pytest
-from support.postgres import Cluster, TestDatabase, reachable_directory
+from support.directories import reachable_directory
+from support.postgres import Cluster, TestDatabase
 from support.service import ADMIN_TOKEN, child, environment, run_command
 from support.waiting import HANG_SECONDS, until
-from tillsync.v1 import account_pb2, order_pb2, vocabulary_pb2
+from tillsync.v1 import account_pb2, customer_sync_service_pb2, order_pb2, vocabulary_pb2
 from tillsync_client import TillsyncClient
 from tillsync_sandbox import SandboxShop, SandboxTill
 
@@ -260,7 +261,5 @@ async def test_no_log_line_names_a_person_or_holds_a_credential(database: TestDa
         assert text.lower() not in log, f"{text} stands in the log"
 
 
-def _queue(account: str) -> object:
-    from tillsync.v1 import customer_sync_service_pb2
-
+def _queue(account: str) -> customer_sync_service_pb2.ListQueueRequest:
     return customer_sync_service_pb2.ListQueueRequest(account_id=account, queue=vocabulary_pb2.QUEUE_CUSTOMERS)

@@ -153,7 +153,7 @@ async def test_an_unproven_search_creates_nothing_and_says_why(world: FlowWorld)
 
 @pytest.mark.parametrize("field", ["forename", "surname"])
 async def test_a_name_that_is_too_long_is_held_before_anything_is_sent(world: FlowWorld, field: str) -> None:
-    facts = order_facts(**({"first_name": "a" * 51} if field == "forename" else {"last_name": "a" * 51}))
+    facts = order_facts(first_name="a" * 51) if field == "forename" else order_facts(last_name="a" * 51)
     verdict = await protocol(world).find_or_create(new_customer(facts, ADA))
     assert isinstance(verdict, Verdict)
     assert verdict.state is EntryState.HELD

@@ -22,7 +22,7 @@ from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Pr
 async def test_customers_types_and_orders_run_side_by_side_and_finish_as_they_are_done() -> None:
     world = ShopWorld()
     world.link(1, 12)
-    world.till.types[4001] = till_type()
+    world.till.put_types(till_type())
     world.till.latency = 5.0
     customer, of_type = entry_of(1), entry_of(4001, kind=EntryKind.CUSTOMER_TYPE)
     unlinked = entry_of(2)

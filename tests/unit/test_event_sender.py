@@ -59,8 +59,7 @@ class Desk:
         self.outbox.held_counts[SHOP] = 3
 
     def sender(self, clock: Callable[[], float] | None = None) -> EventSender:
-        wakeups = FakeWakeUps()
-        return EventSender(self.outbox, self.accounts, self.receiver, wakeups, QUICK, clock=clock or time.monotonic)
+        return EventSender(self.outbox, self.accounts, self.receiver, FakeWakeUps(), QUICK, clock=clock or time.monotonic)
 
     def bridge_leaves(self) -> None:
         self.accounts.add(replace(self.account, shop=replace(self.account.shop, bridge_secret="")))
