@@ -20,7 +20,7 @@ wordpress=(
   /usr/share/php/getid3:php-getid3
 )
 # libatomic: Playwright's driver is linked to it
-browser=(/usr/bin/chromium:chromium "/usr/lib/$(uname -m)-linux-gnu/libatomic.so.1:libatomic1" /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core)
+browser=(/usr/bin/chromium-headless-shell:chromium-headless-shell "/usr/lib/$(uname -m)-linux-gnu/libatomic.so.1:libatomic1" /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core)
 npm=()
 command -v npm >/dev/null || npm=(/usr/bin/npm:npm)
 

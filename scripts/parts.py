@@ -42,7 +42,8 @@ def run(*command: str, cwd: Path) -> str:
 
 def npm_package(name: str, work: Path) -> tarfile.TarFile:
     """The archive of ``package@version``."""
-    return tarfile.open(work / run("npm", "pack", "--silent", name, cwd=work).strip().splitlines()[-1])
+    printed = run("npm", "pack", "--loglevel=error", "--fetch-retry-mintimeout=1000", name, cwd=work)
+    return tarfile.open(work / printed.strip().splitlines()[-1])
 
 
 def bring_parts(parts: Sequence[Part], cache: Path) -> None:

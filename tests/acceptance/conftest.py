@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from support.postgres import TestDatabase, reachable_directory
+from support.directories import reachable_directory
+from support.postgres import TestDatabase
 from support.service import RunningService, running_service
 from support.twin_world import SHORT_TIMES, TwinWorld
 

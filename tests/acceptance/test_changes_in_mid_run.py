@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.mid_run import Change, Ground, Point, Stage, ground_on, shop_state
+from support.mid_run import Change, Ground, Point, SandboxRequest, Stage, ground_on, shop_state
 from support.postgres import Cluster
 from tillsync.v1 import account_pb2, vocabulary_pb2
 
@@ -95,8 +95,8 @@ def of(*names: str) -> list[Change]:
 
 # till → shop, customer
 
-READ = {"side": "till", "method": "GET", "path": f"/api/*/customer/{C}"}
-WRITE = {"side": "shop", "method": "POST", "path": "*/customers/batch"}
+READ: SandboxRequest = {"side": "till", "method": "GET", "path": f"/api/*/customer/{C}"}
+WRITE: SandboxRequest = {"side": "shop", "method": "POST", "path": "*/customers/batch"}
 CUSTOMER_POINTS = [
     Point("the claim", "after", store="claim"),
     Point("settings are read", "before", store="at_version"),
@@ -227,8 +227,8 @@ async def test_a_removal_while_settings_or_links_change(ground: Ground, change: 
 
 # till → shop, customer types
 
-READ_TYPE = {"side": "till", "method": "GET", "path": f"/api/*/customertype/{GOLD}"}
-WRITE_TYPE = {"side": "shop", "path": f"*/customer-types/{GOLD}"}
+READ_TYPE: SandboxRequest = {"side": "till", "method": "GET", "path": f"/api/*/customertype/{GOLD}"}
+WRITE_TYPE: SandboxRequest = {"side": "shop", "path": f"*/customer-types/{GOLD}"}
 TYPE_POINTS = [
     Point("the claim", "after", store="claim"),
     Point("settings are read", "after", store="at_version"),

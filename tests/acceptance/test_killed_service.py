@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from support.postgres import TestDatabase, reachable_directory
+from support.directories import reachable_directory
+from support.postgres import TestDatabase
 from support.service import ADMIN_TOKEN, Child, child, environment
 from support.soak import rounds
 from support.waiting import HANG_SECONDS, until

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.mid_run import Change, Ground, Point, Stage, an_order, ground_on, shop_state
+from support.mid_run import Change, Ground, Point, SandboxRequest, Stage, an_order, ground_on, shop_state
 from support.postgres import Cluster
 from support.service import RunningService, running_service
 from support.waiting import until
@@ -101,8 +101,8 @@ CHANGES = [
     Change("sync off", lambda made: made.update(customer_sync_enabled=False)),
     Change("names on", lambda made: made.update(sync_names=True)),
 ]
-READ = {"side": "till", "method": "GET", "path": f"/api/*/customer/{C}"}
-WRITE = {"side": "shop", "method": "POST", "path": "*/customers/batch"}
+READ: SandboxRequest = {"side": "till", "method": "GET", "path": f"/api/*/customer/{C}"}
+WRITE: SandboxRequest = {"side": "shop", "method": "POST", "path": "*/customers/batch"}
 POINTS = [
     Point("the claim", "after", store="claim"),
     Point("links are read", "after", store="by_epos"),

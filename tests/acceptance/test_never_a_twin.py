@@ -20,7 +20,7 @@ async def test_forty_orders_of_one_new_person_make_one_customer(world: TwinWorld
     shop = await world.shop("shop-1")
     orders = [order(SPELLINGS[number % 4], number) for number in range(1, 41)]
     waited = [world.client.sync.match_order("shop-1", each, deadline_seconds=HANG_SECONDS) for each in orders[:20]]
-    *answers, _ = await asyncio.gather(*waited, shop.send(*orders[20:]))
+    answers, _ = await asyncio.gather(asyncio.gather(*waited), shop.send(*orders[20:]))
     [made] = shop.till.holders(NOVA)
     for answer in answers:
         assert (answer.entry.state, answer.epos_customer_id) == (PROCESSED, made)

@@ -4,6 +4,7 @@ waits with the reason."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from support.twin_world import BY_EMAIL, CREATED, PROCESSED, TIMEOUT_SECONDS, Shop, TwinWorld, all_of, order
@@ -77,14 +78,14 @@ async def _in_world(world: TwinWorld, name: str, till_world: TillWorld) -> None:
     assert len(till.creates()) == 2, "one for the new person, one for the late one"
 
 
-UNSEARCHABLE = {
+UNSEARCHABLE: dict[str, dict[str, Any]] = {
     "a search that finds nobody": {"path": "/api/v2/customer", "status": 200, "body": "[]", "content_type": "application/json"},
     "a search that finds nobody, as 404": {"path": "/api/v2/customer", "status": 404, "body": "not found"},
 }
 
 
 @pytest.mark.parametrize("fault", list(UNSEARCHABLE.values()), ids=list(UNSEARCHABLE))
-async def test_a_search_that_does_not_find_what_is_there_proves_nothing(world: TwinWorld, fault: dict[str, object]) -> None:
+async def test_a_search_that_does_not_find_what_is_there_proves_nothing(world: TwinWorld, fault: dict[str, Any]) -> None:
     shop = await world.shop("shop-1")
     blind = shop.till.sandbox.faults.script(method="GET", where=lambda request: "EmailAddress" in request.query, times=None, **fault)
     await shop.send(order(NOVA))
@@ -98,7 +99,7 @@ async def test_a_search_that_does_not_find_what_is_there_proves_nothing(world: T
     assert len(shop.till.creates()) == 1
 
 
-NOWHERE = {
+NOWHERE: dict[str, dict[str, Any]] = {
     "HTML 404": {"status": 404, "body": "<html><title>404</title></html>", "content_type": "text/html"},
     "JSON 404": {"status": 404, "body": '{"Message":"No HTTP resource was found"}', "content_type": "application/json"},
     "a redirect": {"status": 302, "headers": {"Location": "https://www.example.test/"}},
@@ -108,7 +109,7 @@ NOWHERE = {
 @pytest.mark.parametrize("fault", list(NOWHERE.values()), ids=list(NOWHERE))
 @pytest.mark.parametrize("version", [account_pb2.TILL_API_VERSION_V2, account_pb2.TILL_API_VERSION_V4], ids=["V2", "V4"])
 async def test_an_address_where_no_till_is_creates_nothing(
-    world: TwinWorld, fault: dict[str, object], version: account_pb2.TillApiVersion.ValueType
+    world: TwinWorld, fault: dict[str, Any], version: account_pb2.TillApiVersion.ValueType
 ) -> None:
     """Every address answers so, for the first time or again: a miss by 404 is no proof, and the account says what is wrong."""
     shop = await world.shop("shop-1", epos=account_pb2.EposSettings(customer_api_version=version))

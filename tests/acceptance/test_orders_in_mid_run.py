@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.mid_run import Change, Ground, Point, Stage, an_order, ground_on
+from support.mid_run import Change, Ground, Point, SandboxRequest, Stage, an_order, ground_on
 from support.postgres import Cluster
 from tillsync.v1 import account_pb2, order_pb2
 from tillsync_client import AlreadyExistsError, FailedPreconditionError
@@ -125,8 +125,8 @@ CHANGES = {
     ],
 }
 
-GETS = {"side": "till", "method": "GET", "path": "/api/v2/customer"}
-CREATE = {"side": "till", "method": "POST", "path": "/api/v2/customer/"}
+GETS: SandboxRequest = {"side": "till", "method": "GET", "path": "/api/v2/customer"}
+CREATE: SandboxRequest = {"side": "till", "method": "POST", "path": "/api/v2/customer/"}
 BEGIN = [
     Point("the claim", "after", store="claim"),
     Point("settings are read", "after", store="at_version"),

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -34,7 +35,7 @@ from tillsync.v1 import vocabulary_pb2
 
 pytestmark = pytest.mark.processes
 NOVA = "nova@example.test"
-POST = {"method": "POST", "path": "/api/v2/customer*"}
+POST: dict[str, Any] = {"method": "POST", "path": "/api/v2/customer*"}
 
 
 @pytest_asyncio.fixture
@@ -180,7 +181,7 @@ async def test_a_worker_stopped_before_a_write_to_the_shop_sends_nothing_and_aft
         go_on(heir)
         for shop in (before_it, after_it):
             await taken_over(rows, shop, tokens[shop.account_id])
-            await shop.site.wait_for(lambda shop=shop: _shown(shop) == "30")
+            await _shows(shop, "30")
         await _till_is_quiet(rows)
         before = await everything(rows)
         rows_before = {shop.account_id: shop.site.store.bridge_rows[12] for shop in (before_it, after_it)}
@@ -210,6 +211,10 @@ async def _shop_with_points(world: TwinWorld, name: str, points: int) -> Shop:
 async def _points(shop: Shop, points: int) -> None:
     shop.till.sandbox.change_customer(555, points=points)
     await shop.client.sync.sync_customer(shop.account_id, 555, priority=vocabulary_pb2.PRIORITY_LIVE)
+
+
+async def _shows(shop: Shop, points: str) -> None:
+    await shop.site.wait_for(lambda: _shown(shop) == points)
 
 
 def _shown(shop: Shop) -> str | None:

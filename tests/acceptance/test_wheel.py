@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from support.postgres import reachable_directory
+from support.directories import reachable_directory
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {

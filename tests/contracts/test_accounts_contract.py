@@ -199,6 +199,7 @@ class TestFakeAccounts(AccountStoreContract):
         return InMemory()
 
 
+@pytest.mark.every_version
 @pytest.mark.integration
 class TestPostgresAccounts(AccountStoreContract):
     @pytest.fixture

@@ -219,6 +219,7 @@ class TestFakeEventOutbox(EventOutboxContract):
         return OutboxInMemory()
 
 
+@pytest.mark.every_version
 @pytest.mark.integration
 class TestPostgresEvents(EventOutboxContract):
     @pytest_asyncio.fixture

@@ -192,6 +192,7 @@ class TestFakeIntents(IntentStoreContract):
         return InMemory()
 
 
+@pytest.mark.every_version
 @pytest.mark.integration
 class TestPostgresIntents(IntentStoreContract):
     @pytest.fixture

@@ -96,6 +96,7 @@ class TestFakeKnowledge(TillKnowledgeStoreContract):
         return InMemory()
 
 
+@pytest.mark.every_version
 @pytest.mark.integration
 class TestPostgresTillKnowledge(TillKnowledgeStoreContract):
     @pytest.fixture

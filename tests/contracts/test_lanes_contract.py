@@ -14,6 +14,7 @@ from fakes.clock import FakeClock
 from fakes.lanes import FakeLane
 from fakes.permit import FakePermit
 from support.flow_world import order_entry, order_facts, till_account
+from support.waiting import until
 from tillsync_server.application.engine.batcher import MicroBatcher
 from tillsync_server.application.engine.idle_lanes import IdleLanes
 from tillsync_server.application.engine.lane_runner import LaneRunner, LaneServices
@@ -309,9 +310,7 @@ class InRunner:
         self._taken_over = True
 
     async def verdicts(self) -> list[tuple[EntryId, Outcome]]:
-        async with asyncio.timeout(5):
-            while not self._written:
-                await asyncio.sleep(0)
+        await until(lambda: self._written)
         return [(each.entry.entry_id, each.settlement.outcome) for each in self._written]
 
 

@@ -226,6 +226,7 @@ class TestFakeLinksByHand(LinkKeeperContract):
         return InMemory()
 
 
+@pytest.mark.every_version
 @pytest.mark.integration
 class TestPostgresLinkKeeper(LinkKeeperContract):
     @pytest_asyncio.fixture

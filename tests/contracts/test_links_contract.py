@@ -222,6 +222,7 @@ class TestFakeLinks(LinkReaderContract, OrderLinkerContract):
         return InMemory()
 
 
+@pytest.mark.every_version
 @pytest.mark.integration
 class TestPostgresLinks(LinkReaderContract, OrderLinkerContract):
     @pytest_asyncio.fixture

@@ -384,6 +384,7 @@ class TestFakeOrders(OrdersContract):
         return InMemory()
 
 
+@pytest.mark.every_version
 @pytest.mark.integration
 class TestPostgresQueues(QueueReaderContract, QueueActionsContract):
     @pytest_asyncio.fixture
@@ -392,6 +393,7 @@ class TestPostgresQueues(QueueReaderContract, QueueActionsContract):
         return OnPostgres(world)
 
 
+@pytest.mark.every_version
 @pytest.mark.integration
 class TestPostgresOrderIntake(OrdersContract):
     @pytest_asyncio.fixture

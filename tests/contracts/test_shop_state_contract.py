@@ -179,6 +179,7 @@ class TestFakeShopState(ShopStateStoreContract):
         return InMemory()
 
 
+@pytest.mark.every_version
 @pytest.mark.integration
 class TestPostgresShopState(ShopStateStoreContract):
     @pytest_asyncio.fixture

@@ -10,6 +10,7 @@ from fakes.accounts import FakeAccounts
 from fakes.tokens import FakeTokens
 from fakes.wakeups import FakeWakeUps
 from support.engine import EngineWorld
+from support.waiting import within
 from tillsync_server.adapters.postgres.tokens import PostgresTokens
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import NotFound
@@ -59,7 +60,7 @@ class TokenStoreContract:
         assert revoked.revoke_time is not None
         assert await tokens.revoke(SHOP, "t1") == revoked
         assert await tokens.by_hash(b"hash-1") == revoked
-        await asyncio.wait_for(heard.wait(), 10)
+        await within(heard.wait())
 
     async def test_a_token_is_revoked_only_through_its_own_account(self, tokens: TokenStore) -> None:
         await tokens.create(site("t1"), b"hash-1")
@@ -94,6 +95,7 @@ class TestFakeTokens(TokenStoreContract):
         return FakeTokens(accounts, wakeups)
 
 
+@pytest.mark.every_version
 @pytest.mark.integration
 class TestPostgresTokens(TokenStoreContract):
     @pytest.fixture

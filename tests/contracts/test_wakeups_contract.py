@@ -48,6 +48,7 @@ class TestFakeWakeUps(WakeUpsContract):
         return FakeWakeUps()
 
 
+@pytest.mark.every_version
 @pytest.mark.integration
 class TestPostgresNotifications(WakeUpsContract):
     @pytest.fixture

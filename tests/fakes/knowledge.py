@@ -17,7 +17,7 @@ class FakeKnowledge:
     def __init__(self, clock: FakeClock | None = None, step: Step = no_step) -> None:
         self._clock = clock or FakeClock()
         self._step = step
-        self.known: dict[tuple[TillId, str], TillKnowledge] = {}
+        self.known: dict[tuple[str, str], TillKnowledge] = {}
         self.faults: Faults = {}
         self.notes: list[str] = []
 

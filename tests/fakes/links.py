@@ -58,7 +58,7 @@ class FakeLinks:
         self.chosen: dict[EntryId, EposCustomerId] = {}
         """What a person chose for an order, by its entry."""
         self.next_outcomes: list[OrderLinkOutcome] = []
-        self.before_link: list[Callable[[], None]] = []
+        self.before_link: list[Callable[[], object]] = []
         """Done, in order, right before the next links are made."""
         self.faults: Faults = {}
 

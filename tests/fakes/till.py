@@ -55,8 +55,8 @@ class FakeTill:
         self._step = step
         self.latency = latency
         """Seconds of the event loop that each call takes."""
-        self.customers: dict[EposCustomerId, TillCustomer] = {}
-        self.types: dict[EposCustomerTypeId, TillCustomerType] = {}
+        self.customers: dict[int, TillCustomer] = {}
+        self.types: dict[int, TillCustomerType] = {}
         self.match = EmailMatch.IGNORING_CASE
         self.ignores_names = False
         """The till has no search by name."""
@@ -73,7 +73,7 @@ class FakeTill:
         """Stored, and not in the search's index yet; reads and lists show them."""
         self.soft_deleted: set[EposCustomerId] = set()
         """Gone from search and list, still served by id."""
-        self.on_call: dict[str, list[Callable[[], None]]] = {}
+        self.on_call: dict[str, list[Callable[[], object]]] = {}
         """Done, in order, right before the next calls of a method answer."""
         self._late: list[_Late] = []
         self._next_id = 100
@@ -91,6 +91,9 @@ class FakeTill:
 
     def put(self, *customers: TillCustomer) -> None:
         self.customers.update((each.epos_customer_id, each) for each in customers)
+
+    def put_types(self, *types: TillCustomerType) -> None:
+        self.types.update((each.epos_customer_type_id, each) for each in types)
 
     def with_email(self, email: str) -> list[EposCustomerId]:
         """The truth: the stored customers who have this email after normalising."""

@@ -33,7 +33,7 @@ from tillsync_server.domain.vocabulary import (
     TillTypeField,
 )
 from tillsync_server.ports.accounts import SettingsEffect
-from tillsync_server.ports.lanes import ClaimRequest, Completion
+from tillsync_server.ports.lanes import ClaimRequest, Completion, Written
 
 pytestmark = pytest.mark.integration
 KEY, OLD_KEY = "a key for these tests " * 2, "a former key for these tests " * 2
@@ -253,7 +253,7 @@ async def test_a_decision_taken_on_former_settings_is_refused(world: EngineWorld
     assert (await accounts.at_version(SHOP, entry.config_version)).sync_names is False
     await accounts.update(SHOP, setting(sync_names=True))
     settlement = settle(Verdict.finished(Outcome.UPDATED), attempts_before=0, policy=RetryPolicy())
-    assert await world.lanes.complete([Completion(lease, entry, settlement, 0.1)]) == [False]
+    assert await world.lanes.complete([Completion(lease, entry, settlement, 0.1)]) == [Written.DROPPED]
     [[again]] = await world.lanes.claim([ClaimRequest(lease, 10, 10)])
     assert (again.entry_id, again.kind, again.config_version) == (entry.entry_id, EntryKind.CUSTOMER, 2)
     assert (await accounts.at_version(SHOP, again.config_version)).sync_names is True

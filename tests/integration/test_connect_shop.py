@@ -61,7 +61,7 @@ async def account(desk: DeskWorld) -> account_pb2.Account:
     return found
 
 
-async def set_shop(desk: DeskWorld, **shop: str) -> None:
+async def set_shop(desk: DeskWorld, **shop: Any) -> None:
     request = S.UpdateAccountRequest(account_id="shop-a", account=account_pb2.Account(shop=account_pb2.ShopSettings(**shop)))
     request.update_mask.paths.extend(f"shop.{name}" for name in shop)
     await desk.call("AccountService/UpdateAccount", request)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
-from support.postgres import reachable_directory
+from support.directories import reachable_directory
 from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.integration
 
 
+@pytest.mark.own_server
 async def test_the_log_holds_no_refused_row_and_is_closed_to_others() -> None:
     with reachable_directory() as directory:
         (directory / "postgres.log").touch(mode=0o644)

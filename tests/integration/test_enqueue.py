@@ -14,7 +14,7 @@ from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import EnqueueResult, NewHint
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.every_version]
 
 
 def hint(account: str, subject: int, priority: Priority = Priority.LIVE, *, force: bool = False) -> NewHint:

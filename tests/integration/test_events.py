@@ -182,7 +182,7 @@ async def test_a_completion_that_is_dropped_tells_nothing(events: EventWorld) ->
     lease = await lease_of(engine)
     [entry] = await claim(engine, lease)
     stale = completion(replace(lease, token=lease.token - 1), entry, MATCHED)
-    assert await engine.lanes.complete([stale]) == [False]
+    assert await engine.lanes.complete([stale]) == [Written.DROPPED]
     await put_order(engine, facts_of(1042, email="grace@example.test"))  # a hint meanwhile: it stays PENDING
     assert await engine.lanes.complete([completion(lease, entry, MATCHED)]) == [Written.MOVED_ON]
     assert await events.rows() == []

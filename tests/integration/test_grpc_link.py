@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 import pytest
 import pytest_asyncio
+from google.protobuf.message import Message
 from support.desk_world import DeskWorld, desk_world
 from support.engine import EngineWorld
 from support.grpc_server import Refusal
@@ -121,6 +122,7 @@ async def test_bad_link_requests_name_the_field(desk: DeskWorld) -> None:
     await create(desk, 90001, 11)
     await create(desk, 90002, 12)
     token = (await desk.call("LinkService/ListLinks", L.ListLinksRequest(account_id="shop-a", page_size=1))).next_page_token
+    request: Message
     for method, request, field in (
         ("ListLinks", L.ListLinksRequest(account_id="shop-a", page_size=-1), "page_size"),
         ("ListLinks", L.ListLinksRequest(account_id="shop-a", epos_customer_id=-1), "epos_customer_id"),

@@ -103,7 +103,7 @@ async def test_every_filter_finds_its_entries(desk: DeskWorld, world: EngineWorl
         ({"created_before": earlier}, []),
         ({"created_after": earlier, "created_before": later}, [pending, failed, held]),
     ):
-        page = await list_queue(desk, **fields)  # type: ignore[arg-type]
+        page = await list_queue(desk, **fields)
         assert [entry.entry_id for entry in page.entries] == [str(each) for each in found], fields
 
 
@@ -280,7 +280,7 @@ async def test_bad_requests_of_bulk_work_name_the_field(desk: DeskWorld, world: 
         ({"filter": queue_entry_pb2.QueueFilter(queue=CUSTOMERS, states=[0])}, "filter.states[0]"),  # type: ignore[list-item]
         ({"filter": chosen, "continuation_token": token}, "continuation_token"),
     ):
-        request = Q.RetryQueueEntriesRequest(account_id="shop-a", **fields)  # type: ignore[arg-type]
+        request = Q.RetryQueueEntriesRequest(account_id="shop-a", **fields)
         refused = await desk.refusal("QueueService/RetryQueueEntries", request)
         assert (refused.code, list(refused.fields)) == (INVALID, [field]), fields
     long = Q.DismissQueueEntriesRequest(account_id="shop-a", filter=chosen, reason="x" * 201)

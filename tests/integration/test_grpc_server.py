@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 import pytest
@@ -12,9 +12,9 @@ from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from support.certificates import self_signed
+from support.directories import reachable_directory
 from support.engine import EngineWorld, RecordingHandler
 from support.grpc_server import STUBS, Refusal, an_order, grpc_world, match_request
-from support.postgres import reachable_directory
 from support.waiting import HANG_SECONDS, NEVER_SECONDS, until, within
 from tillsync.v1 import catalog_service_pb2, diagnosis_service_pb2, queue_service_pb2
 from tillsync.v1 import customer_sync_service_pb2 as sync_pb2
@@ -27,8 +27,13 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 LIST_SERVICES = reflection_pb2.ServerReflectionRequest(list_services="")
 
 
+def stub_on(channel: grpc.aio.Channel, stub: Any) -> Any:
+    """A stub of gRPC's own services. Their type stubs know no asynchronous channel."""
+    return stub(channel)
+
+
 async def reflected(channel: grpc.aio.Channel, metadata: Any = ()) -> set[str]:
-    stub = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[no-untyped-call]
+    stub = stub_on(channel, reflection_pb2_grpc.ServerReflectionStub)
     async for answer in stub.ServerReflectionInfo(iter([LIST_SERVICES]), metadata=metadata, timeout=HANG_SECONDS):
         return {service.name for service in answer.list_services_response.service}
     raise AssertionError("no answer")
@@ -51,7 +56,7 @@ async def test_reflection_can_be_public(world: EngineWorld) -> None:
 
 async def test_channelz_is_for_admins(world: EngineWorld) -> None:
     async with grpc_world(world) as api:
-        stub = channelz_pb2_grpc.ChannelzStub(api.channel)
+        stub = stub_on(api.channel, channelz_pb2_grpc.ChannelzStub)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await stub.GetServers(channelz_pb2.GetServersRequest(), metadata=await api.token(Role.SUPPORT), timeout=HANG_SECONDS)
         servers = await stub.GetServers(channelz_pb2.GetServersRequest(), metadata=await api.token(Role.ADMIN), timeout=HANG_SECONDS)
@@ -61,7 +66,7 @@ async def test_channelz_is_for_admins(world: EngineWorld) -> None:
 
 async def test_health_is_open_and_follows_database_and_draining(world: EngineWorld) -> None:
     async with grpc_world(world) as api:
-        health = health_pb2_grpc.HealthStub(api.channel)
+        health = stub_on(api.channel, health_pb2_grpc.HealthStub)
         for service in ("", "tillsync.v1.CustomerSyncService"):
             assert (await health.Check(health_pb2.HealthCheckRequest(service=service), timeout=HANG_SECONDS)).status == SERVING
         acquire = world.database.acquire
@@ -101,7 +106,7 @@ async def test_what_comes_later_says_so_whatever_is_sent(world: EngineWorld) -> 
 
 async def test_nonsense_on_the_wire_is_the_callers_fault(world: EngineWorld) -> None:
     async with grpc_world(world) as api:
-        raw = api.channel.unary_unary("/tillsync.v1.CustomerSyncService/SyncCustomer")
+        raw: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = api.channel.unary_unary("/tillsync.v1.CustomerSyncService/SyncCustomer")
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await raw(b"\xff\xff\xff", metadata=await api.token(Role.SERVICE), timeout=HANG_SECONDS)
     assert Refusal.of(refused.value).reason == "MALFORMED_MESSAGE"
@@ -148,8 +153,13 @@ async def test_a_deadline_ends_the_call_on_the_server_too(world: EngineWorld) ->
     handler.gate(1042)
     async with grpc_world(world) as api, world.running(handler):
         service = await api.token(Role.SERVICE)
+
+        async def unread(item: object) -> NoReturn:
+            await asyncio.get_running_loop().create_future()
+            raise AssertionError("unreachable")
+
         # no reading of the entry ever returns: the deadline is all that can end the call
-        api.matching._reading.submit = lambda asked: asyncio.get_running_loop().create_future()  # type: ignore[method-assign,assignment]
+        api.matching._reading.submit = unread  # type: ignore[method-assign]
         with pytest.raises(grpc.aio.AioRpcError) as ended:
             await api.call("CustomerSyncService/MatchOrderCustomer", match_request("shop-a", an_order(1042)), service, timeout=0.5)
         assert ended.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED

@@ -11,7 +11,7 @@ from support.queues import add_finished
 from tillsync_server.adapters.postgres.history import PostgresHistory
 from tillsync_server.domain.vocabulary import EntryState
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.every_version]
 
 
 async def partitions(world: EngineWorld) -> set[str]:

@@ -17,7 +17,7 @@ from tillsync_server.domain.verdict import AccountProblem, Verdict
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, ProblemReason, Side
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, NewHint, Written
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.every_version]
 POLICY = RetryPolicy()
 
 
@@ -94,7 +94,7 @@ async def test_finishing_moves_the_entry_to_the_history(world: EngineWorld) -> N
     queued = await world.hint("shop-a", 1)
     lease = await lease_one(world)
     entry = await claim_one(world, lease)
-    assert await world.lanes.complete([completion(lease, entry)]) == [True]
+    assert await world.lanes.complete([completion(lease, entry)]) == [Written.DONE]
     row = await world.finished_entry(queued.entry_id)
     assert (row["state"], row["outcome"], row["comment"], row["retention"]) == (2, 1, "Successfully Updated", 1)
     assert row["attempt_count"] == 1
@@ -112,7 +112,7 @@ async def test_a_lapsed_lease_changes_nothing_beside_its_successor_in_one_batch(
     fresh = await lease_one(world)
     new = await claim_one(world, fresh)
     retry = Verdict.retry(Outcome.WOO_NOT_UPDATED, "not reached: DNS")
-    assert await world.lanes.complete([completion(fresh, new), completion(stale, old, retry)]) == [True, False]
+    assert await world.lanes.complete([completion(fresh, new), completion(stale, old, retry)]) == [Written.DONE, Written.DROPPED]
     [finished] = await world.fetch("SELECT outcome, attempts FROM entry_history")
     assert finished["outcome"] == Outcome.UPDATED
     assert await world.fetch("SELECT * FROM entry") == []
@@ -135,13 +135,13 @@ async def test_a_stale_owner_changes_nothing(world: EngineWorld) -> None:
     problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.SHOP, text="not reached: DNS")
     paused = Verdict.paused(Outcome.WOO_NOT_UPDATED, problem)
     for verdict in (UPDATED, retry, paused):
-        assert await world.lanes.complete([completion(stale, entry, verdict, 60)]) == [False]
+        assert await world.lanes.complete([completion(stale, entry, verdict, 60)]) == [Written.DROPPED]
     assert await world.lanes.charge_first(stale, entry, delay_seconds=1) is False
     assert await world.lanes.renew([stale], lease_seconds=30) == [False]
     await world.lanes.release([stale], clean=[True])
     assert await world.fetch("SELECT * FROM entry") + await world.fetch("SELECT * FROM lane") == before
     assert await world.fetch("SELECT * FROM entry_history") == []
-    assert await world.lanes.complete([completion(fresh, await claim_one(world, fresh))]) == [True]
+    assert await world.lanes.complete([completion(fresh, await claim_one(world, fresh))]) == [Written.DONE]
 
 
 async def test_a_stale_lane_drops_only_its_own_completions(world: EngineWorld) -> None:
@@ -152,7 +152,7 @@ async def test_a_stale_lane_drops_only_its_own_completions(world: EngineWorld) -
     claimed = [entries[0] for entries in await world.lanes.claim([ClaimRequest(lease, 10, 10) for lease in leases])]
     await world.fetch("UPDATE lane SET lease_token = lease_token + 1 WHERE account_id = $1 RETURNING 1", leases[0].account_id)
     pairs = zip(leases, claimed, strict=True)
-    assert await world.lanes.complete([completion(lease, entry) for lease, entry in pairs]) == [False, True]
+    assert await world.lanes.complete([completion(lease, entry) for lease, entry in pairs]) == [Written.DROPPED, Written.DONE]
 
 
 async def test_settings_that_changed_meanwhile_void_the_decision(world: EngineWorld) -> None:
@@ -162,10 +162,10 @@ async def test_settings_that_changed_meanwhile_void_the_decision(world: EngineWo
     lease = await lease_one(world)
     entry = await claim_one(world, lease)
     await world.fetch("UPDATE lane SET config_version = config_version + 1 RETURNING 1")
-    assert await world.lanes.complete([completion(lease, entry)]) == [False]
+    assert await world.lanes.complete([completion(lease, entry)]) == [Written.DROPPED]
     again = await claim_one(world, lease)
     assert again.config_version == entry.config_version + 1
-    assert await world.lanes.complete([completion(lease, again)]) == [True]
+    assert await world.lanes.complete([completion(lease, again)]) == [Written.DONE]
 
 
 async def test_an_entry_whose_revision_moved_runs_again(world: EngineWorld) -> None:

@@ -17,7 +17,7 @@ from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
 from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.every_version]
 
 FACTS = OrderFacts(
     order_id=OrderId(1042),
@@ -67,7 +67,7 @@ async def test_a_new_order_is_queued_live_with_its_facts(world: EngineWorld) -> 
 async def test_an_answer_outlives_its_entry_and_is_given_again(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     first = await take(world, FACTS)
-    await run(world, replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=90001))
+    await run(world, replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=EposCustomerId(90001)))
     match = await match_of(world)
     assert (match.state, match.outcome, match.epos_customer_id, match.notes) == (
         EntryState.PROCESSED,
@@ -85,7 +85,7 @@ async def test_an_answer_outlives_its_entry_and_is_given_again(world: EngineWorl
 async def test_a_rerun_of_a_processed_order_is_a_successor(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     first = await take(world, FACTS)
-    await run(world, replace(Verdict.finished(Outcome.MATCHED_EMAIL), epos_customer_id=90001))
+    await run(world, replace(Verdict.finished(Outcome.MATCHED_EMAIL), epos_customer_id=EposCustomerId(90001)))
     second = await take(world, FACTS, rerun=True)
     assert second.queued
     assert second.entry_id != first.entry_id
@@ -99,7 +99,7 @@ async def test_a_rerun_of_a_processed_order_is_a_successor(world: EngineWorld) -
 async def test_another_order_under_the_same_id_is_a_new_order(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     first = await take(world, FACTS)
-    await run(world, replace(Verdict.finished(Outcome.MATCHED_EMAIL), epos_customer_id=90001))
+    await run(world, replace(Verdict.finished(Outcome.MATCHED_EMAIL), epos_customer_id=EposCustomerId(90001)))
     again = await take(world, replace(FACTS, order_key="cd" * 32))
     assert again.queued
     assert again.entry_id != first.entry_id

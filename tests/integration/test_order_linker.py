@@ -79,7 +79,7 @@ async def test_a_new_link_queues_its_customer_and_does_not_hinder_its_own_order(
     assert row is not None
     assert (row["priority"], row["state"], row["entry_revision"]) == (1, 1, 1)
     assert await config_version(world) == before
-    assert await world.lanes.complete([completion(lease, entry, MATCHED)]) == [True]
+    assert await world.lanes.complete([completion(lease, entry, MATCHED)]) == [Written.DONE]
     assert (await match_of(world, 1042)).state is EntryState.PROCESSED, "the revision of the deciding order was left alone"
     assert {each.subject_id for each in await claim(world, lease)} == {90001}, "the customer entry is there for the same lease"
 
@@ -159,7 +159,7 @@ async def test_guests_of_one_email_are_released_but_not_those_that_wait_for_prod
     assert await states(world, [*held, no_guest, other, product]) == [EntryState.PENDING] * 2 + [EntryState.HELD] * 3
     assert await linker_of(world).release_held_of_guest(lease, entry, email="ada@example.test") == 0
     assert await linker_of(world).release_held_of_guest(lease, entry, email="") == 0
-    assert await world.lanes.complete([completion(lease, entry, MATCHED)]) == [True]
+    assert await world.lanes.complete([completion(lease, entry, MATCHED)]) == [Written.DONE]
 
 
 async def test_two_accounts_link_the_same_numbers_apart(world: EngineWorld) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+import asyncpg
 import pytest
 from support.engine import EngineWorld
 from tillsync_server.adapters.postgres import pool
@@ -102,14 +103,15 @@ async def test_they_are_planned_once_and_again_after_a_while(world: EngineWorld,
         await world.lanes.claim([ClaimRequest(lease, 1, 1)])
     assert await plans() == (7, 0)
     thrown_away: list[str] = []
-    execute = pool.asyncpg.Connection.execute
+    execute = asyncpg.Connection.execute
 
     async def noted(self: Any, query: str, *args: Any, **options: Any) -> str:
         if query == "DISCARD PLANS":
             thrown_away.append(query)
-        return await execute(self, query, *args, **options)
+        status: str = await execute(self, query, *args, **options)
+        return status
 
-    monkeypatch.setattr(pool.asyncpg.Connection, "execute", noted)
+    monkeypatch.setattr(asyncpg.Connection, "execute", noted)
     await world.lanes.claim([ClaimRequest(lease, 1, 1)])
     assert thrown_away == []
     monkeypatch.setattr(pool, "_PLANS_LAST_SECONDS", 0.01)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import grpc
 import pytest
@@ -24,13 +24,22 @@ from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Pr
 
 pytestmark = pytest.mark.integration
 
+
+class PersonGiven(TypedDict, total=False):
+    """The fields of ``Person``."""
+
+    email: str
+    woo_customer_id: int
+    epos_customer_id: int
+
+
 P = privacy_service_pb2
 EXPORT, ERASE = "PrivacyService/ExportPerson", "PrivacyService/ErasePerson"
 MATCHED = replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=epos(90001))
 DEFAULT = replace(Verdict.finished(Outcome.DEFAULT_CUSTOMER, "guest"), epos_customer_id=epos(7))
 FAILED = Verdict.failed(Outcome.CUSTOMER_NOT_MATCHED, "till refuses Lovelace, refused field: email")
 UPDATED = Verdict.finished(Outcome.UPDATED)
-ADA = {"email": "ada@example.test", "woo_customer_id": 12}
+ADA: PersonGiven = {"email": "ada@example.test", "woo_customer_id": 12}
 MARKS = ("ada@example.test", "Lovelace", "Analytical Engines", "01200000042", "90001")
 """What must be nowhere afterwards."""
 TABLES = (
@@ -93,7 +102,7 @@ async def fill(desk: DeskWorld) -> dict[str, EntryId]:
     return made
 
 
-async def export(desk: DeskWorld, page_size: int = 0, **person: Any) -> list[privacy_service_pb2.PersonRecord]:
+async def export(desk: DeskWorld, page_size: int = 0, **person: Unpack[PersonGiven]) -> list[privacy_service_pb2.PersonRecord]:
     request, records = P.ExportPersonRequest(account_id="shop-a", person=P.Person(**person), page_size=page_size), []
     while True:
         page = await desk.call(EXPORT, request)
@@ -104,7 +113,7 @@ async def export(desk: DeskWorld, page_size: int = 0, **person: Any) -> list[pri
         request.page_token = page.next_page_token
 
 
-async def erase(desk: DeskWorld, *, validate_only: bool = False, **person: Any) -> Any:
+async def erase(desk: DeskWorld, *, validate_only: bool = False, **person: Unpack[PersonGiven]) -> Any:
     return await desk.call(ERASE, P.ErasePersonRequest(account_id="shop-a", person=P.Person(**person), validate_only=validate_only))
 
 
@@ -198,8 +207,8 @@ async def test_nothing_is_left_of_an_erased_person_in_any_table_and_all_of_every
     states = {order: (await match_of(engine, order)).state for order in (1, 2, 3, 4)}
     assert states == {1: EntryState.PROCESSED, 2: EntryState.DISMISSED, 3: EntryState.DISMISSED, 4: EntryState.DISMISSED}
     assert (await match_of(engine, 3)).notes == ("erased on request",)
-    row = await engine.finished_entry(made["held"])
-    assert (row["subject_label"], row["facts"], row["state"], row["notes"]) == ("order N3", None, 6, "erased on request")
+    held = await engine.finished_entry(made["held"])
+    assert (held["subject_label"], held["facts"], held["state"], held["notes"]) == ("order N3", None, 6, "erased on request")
 
 
 async def test_what_the_shop_is_told_of_a_closed_order_goes_out_without_the_person_and_sequences_go_on(desk: DeskWorld) -> None:

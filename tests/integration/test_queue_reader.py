@@ -80,7 +80,7 @@ async def test_every_filter_finds_what_it_names(world: EngineWorld) -> None:
         ({"text": "dns", "states": {EntryState.HELD}}, []),
     ]
     for changes, names in expected:
-        frozen = {name: frozenset(value) if isinstance(value, set) else value for name, value in changes.items()}
+        frozen: dict[str, Any] = {name: frozenset(value) if isinstance(value, set) else value for name, value in changes.items()}
         assert await listed(world, replace(ORDERS, **frozen)) == [made[name] for name in names], changes
         assert await listed(world, replace(ORDERS, **frozen), limit=1) == [made[name] for name in names], changes
 
@@ -142,7 +142,8 @@ async def test_text_is_taken_literally_and_without_case(world: EngineWorld, text
 async def test_text_looks_into_label_number_comment_and_notes(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     for number, column in enumerate(("subject_label", "order_number", "comment", "notes"), start=1):
-        await add_finished(world, "shop-a", number, **{column: "xx Needle yy"})
+        text: dict[str, Any] = {column: "xx Needle yy"}
+        await add_finished(world, "shop-a", number, **text)
     await add_finished(world, "shop-a", 9, account_email="needle@example.test")
     assert len(await listed(world, replace(CUSTOMERS, text="needle"))) == 4
 

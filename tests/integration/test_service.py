@@ -15,8 +15,9 @@ import grpc
 import psutil
 import pytest
 from support.certificates import self_signed
+from support.directories import reachable_directory
 from support.engine import engine_world
-from support.postgres import TestDatabase, reachable_directory
+from support.postgres import TestDatabase
 from support.service import ADMIN_TOKEN, RunningService, environment, running_service
 from support.waiting import HANG_SECONDS, NEVER_SECONDS, hang_limit, until, within
 from tillsync.v1 import account_service_pb2, account_service_pb2_grpc, queue_entry_pb2, token_pb2, vocabulary_pb2
@@ -62,6 +63,7 @@ async def until_ready(running: RunningService) -> None:
     await until(is_ready, probe)
 
 
+@pytest.mark.own_server
 async def test_a_database_that_goes_away_and_comes_back(directory: Path) -> None:
     """Requests get UNAVAILABLE, nothing accepted is lost, everything resumes by itself: requests, worker, notifications, probes."""
     postgres = EmbeddedPostgres(directory, durable=True)
@@ -100,6 +102,7 @@ async def test_a_database_that_goes_away_and_comes_back(directory: Path) -> None
         await postgres.stop()
 
 
+@pytest.mark.own_server
 async def test_stopping_is_bounded_when_the_database_never_answers(directory: Path) -> None:
     """PostgreSQL is stopped in its tracks: connections stand, nothing is answered, not even a cancel request."""
     postgres = EmbeddedPostgres(directory, durable=False)

@@ -16,10 +16,11 @@ import aiohttp
 import asyncpg
 import psutil
 import pytest
-from support.postgres import Cluster, TestDatabase, reachable_directory
+from support.directories import reachable_directory
+from support.postgres import Cluster, TestDatabase
 from support.service import ADMIN_TOKEN, child, environment, run_command
 from support.waiting import HANG_SECONDS, until
-from tillsync.v1 import account_pb2, order_pb2, vocabulary_pb2
+from tillsync.v1 import account_pb2, customer_sync_service_pb2, order_pb2, vocabulary_pb2
 from tillsync_client import TillsyncClient
 from tillsync_sandbox import SandboxShop, SandboxTill
 
@@ -48,6 +49,7 @@ def left_behind(directory: Path) -> list[str]:
     return found
 
 
+@pytest.mark.own_server
 async def test_serve_with_the_embedded_database(directory: Path) -> None:
     """First start makes token and key for its owner's eyes; a second one on the same data says so; a restart keeps everything."""
     variables = embedded(directory, TILLSYNC_ADMIN_TOKEN="")
@@ -77,6 +79,7 @@ async def test_serve_with_the_embedded_database(directory: Path) -> None:
     assert left_behind(directory) == []
 
 
+@pytest.mark.own_server
 async def test_a_killed_service_leaves_no_orphan_and_starts_again(directory: Path) -> None:
     variables = embedded(directory)
     with child(["serve"], variables, directory) as killed:
@@ -94,6 +97,7 @@ async def test_a_killed_service_leaves_no_orphan_and_starts_again(directory: Pat
         assert [entry.epos_customer_id for entry in entries] == [90001], "what was acknowledged is there"
 
 
+@pytest.mark.own_server
 async def test_a_signal_while_it_starts(directory: Path) -> None:
     with child(["serve"], embedded(directory), directory) as starting:
         await until((directory / "data" / "postgres.lock").exists, lambda: starting.errors)
@@ -152,6 +156,7 @@ def test_what_cannot_be_is_said_in_a_line(command: list[str], variables: dict[st
     assert "pa55" not in run.stderr + run.stdout
 
 
+@pytest.mark.own_server
 def test_an_address_that_is_taken_is_named(directory: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -256,7 +261,5 @@ async def test_no_log_line_names_a_person_or_holds_a_credential(database: TestDa
         assert text.lower() not in log, f"{text} stands in the log"
 
 
-def _queue(account: str) -> object:
-    from tillsync.v1 import customer_sync_service_pb2
-
+def _queue(account: str) -> customer_sync_service_pb2.ListQueueRequest:
     return customer_sync_service_pb2.ListQueueRequest(account_id=account, queue=vocabulary_pb2.QUEUE_CUSTOMERS)

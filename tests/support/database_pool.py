@@ -120,4 +120,5 @@ class DatabasePool:
 
 
 async def _rows(connection: asyncpg.Connection, table: str) -> str:
-    return await connection.fetchval(f"SELECT string_agg(t::text, E'\\n' ORDER BY t::text) FROM {table} t")
+    text: str = await connection.fetchval(f"SELECT string_agg(t::text, E'\\n' ORDER BY t::text) FROM {table} t")
+    return text

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import grpc
 import grpc.aio
@@ -130,7 +130,7 @@ class Refusal:
 
     @classmethod
     def of(cls, error: grpc.aio.AioRpcError) -> Refusal:
-        status: Any = rpc_status.from_call(error)
+        status: Any = rpc_status.from_call(cast(grpc.Call, error))  # its type stubs know the synchronous call only
         assert status is not None, f"no rich status: {error.code()} {error.details()}"
         return cls.from_status(status)
 
@@ -147,6 +147,14 @@ class Refusal:
         [code] = [code for code in grpc.StatusCode if code.value[0] == status.code]
         fields = {violation.field: violation.description for violation in bad.field_violations}
         return cls(code, status.message, info.reason, dict(info.metadata), fields, retry_seconds)
+
+
+ServicerT = TypeVar("ServicerT")
+
+
+def unimplemented(servicer: Callable[[], ServicerT]) -> ServicerT:
+    """A generated servicer. The methods it does not override answer UNIMPLEMENTED; only its type stub calls it abstract."""
+    return servicer()
 
 
 @asynccontextmanager
@@ -174,9 +182,9 @@ async def grpc_world(
         GrpcServices(
             customer_sync=CustomerSyncServicer(SyncRequests(enqueuer, admitting), matching, QueueListing(reader)),
             queue=QueueServicer(QueueWork(reader, PostgresQueueActions(database, notifications))),
-            link=link or link_service_pb2_grpc.LinkServiceServicer(),
-            account=account or account_service_pb2_grpc.AccountServiceServicer(),
-            privacy=privacy or privacy_service_pb2_grpc.PrivacyServiceServicer(),
+            link=link or unimplemented(link_service_pb2_grpc.LinkServiceServicer),
+            account=account or unimplemented(account_service_pb2_grpc.AccountServiceServicer),
+            privacy=privacy or unimplemented(privacy_service_pb2_grpc.PrivacyServiceServicer),
         ),
         Interceptor(authenticator, KnownAccounts(reader), metrics, database_gone=DATABASE_GONE),
         settings or GrpcSettings(listen="127.0.0.1:0", stop_grace_seconds=1.0),

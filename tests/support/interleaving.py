@@ -11,7 +11,8 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from support.flow_world import FakeLane, FlowWorld, order_entry
+from fakes.lanes import FakeLane
+from support.flow_world import FlowWorld, order_entry
 from tillsync_server.application.flows.order_flow import OrderFlow
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import RunInterrupted

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NotRequired, Protocol, TypedDict
 
 import asyncpg
 import pytest
@@ -114,6 +114,14 @@ class StoreGates:
             return answer
 
         return call
+
+
+class SandboxRequest(TypedDict):
+    """The request of a till or shop at which a run is stopped; unpacked into :class:`Point`."""
+
+    side: Literal["till", "shop"]
+    method: NotRequired[str]
+    path: str
 
 
 @dataclass(frozen=True)

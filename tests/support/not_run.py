@@ -73,7 +73,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of pytest-xdist collects by itself: it hands its numbers to the process that prints."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output[_FROM_WORKERS] = dict(session.config.stash.get(_COUNTS, Counter()))
+        counts = session.config.stash.get(_COUNTS, Counter())
+        output[_FROM_WORKERS] = dict(counts)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -73,14 +73,18 @@ class Server(Protocol):
 
 @dataclass(frozen=True)
 class GivenServer:
-    """The server of ``url``. Its options, such as `?sslmode=require`, go to each database."""
+    """The server of ``url``. Its options, such as `?sslmode=require`, go to each database.
+
+    Sessions plan as on the embedded server, so that the guards of plans hold wherever the data lies.
+    """
 
     url: str
 
     def dsn(self, database: str = "") -> str:
         """Without a name: the database of the URL itself."""
         parts = urlsplit(self.url)
-        return urlunsplit(parts._replace(path=f"/{quote(database)}")) if database else self.url
+        query = "&".join(part for part in (parts.query, "random_page_cost=1.1", "jit=off") if part)
+        return urlunsplit(parts._replace(path=f"/{quote(database)}" if database else parts.path, query=query))
 
 
 @dataclass(frozen=True)

@@ -48,12 +48,21 @@ class RunningService:
     def http_url(self) -> str:
         return f"http://127.0.0.1:{self.service.http_port}"
 
-    async def add_account(self, account_id: str = "shop-1", **epos: str) -> account_pb2.Account:
-        """Its till is on a port nobody listens on, unless ``epos`` says otherwise."""
-        given = account_pb2.Account(
-            epos=account_pb2.EposSettings(**{"base_url": "http://127.0.0.1:9", "api_key": "k", "api_secret": "s", **epos})
+    async def add_account(
+        self,
+        account_id: str = "shop-1",
+        *,
+        base_url: str = "http://127.0.0.1:9",
+        api_key: str = "k",
+        api_secret: str = "s",
+        webhook_key: str = "",
+        webhook_secret: str = "",
+    ) -> account_pb2.Account:
+        """Its till is on a port nobody listens on, unless ``base_url`` says otherwise."""
+        epos = account_pb2.EposSettings(
+            base_url=base_url, api_key=api_key, api_secret=api_secret, webhook_key=webhook_key, webhook_secret=webhook_secret
         )
-        return await self.client.accounts.create_account(account_id, given)
+        return await self.client.accounts.create_account(account_id, account_pb2.Account(epos=epos))
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -225,7 +225,7 @@ def till_settings(till: SandboxTill, **settings: Any) -> account_pb2.EposSetting
     )
 
 
-async def all_of(scenes: dict[str, Awaitable[None]]) -> None:
+async def all_of(scenes: Mapping[str, Awaitable[None]]) -> None:
     """Play scenes at the same time, as their waits are long; fail with everything that went wrong, by the scene's name."""
     names: Sequence[str] = list(scenes)
     results = await asyncio.gather(*scenes.values(), return_exceptions=True)

@@ -6,13 +6,21 @@ import asyncio
 import inspect
 import linecache
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar, overload
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+    from google.protobuf.message import Message
 
 T = TypeVar("T")
-Report = Callable[[], object]
-"""Says how things stand, for the message of a failure. It may return an awaitable."""
+Seen: TypeAlias = "str | float | Enum | Collection[object] | Message | DataclassInstance | None"
+"""What an answer or a message shows. A method that is named and not called is none of these."""
+SeenT = TypeVar("SeenT", bound=Seen)
+Report: TypeAlias = "Callable[[], Seen | Awaitable[Seen]]"
+"""Says how things stand, for the message of a failure."""
 
 HANG_SECONDS = float(os.environ.get("TILLSYNC_TEST_HANG_SECONDS", "60"))
 """The limit of every wait. On an idle machine each wait ends within a few seconds; the limit leaves room for a busy one."""
@@ -24,9 +32,9 @@ _MAX_REPORT = 6000
 
 
 @overload
-async def until(holds: Callable[[], Awaitable[T]], otherwise: Report | None = None, seconds: float = HANG_SECONDS) -> T: ...
+async def until(holds: Callable[[], Awaitable[SeenT]], otherwise: Report | None = None, seconds: float = HANG_SECONDS) -> SeenT: ...
 @overload
-async def until(holds: Callable[[], T], otherwise: Report | None = None, seconds: float = HANG_SECONDS) -> T: ...
+async def until(holds: Callable[[], SeenT], otherwise: Report | None = None, seconds: float = HANG_SECONDS) -> SeenT: ...
 async def until(holds: Callable[[], Any], otherwise: Report | None = None, seconds: float = HANG_SECONDS) -> Any:
     """Asks ``holds``, at growing intervals up to 50 ms, until its answer is true, and returns that answer.
 
@@ -82,7 +90,7 @@ async def _message(what: str, seconds: float, seen: str, otherwise: Report | Non
     return "\n".join(part for part in parts if part)
 
 
-def _short(value: object) -> str:
+def _short(value: Seen) -> str:
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= _MAX_REPORT else f"…{text[-_MAX_REPORT:]}"
 

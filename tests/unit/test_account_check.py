@@ -146,7 +146,8 @@ async def test_missing_settings_are_named_and_their_side_is_not_asked() -> None:
     assert steps(checked) == [(None, "settings", False)]
     assert checked.steps[0].text == ("Not set: epos.api_key, epos.api_secret, shop.base_url, shop.consumer_key, shop.consumer_secret.")
     assert [warning.name for warning in checked.warnings] == ["sync_disabled", "no_default_customer", "webhooks_refused"]
-    assert desk.till.calls == desk.shop.calls == []
+    assert desk.till.calls == []
+    assert desk.shop.calls == []
 
 
 async def test_without_the_bridge_address_and_keys_are_tested_by_reads() -> None:

@@ -194,7 +194,7 @@ async def test_only_masked_fields_change_and_an_empty_one_is_set_back_to_its_def
     settings, _ = desk(Account(account_id=SHOP, till_id=TillId("company"), auto_link=False, name="old", sync_names=True))
     values = {"name": "ignored", "auto_link": None, "till_id": "", "sync_names": False}
     changed = (await settings.update(given(values), ("auto_link", "till_id", "sync_names"), "")).account
-    assert (changed.name, changed.auto_link, changed.till_id, changed.sync_names) == ("old", True, SHOP, False)
+    assert (changed.name, changed.auto_link, changed.till_id, changed.sync_names) == ("old", True, TillId(SHOP), False)
 
 
 async def test_zero_requests_a_minute_is_the_default() -> None:

@@ -19,7 +19,8 @@ import pytest_asyncio
 from aiohttp import ClientSession
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
-from support.postgres import reachable_directory
+from support.directories import reachable_directory
+from support.grpc_server import unimplemented
 from support.waiting import within
 from tillsync.v1 import customer_sync_service_pb2 as pb
 from tillsync.v1 import customer_sync_service_pb2_grpc as pb_grpc
@@ -112,7 +113,7 @@ class Edge:
 @pytest_asyncio.fixture
 async def edge() -> AsyncIterator[Edge]:
     with reachable_directory() as directory:
-        servicer, server, door = Scripted(), grpc.aio.server(), Door()
+        servicer, server, door = unimplemented(Scripted), grpc.aio.server(), Door()
         pb_grpc.add_CustomerSyncServiceServicer_to_server(servicer, server)
         target = f"unix:{Path(directory) / 'grpc.sock'}"
         server.add_insecure_port(target)

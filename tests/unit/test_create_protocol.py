@@ -8,8 +8,9 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from fakes.lanes import FakeLane
 from fakes.till import EmailMatch, LostAnswer
-from support.flow_world import TILL, FakeLane, FlowWorld, order_facts, till_account
+from support.flow_world import TILL, FlowWorld, order_facts, till_account
 from tillsync_server.application.engine.lane_runner import LaneRunner, LaneServices
 from tillsync_server.application.engine.lease_clock import LeaseClock
 from tillsync_server.application.engine.settings import EngineSettings
@@ -152,7 +153,7 @@ async def test_an_unproven_search_creates_nothing_and_says_why(world: FlowWorld)
 
 @pytest.mark.parametrize("field", ["forename", "surname"])
 async def test_a_name_that_is_too_long_is_held_before_anything_is_sent(world: FlowWorld, field: str) -> None:
-    facts = order_facts(**({"first_name": "a" * 51} if field == "forename" else {"last_name": "a" * 51}))
+    facts = order_facts(first_name="a" * 51) if field == "forename" else order_facts(last_name="a" * 51)
     verdict = await protocol(world).find_or_create(new_customer(facts, ADA))
     assert isinstance(verdict, Verdict)
     assert verdict.state is EntryState.HELD

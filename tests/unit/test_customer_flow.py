@@ -23,6 +23,7 @@ from tillsync_server.domain.errors import (
     Unreachable,
     Unreadable,
 )
+from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.verdict import Disposition, Verdict
 from tillsync_server.domain.vocabulary import EntryState, Outcome, ProblemReason, Side, TillApiVersion
 from tillsync_server.ports.shop import WriteResult, WriteStatus
@@ -43,7 +44,7 @@ def is_(verdict: Verdict, outcome: Outcome, comment: str, state: EntryState, dis
 async def test_points_credit_and_type_arrive_with_the_time_of_the_read_and_the_hash_is_kept() -> None:
     world = ShopWorld()
     world.link(1, 12)
-    world.till.customers[1] = till_customer(1, points=120, type_id=4001)
+    world.till.put(till_customer(1, points=120, type_id=4001))
     verdict = await world.sync(1)
     is_(verdict, Outcome.UPDATED, UPDATED, EntryState.PROCESSED)
     assert (verdict.epos_customer_id, verdict.woo_customer_id, verdict.subject_label, verdict.notes) == (1, 12, "Ada B.", ())
@@ -124,7 +125,7 @@ async def test_without_a_usable_link_it_is_skipped_and_the_note_names_a_broken_o
 async def test_a_till_customer_proven_gone_fails_at_once_and_breaks_the_link() -> None:
     world = ShopWorld()
     world.link(1, 12)
-    del world.till.customers[1]
+    del world.till.customers[EposCustomerId(1)]
     verdict = await world.sync(1)
     is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.FAILED)
     assert verdict.notes[0] == "deleted in Epos Now"
@@ -412,9 +413,9 @@ async def test_a_database_that_cannot_be_asked_charges_nothing() -> None:
 async def test_scale_of_decimals_is_no_change() -> None:
     world = ShopWorld()
     world.link(1, 12)
-    world.till.customers[1] = till_customer(1, balance=Decimal("3.500"))
+    world.till.put(till_customer(1, balance=Decimal("3.500")))
     await world.sync(1)
-    world.till.customers[1] = till_customer(1, balance=Decimal("3.5"))
+    world.till.put(till_customer(1, balance=Decimal("3.5")))
     assert (await world.sync(1)).notes == ("unchanged",)
 
 
@@ -424,7 +425,7 @@ async def test_another_address_or_version_needs_a_new_proof_of_gone() -> None:
     world.link(1, 12)
     world.link(2, 13)
     await world.sync(1)  # a read that succeeded under the present configuration
-    del world.till.customers[2]
+    del world.till.customers[EposCustomerId(2)]
     await world.sync(2)
     assert world.state.gone_epos == [2]
     assert world.till.count("list_customers") == 0

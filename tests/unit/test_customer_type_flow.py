@@ -34,7 +34,7 @@ def fails_with(error: UpstreamError) -> object:
 @on_virtual_time
 async def test_a_type_is_put_once_and_then_unchanged() -> None:
     world = ShopWorld()
-    world.till.types[4001] = till_type()
+    world.till.put_types(till_type())
     verdict = await world.sync_type(4001)
     assert (verdict.outcome, verdict.comment, verdict.state) == (Outcome.UPDATED, "Successfully Updated", EntryState.PROCESSED)
     assert verdict.subject_label == "Basic"
@@ -42,11 +42,11 @@ async def test_a_type_is_put_once_and_then_unchanged() -> None:
     verdict = await world.sync_type(4001)
     assert (verdict.comment, verdict.notes) == ("Successfully Updated", ("unchanged",))
     assert len(world.shop.type_calls) == 1
-    world.till.types[4001] = till_type(discount="10.000")  # the scale is no change
+    world.till.put_types(till_type(discount="10.000"))  # the scale is no change
     await world.sync_type(4001)
     assert len(world.shop.type_calls) == 1
     await world.sync_type(4001, force=True)
-    world.till.types[4001] = till_type(name="Gold")
+    world.till.put_types(till_type(name="Gold"))
     await world.sync_type(4001)
     assert [call[0] for call in world.shop.type_calls] == ["PUT"] * 3
     versions = [call[2] for call in world.shop.type_calls]
@@ -68,7 +68,7 @@ async def test_sync_switched_off_asks_nobody() -> None:
 @on_virtual_time
 async def test_a_type_proven_gone_is_deleted_also_when_the_shop_never_had_it() -> None:
     world = ShopWorld()
-    world.till.types[4002] = till_type(4002)
+    world.till.put_types(till_type(4002))
     world.shop.type_rows[4001] = (1, till_type())
     verdict = await world.sync_type(4001)
     assert (verdict.outcome, verdict.comment, verdict.state) == (Outcome.UPDATED, "Successfully Updated", EntryState.PROCESSED)
@@ -101,7 +101,7 @@ async def test_a_404_without_proof_deletes_nothing() -> None:
 @on_virtual_time
 async def test_the_comment_is_the_response_itself(error: UpstreamError, comment: str) -> None:
     world = ShopWorld()
-    world.till.types[4001] = till_type()
+    world.till.put_types(till_type())
     world.shop.type_answer = fails_with(error)  # type: ignore[assignment]
     verdict = await world.sync_type(4001)
     assert (verdict.outcome, verdict.comment, verdict.state) == (Outcome.TYPE_REQUEST_FAILED, comment, EntryState.PENDING)
@@ -123,7 +123,7 @@ async def test_a_failed_read_of_the_type_has_the_tills_own_words() -> None:
 @on_virtual_time
 async def test_a_refused_write_fails_at_once() -> None:
     world = ShopWorld()
-    world.till.types[4001] = till_type()
+    world.till.put_types(till_type())
     world.shop.type_answer = fails_with(Refused(Side.SHOP, "refused", status=400, body_text="discount is no number"))  # type: ignore[assignment]
     verdict = await world.sync_type(4001)
     assert (verdict.comment, verdict.state) == ("discount is no number", EntryState.FAILED)
@@ -136,7 +136,7 @@ async def test_a_refused_write_fails_at_once() -> None:
 @on_virtual_time
 async def test_without_the_bridge_it_fails_at_once_and_says_what_is_missing(keys: dict[str, str]) -> None:
     world = ShopWorld(shop=ShopSettings(base_url="https://shop.example.test", **keys))
-    world.till.types[4001] = till_type()
+    world.till.put_types(till_type())
     world.shop.type_answer = fails_with(Refused(Side.SHOP, NEEDS_BRIDGE))  # type: ignore[assignment]
     verdict = await world.sync_type(4001)
     assert (verdict.outcome, verdict.comment, verdict.state) == (Outcome.TYPE_REQUEST_FAILED, NEEDS_BRIDGE, EntryState.FAILED)
@@ -150,7 +150,7 @@ async def test_account_wide_failures_pause_the_lane_and_keep_the_comment() -> No
         (BridgeMissing(Side.SHOP, "the plugin is off", status=404), ProblemReason.BRIDGE_MISSING),
     ):
         world = ShopWorld()
-        world.till.types[4001] = till_type()
+        world.till.put_types(till_type())
         world.shop.type_answer = fails_with(error)  # type: ignore[assignment]
         verdict = await world.sync_type(4001)
         assert verdict.disposition is Disposition.PAUSE_LANE
@@ -162,7 +162,7 @@ async def test_account_wide_failures_pause_the_lane_and_keep_the_comment() -> No
 @on_virtual_time
 async def test_stale_reads_again_and_sends_above_and_is_bounded() -> None:
     world = ShopWorld()
-    world.till.types[4001] = till_type()
+    world.till.put_types(till_type())
     newer = 7_000_000_000_000_000
     world.shop.type_answer = lambda method, version: (
         WriteResult(status=WriteStatus.STALE, version=newer) if len(world.shop.type_calls) == 1 else None
@@ -181,7 +181,7 @@ async def test_stale_reads_again_and_sends_above_and_is_bounded() -> None:
 @on_virtual_time
 async def test_not_done_charges_nothing() -> None:
     world = ShopWorld()
-    world.till.types[4001] = till_type()
+    world.till.put_types(till_type())
     world.shop.type_answer = lambda method, version: WriteResult(status=WriteStatus.NOT_DONE)
     verdict = await world.sync_type(4001)
     assert (verdict.disposition, verdict.state) == (Disposition.POSTPONE, EntryState.PENDING)
@@ -191,7 +191,7 @@ async def test_not_done_charges_nothing() -> None:
 @on_virtual_time
 async def test_a_lost_lease_sends_nothing() -> None:
     world = ShopWorld()
-    world.till.types[4001] = till_type()
+    world.till.put_types(till_type())
     world.links.take_over(world.account.account_id)
     with pytest.raises(RunInterrupted):
         await world.sync_type(4001)

@@ -22,7 +22,7 @@ from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Pr
 async def test_customers_types_and_orders_run_side_by_side_and_finish_as_they_are_done() -> None:
     world = ShopWorld()
     world.link(1, 12)
-    world.till.types[4001] = till_type()
+    world.till.put_types(till_type())
     world.till.latency = 5.0
     customer, of_type = entry_of(1), entry_of(4001, kind=EntryKind.CUSTOMER_TYPE)
     unlinked = entry_of(2)
@@ -67,7 +67,7 @@ async def test_a_fault_of_ours_hits_its_own_entry_and_is_told_without_its_words(
         if argument == 2:
             raise KeyError("ada@example.test")
 
-    world.till.decide_fault = fault  # type: ignore[assignment]
+    world.till.decide_fault = fault
     with captured_lines() as lines:
         verdicts = await world.run(*(entry_of(each) for each in (1, 2, 3)))
     assert [verdict.outcome for verdict in verdicts] == [Outcome.UPDATED, Outcome.EPOS_FETCH_FAILED, Outcome.UPDATED]
@@ -87,7 +87,7 @@ async def test_a_fault_in_a_type_has_a_comment() -> None:
     def fault(method: str, argument: object) -> None:
         raise KeyError("x")
 
-    world.till.decide_fault = fault  # type: ignore[assignment]
+    world.till.decide_fault = fault
     verdict = await world.sync_type(4001)
     assert (verdict.outcome, verdict.disposition) == (Outcome.TYPE_REQUEST_FAILED, Disposition.RETRY)
     assert verdict.comment == verdict.notes[0]

@@ -14,14 +14,15 @@ from tillsync_server.adapters.epos.customers import new_row, read_row
 from tillsync_server.adapters.epos.refusals import refused_field
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillCustomerType
 from tillsync_server.domain.errors import Refused, Unreadable
+from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 
 ADA = TillCustomer(
-    epos_customer_id=90001,  # type: ignore[arg-type]
+    epos_customer_id=EposCustomerId(90001),
     forename="Ada",
     surname="Byron",
     email="ada@example.test",
     phone="01200000000",
-    type_id=4001,  # type: ignore[arg-type]
+    type_id=EposCustomerTypeId(4001),
     sign_up_date="2024-05-01T09:30:00",
 )
 
@@ -127,7 +128,7 @@ def test_what_is_no_object_is_unreadable(value: Any) -> None:
 
 def test_a_recorded_type_is_read() -> None:
     row = {"CustomerTypeID": 4001, "Name": "Basic", "Discount": 2.5, "Description": None, "DefaultExpiryLength": 0, "DefaultMaxCredit": 0.0}
-    expected = TillCustomerType(epos_customer_type_id=4001, name="Basic", discount=Decimal("2.5"))  # type: ignore[arg-type]
+    expected = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4001), name="Basic", discount=Decimal("2.5"))
     assert read_type(served(row)) == expected
     assert read_type(served({"id": 4001, "name": "Basic", "discount": 2.5})) == expected
 
@@ -164,7 +165,7 @@ def test_a_new_row_has_what_the_till_requires_and_nothing_empty() -> None:
 )
 def test_what_the_till_cannot_store_is_refused_before_sending(changes: dict[str, str], field: str) -> None:
     with pytest.raises(Refused) as caught:
-        new_row(NewTillCustomer(**{"forename": "Ada", "sign_up_date": "2026-01-02T03:04:05", **changes}))  # type: ignore[arg-type]
+        new_row(NewTillCustomer(**{"forename": "Ada", "sign_up_date": "2026-01-02T03:04:05", **changes}))
     assert caught.value.field == field
     assert caught.value.text.startswith(f"refused field: {field}")
 

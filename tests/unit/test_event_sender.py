@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -58,8 +59,7 @@ class Desk:
         self.outbox.held_counts[SHOP] = 3
 
     def sender(self, clock: Callable[[], float] | None = None) -> EventSender:
-        clock_given = {} if clock is None else {"clock": clock}
-        return EventSender(self.outbox, self.accounts, self.receiver, FakeWakeUps(), QUICK, **clock_given)
+        return EventSender(self.outbox, self.accounts, self.receiver, FakeWakeUps(), QUICK, clock=clock or time.monotonic)
 
     def bridge_leaves(self) -> None:
         self.accounts.add(replace(self.account, shop=replace(self.account.shop, bridge_secret="")))

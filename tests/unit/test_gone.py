@@ -39,7 +39,9 @@ async def test_a_read_of_this_or_another_process_is_a_proof() -> None:
     assert await world.context().gone.of_customer(NOT_THERE) is None  # another lease
     assert world.till.requests == 0
     await asyncio.sleep(601)
-    world.knowledge.known["till-1", world.account.till_configuration] = TillKnowledge(customers_read_at=present() - timedelta(minutes=9))
+    world.knowledge.known[world.account.till_id, world.account.till_configuration] = TillKnowledge(
+        customers_read_at=present() - timedelta(minutes=9)
+    )
     assert await world.context().gone.of_customer(NOT_THERE) is None
     assert world.till.requests == 0
 
@@ -103,7 +105,7 @@ async def test_customers_prove_nothing_about_types_nor_one_version_about_another
 @on_virtual_time
 async def test_reads_are_noted_seldom_and_last_pages_always() -> None:
     world = ShopWorld()
-    gone, key = world.context().gone, ("till-1", world.account.till_configuration)
+    gone, key = world.context().gone, (world.account.till_id, world.account.till_configuration)
     await gone.note_customers_read()
     first = world.knowledge.known[key].customers_read_at
     await asyncio.sleep(5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from fakes.till import EmailMatch, LostAnswer
@@ -311,7 +312,7 @@ async def test_a_billing_email_that_is_the_account_email_links(world: FlowWorld)
         ({"last_name": "a" * 51}, "the last name is longer than 50 characters"),
     ],
 )
-async def test_what_the_till_cannot_store_is_held_with_the_reason(world: FlowWorld, changed: dict[str, str], note: str) -> None:
+async def test_what_the_till_cannot_store_is_held_with_the_reason(world: FlowWorld, changed: dict[str, Any], note: str) -> None:
     verdict = await match(world, order_facts(**changed))
     assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, note)
     assert world.till.count("create_customer") == 0
@@ -327,12 +328,12 @@ async def test_a_long_name_is_no_matter_for_a_customer_who_is_there(world: FlowW
 
 async def test_a_conflict_is_decided_again_on_what_is_there_now(world: FlowWorld) -> None:
     ada, other = world.till.add(ADA), world.till.add("other@example.test")
-    world.links.before_link = [lambda: world.links.add(ACCOUNT.account_id, other, 12) and None]
+    world.links.before_link = [lambda: world.links.add(ACCOUNT.account_id, other, 12)]
     assert_answer(await match(world), Outcome.MATCHED_LINK, "Matched to the linked customer", other)
     assert world.links.pairs() == {(other, 12)}
 
     world.links.remove(*world.links.links)
-    world.links.before_link = [lambda: world.links.add(ACCOUNT.account_id, ada, 99) and None]
+    world.links.before_link = [lambda: world.links.add(ACCOUNT.account_id, ada, 99)]
     assert_held(await match(world), Outcome.CUSTOMER_NOT_MATCHED, "linked to another shop customer, 99")
 
 
@@ -366,7 +367,7 @@ async def test_what_changed_meanwhile_runs_again_at_once_and_nothing_was_decided
     ],
 )
 async def test_what_everybody_would_meet_pauses_the_account(world: FlowWorld, error: Exception, reason: ProblemReason) -> None:
-    world.till.faults["search_by_email"] = [error]  # type: ignore[list-item]
+    world.till.faults["search_by_email"] = [error]
     verdict = await match(world)
     assert verdict.disposition is Disposition.PAUSE_LANE
     assert (verdict.outcome, verdict.comment) == (Outcome.CUSTOMER_NOT_MATCHED, NOT_MATCHED_COMMENT)
@@ -376,7 +377,7 @@ async def test_what_everybody_would_meet_pauses_the_account(world: FlowWorld, er
 
 @pytest.mark.parametrize("error", [Unanswered(Side.TILL, "no answer"), ServerFailure(Side.TILL, "502", status=502)], ids=repr)
 async def test_what_this_order_met_is_tried_again(world: FlowWorld, error: Exception) -> None:
-    world.till.faults["search_by_email"] = [error]  # type: ignore[list-item]
+    world.till.faults["search_by_email"] = [error]
     verdict = await match(world)
     assert (verdict.disposition, verdict.outcome) == (Disposition.RETRY, Outcome.CUSTOMER_NOT_MATCHED)
     assert verdict.notes[0].startswith("looking for the customer in Epos Now: ")

@@ -86,6 +86,19 @@ def test_comments_are_no_text_also_when_they_never_end(raw: str) -> None:
     assert clean_text(raw) == "a c"
 
 
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ("a <![0", "a 0"),
+        ("a<![foo[ b ]]>c", "a foo[ b ]]>c"),
+        ("<html><title>Bad gateway</title><body>a<![0 b", "HTML page: Bad gateway"),
+        ("a <![CDATA[ b ]]> c", "a c"),
+    ],
+)
+def test_a_section_that_is_none_ends_no_reading(raw: str, said: str) -> None:
+    assert clean_text(raw) == said
+
+
 def test_hostile_texts_cost_little() -> None:
     for hostile in (
         "a" * 2_000_000,

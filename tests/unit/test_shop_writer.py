@@ -139,7 +139,8 @@ async def test_three_thousand_updates_cost_few_requests(max_batch: int, must: in
     world.shop.max_batch = max_batch
     for each in range(1, 3_001):
         world.link(each)
-    waiting, running = bulk(*range(1, 3_001)), set()
+    waiting = bulk(*range(1, 3_001))
+    running: set[asyncio.Task[None]] = set()
     # as the engine feeds them: at most 500 at a time, 1,100 in flight
     work = world.lane.open(FlowHandler(world.services))
     while waiting or running:

@@ -43,7 +43,7 @@ def test_a_candidate_is_shown_so() -> None:
 async def test_labels_in_the_queues_are_shown_so() -> None:
     world = ShopWorld()
     world.link(1, 12)
-    world.till.customers[1] = till_customer(1, forename="Ada\x1b[2J", surname="\x1b")
-    world.till.types[4001] = till_type(name="Basic\u202e\r\n")
+    world.till.put(till_customer(1, forename="Ada\x1b[2J", surname="\x1b"))
+    world.till.put_types(till_type(name="Basic\u202e\r\n"))
     assert (await world.sync(1)).subject_label == "Ada [2J"
     assert (await world.sync_type(4001)).subject_label == "Basic"

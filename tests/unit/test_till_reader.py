@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from decimal import Decimal
 
 import pytest
 from fakes.clock import START
@@ -11,6 +12,7 @@ from support.shop_flow_world import ShopWorld, till_customer
 from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.till_reader import ReadCustomer, TillReader
 from tillsync_server.domain.errors import Missing, RunInterrupted, ServerFailure, Unreadable
+from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.tills import TillKnowledge
 
@@ -44,7 +46,7 @@ async def test_a_thousand_waiting_customers_are_read_by_pages(customers: int, mu
 async def test_a_known_number_of_pages_is_not_read_beyond() -> None:
     world = ShopWorld()
     world.put(*range(1, 2_001))
-    world.knowledge.known["till-1", world.account.till_configuration] = TillKnowledge(last_page=10)
+    world.knowledge.known[world.account.till_id, world.account.till_configuration] = TillKnowledge(last_page=10)
     reader, wanted = TillReader(world.context()), scattered(2_000, 1_000)
     assert ids_of(await read_all(reader, wanted)) == wanted
     assert world.till.requests == 10
@@ -55,7 +57,7 @@ async def test_a_known_number_of_pages_is_not_read_beyond() -> None:
 async def test_fewer_than_pages_are_read_one_by_one() -> None:
     world = ShopWorld()
     world.put(*range(1, 50_001))
-    world.knowledge.known["till-1", world.account.till_configuration] = TillKnowledge(last_page=250)
+    world.knowledge.known[world.account.till_id, world.account.till_configuration] = TillKnowledge(last_page=250)
     reader, wanted = TillReader(world.context()), scattered(50_000, 200)
     assert ids_of(await read_all(reader, wanted)) == wanted
     assert (world.till.count("read_customer"), world.till.count("list_customers")) == (200, 0)
@@ -93,7 +95,7 @@ async def test_whole_reading_is_remembered_for_the_next_crowd() -> None:
     reader, wanted = TillReader(world.context()), [*range(1, 400), 9_999]
     results = await read_all(reader, wanted)
     assert ids_of(results) == [*range(1, 400), "Missing"]
-    assert world.knowledge.known["till-1", world.account.till_configuration].last_page == 3
+    assert world.knowledge.known[world.account.till_id, world.account.till_configuration].last_page == 3
     assert [call[1] for call in world.till.calls if call[0] == "read_customer"] == [9_999]
     await reader.close()
 
@@ -106,9 +108,9 @@ async def test_rows_that_drift_between_pages_are_read_singly() -> None:
 
     def drift(method: str, argument: object) -> None:
         if method == "list_customers" and argument == 2:
-            world.till.customers.pop(1, None)  # everybody moves up: number 101 goes from page 3 to page 2
+            world.till.customers.pop(EposCustomerId(1), None)  # everybody moves up: number 101 goes from page 3 to page 2
 
-    world.till.decide_fault = drift  # type: ignore[assignment]
+    world.till.decide_fault = drift
     wanted = list(range(2, 201))
     reader = TillReader(world.context())
     assert ids_of(await read_all(reader, wanted)) == wanted
@@ -164,7 +166,7 @@ async def test_who_asks_while_a_read_is_under_way_gets_one_of_its_own() -> None:
     before = await first
     world.put(1, points=99)
     after = await second
-    assert (before.as_of, before.customer.points, after.customer.points) == (START, 10, 99)
+    assert (before.as_of, before.customer.points, after.customer.points) == (START, Decimal(10), Decimal(99))
     assert world.till.count("read_customer") == 2
     await reader.close()
 
@@ -178,7 +180,7 @@ async def test_who_joins_while_the_page_is_on_its_way_is_not_served_by_it() -> N
     crowd = asyncio.create_task(read_all(reader, list(range(1, 101))))
     await asyncio.sleep(0.6)
     assert world.till.count("list_customers") > 0
-    world.till.customers[50] = till_customer(50, points=77)
+    world.till.put(till_customer(50, points=77))
     joined = asyncio.create_task(reader.read(50, is_live=False))  # type: ignore[arg-type]
     await crowd
     assert (await joined).customer.points == 77

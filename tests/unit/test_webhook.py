@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import ClientResponse, ClientSession, web
 from fakes.accounts import FakeAccounts
+from fakes.queues import an_entry
 from hypothesis import given
 from hypothesis import strategies as st
 from support.waiting import within
@@ -22,8 +23,8 @@ from tillsync_server.adapters.http.app import HttpSide
 from tillsync_server.adapters.http.webhook import MAX_BODY_BYTES, MAX_IDS, REFUSAL_SECONDS, WebhookReceiver, subject_ids
 from tillsync_server.domain.account import Account, EposSettings
 from tillsync_server.domain.errors import NotFound, RequestError, ResourceExhausted, Unavailable
-from tillsync_server.domain.ids import AccountId, TillId, new_entry_id
-from tillsync_server.domain.vocabulary import Priority
+from tillsync_server.domain.ids import AccountId, TillId
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Priority
 from tillsync_server.ports.lanes import EnqueueResult
 
 CUSTOMER_KEYS, TYPE_KEYS = ("customerid", "id"), ("customertypeid", "id")
@@ -40,16 +41,16 @@ class Hints:
     commit: asyncio.Event | None = None
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def _queued(self) -> EnqueueResult:
+    async def _queued(self, account_id: AccountId, kind: EntryKind, subject_id: int) -> EnqueueResult:
         self.asked.set()
         if self.commit is not None:
             await self.commit.wait()
         if self.failure is not None:
             raise self.failure
-        return EnqueueResult(new_entry_id(), coalesced=False)
+        return EnqueueResult(an_entry(state=EntryState.PENDING, kind=kind, subject_id=subject_id, account_id=account_id), coalesced=False)
 
     async def sync_customer(self, account_id: AccountId, epos_customer_id: int) -> EnqueueResult:
-        queued = await self._queued()
+        queued = await self._queued(account_id, EntryKind.CUSTOMER, epos_customer_id)
         self.customers.append((account_id, epos_customer_id))
         return queued
 
@@ -60,7 +61,7 @@ class Hints:
         return [await self.sync_customer(account_id, customer_id) for customer_id in epos_customer_ids]
 
     async def sync_customer_type(self, account_id: AccountId, epos_customer_type_id: int) -> EnqueueResult:
-        queued = await self._queued()
+        queued = await self._queued(account_id, EntryKind.CUSTOMER_TYPE, epos_customer_type_id)
         self.types.append((account_id, epos_customer_type_id))
         return queued
 

@@ -161,7 +161,7 @@ async def test_errors_inside_a_batch_belong_to_their_items(shop: SandboxShop, cl
         ({"phone": "call me"}, "phone"),
     ],
 )
-async def test_what_wordpress_would_alter_is_not_sent(shop: SandboxShop, client: ShopClient, names: dict[str, str], field: str) -> None:
+async def test_what_wordpress_would_alter_is_not_sent(shop: SandboxShop, client: ShopClient, names: dict[str, Any], field: str) -> None:
     (result,) = await client.write_customers([write(1, **names)], FakePermit())
     assert (result.status, result.field) == (WriteStatus.INVALID, field)
     assert isinstance(result.error, Refused)

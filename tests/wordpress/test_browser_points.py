@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from wordpress.bed.bridge import BridgedShop
 from wordpress.bed.browser import PHONE, open_browser, overflow, picture, serious_findings
@@ -78,7 +80,7 @@ async def test_a_customer_is_linked_and_unlinked_on_the_profile(bridged: Bridged
         assert await serious_findings(page, ".tillsync-profile") == []
         await picture(page, f"profile-link-{site.kind.name}")
 
-        async def stored() -> object:
+        async def stored() -> list[dict[str, Any]]:
             return await site.rows("SELECT * FROM {prefix}tillsync_customer WHERE removed = 0")
 
         await site.until(stored)

@@ -47,9 +47,12 @@ async def test_an_order_becomes_a_till_customer_and_says_so(bridged: BridgedShop
     customer = bridged.till.store.customers[int(answer["epos_customer_id"])]
     assert (customer.forename, customer.surname, customer.email_address) == ("Ada", "Byron", "ada@example.test")
     assert (answer["order_id"], answer["outcome"], answer["comment"]) == (order, "OUTCOME_CUSTOMER_CREATED", "Customer created")
-    async with asyncio.timeout(40):  # the answer may come by an event first: the next drain closes the row
-        while (await row(site, order))["state"] != "done":
-            await bridged.drain()
+
+    async def row_is_closed() -> bool:  # the answer may come by an event first: the next drain closes the row
+        await bridged.drain()
+        return bool((await row(site, order))["state"] == "done")
+
+    await site.until(row_is_closed)
     notes = [note for note in await site.order_notes(order) if "Customer created" in note]
     assert len(notes) == 1
     assert answer["epos_customer_id"] in notes[0]

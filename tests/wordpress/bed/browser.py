@@ -26,7 +26,7 @@ async def open_browser(
     """A page of a new browser, logged in where ``session`` is given. Paths are of the site: ``page.goto("/wp-admin/")``.
     A JavaScript error that nobody caught fails the test at the end."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
         try:
             context = await browser.new_context(
                 base_url=site.url, viewport={"width": size[0], "height": size[1]}, java_script_enabled=scripts, reduced_motion="reduce"

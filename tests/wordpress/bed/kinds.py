@@ -20,7 +20,9 @@ CACHE = ROOT / ".tillsync" / "wordpress"
 SQLITE_DRIVER = CACHE / "sqlite-database-integration"
 AXE = Path(str(files("axe_playwright_python") / "axe.min.js"))
 STAND_IN = Path(__file__).resolve().parents[1] / "stand_in"
-PHP, PHPUNIT, PHPCS, CHROMIUM = Path("/usr/bin/php8.2"), Path("/usr/bin/phpunit"), Path("/usr/bin/phpcs"), Path("/usr/bin/chromium")
+PHP, PHPUNIT, PHPCS = Path("/usr/bin/php8.2"), Path("/usr/bin/phpunit"), Path("/usr/bin/phpcs")
+CHROMIUM = Path("/usr/bin/chromium-headless-shell")
+"""Chromium without windows: it starts with half the work of the whole program."""
 MARIADBD = Path("/usr/sbin/mariadbd")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import itertools
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from support.waiting import HANG_SECONDS, SeenT, until
 from wordpress.bed.site import ADMIN, PASSWORD, Site
 
 _numbers = itertools.count(1)
@@ -159,12 +159,8 @@ class Shop(Site):
         """Action Scheduler's queue, as its cron event runs it."""
         await self.php("do_action( 'action_scheduler_run_queue', 'WP Cron' );")
 
-    async def until(self, holds: Callable[[], Awaitable[Any]], seconds: float = 30) -> Any:
-        """Asks until the answer is true, and gives it; AssertionError at the deadline."""
-        deadline = time.monotonic() + seconds
-        while True:
-            value = await holds()
-            if value:
-                return value
-            assert time.monotonic() < deadline, f"still not so after {seconds} s: {value!r}"
-            await asyncio.sleep(0.1)
+    async def until(self, holds: Callable[[], Awaitable[SeenT | None]], seconds: float = HANG_SECONDS) -> SeenT:
+        """Asks until the answer is true, and gives it; a failure shows the last answer and the end of the shop's log."""
+        seen = await until(holds, lambda: "\n".join(self.log()[-5:]), seconds)
+        assert seen is not None
+        return seen

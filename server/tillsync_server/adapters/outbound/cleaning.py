@@ -78,13 +78,22 @@ def is_html(text: str) -> bool:
     return _HTML.search(text[:2048]) is not None
 
 
+def _page_of(text: str) -> _Page:
+    page = _Page()
+    page.feed(text)
+    page.close()
+    return page
+
+
 def _without_markup(text: str) -> str:
     if "<" not in text and "&" not in text:
         return text
     html = is_html(text)
-    page = _Page()
-    page.feed(_COMMENT.sub(" ", text))
-    page.close()
+    text = _COMMENT.sub(" ", text)
+    try:
+        page = _page_of(text)
+    except AssertionError:  # html.parser refuses a marked section that is none, such as "<![0"
+        page = _page_of(text.replace("<![", " "))
     title = _folded("".join(page.title))
     body = _TAG.sub(" ", "".join(page.text))  # a tag that only appeared when entities were resolved
     if not html:
