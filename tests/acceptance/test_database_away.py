@@ -28,6 +28,7 @@ from tillsync_server.adapters.postgres.migrations import migrate
 from tillsync_server.adapters.postgres.pool import Database
 
 LEASE_SECONDS = 8.0
+pytestmark = pytest.mark.own_server
 AWAY_SECONDS = rounds(LEASE_SECONDS + 1, 60.0)
 QUICKLY_SECONDS, GIVEN_UP_SECONDS, CALLERS_SECONDS = 6.0, 9.0, 10.0
 """How long a call may take that waits for a connection, and one that waits for a statement; how long callers wait by default."""

@@ -108,7 +108,10 @@ async def send_until_acknowledged(service: KilledService, ids: list[int]) -> Non
         await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("outlives", [False, True], ids=["embedded", "database that outlives the service"])
+@pytest.mark.parametrize(
+    "outlives",
+    [pytest.param(False, marks=pytest.mark.own_server, id="embedded"), pytest.param(True, id="database that outlives the service")],
+)
 async def test_every_acknowledged_update_is_applied_through_three_kills(
     outlives: bool, database: TestDatabase, data_dir: Path, tmp_path: Path
 ) -> None:
