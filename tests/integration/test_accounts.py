@@ -160,6 +160,7 @@ async def test_two_accounts_that_take_one_till_at_once_see_each_other(world: Eng
     assert len(await accounts.accounts_of_till(TillId("one"))) == 1
 
 
+@pytest.mark.catches("setting-changes-raise-the-version")
 async def test_a_change_is_stored_and_raises_the_version_and_nothing_raises_nothing(world: EngineWorld) -> None:
     accounts = store(world)
     before = await accounts.create(FULL)

@@ -51,6 +51,7 @@ async def test_of_two_accounts_that_race_exactly_one_wins(world: EngineWorld) ->
         assert {answer.account_id for answer in answers if answer is not None} == {winner}
 
 
+@pytest.mark.catches("only-the-intent-read-is-replaced")
 async def test_of_two_that_replace_a_dead_one_exactly_one_wins(world: EngineWorld) -> None:
     intents = PostgresIntents(world.database)
     for round_number in range(20):
@@ -67,6 +68,7 @@ async def test_of_two_that_replace_a_dead_one_exactly_one_wins(world: EngineWorl
         await settle_now(world)
 
 
+@pytest.mark.catches("unsettled-intents-stand")
 async def test_an_unsettled_one_is_not_replaced_whatever_the_caller_thinks(world: EngineWorld) -> None:
     intents = PostgresIntents(world.database)
     await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90)
@@ -82,6 +84,7 @@ async def test_an_unsettled_one_is_not_replaced_whatever_the_caller_thinks(world
     assert await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90, replaces=settled) is None
 
 
+@pytest.mark.catches("only-the-intent-read-is-replaced")
 async def test_only_exactly_what_was_read_is_replaced(world: EngineWorld) -> None:
     intents = PostgresIntents(world.database)
     await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90)
@@ -115,6 +118,7 @@ async def test_a_done_one_is_replaced_only_by_who_has_read_it(world: EngineWorld
     assert (now.state, now.account_id, now.epos_customer_id) == (IntentState.OPEN, TWO, None)
 
 
+@pytest.mark.catches("intents-are-cleared-by-their-owner")
 async def test_another_owner_changes_nothing(world: EngineWorld) -> None:
     intents = PostgresIntents(world.database)
     await intents.open(TILL, EMAIL, ONE, "one:2", settle_seconds=90)

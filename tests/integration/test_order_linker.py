@@ -125,6 +125,7 @@ async def test_a_stale_lease_links_nothing(world: EngineWorld) -> None:
     assert await links(world) == set()
 
 
+@pytest.mark.catches("order-links-rest-on-current-settings")
 async def test_changed_settings_link_nothing(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     lease, entry = await running_order(world)

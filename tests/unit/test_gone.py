@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from support.shop_fakes import ShopWorld, on_virtual_time, present
 from tillsync_server.domain.errors import CredentialsRefused, Misaddressed, Missing, Throttled, UpstreamError
 from tillsync_server.domain.vocabulary import Side, TillApiVersion
@@ -44,6 +45,7 @@ async def test_a_read_of_this_or_another_process_is_a_proof() -> None:
 
 
 @on_virtual_time
+@pytest.mark.catches("gone-needs-a-proof")
 async def test_a_list_that_is_missing_too_is_a_wrong_address() -> None:
     for error in (NOT_THERE, Misaddressed(Side.TILL, "HTML", status=404)):
         world = ShopWorld()

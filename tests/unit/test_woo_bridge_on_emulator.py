@@ -268,6 +268,7 @@ async def test_nonsense_is_unreadable_never_a_success(shop: SandboxShop, client:
         await client.write_customers([write(1)], FreePermit())
 
 
+@pytest.mark.catches("shop-writes-need-a-permit")
 async def test_without_a_permit_nothing_is_sent(shop: SandboxShop, client: ShopClient) -> None:
     class NoPermit:
         def seconds_allowed(self, setting_seconds: float) -> float:

@@ -79,6 +79,7 @@ class LaneRunner:
         self.lease_clock = lease_clock
         self._completions = services.completions[crc32(lease.account_id.encode()) % len(services.completions)]
         self._single = lease.lapses >= services.settings.lapses_before_single or lease.problem_side is not None
+        # invariant: crashing-entries-are-charged-first
         self._charges_first = lease.lapses >= services.settings.lapses_before_single
         self._lookout = Lookout(lease, floor_seconds=services.settings.poll_floor_seconds, clock=lease_clock.clock)
         self._running: dict[EntryId, ClaimedEntry] = {}
@@ -107,8 +108,9 @@ class LaneRunner:
 
     @property
     def owner_tag(self) -> str:
-        # with the account: the lanes of one process share its owner, and their tokens may be equal
-        return f"{self._lease.owner}:{self._lease.account_id}:{self._lease.token}"
+        # invariant: intent-owners-name-the-account
+        account_id = self._lease.account_id  # the lanes of one process share its owner, and their tokens may be equal
+        return f"{self._lease.owner}:{account_id}:{self._lease.token}"
 
     def seconds_allowed(self, setting_seconds: float) -> float:
         if self._lost:
@@ -177,6 +179,7 @@ class LaneRunner:
 
     def poke(self) -> None:
         """Work came: look again, be the lane idle or its entries running."""
+        # invariant: idle-lanes-hear-of-new-work
         self._lookout.tell()
         self._wake.set()
 
@@ -192,6 +195,7 @@ class LaneRunner:
     def stop(self) -> None:
         """Claim nothing more; what runs may end."""
         self._stopping = True
+        # invariant: stops-release-idle-lanes
         self._wake.set()
 
     def lose(self) -> None:
@@ -350,9 +354,11 @@ class LaneRunner:
                 self._write(entry, service_fault(entry), is_substitute=True)
                 return
             self._poisoned = True  # the entry stays as it was and runs again after the lease
+        # invariant: moved-entries-are-claimed-again
         elif written.cancelled() or written.result() is not Written.DONE:
             self._lookout.start_over()  # it did not end as decided: it may be due now
         elif again is not None:
+            # invariant: postponed-entries-wake-idle-lanes
             self._lookout.due_in(again)
         self._forget(entry)
 
