@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-BRIDGE = ROOT / "wp-bridge"
+BRIDGE = Path(os.environ.get("TILLSYNC_TEST_BRIDGE_DIR", ROOT / "wp-bridge"))
 CACHE = ROOT / ".tillsync" / "wordpress"
 SQLITE_DRIVER = CACHE / "sqlite-database-integration"
 AXE = CACHE / "axe-core" / "axe.min.js"
