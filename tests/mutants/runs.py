@@ -19,6 +19,8 @@ from tests.mutants.markers import ROOT, TREES, Source, mutated
 from tests.mutants.mutant import DoesNotApply, Mutant
 
 _SECONDS = 180
+_HANG_SECONDS = 15
+"""Many a mutant shows in a wait that does not end; the same tests on the unchanged copy have the same limit."""
 _TESTS_FAILED = 1  # pytest's exit code; 2 to 5 are errors of the run itself, which prove nothing
 _PYTEST = [
     *(sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "tests.mutants.pytest_catches"),
@@ -114,6 +116,7 @@ def _pytest_on_copy(
         copied = {
             "PYTHONPATH": str(copy / "server"),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "TILLSYNC_TEST_HANG_SECONDS": str(_HANG_SECONDS),
             "TILLSYNC_MUTATED": str(copy / "server"),
             "TILLSYNC_TEST_BRIDGE_DIR": str(copy / "wp-bridge"),
             "TILLSYNC_TEST_PHPUNIT_GROUP": ",".join(f"catches:{name}" for name in names),
