@@ -1,36 +1,67 @@
-# Everything a fresh Debian machine needs: `make demo` and `make test`. The rest serves development and CI.
+# A fresh Debian machine needs only `make demo` and `make test`. The other targets serve development and CI. `make help` lists them.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Tests mostly wait: two processes a core.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
+SHELL_SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh$$' --exclude-dir=.git --exclude-dir=.tillsync --exclude-dir=$(VENV) .)
 
-.PHONY: demo test bridge-zip check mutants bench protos breaking system-packages clean
+.PHONY: help demo test unit check format mutants bench protos breaking bridge-zip system-packages clean other-python
+.DEFAULT_GOAL := help
 
-$(STAMP): pyproject.toml
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# PYTHON names another interpreter than the one $(VENV) was made with: the environment is made again. Without PYTHON it stays as it is.
+IDENTITY := import sys; print(sys.base_prefix, *sys.version_info)
+ifneq ($(origin PYTHON),file)
+ifneq ($(wildcard $(BIN)/python),)
+ifneq ($(shell { $(PYTHON) -c '$(IDENTITY)'; } 2>/dev/null),$(shell { $(BIN)/python -c '$(IDENTITY)'; } 2>/dev/null))
+OTHER_PYTHON := other-python
+endif
+endif
+endif
+
+define CHECK_PYTHON
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=... make)"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { \
+endef
+
+other-python:
+	$(CHECK_PYTHON)
+	@echo "$(VENV) was made with another Python than $(PYTHON): it is made again"
+	@rm -rf $(VENV)
+
+$(STAMP): pyproject.toml $(OTHER_PYTHON)
+	$(CHECK_PYTHON)
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv && $(PYTHON) -m venv $(VENV); \
+	    echo "as root, apt-get installs: python3-venv"; \
+	    export PATH="$$PATH:/usr/sbin:/sbin"; \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv >/dev/null && $(PYTHON) -m venv $(VENV); \
 	  else echo "python3-venv is missing: install it (apt-get install python3-venv)"; exit 1; fi; }
 	@echo "installing tillsync and what it needs into $(VENV) ..."
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]' 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
 	@$(BIN)/python -c 'import grpc, asyncpg, pytest'
 	@touch $(STAMP)
 
-# The main job: embedded PostgreSQL, a sandbox till and shop, the service, and a story told through its API. ONCE=1 ends after the story.
-demo: $(STAMP)
+# Embedded PostgreSQL, a sandbox till and shop, the service, and a story told through its API.
+demo: $(STAMP)  ## the whole system with a sandbox till and shop, and a story (ONCE=1 ends after it)
 	@$(BIN)/tillsync demo $(if $(ONCE),--once)
 
-# Debian's PostgreSQL 15 is the second database of the integration tests; without it they run on the embedded one only, and say so.
-system-packages:
+# Without a package the tests that need it do not run; the run ends with their number.
+system-packages: $(STAMP)  ## what the tests need beside Python: Debian packages (as root), PostgreSQL 16 and 17, two WordPress builds
 	@scripts/install_system_packages.sh
 
-test: $(STAMP) system-packages
-	@$(BIN)/pytest -q $(PYTEST_ARGS)
+test: $(STAMP) system-packages  ## every test (PYTEST_ARGS="-k word" for some)
+	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
-check: $(STAMP)
+unit: $(STAMP)  ## the unit tests only: no database, no packages, no network
+	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/unit $(PYTEST_ARGS)
+
+check: $(STAMP)  ## linters of Python, protos, shell and JavaScript; types; walls; generated code is current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -38,26 +69,32 @@ check: $(STAMP)
 	$(BIN)/python scripts/generate_protos.py --check
 	$(BIN)/buf lint
 	$(BIN)/buf format -d --exit-code
+	$(BIN)/shellcheck $(SHELL_SCRIPTS)
+	$(BIN)/oxlint --deny-warnings --report-unused-disable-directives wp-bridge
 
-# For each invariant a change that takes its mechanism out, and the tests that must then fail. MUTANT=name: that one only.
-mutants: $(STAMP)
-	$(BIN)/python -m tests.mutants $(MUTANT)
+format: $(STAMP)  ## formats Python and protos, and mends what the linters can mend by themselves
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/python scripts/generate_protos.py --imports
+	$(BIN)/buf format -w
+	$(BIN)/oxlint --fix wp-bridge
 
-# QUICK=1: smaller, for a first look.
-bench: $(STAMP)
+mutants: $(STAMP)  ## breaks each invariant on purpose and looks that tests fail (MUTANT=name: that one only)
+	@PYTHONPATH=tests $(BIN)/python -m mutants $(MUTANT)
+
+bench: $(STAMP)  ## the benchmarks of the README (QUICK=1: smaller, for a first look)
 	@$(BIN)/python -c 'import pgqueuer, procrastinate' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check -e '.[dev,bench]' 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
-	@$(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) $(BENCH_ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH_ARGS)
 
-protos: $(STAMP)
+protos: $(STAMP)  ## generates clients/python/tillsync/v1 from protos/
 	$(BIN)/python scripts/generate_protos.py
 
-# AGAINST=v0.1.0 make breaking
-breaking: $(STAMP)
+breaking: $(STAMP)  ## whether the protos break those of AGAINST (a commit, branch or tag; main)
 	$(BIN)/python scripts/generate_protos.py --breaking-against $(or $(AGAINST),main)
 
-# dist/tillsync-bridge.zip, as WordPress → Plugins → Add New → Upload takes it.
-bridge-zip:
+# As WordPress → Plugins → Add New → Upload takes it.
+bridge-zip:  ## dist/tillsync-bridge.zip, the WordPress plugin
 	@$(PYTHON) scripts/bridge_zip.py
 
-clean:
+clean:  ## removes everything that the other targets made here
 	rm -rf $(VENV) .tillsync build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

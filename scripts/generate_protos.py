@@ -30,6 +30,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from archives import extract_files
+
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
 OUTPUT = ROOT / "clients" / "python"
@@ -153,7 +155,7 @@ def breaking_against(ref: str) -> int:
         raise GenerationError(f"no protos at {ref}: {archive.stderr.decode().strip()}")
     with tempfile.TemporaryDirectory() as scratch:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-            tar.extractall(scratch, filter="data")
+            extract_files(tar, Path(scratch))
         place_imports(Path(scratch))
         return subprocess.run([tool("buf"), "breaking", "--against", scratch], cwd=ROOT, check=False).returncode
 

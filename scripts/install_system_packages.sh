@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# The Debian packages that some tests use. As root on Debian they are installed; elsewhere one line a group says what is missing and which
-# tests are therefore not run. Then the WordPress builds, for the tests of the bridge. Never fails the build.
+# The Debian packages that some tests use, installed by root on Debian; then the parts that come from npm or as an archive (fetch_*.py).
+# Never fails the build. What is missing at the end stands in .tillsync/missing.txt, a line a thing with its reason; a test run closes with
+# those lines and the number of tests that needed each (tests/support/not_run.py).
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
+python=.venv/bin/python
+[ -x "$python" ] || python=python3
+mkdir -p .tillsync && : > .tillsync/missing.txt
 
-# Prints the packages of "program:package package ..." whose program is not there.
+# Prints the packages of "program:package ..." whose program is not there.
 missing_of() { local pair; for pair in "$@"; do [ -e "${pair%%:*}" ] || printf '%s ' "${pair#*:}"; done; }
 postgres=(/usr/lib/postgresql/15/bin/postgres:postgresql-15)
 php_modules=/usr/lib/php/20220829
@@ -15,22 +19,53 @@ wordpress=(
   /usr/bin/phpcs:php-codesniffer /usr/share/javascript/underscore:libjs-underscore /usr/share/javascript/cropper:libjs-cropper
   /usr/share/php/getid3:php-getid3
 )
-browser=(/usr/bin/chromium:chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core)
+# libatomic: Playwright's driver is linked to it
+browser=(/usr/bin/chromium:chromium "/usr/lib/$(uname -m)-linux-gnu/libatomic.so.1:libatomic1" /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core)
+npm=()
+command -v npm >/dev/null || npm=(/usr/bin/npm:npm)
 
-all=$(missing_of "${postgres[@]}" "${wordpress[@]}" "${browser[@]}")
-if [ -n "$all" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  # no cluster of Debian's own is started: the tests start theirs
-  mkdir -p /etc/postgresql-common && { [ -f /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf; }
-  install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" >/dev/null 2>&1; }
-  apt-get update -qq >/dev/null 2>&1
-  # all at once; where one of them is not to be had, each group for itself
-  # shellcheck disable=SC2046,SC2086
-  install $all || for group in postgres wordpress browser; do declare -n list=$group; install $(missing_of "${list[@]}"); done
+read -ra all <<< "$(missing_of "${postgres[@]}" "${wordpress[@]}" "${browser[@]}" "${npm[@]}")"
+if [ ${#all[@]} -gt 0 ]; then
+  if ! command -v apt-get >/dev/null; then
+    why="there is no apt-get here"
+  elif [ "$(id -u)" != 0 ]; then
+    why="only root can: sudo scripts/install_system_packages.sh"
+    echo "some tests need packages that only root can install: apt-get install ${all[*]}"
+  else
+    why="apt-get could not install it"
+    PATH=$PATH:/usr/sbin:/sbin  # dpkg refuses to run without ldconfig and start-stop-daemon
+    echo "as root, apt-get installs for the tests: ${all[*]}"
+    # no cluster of Debian's own is started: the tests start theirs
+    mkdir -p /etc/postgresql-common && { [ -f /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf; }
+    install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" >/dev/null 2>&1; }
+    apt-get update -qq >/dev/null 2>&1
+    # all at once; where one of them is not to be had, each group for itself
+    install "${all[@]}" || for group in postgres wordpress browser npm; do
+      declare -n members=$group
+      read -ra wanted <<< "$(missing_of "${members[@]}")"
+      [ ${#wanted[@]} -eq 0 ] || install "${wanted[@]}"
+    done
+  fi
 fi
 
-said() { [ -z "$1" ] || echo "missing: $1(apt-get install $1): $2"; }
-said "$(missing_of "${postgres[@]}")" "the integration tests run on the embedded PostgreSQL 18 only, not on PostgreSQL 15"
-said "$(missing_of "${wordpress[@]}")" "the tests of the bridge in WordPress (tests/wordpress) are not run"
-said "$(missing_of "${browser[@]}")" "the browser tests of the bridge (tests/wordpress) are not run"
-[ -n "$(missing_of "${wordpress[@]}")" ] || python3 scripts/fetch_wordpress.py
+# missing THING PACKAGES: a line for a thing whose packages are still not there
+missing() {
+  local packages
+  read -ra packages <<< "$2"
+  local more=$((${#packages[@]} - 1))
+  local reason="${packages[0]} is not installed; $why"
+  [ "$more" = 0 ] || reason="${packages[0]} and $more more packages are not installed; $why"
+  echo "$1: $reason" >> .tillsync/missing.txt
+  echo "missing: $1: $reason"
+}
+without=$(missing_of "${browser[@]}")
+[ -z "$without" ] || missing "Chromium" "$without"
+without=$(missing_of "${wordpress[@]}")
+if [ -z "$without" ]; then
+  "$python" scripts/fetch_wordpress.py
+else
+  missing "PHP, MariaDB and PHPUnit" "$without"
+  for build in "WordPress 6.1 on MariaDB" "WordPress 6.5 on SQLite"; do missing "$build" "$without" >/dev/null; done
+fi
+"$python" scripts/fetch_postgres.py
 exit 0

@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 import pytest_asyncio
-from support.postgres import DEBIAN_15, Cluster, TestDatabase, running_cluster
+from support.postgres import GIVEN_URL_VARIABLE, Cluster, Clusters, TestDatabase, given_url, versions_of
 
-ROOT = Path(__file__).resolve().parent
-EMBEDDED, FIFTEEN = "postgresql18", "postgresql15"
+pytest_plugins = ["support.not_run"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Real processes, a real browser and real time on a busy machine: such a test is tried once more, and the summary counts it as rerun.
-    Nothing else is; a test that needs it twice in a row is red."""
+    if given_url() is None:
+        return
     for item in items:
-        in_real_time = {"acceptance", "wordpress"} & set(item.path.relative_to(ROOT).parts) or item.get_closest_marker("processes")
-        if in_real_time and item.config.pluginmanager.hasplugin("rerunfailures"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+        if item.get_closest_marker("own_server"):
+            item.add_marker(pytest.mark.skip(f"needs a server of its own, and {GIVEN_URL_VARIABLE} names one"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cluster" in metafunc.fixturenames:
-        on_both = metafunc.definition.get_closest_marker("integration") is not None and DEBIAN_15.exists()
-        metafunc.parametrize("cluster", [EMBEDDED, FIFTEEN] if on_both else [EMBEDDED], indirect=True, scope="session")
+        metafunc.parametrize("cluster", versions_of(metafunc.definition), indirect=True)
 
 
 @pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    bin_dir: Path | None = DEBIAN_15 if request.param == FIFTEEN else None
-    with running_cluster(bin_dir) as running:
-        yield running
+def clusters() -> Iterator[Clusters]:
+    with ExitStack() as stack:
+        yield Clusters(stack)
+
+
+@pytest.fixture
+def cluster(request: pytest.FixtureRequest, clusters: Clusters) -> Cluster:
+    return clusters.running(request.param)
 
 
 @pytest_asyncio.fixture

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+PATIENCE_SECONDS = 60.0
+"""Default timeout of every wait: long enough for a busy machine, so that only what never comes reaches it."""
+
 
 class Changes:
     """:meth:`announce` wakes every :meth:`wait_for`, which asks its question again."""
@@ -18,10 +21,13 @@ class Changes:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def wait_for(self, predicate: Callable[[], object], timeout: float) -> None:
-        """Return once ``predicate()`` is true. Raises TimeoutError after ``timeout`` seconds."""
-        async with asyncio.timeout(timeout):
-            while not predicate():
-                waiter = asyncio.get_running_loop().create_future()
-                self._waiters.append(waiter)
-                await waiter
+    async def wait_for(self, predicate: Callable[[], object], timeout: float, seen: Callable[[], object]) -> None:
+        """Return once ``predicate()`` is true. Raises TimeoutError after ``timeout`` seconds, with what ``seen()`` says."""
+        try:
+            async with asyncio.timeout(timeout):
+                while not predicate():
+                    waiter = asyncio.get_running_loop().create_future()
+                    self._waiters.append(waiter)
+                    await waiter
+        except TimeoutError:
+            raise TimeoutError(f"not within {timeout:g} s. {seen()}") from None

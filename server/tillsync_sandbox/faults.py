@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tillsync_sandbox.changes import Changes
+from tillsync_sandbox.changes import PATIENCE_SECONDS, Changes
 from tillsync_sandbox.request_log import LoggedRequest, RequestPattern
 
 When = Literal["before", "after"]
@@ -80,9 +80,9 @@ class Script:
     def is_over(self) -> bool:
         return self._cancelled or self.left == 0
 
-    async def arrived(self, count: int = 1, *, timeout: float = 10.0) -> None:
+    async def arrived(self, count: int = 1, *, timeout: float = PATIENCE_SECONDS) -> None:
         """Return once it has happened to ``count`` requests. Raises TimeoutError."""
-        await self._changes.wait_for(lambda: self.used >= count, timeout)
+        await self._changes.wait_for(lambda: self.used >= count, timeout, lambda: f"{self.pattern} met {self.used} requests, not {count}")
 
     @property
     def may_hang(self) -> bool:

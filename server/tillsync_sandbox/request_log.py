@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from tillsync_sandbox.changes import Changes
+from tillsync_sandbox.changes import PATIENCE_SECONDS, Changes
 
 MAX_REQUESTS = 50_000
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -135,15 +135,25 @@ class RequestLog:
     def count(self, **fields: Any) -> int:
         return len(self.matching(**fields))
 
-    async def wait_for(self, count: int = 1, *, timeout: float = 10.0, ended: bool = False, **fields: Any) -> list[LoggedRequest]:
+    async def wait_for(
+        self, count: int = 1, *, timeout: float = PATIENCE_SECONDS, ended: bool = False, **fields: Any
+    ) -> list[LoggedRequest]:
         """Return the matching requests once there are ``count``; with ``ended``, once so many have ended. Raises TimeoutError."""
         pattern = RequestPattern(**fields)
 
         def found() -> list[LoggedRequest]:
             return [request for request in self.matching(pattern) if not ended or request.ending is not Ending.OPEN]
 
-        await self._changes.wait_for(lambda: len(found()) >= count, timeout)
+        await self._changes.wait_for(lambda: len(found()) >= count, timeout, self.newest)
         return found()
+
+    def newest(self, count: int = 20) -> str:
+        """The newest requests and how they ended, for the message of a failure."""
+        lines = [
+            f"{each.number}. {each.method} {each.path} {each.query or ''} {each.body[:200]!r}: {each.status} {each.ending}"
+            for each in list(self._requests)[-count:]
+        ]
+        return "\n".join([f"{self.total} requests, the newest:", *lines])
 
     def clear(self) -> None:
         """Forget the requests; numbers go on."""

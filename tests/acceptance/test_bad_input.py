@@ -23,6 +23,7 @@ from support.grpc_server import STUBS, Refusal
 from support.mid_run import Ground, ground_on
 from support.postgres import Cluster
 from support.service import ADMIN_TOKEN
+from support.waiting import HANG_SECONDS
 from tillsync.v1 import account_pb2, customer_sync_service_pb2, token_pb2
 from tillsync_server.adapters.grpc.servicers.unbuilt import UNBUILT
 
@@ -181,7 +182,7 @@ async def refusal(ground: Ground, method: MethodDescriptor, request: Message, to
     async with grpc.aio.insecure_channel(ground.running.grpc_address) as channel:
         call = getattr(STUBS[service.name](channel), method.name)
         try:
-            answer = await call(request, metadata=(("authorization", f"Bearer {token}"),), timeout=10)
+            answer = await call(request, metadata=(("authorization", f"Bearer {token}"),), timeout=HANG_SECONDS)
         except grpc.aio.AioRpcError as error:
             return Refusal.of(error)
     raise AssertionError(f"{method.name} was answered: {answer}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 import pytest_asyncio
 from support.mid_run import Ground, Stage, an_order, ground_on, shop_state
 from support.postgres import Cluster
+from support.waiting import until
 from tillsync.v1 import vocabulary_pb2
 from tillsync_server.adapters.postgres.sql_files import load
 
@@ -98,14 +98,15 @@ async def attempted(made: Stage, comment: str) -> None:
     assert all("Traceback" not in line and "the service itself failed" not in line and len(line) <= 500 for line in lines), lines
 
 
-async def made_true(ask: Any, holds: Any, seconds: float = 15) -> Any:
+async def made_true(ask: Any, holds: Any) -> Any:
     answer = None
-    try:
-        async with asyncio.timeout(seconds):
-            while not holds(answer := await ask()):
-                await asyncio.sleep(0.01)
-    except TimeoutError:
-        raise AssertionError(f"stays {answer}") from None
+
+    async def is_true() -> bool:
+        nonlocal answer
+        answer = await ask()
+        return holds(answer)
+
+    await until(is_true, lambda: f"stays {answer}")
     return answer
 
 
@@ -115,8 +116,8 @@ async def well_again(made: Stage) -> None:
     if account.HasField("problem"):
         await made.connection.execute(_END_PAUSE, made.account, datetime.now(UTC))
     await made.hint(501)
-    await made_true(lambda: _now(points(made)), lambda found: found == {21: "7", 22: "7"}, 30)
-    await made.quiet(30)
+    await made_true(lambda: _now(points(made)), lambda found: found == {21: "7", 22: "7"})
+    await made.quiet()
     assert (await made.newest("epos_customer_id", 501)).comment == "Successfully Updated"
 
 

@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from support.postgres import TestDatabase
 from support.service import ADMIN_TOKEN, PROGRAM, RunningService, command_environment, running_service
+from support.waiting import until, within
 from tillsync_sandbox import SandboxShop, SandboxTill
 
 pytestmark = pytest.mark.processes
@@ -39,7 +40,7 @@ class Shell:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        output, _ = await asyncio.wait_for(process.communicate(), 60)
+        output, _ = await within(process.communicate())
         assert process.returncode == code, output.decode()
         return output.decode()
 
@@ -57,9 +58,14 @@ class Shell:
         return json.loads(await self.type(*arguments, "--json"))
 
     async def until(self, *arguments: str, text: str) -> str:
-        async with asyncio.timeout(30):
-            while text not in (printed := await self.type(*arguments)):
-                await asyncio.sleep(0.1)
+        printed = ""
+
+        async def is_printed() -> bool:
+            nonlocal printed
+            printed = await self.type(*arguments)
+            return text in printed
+
+        await until(is_printed, lambda: printed)
         return printed
 
 
@@ -111,7 +117,7 @@ async def test_points_by_hand(shell: Shell) -> None:
     assert "1 processed" in listed
     shell.till.change_customer(epos, points=7)
     assert "entry" in await shell.type("sync", "customer", "shop-a", str(epos), "--force")
-    await shell.shop.wait_for(lambda: shell.shop.store.bridge_rows[woo].points == "7", 20)
+    await shell.shop.wait_for(lambda: shell.shop.store.bridge_rows[woo].points == "7")
     many = await shell.json("sync", "customer", "shop-a", str(epos), "555", "--bulk")
     assert [each["entry"]["priority"] for each in many] == ["PRIORITY_BULK"] * 2
     await shell.until("queue", "list", "shop-a", "customers", "--outcome", "customer_not_linked", text="Customer is not linked")
@@ -124,7 +130,7 @@ async def test_points_by_hand(shell: Shell) -> None:
 async def test_a_type_by_hand(shell: Shell) -> None:
     gold = shell.till.add_type(name="Gold", discount="5.0")
     assert "entry" in await shell.type("sync", "type", "shop-a", str(gold), "add")
-    await shell.shop.wait_for(lambda: gold in shell.shop.store.customer_types, 20)
+    await shell.shop.wait_for(lambda: gold in shell.shop.store.customer_types)
 
 
 async def test_a_held_order_is_found_explained_and_resolved(shell: Shell) -> None:
@@ -221,12 +227,8 @@ async def test_tokens_open_and_close(shell: Shell) -> None:
     assert "PERMISSION_DENIED" in refused or "role" in refused
     [token] = [each for each in await shell.json("token", "list") if each["name"] == "night shift"]
     assert "was revoked" in await shell.type("token", "revoke", token["tokenId"])
-    async with asyncio.timeout(10):
-        while True:
-            process_output = await shell.json("token", "list")
-            assert any(each["tokenId"] == token["tokenId"] and each["revokeTime"] for each in process_output)
-            if "token" in await shell.type("account", "list", token=secret, code=1):
-                break
+    assert any(each["tokenId"] == token["tokenId"] and each["revokeTime"] for each in await shell.json("token", "list"))
+    assert "token" in await shell.type("account", "list", token=secret, code=1)
     connect = await shell.type("token", "create", "site", "--account", "shop-a", "--connect")
     assert connect.startswith("tillsync1.")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from acceptance.specification_page import CUSTOMERS_QUEUE, ORDER_SYNC
 from support.service import PROGRAM, command_environment
+from support.waiting import until, within
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
@@ -22,7 +23,7 @@ async def run(*arguments: str, **variables: str) -> tuple[int, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output, _ = await process.communicate()
+    output, _ = await within(process.communicate())
     assert process.returncode is not None
     return process.returncode, output.decode()
 
@@ -66,7 +67,7 @@ async def test_the_lines_to_paste_work() -> None:
     )
     try:
         assert demo.stdout is not None
-        printed = (await asyncio.wait_for(demo.stdout.readuntil(b"Ctrl-C"), 120)).decode()
+        printed = (await within(demo.stdout.readuntil(b"Ctrl-C"))).decode()
         lines = [line for line in printed.partition("Paste into")[2].splitlines()[1:] if line and "Ctrl-C" not in line]
         variables, *commands = [line.replace(".venv/bin/", f"{PROGRAM.parent}/") for line in lines if not line.startswith("grpcurl ")]
         assert len(commands) == 7
@@ -74,11 +75,13 @@ async def test_the_lines_to_paste_work() -> None:
             code, output = await paste(variables, command)
             assert code == 0, output
             assert '"error"' not in output, output
-        async with asyncio.timeout(30):
-            while '"points": "999"' not in (await paste(variables, commands[-1]))[1]:
-                await asyncio.sleep(0.1)
+
+        async def has_new_points() -> bool:
+            return '"points": "999"' in (await paste(variables, commands[-1]))[1]
+
+        await until(has_new_points, lambda: paste(variables, commands[-1]))
         demo.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(demo.wait(), 30) == 0
+        assert await within(demo.wait()) == 0
     finally:
         if demo.returncode is None:
             demo.kill()
@@ -93,6 +96,6 @@ async def paste(variables: str, line: str) -> tuple[int, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    output, _ = await within(process.communicate())
     assert process.returncode is not None
     return process.returncode, output.decode()

@@ -14,6 +14,7 @@ import pytest_asyncio
 from support.mid_run import Change, Ground, Point, Stage, an_order, ground_on, shop_state
 from support.postgres import Cluster
 from support.service import RunningService, running_service
+from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -53,9 +54,7 @@ async def idle(running: RunningService, account_id: str) -> None:
     """This process has ended its run of the lane, whatever became of it."""
     worker = running.service.worker
     assert worker is not None
-    async with asyncio.timeout(10):
-        while account_id in worker.leased_accounts:
-            await asyncio.sleep(0.005)
+    await until(lambda: account_id not in worker.leased_accounts, lambda: worker.leased_accounts)
 
 
 async def taken_over(ground: Ground, made: Stage, point: Point, hint: Any, change: Change, *, change_before: bool) -> None:

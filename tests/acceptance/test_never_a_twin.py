@@ -8,6 +8,7 @@ import asyncio
 from support.postgres import TestDatabase
 from support.service import running_service
 from support.twin_world import BY_EMAIL, BY_LINK, CREATED, PROCESSED, SHORT_TIMES, TwinWorld, order
+from support.waiting import HANG_SECONDS
 from tillsync.v1 import account_pb2
 
 NOVA = "nova@example.test"
@@ -18,7 +19,7 @@ async def test_forty_orders_of_one_new_person_make_one_customer(world: TwinWorld
     """Half of them wait for their answer (MatchOrderCustomer), half come in a batch, all at the same moment."""
     shop = await world.shop("shop-1")
     orders = [order(SPELLINGS[number % 4], number) for number in range(1, 41)]
-    waited = [world.client.sync.match_order("shop-1", each, deadline_seconds=30) for each in orders[:20]]
+    waited = [world.client.sync.match_order("shop-1", each, deadline_seconds=HANG_SECONDS) for each in orders[:20]]
     *answers, _ = await asyncio.gather(*waited, shop.send(*orders[20:]))
     [made] = shop.till.holders(NOVA)
     for answer in answers:

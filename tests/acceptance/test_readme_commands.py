@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from support.postgres import TestDatabase
 from support.service import ADMIN_TOKEN, RunningService, running_service
+from support.waiting import within
 
 ROOT = Path(__file__).resolve().parents[2]
 LINES = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("buf curl ")]
@@ -43,7 +44,7 @@ async def run_line(line: str, service: RunningService) -> tuple[int, str, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, errors = await asyncio.wait_for(process.communicate(), 60)
+    output, errors = await within(process.communicate())
     assert process.returncode is not None
     return process.returncode, output.decode(), errors.decode()
 

@@ -55,7 +55,7 @@ async def linked_customers(made: Stage, *, keys: bool = False) -> list[int]:
 async def sweep(made: Stage, ids: list[int]) -> None:
     answers = await made.running.client.sync.sync_customers(made.account, ids, priority=BULK)
     assert not [answer for answer in answers if isinstance(answer, Exception)]
-    await made.quiet(40)
+    await made.quiet()
 
 
 def points(made: Stage, *, keys: bool) -> dict[int, str]:

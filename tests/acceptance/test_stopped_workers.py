@@ -21,13 +21,15 @@ from support.service_process import (
     has_noticed,
     is_quiet,
     kill,
+    lanes,
     lease_token,
     process_environment,
     somebody_waits_for,
     stop_still,
     taken_over,
 )
-from support.twin_world import BY_EMAIL, CREATED, LEASE_SECONDS, SHORT_TIMES, Shop, TwinWorld, order, until
+from support.twin_world import BY_EMAIL, CREATED, SHORT_TIMES, Shop, TwinWorld, order
+from support.waiting import until
 from tillsync.v1 import vocabulary_pb2
 
 pytestmark = pytest.mark.processes
@@ -61,7 +63,7 @@ async def _shop_with_a_proven_search(world: TwinWorld) -> Shop:
 
 
 async def _till_is_quiet(rows: asyncpg.Connection[asyncpg.Record]) -> None:
-    await until(lambda: is_quiet(rows), lambda: "there is still work")
+    await until(lambda: is_quiet(rows), lambda: lanes(rows))
 
 
 MOMENTS = ("intent committed, nothing sent", "sent, carried out after the death", "stored, not answered", "answered, not committed")
@@ -86,7 +88,7 @@ async def test_a_process_killed_in_the_middle_of_a_create(
             case "sent, carried out after the death":
                 held = faults.script(**POST, hang="before")
                 await sent
-                await held.arrived(timeout=20)
+                await held.arrived()
                 await kill(victim)
                 held.release()
             case "stored, not answered":
@@ -165,10 +167,10 @@ async def test_a_worker_stopped_before_a_write_to_the_shop_sends_nothing_and_aft
         before_it, after_it = [await _shop_with_points(idle_world, name, 10) for name in ("before-it", "after-it")]
         on_its_way = after_it.site.faults.script(method="POST", path="*/customers/batch", hang="before")
         await _points(after_it, 20)
-        await on_its_way.arrived(timeout=20)
+        await on_its_way.arrived()
         reads = before_it.till.sandbox.faults.script(method="GET", path="/api/v2/customer/*", hang="after")
         await _points(before_it, 20)
-        await reads.arrived(timeout=20)
+        await reads.arrived()
         await stop_still(sleeper)
         reads.release()
         tokens = {shop.account_id: await lease_token(rows, shop) for shop in (before_it, after_it)}
@@ -178,7 +180,7 @@ async def test_a_worker_stopped_before_a_write_to_the_shop_sends_nothing_and_aft
         go_on(heir)
         for shop in (before_it, after_it):
             await taken_over(rows, shop, tokens[shop.account_id])
-            await shop.site.wait_for(lambda shop=shop: _shown(shop) == "30", timeout=LEASE_SECONDS + 20)
+            await shop.site.wait_for(lambda shop=shop: _shown(shop) == "30")
         await _till_is_quiet(rows)
         before = await everything(rows)
         rows_before = {shop.account_id: shop.site.store.bridge_rows[12] for shop in (before_it, after_it)}
@@ -201,7 +203,7 @@ async def _shop_with_points(world: TwinWorld, name: str, points: int) -> Shop:
     shop = await world.shop(name)
     customer_id = shop.till.sandbox.add_customer(customer_id=555, email="ada@example.test", points=points)
     await world.client.links.create_link(name, customer_id, 12)
-    await shop.site.wait_for(lambda: _shown(shop) == str(points), timeout=20)
+    await shop.site.wait_for(lambda: _shown(shop) == str(points))
     return shop
 
 

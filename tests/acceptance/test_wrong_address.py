@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import asyncpg
 import pytest
-from support.twin_world import BY_EMAIL, BY_LINK, CREATED, HELD, PENDING, Shop, TwinWorld, all_of, order, till_settings, until
+from support.service_process import lanes
+from support.twin_world import BY_EMAIL, BY_LINK, CREATED, HELD, PENDING, Shop, TwinWorld, all_of, order, till_settings
+from support.waiting import until
 from tillsync.v1 import account_pb2, vocabulary_pb2
 from tillsync_sandbox import TillSwitches
 
@@ -112,11 +114,11 @@ async def _wrong_for_a_while(
         sent_to_shop = _writes(shop)
         await detour.go_wrong()
         await ask_first(shop)
-        await until(lambda: _has_paused(rows, shop, 1))
+        await until(lambda: _has_paused(rows, shop, 1), lambda: lanes(rows))
         for ask in (_ask_for_customers, _ask_for_types, _ask_for_orders):
             await ask(shop)
 
-        await until(lambda: _has_paused(rows, shop, PAUSES), lambda: f"asked {detour.asked()} times")
+        await until(lambda: _has_paused(rows, shop, PAUSES), lambda: lanes(rows))
         assert detour.asked() >= PAUSES
         problem = await shop.problem()
         assert problem is not None
@@ -166,19 +168,20 @@ async def _shop_in_full_use(world: TwinWorld, name: str) -> Shop:
     shop.till.twins.clear()  # those two are meant
     for title in ("Gold", "Silver"):
         await world.client.sync.sync_customer_type(name, till.add_type(name=title), ADD)
-    await shop.site.wait_for(lambda: len(shop.site.store.customer_types) == 2 and len(shop.site.store.bridge_rows) == len(LINKED) + 1, 20)
+    await shop.site.wait_for(lambda: len(shop.site.store.customer_types) == 2 and len(shop.site.store.bridge_rows) == len(LINKED) + 1)
     till.delete_customer(GONE)
     await world.client.sync.sync_customer(name, GONE)
     await shop.send(order(DUPLEX, 10, woo_customer_id=30))
     await shop.until(lambda answer: answer.state == HELD, 10)
 
-    async def is_settled() -> bool:
-        async with world.database() as rows:
+    async with world.database() as rows:
+
+        async def is_settled() -> bool:
             broken = await rows.fetchval("SELECT count(*) FROM link WHERE epos_gone_at IS NOT NULL AND account_id = $1", name)
             waiting = await rows.fetchval("SELECT count(*) FROM entry WHERE state = 1 AND account_id = $1", name)
             return bool((broken, waiting) == (1, 0))
 
-    await until(is_settled)
+        await until(is_settled, lambda: lanes(rows))
     return shop
 
 
@@ -219,8 +222,8 @@ async def _everything_goes_on(shop: Shop, rows: asyncpg.Connection[asyncpg.Recor
             and not types[gold].removed
         )
 
-    await shop.site.wait_for(arrived, 20)
-    await until(lambda: _has_no_problem(shop))
+    await shop.site.wait_for(arrived)
+    await until(lambda: _has_no_problem(shop), shop.problem)
     links = [
         tuple(row)
         for row in await rows.fetch("SELECT epos_customer_id, woo_customer_id FROM link WHERE account_id = $1 ORDER BY 2", shop.account_id)

@@ -16,20 +16,19 @@ from pathlib import Path
 
 import asyncpg
 import structlog
+from benchmarks import machine
+from benchmarks.bench import Bench, new_server
+from benchmarks.calls import batch, lone, sync
+from benchmarks.drain import drain, drain_deep
+from benchmarks.latency import latency
+from benchmarks.listing import listing
+from benchmarks.memory import memory
+from benchmarks.ordered import ordered
+from benchmarks.plan import FULL, QUICK, Plan
+from benchmarks.report import Figure, markdown, print_table
+from benchmarks.shop_requests import shop_requests
+from benchmarks.till_requests import till_requests
 from rich.console import Console
-
-from tests.benchmarks import machine
-from tests.benchmarks.bench import Bench, new_server
-from tests.benchmarks.calls import batch, lone, sync
-from tests.benchmarks.drain import drain, drain_deep
-from tests.benchmarks.latency import latency
-from tests.benchmarks.listing import listing
-from tests.benchmarks.memory import memory
-from tests.benchmarks.ordered import ordered
-from tests.benchmarks.plan import FULL, QUICK, Plan
-from tests.benchmarks.report import Figure, markdown, print_table
-from tests.benchmarks.shop_requests import shop_requests
-from tests.benchmarks.till_requests import till_requests
 
 ROWS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "sync": sync,
@@ -47,7 +46,7 @@ ROWS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round, smaller: a first look, not a verdict")
     parser.add_argument("--only", action="append", choices=list(ROWS), metavar="ROW", help=f"only these rows: {', '.join(ROWS)}")
     parser.add_argument("--rounds", type=int, help="instead of the plan's (full: 5, quick: 1)")

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
+from benchmarks.machine import memory_share
+from benchmarks.plan import Plan
 from rich.console import Console
 from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
 from tillsync_server.adapters.postgres.migrations import migrate
-
-from tests.benchmarks.machine import memory_share
-from tests.benchmarks.plan import Plan
 
 
 @dataclass

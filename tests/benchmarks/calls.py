@@ -12,12 +12,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from tests.benchmarks.bench import Bench, our_connection
-from tests.benchmarks.calls_client import ACCOUNTS, BATCH
-from tests.benchmarks.child import run_child, running_child
-from tests.benchmarks.fill import add_accounts
-from tests.benchmarks.report import Figure, Goal, of_runs
-from tests.support.service import ADMIN_TOKEN, child, environment
+from benchmarks.bench import Bench, our_connection
+from benchmarks.calls_client import ACCOUNTS, BATCH
+from benchmarks.child import run_child, running_child
+from benchmarks.fill import add_accounts
+from benchmarks.report import Figure, Goal, of_runs
+from support.service import ADMIN_TOKEN, child, environment
 
 IN_FLIGHT = 64
 BATCHES_IN_FLIGHT = 4

@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc.aio
+from benchmarks.echo_server import PATH
 from tillsync.v1 import customer_sync_service_pb2 as pb
 from tillsync.v1.customer_sync_service_pb2_grpc import CustomerSyncServiceStub
-
-from tests.benchmarks.echo_server import PATH
 
 ACCOUNTS = 100
 BATCH = 500

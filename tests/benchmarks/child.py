@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.tally import OrderCheck, Tally
+from benchmarks.tally import OrderCheck, Tally
 
 ROOT = Path(__file__).resolve().parents[2]
 _READY = "ready"
@@ -37,7 +37,7 @@ async def run_child(*arguments: object, seconds: float = 900.0) -> dict[str, Any
 async def running_child(*arguments: object, await_ready: bool = False) -> AsyncIterator[asyncio.subprocess.Process]:
     """Killed at the end if it still runs. ``await_ready``: entered once it has said so."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.benchmarks.child", *map(str, arguments)),
+        *(sys.executable, "-m", "benchmarks.child", *map(str, arguments)),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -71,19 +71,19 @@ async def _drain(system: str, dsn: str, warm: int, count: int, options: dict[str
     tally, check = Tally(warm, count), OrderCheck()
     match system:
         case "ours":
-            from tests.benchmarks import ours
+            from benchmarks import ours
 
             await ours.drain(dsn, tally)
         case "ours-ordered":
-            from tests.benchmarks import ours
+            from benchmarks import ours
 
             await ours.drain(dsn, tally, check, **options)
         case "pgqueuer":
-            from tests.benchmarks.peers import pgqueuer
+            from benchmarks.peers import pgqueuer
 
             await pgqueuer.drain(dsn, tally, **options)
         case "procrastinate":
-            from tests.benchmarks.peers import procrastinate
+            from benchmarks.peers import procrastinate
 
             await procrastinate.drain(dsn, tally, check, **options)
         case _:
@@ -96,11 +96,11 @@ async def _starts(system: str, dsn: str, options: dict[str, Any]) -> dict[str, A
     stop = asyncio.Event()
     match system:
         case "ours":
-            from tests.benchmarks import ours
+            from benchmarks import ours
 
             work = ours.start_times(dsn, starts, stop)
         case "pgqueuer":
-            from tests.benchmarks.peers import pgqueuer
+            from benchmarks.peers import pgqueuer
 
             work = pgqueuer.start_times(dsn, starts, stop, **options)
         case _:
@@ -123,11 +123,11 @@ async def _main(command: str, *arguments: str) -> dict[str, Any]:
         case "starts", system, dsn, *options:
             return await _starts(system, dsn, json.loads(options[0]) if options else {})
         case ("echo",):
-            from tests.benchmarks.echo_server import serve
+            from benchmarks.echo_server import serve
 
             return await serve()
         case "calls", target, kind, token, warm, count, in_flight, first_id:
-            from tests.benchmarks.calls_client import measure
+            from benchmarks.calls_client import measure
 
             return await measure(target, kind, token, int(warm), int(count), int(in_flight), int(first_id))
         case _:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.bench import Bench
-from tests.benchmarks.child import run_child
-from tests.benchmarks.fill import fill_customers
-from tests.benchmarks.peers import pgqueuer
-from tests.benchmarks.report import Figure, Goal, of_runs
+from benchmarks.bench import Bench
+from benchmarks.child import run_child
+from benchmarks.fill import fill_customers
+from benchmarks.peers import pgqueuer
+from benchmarks.report import Figure, Goal, of_runs
 
 _DRAIN = Goal(must=2, aim=3, unit="×")
 _DEEP = Goal(must=3, aim=5, unit="×")

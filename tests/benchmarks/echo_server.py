@@ -6,10 +6,9 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from benchmarks.child import say_ready, stdin_ended
 from tillsync.v1 import customer_sync_service_pb2 as pb
 from tillsync_server.adapters.grpc.listening import GrpcSettings
-
-from tests.benchmarks.child import say_ready, stdin_ended
 
 PATH = "/echo.Echo/Echo"
 

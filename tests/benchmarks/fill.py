@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncpg
-
-from tests.benchmarks.bench import our_connection
+from benchmarks.bench import our_connection
 
 _ACCOUNTS = """
 WITH made AS (

@@ -13,15 +13,14 @@ import time
 from typing import Protocol
 
 import asyncpg
+from benchmarks import ours
+from benchmarks.bench import Bench, our_connection
+from benchmarks.child import running_child
+from benchmarks.fill import add_accounts
+from benchmarks.peers import pgqueuer
+from benchmarks.report import Figure, Goal, of_runs
 from tillsync_server.adapters.postgres.notifications import PostgresNotifications
 from tillsync_server.adapters.postgres.pool import Database
-
-from tests.benchmarks import ours
-from tests.benchmarks.bench import Bench, our_connection
-from tests.benchmarks.child import running_child
-from tests.benchmarks.fill import add_accounts
-from tests.benchmarks.peers import pgqueuer
-from tests.benchmarks.report import Figure, Goal, of_runs
 
 _GOAL = Goal(must=0.5, aim=0.2, unit="×", lower_is_better=True)
 _PER_SECOND = 500

@@ -15,15 +15,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+from benchmarks.bench import Bench, our_connection
+from benchmarks.fill import add_accounts
+from benchmarks.report import Figure, Goal
 from tillsync_server.adapters.postgres.pool import Database
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId
 from tillsync_server.domain.vocabulary import EntryState, Outcome, Queue
 from tillsync_server.ports.queues import QueueFilter
-
-from tests.benchmarks.bench import Bench, our_connection
-from tests.benchmarks.fill import add_accounts
-from tests.benchmarks.report import Figure, Goal
 
 _GOAL = Goal(must=1.5, aim=1.2, unit="×", lower_is_better=True)
 PAGE = 50

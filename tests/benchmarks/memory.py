@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 
 import psutil
-
-from tests.benchmarks.bench import Bench, our_connection
-from tests.benchmarks.child import run_child
-from tests.benchmarks.fill import fill_customers
-from tests.benchmarks.report import Figure, Goal
-from tests.support.service import ADMIN_TOKEN, child, environment
+from benchmarks.bench import Bench, our_connection
+from benchmarks.child import run_child
+from benchmarks.fill import fill_customers
+from benchmarks.report import Figure, Goal
+from support.service import ADMIN_TOKEN, child, environment
 
 _SAMPLE_SECONDS = 0.1
 _QUIET = {"TILLSYNC_LOG_LEVEL": "warning", "TILLSYNC_ENTRIES_PER_SECOND": "0", "TILLSYNC_MAX_WAITING_ENTRIES": "0"}

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import statistics
 
-from tests.benchmarks.bench import Bench
-from tests.benchmarks.child import run_child
-from tests.benchmarks.fill import fill_orders
-from tests.benchmarks.peers import procrastinate
-from tests.benchmarks.report import Figure, Goal, of_runs
+from benchmarks.bench import Bench
+from benchmarks.child import run_child
+from benchmarks.fill import fill_orders
+from benchmarks.peers import procrastinate
+from benchmarks.report import Figure, Goal, of_runs
 
 _GOAL = Goal(must=50, aim=100, unit="×")
 _ACCOUNTS = 100

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from benchmarks.tally import OrderCheck, Tally
 from tillsync_server.adapters.postgres.hints import PostgresHintStore
 from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
 from tillsync_server.adapters.postgres.notifications import PostgresNotifications
@@ -25,8 +26,6 @@ from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority
 from tillsync_server.ports.handler import LaneRun, LaneWork
 from tillsync_server.ports.lanes import ClaimedEntry, Completion, NewHint, Written
-
-from tests.benchmarks.tally import OrderCheck, Tally
 
 REQUESTS_PER_MINUTE = 100_000
 _UPDATED = Verdict.finished(Outcome.UPDATED)

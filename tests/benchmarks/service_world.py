@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from benchmarks.bench import Bench, our_connection
+from support.service import RunningService, environment, running_service
 from tillsync.v1 import account_pb2
 from tillsync_sandbox import SandboxShop, SandboxTill
 from tillsync_server.composition.service import Service
 from tillsync_server.composition.settings import load_settings
-
-from tests.benchmarks.bench import Bench, our_connection
-from tests.support.service import RunningService, environment, running_service
 
 ACCOUNT = "shop-a"
 REQUESTS_PER_MINUTE = 100_000

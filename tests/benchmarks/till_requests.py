@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from tests.benchmarks.bench import Bench
-from tests.benchmarks.report import Figure, Goal
-from tests.benchmarks.service_world import service_world
+from benchmarks.bench import Bench
+from benchmarks.report import Figure, Goal
+from benchmarks.service_world import service_world
 
 
 async def till_requests(bench: Bench) -> list[Figure]:

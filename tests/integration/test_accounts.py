@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from support.engine import EngineWorld
 from support.queues import HELD, finish, order_facts, take_order
+from support.waiting import within
 from tillsync_server.adapters.postgres.accounts import PostgresAccounts
 from tillsync_server.adapters.postgres.secrets import SecretBox, SecretKeyError
 from tillsync_server.adapters.postgres.settings_effect import Requeue
@@ -288,7 +289,7 @@ async def test_new_credentials_end_the_pause_and_the_problem_stays_until_it_is_p
     assert (lane["paused_until"], lane["pause_count"], lane["ready"]) == (None, 0, True)
     assert changed.account.problem is not None
     assert (changed.account.problem.reason, changed.account.problem.next_try_time) == (ProblemReason.CREDENTIALS_REFUSED, None)
-    await asyncio.wait_for(ready.wait(), 10)
+    await within(ready.wait())
 
 
 async def test_other_changes_leave_the_pause_alone(world: EngineWorld) -> None:

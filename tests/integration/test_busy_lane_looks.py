@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from support.engine import UPDATED, EngineWorld, RecordingHandler
+from support.waiting import NEVER_SECONDS
 from tillsync_server.adapters.postgres.hints import PostgresHintStore, enqueue_in_transaction
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.backoff import RetryPolicy
@@ -39,7 +40,7 @@ async def test_an_entry_put_off_runs_when_it_is_due_however_long_another_runs(wo
         lambda entry: UPDATED if entry.attempt_count or entry.subject_id == LONG else Verdict.retry(Outcome.EPOS_FETCH_FAILED, "502")
     )
     gate = handler.gate(LONG)
-    async with world.running(handler, EngineSettings(poll_floor_seconds=60, retry=RetryPolicy(base_seconds=0.2))):
+    async with world.running(handler, EngineSettings(poll_floor_seconds=NEVER_SECONDS, retry=RetryPolicy(base_seconds=0.2))):
         await long_one_runs(world, handler)
         await world.hint("shop-a", 1)
         await handler.wait_for(lambda: handler.count(1) == 2)

@@ -13,6 +13,7 @@ import pytest_asyncio
 from google.protobuf.message import Message
 from support.desk_world import DeskWorld, desk_world
 from support.engine import EngineWorld
+from support.waiting import until
 from tillsync.v1 import account_service_pb2, link_service_pb2
 from tillsync_server.adapters.grpc.access import AT_ONCE
 from tillsync_server.domain.vocabulary import Role
@@ -46,7 +47,7 @@ async def test_a_site_has_two_under_way_and_the_next_is_told_to_come_back(desk: 
     request = request_of(method, desk, "shop-a")
     hanging = [sandbox.faults.script(path="*", hang="before", times=None) for sandbox in (desk.till, desk.shop)]
     side = hanging[1] if method.endswith("ConnectShop") else hanging[0]
-    waiting = [asyncio.create_task(desk.grpc.call(method, request, site, timeout=30)) for _ in range(2)]
+    waiting = [asyncio.create_task(desk.grpc.call(method, request, site)) for _ in range(2)]
     await side.arrived(2)
     refused = await desk.refusal(method, request, site)
     assert (refused.code, refused.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS_AT_ONCE")
@@ -55,20 +56,23 @@ async def test_a_site_has_two_under_way_and_the_next_is_told_to_come_back(desk: 
     assert refused.retry_seconds == 5
     # of another account, and an operator's own: not kept out
     theirs = [
-        asyncio.create_task(desk.grpc.call(method, request_of(method, desk, "shop-b"), other, timeout=30)),
-        asyncio.create_task(desk.grpc.call(method, request, desk.admin, timeout=30)),
+        asyncio.create_task(desk.grpc.call(method, request_of(method, desk, "shop-b"), other)),
+        asyncio.create_task(desk.grpc.call(method, request, desk.admin)),
     ]
     await side.arrived(4)
     waiting[0].cancel()  # a caller that leaves gives its place back
-    async with asyncio.timeout(10):
-        while True:
-            again = asyncio.create_task(desk.grpc.call(method, request, site, timeout=30))
-            done, _ = await asyncio.wait([again], timeout=0.2)
-            if not done:
-                break
+    again = asyncio.create_task(desk.grpc.call(method, request, site))
+
+    def is_let_in() -> bool:
+        nonlocal again
+        if again.done():
             error = again.exception()
             assert isinstance(error, grpc.aio.AioRpcError)
             assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            again = asyncio.create_task(desk.grpc.call(method, request, site))
+        return side.used == 5
+
+    await until(is_let_in, lambda: f"{side.used} calls ask the other side")
     for script in hanging:
         script.cancel()
     ended = await asyncio.gather(waiting[1], again, *theirs, return_exceptions=True)

@@ -19,6 +19,7 @@ from support.grpc_server import an_order
 from support.links import HELD_DUPLICATE, claim, completion, end_all, epos, facts_of, held_orders, lease_of, match_of, put_order, woo
 from support.postgres import TestDatabase
 from support.service import running_service
+from support.waiting import until
 from tillsync.v1 import account_pb2, vocabulary_pb2
 from tillsync_sandbox import SandboxShop, SandboxTill
 from tillsync_sandbox.shop.stored import ShopEvent
@@ -81,13 +82,14 @@ class EventWorld:
         """Of each order: id, sequence, type."""
         return [(row["order_id"], row["sequence"], row["type"]) for row in await self.rows()]
 
-    async def until(self, condition: Callable[[], Any], seconds: float = 20.0) -> None:
-        await self.shop.wait_for(condition, seconds)
+    async def until(self, condition: Callable[[], Any]) -> None:
+        await self.shop.wait_for(condition)
 
-    async def until_told(self, seconds: float = 20.0) -> None:
-        async with asyncio.timeout(seconds):
-            while await self.engine.fetch("SELECT 1 FROM order_event WHERE sequence > delivered"):
-                await asyncio.sleep(0.01)
+    async def until_told(self) -> None:
+        async def is_told() -> bool:
+            return not await self.engine.fetch("SELECT 1 FROM order_event WHERE sequence > delivered")
+
+        await until(is_told, self.rows)
 
     def told(self, order_id: int) -> list[ShopEvent]:
         return [event for event in self.shop.store.events if event.subject == f"order:{order_id}"]
@@ -255,17 +257,17 @@ async def test_a_shop_that_is_away_is_told_when_it_is_back_and_less_and_less_oft
     await put_order(events.engine, facts_of(1042))
     await end_all(events.engine, MATCHED)
     async with events.sending() as sender:
-        async with asyncio.timeout(20):
-            while sender.counters.failed_tries < 3:
-                await asyncio.sleep(0.01)
+        await until(lambda: sender.counters.failed_tries >= 3, events.rows)
         [row] = await events.engine.fetch("SELECT failures FROM event_delivery")
         assert row["failures"] >= 2
         events.shop.switches.trouble = None
         await events.until_told()
         assert len(events.told(1042)) == 1
-        async with asyncio.timeout(10):
-            while (await events.engine.fetch("SELECT failures FROM event_delivery"))[0]["failures"]:
-                await asyncio.sleep(0.01)
+
+        async def is_forgotten() -> bool:
+            return not (await events.engine.fetch("SELECT failures FROM event_delivery"))[0]["failures"]
+
+        await until(is_forgotten, lambda: events.engine.fetch("SELECT * FROM event_delivery"))
 
 
 async def test_delays_grow_and_respect_retry_after(events: EventWorld) -> None:
@@ -289,7 +291,7 @@ async def test_one_shop_that_hangs_delays_neither_another_shop_nor_the_lanes(eve
             await end_all(events.engine, MATCHED)  # the engine's statements wait for nobody
             await put_order(events.engine, facts_of(8), OTHER)
             await end_all(events.engine, HELD_DUPLICATE, OTHER)
-            await events.until(lambda: events.told(1042), 10)
+            await events.until(lambda: events.told(1042))
 
 
 async def test_only_one_sender_an_account_at_a_time(events: EventWorld) -> None:
@@ -366,9 +368,7 @@ async def test_a_new_secret_is_tried_at_once(events: EventWorld) -> None:
     right, events.shop.switches.bridge_secret = events.shop.switches.bridge_secret, "x" * 43
     slow = replace(QUICK, first_delay_seconds=3600)
     async with events.sending(slow) as sender:
-        async with asyncio.timeout(20):
-            while not sender.counters.failed_tries:
-                await asyncio.sleep(0.01)
+        await until(lambda: sender.counters.failed_tries, events.rows)
         await events.accounts.update(SHOP, lambda account: replace(account, shop=replace(account.shop, bridge_secret="x" * 43)))
         await events.until(lambda: events.told(1042))
     assert right != events.shop.switches.bridge_secret

@@ -13,8 +13,10 @@ import grpc
 import pytest
 from support.engine import EngineWorld, RecordingHandler
 from support.grpc_server import Refusal, an_order, grpc_world, match_request
+from support.waiting import NEVER_SECONDS, until, within
 from tillsync.v1 import customer_sync_service_pb2 as sync_pb2
 from tillsync.v1 import vocabulary_pb2 as words
+from tillsync_server.application.use_cases import order_matching
 from tillsync_server.application.use_cases.admission import AdmissionSettings
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.verdict import AccountProblem, Verdict
@@ -221,33 +223,41 @@ async def test_many_wait_for_one_order_and_all_are_answered(world: EngineWorld) 
     assert handler.count(1042) == 1
 
 
-async def test_an_order_that_takes_longer_is_answered_pending_before_the_deadline(world: EngineWorld) -> None:
+async def test_an_order_that_takes_longer_is_answered_pending_before_the_deadline(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waited for until the margin before the deadline, which is wide here: the answer's way back takes long on a busy machine."""
+    deadline, margin = 5.0, 4.0
+    monkeypatch.setattr(order_matching, "ANSWER_MARGIN_SECONDS", margin)
     await world.add_accounts("shop-a")
     handler = RecordingHandler(decide=matched)
     gate = handler.gate(1042)
     async with grpc_world(world) as api, world.running(handler):
         service = await api.token(Role.SERVICE)
         started = time.monotonic()
-        pending = await api.call("CustomerSyncService/MatchOrderCustomer", match_request("shop-a", an_order(1042)), service, timeout=1.2)
+        pending = await api.call(
+            "CustomerSyncService/MatchOrderCustomer", match_request("shop-a", an_order(1042)), service, timeout=deadline
+        )
         took = time.monotonic() - started
         gate.set()
         joined = await api.call("CustomerSyncService/MatchOrderCustomer", match_request("shop-a", an_order(1042)), service)
     assert pending.entry.state == words.ENTRY_STATE_PENDING
     assert list(pending.notes) == ["waiting"]
-    assert 0.6 < took < 1.2
+    assert took >= 0.9 * (deadline - margin)
     assert (joined.entry.entry_id, joined.epos_customer_id) == (pending.entry.entry_id, 501)
 
 
-async def test_an_order_whose_next_attempt_is_far_away_is_answered_at_once(world: EngineWorld) -> None:
+async def test_an_order_whose_next_attempt_is_far_away_is_answered_at_once(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next attempt is beyond the longest wait for an answer, and that beyond the limit of this test."""
+    monkeypatch.setattr(order_matching, "MAX_WAIT_SECONDS", NEVER_SECONDS)
     await world.add_accounts("shop-a")
-    problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.TILL, text="Epos Now is not reached: DNS")
+    text = "Epos Now is not reached: DNS"
+    problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.TILL, text=text, retry_after_seconds=2 * NEVER_SECONDS)
     handler = RecordingHandler(decide=lambda entry: Verdict.paused(Outcome.CUSTOMER_NOT_MATCHED, problem))
     async with grpc_world(world) as api, world.running(handler):
         service = await api.token(Role.SERVICE)
-        started = time.monotonic()
-        answer = await api.call("CustomerSyncService/MatchOrderCustomer", match_request("shop-a", an_order(1042)), service, timeout=30)
-        took = time.monotonic() - started
-    assert took < 5
+        request = match_request("shop-a", an_order(1042))
+        answer = await within(api.call("CustomerSyncService/MatchOrderCustomer", request, service, timeout=NEVER_SECONDS), world.work)
     assert (answer.entry.state, answer.comment) == (words.ENTRY_STATE_PENDING, "Customer Id Not Matched with EPOSNOW")
     assert re.fullmatch(r"Epos Now is not reached: DNS; next try (\d{4}-\d\d-\d\d )?\d\d:\d\d", answer.notes[0])
 
@@ -363,14 +373,8 @@ async def test_a_caller_that_goes_away_changes_nothing_for_others(world: EngineW
         leaving.cancel()
         gate.set()
         assert (await staying).epos_customer_id == 501
-        await _until(lambda: api.metrics.ended["/tillsync.v1.CustomerSyncService/MatchOrderCustomer", "CANCELLED"] == 1)
-
-
-async def _until(condition: object, seconds: float = 10.0) -> None:
-    assert callable(condition)
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
+        method = "/tillsync.v1.CustomerSyncService/MatchOrderCustomer"
+        await until(lambda: api.metrics.ended[method, "CANCELLED"] == 1, lambda: api.metrics.ended)
 
 
 async def test_a_database_that_is_gone_for_a_while_is_unavailable_and_then_back(world: EngineWorld) -> None:

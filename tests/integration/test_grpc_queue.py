@@ -14,6 +14,7 @@ from support.desk_world import DeskWorld, desk_world
 from support.engine import EngineWorld
 from support.grpc_server import Refusal
 from support.links import end_all, facts_of, put_order
+from support.waiting import HANG_SECONDS
 from tillsync.v1 import customer_sync_service_pb2, queue_entry_pb2, queue_service_pb2, vocabulary_pb2
 from tillsync_server.domain.ids import EntryId, new_entry_id
 from tillsync_server.domain.verdict import AccountProblem, Verdict
@@ -294,7 +295,9 @@ async def test_support_retries_but_does_not_dismiss_and_watching_comes_later(des
     assert (await desk.call("QueueService/RetryQueueEntries", request, support)).affected_count == 1
     closing = Q.DismissQueueEntriesRequest(account_id="shop-a", entry_ids=[str(held)])
     assert (await desk.refusal("QueueService/DismissQueueEntries", closing, support)).code is grpc.StatusCode.PERMISSION_DENIED
-    stream = desk.grpc.stub("QueueService").WatchQueue(Q.WatchQueueRequest(account_id="shop-a"), metadata=tuple(desk.admin), timeout=10)
+    stream = desk.grpc.stub("QueueService").WatchQueue(
+        Q.WatchQueueRequest(account_id="shop-a"), metadata=tuple(desk.admin), timeout=HANG_SECONDS
+    )
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await stream.read()
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -15,6 +15,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from prometheus_client.parser import text_string_to_metric_families
 from support.postgres import TestDatabase
 from support.service import ADMIN_TOKEN, RunningService, running_service
+from support.waiting import until
 from tillsync.v1 import token_pb2
 
 pytestmark = pytest.mark.integration
@@ -123,9 +124,11 @@ async def test_probes_and_metrics(database: TestDatabase) -> None:
         assert await metric(running, "tillsync_request_seconds_count", method=method) == 1
         assert await metric(running, "tillsync_requests_total", method="CustomerSyncService/SyncCustomer", code="NOT_FOUND") == 1
         assert await metric(running, "tillsync_worker_lost_wakeups_total") == 0
-        async with asyncio.timeout(20):
-            while await metric(running, "tillsync_live_entries") is None:
-                await asyncio.sleep(0.05)
+
+        async def is_measured() -> bool:
+            return await metric(running, "tillsync_live_entries") is not None
+
+        await until(is_measured)
         assert await metric(running, "tillsync_oldest_ready_lane_seconds") is not None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.engine import EngineWorld, RecordingHandler
+from support.waiting import NEVER_SECONDS, until
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
@@ -16,14 +17,15 @@ from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import LaneLease, NewHint
 
 pytestmark = pytest.mark.integration
-PATIENT = EngineSettings(poll_floor_seconds=60, idle_lane_seconds=60)
+PATIENT = EngineSettings(poll_floor_seconds=NEVER_SECONDS, idle_lane_seconds=NEVER_SECONDS)
 SHOP = AccountId("shop-a")
 
 
 async def until_idle_leased(worker: Worker, *accounts: str) -> None:
-    async with asyncio.timeout(20):
-        while sorted(worker.leased_accounts) != sorted(accounts) or worker.idle_lanes != len(accounts):
-            await asyncio.sleep(0.005)
+    await until(
+        lambda: sorted(worker.leased_accounts) == sorted(accounts) and worker.idle_lanes == len(accounts),
+        lambda: f"leased: {worker.leased_accounts}, of them idle: {worker.idle_lanes}",
+    )
 
 
 async def test_idle_lanes_do_not_take_the_slots_that_lanes_are_being_leased_for(
@@ -145,7 +147,7 @@ async def test_a_stop_gives_back_what_is_leased_at_that_very_moment(world: Engin
         leased = await lease(owner, **how)
         if leased:
             was_leased.set()
-            await asyncio.sleep(0.05)  # its answer is on its way
+            await asyncio.sleep(0.05)  # its answer is on its way while the stop begins; the stop waits for it however long it takes
         return leased
 
     monkeypatch.setattr(world.lanes, "lease", slow)

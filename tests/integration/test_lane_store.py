@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.engine import UPDATED, EngineWorld
+from support.waiting import within
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.ids import AccountId
@@ -70,7 +71,7 @@ async def test_the_claim_writes_nothing(world: EngineWorld) -> None:
     assert (await world.lanes.claim([ClaimRequest(lease, 10, 10, (claimed.entry_id,))])) == [[]]
 
 
-async def test_an_end_that_waited_for_the_lane_sees_what_was_changed_under_its_lock(world: EngineWorld) -> None:
+async def test_an_end_that_waited_for_the_lane_sees_what_was_changed_under_its_lock(world: EngineWorld, patient: EngineWorld) -> None:
     """The statement began before the hint was committed, and goes on after it."""
     await world.add_accounts("shop-a", "shop-b")
     await world.hint("shop-a", 1)
@@ -80,11 +81,9 @@ async def test_an_end_that_waited_for_the_lane_sees_what_was_changed_under_its_l
     completions = [completion(leases[entry.account_id], entry) for [entry] in claimed]
     async with world.database.acquire() as connection, connection.transaction():
         await enqueue_in_transaction(connection, [NewHint(AccountId("shop-a"), EntryKind.CUSTOMER, 1, Priority.LIVE)])
-        ending = asyncio.create_task(world.lanes.complete(completions))
-        async with asyncio.timeout(10):
-            while not await world.fetch("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"):
-                await asyncio.sleep(0.005)
-    written = dict(zip([each.entry.account_id for each in completions], await ending, strict=True))
+        ending = asyncio.create_task(patient.lanes.complete(completions))
+        await world.until_locked_out()
+    written = dict(zip([each.entry.account_id for each in completions], await within(ending), strict=True))
     assert written == {"shop-a": Written.MOVED_ON, "shop-b": Written.DONE}
     row = await world.live("shop-a", 1)
     assert row is not None

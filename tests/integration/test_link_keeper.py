@@ -134,12 +134,12 @@ async def test_create_tells_a_running_worker(world: EngineWorld) -> None:
     handler = RecordingHandler()
     async with world.running(handler):
         await keeper_of(world).create(SHOP, epos(90001), woo(12))
-        await handler.wait_for(lambda: handler.count(90001) == 1, seconds=5)
+        await handler.wait_for(lambda: handler.count(90001) == 1)
         gate = handler.gate(1)
         await world.hint("shop-a", 1)
-        await handler.wait_for(lambda: handler.count(1) == 1, seconds=5)
+        await handler.wait_for(lambda: handler.count(1) == 1)
         await keeper_of(world).create(SHOP, epos(90002), woo(13))
-        await handler.wait_for(lambda: handler.count(90002) == 1, seconds=5)
+        await handler.wait_for(lambda: handler.count(90002) == 1)
         gate.set()
         await world.until_idle()
 

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from support.engine import EngineWorld, engine_world
+from support.waiting import hang_limit, until, within
 from tillsync_server.adapters.postgres.notifications import PostgresNotifications
 from tillsync_server.domain.ids import AccountId, new_entry_id
 
@@ -26,7 +27,7 @@ class Heard:
         self.changed.set()
 
     async def until(self, *words: object) -> None:
-        async with asyncio.timeout(10):
+        async with hang_limit(f"the wait for {words[-1]}", lambda: f"heard: {self.words}"):
             while not set(words) <= set(self.words):
                 self.changed.clear()
                 await self.changed.wait()
@@ -64,13 +65,12 @@ async def test_without_its_listening_connection_a_process_still_tells(world: Eng
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() "
             "AND (query LIKE 'LISTEN%' OR query LIKE '%pg_notify%')"
         )
-        async with asyncio.timeout(10):
-            while world.notifications.listening.is_set():
-                await asyncio.sleep(0.005)
-        async with asyncio.timeout(10):
-            await other.notifications.listening.wait()
-        async with asyncio.timeout(10):
-            while "shop-a" not in theirs.words:
-                world.notifications.live_work(AccountId("shop-a"))
-                await asyncio.sleep(0.02)
-        await asyncio.wait_for(world.notifications.listening.wait(), 10)
+        await until(lambda: not world.notifications.listening.is_set())
+        await within(other.notifications.listening.wait())
+
+        def is_heard() -> bool:
+            world.notifications.live_work(AccountId("shop-a"))
+            return "shop-a" in theirs.words
+
+        await until(is_heard, lambda: theirs.words)
+        await within(world.notifications.listening.wait())

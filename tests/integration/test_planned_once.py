@@ -113,6 +113,6 @@ async def test_they_are_planned_once_and_again_after_a_while(world: EngineWorld,
     await world.lanes.claim([ClaimRequest(lease, 1, 1)])
     assert thrown_away == []
     monkeypatch.setattr(pool, "_PLANS_LAST_SECONDS", 0.01)
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.02)  # longer than plans last: time itself is what is tested
     await world.lanes.claim([ClaimRequest(lease, 1, 1)])
     assert thrown_away

@@ -12,6 +12,7 @@ import pytest
 from support.engine import EngineWorld
 from support.links import end_all, facts_of, put_order
 from support.queues import FAILED, HELD, PROCESSED, Finish, add_finished, finish, order_facts, take_order
+from support.waiting import within
 from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
 from tillsync_server.domain.backoff import RetryPolicy
@@ -268,7 +269,7 @@ async def test_dismissing_closes_what_is_not_done_with_the_reason_first(shop: En
         assert (match.state, match.entry_id, match.notes[0]) == (EntryState.DISMISSED, entry_id, "asked by the shop")
     assert (await answer(shop, 4)).state is EntryState.PROCESSED
     assert not await shop.fetch("SELECT 1 FROM entry")
-    await asyncio.wait_for(heard.wait(), 10)
+    await within(heard.wait())
 
 
 async def test_a_run_under_way_cannot_bring_a_dismissed_entry_back(shop: EngineWorld) -> None:
@@ -328,7 +329,7 @@ async def test_a_leased_lanes_owner_is_told_of_live_work(shop: EngineWorld) -> N
     heard = asyncio.Event()
     shop.notifications.on_live_work(lambda account_id: heard.set() if account_id == SHOP else None)
     await actions(shop).retry(SHOP, [entry_id])
-    await asyncio.wait_for(heard.wait(), 10)
+    await within(heard.wait())
 
 
 async def test_a_whole_chunk_is_quick_and_right(shop: EngineWorld) -> None:

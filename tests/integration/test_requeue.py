@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from support.engine import EngineWorld
 from support.queues import HELD, finish, order_facts, take_order
+from support.waiting import within
 from tillsync_server.adapters.postgres.requeue import CHUNK, PostgresRequeue
 from tillsync_server.domain.ids import AccountId, OrderId
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Priority
@@ -151,7 +152,7 @@ async def test_lanes_are_told(shop: EngineWorld) -> None:
     await link(shop, 1)
     await want(shop, 1)
     await work(shop).run_chunk()
-    await asyncio.wait_for(ready.wait(), 10)
+    await within(ready.wait())
     live = asyncio.Event()
     shop.notifications.on_live_work(lambda account_id: live.set() if account_id == SHOP else None)
     held: UUID = await take_order(shop, "shop-a", order_facts(1))
@@ -162,4 +163,4 @@ async def test_lanes_are_told(shop: EngineWorld) -> None:
     )
     await want(shop, 3)
     await work(shop).run_chunk()
-    await asyncio.wait_for(live.wait(), 10)
+    await within(live.wait())

@@ -17,11 +17,13 @@ import pytest
 from support.certificates import self_signed
 from support.engine import engine_world
 from support.postgres import TestDatabase, reachable_directory
-from support.service import ADMIN_TOKEN, environment, running_service
+from support.service import ADMIN_TOKEN, RunningService, environment, running_service
+from support.waiting import HANG_SECONDS, NEVER_SECONDS, hang_limit, until, within
 from tillsync.v1 import account_service_pb2, account_service_pb2_grpc, queue_entry_pb2, token_pb2, vocabulary_pb2
 from tillsync_client import TillsyncClient, UnauthenticatedError
 from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
 from tillsync_server.adapters.postgres.migrations import migrate
+from tillsync_server.application.use_cases import authentication
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.service import Service
 from tillsync_server.composition.settings import SettingsError, load_settings
@@ -41,13 +43,23 @@ async def newest(client: TillsyncClient, account: str) -> queue_entry_pb2.QueueE
     raise AssertionError("no entry")
 
 
-async def until_skipped(client: TillsyncClient, customer: int, seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while True:
-            entry = await newest(client, "shop-1")
-            if entry.epos_customer_id == customer and entry.state == vocabulary_pb2.ENTRY_STATE_SKIPPED:
-                return
-            await asyncio.sleep(0.02)
+async def until_skipped(client: TillsyncClient, customer: int, seconds: float = HANG_SECONDS) -> None:
+    async def is_skipped() -> bool:
+        entry = await newest(client, "shop-1")
+        return entry.epos_customer_id == customer and entry.state == vocabulary_pb2.ENTRY_STATE_SKIPPED
+
+    await until(is_skipped, lambda: newest(client, "shop-1"), seconds)
+
+
+async def until_ready(running: RunningService) -> None:
+    async def probe() -> int:
+        async with running.http.get(f"{running.http_url}/readyz") as response:
+            return response.status
+
+    async def is_ready() -> bool:
+        return await probe() == 200
+
+    await until(is_ready, probe)
 
 
 async def test_a_database_that_goes_away_and_comes_back(directory: Path) -> None:
@@ -77,16 +89,11 @@ async def test_a_database_that_goes_away_and_comes_back(directory: Path) -> None
             ) as response:
                 assert response.status == 503
             await postgres.start()
-            async with asyncio.timeout(30):
-                while True:
-                    async with running.http.get(f"{running.http_url}/readyz") as response:
-                        if response.status == 200:
-                            break
-                    await asyncio.sleep(0.05)
+            await until_ready(running)
             await running.client.sync.sync_customer("shop-1", 3)
             await until_skipped(running.client, 3)
             listening = running.service.storage.notifications.listening
-            await asyncio.wait_for(listening.wait(), 20)
+            await within(listening.wait())
             assert running.service.worker is not None
             assert running.service.worker.counters.lost_wakeups == 0
     finally:
@@ -109,7 +116,7 @@ async def test_stopping_is_bounded_when_the_database_never_answers(directory: Pa
             process.suspend()
         async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{service.http_port}/readyz") as response:
             assert response.status == 503, "a database that hangs is one that is away"
-        async with asyncio.timeout(45):
+        async with hang_limit("the stop"):
             await service.stop()
         left = {task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()}
         assert left <= {"embedded-postgres"}
@@ -129,9 +136,7 @@ async def test_a_call_under_way_when_it_stops_is_answered(database: TestDatabase
             await transaction.start()
             await connection.execute("SELECT 1 FROM lane WHERE account_id = 'shop-1' FOR UPDATE")
             call = asyncio.create_task(running.client.sync.sync_customer("shop-1", 7))
-            async with asyncio.timeout(10):
-                while not await world.fetch("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
-                    await asyncio.sleep(0.005)
+            await world.until_locked_out()
             stopping = asyncio.create_task(running.service.stop())
             await asyncio.sleep(0)
             await transaction.rollback()
@@ -141,9 +146,10 @@ async def test_a_call_under_way_when_it_stops_is_answered(database: TestDatabase
 
 
 async def test_stopping_is_quick_when_nothing_is_under_way_and_may_be_repeated(database: TestDatabase) -> None:
-    service = Service(load_settings(environment(database.dsn)))
+    """The grace for what is under way is longer than the limit: it is not waited for."""
+    service = Service(load_settings(environment(database.dsn, TILLSYNC_DRAIN_SECONDS="300")))
     await service.start()
-    async with asyncio.timeout(8):
+    async with hang_limit("the stop"):
         await service.stop()
     await service.stop()
     leaked = [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -167,28 +173,33 @@ async def test_settings_that_do_not_fit_start_nothing(database: TestDatabase) ->
 
 async def test_two_services_share_one_database(database: TestDatabase) -> None:
     """One only serves, one only works: told by NOTIFY, no polling interval is waited for."""
-    changes = {"TILLSYNC_POLL_SECONDS": "30"}
+    changes = {"TILLSYNC_POLL_SECONDS": "60"}
     async with (
         running_service(database.dsn, works=False, changes=changes) as serving,
         running_service(database.dsn, serves=False, changes=changes) as working,
     ):
-        await asyncio.wait_for(working.service.storage.notifications.listening.wait(), 10)
+        await within(working.service.storage.notifications.listening.wait())
         await serving.add_account()
-        await serving.client.sync.sync_customer("shop-1", 1)
-        await until_skipped(serving.client, 1, seconds=15)
         assert working.service.worker is not None
+        await serving.client.sync.sync_customer("shop-1", 1)
+        await until_skipped(serving.client, 1, seconds=30)  # half the polling interval
         assert working.service.worker.counters.completed >= 1
 
 
-async def test_a_token_revoked_at_one_process_is_refused_by_the_other(database: TestDatabase) -> None:
+async def test_a_token_revoked_at_one_process_is_refused_by_the_other(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By NOTIFY: what the other knows of the token would last longer than the limit."""
+    monkeypatch.setattr(authentication, "CACHE_SECONDS", NEVER_SECONDS)
     async with running_service(database.dsn, works=False) as one, running_service(database.dsn, works=False) as other:
+        await within(other.service.storage.notifications.listening.wait())
         made = await one.client.accounts.create_token(token_pb2.TOKEN_ROLE_SUPPORT)
         async with TillsyncClient(other.grpc_address, made.secret) as client:
             await client.catalog.list_messages()
             await one.client.accounts.revoke_token(made.token.token_id)
-            async with asyncio.timeout(5):
-                while await works(other.service, made.secret):
-                    await asyncio.sleep(0.01)
+
+            async def is_refused() -> bool:
+                return not await works(other.service, made.secret)
+
+            await until(is_refused)
 
 
 async def works(service: Service, token: str) -> bool:
@@ -273,7 +284,7 @@ async def test_with_a_certificate_both_sides_speak_tls_only(database: TestDataba
         async with grpc.aio.secure_channel(f"127.0.0.1:{service.grpc_port}", credentials) as channel:
             stub = account_service_pb2_grpc.AccountServiceStub(channel)
             await stub.ListAccounts(
-                account_service_pb2.ListAccountsRequest(), timeout=10, metadata=(("authorization", f"Bearer {ADMIN_TOKEN}"),)
+                account_service_pb2.ListAccountsRequest(), timeout=HANG_SECONDS, metadata=(("authorization", f"Bearer {ADMIN_TOKEN}"),)
             )
 
 

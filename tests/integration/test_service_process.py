@@ -18,6 +18,7 @@ import psutil
 import pytest
 from support.postgres import Cluster, TestDatabase, reachable_directory
 from support.service import ADMIN_TOKEN, child, environment, run_command
+from support.waiting import HANG_SECONDS, until
 from tillsync.v1 import account_pb2, order_pb2, vocabulary_pb2
 from tillsync_client import TillsyncClient
 from tillsync_sandbox import SandboxShop, SandboxTill
@@ -84,10 +85,8 @@ async def test_a_killed_service_leaves_no_orphan_and_starts_again(directory: Pat
             await client.accounts.create_account("shop-1", account_pb2.Account())
             await client.sync.sync_customer("shop-1", 90001)
         killed.process.kill()
-        killed.process.wait(timeout=10)
-    async with asyncio.timeout(30):
-        while left_behind(directory):
-            await asyncio.sleep(0.02)
+        killed.process.wait(timeout=HANG_SECONDS)
+    await until(lambda: not left_behind(directory), lambda: left_behind(directory))
     with child(["serve", "--no-worker"], variables, directory) as again:
         await again.started()
         async with TillsyncClient(f"127.0.0.1:{again.grpc_port}", ADMIN_TOKEN) as client:
@@ -97,9 +96,7 @@ async def test_a_killed_service_leaves_no_orphan_and_starts_again(directory: Pat
 
 async def test_a_signal_while_it_starts(directory: Path) -> None:
     with child(["serve"], embedded(directory), directory) as starting:
-        async with asyncio.timeout(30):
-            while not (directory / "data" / "postgres.lock").exists():
-                await asyncio.sleep(0.005)
+        await until((directory / "data" / "postgres.lock").exists, lambda: starting.errors)
         assert await starting.stop() == 0
     assert left_behind(directory) == []
 
@@ -233,9 +230,11 @@ async def test_no_log_line_names_a_person_or_holds_a_credential(database: TestDa
                 assert held.outcome == vocabulary_pb2.OUTCOME_DUPLICATE_EMAIL, twins
                 await till.stop()
                 await client.sync.sync_customer("shop-1", customer, force=True)
-                async with asyncio.timeout(30):
-                    while not (await client.sync.list_queue_page(_queue("shop-1"))).HasField("problem"):
-                        await asyncio.sleep(0.05)
+
+                async def has_a_problem() -> bool:
+                    return (await client.sync.list_queue_page(_queue("shop-1"))).HasField("problem")
+
+                await until(has_a_problem, lambda: serving.errors)
             async with TillsyncClient(f"127.0.0.1:{serving.grpc_port}", "tls_wrong-token-that-nobody-should-read-anywhere") as stranger:
                 with pytest.raises(Exception, match="token"):
                     await stranger.accounts.get_account("shop-1")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from support.engine import EngineWorld
 from support.shop_fakes import Gateway, Shop, Till, shop_account
+from support.waiting import until
 from tillsync_server.adapters.postgres.links import PostgresLinks
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE
 from tillsync_server.adapters.postgres.shop_state import PostgresShopState
@@ -107,9 +107,7 @@ async def test_settings_that_change_in_mid_run_decide_again(world: EngineWorld) 
         await flows.link(1)
         flows.till.latency = 1.5
         await world.hint(NAME, 1, priority=Priority.LIVE)
-        async with asyncio.timeout(20):
-            while not flows.till.calls:
-                await asyncio.sleep(0.005)
+        await until(lambda: flows.till.calls, world.work)
         flows.settings.account = replace(flows.settings.account, customer_sync_enabled=False, config_version=2)
         await world.fetch("UPDATE lane SET config_version = 2 WHERE account_id = $1", NAME)
         await world.until_idle()

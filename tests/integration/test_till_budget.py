@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from support.engine import EngineWorld
+from support.waiting import within
 from tillsync_server.adapters.postgres.till_budget import (
     LONGEST_WAIT_SECONDS,
     PostgresTillBudget,
@@ -18,7 +19,13 @@ from tillsync_server.domain.vocabulary import Side
 
 pytestmark = pytest.mark.integration
 TILL = TillId("till-a")
-_SLACK = 0.25  # the database's clock goes on between two statements
+
+
+async def clock(world: EngineWorld) -> float:
+    """Unix seconds of the database, which refills the bucket while a test runs."""
+    [row] = await world.fetch("SELECT extract(epoch FROM clock_timestamp())::float8 AS at")
+    at: float = row["at"]
+    return at
 
 
 async def refill(world: EngineWorld, tokens: float) -> None:
@@ -52,46 +59,55 @@ async def test_a_till_without_a_bucket_starts_with_nothing_saved_up(world: Engin
 
 async def test_a_burst_leaves_at_once_and_what_follows_is_spaced(world: EngineWorld) -> None:
     budget = PostgresTillBudget(world.database)
+    began = await clock(world)
     await refill(world, 5)
-    waits = [await budget.take(TILL, 1, per_minute=300) for _ in range(15)]
     rate = tokens_per_second(300)
-    assert waits[:5] == [0.0] * 5
-    for number, wait in enumerate(waits[5:], start=1):
-        assert number / rate - _SLACK * number <= wait <= number / rate + 1e-6, (number, wait)
-    assert waits[5:] == sorted(waits[5:])
+    for number in range(-4, 11):
+        wait, elapsed = await budget.take(TILL, 1, per_minute=300), await clock(world) - began
+        assert max(0.0, number / rate - elapsed) - 1e-6 <= wait <= max(0.0, number / rate) + 1e-6, (number, wait, elapsed)
 
 
 async def test_silence_saves_up_no_more_than_a_burst(world: EngineWorld) -> None:
     budget = PostgresTillBudget(world.database)
     await refill(world, 5)
     await world.fetch("UPDATE till SET refilled_at = now() - interval '1 hour' RETURNING 1")
-    waits = [await budget.take(TILL, 1, per_minute=300) for _ in range(7)]
-    assert waits[:5] == [0.0] * 5
-    assert all(wait > 0 for wait in waits[5:])
+    began, rate = await clock(world), tokens_per_second(300)
+    for number in range(-4, 3):
+        wait, elapsed = await budget.take(TILL, 1, per_minute=300), await clock(world) - began
+        assert max(0.0, number / rate - elapsed) - 1e-6 <= wait <= max(0.0, number / rate) + 1e-6, (number, wait, elapsed)
 
 
 async def test_a_long_wait_is_refused_and_books_nothing(world: EngineWorld) -> None:
     budget = PostgresTillBudget(world.database)
+    began = await clock(world)
     await refill(world, 1)
-    assert await budget.take(TILL, 11, per_minute=60) == pytest.approx(10.0, abs=_SLACK)
+
+    async def is_after(wait: float | None, expected: float) -> bool:
+        """``expected`` seconds after the refill: less what has gone by since then."""
+        assert wait is not None
+        return expected - (await clock(world) - began) - 1e-6 <= wait <= expected + 1e-6
+
+    assert await is_after(await budget.take(TILL, 11, per_minute=60), 10.0)
     before = await tokens(world)
     with pytest.raises(Throttled) as refused:
         await budget.take(TILL, 2, per_minute=60)
     assert refused.value.side is Side.TILL
-    assert refused.value.retry_after_seconds == pytest.approx(12.0, abs=_SLACK)
+    assert await is_after(refused.value.retry_after_seconds, 12.0)
     assert await tokens(world) == before, "nothing was booked"
     await world.fetch("UPDATE till SET refilled_at = refilled_at - interval '3 seconds' RETURNING 1")
-    assert await budget.take(TILL, 2, per_minute=60) == pytest.approx(9.0, abs=_SLACK)
+    assert await is_after(await budget.take(TILL, 2, per_minute=60), 9.0)
 
 
 async def test_a_pause_stops_everybody_and_ends_by_itself(world: EngineWorld) -> None:
     here, elsewhere = PostgresTillBudget(world.database), PostgresTillBudget(world.database)
     await refill(world, 5)
+    began = await clock(world)
     await here.pause(TILL, 120)
     await here.pause(TILL, 5)  # a shorter one does not end the longer
     with pytest.raises(Throttled) as refused:
         await elsewhere.take(TILL, 1, per_minute=300)
-    assert refused.value.retry_after_seconds == pytest.approx(120, abs=1)
+    assert refused.value.retry_after_seconds is not None
+    assert 120 - (await clock(world) - began) - 1e-6 <= refused.value.retry_after_seconds <= 120 + 1e-6
     await world.fetch("UPDATE till SET paused_until = now() - interval '1 second' RETURNING 1")
     assert await elsewhere.take(TILL, 1, per_minute=300) < 1.0
 
@@ -134,21 +150,21 @@ async def test_two_processes_never_take_more_than_the_allowance(world: EngineWor
     assert await tokens(world) <= burst(per_minute) + rate * seconds - len(granted) + 1e-6
 
 
-async def test_a_take_that_had_to_wait_for_the_row_counts_what_was_taken_meanwhile(world: EngineWorld) -> None:
+async def test_a_take_that_had_to_wait_for_the_row_counts_what_was_taken_meanwhile(world: EngineWorld, patient: EngineWorld) -> None:
     """The bucket is decided on by the value that the lock returned, not by the one the statement saw when it began."""
-    budget = PostgresTillBudget(world.database)
+    budget = PostgresTillBudget(patient.database)
+    began = await clock(world)
     await refill(world, 5)
     async with world.database.acquire() as other:
         transaction = other.transaction()
         await transaction.start()
         await other.execute("UPDATE till SET tokens = tokens - 5 WHERE till_id = $1", TILL)
         taking = asyncio.create_task(budget.take(TILL, 5, per_minute=300))
-        async with asyncio.timeout(0.9):
-            while not await world.fetch("SELECT 1 FROM pg_locks WHERE NOT granted"):
-                await asyncio.sleep(0.005)
+        await world.until_locked_out()
         await transaction.commit()
-    assert await taking > 0.5, "five tokens are five tokens, whoever takes them"
-    assert await tokens(world) < -2
+    wait, elapsed, rate = await within(taking), await clock(world) - began, tokens_per_second(300)
+    assert wait >= 5 / rate - elapsed - 1e-6, "five tokens are five tokens, whoever takes them"
+    assert await tokens(world) <= 5 - 10 + rate * elapsed + 1e-6
 
 
 async def test_takes_of_one_process_share_statements(world: EngineWorld) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from support.engine import EngineWorld
+from support.waiting import within
 from tillsync_server.adapters.postgres.tokens import PostgresTokens
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId
@@ -63,7 +64,7 @@ async def test_revoking_is_for_good_idempotent_and_told(world: EngineWorld, toke
     assert revoked.revoke_time is not None
     assert await tokens.revoke(SHOP, "t1") == revoked
     assert await tokens.by_hash(b"hash-1") == revoked
-    await asyncio.wait_for(heard.wait(), 10)
+    await within(heard.wait())
 
 
 async def test_a_token_is_revoked_only_through_its_own_account(tokens: PostgresTokens) -> None:

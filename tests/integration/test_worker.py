@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support.engine import UPDATED, EngineWorld, RecordingHandler
+from support.waiting import NEVER_SECONDS, until
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.verdict import AccountProblem, Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority, ProblemReason, Side
 from tillsync_server.ports.handler import LaneRun, LaneWork
-from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, LaneLease
 
 pytestmark = pytest.mark.integration
 QUICK = EngineSettings(poll_floor_seconds=0.2, idle_lane_seconds=0.05)
@@ -32,16 +34,27 @@ async def test_entries_of_many_accounts_are_run_once_each(world: EngineWorld) ->
     assert row["count"] == 1000
 
 
-async def test_an_idle_system_issues_no_leases(world: EngineWorld) -> None:
+async def test_an_idle_system_issues_no_leases(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked again and again, told or not, the database has no lane for it."""
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
+    looks, lease = 0, world.lanes.lease
+
+    async def counted(owner: str, **how: Any) -> list[LaneLease]:
+        nonlocal looks
+        leased = await lease(owner, **how)
+        looks += 1
+        return leased
+
+    monkeypatch.setattr(world.lanes, "lease", counted)
     async with world.running(handler, replace(QUICK, poll_floor_seconds=0.01)) as worker:
         await world.hint("shop-a", 1)
         await world.until_idle()
         leases = worker.counters.leases
         for _ in range(20):
+            looks_before = looks
             world.notifications.lanes_ready()
-            await asyncio.sleep(0.01)
+            await until(lambda: looks > looks_before, world.work)  # noqa: B023 - the round is over before the next begins
         assert worker.counters.leases == leases == 1
 
 
@@ -60,7 +73,7 @@ async def test_live_work_is_picked_up_while_bulk_runs(world: EngineWorld, monkey
         return answer
 
     monkeypatch.setattr(world.lanes, "claim", counted)
-    async with world.running(handler, replace(QUICK, poll_floor_seconds=60)):
+    async with world.running(handler, replace(QUICK, poll_floor_seconds=NEVER_SECONDS)):
         await world.hint("shop-a", 1, priority=Priority.BULK)
         # its look has brought all there was: nothing but a word from outside makes it look again
         await handler.wait_for(lambda: handler.count(1) == 1 and claims == 1)
@@ -80,9 +93,11 @@ async def test_a_stuck_subject_delays_no_other_subject(world: EngineWorld) -> No
         await world.hint_many("shop-a", range(1, 201))
         await world.hint_many("shop-b", [500])
         await handler.wait_for(lambda: len(handler.runs) == 201)
-        async with asyncio.timeout(10):
-            while len(await world.fetch("SELECT 1 FROM entry")) > 1:
-                await asyncio.sleep(0.01)
+
+        async def all_but_one_ended() -> bool:
+            return len(await world.fetch("SELECT 1 FROM entry")) == 1
+
+        await until(all_but_one_ended, world.work)
         gate.set()
         await world.until_idle()
 
@@ -118,9 +133,7 @@ async def test_a_verdict_written_while_the_run_goes_on_hides_nobody_left_without
 
         async def run(self, entries: Sequence[ClaimedEntry]) -> None:
             self.lane.finish(entries[0], UPDATED)
-            async with asyncio.timeout(20):
-                while not await world.finished("shop-a", entries[0].subject_id):
-                    await asyncio.sleep(0.01)
+            await world.until_finished("shop-a", entries[0].subject_id)
 
         async def close(self) -> None:
             return None
@@ -174,9 +187,8 @@ async def test_an_account_wide_failure_pauses_the_lane_and_charges_nothing(world
     async with world.running(handler, QUICK):
         await world.hint_many("shop-a", range(1, 51))
         await world.hint_many("shop-b", range(101, 151))
-        async with asyncio.timeout(10):
-            while not await world.fetch("SELECT 1 FROM lane WHERE account_id = 'shop-a' AND paused_until > now() AND lease_owner IS NULL"):
-                await asyncio.sleep(0.01)
+        paused = "SELECT 1 FROM lane WHERE account_id = 'shop-a' AND paused_until > now() AND lease_owner IS NULL"
+        await until(lambda: world.fetch(paused), world.work)
         await handler.wait_for(lambda: sum(entry.account_id == "shop-b" for entry in handler.runs) == 50)
     rows = await world.fetch("SELECT attempt_count, outcome FROM entry WHERE account_id = 'shop-a'")
     assert len(rows) == 50
@@ -200,9 +212,11 @@ async def test_a_paused_lane_comes_back_with_one_entry_and_then_all(world: Engin
         tries_while_down = len(handler.runs) - 50
         assert tries_while_down >= 3
         down = False
-        async with asyncio.timeout(10):
-            while await world.fetch("SELECT 1 FROM entry LIMIT 1"):
-                await asyncio.sleep(0.01)
+
+        async def all_ended() -> bool:
+            return not await world.fetch("SELECT 1 FROM entry LIMIT 1")
+
+        await until(all_ended, world.work)
         await world.until_idle()
     [lane] = await world.fetch("SELECT problem_reason, paused_until FROM lane")
     assert (lane["problem_reason"], lane["paused_until"]) == (None, None)
@@ -270,9 +284,7 @@ async def test_an_entry_that_used_up_its_attempts_by_killing_fails(world: Engine
     await world.fetch("UPDATE lane SET lapses = 2, lease_owner = 'dead', lease_expires_at = now() RETURNING 1")
     handler = RecordingHandler()
     async with world.running(handler, QUICK):
-        async with asyncio.timeout(10):
-            while not await world.finished("shop-a", 1):
-                await asyncio.sleep(0.01)
+        await world.until_finished("shop-a", 1)
     assert handler.runs == []
     [row] = await world.finished("shop-a", 1)
     assert row["state"] == 5

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from support.engine import UPDATED, EngineWorld, NoAccounts, RecordingHandler
+from support.engine import UPDATED, EngineWorld, NoAccounts, RecordingHandler, engine_world
+from support.waiting import until
 from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE
 from tillsync_server.application.engine.settings import EngineSettings
@@ -80,10 +81,11 @@ async def expiry(world: EngineWorld, account: str) -> datetime:
     return row["lease_expires_at"]
 
 
-async def until_renewed(world: EngineWorld, account: str, since: datetime, seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while await expiry(world, account) <= since:
-            await asyncio.sleep(0.05)
+async def until_renewed(world: EngineWorld, account: str, since: datetime) -> None:
+    async def is_renewed() -> bool:
+        return await expiry(world, account) > since
+
+    await until(is_renewed, world.work)
 
 
 @pytest.mark.parametrize("task", ["lease", "renew", "repair_lost_wakeups"])
@@ -95,9 +97,7 @@ async def test_no_task_of_the_worker_ends_by_an_error_it_did_not_expect(world: E
     async with running(store, world, handler, replace(QUICK, lease_seconds=6, sweep_seconds=0.05)):
         await world.hint("shop-a", 1)
         await handler.wait_for(lambda: handler.count(1) == 1)
-        async with asyncio.timeout(10):
-            while store.calls.get(task, 0) < 3:
-                await asyncio.sleep(0.02)
+        await until(lambda: store.calls.get(task, 0) >= 3, lambda: store.calls)
         gate.set()
         await world.until_idle()
     assert handler.count(1) == 1
@@ -121,21 +121,24 @@ async def test_a_lane_locked_for_long_does_not_cost_the_others_their_leases(worl
 
 
 async def test_a_lane_locked_for_long_does_not_hold_up_what_others_have_finished(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a", "shop-b")
-    handler = RecordingHandler()
-    gates = [handler.gate(number) for number in (1, 2, 3, 4, 5, 6)]
-    async with world.running(handler, QUICK):
-        await world.hint_many("shop-a", range(1, 6), Priority.LIVE)
-        await world.hint("shop-b", 6)
-        await handler.wait_for(lambda: len(handler.runs) == 6)
-        async with locked(world, "shop-a"):
-            for gate in gates:
-                gate.set()
-            async with asyncio.timeout(4.5):  # the lock is waited for a second, once or twice; not once for each entry
-                while not await world.finished("shop-b", 6):
-                    await asyncio.sleep(0.02)
-        await world.until_idle(60)
-    for subject in range(1, 6):
+    """The lock is waited for once or twice, not once for each entry: that would take longer than twice the time it may take."""
+    entries, lock_seconds = 60, 0.3
+    async with engine_world(world.database.dsn, lock_timeout_seconds=lock_seconds) as impatient:
+        await impatient.add_accounts("shop-a", "shop-b")
+        handler = RecordingHandler()
+        gates = [handler.gate(number) for number in range(1, entries + 2)]
+        async with impatient.running(handler, QUICK):
+            await impatient.hint_many("shop-a", range(1, entries + 1), Priority.LIVE)
+            await impatient.hint("shop-b", entries + 1)
+            await handler.wait_for(lambda: len(handler.runs) == entries + 1)
+            async with locked(world, "shop-a"):
+                began = time.monotonic()
+                for gate in gates:
+                    gate.set()
+                await impatient.until_finished("shop-b", entries + 1)
+                assert time.monotonic() - began < entries * lock_seconds / 2
+            await impatient.until_idle()
+    for subject in range(1, entries + 1):
         assert len(await world.finished("shop-a", subject)) == 1
 
 
@@ -188,7 +191,10 @@ async def test_what_was_done_is_written_once_the_history_is_free_again(world: En
         async with world.database.acquire() as connection, connection.transaction():
             await connection.execute("LOCK TABLE entry_history IN ACCESS EXCLUSIVE MODE")
             gate.set()
-            await asyncio.sleep(1.3)  # longer than one lock timeout, shorter than two
+            waiting = "SELECT query_start FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            [first] = await until(lambda: world.fetch(waiting), world.work)
+            # the first statement is refused after the lock timeout, and the next one waits
+            await until(lambda: world.fetch(f"{waiting} AND query_start > $1", first["query_start"]), world.work)
         await world.until_idle()
         assert len(await world.finished("shop-a", 1)) == 1
     assert handler.count(1) == 1

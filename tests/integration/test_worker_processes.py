@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from pathlib import Path
 import pytest
 import support.worker_process
 from support.engine import EngineWorld
+from support.waiting import HANG_SECONDS
+from support.waiting import until as until_true
 
 pytestmark = [pytest.mark.integration, pytest.mark.processes]
 SCRIPT = Path(support.worker_process.__file__)
@@ -30,7 +31,7 @@ def worker_process(dsn: str) -> Iterator[subprocess.Popen[bytes]]:
         if process.poll() is None:
             process.send_signal(signal.SIGCONT)
             process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=HANG_SECONDS)
 
 
 async def prepare(world: EngineWorld) -> None:
@@ -42,10 +43,9 @@ async def prepare(world: EngineWorld) -> None:
         )
 
 
-async def until(world: EngineWorld, sql: str, *args: object, seconds: float = 60) -> None:
-    async with asyncio.timeout(seconds):
-        while not await world.fetch(sql, *args):
-            await asyncio.sleep(0.01)
+async def until(world: EngineWorld, sql: str, *args: object) -> None:
+    """Rows come."""
+    await until_true(lambda: world.fetch(sql, *args), world.work)
 
 
 async def enqueue_all(world: EngineWorld) -> None:
@@ -66,7 +66,7 @@ async def test_a_killed_worker_loses_no_entry(world: EngineWorld) -> None:
         await until(world, "SELECT 1 FROM ran WHERE pid = $1 HAVING count(*) > 50", killed.pid)
         await until(world, "SELECT 1 FROM lane WHERE lease_owner LIKE '%:' || $1::text || ':%' LIMIT 1", str(killed.pid))
         killed.kill()
-        killed.wait(timeout=10)
+        killed.wait(timeout=HANG_SECONDS)
         held = await world.fetch(
             "SELECT account_id, lease_token FROM lane WHERE lease_owner LIKE '%:' || $1::text || ':%'", str(killed.pid)
         )
@@ -97,7 +97,7 @@ async def test_a_stopped_worker_that_wakes_up_late_changes_nothing(world: Engine
             await world.hint("shop-0", 9999)
             await until(world, "SELECT 1 FROM entry_history WHERE subject_id = 9999")
             sleeper.terminate()
-            sleeper.wait(timeout=20)
+            sleeper.wait(timeout=HANG_SECONDS)
             after = await world.fetch("SELECT * FROM entry_history WHERE subject_id <> 9999 ORDER BY entry_id")
     assert after == before
     await world.fetch("DELETE FROM entry_history WHERE subject_id = 9999 RETURNING 1")

@@ -12,18 +12,19 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.mutants.catalogue import MUTANTS
-from tests.mutants.markers import ROOT, marked
-from tests.mutants.mutant import Mutant
-from tests.mutants.runs import Fate, Result, red_without_mutant, run, tests_by_name
+from mutants.catalogue import MUTANTS
+from mutants.markers import marked
+from mutants.mutant import Mutant
+from mutants.runs import Fate, Result, red_without_mutant, run, tests_by_name
+from support.postgres import GIVEN, GIVEN_URL_VARIABLE, given_url, running_cluster
+from wordpress.bed.kinds import KINDS, PHPCS, PHPUNIT
 
 _SLOW = ("tests/wordpress/", "tests/acceptance/", "tests/integration/")
 """The slowest first: these begin first, so that none of them is left at the end."""
-_DATABASE_URL = "TILLSYNC_TEST_DATABASE_URL"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m mutants", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="invariants; default: all")
     parser.add_argument("--jobs", type=int, default=max(3, os.cpu_count() or 1), help="mutants at a time; default: %(default)s")
     options = parser.parse_args(arguments)
@@ -72,8 +73,6 @@ def _rank(tests: Sequence[str]) -> int:
 
 def missing_programs() -> str:
     """Why tests/wordpress is not collected; empty: it is."""
-    from wordpress.bed.kinds import KINDS, PHPCS, PHPUNIT
-
     missing = [str(program) for program in (PHPUNIT, PHPCS) if not program.exists()]
     return " and ".join([f"{name} is missing" for name in [*missing, *([] if KINDS else ["a WordPress with its PHP"])]])
 
@@ -81,16 +80,13 @@ def missing_programs() -> str:
 @contextmanager
 def one_database(tests: Mapping[str, list[str]], mutants: Sequence[Mutant]) -> Iterator[dict[str, str]]:
     """One PostgreSQL for all runs, but for the one that is given or where none needs it."""
-    needed = any("postgresql" in test for mutant in mutants for test in tests.get(mutant.name, []))
-    if _DATABASE_URL in os.environ or not needed:
+    needed = any(GIVEN in test for mutant in mutants for test in tests.get(mutant.name, []))
+    if given_url() is not None or not needed:
         yield {}
         return
-    from support.postgres import running_cluster
-
     with running_cluster(None) as cluster:
-        yield {_DATABASE_URL: cluster.server.dsn()}
+        yield {GIVEN_URL_VARIABLE: cluster.server.dsn()}
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT / "tests"))  # as pytest has it
     sys.exit(main())

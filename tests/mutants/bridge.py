@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import Mutant, condition, drop, value
+from mutants.mutant import Mutant, condition, drop, value
 
 BRIDGE = [
     # the service's requests

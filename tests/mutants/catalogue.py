@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.mutants.bridge import BRIDGE
-from tests.mutants.current_settings import CURRENT_SETTINGS
-from tests.mutants.engine import ENGINE
-from tests.mutants.never_a_twin import NEVER_A_TWIN
+from mutants.bridge import BRIDGE
+from mutants.current_settings import CURRENT_SETTINGS
+from mutants.engine import ENGINE
+from mutants.never_a_twin import NEVER_A_TWIN
 
 MUTANTS = [*ENGINE, *CURRENT_SETTINGS, *NEVER_A_TWIN, *BRIDGE]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import Mutant, becomes, condition, drop, value
+from mutants.mutant import Mutant, becomes, condition, drop, value
 
 CURRENT_SETTINGS = [
     Mutant("setting-changes-raise-the-version", "a change of settings does not raise config_version", drop()),

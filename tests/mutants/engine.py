@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import Mutant, becomes, begins_with, condition, drop, value
+from mutants.mutant import Mutant, becomes, begins_with, condition, drop, value
 
 ENGINE = [
     # durability and wake-ups

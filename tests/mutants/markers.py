@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutants import php, python, sql
-from tests.mutants.mutant import DoesNotApply, Mutant
+from mutants import php, python, sql
+from mutants.mutant import DoesNotApply, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 TREES = ("server", "wp-bridge")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutants.mutant import Mutant, becomes, catches, condition, drop, value
+from mutants.mutant import Mutant, becomes, catches, condition, drop, value
 
 NEVER_A_TWIN = [
     # the intent

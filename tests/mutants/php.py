@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tests.mutants.mutant import Change, DoesNotApply, Part
+from mutants.mutant import Change, DoesNotApply, Part
 
 _TOKEN = re.compile(
     r"""//[^\n]*|\#(?!\[)[^\n]*|/\*.*?\*/|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|<<<|\?->|\?\?=?|[=!<>.+*/-]*=>?=?|[()\[\]{};?]|\w+|\s+|.""",

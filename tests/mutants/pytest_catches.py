@@ -1,4 +1,4 @@
-"""The pytest plugin of a run of mutants (`-p tests.mutants.pytest_catches`).
+"""The pytest plugin of a run of mutants (`-p mutants.pytest_catches`).
 
 ``TILLSYNC_CATCHES_FILE``: write there which tests catch which invariant (JSON, name: node ids) after the collection.
 ``TILLSYNC_MUTATED``: the mutated copy of the server. The run ends at once where another one is imported.
@@ -14,9 +14,7 @@ from pathlib import Path
 
 import pytest
 
-_DATABASE = re.compile(r"postgresql\d+")
 _SHOP = re.compile(r"(?:wordpress|real)[\w.]*-(?:mariadb|sqlite)-\w+")
-_QUICK = ("postgresql18", "-sqlite-")
 
 
 def pytest_sessionstart() -> None:
@@ -39,11 +37,11 @@ def _found(items: list[pytest.Item]) -> dict[str, list[str]]:
     for item in items:
         for marker in item.iter_markers("catches"):
             (name,) = marker.args
-            # where a test runs on several databases and in several shops, one is enough: the quickest
-            case = _SHOP.sub("", _DATABASE.sub("", item.nodeid))
+            # where a test runs in several shops, one is enough: the quickest
+            case = _SHOP.sub("", item.nodeid)
             found[name][case] = min(found[name].get(case, item.nodeid), item.nodeid, key=_slowness)
     return {name: list(cases.values()) for name, cases in found.items()}
 
 
-def _slowness(node_id: str) -> int:
-    return -sum(quick in node_id for quick in _QUICK)
+def _slowness(node_id: str) -> bool:
+    return "-sqlite-" not in node_id

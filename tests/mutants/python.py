@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from tests.mutants.mutant import Change, DoesNotApply, Part
+from mutants.mutant import Change, DoesNotApply, Part
 
 
 def mutated(text: str, marker: str, change: Change) -> str:

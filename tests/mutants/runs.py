@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from tests.mutants.markers import ROOT, TREES, Source, mutated
-from tests.mutants.mutant import DoesNotApply, Mutant
+from mutants.markers import ROOT, TREES, Source, mutated
+from mutants.mutant import DoesNotApply, Mutant
+from support.postgres import GIVEN_URL_VARIABLE
 
 _SECONDS = 180
 _HANG_SECONDS = 15
 """Many a mutant shows in a wait that does not end; the same tests on the unchanged copy have the same limit."""
 _TESTS_FAILED = 1  # pytest's exit code; 2 to 5 are errors of the run itself, which prove nothing
 _PYTEST = [
-    *(sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "tests.mutants.pytest_catches"),
+    *(sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "mutants.pytest_catches"),
     *("-o", "addopts=--strict-markers --strict-config"),  # neither parallel nor tried again, whatever the project's own options say
 ]
 _NAMED = {
@@ -69,7 +70,8 @@ def tests_by_name(directory: Path) -> dict[str, list[str]]:
     run = subprocess.run(
         [*_PYTEST, "--collect-only", *map(str, files)],
         cwd=ROOT,
-        env={**os.environ, "TILLSYNC_CATCHES_FILE": str(found)},
+        # a test with a database is collected once, and connects to nothing yet
+        env={GIVEN_URL_VARIABLE: "postgresql://not-asked", **os.environ, "TILLSYNC_CATCHES_FILE": str(found)},
         capture_output=True,
         text=True,
         check=False,
@@ -114,7 +116,7 @@ def _pytest_on_copy(
         for source in changed:
             (copy / source.path).write_text(source.text, encoding="utf-8")
         copied = {
-            "PYTHONPATH": str(copy / "server"),
+            "PYTHONPATH": os.pathsep.join((str(copy / "server"), str(ROOT / "tests"))),
             "PYTHONDONTWRITEBYTECODE": "1",
             "TILLSYNC_TEST_HANG_SECONDS": str(_HANG_SECONDS),
             "TILLSYNC_MUTATED": str(copy / "server"),

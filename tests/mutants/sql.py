@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.mutants.mutant import Change, DoesNotApply, Part
+from mutants.mutant import Change, DoesNotApply, Part
 
 _PARAMETER = re.compile(r"\$\d+(::\w+(\[\])?)?")
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
+import secrets
 from dataclasses import dataclass, field
 
 import asyncpg
 
 _numbers = itertools.count(1)
+_RUN = secrets.token_hex(4)
+"""In the name of each database: several runs may share one server."""
 
 _CATALOG = """
 SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
@@ -25,7 +27,7 @@ SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
   UNION ALL SELECT concat_ws(' ', 'constraint', oid, conname, convalidated) FROM pg_constraint WHERE oid >= 16384
   UNION ALL SELECT concat_ws(' ', 'index', indexrelid, indisvalid) FROM pg_index WHERE indexrelid >= 16384
   UNION ALL SELECT concat_ws(' ', 'namespace', oid, nspname, nspacl) FROM pg_namespace WHERE oid >= 16384
-  UNION ALL SELECT concat_ws(' ', 'statistic', starelid) FROM pg_statistic WHERE starelid >= 16384
+  UNION ALL SELECT concat_ws(' ', 'statistic', schemaname, tablename, attname) FROM pg_stats WHERE schemaname !~ '^(pg_|information_)'
   UNION ALL SELECT concat_ws(' ', 'setting', setdatabase, setrole, setconfig) FROM pg_db_role_setting
 ) AS everything
 """
@@ -38,7 +40,7 @@ _TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datna
 
 @dataclass
 class DatabasePool:
-    """``dsn``: of the server, for its superuser. ``template``: a migrated database that nobody is connected to."""
+    """``dsn``: of the server, for a role that may create databases. ``template``: a migrated database that nobody is connected to."""
 
     dsn: str
     template: str
@@ -57,7 +59,7 @@ class DatabasePool:
         await connection.close()
 
     async def take(self) -> str:
-        name = f"test_{os.getpid()}_{next(_numbers)}"
+        name = f"test_{_RUN}_{next(_numbers)}"
         connection = await self._connect()
         try:
             if self._free:
@@ -88,7 +90,7 @@ class DatabasePool:
         pid = inside.get_server_pid()
         try:
             await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(5):  # not a wait of a test: a database that is not free by then is dropped
                 while await admin.fetch(_TERMINATE, name, pid):  # its own wait is in steps of a tenth of a second
                     await asyncio.sleep(0.002)
             tables = await inside.fetch(_TABLES)
@@ -102,6 +104,16 @@ class DatabasePool:
         finally:
             await inside.close()
         return True
+
+    async def drop_all(self) -> None:
+        """The template and whatever this run has left on the server."""
+        admin = await self._connect()
+        try:
+            left = await admin.fetch("SELECT datname FROM pg_database WHERE datname LIKE $1", f"test\\_{_RUN}\\_%")
+            for name in [self.template, *(row["datname"] for row in left)]:
+                await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        finally:
+            await admin.close()
 
     async def _connect(self, name: str | None = None) -> asyncpg.Connection:
         return await asyncpg.connect(self.dsn, database=name) if name else await asyncpg.connect(self.dsn)

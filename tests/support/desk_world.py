@@ -50,7 +50,7 @@ class DeskWorld:
 
     async def call(self, method: str, request: Message, metadata: Sequence[tuple[str, str]] | None = None) -> Any:
         """By an admin unless told otherwise."""
-        return await self.grpc.call(method, request, self.admin if metadata is None else metadata, timeout=30.0)
+        return await self.grpc.call(method, request, self.admin if metadata is None else metadata)
 
     async def refusal(self, method: str, request: Message, metadata: Sequence[tuple[str, str]] | None = None) -> Refusal:
         return await self.grpc.refusal(method, request, self.admin if metadata is None else metadata)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import asyncpg
+from support.waiting import HANG_SECONDS, hang_limit, until, words_of
 from tillsync_server.adapters.postgres.hints import PostgresHintStore
 from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
 from tillsync_server.adapters.postgres.notifications import PostgresNotifications
@@ -51,11 +52,18 @@ class RecordingHandler:
     def gate(self, subject_id: int) -> asyncio.Event:
         return self.gates.setdefault(subject_id, asyncio.Event())
 
-    async def wait_for(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
-        async with asyncio.timeout(seconds):
+    async def wait_for(self, condition: Callable[[], bool], seconds: float = HANG_SECONDS) -> None:
+        """Returns once ``condition()`` is true; it is asked after every start and end of a run."""
+        async with hang_limit(f"the wait for {words_of(condition)}", self._said, seconds):
             while not condition():
                 self.changed.clear()
                 await self.changed.wait()
+
+    def _said(self) -> str:
+        ran = [(entry.account_id, entry.subject_id) for entry in self.runs]
+        running = {key: number for key, number in self.concurrent.items() if number}
+        closed = [subject for subject, gate in self.gates.items() if not gate.is_set()]
+        return f"{len(ran)} runs, the last ones: {ran[-20:]}\nrunning now: {running}; gates that are closed: {closed}"
 
     def count(self, subject_id: int) -> int:
         return sum(entry.subject_id == subject_id for entry in self.runs)
@@ -146,18 +154,43 @@ class EngineWorld:
         finally:
             await worker.stop()
 
-    async def until_idle(self, seconds: float = 20.0) -> None:
+    async def until_idle(self) -> None:
         """No PENDING entry that is due, and no lane leased."""
-        async with asyncio.timeout(seconds):
-            while await self.fetch(
-                "SELECT 1 FROM entry WHERE state = 1 AND due_at <= now() UNION ALL SELECT 1 FROM lane WHERE lease_owner IS NOT NULL LIMIT 1"
-            ):
-                await asyncio.sleep(0.01)
+        busy = "SELECT 1 FROM entry WHERE state = 1 AND due_at <= now() UNION ALL SELECT 1 FROM lane WHERE lease_owner IS NOT NULL LIMIT 1"
+
+        async def is_idle() -> bool:
+            return not await self.fetch(busy)
+
+        await until(is_idle, self.work)
+
+    async def until_finished(self, account: str, subject_id: int) -> None:
+        """An entry of this subject is in the history."""
+        await until(lambda: self.finished(account, subject_id), self.work)
+
+    async def until_locked_out(self) -> None:
+        """A statement in this database waits for a lock."""
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        await until(lambda: self.fetch(waiting), self.work)
+
+    async def work(self) -> str:
+        """Lanes, live entries and sessions, for the message of a failure."""
+        rows = [
+            *await self.fetch(
+                "SELECT account_id, lease_owner, lease_expires_at, lapses, paused_until, next_run_at, now() FROM lane LIMIT 20"
+            ),
+            *await self.fetch("SELECT account_id, kind, subject_id, state, due_at, attempt_count, outcome, notes FROM entry LIMIT 20"),
+            *await self.fetch(
+                "SELECT state, wait_event_type, wait_event, left(query, 80) AS query FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ),
+        ]
+        return "\n".join(repr(row) for row in rows)
 
 
 @asynccontextmanager
-async def engine_world(dsn: str) -> AsyncIterator[EngineWorld]:
-    database = Database(dsn, max_size=8)
+async def engine_world(dsn: str, *, lock_timeout_seconds: float = 1.0) -> AsyncIterator[EngineWorld]:
+    """``lock_timeout_seconds``: longer than the service's own, where a statement of this world must outwait a lock of the test."""
+    database = Database(dsn, max_size=8, lock_timeout_ms=round(lock_timeout_seconds * 1000))
     await database.open()
     notifications = PostgresNotifications(database)
     notifications.start()

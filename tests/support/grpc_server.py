@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,6 +16,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from support.engine import EngineWorld
+from support.waiting import HANG_SECONDS, within
 from tillsync.v1 import (
     account_service_pb2_grpc,
     catalog_service_pb2_grpc,
@@ -102,7 +102,7 @@ class GrpcWorld:
         await self.tokens.create(token, token_hash(secret))
         return (("authorization", f"Bearer {secret}"),)
 
-    async def call(self, method: str, request: Message, metadata: Sequence[tuple[str, str]] = (), timeout: float = 10.0) -> Any:
+    async def call(self, method: str, request: Message, metadata: Sequence[tuple[str, str]] = (), timeout: float = HANG_SECONDS) -> Any:
         """``method``: ``Service/Method``. Raises grpc.aio.AioRpcError."""
         service, _, name = method.partition("/")
         return await getattr(self.stub(service), name)(request, metadata=tuple(metadata), timeout=timeout)
@@ -189,7 +189,7 @@ async def grpc_world(
     finally:
         await channel.close()
         await server.stop()
-        await asyncio.wait_for(matching.close(), 10)
+        await within(matching.close())
         await enqueuer.close()
         await authenticator.close()
 

@@ -19,6 +19,7 @@ import asyncpg
 import pytest
 from support.postgres import Cluster
 from support.service import RunningService, running_service
+from support.waiting import HANG_SECONDS, until, within
 from tillsync.v1 import account_pb2, customer_sync_service_pb2, order_pb2, queue_entry_pb2, vocabulary_pb2
 from tillsync_client.customer_sync import timestamp
 from tillsync_sandbox import SandboxShop, SandboxTill
@@ -49,8 +50,7 @@ class Gate:
         self._released = asyncio.Event()
 
     async def arrived(self) -> None:
-        async with asyncio.timeout(10):
-            await self._arrived.wait()
+        await within(self._arrived.wait())
 
     def release(self) -> None:
         self._released.set()
@@ -180,15 +180,15 @@ class Stage:
         assert isinstance(match, order_pb2.OrderMatch), match
         return match
 
-    async def quiet(self, seconds: float = 20) -> None:
+    async def quiet(self, seconds: float = HANG_SECONDS) -> None:
         """Nothing is due, queued or under way for the account any more."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not await self.connection.fetchval(_QUIET, self.account):
-                    await asyncio.sleep(0.01)
-        except TimeoutError:
-            waiting = [(entry.comment, *entry.notes) async for entry in self.entries() if entry.state == vocabulary_pb2.ENTRY_STATE_PENDING]
-            raise AssertionError(f"the account does not come to rest: {waiting}") from None
+
+        async def waiting() -> str:
+            pending = [(entry.comment, *entry.notes) async for entry in self.entries() if entry.state == vocabulary_pb2.ENTRY_STATE_PENDING]
+            lane = await self.connection.fetchrow("SELECT *, now() FROM lane WHERE account_id = $1", self.account)
+            return f"the account does not come to rest: {pending}\n{lane}"
+
+        await until(lambda: self.connection.fetchval(_QUIET, self.account), waiting, seconds)
 
     async def entries(self) -> AsyncIterator[queue_entry_pb2.QueueEntry]:
         for queue in QUEUES:

@@ -1,21 +1,61 @@
-"""One PostgreSQL per run and version, migrated once into a template database; each test gets a database of its own."""
+"""PostgreSQL servers for tests. Each process of a run starts its own, one a version; each test gets a database of its own.
+
+TILLSYNC_TEST_DATABASE_URL names a server that runs already, for example a managed service: the tests then run on that one. Its role needs
+CREATEDB, nothing more. Tests marked `own_server` are skipped there.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
+import pytest
 from support.database_pool import DatabasePool
+from support.directories import reachable_directory
+from support.soak import SOAK
 from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
+from tillsync_server.adapters.postgres.embedded.identity import run_as
 from tillsync_server.adapters.postgres.migrations import migrate
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+FETCHED = Path(__file__).resolve().parents[2] / ".tillsync" / "postgres"
+"""Where scripts/fetch_postgres.py puts each major version."""
+EMBEDDED, OLDEST, MIDDLE, GIVEN = "postgresql18", "postgresql15", ("postgresql16", "postgresql17"), "given"
+GIVEN_URL_VARIABLE = "TILLSYNC_TEST_DATABASE_URL"
+_SETTINGS = {"max_connections": "200", "shared_buffers": "256MB", "max_wal_size": "256MB"}
+
+
+def given_url() -> str | None:
+    """The server that the developer names, or None."""
+    return os.environ.get(GIVEN_URL_VARIABLE) or None
+
+
+def installed_versions() -> dict[str, Path]:
+    """The folder of the programs by ``postgresql15``, ``postgresql16`` and ``postgresql17``: those at hand, beside the embedded 18."""
+    folders = {15: DEBIAN_15 if DEBIAN_15.exists() else FETCHED / "15" / "bin", 16: FETCHED / "16" / "bin", 17: FETCHED / "17" / "bin"}
+    return {f"postgresql{major}": folder for major, folder in folders.items() if (folder / "postgres").exists()}
+
+
+def versions_of(item: pytest.Item) -> list[str]:
+    """The servers on which a test with a database runs, whether they are at hand or not.
+
+    An `integration` test runs on the newest and the oldest version, one marked `every_version` (and with TILLSYNC_TEST_SOAK each) also on
+    those between, any other test on the newest.
+    """
+    if given_url() is not None:
+        return [GIVEN]
+    if item.get_closest_marker("integration") is None:
+        return [EMBEDDED]
+    return [EMBEDDED, OLDEST, *(MIDDLE if SOAK or item.get_closest_marker("every_version") else ())]
 
 
 @dataclass(frozen=True)
@@ -27,9 +67,25 @@ class TestDatabase:
     name: str
 
 
+class Server(Protocol):
+    def dsn(self, database: str = "postgres") -> str: ...
+
+
+@dataclass(frozen=True)
+class GivenServer:
+    """The server of ``url``. Its options, such as `?sslmode=require`, go to each database."""
+
+    url: str
+
+    def dsn(self, database: str = "") -> str:
+        """Without a name: the database of the URL itself."""
+        parts = urlsplit(self.url)
+        return urlunsplit(parts._replace(path=f"/{quote(database)}")) if database else self.url
+
+
 @dataclass(frozen=True)
 class Cluster:
-    server: EmbeddedPostgres
+    server: Server
     pool: DatabasePool
 
     @asynccontextmanager
@@ -41,33 +97,60 @@ class Cluster:
             await self.pool.give_back(name)
 
 
-@contextmanager
-def reachable_directory(prefix: str = "tillsync-test-") -> Iterator[Path]:
-    """A short-lived directory that the user PostgreSQL runs as can pass through (root's own temporary ones are closed to it)."""
-    directory = Path(tempfile.mkdtemp(prefix=prefix, dir="/var/tmp"))
-    directory.chmod(0o711)
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+@dataclass
+class Clusters:
+    """The servers of this process, each started when a test first asks for it, and stopped with ``stack``."""
+
+    stack: ExitStack
+    _running: dict[str, Cluster] = field(default_factory=dict)
+
+    def running(self, version: str) -> Cluster:
+        """``version``: one of `versions_of` a test."""
+        if version not in self._running:
+            url = given_url()
+            made = given_cluster(url) if url is not None else running_cluster(installed_versions().get(version))
+            self._running[version] = self.stack.enter_context(made)
+        return self._running[version]
 
 
 @contextmanager
 def running_cluster(bin_dir: Path | None) -> Iterator[Cluster]:
+    """A server of our own. ``bin_dir`` None: the embedded PostgreSQL."""
     with reachable_directory() as directory, asyncio.Runner() as runner:
-        server = EmbeddedPostgres(directory, bin_dir=bin_dir, durable=False, settings={"max_connections": "200", "shared_buffers": "256MB"})
+        if bin_dir is not None and not run_as().can_reach(bin_dir):  # a clone in root's home, which is closed to the user of PostgreSQL
+            bin_dir = shutil.copytree(bin_dir.parent, directory / "programs", symlinks=True) / "bin"
+        server = EmbeddedPostgres(directory, bin_dir=bin_dir, durable=False, settings=_SETTINGS)
         runner.run(server.start())
         try:
-            runner.run(_make_template(server, "tillsync_template"))
-            pool = DatabasePool(server.dsn(), "tillsync_template")
-            runner.run(pool.prepare())
-            yield Cluster(server, pool)
+            with _cluster_on(server, runner) as cluster:
+                yield cluster
         finally:
             runner.run(server.stop())
 
 
-async def _make_template(server: EmbeddedPostgres, name: str) -> None:
+@contextmanager
+def given_cluster(url: str) -> Iterator[Cluster]:
+    """The server of ``url``. Every database that the tests make there is dropped at the end."""
+    with asyncio.Runner() as runner, _cluster_on(GivenServer(url), runner) as cluster:
+        try:
+            yield cluster
+        finally:
+            runner.run(cluster.pool.drop_all())
+
+
+@contextmanager
+def _cluster_on(server: Server, runner: asyncio.Runner) -> Iterator[Cluster]:
+    template = f"tillsync_template_{secrets.token_hex(4)}"
+    runner.run(_make_template(server, template))
+    pool = DatabasePool(server.dsn(), template)
+    runner.run(pool.prepare())
+    yield Cluster(server, pool)
+
+
+async def _make_template(server: Server, name: str) -> None:
     connection = await asyncpg.connect(server.dsn())
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
+    try:
+        await connection.execute(f"CREATE DATABASE {name}")
+    finally:
+        await connection.close()
     await migrate(server.dsn(name))

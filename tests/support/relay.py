@@ -6,22 +6,27 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 
 class Relay:
     """``dsn``: the database behind it. What is sent while it is cut is lost; lines opened then are accepted, and silent for ever."""
 
-    def __init__(self, database: str, socket: str) -> None:
-        self._database, self._socket = database, socket
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
         self._port = 0
         self._is_cut = False
         self._lines: set[asyncio.Task[None]] = set()
         self.opened = 0
+        self.lost = 0
+        """Bytes that were sent on lines that are cut."""
 
     @property
     def dsn(self) -> str:
-        return f"postgresql://tillsync@127.0.0.1:{self._port}{self._database}?sslmode=disable"
+        parts = urlsplit(self._dsn)
+        user = parts.netloc.rpartition("@")[0]
+        query = parts.query if parts.hostname else "sslmode=disable"
+        return urlunsplit(parts._replace(netloc=f"{user}@127.0.0.1:{self._port}", query=query))
 
     def cut(self) -> None:
         self._is_cut = True
@@ -39,7 +44,7 @@ class Relay:
         try:
             if self._is_cut:
                 await asyncio.Event().wait()
-            far_reader, far_writer = await asyncio.open_unix_connection(self._socket)
+            far_reader, far_writer = await self._open_far()
             own.append(far_writer)
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._carry(reader, far_writer))
@@ -51,11 +56,19 @@ class Relay:
             for each in own:
                 each.close()
 
+    async def _open_far(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        parts = urlsplit(self._dsn)
+        if parts.hostname:
+            return await asyncio.open_connection(parts.hostname, parts.port or 5432)
+        return await asyncio.open_unix_connection(f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432")
+
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         silent = False
         while data := await reader.read(65536):
             silent = silent or self._is_cut  # a line that was cut stays so
-            if not silent:
+            if silent:
+                self.lost += len(data)
+            else:
                 writer.write(data)
                 await writer.drain()
         raise ConnectionResetError("one end has left")
@@ -69,9 +82,8 @@ class Relay:
 
 @asynccontextmanager
 async def relay_to(dsn: str) -> AsyncIterator[Relay]:
-    """``dsn``: of an embedded PostgreSQL, which listens on a socket file."""
-    parts = urlsplit(dsn)
-    relay = Relay(parts.path, f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432")
+    """``dsn``: of an embedded PostgreSQL, which listens on a socket file, or of a server reached by TCP."""
+    relay = Relay(dsn)
     server = await asyncio.start_server(relay._accept, "127.0.0.1", 0)
     relay._port = server.sockets[0].getsockname()[1]
     try:

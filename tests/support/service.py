@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+from support.waiting import HANG_SECONDS, hang_limit
 from tillsync.v1 import account_pb2
 from tillsync_client import TillsyncClient
 from tillsync_server.composition.service import Service
@@ -89,9 +90,9 @@ class Child:
     def _line(self, prefix: str) -> str:
         return next(line for line in self.lines if line.startswith(prefix))
 
-    async def started(self, seconds: float = 60) -> None:
+    async def started(self) -> None:
         """Returns when it has said where it listens; raises with its words when it ended instead."""
-        async with asyncio.timeout(seconds):
+        async with hang_limit("the start", lambda: f"it said {self.lines}\n{self.errors}"):
             while not any(line.startswith("HTTP") for line in self.lines):
                 assert self.process.stdout is not None
                 line = await asyncio.to_thread(self.process.stdout.readline)
@@ -99,9 +100,12 @@ class Child:
                     raise AssertionError(f"ended with {self.process.wait()}: {self.errors}")
                 self.lines.append(line.strip())
 
-    async def stop(self, sent: signal.Signals = signal.SIGTERM, seconds: float = 30) -> int:
+    async def stop(self, sent: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(sent)
-        return await asyncio.to_thread(self.process.wait, seconds)
+        try:
+            return await asyncio.to_thread(self.process.wait, HANG_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise AssertionError(f"{error}\n{self.errors[-6000:]}") from None
 
 
 def command_environment(**variables: str) -> dict[str, str]:
@@ -110,14 +114,14 @@ def command_environment(**variables: str) -> dict[str, str]:
     return {**kept, "COLUMNS": "200", "NO_COLOR": "1", **variables}
 
 
-def run_command(arguments: Sequence[str], variables: Mapping[str, str], seconds: float = 60) -> subprocess.CompletedProcess[str]:
+def run_command(arguments: Sequence[str], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """A ``tillsync`` command that ends by itself."""
     return subprocess.run(
         [str(PROGRAM), *arguments],
         env=command_environment(**variables),
         capture_output=True,
         text=True,
-        timeout=seconds,
+        timeout=HANG_SECONDS,
         check=False,
     )
 
@@ -139,6 +143,6 @@ def child(arguments: Sequence[str], variables: Mapping[str, str], directory: Pat
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=HANG_SECONDS)
         assert process.stdout is not None
         process.stdout.close()

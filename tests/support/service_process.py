@@ -16,7 +16,8 @@ from pathlib import Path
 import asyncpg
 import psutil
 from support.service import Child, environment
-from support.twin_world import SHORT_TIMES, Shop, until
+from support.twin_world import SHORT_TIMES, Shop
+from support.waiting import HANG_SECONDS, until
 
 _QUIET_TABLES = ("entry", "entry_history", "order_match", "link", "intent", "shop_version", "shop_removal", "customer_type", "lane")
 """What a worker that has lost its lane must leave alone."""
@@ -33,10 +34,7 @@ async def stop_still(process: Child) -> None:
     process.process.send_signal(signal.SIGSTOP)
     seen = psutil.Process(process.process.pid)
 
-    async def stands() -> bool:
-        return seen.status() == psutil.STATUS_STOPPED
-
-    await until(stands, lambda: seen.status())
+    await until(lambda: seen.status() == psutil.STATUS_STOPPED, seen.status)
 
 
 def go_on(process: Child) -> None:
@@ -46,16 +44,13 @@ def go_on(process: Child) -> None:
 async def kill(process: Child) -> None:
     """SIGKILL; returns when it is gone."""
     process.process.kill()
-    await asyncio.to_thread(process.process.wait, 10)
+    await asyncio.to_thread(process.process.wait, HANG_SECONDS)
 
 
 async def has_noticed(process: Child, event: str) -> None:
     """Returns when its log has this event."""
 
-    async def stands_there() -> bool:
-        return f'"{event}"' in process.errors
-
-    await until(stands_there, lambda: process.errors)
+    await until(lambda: f'"{event}"' in process.errors, lambda: process.errors)
 
 
 async def lease_token(database: asyncpg.Connection[asyncpg.Record], shop: Shop) -> int:
@@ -70,7 +65,14 @@ async def taken_over(database: asyncpg.Connection[asyncpg.Record], shop: Shop, t
     async def is_leased_anew() -> bool:
         return await lease_token(database, shop) > token
 
-    await until(is_leased_anew, lambda: f"the lane of {shop.account_id} is not taken over")
+    await until(is_leased_anew, lambda: lanes(database))
+
+
+async def lanes(database: asyncpg.Connection[asyncpg.Record]) -> list[str]:
+    """The lanes' leases and the entries that wait, for the message of a failure."""
+    leases = await database.fetch("SELECT account_id, lease_owner, lease_token, lease_expires_at, lapses, now() FROM lane ORDER BY 1")
+    waiting = await database.fetch("SELECT account_id, kind, subject_id, due_at, attempt_count, notes FROM entry WHERE state = 1 LIMIT 20")
+    return [repr(row) for row in (*leases, *waiting)]
 
 
 async def is_quiet(database: asyncpg.Connection[asyncpg.Record]) -> bool:
@@ -87,12 +89,18 @@ async def everything(database: asyncpg.Connection[asyncpg.Record]) -> dict[str, 
 
 
 async def somebody_waits_for(database: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Returns once a statement of somebody else waits for a lock of this connection. It does so for a second (lock_timeout)."""
-    async with asyncio.timeout(10):
-        while not await database.fetchval(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
-        ):
-            await asyncio.sleep(0.002)
+    """Returns once a statement of another session waits for a lock of this connection. It waits for a second (lock_timeout)."""
+    blocked = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+    await until(lambda: database.fetchval(blocked), lambda: sessions(database))
+
+
+async def sessions(database: asyncpg.Connection[asyncpg.Record]) -> list[str]:
+    """What each session of this database does, for the message of a failure."""
+    await database.execute("SELECT pg_stat_clear_snapshot()")  # in a transaction, the view shows what the first look saw
+    rows = await database.fetch(
+        "SELECT pid, state, wait_event_type, wait_event, left(query, 80) AS query FROM pg_stat_activity WHERE datname = current_database()"
+    )
+    return [repr(row) for row in rows]
 
 
 @asynccontextmanager
@@ -103,7 +111,7 @@ async def caught_before_the_create(database: asyncpg.Connection[asyncpg.Record],
     It waits for a second only: stop or kill it at once. Leaving lets its statement through.
     """
     search = shop.till.sandbox.faults.script(method="GET", where=lambda request: email in request.query.values(), hang="after")
-    await search.arrived(timeout=20)
+    await search.arrived()
     async with database.transaction():
         await database.execute("SELECT FROM till WHERE till_id = $1 FOR NO KEY UPDATE", shop.till_id)
         search.release()

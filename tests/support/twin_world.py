@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
+from support.waiting import until
 from tillsync.v1 import account_pb2, customer_sync_service_pb2, order_pb2, queue_entry_pb2, vocabulary_pb2
 from tillsync_client import TillsyncClient
 from tillsync_sandbox import SandboxShop, SandboxTill, TillSwitches
@@ -27,8 +28,6 @@ SHORT_TIMES = {
     "TILLSYNC_SHOP_TIMEOUT_SECONDS": f"{TIMEOUT_SECONDS:g}",
     "TILLSYNC_SETTLE_SECONDS": f"{SETTLE_SECONDS:g}",
 }
-PATIENCE_SECONDS = 30.0
-_POLL_SECONDS = 0.05
 
 PENDING, PROCESSED, HELD = (
     vocabulary_pb2.ENTRY_STATE_PENDING,
@@ -97,7 +96,7 @@ class Shop:
         return found
 
     async def until(self, what: Callable[[order_pb2.OrderMatch], bool], order_id: int = 1) -> order_pb2.OrderMatch:
-        """The order's answer once it is ``what``. AssertionError tells how it stood in the end."""
+        """The order's answer once it is ``what``. AssertionError says the answer that was read last."""
         answer = order_pb2.OrderMatch()
 
         async def stands() -> bool:
@@ -128,16 +127,6 @@ class Shop:
     async def attempts(self, order_id: int = 1) -> list[queue_entry_pb2.Attempt]:
         answer = await self.answer(order_id)
         return list((await self.client.queue.get_entry(self.account_id, answer.entry_id)).attempts)
-
-
-async def until(
-    holds: Callable[[], Awaitable[object]], otherwise: Callable[[], object] = lambda: "it never came", seconds: float = PATIENCE_SECONDS
-) -> None:
-    """Ask again and again until it holds."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not await holds():
-        assert asyncio.get_running_loop().time() < deadline, f"not within {seconds:g} s: {otherwise()}"
-        await asyncio.sleep(_POLL_SECONDS)
 
 
 def order(email: str, order_id: int = 1, *, woo_customer_id: int = 12, **fields: Any) -> order_pb2.Order:

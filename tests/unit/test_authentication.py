@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
+from support.waiting import until
 from tillsync_server.application.use_cases import authentication
 from tillsync_server.application.use_cases.authentication import CACHE_SECONDS, Authenticator, Caller
 from tillsync_server.domain.errors import Unauthenticated
@@ -161,8 +162,7 @@ async def test_what_was_read_before_a_change_is_not_kept_after_it() -> None:
     desk = Desk(tokens=Tokens(gate=asyncio.Event()))
     desk.tokens.add("s3cret")
     asking = asyncio.create_task(desk.authenticator.authenticate("Bearer s3cret"))
-    while not desk.tokens.asked:
-        await asyncio.sleep(0)
+    await until(lambda: desk.tokens.asked)
     desk.tokens.revoke("s3cret")
     desk.wakeups.tell()
     assert desk.tokens.gate is not None
@@ -178,8 +178,7 @@ async def test_a_crowd_shares_one_query_and_outlives_a_caller_that_leaves() -> N
     desk = Desk(tokens=Tokens(gate=asyncio.Event()))
     desk.tokens.add("s3cret")
     crowd = [asyncio.create_task(desk.authenticator.authenticate("Bearer s3cret")) for _ in range(20)]
-    while not desk.tokens.asked:
-        await asyncio.sleep(0)
+    await until(lambda: desk.tokens.asked)
     crowd[0].cancel()
     assert desk.tokens.gate is not None
     desk.tokens.gate.set()

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.waiting import within
 from tillsync_server.adapters.outbound import AllowedHosts
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.private_files import make_private, read_private
@@ -90,7 +91,7 @@ async def test_recurring_work_survives_faults_and_goes_on_at_once_while_there_is
 
     task = Recurring("test", work, seconds=0.01, database_gone=(Away,))
     task.start()
-    await asyncio.wait_for(done.wait(), 5)
+    await within(done.wait())
     await task.stop()
     await task.stop()
 
@@ -104,7 +105,7 @@ async def test_recurring_work_can_be_woken() -> None:
     task = Recurring("test", work, seconds=3600, database_gone=())
     task.start()
     for _ in range(3):
-        await asyncio.wait_for(rounds.acquire(), 5)
+        await within(rounds.acquire())
         task.wake()
     await task.stop()
 

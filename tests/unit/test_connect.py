@@ -20,6 +20,7 @@ from aiohttp import ClientSession
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 from support.postgres import reachable_directory
+from support.waiting import within
 from tillsync.v1 import customer_sync_service_pb2 as pb
 from tillsync.v1 import customer_sync_service_pb2_grpc as pb_grpc
 from tillsync_server.adapters.http.app import HttpSide
@@ -426,7 +427,7 @@ async def test_a_caller_that_goes_away_ends_the_call(edge: Edge) -> None:
     call = asyncio.create_task(edge.post())
     await edge.servicer.arrived.wait()
     call.cancel()
-    await asyncio.wait_for(edge.servicer.cancelled.wait(), 5)
+    await within(edge.servicer.cancelled.wait())
 
 
 def test_every_method_of_every_service_is_there() -> None:

@@ -6,8 +6,8 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-import structlog
 from support.flow_fakes import order_facts
+from support.logs import captured_lines
 from support.shop_fakes import START, DatabaseAway, ShopWorld, bulk, entry_of, on_virtual_time, till_type
 from tillsync_server.application.flows.dispatcher import FlowHandler
 from tillsync_server.domain.errors import RunInterrupted, Throttled, Unreachable
@@ -70,15 +70,16 @@ async def test_a_fault_of_ours_hits_its_own_entry_and_is_told_without_its_words(
             raise KeyError("ada@example.test")
 
     world.till.fault = fault  # type: ignore[assignment]
-    with structlog.testing.capture_logs() as logs:
+    with captured_lines() as lines:
         verdicts = await world.run(*(entry_of(each) for each in (1, 2, 3)))
     assert [verdict.outcome for verdict in verdicts] == [Outcome.UPDATED, Outcome.EPOS_FETCH_FAILED, Outcome.UPDATED]
     assert verdicts[1].disposition is Disposition.RETRY
     assert verdicts[1].notes == ("the service itself failed on this entry; it is tried again",)
-    [logged] = [each for each in logs if each["event"] == "entry_failed"]
-    assert logged["error"] == "KeyError"
+    [logged] = lines.of("entry_failed")
+    assert (logged["account_id"], logged["kind"], logged["error"]) == ("shop-1", "CUSTOMER", "KeyError")
     assert logged["where"].startswith("test_dispatcher.py:")
-    assert "ada@example.test" not in str(logs)
+    assert "dropped" not in logged
+    assert "ada@example.test" not in lines.text
 
 
 @on_virtual_time

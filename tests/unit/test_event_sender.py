@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from support.waiting import within
 from tillsync_server.adapters.woo.bridge_events import event_item, event_results
 from tillsync_server.application.events.sender import EventSender, EventSettings
 from tillsync_server.domain.account import Account, ShopSettings
@@ -104,7 +105,7 @@ async def released(desk: Desk, clock: Callable[[], float] | None = None) -> Asyn
     sender = EventSender(desk, desk, desk, desk, QUICK) if clock is None else EventSender(desk, desk, desk, desk, QUICK, clock=clock)
     sender.start()
     try:
-        await asyncio.wait_for(desk.changed.wait(), 10)
+        await within(desk.changed.wait())
         yield sender
     finally:
         await sender.stop()

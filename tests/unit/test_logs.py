@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
-import io
-import json
 import logging
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 import structlog
+import tillsync_server
+from support.logs import CapturedLines, captured_lines
 from tillsync_server.adapters.observability.logs import SAFE_TEXT_KEYS, configure_logging, scrubbed
 
 SECRETS = (
@@ -25,32 +26,13 @@ SECRETS = (
 )
 
 
-class Lines:
-    def __init__(self) -> None:
-        self.stream = io.StringIO()
-
-    @property
-    def text(self) -> str:
-        return self.stream.getvalue()
-
-    def all(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.text.splitlines()]
-
-
 @pytest.fixture
-def lines() -> Iterator[Lines]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    made = Lines()
-    configure_logging("debug", stream=made.stream)
-    yield made
-    structlog.reset_defaults()
-    logging.captureWarnings(False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
+def lines() -> Iterator[CapturedLines]:
+    with captured_lines() as made:
+        yield made
 
 
-def test_text_passes_only_under_listed_keys(lines: Lines) -> None:
+def test_text_passes_only_under_listed_keys(lines: CapturedLines) -> None:
     log = structlog.get_logger("tillsync_server.some.place")
     log.warning(
         "order_held", account_id="shop-1", entry_id=UUID(int=7), attempts=3, subject_label="Ada B.", email=SECRETS[0], name=SECRETS[1]
@@ -65,7 +47,7 @@ def test_text_passes_only_under_listed_keys(lines: Lines) -> None:
     assert "Ada" not in lines.text
 
 
-def test_structures_pass_only_as_plain_lists_under_listed_keys(lines: Lines) -> None:
+def test_structures_pass_only_as_plain_lists_under_listed_keys(lines: CapturedLines) -> None:
     structlog.get_logger("x").info("kept", revisions=["0001", "0002"], reason={"email": SECRETS[0]}, rows=[SECRETS[0]])
     [line] = lines.all()
     assert line["revisions"] == ["0001", "0002"]
@@ -73,7 +55,7 @@ def test_structures_pass_only_as_plain_lists_under_listed_keys(lines: Lines) -> 
 
 
 @pytest.mark.parametrize("secret", [secret for secret in SECRETS if secret not in ("Ada Byron", "01200 000000")])
-def test_what_passes_is_still_searched(lines: Lines, secret: str) -> None:
+def test_what_passes_is_still_searched(lines: CapturedLines, secret: str) -> None:
     log = structlog.get_logger("x")
     log.error("odd", reason=f"Basic {secret}" if secret.endswith("==") else f"refused: {secret}.", error=f"Bearer {secret}")
     log.error(f"event with {'Basic ' if secret.endswith('==') else ''}{secret}")
@@ -102,7 +84,7 @@ def test_scrubbing_bounds_the_length() -> None:
     assert len(scrubbed("word " * 10_000)) == 500
 
 
-def test_exceptions_are_told_by_type_and_place_never_by_message(lines: Lines) -> None:
+def test_exceptions_are_told_by_type_and_place_never_by_message(lines: CapturedLines) -> None:
     try:
         try:
             raise ValueError(f"Key (account_email)=({SECRETS[0]}) already exists, {SECRETS[1]}")
@@ -118,7 +100,7 @@ def test_exceptions_are_told_by_type_and_place_never_by_message(lines: Lines) ->
     assert "ada@" not in lines.text
 
 
-def test_libraries_tell_their_template_only(lines: Lines) -> None:
+def test_libraries_tell_their_template_only(lines: CapturedLines) -> None:
     logging.getLogger("some.library").warning("cannot serve %s for %s", SECRETS[1], SECRETS[0])
     try:
         raise KeyError(SECRETS[0])
@@ -132,7 +114,7 @@ def test_libraries_tell_their_template_only(lines: Lines) -> None:
     assert "ada@" not in lines.text
 
 
-async def test_a_task_that_dies_unseen_tells_no_message(lines: Lines) -> None:
+async def test_a_task_that_dies_unseen_tells_no_message(lines: CapturedLines) -> None:
     """asyncio writes the repr of the exception into its own record."""
     asyncio.get_running_loop().call_exception_handler(
         {"message": "Task exception was never retrieved", "exception": ValueError(SECRETS[0]), "future": asyncio.Future()}
@@ -143,7 +125,7 @@ async def test_a_task_that_dies_unseen_tells_no_message(lines: Lines) -> None:
     assert SECRETS[0] not in lines.text
 
 
-def test_bound_context_follows_the_same_rules(lines: Lines) -> None:
+def test_bound_context_follows_the_same_rules(lines: CapturedLines) -> None:
     with structlog.contextvars.bound_contextvars(request_id="r-1", customer="Ada Byron"):
         structlog.get_logger("x").info("call")
     [line] = lines.all()
@@ -151,11 +133,40 @@ def test_bound_context_follows_the_same_rules(lines: Lines) -> None:
     assert "Ada" not in lines.text
 
 
-def test_the_console_form_follows_the_same_rules(lines: Lines) -> None:
+def test_the_console_form_follows_the_same_rules(lines: CapturedLines) -> None:
     configure_logging("info", "console", stream=lines.stream)
     structlog.get_logger("x").info("call", account_id="shop-1", email=SECRETS[0])
     assert "shop-1" in lines.text
     assert SECRETS[0] not in lines.text
+
+
+NUMBERS = {
+    "dropped",
+    "exc_info",
+    "failures",
+    "grpc_port",
+    "http_port",
+    "http_status",
+    "lanes",
+    "lapses",
+    "made",
+    "next_try_seconds",
+    "port",
+} | {
+    *("retained", "returncode", "seconds", "serves", "tls", "tries", "works"),
+}
+FROM_OUTSIDE = {"bridge_version", "field", "log", "text", "woocommerce", "wordpress"}
+"""Words of a shop or of PostgreSQL: a line says only that there were some, in ``dropped``."""
+
+
+def test_each_key_that_the_service_logs_reaches_the_operator_or_is_known_not_to() -> None:
+    keys: set[str | None] = set()
+    for path in Path(tillsync_server.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "_LOG":
+                keys |= {keyword.arg for keyword in node.keywords}
+    assert {"account_id", "where", "seconds", "text"} < keys
+    assert keys - SAFE_TEXT_KEYS - NUMBERS == FROM_OUTSIDE | {None}, "None: counts of records by category"
 
 
 def test_no_key_of_the_allow_list_names_a_person_or_a_credential() -> None:

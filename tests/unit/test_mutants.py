@@ -8,11 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
-from tests.mutants import php, python, sql
-from tests.mutants.catalogue import MUTANTS
-from tests.mutants.markers import Source, marked, mutated, names_in
-from tests.mutants.mutant import (
+from mutants import php, python, sql
+from mutants.catalogue import MUTANTS
+from mutants.markers import Source, marked, mutated, names_in
+from mutants.mutant import (
     Change,
     DoesNotApply,
     Mutant,
@@ -23,7 +22,7 @@ from tests.mutants.mutant import (
     drop,
     value,
 )
-from tests.mutants.runs import Fate, names_in_tests, verdict
+from mutants.runs import Fate, names_in_tests, verdict
 
 PHP = Path("/usr/bin/php8.2")
 NAMES = {mutant.name for mutant in MUTANTS}

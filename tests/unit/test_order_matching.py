@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.desk_fakes import SHOP, FakeQueues, an_entry
+from support.waiting import NEVER_SECONDS, until, within
 from tillsync_server.application.engine import waiters
+from tillsync_server.application.use_cases import order_matching
 from tillsync_server.application.use_cases.admission import Admission, AdmissionSettings
 from tillsync_server.application.use_cases.order_matching import OrderAnswer, OrderMatching
 from tillsync_server.domain.entry import Entry
@@ -118,8 +120,7 @@ async def test_an_end_between_reading_and_waiting_is_not_missed() -> None:
             desk.tell(ended(entry))
 
     desk.on_read = end_right_after_the_first_read
-    async with asyncio.timeout(5):
-        answer = await matching.match(order(), remaining_seconds=60)
+    answer = await within(matching.match(order(), remaining_seconds=60))
     assert answer.entry is not None
     assert answer.entry.state is EntryState.PROCESSED
     assert not desk.polls, "told, not polled"
@@ -148,12 +149,12 @@ async def test_too_short_a_deadline_is_answered_at_once_and_the_order_is_taken(r
     await matching.close()
 
 
-async def test_nobody_waits_for_an_attempt_beyond_the_wait() -> None:
+async def test_nobody_waits_for_an_attempt_beyond_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_matching, "MAX_WAIT_SECONDS", NEVER_SECONDS)
     desk = Desk()
-    desk.knows(pending(due_in=9))
+    desk.knows(pending(due_in=NEVER_SECONDS + 60))
     matching = desk.matching()
-    async with asyncio.timeout(2):
-        answer = await matching.match(order(), remaining_seconds=60)
+    answer = await within(matching.match(order(), remaining_seconds=2 * NEVER_SECONDS))
     assert answer.entry is not None
     assert answer.entry.state is EntryState.PENDING
     await matching.close()
@@ -164,8 +165,7 @@ async def test_an_attempt_within_the_wait_is_waited_for() -> None:
     entry = desk.knows(pending(due_in=3))
     matching = desk.matching()
     call = asyncio.create_task(matching.match(order(), remaining_seconds=60))
-    while not desk.queues.calls:
-        await asyncio.sleep(0)
+    await until(lambda: desk.queues.calls)
     await asyncio.sleep(0)
     assert not call.done()
     desk.tell(ended(entry))
@@ -181,13 +181,11 @@ async def test_one_poll_covers_all_that_wait(monkeypatch: pytest.MonkeyPatch) ->
     entries = [desk.knows(pending(number)) for number in (1, 2, 3)]
     matching = desk.matching()
     calls = [asyncio.create_task(matching.match(order(number), remaining_seconds=60)) for number in (1, 2, 3)]
-    async with asyncio.timeout(5):
-        while 3 not in desk.polls:
-            await asyncio.sleep(0.001)
-        for entry in entries:
-            desk.queues.add(ended(entry))  # nobody tells
-        desk.settled_ids = {entry.entry_id for entry in entries}
-        answers = await asyncio.gather(*calls)
+    await until(lambda: 3 in desk.polls, lambda: desk.polls)
+    for entry in entries:
+        desk.queues.add(ended(entry))  # nobody tells
+    desk.settled_ids = {entry.entry_id for entry in entries}
+    answers = await within(asyncio.gather(*calls))
     assert [answer.order_id for answer in answers] == [1, 2, 3]
     assert all(answer.entry is not None and answer.entry.state is EntryState.PROCESSED for answer in answers)
     await matching.close()
@@ -199,8 +197,7 @@ async def test_waiters_of_one_account_are_capped() -> None:
     desk.knows(pending(2))
     matching = desk.matching(max_waiters=1)
     waiting = asyncio.create_task(matching.match(order(1), remaining_seconds=60))
-    while not desk.queues.calls:
-        await asyncio.sleep(0)
+    await until(lambda: desk.queues.calls)
     with pytest.raises(ResourceExhausted) as refused:
         await matching.match(order(2), remaining_seconds=60)
     assert (refused.value.reason, refused.value.retry_after_seconds) == ("TOO_MANY_WAITERS", 1.0)

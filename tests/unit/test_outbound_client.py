@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.raw_http import RawServer, http_answer, raw_server, silence
+from support.waiting import within
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
 from tillsync_server.domain.errors import Misaddressed, Unanswered, Unreachable, Unreadable
 from tillsync_server.domain.vocabulary import Side
@@ -75,8 +76,7 @@ async def test_an_answer_over_the_cap_is_not_read_to_its_end(server: RawServer, 
     server.answers(flood)
     with pytest.raises(Unreadable, match="larger than 100000 bytes"):
         await http.request(Side.TILL, "GET", server.url, timeout_seconds=10)
-    async with asyncio.timeout(5):
-        await endless.wait()
+    await within(endless.wait())
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])

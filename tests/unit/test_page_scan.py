@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
+from support.waiting import until
 from tillsync_server.application.flows import page_scan
 from tillsync_server.application.flows.page_scan import PageScan
 from tillsync_server.domain.customer import TillCustomer
@@ -44,8 +45,7 @@ async def test_pages_interrupted_together_leave_no_error_unheard() -> None:
         clock=time.monotonic,
     )
     running = asyncio.create_task(scan.run())
-    while till.asked < 3:
-        await asyncio.sleep(0)
+    await until(lambda: till.asked == 3, lambda: till.asked)
     till.paused.set()
     await asyncio.wait([running])
     assert isinstance(running.exception(), RunInterrupted)

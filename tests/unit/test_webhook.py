@@ -16,6 +16,7 @@ import pytest_asyncio
 from aiohttp import ClientResponse, ClientSession, web
 from hypothesis import given
 from hypothesis import strategies as st
+from support.waiting import within
 from tillsync_server.adapters.http.app import HttpSide
 from tillsync_server.adapters.http.webhook import MAX_BODY_BYTES, MAX_IDS, REFUSAL_SECONDS, WebhookReceiver, subject_ids
 from tillsync_server.domain.account import Account, EposSettings
@@ -36,8 +37,10 @@ class Hints:
     types: list[tuple[str, int]] = field(default_factory=list)
     failure: Exception | None = None
     commit: asyncio.Event | None = None
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def _queued(self) -> EnqueueResult:
+        self.asked.set()
         if self.commit is not None:
             await self.commit.wait()
         if self.failure is not None:
@@ -168,10 +171,11 @@ async def test_several_objects_in_one_delivery(receiver: Receiver) -> None:
 async def test_the_answer_waits_for_the_commit(receiver: Receiver) -> None:
     receiver.hints.commit = asyncio.Event()
     delivery = asyncio.create_task(receiver.post())
-    done, _ = await asyncio.wait([delivery], timeout=0.1)
-    assert not done
+    await within(receiver.hints.asked.wait())
+    assert (await receiver.post(object_="Product")).status == 204, "a later delivery is answered"
+    assert not delivery.done()
     receiver.hints.commit.set()
-    assert (await delivery).status == 202
+    assert (await within(delivery)).status == 202
 
 
 @pytest.mark.parametrize("kind", ["Product", "Transaction", "customers"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -11,20 +10,17 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from support.directories import reachable_directory
+from support.not_run import leave_out, parameter
 from support.postgres import TestDatabase
 from wordpress.bed.bridge import BridgedShop, bridged_shop
 from wordpress.bed.build import built_network, built_site
-from wordpress.bed.kinds import CHROMIUM, KINDS, PHPCS, PHPUNIT, DatabaseKind, SiteKind, real_version
+from wordpress.bed.kinds import KINDS, PHP, PHPCS, PHPUNIT, DatabaseKind, SiteKind, browser_at_hand, real_version
 from wordpress.bed.mariadb import MariaDb, running_mariadb
 from wordpress.bed.shop import Shop
 
 _HERE = Path(__file__).parent
 MEASURED = "tillsync_measured"
-# without its programs a test is not collected at all; scripts/install_system_packages.sh says which and why
-if not KINDS or not PHPUNIT.exists() or not PHPCS.exists():
-    collect_ignore_glob = ["test_*.py"]
-elif not CHROMIUM.exists():
-    collect_ignore_glob = ["test_browser_*.py"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -39,12 +35,26 @@ def _is(kind: SiteKind, word: str) -> bool:
     return word in {"real" if kind.real else "stand-in", kind.database.value, kind.orders.value, kind.name}
 
 
+def _missing_for(item: pytest.Item) -> str | None:
+    """What a test of this folder needs and that is not here, by the name that the scripts give it."""
+    if not Path(item.path).is_relative_to(_HERE):
+        return None
+    if not (PHP.exists() and PHPUNIT.exists() and PHPCS.exists()):
+        return "PHP, MariaDB and PHPUnit"
+    if item.path.name.startswith("test_browser_") and not browser_at_hand():
+        return "Chromium"
+    kind: SiteKind | None = parameter(item, "wp_kind")
+    return None if kind is None or kind.available else kind.build
+
+
+@pytest.hookimpl(trylast=True)  # after -k and -m: only what was asked for counts as not run
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A test without any shop (or test class) to run in is left out, not skipped."""
     empty = [item for item in items if Path(item.path).is_relative_to(_HERE) and "NOTSET" in item.name]
     if empty:
         config.hook.pytest_deselected(items=empty)
         items[:] = [item for item in items if item not in empty]
+    leave_out(config, items, _missing_for)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -76,8 +86,8 @@ class Sites:
 
     def database_for(self, kind: SiteKind) -> MariaDb | None:
         if kind.database is DatabaseKind.MARIADB and self._mariadb is None:
-            directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="shop-db-"))
-            self._mariadb = self._stack.enter_context(running_mariadb(Path(directory)))
+            directory = self._stack.enter_context(reachable_directory("mariadb-"))
+            self._mariadb = self._stack.enter_context(running_mariadb(directory))
         return self._mariadb
 
     def shop(self, kind: SiteKind) -> Shop:

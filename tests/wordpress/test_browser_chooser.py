@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.async_api import Page, expect
 from support.postgres import TestDatabase
@@ -12,7 +14,7 @@ from wordpress.bed.shop import Shop
 
 QUEUES = "/wp-admin/admin.php?page=tillsync-queues"
 CAUSES = "return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Health\\Causes::class )->all();"
-ADA = {"email": "ada@example.test", "first_name": "Ada", "last_name": "Byron"}
+ADA: dict[str, Any] = {"email": "ada@example.test", "first_name": "Ada", "last_name": "Byron"}
 
 
 def twins(bridged: BridgedShop, email: str = "ada@example.test") -> tuple[int, int]:
@@ -82,6 +84,7 @@ async def test_one_click_links_and_releases_every_order_of_the_person(bridged: B
     assert await bridged.site.php(CAUSES) == []
 
 
+@pytest.mark.shops("mariadb")
 async def test_escape_gives_the_focus_back_and_a_taken_customer_cannot_be_chosen(bridged: BridgedShop) -> None:
     one, two = twins(bridged)
     other = await bridged.site.add_user("king@example.test")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from wordpress.bed.bridge import BridgedShop
 from wordpress.bed.browser import PHONE, open_browser, overflow, picture, serious_findings
 from wordpress.bed.shop import Shop
@@ -12,6 +13,7 @@ from wordpress.test_types import ROLES, SAVE, give_type, put_type, roles
 PLACE = "[data-tillsync-points]"
 
 
+@pytest.mark.shops("sqlite", "real")
 async def test_a_shopper_sees_their_points_on_my_account(wp_site: Shop) -> None:
     user = await wp_site.add_user()
     await give(wp_site, {user: "1234.50"})
@@ -36,6 +38,7 @@ async def test_a_shopper_sees_their_points_on_my_account(wp_site: Shop) -> None:
         await page.locator(PLACE).wait_for(state="hidden")
 
 
+@pytest.mark.shops("mariadb")
 async def test_a_page_that_was_open_for_too_long_gets_a_new_nonce(wp_site: Shop) -> None:
     """A page from a cache, too: whoever is logged in now sees their own points, not those of the one it was made for."""
     user = await wp_site.add_user()
@@ -54,6 +57,7 @@ async def test_a_page_that_was_open_for_too_long_gets_a_new_nonce(wp_site: Shop)
         assert statuses == [403, 200]
 
 
+@pytest.mark.shops("mariadb")
 async def test_a_customer_is_linked_and_unlinked_on_the_profile(bridged: BridgedShop) -> None:
     site = bridged.site
     ada = bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=120)
@@ -91,6 +95,7 @@ async def test_a_customer_is_linked_and_unlinked_on_the_profile(bridged: Bridged
     await site.until(gone)
 
 
+@pytest.mark.shops("sqlite", "real")
 async def test_types_are_mapped_with_a_preview(wp_site: Shop) -> None:
     await connected(wp_site)
     wp_site.inject(ROLES)

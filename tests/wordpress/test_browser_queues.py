@@ -39,7 +39,7 @@ async def held_orders(bridged: BridgedShop, *, count: int = 1, email: str = "ada
 
 async def settled(bridged: BridgedShop, held: int) -> None:
     async def are_held() -> bool:
-        return sum(entry.state == vocabulary_pb2.ENTRY_STATE_HELD for entry in await bridged.entries()) == held
+        return [entry.state for entry in await bridged.entries()].count(vocabulary_pb2.ENTRY_STATE_HELD) == held
 
     await bridged.site.until(are_held)
 
@@ -91,6 +91,7 @@ async def finished(bridged: BridgedShop, order: int) -> bool:
     return any(entry.order_id == order and entry.state == vocabulary_pb2.ENTRY_STATE_PROCESSED for entry in await bridged.entries())
 
 
+@pytest.mark.shops("mariadb")
 async def test_the_customers_queue_filters_and_searches(bridged: BridgedShop) -> None:
     site, till = bridged.site, bridged.till
     ada = till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=5)
@@ -145,6 +146,7 @@ async def search(page: Page, text: str) -> None:
     await page.keyboard.press("Enter")
 
 
+@pytest.mark.shops("sqlite", "real")
 async def test_paging_goes_forth_and_back(bridged: BridgedShop) -> None:
     ids = [bridged.till.add_customer(forename="Many", surname=str(number), email="") for number in range(30)]
     await bridged.service.client.sync.sync_customers(bridged.account_id, ids)
@@ -159,6 +161,7 @@ async def test_paging_goes_forth_and_back(bridged: BridgedShop) -> None:
         await expect(rows).to_have_count(25)
 
 
+@pytest.mark.shops("mariadb")
 async def test_all_with_one_cause_are_counted_before_they_run_again(bridged: BridgedShop) -> None:
     await held_orders(bridged, count=3)
     async with open_browser(bridged.site, await bridged.site.log_in()) as page:

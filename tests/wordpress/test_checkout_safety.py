@@ -108,6 +108,7 @@ async def test_a_read_only_database_breaks_nothing_through_us(bridged: BridgedSh
 
 
 @pytest.mark.parametrize("error", ["TypeError", "Error", "Exception", "DivisionByZeroError"])
+@pytest.mark.shops("mariadb")
 async def test_an_error_in_our_own_code(bridged: BridgedShop, error: str) -> None:
     site = bridged.site
     # wherever our hook reads its option, it fails
@@ -182,6 +183,7 @@ async def report(site: Shop) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("kind", list(SERVICES))
+@pytest.mark.shops("mariadb")
 async def test_the_service_answers_badly(bridged: BridgedShop, kind: str) -> None:
     site = bridged.site
     answer, stops = SERVICES[kind]
@@ -222,6 +224,7 @@ async def test_the_service_is_not_there_or_says_nothing(bridged: BridgedShop, ki
     await matched(bridged, orders)
 
 
+@pytest.mark.shops("sqlite", "real")
 async def test_the_outbox_page_of_a_shop_that_is_refused_tells_once(bridged: BridgedShop) -> None:
     site = bridged.site
     async with something_else(SERVICES["401"][0]) as url:

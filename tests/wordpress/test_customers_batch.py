@@ -56,6 +56,7 @@ async def send(site: Shop, *items: Any) -> list[dict[str, Any]]:
     return results
 
 
+@pytest.mark.shops("mariadb")
 async def test_only_the_service_may_write(wp_site: Shop) -> None:
     await connected(wp_site)
     user = await wp_site.add_user()
@@ -74,6 +75,7 @@ async def test_only_the_service_may_write(wp_site: Shop) -> None:
     assert await wp_site.rows("SELECT * FROM {prefix}tillsync_customer") == []
 
 
+@pytest.mark.shops("mariadb")
 async def test_strangers_learn_nothing_of_the_route(wp_site: Shop) -> None:
     """The permission comes before any look at the body."""
     await connected(wp_site)
@@ -81,6 +83,7 @@ async def test_strangers_learn_nothing_of_the_route(wp_site: Shop) -> None:
         assert (await wp_site.request("POST", f"/wp-json{ROUTE}", body=body)).status == 401
 
 
+@pytest.mark.shops("mariadb")
 async def test_the_envelope_is_all_that_can_fail_as_a_whole(wp_site: Shop) -> None:
     await connected(wp_site)
     user = await wp_site.add_user()
@@ -99,6 +102,7 @@ async def test_the_envelope_is_all_that_can_fail_as_a_whole(wp_site: Shop) -> No
     ]
 
 
+@pytest.mark.shops("mariadb")
 async def test_what_stands_in_the_address_is_not_taken(wp_site: Shop) -> None:
     await connected(wp_site)
     user = await wp_site.add_user()

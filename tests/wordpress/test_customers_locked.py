@@ -69,8 +69,8 @@ async def test_a_long_one_is_said_before_the_service_stops_waiting_and_nothing_i
         seconds = time.monotonic() - began
         assert (reply.status, reply.json["code"]) == (500, "tillsync_not_stored")
         assert seconds < 15
-        # the shopper is not kept waiting by any of this
-        assert await wp_site.php(LOG_IN, who=user) < 1
+        # the shopper does not wait for the lock, which MariaDB gives up after 5 s
+        assert await wp_site.php(LOG_IN, who=user) < 4
     rows = {int(row["user_id"]): row["points"] for row in await wp_site.rows("SELECT * FROM {prefix}tillsync_customer")}
     assert rows == {user: "10"}
     assert [result["status"] for result in await send(wp_site, item(user, 2, "20"), item(other, 2, "20"))] == ["updated", "updated"]

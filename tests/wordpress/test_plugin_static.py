@@ -10,7 +10,8 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from wordpress.bed.kinds import BRIDGE, DEBIAN, PHP, PHPCS, ROOT
+import pytest
+from wordpress.bed.kinds import BRIDGE, PHP, PHPCS, ROOT, SiteKind
 
 PHP_FILES = sorted(BRIDGE.rglob("*.php"))
 RULES = Path(__file__).parent / "phpcs.xml"
@@ -83,7 +84,8 @@ def test_header_and_readme_agree() -> None:
     assert "== External services ==" in readme
 
 
-def test_the_headers_promise_only_what_ran() -> None:
+@pytest.mark.shops("wordpress6.1-mariadb-hpos")
+def test_the_headers_promise_only_what_ran(wp_kind: SiteKind) -> None:
     """Lowest WordPress and PHP: Debian's, on which every run of the tests is. Highest, and WooCommerce's: of the table of results."""
     main = (BRIDGE / "tillsync-bridge.php").read_text(encoding="utf-8")
     readme = (BRIDGE / "readme.txt").read_text(encoding="utf-8")
@@ -96,7 +98,7 @@ def test_the_headers_promise_only_what_ran() -> None:
 
     assert header(readme, "Tested up to") == ran("WordPress")
     assert header(main, "WC tested up to") == header(main, "WC requires at least") == ran("WooCommerce")
-    core = (DEBIAN.core / "wp-includes/version.php").read_text(encoding="utf-8")
+    core = (wp_kind.core / "wp-includes/version.php").read_text(encoding="utf-8")
     assert f"$wp_version = '{header(main, 'Requires at least')}." in core
     assert PHP.name == f"php{header(main, 'Requires PHP')}" == f"php{ran('PHP')}"
 

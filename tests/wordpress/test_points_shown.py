@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from wordpress.bed.bridge import BridgedShop
 from wordpress.bed.shop import Session, Shop
 
@@ -45,6 +46,7 @@ async def test_points_changed_at_the_till_show_in_the_shop(bridged: BridgedShop)
     await site.until(lambda: shows(None))
 
 
+@pytest.mark.shops("mariadb")
 async def test_each_shopper_gets_their_own_and_nothing_keeps_the_answer(wp_site: Shop) -> None:
     first, second = await wp_site.add_user(), await wp_site.add_user()
     await give(wp_site, {first: "11", second: "22"})
@@ -62,6 +64,7 @@ async def test_each_shopper_gets_their_own_and_nothing_keeps_the_answer(wp_site:
     assert (await ask(wp_site, session, json_body={"user_id": second})).json["points"] == "11"
 
 
+@pytest.mark.shops("sqlite", "real")
 async def test_the_page_itself_holds_no_points(wp_site: Shop) -> None:
     user = await wp_site.add_user()
     await give(wp_site, {user: "987654"})

@@ -55,6 +55,7 @@ async def call(site: Shop, method: str, route: str, session: Session | None, hea
 
 
 @pytest.mark.catches("admin-routes-need-the-right")
+@pytest.mark.shops("mariadb")
 async def test_every_route_of_our_screens_refuses_all_but_the_shops_managers(bridged: BridgedShop) -> None:
     site = bridged.site
     routes = [(method, route) for method, route in await site.php(ROUTES) if route.startswith("/tillsync-bridge/")]
@@ -78,6 +79,7 @@ async def test_every_route_of_our_screens_refuses_all_but_the_shops_managers(bri
                 assert (await call(site, method, route, session)).status == 403, where
 
 
+@pytest.mark.shops("mariadb")
 async def test_a_shop_manager_may_use_the_routes(bridged: BridgedShop) -> None:
     manager = await bridged.site.log_in(await bridged.site.add_user(role="shop_manager"))
     for path in ("/queues?queue=orders", "/queues?queue=customers", "/queues/outbox"):
@@ -94,6 +96,7 @@ def signature(secret: str, at: int, method: str, route: str, body: bytes) -> dic
     return {"X-Tillsync-Timestamp": str(at), "X-Tillsync-Signature": f"v1={made}"}
 
 
+@pytest.mark.shops("mariadb")
 async def test_every_route_of_the_service_takes_its_signature_and_nothing_else(bridged: BridgedShop) -> None:
     site = bridged.site
     secret = await bridged.secret()
@@ -135,6 +138,7 @@ async def send(site: Shop, method: str, path: str, body: bytes, headers: dict[st
 
 @pytest.mark.catches("admin-actions-need-the-right")
 @pytest.mark.catches("admin-actions-check-their-nonce")
+@pytest.mark.shops("mariadb")
 async def test_every_action_needs_its_nonce_and_the_right(bridged: BridgedShop) -> None:
     site = bridged.site
     hooks = await site.php(ACTIONS, admin=True, user="admin")

@@ -29,6 +29,7 @@ async def type_row(site: Shop, removed: int) -> list[dict[str, str]]:
     return found
 
 
+@pytest.mark.shops("mariadb")
 async def test_with_plain_permalinks_everything_goes_both_ways(wp_site: Shop, database: TestDatabase) -> None:
     await wp_site.php(PLAIN)
     index = await wp_site.request("GET", "/?rest_route=/")
@@ -51,6 +52,7 @@ async def test_with_plain_permalinks_everything_goes_both_ways(wp_site: Shop, da
         await wp_site.until(lambda: type_row(wp_site, 0))
 
 
+@pytest.mark.shops("mariadb")
 async def test_a_firewall_that_knows_only_get_and_post_is_got_past(bridged: BridgedShop) -> None:
     site, till = bridged.site, bridged.till
     site.inject(FIREWALL)
@@ -66,6 +68,7 @@ async def test_a_firewall_that_knows_only_get_and_post_is_got_past(bridged: Brid
 
 
 @pytest.mark.parametrize("prefix", ["/wp-json", "/index.php/wp-json"])
+@pytest.mark.shops("mariadb")
 async def test_the_method_in_the_header_is_the_one_that_is_signed(wp_site: Shop, prefix: str) -> None:
     await connected(wp_site)
     route = "/wc-tillsync/v1/customer-types/7"

@@ -104,6 +104,7 @@ async def checked(site: Shop) -> list[str]:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.shops("mariadb")
 async def test_whatever_stands_before_the_shop_is_named_with_what_to_do(bridged: BridgedShop) -> None:
     site = bridged.site
     bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test")

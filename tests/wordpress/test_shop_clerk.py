@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from wordpress.bed.bridge import BridgedShop
 from wordpress.bed.shop import Shop
 from wordpress.test_shop_access import ORDERS
@@ -47,6 +48,7 @@ async def test_a_clerk_sees_orders_and_nothing_of_ours(bridged: BridgedShop) -> 
     assert await rerun(site, order)
 
 
+@pytest.mark.shops("mariadb")
 async def test_settings_are_saved_with_the_nonce_of_the_screen_and_by_managers_only(bridged: BridgedShop) -> None:
     site = bridged.site
     site.inject(ROLE)

@@ -61,6 +61,7 @@ async def test_a_merchant_connects_by_pasting_and_the_service_calls_back_before_
             assert secret not in shown
 
 
+@pytest.mark.shops("mariadb")
 async def test_connecting_again_rotates_the_secret_and_leaving_revokes_the_token(bridged: BridgedShop) -> None:
     site = bridged.site
     session = await site.log_in("admin", NONCE)
@@ -79,6 +80,7 @@ async def test_connecting_again_rotates_the_secret_and_leaving_revokes_the_token
     assert "unknown or revoked" in flash(await screen(site, session))
 
 
+@pytest.mark.shops("mariadb")
 async def test_a_shop_whose_rest_api_is_off_is_told_so_and_stays_unconnected(wp_site: Shop, database: TestDatabase) -> None:
     wp_site.inject("add_filter( 'rest_authentication_errors', fn() => new WP_Error( 'rest_disabled', 'off', array( 'status' => 401 ) ) );")
     async with bridged_shop(wp_site, database.dsn, connect=False) as bridged:
@@ -100,6 +102,7 @@ async def test_what_is_no_connect_string_is_named(wp_site: Shop, pasted: str) ->
     assert "connect string" in flash(await screen(wp_site, session)).lower()
 
 
+@pytest.mark.shops("mariadb")
 async def test_a_copy_at_another_address_sends_and_accepts_nothing_until_the_merchant_chooses(bridged: BridgedShop) -> None:
     site = bridged.site
     secret = await bridged.secret()
@@ -119,6 +122,7 @@ async def test_a_copy_at_another_address_sends_and_accepts_nothing_until_the_mer
     assert (await site.signed("GET", STATUS, None, secret)).status == 401
 
 
+@pytest.mark.shops("mariadb")
 async def test_what_is_said_to_be_a_copy_forgets_the_connection_and_leaves_the_original_alone(bridged: BridgedShop) -> None:
     site = bridged.site
     site.configure(WP_ENVIRONMENT_TYPE="staging")
@@ -135,6 +139,7 @@ async def test_what_is_said_to_be_a_copy_forgets_the_connection_and_leaves_the_o
     assert (await bridged.service.client.accounts.get_account(bridged.account_id)).shop.has_bridge_secret
 
 
+@pytest.mark.shops("sqlite", "real")
 async def test_a_test_site_is_connected_only_when_that_is_said(wp_site: Shop, database: TestDatabase) -> None:
     wp_site.configure(WP_ENVIRONMENT_TYPE="staging")
     async with bridged_shop(wp_site, database.dsn, connect=False) as bridged:
@@ -156,6 +161,7 @@ async def test_a_connect_string_in_wp_config_connects_by_cron(wp_site: Shop, dat
         assert (await bridged.service.client.accounts.get_account(bridged.account_id)).shop.has_bridge_secret
 
 
+@pytest.mark.shops("sqlite", "real")
 async def test_settings_are_shown_previewed_and_saved(bridged: BridgedShop) -> None:
     site = bridged.site
     session = await site.log_in("admin", NONCE, "woocommerce-settings")
@@ -190,6 +196,7 @@ async def test_settings_are_shown_previewed_and_saved(bridged: BridgedShop) -> N
     assert not (await bridged.service.client.accounts.get_account(bridged.account_id)).customer_sync_enabled
 
 
+@pytest.mark.shops("mariadb")
 async def test_both_sides_are_tested_by_a_click(bridged: BridgedShop) -> None:
     session = await bridged.site.log_in("admin", NONCE)
     await press(bridged.site, session, "check")
@@ -206,6 +213,7 @@ async def test_both_sides_are_tested_by_a_click(bridged: BridgedShop) -> None:
 ACTIONS = ("connect", "reconnect", "disconnect", "copy", "check", "refresh", "resume", "preview", "backfill_preview", "backfill")
 
 
+@pytest.mark.shops("mariadb")
 async def test_every_button_refuses_a_missing_nonce_and_a_wrong_capability(bridged: BridgedShop) -> None:
     site = bridged.site
     before = await option(site, "tillsync_bridge_connection")
@@ -227,6 +235,7 @@ async def test_every_button_refuses_a_missing_nonce_and_a_wrong_capability(bridg
     assert await option(site, "tillsync_bridge_backfill") is False
 
 
+@pytest.mark.shops("mariadb")
 async def test_a_shop_manager_may_use_the_screen(bridged: BridgedShop) -> None:
     session = await bridged.site.log_in(await bridged.site.add_user(role="shop_manager"), NONCE)
     assert "Test both sides" in await screen(bridged.site, session)
@@ -234,6 +243,7 @@ async def test_a_shop_manager_may_use_the_screen(bridged: BridgedShop) -> None:
     assert "as the service has them" in flash(await screen(bridged.site, session))
 
 
+@pytest.mark.shops("mariadb")
 async def test_the_status_route_is_closed_to_everybody_but_the_service(bridged: BridgedShop) -> None:
     site = bridged.site
     secret = await bridged.secret()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from wordpress.bed.bridge import BridgedShop
 from wordpress.bed.shop import Shop
 from wordpress.test_customers_batch import SECRET, connected
@@ -25,6 +26,7 @@ def event(order_id: int, sequence: int, **more: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.shops("mariadb")
 async def test_only_the_service_may_tell(wp_site: Shop) -> None:
     await connected(wp_site)
     content = {"events": [event(5, 1)]}
@@ -34,6 +36,7 @@ async def test_only_the_service_may_tell(wp_site: Shop) -> None:
     assert await wp_site.rows("SELECT * FROM {prefix}tillsync_event") == []
 
 
+@pytest.mark.shops("mariadb")
 async def test_results_stand_by_position_and_the_same_again_is_200(wp_site: Shop) -> None:
     await connected(wp_site)
     content = {"events": [event(5, 2), event(5, 1), event(6, 1, type="other"), event(7, 1)]}

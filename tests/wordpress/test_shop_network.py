@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from support.postgres import TestDatabase
 from tillsync.v1 import account_pb2, customer_sync_service_pb2, token_pb2, vocabulary_pb2
 from wordpress.bed.bridge import BridgedShop, bridged_shop
 from wordpress.bed.shop import Shop
 
-BUYER = {"email": "ada@example.test", "first_name": "Ada", "last_name": "Byron"}
+BUYER: dict[str, Any] = {"email": "ada@example.test", "first_name": "Ada", "last_name": "Byron"}
 
 
 async def second_account(bridged: BridgedShop, site: Shop) -> BridgedShop:

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.soak import rounds
 from tillsync.v1 import vocabulary_pb2
 from wordpress.bed.bridge import BridgedShop
 from wordpress.bed.shop import Reply, Session, Shop
 
+ORDERS = rounds(60, 200)
 API = "/wp-json/tillsync-bridge/v1"
-BUYER = {"email": "ada@example.test", "first_name": "Ada", "last_name": "Byron"}
+BUYER: dict[str, Any] = {"email": "ada@example.test", "first_name": "Ada", "last_name": "Byron"}
 
 
 async def answered(bridged: BridgedShop, order_id: int, state: str = "ENTRY_STATE_PROCESSED") -> dict[str, Any]:
@@ -56,12 +58,14 @@ async def test_an_order_becomes_a_till_customer_and_says_so(bridged: BridgedShop
     assert (second["epos_customer_id"], second["outcome"]) == (answer["epos_customer_id"], "OUTCOME_MATCHED_LINK")
 
 
+@pytest.mark.shops("mariadb")
 async def test_a_guest_goes_to_the_default_customer(bridged: BridgedShop) -> None:
     answer = await answered(bridged, await bridged.site.add_order(**BUYER))
     assert answer["epos_customer_id"] == str(bridged.default_customer)
     assert answer["comment"] == "Matched to the default customer"
 
 
+@pytest.mark.shops("mariadb")
 async def test_nothing_is_sent_before_the_facts_are_final(bridged: BridgedShop) -> None:
     site = bridged.site
     code = """
@@ -100,6 +104,7 @@ async def test_a_held_order_is_released_by_a_persons_choice_on_the_order_screen(
     assert (link.json["link"]["epos_customer_id"], link.json["link"]["usable"]) == (str(twins[1]), True)
 
 
+@pytest.mark.shops("mariadb")
 async def test_the_wrong_customer_of_a_finished_order_is_changed_by_a_person_only(bridged: BridgedShop) -> None:
     site = bridged.site
     user = await site.add_user("ada@example.test")
@@ -114,7 +119,7 @@ async def test_the_wrong_customer_of_a_finished_order_is_changed_by_a_person_onl
     assert changed.status == 200, changed.text
 
     async def moved() -> bool:
-        return (await answered(bridged, order))["epos_customer_id"] == str(right)
+        return bool((await answered(bridged, order))["epos_customer_id"] == str(right))
 
     await site.until(moved)
     assert (await act(site, session, order, "unlink")).json == {"guest": False, "link": None}
@@ -123,6 +128,7 @@ async def test_the_wrong_customer_of_a_finished_order_is_changed_by_a_person_onl
     assert refused.json["code"] == "tillsync_not_found"
 
 
+@pytest.mark.shops("mariadb")
 async def test_guests_have_no_link_and_get_another_customer_only_while_held(bridged: BridgedShop) -> None:
     site = bridged.site
     order = await site.add_order(**BUYER)
@@ -133,6 +139,7 @@ async def test_guests_have_no_link_and_get_another_customer_only_while_held(brid
     assert (refused.status, refused.json["code"]) == (409, "tillsync_failed_precondition")
 
 
+@pytest.mark.shops("mariadb")
 async def test_the_routes_of_the_order_screen_are_for_managers_with_a_nonce(bridged: BridgedShop) -> None:
     site = bridged.site
     order = await site.add_order(**BUYER)
@@ -182,7 +189,7 @@ async def test_orders_cancelled_trashed_or_deleted_before_they_were_sent_are_clo
 
 ADD_ORDERS = """
     $made = array();
-    for ( $i = 0; $i < 200; $i++ ) {
+    for ( $i = 0; $i < $count; $i++ ) {
         $order = new WC_Order();
         $order->set_billing_email( "buyer$i@example.test" );
         $order->save();
@@ -211,11 +218,11 @@ COMMAND = """
 async def test_drains_of_every_kind_together_send_each_order_once(
     bridged: BridgedShop, cached: bool, measured: Callable[[str], None]
 ) -> None:
-    """200 orders changed at once by four processes; Action Scheduler, cron and the command line drain them together."""
+    """Many orders changed at once by four processes; Action Scheduler, cron and the command line drain them together."""
     site = bridged.site
     if cached:
         site.use_object_cache()
-    orders = await site.php(ADD_ORDERS)
+    orders = await site.php(ADD_ORDERS, count=ORDERS)
     began = time.monotonic()
     await asyncio.gather(*(site.php(CHANGE, orders=orders[part::4]) for part in range(4)))
     changed = time.monotonic() - began
@@ -234,7 +241,7 @@ async def test_drains_of_every_kind_together_send_each_order_once(
 
     await site.until(all_done, 60)
     measured(
-        f"200 orders, {site.kind.name}{', object cache' if cached else ''}: changed by 4 processes in {changed:.1f} s, "
+        f"{ORDERS} orders, {site.kind.name}{', object cache' if cached else ''}: changed by 4 processes in {changed:.1f} s, "
         f"sent by 6 drains together in {sent:.1f} s, all answered after {time.monotonic() - began:.1f} s"
     )
     entries = await bridged.entries()
@@ -245,9 +252,10 @@ async def test_drains_of_every_kind_together_send_each_order_once(
         "fn( $note ) => str_contains( $note->content, 'Tillsync:' ) ) ), $orders );",
         orders=orders,
     )
-    assert notes == [1] * 200
+    assert notes == [1] * ORDERS
 
 
+@pytest.mark.shops("mariadb")
 async def test_a_plugin_updated_in_mid_drain_ends_its_drain(bridged: BridgedShop) -> None:
     """Whatever the drain still needs is loaded before its first call, so that new files cannot meet old ones."""
     loaded = await bridged.site.php(
@@ -285,6 +293,7 @@ async def test_older_orders_are_matched_when_the_merchant_asks(bridged: BridgedS
     assert (await answered(bridged, old))["outcome"] == "OUTCOME_DEFAULT_CUSTOMER"
 
 
+@pytest.mark.shops("mariadb")
 async def test_cron_alone_gets_an_order_through(bridged: BridgedShop) -> None:
     site = bridged.site
     order = await site.add_order(**BUYER)
@@ -299,6 +308,7 @@ async def test_cron_alone_gets_an_order_through(bridged: BridgedShop) -> None:
     await site.until(done, 60)
 
 
+@pytest.mark.shops("mariadb")
 async def test_a_page_of_wp_admin_kicks_action_scheduler_once_and_the_drain_schedules_itself(bridged: BridgedShop) -> None:
     site = bridged.site
     order = await site.add_order(**BUYER)

@@ -53,7 +53,7 @@ async def test_a_plugin_that_was_installed_anew_finds_what_the_service_holds(bri
 
     async def decided() -> bool:
         await bridged.drain()
-        return (await site.order_meta(order))["_tillsync_answer"]["epos_customer_id"] == str(twins[0])
+        return bool((await site.order_meta(order))["_tillsync_answer"]["epos_customer_id"] == str(twins[0]))
 
     await site.until(decided)
     assert await site.php(TOLD) == [0, []]

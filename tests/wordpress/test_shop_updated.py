@@ -74,6 +74,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("name", list(ANSWERS))
+@pytest.mark.shops("mariadb")
 async def test_nothing_is_loaded_after_the_first_call(wp_site: Shop, name: str) -> None:
     await connected(wp_site)
     replaced, loaded, report = await wp_site.php(RUN, answer=ANSWERS[name])

@@ -9,6 +9,7 @@ from wordpress.bed.browser import open_browser
 from wordpress.test_shop_orders import act, answered
 
 
+@pytest.mark.shops("mariadb")
 async def test_a_customer_of_somebody_else_cannot_be_chosen_and_the_link_stays(bridged: BridgedShop) -> None:
     site = bridged.site
     ada = bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from tillsync.v1 import vocabulary_pb2
 from wordpress.bed.bridge import BridgedShop
 from wordpress.bed.shop import Reply, Session, Shop
@@ -58,6 +59,7 @@ async def text_of(site: Shop, session: Session) -> str:
     return reply.text
 
 
+@pytest.mark.shops("mariadb")
 async def test_a_type_is_put_and_deleted_by_the_service_only(wp_site: Shop) -> None:
     await connected(wp_site)
     route = "/wc-tillsync/v1/customer-types/7"
@@ -128,6 +130,7 @@ async def test_a_mapping_is_previewed_then_saved_then_applied_in_the_background(
     assert await roles(wp_site, users[59]) == ["customer"]
 
 
+@pytest.mark.shops("mariadb")
 async def test_a_role_that_can_do_something_is_not_saved(wp_site: Shop) -> None:
     await connected(wp_site)
     await put_type(wp_site, 7, 1)
@@ -142,6 +145,7 @@ async def test_a_role_that_can_do_something_is_not_saved(wp_site: Shop) -> None:
         assert await wp_site.php("return get_option( 'tillsync_bridge_role_map' );") in (False, [])
 
 
+@pytest.mark.shops("mariadb")
 async def test_every_action_refuses_a_missing_nonce_and_a_wrong_capability(wp_site: Shop) -> None:
     await connected(wp_site)
     await put_type(wp_site, 7, 1)
@@ -160,10 +164,10 @@ async def test_every_action_refuses_a_missing_nonce_and_a_wrong_capability(wp_si
             # WooCommerce itself keeps shoppers out of wp-admin by a redirect
             assert reply.status in (302, 403)
             assert "tillsync-types" not in reply.headers.get("Location", "")
-    for other in (None, *others):
-        status = 401 if other is None else 403
-        assert (await wp_site.request("POST", PREVIEW, session=other, json_body={"map": {}})).status == status
-        assert (await wp_site.request("GET", PROGRESS, session=other)).status == status
+    for whoever in (None, *others):
+        status = 401 if whoever is None else 403
+        assert (await wp_site.request("POST", PREVIEW, session=whoever, json_body={"map": {}})).status == status
+        assert (await wp_site.request("GET", PROGRESS, session=whoever)).status == status
     assert (await wp_site.request("GET", PROGRESS, session=admin, headers={"X-WP-Nonce": "1234567890"})).status == 403
     assert await wp_site.php("return array( get_option( 'tillsync_bridge_role_map' ), get_option( 'tillsync_bridge_show_points' ) );") == [
         False,
@@ -171,6 +175,7 @@ async def test_every_action_refuses_a_missing_nonce_and_a_wrong_capability(wp_si
     ]
 
 
+@pytest.mark.shops("mariadb")
 async def test_a_shop_manager_may_use_the_screen(wp_site: Shop) -> None:
     await connected(wp_site)
     wp_site.inject(ROLES)

@@ -7,7 +7,7 @@
 	const { namespace, words } = window.tillsyncOrder;
 	const POLL_TIMES = [ 2000, 3000, 5000, 10000, 15000, 15000, 15000 ];
 
-	const call = ( path, method = 'GET', data = undefined ) =>
+	const call = ( path, method = 'GET', data ) =>
 		window.wp.apiFetch( { path: `${ namespace }/${ path }`, method, data } );
 
 	// A nonce that expired on an open page is renewed once by apiFetch itself; a login that ended is not: then the renewal's answer is thrown.
@@ -184,5 +184,9 @@
 	};
 
 	const start = () => document.querySelectorAll( '.tillsync-panel' ).forEach( setUp );
-	document.readyState === 'loading' ? document.addEventListener( 'DOMContentLoaded', start ) : start();
+	if ( document.readyState === 'loading' ) {
+		document.addEventListener( 'DOMContentLoaded', start );
+	} else {
+		start();
+	}
 } )();

@@ -6,7 +6,7 @@
 
 	const { namespace, words } = window.tillsyncProfile;
 
-	const call = ( path, method = 'GET', data = undefined ) => window.wp.apiFetch( { path: `${ namespace }/${ path }`, method, data } );
+	const call = ( path, method = 'GET', data ) => window.wp.apiFetch( { path: `${ namespace }/${ path }`, method, data } );
 
 	// A nonce that expired on an open page is renewed once by apiFetch itself; a login that ended is not: then the renewal's answer is thrown.
 	const sentence = ( error ) =>
@@ -137,5 +137,9 @@
 	};
 
 	const start = () => document.querySelectorAll( '.tillsync-profile-link' ).forEach( setUp );
-	document.readyState === 'loading' ? document.addEventListener( 'DOMContentLoaded', start ) : start();
+	if ( document.readyState === 'loading' ) {
+		document.addEventListener( 'DOMContentLoaded', start );
+	} else {
+		start();
+	}
 } )();

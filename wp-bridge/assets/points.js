@@ -43,7 +43,7 @@
 		let html = '';
 		try {
 			html = await load();
-		} catch ( error ) {
+		} catch {
 			places.forEach( ( place ) => {
 				place.removeAttribute( 'aria-busy' );
 				place.textContent = failed;

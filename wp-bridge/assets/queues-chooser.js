@@ -21,7 +21,7 @@
 			'li',
 			{ className: 'tillsync-candidate', 'aria-labelledby': id },
 			element( 'h3', { id }, element( 'bdi', { textContent: customer.name || words.noName } ) ),
-			element( 'dl', {}, facts.map( ( [ name, value ] ) => [ element( 'dt', { textContent: name } ), element( 'dd', {}, element( 'bdi', { textContent: value || '–' } ) ) ] ).flat() ),
+			element( 'dl', {}, facts.flatMap( ( [ name, value ] ) => [ element( 'dt', { textContent: name } ), element( 'dd', {}, element( 'bdi', { textContent: value || '–' } ) ) ] ) ),
 			customer.taken ? element( 'p', { className: 'tillsync-taken', textContent: words.taken } ) : action
 		);
 	};

@@ -29,10 +29,10 @@
 
 	/** "%s" and "%1$s" by turns. */
 	page.fill = ( text, ...values ) =>
-		text.replace( /%(?:(\d)\$)?[sd]/g, ( _, position ) => String( position ? values[ position - 1 ] : values.shift() ) );
+		text.replaceAll( /%(?:(\d)\$)?[sd]/g, ( _, position ) => String( position ? values[ position - 1 ] : values.shift() ) );
 
 	/** A nonce that ran out on an open page is renewed by apiFetch itself, once; what is left then is a login that has ended. */
-	page.call = ( path, method = 'GET', data = undefined, signal = undefined ) =>
+	page.call = ( path, method = 'GET', data, signal ) =>
 		window.wp.apiFetch( { path: `${ namespace }/${ path }`, method, data, signal } );
 
 	page.isExpired = ( error ) =>

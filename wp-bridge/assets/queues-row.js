@@ -17,7 +17,7 @@
 	const cell = ( label, ...children ) => element( 'td', { role: 'cell', 'data-label': label }, ...children );
 
 	const times = ( pairs ) =>
-		element( 'dl', { className: 'tillsync-times' }, pairs.filter( ( [ , value ] ) => value ).map( ( [ name, value ] ) => [ element( 'dt', { textContent: name } ), element( 'dd', { textContent: value } ) ] ).flat() );
+		element( 'dl', { className: 'tillsync-times' }, pairs.filter( ( [ , value ] ) => value ).flatMap( ( [ name, value ] ) => [ element( 'dt', { textContent: name } ), element( 'dd', { textContent: value } ) ] ) );
 
 	const subjectOf = ( row ) =>
 		element( 'strong', { className: 'tillsync-subject' }, row.order_url || row.user_url ? element( 'a', { href: row.order_url || row.user_url, textContent: row.subject, dir: 'auto' } ) : element( 'bdi', { textContent: row.subject } ) );
@@ -82,6 +82,7 @@
 		let total = 0;
 		let next = '';
 		do {
+			// oxlint-disable-next-line no-await-in-loop -- each answer names the next chunk
 			const done = await page.call( 'queues/retry', 'POST', { ...data, next } );
 			total += done.affected + done.joined;
 			step( total );
@@ -119,7 +120,7 @@
 		element(
 			'tr',
 			{ role: 'row', 'data-entry': row.id },
-			cell( words.subject, subjectOf( row ), element( 'dl', { className: 'tillsync-facts' }, row.facts.map( ( [ name, value ] ) => [ element( 'dt', { textContent: name } ), element( 'dd', {}, element( 'bdi', { textContent: value } ) ) ] ).flat() ) ),
+			cell( words.subject, subjectOf( row ), element( 'dl', { className: 'tillsync-facts' }, row.facts.flatMap( ( [ name, value ] ) => [ element( 'dt', { textContent: name } ), element( 'dd', {}, element( 'bdi', { textContent: value } ) ) ] ) ) ),
 			cell( words.state, badge( row ) ),
 			cell(
 				words.comment,

@@ -173,6 +173,7 @@
 		let answer;
 		do {
 			// A text that is no order's id may be its number, or a customer's: each is asked by itself, so that no call is long.
+			// oxlint-disable-next-line no-await-in-loop -- each answer names the next kind of search
 			answer = await page.call( `queues?${ query( { queue: view.queue, state: view.state, outcome: view.outcome, search: view.search, by: view.by, page_token: token, counts: '1' } ) }` );
 			view.by = answer.try_next || answer.by;
 		} while ( answer.try_next );

@@ -6,7 +6,7 @@
 
 	const { namespace, words } = window.tillsyncSettings;
 
-	const call = ( path, method = 'GET', data = undefined ) =>
+	const call = ( path, method = 'GET', data ) =>
 		window.wp.apiFetch( { path: `${ namespace }/${ path }`, method, data } );
 
 	// A nonce that expired on an open page is renewed once by apiFetch itself; a login that ended is not: then the renewal's answer is thrown.
@@ -115,5 +115,9 @@
 			setUpEffect( screen );
 			screen.querySelectorAll( '.tillsync-default' ).forEach( setUpSearch );
 		} );
-	document.readyState === 'loading' ? document.addEventListener( 'DOMContentLoaded', start ) : start();
+	if ( document.readyState === 'loading' ) {
+		document.addEventListener( 'DOMContentLoaded', start );
+	} else {
+		start();
+	}
 } )();

@@ -41,10 +41,12 @@
 			/* translators: %s: number of customers */
 			sprintf( _n( '%s is left alone', '%s are left alone', found.left_alone, 'tillsync-bridge' ), number( found.left_alone ) ),
 		];
-		const looked = found.complete
-			? ''
-			: /* translators: %s: number of customers */
-			  ' ' + sprintf( __( '(of the first %s customers; the rest follows the same rules)', 'tillsync-bridge' ), number( found.looked_at ) );
+		let looked = '';
+		if ( ! found.complete ) {
+			/* translators: %s: number of customers */
+			const text = __( '(of the first %s customers; the rest follows the same rules)', 'tillsync-bridge' );
+			looked = ` ${ sprintf( text, number( found.looked_at ) ) }`;
+		}
 		return `${ parts.join( ', ' ) }.${ looked }`;
 	};
 
@@ -121,13 +123,17 @@
 	};
 
 	const start = () => {
-		const button = document.getElementById( 'tillsync-preview' );
+		const button = document.querySelector( '#tillsync-preview' );
 		if ( button ) {
-			setUpPreview( button, document.getElementById( 'tillsync-role-map' ), document.getElementById( 'tillsync-preview-result' ) );
+			setUpPreview( button, document.querySelector( '#tillsync-role-map' ), document.querySelector( '#tillsync-preview-result' ) );
 		}
 		if ( running ) {
 			follow( document.querySelector( '.tillsync-progress' ) );
 		}
 	};
-	document.readyState === 'loading' ? document.addEventListener( 'DOMContentLoaded', start ) : start();
+	if ( document.readyState === 'loading' ) {
+		document.addEventListener( 'DOMContentLoaded', start );
+	} else {
+		start();
+	}
 } )();

@@ -8,6 +8,7 @@ from types import TracebackType
 
 from aiohttp import web
 
+from tillsync_sandbox.changes import PATIENCE_SECONDS
 from tillsync_sandbox.faults import Faults
 from tillsync_sandbox.request_log import RequestLog
 from tillsync_sandbox.serving import Exchange, SandboxServer
@@ -84,9 +85,9 @@ class SandboxShop:
         """By key: what wc/v3 wrote."""
         return self.store.users[user_id].meta.as_dict()
 
-    async def wait_for(self, predicate: Callable[[], object], timeout: float = 10.0) -> None:
+    async def wait_for(self, predicate: Callable[[], object], timeout: float = PATIENCE_SECONDS) -> None:
         """Return once ``predicate()`` is true; it is asked after every change of the store. Raises TimeoutError."""
-        await self.store.wait_for(predicate, timeout)
+        await self.store.wait_for(predicate, timeout, self.log.newest)
 
     async def _answer(self, exchange: Exchange) -> web.Response:
         if self._site is None:

@@ -197,6 +197,6 @@ class ShopStore:
     def changed(self) -> None:
         self._changes.announce()
 
-    async def wait_for(self, predicate: Callable[[], object], timeout: float) -> None:
+    async def wait_for(self, predicate: Callable[[], object], timeout: float, seen: Callable[[], object]) -> None:
         """Return once ``predicate()`` is true; it is asked again after every change. Raises TimeoutError."""
-        await self._changes.wait_for(predicate, timeout)
+        await self._changes.wait_for(predicate, timeout, seen)

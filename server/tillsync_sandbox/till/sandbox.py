@@ -7,6 +7,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any
 
+from tillsync_sandbox.changes import PATIENCE_SECONDS
 from tillsync_sandbox.faults import Faults
 from tillsync_sandbox.request_log import RequestLog
 from tillsync_sandbox.serving import SandboxServer
@@ -95,9 +96,9 @@ class SandboxTill:
     def delete_type(self, type_id: int) -> None:
         self.store.delete_type(type_id)
 
-    async def wait_for(self, predicate: Callable[[], object], timeout: float = 10.0) -> None:
+    async def wait_for(self, predicate: Callable[[], object], timeout: float = PATIENCE_SECONDS) -> None:
         """Return once ``predicate()`` is true; it is asked after every change of the store. Raises TimeoutError."""
-        await self.store.wait_for(predicate, timeout)
+        await self.store.wait_for(predicate, timeout, self.log.newest)
 
 
 def _stored(fields: dict[str, Any]) -> dict[str, Any]:

@@ -187,9 +187,9 @@ class TillStore:
 
     # -- changes
 
-    async def wait_for(self, predicate: Callable[[], object], timeout: float) -> None:
+    async def wait_for(self, predicate: Callable[[], object], timeout: float, seen: Callable[[], object]) -> None:
         """Return once ``predicate()`` is true; it is asked again after every change. Raises TimeoutError."""
-        await self._changes.wait_for(predicate, timeout)
+        await self._changes.wait_for(predicate, timeout, seen)
 
     def _changed(self, change: Change, thing: StoredCustomer | StoredType, by_api: bool) -> None:
         if self.listener is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from tillsync_sandbox.changes import Changes
+from tillsync_sandbox.changes import PATIENCE_SECONDS, Changes
 from tillsync_sandbox.till.rows import v2, v4, webhook_json
 from tillsync_sandbox.till.stored import Change, StoredCustomer, StoredType
 from tillsync_sandbox.till.switches import TillSwitches, WebhookDeleteBody, WebhookVersion
@@ -87,9 +87,13 @@ class Webhooks:
             self._queue.put_nowait(delivery)
         self._let_go()
 
-    async def wait_for(self, count: int, *, timeout: float = 10.0) -> list[Delivery]:
+    async def wait_for(self, count: int, *, timeout: float = PATIENCE_SECONDS) -> list[Delivery]:
         """Return all deliveries once so many have ended. Raises TimeoutError."""
-        await self._changes.wait_for(lambda: sum(delivery.ended for delivery in self.deliveries) >= count, timeout)
+
+        def ended() -> int:
+            return sum(delivery.ended for delivery in self.deliveries)
+
+        await self._changes.wait_for(lambda: ended() >= count, timeout, lambda: f"{ended()} of {len(self.deliveries)} deliveries ended")
         return list(self.deliveries)
 
     def _body(self, change: Change, thing: StoredCustomer | StoredType, subject_id: int) -> str:

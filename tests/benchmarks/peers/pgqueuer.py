@@ -20,11 +20,10 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import asyncpg
+from benchmarks.tally import Tally
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.models import Job
-
-from tests.benchmarks.tally import Tally
 
 ENTRYPOINT = "sync"
 DRAIN_BATCH = 1000

@@ -15,9 +15,8 @@ import logging
 
 import procrastinate
 import psycopg_pool
-
-from tests.benchmarks.bench import our_connection
-from tests.benchmarks.tally import OrderCheck, Tally
+from benchmarks.bench import our_connection
+from benchmarks.tally import OrderCheck, Tally
 
 CONCURRENCY = 10
 CONNECTIONS = 4

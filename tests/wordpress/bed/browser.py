@@ -8,10 +8,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page, async_playwright, expect
 from wordpress.bed.kinds import AXE, CACHE, CHROMIUM
 from wordpress.bed.shop import Session, Shop
 
+HANG_MILLISECONDS = 60_000
+"""Nothing takes so long, even on a busy machine."""
+expect.set_options(timeout=HANG_MILLISECONDS)
 DESKTOP, PHONE = (1280, 900), (390, 844)
 PICTURES = Path(os.environ.get("TILLSYNC_PICTURES", str(CACHE.parent / "pictures")))
 
@@ -28,7 +31,7 @@ async def open_browser(
             context = await browser.new_context(
                 base_url=site.url, viewport={"width": size[0], "height": size[1]}, java_script_enabled=scripts, reduced_motion="reduce"
             )
-            context.set_default_timeout(20_000)
+            context.set_default_timeout(HANG_MILLISECONDS)
             if session is not None:
                 await log_in(context, site, session)
             page = await context.new_page()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from support.directories import reachable_directory
 from wordpress.bed import files
-from wordpress.bed.kinds import BRIDGE, CACHE, DatabaseKind, OrderStore, SiteKind
+from wordpress.bed.kinds import BRIDGE, DatabaseKind, OrderStore, SiteKind
 from wordpress.bed.mariadb import MariaDb
 from wordpress.bed.shop import Shop
 from wordpress.bed.site import ADMIN, PASSWORD, Site
@@ -46,34 +44,27 @@ SETTLE: Final = """
 @contextmanager
 def built_site(kind: SiteKind, database: MariaDb | None, *, bridge: Path = BRIDGE, active: bool = True) -> Iterator[Shop]:
     """A site that is installed and served, WooCommerce and (where ``active``) the bridge switched on; removed at the end."""
-    sites = CACHE.parent / "sites"
-    sites.mkdir(parents=True, exist_ok=True)
-    for left in sites.glob("shop-*"):
-        # of a run that was killed
-        if time.time() - left.stat().st_mtime > 86_400:
-            shutil.rmtree(left, ignore_errors=True)
-    directory = Path(tempfile.mkdtemp(prefix="shop-", dir=sites))
     if kind.database is DatabaseKind.SQLITE:
         database = None
     name = database.new_database() if database else "shop"
     port = free_port()
     try:
-        files.lay(directory, kind, database, name, bridge=bridge)
-        web = WebServer(directory, port, directory / "web.log")
-        try:
-            site = Shop(kind, directory, f"http://127.0.0.1:{port}", database, name, web)
-            site.php_now(INSTALL, installing=True, url=site.url, password=PASSWORD)
-            _activate(site, "woocommerce/woocommerce.php")
-            site.php_now(SETTLE, tables=kind.orders is OrderStore.TABLES)
-            if active and (bridge / "tillsync-bridge.php").exists():
-                _activate(site, "tillsync-bridge/tillsync-bridge.php")
-            site.keep_as_first_state()
-            site.reset()
-            yield site
-        finally:
-            web.stop()
+        with reachable_directory("shop-") as directory:
+            files.lay(directory, kind, database, name, bridge=bridge)
+            web = WebServer(directory, port, directory / "web.log")
+            try:
+                site = Shop(kind, directory, f"http://127.0.0.1:{port}", database, name, web)
+                site.php_now(INSTALL, installing=True, url=site.url, password=PASSWORD)
+                _activate(site, "woocommerce/woocommerce.php")
+                site.php_now(SETTLE, tables=kind.orders is OrderStore.TABLES)
+                if active and (bridge / "tillsync-bridge.php").exists():
+                    _activate(site, "tillsync-bridge/tillsync-bridge.php")
+                site.keep_as_first_state()
+                site.reset()
+                yield site
+            finally:
+                web.stop()
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
         if database:
             database.sql(f"DROP DATABASE IF EXISTS {name}; DROP DATABASE IF EXISTS {name}_first;")
 

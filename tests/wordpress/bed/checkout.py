@@ -86,8 +86,8 @@ class Shopper:
         async with client.get(f"{store}/checkout", headers=headers) as draft:
             text = await draft.text()
             assert draft.status == 200, text
-        content = {"billing_address": address, "shipping_address": {**address, "email": ""}, "payment_method": "cod"}
-        content["shipping_address"].pop("email")
+        shipping = {name: value for name, value in address.items() if name != "email"}
+        content = {"billing_address": address, "shipping_address": shipping, "payment_method": "cod"}
         return client.post(f"{store}/checkout", json=content, headers=headers)
 
     async def _classic(self, client: aiohttp.ClientSession, address: Mapping[str, str]) -> Any:

@@ -34,7 +34,9 @@ class Key:
 class KeyedShop(Protocol):
     """People: a customer, an administrator who shops too, and their ids."""
 
-    origin: str
+    @property
+    def origin(self) -> str: ...
+
     customer: int
     administrator: int
 

@@ -7,18 +7,27 @@ from __future__ import annotations
 
 import os
 import re
+from ctypes.util import find_library
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 BRIDGE = Path(os.environ.get("TILLSYNC_TEST_BRIDGE_DIR", ROOT / "wp-bridge"))
 CACHE = ROOT / ".tillsync" / "wordpress"
 SQLITE_DRIVER = CACHE / "sqlite-database-integration"
-AXE = CACHE / "axe-core" / "axe.min.js"
+AXE = Path(str(files("axe_playwright_python") / "axe.min.js"))
 STAND_IN = Path(__file__).resolve().parents[1] / "stand_in"
 PHP, PHPUNIT, PHPCS, CHROMIUM = Path("/usr/bin/php8.2"), Path("/usr/bin/phpunit"), Path("/usr/bin/phpcs"), Path("/usr/bin/chromium")
 MARIADBD = Path("/usr/sbin/mariadbd")
+
+
+@cache
+def browser_at_hand() -> bool:
+    """Chromium, and the library that the driver of Playwright needs beside Python's packages."""
+    return CHROMIUM.exists() and find_library("atomic") is not None
 
 
 class OrderStore(Enum):
@@ -43,6 +52,13 @@ class SiteKind:
     @property
     def real(self) -> bool:
         return self.woocommerce != STAND_IN
+
+    @property
+    def build(self) -> str:
+        """What is missing where this kind is not available, as the run's closing lines say it."""
+        if self.real:
+            return "the real WooCommerce"
+        return "WordPress 6.1 on MariaDB" if self.database is DatabaseKind.MARIADB else "WordPress 6.5 on SQLite"
 
     @property
     def available(self) -> bool:
@@ -76,4 +92,4 @@ def _real_kinds() -> list[SiteKind]:
 
 
 REAL_KINDS = _real_kinds()
-KINDS = [kind for kind in (DEBIAN, NPM) if kind.available] + [kind for kind in REAL_KINDS if kind.available]
+KINDS = [DEBIAN, NPM, *REAL_KINDS]

@@ -33,7 +33,7 @@ def free_port() -> int:
 
 def php_options(cache: Path | None = None) -> list[str]:
     """``cache``: a folder in which compiled files are kept from one PHP process to the next (a process costs a quarter of the time)."""
-    kept = ()
+    kept: tuple[str, ...] = ()
     if cache is not None:
         cache.mkdir(exist_ok=True)
         kept = (f"opcache.file_cache={cache}", "opcache.file_cache_only=1")

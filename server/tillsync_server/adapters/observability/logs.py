@@ -28,6 +28,7 @@ SAFE_TEXT_KEYS: Final = frozenset(
             "account_id",
             "till_id",
             "entry_id",
+            "event_id",
             "token_id",
             "request_id",
             "trace_id",
@@ -39,7 +40,23 @@ SAFE_TEXT_KEYS: Final = frozenset(
             "incident",
         ),
         # what the service itself says
-        *("during", "error", "sqlstate", "side", "outcome", "state", "kind", "what", "stage", "owner", "step", "task", "version"),
+        *(
+            "during",
+            "error",
+            "where",
+            "sqlstate",
+            "side",
+            "outcome",
+            "state",
+            "kind",
+            "what",
+            "stage",
+            "owner",
+            "step",
+            "task",
+            "type",
+            "version",
+        ),
         *("address", "schema", "revision", "revisions", "path", "signal", "database", "level_name", "object", "priority", "queue", "cause"),
     }
 )

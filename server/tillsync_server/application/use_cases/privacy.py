@@ -58,8 +58,8 @@ class Privacy:
         person = await self._person(account_id, given)
         erased = await self._store.erase(account_id, person, dry_run=validate_only)
         if not validate_only:
-            counts = {category.value: count for category, count in erased.counts.items()}
-            _LOG.info("person_erased", account_id=account_id, records=counts, retained=sum(one.count for one in erased.retained))
+            counts = {f"{category.value}_count": count for category, count in erased.counts.items()}  # a log line keeps no dict
+            _LOG.info("person_erased", account_id=account_id, retained=sum(one.count for one in erased.retained), **counts)
         return erased
 
     async def _person(self, account_id: AccountId, given: PersonGiven) -> Person:

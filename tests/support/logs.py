@@ -1,0 +1,47 @@
+"""The service's log as an operator reads it: lines of JSON, after the formatter has left out what may not be written."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from tillsync_server.adapters.observability.logs import configure_logging
+
+
+class CapturedLines:
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+
+    @property
+    def text(self) -> str:
+        return self.stream.getvalue()
+
+    def all(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.text.splitlines()]
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.all() if line["event"] == event]
+
+
+@contextmanager
+def captured_lines(level: str = "debug") -> Iterator[CapturedLines]:
+    """Inside, whatever this process logs is formatted as `serve` formats it, and kept."""
+    root = logging.getLogger()
+    handlers, root_level = list(root.handlers), root.level
+    chatty = {name: logging.getLogger(name).level for name in ("asyncio", "aiohttp", "grpc", "alembic")}
+    made = CapturedLines()
+    configure_logging(level, stream=made.stream)
+    try:
+        yield made
+    finally:
+        structlog.reset_defaults()
+        logging.captureWarnings(False)
+        root.handlers[:] = handlers
+        root.setLevel(root_level)
+        for name, before in chatty.items():
+            logging.getLogger(name).setLevel(before)

@@ -1,0 +1,89 @@
+"""A pytest plugin: tests whose programs or builds are missing here are left out, and the run ends with their number and the reason.
+
+This module knows the versions of PostgreSQL, by the parameter ``cluster`` of a test; a conftest.py with other needs calls `leave_out`.
+The reason comes from ``.tillsync/missing.txt``, which scripts/install_system_packages.sh writes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.postgres import installed_versions
+
+REASONS = Path(__file__).resolve().parents[2] / ".tillsync" / "missing.txt"
+NO_REASON = "run scripts/install_system_packages.sh"
+POSTGRESQL = {f"postgresql{major}": f"PostgreSQL {major}" for major in (15, 16, 17)}
+_COUNTS = pytest.StashKey[Counter[str]]()
+_FROM_WORKERS = "tests_not_run"
+
+
+def leave_out(config: pytest.Config, items: list[pytest.Item], missing: Callable[[pytest.Item], str | None]) -> None:
+    """Takes those tests out of ``items`` for which ``missing`` names a thing, and counts them for the closing lines."""
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    counts = config.stash.setdefault(_COUNTS, Counter())
+    for item in items:
+        thing = missing(item)
+        if thing is None:
+            kept.append(item)
+        else:
+            counts[thing] += 1
+            left.append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
+
+
+def parameter(item: pytest.Item, name: str) -> Any:
+    """The value of a test's parameter, or None."""
+    callspec = getattr(item, "callspec", None)
+    return None if callspec is None else callspec.params.get(name)
+
+
+def reasons() -> dict[str, str]:
+    """Why a thing is missing, by its name."""
+    lines = REASONS.read_text(encoding="utf-8").splitlines() if REASONS.exists() else []
+    return dict(line.split(": ", 1) for line in lines if ": " in line)
+
+
+def closing_lines(counts: Counter[str]) -> list[str]:
+    known = reasons()
+    return [
+        f"NOT RUN: {'1 test that needs' if number == 1 else f'{number:,} tests that need'} {thing} ({known.get(thing, NO_REASON)})"
+        for thing, number in sorted(counts.items())
+    ]
+
+
+@pytest.hookimpl(trylast=True)  # after -k and -m: only what was asked for counts
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    at_hand = installed_versions()
+
+    def missing(item: pytest.Item) -> str | None:
+        version = parameter(item, "cluster")
+        return POSTGRESQL[version] if version in POSTGRESQL and version not in at_hand else None
+
+    leave_out(config, items, missing)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist collects by itself: it hands its numbers to the process that prints."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[_FROM_WORKERS] = dict(session.config.stash.get(_COUNTS, Counter()))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Every worker collected the same tests, so the numbers are not added up."""
+    counts = node.config.stash.setdefault(_COUNTS, Counter())
+    for thing, number in getattr(node, "workeroutput", {}).get(_FROM_WORKERS, {}).items():
+        counts[thing] = max(counts[thing], number)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for line in closing_lines(config.stash.get(_COUNTS, Counter())):
+        terminalreporter.write_line(line)

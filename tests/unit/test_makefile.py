@@ -1,0 +1,67 @@
+"""The Makefile: every target is in `make help`; another interpreter makes the environment again; `make unit` needs no system packages."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MAKEFILE = Path(__file__).resolve().parents[2] / "Makefile"
+
+
+def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """In a folder that holds only the Makefile, without any variable of a `make` that runs this test."""
+    shutil.copy(MAKEFILE, directory)
+    if not (directory / "pyproject.toml").exists():
+        (directory / "pyproject.toml").touch()
+    return subprocess.run(
+        ["make", *arguments], cwd=directory, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Path:
+    """A folder with an environment that this interpreter made, as far as the Makefile can see."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / ".venv")], check=True, timeout=60)
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / ".venv" / ".installed").touch()
+    return tmp_path
+
+
+def test_help_names_every_target(tmp_path: Path) -> None:
+    declared = re.search(r"^\.PHONY: (.*)$", MAKEFILE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert declared
+    helped = make(tmp_path, "help")
+    assert (helped.returncode, helped.stderr) == (0, "")
+    lines = [line.split(maxsplit=2) for line in helped.stdout.splitlines()]
+    assert {name for _, name, _ in lines} == set(declared.group(1).split()) - {"other-python"}
+    assert make(tmp_path).stdout == helped.stdout
+
+
+def test_the_unit_tests_bring_no_packages(environment: Path) -> None:
+    unit = make(environment, "-n", "unit").stdout
+    assert "install_system_packages.sh" not in unit
+    assert unit.split()[-1] == "tests/unit"
+    assert "install_system_packages.sh" in make(environment, "-n", "test").stdout
+
+
+def test_only_a_python_that_is_asked_for_and_another_one_makes_the_environment_again(environment: Path) -> None:
+    other = environment / "other-python"
+    other.write_text('#!/bin/sh\ncase "$2" in *base_prefix*) echo /opt/other 3 14;; *) exit "${TOO_OLD:-0}";; esac\n')
+    other.chmod(0o755)
+    assert "made again" not in make(environment, "-n", "unit").stdout
+    assert "made again" not in make(environment, "-n", "unit", f"PYTHON={sys.executable}").stdout
+    assert "made again" in make(environment, "-n", "unit", f"PYTHON={other}").stdout
+    for arguments, said in (
+        (["PYTHON=/nonexistent/python"], "/nonexistent/python is missing: install Python 3.11 or newer"),
+        ([f"PYTHON={other}", "TOO_OLD=1"], "Python 3.11 or newer is needed"),
+    ):
+        refused = make(environment, "unit", *arguments)
+        assert refused.returncode != 0
+        assert said in refused.stdout
+        assert (environment / ".venv" / ".installed").exists(), "an interpreter that cannot be used costs nobody the environment"

@@ -1,0 +1,96 @@
+"""A test run ends with what was missing: the thing, the number of tests that needed it, the reason that the scripts found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from support import not_run
+from support.not_run import NO_REASON, POSTGRESQL, closing_lines
+from wordpress.bed.kinds import KINDS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_line_says_number_thing_and_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = tmp_path / "missing.txt"
+    written.write_text("PostgreSQL 16: npm: code 404: gone\n")
+    monkeypatch.setattr(not_run, "REASONS", written)
+    assert closing_lines(Counter({"PostgreSQL 16": 1241, "Chromium": 1})) == [
+        f"NOT RUN: 1 test that needs Chromium ({NO_REASON})",
+        "NOT RUN: 1,241 tests that need PostgreSQL 16 (npm: code 404: gone)",
+    ]
+    assert closing_lines(Counter()) == []
+
+
+PROJECT = {
+    "conftest.py": """
+import pytest
+from support.not_run import leave_out
+
+pytest_plugins = ["support.not_run"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    leave_out(config, items, lambda item: "a till" if "till" in item.name else None)
+""",
+    "test_shop.py": """
+import pytest
+
+
+@pytest.mark.parametrize("cluster", ["postgresql18", "postgresql16"])
+def test_query(cluster):
+    assert cluster == "postgresql18"
+
+
+def test_till_one():
+    raise AssertionError
+
+
+def test_till_two():
+    raise AssertionError
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], ["NOT RUN: 1 test that needs PostgreSQL 16", "NOT RUN: 2 tests that need a till"]),
+        (["-k", "query or two"], ["NOT RUN: 1 test that needs PostgreSQL 16", "NOT RUN: 1 test that needs a till"]),
+        (["-k", "query and postgresql18"], []),
+    ],
+    ids=["all", "some by -k", "none of those asked for"],
+)
+def test_a_run_leaves_them_out_and_counts_those_asked_for(tmp_path: Path, arguments: list[str], expected: list[str]) -> None:
+    """In a copy of the support package, which therefore finds no fetched PostgreSQL."""
+    shutil.copytree(ROOT / "tests" / "support", tmp_path / "tests" / "support", ignore=shutil.ignore_patterns("__pycache__"))
+    for name, text in PROJECT.items():
+        (tmp_path / "tests" / name).write_text(text)
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, "tests"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": "tests"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    lines = run.stdout.splitlines()
+    assert [line.partition(" (")[0] for line in lines if line.startswith("NOT RUN")] == expected, run.stdout + run.stderr
+    assert lines[-1].startswith("1 passed"), run.stdout
+
+
+def test_scripts_and_tests_give_a_missing_thing_the_same_name() -> None:
+    """A reason is found by its name."""
+    scripts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "scripts").iterdir() if path.is_file())
+    needed = {"PHP, MariaDB and PHPUnit", "Chromium", *(kind.build for kind in KINDS if not kind.real)}
+    assert {name for name in needed if f'"{name}"' not in scripts} == set()
+    assert 'f"PostgreSQL {major}"' in scripts
+    assert set(POSTGRESQL.values()) == {"PostgreSQL 15", "PostgreSQL 16", "PostgreSQL 17"}

@@ -1,0 +1,67 @@
+"""What a wait of a test says when nothing comes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from support.waiting import hang_limit, until, within
+
+
+async def test_the_answer_that_is_true_is_returned() -> None:
+    answers = iter([[], [], [7]])
+    assert await until(lambda: next(answers)) == [7]
+
+    async def asked() -> str:
+        return "yes"
+
+    assert await until(asked) == "yes"
+
+
+async def test_a_failure_names_the_question_its_last_answer_and_how_things_stand() -> None:
+    rows: list[int] = []
+
+    async def table() -> str:
+        return "the table has no rows"
+
+    with pytest.raises(AssertionError) as failed:
+        await until(lambda: rows and rows[-1] == 7, table, seconds=0.01)
+    said = str(failed.value)
+    assert "`rows and rows[-1] == 7` (test_test_waits.py:" in said
+    assert "within 0.01 s\nits last answer: []\nthe table has no rows" in said
+
+
+async def test_a_question_that_hangs_ends_at_the_limit() -> None:
+    async def hangs() -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    with pytest.raises(AssertionError, match=r"hangs` .* does not come true within 0.01 s\nits last answer: \(no answer yet\)"):
+        await until(hangs, seconds=0.01)
+
+
+async def test_an_error_of_the_question_or_of_what_is_awaited_is_its_own() -> None:
+    async def times_out() -> bool:
+        raise TimeoutError("of its own")
+
+    with pytest.raises(TimeoutError, match="of its own"):
+        await until(times_out)
+    with pytest.raises(TimeoutError, match="of its own"):
+        await within(times_out())
+
+
+async def test_a_report_that_fails_hides_no_failure() -> None:
+    def breaks() -> str:
+        raise OSError("no database")
+
+    with pytest.raises(AssertionError, match=r"does not end within 0.01 s\n\(how things stand cannot be had: OSError\('no database'\)\)"):
+        await within(asyncio.Event().wait(), breaks, seconds=0.01)
+
+
+async def test_a_block_has_a_limit_too() -> None:
+    with pytest.raises(AssertionError, match=r"the second start does not end within 0.01 s\nit said: nothing"):
+        async with hang_limit("the second start", lambda: "it said: nothing", seconds=0.01):
+            await asyncio.Event().wait()
+    async with hang_limit("nothing"):
+        pass
+    assert await within(asyncio.sleep(0, "slept")) == "slept"
