@@ -21,7 +21,7 @@ _NAME = r"([a-z0-9]+(?:-[a-z0-9]+)*)"
 _WELL_FORMED = {
     ".py": re.compile(rf"^[ ]*# invariant: {_NAME}$", re.MULTILINE),
     ".php": re.compile(rf"^\t*// invariant: {_NAME}$", re.MULTILINE),
-    ".sql": re.compile(rf"/\* invariant: {_NAME} \*/"),
+    ".sql": re.compile(rf"/\*\s*invariant:\s*{_NAME}\s*\*/"),
 }
 _ANY = re.compile(r"(?<!/)invariant:", re.IGNORECASE)
 

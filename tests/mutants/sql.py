@@ -12,13 +12,12 @@ _PARAMETER = re.compile(r"\$\d+(::\w+(\[\])?)?")
 def mutated(text: str, name: str, change: Change) -> str:
     if change.part is not Part.WHOLE:
         raise DoesNotApply("of SQL only the whole region can change")
-    begin, end = f"/* invariant: {name} */", f"/* /invariant: {name} */"
-    before, _, rest = text.partition(begin)
-    region, found, after = rest.partition(end)
-    if not found or end in after:
-        raise DoesNotApply(f"the region does not end with {end}, once")
+    begins, ends = ([*re.finditer(rf"/\*\s*{kind}:\s*{name}\s*\*/", text)] for kind in ("invariant", "/invariant"))
+    if len(begins) != 1 or len(ends) != 1 or begins[0].end() > ends[0].start():
+        raise DoesNotApply(f"the region must end with /* /invariant: {name} */, once")
+    region = text[begins[0].end() : ends[0].start()]
     new = _without(region) if change.code is None else change.code.replace("IT", region.strip())
-    return f"{before}{begin} {new} {end}{after}"
+    return f"{text[: begins[0].end()]} {new} {text[ends[0].start() :]}"
 
 
 def _without(region: str) -> str:

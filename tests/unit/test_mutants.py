@@ -134,7 +134,8 @@ def test_a_marker_that_lost_its_thing_is_red(body: str, change: Change, why: str
     ],
 )
 def test_a_change_of_sql(region: str, change: Change, expected: str, space: str) -> None:
-    text = f"SELECT 1 WHERE x{space}/* invariant: marked */{space}{region.replace(' ', space)}{space}/* /invariant: marked */{space}LIMIT 1"
+    text = f"SELECT 1 WHERE x /* invariant: marked */ {region} /* /invariant: marked */ LIMIT 1".replace(" ", space)
+    assert names_in(Source(Path("a.sql"), text)) == ["marked"]
     found = sql.mutated(text, "marked", change)
     assert found.split() == f"SELECT 1 WHERE x /* invariant: marked */ {expected} /* /invariant: marked */ LIMIT 1".split()
 
@@ -142,7 +143,7 @@ def test_a_change_of_sql(region: str, change: Change, expected: str, space: str)
 @pytest.mark.parametrize(
     ("text", "change", "why"),
     [
-        ("/* invariant: marked */ AND a", drop(), "does not end"),
+        ("/* invariant: marked */ AND a", drop(), "must end"),
         ("/* invariant: marked */ AND a = $1 /* /invariant: marked */", drop(), "says their types"),
         ("/* invariant: marked */ AND a /* /invariant: marked */", value("1"), "whole region"),
     ],
