@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 import pytest_asyncio
+import support.soak  # noqa: F401 - loads the profile of Hypothesis
 from support.postgres import GIVEN_URL_VARIABLE, Cluster, Clusters, TestDatabase, given_url, versions_of
 
 pytest_plugins = ["support.not_run"]
@@ -22,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cluster" in metafunc.fixturenames:
-        metafunc.parametrize("cluster", versions_of(metafunc.definition), indirect=True)
+        metafunc.parametrize("cluster", versions_of(metafunc.definition), indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +32,9 @@ def clusters() -> Iterator[Clusters]:
         yield Clusters(stack)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest, clusters: Clusters) -> Cluster:
+    """It goes on running when the next test asks for another version."""
     return clusters.running(request.param)
 
 

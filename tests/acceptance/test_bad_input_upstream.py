@@ -104,7 +104,7 @@ async def made_true(ask: Any, holds: Any) -> Any:
     async def is_true() -> bool:
         nonlocal answer
         answer = await ask()
-        return holds(answer)
+        return bool(holds(answer))
 
     await until(is_true, lambda: f"stays {answer}")
     return answer

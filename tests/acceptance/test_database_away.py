@@ -120,6 +120,7 @@ async def world(directory: Path) -> AsyncIterator[World]:
 async def impatient_world(directory: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """Its pool waits for less than by default: what is left of the times that callers may be kept is room for a busy machine."""
     defaults = Database.__init__.__kwdefaults__
+    assert defaults is not None
     assert defaults["acquire_timeout_seconds"] < QUICKLY_SECONDS
     assert pool._ANSWER_SECONDS < GIVEN_UP_SECONDS < CALLERS_SECONDS
     monkeypatch.setitem(defaults, "acquire_timeout_seconds", 1.5)

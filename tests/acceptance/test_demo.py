@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from acceptance.specification_page import CUSTOMERS_QUEUE, ORDER_SYNC
 from support.service import PROGRAM, command_environment
 from support.waiting import until, within
@@ -28,23 +29,40 @@ async def run(*arguments: str, **variables: str) -> tuple[int, str]:
     return process.returncode, output.decode()
 
 
-async def test_every_row_of_the_page_arises_in_the_story() -> None:
-    code, output = await run("demo", "--once")
+def data_directories() -> set[Path]:
+    return set(Path("/var/tmp").glob("tillsync-demo-*"))
+
+
+async def nothing_is_left_since(before: set[Path]) -> None:
+    """Each directory made since then goes. Another test's demo removes its own when it ends."""
+    made = data_directories() - before
+    await until(lambda: not made & data_directories(), lambda: made & data_directories())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def told() -> dict[str, tuple[int, str]]:
+    """Exit code and output of the story, told at the same time on a wide and on a narrow screen. Nothing is left on the disk."""
+    before = data_directories()
+    wide, narrow = await asyncio.gather(run("demo", "--once"), run("demo", "--once", COLUMNS="80"))
+    await nothing_is_left_since(before)
+    return {"wide": wide, "narrow": narrow}
+
+
+async def test_every_row_of_the_page_arises_in_the_story(told: dict[str, tuple[int, str]]) -> None:
+    code, output = told["wide"]
     assert code == 0, output
     assert "✗" not in output
     assert "Everything came out as told" in output
-    told = output.partition("Customers Queue")[0]
+    story = output.partition("Customers Queue")[0]
     for comment in CUSTOMERS_QUEUE + ORDER_SYNC:
-        assert f"“{comment}”" in told, comment
-    assert "“The table of customer types is locked, said the shop”" in told, "the shop's own answer is the comment"
+        assert f"“{comment}”" in story, comment
+    assert "“The table of customer types is locked, said the shop”" in story, "the shop's own answer is the comment"
 
 
-async def test_the_queues_are_whole_at_80_columns() -> None:
-    """Comments wrap and are never cut, also on a narrow screen. Nothing is left on the disk."""
-    before = set(Path("/var/tmp").glob("tillsync-demo-*"))
-    code, output = await run("demo", "--once", COLUMNS="80")
+async def test_the_queues_are_whole_at_80_columns(told: dict[str, tuple[int, str]]) -> None:
+    """Comments wrap and are never cut, also on a narrow screen."""
+    code, output = told["narrow"]
     assert code == 0, output
-    assert set(Path("/var/tmp").glob("tillsync-demo-*")) <= before
     tables = output.partition("Customers Queue")[2]
     assert all(len(line) <= 80 for line in tables.splitlines() if line.startswith(("│", "┃", "┏", "└")))
     assert "…" not in tables
@@ -57,7 +75,7 @@ async def test_the_queues_are_whole_at_80_columns() -> None:
 
 async def test_the_lines_to_paste_work() -> None:
     """Each as it is printed, in a shell (but for grpcurl, which is not ours to have), and Ctrl-C ends it and leaves nothing."""
-    before = set(Path("/var/tmp").glob("tillsync-demo-*"))
+    before = data_directories()
     demo = await asyncio.create_subprocess_exec(
         str(PROGRAM),
         *("demo", "--grpc-port", "0", "--http-port", "0"),
@@ -86,7 +104,7 @@ async def test_the_lines_to_paste_work() -> None:
         if demo.returncode is None:
             demo.kill()
             await demo.wait()
-    assert set(Path("/var/tmp").glob("tillsync-demo-*")) <= before
+    await nothing_is_left_since(before)
 
 
 async def paste(variables: str, line: str) -> tuple[int, str]:

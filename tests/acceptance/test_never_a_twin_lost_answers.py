@@ -9,8 +9,6 @@ from typing import Any
 from support.twin_world import (
     BY_EMAIL,
     CREATED,
-    NOT_MATCHED,
-    PENDING,
     SETTLE_SECONDS,
     TIMEOUT_SECONDS,
     TwinWorld,
@@ -20,6 +18,7 @@ from support.twin_world import (
 from tillsync.v1 import account_pb2
 
 NOVA = "nova@example.test"
+MAY_BE_STORED = "may have stored the customer all the same"
 V4 = account_pb2.EposSettings(customer_api_version=account_pb2.TILL_API_VERSION_V4)
 
 
@@ -68,9 +67,7 @@ async def _lost(world: TwinWorld, name: str, loss: Loss) -> None:
     till.switches.late_create_seconds = loss.late_seconds
     await shop.send(order(NOVA))
 
-    waiting = await shop.until(lambda answer: answer.outcome == NOT_MATCHED)
-    assert waiting.state == PENDING, waiting
-    assert any("may have stored the customer all the same" in note for note in waiting.notes), waiting
+    await shop.waits(MAY_BE_STORED)  # on a busy machine after "its turn came too late, nothing was sent", which loses no answer
     settles_at = await world.intent_settles_at(shop, NOVA)
     assert settles_at is not None
     till.switches.late_create_seconds = None  # only the first one's answer is lost
@@ -94,7 +91,7 @@ async def _other_shop_waits(world: TwinWorld) -> None:
     losing, other = [await world.shop(name, till, till_id="company") for name in ("losing-shop", "other-shop")]
     till.sandbox.switches.late_create_seconds = 2.0
     await losing.send(order(NOVA))
-    await losing.until(lambda answer: answer.outcome == NOT_MATCHED)
+    await losing.waits(MAY_BE_STORED)
     till.sandbox.switches.late_create_seconds = None
     await other.send(order(NOVA, woo_customer_id=77))
     await other.waits("was not answered before")

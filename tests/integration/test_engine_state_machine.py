@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 from support.engine import UPDATED, EngineWorld, engine_world
 from support.postgres import Cluster
+from support.soak import rounds
 from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.errors import AlreadyExists, NotFound
@@ -384,12 +385,12 @@ def _grouped(rows: list[Any]) -> set[tuple[Any, ...]]:
     return {tuple(row) for row in rows}
 
 
-@pytest.mark.timeout(400)  # some 40 s alone; a failure is shrunk for minutes
+@pytest.mark.timeout(rounds(400, 3600))  # a failure is shrunk for minutes
 def test_queue_and_links_behave_as_their_model(cluster: Cluster) -> None:
     QueueMachine.cluster = cluster
     run_state_machine_as_test(
         QueueMachine,
         settings=settings(
-            max_examples=40, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+            max_examples=rounds(14, 200), stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
         ),
     )

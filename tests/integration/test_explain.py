@@ -18,24 +18,18 @@ ROWS, ACCOUNTS = 50_000, 100
 
 
 async def seed(world: EngineWorld) -> None:
-    await world.fetch(
+    await world.fill(
         "INSERT INTO account (account_id, till_id, epos_base_url) SELECT 'shop-' || n, 't', 'https://till.example.test' "
-        "FROM generate_series(1, 10000) AS n RETURNING 1"
-    )
-    await world.fetch(
+        "FROM generate_series(1, 10000) AS n",
         "INSERT INTO lane (account_id, next_run_at) SELECT account_id, "
-        "CASE WHEN right(account_id, 2) = '00' THEN now() ELSE 'infinity' END FROM account RETURNING 1"
+        "CASE WHEN right(account_id, 2) = '00' THEN now() ELSE 'infinity' END FROM account",
     )
-    await world.fetch(
+    await world.fill(
         "INSERT INTO entry (account_id, entry_id, queue, kind, subject_id, priority, due_at, create_time, update_time) "
         "SELECT 'shop-' || (n % $2 + 1), gen_random_uuid(), 1, 1, n, 1 + n % 2, "
-        "now() - interval '1 minute' + (n % 500) * interval '1 second', now(), now() FROM generate_series(1, $1::int) AS n RETURNING 1",
-        ROWS,
-        ACCOUNTS,
+        "now() - interval '1 minute' + (n % 500) * interval '1 second', now(), now() FROM generate_series(1, $1::int) AS n",
+        args=[ROWS, ACCOUNTS],
     )
-    await world.fetch("SELECT 1")
-    async with world.database.acquire() as connection:
-        await connection.execute("ANALYZE")
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -85,35 +85,31 @@ async def seed(world: EngineWorld) -> None:
     names = ["shop-a", *(f"shop-{number}" for number in range(1, 100))]
     await world.add_accounts(*names)
     await world.fetch("INSERT INTO till (till_id) VALUES ('till-a') RETURNING 1")
-    for statement in (
+    await world.fill(
         "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, woo_gone_at) "
         "SELECT ($2::text[])[n % 100 + 1], n, n, 1, CASE WHEN n % 1000 = 0 THEN now() END "
-        "FROM generate_series(1, $1::int) AS n RETURNING 1",
+        "FROM generate_series(1, $1::int) AS n",
         "INSERT INTO entry (account_id, entry_id, queue, kind, subject_id, state, priority, due_at, woo_customer_id, epos_customer_id, "
         "billing_email, create_time, update_time) "
         "SELECT ($2::text[])[n % 100 + 1], gen_random_uuid(), 2, 3, n, CASE n % 2 WHEN 0 THEN 4 ELSE 1 END, 1, now(), "
         "CASE WHEN n % 3 > 0 THEN n / 1000 + 1 END, n / 700 + 1, n / 1000 || '@example.test', now(), now() "
-        "FROM generate_series(1, $1::int) AS n RETURNING 1",
+        "FROM generate_series(1, $1::int) AS n",
         "INSERT INTO order_match (account_id, order_id, order_key, facts_hash, entry_id, create_time, update_time) "
         "SELECT account_id, subject_id, 'k', '', entry_id, now(), now() FROM entry "
-        "WHERE $1::int > 0 AND $2::text[] IS NOT NULL RETURNING 1",
+        "WHERE $1::int > 0 AND $2::text[] IS NOT NULL",
         "INSERT INTO shop_removal (account_id, woo_customer_id, epos_customer_id) "
-        "SELECT ($2::text[])[n % 100 + 1], n, n / 3 FROM generate_series(1, $1::int) AS n RETURNING 1",
+        "SELECT ($2::text[])[n % 100 + 1], n, n / 3 FROM generate_series(1, $1::int) AS n",
         "INSERT INTO shop_version (account_id, subject_kind, subject_id, last_version) "
-        "SELECT ($2::text[])[n % 100 + 1], n % 2 + 1, n, n FROM generate_series(1, $1::int) AS n RETURNING 1",
+        "SELECT ($2::text[])[n % 100 + 1], n % 2 + 1, n, n FROM generate_series(1, $1::int) AS n",
         "INSERT INTO customer_type (account_id, epos_customer_type_id) "
-        "SELECT ($2::text[])[n % 100 + 1], n FROM generate_series(1, $1::int) AS n RETURNING 1",
-        "INSERT INTO link_mark (account_id, woo_customer_id) "
-        "SELECT ($2::text[])[n % 100 + 1], n FROM generate_series(1, $1::int) AS n RETURNING 1",
+        "SELECT ($2::text[])[n % 100 + 1], n FROM generate_series(1, $1::int) AS n",
+        "INSERT INTO link_mark (account_id, woo_customer_id) SELECT ($2::text[])[n % 100 + 1], n FROM generate_series(1, $1::int) AS n",
         "INSERT INTO intent (till_id, email, state, account_id, owner, settled_at, create_time) "
-        "SELECT 'till-a', n || '@example.test', 1, ($2::text[])[1], 'o', now(), now() FROM generate_series(1, $1::int) AS n RETURNING 1",
-        "INSERT INTO till_knowledge (till_id, configuration) "
-        "SELECT 'till-a', n || ($2::text[])[1] FROM generate_series(1, $1::int) AS n RETURNING 1",
-        "INSERT INTO till (till_id) SELECT n || ($2::text[])[2] FROM generate_series(1, $1::int) AS n RETURNING 1",
-    ):
-        await world.fetch(statement, ROWS, names)
-    async with world.database.acquire() as connection:
-        await connection.execute("ANALYZE")
+        "SELECT 'till-a', n || '@example.test', 1, ($2::text[])[1], 'o', now(), now() FROM generate_series(1, $1::int) AS n",
+        "INSERT INTO till_knowledge (till_id, configuration) SELECT 'till-a', n || ($2::text[])[1] FROM generate_series(1, $1::int) AS n",
+        "INSERT INTO till (till_id) SELECT n || ($2::text[])[2] FROM generate_series(1, $1::int) AS n",
+        args=[ROWS, names],
+    )
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from support.engine import EngineWorld
+import pytest_asyncio
+from support.engine import EngineWorld, engine_world
+from support.postgres import Cluster, TestDatabase
 from support.queues import id_at
+from support.waiting import HANG_SECONDS
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader, page_statements
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId
@@ -41,33 +44,40 @@ async def seed(world: EngineWorld) -> None:
     live = [now - timedelta(seconds=n) for n in range(LIVE)]
     finished = [now - timedelta(seconds=LIVE) - timedelta(days=DAYS) * n / FINISHED for n in range(FINISHED)]
     await world.fetch("SELECT ensure_history_partitions($1, 13)", now - timedelta(days=DAYS + 7))
-    await world.fetch(
+    await world.fill(
         "INSERT INTO entry (account_id, entry_id, queue, kind, subject_id, state, priority, due_at, outcome, cause, comment, "
         "epos_customer_id, woo_customer_id, order_number, subject_label, account_email, billing_email, create_time, update_time) "
         "SELECT account_id, entry_id, queue, kind, subject_id, CASE WHEN n % 7 = 0 THEN 4 ELSE 1 END, 1, at, "
         "CASE WHEN n % 7 = 0 THEN CASE WHEN n % 2 = 0 THEN 9 ELSE 7 END END, CASE WHEN n % 14 = 0 THEN 8 END, "
         "'a comment', epos_customer_id, woo_customer_id, order_number, label, account_email, billing_email, at, at "
-        f"FROM ({SEED_COLUMNS}) AS s RETURNING 1",
-        LIVE,
-        ACCOUNTS,
-        [str(id_at(at, n)) for n, at in enumerate(live)],
-        live,
+        f"FROM ({SEED_COLUMNS}) AS s",
+        args=[LIVE, ACCOUNTS, [str(id_at(at, n)) for n, at in enumerate(live)], live],
     )
-    await world.fetch(
+    await world.fill(
         "INSERT INTO entry_history (account_id, entry_id, queue, kind, subject_id, state, priority, force, entry_revision, attempt_count, "
         "coalesced_count, outcome, cause, comment, notes, epos_customer_id, woo_customer_id, order_number, subject_label, account_email, "
         "billing_email, attempts, create_time, update_time, finish_time, retention) "
         "SELECT account_id, entry_id, queue, kind, subject_id, s.states[1 + n % 4], 1, false, 1, 1, 0, (ARRAY[1, 3, 9, 10])[1 + n % 4], "
         "CASE WHEN n % 4 = 2 THEN 7 END, 'Successfully Updated', '', epos_customer_id, woo_customer_id, order_number, label, "
         "account_email, billing_email, '[]', at, at, at, CASE WHEN s.states[1 + n % 4] IN (2, 3) THEN 1 ELSE 2 END "
-        f"FROM (SELECT *, ARRAY[2, 3, 5, 6] AS states FROM ({SEED_COLUMNS}) AS c) AS s RETURNING 1",
-        FINISHED,
-        ACCOUNTS,
-        [str(id_at(at, n)) for n, at in enumerate(finished)],
-        finished,
+        f"FROM (SELECT *, ARRAY[2, 3, 5, 6] AS states FROM ({SEED_COLUMNS}) AS c) AS s",
+        args=[FINISHED, ACCOUNTS, [str(id_at(at, n)) for n, at in enumerate(finished)], finished],
     )
-    async with world.database.acquire() as connection:
-        await connection.execute("VACUUM ANALYZE")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def seeded_database(cluster: Cluster) -> AsyncIterator[TestDatabase]:
+    """For tests that only read."""
+    async with cluster.database() as database:
+        async with engine_world(database.dsn) as world:
+            await seed(world)
+        yield database
+
+
+@pytest_asyncio.fixture
+async def seeded(seeded_database: TestDatabase) -> AsyncIterator[EngineWorld]:
+    async with engine_world(seeded_database.dsn) as made:
+        yield made
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -152,14 +162,13 @@ CASES: dict[str, tuple[QueueFilter, str, str]] = {
 }
 
 
-async def test_every_filter_is_served_by_its_index_and_touches_a_few_pages_of_rows(world: EngineWorld) -> None:
-    await seed(world)
+async def test_every_filter_is_served_by_its_index_and_touches_a_few_pages_of_rows(seeded: EngineWorld) -> None:
     deep = EntryId(id_at(datetime.now(UTC) - timedelta(days=DAYS / 2)))
     for name, (wanted, live_index, finished_index) in CASES.items():
         for before in (None, deep):
-            plan = await page_plan(world, wanted, before=before)
+            plan = await page_plan(seeded, wanted, before=before)
             assert not big_seq_scans(plan), (name, big_seq_scans(plan))
-            used = await indexes_used(world, plan)
+            used = await indexes_used(seeded, plan)
             assert ({live_index} if before is None else set()) | {finished_index} <= used | {""}, (name, used)
             probes = max(1, len(wanted.outcomes), len(wanted.states) or (6 if not wanted.outcomes else 0))
             partitions = len({node["Relation Name"] for node in scans(plan)})
@@ -174,13 +183,15 @@ async def test_a_rare_outcome_or_state_among_many_alike_is_not_walked_to(world: 
     """The planner must know which one is asked for: where all entries but a few are alike, "some outcome" looks like most of them."""
     await seed(world)
     async with world.database.acquire() as connection:
-        await connection.execute("UPDATE entry SET account_id = 'shop-1', queue = 2, kind = 3, state = 1, outcome = 7, cause = NULL")
+        await connection.execute(
+            "UPDATE entry SET account_id = 'shop-1', queue = 2, kind = 3, state = 1, outcome = 7, cause = NULL", timeout=HANG_SECONDS
+        )
         await connection.execute("UPDATE entry SET state = 4 WHERE subject_id % 1250 = 15")
-        await connection.execute("UPDATE entry_history SET outcome = 7, cause = NULL")
+        await connection.execute("UPDATE entry_history SET outcome = 7, cause = NULL", timeout=HANG_SECONDS)
         await connection.execute("UPDATE entry_history SET outcome = 5 WHERE subject_id % 1250 = 5")  # both of shop-1
         await connection.execute("UPDATE entry_history SET outcome = 9, cause = 8 WHERE subject_id % 1250 = 10")
         await connection.execute("VACUUM FULL entry")  # as it was filled: updates leave one index larger than another
-        await connection.execute("VACUUM ANALYZE")
+        await connection.execute("VACUUM ANALYZE", timeout=HANG_SECONDS)
     for queue in Queue:
         wanted = replace(ORDERS, queue=queue)
         rare = replace(wanted, outcomes=frozenset(RARE))
@@ -200,41 +211,38 @@ async def test_a_rare_outcome_or_state_among_many_alike_is_not_walked_to(world: 
         assert found == sorted(found, reverse=True)
 
 
-async def test_partitions_that_cannot_hold_anything_are_left_out(world: EngineWorld) -> None:
-    await seed(world)
-    relations = {node["Relation Name"] for node in scans(await page_plan(world, replace(ORDERS, states=ONE_STATE)))}
+async def test_partitions_that_cannot_hold_anything_are_left_out(seeded: EngineWorld) -> None:
+    relations = {node["Relation Name"] for node in scans(await page_plan(seeded, replace(ORDERS, states=ONE_STATE)))}
     assert relations
     assert all(name.startswith("entry_history_long") for name in relations), relations
     week = (datetime.now(UTC) + timedelta(days=14)).strftime("_%Gw%V")
     assert not [name for name in relations if name.endswith(week)]
 
 
-async def test_text_reads_the_newest_entries_of_one_account_and_no_more(world: EngineWorld) -> None:
-    await seed(world)
+async def test_text_reads_the_newest_entries_of_one_account_and_no_more(seeded: EngineWorld) -> None:
     [(statement, parameters)] = page_statements(replace(ORDERS, text="no such text"), before=None, rows=PAGE + 1, with_attempts=False)
     assert parameters[-1] == 50_000
-    plan = await explain(world, statement, *parameters)
+    plan = await explain(seeded, statement, *parameters)
     assert rows_touched(plan) <= (LIVE + FINISHED) / ACCOUNTS * 1.05 + 100
-    fenced = await explain(world, statement, *parameters[:-1], 1_000)
+    fenced = await explain(seeded, statement, *parameters[:-1], 1_000)
     assert rows_touched(fenced) <= 1_000 + len(scans(fenced)), rows_touched(fenced)
     assert not [node for node in fenced if node["Node Type"] == "Sort" and node["Actual Rows"] > PAGE + 1]
-    found = await explain(world, statement, *[*parameters[:8], "order", *parameters[9:]])
+    found = await explain(seeded, statement, *[*parameters[:8], "order", *parameters[9:]])
     assert rows_touched(found) <= 4 * PAGE + len(scans(found)), "a text that is found at once ends the search at once"
 
 
-async def test_one_entry_and_counts_are_cheap(world: EngineWorld) -> None:
-    await seed(world)
-    wanted = [row["entry_id"] for row in await world.fetch("SELECT entry_id FROM queue_entry WHERE account_id = 'shop-1' LIMIT 20")]
+async def test_one_entry_and_counts_are_cheap(seeded: EngineWorld) -> None:
+    wanted = [row["entry_id"] for row in await seeded.fetch("SELECT entry_id FROM queue_entry WHERE account_id = 'shop-1' LIMIT 20")]
     now = datetime.now(UTC)
-    plan = await explain(world, load("queues/get"), "shop-1", wanted, now - timedelta(days=100), now + timedelta(days=1), True)
+    plan = await explain(seeded, load("queues/get"), "shop-1", wanted, now - timedelta(days=100), now + timedelta(days=1), True)
     assert rows_touched(plan) <= 2 * len(wanted) + 200  # a partition of a page or two may be read whole: of both retentions the oldest
     assert not big_seq_scans(plan)
-    counts = await PostgresQueueReader(world.database).state_counts(AccountId("shop-1"), Queue.ORDERS)
+    counts = await PostgresQueueReader(seeded.database).state_counts(AccountId("shop-1"), Queue.ORDERS)
     assert sum(counts.values()) == (LIVE + FINISHED) / ACCOUNTS / 2
-    few = await explain(world, load("queues/state_counts"), "shop-1", 2, 100)
+    few = await explain(seeded, load("queues/state_counts"), "shop-1", 2, 100)
     assert rows_touched(few) <= 6 * 100 + len(scans(few))
     assert COUNT_CAP == 10_000
-    subject = await explain(world, load("queues/of_subject"), "shop-1", 3, 20_005, 20, True)
+    subject = await explain(seeded, load("queues/of_subject"), "shop-1", 3, 20_005, 20, True)
     assert rows_touched(subject) <= 60
-    live = await explain(world, load("queues/waiting"), "shop-1", 100)
+    live = await explain(seeded, load("queues/waiting"), "shop-1", 100)
     assert rows_touched(live) <= 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -126,6 +127,18 @@ class EngineWorld:
     async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
         async with self.database.acquire() as connection:
             return list(await connection.fetch(sql, *args))
+
+    async def fill(self, *statements: str, args: Sequence[object] = ()) -> None:
+        """Inserts many rows that refer only to rows that are there, in one transaction: each statement may take long, and where the role is
+        allowed to, no foreign key is checked row by row. Then the tables are analysed."""
+        async with self.database.acquire() as connection, connection.transaction():
+            with contextlib.suppress(asyncpg.InsufficientPrivilegeError):
+                async with connection.transaction():
+                    await connection.execute("SET LOCAL session_replication_role = replica")
+            for statement in statements:
+                await connection.execute(statement, *args, timeout=HANG_SECONDS)
+        async with self.database.acquire() as connection:
+            await connection.execute("VACUUM ANALYZE", timeout=HANG_SECONDS)
 
     async def live(self, account: str, subject_id: int, kind: EntryKind = EntryKind.CUSTOMER) -> asyncpg.Record | None:
         rows = await self.fetch(

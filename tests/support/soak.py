@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from hypothesis import settings
 
 T = TypeVar("T")
 
@@ -15,8 +17,7 @@ def rounds(short: T, long: T) -> T:
     return long if SOAK else short
 
 
-def examples(short: int, long: int, **others: Any) -> Any:
-    """Settings of Hypothesis with so many examples."""
-    from hypothesis import settings
-
-    return settings(max_examples=rounds(short, long), deadline=None, **others)
+# no deadline for an example: it would measure how busy the machine is
+settings.register_profile("short", deadline=None)
+settings.register_profile("soak", deadline=None, max_examples=1000)
+settings.load_profile(rounds("short", "soak"))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from support.fake_till import EmailMatch, LostAnswer
 from support.flow_fakes import FlowWorld, order_facts, till_account
 from support.interleaving import FAULTY_STEPS, DatabaseGone, Interleaving
+from support.soak import rounds
 from tillsync_server.application.flows.flow_services import DEFAULT_SETTLE_SECONDS
 from tillsync_server.domain.errors import ServerFailure, Unanswered, Unreachable, Unreadable
 from tillsync_server.domain.ids import WooCustomerId
@@ -48,7 +49,7 @@ DELICATE = ["intents.open", "intents.opened", "lane.renew", "till.create_custome
 PASSING = [1.0, 6.0, 16.0, 31.0, 36.0, DEFAULT_SETTLE_SECONDS + 1]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=rounds(400, 4000), suppress_health_check=[HealthCheck.too_slow])
 @given(
     match=st.sampled_from([EmailMatch.IGNORING_CASE, EmailMatch.EXACT, EmailMatch.CONTAINS, EmailMatch.FILTER_IGNORED]),
     others=st.integers(0, 3),

@@ -64,8 +64,26 @@ async def search_queue(page: Page) -> None:
     await page.keyboard.press("Enter")
 
 
-async def test_on_every_page(bridged: BridgedShop) -> None:
-    site = bridged.site
+SETTINGS = "/wp-admin/admin.php?page=wc-settings&tab=integration&section=tillsync"
+STEPS = {
+    "default customer": Step(SETTINGS, default_customer, ".tillsync-default", "Counter Sales"),
+    "effect of settings": Step(SETTINGS, effect, ".tillsync-effect", "Nothing that exists is affected"),
+    "order": Step("{order}", order_screen, "#tillsync-order", "Counter Sales"),
+    "match again": Step("{order}", match_again, "#tillsync-order", "service|Customer created|Done|In progress"),
+    "profile": Step("/wp-admin/user-edit.php?user_id={user}", profile, ".tillsync-profile", "Not linked|Linked to this"),
+    "types": Step(
+        "/wp-admin/admin.php?page=tillsync-types",
+        who_changes,
+        "#tillsync-preview-result",
+        "customers? gets? a role|customers get a role",
+    ),
+    "queues": Step("/wp-admin/admin.php?page=tillsync-queues", search_queue, "#tillsync-queues", "Nothing was found"),
+}
+
+
+@pytest.mark.parametrize("name", list(STEPS))
+async def test_on_every_page(bridged: BridgedShop, name: str) -> None:
+    site, step = bridged.site, STEPS[name]
     site.inject(ROLES)
     bridged.till.add_customer(forename="Counter", surname="Sales", email="counter@example.test")
     user = await site.add_user("ada@example.test")
@@ -76,40 +94,24 @@ async def test_on_every_page(bridged: BridgedShop) -> None:
     item = {"user_id": user, "version": "1", "points": "5", "credit": "0", "type_id": 7, "as_of": AS_OF}
     assert (await site.signed("POST", "/wc-tillsync/v1/customers/batch", {"items": [item]}, secret)).status == 200
     edit = await site.php("return html_entity_decode( wc_get_order( $id )->get_edit_order_url() );", id=order, user="admin", admin=True)
-    settings = "/wp-admin/admin.php?page=wc-settings&tab=integration&section=tillsync"
-    steps = (
-        Step(settings, default_customer, ".tillsync-default", "Counter Sales"),
-        Step(settings, effect, ".tillsync-effect", "Nothing that exists is affected"),
-        Step(edit, order_screen, "#tillsync-order", "Counter Sales"),
-        Step(edit, match_again, "#tillsync-order", "service|Customer created|Done|In progress"),
-        Step(f"/wp-admin/user-edit.php?user_id={user}", profile, ".tillsync-profile", "Not linked|Linked to this"),
-        Step(
-            "/wp-admin/admin.php?page=tillsync-types",
-            who_changes,
-            "#tillsync-preview-result",
-            "customers? gets? a role|customers get a role",
-        ),
-        Step("/wp-admin/admin.php?page=tillsync-queues", search_queue, "#tillsync-queues", "Nothing was found"),
-    )
-    for step in steps:
+    path = step.path.format(order=edit, user=user)
+    async with open_browser(site, await site.log_in()) as page:
         # the nonce alone has run out
-        async with open_browser(site, await site.log_in()) as page:
-            await page.goto(step.path)
-            if "wc-admin" in page.url:  # a new WooCommerce shows its own beginning first, once
-                await page.goto(step.path)
-            await page.evaluate(EXPIRED)
-            async with page.expect_response(lambda answer: "action=rest-nonce" in answer.url) as renewed:
-                await step.act(page)
-            assert (await renewed.value).status == 200, step
-            await expect(page.locator(step.within)).to_contain_text(re.compile(step.says), timeout=30_000)
-            assert not await page.locator(step.within).get_by_text(re.compile(TOO_OLD)).count(), step
-        # the login has ended
-        async with open_browser(site, await site.log_in()) as page:
-            await page.goto(step.path)
-            await page.wait_for_load_state("networkidle")
-            if step.act is order_screen:
-                await order_screen(page)
-                await expect(page.locator(".tillsync-found li").first).to_be_visible()
-            await page.context.clear_cookies()
+        await page.goto(path)
+        if "wc-admin" in page.url:  # a new WooCommerce shows its own beginning first, once
+            await page.goto(path)
+        await page.evaluate(EXPIRED)
+        async with page.expect_response(lambda answer: "action=rest-nonce" in answer.url) as renewed:
             await step.act(page)
-            await expect(page.locator(step.within)).to_contain_text(re.compile(TOO_OLD), timeout=30_000)
+        assert (await renewed.value).status == 200
+        await expect(page.locator(step.within)).to_contain_text(re.compile(step.says))
+        assert not await page.locator(step.within).get_by_text(re.compile(TOO_OLD)).count()
+        # the login has ended
+        await page.goto(path)
+        await page.wait_for_load_state("networkidle")
+        if step.act is order_screen:
+            await order_screen(page)
+            await expect(page.locator(".tillsync-found li").first).to_be_visible()
+        await page.context.clear_cookies()
+        await step.act(page)
+        await expect(page.locator(step.within)).to_contain_text(re.compile(TOO_OLD))
