@@ -20,11 +20,12 @@ from mutants.mutant import DoesNotApply, Mutant
 from support.postgres import GIVEN_URL_VARIABLE
 
 _SECONDS = 180
-_HANG_SECONDS = 15
-"""Many a mutant shows in a wait that does not end; the same tests on the unchanged copy have the same limit."""
+_HANG_SECONDS, _TEST_SECONDS = 15, 60
+"""Many a mutant shows in a wait that does not end. The same tests on the unchanged copy have the same limits of a wait and of a test."""
 _TESTS_FAILED = 1  # pytest's exit code; 2 to 5 are errors of the run itself, which prove nothing
 _PYTEST = [
     *(sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "mutants.pytest_catches"),
+    *("-o", f"timeout={_TEST_SECONDS}"),
     *("-o", "addopts=--strict-markers --strict-config"),  # neither parallel nor tried again, whatever the project's own options say
 ]
 _NAMED = {
