@@ -79,9 +79,8 @@ format: $(STAMP)  ## formats Python and protos, and mends what the linters can m
 	$(BIN)/buf format -w
 	$(BIN)/oxlint --fix wp-bridge
 
-# For each invariant a change that takes its mechanism out, and the tests that must then fail.
-mutants: $(STAMP)  ## breaks each invariant on purpose and looks that tests fail
-	$(BIN)/python -m tests.mutants
+mutants: $(STAMP)  ## breaks each invariant on purpose and looks that tests fail (MUTANT=name: that one only)
+	@PYTHONPATH=tests $(BIN)/python -m mutants $(MUTANT)
 
 bench: $(STAMP)  ## the benchmarks of the README (QUICK=1: smaller, for a first look)
 	@$(BIN)/python -c 'import pgqueuer, procrastinate' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check -e '.[dev,bench]' 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }

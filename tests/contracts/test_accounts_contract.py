@@ -88,6 +88,7 @@ class AccountStoreContract:
                 await accounts.update(OTHER, setting(shared_till=False), dry_run=dry_run)
         await accounts.update(OTHER, setting(shared_till=False, till_id=TillId("own")))
 
+    @pytest.mark.catches("setting-changes-raise-the-version")
     async def test_a_change_is_stored_and_raises_the_version_and_nothing_raises_nothing(self, bench: Bench) -> None:
         accounts = bench.accounts
         before = await accounts.create(FULL)

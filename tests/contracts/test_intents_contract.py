@@ -57,6 +57,7 @@ class IntentStoreContract:
             winner, _ = runs[answers.index(None)]
             assert {answer.account_id for answer in answers if answer is not None} == {winner}
 
+    @pytest.mark.catches("only-the-intent-read-is-replaced")
     async def test_of_two_that_replace_a_dead_one_exactly_one_wins(self, bench: Bench) -> None:
         intents = bench.intents
         for round_number in range(20):
@@ -72,6 +73,7 @@ class IntentStoreContract:
             assert (await the_intent(intents)).account_id == TWO
             await bench.settle()
 
+    @pytest.mark.catches("unsettled-intents-stand")
     async def test_an_unsettled_one_is_not_replaced_whatever_the_caller_thinks(self, bench: Bench) -> None:
         intents = bench.intents
         await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90)
@@ -86,6 +88,7 @@ class IntentStoreContract:
         settled = await the_intent(intents)
         assert await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90, replaces=settled) is None
 
+    @pytest.mark.catches("only-the-intent-read-is-replaced")
     async def test_only_exactly_what_was_read_is_replaced(self, bench: Bench) -> None:
         intents = bench.intents
         await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90)
@@ -117,6 +120,7 @@ class IntentStoreContract:
         now = await the_intent(intents)
         assert (now.state, now.account_id, now.epos_customer_id) == (IntentState.OPEN, TWO, None)
 
+    @pytest.mark.catches("intents-are-cleared-by-their-owner")
     async def test_another_owner_changes_nothing(self, bench: Bench) -> None:
         intents = bench.intents
         await intents.open(TILL, EMAIL, ONE, "one:2", settle_seconds=90)

@@ -109,6 +109,7 @@ class OrderLinkerContract:
         assert await bench.refresh(epos_id) is None
 
     @pytest.mark.parametrize("change", ["lease", "settings", "facts", "dismissed"])
+    @pytest.mark.catches("order-links-rest-on-current-settings")
     async def test_what_moved_on_meanwhile_links_and_releases_nothing(self, bench: LinkBench, change: str) -> None:
         [waiting] = await held(bench, 7, woo=None)
         lease, entry = await running_order(bench)

@@ -21,6 +21,7 @@ def hint(account: str, subject: int, priority: Priority = Priority.LIVE, *, forc
     return NewHint(AccountId(account), EntryKind.CUSTOMER, subject, priority, force)
 
 
+@pytest.mark.catches("accepted-hints-are-committed")
 async def test_an_accepted_hint_is_committed_when_it_is_answered(world: EngineWorld, database: object) -> None:
     await world.add_accounts("shop-a")
     result = await Enqueuer(world.hints).enqueue(hint("shop-a", 7))
@@ -78,6 +79,7 @@ async def test_an_unknown_account_fails_alone(world: EngineWorld) -> None:
     assert "nobody" in bad.message
 
 
+@pytest.mark.catches("locked-lanes-delay-no-other-account")
 async def test_a_locked_lane_delays_no_other_account(world: EngineWorld) -> None:
     await world.add_accounts("busy", "free")
     holder = await asyncpg.connect(world.database.dsn)
@@ -101,6 +103,7 @@ async def test_concurrent_callers_share_flushes_and_get_their_own_results(world:
     assert [by_subject[subject] for subject in range(1, 301)] == [result.entry_id for result in results]
 
 
+@pytest.mark.catches("wake-ups-use-the-locked-lane")
 async def test_a_wake_up_racing_with_a_release_is_not_lost(world: EngineWorld, patient: EngineWorld) -> None:
     """Trap 1: enqueueing waits for the lane lock of a release and must decide on the value the lock returns."""
     await world.add_accounts("shop-a")

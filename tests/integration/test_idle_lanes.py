@@ -77,6 +77,7 @@ async def test_an_idle_lane_is_released_when_its_time_is_over(world: EngineWorld
         assert (await lane_of(world, "shop-a"))[0] is None
 
 
+@pytest.mark.catches("idle-lanes-hear-of-new-work")
 async def test_another_process_wakes_an_idle_lane(world: EngineWorld) -> None:
     """By NOTIFY: its hints are told on a connection of its own."""
     await world.add_accounts("shop-a")
@@ -110,6 +111,7 @@ async def test_idle_lanes_leave_the_slots_to_waiting_accounts(world: EngineWorld
         assert [entry.subject_id for entry in handler.runs[6:]] == [101, 102]
 
 
+@pytest.mark.catches("idle-lanes-take-no-reserved-slot")
 async def test_an_idle_lane_with_new_work_does_not_pass_accounts_that_wait(world: EngineWorld) -> None:
     await world.add_accounts("idle", "busy", "waiting")
     handler = RecordingHandler()
@@ -132,6 +134,7 @@ async def test_an_idle_lane_with_new_work_does_not_pass_accounts_that_wait(world
         assert [entry.subject_id for entry in handler.runs[2:]] == [3, 4]
 
 
+@pytest.mark.catches("stops-release-idle-lanes")
 async def test_a_stop_gives_idle_lanes_back_at_once(world: EngineWorld) -> None:
     await world.add_accounts("shop-a", "shop-b")
     handler = RecordingHandler()
@@ -157,6 +160,7 @@ async def test_an_idle_lane_sees_a_new_configuration(world: EngineWorld) -> None
         assert worker.counters.dropped == 0
 
 
+@pytest.mark.catches("postponed-entries-wake-idle-lanes")
 async def test_an_entry_put_off_is_run_when_it_is_due_although_its_lane_is_idle(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler(lambda entry: UPDATED if entry.attempt_count else Verdict.retry(Outcome.WOO_NOT_UPDATED, "502"))
@@ -168,6 +172,7 @@ async def test_an_entry_put_off_is_run_when_it_is_due_although_its_lane_is_idle(
     assert len(await world.finished("shop-a", 1)) == 1
 
 
+@pytest.mark.catches("moved-entries-are-claimed-again")
 async def test_a_hint_that_came_while_its_entry_ran_is_run_although_nobody_is_told_again(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()

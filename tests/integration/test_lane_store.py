@@ -47,6 +47,7 @@ async def test_a_leased_lane_is_nobody_elses(world: EngineWorld) -> None:
     assert (first.owner, first.token, first.lapses) == ("owner-1", 1, 0)
 
 
+@pytest.mark.catches("lost-lanes-claim-nothing")
 async def test_a_lost_lease_brings_nothing_and_its_successor_each_entry_once(world: EngineWorld) -> None:
     """Both may ask at once, after a process was stopped for a while."""
     await world.add_accounts("shop-a")
@@ -121,6 +122,8 @@ async def test_a_lapsed_lease_changes_nothing_beside_its_successor_in_one_batch(
     assert (lane["lapses"], lane["lease_owner"]) == (0, None)
 
 
+@pytest.mark.catches("completions-are-fenced")
+@pytest.mark.catches("fallback-completions-are-fenced")
 async def test_a_stale_owner_changes_nothing(world: EngineWorld) -> None:
     """Invariant 3: the lease lapsed and another process took the lane over."""
     await world.add_accounts("shop-a")
@@ -155,6 +158,8 @@ async def test_a_stale_lane_drops_only_its_own_completions(world: EngineWorld) -
     assert await world.lanes.complete([completion(lease, entry) for lease, entry in pairs]) == [Written.DROPPED, Written.DONE]
 
 
+@pytest.mark.catches("changed-settings-void-decisions")
+@pytest.mark.catches("changed-settings-void-fallback-decisions")
 async def test_settings_that_changed_meanwhile_void_the_decision(world: EngineWorld) -> None:
     """Invariant 6: config_version moved between claim and completion."""
     await world.add_accounts("shop-a")
@@ -168,6 +173,8 @@ async def test_settings_that_changed_meanwhile_void_the_decision(world: EngineWo
     assert await world.lanes.complete([completion(lease, again)]) == [Written.DONE]
 
 
+@pytest.mark.catches("hints-during-a-run-survive")
+@pytest.mark.catches("hints-during-a-run-survive-the-fallback")
 async def test_an_entry_whose_revision_moved_runs_again(world: EngineWorld) -> None:
     """Invariant 5: a hint came while the entry ran; the attempt is kept, the entry stays PENDING."""
     await world.add_accounts("shop-a")
@@ -218,6 +225,7 @@ async def test_a_retry_waits_and_runs_out(world: EngineWorld) -> None:
     assert failed["comment"] == "WooCommerce customer not updated"
 
 
+@pytest.mark.catches("releases-keep-due-work-ready")
 async def test_a_release_keeps_what_came_meanwhile(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
@@ -231,6 +239,7 @@ async def test_a_release_keeps_what_came_meanwhile(world: EngineWorld) -> None:
     assert lane["lease_owner"] is None
 
 
+@pytest.mark.catches("empty-lanes-sleep")
 async def test_an_empty_lane_sleeps_for_good(world: EngineWorld) -> None:
     """Trap 3: GREATEST ignores NULL; an idle system must issue no leases."""
     await world.add_accounts("shop-a")
@@ -244,6 +253,7 @@ async def test_an_empty_lane_sleeps_for_good(world: EngineWorld) -> None:
     assert await world.lanes.seconds_until_due() is None
 
 
+@pytest.mark.catches("account-wide-failures-pause-the-lane")
 async def test_a_pause_holds_the_lane_and_new_work(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     queued = await world.hint("shop-a", 1)

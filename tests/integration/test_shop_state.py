@@ -51,6 +51,7 @@ def microseconds(at: datetime) -> int:
     return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
+@pytest.mark.catches("versions-always-rise")
 async def test_a_version_goes_above_what_the_shop_answered_and_above_the_last(world: EngineWorld) -> None:
     shop, lease = await leased(world)
     far = microseconds(datetime.now(UTC)) + 10**12
@@ -92,6 +93,7 @@ async def test_a_stale_lease_changes_nothing(world: EngineWorld) -> None:
     assert await world.live("shop-a", 90001) is None
 
 
+@pytest.mark.catches("versions-are-drawn-by-the-owner")
 async def test_of_two_owners_that_race_only_the_leases_owner_draws_versions(world: EngineWorld) -> None:
     shop, stale = await leased(world)
     lease = await taken_over(world, stale)

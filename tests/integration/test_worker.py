@@ -58,6 +58,7 @@ async def test_an_idle_system_issues_no_leases(world: EngineWorld, monkeypatch: 
         assert worker.counters.leases == leases == 1
 
 
+@pytest.mark.catches("live-work-is-told-to-the-owner")
 async def test_live_work_is_picked_up_while_bulk_runs(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
@@ -83,6 +84,7 @@ async def test_live_work_is_picked_up_while_bulk_runs(world: EngineWorld, monkey
         await world.until_idle()
 
 
+@pytest.mark.catches("subjects-exclude-only-themselves")
 async def test_a_stuck_subject_delays_no_other_subject(world: EngineWorld) -> None:
     await world.add_accounts("shop-a", "shop-b")
     handler = RecordingHandler()
@@ -143,6 +145,7 @@ async def test_a_verdict_written_while_the_run_goes_on_hides_nobody_left_without
     assert (left["attempt_count"], left["outcome"]) == (1, int(Outcome.EPOS_FETCH_FAILED))
 
 
+@pytest.mark.catches("hints-raise-the-revision")
 async def test_a_hint_during_the_run_makes_it_run_again(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
@@ -237,6 +240,7 @@ async def test_a_graceful_stop_gives_the_lanes_back_at_once(world: EngineWorld) 
     assert row["attempt_count"] == 1, "a shutdown charges nothing"
 
 
+@pytest.mark.catches("lapsed-leases-are-taken-over")
 async def test_a_lapsed_lease_is_taken_over(world: EngineWorld) -> None:
     """Invariant 4: a worker that vanished loses no entry."""
     await world.add_accounts("shop-a")
@@ -251,6 +255,7 @@ async def test_a_lapsed_lease_is_taken_over(world: EngineWorld) -> None:
     assert lane["lapses"] == 0
 
 
+@pytest.mark.catches("crashing-entries-are-charged-first")
 async def test_after_two_lapses_one_entry_at_a_time_and_charged_first(world: EngineWorld) -> None:
     """Invariant 7, the exception: an entry that keeps killing the process."""
     await world.add_accounts("shop-a")
@@ -271,6 +276,7 @@ async def test_after_two_lapses_one_entry_at_a_time_and_charged_first(world: Eng
     assert row["attempt_count"] == 1
 
 
+@pytest.mark.catches("crashing-entries-are-charged-first")
 async def test_an_entry_that_used_up_its_attempts_by_killing_fails(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)

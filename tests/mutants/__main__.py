@@ -1,61 +1,91 @@
-"""`make mutants`: each mutant is applied to a copy of the server; the named tests must fail there, and by a failure, not an error."""
+"""`make mutants`: every mutant, or those named, each on a copy of its tree; all must be caught by the tests that say so."""
 
 from __future__ import annotations
 
+import argparse
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.mutants.catalogue import MUTANTS
-from tests.mutants.mutant import Mutant
+from mutants.catalogue import MUTANTS
+from mutants.markers import marked
+from mutants.mutant import Mutant
+from mutants.runs import Fate, Result, red_without_mutant, run, tests_by_name
+from support.postgres import GIVEN, GIVEN_URL_VARIABLE, given_url, running_cluster
+from wordpress.bed.kinds import KINDS, PHPCS, PHPUNIT
 
-ROOT = Path(__file__).resolve().parents[2]
-_TESTS_FAILED = 1  # pytest's exit code; 2 to 5 are errors of the run itself, which prove nothing
-
-
-def verdict(mutant: Mutant) -> str | None:
-    """None when the tests caught it, else what is wrong."""
-    with tempfile.TemporaryDirectory(prefix="tillsync-mutant-") as directory:
-        server = Path(directory) / "server"
-        shutil.copytree(ROOT / "server", server, ignore=shutil.ignore_patterns("__pycache__"))
-        target = server / mutant.file
-        text = target.read_text(encoding="utf-8")
-        if text.count(mutant.old) != 1:
-            return f"does not apply: its text stands {text.count(mutant.old)} times in {mutant.file}"
-        target.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
-        tests, _, expression = mutant.tests.partition(" ")
-        run = subprocess.run(
-            [
-                *(sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", "-p", "no:rerunfailures", tests),
-                *(["-k", f"({expression}) and not postgresql15"] if expression else []),
-            ],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(server), "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-    if run.returncode == _TESTS_FAILED and " failed" in run.stdout:
-        return None
-    if run.returncode == 0:
-        return "survived: the tests stayed green"
-    return f"pytest ended with {run.returncode}: {run.stdout[-500:]}{run.stderr[-500:]}"
+_SLOW = ("tests/wordpress/", "tests/acceptance/", "tests/integration/")
+"""The slowest first: these begin first, so that none of them is left at the end."""
 
 
-def main() -> int:
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        verdicts = list(pool.map(verdict, MUTANTS))
-    for mutant, wrong in zip(MUTANTS, verdicts, strict=True):
-        fate, reason = ("caught  ", "") if wrong is None else ("SURVIVED", f" ({wrong})")
-        print(f"{fate} {mutant.promise}: {mutant.what}{reason}")
-    survived = sum(wrong is not None for wrong in verdicts)
-    print(f"mutants: {len(MUTANTS) - survived} caught, {survived} not")
-    return 1 if survived else 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m mutants", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="invariants; default: all")
+    parser.add_argument("--jobs", type=int, default=max(3, os.cpu_count() or 1), help="mutants at a time; default: %(default)s")
+    options = parser.parse_args(arguments)
+    unknown = set(options.names) - {mutant.name for mutant in MUTANTS}
+    if unknown:
+        parser.error(f"no such mutant: {', '.join(sorted(unknown))}")
+    return report([mutant for mutant in MUTANTS if not options.names or mutant.name in options.names], jobs=options.jobs)
+
+
+def report(mutants: Sequence[Mutant], *, jobs: int) -> int:
+    began = time.monotonic()
+    found = marked()
+    with tempfile.TemporaryDirectory(prefix="tillsync-mutants-") as directory:
+        tests = tests_by_name(Path(directory))
+    in_php = {name for name, places in found.items() if any(place.path.suffix == ".php" for place in places)}
+    left_out = [mutant for mutant in mutants if mutant.name in in_php and mutant.name not in tests] if missing_programs() else []
+    running = sorted((mutant for mutant in mutants if mutant not in left_out), key=lambda mutant: _rank(tests.get(mutant.name, [])))
+    names = [mutant.name for mutant in running]
+    caught = 0
+    with one_database(tests, running) as environment, ThreadPoolExecutor(jobs) as pool:
+        every_test = sorted({test for name in names for test in tests.get(name, [])})
+        unchanged = pool.submit(red_without_mutant, names, every_test, environment) if every_test else None
+        waiting = {pool.submit(run, mutant, found, tests.get(mutant.name, []), environment): mutant for mutant in running}
+        for done in as_completed(waiting):
+            result = done.result()
+            caught += result.fate is Fate.CAUGHT
+            print(_line(waiting[done], result), flush=True)
+        red = unchanged.result() if unchanged else ""
+    if red:
+        print(f"RED WITHOUT A MUTANT, so that nothing is shown:\n{red}")
+    if left_out:
+        print(f"NOT RUN: {len(left_out)} mutants of the bridge: {missing_programs()} (scripts/install_system_packages.sh brings it)")
+    counts = f"{caught} caught, {len(running) - caught} not, {len(left_out)} not run"
+    print(f"mutants: {counts}, in {time.monotonic() - began:.0f} s")
+    return 1 if red or caught < len(running) else 0
+
+
+def _line(mutant: Mutant, result: Result) -> str:
+    reason = f" ({result.reason})" if result.reason else ""
+    return f"{result.fate.value:10} {result.seconds:5.1f} s  {mutant.name}: {mutant.what}{reason}"
+
+
+def _rank(tests: Sequence[str]) -> int:
+    return min((position for test in tests for position, part in enumerate(_SLOW) if test.startswith(part)), default=len(_SLOW))
+
+
+def missing_programs() -> str:
+    """Why tests/wordpress is not collected; empty: it is."""
+    missing = [str(program) for program in (PHPUNIT, PHPCS) if not program.exists()]
+    return " and ".join([f"{name} is missing" for name in [*missing, *([] if KINDS else ["a WordPress with its PHP"])]])
+
+
+@contextmanager
+def one_database(tests: Mapping[str, list[str]], mutants: Sequence[Mutant]) -> Iterator[dict[str, str]]:
+    """One PostgreSQL for all runs, but for the one that is given or where none needs it."""
+    needed = any(GIVEN in test for mutant in mutants for test in tests.get(mutant.name, []))
+    if given_url() is not None or not needed:
+        yield {}
+        return
+    with running_cluster(None) as cluster:
+        yield {GIVEN_URL_VARIABLE: cluster.server.dsn()}
 
 
 if __name__ == "__main__":

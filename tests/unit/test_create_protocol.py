@@ -29,6 +29,7 @@ from tillsync_server.domain.errors import (
     Misaddressed,
     Missing,
     Refused,
+    RunInterrupted,
     ServerFailure,
     Throttled,
     Unanswered,
@@ -101,6 +102,18 @@ async def test_nobody_has_it_intent_create_once_done(world: FlowWorld) -> None:
     assert world.till.calls[-1] == ("search_by_email", ADA), "and it is searched once more afterwards"
 
 
+@pytest.mark.catches("creates-rest-on-current-facts")
+async def test_what_changed_after_the_intent_sends_no_create_and_leaves_no_intent(world: FlowWorld) -> None:
+    async def still_stands() -> bool:
+        assert world.intents.of(ADA) is not None, "asked last"
+        return False
+
+    with pytest.raises(RunInterrupted):
+        await protocol(world).find_or_create(CUSTOMER, still_stands=still_stands)
+    assert world.till.count("create_customer") == 0
+    assert world.intents.of(ADA) is None
+
+
 async def test_whoever_has_it_needs_no_intent(world: FlowWorld) -> None:
     one = world.till.add(ADA.upper())
     assert await protocol(world).find_or_create(CUSTOMER) == Holders((one,))
@@ -110,6 +123,7 @@ async def test_whoever_has_it_needs_no_intent(world: FlowWorld) -> None:
     assert world.till.count("create_customer") == 0
 
 
+@pytest.mark.catches("creates-are-followed-by-a-search")
 async def test_two_hits_after_the_create_are_told_with_both_ids(world: FlowWorld) -> None:
     def by_hand_at_the_till() -> None:
         world.till.add(ADA)
@@ -139,6 +153,7 @@ async def test_a_search_that_does_not_show_it_yet_does_not_hide_a_twin(world: Fl
     assert len(answer.customer_ids) == 2
 
 
+@pytest.mark.catches("unproven-searches-create-nothing")
 async def test_an_unproven_search_creates_nothing_and_says_why(world: FlowWorld) -> None:
     world.till.match = EmailMatch.FINDS_NOTHING
     verdict = await protocol(world).find_or_create(CUSTOMER)
@@ -200,6 +215,7 @@ async def test_refused_or_never_sent_clears_the_intent(world: FlowWorld, error: 
 
 @pytest.mark.parametrize("error", UNKNOWN, ids=repr)
 @pytest.mark.parametrize("stored_after", [0.0, 30.0, 74.0, None])
+@pytest.mark.catches("lost-answers-are-no-refusals")
 async def test_an_answer_lost_waits_until_it_settled_then_there_is_one(
     world: FlowWorld, error: UpstreamError, stored_after: float | None
 ) -> None:
@@ -221,6 +237,8 @@ async def test_an_answer_lost_waits_until_it_settled_then_there_is_one(
     assert world.till.count("create_customer") == (2 if stored_after is None else 1)
 
 
+@pytest.mark.catches("standing-intents-block-creates")
+@pytest.mark.catches("unknown-intents-settle-first")
 async def test_before_it_settled_nothing_is_created_and_the_order_waits_until_then(world: FlowWorld) -> None:
     world.till.create_answers = [LostAnswer(Unanswered(Side.TILL, "no answer"), stored_after_seconds=None)]
     await protocol(world).find_or_create(CUSTOMER)
@@ -246,6 +264,7 @@ async def test_the_databases_clock_says_when_it_settled(world: FlowWorld) -> Non
     assert world.till.count("create_customer") == 1
 
 
+@pytest.mark.catches("settled-intents-need-a-new-search")
 async def test_a_settled_intent_is_replaced_only_after_a_search_that_began_later(world: FlowWorld) -> None:
     """The customer is stored between the search that found nobody and the look at the intent: the second search sees it."""
     world.till.create_answers = [LostAnswer(Unanswered(Side.TILL, "no answer"), stored_after_seconds=None)]
@@ -264,6 +283,7 @@ async def test_a_settled_intent_is_replaced_only_after_a_search_that_began_later
     assert world.till.count("create_customer") == 1
 
 
+@pytest.mark.catches("unproven-searches-create-nothing")
 async def test_a_settled_intent_of_an_unproven_search_stays(world: FlowWorld) -> None:
     world.till.create_answers = [LostAnswer(Unanswered(Side.TILL, "no answer"), stored_after_seconds=0)]
     await protocol(world).find_or_create(CUSTOMER)
@@ -292,6 +312,7 @@ async def test_a_settled_intent_of_an_unproven_search_stays(world: FlowWorld) ->
     ],
 )
 @pytest.mark.parametrize("stop", [asyncio.CancelledError, Database])
+@pytest.mark.catches("stopped-creates-keep-their-intent")
 async def test_stopped_anywhere_nothing_is_cleared_and_there_is_one_in_the_end(
     world: FlowWorld, stopped_at: str, state: IntentState | None, sent: int, stop: type[BaseException]
 ) -> None:
@@ -362,6 +383,7 @@ async def test_a_short_lease_is_renewed_before_the_create(world: FlowWorld) -> N
     assert lane.lease_ends_at == world.clock() + 30
 
 
+@pytest.mark.catches("old-intents-send-nothing")
 async def test_stopped_past_the_settle_time_and_renewed_all_the_same_it_sends_nothing(world: FlowWorld) -> None:
     """SIGSTOP between intent and create, no other worker: the lease can be renewed. The other shop's lane has created meanwhile."""
     slept = False
@@ -478,6 +500,7 @@ async def test_forty_at_once_of_one_new_person_on_forty_shops_make_one(world: Fl
     assert world.till.count("create_customer") == 1
 
 
+@pytest.mark.catches("intent-owners-name-the-account")
 def test_the_tag_of_a_lease_is_like_no_other() -> None:
     """The lanes of one process share its owner, and their tokens may be equal."""
 

@@ -58,6 +58,18 @@ async def test_points_credit_and_type_arrive_with_the_time_of_the_read_and_the_h
     assert link.as_of == START
 
 
+@pytest.mark.catches("content-hash-names-the-shop")
+@on_virtual_time
+async def test_what_one_shop_holds_another_is_sent() -> None:
+    world = ShopWorld()
+    link = world.link(1, 12)
+    await world.sync(1)
+    other = replace(world.account, shop=replace(world.account.shop, base_url="https://another.example.test"))
+    written = world.shop.stored[12].values
+    assert written is not None
+    assert written.content_hash(link.woo_customer_id, other) != world.links.of_epos(1).content_hash
+
+
 @on_virtual_time
 async def test_names_and_phone_travel_only_when_the_account_opts_in() -> None:
     world = ShopWorld(sync_names=True, sync_phone=True)
@@ -282,6 +294,7 @@ async def test_5xx_of_one_item_is_charged_when_the_shop_answers_its_probe_and_pa
 
 
 @on_virtual_time
+@pytest.mark.catches("stale-writes-are-not-applied")
 async def test_stale_reads_the_till_again_and_sends_above_the_answered_version() -> None:
     world = ShopWorld()
     world.link(1, 12)
@@ -303,6 +316,7 @@ async def test_stale_reads_the_till_again_and_sends_above_the_answered_version()
 
 
 @on_virtual_time
+@pytest.mark.catches("stale-writes-are-not-applied")
 async def test_stale_rounds_are_bounded_and_never_count_as_applied() -> None:
     world = ShopWorld()
     world.link(1, 12)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import pytest
+from fakes.clock import START
 from support.shop_flow_world import ShopWorld, till_type
 from support.virtual_time import on_virtual_time
 from tillsync_server.domain.account import ShopSettings
@@ -51,6 +55,22 @@ async def test_a_type_is_put_once_and_then_unchanged() -> None:
     assert [call[0] for call in world.shop.type_calls] == ["PUT"] * 3
     versions = [call[2] for call in world.shop.type_calls]
     assert versions == sorted(set(versions))
+
+
+@pytest.mark.catches("type-writes-rest-on-current-settings")
+@on_virtual_time
+async def test_the_version_is_drawn_for_the_settings_that_the_type_rests_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = ShopWorld(update_time=START)
+    draw, settings = world.state.next_type_version, list[datetime | None]()
+
+    async def noted(*arguments: Any, settings_of: datetime | None = None, **more: Any) -> int | None:
+        settings.append(settings_of)
+        return await draw(*arguments, settings_of=settings_of, **more)
+
+    monkeypatch.setattr(world.state, "next_type_version", noted)
+    world.till.types[4001] = till_type()
+    await world.sync_type(4001)
+    assert settings == [START]
 
 
 @on_virtual_time

@@ -32,6 +32,7 @@ def world() -> FlowWorld:
 
 
 @pytest.mark.parametrize("match", [EmailMatch.EXACT, EmailMatch.IGNORING_CASE, EmailMatch.CONTAINS, EmailMatch.FILTER_IGNORED])
+@pytest.mark.catches("search-hits-are-compared")
 async def test_exactly_the_same_emails_are_found_whatever_the_search_returns(world: FlowWorld, match: EmailMatch) -> None:
     world.till.match = match
     one, twin = world.till.add(ADA), world.till.add(ADA)
@@ -60,6 +61,7 @@ async def test_a_search_that_finds_page_one_in_other_capitals_is_proven_and_reme
     assert world.till.count("list_customers") == 1, "another lease relies on the noted proof"
 
 
+@pytest.mark.catches("search-proofs-name-the-configuration")
 async def test_the_proof_is_good_for_a_day_and_for_one_configuration(world: FlowWorld) -> None:
     await emails_of(world).find(ADA, prove_miss=True)
     world.clock.advance(24 * 3600 - 1)
@@ -74,6 +76,7 @@ async def test_the_proof_is_good_for_a_day_and_for_one_configuration(world: Flow
     assert world.till.count("list_customers") == 3
 
 
+@pytest.mark.catches("case-sensitive-searches-prove-nothing")
 async def test_a_search_that_tells_capitals_apart_is_no_proof_the_list_is_read(world: FlowWorld) -> None:
     world.till.match = EmailMatch.EXACT
     other = world.till.add("ADA@example.test")
@@ -82,6 +85,7 @@ async def test_a_search_that_tells_capitals_apart_is_no_proof_the_list_is_read(w
     assert world.knowledge.of(TILL, ACCOUNT.till_configuration).search_proven_at is None
 
 
+@pytest.mark.catches("blind-searches-prove-nothing")
 async def test_a_search_that_does_not_find_what_the_list_shows_proves_nothing(world: FlowWorld) -> None:
     world.till.match = EmailMatch.FINDS_NOTHING
     world.till.add(ADA)
@@ -132,6 +136,7 @@ async def test_customers_without_any_email_leave_only_the_list() -> None:
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 3, 7, 200])
+@pytest.mark.catches("lists-end-without-new-customers")
 async def test_the_list_is_read_to_its_end_whatever_the_page_size(world: FlowWorld, page_size: int) -> None:
     world.till.match, world.till.page_size = EmailMatch.FILTER_IGNORED, page_size
     for number in range(5):

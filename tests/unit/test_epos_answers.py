@@ -81,6 +81,7 @@ ANSWERS: list[tuple[bytes, type[UpstreamError], str]] = [
 
 @pytest.mark.parametrize("version", [V2, V4])
 @pytest.mark.parametrize(("answer", "error", "text"), ANSWERS)
+@pytest.mark.catches("html-pages-are-no-missing-customer")
 async def test_every_answer_has_its_place(
     server: RawServer, world: TillWorld, answer: bytes, error: type[UpstreamError], text: str, version: TillApiVersion
 ) -> None:
@@ -279,6 +280,7 @@ CREATE_FAILURES: list[tuple[bytes, type[UpstreamError]]] = [
 
 @pytest.mark.parametrize("version", [V2, V4])
 @pytest.mark.parametrize(("answer", "error"), CREATE_FAILURES)
+@pytest.mark.catches("creates-are-sent-once")
 async def test_a_create_is_sent_once_whatever_happens(
     server: RawServer, world: TillWorld, answer: bytes, error: type[UpstreamError], version: TillApiVersion
 ) -> None:
@@ -309,6 +311,7 @@ async def test_a_create_that_never_left_is_unreachable_and_not_tried_again(world
     assert len(world.budget.taken) == 1
 
 
+@pytest.mark.catches("till-creates-need-a-permit")
 async def test_a_refused_permit_sends_nothing(server: RawServer, world: TillWorld) -> None:
     with pytest.raises(LeaseTooShort):
         await world.client(server.url).create_customer(NEW, FakePermit.of_seconds(4.0))
@@ -358,6 +361,7 @@ def _row(customer_id: int, email: str | None) -> dict[str, object]:
     return {**V2_ROW, "CustomerID": customer_id, "EmailAddress": email}
 
 
+@pytest.mark.catches("searches-read-every-page")
 async def test_a_search_reads_on_until_a_page_brings_no_new_id(server: RawServer, world: TillWorld) -> None:
     first, second = [_row(1, "ada@example.test"), _row(2, "ADA@example.test")], [_row(2, "ADA@example.test"), _row(3, "xada@example.test")]
     server.answers(json_answer(first), json_answer(second), json_answer(second))
@@ -371,6 +375,7 @@ async def test_a_search_reads_on_until_a_page_brings_no_new_id(server: RawServer
 
 @pytest.mark.parametrize("email", ["other@example.test", None, ""])
 @pytest.mark.parametrize("version", [V2, V4])
+@pytest.mark.catches("ignored-filters-are-noticed")
 async def test_a_row_without_the_text_means_the_filter_is_ignored(
     server: RawServer, world: TillWorld, email: str | None, version: TillApiVersion
 ) -> None:

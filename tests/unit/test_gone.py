@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from support.shop_flow_world import ShopWorld, present
 from support.virtual_time import on_virtual_time
 from tillsync_server.domain.errors import CredentialsRefused, Misaddressed, Missing, Throttled, UpstreamError
@@ -47,6 +48,7 @@ async def test_a_read_of_this_or_another_process_is_a_proof() -> None:
 
 
 @on_virtual_time
+@pytest.mark.catches("gone-needs-a-proof")
 async def test_a_list_that_is_missing_too_is_a_wrong_address() -> None:
     for error in (NOT_THERE, Misaddressed(Side.TILL, "HTML", status=404)):
         world = ShopWorld()

@@ -19,6 +19,7 @@ def test_a_write_must_end_two_seconds_before_the_lease() -> None:
     assert lease.seconds_allowed(20) == pytest.approx(13)
 
 
+@pytest.mark.catches("writes-need-enough-lease")
 def test_with_less_than_five_seconds_nothing_is_sent() -> None:
     clock = FakeClock(100.0)
     lease = LeaseClock(SETTINGS, asked_at=100.0, clock=clock)

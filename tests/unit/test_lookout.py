@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
 from fakes.clock import FakeClock
 from tillsync_server.application.engine.lookout import Lookout
 from tillsync_server.domain.ids import AccountId, EntryId
@@ -81,6 +82,7 @@ async def test_a_deep_lane_is_gone_on_with_and_nothing_in_flight_is_named_again(
     assert looks.is_exhausted
 
 
+@pytest.mark.catches("deep-lanes-are-read-from-the-start")
 async def test_what_was_committed_later_with_an_earlier_time_is_found_before_the_lane_counts_as_drained() -> None:
     lane, looks = Lane([entry(number) for number in range(10, 30)]), lookout()
     first = await looks.look(lane.claim, 10, 10, [])

@@ -50,6 +50,7 @@ async def http() -> AsyncIterator[OutboundHttp]:
 
 @pytest.mark.parametrize("body", [b'{"a": 1}', b"x" * 300_000, None])
 @pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.catches("permit-before-headers")
 async def test_refused_before_the_headers_nothing_is_written(
     server: RawServer, http: OutboundHttp, body: bytes | None, fresh: bool
 ) -> None:
@@ -62,6 +63,7 @@ async def test_refused_before_the_headers_nothing_is_written(
 
 
 @pytest.mark.parametrize("body", [b'{"a": 1}', b"x" * 300_000])
+@pytest.mark.catches("permit-before-body")
 async def test_refused_after_the_headers_hook_nothing_is_written_either(server: RawServer, http: OutboundHttp, body: bytes) -> None:
     """The lease ran out between the two hooks: aiohttp has buffered the headers, and must not flush them."""
     permit = WatchingPermit(server, 5.0, LeaseTooShort("stopped in between"))

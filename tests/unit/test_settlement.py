@@ -23,6 +23,7 @@ def test_a_retry_is_charged_and_waits_longer_each_time() -> None:
     assert 20 * 3600 <= sum(nominal) <= 30 * 3600, "eight attempts span about a day"
 
 
+@pytest.mark.catches("attempts-run-out")
 def test_the_last_attempt_fails_the_entry() -> None:
     assert settle(RETRY, attempts_before=6, policy=POLICY).state is EntryState.PENDING
     last = settle(RETRY, attempts_before=7, policy=POLICY)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
+from fakes.clock import START
 from support.shop_flow_world import ShopWorld, bulk, entry_of
 from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.dispatcher import FlowHandler
@@ -24,6 +26,7 @@ from tillsync_server.domain.errors import (
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.verdict import Disposition
 from tillsync_server.domain.vocabulary import EntryState, Outcome, Side
+from tillsync_server.ports.links import WriteBasis
 from tillsync_server.ports.shop import WriteResult, WriteStatus
 
 VALUES = CustomerValues(points="10", credit="3.50", type_id=None)
@@ -191,6 +194,22 @@ async def test_a_lost_lane_sends_nothing() -> None:
     assert all(isinstance(each, RunInterrupted) for each in results)
     assert world.shop.requests == 0
     await writer.close()
+
+
+@pytest.mark.catches("customer-writes-rest-on-current-settings")
+@on_virtual_time
+async def test_versions_are_drawn_for_the_settings_that_the_values_rest_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = ShopWorld(update_time=START)
+    draw, bases = world.state.next_versions, list[WriteBasis]()
+
+    async def noted(*arguments: Any, basis: WriteBasis, **more: Any) -> dict[WooCustomerId, int]:
+        bases.append(basis)
+        return await draw(*arguments, basis=basis, **more)
+
+    monkeypatch.setattr(world.state, "next_versions", noted)
+    world.link(1, 12)
+    await world.sync(1)
+    assert [basis.settings_of for basis in bases] == [START]
 
 
 @on_virtual_time

@@ -246,6 +246,7 @@ async def test_nonsense_is_unreadable_never_a_success(shop: SandboxShop, client:
         await client.write_customers([write(1)], FakePermit())
 
 
+@pytest.mark.catches("shop-writes-need-a-permit")
 async def test_without_a_permit_nothing_is_sent(shop: SandboxShop, client: ShopClient) -> None:
     permit = FakePermit.of_seconds(3.0)
     with pytest.raises(LeaseTooShort):

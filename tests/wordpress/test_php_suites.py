@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,12 @@ from wordpress.bed.shop import Shop
 
 
 def names(suite: str) -> list[object]:
-    return [pytest.param(file, id=file.stem) for file in php_test_files(suite)]
+    """A test method says ``/** @group catches:NAME */`` for what `pytest.mark.catches` says here."""
+    return [pytest.param(file, id=file.stem, marks=caught_by(file)) for file in php_test_files(suite)]
+
+
+def caught_by(file: Path) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.catches(name) for name in re.findall(r"@group catches:([a-z0-9-]+)", file.read_text(encoding="utf-8"))]
 
 
 @pytest.mark.parametrize("php_file", names("unit"))

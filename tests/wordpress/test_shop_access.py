@@ -54,6 +54,7 @@ async def call(site: Shop, method: str, route: str, session: Session | None, hea
     return await site.request(method, "/wp-json" + path, session=session, json_body=body, headers=headers)
 
 
+@pytest.mark.catches("admin-routes-need-the-right")
 @pytest.mark.shops("mariadb")
 async def test_every_route_of_our_screens_refuses_all_but_the_shops_managers(bridged: BridgedShop) -> None:
     site = bridged.site
@@ -135,6 +136,8 @@ async def send(site: Shop, method: str, path: str, body: bytes, headers: dict[st
     return await site.request(method, f"/wp-json{path}", body=body or None, headers=headers)
 
 
+@pytest.mark.catches("admin-actions-need-the-right")
+@pytest.mark.catches("admin-actions-check-their-nonce")
 @pytest.mark.shops("mariadb")
 async def test_every_action_needs_its_nonce_and_the_right(bridged: BridgedShop) -> None:
     site = bridged.site

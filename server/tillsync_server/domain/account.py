@@ -86,4 +86,5 @@ class Account:
         It is stored beside the proof, so the key stands in it as a hash.
         """
         key = hashlib.blake2b(self.epos.api_key.encode(), digest_size=8).hexdigest()
+        # invariant: search-proofs-name-the-configuration
         return f"{self.epos.base_url}|{self.epos.customer_api_version.name}|{key}"

@@ -18,6 +18,7 @@ class RetryPolicy:
     base_seconds: float = 30.0
 
     def is_exhausted(self, charged_attempts: int) -> bool:
+        # invariant: attempts-run-out
         return charged_attempts >= self.max_attempts
 
     def delay_seconds(self, charged_attempts: int, retry_after_seconds: float | None = None) -> float:

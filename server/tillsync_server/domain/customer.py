@@ -98,6 +98,7 @@ class CustomerValues:
         """
         target = [
             woo_customer_id,
+            # invariant: content-hash-names-the-shop
             account.shop.base_url,
             account.shop.bridge_secret,
             account.sync_names,

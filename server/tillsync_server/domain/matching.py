@@ -119,7 +119,13 @@ def email_obstacle(email: str, kind: str) -> str | None:
 def same_email(customers: Iterable[TillCustomer], email: str) -> list[TillCustomer]:
     """The exact matches after normalising, whatever the till's search returned, by ascending id, each id once."""
     wanted = normalise_email(email)
-    found = {customer.epos_customer_id: customer for customer in customers if customer.email and normalise_email(customer.email) == wanted}
+    found = {
+        customer.epos_customer_id: customer
+        for customer in customers
+        if customer.email
+        # invariant: search-hits-are-compared
+        and normalise_email(customer.email) == wanted
+    }
     return [found[customer_id] for customer_id in sorted(found)]
 
 

@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-BRIDGE = ROOT / "wp-bridge"
+BRIDGE = Path(os.environ.get("TILLSYNC_TEST_BRIDGE_DIR", ROOT / "wp-bridge"))
 CACHE = ROOT / ".tillsync" / "wordpress"
 SQLITE_DRIVER = CACHE / "sqlite-database-integration"
 AXE = Path(str(files("axe_playwright_python") / "axe.min.js"))

@@ -42,6 +42,7 @@ def run_phpunit(file: Path, *, site: Site | None, seconds: float = 110) -> PhpRu
         "--fail-on-skipped",
         "--fail-on-incomplete",
         "--colors=never",
+        *(["--group", group] if (group := os.environ.get("TILLSYNC_TEST_PHPUNIT_GROUP")) else []),
     ]
     run = subprocess.run(
         [

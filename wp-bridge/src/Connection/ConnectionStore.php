@@ -100,6 +100,7 @@ final class ConnectionStore {
 		if ( ! is_array( $pending ) || ! is_string( $pending['secret'] ?? null ) ) {
 			return null;
 		}
+		// invariant: pending-secrets-expire
 		return $this->services->clock()->now() <= (int) ( $pending['until'] ?? 0 ) ? $pending['secret'] : null;
 	}
 

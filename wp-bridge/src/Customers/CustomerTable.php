@@ -47,6 +47,7 @@ class CustomerTable {
 			$due      = null === $item->type_id ? 0 : 1;
 			$tuples[] = "({$item->user_id},{$item->version}," . (int) $item->removed . ",'{$item->points}','{$item->credit}',{$type},{$item->as_of},{$now},'{$token}',{$due})";
 		}
+		// invariant: older-customer-versions-change-nothing
 		$newer      = 'VALUES(version) > version';
 		$other_type = '(removed <> VALUES(removed) OR COALESCE(type_id, 0) <> COALESCE(VALUES(type_id), 0))';
 		$changed    = "{$newer} AND ({$other_type} OR points <> VALUES(points) OR credit <> VALUES(credit))";

@@ -49,6 +49,7 @@ class EventIntake {
 		$newest = array();
 		foreach ( $events as $position => $event ) {
 			$subject  = strtolower( $event->subject );
+			// invariant: older-events-change-nothing
 			$sequence = $held[ $subject ] ?? 0;
 			if ( $event->sequence === $sequence ) {
 				$results[ $position ] += array( 'status' => 'unchanged' );
@@ -74,6 +75,7 @@ class EventIntake {
 	/** @throws NotStored */
 	private function act_on( Event $event ): void {
 		$order_id = $event->order_id();
+		// invariant: events-make-their-order-due
 		if ( null !== $order_id && ! $this->services->outbox()->look_again( $order_id ) ) {
 			throw new NotStored( 'outbox' );
 		}

@@ -38,6 +38,7 @@ class AnswerKeeper {
 			++$report->postponed;
 			return;
 		}
+		// invariant: rows-end-with-the-final-answer
 		if ( $answer->is_end() ) {
 			$failed   = Answer::FAILED === $answer->state;
 			$changes += array( 'state' => $failed ? OutboxRow::FAILED : OutboxRow::DONE, 'attempts' => 0, 'reason' => $failed ? $answer->comment : '' );

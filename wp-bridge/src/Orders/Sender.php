@@ -142,6 +142,7 @@ class Sender {
 			$this->services->outbox()->release( $rows );
 			return $stop;
 		}
+		// invariant: failed-calls-keep-orders-waiting
 		foreach ( $rows as $row ) {
 			$this->postpone( $row, $error->sentence(), $report );
 		}

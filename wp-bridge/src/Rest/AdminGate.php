@@ -26,6 +26,7 @@ final class AdminGate {
 	 * @return true|WP_Error
 	 */
 	public static function permission() {
+		// invariant: admin-routes-need-the-right
 		if ( current_user_can( self::CAPABILITY ) ) {
 			return true;
 		}

@@ -67,6 +67,7 @@ final class SignedRequest {
 	 */
 	private function check( WP_REST_Request $request, #[\SensitiveParameter] array $secrets ) {
 		$verified = $this->verify( $request, $secrets );
+		// invariant: copies-accept-nothing
 		if ( true === $verified && $this->services->copy_guard()->must_choose() ) {
 			return new WP_Error(
 				'tillsync_site_differs',
@@ -90,11 +91,13 @@ final class SignedRequest {
 		if ( ! preg_match( '/^\d{1,12}$/D', $timestamp ) ) {
 			return self::forbidden( 'X-Tillsync-Timestamp is not a time in unix seconds.' );
 		}
+		// invariant: recorded-requests-expire
 		if ( abs( $this->services->clock()->now() - (int) $timestamp ) > self::WINDOW_SECONDS ) {
 			return self::forbidden( sprintf( "X-Tillsync-Timestamp is more than %d seconds away from the shop's clock.", self::WINDOW_SECONDS ) );
 		}
 		foreach ( $secrets as $secret ) {
 			$expected = self::signature( $secret, $timestamp, $request->get_method(), $request->get_route(), (string) $request->get_body() );
+			// invariant: signatures-are-verified
 			if ( '' !== $secret && hash_equals( $expected, $given ) ) {
 				return true;
 			}

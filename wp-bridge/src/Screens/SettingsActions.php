@@ -64,9 +64,11 @@ final class SettingsActions {
 	}
 
 	private function handle( string $name, Closure $body ): void {
+		// invariant: admin-actions-need-the-right
 		if ( ! current_user_can( AdminGate::CAPABILITY ) ) {
 			wp_die( esc_html__( 'You may not manage this shop.', 'tillsync-bridge' ), '', array( 'response' => 403 ) );
 		}
+		// invariant: admin-actions-check-their-nonce
 		check_admin_referer( self::NONCE, self::FIELD );
 		try {
 			$body();

@@ -122,7 +122,9 @@ class CustomerResource(ABC):
                 page = []
             fresh = [customer for customer in page if customer.epos_customer_id not in found]
             found.update((customer.epos_customer_id, customer) for customer in fresh)
+            # invariant: ignored-filters-are-noticed
             ignored = any(not _contains(customer.email, text) for customer in fresh)
+            # invariant: searches-read-every-page
             if ignored or not fresh:
                 return EmailSearch(searched=text, rows=tuple(found.values()), filter_ignored=ignored)
         raise endless("its search for one email", MAX_SEARCH_PAGES)

@@ -49,6 +49,7 @@ def error_of(answer: Answer, *, throttle_pause_seconds: float) -> UpstreamError 
             return CredentialsRefused(
                 Side.TILL, f"Epos Now refuses the credentials ({text}): {remedy}"[:500], status=status, body_text=said
             )
+        # invariant: html-pages-are-no-missing-customer
         case 404 if answer.is_html:
             remedy = "the base address or the API version set for Epos Now is wrong"
             return Misaddressed(Side.TILL, f"{remedy} ({text})"[:500], status=status, body_text=said)

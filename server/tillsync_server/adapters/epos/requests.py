@@ -65,6 +65,7 @@ class TillRequests:
 
     async def create(self, path: str, content: Any, permit: WritePermit) -> Answer:
         """A POST that must not happen twice: sent once, on a connection of its own. Returns a 2xx answer."""
+        # invariant: creates-are-sent-once
         return await self._send("POST", path, None, body=json.dumps(content).encode(), permit=permit)
 
     async def _send(
@@ -96,6 +97,7 @@ class TillRequests:
             },
             body=body,
             timeout_seconds=self._settings.timeout_seconds,
+            # invariant: till-creates-need-a-permit
             permit=permit,
             fresh_connection=permit is not None,
             secrets=(pair, key, secret),

@@ -31,12 +31,14 @@ class SendingState:
 
     def before_headers(self) -> None:
         self._chunks = 0
+        # invariant: permit-before-headers
         self._ask()
         self.may_have_left = True
 
     def before_chunk(self) -> None:
         # Between the headers' hook and the first chunk lies a turn of the event loop: long enough to have been stopped in.
         self._chunks += 1
+        # invariant: permit-before-body
         if self._chunks == 1:
             self._ask()
 

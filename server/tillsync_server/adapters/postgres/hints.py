@@ -32,9 +32,11 @@ class PostgresHintStore:
     async def enqueue(self, hints: Sequence[NewHint]) -> list[EnqueueResult | Exception]:
         """One statement for all; where a lane stays locked, account by account, so that one never delays another."""
         try:
+            # invariant: accepted-hints-are-committed
             async with self._database.acquire(planned_once=len(hints) <= _PLANNED_ONCE_UP_TO) as connection:
                 return await enqueue_in_transaction(connection, hints, self._notifier)
         except asyncpg.LockNotAvailableError:
+            # invariant: locked-lanes-delay-no-other-account
             return await self._enqueue_by_account(hints)
 
     async def _enqueue_by_account(self, hints: Sequence[NewHint]) -> list[EnqueueResult | Exception]:
@@ -86,6 +88,7 @@ async def enqueue_in_transaction(
         if any(row[6] for row in rows):
             notifier.lanes_ready()
         for account_id in {AccountId(row[0]) for row in rows if row[5]}:
+            # invariant: live-work-is-told-to-the-owner
             notifier.live_work(account_id)
     return results
 

@@ -176,6 +176,7 @@ class PostgresLaneStore:
             valid = [
                 completion
                 for completion in completions
+                # invariant: changed-settings-void-fallback-decisions
                 if versions.get((completion.entry.account_id, completion.lease.owner, completion.lease.token))
                 == completion.entry.config_version
             ]
@@ -252,6 +253,7 @@ class PostgresLaneStore:
         ]
         if closed:
             await connection.execute(_CLOSE_PROBLEM, sorted(set(closed)))
+        # invariant: account-wide-failures-pause-the-lane
         if paused:
             problems = [(completion, completion.settlement.problem) for completion in paused.values()]
             await connection.execute(

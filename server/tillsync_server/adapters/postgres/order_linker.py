@@ -88,6 +88,7 @@ class PostgresOrderLinker:
 
 
 async def _is_as_claimed(lane: LockedLane, entry: ClaimedEntry) -> bool:
+    # invariant: order-links-rest-on-current-settings
     if lane.config_version != entry.config_version:
         return False
     return bool(await lane.connection.fetchval(_IS_AS_CLAIMED, lane.account_id, entry.entry_id, entry.entry_revision))

@@ -177,6 +177,7 @@ class ShopRequests:
                 headers=headers,
                 body=body,
                 timeout_seconds=self._settings.timeout_seconds,
+                # invariant: shop-writes-need-a-permit
                 permit=permit,
                 # A write on a connection that the web server is just closing would count as unanswered.
                 fresh_connection=permit is not None,

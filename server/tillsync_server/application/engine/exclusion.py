@@ -17,6 +17,7 @@ _arrival = itemgetter(0)
 
 def exclusion_keys(entry: ClaimedEntry) -> Iterator[Hashable]:
     """Entries that share one of these never run at the same time."""
+    # invariant: subjects-exclude-only-themselves
     yield entry.kind, entry.subject_id
     if entry.kind is EntryKind.ORDER_CUSTOMER:
         if entry.woo_customer_id is not None:

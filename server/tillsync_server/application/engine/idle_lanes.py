@@ -72,6 +72,7 @@ class IdleLanes:
         """Work has come: the lane leaves with a slot; or it waits for one, and is told. What came may be bulk work, so the last slots are
         not given away here: they are for lanes that are known to have live work. Whether this one has is seen when it is leased again."""
         free = self.free_slots - self._asked_for
+        # invariant: idle-lanes-take-no-reserved-slot
         if free > self._live_reserved_slots:
             self.leave(lane)
             return True

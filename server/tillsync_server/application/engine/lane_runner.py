@@ -22,27 +22,21 @@ from tillsync_server.application.engine.exclusion import Exclusion
 from tillsync_server.application.engine.idle_lanes import IdleLanes
 from tillsync_server.application.engine.lease_clock import LeaseClock
 from tillsync_server.application.engine.lookout import Lookout
+from tillsync_server.application.engine.service_faults import service_fault, stopped_each_time
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.account import Account
-from tillsync_server.domain.catalogue import comment_of
 from tillsync_server.domain.errors import LeaseTooShort, RunInterrupted, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId
 from tillsync_server.domain.settlement import Settlement, settle
 from tillsync_server.domain.verdict import Disposition, Verdict
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority
+from tillsync_server.domain.vocabulary import EntryState, Priority
 from tillsync_server.ports.handler import EntryHandler
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, Written
 
 _LOG = structlog.get_logger(__name__)
 
-_CRASH_OUTCOMES = {
-    EntryKind.CUSTOMER: Outcome.EPOS_FETCH_FAILED,
-    EntryKind.CUSTOMER_TYPE: Outcome.TYPE_REQUEST_FAILED,
-    EntryKind.ORDER_CUSTOMER: Outcome.CUSTOMER_NOT_MATCHED,
-}
 _TIMER_SECONDS = 0.01
 """A timer may go off so much too early."""
-_SERVICE_FAULT = "the service itself failed on this entry; it is tried again"
 
 
 class AccountReader(Protocol):
@@ -69,11 +63,6 @@ class LaneServices:
     clock: Callable[[], float] = time.monotonic
 
 
-def _service_fault(entry: ClaimedEntry) -> Verdict:
-    outcome = _CRASH_OUTCOMES[entry.kind]
-    return Verdict.retry(outcome, _SERVICE_FAULT, comment=comment_of(outcome) or _SERVICE_FAULT)
-
-
 def _seconds_until_due(settlement: Settlement, pause_seconds: float) -> float:
     """As it is written, by this process's clock."""
     if settlement.not_before is not None:
@@ -90,6 +79,7 @@ class LaneRunner:
         self.lease_clock = lease_clock
         self._completions = services.completions[crc32(lease.account_id.encode()) % len(services.completions)]
         self._single = lease.lapses >= services.settings.lapses_before_single or lease.problem_side is not None
+        # invariant: crashing-entries-are-charged-first
         self._charges_first = lease.lapses >= services.settings.lapses_before_single
         self._lookout = Lookout(lease, floor_seconds=services.settings.poll_floor_seconds, clock=lease_clock.clock)
         self._running: dict[EntryId, ClaimedEntry] = {}
@@ -118,8 +108,9 @@ class LaneRunner:
 
     @property
     def owner_tag(self) -> str:
-        # with the account: the lanes of one process share its owner, and their tokens may be equal
-        return f"{self._lease.owner}:{self._lease.account_id}:{self._lease.token}"
+        # invariant: intent-owners-name-the-account
+        account_id = self._lease.account_id  # the lanes of one process share its owner, and their tokens may be equal
+        return f"{self._lease.owner}:{account_id}:{self._lease.token}"
 
     def seconds_allowed(self, setting_seconds: float) -> float:
         if self._lost:
@@ -188,6 +179,7 @@ class LaneRunner:
 
     def poke(self) -> None:
         """Work came: look again, be the lane idle or its entries running."""
+        # invariant: idle-lanes-hear-of-new-work
         self._lookout.tell()
         self._wake.set()
 
@@ -203,6 +195,7 @@ class LaneRunner:
     def stop(self) -> None:
         """Claim nothing more; what runs may end."""
         self._stopping = True
+        # invariant: stops-release-idle-lanes
         self._wake.set()
 
     def lose(self) -> None:
@@ -310,7 +303,7 @@ class LaneRunner:
         if isinstance(fault, RunInterrupted):
             self._leave(entry)
             return
-        self.finish(entry, _service_fault(entry))
+        self.finish(entry, service_fault(entry))
 
     async def _charged(self, entries: list[ClaimedEntry]) -> list[ClaimedEntry]:
         """Those that may run now. Where the database fails none does: they stay as they are, and the lease ends."""
@@ -327,7 +320,7 @@ class LaneRunner:
     async def _charge(self, entry: ClaimedEntry) -> bool:
         delay = self._services.settings.retry.delay_seconds(entry.attempt_count + 1)
         if self._services.settings.retry.is_exhausted(entry.attempt_count):
-            self.finish(entry, Verdict.failed(_CRASH_OUTCOMES[entry.kind], "the service stopped each time it ran this entry"))
+            self.finish(entry, stopped_each_time(entry))
             return False
         if not await self._services.charge_first(self._lease, entry, delay):
             self._leave(entry)
@@ -358,12 +351,14 @@ class LaneRunner:
             _LOG.error("completion_failed", account_id=entry.account_id, entry_id=str(entry.entry_id), exc_info=error)
             if not (is_substitute or isinstance(error, Unavailable)):
                 # the database refuses what this verdict says: that costs an attempt, or the entry would run in a circle for ever
-                self._write(entry, _service_fault(entry), is_substitute=True)
+                self._write(entry, service_fault(entry), is_substitute=True)
                 return
             self._poisoned = True  # the entry stays as it was and runs again after the lease
+        # invariant: moved-entries-are-claimed-again
         elif written.cancelled() or written.result() is not Written.DONE:
             self._lookout.start_over()  # it did not end as decided: it may be due now
         elif again is not None:
+            # invariant: postponed-entries-wake-idle-lanes
             self._lookout.due_in(again)
         self._forget(entry)
 

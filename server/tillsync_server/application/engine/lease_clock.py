@@ -39,6 +39,7 @@ class LeaseClock:
     def seconds_allowed(self, setting_seconds: float) -> float:
         """Total timeout of an outside write that starts now: min(setting, lease left − margin); LeaseTooShort when too little is left."""
         left = self.seconds_left
+        # invariant: writes-need-enough-lease
         if left < self._settings.write_minimum_seconds:
             raise LeaseTooShort(f"{left:.1f} s of the lease are left")
         return min(setting_seconds, left - self._settings.write_margin_seconds)

@@ -98,6 +98,7 @@ class Lookout:
     ) -> tuple[Position | None, bool]:
         """Where to go on, and whether there may be more."""
         if began_after is not None:
+            # invariant: deep-lanes-are-read-from-the-start
             self.is_sure = False
         part = [entry for entry in claimed if entry.priority is priority]
         if len(part) < limit:

@@ -79,6 +79,7 @@ class IntentPermit:
 
     def seconds_allowed(self, setting_seconds: float) -> float:
         age = self._clock() - self._opened_at
+        # invariant: old-intents-send-nothing
         if age > self._settle_seconds * _SEND_WITHIN:
             raise IntentTooOld(f"the intent is {age:.1f} s old")
         return min(self._lane.seconds_allowed(setting_seconds), self._settle_seconds * _ANSWERED_WITHIN - age)
@@ -94,6 +95,7 @@ def provably_not_stored(error: UpstreamError) -> bool:
         case Misaddressed():  # without a status: not sent; a redirect may come after the deed
             return error.status is None or 400 <= error.status < 500
         case _:
+            # invariant: lost-answers-are-no-refusals
             return False
 
 
@@ -118,9 +120,11 @@ class CreateProtocol:
         email, settle_seconds = normalise_email(customer.email), self._services.settings.settle_seconds
         dead: Intent | None = None
         for _ in range(_ROUNDS):
+            # invariant: settled-intents-need-a-new-search
             found = await self._emails.find(customer.email, prove_miss=True)
             if found.customers:
                 return Holders(tuple(each.epos_customer_id for each in found.customers))
+            # invariant: unproven-searches-create-nothing
             if found.unproven_because:
                 return self._wait_for_proof(found.unproven_because)
             if (obstacle := creation_obstacle(customer)) is not None:
@@ -137,6 +141,7 @@ class CreateProtocol:
                 )
             except Unavailable:
                 break
+            # invariant: standing-intents-block-creates
             if standing is None:
                 permit = IntentPermit(self._lane, self._services.clock, opened_at, settle_seconds)
                 return await self._create(customer, email, permit, still_stands)
@@ -156,6 +161,7 @@ class CreateProtocol:
             case IntentState.DONE:
                 return await self._look_at_created(standing, email)
             case IntentState.UNKNOWN:
+                # invariant: unknown-intents-settle-first
                 if standing.is_settled:
                     return None
                 return Verdict.postponed(
@@ -213,9 +219,11 @@ class CreateProtocol:
         intents, owner = self._services.intents, self._owner
         try:
             await self._lane.renew_if_needed()
+            # invariant: creates-rest-on-current-facts
             if still_stands is not None and not await still_stands():
                 raise RunInterrupted("settings, links or the order have changed")
             customer_id = await self._context.till.create_customer(customer, permit)
+        # invariant: stopped-creates-keep-their-intent
         except RunInterrupted as interrupted:
             await intents.clear(self._till_id, email, owner)
             if not isinstance(interrupted, IntentTooOld):
@@ -233,7 +241,11 @@ class CreateProtocol:
         except UpstreamError as error:
             stage = f"customer {customer_id} was created; searching for others with the same email"
             return await self._context.judge.judge(error, _OUTCOME, stage)
-        ids = {customer_id, *(each.epos_customer_id for each in found.customers)}
+        ids = {
+            customer_id,
+            # invariant: creates-are-followed-by-a-search
+            *(each.epos_customer_id for each in found.customers),
+        }
         return Holders(tuple(sorted(ids)), created=customer_id)
 
     async def _not_created(self, error: UpstreamError, email: str) -> Verdict:

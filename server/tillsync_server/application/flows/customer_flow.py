@@ -150,6 +150,7 @@ class CustomerFlow:
                 result = await self._write(write)
             except UpstreamError as error:
                 return _about(link, await self._judge_write(error, _WRITING), label)
+            # invariant: stale-writes-are-not-applied
             if result.status is not WriteStatus.STALE:
                 return _about(link, await self._of_result(result, link.woo_customer_id), label)
             at_least = result.version or 0

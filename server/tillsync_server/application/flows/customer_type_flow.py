@@ -88,7 +88,11 @@ class CustomerTypeFlow:
         await lane.renew_if_needed()
         self._context.halt.check()
         version = await self._services.shop_state.next_type_version(
-            lane.lease, type_id, at_least=at_least, settings_of=self._account.update_time
+            lane.lease,
+            type_id,
+            at_least=at_least,
+            # invariant: type-writes-rest-on-current-settings
+            settings_of=self._account.update_time,
         )
         if version is None:
             raise RunInterrupted("the lane has another owner, or the settings have changed")

@@ -160,7 +160,9 @@ class CustomersByEmail:
                     return _Search.BY_LIST
                 if same_email(answer.rows, email):
                     # found as it is written there, but not in other capitals: the order's spelling may miss it
+                    # invariant: case-sensitive-searches-prove-nothing
                     return _Search.PROVEN if text == other else _Search.BY_LIST
+        # invariant: blind-searches-prove-nothing
         return _Search.UNPROVEN
 
 
@@ -233,6 +235,7 @@ class _ListReader:
                 number += 1
                 if number > MAX_LIST_PAGES:
                     raise _endless_list()
+                # invariant: lists-end-without-new-customers
                 for row in fresh:
                     seen.add(row.epos_customer_id)
                     if row.email and (rows := by_email.get(normalise_email(row.email))) is not None:

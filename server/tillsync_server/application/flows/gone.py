@@ -77,6 +77,7 @@ class GoneProof:
         list_it: Callable[[], Awaitable[None]],
     ) -> UpstreamError | None:
         async with resource.proving:  # one listing answers for all that ask at once
+            # invariant: gone-needs-a-proof
             if self._is_recent(resource.read_at) or self._was_recent(await stored_read()):
                 return None
             now, known = self._services.clock(), resource.failure

@@ -231,6 +231,7 @@ class ShopWriter:
         writes = [item.write for item in group]
         at_least = {write.woo_customer_id: write.at_least for write in writes if write.at_least}
         basis = WriteBasis(
+            # invariant: customer-writes-rest-on-current-settings
             self._context.account.update_time,
             {write.woo_customer_id: write.epos_customer_id for write in writes if write.values is not None},
             [write.woo_customer_id for write in writes if write.values is None],

@@ -44,6 +44,7 @@ final class EventsTest extends SiteTestCase {
 		$this->assertSame( array( 'updated', 'stale', 'updated', 'unchanged', 'updated' ), array_column( $this->take( self::event( 'order:1042', '8' ), self::event( 'order:1042', '5' ), self::event( 'order:1', '1' ), self::event( 'order:1042', '8' ), self::event( 'order:1042', '9' ) ), 'status' ) );
 	}
 
+	/** @group catches:events-make-their-order-due */
 	public function test_the_order_is_looked_at_again(): void {
 		$outbox = $this->services->outbox();
 		$order  = $this->order( 'completed' );
@@ -58,6 +59,7 @@ final class EventsTest extends SiteTestCase {
 		$this->assertNotNull( $row );
 	}
 
+	/** @group catches:older-events-change-nothing */
 	public function test_an_old_event_moves_nothing(): void {
 		$this->take( self::event( 'order:6', '9' ) );
 		$before = $this->services->outbox()->find( 6 );

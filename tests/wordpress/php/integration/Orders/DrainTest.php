@@ -91,6 +91,7 @@ final class DrainTest extends BridgeTestCase {
 		$this->assertSame( array( 120, '' ), array( $report->sent, $report->stopped_by ) );
 	}
 
+	/** @group catches:rows-end-with-the-final-answer */
 	public function test_a_row_is_closed_only_at_an_end_and_polled_until_then(): void {
 		$order = $this->due_orders( 1 )[0];
 		$id    = $order->get_id();
@@ -125,6 +126,7 @@ final class DrainTest extends BridgeTestCase {
 		return array( array( 'cancelled', 'Cancelled' ), array( 'trash', 'trash' ), array( 'deleted', 'deleted' ) );
 	}
 
+	/** @group catches:failed-calls-keep-orders-waiting */
 	public function test_transport_failures_keep_rows_due_and_visible_and_open_the_breaker_at_the_second(): void {
 		$this->due_orders( 120 );
 		$this->service->script( 'BatchMatchOrderCustomers', new \WP_Error( 'http_request_failed', 'no route to host' ) );

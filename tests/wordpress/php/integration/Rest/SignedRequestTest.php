@@ -33,6 +33,7 @@ final class SignedRequestTest extends BridgeTestCase {
 		);
 	}
 
+	/** @group catches:signatures-are-verified */
 	public function test_opens_for_the_right_signature_only(): void {
 		$this->connect();
 		$this->assertSame( 'ok', $this->code( $this->signed( self::SECRET ) ) );
@@ -46,6 +47,7 @@ final class SignedRequestTest extends BridgeTestCase {
 		}
 	}
 
+	/** @group catches:recorded-requests-expire */
 	public function test_a_recorded_request_is_of_no_use_after_five_minutes(): void {
 		$this->connect();
 		$request = $this->signed( self::SECRET );
@@ -66,12 +68,14 @@ final class SignedRequestTest extends BridgeTestCase {
 		$this->assertSame( 'rest_forbidden 401', $this->code( $this->signed( self::SECRET ) ) );
 	}
 
+	/** @group catches:copies-accept-nothing */
 	public function test_a_copy_accepts_nothing_before_the_merchant_has_chosen(): void {
 		$this->connect( 'https://live.example.test' );
 		$this->assertSame( 'tillsync_site_differs 403', $this->code( $this->signed( self::SECRET ) ) );
 		$this->assertSame( 'rest_forbidden 401', $this->code( $this->signed( 'another secret' ) ) );
 	}
 
+	/** @group catches:pending-secrets-expire */
 	public function test_the_new_secret_opens_status_alone_while_a_connect_is_under_way(): void {
 		$this->connect();
 		$new = str_repeat( 'n', 43 );

@@ -9,7 +9,9 @@ SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.priority, e.entry_revis
 FROM unnest($1::text[], $2::integer[], $3::integer[], $5::timestamptz[], $6::uuid[], $7::timestamptz[], $8::uuid[],
     $9::text[], $10::bigint[])
   WITH ORDINALITY AS t(account_id, live_limit, bulk_limit, live_due, live_id, bulk_due, bulk_id, owner, token, number)
-JOIN lane ON lane.account_id = t.account_id AND lane.lease_owner = t.owner AND lane.lease_token = t.token
+JOIN lane ON lane.account_id = t.account_id
+  /* invariant: lost-lanes-claim-nothing */ AND lane.lease_owner = t.owner AND lane.lease_token = t.token
+  /* /invariant: lost-lanes-claim-nothing */
 CROSS JOIN LATERAL (
   (SELECT * FROM entry WHERE entry.account_id = t.account_id AND state = 1 AND priority = 1 AND due_at <= now()
      AND (due_at, entry_id) > (t.live_due, t.live_id) AND entry_id NOT IN (SELECT unnest($4::uuid[]))

@@ -10,7 +10,8 @@ i AS MATERIALIZED (
     AS t(account_id, kind, subject_id, priority, force, entry_id, folded)),
 l AS MATERIALIZED (
   SELECT account_id, next_run_at, next_live_at, lease_expires_at, paused_until, problem_text
-  FROM lane WHERE account_id = ANY($8::text[]) ORDER BY account_id FOR NO KEY UPDATE),
+  FROM lane WHERE account_id = ANY($8::text[]) ORDER BY account_id
+  /* invariant: wake-ups-use-the-locked-lane */ FOR NO KEY UPDATE /* /invariant: wake-ups-use-the-locked-lane */),
 ins AS (
   INSERT INTO entry AS e (account_id, entry_id, queue, kind, subject_id, priority, force, due_at, coalesced_count, epos_customer_id,
     create_time, update_time)
@@ -18,7 +19,7 @@ ins AS (
     CASE i.kind WHEN 1 THEN i.subject_id END, clock.at, clock.at
   FROM i JOIN l USING (account_id) CROSS JOIN clock ORDER BY i.account_id, i.kind, i.subject_id
   ON CONFLICT (account_id, kind, subject_id) DO UPDATE SET
-    entry_revision = e.entry_revision + 1,
+    entry_revision = e.entry_revision /* invariant: hints-raise-the-revision */ + 1 /* /invariant: hints-raise-the-revision */,
     coalesced_count = e.coalesced_count + 1 + excluded.coalesced_count,
     priority = least(e.priority, excluded.priority),
     force = e.force OR excluded.force,

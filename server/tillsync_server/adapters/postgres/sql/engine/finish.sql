@@ -18,7 +18,10 @@ c AS MATERIALIZED (
     WITH ORDINALITY AS t(state, outcome, cause, comment, notes, charged, attempt, candidate_ids, class_number)),
 gone AS (
   DELETE FROM entry e USING r
-  WHERE e.account_id = r.account_id AND e.entry_id = r.entry_id AND e.entry_revision = r.revision AND e.state <> 4
+  WHERE e.account_id = r.account_id AND e.entry_id = r.entry_id
+    /* invariant: hints-during-a-run-survive-the-fallback */ AND e.entry_revision = r.revision
+    /* /invariant: hints-during-a-run-survive-the-fallback */
+    AND e.state <> 4
   RETURNING e.*, r.class_number, r.run_seconds, r.epos_customer_id AS found_epos, r.woo_customer_id AS found_woo, r.label)
 INSERT INTO entry_history (account_id, entry_id, queue, kind, subject_id, state, priority, force, entry_revision, attempt_count,
   coalesced_count, outcome, cause, comment, notes, epos_customer_id, woo_customer_id, order_number, subject_label, account_email,

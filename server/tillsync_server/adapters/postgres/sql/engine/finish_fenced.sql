@@ -12,8 +12,11 @@ l AS MATERIALIZED (
   SELECT lane.account_id, t.claim_number
   FROM lane JOIN unnest($10::text[], $19::text[], $20::bigint[], $8::bigint[]) WITH ORDINALITY
       AS t(account_id, owner, token, config_version, claim_number)
-    ON lane.account_id = t.account_id AND lane.lease_owner = t.owner AND lane.lease_token = t.token
-      AND lane.config_version = t.config_version
+    ON lane.account_id = t.account_id
+      /* invariant: completions-are-fenced */ AND lane.lease_owner = t.owner AND lane.lease_token = t.token
+      /* /invariant: completions-are-fenced */
+      /* invariant: changed-settings-void-decisions */ AND lane.config_version = t.config_version
+      /* /invariant: changed-settings-void-decisions */
   ORDER BY lane.account_id FOR UPDATE OF lane),
 r AS MATERIALIZED (
   SELECT l.account_id, t.entry_id, coalesce(t.revision, 1) AS revision, coalesce(t.class_number, 1) AS class_number, t.run_seconds,
@@ -28,7 +31,9 @@ c AS MATERIALIZED (
     WITH ORDINALITY AS t(state, outcome, cause, comment, notes, charged, attempt, candidate_ids, class_number) CROSS JOIN clock),
 gone AS (
   DELETE FROM entry e USING r
-  WHERE e.account_id = r.account_id AND e.entry_id = r.entry_id AND e.entry_revision = r.revision AND e.state <> 4
+  WHERE e.account_id = r.account_id AND e.entry_id = r.entry_id
+    /* invariant: hints-during-a-run-survive */ AND e.entry_revision = r.revision /* /invariant: hints-during-a-run-survive */
+    AND e.state <> 4
   RETURNING e.*, r.class_number, r.run_seconds, r.epos_customer_id AS found_epos, r.woo_customer_id AS found_woo, r.label),
 ended AS (
   INSERT INTO entry_history (account_id, entry_id, queue, kind, subject_id, state, priority, force, entry_revision, attempt_count,

@@ -11,5 +11,6 @@ bulk AS MATERIALIZED (
 taken AS MATERIALIZED (SELECT account_id FROM live UNION ALL SELECT account_id FROM bulk)
 UPDATE lane SET lease_owner = $3, lease_token = lease_token + 1, lease_expires_at = now() + make_interval(secs => $4),
   lapses = lapses + (lease_expires_at IS NOT NULL)::integer
-WHERE account_id = ANY (ARRAY(SELECT account_id FROM taken))
+WHERE /* invariant: lapsed-leases-are-taken-over */ account_id = ANY (ARRAY(SELECT account_id FROM taken))
+  /* /invariant: lapsed-leases-are-taken-over */
 RETURNING account_id, lease_token, lapses, problem_side, pause_count

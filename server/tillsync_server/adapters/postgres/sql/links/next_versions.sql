@@ -3,5 +3,6 @@
 -- Index: shop_version primary key.
 INSERT INTO shop_version AS v (account_id, subject_kind, subject_id, last_version)
 SELECT $1, $2, subject_id, greatest(at_least + 1, $5::bigint) FROM unnest($3::bigint[], $4::bigint[]) AS t(subject_id, at_least)
-ON CONFLICT (account_id, subject_kind, subject_id) DO UPDATE SET last_version = greatest(v.last_version + 1, excluded.last_version)
+ON CONFLICT (account_id, subject_kind, subject_id) DO UPDATE SET last_version =
+  /* invariant: versions-always-rise */ greatest(v.last_version + 1, excluded.last_version) /* /invariant: versions-always-rise */
 RETURNING subject_id, last_version

@@ -10,5 +10,8 @@ SELECT $1, $2, 1, $3, $4, clock.at + make_interval(secs => $5), clock.at FROM cl
 ON CONFLICT (till_id, email) DO UPDATE SET state = 1, account_id = excluded.account_id, owner = excluded.owner, epos_customer_id = NULL,
   settled_at = excluded.settled_at, create_time = excluded.create_time
 WHERE i.state = $6::smallint AND i.account_id = $7::text AND i.epos_customer_id IS NOT DISTINCT FROM $8::bigint
-  AND i.settled_at = $9::timestamptz AND i.create_time = $10::timestamptz AND (i.state = 3 OR i.settled_at <= excluded.create_time)
+  /* invariant: only-the-intent-read-is-replaced */ AND i.settled_at = $9::timestamptz AND i.create_time = $10::timestamptz
+  /* /invariant: only-the-intent-read-is-replaced */
+  /* invariant: unsettled-intents-stand */ AND (i.state = 3 OR i.settled_at <= excluded.create_time)
+  /* /invariant: unsettled-intents-stand */
 RETURNING true

@@ -1,0 +1,48 @@
+"""The engine's invariants: what is accepted is done, in order per customer, once per lease, and by one process at a time."""
+
+from __future__ import annotations
+
+from mutants.mutant import Mutant, becomes, begins_with, condition, drop, value
+
+ENGINE = [
+    # durability and wake-ups
+    Mutant("accepted-hints-are-committed", "enqueueing answers before the commit", begins_with("await BOUND.execute('BEGIN')")),
+    Mutant("wake-ups-use-the-locked-lane", "enqueueing decides on the snapshot instead of the locked lane", drop()),
+    Mutant("releases-keep-due-work-ready", "a release does not look for entries that came meanwhile", becomes("true")),
+    Mutant("empty-lanes-sleep", "an empty lane stays ready", becomes("false")),
+    Mutant("live-work-is-told-to-the-owner", "the owner of a leased lane is not told of live work", drop()),
+    Mutant("idle-lanes-hear-of-new-work", "the owner of an idle lane is not told of new work", drop()),
+    Mutant("postponed-entries-wake-idle-lanes", "an idle lane forgets an entry that was put off", drop()),
+    Mutant("deep-lanes-are-read-from-the-start", "a deep lane counts as drained without a look from the first", drop()),
+    # one owner
+    Mutant("completions-are-fenced", "completions do not match the lease's token", drop()),
+    Mutant("fallback-completions-are-fenced", "completions by way of the transaction do not match the lease's token", drop()),
+    Mutant("lost-lanes-claim-nothing", "a process that lost the lane claims entries", drop()),
+    Mutant("versions-are-drawn-by-the-owner", "a process that lost the lane draws versions, and writes", drop()),
+    Mutant("writes-need-enough-lease", "a write starts however little of the lease is left", condition("False")),
+    Mutant("permit-before-headers", "the permit is not asked before the headers", drop()),
+    Mutant("permit-before-body", "the permit is not asked again before the body", condition("False")),
+    Mutant("till-creates-need-a-permit", "a create at the till asks for no permit", value("None")),
+    Mutant("shop-writes-need-a-permit", "a write to the shop asks for no permit", value("None")),
+    Mutant("versions-always-rise", "versions do not rise when the clock is turned back", becomes("excluded.last_version")),
+    Mutant("stale-writes-are-not-applied", "a stale write counts as applied", condition("True")),
+    # recovery
+    Mutant("lapsed-leases-are-taken-over", "a lapsed lease keeps its owner", becomes("lease_owner IS NULL AND IT")),
+    Mutant("stops-release-idle-lanes", "a stop leaves idle lanes leased until their time is over", drop()),
+    # order per customer
+    Mutant("hints-during-a-run-survive", "the end of a run swallows a hint that came during it", drop()),
+    Mutant("hints-during-a-run-survive-the-fallback", "the transaction that ends a run swallows a hint that came during it", drop()),
+    Mutant("moved-entries-are-claimed-again", "an entry that did not end as decided is not claimed again", condition("False")),
+    Mutant("hints-raise-the-revision", "a hint does not raise the revision", drop()),
+    # settings
+    Mutant("changed-settings-void-decisions", "a decision stands although settings have changed", drop()),
+    Mutant("changed-settings-void-fallback-decisions", "the transaction writes a decision on former settings", becomes("LEFT is not None")),
+    # isolation and fairness
+    Mutant("subjects-exclude-only-themselves", "one entry at a time in every lane", value("'lane'")),
+    Mutant("locked-lanes-delay-no-other-account", "one locked lane fails the batch of all accounts", becomes("raise")),
+    Mutant("crashing-entries-are-charged-first", "an entry that kills the process is never charged", value("False")),
+    Mutant("idle-lanes-take-no-reserved-slot", "an idle lane passes accounts that wait for a slot", condition("True")),
+    # retries
+    Mutant("attempts-run-out", "attempts never run out", value("False")),
+    Mutant("account-wide-failures-pause-the-lane", "an account-wide failure does not pause the lane", condition("False")),
+]

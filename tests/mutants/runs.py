@@ -1,0 +1,146 @@
+"""One mutant's run: a copy of the source with its change, and the tests that must go red there, by a failure and not by an error."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from mutants.markers import ROOT, TREES, Source, mutated
+from mutants.mutant import DoesNotApply, Mutant
+from support.postgres import GIVEN_URL_VARIABLE
+
+_SECONDS = 180
+_HANG_SECONDS, _TEST_SECONDS = 15, 60
+"""Many a mutant shows in a wait that does not end. The same tests on the unchanged copy have the same limits of a wait and of a test."""
+_TESTS_FAILED = 1  # pytest's exit code; 2 to 5 are errors of the run itself, which prove nothing
+_PYTEST = [
+    *(sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "mutants.pytest_catches"),
+    *("-o", f"timeout={_TEST_SECONDS}"),
+    *("-o", "addopts=--strict-markers --strict-config"),  # neither parallel nor tried again, whatever the project's own options say
+]
+_NAMED = {
+    ".py": re.compile(r"\bmark\.catches\(\s*\"([a-z0-9-]+)\""),
+    ".php": re.compile(r"@group catches:([a-z0-9-]+)"),
+}
+_PHP_SUITES = ROOT / "tests/wordpress/test_php_suites.py"
+"""The file by which pytest runs what is named in PHP."""
+_BROKEN = re.compile(
+    r"\b(NameError|\w*SyntaxError|Undefined(?:Column|Table|Function|Parameter|Object)Error|IndeterminateDatatypeError"
+    r"|AmbiguousParameterError|DatatypeMismatchError|PHP (?:Parse|Fatal) error\b.*|No tests executed)"
+)
+"""A change that leaves no sound program: what goes red then shows nothing of the invariant."""
+
+
+class Fate(Enum):
+    CAUGHT = "caught"
+    NOT_CAUGHT = "NOT CAUGHT"
+
+
+@dataclass(frozen=True)
+class Result:
+    fate: Fate
+    seconds: float
+    reason: str = ""
+
+
+def _named() -> dict[Path, list[str]]:
+    """What the tests name, by file; without pytest, so that it costs nothing."""
+    paths = [path for suffix in _NAMED for path in sorted((ROOT / "tests").rglob(f"*{suffix}"))]
+    found = {path: _NAMED[path.suffix].findall(path.read_text(encoding="utf-8")) for path in paths}
+    return {path: names for path, names in found.items() if names}
+
+
+def names_in_tests() -> set[str]:
+    return {name for names in _named().values() for name in names}
+
+
+def tests_by_name(directory: Path) -> dict[str, list[str]]:
+    """Node ids, by the invariant they catch; one collection, of the files alone that say so."""
+    files = sorted({path if path.suffix == ".py" else _PHP_SUITES for path in _named()})
+    found = directory / "catches.json"
+    run = subprocess.run(
+        [*_PYTEST, "--collect-only", *map(str, files)],
+        cwd=ROOT,
+        # a test with a database is collected once, and connects to nothing yet
+        env={GIVEN_URL_VARIABLE: "postgresql://not-asked", **os.environ, "TILLSYNC_CATCHES_FILE": str(found)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_SECONDS,
+    )
+    if run.returncode != 0:
+        raise RuntimeError(f"the tests cannot be collected:\n{run.stdout[-3000:]}{run.stderr[-2000:]}")
+    names: dict[str, list[str]] = json.loads(found.read_text(encoding="utf-8"))
+    return names
+
+
+def run(mutant: Mutant, found: Mapping[str, list[Source]], tests: Sequence[str], environment: Mapping[str, str]) -> Result:
+    began = time.monotonic()
+    try:
+        source = mutated(mutant, found)
+    except DoesNotApply as error:
+        return Result(Fate.NOT_CAUGHT, 0.0, str(error))
+    if not tests:
+        return Result(Fate.NOT_CAUGHT, 0.0, "no test says that it catches it")
+    try:
+        done = _pytest_on_copy([source], [mutant.name], tests, environment)
+    except subprocess.TimeoutExpired:
+        return Result(Fate.NOT_CAUGHT, time.monotonic() - began, f"its tests took more than {_SECONDS} s")
+    fate, reason = verdict(done.returncode, done.stdout, done.stderr)
+    return Result(fate, time.monotonic() - began, reason)
+
+
+def red_without_mutant(names: Sequence[str], tests: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The same tests on an unchanged copy. Empty: they are green, as they must be; a test that is red anyway catches nothing."""
+    done = _pytest_on_copy([], names, tests, environment)
+    return "" if done.returncode == 0 else f"{done.stdout[-3000:]}{done.stderr[-1000:]}"
+
+
+def _pytest_on_copy(
+    changed: Sequence[Source], names: Sequence[str], tests: Sequence[str], environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    with tempfile.TemporaryDirectory(prefix="tillsync-mutant-") as directory:
+        copy = Path(directory)
+        copy.chmod(0o755)  # a shop's web server reads it too
+        for tree in TREES:
+            shutil.copytree(ROOT / tree, copy / tree, ignore=shutil.ignore_patterns("__pycache__"))
+        for source in changed:
+            (copy / source.path).write_text(source.text, encoding="utf-8")
+        copied = {
+            "PYTHONPATH": os.pathsep.join((str(copy / "server"), str(ROOT / "tests"))),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TILLSYNC_TEST_HANG_SECONDS": str(_HANG_SECONDS),
+            "TILLSYNC_MUTATED": str(copy / "server"),
+            "TILLSYNC_TEST_BRIDGE_DIR": str(copy / "wp-bridge"),
+            "TILLSYNC_TEST_PHPUNIT_GROUP": ",".join(f"catches:{name}" for name in names),
+        }
+        return subprocess.run(
+            [*_PYTEST, "-x", *tests],
+            cwd=ROOT,
+            env={**os.environ, **environment, **copied},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+
+
+def verdict(code: int, output: str, errors: str) -> tuple[Fate, str]:
+    if broken := _BROKEN.search(output):
+        return Fate.NOT_CAUGHT, f"the change is no program: {broken[0]}"
+    if code == _TESTS_FAILED and re.search(r"\b\d+ failed\b", output):
+        return Fate.CAUGHT, ""
+    if code == 0:
+        last = (output.strip().splitlines() or [""])[-1]
+        return Fate.NOT_CAUGHT, f"the tests stayed green: {last}"
+    return Fate.NOT_CAUGHT, f"pytest ended with {code}: {output[-500:]}{errors[-500:]}"
