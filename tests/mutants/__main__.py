@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 
 from mutants.catalogue import MUTANTS
@@ -26,7 +27,7 @@ _SLOW = ("tests/wordpress/", "tests/acceptance/", "tests/integration/")
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mutants", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="invariants; default: all")
-    parser.add_argument("--jobs", type=int, default=max(3, os.cpu_count() or 1), help="mutants at a time; default: %(default)s")
+    parser.add_argument("--jobs", type=int, default=max(4, os.cpu_count() or 1), help="mutants at a time; default: %(default)s")
     options = parser.parse_args(arguments)
     unknown = set(options.names) - {mutant.name for mutant in MUTANTS}
     if unknown:
@@ -46,13 +47,14 @@ def report(mutants: Sequence[Mutant], *, jobs: int) -> int:
     caught = 0
     with one_database(tests, running) as environment, ThreadPoolExecutor(jobs) as pool:
         every_test = sorted({test for name in names for test in tests.get(name, [])})
-        unchanged = pool.submit(red_without_mutant, names, every_test, environment) if every_test else None
+        kinds = groupby(sorted(every_test, key=lambda test: _rank([test])), key=lambda test: _rank([test]))
+        unchanged = [pool.submit(red_without_mutant, names, list(of_kind), environment) for _, of_kind in kinds]
         waiting = {pool.submit(run, mutant, found, tests.get(mutant.name, []), environment): mutant for mutant in running}
         for done in as_completed(waiting):
             result = done.result()
             caught += result.fate is Fate.CAUGHT
             print(_line(waiting[done], result), flush=True)
-        red = unchanged.result() if unchanged else ""
+        red = "\n".join(filter(None, (each.result() for each in unchanged)))
     if red:
         print(f"RED WITHOUT A MUTANT, so that nothing is shown:\n{red}")
     if left_out:

@@ -19,7 +19,8 @@ from mutants.markers import ROOT, TREES, Source, mutated
 from mutants.mutant import DoesNotApply, Mutant
 from support.postgres import GIVEN_URL_VARIABLE
 
-_SECONDS = 180
+_SECONDS, _ALL_SECONDS = 180, 900
+"""Of the tests of one mutant, and of all of a kind on the unchanged copy."""
 _HANG_SECONDS, _TEST_SECONDS = 15, 60
 """Many a mutant shows in a wait that does not end. The same tests on the unchanged copy have the same limits of a wait and of a test."""
 _TESTS_FAILED = 1  # pytest's exit code; 2 to 5 are errors of the run itself, which prove nothing
@@ -102,12 +103,15 @@ def run(mutant: Mutant, found: Mapping[str, list[Source]], tests: Sequence[str],
 
 def red_without_mutant(names: Sequence[str], tests: Sequence[str], environment: Mapping[str, str]) -> str:
     """The same tests on an unchanged copy. Empty: they are green, as they must be; a test that is red anyway catches nothing."""
-    done = _pytest_on_copy([], names, tests, environment)
+    try:
+        done = _pytest_on_copy([], names, tests, environment, seconds=_ALL_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"{len(tests)} tests took more than {_ALL_SECONDS} s"
     return "" if done.returncode == 0 else f"{done.stdout[-3000:]}{done.stderr[-1000:]}"
 
 
 def _pytest_on_copy(
-    changed: Sequence[Source], names: Sequence[str], tests: Sequence[str], environment: Mapping[str, str]
+    changed: Sequence[Source], names: Sequence[str], tests: Sequence[str], environment: Mapping[str, str], *, seconds: float = _SECONDS
 ) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory(prefix="tillsync-mutant-") as directory:
         copy = Path(directory)
@@ -131,7 +135,7 @@ def _pytest_on_copy(
             capture_output=True,
             text=True,
             check=False,
-            timeout=_SECONDS,
+            timeout=seconds,
         )
 
 

@@ -126,7 +126,6 @@ final class DrainTest extends BridgeTestCase {
 		return array( array( 'cancelled', 'Cancelled' ), array( 'trash', 'trash' ), array( 'deleted', 'deleted' ) );
 	}
 
-	/** @group catches:failed-calls-keep-orders-waiting */
 	public function test_transport_failures_keep_rows_due_and_visible_and_open_the_breaker_at_the_second(): void {
 		$this->due_orders( 120 );
 		$this->service->script( 'BatchMatchOrderCustomers', new \WP_Error( 'http_request_failed', 'no route to host' ) );
@@ -315,6 +314,7 @@ final class DrainTest extends BridgeTestCase {
 		$this->assertFalse( $this->row( $order->get_id() )->rerun );
 	}
 
+	/** @group catches:failed-calls-keep-orders-waiting */
 	public function test_an_answer_of_another_length_is_not_taken_for_one(): void {
 		$this->due_orders( 2 );
 		$this->service->script( 'BatchMatchOrderCustomers', array( 'results' => array( array( 'ok' => array() ) ) ) );
