@@ -8,7 +8,8 @@ import os
 import signal
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -105,17 +106,30 @@ async def test_a_signal_while_it_starts(directory: Path) -> None:
     assert left_behind(directory) == []
 
 
-async def test_a_schema_that_is_not_there_names_the_remedy(cluster: Cluster, directory: Path) -> None:
+@asynccontextmanager
+async def unmigrated_database(cluster: Cluster) -> AsyncIterator[str]:
     connection = await asyncpg.connect(cluster.server.dsn())
     name = f"unmigrated_{os.getpid()}"
     await connection.execute(f"CREATE DATABASE {name}")
-    variables = environment(cluster.server.dsn(name), TILLSYNC_DATA_DIR=str(directory))
     try:
-        for command in (["serve"], ["worker"]):
-            refused = await asyncio.to_thread(run_command, command, variables)
-            assert refused.returncode == 1
-            assert "tillsync migrate" in refused.stderr
-            assert "Traceback" not in refused.stderr
+        yield cluster.server.dsn(name)
+    finally:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await connection.close()
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+async def test_a_schema_that_is_not_there_names_the_remedy(cluster: Cluster, directory: Path, command: str) -> None:
+    async with unmigrated_database(cluster) as dsn:
+        refused = await asyncio.to_thread(run_command, [command], environment(dsn, TILLSYNC_DATA_DIR=str(directory)))
+        assert refused.returncode == 1
+        assert "tillsync migrate" in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+async def test_the_remedy_helps(cluster: Cluster, directory: Path) -> None:
+    async with unmigrated_database(cluster) as dsn:
+        variables = environment(dsn, TILLSYNC_DATA_DIR=str(directory))
         migrated = await asyncio.to_thread(run_command, ["migrate"], variables)
         assert (migrated.returncode, migrated.stdout.startswith("applied: 0001")) == (0, True)
         assert "nothing to do" in (await asyncio.to_thread(run_command, ["migrate"], variables)).stdout
@@ -126,9 +140,6 @@ async def test_a_schema_that_is_not_there_names_the_remedy(cluster: Cluster, dir
                 assert response.status == 200
             assert await worker.stop() == 0
             assert await serving.stop() == 0
-    finally:
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await connection.close()
 
 
 @pytest.mark.parametrize(

@@ -3,35 +3,13 @@ declare( strict_types=1 );
 
 namespace Tillsync\Tests;
 
-use Tillsync\Bridge\Orders\DrainLimits;
 use Tillsync\Bridge\Orders\Drain;
 use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Service\Breaker;
 
-require_once __DIR__ . '/../BridgeTestCase.php';
+require_once __DIR__ . '/DrainTestCase.php';
 
-final class DrainTest extends BridgeTestCase {
-	protected function setUp(): void {
-		parent::setUp();
-		$this->connect();
-	}
-
-	/** @return \WC_Order[] */
-	private function due_orders( int $count ): array {
-		$orders = array();
-		for ( $i = 0; $i < $count; $i++ ) {
-			$orders[] = $this->due_order( 0, array( 'email' => "person$i@example.test" ) );
-		}
-		// the plugin's own hook has noted them first, by the real clock
-		$this->clock->now = max( $this->clock->now, time() ) + 31;
-		return $orders;
-	}
-
-	/** Accepts all, and has decided at once. */
-	private static function decided( string $state = 'ENTRY_STATE_PROCESSED' ): \Closure {
-		return static fn( array $message ) => array( 'results' => array_map( static fn( $order ) => array( 'ok' => array( 'entry' => array( 'entryId' => 'e' . $order['order']['orderId'], 'state' => $state ), 'outcome' => 'OUTCOME_MATCHED_EMAIL', 'comment' => 'Matched by email', 'eposCustomerId' => '41' ) ), $message['orders'] ) );
-	}
-
+final class DrainTest extends DrainTestCase {
 	public function test_sends_facts_as_they_are_when_sending(): void {
 		$user  = $this->user( 'customer', 'account@example.test' );
 		$order = $this->due_order();
@@ -84,13 +62,6 @@ final class DrainTest extends BridgeTestCase {
 		$this->assertSame( array( array( 'productId' => '5', 'sku' => 'A', 'name' => 'Tea' ), array( 'productId' => '6', 'variationId' => '7' ) ), $this->service->messages( 'BatchMatchOrderCustomers' )[0]['orders'][0]['unlinkedProducts'] );
 	}
 
-	public function test_many_orders_go_in_batches_of_a_hundred(): void {
-		$this->due_orders( 120 );
-		$report = $this->drain();
-		$this->assertSame( array( 100, 20 ), array_map( static fn( $message ) => count( $message['orders'] ), $this->service->messages( 'BatchMatchOrderCustomers' ) ) );
-		$this->assertSame( array( 120, '' ), array( $report->sent, $report->stopped_by ) );
-	}
-
 	/** @group catches:rows-end-with-the-final-answer */
 	public function test_a_row_is_closed_only_at_an_end_and_polled_until_then(): void {
 		$order = $this->due_orders( 1 )[0];
@@ -124,22 +95,6 @@ final class DrainTest extends BridgeTestCase {
 
 	public function not_sent(): array {
 		return array( array( 'cancelled', 'Cancelled' ), array( 'trash', 'trash' ), array( 'deleted', 'deleted' ) );
-	}
-
-	public function test_transport_failures_keep_rows_due_and_visible_and_open_the_breaker_at_the_second(): void {
-		$this->due_orders( 120 );
-		$this->service->script( 'BatchMatchOrderCustomers', new \WP_Error( 'http_request_failed', 'no route to host' ) );
-		$report = $this->drain();
-		$this->assertSame( array( 'breaker', 2, 120 ), array( $report->stopped_by, $report->failed_calls, $report->postponed ) );
-		$this->assertSame( 120, $this->services->outbox()->depth()['waiting']['count'] );
-		$this->assertStringContainsString( 'no route to host', $this->services->outbox()->not_left( 1, 119 )[0]->reason );
-		$calls = count( $this->service->calls );
-		$this->assertSame( 'breaker', $this->drain()->stopped_by );
-		$this->assertCount( $calls, $this->service->calls );
-		$this->service->script( 'BatchMatchOrderCustomers', self::decided() );
-		$this->pass( 70 );
-		$this->assertSame( 120, $this->drain()->ended );
-		$this->assertSame( 0, $this->services->get( Breaker::class )->failures() );
 	}
 
 	public function test_one_bad_order_fails_alone_with_the_reason(): void {
@@ -242,21 +197,6 @@ final class DrainTest extends BridgeTestCase {
 		$this->assertSame( 1, $this->drain()->ended );
 	}
 
-	public function test_stops_in_time_and_gives_back_what_it_has_not_sent(): void {
-		$this->due_orders( 120 );
-		$this->service->script(
-			'BatchMatchOrderCustomers',
-			function ( array $message ) {
-				$this->clock->elapsed += 21;
-				return self::decided()( $message );
-			}
-		);
-		$report = $this->drain();
-		$this->assertSame( array( 'time', 100 ), array( $report->stopped_by, $report->ended ) );
-		$this->assertSame( 20, $this->drain()->ended );
-		$this->assertSame( 'memory', ( new DrainLimitsOfNoMemory( $this->clock ) )->reason_to_stop() );
-	}
-
 	public function test_an_order_that_arrives_during_the_last_send_is_looked_at(): void {
 		$this->due_orders( 1 );
 		$late = null;
@@ -320,20 +260,5 @@ final class DrainTest extends BridgeTestCase {
 		$this->service->script( 'BatchMatchOrderCustomers', array( 'results' => array( array( 'ok' => array() ) ) ) );
 		$report = $this->drain();
 		$this->assertSame( array( 0, 2 ), array( $report->sent, $report->postponed ) );
-	}
-}
-
-/** A host without memory to spare. */
-final class DrainLimitsOfNoMemory {
-	private DrainLimits $limits;
-
-	public function __construct( \Tillsync\Bridge\Clock $clock ) {
-		$before = ini_set( 'memory_limit', (string) ( memory_get_usage( true ) + 8 * 1024 * 1024 ) );
-		$this->limits = new DrainLimits( $clock );
-		ini_set( 'memory_limit', (string) $before );
-	}
-
-	public function reason_to_stop(): string {
-		return $this->limits->reason_to_stop();
 	}
 }
