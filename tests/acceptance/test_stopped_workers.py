@@ -79,7 +79,7 @@ async def test_a_process_killed_in_the_middle_of_a_create(
     with child(["serve"], variables, directory) as victim, child(["worker"], variables, directory) as heir:
         await victim.started()
         await heir.started()
-        await stop_still(heir)  # until then all lanes are the victim's
+        await stop_still(heir.process.pid, rows)  # until then all lanes are the victim's
         shop = await _shop_with_a_proven_search(idle_world)
         faults, sent = shop.till.sandbox.faults, shop.send(order(NOVA))
         match moment:
@@ -132,11 +132,11 @@ async def test_a_worker_stopped_between_intent_and_create_sends_nothing_once_its
     with child(["worker"], variables, directory) as sleeper, child(["worker"], variables, directory) as heir:
         await sleeper.started()
         await heir.started()
-        await stop_still(heir)
+        await stop_still(heir.process.pid, rows)
         shop = await _shop_with_a_proven_search(idle_world)
         sent = asyncio.create_task(shop.send(order(NOVA)))
         async with caught_before_the_create(rows, shop, NOVA):
-            await stop_still(sleeper)
+            await stop_still(sleeper.process.pid, rows)
         await sent
         token = await lease_token(rows, shop)
         go_on(heir)
@@ -164,7 +164,7 @@ async def test_a_worker_stopped_before_a_write_to_the_shop_sends_nothing_and_aft
     with child(["worker"], variables, directory) as sleeper, child(["worker"], variables, directory) as heir:
         await sleeper.started()
         await heir.started()
-        await stop_still(heir)
+        await stop_still(heir.process.pid, rows)
         before_it, after_it = [await _shop_with_points(idle_world, name, 10) for name in ("before-it", "after-it")]
         on_its_way = after_it.site.faults.script(method="POST", path="*/customers/batch", hang="before")
         await _points(after_it, 20)
@@ -172,7 +172,7 @@ async def test_a_worker_stopped_before_a_write_to_the_shop_sends_nothing_and_aft
         reads = before_it.till.sandbox.faults.script(method="GET", path="/api/v2/customer/*", hang="after")
         await _points(before_it, 20)
         await reads.arrived()
-        await stop_still(sleeper)
+        await stop_still(sleeper.process.pid, rows)
         reads.release()
         tokens = {shop.account_id: await lease_token(rows, shop) for shop in (before_it, after_it)}
 

@@ -19,6 +19,10 @@ from support.service import Child, environment
 from support.twin_world import SHORT_TIMES, Shop
 from support.waiting import HANG_SECONDS, until
 
+_WAITS_FOR_ITS_CLIENT = """
+SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+  AND wait_event = 'ClientRead')
+"""
 _QUIET_TABLES = ("entry", "entry_history", "order_match", "link", "intent", "shop_version", "shop_removal", "customer_type", "lane")
 """What a worker that has lost its lane must leave alone."""
 
@@ -29,12 +33,24 @@ def process_environment(dsn: str, directory: Path) -> dict[str, str]:
     return environment(dsn, TILLSYNC_DATA_DIR=str(directory / "data"), TILLSYNC_ALLOWED_HOSTS="127.0.0.1", **SHORT_TIMES)
 
 
-async def stop_still(process: Child) -> None:
-    """SIGSTOP; returns when it stands still."""
-    process.process.send_signal(signal.SIGSTOP)
-    seen = psutil.Process(process.process.pid)
+async def stop_still(pid: int, database: asyncpg.Connection[asyncpg.Record]) -> None:
+    """SIGSTOP; returns when the process stands still, and none of the database's sessions waits for its client inside a transaction.
 
-    await until(lambda: seen.status() == psutil.STATUS_STOPPED, seen.status)
+    PostgreSQL ends such a session after 10 s (`idle_in_transaction_session_timeout`), but not between the preparation of a statement and
+    its execution: until the process goes on, that session keeps the lane's row locked, and nobody can take the lane over.
+    """
+    seen = psutil.Process(pid)
+
+    async def stands_outside_of_transactions() -> bool:
+        seen.suspend()
+        await until(lambda: seen.status() == psutil.STATUS_STOPPED, seen.status)
+        await database.execute("SELECT pg_stat_clear_snapshot()")  # in a transaction, the view shows what the first look saw
+        if not await database.fetchval(_WAITS_FOR_ITS_CLIENT):
+            return True
+        seen.resume()
+        return False
+
+    await until(stands_outside_of_transactions, lambda: sessions(database))
 
 
 def go_on(process: Child) -> None:
@@ -72,7 +88,7 @@ async def lanes(database: asyncpg.Connection[asyncpg.Record]) -> list[str]:
     """The lanes' leases and the entries that wait, for the message of a failure."""
     leases = await database.fetch("SELECT account_id, lease_owner, lease_token, lease_expires_at, lapses, now() FROM lane ORDER BY 1")
     waiting = await database.fetch("SELECT account_id, kind, subject_id, due_at, attempt_count, notes FROM entry WHERE state = 1 LIMIT 20")
-    return [repr(row) for row in (*leases, *waiting)]
+    return [repr(row) for row in (*leases, *waiting)] + await sessions(database)
 
 
 async def is_quiet(database: asyncpg.Connection[asyncpg.Record]) -> bool:
