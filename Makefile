@@ -79,7 +79,7 @@ format: $(STAMP)  ## formats Python and protos, and mends what the linters can m
 	$(BIN)/buf format -w
 	$(BIN)/oxlint --fix wp-bridge
 
-mutants: $(STAMP)  ## breaks each invariant on purpose and looks that tests fail (MUTANT=name: that one only)
+mutants: $(STAMP) system-packages  ## breaks each invariant on purpose and looks that tests fail (MUTANT=name: that one only)
 	@PYTHONPATH=tests $(BIN)/python -m mutants $(MUTANT)
 
 bench: $(STAMP)  ## the benchmarks of the README (QUICK=1: smaller, for a first look)

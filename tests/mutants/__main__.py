@@ -76,7 +76,9 @@ def _rank(tests: Sequence[str]) -> int:
 def missing_programs() -> str:
     """Why tests/wordpress is not collected; empty: it is."""
     missing = [str(program) for program in (PHPUNIT, PHPCS) if not program.exists()]
-    return " and ".join([f"{name} is missing" for name in [*missing, *([] if KINDS else ["a WordPress with its PHP"])]])
+    if not any(kind.available for kind in KINDS):
+        missing.append("a WordPress with its PHP")
+    return " and ".join(f"{name} is missing" for name in missing)
 
 
 @contextmanager
