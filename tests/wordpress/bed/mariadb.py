@@ -79,7 +79,8 @@ class MariaDb:
 
 @contextmanager
 def running_mariadb(directory: Path) -> Iterator[MariaDb]:
-    data, socket = directory / "data", directory / "db.sock"
+    data, socket, temporary = directory / "data", directory / "db.sock", directory / "tmp"
+    temporary.mkdir()
     as_root = ["--user=root"] if os.geteuid() == 0 else []
     subprocess.run(
         [
@@ -96,6 +97,7 @@ def running_mariadb(directory: Path) -> Iterator[MariaDb]:
     )
     options = [
         "--skip-networking",
+        f"--tmpdir={temporary}",  # a server that starts removes the temporary tables that it finds there, those of others too
         "--skip-log-bin",
         "--innodb-flush-log-at-trx-commit=0",
         "--innodb-doublewrite=0",

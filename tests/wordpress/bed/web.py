@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from wordpress.bed.files import PHP_FILES
@@ -27,8 +29,11 @@ _UNTIL_WE_END = '"$@" < /dev/null & cat > /dev/null; kill -KILL 0'
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+    """A port that nobody listens on. It lies below those that the kernel gives to connections, so that none takes it meanwhile."""
+    while True:
+        port = random.randrange(12_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def php_options(cache: Path | None = None) -> list[str]:
