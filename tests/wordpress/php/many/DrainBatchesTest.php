@@ -6,7 +6,7 @@ namespace Tillsync\Tests;
 use Tillsync\Bridge\Orders\DrainLimits;
 use Tillsync\Bridge\Service\Breaker;
 
-require_once __DIR__ . '/DrainTestCase.php';
+require_once __DIR__ . '/../integration/Orders/DrainTestCase.php';
 
 /** More orders than one call takes. */
 final class DrainBatchesTest extends DrainTestCase {
