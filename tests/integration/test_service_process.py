@@ -114,7 +114,7 @@ async def unmigrated_database(cluster: Cluster) -> AsyncIterator[str]:
     try:
         yield cluster.server.dsn(name)
     finally:
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await connection.execute(f"DROP DATABASE {name}")
         await connection.close()
 
 

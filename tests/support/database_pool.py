@@ -35,7 +35,10 @@ _TABLES = """
 SELECT oid::bigint, format('%I.%I', relnamespace::regnamespace, relname) AS name, pg_relation_size(oid) > 0 AS has_rows FROM pg_class
 WHERE oid >= 16384 AND relkind IN ('r', 'p') AND relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_')
 """
-_TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> $2"
+_TERMINATE = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> $2 AND backend_type = 'client backend'
+"""
+"""Autovacuum runs as the superuser: another role may not end it, and need not, as DROP and RENAME ask it to leave."""
 
 
 @dataclass
@@ -81,7 +84,7 @@ class DatabasePool:
             if reusable:
                 self._free.append(name)
             else:
-                await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+                await _drop(admin, name)
         finally:
             await admin.close()
 
@@ -111,12 +114,19 @@ class DatabasePool:
         try:
             left = await admin.fetch("SELECT datname FROM pg_database WHERE datname LIKE $1", f"test\\_{_RUN}\\_%")
             for name in [self.template, *(row["datname"] for row in left)]:
-                await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+                await _drop(admin, name)
         finally:
             await admin.close()
 
     async def _connect(self, name: str | None = None) -> asyncpg.Connection:
         return await asyncpg.connect(self.dsn, database=name) if name else await asyncpg.connect(self.dsn)
+
+
+async def _drop(admin: asyncpg.Connection[asyncpg.Record], name: str) -> None:
+    """Ends the clients of a database, and drops it. WITH (FORCE) would need the right to end autovacuum too."""
+    await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    await admin.fetch(_TERMINATE, name, 0)
+    await admin.execute(f"DROP DATABASE {name}")
 
 
 async def _rows(connection: asyncpg.Connection, table: str) -> str:
