@@ -112,9 +112,11 @@ class DatabasePool:
         """The template and whatever this run has left on the server."""
         admin = await self._connect()
         try:
-            left = await admin.fetch("SELECT datname FROM pg_database WHERE datname LIKE $1", f"test\\_{_RUN}\\_%")
-            for name in [self.template, *(row["datname"] for row in left)]:
-                await _drop(admin, name)
+            left = await admin.fetch(
+                "SELECT datname FROM pg_database WHERE datname = $1 OR datname LIKE $2", self.template, f"test\\_{_RUN}\\_%"
+            )
+            for row in left:
+                await _drop(admin, row["datname"])
         finally:
             await admin.close()
 

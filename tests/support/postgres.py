@@ -126,8 +126,9 @@ def running_cluster(bin_dir: Path | None) -> Iterator[Cluster]:
         server = EmbeddedPostgres(directory, bin_dir=bin_dir, durable=False, settings=_SETTINGS)
         runner.run(server.start())
         try:
-            with _cluster_on(server, runner) as cluster:
-                yield cluster
+            pool = _pool(server)
+            runner.run(_prepare(server, pool))
+            yield Cluster(server, pool)
         finally:
             runner.run(server.stop())
 
@@ -135,26 +136,26 @@ def running_cluster(bin_dir: Path | None) -> Iterator[Cluster]:
 @contextmanager
 def given_cluster(url: str) -> Iterator[Cluster]:
     """The server of ``url``. Every database that the tests make there is dropped at the end."""
-    with asyncio.Runner() as runner, _cluster_on(GivenServer(url), runner) as cluster:
+    server = GivenServer(url)
+    with asyncio.Runner() as runner:
+        pool = _pool(server)
         try:
-            yield cluster
+            runner.run(_prepare(server, pool))
+            yield Cluster(server, pool)
         finally:
-            runner.run(cluster.pool.drop_all())
+            runner.run(pool.drop_all())
 
 
-@contextmanager
-def _cluster_on(server: Server, runner: asyncio.Runner) -> Iterator[Cluster]:
-    template = f"tillsync_template_{secrets.token_hex(4)}"
-    runner.run(_make_template(server, template))
-    pool = DatabasePool(server.dsn(), template)
-    runner.run(pool.prepare())
-    yield Cluster(server, pool)
+def _pool(server: Server) -> DatabasePool:
+    return DatabasePool(server.dsn(), template=f"tillsync_template_{secrets.token_hex(4)}")
 
 
-async def _make_template(server: Server, name: str) -> None:
+async def _prepare(server: Server, pool: DatabasePool) -> None:
+    """Makes the template and migrates it."""
     connection = await asyncpg.connect(server.dsn())
     try:
-        await connection.execute(f"CREATE DATABASE {name}")
+        await connection.execute(f"CREATE DATABASE {pool.template}")
     finally:
         await connection.close()
-    await migrate(server.dsn(name))
+    await migrate(server.dsn(pool.template))
+    await pool.prepare()
