@@ -8,10 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from support.engine import EngineWorld
-from support.queues import FAILED, HELD, PROCESSED, add_finished, finish, ids, order_facts, take_order
+from support.queues import FAILED, HELD, PROCESSED, Finish, add_finished, finish, ids, order_facts, take_order
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId, new_entry_id
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, ProblemReason, Queue, Side
@@ -194,6 +196,42 @@ async def test_what_an_entry_without_an_attempt_says(world: EngineWorld) -> None
     still = await reader.problem(SHOP)
     assert still is not None
     assert still.next_try_time is None
+
+
+@pytest.mark.parametrize("read", ["get", "list_entries", "entries_of_subject"])
+async def test_an_entry_is_never_read_with_a_pause_and_without_the_attempt_that_met_it(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    """A caller who waits for its order would be told that nobody tried, and that nobody will for long."""
+    await world.add_accounts("shop-a")
+    entry_id = (await world.hint("shop-a", 1)).entry_id
+    reader = PostgresQueueReader(world.database)
+
+    async def entry() -> Entry:
+        if read == "get":
+            return (await reader.get(SHOP, [entry_id], with_attempts=False))[entry_id]
+        if read == "list_entries":
+            return (await reader.list_entries(CUSTOMERS, before=None, limit=9, with_attempts=False)).entries[0]
+        return (await reader.entries_of_subject(SHOP, epos_customer_id=EposCustomerId(1)))[0]
+
+    ended = 0
+    fetch = asyncpg.Connection.fetch
+
+    async def fetch_and_see_it_end(connection: Any, *args: Any, **options: Any) -> list[asyncpg.Record]:
+        nonlocal ended
+        rows = await fetch(connection, *args, **options)
+        monkeypatch.undo()
+        ended += 1
+        await finish(world, entry_id, Finish(EntryState.PENDING, Outcome.WOO_NOT_UPDATED, comment="a comment"))
+        await world.fetch("UPDATE lane SET paused_until = now() + interval '1 hour' RETURNING 1")
+        return rows
+
+    monkeypatch.setattr(asyncpg.Connection, "fetch", fetch_and_see_it_end)
+    before = await entry()
+    assert (before.outcome, before.next_attempt_time, ended) == (None, None, 1)
+    after = await entry()
+    assert after.outcome is Outcome.WOO_NOT_UPDATED
+    assert after.next_attempt_time is not None
 
 
 async def test_an_entry_is_read_whole_with_its_attempts(world: EngineWorld) -> None:

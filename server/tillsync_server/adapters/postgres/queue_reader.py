@@ -2,7 +2,8 @@
 
 Each page is one statement over the view ``queue_entry`` (of several outcomes one for each, in one snapshot). Which statement: by the most
 selective filter that is set, so that an index yields the rows in order (``ListQueueRequest``); the other filters are checked on what it
-yields.
+yields. Entries and their account's lane are read together: a pause is committed with the attempt that met it, and an entry with the pause
+and without the attempt would be answered as if nobody had tried.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
-from tillsync_server.adapters.postgres.entry_rows import LaneStatus, entry_from, lane_status
+from tillsync_server.adapters.postgres.entry_rows import entry_from, lane_status
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.account import Problem
@@ -24,18 +25,28 @@ from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, Order
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Queue
 from tillsync_server.ports.queues import COUNT_CAP, TEXT_SEARCH_ENTRIES, QueueFilter, QueueSlice
 
-_BY_ORDER = load("queues/list_by_order")
-_BY_EPOS_CUSTOMER = load("queues/list_by_epos_customer")
-_BY_WOO_CUSTOMER = load("queues/list_by_woo_customer")
-_BY_EMAIL = load("queues/list_by_email")
-_BY_TEXT = load("queues/list_by_text")
-_BY_OUTCOME = load("queues/list_by_outcome")
-_BY_STATES = load("queues/list_by_states")
-_GET = load("queues/get")
-_OF_SUBJECT = load("queues/of_subject")
+_LANE_STATUS = load("queues/lane_status")
+
+
+def _with_lane(name: str) -> LiteralString:
+    """The statement ``name``, newest first, with the columns of ``lane_status`` in each PENDING row. Its $1 must be the account."""
+    return (
+        f"WITH page AS MATERIALIZED ({load(name)}), lane_status AS MATERIALIZED ({_LANE_STATUS}) "
+        "SELECT * FROM page LEFT JOIN lane_status ON page.state = 1 ORDER BY page.entry_id DESC"
+    )
+
+
+_BY_ORDER = _with_lane("queues/list_by_order")
+_BY_EPOS_CUSTOMER = _with_lane("queues/list_by_epos_customer")
+_BY_WOO_CUSTOMER = _with_lane("queues/list_by_woo_customer")
+_BY_EMAIL = _with_lane("queues/list_by_email")
+_BY_TEXT = _with_lane("queues/list_by_text")
+_BY_OUTCOME = _with_lane("queues/list_by_outcome")
+_BY_STATES = _with_lane("queues/list_by_states")
+_GET = _with_lane("queues/get")
+_OF_SUBJECT = _with_lane("queues/of_subject")
 _STATE_COUNTS = load("queues/state_counts")
 _WAITING = load("queues/waiting")
-_LANE_STATUS = load("queues/lane_status")
 
 _FIRST_ID, _LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
 _ID_SLACK = timedelta(seconds=30)
@@ -60,7 +71,7 @@ class PostgresQueueReader:
         statements = page_statements(wanted, before=before, rows=limit + 1, with_attempts=with_attempts)
         async with self._database.acquire() as connection:
             rows = await _newest(connection, statements, limit + 1)
-            entries = await _entries(connection, wanted.account_id, rows[:limit])
+        entries = _entries(rows[:limit])
         return QueueSlice(tuple(entries), entries[-1].entry_id if len(rows) > limit else None)
 
     async def get(self, account_id: AccountId, entry_ids: Sequence[EntryId], *, with_attempts: bool) -> dict[EntryId, Entry]:
@@ -68,8 +79,7 @@ class PostgresQueueReader:
             return {}
         async with self._database.acquire() as connection:
             rows = await connection.fetch(_GET, account_id, list(entry_ids), *filed_bounds_of_ids(entry_ids), with_attempts)
-            entries = await _entries(connection, account_id, rows)
-        return {entry.entry_id: entry for entry in entries}
+        return {entry.entry_id: entry for entry in _entries(rows)}
 
     async def state_counts(self, account_id: AccountId, queue: Queue) -> dict[EntryState, int]:
         async with self._database.acquire() as connection:
@@ -78,10 +88,10 @@ class PostgresQueueReader:
 
     async def problem(self, account_id: AccountId) -> Problem | None:
         async with self._database.acquire() as connection:
-            lane = await _lane_status(connection, account_id)
-        if lane is None:
-            raise NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
-        return lane.problem
+            row = await connection.fetchrow(_LANE_STATUS, account_id)
+        if row is None:
+            raise _unknown(account_id)
+        return lane_status(row).problem
 
     async def entries_of_subject(
         self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, order_id: OrderId | None = None, limit: int = 20
@@ -91,7 +101,7 @@ class PostgresQueueReader:
         kind, subject = (EntryKind.CUSTOMER, epos_customer_id) if order_id is None else (EntryKind.ORDER_CUSTOMER, order_id)
         async with self._database.acquire() as connection:
             rows = await connection.fetch(_OF_SUBJECT, account_id, int(kind), subject, limit, True)
-            return await _entries(connection, account_id, rows)
+        return _entries(rows)
 
     async def waiting_entries(self, account_id: AccountId, cap: int) -> int:
         async with self._database.acquire() as connection:
@@ -188,12 +198,5 @@ async def _newest(connection: Connection, statements: Sequence[PageStatement], r
     return sorted(found, key=lambda row: row["entry_id"], reverse=True)[:rows]
 
 
-async def _entries(connection: Connection, account_id: AccountId, rows: Sequence[asyncpg.Record]) -> list[Entry]:
-    pending = any(row["state"] == EntryState.PENDING for row in rows)
-    lane = await _lane_status(connection, account_id) if pending else None
-    return [entry_from(row, lane) for row in rows]
-
-
-async def _lane_status(connection: Connection, account_id: AccountId) -> LaneStatus | None:
-    row = await connection.fetchrow(_LANE_STATUS, account_id)
-    return None if row is None else lane_status(row)
+def _entries(rows: Sequence[asyncpg.Record]) -> list[Entry]:
+    return [entry_from(row, None if row["at"] is None else lane_status(row)) for row in rows]
