@@ -28,23 +28,23 @@ from tillsync_server.ports.queues import COUNT_CAP, TEXT_SEARCH_ENTRIES, QueueFi
 _LANE_STATUS = load("queues/lane_status")
 
 
-def _with_lane(name: str) -> LiteralString:
-    """The statement ``name``, newest first, with the columns of ``lane_status`` in each PENDING row. Its $1 must be the account."""
+def _with_lane(statement: LiteralString) -> LiteralString:
+    """The same rows, newest first, with the columns of ``lane_status`` in each that is PENDING. $1 must be the account."""
     return (
-        f"WITH page AS MATERIALIZED ({load(name)}), lane_status AS MATERIALIZED ({_LANE_STATUS}) "
+        f"WITH page AS MATERIALIZED ({statement}), lane_status AS MATERIALIZED ({_LANE_STATUS}) "
         "SELECT * FROM page LEFT JOIN lane_status ON page.state = 1 ORDER BY page.entry_id DESC"
     )
 
 
-_BY_ORDER = _with_lane("queues/list_by_order")
-_BY_EPOS_CUSTOMER = _with_lane("queues/list_by_epos_customer")
-_BY_WOO_CUSTOMER = _with_lane("queues/list_by_woo_customer")
-_BY_EMAIL = _with_lane("queues/list_by_email")
-_BY_TEXT = _with_lane("queues/list_by_text")
-_BY_OUTCOME = _with_lane("queues/list_by_outcome")
-_BY_STATES = _with_lane("queues/list_by_states")
-_GET = _with_lane("queues/get")
-_OF_SUBJECT = _with_lane("queues/of_subject")
+_BY_ORDER = _with_lane(load("queues/list_by_order"))
+_BY_EPOS_CUSTOMER = _with_lane(load("queues/list_by_epos_customer"))
+_BY_WOO_CUSTOMER = _with_lane(load("queues/list_by_woo_customer"))
+_BY_EMAIL = _with_lane(load("queues/list_by_email"))
+_BY_TEXT = _with_lane(load("queues/list_by_text"))
+_BY_OUTCOME = _with_lane(load("queues/list_by_outcome"))
+_BY_STATES = _with_lane(load("queues/list_by_states"))
+_GET = _with_lane(load("queues/get"))
+_OF_SUBJECT = _with_lane(load("queues/of_subject"))
 _STATE_COUNTS = load("queues/state_counts")
 _WAITING = load("queues/waiting")
 
