@@ -8,9 +8,11 @@ from contextlib import ExitStack
 import pytest
 import pytest_asyncio
 import support.soak  # noqa: F401 - loads the profile of Hypothesis
+from support.late_connections import close_late_connections
 from support.postgres import GIVEN_URL_VARIABLE, Cluster, Clusters, TestDatabase, given_url, versions_of
 
 pytest_plugins = ["support.not_run"]
+close_late_connections()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
