@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
+from support.waiting import within
 from tillsync.v1 import vocabulary_pb2
 from wordpress.bed.bridge import BridgedShop
 from wordpress.bed.browser import PHONE, open_browser, overflow, picture, serious_findings
@@ -112,9 +114,9 @@ async def test_the_customers_queue_filters_and_searches(bridged: BridgedShop) ->
         await page.get_by_role("tab", name="Orders Queue").focus()
         await page.keyboard.press("ArrowRight")
         await expect(page.get_by_role("tab", name="Customers Queue")).to_have_attribute("aria-selected", "true")
-        await expect(page.get_by_role("tab", name="Customers Queue")).to_be_focused()
         rows = page.locator("tr[data-entry]")
         await expect(rows).to_have_count(2)
+        await expect(page.get_by_role("tab", name="Customers Queue")).to_be_focused()
         await expect(page.locator("tr", has_text="Successfully Updated")).to_contain_text(str(ada))
         await page.get_by_label("Cause").select_option("OUTCOME_CUSTOMER_NOT_LINKED")
         await expect(rows).to_have_count(1)
@@ -139,6 +141,28 @@ async def test_the_customers_queue_filters_and_searches(bridged: BridgedShop) ->
         await search(page, f"#{order}")
         await expect(rows).to_have_count(1)
         await expect(rows).to_contain_text("Matched by email")
+
+
+@pytest.mark.shops("mariadb")
+async def test_an_answer_leaves_the_focus_to_whoever_went_on_while_it_was_asked_for(bridged: BridgedShop) -> None:
+    await held_orders(bridged)
+    async with open_browser(bridged.site, await bridged.site.log_in()) as page:
+        await opened(page)
+        asked, may_answer = asyncio.Event(), asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            asked.set()
+            await may_answer.wait()
+            await route.continue_()
+
+        await page.route(lambda url: "queue=orders" in url and "state=held" in url, hold)
+        await page.get_by_label("State").focus()
+        await page.get_by_label("State").select_option("held")
+        await within(asked.wait())
+        await page.get_by_label("Email, order number or id").focus()
+        may_answer.set()
+        await expect(page.locator("tr[data-entry]")).to_have_count(1)
+        await expect(page.get_by_label("Email, order number or id")).to_be_focused()
 
 
 async def search(page: Page, text: str) -> None:

@@ -184,12 +184,12 @@
 	page.refresh = async () => {
 		window.clearTimeout( timer );
 		const mine = ++asked;
-		const focus = document.activeElement;
 		const orders = view.queue === 'orders';
 		const [ entries, waiting ] = await Promise.allSettled( [ askEntries(), orders ? page.call( `queues/outbox?${ query( { search: view.search, page: String( view.outboxPage ) } ) }` ) : Promise.resolve( { rows: [], more: false, hindrance: '' } ) ] );
 		if ( mine !== asked ) {
 			return;
 		}
+		const focus = document.activeElement; // not before the question: whoever went on meanwhile stays where he is
 		if ( waiting.status === 'fulfilled' ) {
 			showOutbox( waiting.value );
 		}
