@@ -14,6 +14,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from support.certificates import self_signed
 from support.desk_world import DeskWorld, desk_world
 from support.engine import EngineWorld
+from support.waiting import GIVE_UP_SECONDS
 from tillsync.v1 import account_pb2, account_service_pb2, vocabulary_pb2
 from tillsync_sandbox import SandboxShop
 from tillsync_sandbox.shop import Trouble
@@ -65,7 +66,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str, str]] = {
 
 @pytest_asyncio.fixture
 async def desk(world: EngineWorld) -> AsyncIterator[DeskWorld]:
-    async with desk_world(world, shop_seconds=0.5) as made:
+    async with desk_world(world, shop_seconds=GIVE_UP_SECONDS) as made:
         await made.add_account(guest_policy=account_pb2.GUEST_POLICY_MATCH_OR_CREATE)
         yield made
 
@@ -139,7 +140,7 @@ async def test_a_shop_that_says_nothing_is_too_slow(desk: DeskWorld) -> None:
     step = await shop_step(desk)
     silence.cancel()
     assert step.details["reason"] == "SHOP_TOO_SLOW"
-    assert "no answer from 127.0.0.1 within 0.5 s" in step.text.lower()
+    assert f"no answer from 127.0.0.1 within {GIVE_UP_SECONDS:g} s" in step.text.lower()
 
 
 async def test_a_certificate_that_is_not_valid_is_named(desk: DeskWorld, tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ HANG_SECONDS = float(os.environ.get("TILLSYNC_TEST_HANG_SECONDS", "60"))
 """The limit of every wait. On an idle machine each wait ends within a few seconds; the limit leaves room for a busy one."""
 NEVER_SECONDS = 10 * HANG_SECONDS
 """A delay that no test outlives: what would happen by itself after it does not happen."""
+GIVE_UP_SECONDS = 2.0
+"""For a test of our own time-outs, which waits it out: on a busy machine too the other side has been reached by then."""
 _REPORT_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.002, 0.05
 _MAX_REPORT = 6000

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from fakes.permit import FakePermit
 from support.till_client import TillWorld, till_world
+from support.waiting import GIVE_UP_SECONDS
 from tillsync_sandbox import SandboxTill
 from tillsync_server.domain.customer import NewTillCustomer
 from tillsync_server.domain.errors import (
@@ -180,9 +181,9 @@ async def test_a_create_is_never_sent_twice(
 
 async def test_a_create_that_times_out_may_still_be_stored(till: SandboxTill, version: TillApiVersion) -> None:
     till.switches.late_create_seconds = 0.0
-    async with till_world(timeout_seconds=0.1) as adapter:
+    async with till_world(timeout_seconds=GIVE_UP_SECONDS) as adapter:
         client = _client(adapter, till, version)
-        with pytest.raises(Unanswered, match=r"within 0\.1 s"):
+        with pytest.raises(Unanswered, match=f"within {GIVE_UP_SECONDS:g} s"):
             await client.create_customer(NEW, FakePermit())
         await till.wait_for(lambda: till.store.customer_count == 1)
         search = await client.search_by_email(NEW.email)
@@ -193,7 +194,7 @@ async def test_a_create_that_times_out_may_still_be_stored(till: SandboxTill, ve
 async def test_a_till_that_hangs_is_given_up_and_later_reads_go_on(till: SandboxTill, version: TillApiVersion) -> None:
     customer_id = EposCustomerId(till.add_customer())
     hanging = till.faults.script(method="GET", hang="before")
-    async with till_world(timeout_seconds=0.1, read_attempts=1) as adapter:
+    async with till_world(timeout_seconds=GIVE_UP_SECONDS, read_attempts=1) as adapter:
         client = _client(adapter, till, version)
         with pytest.raises(Unanswered):
             await client.read_customer(customer_id)

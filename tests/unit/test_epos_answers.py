@@ -13,6 +13,7 @@ import pytest_asyncio
 from fakes.permit import FakePermit
 from support.raw_http import RawServer, http_answer, raw_server, silence
 from support.till_client import V2_ROW, TillWorld, html_answer, json_answer, text_answer, till_world
+from support.waiting import GIVE_UP_SECONDS
 from tillsync_server.domain.customer import NewTillCustomer
 from tillsync_server.domain.errors import (
     CredentialsRefused,
@@ -210,8 +211,8 @@ async def test_what_seconds_cannot_mend_is_not_tried_again(server: RawServer, wo
 
 async def test_a_slow_read_that_used_up_the_seconds_is_not_tried_again(server: RawServer) -> None:
     server.answers(silence)
-    async with till_world(timeout_seconds=0.2, read_retry_seconds=0.2) as world:
-        with pytest.raises(Unanswered, match=r"within 0\.2 s"):
+    async with till_world(timeout_seconds=GIVE_UP_SECONDS, read_retry_seconds=GIVE_UP_SECONDS) as world:
+        with pytest.raises(Unanswered, match=f"within {GIVE_UP_SECONDS:g} s"):
             await world.client(server.url).read_customer(ADA)
     assert len(server.requests) == 1
 

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.raw_http import RawServer, http_answer, raw_server, silence
-from support.waiting import within
+from support.waiting import GIVE_UP_SECONDS, within
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
 from tillsync_server.domain.errors import Misaddressed, Unanswered, Unreachable, Unreadable
 from tillsync_server.domain.vocabulary import Side
@@ -120,8 +120,8 @@ async def test_what_is_not_http_is_unreadable(server: RawServer, http: OutboundH
 
 async def test_silence_is_unanswered(server: RawServer, http: OutboundHttp) -> None:
     server.answers(silence)
-    with pytest.raises(Unanswered, match=r"no answer from 127\.0\.0\.1 within 0\.2 s"):
-        await http.request(Side.TILL, "GET", server.url, timeout_seconds=0.2)
+    with pytest.raises(Unanswered, match=rf"no answer from 127\.0\.0\.1 within {GIVE_UP_SECONDS:g} s"):
+        await http.request(Side.TILL, "GET", server.url, timeout_seconds=GIVE_UP_SECONDS)
 
 
 async def test_a_body_that_stops_half_way_is_unanswered(server: RawServer, http: OutboundHttp) -> None:
@@ -144,7 +144,7 @@ async def test_a_drip_is_cut_off_by_the_total_timeout(server: RawServer, http: O
 
     server.answers(drip)
     with pytest.raises(Unanswered, match="within"):
-        await http.request(Side.TILL, "GET", server.url, timeout_seconds=0.3)
+        await http.request(Side.TILL, "GET", server.url, timeout_seconds=GIVE_UP_SECONDS)
 
 
 async def test_a_hang_up_after_the_request_is_unanswered(server: RawServer, http: OutboundHttp) -> None:
