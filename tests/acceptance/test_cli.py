@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from support.grpc_server import an_order
 from support.postgres import TestDatabase
 from support.service import ADMIN_TOKEN, PROGRAM, RunningService, command_environment, running_service
 from support.waiting import until, within
@@ -106,6 +107,17 @@ async def test_an_account_from_making_to_checking(shell: Shell, tmp_path: Any) -
     wrong = await shell.type("account", "check", "shop-a", code=1)
     assert "wrong" in wrong
     assert "→" in wrong, "the remedy"
+
+
+async def test_an_account_says_what_is_wrong_without_stopping_it(shell: Shell) -> None:
+    shell.shop.switches.event_types = ()
+    default = shell.till.add_customer(forename="Web", surname="Orders")
+    await shell.type("account", "set", "shop-a", "--default-customer", str(default))
+    await shell.service.client.sync.match_order("shop-a", an_order(1042, woo_customer_id=0, account_email=""))
+    shown = await shell.until("account", "show", "shop-a", text="warning")
+    assert "Update the tillsync bridge plugin in the shop" in " ".join(re.sub("[│\\n]", " ", shown).split())
+    assert "does not understand what it is told" in " ".join(re.sub("[│\\n]", " ", await shell.type("account", "list")).split())
+    assert "events_refused" in await shell.type("account", "check", "shop-a")
 
 
 async def test_points_by_hand(shell: Shell) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pytest
 import pytest_asyncio
+from fakes.account_warnings import FakeAccountWarnings
 from fakes.accounts import FakeAccounts
 from fakes.clock import FakeClock
 from fakes.events import FakeEventOutbox, FakeEventReceiver
@@ -15,6 +16,7 @@ from fakes.permit import FakePermit
 from support.engine import EngineWorld
 from tillsync_sandbox import SandboxShop
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
+from tillsync_server.adapters.postgres.account_warnings import PostgresAccountWarnings
 from tillsync_server.adapters.postgres.accounts import PostgresAccounts
 from tillsync_server.adapters.postgres.events import PostgresEvents
 from tillsync_server.adapters.postgres.secrets import SecretBox
@@ -22,7 +24,8 @@ from tillsync_server.adapters.woo import WooAdapterSettings, WooGateway
 from tillsync_server.domain.account import Account, ShopSettings
 from tillsync_server.domain.errors import LeaseTooShort
 from tillsync_server.domain.ids import AccountId, OrderId, TillId
-from tillsync_server.domain.vocabulary import EntryState, Outcome
+from tillsync_server.domain.vocabulary import EntryState, Outcome, Side, WarningReason
+from tillsync_server.ports.accounts import AccountWarnings
 from tillsync_server.ports.events import (
     EventOutbox,
     EventReceiver,
@@ -30,6 +33,7 @@ from tillsync_server.ports.events import (
     EventStatus,
     EventType,
     OrderEvent,
+    RefusedEvent,
     ToldEvent,
     WaitingEvents,
 )
@@ -59,6 +63,11 @@ class Bench(Protocol):
 
     @property
     def outbox(self) -> EventOutbox: ...
+
+    @property
+    def warnings(self) -> AccountWarnings:
+        """Of the accounts whose events these are."""
+        ...
 
     async def put(self, account_id: AccountId, *events: OrderEvent) -> None:
         """Later than those before; a newer one takes the place of an older one of its order."""
@@ -118,6 +127,45 @@ class EventOutboxContract:
         await bench.outbox.settle(SHOP, [ToldEvent(OrderId(1), 1)])
         assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(1, 2),)
 
+    async def test_what_a_bridge_refused_is_kept_told_again_later_and_shown(self, bench: Bench) -> None:
+        await bench.put(SHOP, an_event(1), an_event(2))
+        await bench.put(OTHER, an_event(1))
+        await bench.outbox.settle(OTHER, [ToldEvent(OrderId(1), 1)])
+        await bench.outbox.refuse(SHOP, [RefusedEvent(OrderId(1), 1, "type")])
+        assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(2),), "the others go on"
+        await bench.outbox.settle(SHOP, [ToldEvent(OrderId(2), 1)])
+        assert await bench.outbox.claim(limit=10, lease_seconds=60) == []
+        found = await bench.warnings.of([OTHER, SHOP])
+        assert set(found) == {SHOP}
+        [warning] = found[SHOP]
+        assert (warning.reason, warning.side, warning.count, warning.detail) == (WarningReason.EVENTS_REFUSED, Side.SHOP, 1, "type")
+        assert await bench.outbox.reopen(told_before_seconds=3600, limit=10) == 0
+        await bench.time_passes(3601)
+        assert await bench.outbox.reopen(told_before_seconds=3600, limit=10) == 1
+        assert await bench.outbox.reopen(told_before_seconds=3600, limit=10) == 0, "not over and over"
+        assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(1),)
+        assert set(await bench.warnings.of([SHOP])) == {SHOP}, "until it is taken"
+        await bench.outbox.settle(SHOP, [ToldEvent(OrderId(1), 1)])
+        assert await bench.warnings.of([SHOP]) == {}
+
+    async def test_a_newer_event_of_an_order_does_not_wait_for_the_refused_one(self, bench: Bench) -> None:
+        await bench.put(SHOP, an_event(1))
+        await bench.outbox.refuse(SHOP, [RefusedEvent(OrderId(1), 1, "type")])
+        await bench.put(SHOP, an_event(1, 2))
+        assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(1, 2),)
+        await bench.time_passes(3601)
+        assert await bench.outbox.reopen(told_before_seconds=3600, limit=10) == 1
+        assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(1, 2),)
+        await bench.outbox.settle(SHOP, [ToldEvent(OrderId(1), 2)])
+        assert (await bench.outbox.waiting(SHOP, 10)).events == ()
+        assert await bench.warnings.of([SHOP]) == {}
+
+    async def test_an_event_made_while_another_is_refused_is_not_lost(self, bench: Bench) -> None:
+        await bench.put(SHOP, an_event(1))
+        await bench.put(SHOP, an_event(1, 2))
+        await bench.outbox.refuse(SHOP, [RefusedEvent(OrderId(1), 1, "type")])
+        assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(1, 2),)
+
     async def test_a_shop_that_is_ahead_gets_the_event_above_what_it_holds(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(1))
         await bench.outbox.settle(SHOP, [ToldEvent(OrderId(1), 1, held_sequence=40)])
@@ -158,6 +206,7 @@ class OutboxInMemory:
         for account in ACCOUNTS:
             accounts.add(account)
         self.outbox = FakeEventOutbox(self._clock, accounts)
+        self.warnings = FakeAccountWarnings(self.outbox)
 
     async def put(self, account_id: AccountId, *events: OrderEvent) -> None:
         self.outbox.add(account_id, *events)
@@ -174,6 +223,10 @@ class OutboxOnPostgres:
     def outbox(self) -> PostgresEvents:
         return PostgresEvents(self.world.database)
 
+    @property
+    def warnings(self) -> PostgresAccountWarnings:
+        return PostgresAccountWarnings(self.world.database)
+
     async def put(self, account_id: AccountId, *events: OrderEvent) -> None:
         for event in events:
             await self.world.fetch(
@@ -189,6 +242,7 @@ class OutboxOnPostgres:
 
     async def time_passes(self, seconds: float) -> None:
         await self.world.fetch("UPDATE event_delivery SET next_try_at = next_try_at - make_interval(secs => $1) RETURNING 1", seconds)
+        await self.world.fetch("UPDATE refused_event SET told_time = told_time - make_interval(secs => $1) RETURNING 1", seconds)
 
 
 class ReceiverInMemory:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from fakes.accounts import FakeAccounts
 from fakes.clock import FakeClock
 from tillsync_server.domain.account import Account
-from tillsync_server.domain.ids import AccountId
-from tillsync_server.ports.events import EventLease, EventResult, EventStatus, OrderEvent, ToldEvent, WaitingEvents
+from tillsync_server.domain.ids import AccountId, OrderId
+from tillsync_server.ports.events import EventLease, EventResult, EventStatus, OrderEvent, RefusedEvent, ToldEvent, WaitingEvents
 from tillsync_server.ports.till import WritePermit
 
 SHOP_TIMEOUT_SECONDS = 20.0
@@ -41,6 +41,8 @@ class FakeEventOutbox:
     released: list[tuple[int, float]] = field(default_factory=list)
     """Failures in a row, and seconds until the next try."""
     given_back: asyncio.Event = field(default_factory=asyncio.Event)
+    refused: dict[AccountId, dict[OrderId, tuple[OrderEvent, str, float]]] = field(default_factory=dict)
+    """Kept: the event, the field that the shop named, and when it was told last."""
     _deliveries: dict[AccountId, _Delivery] = field(default_factory=dict)
 
     def add(self, account_id: AccountId, *events: OrderEvent) -> None:
@@ -77,7 +79,27 @@ class FakeEventOutbox:
     async def settle(self, account_id: AccountId, told: Sequence[ToldEvent]) -> None:
         self.told += told
         for one in told:
+            kept = self.refused.get(account_id, {})
+            if one.order_id in kept and kept[one.order_id][0].sequence <= one.sequence:
+                del kept[one.order_id]
             self.events[account_id] = [left for event in self.waiting_of(account_id) if (left := _after(event, one)) is not None]
+
+    async def refuse(self, account_id: AccountId, refused: Sequence[RefusedEvent]) -> None:
+        for one in refused:
+            for event in [each for each in self.waiting_of(account_id) if each.order_id == one.order_id]:
+                self.refused.setdefault(account_id, {})[one.order_id] = (replace(event, sequence=one.sequence), one.field, self.clock())
+            passed = ToldEvent(one.order_id, one.sequence)
+            self.events[account_id] = [left for event in self.waiting_of(account_id) if (left := _after(event, passed)) is not None]
+
+    async def reopen(self, *, told_before_seconds: float, limit: int) -> int:
+        until = self.clock() - told_before_seconds
+        due = [(account_id, order_id) for account_id, kept in self.refused.items() for order_id in kept if kept[order_id][2] <= until]
+        for account_id, order_id in due[:limit]:
+            event, named, _ = self.refused[account_id][order_id]
+            self.refused[account_id][order_id] = (event, named, self.clock())
+            if order_id not in {waiting.order_id for waiting in self.waiting_of(account_id)}:
+                self.events[account_id] = [event, *self.waiting_of(account_id)]
+        return len(due[:limit])
 
     async def release(self, lease: EventLease, *, failures: int, delay_seconds: float) -> None:
         delivery = self._delivery(lease.account_id)

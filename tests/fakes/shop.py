@@ -123,7 +123,9 @@ class FakeShop:
     async def status(self) -> ShopStatus:
         self._needs_bridge()
         self._called("status")
-        return ShopStatus(bridge_version="1.0.0", home_url=self.home_url, wordpress="6.9", woocommerce="10.5", max_batch=self.max_batch)
+        return ShopStatus(
+            bridge_version="1.0.0", home_url=self.home_url, wordpress="6.9", woocommerce="10.5", api=2, max_batch=self.max_batch
+        )
 
     async def check_access(self) -> None:
         self._called("check_access")

@@ -18,6 +18,7 @@ from tillsync_server.adapters.grpc.servicers.account import AccountServicer
 from tillsync_server.adapters.grpc.servicers.link import LinkServicer
 from tillsync_server.adapters.grpc.servicers.privacy import PrivacyServicer
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
+from tillsync_server.adapters.postgres.account_warnings import PostgresAccountWarnings
 from tillsync_server.adapters.postgres.accounts import PostgresAccounts
 from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
 from tillsync_server.adapters.postgres.links import PostgresLinks
@@ -89,8 +90,8 @@ async def desk_world(engine: EngineWorld, *, shop_seconds: float | None = None) 
     )
     links, reader = PostgresLinks(database), PostgresQueueReader(database)
     decisions = LinkDecisions(accounts, links, PostgresLinkKeeper(database, notifier), reader, TillLookup(accounts, tills, links))
-    settings = AccountSettings(accounts)
-    check = AccountCheck(accounts, tills, shops, PostgresTillKnowledge(database), accounts)
+    settings = AccountSettings(accounts, PostgresAccountWarnings(database))
+    check = AccountCheck(accounts, tills, shops, PostgresTillKnowledge(database), accounts, PostgresAccountWarnings(database))
     tokens = PostgresTokens(database, notifier)
     desk = TokenDesk(tokens, accounts, public_url=PUBLIC_URL)
     async with AsyncExitStack() as stack:

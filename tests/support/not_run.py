@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import earlier_release
 from support.postgres import installed_versions
 
 REASONS = Path(__file__).resolve().parents[2] / ".tillsync" / "missing.txt"
@@ -47,7 +48,8 @@ def parameter(item: pytest.Item, name: str) -> Any:
 def reasons() -> dict[str, str]:
     """Why a thing is missing, by its name."""
     lines = REASONS.read_text(encoding="utf-8").splitlines() if REASONS.exists() else []
-    return dict(line.split(": ", 1) for line in lines if ": " in line)
+    written = dict(line.split(": ", 1) for line in lines if ": " in line)
+    return {earlier_release.THING: "run git fetch --unshallow"} | written
 
 
 def closing_lines(counts: Counter[str]) -> list[str]:
@@ -63,6 +65,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     at_hand = installed_versions()
 
     def missing(item: pytest.Item) -> str | None:
+        if item.get_closest_marker("earlier_release") and not earlier_release.at_hand():
+            return earlier_release.THING
         version = parameter(item, "cluster")
         return POSTGRESQL[version] if version in POSTGRESQL and version not in at_hand else None
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from fakes.account_warnings import FakeAccountWarnings
 from fakes.accounts import FakeAccounts
 from fakes.knowledge import FakeKnowledge
 from fakes.queues import SHOP
@@ -32,11 +33,12 @@ class Desk:
     def __init__(self, account: Account = ACCOUNT, seconds: float = 28.0) -> None:
         self.accounts = FakeAccounts()
         self.accounts.add(account)
+        self.warnings = FakeAccountWarnings()
         self.till, self.shop, self.knowledge = FakeTill(), FakeShop(has_bridge=account.shop.has_bridge), FakeKnowledge()
         self.till.add("ada@example.test", customer_id=90001)
         self.till.types[EposCustomerTypeId(4001)] = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4001))
         sides = FakeTillGateway(self.till), FakeShopGateway(self.shop)
-        self.check = AccountCheck(self.accounts, *sides, self.knowledge, self.accounts, side_seconds=seconds)
+        self.check = AccountCheck(self.accounts, *sides, self.knowledge, self.accounts, self.warnings, side_seconds=seconds)
 
     async def run(self, **options: bool) -> AccountChecked:
         return await self.check.run(SHOP, **options)

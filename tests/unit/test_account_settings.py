@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from fakes.account_warnings import FakeAccountWarnings
 from fakes.accounts import FakeAccounts
 from fakes.queues import SHOP
 from tillsync_server.application.use_cases.account_settings import AccountGiven, AccountSettings
@@ -32,7 +33,9 @@ def desk(*present: Account) -> tuple[AccountSettings, FakeAccounts]:
     accounts = FakeAccounts()
     for account in present:
         accounts.add(account)
-    return AccountSettings(accounts, plain_http_allowed=lambda host, port: (host, port) == ("till.internal", 8080)), accounts
+    return AccountSettings(
+        accounts, FakeAccountWarnings(), plain_http_allowed=lambda host, port: (host, port) == ("till.internal", 8080)
+    ), accounts
 
 
 async def update(settings: Mapping[str, Any], present: Account = PRESENT, etag: str = "") -> Account:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from tillsync_server.adapters.woo.bridge_wire import shop_status, write_result
+from tillsync_server.domain.errors import Unreadable
 from tillsync_server.ports.shop import WriteStatus
 
 
@@ -30,3 +34,41 @@ def test_what_a_site_says_of_itself_is_made_fit_for_a_person() -> None:
     )
     assert (status.bridge_version, status.home_url, status.wordpress) == ("0.1", "https://[redacted]@shop.example.test[2J", "6.8")
     assert len(status.woocommerce) == 200
+
+
+def a_status(**more: Any) -> dict[str, Any]:
+    texts = {"bridge_version": "1.0.0", "home_url": "https://shop.example.test", "wordpress": "6.9", "woocommerce": "10.5"}
+    return {"api": 1, "max_batch": 500, **texts, **more}
+
+
+@pytest.mark.parametrize(
+    ("said", "api"),
+    [
+        ({}, 1),
+        ({"apis": [1, 2]}, 2),
+        ({"apis": [1, 2, 3, 4]}, 2),
+        ({"api": 2, "apis": [2, 3]}, 2),
+        ({"apis": "1, 2"}, 1),
+        ({"apis": [True, "2", None, 1]}, 1),
+        ({"of_a_newer_bridge": {}}, 1),
+    ],
+)
+def test_plugin_and_service_speak_the_newest_version_they_have_in_common(said: dict[str, Any], api: int) -> None:
+    assert shop_status(a_status(**said)).api == api
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ({"api": 3, "apis": [3, 4]}, "update the tillsync service"),
+        ({"api": 3}, "update the tillsync service"),
+        ({"api": 0}, "update the tillsync bridge plugin in the shop"),
+        ({"api": "1"}, "does not say which API it speaks"),
+        ({"api": True}, "does not say which API it speaks"),
+    ],
+)
+def test_without_a_common_version_the_older_side_is_named(said: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(Unreadable) as refusal:
+        shop_status(a_status(**said))
+    assert remedy in refusal.value.text
+    assert refusal.value.field == "api"

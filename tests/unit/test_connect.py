@@ -34,7 +34,10 @@ from tillsync_server.adapters.http.connect import (
     rpc_methods,
 )
 from tillsync_server.adapters.http.connect_errors import HTTP_STATUS
+from tillsync_server.application.use_cases.authentication import Caller
 from tillsync_server.domain.errors import Unauthenticated
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.vocabulary import Role
 
 SYNC = "/tillsync.v1.CustomerSyncService/SyncCustomer"
 MATCH = "/tillsync.v1.CustomerSyncService/BatchMatchOrderCustomers"
@@ -79,11 +82,13 @@ class Door:
 
     refusal: Exception | None = None
     asked: list[str] = field(default_factory=list)
+    caller: Caller = field(default_factory=lambda: Caller(Role.SUPPORT, None, "token-1"))
 
-    async def ask(self, authorization: str) -> None:
+    async def ask(self, authorization: str) -> Caller:
         self.asked.append(authorization)
         if self.refusal is not None:
             raise self.refusal
+        return self.caller
 
 
 @dataclass
@@ -319,9 +324,9 @@ async def test_a_big_message_is_read_beside_the_event_loop(edge: Edge, monkeypat
     threads: list[bool] = []
     original = _Codec.read
 
-    def noting(self: _Codec, body: bytes, message: Any) -> None:
+    def noting(self: _Codec, body: bytes, message: Any, *, is_bridge: bool) -> None:
         threads.append(threading.current_thread() is threading.main_thread())
-        original(self, body, message)
+        original(self, body, message, is_bridge=is_bridge)
 
     monkeypatch.setattr(_Codec, "read", noting)
     for account_id in ("shop-1", "x" * BIG_BYTES):
@@ -355,11 +360,31 @@ async def test_a_big_message_is_read_beside_the_event_loop(edge: Edge, monkeypat
     ],
     ids=lambda body: repr(body)[:40],
 )
+@pytest.mark.catches("only-bridges-send-unknown-fields")
 async def test_json_that_is_no_message(edge: Edge, body: bytes) -> None:
     status, error = await edge.error(body=body)
     assert (status, error["code"]) == (400, "invalid_argument")
     assert "tillsync.v1.SyncCustomerRequest" in error["message"]
     assert error["details"][0]["debug"]["reason"] == "MALFORMED_BODY"
+    assert edge.servicer.requests == []
+
+
+BRIDGE = Caller(Role.SITE, AccountId("shop-1"), "token-2")
+
+
+async def test_a_newer_bridge_may_send_fields_that_this_release_does_not_know(edge: Edge) -> None:
+    edge.door.caller = BRIDGE
+    status, headers, _ = await edge.post(body={"accountId": "shop-1", "eposCustomerId": "7", "tier": {"name": "Gold"}, "seen": [1]})
+    assert (status, headers["tillsync-api"]) == (200, "2")
+    [request] = edge.servicer.requests
+    assert (request.account_id, request.epos_customer_id) == ("shop-1", 7)
+
+
+@pytest.mark.parametrize("body", [b'{"priority": "LOUD", "tier": 1}', b'{"eposCustomerId": "x", "tier": 1}', b'{"tier": 1, "tier": 2}'])
+async def test_from_a_bridge_too_unknown_values_are_refused(edge: Edge, body: bytes) -> None:
+    edge.door.caller = BRIDGE
+    status, headers, content = await edge.post(body=body)
+    assert (status, json.loads(content)["code"], headers["tillsync-api"]) == (400, "invalid_argument", "2")
     assert edge.servicer.requests == []
 
 

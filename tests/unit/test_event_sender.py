@@ -77,7 +77,8 @@ async def released(desk: Desk, clock: Callable[[], float] | None = None) -> Asyn
         await sender.stop()
 
 
-async def test_updated_unchanged_and_stale_are_delivered_and_invalid_is_dropped() -> None:
+@pytest.mark.catches("refused-events-are-kept")
+async def test_updated_unchanged_and_stale_are_delivered_and_what_the_bridge_cannot_read_is_kept() -> None:
     desk = Desk([an_event(order) for order in (1, 2, 3, 4)])
     first = [
         OK,
@@ -88,10 +89,26 @@ async def test_updated_unchanged_and_stale_are_delivered_and_invalid_is_dropped(
     desk.receiver.answer = lambda waiting, permit: first if desk.receiver.asked == 1 else None
     async with released(desk) as sender:
         told = [(one.order_id, one.sequence, one.held_sequence) for one in desk.outbox.told]
-        assert told[:4] == [(1, 1, None), (2, 1, None), (3, 1, 9), (4, 1, None)]
-        assert told[4:] == [(3, 10, None)], "a shop that is ahead gets the event again, above what it holds"
+        assert told[:3] == [(1, 1, None), (2, 1, None), (3, 1, 9)]
+        assert told[3:] == [(3, 10, None)], "a shop that is ahead gets the event again, above what it holds"
+        assert [(order_id, named) for order_id, (_, named, _) in desk.outbox.refused[SHOP].items()] == [(4, "outcome")]
+        assert desk.outbox.waiting_of(SHOP) == [], "it does not stop the others, nor is it sent over and over"
         assert (sender.counters.delivered, sender.counters.refused) == (3 + 1, 1)
         assert desk.outbox.released == [(0, 0.0)]
+
+
+async def test_a_refused_event_is_told_again_after_its_time() -> None:
+    desk = Desk([an_event(1)])
+    desk.receiver.answer = lambda waiting, permit: (
+        [EventResult(status=EventStatus.INVALID, field="type")] if desk.receiver.asked == 1 else None
+    )
+    async with released(desk) as sender:
+        assert (await sender.reopen_refused(), desk.receiver.asked) == (False, 1)
+        desk.outbox.clock.advance(EventSettings().refused_again_seconds)
+        desk.outbox.given_back.clear()
+        await sender.reopen_refused()
+        await within(desk.outbox.given_back.wait())
+        assert (desk.receiver.asked, desk.outbox.waiting_of(SHOP), desk.outbox.refused[SHOP]) == (2, [], {})
 
 
 async def test_what_the_shop_did_not_get_to_is_sent_again_at_once_as_long_as_it_gets_on() -> None:

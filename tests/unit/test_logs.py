@@ -141,6 +141,7 @@ def test_the_console_form_follows_the_same_rules(lines: CapturedLines) -> None:
 
 
 NUMBERS = {
+    "bridge_api",
     "dropped",
     "exc_info",
     "failures",
@@ -153,7 +154,7 @@ NUMBERS = {
     "next_try_seconds",
     "port",
 } | {
-    *("retained", "returncode", "seconds", "serves", "tls", "tries", "works"),
+    *("fields", "retained", "returncode", "seconds", "serves", "tls", "tries", "works"),
 }
 FROM_OUTSIDE = {"bridge_version", "field", "log", "text", "woocommerce", "wordpress"}
 """Words of a shop or of PostgreSQL: a line says only that there were some, in ``dropped``."""

@@ -142,6 +142,7 @@ SHARED_ENUMS: Sequence[tuple[EnumDescriptor, type[IntEnum], str]] = (
     (account_pb2.TillApiVersion.DESCRIPTOR, vocabulary.TillApiVersion, "TILL_API_VERSION"),
     (account_pb2.TillTypeField.DESCRIPTOR, vocabulary.TillTypeField, "TILL_TYPE_FIELD"),
     (account_pb2.ProblemReason.DESCRIPTOR, vocabulary.ProblemReason, "PROBLEM_REASON"),
+    (account_pb2.WarningReason.DESCRIPTOR, vocabulary.WarningReason, "WARNING_REASON"),
     (catalog_service_pb2.MessageClass.DESCRIPTOR, vocabulary.MessageClass, "MESSAGE_CLASS"),
     (catalog_service_pb2.Responsible.DESCRIPTOR, vocabulary.Responsible, "RESPONSIBLE"),
     (token_pb2.TokenRole.DESCRIPTOR, vocabulary.Role, "TOKEN_ROLE"),

@@ -164,7 +164,7 @@ def list_accounts(address: AddressOption = DEFAULT_ADDRESS, token: TokenOption =
     if json:
         print_json(accounts)
         return
-    shown = table("Account", "Name", "Sync", "Till", "Shop", "Problem", title="Accounts")
+    shown = table("Account", "Name", "Sync", "Till", "Shop", "Problem or warning", title="Accounts")
     for account in accounts:
         shown.add_row(
             account.account_id,
@@ -172,7 +172,7 @@ def list_accounts(address: AddressOption = DEFAULT_ADDRESS, token: TokenOption =
             "on" if account.customer_sync_enabled else "off",
             account.till_id,
             account.shop.base_url or "-",
-            account.problem.text if account.HasField("problem") else "",
+            "\n".join(_troubles(account)),
         )
     console.print(shown if accounts else "no accounts: tillsync account create makes one")
 
@@ -296,9 +296,14 @@ def _print_account(account: account_pb2.Account, *, json: bool) -> None:
         ("shop credentials", "bridge" if shop.has_bridge_secret else _set(shop.has_consumer_key and shop.has_consumer_secret)),
         ("changed", when(account.update_time)),
         ("problem", account.problem.text if account.HasField("problem") else "none"),
+        *(("warning", _with_remedy(warning.text, warning.remedy)) for warning in account.warnings),
     ):
         shown.add_row(setting, value)
     console.print(shown)
+
+
+def _troubles(account: account_pb2.Account) -> list[str]:
+    return [*([account.problem.text] if account.HasField("problem") else []), *(warning.text for warning in account.warnings)]
 
 
 def _on(value: bool) -> str:

@@ -57,10 +57,17 @@ class BridgePlugin:
         request.json()
         check_bridge_signature(request, self._switches.bridge_secret)
 
+    @property
+    def _is_strict(self) -> bool:
+        """A bridge of API 1 refuses the fields that it does not know."""
+        return self._switches.bridge_api < 2
+
     def _status(self) -> dict[str, object]:
+        newer: dict[str, object] = {"apis": list(range(1, self._switches.bridge_api + 1))} if self._switches.bridge_api > 1 else {}
         return {
             "bridge_version": self._switches.bridge_version,
             "api": 1,
+            **newer,
             "home_url": self._home_url,
             "wordpress": self._switches.wordpress_version,
             "woocommerce": self._switches.woocommerce_version,
@@ -84,7 +91,7 @@ class BridgePlugin:
 
     def _customer(self, raw: object) -> dict[str, object]:
         try:
-            item = customer_item(raw)
+            item = customer_item(raw, strict=self._is_strict)
         except InvalidFieldError as error:
             return {"status": "invalid", "field": error.field}
         user = self._store.users.get(item.user_id)
@@ -111,7 +118,7 @@ class BridgePlugin:
 
     def _put_type(self, type_id: int, body: dict[str, Any]) -> dict[str, object]:
         try:
-            item = type_item(body)
+            item = type_item(body, strict=self._is_strict)
         except InvalidFieldError as error:
             return {"status": "invalid", "field": error.field}
         row = TypeRow(version=item.version, name=item.name, discount=item.discount, description=item.description)
@@ -138,7 +145,7 @@ class BridgePlugin:
     def _event(self, raw: object) -> dict[str, object]:
         event_id = raw.get("event_id", "") if isinstance(raw, dict) else ""
         try:
-            event = event_item(raw)
+            event = event_item(raw, self._switches.event_types, strict=self._is_strict)
         except InvalidFieldError as error:
             return {"event_id": event_id, "status": "invalid", "field": error.field}
         stored = self._store.event_sequences.get(event.subject, 0)

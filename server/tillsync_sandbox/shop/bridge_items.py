@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,9 +14,9 @@ _INT64_MAX = 2**63 - 1
 _DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,6})?", re.ASCII)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _PHONE_ALLOWED = re.compile(r"[\s#0-9_\-+/().]*", re.ASCII)
-_EVENT_TYPES = ("order.finished", "decision.needed", "decision.closed")
 
-_WRITE_FIELDS = frozenset({"user_id", "version", "points", "credit", "type_id", "as_of", "first_name", "last_name", "phone"})
+_VALUE_FIELDS = frozenset({"points", "credit", "type_id", "as_of", "first_name", "last_name", "phone"})
+_WRITE_FIELDS = _VALUE_FIELDS | {"user_id", "version"}
 _REMOVE_FIELDS = frozenset({"user_id", "version", "remove"})
 _TYPE_FIELDS = frozenset({"version", "name", "discount", "description"})
 _EVENT_FIELDS = frozenset({"event_id", "subject", "sequence", "type", "entry_id", "state", "outcome", "held_count"})
@@ -48,8 +49,8 @@ class TypeItem:
     description: str
 
 
-def customer_item(item: object) -> CustomerItem:
-    """Raises InvalidFieldError."""
+def customer_item(item: object, *, strict: bool = False) -> CustomerItem:
+    """Raises InvalidFieldError. ``strict``: also for a field that the wire's first version does not have."""
     fields = _object(item, "user_id")
     user_id = fields.get("user_id")
     if isinstance(user_id, bool) or not isinstance(user_id, int) or user_id < 1:
@@ -58,9 +59,12 @@ def customer_item(item: object) -> CustomerItem:
     if "remove" in fields:
         if fields["remove"] is not True:
             raise InvalidFieldError("remove")
-        _only(fields, _REMOVE_FIELDS)
+        contradicting = next((name for name in fields if name in _VALUE_FIELDS), None)
+        if contradicting is not None:
+            raise InvalidFieldError(contradicting)
+        _only(fields, _REMOVE_FIELDS, strict=strict)
         return CustomerItem(user_id=user_id, version=version)
-    _only(fields, _WRITE_FIELDS)
+    _only(fields, _WRITE_FIELDS, strict=strict)
     return CustomerItem(
         user_id=user_id,
         version=version,
@@ -72,20 +76,20 @@ def customer_item(item: object) -> CustomerItem:
     )
 
 
-def type_item(body: dict[str, Any]) -> TypeItem:
-    """Raises InvalidFieldError."""
+def type_item(body: dict[str, Any], *, strict: bool = False) -> TypeItem:
+    """Raises InvalidFieldError. ``strict`` as for a customer."""
     version = int64(body, "version")
-    _only(body, _TYPE_FIELDS)
+    _only(body, _TYPE_FIELDS, strict=strict)
     name = _text(body, "name")
     return TypeItem(version=version, name=name, discount=_decimal(body, "discount"), description=_text(body, "description"))
 
 
-def event_item(item: object) -> ShopEvent:
-    """Raises InvalidFieldError."""
+def event_item(item: object, known_types: Sequence[str], *, strict: bool = False) -> ShopEvent:
+    """Raises InvalidFieldError. ``strict`` as for a customer."""
     fields = _object(item, "event_id")
-    _only(fields, _EVENT_FIELDS)
+    _only(fields, _EVENT_FIELDS, strict=strict)
     kind = _text(fields, "type")
-    if kind not in _EVENT_TYPES:
+    if kind not in known_types:
         raise InvalidFieldError("type")
     held_count = fields.get("held_count")
     if isinstance(held_count, bool) or not isinstance(held_count, int) or held_count < 0:
@@ -121,9 +125,9 @@ def _object(item: object, blamed: str) -> dict[str, Any]:
     return item
 
 
-def _only(fields: dict[str, Any], known: frozenset[str]) -> None:
+def _only(fields: dict[str, Any], known: frozenset[str], *, strict: bool) -> None:
     for name in fields:
-        if name not in known:
+        if strict and name not in known:
             raise InvalidFieldError(name)
 
 

@@ -105,6 +105,10 @@ class ShopSwitches:
     """Further delay per item of a batch. 0.015 is a real WooCommerce's ``customers/batch``, 0.0005 the bridge's own table."""
 
     bridge_version: str = "1.0.0"
+    bridge_api: int = 2
+    """Newest version of the wire that the bridge speaks. 1: it refuses items with fields that it does not know."""
+    event_types: tuple[str, ...] = ("order.finished", "decision.needed", "decision.closed")
+    """Events that the bridge knows; others are ``invalid``."""
     wordpress_version: str = "6.9"
     woocommerce_version: str = "10.5.0"
 

@@ -35,6 +35,7 @@ from tillsync_server.composition.wiring import Edges, Wiring
 _LOG = structlog.get_logger(__name__)
 REQUEUE_SECONDS = 1.0
 HISTORY_SECONDS = 3600.0
+REFUSED_EVENTS_SECONDS = 600.0
 SAMPLE_SECONDS = 15.0
 QUICK_SECONDS, DATABASE_SECONDS, EMBEDDED_SECONDS = 3.0, 8.0, 25.0
 """What the steps of a stop may take; those that drain get the drain's grace and ten seconds."""
@@ -149,14 +150,16 @@ class Service:
         self.metrics.watch_events(labour.events.counters)
         requeue = Recurring("requeue", labour.requeue.run_chunk, seconds=REQUEUE_SECONDS, database_gone=DATABASE_GONE)
         history = Recurring("history", labour.history.maintain, seconds=HISTORY_SECONDS, database_gone=DATABASE_GONE)
+        refused = Recurring("refused events", labour.events.reopen_refused, seconds=REFUSED_EVENTS_SECONDS, database_gone=DATABASE_GONE)
         self.storage.notifications.on_lanes_ready(requeue.wake)
         self._on_stop(requeue.name, requeue.stop)
         self._on_stop(history.name, history.stop)
+        self._on_stop(refused.name, refused.stop)
         self._on_stop("events", labour.events.stop)
         self._on_stop("worker", labour.worker.stop, seconds=self._drain_seconds)
 
         def start() -> None:
-            for part in (requeue, history, labour.events, labour.worker):
+            for part in (requeue, history, refused, labour.events, labour.worker):
                 part.start()
 
         return start

@@ -18,6 +18,7 @@ from tillsync_server.adapters.grpc.servicers.queue import QueueServicer
 from tillsync_server.adapters.http.webhook import WebhookReceiver
 from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp
+from tillsync_server.adapters.postgres.account_warnings import PostgresAccountWarnings
 from tillsync_server.adapters.postgres.accounts import PostgresAccounts
 from tillsync_server.adapters.postgres.events import PostgresEvents
 from tillsync_server.adapters.postgres.hints import PostgresHintStore
@@ -109,6 +110,7 @@ class Wiring:
         sync = SyncRequests(enqueuer, admission)
         orders = OrderMatching(intake, intake, queues, admission, self._wakeups)
         lookup = TillLookup(self._accounts, self._tills, self._links)
+        warnings = PostgresAccountWarnings(database)
         authenticator = Authenticator(self.tokens, self._wakeups)
         services = GrpcServices(
             customer_sync=CustomerSyncServicer(sync, orders, QueueListing(queues)),
@@ -116,9 +118,9 @@ class Wiring:
             link=LinkServicer(LinkDecisions(self._accounts, self._links, PostgresLinkKeeper(database, notifier), queues, lookup)),
             privacy=PrivacyServicer(Privacy(PostgresPrivacy(database, notifier), self._accounts)),
             account=AccountServicer(
-                AccountSettings(self._accounts, plain_http_allowed=inside(settings.hosts(serves=True))),
+                AccountSettings(self._accounts, warnings, plain_http_allowed=inside(settings.hosts(serves=True))),
                 SiteSettings(self._accounts),
-                AccountCheck(self._accounts, self._tills, self._shops, self._knowledge, self._accounts),
+                AccountCheck(self._accounts, self._tills, self._shops, self._knowledge, self._accounts, warnings),
                 ShopConnection(self._accounts, self._shops, self.tokens),
                 TokenDesk(self.tokens, self._accounts, public_url=settings.public_url),
             ),

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tillsync_server.domain.account_warnings import AccountWarning
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, TillId
 from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, ProblemReason, Side, TillApiVersion, TillTypeField
 
@@ -74,6 +75,8 @@ class Account:
     create_time: datetime | None = None
     update_time: datetime | None = None
     problem: Problem | None = None
+    warnings: tuple[AccountWarning, ...] = ()
+    """Only where somebody looks at the account: GetAccount, ListAccounts, CheckAccount."""
 
     @property
     def etag(self) -> str:

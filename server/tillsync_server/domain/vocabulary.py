@@ -110,6 +110,13 @@ class ProblemReason(IntEnum):
     """Credentials or addresses that the flow needs are not set."""
 
 
+class WarningReason(IntEnum):
+    """What is wrong with an account without pausing it. The sentences are in :mod:`tillsync_server.domain.account_warnings`."""
+
+    EVENTS_REFUSED = 1
+    """The shop's bridge is too old for what it is told of orders."""
+
+
 class MessageClass(IntEnum):
     DONE = 1
     SKIPPED = 2

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.account_warnings import AccountWarning
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.vocabulary import Role, Side
 
@@ -55,13 +56,20 @@ class AccountStore(Protocol):
         ...
 
     async def side_works(self, account_id: AccountId, side: Side, *, config_version: int) -> bool:
-        """A test of this side passed under these settings: its account problem, if one is open, is closed and the pause ends.
+        """A test of this side passed under these settings: its account problem, if one is open, is closed and the pause ends. What the
+        shop's bridge refused is told again.
 
-        False: there was none, or the settings changed meanwhile.
+        False: there was no problem, or the settings changed meanwhile.
         """
         ...
 
     async def accounts_of_till(self, till_id: TillId) -> Sequence[AccountId]: ...
+
+
+class AccountWarnings(Protocol):
+    async def of(self, account_ids: Sequence[AccountId]) -> Mapping[AccountId, tuple[AccountWarning, ...]]:
+        """What is wrong with these accounts without pausing them. Accounts without a warning are left out."""
+        ...
 
 
 class RequeueWork(Protocol):

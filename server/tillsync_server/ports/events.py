@@ -75,6 +75,15 @@ class ToldEvent:
     held_sequence: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedEvent:
+    """``field``: what the shop's bridge could not read of it."""
+
+    order_id: OrderId
+    sequence: int
+    field: str
+
+
 class EventOutbox(Protocol):
     """Written by the stores in the transactions that end, hold or release orders of accounts with a bridge."""
 
@@ -88,6 +97,15 @@ class EventOutbox(Protocol):
         """These need not be sent again. Where a shop holds a sequence that was never given, the event is given one above and waits."""
         ...
 
+    async def refuse(self, account_id: AccountId, refused: Sequence[RefusedEvent]) -> None:
+        """The shop's bridge cannot read these: they are passed over, and kept until :meth:`reopen`, or until a newer event of their
+        order is taken."""
+        ...
+
+    async def reopen(self, *, told_before_seconds: float, limit: int) -> int:
+        """Refused events of all accounts wait again, unless they were told in the last so many seconds. How many."""
+        ...
+
     async def release(self, lease: EventLease, *, failures: int, delay_seconds: float) -> None: ...
 
 
@@ -97,7 +115,7 @@ class EventStatus(Enum):
     STALE = "stale"
     """The shop holds a newer one (``held_sequence``)."""
     INVALID = "invalid"
-    """Refused for good; ``field`` names what."""
+    """The bridge cannot read it; ``field`` names what. An updated one may."""
     NOT_DONE = "not_done"
     """Not reached in the shop's time: send again."""
 

@@ -42,6 +42,8 @@ class ShopStatus:
     home_url: str
     wordpress: str
     woocommerce: str
+    api: int
+    """Newest version of the bridge's wire that plugin and service both speak."""
     max_batch: int
 
 

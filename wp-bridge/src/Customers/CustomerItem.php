@@ -17,8 +17,7 @@ final class CustomerItem {
 
 	public const NO_VALUE = '0';
 
-	private const WRITE_FIELDS  = array( 'user_id', 'version', 'points', 'credit', 'type_id', 'as_of', 'first_name', 'last_name', 'phone' );
-	private const REMOVE_FIELDS = array( 'user_id', 'version', 'remove' );
+	private const VALUES = array( 'points', 'credit', 'type_id', 'as_of', 'first_name', 'last_name', 'phone' );
 
 	/** What WC_Validation::is_phone takes, and the empty text, which clears. */
 	private const PHONE = '/^[\s#0-9_\-+\/().]*$/D';
@@ -46,10 +45,9 @@ final class CustomerItem {
 		$version = $fields->int64( 'version' );
 		if ( $fields->has( 'remove' ) ) {
 			$fields->is_true( 'remove' );
-			$fields->only( self::REMOVE_FIELDS );
+			$fields->none_of( self::VALUES );
 			return new self( $user_id, $version, true );
 		}
-		$fields->only( self::WRITE_FIELDS );
 		return new self(
 			$user_id,
 			$version,

@@ -19,8 +19,7 @@ final class Event {
 	public const DECISION_NEEDED = 'decision.needed';
 	public const DECISION_CLOSED = 'decision.closed';
 
-	private const TYPES  = array( self::ORDER_FINISHED, self::DECISION_NEEDED, self::DECISION_CLOSED );
-	private const FIELDS = array( 'event_id', 'subject', 'sequence', 'type', 'entry_id', 'state', 'outcome', 'held_count' );
+	private const TYPES = array( self::ORDER_FINISHED, self::DECISION_NEEDED, self::DECISION_CLOSED );
 
 	private function __construct(
 		public readonly string $event_id,
@@ -42,7 +41,6 @@ final class Event {
 	 */
 	public static function of( $raw ): self {
 		$fields = WireFields::of( $raw, 'event_id' );
-		$fields->only( self::FIELDS );
 		$type = $fields->text( 'type' );
 		if ( ! in_array( $type, self::TYPES, true ) ) {
 			throw new InvalidField( 'type' );

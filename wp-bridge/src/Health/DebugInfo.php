@@ -10,6 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Health;
 
 use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Service\ServiceApi;
 use Tillsync\Bridge\Services;
 
 /** Facts for support. Token and secret are not among them; which service and account it is does not go to the clipboard (private). */
@@ -33,6 +34,7 @@ final class DebugInfo {
 			'version'        => array( 'label' => __( 'Version', 'tillsync-bridge' ), 'value' => \Tillsync\Bridge\VERSION ),
 			'connected'      => array( 'label' => __( 'Connected', 'tillsync-bridge' ), 'value' => self::words( $facts['connected'] ), 'debug' => $facts['connected'] ),
 			'url'            => array( 'label' => __( 'Service', 'tillsync-bridge' ), 'value' => $facts['url'], 'private' => true ),
+			'service_api'    => array( 'label' => __( 'Version of its messages', 'tillsync-bridge' ), 'value' => (string) $this->services->get( ServiceApi::class )->version() ),
 			'account_id'     => array( 'label' => __( 'Account', 'tillsync-bridge' ), 'value' => $facts['account_id'], 'private' => true ),
 			'token'          => array( 'label' => __( 'Token', 'tillsync-bridge' ), 'value' => $facts['connected'] ? __( 'set, not shown', 'tillsync-bridge' ) : __( 'none', 'tillsync-bridge' ), 'private' => true ),
 			'must_choose'    => array( 'label' => __( 'Elsewhere than connected', 'tillsync-bridge' ), 'value' => self::words( $facts['must_choose'] ), 'debug' => $facts['must_choose'] ),

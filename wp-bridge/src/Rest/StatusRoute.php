@@ -23,6 +23,12 @@ final class StatusRoute implements Part {
 	/** Customers in one batch: the contract's limit. */
 	public const MAX_BATCH = 500;
 
+	/**
+	 * Versions of this wire that the plugin speaks. 1: an item with an unknown field was `invalid`; 2: the field is passed over. A service
+	 * sends what came later only to a bridge that names 2 or above.
+	 */
+	public const APIS = array( 1, 2 );
+
 	private Services $services;
 
 	public function __construct( Services $services ) {
@@ -49,7 +55,9 @@ final class StatusRoute implements Part {
 		$response = new WP_REST_Response(
 			array(
 				'bridge_version' => \Tillsync\Bridge\VERSION,
+				// Older services know only "api", and only 1 there: it is the oldest version that this plugin speaks.
 				'api'            => 1,
+				'apis'           => self::APIS,
 				'home_url'       => SitePlace::home_url(),
 				'wordpress'      => (string) get_bloginfo( 'version' ),
 				'woocommerce'    => defined( 'WC_VERSION' ) ? (string) WC_VERSION : '',

@@ -11,7 +11,7 @@ namespace Tillsync\Bridge\Rest;
 
 /**
  * Reads the fields of one JSON object. Nothing is coerced: what is not as the wire says is an InvalidField, and its neighbours in the
- * batch go on.
+ * batch go on. A field that nobody asks for is passed over: a service that is newer than the plugin may send more.
  */
 final class WireFields {
 
@@ -37,15 +37,15 @@ final class WireFields {
 	}
 
 	/**
-	 * Refuses fields that the wire does not know: a misspelt one would be lost in silence.
+	 * Refuses fields that contradict what the item says.
 	 *
-	 * @param string[] $known Names.
+	 * @param string[] $names Names.
 	 * @throws InvalidField
 	 */
-	public function only( array $known ): void {
-		foreach ( array_keys( $this->fields ) as $name ) {
-			if ( ! in_array( $name, $known, true ) ) {
-				throw new InvalidField( (string) $name );
+	public function none_of( array $names ): void {
+		foreach ( $names as $name ) {
+			if ( $this->has( $name ) ) {
+				throw new InvalidField( $name );
 			}
 		}
 	}

@@ -102,12 +102,16 @@ class ServiceClient {
 		$status  = (int) wp_remote_retrieve_response_code( $answer );
 		$decoded = json_decode( (string) wp_remote_retrieve_body( $answer ), true, self::JSON_DEPTH, JSON_BIGINT_AS_STRING );
 		$is_json = 0 === stripos( (string) self::header( $answer, 'content-type' ), 'application/json' ) && is_array( $decoded );
+		$is_error = $is_json && is_string( $decoded['code'] ?? null ) && 200 !== $status;
+		if ( $is_error || ( 200 === $status && $is_json ) ) {
+			$this->services->get( ServiceApi::class )->heard( self::header( $answer, ServiceApi::HEADER ) );
+		}
 		if ( 200 === $status && $is_json ) {
 			return $decoded;
 		}
 		$wait        = self::header( $answer, 'retry-after' );
 		$retry_after = is_numeric( $wait ) ? max( 1, (int) $wait ) : null;
-		if ( $is_json && is_string( $decoded['code'] ?? null ) && 200 !== $status ) {
+		if ( $is_error ) {
 			$said = is_string( $decoded['message'] ?? null ) && '' !== $decoded['message'] ? $decoded['message'] : $decoded['code'];
 			throw new ServiceError( $decoded['code'], $status, self::clean( $said, $token ), self::violations( $decoded ), $retry_after, self::reason( $decoded ) );
 		}

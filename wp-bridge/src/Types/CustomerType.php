@@ -35,7 +35,6 @@ final class CustomerType {
 	public static function of( int $type_id, array $body ): self {
 		$fields  = WireFields::of( $body, 'version' );
 		$version = $fields->int64( 'version' );
-		$fields->only( array( 'version', 'name', 'discount', 'description' ) );
 		return new self(
 			$type_id,
 			$version,

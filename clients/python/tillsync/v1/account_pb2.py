@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tillsync.v1 import vocabulary_pb2 as tillsync_dot_v1_dot_vocabulary__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tillsync/v1/account.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctillsync/v1/vocabulary.proto\"\xeb\x04\n\x07\x41\x63\x63ount\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x05\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\"\n\x15\x63ustomer_sync_enabled\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12 \n\x18\x64\x65\x66\x61ult_epos_customer_id\x18\x04 \x01(\x03\x12,\n\x0bmatch_email\x18\x05 \x01(\x0e\x32\x17.tillsync.v1.MatchEmail\x12.\n\x0cguest_policy\x18\x06 \x01(\x0e\x32\x18.tillsync.v1.GuestPolicy\x12\x16\n\tauto_link\x18\x07 \x01(\x08H\x01\x88\x01\x01\x12\x12\n\nsync_names\x18\x08 \x01(\x08\x12\x12\n\nsync_phone\x18\t \x01(\x08\x12\x0f\n\x07till_id\x18\n \x01(\t\x12\x13\n\x0bshared_till\x18\x0b \x01(\x08\x12\'\n\x04\x65pos\x18\x0c \x01(\x0b\x32\x19.tillsync.v1.EposSettings\x12\'\n\x04shop\x18\r \x01(\x0b\x32\x19.tillsync.v1.ShopSettings\x12\x32\n\x07problem\x18\x0e \x01(\x0b\x32\x1b.tillsync.v1.AccountProblemB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x42\x18\n\x16_customer_sync_enabledB\x0c\n\n_auto_link\"\xcf\x03\n\x0c\x45posSettings\x12\x10\n\x08\x62\x61se_url\x18\x01 \x01(\t\x12\x15\n\x07\x61pi_key\x18\x02 \x01(\tB\x04\xe2\x41\x01\x04\x12\x18\n\napi_secret\x18\x03 \x01(\tB\x04\xe2\x41\x01\x04\x12\x39\n\x14\x63ustomer_api_version\x18\x04 \x01(\x0e\x32\x1b.tillsync.v1.TillApiVersion\x12>\n\x19\x63ustomer_type_api_version\x18\x05 \x01(\x0e\x32\x1b.tillsync.v1.TillApiVersion\x12\x31\n\rv4_type_field\x18\x06 \x01(\x0e\x32\x1a.tillsync.v1.TillTypeField\x12\x1b\n\x13requests_per_minute\x18\x07 \x01(\x05\x12\x19\n\x0bwebhook_key\x18\x08 \x01(\tB\x04\xe2\x41\x01\x04\x12\x1c\n\x0ewebhook_secret\x18\t \x01(\tB\x04\xe2\x41\x01\x04\x12\x19\n\x0bhas_api_key\x18\n \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0ehas_api_secret\x18\x0b \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fhas_webhook_key\x18\x0c \x01(\x08\x42\x04\xe2\x41\x01\x03\x12 \n\x12has_webhook_secret\x18\r \x01(\x08\x42\x04\xe2\x41\x01\x03\"\xdc\x01\n\x0cShopSettings\x12\x10\n\x08\x62\x61se_url\x18\x01 \x01(\t\x12\x1a\n\x0c\x63onsumer_key\x18\x02 \x01(\tB\x04\xe2\x41\x01\x04\x12\x1d\n\x0f\x63onsumer_secret\x18\x03 \x01(\tB\x04\xe2\x41\x01\x04\x12\x1b\n\rbridge_secret\x18\x04 \x01(\tB\x04\xe2\x41\x01\x04\x12\x1e\n\x10has_consumer_key\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12!\n\x13has_consumer_secret\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11has_bridge_secret\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x03\"\x86\x02\n\x0e\x41\x63\x63ountProblem\x12\x30\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.tillsync.v1.ProblemReasonB\x04\xe2\x41\x01\x03\x12%\n\x04side\x18\x02 \x01(\x0e\x32\x11.tillsync.v1.SideB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x37\n\rnext_try_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1d\n\x0foldest_entry_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03*[\n\nMatchEmail\x12\x1b\n\x17MATCH_EMAIL_UNSPECIFIED\x10\x00\x12\x17\n\x13MATCH_EMAIL_ACCOUNT\x10\x01\x12\x17\n\x13MATCH_EMAIL_BILLING\x10\x02*\x8d\x01\n\x0bGuestPolicy\x12\x1c\n\x18GUEST_POLICY_UNSPECIFIED\x10\x00\x12!\n\x1dGUEST_POLICY_DEFAULT_CUSTOMER\x10\x01\x12\x1b\n\x17GUEST_POLICY_MATCH_ONLY\x10\x02\x12 \n\x1cGUEST_POLICY_MATCH_OR_CREATE\x10\x03*d\n\x0eTillApiVersion\x12 \n\x1cTILL_API_VERSION_UNSPECIFIED\x10\x00\x12\x17\n\x13TILL_API_VERSION_V2\x10\x02\x12\x17\n\x13TILL_API_VERSION_V4\x10\x04*\xa7\x01\n\rTillTypeField\x12\x1f\n\x1bTILL_TYPE_FIELD_UNSPECIFIED\x10\x00\x12\x18\n\x14TILL_TYPE_FIELD_AUTO\x10\x01\x12\x1b\n\x17TILL_TYPE_FIELD_TYPE_ID\x10\x02\x12$\n TILL_TYPE_FIELD_CUSTOMER_TYPE_ID\x10\x03\x12\x18\n\x14TILL_TYPE_FIELD_TYPE\x10\x04*\x82\x02\n\rProblemReason\x12\x1e\n\x1aPROBLEM_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPROBLEM_REASON_UNREACHABLE\x10\x01\x12&\n\"PROBLEM_REASON_CREDENTIALS_REFUSED\x10\x02\x12\x1c\n\x18PROBLEM_REASON_THROTTLED\x10\x03\x12 \n\x1cPROBLEM_REASON_WRONG_ADDRESS\x10\x04\x12!\n\x1dPROBLEM_REASON_BRIDGE_MISSING\x10\x05\x12&\n\"PROBLEM_REASON_SETTINGS_INCOMPLETE\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tillsync/v1/account.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctillsync/v1/vocabulary.proto\"\xa0\x05\n\x07\x41\x63\x63ount\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x05\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\"\n\x15\x63ustomer_sync_enabled\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12 \n\x18\x64\x65\x66\x61ult_epos_customer_id\x18\x04 \x01(\x03\x12,\n\x0bmatch_email\x18\x05 \x01(\x0e\x32\x17.tillsync.v1.MatchEmail\x12.\n\x0cguest_policy\x18\x06 \x01(\x0e\x32\x18.tillsync.v1.GuestPolicy\x12\x16\n\tauto_link\x18\x07 \x01(\x08H\x01\x88\x01\x01\x12\x12\n\nsync_names\x18\x08 \x01(\x08\x12\x12\n\nsync_phone\x18\t \x01(\x08\x12\x0f\n\x07till_id\x18\n \x01(\t\x12\x13\n\x0bshared_till\x18\x0b \x01(\x08\x12\'\n\x04\x65pos\x18\x0c \x01(\x0b\x32\x19.tillsync.v1.EposSettings\x12\'\n\x04shop\x18\r \x01(\x0b\x32\x19.tillsync.v1.ShopSettings\x12\x32\n\x07problem\x18\x0e \x01(\x0b\x32\x1b.tillsync.v1.AccountProblemB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x33\n\x08warnings\x18\x12 \x03(\x0b\x32\x1b.tillsync.v1.AccountWarningB\x04\xe2\x41\x01\x03\x42\x18\n\x16_customer_sync_enabledB\x0c\n\n_auto_link\"\xcf\x03\n\x0c\x45posSettings\x12\x10\n\x08\x62\x61se_url\x18\x01 \x01(\t\x12\x15\n\x07\x61pi_key\x18\x02 \x01(\tB\x04\xe2\x41\x01\x04\x12\x18\n\napi_secret\x18\x03 \x01(\tB\x04\xe2\x41\x01\x04\x12\x39\n\x14\x63ustomer_api_version\x18\x04 \x01(\x0e\x32\x1b.tillsync.v1.TillApiVersion\x12>\n\x19\x63ustomer_type_api_version\x18\x05 \x01(\x0e\x32\x1b.tillsync.v1.TillApiVersion\x12\x31\n\rv4_type_field\x18\x06 \x01(\x0e\x32\x1a.tillsync.v1.TillTypeField\x12\x1b\n\x13requests_per_minute\x18\x07 \x01(\x05\x12\x19\n\x0bwebhook_key\x18\x08 \x01(\tB\x04\xe2\x41\x01\x04\x12\x1c\n\x0ewebhook_secret\x18\t \x01(\tB\x04\xe2\x41\x01\x04\x12\x19\n\x0bhas_api_key\x18\n \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0ehas_api_secret\x18\x0b \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fhas_webhook_key\x18\x0c \x01(\x08\x42\x04\xe2\x41\x01\x03\x12 \n\x12has_webhook_secret\x18\r \x01(\x08\x42\x04\xe2\x41\x01\x03\"\xdc\x01\n\x0cShopSettings\x12\x10\n\x08\x62\x61se_url\x18\x01 \x01(\t\x12\x1a\n\x0c\x63onsumer_key\x18\x02 \x01(\tB\x04\xe2\x41\x01\x04\x12\x1d\n\x0f\x63onsumer_secret\x18\x03 \x01(\tB\x04\xe2\x41\x01\x04\x12\x1b\n\rbridge_secret\x18\x04 \x01(\tB\x04\xe2\x41\x01\x04\x12\x1e\n\x10has_consumer_key\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12!\n\x13has_consumer_secret\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11has_bridge_secret\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x03\"\x86\x02\n\x0e\x41\x63\x63ountProblem\x12\x30\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.tillsync.v1.ProblemReasonB\x04\xe2\x41\x01\x03\x12%\n\x04side\x18\x02 \x01(\x0e\x32\x11.tillsync.v1.SideB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x37\n\rnext_try_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1d\n\x0foldest_entry_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\"\x8e\x02\n\x0e\x41\x63\x63ountWarning\x12\x30\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.tillsync.v1.WarningReasonB\x04\xe2\x41\x01\x03\x12%\n\x04side\x18\x02 \x01(\x0e\x32\x11.tillsync.v1.SideB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06remedy\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x63ount\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12/\n\x05since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x33\n\tlast_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03*[\n\nMatchEmail\x12\x1b\n\x17MATCH_EMAIL_UNSPECIFIED\x10\x00\x12\x17\n\x13MATCH_EMAIL_ACCOUNT\x10\x01\x12\x17\n\x13MATCH_EMAIL_BILLING\x10\x02*\x8d\x01\n\x0bGuestPolicy\x12\x1c\n\x18GUEST_POLICY_UNSPECIFIED\x10\x00\x12!\n\x1dGUEST_POLICY_DEFAULT_CUSTOMER\x10\x01\x12\x1b\n\x17GUEST_POLICY_MATCH_ONLY\x10\x02\x12 \n\x1cGUEST_POLICY_MATCH_OR_CREATE\x10\x03*d\n\x0eTillApiVersion\x12 \n\x1cTILL_API_VERSION_UNSPECIFIED\x10\x00\x12\x17\n\x13TILL_API_VERSION_V2\x10\x02\x12\x17\n\x13TILL_API_VERSION_V4\x10\x04*\xa7\x01\n\rTillTypeField\x12\x1f\n\x1bTILL_TYPE_FIELD_UNSPECIFIED\x10\x00\x12\x18\n\x14TILL_TYPE_FIELD_AUTO\x10\x01\x12\x1b\n\x17TILL_TYPE_FIELD_TYPE_ID\x10\x02\x12$\n TILL_TYPE_FIELD_CUSTOMER_TYPE_ID\x10\x03\x12\x18\n\x14TILL_TYPE_FIELD_TYPE\x10\x04*\x82\x02\n\rProblemReason\x12\x1e\n\x1aPROBLEM_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPROBLEM_REASON_UNREACHABLE\x10\x01\x12&\n\"PROBLEM_REASON_CREDENTIALS_REFUSED\x10\x02\x12\x1c\n\x18PROBLEM_REASON_THROTTLED\x10\x03\x12 \n\x1cPROBLEM_REASON_WRONG_ADDRESS\x10\x04\x12!\n\x1dPROBLEM_REASON_BRIDGE_MISSING\x10\x05\x12&\n\"PROBLEM_REASON_SETTINGS_INCOMPLETE\x10\x06*R\n\rWarningReason\x12\x1e\n\x1aWARNING_REASON_UNSPECIFIED\x10\x00\x12!\n\x1dWARNING_REASON_EVENTS_REFUSED\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCOUNT'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_ACCOUNT'].fields_by_name['update_time']._loaded_options = None
   _globals['_ACCOUNT'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
+  _globals['_ACCOUNT'].fields_by_name['warnings']._loaded_options = None
+  _globals['_ACCOUNT'].fields_by_name['warnings']._serialized_options = b'\342A\001\003'
   _globals['_EPOSSETTINGS'].fields_by_name['api_key']._loaded_options = None
   _globals['_EPOSSETTINGS'].fields_by_name['api_key']._serialized_options = b'\342A\001\004'
   _globals['_EPOSSETTINGS'].fields_by_name['api_secret']._loaded_options = None
@@ -84,22 +86,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCOUNTPROBLEM'].fields_by_name['next_try_time']._serialized_options = b'\342A\001\003'
   _globals['_ACCOUNTPROBLEM'].fields_by_name['oldest_entry_id']._loaded_options = None
   _globals['_ACCOUNTPROBLEM'].fields_by_name['oldest_entry_id']._serialized_options = b'\342A\001\003'
-  _globals['_MATCHEMAIL']._serialized_start=1714
-  _globals['_MATCHEMAIL']._serialized_end=1805
-  _globals['_GUESTPOLICY']._serialized_start=1808
-  _globals['_GUESTPOLICY']._serialized_end=1949
-  _globals['_TILLAPIVERSION']._serialized_start=1951
-  _globals['_TILLAPIVERSION']._serialized_end=2051
-  _globals['_TILLTYPEFIELD']._serialized_start=2054
-  _globals['_TILLTYPEFIELD']._serialized_end=2221
-  _globals['_PROBLEMREASON']._serialized_start=2224
-  _globals['_PROBLEMREASON']._serialized_end=2482
+  _globals['_ACCOUNTWARNING'].fields_by_name['reason']._loaded_options = None
+  _globals['_ACCOUNTWARNING'].fields_by_name['reason']._serialized_options = b'\342A\001\003'
+  _globals['_ACCOUNTWARNING'].fields_by_name['side']._loaded_options = None
+  _globals['_ACCOUNTWARNING'].fields_by_name['side']._serialized_options = b'\342A\001\003'
+  _globals['_ACCOUNTWARNING'].fields_by_name['text']._loaded_options = None
+  _globals['_ACCOUNTWARNING'].fields_by_name['text']._serialized_options = b'\342A\001\003'
+  _globals['_ACCOUNTWARNING'].fields_by_name['remedy']._loaded_options = None
+  _globals['_ACCOUNTWARNING'].fields_by_name['remedy']._serialized_options = b'\342A\001\003'
+  _globals['_ACCOUNTWARNING'].fields_by_name['count']._loaded_options = None
+  _globals['_ACCOUNTWARNING'].fields_by_name['count']._serialized_options = b'\342A\001\003'
+  _globals['_ACCOUNTWARNING'].fields_by_name['since']._loaded_options = None
+  _globals['_ACCOUNTWARNING'].fields_by_name['since']._serialized_options = b'\342A\001\003'
+  _globals['_ACCOUNTWARNING'].fields_by_name['last_time']._loaded_options = None
+  _globals['_ACCOUNTWARNING'].fields_by_name['last_time']._serialized_options = b'\342A\001\003'
+  _globals['_MATCHEMAIL']._serialized_start=2040
+  _globals['_MATCHEMAIL']._serialized_end=2131
+  _globals['_GUESTPOLICY']._serialized_start=2134
+  _globals['_GUESTPOLICY']._serialized_end=2275
+  _globals['_TILLAPIVERSION']._serialized_start=2277
+  _globals['_TILLAPIVERSION']._serialized_end=2377
+  _globals['_TILLTYPEFIELD']._serialized_start=2380
+  _globals['_TILLTYPEFIELD']._serialized_end=2547
+  _globals['_PROBLEMREASON']._serialized_start=2550
+  _globals['_PROBLEMREASON']._serialized_end=2808
+  _globals['_WARNINGREASON']._serialized_start=2810
+  _globals['_WARNINGREASON']._serialized_end=2892
   _globals['_ACCOUNT']._serialized_start=139
-  _globals['_ACCOUNT']._serialized_end=758
-  _globals['_EPOSSETTINGS']._serialized_start=761
-  _globals['_EPOSSETTINGS']._serialized_end=1224
-  _globals['_SHOPSETTINGS']._serialized_start=1227
-  _globals['_SHOPSETTINGS']._serialized_end=1447
-  _globals['_ACCOUNTPROBLEM']._serialized_start=1450
-  _globals['_ACCOUNTPROBLEM']._serialized_end=1712
+  _globals['_ACCOUNT']._serialized_end=811
+  _globals['_EPOSSETTINGS']._serialized_start=814
+  _globals['_EPOSSETTINGS']._serialized_end=1277
+  _globals['_SHOPSETTINGS']._serialized_start=1280
+  _globals['_SHOPSETTINGS']._serialized_end=1500
+  _globals['_ACCOUNTPROBLEM']._serialized_start=1503
+  _globals['_ACCOUNTPROBLEM']._serialized_end=1765
+  _globals['_ACCOUNTWARNING']._serialized_start=1768
+  _globals['_ACCOUNTWARNING']._serialized_end=2038
 # @@protoc_insertion_point(module_scope)

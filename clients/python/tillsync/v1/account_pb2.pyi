@@ -3,9 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from tillsync.v1 import vocabulary_pb2 as _vocabulary_pb2
 import builtins as _builtins
@@ -167,6 +169,30 @@ PROBLEM_REASON_SETTINGS_INCOMPLETE: ProblemReason.ValueType  # 6
 """Credentials or addresses that the work needs are not set."""
 Global___ProblemReason: _TypeAlias = ProblemReason  # noqa: Y015
 
+class _WarningReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WarningReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WARNING_REASON_UNSPECIFIED: _WarningReason.ValueType  # 0
+    """Not given; never in an answer."""
+    WARNING_REASON_EVENTS_REFUSED: _WarningReason.ValueType  # 1
+    """The shop's bridge refuses events of orders: it is older than the service. They are kept, and told again every hour and when
+    the shop is connected or tested.
+    """
+
+class WarningReason(_WarningReason, metaclass=_WarningReasonEnumTypeWrapper):
+    """What is wrong with an account without pausing it."""
+
+WARNING_REASON_UNSPECIFIED: WarningReason.ValueType  # 0
+"""Not given; never in an answer."""
+WARNING_REASON_EVENTS_REFUSED: WarningReason.ValueType  # 1
+"""The shop's bridge refuses events of orders: it is older than the service. They are kept, and told again every hour and when
+the shop is connected or tested.
+"""
+Global___WarningReason: _TypeAlias = WarningReason  # noqa: Y015
+
 @_typing.final
 class Account(_message.Message):
     """One shop joined to one Epos Now account: the tenant, by which everything is keyed."""
@@ -190,6 +216,7 @@ class Account(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """A slug: 1 to 64 of a-z, 0-9 and inner hyphens. Set by CreateAccountRequest.account_id, never changed; in requests leave it
     empty or give the same.
@@ -242,6 +269,10 @@ class Account(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """The last change of its settings."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccountWarning]:
+        """What is wrong without pausing the account. Given by GetAccount and ListAccounts."""
+
     def __init__(
         self,
         *,
@@ -262,10 +293,11 @@ class Account(_message.Message):
         etag: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        warnings: _abc.Iterable[Global___AccountWarning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_auto_link", b"_auto_link", "_customer_sync_enabled", b"_customer_sync_enabled", "auto_link", b"auto_link", "create_time", b"create_time", "customer_sync_enabled", b"customer_sync_enabled", "epos", b"epos", "problem", b"problem", "shop", b"shop", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_auto_link", b"_auto_link", "_customer_sync_enabled", b"_customer_sync_enabled", "account_id", b"account_id", "auto_link", b"auto_link", "create_time", b"create_time", "customer_sync_enabled", b"customer_sync_enabled", "default_epos_customer_id", b"default_epos_customer_id", "epos", b"epos", "etag", b"etag", "guest_policy", b"guest_policy", "match_email", b"match_email", "name", b"name", "problem", b"problem", "shared_till", b"shared_till", "shop", b"shop", "sync_names", b"sync_names", "sync_phone", b"sync_phone", "till_id", b"till_id", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_auto_link", b"_auto_link", "_customer_sync_enabled", b"_customer_sync_enabled", "account_id", b"account_id", "auto_link", b"auto_link", "create_time", b"create_time", "customer_sync_enabled", b"customer_sync_enabled", "default_epos_customer_id", b"default_epos_customer_id", "epos", b"epos", "etag", b"etag", "guest_policy", b"guest_policy", "match_email", b"match_email", "name", b"name", "problem", b"problem", "shared_till", b"shared_till", "shop", b"shop", "sync_names", b"sync_names", "sync_phone", b"sync_phone", "till_id", b"till_id", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__auto_link: _TypeAlias = _typing.Literal["auto_link"]  # noqa: Y015
     _WhichOneofArgType__auto_link: _TypeAlias = _typing.Literal["_auto_link", b"_auto_link"]  # noqa: Y015
@@ -449,3 +481,53 @@ class AccountProblem(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AccountProblem: _TypeAlias = AccountProblem  # noqa: Y015
+
+@_typing.final
+class AccountWarning(_message.Message):
+    """Something is wrong, and the account works on. It closes itself when its cause is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    REMEDY_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    LAST_TIME_FIELD_NUMBER: _builtins.int
+    reason: Global___WarningReason.ValueType
+    """What kind of warning."""
+    side: _vocabulary_pb2.Side.ValueType
+    """Which side it is about."""
+    text: _builtins.str
+    """What is wrong, in one or two plain sentences. At most 500 characters."""
+    remedy: _builtins.str
+    """What to do, in one plain sentence. At most 500 characters."""
+    count: _builtins.int
+    """Of how many orders, customers or answers. At most 10,000 are counted."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """When it began."""
+
+    @_builtins.property
+    def last_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was met last."""
+
+    def __init__(
+        self,
+        *,
+        reason: Global___WarningReason.ValueType = ...,
+        side: _vocabulary_pb2.Side.ValueType = ...,
+        text: _builtins.str = ...,
+        remedy: _builtins.str = ...,
+        count: _builtins.int = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        last_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_time", b"last_time", "since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "last_time", b"last_time", "reason", b"reason", "remedy", b"remedy", "side", b"side", "since", b"since", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccountWarning: _TypeAlias = AccountWarning  # noqa: Y015

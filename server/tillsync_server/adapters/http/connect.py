@@ -12,9 +12,11 @@ import asyncio
 import string
 from collections.abc import Awaitable, Callable
 from enum import Enum
+from functools import partial
 from typing import TypeVar, TypeVarTuple
 
 import grpc
+import structlog
 from aiohttp import web
 from google.protobuf import json_format
 from google.protobuf.descriptor import MethodDescriptor
@@ -32,8 +34,15 @@ from tillsync.v1 import (
 )
 
 from tillsync_server.adapters.http.connect_errors import ConnectError, error_response, from_grpc
+from tillsync_server.adapters.http.unknown_fields import split_unknown
+from tillsync_server.application.use_cases.authentication import Caller
 from tillsync_server.domain.errors import Unauthenticated
+from tillsync_server.domain.vocabulary import Role
 
+_LOG = structlog.get_logger(__name__)
+SERVICE_API, API_HEADER = 2, "Tillsync-Api"
+"""Which messages of a bridge this service reads, said with every answer. 1 (no header): it refuses fields that it does not know, so a
+bridge sends it none that came later. 2: it passes over them."""
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
 """As the gRPC server's own limit; counted after decompression."""
 MAX_OPEN_REQUEST_BYTES = 4096
@@ -68,13 +77,14 @@ class _Codec(Enum):
     JSON = "application/json"
     BINARY = "application/proto"
 
-    def read(self, body: bytes, message: Message) -> None:
+    def read(self, body: bytes, message: Message, *, is_bridge: bool = False) -> None:
+        """``is_bridge``: unknown fields are passed over. Whoever writes JSON by hand is told of them: a misspelt filter would be none."""
         try:
             if self is _Codec.JSON:
                 text = body.decode("utf-8").strip() or "{}"
                 if not text.startswith("{"):
                     raise ValueError("it must be a JSON object")
-                json_format.Parse(text, message)
+                _read_json(text, message, is_bridge=is_bridge)
             else:
                 message.ParseFromString(body)
         except (json_format.Error, DecodeError, ValueError, TypeError, RecursionError, OverflowError) as error:
@@ -89,6 +99,21 @@ class _Codec(Enum):
         return message.SerializeToString()
 
 
+def _read_json(text: str, message: Message, *, is_bridge: bool) -> None:
+    try:
+        json_format.Parse(text, message)
+    except json_format.ParseError:
+        # invariant: only-bridges-send-unknown-fields
+        if not is_bridge:
+            raise
+        known, unknown = split_unknown(text, type(message))
+        if not unknown:
+            raise
+        message.Clear()
+        json_format.ParseDict(known, message)
+        _LOG.info("unknown_fields_passed_over", type=message.DESCRIPTOR.full_name, fields=len(unknown))
+
+
 def rpc_methods() -> dict[str, MethodDescriptor]:
     """All methods by path, server-streaming ones included (they are answered UNIMPLEMENTED)."""
     return {
@@ -99,7 +124,7 @@ def rpc_methods() -> dict[str, MethodDescriptor]:
     }
 
 
-Authenticate = Callable[[str], Awaitable[object]]
+Authenticate = Callable[[str], Awaitable[Caller]]
 """Asked with the ``authorization`` header's value. Unauthenticated; or what the store raises."""
 
 
@@ -145,11 +170,13 @@ class ConnectHandler:
             # No Connect error: the caller does not speak the protocol (the specification's own answer).
             return web.Response(status=415, headers={"Accept-Post": "application/json, application/proto"})
         try:
-            return await self._call(request, codec)
+            response = await self._call(request, codec)
         except ConnectError as error:
-            return error_response(error)
+            response = error_response(error)
         except grpc.aio.AioRpcError as error:
-            return error_response(from_grpc(error))
+            response = error_response(from_grpc(error))
+        response.headers[API_HEADER] = str(SERVICE_API)
+        return response
 
     async def _call(self, request: web.Request, codec: _Codec) -> web.Response:
         method = self._methods.get(request.path)
@@ -162,11 +189,10 @@ class ConnectHandler:
             raise ConnectError("invalid_argument", "Connect-Protocol-Version must be 1", "PROTOCOL_VERSION")
         timeout = _timeout_of(request)
         is_open = method.containing_service.full_name in _OPEN_SERVICES
-        if not is_open:
-            await self._look_at_token(request)
+        is_bridge = not is_open and (await self._look_at_token(request)).role is Role.SITE
         body = await _body_of(request, MAX_OPEN_REQUEST_BYTES if is_open else MAX_REQUEST_BYTES)
         message = GetMessageClass(method.input_type)()
-        await self._in_its_place(len(body), codec.read, body, message)
+        await self._in_its_place(len(body), partial(codec.read, is_bridge=is_bridge), body, message)
         if self._channel is None:
             raise ConnectError("unavailable", "the service is stopping", "UNAVAILABLE")
         response_class = GetMessageClass(method.output_type)
@@ -177,10 +203,10 @@ class ConnectHandler:
         content = await self._in_its_place(answer.ByteSize(), codec.write, answer)
         return web.Response(body=content, content_type=codec.value, headers=_request_id_of(request))
 
-    async def _look_at_token(self, request: web.Request) -> None:
+    async def _look_at_token(self, request: web.Request) -> Caller:
         authorization = dict(_metadata_of(request)).get("authorization", "")
         try:
-            await self._authenticate(authorization)
+            return await self._authenticate(authorization)
         except Unauthenticated as error:
             raise ConnectError("unauthenticated", error.message, error.reason) from error
         except self._database_gone as error:

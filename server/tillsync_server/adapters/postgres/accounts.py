@@ -45,6 +45,8 @@ _STORE_SECRETS = load("accounts/store_secrets")
 _NOTE_CUSTOMER_IDS = load("accounts/note_customer_ids")
 _TILLS_LOOKING_ALIKE = load("accounts/tills_looking_alike")
 _DISCARD_EVENTS = load("events/discard")
+_FORGET_REFUSED_EVENTS = load("events/forget_refused")
+_REOPEN_EVENTS = load("events/reopen_of_account")
 _TRY_EVENTS_NOW = load("events/try_now")
 
 _REENCRYPT_CHUNK = 200
@@ -133,12 +135,14 @@ class PostgresAccounts:
         if is_other_shop(before, after):
             await connection.execute(_FORGET_TYPE_HASHES, account_id)
             await connection.execute(_DISCARD_EVENTS, account_id)
+            await connection.execute(_FORGET_REFUSED_EVENTS, account_id)
         wanted = sorted(int(what) for what, count in counts.items() if count)
         if wanted:
             await connection.execute(_WRITE_REQUEUE, account_id, wanted, lane["at"])
         paused_no_more = ends_pause(before, after)
         if paused_no_more:
             await connection.execute(_END_PAUSE, account_id, lane["at"])
+            await connection.execute(_REOPEN_EVENTS, account_id)
             await connection.execute(_TRY_EVENTS_NOW, account_id, lane["at"])
         now = account_from(_present(await connection.fetchrow(_GET, account_id), account_id), self._box)
         return AccountChange(account=now, effect=effect_of(counts)), paused_no_more or bool(wanted)
@@ -179,6 +183,8 @@ class PostgresAccounts:
             async with locked_lane(self._database, account_id) as lane:
                 if lane.config_version != config_version:
                     return False
+                if side is Side.SHOP:
+                    await lane.connection.execute(_REOPEN_EVENTS, account_id)
                 if await lane.connection.fetchval(_CLOSE_PROBLEM_OF_SIDE, account_id, int(side)) is None:
                     return False
                 await lane.connection.execute(_END_PAUSE, account_id, lane.at)

@@ -8,12 +8,14 @@ from tillsync_server.adapters.postgres.pool import Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId
 from tillsync_server.domain.vocabulary import EntryState, Outcome
-from tillsync_server.ports.events import EventLease, EventType, OrderEvent, ToldEvent, WaitingEvents
+from tillsync_server.ports.events import EventLease, EventType, OrderEvent, RefusedEvent, ToldEvent, WaitingEvents
 
 _CLAIM = load("events/claim")
 _WAITING = load("events/waiting")
 _HELD_COUNT = load("events/held_count")
 _SETTLE = load("events/settle")
+_REFUSE = load("events/refuse")
+_REOPEN = load("events/reopen")
 _RELEASE = load("events/release")
 
 HELD_COUNT_CAP = 10_000
@@ -53,6 +55,16 @@ class PostgresEvents:
             await connection.execute(
                 _SETTLE, account_id, [one.order_id for one in told], [one.sequence for one in told], [one.held_sequence for one in told]
             )
+
+    async def refuse(self, account_id: AccountId, refused: Sequence[RefusedEvent]) -> None:
+        orders, sequences, fields = ([one.order_id for one in refused], [one.sequence for one in refused], [one.field for one in refused])
+        async with self._database.acquire() as connection:
+            await connection.execute(_REFUSE, account_id, orders, sequences, fields)
+
+    async def reopen(self, *, told_before_seconds: float, limit: int) -> int:
+        async with self._database.acquire() as connection:
+            reopened: int = await connection.fetchval(_REOPEN, told_before_seconds, limit)
+        return reopened
 
     async def release(self, lease: EventLease, *, failures: int, delay_seconds: float) -> None:
         async with self._database.acquire() as connection:

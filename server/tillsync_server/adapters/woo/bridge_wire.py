@@ -12,7 +12,9 @@ from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType, decimal_text
 from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 
-BRIDGE_API = 1
+BRIDGE_APIS = (1, 2)
+"""Versions of this wire that the service speaks. A bridge of 1 refuses every field that 1 does not have, so none is sent to it. From 2 on
+a bridge passes over fields that it does not know."""
 _INT64_MAX = 2**63 - 1
 _ON_THE_WIRE = {
     status.value: status
@@ -102,12 +104,10 @@ def _version(value: Any) -> int | None:
 
 
 def shop_status(value: Any) -> ShopStatus:
-    """Raises Unreadable, also when the plugin speaks another version of this wire."""
+    """Raises Unreadable, also when plugin and service have no version of this wire in common."""
     if not isinstance(value, Mapping):
         raise unreadable("the bridge's status is no object")
-    api, max_batch = value.get("api"), value.get("max_batch")
-    if isinstance(api, bool) or api != BRIDGE_API:
-        raise unreadable(f"the bridge does not speak API {BRIDGE_API}: update plugin or service", field="api")
+    api, max_batch = _newest_common_api(value), value.get("max_batch")
     if isinstance(max_batch, bool) or not isinstance(max_batch, int) or max_batch < 1:
         raise unreadable("the bridge's status has no max_batch from 1", field="max_batch")
     texts: dict[str, str] = {}
@@ -116,4 +116,18 @@ def shop_status(value: Any) -> ShopStatus:
         if not isinstance(text, str):
             raise unreadable(f"the bridge's status has no text {name}", field=name)
         texts[name] = clean_text(text, max_length=200)
-    return ShopStatus(**texts, max_batch=min(max_batch, BRIDGE_MAX_BATCH))
+    return ShopStatus(**texts, api=api, max_batch=min(max_batch, BRIDGE_MAX_BATCH))
+
+
+def _newest_common_api(status: Mapping[str, Any]) -> int:
+    """``api`` is the oldest version that the bridge speaks: a service of the time before ``apis`` looks at nothing else."""
+    spoken = [status.get("api"), *(status["apis"] if isinstance(status.get("apis"), list) else [])]
+    versions = {version for version in spoken if isinstance(version, int) and not isinstance(version, bool)}
+    if not versions:
+        raise unreadable("the bridge's status does not say which API it speaks", field="api")
+    common = versions.intersection(BRIDGE_APIS)
+    if common:
+        return max(common)
+    said = ", ".join(str(version) for version in sorted(versions)[:5])
+    remedy = "update the tillsync bridge plugin in the shop" if max(versions) < BRIDGE_APIS[0] else "update the tillsync service"
+    raise unreadable(f"the bridge speaks API {said}, the service {BRIDGE_APIS[0]} to {BRIDGE_APIS[-1]}: {remedy}", field="api")

@@ -27,6 +27,7 @@ from tillsync_server.ports.events import (
     EventResult,
     EventStatus,
     OrderEvent,
+    RefusedEvent,
     ToldEvent,
 )
 from tillsync_server.ports.wakeups import WakeUps
@@ -54,6 +55,8 @@ class EventSettings:
     first_delay_seconds: float = 5.0
     """After a try that did not reach the shop; doubled with each in a row, plus up to a quarter by chance."""
     most_delay_seconds: float = 900.0
+    refused_again_seconds: float = 3600.0
+    """What a bridge refused is told again after so long: it may have been updated."""
 
 
 @dataclass(slots=True)
@@ -106,6 +109,13 @@ class EventSender:
         for task in self._sending:
             task.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
+
+    async def reopen_refused(self) -> bool:
+        """Comes round (``composition.recurring``): what bridges refused a while ago is told again. True: there may be more."""
+        reopened = await self._outbox.reopen(told_before_seconds=self._settings.refused_again_seconds, limit=MAX_EVENTS)
+        if reopened:
+            self._wake.set()
+        return reopened == MAX_EVENTS
 
     def _entry_finished(self, _entry_id: EntryId) -> None:
         self._wake.set()
@@ -188,25 +198,34 @@ class EventSender:
             if not account.shop.has_bridge:
                 return  # disconnected meanwhile
             results = await self._receivers.event_receiver(account).tell(waiting, permit)
-            told = self._told(lease.account_id, waiting.events, results)
-            await self._outbox.settle(lease.account_id, told)
-            if not told:
+            told, refused = self._sorted(lease.account_id, waiting.events, results)
+            if told:
+                await self._outbox.settle(lease.account_id, told)
+            if refused:
+                await self._outbox.refuse(lease.account_id, refused)
+            if not told and not refused:
                 raise Unanswered(Side.SHOP, "the shop did none of the events it was sent in the time it gives itself")
 
-    def _told(self, account_id: AccountId, events: tuple[OrderEvent, ...], results: list[EventResult]) -> list[ToldEvent]:
+    def _sorted(
+        self, account_id: AccountId, events: tuple[OrderEvent, ...], results: list[EventResult]
+    ) -> tuple[list[ToldEvent], list[RefusedEvent]]:
+        """What the shop has taken, and what its bridge cannot read. What it did not get to is in neither."""
         told: list[ToldEvent] = []
+        refused: list[RefusedEvent] = []
         for event, result in zip(events, results, strict=True):
             match result.status:
                 case EventStatus.NOT_DONE:
                     continue
                 case EventStatus.INVALID:
                     self.counters.refused += 1
-                    _LOG.error("event_refused", account_id=account_id, event_id=event.event_id, type=event.type.value, field=result.field)
+                    # invariant: refused-events-are-kept
+                    refused.append(RefusedEvent(event.order_id, event.sequence, result.field))
+                    _LOG.warning("event_refused", account_id=account_id, event_id=event.event_id, type=event.type.value, field=result.field)
                 case EventStatus.UPDATED | EventStatus.UNCHANGED | EventStatus.STALE:
                     self.counters.delivered += 1
-            held = result.held_sequence if result.status is EventStatus.STALE else None
-            told.append(ToldEvent(event.order_id, event.sequence, held))
-        return told
+                    held = result.held_sequence if result.status is EventStatus.STALE else None
+                    told.append(ToldEvent(event.order_id, event.sequence, held))
+        return told, refused
 
     def _delay(self, failures: int, retry_after: float | None) -> float:
         grown = self._settings.first_delay_seconds * 2.0 ** (failures - 1) * random.uniform(1.0, 1.25)

@@ -17,7 +17,7 @@ from tillsync_server.application.use_cases.till_check import check_till
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.vocabulary import GuestPolicy, Side
-from tillsync_server.ports.accounts import AccountStore, TillCustomersSeen
+from tillsync_server.ports.accounts import AccountStore, AccountWarnings, TillCustomersSeen
 from tillsync_server.ports.shop import ShopGateway
 from tillsync_server.ports.till import TillGateway
 from tillsync_server.ports.tills import TillKnowledgeStore
@@ -44,6 +44,7 @@ class AccountCheck:
         shops: ShopGateway,
         knowledge: TillKnowledgeStore,
         seen: TillCustomersSeen,
+        warnings: AccountWarnings,
         *,
         side_seconds: float = SIDE_SECONDS,
     ) -> None:
@@ -52,6 +53,7 @@ class AccountCheck:
         self._shops = shops
         self._knowledge = knowledge
         self._seen = seen
+        self._warnings = warnings
         self._side_seconds = side_seconds
 
     async def run(self, account_id: AccountId, *, tells_other_tills: bool = False) -> AccountChecked:
@@ -82,6 +84,8 @@ class AccountCheck:
         for side, run in ((Side.TILL, till), (Side.SHOP, shop)):
             if run.steps and all(step.ok for step in run.steps):
                 await self._accounts.side_works(account_id, side, config_version=account.config_version)
+        for warning in (await self._warnings.of([account_id])).get(account_id, ()):
+            (till if warning.side is Side.TILL else shop).warn(warning.reason.name.lower(), warning.text, warning.remedy)
         return AccountChecked((*own.steps, *till.steps, *shop.steps), (*own.warnings, *till.warnings, *shop.warnings))
 
     async def _compare_tills(

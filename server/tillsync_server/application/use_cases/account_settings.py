@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tillsync_server.application.use_cases.account_fields import (
@@ -19,11 +19,12 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.base_urls import PlainHttpAllowed, origin_of
 from tillsync_server.domain.errors import FieldViolation, InvalidArgument
 from tillsync_server.domain.ids import AccountId, TillId
-from tillsync_server.ports.accounts import AccountChange, AccountStore
+from tillsync_server.ports.accounts import AccountChange, AccountStore, AccountWarnings
 
 OUTPUT_ONLY = frozenset(
     {
         "problem",
+        "warnings",
         "etag",
         "create_time",
         "update_time",
@@ -64,8 +65,9 @@ def _never(host: str, port: int) -> bool:
 class AccountSettings:
     """``plain_http_allowed``: hosts whose till may be asked over http (the allow-list); loopback always may."""
 
-    def __init__(self, accounts: AccountStore, *, plain_http_allowed: PlainHttpAllowed = _never) -> None:
+    def __init__(self, accounts: AccountStore, warnings: AccountWarnings, *, plain_http_allowed: PlainHttpAllowed = _never) -> None:
         self._accounts = accounts
+        self._warnings = warnings
         self._fields: dict[str, SettingField] = setting_fields(plain_http_allowed)
 
     async def create(self, given: AccountGiven) -> Account:
@@ -78,14 +80,16 @@ class AccountSettings:
         return await self._accounts.create(with_settings(blank, settings))
 
     async def get(self, account_id: AccountId) -> Account:
-        return await self._accounts.get(account_id)
+        account = await self._accounts.get(account_id)
+        [with_warnings] = await self._with_warnings([account])
+        return with_warnings
 
     async def list_accounts(self, page_size: int, page_token: str) -> AccountsPage:
         limit = coerced_page_size(page_size)
         tokens = TokenOf("page_token", "accounts")
         after = tokens.take_text(page_token)
         found = await self._accounts.list_accounts(after=None if after is None else AccountId(after), limit=limit + 1)
-        page = tuple(found[:limit])
+        page = await self._with_warnings(found[:limit])
         return AccountsPage(page, tokens.give(page[-1].account_id) if len(found) > limit else "")
 
     async def update(self, given: AccountGiven, mask: Sequence[str], etag: str) -> AccountChange:
@@ -100,6 +104,10 @@ class AccountSettings:
             return changed
 
         return await self._accounts.update(given.account_id, change, etag=etag)
+
+    async def _with_warnings(self, accounts: Sequence[Account]) -> tuple[Account, ...]:
+        warnings = await self._warnings.of([account.account_id for account in accounts])
+        return tuple(replace(account, warnings=warnings.get(account.account_id, ())) for account in accounts)
 
     def _checked_mask(self, mask: Sequence[str]) -> tuple[str, ...]:
         if len(mask) > MAX_MASK_PATHS:
@@ -121,7 +129,7 @@ class AccountSettings:
             return f'"{path}" alone is refused: name its fields, such as "{path}.base_url", so that no secret is dropped by accident'
         if path == "account_id":
             return '"account_id" never changes'
-        if path in OUTPUT_ONLY or path.partition(".")[0] == "problem":
+        if path in OUTPUT_ONLY or path.partition(".")[0] in ("problem", "warnings"):
             return f'"{path}" is output only'
         return f'"{path[:100]}" is no field of Account; names are written like auto_link or epos.api_key'
 

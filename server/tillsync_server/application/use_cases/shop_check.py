@@ -25,6 +25,7 @@ async def _check_bridge(run: SideRun, account: Account, shops: ShopGateway) -> N
         bridge_version=status.bridge_version,
         wordpress=status.wordpress,
         woocommerce=status.woocommerce,
+        api=status.api,
         max_batch=status.max_batch,
     )
     run.passed("address", f"The shop calls itself {status.home_url}.", home_url=status.home_url)

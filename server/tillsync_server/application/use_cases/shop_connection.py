@@ -65,6 +65,7 @@ class ShopConnection:
             "shop_connected",
             account_id=shop.account_id,
             bridge_version=status.bridge_version,
+            bridge_api=status.api,
             wordpress=status.wordpress,
             woocommerce=status.woocommerce,
         )

@@ -91,7 +91,6 @@ final class CustomersBatchTest extends SiteTestCase {
 			'as_of'      => array( array( 'as_of' => '2026-02-30T00:00:00Z' ) + self::item( $user, '1' ), array( 'as_of' => '2026-01-01' ) + self::item( $user, '1' ), array( 'as_of' => '2026-01-01T25:00:00Z' ) + self::item( $user, '1' ) ),
 			'phone'      => array( array( 'phone' => 'call me' ) + self::item( $user, '1' ) ),
 			'first_name' => array( array( 'first_name' => null ) + self::item( $user, '1' ) ),
-			'email'      => array( array( 'email' => 'a@example.test' ) + self::item( $user, '1' ) ),
 			'remove'     => array( array( 'user_id' => $user, 'version' => '1', 'remove' => false ) ),
 		);
 		foreach ( $bad as $field => $items ) {
@@ -102,6 +101,15 @@ final class CustomersBatchTest extends SiteTestCase {
 			}
 		}
 		$this->assertSame( array( 'user_id' => $user, 'status' => 'invalid', 'field' => 'points' ), $this->write( array( 'user_id' => $user, 'version' => '60', 'remove' => true, 'points' => '1' ) )[0] );
+	}
+
+	public function test_a_field_that_a_newer_service_sends_is_passed_over(): void {
+		$user  = $this->user();
+		$email = get_userdata( $user )->user_email;
+		$this->assertSame( 'updated', $this->write( array( 'email' => 'other@example.test', 'role' => 'administrator', 'tier' => array( 'name' => 'Gold' ) ) + self::item( $user, '1', '12' ) )[0]['status'] );
+		$this->assertSame( '12', $this->services->customers()->find( $user )->values()['points'] );
+		$this->assertSame( array( $email, false ), array( get_userdata( $user )->user_email, user_can( $user, 'manage_options' ) ) );
+		$this->assertSame( 'updated', $this->write( array( 'user_id' => $user, 'version' => '2', 'remove' => true, 'why' => 'unlinked' ) )[0]['status'] );
 	}
 
 	public function test_a_user_who_is_not_there_gets_no_row(): void {

@@ -75,8 +75,9 @@ final class EventsTest extends SiteTestCase {
 			$this->assertContains( $results[1]['status'], array( 'updated', 'unchanged' ) );
 		}
 		$this->assertSame( array( 'event_id' => '', 'status' => 'invalid', 'field' => 'event_id' ), $this->take( 'nonsense' )[0] );
-		$this->assertSame( 'extra', $this->take( self::event( 'order:6', '1', array( 'extra' => 1 ) ) )[0]['field'] );
 		$this->assertNull( $this->services->outbox()->find( 6 ) );
+		$this->assertSame( 'updated', $this->take( self::event( 'order:6', '1', array( 'extra' => array( 'of' => 'a newer service' ) ) ) )[0]['status'] );
+		$this->assertNotNull( $this->services->outbox()->find( 6 ) );
 	}
 
 	public function test_subjects_of_other_kinds_are_kept_and_touch_no_order(): void {

@@ -44,10 +44,11 @@ final class TypesWireTest extends SiteTestCase {
 	}
 
 	public function test_bad_fields_are_named(): void {
-		foreach ( array( 'version' => array( 'version' => 10 ), 'name' => array( 'version' => '1', 'name' => 5 ), 'discount' => array( 'version' => '1', 'discount' => 10 ), 'description' => array( 'version' => '1', 'description' => null ), 'role' => array( 'version' => '1', 'role' => 'administrator' ) ) as $field => $body ) {
+		foreach ( array( 'version' => array( 'version' => 10 ), 'name' => array( 'version' => '1', 'name' => 5 ), 'discount' => array( 'version' => '1', 'discount' => 10 ), 'description' => array( 'version' => '1', 'description' => null ) ) as $field => $body ) {
 			$this->assertSame( array( 'id' => 7, 'status' => 'invalid', 'field' => $field ), $this->send( 'PUT', 7, $body + self::PUT ) );
 		}
 		$this->assertSame( array( 'id' => 7, 'status' => 'invalid', 'field' => 'version' ), $this->send( 'DELETE', 7, array() ) );
+		$this->assertSame( array( 'id' => 7, 'status' => 'updated' ), $this->send( 'PUT', 7, array( 'version' => '1', 'role' => 'of a newer service' ) + self::PUT ) );
 	}
 
 	public function test_long_and_unusual_texts_are_stored_as_far_as_they_fit(): void {

@@ -62,6 +62,11 @@ def fill_account(message: account_pb2.Account, account: Account) -> None:
         m.update_time.FromDatetime(account.update_time)
     if account.problem is not None:
         fill_problem(message.problem, account.problem)
+    for warning in account.warnings:
+        w: Any = message.warnings.add(text=warning.text[:500], remedy=warning.remedy[:500], count=warning.count)
+        w.reason, w.side = warning.reason, warning.side
+        w.since.FromDatetime(warning.since)
+        w.last_time.FromDatetime(warning.last_time)
 
 
 def site_settings_given(message: account_service_pb2.SiteSettings) -> ReadSettings:

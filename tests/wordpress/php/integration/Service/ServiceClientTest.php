@@ -4,6 +4,7 @@ declare( strict_types=1 );
 namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Service\Breaker;
+use Tillsync\Bridge\Service\ServiceApi;
 use Tillsync\Bridge\Service\ServiceError;
 
 require_once __DIR__ . '/../BridgeTestCase.php';
@@ -28,6 +29,27 @@ final class ServiceClientTest extends BridgeTestCase {
 		$this->assertSame( 'https://service.example.test/tillsync.v1.AccountService/CheckAccount', $call['url'] );
 		$this->assertSame( array( 'accountId' => 'corner-shop' ), $call['message'] );
 		$this->assertSame( array( 'application/json', '1', '4500' ), array( $call['arguments']['headers']['Content-Type'], $call['arguments']['headers']['Connect-Protocol-Version'], $call['arguments']['headers']['Connect-Timeout-Ms'] ) );
+	}
+
+	public function test_knows_which_messages_the_service_reads(): void {
+		$api = $this->services->get( ServiceApi::class );
+		$this->assertSame( 1, $api->version(), 'a service that says nothing refuses unknown fields' );
+		$said = array(
+			array( array( 200, '{}', array( 'content-type' => 'application/json', 'tillsync-api' => '2' ) ), 2 ),
+			array( array( 502, '<html>bad gateway</html>', array( 'content-type' => 'text/html' ) ), 2 ),
+			array( array( 400, '{"code":"invalid_argument"}', array( 'content-type' => 'application/json', 'tillsync-api' => '3' ) ), 3 ),
+			array( array( 400, '{"code":"invalid_argument"}', array( 'content-type' => 'application/json' ) ), 1 ),
+		);
+		$this->connect();
+		foreach ( $said as list( $answer, $expected ) ) {
+			$this->service->script( 'CheckAccount', $answer );
+			try {
+				$this->services->service_client()->call( 'AccountService', 'CheckAccount', array(), 5 );
+			} catch ( ServiceError $error ) {
+				$this->assertNotSame( 200, $error->status );
+			}
+			$this->assertSame( $expected, $api->version() );
+		}
 	}
 
 	public function test_an_error_of_the_service_has_its_code_and_its_violations(): void {
