@@ -5,20 +5,11 @@
 	'use strict';
 
 	const { namespace, words } = window.tillsyncProfile;
+	const shared = window.tillsyncScreens;
+	const { element, callsTo } = shared;
 
-	const call = ( path, method = 'GET', data ) => window.wp.apiFetch( { path: `${ namespace }/${ path }`, method, data } );
-
-	// A nonce that expired on an open page is renewed once by apiFetch itself; a login that ended is not: then the renewal's answer is thrown.
-	const sentence = ( error ) =>
-		error instanceof window.Response || [ 'rest_cookie_invalid_nonce', 'rest_forbidden', 'rest_not_logged_in' ].includes( error?.code )
-			? words.expired
-			: error?.message || words.failed;
-
-	const element = ( name, properties = {}, ...children ) => {
-		const made = Object.assign( document.createElement( name ), properties );
-		made.append( ...children );
-		return made;
-	};
+	const call = callsTo( namespace );
+	const sentence = ( error ) => shared.sentence( error, words );
 
 	const setUp = ( place ) => {
 		const path = `customers/${ place.dataset.user }/link`;

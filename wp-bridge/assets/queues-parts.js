@@ -1,29 +1,15 @@
 /**
- * The queues page: what its scripts share. Values of the service and of people are always set as text, never as markup.
+ * The queues page: what its scripts share.
  */
 ( () => {
 	'use strict';
 
 	const page = window.tillsyncQueues;
 	const { words, namespace } = page;
+	const shared = window.tillsyncScreens;
 	let numbers = 0;
 
-	/** An element; properties that are no properties (aria-…, role, data-…) become attributes. Null children are left out. */
-	page.element = ( name, properties = {}, ...children ) => {
-		const made = document.createElement( name );
-		Object.entries( properties ).forEach( ( [ key, value ] ) => {
-			if ( value === undefined || value === null || value === false ) {
-				return;
-			}
-			if ( key in made && key !== 'role' && key !== 'translate' ) {
-				made[ key ] = value;
-			} else {
-				made.setAttribute( key, value === true ? '' : value );
-			}
-		} );
-		made.append( ...children.flat().filter( ( child ) => child !== null && child !== undefined && child !== '' ) );
-		return made;
-	};
+	page.element = shared.element;
 
 	page.newId = () => `tillsync-${ ++numbers }`;
 
@@ -31,14 +17,9 @@
 	page.fill = ( text, ...values ) =>
 		text.replaceAll( /%(?:(\d)\$)?[sd]/g, ( _, position ) => String( position ? values[ position - 1 ] : values.shift() ) );
 
-	/** A nonce that ran out on an open page is renewed by apiFetch itself, once; what is left then is a login that has ended. */
-	page.call = ( path, method = 'GET', data, signal ) =>
-		window.wp.apiFetch( { path: `${ namespace }/${ path }`, method, data, signal } );
-
-	page.isExpired = ( error ) =>
-		error instanceof window.Response || [ 'rest_cookie_invalid_nonce', 'rest_forbidden', 'rest_not_logged_in' ].includes( error?.code );
-
-	page.sentence = ( error ) => ( page.isExpired( error ) ? words.expired : error?.message || words.failed );
+	page.call = shared.callsTo( namespace );
+	page.isExpired = shared.isExpired;
+	page.sentence = ( error ) => shared.sentence( error, words );
 
 	/** The service is not there, or this shop may not use it: the page itself is well. */
 	page.isService = ( error ) => typeof error?.code === 'string' && error.code.startsWith( 'tillsync_' ) && error.code !== 'tillsync_failed';

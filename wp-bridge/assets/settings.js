@@ -5,21 +5,11 @@
 	'use strict';
 
 	const { namespace, words } = window.tillsyncSettings;
+	const shared = window.tillsyncScreens;
+	const { element, callsTo, released } = shared;
 
-	const call = ( path, method = 'GET', data ) =>
-		window.wp.apiFetch( { path: `${ namespace }/${ path }`, method, data } );
-
-	// A nonce that expired on an open page is renewed once by apiFetch itself; a login that ended is not: then the renewal's answer is thrown.
-	const sentence = ( error ) =>
-		error instanceof window.Response || [ 'rest_cookie_invalid_nonce', 'rest_forbidden', 'rest_not_logged_in' ].includes( error?.code )
-			? words.expired
-			: error?.message || words.failed;
-
-	const element = ( name, properties = {}, ...children ) => {
-		const made = Object.assign( document.createElement( name ), properties );
-		made.append( ...children );
-		return made;
-	};
+	const call = callsTo( namespace );
+	const sentence = ( error ) => shared.sentence( error, words );
 
 	const setUpEffect = ( screen ) => {
 		const effect = screen.querySelector( '.tillsync-effect' );
@@ -36,6 +26,7 @@
 				}
 			} );
 			const mine = ++asked;
+			await released(); // a field reports its change when the pointer goes down elsewhere: on Save, for example
 			effect.textContent = words.loading;
 			try {
 				const { lines } = await call( 'settings/preview', 'POST', { settings } );

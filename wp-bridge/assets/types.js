@@ -5,21 +5,18 @@
 	'use strict';
 
 	const { namespace, running } = window.tillsyncTypes;
+	const shared = window.tillsyncScreens;
+	const { element, callsTo } = shared;
 	const { __, _n, sprintf } = window.wp.i18n;
 
 	const number = ( value ) => value.toLocaleString( document.documentElement.lang || undefined );
 
-	// A nonce that expired on an open page is renewed once by apiFetch itself; a login that ended is not: then the renewal's answer is thrown.
+	const call = callsTo( namespace );
 	const sentence = ( error ) =>
-		error instanceof window.Response || [ 'rest_cookie_invalid_nonce', 'rest_forbidden', 'rest_not_logged_in' ].includes( error?.code )
-			? __( 'This page was open for too long: load it again, then repeat what you did.', 'tillsync-bridge' )
-			: error?.message || __( 'That did not work: try again.', 'tillsync-bridge' );
-
-	const element = ( name, properties = {}, ...children ) => {
-		const made = Object.assign( document.createElement( name ), properties );
-		made.append( ...children );
-		return made;
-	};
+		shared.sentence( error, {
+			expired: __( 'This page was open for too long: load it again, then repeat what you did.', 'tillsync-bridge' ),
+			failed: __( 'That did not work: try again.', 'tillsync-bridge' ),
+		} );
 
 	const chosen = ( form ) => {
 		const map = {};
@@ -85,7 +82,7 @@
 			button.setAttribute( 'aria-disabled', 'true' );
 			result.textContent = __( 'One moment …', 'tillsync-bridge' );
 			try {
-				const found = await window.wp.apiFetch( { path: `${ namespace }/customer-types/preview`, method: 'POST', data: { map: chosen( form ) } } );
+				const found = await call( 'customer-types/preview', 'POST', { map: chosen( form ) } );
 				result.replaceChildren(
 					...found.problems.map( ( text ) => element( 'p', { className: 'tillsync-problem', textContent: text } ) ),
 					element( 'p', { textContent: summary( found ) } ),
@@ -106,7 +103,7 @@
 				return;
 			}
 			try {
-				const progress = await window.wp.apiFetch( { path: `${ namespace }/customer-types/progress` } );
+				const progress = await call( 'customer-types/progress' );
 				if ( progress.running ) {
 					/* translators: 1: number of customers done, 2: number of all customers */
 					const text = __( 'Roles: %1$s of %2$s customers done …', 'tillsync-bridge' );

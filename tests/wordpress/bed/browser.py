@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from playwright.async_api import BrowserContext, Dialog, Locator, Page, async_playwright, expect
 from wordpress.bed.kinds import AXE, CACHE, CHROMIUM
 from wordpress.bed.shop import Session, Shop
 
@@ -16,6 +17,8 @@ HANG_MILLISECONDS = 60_000
 """Nothing takes so long, even on a busy machine."""
 expect.set_options(timeout=HANG_MILLISECONDS)
 DESKTOP, PHONE = (1280, 900), (390, 844)
+HELD_SECONDS = 0.12
+"""How long a hand keeps a button down."""
 PICTURES = Path(os.environ.get("TILLSYNC_PICTURES", str(CACHE.parent / "pictures")))
 
 
@@ -41,6 +44,30 @@ async def open_browser(
             assert errors == [], "JavaScript errors on the page"
         finally:
             await browser.close()
+
+
+async def press(page: Page, target: Locator) -> None:
+    """As a hand does: the pointer goes there, down and, a moment later, up. Nothing waits for the page in between, which may move the
+    target away. A click of Playwright's own comes too quickly to show that."""
+    await target.scroll_into_view_if_needed()
+    box = await target.bounding_box()
+    assert box is not None, "it is not to be seen"
+    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
+    await page.mouse.down()
+    await asyncio.sleep(HELD_SECONDS)
+    await page.mouse.up()
+
+
+def questions_of(page: Page) -> list[str]:
+    """Kinds of the dialogs that the browser opens from now on. Each is answered with No: whoever leaves the page is kept on it."""
+    kinds: list[str] = []
+
+    async def answer(dialog: Dialog) -> None:
+        kinds.append(dialog.type)
+        await dialog.dismiss()
+
+    page.on("dialog", answer)
+    return kinds
 
 
 async def log_in(context: BrowserContext, site: Shop, session: Session) -> None:

@@ -12,6 +12,7 @@ namespace Tillsync\Bridge\Customers;
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Part;
 use Tillsync\Bridge\Rest\AdminGate;
+use Tillsync\Bridge\Screens\SharedScript;
 use Tillsync\Bridge\Services;
 use Tillsync\Bridge\Types\CustomerType;
 use WP_User;
@@ -72,7 +73,7 @@ final class ProfilePanel implements Part {
 		$assets = plugins_url( 'assets/', \Tillsync\Bridge\PLUGIN_FILE );
 		wp_enqueue_style( 'tillsync-bridge', $assets . 'tillsync.css', array(), \Tillsync\Bridge\VERSION );
 		wp_enqueue_style( self::SCRIPT, $assets . 'points-profile.css', array( 'tillsync-bridge' ), \Tillsync\Bridge\VERSION );
-		wp_enqueue_script( self::SCRIPT, $assets . 'points-profile.js', array( 'wp-api-fetch' ), \Tillsync\Bridge\VERSION, true );
+		wp_enqueue_script( self::SCRIPT, $assets . 'points-profile.js', array( SharedScript::handle() ), \Tillsync\Bridge\VERSION, true );
 		$words = array(
 			'loading'  => __( 'One moment …', 'tillsync-bridge' ),
 			'linked'   => __( 'Linked to this till customer:', 'tillsync-bridge' ),

@@ -12,6 +12,7 @@ namespace Tillsync\Bridge\Orders;
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Part;
 use Tillsync\Bridge\Rest\AdminGate;
+use Tillsync\Bridge\Screens\SharedScript;
 use Tillsync\Bridge\Services;
 use WC_Order;
 
@@ -127,7 +128,7 @@ final class OrderPanel implements Part {
 
 	private function enqueue(): void {
 		wp_enqueue_style( 'tillsync-bridge', plugins_url( 'assets/tillsync.css', \Tillsync\Bridge\PLUGIN_FILE ), array(), \Tillsync\Bridge\VERSION );
-		wp_enqueue_script( self::SCRIPT, plugins_url( 'assets/order-panel.js', \Tillsync\Bridge\PLUGIN_FILE ), array( 'wp-api-fetch' ), \Tillsync\Bridge\VERSION, true );
+		wp_enqueue_script( self::SCRIPT, plugins_url( 'assets/order-panel.js', \Tillsync\Bridge\PLUGIN_FILE ), array( SharedScript::handle() ), \Tillsync\Bridge\VERSION, true );
 		$words = array(
 			'loading'  => __( 'One moment …', 'tillsync-bridge' ),
 			'linked'   => __( 'This shopper is linked to:', 'tillsync-bridge' ),

@@ -21,6 +21,14 @@ final class Flash {
 		set_transient( self::name(), array( 'kind' => $kind, 'lines' => array_values( $lines ), 'data' => $data ), 300 );
 	}
 
+	/** @param array<string, mixed> $data Beside what is kept already. */
+	public static function add( array $data ): void {
+		$kept = get_transient( self::name() );
+		if ( is_array( $kept ) ) {
+			self::keep( $kept['kind'], (array) $kept['lines'], (array) $kept['data'] + $data );
+		}
+	}
+
 	/** @return array{kind: string, lines: string[], data: array<string, mixed>}|null */
 	public static function take(): ?array {
 		$kept = get_transient( self::name() );

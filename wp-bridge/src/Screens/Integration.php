@@ -26,6 +26,13 @@ final class Integration extends WC_Integration {
 
 	private Services $services;
 
+	/**
+	 * What Save was pressed with and the service did not take.
+	 *
+	 * @var array{settings: array<string, bool|string>, statuses: string[]}|null
+	 */
+	private ?array $refused = null;
+
 	public function __construct() {
 		$this->id                 = self::ID;
 		$this->method_title       = 'Tillsync';
@@ -37,35 +44,57 @@ final class Integration extends WC_Integration {
 	public function admin_options(): void {
 		// Every button of this screen is ours, and says what it does.
 		$GLOBALS['hide_save_button'] = true; // phpcs:ignore WordPress.NamingConventions.PrefixAllGlobals
-		Guarded::call( $this->services, 'settings screen', fn() => $this->services->get( SettingsScreen::class )->show() );
+		Guarded::call( $this->services, 'settings screen', fn() => $this->services->get( SettingsScreen::class )->show( $this->refused ) );
 	}
 
 	/** Save: what differs goes to the service; the statuses stay here. */
 	public function process_admin_options(): bool {
-		if ( ! current_user_can( AdminGate::CAPABILITY ) || ! wp_verify_nonce( sanitize_key( wp_unslash( $_POST['_wpnonce'] ?? '' ) ), 'woocommerce-settings' ) || ! isset( $_POST['tillsync_settings'] ) ) {
+		if ( ! current_user_can( AdminGate::CAPABILITY ) || ! wp_verify_nonce( sanitize_key( wp_unslash( $_POST['_wpnonce'] ?? '' ) ), 'woocommerce-settings' ) || ! SettingsInput::is_given() ) {
 			return false;
 		}
-		$settings = $this->services->get( SiteSettings::class );
+		$changes = array();
 		try {
-			ChosenStatuses::choose( array_map( 'sanitize_key', (array) wp_unslash( $_POST['tillsync_statuses'] ?? array() ) ) );
-			$changes = $settings->differing( SettingsInput::read() );
-			if ( array() !== $changes ) {
-				foreach ( SettingsWords::effect( $settings->change( $changes ), false ) as $line ) {
-					WC_Admin_Settings::add_message( $line );
-				}
+			ChosenStatuses::choose( SettingsInput::statuses() );
+			$changes = $this->settings()->differing( SettingsInput::read() );
+			foreach ( array() === $changes ? array() : SettingsWords::effect( $this->change( $changes ), false ) as $line ) {
+				WC_Admin_Settings::add_message( $line );
 			}
 			return true;
 		} catch ( ServiceError $error ) {
-			if ( 'aborted' === $error->connect_code ) {
-				Guarded::call( $this->services, 'settings', static fn() => $settings->refresh() );
-				WC_Admin_Settings::add_error( __( 'Somebody else has changed these settings meanwhile: they are shown as they are now. Make your change again.', 'tillsync-bridge' ) );
-			} else {
-				WC_Admin_Settings::add_error( SettingsWords::failure( $error ) );
-			}
+			$is_overtaken = 'aborted' === $error->connect_code;
+			WC_Admin_Settings::add_error( $is_overtaken ? __( 'Somebody else has changed these settings meanwhile. Theirs are shown below, with your changes: look at them and save again.', 'tillsync-bridge' ) : SettingsWords::failure( $error ) );
 		} catch ( \Throwable $error ) {
 			$this->services->log()->failure( 'saving settings', $error );
 			WC_Admin_Settings::add_error( __( 'The settings could not be saved: see the log of Tillsync.', 'tillsync-bridge' ) );
 		}
+		$this->refused = array( 'settings' => $changes, 'statuses' => ChosenStatuses::get() );
 		return false;
+	}
+
+	/**
+	 * The etag also changes with links made by hand. Then the settings are as they were shown, and the change is made all the same.
+	 *
+	 * @param array<string, bool|string> $changes Of SiteSettings.
+	 * @return array{customers: int, types: int, entries: int, notes: string[]}
+	 * @throws ServiceError Code "aborted": somebody else has changed the settings; they are known here by now.
+	 */
+	private function change( array $changes ): array {
+		$shown = $this->settings()->known();
+		try {
+			return $this->settings()->change( $changes );
+		} catch ( ServiceError $error ) {
+			if ( 'aborted' !== $error->connect_code ) {
+				throw $error;
+			}
+			$this->settings()->refresh();
+			if ( $this->settings()->known() !== $shown ) {
+				throw $error;
+			}
+			return $this->settings()->change( $changes );
+		}
+	}
+
+	private function settings(): SiteSettings {
+		return $this->services->get( SiteSettings::class );
 	}
 }

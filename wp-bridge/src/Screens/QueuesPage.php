@@ -71,7 +71,7 @@ final class QueuesPage implements Part {
 		$version = \Tillsync\Bridge\VERSION;
 		wp_enqueue_style( 'tillsync-bridge', plugins_url( 'assets/tillsync.css', \Tillsync\Bridge\PLUGIN_FILE ), array(), $version );
 		wp_enqueue_style( 'tillsync-bridge-queues', plugins_url( 'assets/queues.css', \Tillsync\Bridge\PLUGIN_FILE ), array( 'tillsync-bridge' ), $version );
-		$needs = array( 'wp-api-fetch' );
+		$needs = array( SharedScript::handle() );
 		foreach ( self::SCRIPTS as $name ) {
 			wp_enqueue_script( "tillsync-bridge-{$name}", plugins_url( "assets/{$name}.js", \Tillsync\Bridge\PLUGIN_FILE ), $needs, $version, true );
 			$needs = array( "tillsync-bridge-{$name}" );

@@ -33,6 +33,9 @@ final class SettingsActions {
 	public const FIELD  = 'tillsync_nonce';
 	public const PREFIX = 'tillsync_bridge_';
 
+	/** After these the settings are another's, or are shown as they are stored: what was typed goes. */
+	private const DROP_INPUT = array( 'connect', 'disconnect', 'copy', 'refresh' );
+
 	private Services $services;
 
 	public function __construct( Services $services ) {
@@ -70,6 +73,8 @@ final class SettingsActions {
 		}
 		// invariant: admin-actions-check-their-nonce
 		check_admin_referer( self::NONCE, self::FIELD );
+		// Every button posts the whole form and loads the page anew: what was typed, and is not saved, comes along.
+		$unsaved = SettingsInput::is_given() ? array( 'settings' => $this->services->get( SiteSettings::class )->differing( SettingsInput::read() ), 'statuses' => SettingsInput::statuses() ) : null;
 		try {
 			$body();
 		} catch ( ConnectError $error ) {
@@ -79,6 +84,9 @@ final class SettingsActions {
 		} catch ( Throwable $error ) {
 			$this->services->log()->failure( $name, $error );
 			Flash::keep( 'error', array( __( 'Something failed in the plugin: see the log of Tillsync.', 'tillsync-bridge' ) ) );
+		}
+		if ( null !== $unsaved && ! in_array( $name, self::DROP_INPUT, true ) ) {
+			Flash::add( array( 'unsaved' => $unsaved ) );
 		}
 		wp_safe_redirect( SettingsIntegration::url() );
 		exit;

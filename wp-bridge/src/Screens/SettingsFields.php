@@ -23,21 +23,33 @@ final class SettingsFields {
 		$this->services = $services;
 	}
 
-	/** @param mixed $days Shown in the box for older orders. */
-	public function show( $days ): void {
+	/**
+	 * @param mixed $days    Shown in the box for older orders.
+	 * @param mixed $unsaved What was typed and not saved: {settings, statuses}, or null.
+	 */
+	public function show( $days, $unsaved = null ): void {
 		$settings = $this->services->get( SiteSettings::class )->known();
 		if ( null === $settings ) {
-			echo '<p>' . esc_html__( 'The settings of the service are not known here yet.', 'tillsync-bridge' ) . ' ';
+			echo '<p class="submit">' . esc_html__( 'The settings of the service are not known here yet.', 'tillsync-bridge' ) . ' ';
 			SettingsScreen::button( 'refresh', __( 'Fetch them', 'tillsync-bridge' ) );
 			echo '</p>';
 		} else {
-			$this->fields( $settings );
+			$typed    = is_array( $unsaved ) ? $this->services->get( SiteSettings::class )->differing( (array) $unsaved['settings'] ) : array();
+			$statuses = is_array( $unsaved ) ? (array) $unsaved['statuses'] : ChosenStatuses::get();
+			$this->fields( array_merge( $settings, $typed ), $statuses, array() !== $typed || ChosenStatuses::get() !== $statuses );
 		}
 		$this->older( max( 1, (int) $days ) );
 	}
 
-	/** @param array<string, bool|string> $settings Of SiteSettings. */
-	private function fields( array $settings ): void {
+	/**
+	 * @param array<string, bool|string> $settings   Of SiteSettings.
+	 * @param string[]                   $statuses   Without "wc-".
+	 * @param bool                       $is_unsaved Some of it is not saved yet.
+	 */
+	private function fields( array $settings, array $statuses, bool $is_unsaved ): void {
+		if ( $is_unsaved ) {
+			echo '<div class="notice notice-warning inline" role="status"><p>' . esc_html__( 'The settings below are not saved yet. Press Save to keep them.', 'tillsync-bridge' ) . '</p></div>';
+		}
 		echo '<input type="hidden" name="tillsync_settings[form]" value="1"><table class="form-table" role="presentation"><tbody>';
 		self::boxes(
 			__( 'Customer sync', 'tillsync-bridge' ),
@@ -63,17 +75,18 @@ final class SettingsFields {
 			),
 			$settings
 		);
-		$statuses = '';
+		$boxes = '';
 		foreach ( ChosenStatuses::available() as $status => $name ) {
-			$statuses .= sprintf( '<label><input type="checkbox" name="tillsync_statuses[]" value="%s" %s> %s</label><br>', esc_attr( $status ), checked( in_array( $status, ChosenStatuses::get(), true ), true, false ), esc_html( $name ) );
+			$boxes .= sprintf( '<label><input type="checkbox" name="tillsync_statuses[]" value="%s" %s> %s</label><br>', esc_attr( $status ), checked( in_array( $status, $statuses, true ), true, false ), esc_html( $name ) );
 		}
-		printf( '<tr><th scope="row">%s</th><td><fieldset><legend class="screen-reader-text">%s</legend>%s</fieldset></td></tr>', esc_html__( 'Orders are sent when they are', 'tillsync-bridge' ), esc_html__( 'Orders are sent when they are', 'tillsync-bridge' ), $statuses ); // phpcs:ignore WordPress.Security.EscapeOutput -- escaped above.
-		echo '</tbody></table><p class="tillsync-effect" role="status"></p><p class="tillsync-buttons">';
+		printf( '<tr><th scope="row">%s</th><td><fieldset><legend class="screen-reader-text">%s</legend>%s</fieldset></td></tr>', esc_html__( 'Orders are sent when they are', 'tillsync-bridge' ), esc_html__( 'Orders are sent when they are', 'tillsync-bridge' ), $boxes ); // phpcs:ignore WordPress.Security.EscapeOutput -- escaped above.
+		echo '</tbody></table><p class="tillsync-buttons submit">';
 		printf( '<button type="submit" name="save" value="1" class="button button-primary woocommerce-save-button">%s</button> ', esc_html__( 'Save', 'tillsync-bridge' ) );
 		SettingsScreen::button( 'preview', __( 'What would this change?', 'tillsync-bridge' ), 'tillsync-preview' );
 		echo ' ';
 		SettingsScreen::button( 'refresh', __( 'Fetch the settings again', 'tillsync-bridge' ) );
-		echo '</p>';
+		// Below the buttons, with room of its own: what appears here moves none of them.
+		echo '</p><p class="tillsync-effect" role="status"></p>';
 	}
 
 	private function older( int $days ): void {
@@ -86,7 +99,7 @@ final class SettingsFields {
 		}
 		echo '<p>' . esc_html__( 'Orders from before the shop was connected are never sent by themselves.', 'tillsync-bridge' ) . '</p>';
 		printf(
-			'<p><label for="tillsync-days">%s</label> <input type="number" id="tillsync-days" name="tillsync_days" min="1" max="%d" value="%d" class="small-text"></p><p class="tillsync-buttons">',
+			'<p><label for="tillsync-days">%s</label> <input type="number" id="tillsync-days" name="tillsync_days" min="1" max="%d" value="%d" class="small-text"></p><p class="tillsync-buttons submit">',
 			esc_html__( 'Match the orders of the last days:', 'tillsync-bridge' ),
 			absint( Backfill::LONGEST_DAYS ),
 			absint( $days )

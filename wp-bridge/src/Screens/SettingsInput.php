@@ -11,8 +11,18 @@ namespace Tillsync\Bridge\Screens;
 
 use Tillsync\Bridge\Connection\SiteSettings;
 
-/** Reads the fields of SiteSettings from the form. The caller has checked nonce and capability. */
+/** Reads the fields of SiteSettings from the form, and the order statuses. The caller has checked nonce and capability. */
 final class SettingsInput {
+
+	/** Whether the settings form was posted, by Save or by another button. */
+	public static function is_given(): bool {
+		return isset( $_POST['tillsync_settings'] ); // phpcs:ignore WordPress.Security.NonceVerification.Missing -- checked by the caller.
+	}
+
+	/** @return string[] Statuses without "wc-". */
+	public static function statuses(): array {
+		return array_map( 'sanitize_key', (array) wp_unslash( $_POST['tillsync_statuses'] ?? array() ) ); // phpcs:ignore WordPress.Security.NonceVerification.Missing -- checked by the caller.
+	}
 
 	/** @return array<string, bool|string> Every field; what is no allowed value is left out, and so stays as it is. */
 	public static function read(): array {

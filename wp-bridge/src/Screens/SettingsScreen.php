@@ -26,7 +26,8 @@ final class SettingsScreen {
 		$this->services = $services;
 	}
 
-	public function show(): void {
+	/** @param array{settings: array<string, bool|string>, statuses: string[]}|null $refused What was not saved just now. */
+	public function show( ?array $refused = null ): void {
 		$this->enqueue();
 		$connection = $this->services->connection();
 		echo '<div class="tillsync-settings"><h2>Tillsync</h2>';
@@ -43,7 +44,7 @@ final class SettingsScreen {
 			$this->choice( $connection );
 		} else {
 			$this->connected( $connection );
-			$this->services->get( SettingsFields::class )->show( $flash['data']['backfill_days'] ?? 30 );
+			$this->services->get( SettingsFields::class )->show( $flash['data']['backfill_days'] ?? 30, $refused ?? $flash['data']['unsaved'] ?? null );
 		}
 		echo '</div>';
 	}
@@ -110,7 +111,7 @@ final class SettingsScreen {
 				esc_html( sprintf( __( 'This site is no live shop (environment: %s). Connect it all the same.', 'tillsync-bridge' ), SitePlace::environment() ) )
 			);
 		}
-		echo '<p>';
+		echo '<p class="submit">';
 		self::button( 'connect', __( 'Connect', 'tillsync-bridge' ), 'button-primary' );
 		echo '</p>';
 	}
@@ -119,7 +120,7 @@ final class SettingsScreen {
 		echo '<div class="notice notice-warning inline"><p><strong>' . esc_html__( 'Is this site a copy?', 'tillsync-bridge' ) . '</strong></p><p>';
 		/* translators: 1: address, 2: environment type, 3: address, 4: environment type */
 		echo esc_html( sprintf( __( 'The connection was made at %1$s (%2$s), but this site is %3$s (%4$s). Until you choose, nothing is sent and nothing is accepted.', 'tillsync-bridge' ), $connection->home_url, $connection->environment, SitePlace::home_url(), SitePlace::environment() ) );
-		echo '</p><p>';
+		echo '</p><p class="submit">';
 		self::button( 'copy', __( 'This is a copy', 'tillsync-bridge' ), 'button-primary' );
 		echo ' ';
 		self::button( 'reconnect', __( 'The shop moved', 'tillsync-bridge' ) );
@@ -128,34 +129,37 @@ final class SettingsScreen {
 
 	private function connected( Connection $connection ): void {
 		// Enter in a field presses a form's first button: that is Save, not what happens to stand on top.
-		echo '<button type="submit" name="save" value="1" hidden></button>';
+		echo '<p class="submit" hidden><button type="submit" name="save" value="1"></button></p>';
 		$pause = $this->services->get( OutboxPause::class );
 		/* translators: 1: name of an account, 2: address of a service */
 		echo '<p>' . esc_html( sprintf( __( 'Connected to %1$s at %2$s.', 'tillsync-bridge' ), '' === $connection->account_name ? $connection->account_id : $connection->account_name, $connection->url ) ) . '</p>';
 		if ( 0 !== $pause->since() ) {
-			echo '<div class="notice notice-error inline" role="alert"><p>' . esc_html__( 'Nothing is sent: the service refuses this shop.', 'tillsync-bridge' ) . ' ' . esc_html( $pause->reason() ) . '</p><p>';
+			echo '<div class="notice notice-error inline" role="alert"><p>' . esc_html__( 'Nothing is sent: the service refuses this shop.', 'tillsync-bridge' ) . ' ' . esc_html( $pause->reason() ) . '</p><p class="submit">';
 			self::button( 'resume', __( 'Try again', 'tillsync-bridge' ) );
 			echo '</p></div>';
 		}
-		echo '<p class="tillsync-buttons">';
+		echo '<p class="tillsync-buttons submit">';
 		self::button( 'check', __( 'Test both sides', 'tillsync-bridge' ) );
 		echo ' ';
 		self::button( 'reconnect', __( 'Connect again with a new secret', 'tillsync-bridge' ) );
 		echo '</p><details class="tillsync-leave"><summary>' . esc_html__( 'Disconnect', 'tillsync-bridge' ) . '</summary><p>';
 		echo esc_html__( 'The service forgets this shop\'s secret and the token becomes useless. Links and what is stored with orders stay.', 'tillsync-bridge' );
-		echo '</p><p><label><input type="checkbox" name="tillsync_even_unreached" value="1"> ' . esc_html__( 'Even when the service cannot be told (the token then stays valid there).', 'tillsync-bridge' ) . '</label></p><p>';
+		echo '</p><p><label><input type="checkbox" name="tillsync_even_unreached" value="1"> ' . esc_html__( 'Even when the service cannot be told (the token then stays valid there).', 'tillsync-bridge' ) . '</label></p><p class="submit">';
 		self::button( 'disconnect', __( 'Disconnect', 'tillsync-bridge' ) );
 		echo '</p></details>';
 	}
 
-	/** A button of SettingsActions; WooCommerce's form takes its fields there. */
+	/**
+	 * A button of SettingsActions; WooCommerce's form takes its fields there. It stands in an element of the class "submit": for every
+	 * other place WooCommerce's script asks whether to leave the page, once anything was typed.
+	 */
 	public static function button( string $action, string $text, string $kind = '' ): void {
 		printf( '<button type="submit" class="button %s" formaction="%s" formmethod="post" formnovalidate>%s</button>', esc_attr( $kind ), esc_url( SettingsActions::url( $action ) ), esc_html( $text ) );
 	}
 
 	private function enqueue(): void {
 		wp_enqueue_style( 'tillsync-bridge', plugins_url( 'assets/tillsync.css', \Tillsync\Bridge\PLUGIN_FILE ), array(), \Tillsync\Bridge\VERSION );
-		wp_enqueue_script( self::SCRIPT, plugins_url( 'assets/settings.js', \Tillsync\Bridge\PLUGIN_FILE ), array( 'wp-api-fetch' ), \Tillsync\Bridge\VERSION, true );
+		wp_enqueue_script( self::SCRIPT, plugins_url( 'assets/settings.js', \Tillsync\Bridge\PLUGIN_FILE ), array( SharedScript::handle() ), \Tillsync\Bridge\VERSION, true );
 		$words = array(
 			'loading' => __( 'One moment …', 'tillsync-bridge' ),
 			'find'    => __( 'Search the till', 'tillsync-bridge' ),

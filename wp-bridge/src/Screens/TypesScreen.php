@@ -181,7 +181,7 @@ final class TypesScreen implements Part {
 		$assets = plugins_url( 'assets/', \Tillsync\Bridge\PLUGIN_FILE );
 		wp_enqueue_style( 'tillsync-bridge', $assets . 'tillsync.css', array(), \Tillsync\Bridge\VERSION );
 		wp_enqueue_style( self::SCRIPT, $assets . 'types.css', array( 'tillsync-bridge' ), \Tillsync\Bridge\VERSION );
-		wp_enqueue_script( self::SCRIPT, $assets . 'types.js', array( 'wp-api-fetch', 'wp-i18n' ), \Tillsync\Bridge\VERSION, true );
+		wp_enqueue_script( self::SCRIPT, $assets . 'types.js', array( SharedScript::handle(), 'wp-i18n' ), \Tillsync\Bridge\VERSION, true );
 		wp_set_script_translations( self::SCRIPT, 'tillsync-bridge' );
 		$given = array( 'namespace' => AdminGate::NAMESPACE, 'running' => $this->services->get( RoleRun::class )->progress()['running'] );
 		wp_add_inline_script( self::SCRIPT, 'window.tillsyncTypes = ' . wp_json_encode( $given, JSON_HEX_TAG ) . ';', 'before' );

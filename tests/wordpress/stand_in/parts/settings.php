@@ -208,6 +208,22 @@ class WC_Admin_Settings {
 	}
 }
 
+// As the script of WooCommerce's settings page: once a field was changed, leaving the page asks, unless by a button inside of ".submit".
+// Only fields and buttons that are there when the page is ready count.
+add_action(
+	'admin_print_footer_scripts',
+	static function () {
+		if ( 'wc-settings' !== ( $_GET['page'] ?? '' ) ) { // phpcs:ignore
+			return;
+		}
+		echo "<script>addEventListener( 'DOMContentLoaded', () => {
+			const all = ( of, names, work ) => document.querySelectorAll( of ).forEach( one => names.forEach( name => one.addEventListener( name, work ) ) );
+			all( 'input, textarea, select', [ 'change', 'input' ], () => { window.onbeforeunload = () => 'changed'; } );
+			all( '.submit input, .submit button', [ 'click' ], () => { window.onbeforeunload = null; } );
+		} );</script>"; // phpcs:ignore
+	}
+);
+
 add_action(
 	'admin_menu',
 	static function () {

@@ -1,0 +1,212 @@
+"""Save saves, and every other button of the settings screen does what it says, at the first press of a hand.
+
+WooCommerce's own script asks before a changed page is left. On a real WooCommerce that script is there; the stand-in has one like it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+from support.postgres import TestDatabase
+from support.waiting import until
+from tillsync.v1 import account_pb2
+from wordpress.bed.bridge import BridgedShop, bridged_shop
+from wordpress.bed.browser import HELD_SECONDS, open_browser, press, questions_of
+from wordpress.bed.shop import Shop
+from wordpress.test_browser_settings import SCREEN
+
+pytestmark = pytest.mark.shops("mariadb")
+
+LEAVING = "beforeunload"
+BOXES = ("Sync customers with the till", "First and last name", "Phone", "Orders may link shoppers by themselves")
+OTHER_BUTTONS = (
+    "Test both sides",
+    "How many are these?",
+    "What would this change?",
+    "Fetch the settings again",
+    "Connect again with a new secret",
+)
+
+
+@asynccontextmanager
+async def settings_screen(bridged: BridgedShop) -> AsyncIterator[tuple[Page, list[str]]]:
+    """The screen, and what the browser asked."""
+    async with open_browser(bridged.site, await bridged.site.log_in()) as page:
+        questions = questions_of(page)
+        await page.goto(SCREEN)
+        yield page, questions
+
+
+async def test_what_was_typed_is_saved_by_one_press(bridged: BridgedShop) -> None:
+    """The field reports its change only when the pointer goes down on Save: what it sets going must not move the button."""
+    other = bridged.till.add_customer(forename="Counter", surname="Sales", email="counter@example.test")
+    async with settings_screen(bridged) as (page, questions):
+        for number in (other, bridged.default_customer):
+            field = page.get_by_label("Default till customer", exact=True)
+            await field.press("ControlOrMeta+a")
+            await page.keyboard.type(str(number))
+            await press(page, page.get_by_role("button", name="Save", exact=True))
+            await expect(page.get_by_text("Your settings have been saved")).to_be_visible()
+            account = await bridged.service.client.accounts.get_account(bridged.account_id)
+            assert account.default_epos_customer_id == number
+            await page.goto(SCREEN)
+        assert questions == []
+
+
+@pytest.mark.parametrize("label", BOXES)
+async def test_a_box_is_saved_by_one_press(bridged: BridgedShop, label: str) -> None:
+    async with settings_screen(bridged) as (page, questions):
+        box = page.get_by_label(label, exact=True)
+        wanted = not await box.is_checked()
+        await press(page, box)
+        await press(page, page.get_by_role("button", name="Save", exact=True))
+        await expect(page.get_by_text("Your settings have been saved")).to_be_visible()
+        await page.goto(SCREEN)
+        await expect(page.get_by_label(label, exact=True)).to_be_checked(checked=wanted)
+        assert questions == []
+
+
+async def place_on_the_page(element: Locator) -> list[float]:
+    """Whatever part of the page is in view."""
+    place: list[float] = await element.evaluate("one => [one.getBoundingClientRect().x, one.getBoundingClientRect().y + window.scrollY]")
+    return place
+
+
+async def test_the_button_stays_where_it_is_while_the_effect_appears_and_changes(bridged: BridgedShop) -> None:
+    async with settings_screen(bridged) as (page, _):
+        save = page.get_by_role("button", name="Save", exact=True)
+        older = page.get_by_role("button", name="Match them", exact=True)
+        places = [await place_on_the_page(save), await place_on_the_page(older)]
+        await page.get_by_label("Phone", exact=True).check()
+        await expect(page.locator(".tillsync-effect")).not_to_have_text("")
+        await page.get_by_label("Orders of guests go to").select_option(index=2)
+        await expect(page.locator(".tillsync-effect")).not_to_have_text("One moment …")
+        assert [await place_on_the_page(save), await place_on_the_page(older)] == places
+
+
+async def test_what_arrives_during_a_press_is_shown_after_it(bridged: BridgedShop) -> None:
+    async with settings_screen(bridged) as (page, _):
+        effect = page.locator(".tillsync-effect")
+        await page.get_by_label("Default till customer", exact=True).fill("77")
+        answers: list[str] = []
+        page.on("response", lambda response: answers.append(response.url))
+        box = await page.get_by_role("heading", name="Older orders").bounding_box()
+        assert box is not None
+        await page.mouse.move(box["x"] + 5, box["y"] + 5)
+        await page.mouse.down()  # the field reports its change: what it would do is asked for, and answered while the pointer is down
+        assert await effect.text_content() == ""
+        await page.mouse.up()
+        await expect(effect).not_to_have_text("")
+        await until(lambda: any("settings/preview" in url for url in answers), lambda: answers)
+
+
+async def test_a_connect_string_is_taken_by_one_press(wp_site: Shop, database: TestDatabase) -> None:
+    async with bridged_shop(wp_site, database.dsn, connect=False) as bridged, settings_screen(bridged) as (page, questions):
+        await page.get_by_label("Connect string").focus()
+        await page.keyboard.insert_text(bridged.connect_string)
+        await press(page, page.get_by_role("button", name="Connect", exact=True))
+        await expect(page.get_by_role("status").first).to_contain_text("Connected to")
+        assert questions == []
+
+
+@pytest.mark.parametrize("name", OTHER_BUTTONS)
+async def test_other_buttons_ask_nothing_and_lose_nothing(bridged: BridgedShop, name: str) -> None:
+    """They post the form and load the page anew: what was typed stays, and is still to be saved. Fetching shows what is stored."""
+    async with settings_screen(bridged) as (page, questions):
+        await page.get_by_label("First and last name", exact=True).check()
+        await page.get_by_label("Match the orders of the last days:").fill("12")
+        loads: list[str] = []
+        page.on("load", lambda loaded: loads.append(loaded.url))
+        await press(page, page.get_by_role("button", name=name, exact=True))
+        if name != "What would this change?":
+            await until(lambda: loads, lambda: page.url)
+        kept = name != "Fetch the settings again"
+        await expect(page.get_by_label("First and last name", exact=True)).to_be_checked(checked=kept)
+        if kept and loads:
+            await expect(page.get_by_text("The settings below are not saved yet.")).to_be_visible()
+            await press(page, page.get_by_role("button", name="Save", exact=True))
+            await expect(page.get_by_text("Your settings have been saved")).to_be_visible()
+            assert (await bridged.service.client.accounts.get_account(bridged.account_id)).sync_names
+        assert questions == []
+
+
+async def test_whoever_leaves_by_a_link_is_asked(bridged: BridgedShop) -> None:
+    """What WooCommerce does, or its stand-in: without it the tests above would show nothing."""
+    async with settings_screen(bridged) as (page, questions):
+        await press(page, page.get_by_label("Phone", exact=True))
+        await page.evaluate("() => { location.href = '/wp-admin/index.php'; }")
+        await until(lambda: questions, lambda: page.url)
+        assert questions == [LEAVING]
+
+
+async def test_what_save_could_not_save_stays_to_be_tried_again(bridged: BridgedShop) -> None:
+    async with settings_screen(bridged) as (page, _):
+        linked = bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test")
+        user = await bridged.site.add_user("ada@example.test")
+        await bridged.service.client.links.create_link(bridged.account_id, linked, user)
+        await page.get_by_label("Default till customer", exact=True).fill(str(linked))
+        await press(page, page.get_by_role("button", name="Save", exact=True))
+        await expect(page.get_by_text("The settings below are not saved yet.")).to_be_visible()
+        await expect(page.get_by_label("Default till customer", exact=True)).to_have_value(str(linked))
+
+
+async def test_a_link_made_by_hand_meanwhile_costs_no_second_press(bridged: BridgedShop) -> None:
+    """It changes the account's etag, and none of these settings."""
+    async with settings_screen(bridged) as (page, _):
+        await page.get_by_label("Phone", exact=True).check()
+        user = await bridged.site.add_user("ada@example.test")
+        await bridged.service.client.links.create_link(bridged.account_id, bridged.till.add_customer(email="ada@example.test"), user)
+        await press(page, page.get_by_role("button", name="Save", exact=True))
+        await expect(page.get_by_text("Your settings have been saved")).to_be_visible()
+        assert (await bridged.service.client.accounts.get_account(bridged.account_id)).sync_phone
+        await expect(page.get_by_text("Somebody else")).to_have_count(0)
+
+
+async def test_what_somebody_else_changed_meanwhile_is_shown_with_ones_own_changes(bridged: BridgedShop) -> None:
+    accounts = bridged.service.client.accounts
+    async with settings_screen(bridged) as (page, _):
+        await page.get_by_label("Phone", exact=True).check()
+        await accounts.update_account(bridged.account_id, account_pb2.Account(sync_names=True), ["sync_names"])
+        await press(page, page.get_by_role("button", name="Save", exact=True))
+        await expect(page.get_by_text("Somebody else has changed these settings meanwhile.")).to_be_visible()
+        assert not (await accounts.get_account(bridged.account_id)).sync_phone
+        for label in ("Phone", "First and last name"):
+            await expect(page.get_by_label(label, exact=True)).to_be_checked()
+        await press(page, page.get_by_role("button", name="Save", exact=True))
+        await expect(page.get_by_text("Somebody else")).to_have_count(0)
+        account = await accounts.get_account(bridged.account_id)
+        assert (account.sync_phone, account.sync_names) == (True, True)
+
+
+async def test_a_row_that_is_renewed_keeps_its_button_under_the_pointer(bridged: BridgedShop) -> None:
+    """The queues page renews itself. What arrives while a button is held down must not take the button away."""
+    site = bridged.site
+    bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test")
+    bridged.till.add_customer(forename="Ada", surname="Twin", email="ada@example.test")
+    user = await site.add_user("ada@example.test")
+    await site.add_order(customer_id=user, email="ada@example.test", first_name="Ada", last_name="Byron")
+    await bridged.drain()
+
+    async def is_held() -> bool:
+        return any(entry.comment for entry in await bridged.entries())
+
+    await until(is_held, bridged.entries)
+    async with open_browser(site, await site.log_in()) as page:
+        await page.goto("/wp-admin/admin.php?page=tillsync-queues")
+        button = page.get_by_role("button", name="Choose", exact=False).first
+        await expect(button).to_be_visible()
+        box = await button.bounding_box()
+        assert box is not None
+        await page.mouse.move(box["x"] + 5, box["y"] + 5)
+        await page.mouse.down()
+        [entry] = await bridged.entries()
+        assert [done async for done in bridged.service.client.queue.retry(bridged.account_id, entry_ids=[entry.entry_id])] != []
+        async with page.expect_response(lambda response: "queues?" in response.url):
+            await page.evaluate("() => { window.tillsyncQueues.refresh(); }")
+        await asyncio.sleep(HELD_SECONDS)
+        await page.mouse.up()
+        await expect(page.get_by_role("dialog")).to_be_visible()
