@@ -22,7 +22,7 @@ from tillsync_server.ports.shop import ShopClient, WriteStatus
 
 GOLD = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4002), name="Gold", discount=Decimal("12.5"), description="Gold card")
 PEOPLE = range(1, 4)
-Values = tuple[str, str, int | None]
+Values = tuple[str | None, str | None, int | None]
 
 
 class Bench(Protocol):
@@ -53,6 +53,14 @@ class ShopClientContract:
         assert (result.status, result.version, result.field, result.error) == (WriteStatus.UPDATED, None, None, None)
         assert bench.values(1) == ("12.5", "-3.10", 4001)
         assert bench.values(2) is None
+
+    async def test_what_is_left_out_stays_as_it_is(self, bench: Bench) -> None:
+        await bench.client.write_customers([write(1, points="120", credit="1.00")], FakePermit())
+        gaps = write(1, version=11, points=None, credit="2.00", type_id=None, keeps_type=True)
+        (result,) = await bench.client.write_customers([gaps], FakePermit())
+        assert (result.status, bench.values(1)) == (WriteStatus.UPDATED, ("120", "2.00", 4001))
+        (result,) = await bench.client.write_customers([write(1, version=12, points="7", credit=None, type_id=None)], FakePermit())
+        assert (result.status, bench.values(1)) == (WriteStatus.UPDATED, ("7", "2.00", None))
 
     async def test_a_removal_takes_the_values_away(self, bench: Bench) -> None:
         await bench.client.write_customers([write(1)], FakePermit())

@@ -23,6 +23,21 @@ TypeRow = tuple[int, TillCustomerType | None]
 Answer = Callable[[Sequence[CustomerWrite]], list[WriteResult] | None]
 
 
+def _completed(write: CustomerWrite, held: CustomerWrite | None) -> CustomerWrite:
+    """With what is stored in the place of what was left out."""
+    if write.values is None or not write.values.gaps or held is None or held.values is None:
+        return write
+    own, kept = write.values, held.values
+    values = replace(
+        own,
+        points=kept.points if own.points is None else own.points,
+        credit=kept.credit if own.credit is None else own.credit,
+        type_id=kept.type_id if own.keeps_type else own.type_id,
+        keeps_type=False,
+    )
+    return replace(write, values=values)
+
+
 @dataclass
 class FakeShop:
     """Implements ports.shop.ShopClient.
@@ -88,6 +103,7 @@ class FakeShop:
         if write.woo_customer_id not in self.users:
             return WriteResult(status=WriteStatus.NOT_FOUND)
         held = self.stored.get(write.woo_customer_id)
+        write = _completed(write, held)
         if not self.has_bridge:
             self.stored[write.woo_customer_id] = write
             return WriteResult(status=WriteStatus.UPDATED)

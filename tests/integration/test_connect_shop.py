@@ -319,3 +319,15 @@ async def test_a_plugin_that_was_removed_and_installed_again_gets_every_value_an
         await connect()
         await shop.wait_for(lambda: user in shop.store.bridge_rows)
         assert shop.store.bridge_rows[user].points == "120"
+
+
+async def test_the_decimals_of_the_shops_prices_are_kept_and_renewed(desk: DeskWorld) -> None:
+    desk.shop.switches.price_decimals = 3
+    await desk.call(CONNECT, introduction(desk))
+    assert (await account(desk)).shop.price_decimals == 3
+    desk.shop.switches.price_decimals = 0
+    await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))
+    assert (await account(desk)).shop.price_decimals == 0
+    etag = (await account(desk)).etag
+    await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))
+    assert (await account(desk)).etag == etag, "nothing new, nothing changed"

@@ -29,12 +29,24 @@ def write(
     woo_customer_id: int,
     *,
     version: int = 10,
-    points: str = "10",
-    credit: str = "3.50",
+    points: str | None = "10",
+    credit: str | None = "3.50",
     type_id: int | None = 4001,
-    **names: str,
+    keeps_type: bool = False,
+    first_name: str | None = None,
+    last_name: str | None = None,
+    phone: str | None = None,
 ) -> CustomerWrite:
-    values = CustomerValues(points=points, credit=credit, type_id=None if type_id is None else EposCustomerTypeId(type_id), **names)
+    of_type = None if type_id is None else EposCustomerTypeId(type_id)
+    values = CustomerValues(
+        points=points,
+        credit=credit,
+        type_id=of_type,
+        keeps_type=keeps_type,
+        first_name=first_name,
+        last_name=last_name,
+        phone=phone,
+    )
     return CustomerWrite(woo_customer_id=WooCustomerId(woo_customer_id), version=version, values=values, as_of=AS_OF)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from tillsync_server.adapters.woo.bridge_wire import shop_status, write_result
+from tillsync_server.adapters.woo.bridge_wire import shop_status, type_body, write_result
+from tillsync_server.domain.customer import TillCustomerType
 from tillsync_server.domain.errors import Unreadable
+from tillsync_server.domain.ids import EposCustomerTypeId
 from tillsync_server.ports.shop import WriteStatus
 
 
@@ -72,3 +75,19 @@ def test_without_a_common_version_the_older_side_is_named(said: dict[str, Any], 
         shop_status(a_status(**said))
     assert remedy in refusal.value.text
     assert refusal.value.field == "api"
+
+
+@pytest.mark.parametrize(("said", "decimals"), [({}, 2), ({"price_decimals": 3}, 3), ({"price_decimals": 0}, 0)])
+def test_a_shop_says_how_many_decimals_its_prices_have(said: dict[str, Any], decimals: int) -> None:
+    assert shop_status(a_status(**said)).price_decimals == decimals
+
+
+@pytest.mark.parametrize("said", [-1, 7, True, "3", None])
+def test_what_is_no_number_of_decimals_is_taken_for_two(said: Any) -> None:
+    assert shop_status(a_status(price_decimals=said)).price_decimals == 2
+
+
+@pytest.mark.parametrize(("served", "sent"), [("12.500000000000002", "12.5"), ("5.55e-17", "0"), ("12.5", "12.5"), ("-7", "-7")])
+def test_a_types_discount_is_sent_without_a_floats_noise(served: str, sent: str) -> None:
+    gold = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(7), name="Gold", discount=Decimal(served))
+    assert type_body(gold, 1)["discount"] == sent

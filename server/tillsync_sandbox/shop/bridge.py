@@ -17,7 +17,7 @@ from aiohttp import web
 from tillsync_sandbox.shop.bridge_auth import check_bridge_signature
 from tillsync_sandbox.shop.bridge_items import CustomerItem, InvalidFieldError, customer_item, event_item, int64, type_item
 from tillsync_sandbox.shop.rest import RestError, RestRequest, invalid_params, json_response, missing_params, no_route
-from tillsync_sandbox.shop.stored import BridgeRow, ShopStore, ShopUser, TypeRow
+from tillsync_sandbox.shop.stored import BridgeRow, BridgeValues, ShopStore, ShopUser, TypeRow
 from tillsync_sandbox.shop.switches import ShopSwitches
 
 NAMESPACE = "wc-tillsync/v1"
@@ -72,6 +72,7 @@ class BridgePlugin:
             "wordpress": self._switches.wordpress_version,
             "woocommerce": self._switches.woocommerce_version,
             "max_batch": self._switches.max_batch,
+            "price_decimals": self._switches.price_decimals,
         }
 
     async def _customers(self, items: list[object]) -> list[dict[str, object]]:
@@ -98,6 +99,7 @@ class BridgePlugin:
         if user is None:
             return {"status": "not_found"}
         stored = self._store.bridge_rows.get(item.user_id)
+        item = _completed(item, stored)
         same = _same_values(stored, item)
         named = _name_changes(user, item)
         if stored is not None and item.version <= stored.version:
@@ -168,6 +170,19 @@ def _envelope(request: RestRequest, name: str, limit: int) -> list[object]:
     if len(items) > limit:
         raise RestError(413, "tillsync_batch_too_large", f"Unable to accept more than {limit} {name} for this request.")
     return items
+
+
+def _completed(item: CustomerItem, stored: BridgeRow | None) -> CustomerItem:
+    """With what is stored in the place of what was left out."""
+    if item.values is None or not item.left_out or stored is None or stored.values is None:
+        return item
+    kept = stored.values
+    values = BridgeValues(
+        points=kept.points if "points" in item.left_out else item.values.points,
+        credit=kept.credit if "credit" in item.left_out else item.values.credit,
+        type_id=kept.type_id if "type_id" in item.left_out else item.values.type_id,
+    )
+    return replace(item, values=values)
 
 
 def _same_values(stored: BridgeRow | None, item: CustomerItem) -> bool:

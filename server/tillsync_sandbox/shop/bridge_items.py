@@ -39,6 +39,8 @@ class CustomerItem:
     first_name: str | None = None
     last_name: str | None = None
     phone: str | None = None
+    left_out: frozenset[str] = frozenset()
+    """Of points, credit and type_id: what is stored stays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +70,23 @@ def customer_item(item: object, *, strict: bool = False) -> CustomerItem:
     return CustomerItem(
         user_id=user_id,
         version=version,
-        values=BridgeValues(points=_decimal(fields, "points"), credit=_decimal(fields, "credit"), type_id=_type_id(fields)),
+        values=_values(fields, strict=strict),
+        left_out=frozenset() if strict else frozenset({"points", "credit", "type_id"}.difference(fields)),
         as_of=_time(fields, "as_of"),
         first_name=_optional_text(fields, "first_name"),
         last_name=_optional_text(fields, "last_name"),
         phone=_phone(fields),
+    )
+
+
+def _values(fields: dict[str, Any], *, strict: bool) -> BridgeValues:
+    def known(name: str) -> bool:
+        return strict or name in fields
+
+    return BridgeValues(
+        points=_decimal(fields, "points") if known("points") else "",
+        credit=_decimal(fields, "credit") if known("credit") else "",
+        type_id=_type_id(fields) if known("type_id") else None,
     )
 
 

@@ -107,6 +107,8 @@ class ShopSwitches:
     bridge_version: str = "1.0.0"
     bridge_api: int = 2
     """Newest version of the wire that the bridge speaks. 1: it refuses items with fields that it does not know."""
+    price_decimals: int = 2
+    """Of the shop's prices."""
     event_types: tuple[str, ...] = ("order.finished", "decision.needed", "decision.closed")
     """Events that the bridge knows; others are ``invalid``."""
     wordpress_version: str = "6.9"

@@ -12,6 +12,7 @@ from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, ProblemRe
 
 EPOS_DEFAULT_BASE_URL = "https://api.eposnowhq.com"
 DEFAULT_REQUESTS_PER_MINUTE = 300
+DEFAULT_PRICE_DECIMALS, MOST_PRICE_DECIMALS = 2, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class ShopSettings:
     consumer_key: str = field(default="", repr=False)
     consumer_secret: str = field(default="", repr=False)
     bridge_secret: str = field(default="", repr=False)
+    price_decimals: int = DEFAULT_PRICE_DECIMALS
+    """Of the shop's prices, as its bridge said last. Credit is rounded to them."""
 
     @property
     def has_bridge(self) -> bool:

@@ -7,14 +7,29 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId, WooCustomerId
 
 
+class TillField(StrEnum):
+    """A field of a till customer, as people call it."""
+
+    POINTS = "points"
+    CREDIT = "credit"
+    TYPE = "customer type"
+    FIRST_NAME = "first name"
+    LAST_NAME = "last name"
+    PHONE = "phone"
+    BUSINESS_NAME = "company"
+    CARD_NUMBER = "card number"
+    SIGN_UP_DATE = "sign-up date"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TillCustomer:
-    """A till customer, read tolerantly from V2 or V4. Texts are raw; ``current_balance`` keeps the sign as served."""
+    """A till customer, read tolerantly from V2 or V4. Texts are raw; ``balance`` keeps the sign as served."""
 
     epos_customer_id: EposCustomerId
     forename: str = ""
@@ -24,10 +39,13 @@ class TillCustomer:
     phone: str = ""
     card_number: str = ""
     type_id: EposCustomerTypeId | None = None
-    points: Decimal = Decimal(0)
-    balance: Decimal = Decimal(0)
+    points: Decimal | None = Decimal(0)
+    """None: what the till serves is no number. The same for ``balance``."""
+    balance: Decimal | None = Decimal(0)
     sign_up_date: str = ""
     """As served, without a zone (eposnow-api section 2): never parsed."""
+    unread: frozenset[TillField] = frozenset()
+    """What the till serves and nobody can read: empty or None here."""
 
     @property
     def display_name(self) -> str:
@@ -71,25 +89,22 @@ def money_text(value: Decimal) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerValues:
-    """What is written to one shop customer. ``names`` and ``phone`` are None unless the account opts in."""
+    """What is written to one shop customer (``domain.shop_values`` makes it). None: not written, the shop keeps what it has."""
 
-    points: str
-    credit: str
+    points: str | None
+    credit: str | None
     type_id: EposCustomerTypeId | None
+    """None: the customer has no type, unless ``keeps_type``."""
+    keeps_type: bool = False
     first_name: str | None = None
     last_name: str | None = None
     phone: str | None = None
 
-    @classmethod
-    def from_till(cls, customer: TillCustomer, account: Account) -> CustomerValues:
-        return cls(
-            points=decimal_text(customer.points),
-            credit=money_text(customer.balance),
-            type_id=customer.type_id,
-            first_name=customer.forename if account.sync_names else None,
-            last_name=customer.surname if account.sync_names else None,
-            phone=customer.phone if account.sync_phone else None,
-        )
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """Fields that every write had before some could be left out: a bridge of API 1 refuses an item without them."""
+        left_out = {"points": self.points is None, "credit": self.credit is None, "type_id": self.keeps_type}
+        return tuple(name for name, is_left_out in left_out.items() if is_left_out)
 
     def content_hash(self, woo_customer_id: WooCustomerId, account: Account) -> bytes:
         """16 bytes over the written fields, their target and the settings that choose them. ``as_of`` is not part of it.
@@ -104,7 +119,9 @@ class CustomerValues:
             account.sync_names,
             account.sync_phone,
         ]
-        fields = [self.points, self.credit, self.type_id, self.first_name, self.last_name, self.phone]
+        fields: list[object] = [self.points, self.credit, self.type_id, self.first_name, self.last_name, self.phone]
+        if self.keeps_type:
+            fields.append("keeps type")
         return hashlib.blake2b(json.dumps([target, fields]).encode(), digest_size=16).digest()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from tillsync_server.domain.account import Account
+from tillsync_server.domain.account import DEFAULT_PRICE_DECIMALS, Account
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
 from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import EposCustomerTypeId, WooCustomerId
@@ -45,6 +45,7 @@ class ShopStatus:
     api: int
     """Newest version of the bridge's wire that plugin and service both speak."""
     max_batch: int
+    price_decimals: int = DEFAULT_PRICE_DECIMALS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ class ChangeNotices {
 					 * Fired within the service's request: what takes long should be scheduled.
 					 *
 					 * @param int                  $user_id The shop customer.
-					 * @param array<string, mixed> $values  points and credit (decimals as text), type_id (int or null), as_of (RFC 3339),
+					 * @param array<string, mixed> $values  points and credit (decimals as text; empty: not known), type_id (int or null), as_of (RFC 3339),
 					 *                                      removed (true: the link is gone, and so are the values).
 					 */
 					do_action( 'tillsync_customer_updated', $user_id, $values );

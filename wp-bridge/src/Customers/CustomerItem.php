@@ -17,6 +17,9 @@ final class CustomerItem {
 
 	public const NO_VALUE = '0';
 
+	/** Of points or credit that the service does not know and that were never stored. */
+	public const UNKNOWN = '';
+
 	private const VALUES = array( 'points', 'credit', 'type_id', 'as_of', 'first_name', 'last_name', 'phone' );
 
 	/** What WC_Validation::is_phone takes, and the empty text, which clears. */
@@ -29,10 +32,13 @@ final class CustomerItem {
 		public readonly bool $removed,
 		public readonly string $points = self::NO_VALUE,
 		public readonly string $credit = self::NO_VALUE,
+		/** Null: no type. */
 		public readonly ?int $type_id = null,
 		/** When the till was read for these values, in unix seconds. */
 		public readonly int $as_of = 0,
-		public readonly array $names = array()
+		public readonly array $names = array(),
+		/** Fields that the service does not know of this customer: points, credit, type_id. What is stored stays. */
+		public readonly array $left_out = array()
 	) {}
 
 	/**
@@ -52,12 +58,22 @@ final class CustomerItem {
 			$user_id,
 			$version,
 			false,
-			$fields->decimal( 'points' ),
-			$fields->decimal( 'credit' ),
-			$fields->integer_or_null( 'type_id', 1 ),
+			$fields->has( 'points' ) ? $fields->decimal( 'points' ) : self::UNKNOWN,
+			$fields->has( 'credit' ) ? $fields->decimal( 'credit' ) : self::UNKNOWN,
+			$fields->has( 'type_id' ) ? $fields->integer_or_null( 'type_id', 1 ) : null,
 			$fields->time( 'as_of' ),
-			self::names( $fields )
+			self::names( $fields ),
+			array_values( array_filter( array( 'points', 'credit', 'type_id' ), static fn( string $name ) => ! $fields->has( $name ) ) )
 		);
+	}
+
+	/** With what is stored in the place of what was left out. */
+	public function completed_by( ?CustomerRow $stored ): self {
+		if ( array() === $this->left_out || null === $stored || $stored->removed ) {
+			return $this;
+		}
+		$keeps = fn( string $name, $own ) => in_array( $name, $this->left_out, true ) ? $stored->$name : $own;
+		return new self( $this->user_id, $this->version, false, $keeps( 'points', $this->points ), $keeps( 'credit', $this->credit ), $keeps( 'type_id', $this->type_id ), $this->as_of, $this->names );
 	}
 
 	/**

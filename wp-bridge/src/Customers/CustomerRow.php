@@ -41,6 +41,11 @@ final class CustomerRow {
 		);
 	}
 
+	/** What a shopper is shown: null where nothing of him is known, or no points. */
+	public static function shown_points( ?self $row ): ?string {
+		return null === $row || CustomerItem::UNKNOWN === $row->points ? null : $row->points;
+	}
+
 	/** Whether the item would change nothing. as_of belongs to the read that brought the values, so it does not count. */
 	public function says( CustomerItem $item ): bool {
 		return $this->removed === $item->removed && $this->points === $item->points && $this->credit === $item->credit && $this->type_id === $item->type_id;

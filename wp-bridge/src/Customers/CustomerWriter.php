@@ -88,6 +88,7 @@ class CustomerWriter {
 		$names = $this->services->get( Names::class );
 		$names->prime( array_values( array_unique( array_map( static fn( CustomerItem $item ) => $item->user_id, array_filter( $items, static fn( CustomerItem $item ) => array() !== $item->names ) ) ) ) );
 		$before  = $table->read( array_column( $items, 'user_id' ) );
+		$items   = array_map( static fn( CustomerItem $item ) => $item->completed_by( $before[ $item->user_id ] ?? null ), $items );
 		$results = array();
 		foreach ( $items as $position => $item ) {
 			$row = $before[ $item->user_id ] ?? null;

@@ -34,7 +34,7 @@ final class PointsText {
 	}
 
 	private static function number( string $decimal, int $places ): string {
-		return number_format_i18n( (float) $decimal, $places );
+		return CustomerItem::UNKNOWN === $decimal ? '–' : number_format_i18n( (float) $decimal, $places );
 	}
 
 	private static function fraction( string $decimal ): string {

@@ -9,6 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Rest;
 
+use Tillsync\Bridge\Customers\CustomerRow;
 use Tillsync\Bridge\Customers\PointsDisplay;
 use Tillsync\Bridge\Customers\PointsText;
 use Tillsync\Bridge\Guarded;
@@ -76,14 +77,15 @@ final class ShopperPointsRoute implements Part {
 
 	/** @return array{points: string|null, as_of: string|null, html: string} Null: the till has told nothing of this shopper. */
 	private function points( int $user_id ): array {
-		$row = $this->services->customers()->find( $user_id );
+		$row    = $this->services->customers()->find( $user_id );
+		$points = CustomerRow::shown_points( $row );
 		return array(
-			'points' => null === $row ? null : $row->points,
+			'points' => $points,
 			'as_of'  => null === $row ? null : PointsText::machine_time( $row->as_of ),
 			'html'   => wc_get_template_html(
 				self::TEMPLATE,
 				array(
-					'points'        => null === $row ? null : PointsText::points( $row->points ),
+					'points'        => null === $points ? null : PointsText::points( $points ),
 					'as_of'         => null === $row ? '' : PointsText::time( $row->as_of ),
 					'as_of_machine' => null === $row ? '' : PointsText::machine_time( $row->as_of ),
 				),

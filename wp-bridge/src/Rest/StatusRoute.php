@@ -62,6 +62,7 @@ final class StatusRoute implements Part {
 				'wordpress'      => (string) get_bloginfo( 'version' ),
 				'woocommerce'    => defined( 'WC_VERSION' ) ? (string) WC_VERSION : '',
 				'max_batch'      => self::MAX_BATCH,
+				'price_decimals' => function_exists( 'wc_get_price_decimals' ) ? (int) wc_get_price_decimals() : 2,
 			)
 		);
 		// Anonymous answers carry no such header in WordPress, and a cached one would say "all is well" for ever.

@@ -399,6 +399,7 @@ class ShopSettings(_message.Message):
     HAS_CONSUMER_KEY_FIELD_NUMBER: _builtins.int
     HAS_CONSUMER_SECRET_FIELD_NUMBER: _builtins.int
     HAS_BRIDGE_SECRET_FIELD_NUMBER: _builtins.int
+    PRICE_DECIMALS_FIELD_NUMBER: _builtins.int
     base_url: _builtins.str
     """Home address of the shop, http or https, a path is allowed. At most 2,048 characters. Changing its origin needs the
     shop's secrets again in the same call. Private and link-local addresses are refused when connecting, unless allowed.
@@ -415,6 +416,10 @@ class ShopSettings(_message.Message):
     """Whether a consumer_secret is set."""
     has_bridge_secret: _builtins.bool
     """Whether a bridge_secret is set: the bridge is in use."""
+    price_decimals: _builtins.int
+    """Decimals of the shop's prices, 0 to 6, as its bridge said last (ConnectShop, CheckAccount): credit is rounded to them. 2 where
+    it does not say, and without a bridge.
+    """
     def __init__(
         self,
         *,
@@ -425,10 +430,11 @@ class ShopSettings(_message.Message):
         has_consumer_key: _builtins.bool = ...,
         has_consumer_secret: _builtins.bool = ...,
         has_bridge_secret: _builtins.bool = ...,
+        price_decimals: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_url", b"base_url", "bridge_secret", b"bridge_secret", "consumer_key", b"consumer_key", "consumer_secret", b"consumer_secret", "has_bridge_secret", b"has_bridge_secret", "has_consumer_key", b"has_consumer_key", "has_consumer_secret", b"has_consumer_secret"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_url", b"base_url", "bridge_secret", b"bridge_secret", "consumer_key", b"consumer_key", "consumer_secret", b"consumer_secret", "has_bridge_secret", b"has_bridge_secret", "has_consumer_key", b"has_consumer_key", "has_consumer_secret", b"has_consumer_secret", "price_decimals", b"price_decimals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

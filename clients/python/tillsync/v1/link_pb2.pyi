@@ -131,9 +131,11 @@ class EposCustomer(_message.Message):
     card_number: _builtins.str
     """Loyalty card number as printed. Empty: none."""
     points: _builtins.str
-    """Loyalty points, a decimal string: "120" or "12.5"."""
+    """Loyalty points, a decimal string: "120" or "12.5". Empty: what the till serves is no number."""
     balance: _builtins.str
-    """Credit balance in the till's currency, a decimal string with at least two places and the sign as the till serves it: "3.50"."""
+    """Credit balance in the till's currency, a decimal string with at least two places and the sign as the till serves it: "3.50".
+    Empty: what the till serves is no number.
+    """
     sign_up_date: _builtins.str
     """As the till serves it, without a time zone: "2024-05-01T09:30:00". Empty: none."""
     linked_woo_customer_id: _builtins.int

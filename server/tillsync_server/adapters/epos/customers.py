@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 from tillsync_server.adapters.epos.requests import TillRequests
 from tillsync_server.adapters.epos.rows import Row, array, endless, single, unreadable
 from tillsync_server.adapters.outbound import Answer
-from tillsync_server.domain.customer import NewTillCustomer, TillCustomer
+from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillField
 from tillsync_server.domain.emails import TILL_EMAIL_MAX_LENGTH, normalise_email
 from tillsync_server.domain.errors import Misaddressed, Missing, Refused, Unreadable
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
@@ -31,24 +32,38 @@ _TYPE_FIELDS: Final[dict[TillTypeField, tuple[str, ...]]] = {
 
 
 def read_row(value: Any, *, with_ledgers: bool = True, type_field: TillTypeField = TillTypeField.AUTO) -> TillCustomer:
-    """``with_ledgers``: points and balance must be served. Not needed to find a customer, but nothing is synced from a guess.
+    """Raises Unreadable for what must be known: the id, the email, and with ``with_ledgers`` that points and balance are served at all
+    (nothing is synced from a guess). Any other field that cannot be read is named in ``unread``, and the others are read.
 
     ``type_field``: which field names the type; AUTO takes the first of the three that is there and not null.
     """
     row = Row(value, "customer")
-    type_id = row.optional_identifier(*_TYPE_FIELDS[type_field], nested=("CustomerTypeId", "TypeId", "Id"))
+
+    def type_of() -> int | None:
+        return row.optional_identifier(*_TYPE_FIELDS[type_field], nested=("CustomerTypeId", "TypeId", "Id"))
+
+    def ledger(field: TillField, name: str) -> Decimal | None:
+        if with_ledgers:
+            row.require(name)
+        return row.or_none(lambda: row.decimal(name), field)
+
+    def text(field: TillField, name: str) -> str:
+        return row.or_none(lambda: row.text(name), field) or ""
+
+    type_id = row.or_none(type_of, TillField.TYPE)
     return TillCustomer(
         epos_customer_id=EposCustomerId(row.identifier("CustomerID", "Id")),
-        forename=row.text("Forename"),
-        surname=row.text("Surname"),
-        business_name=row.text("BusinessName"),
+        forename=text(TillField.FIRST_NAME, "Forename"),
+        surname=text(TillField.LAST_NAME, "Surname"),
+        business_name=text(TillField.BUSINESS_NAME, "BusinessName"),
         email=row.text("EmailAddress"),
-        phone=row.text("ContactNumber"),
-        card_number=row.text("CardNumber"),
+        phone=text(TillField.PHONE, "ContactNumber"),
+        card_number=text(TillField.CARD_NUMBER, "CardNumber"),
         type_id=None if type_id is None else EposCustomerTypeId(type_id),
-        points=row.decimal("CurrentPoints", required=with_ledgers),
-        balance=row.decimal("CurrentBalance", required=with_ledgers),
-        sign_up_date=row.text("SignUpDate"),
+        points=ledger(TillField.POINTS, "CurrentPoints"),
+        balance=ledger(TillField.CREDIT, "CurrentBalance"),
+        sign_up_date=text(TillField.SIGN_UP_DATE, "SignUpDate"),
+        unread=frozenset(row.unread),
     )
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from collections.abc import Callable, Sequence
+from decimal import Context, Decimal, InvalidOperation
+from typing import Any, TypeVar
 
+from tillsync_server.domain.customer import TillField
 from tillsync_server.domain.errors import Unreadable
 from tillsync_server.domain.vocabulary import Side
 
+T = TypeVar("T")
 _MAX_IDENTIFIER = 2**63 - 1
 _MAX_DIGITS = 18
 """Either side of the decimal point. 1e999999 is legal JSON, and writing it out would take a megabyte."""
+_SMALLEST, _WIDE = Decimal(1).scaleb(-_MAX_DIGITS), Context(prec=2 * _MAX_DIGITS + 2)
 
 
 def unreadable(text: str) -> Unreadable:
@@ -29,6 +32,7 @@ class Row:
         if not isinstance(value, dict):
             raise unreadable(f"{what} is {_kind(value)}, not an object")
         self.what = what
+        self.unread: set[TillField] = set()
         self._fields: dict[str, Any] = {str(key).lower(): item for key, item in value.items()}
 
     def has(self, name: str) -> bool:
@@ -47,12 +51,15 @@ class Row:
         # NUL and lone surrogates are legal in JSON and in no database.
         return str(value).replace("\x00", "").encode("utf-8", "replace").decode()
 
-    def decimal(self, *names: str, required: bool = False) -> Decimal:
-        """Null is 0. Absent is 0 too unless ``required``: then nothing is known, and a made-up 0 would overwrite real points."""
+    def require(self, name: str) -> None:
+        """Raises Unreadable for a field that is not served at all: a made-up 0 would overwrite real points."""
+        if not self.has(name):
+            raise self._bad((name,), "is missing: another API version may serve it")
+
+    def decimal(self, *names: str) -> Decimal:
+        """Null and absent are 0."""
         value = self.first(*names)
         if value is None:
-            if required and not any(self.has(name) for name in names):
-                raise self._bad(names, "is missing: another API version may serve it")
             return Decimal(0)
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
             raise self._bad(names, f"is {_kind(value)}, not a number")
@@ -60,12 +67,12 @@ class Row:
             number = Decimal(value.strip() if isinstance(value, str) else value)
         except InvalidOperation as error:
             raise self._bad(names, "is not a number") from error
-        exponent = number.as_tuple().exponent
-        if not isinstance(exponent, int):
+        if not number.is_finite():
             raise self._bad(names, "is not a number")
-        if number.adjusted() > _MAX_DIGITS or exponent < -_MAX_DIGITS:
+        if number.adjusted() > _MAX_DIGITS:
             raise self._bad(names, "is out of range")
-        return number
+        # A float that should be 0 may come as 5.55e-17: what lies that far behind the point is no amount.
+        return number.quantize(_SMALLEST, context=_WIDE) if number.adjusted() < -_MAX_DIGITS or _places(number) > _MAX_DIGITS else number
 
     def identifier(self, *names: str) -> int:
         found = self.optional_identifier(*names)
@@ -87,10 +94,23 @@ class Row:
             raise self._bad(names, "is not an id")
         return int(text)
 
+    def or_none(self, read: Callable[[], T], field: TillField) -> T | None:
+        """What ``read`` makes of a field; None, and ``field`` among ``unread``, where it cannot make anything of it."""
+        try:
+            return read()
+        except Unreadable:
+            self.unread.add(field)
+            return None
+
     def _bad(self, names: Sequence[str], problem: str) -> Unreadable:
         error = unreadable(f"field {names[0]} of a {self.what} {problem}")
         error.field = names[0]
         return error
+
+
+def _places(number: Decimal) -> int:
+    exponent = number.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0
 
 
 def array(value: Any, what: str) -> list[Any]:

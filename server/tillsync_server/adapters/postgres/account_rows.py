@@ -53,6 +53,7 @@ def account_from(row: asyncpg.Record, box: SecretBox) -> Account:
         ),
         shop=ShopSettings(
             base_url=row["shop_base_url"],
+            price_decimals=row["shop_price_decimals"],
             consumer_key=secrets["shop_consumer_key"],
             consumer_secret=secrets["shop_consumer_secret"],
             bridge_secret=secrets["shop_bridge_secret"],
@@ -65,7 +66,7 @@ def account_from(row: asyncpg.Record, box: SecretBox) -> Account:
 
 
 def settings_columns(account: Account) -> list[Any]:
-    """Parameters $2 to $17 of insert.sql and update.sql."""
+    """Parameters $2 to $18 of insert.sql and update.sql."""
     return [
         account.name,
         account.customer_sync_enabled,
@@ -83,11 +84,12 @@ def settings_columns(account: Account) -> list[Any]:
         int(account.epos.v4_type_field),
         account.epos.requests_per_minute,
         account.shop.base_url,
+        account.shop.price_decimals,
     ]
 
 
 def secret_columns(account: Account, box: SecretBox, *, before: Account | None = None, stored: asyncpg.Record | None = None) -> list[Any]:
-    """Parameters $18 to $24. A secret that is what it was ``before`` keeps its ``stored`` bytes."""
+    """Parameters $19 to $25. A secret that is what it was ``before`` keeps its ``stored`` bytes."""
     columns: list[bytes | None] = []
     for column, secret_of in SECRETS.items():
         secret = secret_of(account)

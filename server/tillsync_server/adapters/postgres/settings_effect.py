@@ -28,7 +28,7 @@ def requeued_by(before: Account, after: Account) -> frozenset[Requeue]:
         # what the former address was told, this one may never have heard; one that connects anew may have lost it
         if is_other_shop(before, after) or before.shop.bridge_secret != after.shop.bridge_secret:
             found |= {Requeue.LINKED_CUSTOMERS, Requeue.KNOWN_TYPES, Requeue.PENDING_REMOVALS}
-        if (after.sync_names, after.sync_phone) != (before.sync_names, before.sync_phone):
+        if _value_settings(after) != _value_settings(before):
             found.add(Requeue.LINKED_CUSTOMERS)
     if _order_settings(before) != _order_settings(after):
         found.add(Requeue.HELD_ORDERS)
@@ -64,6 +64,11 @@ def effect_of(counts: Mapping[Requeue, int]) -> SettingsEffect:
 
 def _order_settings(account: Account) -> tuple[object, ...]:
     return account.default_epos_customer_id, account.match_email, account.guest_policy, account.auto_link
+
+
+def _value_settings(account: Account) -> tuple[object, ...]:
+    """What chooses and shapes the values of a customer."""
+    return account.sync_names, account.sync_phone, account.shop.price_decimals
 
 
 def _epos_reach(epos: EposSettings) -> tuple[object, ...]:

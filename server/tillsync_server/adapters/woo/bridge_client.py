@@ -11,13 +11,23 @@ from tillsync_server.adapters.woo.requests import ShopRequests
 from tillsync_server.adapters.woo.rest_answers import unreadable
 from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH, SiteKnowledge
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
-from tillsync_server.domain.errors import RunInterrupted, UpstreamError
+from tillsync_server.domain.errors import Refused, RunInterrupted, UpstreamError
 from tillsync_server.domain.ids import EposCustomerTypeId
+from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 from tillsync_server.ports.till import WritePermit
 
 NAMESPACE = "/wc-tillsync/v1"
 _BATCH = f"{NAMESPACE}/customers/batch"
+_API_WITH_GAPS = 2
+"""From this version of the wire on an item may leave out points, credit or type_id."""
+
+
+def _too_old(write: CustomerWrite) -> WriteResult:
+    """A bridge that needs every value gets none of a customer of whom one is not known."""
+    field = write.values.gaps[0] if write.values is not None else "points"
+    text = f"refused field: {field}: Epos Now serves no value for it: correct it in Epos Now, or update the tillsync bridge plugin"
+    return WriteResult(status=WriteStatus.INVALID, field=field, error=Refused(Side.SHOP, text, field=field))
 
 
 class BridgeClient:
@@ -35,6 +45,14 @@ class BridgeClient:
         """In several requests where the shop takes less than it did when the caller asked."""
         if len(writes) > BRIDGE_MAX_BATCH:
             raise ValueError(f"writes: at most {BRIDGE_MAX_BATCH}, not {len(writes)}")
+        incomplete = {position for position, write in enumerate(writes) if write.values is not None and write.values.gaps}
+        if not incomplete or await self._api() >= _API_WITH_GAPS:
+            return await self._write_all(writes, permit)
+        whole = [write for position, write in enumerate(writes) if position not in incomplete]
+        results = iter(await self._write_all(whole, permit) if whole else [])
+        return [_too_old(write) if position in incomplete else next(results) for position, write in enumerate(writes)]
+
+    async def _write_all(self, writes: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
         results: list[WriteResult] = []
         while len(results) < len(writes):
             part = writes[len(results) : len(results) + self.max_batch]
@@ -58,7 +76,7 @@ class BridgeClient:
 
     async def status(self) -> ShopStatus:
         status = shop_status(await self._requests.read(f"{NAMESPACE}/status"))
-        self._knowledge.max_batch = status.max_batch
+        self._knowledge.max_batch, self._knowledge.api = status.max_batch, status.api
         return status
 
     async def check_access(self) -> None:
@@ -66,6 +84,10 @@ class BridgeClient:
 
     async def probe(self) -> None:
         await self.status()
+
+    async def _api(self) -> int:
+        known = self._knowledge.api
+        return known if known is not None else (await self.status()).api
 
     async def _write(self, part: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
         """None done, and ``max_batch`` smaller than before, where the shop takes fewer at once."""

@@ -9,13 +9,16 @@ from typing import Any
 from tillsync_server.adapters.outbound import clean_text
 from tillsync_server.adapters.woo.rest_answers import unreadable
 from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH
+from tillsync_server.domain.account import DEFAULT_PRICE_DECIMALS, MOST_PRICE_DECIMALS
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType, decimal_text
 from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 
 BRIDGE_APIS = (1, 2)
 """Versions of this wire that the service speaks. A bridge of 1 refuses every field that 1 does not have, so none is sent to it. From 2 on
-a bridge passes over fields that it does not know."""
+a bridge passes over fields that it does not know, and keeps what it has where points, credit or type_id are left out."""
 _INT64_MAX = 2**63 - 1
+_PLACES = 6
+"""Decimal places that a bridge takes. A till computes with floats, and may serve more."""
 _ON_THE_WIRE = {
     status.value: status
     for status in (
@@ -48,12 +51,16 @@ def customer_item(write: CustomerWrite) -> dict[str, Any]:
     values = write.values
     if values is None:
         return {**head, "remove": True}
-    texts = {"first_name": values.first_name, "last_name": values.last_name, "phone": values.phone}
-    return {
-        **head,
+    texts = {
         "points": values.points,
         "credit": values.credit,
-        "type_id": values.type_id,
+        "first_name": values.first_name,
+        "last_name": values.last_name,
+        "phone": values.phone,
+    }
+    return {
+        **head,
+        **({} if values.keeps_type else {"type_id": values.type_id}),
         "as_of": read_time_of(write),
         **{name: text for name, text in texts.items() if text is not None},
     }
@@ -63,7 +70,7 @@ def type_body(customer_type: TillCustomerType, version: int) -> dict[str, str]:
     return {
         "version": str(version),
         "name": customer_type.name,
-        "discount": decimal_text(customer_type.discount),
+        "discount": decimal_text(round(customer_type.discount, _PLACES)),
         "description": customer_type.description,
     }
 
@@ -116,7 +123,15 @@ def shop_status(value: Any) -> ShopStatus:
         if not isinstance(text, str):
             raise unreadable(f"the bridge's status has no text {name}", field=name)
         texts[name] = clean_text(text, max_length=200)
-    return ShopStatus(**texts, api=api, max_batch=min(max_batch, BRIDGE_MAX_BATCH))
+    return ShopStatus(**texts, api=api, max_batch=min(max_batch, BRIDGE_MAX_BATCH), price_decimals=_price_decimals(value))
+
+
+def _price_decimals(status: Mapping[str, Any]) -> int:
+    """Older bridges say nothing of it; more than a bridge takes is no number of decimals."""
+    said = status.get("price_decimals")
+    if isinstance(said, bool) or not isinstance(said, int) or not 0 <= said <= MOST_PRICE_DECIMALS:
+        return DEFAULT_PRICE_DECIMALS
+    return said
 
 
 def _newest_common_api(status: Mapping[str, Any]) -> int:

@@ -1,4 +1,5 @@
-"""What of a customer goes to ``wc/v3``, checked before it is sent and compared with what comes back.
+"""What of a customer goes to ``wc/v3``, checked before it is sent and compared with what comes back. ``domain.shop_values`` has left out
+what the shop would not take; the check here is the last guard.
 
 A batch of WooCommerce skips the schema (a bad email in one was taken and erased the stored one), so nothing unchecked goes into it, and
 email, password, role and consent never do.
@@ -14,6 +15,7 @@ from tillsync_server.adapters.woo.bridge_wire import read_time_of
 from tillsync_server.adapters.woo.rest_answers import unreadable
 from tillsync_server.domain.customer import CustomerWrite
 from tillsync_server.domain.errors import Refused, Unreadable
+from tillsync_server.domain.shop_values import MAX_TEXT_LENGTH
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.shop import WriteResult, WriteStatus
 
@@ -21,9 +23,6 @@ POINTS_META = "tillsync_points_balance"
 POINTS_AS_OF_META = "tillsync_points_as_of"
 CREDIT_META = "tillsync_credit_balance"
 TYPE_META = "tillsync_customer_type_id"
-
-MAX_TEXT_LENGTH = 100
-"""Of names and phone. WordPress has no limit of its own; a longer one is no name, and breaks order screens and printed labels."""
 
 _DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,6})?", re.ASCII)
 _PHONE = re.compile(r"[\s#0-9_\-+/().]*", re.ASCII)
@@ -40,7 +39,7 @@ def invalid_result(write: CustomerWrite) -> WriteResult | None:
     if values is None:
         return None
     for name, number in (("points", values.points), ("credit", values.credit)):
-        if _DECIMAL.fullmatch(number) is None:
+        if number is not None and _DECIMAL.fullmatch(number) is None:
             return _invalid(name, "is no decimal number of at most 15 digits and 6 places: correct it in Epos Now")
     if values.type_id is not None and values.type_id < 1:
         return _invalid("type_id", "is no id of a customer type: correct it in Epos Now")
@@ -61,17 +60,15 @@ def customer_body(write: CustomerWrite) -> dict[str, Any]:
     values = write.values
     if values is None:
         return {"meta_data": _metas({POINTS_META: None, POINTS_AS_OF_META: None, CREDIT_META: None, TYPE_META: None})}
-    body: dict[str, Any] = {
-        "meta_data": _metas(
-            {
-                POINTS_META: values.points,
-                POINTS_AS_OF_META: read_time_of(write),
-                CREDIT_META: values.credit,
-                # As text: usermeta is a text column, and a text comes back as it was sent.
-                TYPE_META: None if values.type_id is None else str(values.type_id),
-            }
-        )
-    }
+    metas: dict[str, str | None] = {POINTS_AS_OF_META: read_time_of(write)}
+    if values.points is not None:
+        metas[POINTS_META] = values.points
+    if values.credit is not None:
+        metas[CREDIT_META] = values.credit
+    if not values.keeps_type:
+        # As text: usermeta is a text column, and a text comes back as it was sent.
+        metas[TYPE_META] = None if values.type_id is None else str(values.type_id)
+    body: dict[str, Any] = {"meta_data": _metas(metas)}
     if values.first_name is not None:
         body["first_name"] = _folded(values.first_name)
     if values.last_name is not None:

@@ -18,6 +18,8 @@ class SiteKnowledge:
     """The address form that led to a REST API."""
     tunnels_methods: bool = False
     """PUT and DELETE are refused on the way; POST with ``X-HTTP-Method-Override`` passes."""
+    api: int | None = None
+    """The newest version of the bridge's wire that both sides speak, from ``status``. None: not asked yet."""
     max_batch: int = BRIDGE_MAX_BATCH
     """What the bridge takes in one batch, from ``status`` or learnt from a refusal."""
     batch_refused_until: float = 0.0

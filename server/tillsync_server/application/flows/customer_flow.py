@@ -11,9 +11,10 @@ from tillsync_server.application.flows.failure_verdicts import cause_of
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.shop_writer import ShopWrite, ShopWriter
 from tillsync_server.application.flows.till_reader import TillReader
-from tillsync_server.domain.customer import CustomerValues, TillCustomer
+from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.shop_values import for_shop
 from tillsync_server.domain.shown_text import shown
 from tillsync_server.domain.verdict import Disposition, Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority, Side
@@ -132,11 +133,12 @@ class CustomerFlow:
                 read = await self._reader.read(link.epos_customer_id, is_live=entry.priority is Priority.LIVE)
             except UpstreamError as error:
                 return _about(link, await self._not_read(error, link))
-            values = CustomerValues.from_till(read.customer, self._account)
+            shop_values = for_shop(read.customer, self._account)
+            values, notes = shop_values.values, shop_values.notes
             content_hash = values.content_hash(link.woo_customer_id, self._account)
             label = _label(read.customer)
             if not at_least and not entry.force and self._is_known(link, content_hash):
-                return _about(link, replace(Verdict.finished(Outcome.UPDATED, UNCHANGED), sides_met=TILL_ONLY), label)
+                return _about(link, replace(Verdict.finished(Outcome.UPDATED, UNCHANGED, *notes), sides_met=TILL_ONLY), label)
             write = ShopWrite(
                 woo_customer_id=link.woo_customer_id,
                 epos_customer_id=link.epos_customer_id,
@@ -152,7 +154,8 @@ class CustomerFlow:
                 return _about(link, await self._judge_write(error, _WRITING), label)
             # invariant: stale-writes-are-not-applied
             if result.status is not WriteStatus.STALE:
-                return _about(link, await self._of_result(result, link.woo_customer_id), label)
+                verdict = await self._of_result(result, link.woo_customer_id)
+                return _about(link, replace(verdict, notes=(*verdict.notes, *notes)), label)
             at_least = result.version or 0
         return _about(link, _always_stale(_WRITING), label)
 

@@ -1,6 +1,7 @@
-"""CheckAccount: both sides tested step by step with the present settings; what is wrong is named, with its remedy. Reads only.
+"""CheckAccount: both sides tested step by step with the present settings; what is wrong is named, with its remedy.
 
-A side that passes every step works: an account problem of it is closed, also while no entry is due that would find out.
+Writes to neither side. A side that passes every step works: an account problem of it is closed, also while no entry is due that would
+find out. What the shop's bridge says of the shop is kept.
 
 A failed step is an answer. A side's steps end with its first failed one, because the later ones would only repeat its cause.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tillsync_server.application.use_cases.check_steps import CheckStep, CheckWarning, SideRun
 from tillsync_server.application.use_cases.shop_check import check_shop
@@ -18,7 +19,7 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.vocabulary import GuestPolicy, Side
 from tillsync_server.ports.accounts import AccountStore, AccountWarnings, TillCustomersSeen
-from tillsync_server.ports.shop import ShopGateway
+from tillsync_server.ports.shop import ShopGateway, ShopStatus
 from tillsync_server.ports.till import TillGateway
 from tillsync_server.ports.tills import TillKnowledgeStore
 
@@ -65,6 +66,7 @@ class AccountCheck:
         _warn_of_settings(own, account)
         till, shop = SideRun(Side.TILL), SideRun(Side.SHOP)
         customer_ids: list[EposCustomerId] = []
+        statuses: list[ShopStatus] = []
 
         async def check_till_side() -> None:
             if not missing_of_till:
@@ -74,7 +76,8 @@ class AccountCheck:
         async def check_shop_side() -> None:
             if not missing_of_shop:
                 async with shop.limited_to(self._side_seconds):
-                    await check_shop(shop, account, self._shops)
+                    said = await check_shop(shop, account, self._shops)
+                    statuses.extend([said] if said is not None else [])
 
         async with asyncio.TaskGroup() as sides:
             sides.create_task(check_till_side())
@@ -84,9 +87,21 @@ class AccountCheck:
         for side, run in ((Side.TILL, till), (Side.SHOP, shop)):
             if run.steps and all(step.ok for step in run.steps):
                 await self._accounts.side_works(account_id, side, config_version=account.config_version)
+        for status in statuses:
+            await self._keep(account, status)
         for warning in (await self._warnings.of([account_id])).get(account_id, ()):
             (till if warning.side is Side.TILL else shop).warn(warning.reason.name.lower(), warning.text, warning.remedy)
         return AccountChecked((*own.steps, *till.steps, *shop.steps), (*own.warnings, *till.warnings, *shop.warnings))
+
+    async def _keep(self, account: Account, status: ShopStatus) -> None:
+        """What the bridge said when it connected may have changed."""
+        if status.price_decimals == account.shop.price_decimals:
+            return
+
+        def change(present: Account) -> Account:
+            return replace(present, shop=replace(present.shop, price_decimals=status.price_decimals))
+
+        await self._accounts.update(account.account_id, change)
 
     async def _compare_tills(
         self, run: SideRun, till_id: TillId, customer_ids: Sequence[EposCustomerId], *, tells_other_tills: bool

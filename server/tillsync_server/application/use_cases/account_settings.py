@@ -30,6 +30,7 @@ OUTPUT_ONLY = frozenset(
         "update_time",
         *(f"epos.has_{name}" for name in ("api_key", "api_secret", "webhook_key", "webhook_secret")),
         *(f"shop.has_{name}" for name in ("consumer_key", "consumer_secret", "bridge_secret")),
+        "shop.price_decimals",
     }
 )
 

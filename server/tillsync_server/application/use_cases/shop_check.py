@@ -6,17 +6,18 @@ from urllib.parse import urlsplit
 
 from tillsync_server.application.use_cases.check_steps import SideRun
 from tillsync_server.domain.account import Account
-from tillsync_server.ports.shop import ShopGateway
+from tillsync_server.ports.shop import ShopGateway, ShopStatus
 
 
-async def check_shop(run: SideRun, account: Account, shops: ShopGateway) -> None:
+async def check_shop(run: SideRun, account: Account, shops: ShopGateway) -> ShopStatus | None:
+    """What the bridge says of the shop; None without one."""
     if account.shop.has_bridge:
-        await _check_bridge(run, account, shops)
-    else:
-        await _check_keys(run, account, shops)
+        return await _check_bridge(run, account, shops)
+    await _check_keys(run, account, shops)
+    return None
 
 
-async def _check_bridge(run: SideRun, account: Account, shops: ShopGateway) -> None:
+async def _check_bridge(run: SideRun, account: Account, shops: ShopGateway) -> ShopStatus:
     with run.step("bridge_status"):
         status = await shops.client(account).status()
     run.passed(
@@ -35,6 +36,7 @@ async def _check_bridge(run: SideRun, account: Account, shops: ShopGateway) -> N
             f"The shop calls itself {status.home_url}, the account says {account.shop.base_url}: it may be a copy of another shop.",
             "If it is, connect the bridge again from the right shop; otherwise set shop.base_url to the shop's own address.",
         )
+    return status
 
 
 async def _check_keys(run: SideRun, account: Account, shops: ShopGateway) -> None:

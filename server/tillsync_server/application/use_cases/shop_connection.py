@@ -12,7 +12,7 @@ import structlog
 from tillsync_server.application.use_cases.account_fields import bridge_secret
 from tillsync_server.application.use_cases.authentication import Caller
 from tillsync_server.application.use_cases.upstream_reasons import SHOP_TOO_SLOW, reason_of
-from tillsync_server.domain.account import Account
+from tillsync_server.domain.account import DEFAULT_PRICE_DECIMALS, Account
 from tillsync_server.domain.base_urls import origin_of, shop_base_url
 from tillsync_server.domain.errors import FailedPrecondition, FieldViolation, InvalidArgument, Misaddressed, Unreachable, UpstreamError
 from tillsync_server.domain.ids import AccountId
@@ -59,7 +59,7 @@ class ShopConnection:
         addresses = _checked_addresses(shop)
         present = await self._accounts.get(shop.account_id)
         base_url, status = await self._call_back(present, addresses, shop.bridge_secret)
-        change = _joined_to(base_url, shop.bridge_secret)
+        change = _joined_to(base_url, shop.bridge_secret, status.price_decimals)
         changed = await self._accounts.update(shop.account_id, change)
         _LOG.info(
             "shop_connected",
@@ -130,9 +130,9 @@ def _base_of_rest(rest_url: str) -> str:
     return found["base"] if found else ""
 
 
-def _joined_to(base_url: str, secret: str) -> Callable[[Account], Account]:
+def _joined_to(base_url: str, secret: str, price_decimals: int = DEFAULT_PRICE_DECIMALS) -> Callable[[Account], Account]:
     def change(present: Account) -> Account:
-        shop = replace(present.shop, base_url=base_url, bridge_secret=secret)
+        shop = replace(present.shop, base_url=base_url, bridge_secret=secret, price_decimals=price_decimals)
         if origin_of(present.shop.base_url) != origin_of(base_url):  # keys never travel to an origin they were not given for
             shop = replace(shop, consumer_key="", consumer_secret="")
         return replace(present, shop=shop)

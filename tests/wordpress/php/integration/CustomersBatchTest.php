@@ -5,7 +5,9 @@ namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Customers\CustomerItem;
+use Tillsync\Bridge\Customers\CustomerRow;
 use Tillsync\Bridge\Customers\CustomerWriter;
+use Tillsync\Bridge\Customers\PointsText;
 use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Services;
 use WC_Customer;
@@ -87,7 +89,7 @@ final class CustomersBatchTest extends SiteTestCase {
 			'version'    => array( self::item( $user, '0' ), self::item( $user, '01' ), self::item( $user, '9223372036854775808' ), array( 'version' => 100 ) + self::item( $user, '1' ), self::item( $user, "1\n" ) ),
 			'points'     => array( self::item( $user, '1', '1e3' ), self::item( $user, '1', '' ), array( 'points' => 10 ) + self::item( $user, '1' ), self::item( $user, '1', '1,5' ) ),
 			'credit'     => array( array( 'credit' => null ) + self::item( $user, '1' ) ),
-			'type_id'    => array( array( 'type_id' => 0 ) + self::item( $user, '1' ), array( 'type_id' => '4' ) + self::item( $user, '1' ), array_diff_key( self::item( $user, '1' ), array( 'type_id' => 1 ) ) ),
+			'type_id'    => array( array( 'type_id' => 0 ) + self::item( $user, '1' ), array( 'type_id' => '4' ) + self::item( $user, '1' ) ),
 			'as_of'      => array( array( 'as_of' => '2026-02-30T00:00:00Z' ) + self::item( $user, '1' ), array( 'as_of' => '2026-01-01' ) + self::item( $user, '1' ), array( 'as_of' => '2026-01-01T25:00:00Z' ) + self::item( $user, '1' ) ),
 			'phone'      => array( array( 'phone' => 'call me' ) + self::item( $user, '1' ) ),
 			'first_name' => array( array( 'first_name' => null ) + self::item( $user, '1' ) ),
@@ -101,6 +103,28 @@ final class CustomersBatchTest extends SiteTestCase {
 			}
 		}
 		$this->assertSame( array( 'user_id' => $user, 'status' => 'invalid', 'field' => 'points' ), $this->write( array( 'user_id' => $user, 'version' => '60', 'remove' => true, 'points' => '1' ) )[0] );
+	}
+
+	public function test_what_the_service_leaves_out_stays_as_it_is_stored(): void {
+		$user = $this->user();
+		$this->write( array( 'type_id' => 7 ) + self::item( $user, '1', '120' ) );
+		$rest = array_diff_key( array( 'credit' => '9.00' ) + self::item( $user, '2' ), array( 'points' => 1, 'type_id' => 1 ) );
+		$this->assertSame( 'updated', $this->write( $rest )[0]['status'] );
+		$row = $this->services->customers()->find( $user );
+		$this->assertSame( array( '120', '9.00', 7 ), array( $row->points, $row->credit, $row->type_id ) );
+		$this->assertSame( 'unchanged', $this->write( array( 'version' => '3' ) + $rest )[0]['status'] );
+		$this->assertSame( 'unchanged', $this->write( array( 'version' => '3' ) + $rest )[0]['status'], 'the same again' );
+	}
+
+	public function test_points_that_were_never_known_are_not_shown_as_none(): void {
+		$user = $this->user();
+		$rest = array_diff_key( self::item( $user, '1' ), array( 'points' => 1 ) );
+		$this->assertSame( 'updated', $this->write( $rest )[0]['status'] );
+		$this->assertNull( CustomerRow::shown_points( $this->services->customers()->find( $user ) ) );
+		$this->assertSame( '–', PointsText::points( $this->services->customers()->find( $user )->points ) );
+		$this->write( array( 'user_id' => $user, 'version' => '2', 'remove' => true ) );
+		$this->write( array( 'version' => '3' ) + $rest );
+		$this->assertNull( CustomerRow::shown_points( $this->services->customers()->find( $user ) ), 'nor after a removal' );
 	}
 
 	public function test_a_field_that_a_newer_service_sends_is_passed_over(): void {

@@ -52,7 +52,7 @@ def fill_account(message: account_pb2.Account, account: Account) -> None:
         setattr(m.epos, name, getattr(account.epos, name))
     for name in _EPOS_SECRETS:
         setattr(m.epos, f"has_{name}", bool(getattr(account.epos, name)))
-    m.shop.base_url = account.shop.base_url
+    m.shop.base_url, m.shop.price_decimals = account.shop.base_url, account.shop.price_decimals
     for name in _SHOP_SECRETS:
         setattr(m.shop, f"has_{name}", bool(getattr(account.shop, name)))
     m.etag = account.etag

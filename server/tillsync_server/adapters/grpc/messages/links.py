@@ -43,7 +43,7 @@ def fill_customer(message: link_pb2.EposCustomer, found: CustomerAtTill) -> None
     message.name = shown(customer.display_name)
     message.masked_email = mask_email(customer.email)
     message.card_number = shown(customer.card_number)
-    message.points = decimal_text(customer.points)
-    message.balance = money_text(customer.balance)
+    message.points = "" if customer.points is None else decimal_text(customer.points)
+    message.balance = "" if customer.balance is None else money_text(customer.balance)
     message.sign_up_date = shown(customer.sign_up_date)
     message.linked_woo_customer_id = found.linked_woo_customer_id or 0

@@ -1,0 +1,37 @@
+"""A customer of whom a value is not known, and a bridge of each version of the wire."""
+
+from __future__ import annotations
+
+from fakes.permit import FakePermit
+from support.shop_client import shop_world, write
+from tillsync_sandbox import SandboxShop
+from tillsync_server.ports.shop import WriteStatus
+
+
+async def test_an_older_bridge_gets_the_others_and_the_field_is_named() -> None:
+    async with SandboxShop() as shop, shop_world() as world:
+        for number in (1, 2, 3):
+            shop.add_customer(number)
+        shop.switches.bridge_api = 1
+        client = world.with_bridge(shop)
+        results = await client.write_customers([write(1), write(2, points=None), write(3)], FakePermit())
+        assert [result.status for result in results] == [WriteStatus.UPDATED, WriteStatus.INVALID, WriteStatus.UPDATED]
+        assert (results[1].field, results[1].error is not None and "update the tillsync bridge plugin" in results[1].error.text) == (
+            "points",
+            True,
+        )
+        assert set(shop.store.bridge_rows) == {1, 3}
+
+
+async def test_the_version_is_asked_for_once_and_only_where_it_matters() -> None:
+    async with SandboxShop() as shop, shop_world() as world:
+        for number in (1, 2):
+            shop.add_customer(number)
+        client = world.with_bridge(shop)
+        await client.write_customers([write(1)], FakePermit())
+        assert shop.log.count(path="*/status") == 0
+        for version in (11, 12):
+            await client.write_customers([write(1, version=version), write(2, version=version, credit=None)], FakePermit())
+        assert shop.log.count(path="*/status") == 1
+        row = shop.store.bridge_rows[2]
+        assert (row.points, row.credit) == ("10", "")
