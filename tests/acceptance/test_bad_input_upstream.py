@@ -45,12 +45,11 @@ NONSENSE: dict[str, dict[str, Any]] = {
 OF_CUSTOMERS: dict[str, dict[str, Any]] = {
     **NONSENSE,
     "points that are no number": {"status": 200, "body": '{"CustomerID": 501, "CurrentPoints": NaN, "CurrentBalance": 1}', **JSON},
-    "endless points": {"status": 200, "body": '{"CustomerID": 501, "CurrentPoints": 1e999999, "CurrentBalance": 1}', **JSON},
-    "points in words": {"status": 200, "body": '{"CustomerID": 501, "CurrentPoints": "many", "CurrentBalance": 1}', **JSON},
-    "points in a list": {"status": 200, "body": '{"CustomerID": 501, "CurrentPoints": [1], "CurrentBalance": 1}', **JSON},
+    "no points at all": {"status": 200, "body": '{"CustomerID": 501, "CurrentBalance": 1}', **JSON},
     "another customer": {"status": 200, "body": '{"CustomerID": 502, "CurrentPoints": 66, "CurrentBalance": 1}', **JSON},
     "an id in words": {"status": 200, "body": '{"CustomerID": "you", "CurrentPoints": 66, "CurrentBalance": 1}', **JSON},
 }
+POINTS_THAT_ARE_NONE = {"endless": "1e999999", "in words": '"many"', "in a list": "[1]", "a flag": "true"}
 _DONE = '{"user_id": 21, "status": "updated"}'
 _BEYOND = '{"user_id": 21, "status": "stale", "version": "99999999999999999999999"}'
 OF_WRITES: dict[str, dict[str, Any]] = {
@@ -134,6 +133,21 @@ async def test_a_till_that_answers_nonsense(ground: Ground, nonsense: str) -> No
         await attempted(made, "Customer Endpoint Point call api failed")
         assert points(made)[21] == "1", "nothing of it reaches the shop"
         assert (501, 21, True) in await made.links(), "nothing of it breaks the link"
+        fault.cancel()
+        await made.hint(502)
+        await well_again(made)
+
+
+@pytest.mark.parametrize("nonsense", POINTS_THAT_ARE_NONE)
+async def test_points_that_are_no_number_stay_as_they_are_and_the_rest_arrives(ground: Ground, nonsense: str) -> None:
+    async with ground.stage() as made:
+        await two_customers(made)
+        body = f'{{"CustomerID": 501, "CurrentPoints": {POINTS_THAT_ARE_NONE[nonsense]}, "CurrentBalance": 7.25}}'
+        answer: dict[str, Any] = {"status": 200, "body": body, **JSON}
+        fault = made.till.faults.script(method="GET", path="/api/v2/customer/501", times=None, **answer)
+        await made.hint(501)
+        await made.shop.wait_for(lambda: made.shop.store.bridge_rows[21].credit == "7.25")
+        assert points(made)[21] == "1", "as it was"
         fault.cancel()
         await made.hint(502)
         await well_again(made)

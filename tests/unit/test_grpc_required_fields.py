@@ -125,16 +125,25 @@ def test_enum_values_in_filters_are_checked_each() -> None:
 
 @pytest.mark.parametrize("character", ["\x00", "\n", "\x1b", "\x7f", "\x85"])
 def test_control_characters_are_refused(character: str) -> None:
-    found = violations(match_request("shop-a", an_order(last_name=f"By{character}ron")))
-    assert found == {"order.last_name": "must not contain control characters; remove them"}
+    found = violations(account_service_pb2.GetAccountRequest(account_id=f"shop{character}a"))
+    assert found == {"account_id": "must not contain control characters; remove them"}
+
+
+@pytest.mark.parametrize("text", ["By\x00ron", "By\nron", "By\x92ron", "x" * 256, "x" * 5000])
+def test_what_people_typed_into_an_order_refuses_no_order(text: str) -> None:
+    request = match_request("shop-a", an_order(first_name=text, last_name=text, company=text, phone=text, order_number=text))
+    request.unlinked_products.add(product_id=1, name=text, sku=text)
+    assert violations(request) == {}
+    assert violations(match_request("shop-a", an_order(account_email="ada@example.test\t", billing_email="\x00"))) == {}
+    assert set(violations(match_request("shop-a", an_order(account_email="x" * 255)))) == {"order.account_email"}, "an email is never cut"
 
 
 def test_nested_and_repeated_messages_are_named_by_path() -> None:
-    request = match_request("shop-a", an_order(first_name="x" * 256, order_key="abc"))
+    request = match_request("shop-a", an_order(billing_email="x" * 255, order_key="abc"))
     request.unlinked_products.add(product_id=1, name="fine")
-    request.unlinked_products.add(sku="s" * 101)
+    request.unlinked_products.add(variation_id=-1)
     assert set(violations(request)) == {
-        "order.first_name", "order.order_key", "unlinked_products[1].product_id", "unlinked_products[1].sku",
+        "order.billing_email", "order.order_key", "unlinked_products[1].product_id", "unlinked_products[1].variation_id",
     }  # fmt: skip
 
 
@@ -168,15 +177,15 @@ def test_an_account_id_is_limited_everywhere() -> None:
 def test_a_bad_item_of_a_batch_stands_in_its_place_and_fails_no_other() -> None:
     request = customer_sync_service_pb2.BatchMatchOrderCustomersRequest(account_id="a")
     request.orders.add(order=an_order(1))
-    request.orders.add(order=an_order(2, first_name="Ada\x07"))
+    request.orders.add(order=an_order(2, account_email="x" * 255))
     request.orders.add(order=order_pb2.Order(order_id=-3))
     request.orders.add()
     assert violations(request) == {}
-    good, control, bare, empty = orders_given("a", request.orders)
+    good, long, bare, empty = orders_given("a", request.orders)
     assert isinstance(good, NewOrder)
     assert good.facts.order_id == 1
-    assert isinstance(control, InvalidArgument)
-    assert [violation.field for violation in control.violations] == ["orders[1].order.first_name"]
+    assert isinstance(long, InvalidArgument)
+    assert [violation.field for violation in long.violations] == ["orders[1].order.account_email"]
     assert isinstance(bare, InvalidArgument)
     assert {violation.field for violation in bare.violations} == {
         "orders[2].order.order_id", "orders[2].order.order_key", "orders[2].order.create_time",

@@ -16,6 +16,7 @@ from tillsync_server.domain.matching import (
     OnlyCandidates,
     ToDefault,
     creation_obstacle,
+    cut_names,
     new_customer,
     plan_by_email,
     plan_without_customer,
@@ -151,12 +152,18 @@ def test_created_with_these_fields_and_no_others() -> None:
         ({"first_name": "", "company": "a" * 51}, "company"),
     ],
 )
-def test_a_name_over_fifty_characters_is_named_and_never_shortened(changed: dict[str, Any], named: str) -> None:
-    obstacle = creation_obstacle(new_customer(order_facts(**changed), "ada@example.test"))
-    assert obstacle is not None
-    assert named in obstacle
+def test_a_name_over_fifty_characters_is_cut_and_named(changed: dict[str, Any], named: str) -> None:
+    customer = new_customer(order_facts(**changed), "ada@example.test")
+    assert creation_obstacle(customer) is None
+    assert "a" * 50 in (customer.forename, customer.surname)
+    [note] = cut_names(order_facts(**changed))
+    assert named in note
     fits = {field: text[:50] for field, text in changed.items()}
-    assert creation_obstacle(new_customer(order_facts(**fits), "ada@example.test")) is None
+    assert cut_names(order_facts(**fits)) == ()
+
+
+def test_no_blank_is_left_where_a_name_is_cut() -> None:
+    assert new_customer(order_facts(first_name=f"{'a' * 49} b"), "ada@example.test").forename == "a" * 49
 
 
 def test_what_is_no_email_is_not_created() -> None:

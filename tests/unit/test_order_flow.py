@@ -308,14 +308,24 @@ async def test_a_billing_email_that_is_the_account_email_links(world: FlowWorld)
         ({"account_email": ""}, "the order has no account email"),
         ({"account_email": f"{'a' * 40}@example.test"}, "longer than 50 characters"),
         ({"account_email": "ada at home"}, "no valid email address"),
-        ({"first_name": "a" * 51}, "the first name is longer than 50 characters"),
-        ({"last_name": "a" * 51}, "the last name is longer than 50 characters"),
     ],
 )
 async def test_what_the_till_cannot_store_is_held_with_the_reason(world: FlowWorld, changed: dict[str, Any], note: str) -> None:
     verdict = await match(world, order_facts(**changed))
     assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, note)
     assert world.till.count("create_customer") == 0
+
+
+async def test_names_that_the_till_has_no_room_for_are_cut_with_a_note(world: FlowWorld) -> None:
+    verdict = await match(world, order_facts(first_name="a" * 51, last_name="b" * 300))
+    assert verdict.outcome is Outcome.CUSTOMER_CREATED
+    assert verdict.notes[1:] == (
+        "the first name is cut to the 50 characters that Epos Now stores",
+        "the last name is cut to the 50 characters that Epos Now stores",
+    )
+    assert verdict.epos_customer_id is not None
+    customer = world.till.customers[verdict.epos_customer_id]
+    assert (customer.forename, customer.surname) == ("a" * 50, "b" * 50)
 
 
 async def test_a_long_name_is_no_matter_for_a_customer_who_is_there(world: FlowWorld) -> None:

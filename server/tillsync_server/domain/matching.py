@@ -17,11 +17,12 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer
 from tillsync_server.domain.emails import TILL_EMAIL_MAX_LENGTH, email_problem, normalise_email
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
+from tillsync_server.domain.order_texts import shortened
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryState, GuestPolicy, MatchEmail, Outcome
 
 TILL_NAME_MAX_LENGTH = 50
-"""Forename and Surname of the till hold 50 characters (eposnow-api, grade C); longer ones are held, never truncated."""
+"""Forename and Surname of the till hold 50 characters (eposnow-api, grade C); longer ones are cut, with a note."""
 
 NAMELESS = "Web customer"
 _MAX_PRODUCT_NOTES = 6
@@ -152,8 +153,8 @@ def respelled(email: str) -> str | None:
 def new_customer(facts: OrderFacts, email: str) -> NewTillCustomer:
     """*Created with*: these fields and no others (no type, consent or address; MaxCredit is the adapter's constant 0)."""
     return NewTillCustomer(
-        forename=facts.first_name.strip() or facts.company.strip() or NAMELESS,
-        surname=facts.last_name.strip(),
+        forename=shortened(_forename(facts), TILL_NAME_MAX_LENGTH),
+        surname=shortened(facts.last_name.strip(), TILL_NAME_MAX_LENGTH),
         email=email.strip(),
         phone=facts.phone.strip(),
         business_name=facts.company.strip(),
@@ -161,12 +162,23 @@ def new_customer(facts: OrderFacts, email: str) -> NewTillCustomer:
     )
 
 
+def _forename(facts: OrderFacts) -> str:
+    return facts.first_name.strip() or facts.company.strip() or NAMELESS
+
+
+def cut_names(facts: OrderFacts) -> tuple[str, ...]:
+    """Notes about a customer that :func:`new_customer` made: which names the till has no room for."""
+    forename = "first name" if facts.first_name.strip() else "company, which stands in for the first name,"
+    names = ((forename, _forename(facts)), ("last name", facts.last_name.strip()))
+    return tuple(
+        f"the {field} is cut to the {TILL_NAME_MAX_LENGTH} characters that Epos Now stores"
+        for field, text in names
+        if len(text) > TILL_NAME_MAX_LENGTH
+    )
+
+
 def creation_obstacle(customer: NewTillCustomer) -> str | None:
-    """Why the till could not store this customer as it is, or None. A person then decides: nothing is truncated."""
-    forename = "company, which stands in for the first name," if customer.forename == customer.business_name else "first name"
-    for field, text in ((forename, customer.forename), ("last name", customer.surname)):
-        if len(text) > TILL_NAME_MAX_LENGTH:
-            return f"the {field} is longer than {TILL_NAME_MAX_LENGTH} characters, which Epos Now cannot store"
+    """Why the till could not store this customer as it is, or None. A person then decides."""
     if email_problem(customer.email) is not None:
         return "the email is no valid email address"
     return None

@@ -19,6 +19,9 @@ final class OrderFacts {
 
 	private const PRODUCTS_LIMIT = 200;
 
+	/** Of names: what the contract takes. */
+	private const NAME_LENGTH = 255;
+
 	/** @param array<string, mixed> $message OrderToMatch, without rerun. */
 	private function __construct( public readonly array $message ) {}
 
@@ -64,18 +67,18 @@ final class OrderFacts {
 		$facts = array(
 			'orderId'      => (string) $order->get_id(),
 			'orderKey'     => hash( 'sha256', '' !== $key ? $key : $created ),
-			'orderNumber'  => mb_substr( (string) $order->get_order_number(), 0, 100 ),
+			'orderNumber'  => OrderText::tidied( (string) $order->get_order_number(), 100 ),
 			'createTime'   => $created,
-			'billingEmail' => (string) $order->get_billing_email(),
-			'firstName'    => (string) $order->get_billing_first_name(),
-			'lastName'     => (string) $order->get_billing_last_name(),
-			'company'      => (string) $order->get_billing_company(),
-			// Longer than the contract allows is no phone number, and no reason to refuse the order.
-			'phone'        => mb_strlen( (string) $order->get_billing_phone() ) <= 100 ? (string) $order->get_billing_phone() : '',
+			'billingEmail' => OrderText::tidied_email( (string) $order->get_billing_email() ),
+			'firstName'    => OrderText::tidied( (string) $order->get_billing_first_name(), self::NAME_LENGTH ),
+			'lastName'     => OrderText::tidied( (string) $order->get_billing_last_name(), self::NAME_LENGTH ),
+			'company'      => OrderText::tidied( (string) $order->get_billing_company(), self::NAME_LENGTH ),
+			// Longer than the contract allows is no phone number.
+			'phone'        => mb_strlen( (string) $order->get_billing_phone() ) <= 100 ? OrderText::tidied( (string) $order->get_billing_phone(), 100 ) : '',
 		);
 		if ( false !== $user ) {
 			$facts['wooCustomerId'] = (string) $user->ID;
-			$facts['accountEmail']  = (string) $user->user_email;
+			$facts['accountEmail']  = OrderText::tidied_email( (string) $user->user_email );
 		}
 		$message  = array( 'order' => $facts );
 		$products = self::unlinked_products( $order );
@@ -115,7 +118,7 @@ final class OrderFacts {
 			}
 			foreach ( array( 'sku' => 100, 'name' => 255 ) as $name => $limit ) {
 				if ( is_scalar( $product[ $name ] ?? null ) ) {
-					$entry[ $name ] = mb_substr( (string) $product[ $name ], 0, $limit );
+					$entry[ $name ] = OrderText::tidied( (string) $product[ $name ], $limit );
 				}
 			}
 			$products[] = $entry;

@@ -71,6 +71,8 @@ class ServiceClient {
 		if ( false === $body ) {
 			throw new ServiceError( 'invalid_argument', 0, 'the message cannot be written as JSON: ' . json_last_error_msg() );
 		}
+		// Loaded before the call: an update of the plugin may replace its files meanwhile.
+		$this->services->get( ServiceApi::class );
 		$answer = wp_remote_post(
 			"{$url}/tillsync.v1.{$service}/{$method}",
 			array(

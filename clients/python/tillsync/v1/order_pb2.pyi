@@ -56,9 +56,9 @@ class Order(_message.Message):
     billing_email: _builtins.str
     """The email typed at the checkout: unverified input. At most 254 characters."""
     first_name: _builtins.str
-    """Billing first name. At most 255 characters; over 50 the till cannot store it: HELD, never shortened."""
+    """Billing first name. At most 255 characters: more is cut. A customer created at the till gets the first 50, with a note."""
     last_name: _builtins.str
-    """Billing last name. At most 255 characters; over 50: HELD."""
+    """Billing last name. At most 255 characters: more is cut. A customer created at the till gets the first 50, with a note."""
     company: _builtins.str
     """Billing company. At most 255 characters."""
     phone: _builtins.str

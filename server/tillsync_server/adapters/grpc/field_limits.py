@@ -45,6 +45,15 @@ LENGTHS: dict[str, int] = {
 }
 """Characters at most, by message and field."""
 
+TIDIED = frozenset(
+    {
+        *(f"Order.{name}" for name in ("order_number", "account_email", "billing_email", "first_name", "last_name", "company", "phone")),
+        *(f"UnlinkedProduct.{name}" for name in ("sku", "name")),
+    }
+)
+"""Texts of orders, as people typed them: control characters are taken out of them, and those but the emails are cut to their length, so
+that neither refuses an order."""
+
 ACCOUNT_ID_LENGTH = 64
 """Of every field named account_id."""
 

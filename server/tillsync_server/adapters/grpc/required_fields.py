@@ -82,15 +82,17 @@ def _text_check(key: str, field: FieldDescriptor) -> Check:
     general = field_limits.ACCOUNT_ID_LENGTH if name == "account_id" else field_limits.GENERAL_LENGTH
     limit = field_limits.LENGTHS.get(key, general)
     pattern, pattern_remedy = field_limits.PATTERNS.get(key, (None, ""))
+    is_tidied = key in field_limits.TIDIED
+    is_cut = is_tidied and not name.endswith("email")
 
     def check(message: Any, prefix: str, found: list[FieldViolation]) -> None:
         value: str = getattr(message, name)
         if not value:
             if required:
                 found.append(FieldViolation(prefix + name, "is required"))
-        elif len(value) > limit:
+        elif len(value) > limit and not is_cut:
             found.append(FieldViolation(prefix + name, f"must have at most {limit} characters"))
-        elif not value.isprintable() and _CONTROL.search(value):
+        elif not is_tidied and not value.isprintable() and _CONTROL.search(value):
             found.append(FieldViolation(prefix + name, "must not contain control characters; remove them"))
         elif pattern is not None and not pattern.fullmatch(value):
             found.append(FieldViolation(prefix + name, pattern_remedy))

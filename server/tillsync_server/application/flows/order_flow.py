@@ -21,6 +21,7 @@ from tillsync_server.domain.matching import (
     ForPerson,
     OnlyCandidates,
     ToDefault,
+    cut_names,
     new_customer,
     plan_by_email,
     plan_without_customer,
@@ -158,11 +159,13 @@ class OrderFlow:
                 return self._to_default(f"{plan.not_linked_because}; {how_many} its billing email in Epos Now")
         [customer_id] = answer.customer_ids
         outcome = Outcome.MATCHED_EMAIL if answer.created is None else Outcome.CUSTOMER_CREATED
+        cut = cut_names(facts) if answer.created is not None else ()
         if plan.links and facts.woo_customer_id is not None:
-            return await self._link(entry, customer_id, facts.woo_customer_id, outcome, broken)
+            verdict = await self._link(entry, customer_id, facts.woo_customer_id, outcome, broken)
+            return verdict if verdict is None or not cut else replace(verdict, notes=(*verdict.notes, *cut))
         if facts.woo_customer_id is None:
             await self._services.order_linker.release_held_of_guest(self._context.lane.lease, entry, email=facts.billing_email_normalised)
-        return _is(customer_id, Verdict.finished(outcome, plan.not_linked_because))
+        return _is(customer_id, Verdict.finished(outcome, plan.not_linked_because, *cut))
 
     def _several(self, answer: Holders) -> Verdict:
         ids = answer.customer_ids

@@ -7,6 +7,7 @@ from typing import Any
 
 from tillsync.v1 import customer_sync_service_pb2, order_pb2
 
+from tillsync_server.adapters.grpc.field_limits import LENGTHS
 from tillsync_server.adapters.grpc.messages.entries import candidate_messages, fill_entry, set_time, time_of
 from tillsync_server.adapters.grpc.required_fields import check_of
 from tillsync_server.adapters.grpc.status import status_of
@@ -14,6 +15,7 @@ from tillsync_server.application.use_cases.order_matching import OrderAnswer
 from tillsync_server.domain.errors import InvalidArgument, RequestError
 from tillsync_server.domain.ids import AccountId, OrderId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
+from tillsync_server.domain.order_texts import tidied, tidied_email
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Queue
 from tillsync_server.ports.orders import NewOrder, OrderMatch
 
@@ -39,20 +41,25 @@ def orders_given(
 
 
 def _facts(order: order_pb2.Order, unlinked: Iterable[order_pb2.UnlinkedProduct]) -> OrderFacts:
+    def text(message: order_pb2.Order | order_pb2.UnlinkedProduct, name: str) -> str:
+        return tidied(getattr(message, name), LENGTHS[f"{message.DESCRIPTOR.name}.{name}"])
+
     return OrderFacts(
         order_id=OrderId(order.order_id),
         order_key=order.order_key.lower(),
-        order_number=order.order_number,
+        order_number=text(order, "order_number"),
         create_time=time_of(order.create_time),
         woo_customer_id=WooCustomerId(order.woo_customer_id) if order.woo_customer_id else None,
-        account_email=order.account_email,
-        billing_email=order.billing_email,
-        first_name=order.first_name,
-        last_name=order.last_name,
-        company=order.company,
-        phone=order.phone,
+        account_email=tidied_email(order.account_email),
+        billing_email=tidied_email(order.billing_email),
+        first_name=text(order, "first_name"),
+        last_name=text(order, "last_name"),
+        company=text(order, "company"),
+        phone=text(order, "phone"),
         unlinked_products=tuple(
-            UnlinkedProduct(product_id=product.product_id, variation_id=product.variation_id, sku=product.sku, name=product.name)
+            UnlinkedProduct(
+                product_id=product.product_id, variation_id=product.variation_id, sku=text(product, "sku"), name=text(product, "name")
+            )
             for product in unlinked
         ),
     )
