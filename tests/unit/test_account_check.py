@@ -15,7 +15,7 @@ from fakes.till import EmailMatch, FakeTill, FakeTillGateway
 from tillsync_server.application.use_cases.account_check import AccountCheck, AccountChecked
 from tillsync_server.domain.account import Account, EposSettings, Problem, ShopSettings
 from tillsync_server.domain.customer import TillCustomerType
-from tillsync_server.domain.errors import BridgeMissing, CredentialsRefused, Misaddressed, Missing, NotFound, ServerFailure
+from tillsync_server.domain.errors import BridgeMissing, CredentialsRefused, Misaddressed, Missing, NotFound, ServerFailure, Unavailable
 from tillsync_server.domain.ids import AccountId, EposCustomerId, EposCustomerTypeId, TillId
 from tillsync_server.domain.vocabulary import ProblemReason, Side
 
@@ -225,3 +225,18 @@ async def test_a_side_that_passes_closes_its_problem_and_no_other(side: Side) ->
 async def test_an_unknown_account_is_the_one_error_of_the_call() -> None:
     with pytest.raises(NotFound):
         await Desk().check.run(AccountId("nobody"))
+
+
+async def test_what_the_bridge_says_of_the_shop_is_kept() -> None:
+    desk = Desk(replace(ACCOUNT, shop=replace(ACCOUNT.shop, price_decimals=3)))
+    assert (await desk.run()).ok
+    assert (await desk.accounts.get(SHOP)).shop.price_decimals == 2
+
+
+async def test_an_account_that_is_busy_fails_no_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def busy(*_arguments: object, **_options: object) -> None:
+        raise Unavailable("account shop-a is busy; try again", reason="ACCOUNT_BUSY")
+
+    desk = Desk(replace(ACCOUNT, shop=replace(ACCOUNT.shop, price_decimals=3)))
+    monkeypatch.setattr(desk.accounts, "update", busy)
+    assert (await desk.run()).ok

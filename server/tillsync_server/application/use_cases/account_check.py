@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from tillsync_server.application.use_cases.check_steps import CheckStep, CheckWarning, SideRun
 from tillsync_server.application.use_cases.shop_check import check_shop
 from tillsync_server.application.use_cases.till_check import check_till
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.errors import Unavailable
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.vocabulary import GuestPolicy, Side
 from tillsync_server.ports.accounts import AccountStore, AccountWarnings, TillCustomersSeen
@@ -101,7 +103,8 @@ class AccountCheck:
         def change(present: Account) -> Account:
             return replace(present, shop=replace(present.shop, price_decimals=status.price_decimals))
 
-        await self._accounts.update(account.account_id, change)
+        with suppress(Unavailable):  # the account is busy just now: the next check keeps it
+            await self._accounts.update(account.account_id, change)
 
     async def _compare_tills(
         self, run: SideRun, till_id: TillId, customer_ids: Sequence[EposCustomerId], *, tells_other_tills: bool
