@@ -177,9 +177,13 @@ async def test_what_somebody_else_changed_meanwhile_is_shown_with_ones_own_chang
         for label in ("Phone", "First and last name"):
             await expect(page.get_by_label(label, exact=True)).to_be_checked()
         await press(page, page.get_by_role("button", name="Save", exact=True))
+
+        async def both_are_saved() -> bool:
+            account = await accounts.get_account(bridged.account_id)
+            return (account.sync_phone, account.sync_names) == (True, True)
+
+        await until(both_are_saved, lambda: accounts.get_account(bridged.account_id))
         await expect(page.get_by_text("Somebody else")).to_have_count(0)
-        account = await accounts.get_account(bridged.account_id)
-        assert (account.sync_phone, account.sync_names) == (True, True)
 
 
 async def test_a_row_that_is_renewed_keeps_its_button_under_the_pointer(bridged: BridgedShop) -> None:
