@@ -220,3 +220,11 @@ def test_an_answer_that_does_not_fit_is_unreadable(answer: object) -> None:
 def test_what_a_shop_says_it_holds_is_believed_within_reason(version: object, held: int | None) -> None:
     [result] = event_results({"results": [{"event_id": "order:1:1", "status": "stale", "version": version}]}, [an_event(1)])
     assert result == EventResult(status=EventStatus.STALE, held_sequence=held)
+
+
+def test_the_name_of_a_refused_field_is_made_fit_for_the_database() -> None:
+    """It is kept with the event and shown to people: NUL is legal in JSON and in no database."""
+    [result] = event_results({"results": [{"status": "invalid", "field": "ty\x00pe<b>\ud800" + "x" * 500}]}, [an_event(1)])
+    assert result.field.startswith("type")
+    assert len(result.field) <= 60
+    assert result.field.encode()

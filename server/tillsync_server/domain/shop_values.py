@@ -27,7 +27,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _TAG = re.compile(r"<[A-Za-z/!?][^<>]*>")
 _OCTET = re.compile(r"%[a-f0-9]{2}", re.IGNORECASE)
 """``sanitize_text_field`` takes tags and percent-octets out of a text."""
-_PHONE = re.compile(r"[\s#0-9_\-+/().]*", re.ASCII)
+PHONE = re.compile(r"[\s#0-9_\-+/().]*", re.ASCII)
 """What WooCommerce's own forms take as a phone number (``WC_Validation::is_phone``)."""
 _PHONE_SCHEME = re.compile(r"(tel|phone|mobile|mob|ph)\s*[:.]\s*(?=[\s(+]*\d)", re.IGNORECASE)
 _EXTENSION = re.compile(r"\s*(?:ext(?:ension)?|x)\.?\s*(\d{1,6})$", re.IGNORECASE)
@@ -135,5 +135,5 @@ def phone_number(text: str) -> str | None:
     """As WooCommerce takes it: "tel:", a remark in brackets and the word before an extension are taken off. None: no phone number."""
     written = _REMARK.sub("", _PHONE_SCHEME.sub("", plain(_INVISIBLE.sub("", text)), count=1))
     written = _EXTENSION.sub(r" #\1", written)
-    is_number = _PHONE.fullmatch(written) is not None and (not written or any(character.isdigit() for character in written))
+    is_number = PHONE.fullmatch(written) is not None and (not written or any(character.isdigit() for character in written))
     return written if is_number and len(written) <= MAX_TEXT_LENGTH else None

@@ -116,7 +116,7 @@ final class OrderFacts {
 			if ( $variation_id > 0 ) {
 				$entry['variationId'] = (string) $variation_id;
 			}
-			foreach ( array( 'sku' => 100, 'name' => 255 ) as $name => $limit ) {
+			foreach ( array( 'sku' => 100, 'name' => self::NAME_LENGTH ) as $name => $limit ) {
 				if ( is_scalar( $product[ $name ] ?? null ) ) {
 					$entry[ $name ] = OrderText::tidied( (string) $product[ $name ], $limit );
 				}

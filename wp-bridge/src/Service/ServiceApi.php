@@ -9,8 +9,6 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Service;
 
-use Tillsync\Bridge\Services;
-
 /**
  * The service says it with every answer, in the header Tillsync-Api. 1 (no header): it refuses a message with a field that it does not
  * know, so whatever came later is left out. 2: it passes over such fields.
@@ -20,10 +18,6 @@ class ServiceApi {
 	public const HEADER = 'tillsync-api';
 
 	private const OPTION = 'tillsync_bridge_service_api';
-
-	/** @param Services $services Not needed: every collaborator is made alike. */
-	public function __construct( Services $services ) { // phpcs:ignore Generic.CodeAnalysis.UnusedFunctionParameter
-	}
 
 	/** As the service said last. */
 	public function version(): int {

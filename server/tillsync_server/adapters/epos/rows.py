@@ -72,7 +72,7 @@ class Row:
         if number.adjusted() > _MAX_DIGITS:
             raise self._bad(names, "is out of range")
         # A float that should be 0 may come as 5.55e-17: what lies that far behind the point is no amount.
-        return number.quantize(_SMALLEST, context=_WIDE) if number.adjusted() < -_MAX_DIGITS or _places(number) > _MAX_DIGITS else number
+        return number.quantize(_SMALLEST, context=_WIDE) if _places(number) > _MAX_DIGITS else number
 
     def identifier(self, *names: str) -> int:
         found = self.optional_identifier(*names)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tillsync_server.adapters.woo.bridge_client import NAMESPACE
+from tillsync_server.adapters.woo.bridge_wire import named_field
 from tillsync_server.adapters.woo.refusals import BatchRefused
 from tillsync_server.adapters.woo.requests import ShopRequests
 from tillsync_server.adapters.woo.rest_answers import unreadable
@@ -71,8 +72,7 @@ def _event_result(position: int, row: Any, event: OrderEvent) -> EventResult:
         status = EventStatus(row.get("status"))
     except ValueError as error:
         raise unreadable("a result has no status that this service knows: the versions of plugin and service do not fit") from error
-    field = row.get("field")
-    return EventResult(status=status, held_sequence=_sequence(row.get("version")), field=field[:60] if isinstance(field, str) else "")
+    return EventResult(status=status, held_sequence=_sequence(row.get("version")), field=named_field(row) or "")
 
 
 def _sequence(value: Any) -> int | None:

@@ -97,11 +97,16 @@ def write_result(row: Any) -> WriteResult:
     known = _ON_THE_WIRE.get(status) if isinstance(status, str) else None
     if known is None:
         raise unreadable("a result has no status that this service knows: the versions of plugin and service do not fit")
-    field = row.get("field")
     version = _version(row.get("version"))
     if known is WriteStatus.STALE and version is None:
         raise unreadable("a stale result does not say which version the shop holds")
-    return WriteResult(status=known, version=version, field=clean_text(field, max_length=60) if isinstance(field, str) else None)
+    return WriteResult(status=known, version=version, field=named_field(row))
+
+
+def named_field(row: Mapping[str, Any]) -> str | None:
+    """The refused field of a result, fit for a note and for the database: a broken site may name anything."""
+    field = row.get("field")
+    return clean_text(field, max_length=60) if isinstance(field, str) else None
 
 
 def _version(value: Any) -> int | None:

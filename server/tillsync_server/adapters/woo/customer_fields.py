@@ -15,7 +15,7 @@ from tillsync_server.adapters.woo.bridge_wire import read_time_of
 from tillsync_server.adapters.woo.rest_answers import unreadable
 from tillsync_server.domain.customer import CustomerWrite
 from tillsync_server.domain.errors import Refused, Unreadable
-from tillsync_server.domain.shop_values import MAX_TEXT_LENGTH
+from tillsync_server.domain.shop_values import MAX_TEXT_LENGTH, PHONE
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.shop import WriteResult, WriteStatus
 
@@ -25,8 +25,6 @@ CREDIT_META = "tillsync_credit_balance"
 TYPE_META = "tillsync_customer_type_id"
 
 _DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,6})?", re.ASCII)
-_PHONE = re.compile(r"[\s#0-9_\-+/().]*", re.ASCII)
-"""What WooCommerce's own forms take as a phone number (``WC_Validation::is_phone``)."""
 _ALTERED_BY_WORDPRESS = re.compile(r"[<\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]|%[a-f0-9]{2}", re.IGNORECASE)
 """``sanitize_text_field`` removes or rewrites these without a word."""
 
@@ -50,7 +48,7 @@ def invalid_result(write: CustomerWrite) -> WriteResult | None:
             return _invalid(name, f"is longer than {MAX_TEXT_LENGTH} characters: shorten it in Epos Now")
         if _ALTERED_BY_WORDPRESS.search(text):
             return _invalid(name, "has characters that WordPress would alter: correct it in Epos Now")
-    if values.phone is not None and _PHONE.fullmatch(values.phone) is None:
+    if values.phone is not None and PHONE.fullmatch(values.phone) is None:
         return _invalid("phone", "is no phone number to WooCommerce: correct it in Epos Now")
     return None
 
