@@ -61,6 +61,7 @@ class Link(_message.Message):
     USABLE_FIELD_NUMBER: _builtins.int
     EPOS_GONE_TIME_FIELD_NUMBER: _builtins.int
     WOO_GONE_TIME_FIELD_NUMBER: _builtins.int
+    WOO_REGISTERED_TIME_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account the link belongs to."""
     epos_customer_id: _builtins.int
@@ -87,6 +88,12 @@ class Link(_message.Message):
     def woo_gone_time(self) -> _timestamp_pb2.Timestamp:
         """When the shop customer was found gone. Unset: present."""
 
+    @_builtins.property
+    def woo_registered_time(self) -> _timestamp_pb2.Timestamp:
+        """When the shop customer registered. Number and time together are the person. Unset: not known yet; the next order that says it
+        is taken at its word, unless it says a time more than a day after create_time.
+        """
+
     def __init__(
         self,
         *,
@@ -99,10 +106,11 @@ class Link(_message.Message):
         usable: _builtins.bool = ...,
         epos_gone_time: _timestamp_pb2.Timestamp | None = ...,
         woo_gone_time: _timestamp_pb2.Timestamp | None = ...,
+        woo_registered_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "create_time", b"create_time", "epos_gone_time", b"epos_gone_time", "woo_gone_time", b"woo_gone_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "create_time", b"create_time", "epos_gone_time", b"epos_gone_time", "woo_gone_time", b"woo_gone_time", "woo_registered_time", b"woo_registered_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "as_of", b"as_of", "create_time", b"create_time", "epos_customer_id", b"epos_customer_id", "epos_gone_time", b"epos_gone_time", "origin", b"origin", "usable", b"usable", "woo_customer_id", b"woo_customer_id", "woo_gone_time", b"woo_gone_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "as_of", b"as_of", "create_time", b"create_time", "epos_customer_id", b"epos_customer_id", "epos_gone_time", b"epos_gone_time", "origin", b"origin", "usable", b"usable", "woo_customer_id", b"woo_customer_id", "woo_gone_time", b"woo_gone_time", "woo_registered_time", b"woo_registered_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

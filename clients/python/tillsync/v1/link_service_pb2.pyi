@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from tillsync.v1 import link_pb2 as _link_pb2
 from tillsync.v1 import queue_entry_pb2 as _queue_entry_pb2
@@ -451,3 +452,105 @@ class ResolveOrderCustomerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResolveOrderCustomerResponse: _TypeAlias = ResolveOrderCustomerResponse  # noqa: Y015
+
+@_typing.final
+class ReportShopUsersRequest(_message.Message):
+    """What happened to users of the shop."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """The account."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShopUserChange]:
+        """Changes, oldest first. 1 to 100."""
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        changes: _abc.Iterable[Global___ShopUserChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "changes", b"changes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportShopUsersRequest: _TypeAlias = ReportShopUsersRequest  # noqa: Y015
+
+@_typing.final
+class ShopUserChange(_message.Message):
+    """One change of one user of the shop."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WOO_CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    WOO_REGISTERED_TIME_FIELD_NUMBER: _builtins.int
+    CHANGE_TIME_FIELD_NUMBER: _builtins.int
+    DELETED_FIELD_NUMBER: _builtins.int
+    EMAIL_HASH_FIELD_NUMBER: _builtins.int
+    woo_customer_id: _builtins.int
+    """The user's id; greater than 0."""
+    deleted: _builtins.bool
+    """The user was deleted, or is no user of this shop any more. Only true counts."""
+    email_hash: _builtins.str
+    """The user's email is another one: 64 hex digits, HMAC-SHA256 of the new email (trimmed, ASCII lower case) under the bridge's
+    secret. Never the email itself. The link stays: an email is no person.
+    """
+    @_builtins.property
+    def woo_registered_time(self) -> _timestamp_pb2.Timestamp:
+        """When the user registered: WordPress' user_registered. Unset: not known. A link with another time belongs to another person, and is
+        left alone.
+        """
+
+    @_builtins.property
+    def change_time(self) -> _timestamp_pb2.Timestamp:
+        """When it happened. Unset: now. A user that was deleted before the link was made is not the linked one."""
+
+    def __init__(
+        self,
+        *,
+        woo_customer_id: _builtins.int = ...,
+        woo_registered_time: _timestamp_pb2.Timestamp | None = ...,
+        change_time: _timestamp_pb2.Timestamp | None = ...,
+        deleted: _builtins.bool = ...,
+        email_hash: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "change_time", b"change_time", "deleted", b"deleted", "email_hash", b"email_hash", "woo_registered_time", b"woo_registered_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "change_time", b"change_time", "deleted", b"deleted", "email_hash", b"email_hash", "woo_customer_id", b"woo_customer_id", "woo_registered_time", b"woo_registered_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["deleted", "email_hash"]  # noqa: Y015
+    _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
+
+Global___ShopUserChange: _TypeAlias = ShopUserChange  # noqa: Y015
+
+@_typing.final
+class ReportShopUsersResponse(_message.Message):
+    """What the changes set going."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNLINKED_COUNT_FIELD_NUMBER: _builtins.int
+    RELEASED_ORDER_COUNT_FIELD_NUMBER: _builtins.int
+    unlinked_count: _builtins.int
+    """Links that became unusable."""
+    released_order_count: _builtins.int
+    """Held orders that run again."""
+    def __init__(
+        self,
+        *,
+        unlinked_count: _builtins.int = ...,
+        released_order_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["released_order_count", b"released_order_count", "unlinked_count", b"unlinked_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportShopUsersResponse: _TypeAlias = ReportShopUsersResponse  # noqa: Y015

@@ -71,6 +71,11 @@ class LinkServiceStub:
                 request_serializer=tillsync_dot_v1_dot_link__service__pb2.ResolveOrderCustomerRequest.SerializeToString,
                 response_deserializer=tillsync_dot_v1_dot_link__service__pb2.ResolveOrderCustomerResponse.FromString,
                 _registered_method=True)
+        self.ReportShopUsers = channel.unary_unary(
+                '/tillsync.v1.LinkService/ReportShopUsers',
+                request_serializer=tillsync_dot_v1_dot_link__service__pb2.ReportShopUsersRequest.SerializeToString,
+                response_deserializer=tillsync_dot_v1_dot_link__service__pb2.ReportShopUsersResponse.FromString,
+                _registered_method=True)
 
 
 class LinkServiceServicer:
@@ -139,6 +144,14 @@ class LinkServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportShopUsers(self, request, context):
+        """Tells what happened to users of the shop: deleted, or another email. A deleted user's link becomes unusable. Orders that were held
+        because of it, or of the user, are decided again in order of arrival. A change of a user that is not linked, or told twice, is OK.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LinkServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -176,6 +189,11 @@ def add_LinkServiceServicer_to_server(servicer, server):
                     servicer.ResolveOrderCustomer,
                     request_deserializer=tillsync_dot_v1_dot_link__service__pb2.ResolveOrderCustomerRequest.FromString,
                     response_serializer=tillsync_dot_v1_dot_link__service__pb2.ResolveOrderCustomerResponse.SerializeToString,
+            ),
+            'ReportShopUsers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportShopUsers,
+                    request_deserializer=tillsync_dot_v1_dot_link__service__pb2.ReportShopUsersRequest.FromString,
+                    response_serializer=tillsync_dot_v1_dot_link__service__pb2.ReportShopUsersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -369,6 +387,33 @@ class LinkService:
             '/tillsync.v1.LinkService/ResolveOrderCustomer',
             tillsync_dot_v1_dot_link__service__pb2.ResolveOrderCustomerRequest.SerializeToString,
             tillsync_dot_v1_dot_link__service__pb2.ResolveOrderCustomerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportShopUsers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tillsync.v1.LinkService/ReportShopUsers',
+            tillsync_dot_v1_dot_link__service__pb2.ReportShopUsersRequest.SerializeToString,
+            tillsync_dot_v1_dot_link__service__pb2.ReportShopUsersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,10 @@ class LinkServiceStub:
     or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
     ListCandidates.
     """
+    ReportShopUsers: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ReportShopUsersRequest, _link_service_pb2.ReportShopUsersResponse]
+    """Tells what happened to users of the shop: deleted, or another email. A deleted user's link becomes unusable. Orders that were held
+    because of it, or of the user, are decided again in order of arrival. A change of a user that is not linked, or told twice, is OK.
+    """
 
 class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
     """Links between till customers and shop customers, and the choices only a person can make. Errors common to all services are
@@ -126,6 +130,16 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
         does every held order of the same email when the order is a guest's. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED,
         or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
         ListCandidates.
+        """
+
+    @_abc_1.abstractmethod
+    def ReportShopUsers(
+        self,
+        request: _link_service_pb2.ReportShopUsersRequest,
+        context: _aio.ServicerContext[_link_service_pb2.ReportShopUsersRequest, _abc.Awaitable[_link_service_pb2.ReportShopUsersResponse]],
+    ) -> _abc.Awaitable[_link_service_pb2.ReportShopUsersResponse]:
+        """Tells what happened to users of the shop: deleted, or another email. A deleted user's link becomes unusable. Orders that were held
+        because of it, or of the user, are decided again in order of arrival. A change of a user that is not linked, or told twice, is OK.
         """
 
 def add_LinkServiceServicer_to_server(servicer: LinkServiceServicer, server: _aio.Server) -> None: ...

@@ -23,8 +23,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Order(_message.Message):
-    """The facts of a web order that its customer is matched by. What decides: order_key, woo_customer_id, both emails
-    (normalised), names, company and the unlinked products. When one of these changes, a HELD or FAILED order runs again;
+    """The facts of a web order that its customer is matched by. What decides: order_key, woo_customer_id, woo_registered_time, both
+    emails (normalised), names, company and the unlinked products. When one of these changes, a HELD or FAILED order runs again;
     order_number, create_time and phone do not count.
     """
 
@@ -41,6 +41,7 @@ class Order(_message.Message):
     LAST_NAME_FIELD_NUMBER: _builtins.int
     COMPANY_FIELD_NUMBER: _builtins.int
     PHONE_FIELD_NUMBER: _builtins.int
+    WOO_REGISTERED_TIME_FIELD_NUMBER: _builtins.int
     order_id: _builtins.int
     """WooCommerce's order id; greater than 0."""
     order_key: _builtins.str
@@ -67,6 +68,13 @@ class Order(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the order was placed; becomes the sign-up date of a created customer."""
 
+    @_builtins.property
+    def woo_registered_time(self) -> _timestamp_pb2.Timestamp:
+        """When the shop customer registered: WordPress' user_registered, in whole seconds. Unset: not known; then the shop is asked, where a
+        link depends on it. A shop user's number can be given to another person (restored backup), so a link belongs to the number and this
+        time together: an equal time is the same person whatever the email, another time is another person.
+        """
+
     def __init__(
         self,
         *,
@@ -81,10 +89,11 @@ class Order(_message.Message):
         last_name: _builtins.str = ...,
         company: _builtins.str = ...,
         phone: _builtins.str = ...,
+        woo_registered_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "woo_registered_time", b"woo_registered_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_email", b"account_email", "billing_email", b"billing_email", "company", b"company", "create_time", b"create_time", "first_name", b"first_name", "last_name", b"last_name", "order_id", b"order_id", "order_key", b"order_key", "order_number", b"order_number", "phone", b"phone", "woo_customer_id", b"woo_customer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_email", b"account_email", "billing_email", b"billing_email", "company", b"company", "create_time", b"create_time", "first_name", b"first_name", "last_name", b"last_name", "order_id", b"order_id", "order_key", b"order_key", "order_number", b"order_number", "phone", b"phone", "woo_customer_id", b"woo_customer_id", "woo_registered_time", b"woo_registered_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
