@@ -108,6 +108,10 @@ class LinkBench(Protocol):
 
     async def refresh(self, epos: int) -> Refresh | None: ...
 
+    async def is_queued(self, epos: int) -> bool:
+        """A customer entry of this till customer waits, whatever queued it."""
+        ...
+
     async def hint(self, epos: int) -> EntryId:
         """A customer entry that is no link's doing."""
         ...

@@ -96,7 +96,7 @@ class InMemory:
 
     async def ended(self, order_id: int, verdict: Verdict, *, woo: int | None = 12, email: str = "ada@example.test") -> EntryId:
         entry_id = await self.order(order_id, woo=woo, email=email)
-        self._change(entry_id, state=verdict.state, outcome=verdict.outcome)
+        self._change(entry_id, state=verdict.state, outcome=verdict.outcome, candidate_ids=verdict.candidate_ids)
         return entry_id
 
     def _change(self, entry_id: EntryId, **changes: object) -> None:
@@ -144,6 +144,9 @@ class InMemory:
     async def refresh(self, epos: int) -> Refresh | None:
         entry: Entry | None = self._queues.live_of(SHOP, EntryKind.CUSTOMER, epos)
         return None if entry is None else Refresh(entry.entry_id, entry.entry_revision, entry.state is EntryState.PENDING)
+
+    async def is_queued(self, epos: int) -> bool:
+        return self._queues.live_of(SHOP, EntryKind.CUSTOMER, epos) is not None
 
     async def hint(self, epos: int) -> EntryId:
         return self._queues.hint(SHOP, EntryKind.CUSTOMER, epos)

@@ -154,6 +154,9 @@ class OnPostgres:
         assert (row["priority"], row["kind"], (await entry_row(self.world, row["entry_id"]))["due"]) == (1, 1, True)
         return Refresh(EntryId(row["entry_id"]), row["entry_revision"], row["state"] == 1)
 
+    async def is_queued(self, epos: int) -> bool:
+        return await self.world.live(SHOP, epos) is not None
+
     async def hint(self, epos: int) -> EntryId:
         return (await self.world.hint(SHOP, epos)).entry_id
 

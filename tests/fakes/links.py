@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from fakes.accounts import FakeAccounts
 from fakes.clock import FakeClock
@@ -12,6 +13,7 @@ from fakes.script import Faults, Step, no_step, raise_fault
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId, new_entry_id
+from tillsync_server.domain.shop_users import is_linked_person
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
 from tillsync_server.ports.links import (
@@ -21,6 +23,8 @@ from tillsync_server.ports.links import (
     LinkOrigin,
     OrderLinkOutcome,
     OrderResolved,
+    ShopUserChange,
+    ShopUsersReported,
     UnlinkedByHand,
 )
 
@@ -57,6 +61,8 @@ class FakeLinks:
         """The LIVE customer entries that were queued."""
         self.chosen: dict[EntryId, EposCustomerId] = {}
         """What a person chose for an order, by its entry."""
+        self.checked_soon: list[EposCustomerId] = []
+        """The BULK customer entries that were queued: the till was not read for them for long."""
         self.next_outcomes: list[OrderLinkOutcome] = []
         self.before_link: list[Callable[[], object]] = []
         """Done, in order, right before the next links are made."""
@@ -140,6 +146,10 @@ class FakeLinks:
         await self._step("links.by_woo")
         return self.of_woo(account_id, woo_customer_id)
 
+    async def candidates_of_held(self, account_id: AccountId, ids: Sequence[EposCustomerId]) -> frozenset[EposCustomerId]:
+        held = [] if self._queues is None else self._queues.held_orders(account_id, but=None)
+        return frozenset(ids) & {candidate for each in held for candidate in each.candidate_ids}
+
     async def list_links(self, account_id: AccountId, wanted: LinkFilter, *, after: EposCustomerId | None, limit: int) -> list[Link]:
         found = [
             link
@@ -181,6 +191,7 @@ class FakeLinks:
         woo_customer_id: WooCustomerId,
         origin: LinkOrigin,
         replaces: Link | None,
+        woo_registered_at: datetime | None = None,
     ) -> OrderLinkOutcome:
         await self._step("links.link")
         if self.before_link:
@@ -197,9 +208,50 @@ class FakeLinks:
             return OrderLinkOutcome.LINKED
         if in_the_way:
             return OrderLinkOutcome.CONFLICT
-        self._put_link(lease.account_id, epos_customer_id, woo_customer_id, origin, standing, deciding=entry.entry_id)
+        self._put_link(
+            lease.account_id,
+            epos_customer_id,
+            woo_customer_id,
+            origin,
+            standing,
+            deciding=entry.entry_id,
+            woo_registered_at=woo_registered_at,
+        )
         self._release_held_of(lease.account_id, woo_customer_id, but=entry.entry_id)
         return OrderLinkOutcome.LINKED
+
+    async def confirm_person(self, lease: LaneLease, link: Link, woo_registered_at: datetime) -> None:
+        await self._step("links.confirm_person")
+        now = self.of_woo(lease.account_id, link.woo_customer_id)
+        if not self.is_ours(lease) or now is None or now.epos_customer_id != link.epos_customer_id:
+            return
+        self.put(replace(now, woo_registered_at=woo_registered_at, woo_gone_at=None))
+        if link.woo_gone_at is not None:
+            self.refresh(lease.account_id, link.epos_customer_id)
+
+    async def end_of_person(self, lease: LaneLease, link: Link) -> None:
+        await self._step("links.end_of_person")
+        if not self.is_ours(lease):
+            return
+        self.mark_gone(lease.account_id, woo=[link.woo_customer_id])
+        self.want_removal(lease.account_id, link.epos_customer_id, link.woo_customer_id)
+        self.refresh(lease.account_id, link.epos_customer_id)
+
+    async def check_soon(self, lease: LaneLease, epos_customer_id: EposCustomerId) -> None:
+        await self._step("links.check_soon")
+        if not self.is_ours(lease):
+            return
+        self.checked_soon.append(epos_customer_id)
+        if self._queues is not None:
+            self._queues.hint(lease.account_id, EntryKind.CUSTOMER, epos_customer_id)
+
+    async def release_held_with_candidate(self, lease: LaneLease, epos_customer_id: EposCustomerId, *, unless_email: str) -> int:
+        await self._step("links.release_held_with_candidate")
+        if not self.is_ours(lease):
+            return 0
+        held = [] if self._queues is None else self._queues.held_orders(lease.account_id, but=None)
+        changed = [each for each in held if not unless_email or unless_email not in (each.account_email, each.billing_email)]
+        return self._release([each for each in changed if epos_customer_id in each.candidate_ids])
 
     async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
         await self._step("links.release_held_of_guest")
@@ -209,7 +261,52 @@ class FakeLinks:
         held = self._held_of_guest(lease.account_id, email, but=entry.entry_id)
         return self._release([each for each in held if each.outcome is not Outcome.PRODUCT_NOT_MATCHED])
 
+    def mark_gone(
+        self, account_id: AccountId, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = ()
+    ) -> tuple[list[Link], int]:
+        """As every change of the ground that orders rest on: held ones are decided again, answered ones get a note."""
+        now = self._clock.database_now()
+        broken: list[Link] = []
+        for link in [each for each in self.links if each.account_id == account_id]:
+            gone = replace(
+                link,
+                epos_gone_at=link.epos_gone_at or now if link.epos_customer_id in epos else link.epos_gone_at,
+                woo_gone_at=link.woo_gone_at or now if link.woo_customer_id in woo else link.woo_gone_at,
+            )
+            if gone != link:
+                self.put(gone)
+                broken += [link] if link.is_usable else []
+        self._revise_waiting([link for link in broken if link.epos_customer_id in epos], deciding=None)
+        released = self._decide_again(
+            account_id,
+            {*epos, *(link.epos_customer_id for link in broken)},
+            {*woo, *(link.woo_customer_id for link in broken)},
+        )
+        return broken, released
+
+    def _decide_again(self, account_id: AccountId, epos: set[EposCustomerId], woo: set[WooCustomerId]) -> int:
+        held = [] if self._queues is None else self._queues.held_orders(account_id, but=None)
+        return self._release(
+            [each for each in held if each.woo_customer_id in woo or each.epos_customer_id in epos or epos.intersection(each.candidate_ids)]
+        )
+
     # LinkKeeper
+
+    async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReported:
+        self._require(account_id)
+        unlinked = released = 0
+        for change in changes:
+            if not change.is_deleted:
+                released += self._decide_again(account_id, set(), {change.woo_customer_id})
+                continue
+            link = self.of_woo(account_id, change.woo_customer_id)
+            if link is not None and not _is_of(link, change):
+                continue
+            self.marks.discard((account_id, change.woo_customer_id))
+            broken, held = self.mark_gone(account_id, woo=[change.woo_customer_id])
+            unlinked += len(broken)
+            released += held
+        return ShopUsersReported(unlinked, released)
 
     async def create(self, account_id: AccountId, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId) -> LinkedByHand:
         self._require(account_id)
@@ -234,6 +331,7 @@ class FakeLinks:
         self.remove(link)
         self.want_removal(account_id, link.epos_customer_id, link.woo_customer_id)
         self._revise_waiting([link], deciding=None)
+        self._decide_again(account_id, {link.epos_customer_id}, set())
         return UnlinkedByHand(link=link, removal_entry_id=self.refresh(account_id, link.epos_customer_id))
 
     async def resolve_order(
@@ -320,23 +418,28 @@ class FakeLinks:
         instead_of: Sequence[Link],
         *,
         deciding: EntryId | None,
+        woo_registered_at: datetime | None = None,
     ) -> tuple[Link, EntryId]:
         self.remove(*instead_of)
         for link in instead_of:
             if link.woo_customer_id != woo_customer_id and link.woo_gone_at is None:
                 self.want_removal(account_id, link.epos_customer_id, link.woo_customer_id)
-        made = self.put(replace(self.add(account_id, epos_customer_id, woo_customer_id), origin=origin))
+        made = self.put(
+            replace(self.add(account_id, epos_customer_id, woo_customer_id), origin=origin, woo_registered_at=woo_registered_at)
+        )
         self.removals.pop((account_id, woo_customer_id), None)
-        self._revise_waiting([made, *instead_of], deciding=deciding)
+        self._revise_waiting([made, *instead_of], deciding=deciding, but=None if deciding is None else woo_customer_id)
         return made, self.refresh(account_id, epos_customer_id)
 
-    def _revise_waiting(self, links: Sequence[Link], *, deciding: EntryId | None) -> None:
-        """Orders that may be running on the links as they were."""
-        if self._queues is None:
+    def _revise_waiting(self, links: Sequence[Link], *, deciding: EntryId | None, but: WooCustomerId | None = None) -> None:
+        """Orders that may be running on the links as they were; none of the shop customer ``but`` runs."""
+        if self._queues is None or not links:
             return
         woo, epos = {link.woo_customer_id for link in links}, {link.epos_customer_id for link in links}
         for entry in list(self._queues.entries.values()):
             waits = entry.kind is EntryKind.ORDER_CUSTOMER and entry.state is EntryState.PENDING and entry.entry_id != deciding
+            if but is not None and entry.woo_customer_id == but:
+                continue
             if waits and entry.account_id == links[0].account_id and (entry.woo_customer_id in woo or entry.epos_customer_id in epos):
                 self._queues.revise([entry.entry_id])
 
@@ -358,6 +461,12 @@ def _is_same(link: Link, read: Link | None) -> bool:
         read.woo_customer_id,
         read.create_time,
     )
+
+
+def _is_of(link: Link, change: ShopUserChange) -> bool:
+    if change.registered_at is not None:
+        return is_linked_person(link.woo_registered_at, link.create_time, change.registered_at)
+    return change.changed_at is None or change.changed_at >= link.create_time
 
 
 def _linked_already(link: Link, epos_customer_id: EposCustomerId) -> AlreadyExists:

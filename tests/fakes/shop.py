@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from fakes.clock import FakeClock
 from fakes.script import Faults, raise_fault
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
 from tillsync_server.domain.errors import Refused
-from tillsync_server.domain.ids import EposCustomerTypeId
+from tillsync_server.domain.ids import EposCustomerTypeId, WooCustomerId
+from tillsync_server.domain.shop_users import ShopUser
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 from tillsync_server.ports.till import WritePermit
@@ -49,6 +51,8 @@ class FakeShop:
     clock: FakeClock = field(default_factory=FakeClock)
     has_bridge: bool = True
     users: set[int] = field(default_factory=set)
+    registered: dict[int, datetime | None] | None = None
+    """When its users registered, by shop customer. None: it cannot say who its users are, as an older bridge."""
     stored: dict[int, CustomerWrite] = field(default_factory=dict)
     """The newest write by shop customer; one without values is a tombstone."""
     type_rows: dict[int, TypeRow] = field(default_factory=dict)
@@ -100,7 +104,7 @@ class FakeShop:
 
     def store(self, write: CustomerWrite) -> WriteResult:
         """Without a bridge no versions are compared, and what was there is not known."""
-        if write.woo_customer_id not in self.users:
+        if write.woo_customer_id not in self.users or not self._is_meant(write):
             return WriteResult(status=WriteStatus.NOT_FOUND)
         held = self.stored.get(write.woo_customer_id)
         write = _completed(write, held)
@@ -114,6 +118,15 @@ class FakeShop:
         # the time of the read that brought the values stays with them
         self.stored[write.woo_customer_id] = replace(held, version=write.version) if same and held is not None else write
         return WriteResult(status=WriteStatus.UNCHANGED if same else WriteStatus.UPDATED)
+
+    def _is_meant(self, write: CustomerWrite) -> bool:
+        """Whether the number belongs to the person whom the values are for."""
+        registered_at = (self.registered or {}).get(write.woo_customer_id)
+        if registered_at is None or write.values is None:
+            return True
+        if write.registered_at is not None:
+            return registered_at == write.registered_at
+        return write.registered_before is None or registered_at <= write.registered_before
 
     async def put_customer_type(self, customer_type: TillCustomerType, version: int, permit: WritePermit) -> WriteResult:
         return self._write_type("PUT", customer_type.epos_customer_type_id, version, customer_type, permit)
@@ -135,6 +148,12 @@ class FakeShop:
             return WriteResult(status=WriteStatus.UNCHANGED) if repeated else WriteResult(status=WriteStatus.STALE, version=stored_version)
         self.type_rows[type_id] = (version, row)
         return WriteResult(status=WriteStatus.UNCHANGED if stored == row else WriteStatus.UPDATED)
+
+    async def read_users(self, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, ShopUser]:
+        self._called("read_users")
+        if self.registered is None:
+            raise Refused(Side.SHOP, "the tillsync bridge plugin in the shop cannot say who its users are: update it")
+        return {each: ShopUser(each, self.registered[each]) for each in ids if each in self.registered}
 
     async def status(self) -> ShopStatus:
         self._needs_bridge()

@@ -118,15 +118,13 @@ class FakeShopState:
             return
         self.gone_epos += epos
         self.gone_woo += woo
-        now = self._clock.database_now()
-        for link in [each for each in self._links.links if each.account_id == lease.account_id]:
-            gone = replace(
-                link,
-                epos_gone_at=link.epos_gone_at or now if link.epos_customer_id in epos else link.epos_gone_at,
-                woo_gone_at=link.woo_gone_at or now if link.woo_customer_id in woo else link.woo_gone_at,
-            )
-            if gone != link:
-                self._links.put(gone)
+        self._links.mark_gone(lease.account_id, epos=epos, woo=woo)
+
+    async def note_read(self, lease: LaneLease, epos: Sequence[EposCustomerId]) -> None:
+        if not self._links.is_ours(lease):
+            return
+        for link in [each for each in self._links.links if each.account_id == lease.account_id and each.epos_customer_id in epos]:
+            self._links.put(replace(link, epos_read_at=self._clock.database_now()))
 
     def _doubt_hashes(self, account_id: AccountId, woo_customer_ids: Sequence[WooCustomerId]) -> list[EposCustomerId]:
         links = [link for each in woo_customer_ids if (link := self._links.of_woo(account_id, each)) is not None]

@@ -28,9 +28,10 @@ async def seed(world: EngineWorld) -> None:
         "SELECT ($2::text[])[n % 100 + 1], n, n, 1, CASE WHEN n % 1000 = 0 THEN now() END "
         "FROM generate_series(1, $1::int) AS n",
         "INSERT INTO entry (account_id, entry_id, queue, kind, subject_id, state, priority, due_at, woo_customer_id, epos_customer_id, "
-        "billing_email, create_time, update_time) "
+        "billing_email, candidate_ids, create_time, update_time) "
         "SELECT ($2::text[])[n % 100 + 1], gen_random_uuid(), 2, 3, n, CASE n % 2 WHEN 0 THEN 4 ELSE 1 END, 1, now(), "
-        "CASE WHEN n % 3 > 0 THEN n / 1000 + 1 END, n / 700 + 1, n / 1000 || '@example.test', now(), now() "
+        "CASE WHEN n % 3 > 0 THEN n / 1000 + 1 END, n / 700 + 1, n / 1000 || '@example.test', "
+        "CASE n % 2 WHEN 0 THEN ARRAY[n, n + 1]::bigint[] END, now(), now() "
         "FROM generate_series(1, $1::int) AS n",
         "INSERT INTO order_match (account_id, order_id, order_key, facts_hash, entry_id, create_time, update_time) "
         "SELECT account_id, subject_id, 'k', '', entry_id, now(), now() FROM entry "
@@ -102,7 +103,15 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     entries = {"entry_by_woo_customer", "entry_by_state", "entry_by_epos_customer", "entry_by_billing_email", "entry_due", "entry_live"}
     await check_plan(world, "links/held_of_customer", SHOP, 3, None, 500, indexes=entries, most_rows=600)
     await check_plan(world, "links/held_of_guest", SHOP, "3@example.test", None, 500, 10, indexes=entries, most_rows=600)
-    await check_plan(world, "links/revise_waiting_orders", SHOP, [3], [3], None, at, indexes=entries, most_rows=1200)
+    await check_plan(world, "links/revise_waiting_orders", SHOP, [3], [3], None, at, 7, indexes=entries, most_rows=1200)
+    held_ones = entries | {"entry_held_by_candidate"}
+    await check_plan(world, "links/candidates_of_held", SHOP, some, indexes=held_ones, most_rows=1200)
+    await check_plan(world, "links/held_because_of", SHOP, [3], [3], None, 500, indexes=held_ones, most_rows=1200)
+    await check_plan(world, "links/held_with_candidate", SHOP, 3, "3@example.test", 500, indexes=held_ones, most_rows=600)
+    await check_plan(world, "links/confirm_person", SHOP, 100, 200, at, indexes={"link_pkey", woo_key}, **small)
+    await check_plan(world, "links/note_read", SHOP, some[:2], at, indexes={"link_pkey"}, most_rows=20)
+    answers = {"order_match_pkey", "order_match_by_epos_customer"}
+    await check_plan(world, "links/note_answers", SHOP, [3], "gone", at, 500, indexes=answers, most_rows=1200)
     await check_plan(world, "links/release_orders", SHOP, held, at, None, indexes={"entry_pkey", "entry_by_state"}, most_rows=1200)
     await check_plan(world, "tills/get_intent", "till-a", "77@example.test", indexes={"intent_pkey"}, **small)
     await check_plan(world, "tills/mark_intent_unknown", "till-a", "77@example.test", "o", indexes={"intent_pkey"}, **small)

@@ -36,6 +36,8 @@ NEVER_A_TWIN = [
     Mutant("search-hits-are-compared", "every customer found counts as the one searched for", drop()),
     Mutant("ignored-filters-are-noticed", "an ignored filter goes unnoticed", value("False")),
     Mutant("searches-read-every-page", "a search is read for its first page only", condition("True")),
+    # the person
+    Mutant("a-number-is-not-a-person", "a number that another person has is the linked one's", value("True")),
     # gone
     Mutant("gone-needs-a-proof", "every 404 means gone", condition("True")),
     Mutant("html-pages-are-no-missing-customer", "an HTML page with 404 is a missing customer", condition("False")),

@@ -34,6 +34,7 @@ from tillsync_server.application.use_cases.account_settings import AccountSettin
 from tillsync_server.application.use_cases.link_decisions import LinkDecisions
 from tillsync_server.application.use_cases.privacy import Privacy
 from tillsync_server.application.use_cases.shop_connection import ShopConnection
+from tillsync_server.application.use_cases.shop_users import ShopUserReports
 from tillsync_server.application.use_cases.site_settings import SiteSettings
 from tillsync_server.application.use_cases.till_lookup import TillLookup
 from tillsync_server.application.use_cases.token_desk import TokenDesk
@@ -89,7 +90,8 @@ async def desk_world(engine: EngineWorld, *, shop_seconds: float | None = None) 
         http, WooAdapterSettings() if shop_seconds is None else WooAdapterSettings(timeout_seconds=shop_seconds), sleep=_no_wait
     )
     links, reader = PostgresLinks(database), PostgresQueueReader(database)
-    decisions = LinkDecisions(accounts, links, PostgresLinkKeeper(database, notifier), reader, TillLookup(accounts, tills, links))
+    keeper = PostgresLinkKeeper(database, notifier)
+    decisions = LinkDecisions(accounts, links, keeper, reader, TillLookup(accounts, tills, links))
     settings = AccountSettings(accounts, PostgresAccountWarnings(database))
     check = AccountCheck(accounts, tills, shops, PostgresTillKnowledge(database), accounts, PostgresAccountWarnings(database))
     tokens = PostgresTokens(database, notifier)
@@ -100,7 +102,7 @@ async def desk_world(engine: EngineWorld, *, shop_seconds: float | None = None) 
         shop = await stack.enter_async_context(SandboxShop())
         served = grpc_world(
             engine,
-            link=LinkServicer(decisions),
+            link=LinkServicer(decisions, ShopUserReports(keeper)),
             privacy=PrivacyServicer(Privacy(PostgresPrivacy(database, notifier), accounts)),
             account=AccountServicer(settings, SiteSettings(accounts), check, ShopConnection(accounts, shops, tokens), desk),
         )

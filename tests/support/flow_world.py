@@ -12,7 +12,7 @@ from fakes.knowledge import FakeKnowledge
 from fakes.lanes import FakeLane
 from fakes.links import FakeLinks
 from fakes.script import Step
-from fakes.shop import FakeShopGateway
+from fakes.shop import FakeShop, FakeShopGateway
 from fakes.shop_state import FakeShopState
 from fakes.till import FakeTill, FakeTillGateway
 from tillsync_server.application.flows.flow_services import FlowServices, FlowSettings
@@ -44,9 +44,10 @@ class FlowWorld:
         self.knowledge = FakeKnowledge(self.clock, self._step)
         self.intents = FakeIntents(self.clock, self._step)
         self.links = FakeLinks(self.clock, self._step)
+        self.shop = FakeShop(self.clock)
         self.services = FlowServices(
             tills=FakeTillGateway(self.till),
-            shops=FakeShopGateway(None),  # the order flow has no business with the shop
+            shops=FakeShopGateway(self.shop),
             knowledge=self.knowledge,
             intents=self.intents,
             links=self.links,

@@ -19,7 +19,7 @@ METHODS = {
 SITE_MAY = {
     "SyncCustomer", "BatchSyncCustomers", "SyncCustomerType", "MatchOrderCustomer", "BatchMatchOrderCustomers", "BatchGetOrderMatches",
     "ListQueue", "GetQueueEntry", "WatchQueue", "RetryQueueEntries", "DismissQueueEntries",
-    "ListLinks", "GetLink", "CreateLink", "DeleteLink", "ListCandidates", "SearchEposCustomers", "ResolveOrderCustomer",
+    "ListLinks", "GetLink", "CreateLink", "DeleteLink", "ListCandidates", "SearchEposCustomers", "ResolveOrderCustomer", "ReportShopUsers",
     "ListMessages", "ExplainCustomer", "ExplainOrder", "CheckAccount", "UpdateSiteSettings", "ConnectShop", "DisconnectShop",
     "ExportPerson", "ErasePerson",
 }  # fmt: skip

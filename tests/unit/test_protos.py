@@ -228,7 +228,7 @@ def test_listing_and_bulk_verbs_share_one_filter() -> None:
             "SyncCustomer BatchSyncCustomers SyncCustomerType MatchOrderCustomer BatchMatchOrderCustomers BatchGetOrderMatches ListQueue",
         ),
         ("QueueService", "GetQueueEntry RetryQueueEntries DismissQueueEntries WatchQueue"),
-        ("LinkService", "ListLinks GetLink CreateLink DeleteLink ListCandidates SearchEposCustomers ResolveOrderCustomer"),
+        ("LinkService", "ListLinks GetLink CreateLink DeleteLink ListCandidates SearchEposCustomers ResolveOrderCustomer ReportShopUsers"),
         (
             "AccountService",
             "CreateAccount GetAccount ListAccounts UpdateAccount UpdateSiteSettings CheckAccount ConnectShop DisconnectShop "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from tillsync.v1 import link_pb2
 from tillsync.v1 import link_service_pb2 as pb
@@ -74,6 +74,11 @@ class Links:
             account_id=account_id, entry_id=entry_id, epos_customer_id=epos_customer_id, create_link=create_link
         )
         return await self._connection.call(self._stub.ResolveOrderCustomer, request, deadline_seconds=_TILL_DEADLINE_SECONDS)
+
+    async def report_shop_users(self, account_id: str, changes: Sequence[pb.ShopUserChange]) -> pb.ReportShopUsersResponse:
+        """What happened to users of the shop: deleted, or another email. 1 to 100 changes, oldest first."""
+        request = pb.ReportShopUsersRequest(account_id=account_id, changes=changes)
+        return await self._connection.call(self._stub.ReportShopUsers, request)
 
 
 def _name_customer(request: pb.GetLinkRequest | pb.DeleteLinkRequest, epos_customer_id: int | None, woo_customer_id: int | None) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import re
 import time
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -22,6 +23,7 @@ from tillsync_sandbox.shop.switches import ShopSwitches
 
 NAMESPACE = "wc-tillsync/v1"
 EVENTS_LIMIT = 500
+USERS_LIMIT = 100
 
 
 class BridgePlugin:
@@ -37,6 +39,9 @@ class BridgePlugin:
             case ("GET", "/status"):
                 self._authorize(request)
                 return json_response(self._status())
+            case ("GET", "/customers") if not self._is_strict:
+                self._authorize(request)
+                return json_response({"customers": self._users(request.query.get("ids", ""))})
             case ("POST", "/customers/batch"):
                 self._authorize(request)
                 items = _envelope(request, "items", self._switches.max_batch)
@@ -75,6 +80,13 @@ class BridgePlugin:
             "price_decimals": self._switches.price_decimals,
         }
 
+    def _users(self, ids: str) -> list[dict[str, object]]:
+        wanted = ids.split(",")
+        if not all(re.fullmatch(r"[1-9]\d{0,17}", each, re.ASCII) for each in wanted) or len(wanted) > USERS_LIMIT:
+            raise invalid_params({"ids": f"1 to {USERS_LIMIT} user ids, separated by commas."})
+        users = [self._store.users[int(each)] for each in wanted if int(each) in self._store.users]
+        return [{"user_id": user.user_id, "registered": f"{user.registered}Z"} for user in users]
+
     async def _customers(self, items: list[object]) -> list[dict[str, object]]:
         began = time.monotonic()
         results: list[dict[str, object]] = []
@@ -96,7 +108,7 @@ class BridgePlugin:
         except InvalidFieldError as error:
             return {"status": "invalid", "field": error.field}
         user = self._store.users.get(item.user_id)
-        if user is None:
+        if user is None or not _is_meant(user, item):
             return {"status": "not_found"}
         stored = self._store.bridge_rows.get(item.user_id)
         item = _completed(item, stored)
@@ -183,6 +195,14 @@ def _completed(item: CustomerItem, stored: BridgeRow | None) -> CustomerItem:
         type_id=kept.type_id if "type_id" in item.left_out else item.values.type_id,
     )
     return replace(item, values=values)
+
+
+def _is_meant(user: ShopUser, item: CustomerItem) -> bool:
+    """Whether the number belongs to the person whom the values are for. A removal is for whoever has it."""
+    registered = datetime.fromisoformat(f"{user.registered}+00:00")
+    if item.registered is not None and datetime.fromisoformat(item.registered) != registered:
+        return False
+    return item.registered_before is None or registered <= datetime.fromisoformat(item.registered_before)
 
 
 def _same_values(stored: BridgeRow | None, item: CustomerItem) -> bool:

@@ -39,6 +39,9 @@ class CustomerItem:
     first_name: str | None = None
     last_name: str | None = None
     phone: str | None = None
+    registered: str | None = None
+    registered_before: str | None = None
+    """RFC 3339: whom the values are for. Another person's number is ``not_found``."""
     left_out: frozenset[str] = frozenset()
     """Of points, credit and type_id: what is stored stays."""
 
@@ -73,6 +76,8 @@ def customer_item(item: object, *, strict: bool = False) -> CustomerItem:
         values=_values(fields, strict=strict),
         left_out=frozenset() if strict else frozenset({"points", "credit", "type_id"}.difference(fields)),
         as_of=_time(fields, "as_of"),
+        registered=_time(fields, "registered") if "registered" in fields and not strict else None,
+        registered_before=_time(fields, "registered_before") if "registered_before" in fields and not strict else None,
         first_name=_optional_text(fields, "first_name"),
         last_name=_optional_text(fields, "last_name"),
         phone=_phone(fields),

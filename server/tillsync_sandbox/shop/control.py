@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 from aiohttp import web
@@ -94,6 +95,7 @@ class ControlApi:
             "last_name": user.last_name,
             "phone": user.billing.get("phone", ""),
             "role": user.role,
+            "registered": user.registered,
             "meta": user.meta.as_dict(),
             "bridge": None if row is None else dataclasses.asdict(row),
         }
@@ -101,7 +103,7 @@ class ControlApi:
 
 def _new_user(fields: dict[str, Any]) -> dict[str, Any]:
     """The arguments of ``ShopStore.add_user``. Raises ValueError naming the field."""
-    known = {"user_id", "email", "first_name", "last_name", "phone", "role", "meta"}
+    known = {"user_id", "email", "first_name", "last_name", "phone", "role", "registered", "meta"}
     for name in fields:
         if name not in known:
             raise ValueError(f"{name}: no such field; there are {', '.join(sorted(known))}")
@@ -115,10 +117,13 @@ def _new_user(fields: dict[str, Any]) -> dict[str, Any]:
     role = fields.get("role", "customer")
     if role not in _ROLES:
         raise ValueError(f"role: one of {', '.join(_ROLES)}, not {role!r}")
+    registered = fields.get("registered", "2026-01-05T09:30:00")
+    if not isinstance(registered, str) or re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", registered, re.ASCII) is None:
+        raise ValueError(f"registered: a UTC time such as 2026-01-05T09:30:00, not {registered!r}")
     meta = fields.get("meta", {})
     if not isinstance(meta, dict):
         raise ValueError(f"meta: an object of key and value, not {meta!r}")
-    return {"user_id": user_id, **texts, "role": role, "meta": list(meta.items())}
+    return {"user_id": user_id, **texts, "role": role, "registered": registered, "meta": list(meta.items())}
 
 
 def _changes(fields: dict[str, Any]) -> dict[str, str]:

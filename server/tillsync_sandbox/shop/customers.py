@@ -19,7 +19,6 @@ from tillsync_sandbox.shop.woo_auth import Caller
 
 BATCH_LIMIT = 100
 _EDITABLE = ("POST", "PUT", "PATCH")
-_CREATED = "2026-01-05T09:30:00"
 
 
 class CustomersController:
@@ -57,11 +56,14 @@ class CustomersController:
             raise _denied(caller, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")
         email = request.query.get("email", "").casefold()
         role = request.query.get("role", "customer")
+        include = {int(each) for each in request.query.get("include", "").split(",") if each.isdigit()}
         page, per_page = int(request.query.get("page", "1")), int(request.query.get("per_page", "10"))
         found = [
             user
             for user in self._store.users.values()
-            if (role == "all" or user.role == role) and (not email or user.email.casefold() == email)
+            if (role == "all" or user.role == role)
+            and (not email or user.email.casefold() == email)
+            and (not include or user.user_id in include)
         ]
         found.sort(key=lambda user: (f"{user.first_name} {user.last_name}".strip().casefold() or user.username, user.user_id))
         shown = found[(page - 1) * per_page : page * per_page]
@@ -163,8 +165,8 @@ class CustomersController:
     def _customer_json(self, user: ShopUser) -> dict[str, Any]:
         return {
             "id": user.user_id,
-            "date_created": _CREATED,
-            "date_created_gmt": _CREATED,
+            "date_created": user.registered,
+            "date_created_gmt": user.registered,
             "date_modified": None,
             "date_modified_gmt": None,
             "email": user.email,

@@ -69,9 +69,12 @@ class SandboxShop:
         last_name: str = "",
         phone: str = "",
         role: str = "customer",
+        registered: str = "2026-01-05T09:30:00",
     ) -> int:
-        """Its user id. Raises ValueError when id or email is taken."""
-        user = self.store.add_user(user_id, email=email, first_name=first_name, last_name=last_name, phone=phone, role=role)
+        """Its user id. ``registered``: UTC. Raises ValueError when id or email is taken."""
+        user = self.store.add_user(
+            user_id, email=email, first_name=first_name, last_name=last_name, phone=phone, role=role, registered=registered
+        )
         return user.user_id
 
     def change_customer(self, user_id: int, **fields: str) -> None:

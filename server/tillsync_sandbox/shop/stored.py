@@ -33,6 +33,8 @@ class ShopUser:
     first_name: str = ""
     last_name: str = ""
     role: str = "customer"
+    registered: str = "2026-01-05T09:30:00"
+    """UTC, as WordPress keeps ``user_registered``. Number and time together are the person."""
     billing: dict[str, str] = field(default_factory=dict)
     meta: UserMeta
 
@@ -118,6 +120,7 @@ class ShopStore:
         last_name: str,
         phone: str,
         role: str,
+        registered: str = "2026-01-05T09:30:00",
         meta: Iterable[tuple[str, object]] = (),
     ) -> ShopUser:
         """Raises ValueError when the id or the email is taken, as WordPress would."""
@@ -135,6 +138,7 @@ class ShopStore:
             first_name=first_name,
             last_name=last_name,
             role=role,
+            registered=registered,
             billing=dict.fromkeys(BILLING_FIELDS, "") | {"phone": phone},
             meta=UserMeta(lambda: next(self._meta_ids)),
         )

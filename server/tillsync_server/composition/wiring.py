@@ -55,6 +55,7 @@ from tillsync_server.application.use_cases.privacy import Privacy
 from tillsync_server.application.use_cases.queue_listing import QueueListing
 from tillsync_server.application.use_cases.queue_work import QueueWork
 from tillsync_server.application.use_cases.shop_connection import ShopConnection
+from tillsync_server.application.use_cases.shop_users import ShopUserReports
 from tillsync_server.application.use_cases.site_settings import SiteSettings
 from tillsync_server.application.use_cases.sync_requests import SyncRequests
 from tillsync_server.application.use_cases.till_lookup import TillLookup
@@ -110,12 +111,13 @@ class Wiring:
         sync = SyncRequests(enqueuer, admission)
         orders = OrderMatching(intake, intake, queues, admission, self._wakeups)
         lookup = TillLookup(self._accounts, self._tills, self._links)
+        keeper = PostgresLinkKeeper(database, notifier)
         warnings = PostgresAccountWarnings(database)
         authenticator = Authenticator(self.tokens, self._wakeups)
         services = GrpcServices(
             customer_sync=CustomerSyncServicer(sync, orders, QueueListing(queues)),
             queue=QueueServicer(QueueWork(queues, PostgresQueueActions(database, notifier))),
-            link=LinkServicer(LinkDecisions(self._accounts, self._links, PostgresLinkKeeper(database, notifier), queues, lookup)),
+            link=LinkServicer(LinkDecisions(self._accounts, self._links, keeper, queues, lookup), ShopUserReports(keeper)),
             privacy=PrivacyServicer(Privacy(PostgresPrivacy(database, notifier), self._accounts)),
             account=AccountServicer(
                 AccountSettings(self._accounts, warnings, plain_http_allowed=inside(settings.hosts(serves=True))),
@@ -143,7 +145,7 @@ class Wiring:
                 knowledge=self._knowledge,
                 intents=PostgresIntents(database),
                 links=self._links,
-                shop_state=PostgresShopState(database),
+                shop_state=PostgresShopState(database, notifier),
                 order_linker=PostgresOrderLinker(database, notifier),
                 settings=self._settings.flows(),
                 database_gone=DATABASE_GONE,

@@ -133,3 +133,7 @@ class CustomerWrite:
     version: int
     values: CustomerValues | None
     as_of: datetime | None = None
+    registered_at: datetime | None = None
+    """The write is for the user who registered then; another one with this number is ``not_found``. None: not known."""
+    registered_before: datetime | None = None
+    """In place of ``registered_at``: for a user who registered by then."""

@@ -52,7 +52,9 @@ class ByEmail:
     not_linked_because: str = ""
     """The note when ``links`` is False."""
     creates: bool = True
-    """None found: create one. Otherwise none or several go to the default customer."""
+    """None found: create one. Otherwise none or several go to the default customer, or to a person where ``none_found`` says why."""
+    none_found: str = ""
+    """Without ``creates``: the note with which an order is held that nobody was found for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

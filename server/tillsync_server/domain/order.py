@@ -31,6 +31,8 @@ class OrderFacts:
     order_number: str = ""
     create_time: datetime
     woo_customer_id: WooCustomerId | None = None
+    woo_registered_at: datetime | None = None
+    """When the shop customer registered, whole seconds. None: the caller does not say."""
     account_email: str = ""
     billing_email: str = ""
     first_name: str = ""
@@ -60,7 +62,7 @@ class OrderFacts:
 
     def facts_hash(self) -> bytes:
         """16 bytes over what a decision depends on. Number and phone do not count (design section 3)."""
-        facts = [
+        facts: list[object] = [
             self.order_key,
             self.woo_customer_id or 0,
             self.account_email_normalised,
@@ -70,6 +72,8 @@ class OrderFacts:
             self.company,
             [[p.product_id, p.variation_id, p.sku, p.name] for p in sorted(self.unlinked_products)],
         ]
+        if self.woo_registered_at is not None:
+            facts.append(self.woo_registered_at.isoformat())
         return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).digest()
 
     def to_json(self) -> dict[str, Any]:
@@ -80,6 +84,7 @@ class OrderFacts:
             "order_number": self.order_number,
             "create_time": self.create_time.isoformat(),
             "woo_customer_id": self.woo_customer_id,
+            **({} if self.woo_registered_at is None else {"woo_registered_at": self.woo_registered_at.isoformat()}),
             "account_email": self.account_email,
             "billing_email": self.billing_email,
             "first_name": self.first_name,
@@ -97,6 +102,7 @@ class OrderFacts:
             **{
                 **{name: value for name, value in stored.items() if name in _FACTS},
                 "create_time": datetime.fromisoformat(stored["create_time"]),
+                "woo_registered_at": datetime.fromisoformat(stored["woo_registered_at"]) if stored.get("woo_registered_at") else None,
                 "unlinked_products": tuple(
                     UnlinkedProduct(product_id=row[0], variation_id=row[1], sku=row[2], name=row[3]) for row in stored["unlinked_products"]
                 ),

@@ -33,10 +33,19 @@ class Link:
     """Time of the till read that brought the present values."""
     epos_gone_at: datetime | None = None
     woo_gone_at: datetime | None = None
+    woo_registered_at: datetime | None = None
+    """When the shop user registered: number and time together are the person. None: not heard yet."""
+    epos_read_at: datetime | None = None
+    """When the till was last read for the customer, where that brought no new values."""
 
     @property
     def is_usable(self) -> bool:
         return self.epos_gone_at is None and self.woo_gone_at is None
+
+    @property
+    def last_read_at(self) -> datetime:
+        """Since when it is not known whether the till still has the customer."""
+        return max(each for each in (self.create_time, self.as_of, self.epos_read_at) if each is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +65,10 @@ class LinkReader(Protocol):
         ...
 
     async def is_marked_do_not_auto_link(self, account_id: AccountId, woo_customer_id: WooCustomerId) -> bool: ...
+
+    async def candidates_of_held(self, account_id: AccountId, ids: Sequence[EposCustomerId]) -> frozenset[EposCustomerId]:
+        """Which of these till customers are candidates of HELD orders."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +136,12 @@ class ShopStateStore(Protocol):
     async def removal_done(self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId]) -> None: ...
 
     async def mark_gone(self, lease: LaneLease, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = ()) -> None:
-        """Links of these customers become unusable (a proven 404)."""
+        """Links of these customers become unusable (a proven 404). Orders that were held because of them are decided again, in order of
+        arrival; orders that were answered with a till customer of ``epos`` get a note, and the shop is told."""
+        ...
+
+    async def note_read(self, lease: LaneLease, epos: Sequence[EposCustomerId]) -> None:
+        """The till still has these customers: their links' ``epos_read_at`` is now."""
         ...
 
 
@@ -151,9 +169,29 @@ class OrderLinker(Protocol):
         woo_customer_id: WooCustomerId,
         origin: LinkOrigin,
         replaces: Link | None,
+        woo_registered_at: datetime | None = None,
     ) -> OrderLinkOutcome:
-        """In one transaction: fence, insert the link (after deleting ``replaces``, a broken one), drop a pending removal of that
-        shop customer, queue the LIVE customer entry, and let every other HELD order of that shop customer run again."""
+        """In one transaction: fence, insert the link (after deleting ``replaces``, a broken one, or one of another person with this
+        number), drop a pending removal of that shop customer, queue the LIVE customer entry, and let every other HELD order of that shop
+        customer run again."""
+        ...
+
+    async def confirm_person(self, lease: LaneLease, link: Link, woo_registered_at: datetime) -> None:
+        """The shop customer of ``link`` is there and registered then: the link keeps the time, and is no longer marked gone."""
+        ...
+
+    async def end_of_person(self, lease: LaneLease, link: Link) -> None:
+        """The number of ``link`` belongs to another person now: the link is unusable, our values are removed from that user, and what was
+        held because of the link is decided again."""
+        ...
+
+    async def check_soon(self, lease: LaneLease, epos_customer_id: EposCustomerId) -> None:
+        """Queues a BULK customer entry: the till customer has not been read for long."""
+        ...
+
+    async def release_held_with_candidate(self, lease: LaneLease, epos_customer_id: EposCustomerId, *, unless_email: str) -> int:
+        """The till customer has been changed: HELD orders that have it as a candidate run again, unless it still has their (normalised)
+        email. Returns how many."""
         ...
 
     async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
@@ -183,6 +221,24 @@ class OrderResolved:
     released_order_entries: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopUserChange:
+    """What happened to a user of the shop. ``is_deleted`` False: the email is another one."""
+
+    woo_customer_id: WooCustomerId
+    is_deleted: bool
+    registered_at: datetime | None = None
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopUsersReported:
+    unlinked: int
+    """Links that became unusable."""
+    released: int
+    """HELD orders that run again."""
+
+
 class LinkKeeper(Protocol):
     """Links made and removed by a person: each locks the lane, raises config_version and the entry_revisions concerned, and queues
     what it sets going, in one transaction. NotFound for an unknown account."""
@@ -204,4 +260,9 @@ class LinkKeeper(Protocol):
         """A person's decision about a HELD or FAILED order. With ``create_link`` the shop customer is linked as by :meth:`create`.
         Otherwise the choice is kept on this order and, for a guest, on every HELD order of the same normalised billing email; all of
         these run again in order of arrival. NotFound; FailedPrecondition (NOT_AN_ORDER, ORDER_NOT_HELD, GUEST_CANNOT_BE_LINKED)."""
+        ...
+
+    async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReported:
+        """Links of deleted users become unusable, and their do-not-auto-link marks go. What was HELD because of a user runs again in order
+        of arrival. A change of a user with another registration time than the link's is another person's: the link stays."""
         ...

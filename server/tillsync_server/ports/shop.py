@@ -11,6 +11,7 @@ from tillsync_server.domain.account import DEFAULT_PRICE_DECIMALS, Account
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
 from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import EposCustomerTypeId, WooCustomerId
+from tillsync_server.domain.shop_users import ShopUser
 from tillsync_server.ports.till import WritePermit
 
 
@@ -48,15 +49,6 @@ class ShopStatus:
     price_decimals: int = DEFAULT_PRICE_DECIMALS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShopCustomer:
-    woo_customer_id: WooCustomerId
-    email: str
-    first_name: str = ""
-    last_name: str = ""
-    role: str = ""
-
-
 class ShopClient(Protocol):
     @property
     def max_batch(self) -> int:
@@ -73,6 +65,11 @@ class ShopClient(Protocol):
         ...
 
     async def delete_customer_type(self, type_id: EposCustomerTypeId, version: int, permit: WritePermit) -> WriteResult: ...
+
+    async def read_users(self, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, ShopUser]:
+        """Users as the shop has them now, at most 100; those that it does not have are left out. Refused where the shop cannot be asked
+        (an older bridge)."""
+        ...
 
     async def status(self) -> ShopStatus:
         """The bridge's own status route."""

@@ -29,6 +29,7 @@ ACCESS: dict[str, frozenset[Role]] = {
                 "LinkService/CreateLink",
                 "LinkService/DeleteLink",
                 "LinkService/ResolveOrderCustomer",
+                "LinkService/ReportShopUsers",
                 "AccountService/UpdateSiteSettings",
                 "AccountService/ConnectShop",
                 "AccountService/DisconnectShop",

@@ -69,6 +69,7 @@ SIZES: dict[str, int] = {
     "OrderToMatch.unlinked_products": 200,
     "QueueFilter.states": 6,
     "QueueFilter.outcomes": 14,
+    "ReportShopUsersRequest.changes": 100,
     "RetryQueueEntriesRequest.entry_ids": 500,
 }
 """Items at most, by message and repeated field."""
@@ -77,6 +78,10 @@ PATTERNS: dict[str, tuple[re.Pattern[str], str]] = {
     "Order.order_key": (
         re.compile("[0-9A-Fa-f]{64}"),
         "must be 64 hex digits: the sha256 of the order key, or of the creation time where that is empty",
+    ),
+    "ShopUserChange.email_hash": (
+        re.compile("[0-9A-Fa-f]{64}"),
+        "must be 64 hex digits: HMAC-SHA256 of the email under the bridge's secret",
     ),
 }
 """What a field must match as a whole, and the remedy."""

@@ -12,7 +12,8 @@ from tillsync_server.domain.vocabulary import Outcome
 
 MAX_RELEASED = 500
 """Rows a transaction under the lane's lock may release (invariant 7)."""
-_MAX_COUNTED = 10_000
+MAX_COUNTED = 10_000
+"""Of held orders that are to run again."""
 
 _HELD_OF_CUSTOMER = load("links/held_of_customer")
 _HELD_OF_GUEST = load("links/held_of_guest")
@@ -21,7 +22,7 @@ _REQUEUE_HELD_ORDERS = load("links/requeue_held_orders")
 
 
 async def held_of_guest(
-    lane: LockedLane, email: str, *, but: EntryId | None, limit: int = _MAX_COUNTED, without_outcome: Outcome | None = None
+    lane: LockedLane, email: str, *, but: EntryId | None, limit: int = MAX_COUNTED, without_outcome: Outcome | None = None
 ) -> list[EntryId]:
     """HELD orders without a shop customer and with this normalised billing email, in order of arrival."""
     rows = await lane.connection.fetch(_HELD_OF_GUEST, lane.account_id, email, but, limit, without_outcome and int(without_outcome))
@@ -30,7 +31,7 @@ async def held_of_guest(
 
 async def release_held_of_customer(lane: LockedLane, woo_customer_id: WooCustomerId, *, but: EntryId | None) -> int:
     """Every HELD order of the shop customer, ``but`` one, runs again. Returns how many (at most 10,000 are counted)."""
-    rows = await lane.connection.fetch(_HELD_OF_CUSTOMER, lane.account_id, woo_customer_id, but, _MAX_COUNTED)
+    rows = await lane.connection.fetch(_HELD_OF_CUSTOMER, lane.account_id, woo_customer_id, but, MAX_COUNTED)
     return await release_now_or_soon(lane, [EntryId(row["entry_id"]) for row in rows])
 
 

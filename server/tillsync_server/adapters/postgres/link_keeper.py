@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import asyncpg
 
+from tillsync_server.adapters.postgres.decided_again import decide_again, mark_gone
 from tillsync_server.adapters.postgres.held_orders import MAX_RELEASED, held_of_guest, release, release_held_of_customer
 from tillsync_server.adapters.postgres.link_rows import is_default_customer, links_of_either, put_link, take_link_away
 from tillsync_server.adapters.postgres.locked_lane import LockedLane, locked_lane
@@ -13,8 +15,9 @@ from tillsync_server.adapters.postgres.pool import Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId, new_entry_id
+from tillsync_server.domain.shop_users import is_linked_person
 from tillsync_server.domain.vocabulary import EntryKind, EntryState
-from tillsync_server.ports.links import Link, LinkedByHand, LinkOrigin, OrderResolved, UnlinkedByHand
+from tillsync_server.ports.links import Link, LinkedByHand, LinkOrigin, OrderResolved, ShopUserChange, ShopUsersReported, UnlinkedByHand
 from tillsync_server.ports.wakeups import Notifier
 
 _SET_MARK = load("links/set_mark")
@@ -55,8 +58,26 @@ class PostgresLinkKeeper:
             await lane.connection.execute(_RAISE_CONFIG_VERSION, account_id)
             await lane.connection.execute(_SET_MARK, account_id, link.woo_customer_id, lane.at)
             removal = await take_link_away(lane, link)
+            await decide_again(lane, epos=[link.epos_customer_id])
         lane.tell(self._notifier)
         return UnlinkedByHand(link=link, removal_entry_id=removal)
+
+    async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReported:
+        unlinked = released = 0
+        async with locked_lane(self._database, account_id) as lane:
+            for change in changes:
+                if not change.is_deleted:
+                    released += await decide_again(lane, woo=[change.woo_customer_id])
+                    continue
+                if any(not _is_of(link, change) for link in await links_of_either(lane, None, change.woo_customer_id)):
+                    continue
+                await lane.connection.execute(_CLEAR_MARK, account_id, change.woo_customer_id)
+                broken, held = await mark_gone(lane, woo=[change.woo_customer_id])
+                unlinked += len(broken)
+                released += held
+        if released:
+            lane.tell(self._notifier)
+        return ShopUsersReported(unlinked, released)
 
     async def resolve_order(
         self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
@@ -73,7 +94,7 @@ class PostgresLinkKeeper:
                 if create_link:
                     if woo_customer_id is None:
                         raise FailedPrecondition("this is a guest's order: a guest cannot be linked", reason="GUEST_CANNOT_BE_LINKED")
-                    link, _ = await _link_by_hand(lane, epos_customer_id, woo_customer_id)
+                    link, _ = await _link_by_hand(lane, epos_customer_id, woo_customer_id, order["woo_registered_at"])
                 elif woo_customer_id is None and order["billing_email"]:
                     others = await held_of_guest(lane, order["billing_email"], but=entry_id, limit=MAX_RELEASED)
                 last = len(others) < MAX_RELEASED
@@ -90,8 +111,10 @@ class PostgresLinkKeeper:
                 return OrderResolved(entry_id=current, link=link, released_order_entries=released)
 
 
-async def _link_by_hand(lane: LockedLane, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId) -> tuple[Link, EntryId]:
-    """Just this link being there already, only the refresh is queued again."""
+async def _link_by_hand(
+    lane: LockedLane, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId, woo_registered_at: datetime | None = None
+) -> tuple[Link, EntryId]:
+    """Just this link being there already, only the refresh is queued again. ``woo_registered_at``: as the order says that it is for."""
     if await is_default_customer(lane, epos_customer_id):
         raise FailedPrecondition(
             f"till customer {epos_customer_id} is the account's default customer, which guest orders go to: it cannot be linked",
@@ -100,7 +123,7 @@ async def _link_by_hand(lane: LockedLane, epos_customer_id: EposCustomerId, woo_
     standing = await links_of_either(lane, epos_customer_id, woo_customer_id)
     is_unmarked = await lane.connection.fetchval(_CLEAR_MARK, lane.account_id, woo_customer_id) is not None
     for link in standing:
-        if not link.is_usable:
+        if not link.is_usable or _is_of_another(link, woo_customer_id, woo_registered_at):
             continue
         if (link.epos_customer_id, link.woo_customer_id) != (epos_customer_id, woo_customer_id):
             raise _linked_already(link, epos_customer_id)
@@ -108,7 +131,29 @@ async def _link_by_hand(lane: LockedLane, epos_customer_id: EposCustomerId, woo_
             await lane.connection.execute(_RAISE_CONFIG_VERSION, lane.account_id)
         return link, await lane.queue_customer(epos_customer_id)
     await lane.connection.execute(_RAISE_CONFIG_VERSION, lane.account_id)
-    return await put_link(lane, epos_customer_id, woo_customer_id, LinkOrigin.BY_HAND, instead_of=standing, deciding=None)
+    return await put_link(
+        lane,
+        epos_customer_id,
+        woo_customer_id,
+        LinkOrigin.BY_HAND,
+        instead_of=standing,
+        deciding=None,
+        woo_registered_at=woo_registered_at,
+    )
+
+
+def _is_of_another(link: Link, woo_customer_id: WooCustomerId, registered_at: datetime | None) -> bool:
+    """The number of this link belongs to another person now."""
+    if link.woo_customer_id != woo_customer_id or registered_at is None:
+        return False
+    return not is_linked_person(link.woo_registered_at, link.create_time, registered_at)
+
+
+def _is_of(link: Link, change: ShopUserChange) -> bool:
+    """Whether the user who is gone is the one of this link."""
+    if change.registered_at is not None:
+        return is_linked_person(link.woo_registered_at, link.create_time, change.registered_at)
+    return change.changed_at is None or change.changed_at >= link.create_time
 
 
 def _linked_already(link: Link, epos_customer_id: EposCustomerId) -> AlreadyExists:

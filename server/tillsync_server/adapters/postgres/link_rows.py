@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 
 from tillsync_server.adapters.postgres.links import link_of_row
 from tillsync_server.adapters.postgres.locked_lane import LockedLane
@@ -37,22 +38,27 @@ async def put_link(
     *,
     instead_of: Sequence[Link],
     deciding: EntryId | None,
+    woo_registered_at: datetime | None = None,
 ) -> tuple[Link, EntryId]:
     """The link, and the LIVE customer entry that brings the values to the shop.
 
     ``instead_of``: everything that stands in its way. A shop customer who loses the link that way, and is there, loses our values too:
-    the same customer entry sees to it. Orders that may be running on the links as they were get a new revision, ``deciding`` excepted.
+    the same customer entry sees to it. Orders that may be running on the links as they were get a new revision; those of the shop customer
+    only where a person links: beside ``deciding``, an order of that shop customer, none of them runs (engine/exclusion.py), and a new
+    revision would only have each of them decided twice.
     """
     if instead_of:
         await lane.connection.execute(_DELETE, lane.account_id, [link.epos_customer_id for link in instead_of])
         unlinked = [link for link in instead_of if link.woo_customer_id != woo_customer_id and link.woo_gone_at is None]
         await want_removal(lane, unlinked)
-    row = await lane.connection.fetchrow(_INSERT, lane.account_id, epos_customer_id, woo_customer_id, int(origin), lane.at)
+    row = await lane.connection.fetchrow(
+        _INSERT, lane.account_id, epos_customer_id, woo_customer_id, int(origin), lane.at, woo_registered_at
+    )
     if row is None:
         raise ValueError(f"a link of till customer {epos_customer_id} or shop customer {woo_customer_id} was left in the way")
     await lane.connection.execute(_DROP_REMOVALS, lane.account_id, [woo_customer_id])
     link = link_of_row(row)
-    await revise_waiting_orders(lane, [link, *instead_of], deciding=deciding)
+    await revise_waiting_orders(lane, [link, *instead_of], deciding=deciding, but=None if deciding is None else woo_customer_id)
     return link, await lane.queue_customer(epos_customer_id)
 
 
@@ -70,7 +76,12 @@ async def want_removal(lane: LockedLane, links: Sequence[Link]) -> None:
         await lane.connection.execute(_WANT_REMOVAL, lane.account_id, woo, epos, lane.at)
 
 
-async def revise_waiting_orders(lane: LockedLane, links: Iterable[Link], *, deciding: EntryId | None) -> None:
-    woo = sorted({link.woo_customer_id for link in links})
+async def revise_waiting_orders(
+    lane: LockedLane, links: Sequence[Link], *, deciding: EntryId | None, but: WooCustomerId | None = None
+) -> None:
+    """``but``: a shop customer whose orders are left as they are."""
+    if not links:
+        return
+    woo = sorted({link.woo_customer_id for link in links} - {but})
     epos = sorted({link.epos_customer_id for link in links})
-    await lane.connection.execute(_REVISE_WAITING_ORDERS, lane.account_id, woo, epos, deciding, lane.at)
+    await lane.connection.execute(_REVISE_WAITING_ORDERS, lane.account_id, woo, epos, deciding, lane.at, but)

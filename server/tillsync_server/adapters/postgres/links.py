@@ -15,6 +15,7 @@ _BY_EPOS = load("links/by_epos")
 _OF_EITHER = load("links/of_either")
 _LIST = load("links/list")
 _IS_MARKED = load("links/is_marked")
+_CANDIDATES_OF_HELD = load("links/candidates_of_held")
 
 
 class PostgresLinks:
@@ -44,6 +45,11 @@ class PostgresLinks:
         async with self._database.acquire() as connection:
             return bool(await connection.fetchval(_IS_MARKED, account_id, woo_customer_id))
 
+    async def candidates_of_held(self, account_id: AccountId, ids: Sequence[EposCustomerId]) -> frozenset[EposCustomerId]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_CANDIDATES_OF_HELD, account_id, list(ids))
+        return frozenset(EposCustomerId(row["epos_customer_id"]) for row in rows)
+
 
 def link_of_row(row: asyncpg.Record) -> Link:
     return Link(
@@ -57,4 +63,6 @@ def link_of_row(row: asyncpg.Record) -> Link:
         as_of=row["as_of"],
         epos_gone_at=row["epos_gone_at"],
         woo_gone_at=row["woo_gone_at"],
+        woo_registered_at=row["woo_registered_at"],
+        epos_read_at=row["epos_read_at"],
     )

@@ -8,20 +8,25 @@ revision.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import asyncpg
 
+from tillsync_server.adapters.postgres.decided_again import decide_candidates_again, mark_gone
 from tillsync_server.adapters.postgres.held_orders import held_of_guest, release_held_of_customer, release_now_or_soon
-from tillsync_server.adapters.postgres.link_rows import is_default_customer, links_of_either, put_link
+from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
+from tillsync_server.adapters.postgres.link_rows import is_default_customer, links_of_either, put_link, want_removal
 from tillsync_server.adapters.postgres.locked_lane import LockedLane, fenced_lane
 from tillsync_server.adapters.postgres.pool import Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
-from tillsync_server.domain.vocabulary import Outcome
-from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
+from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority
+from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, NewHint
 from tillsync_server.ports.links import Link, LinkOrigin, OrderLinkOutcome
 from tillsync_server.ports.wakeups import Notifier
 
 _IS_AS_CLAIMED = load("links/is_as_claimed")
+_CONFIRM_PERSON = load("links/confirm_person")
 
 
 class PostgresOrderLinker:
@@ -47,6 +52,7 @@ class PostgresOrderLinker:
         woo_customer_id: WooCustomerId,
         origin: LinkOrigin,
         replaces: Link | None,
+        woo_registered_at: datetime | None = None,
     ) -> OrderLinkOutcome:
         """``replaces`` goes if it is still that very link; other broken links of the two go with it. ValueError: the default customer.
 
@@ -63,12 +69,52 @@ class PostgresOrderLinker:
                     return OrderLinkOutcome.LINKED
                 if in_the_way:
                     return OrderLinkOutcome.CONFLICT
-                await put_link(lane, epos_customer_id, woo_customer_id, origin, instead_of=standing, deciding=entry.entry_id)
+                await put_link(
+                    lane,
+                    epos_customer_id,
+                    woo_customer_id,
+                    origin,
+                    instead_of=standing,
+                    deciding=entry.entry_id,
+                    woo_registered_at=woo_registered_at,
+                )
                 await release_held_of_customer(lane, woo_customer_id, but=entry.entry_id)
         except asyncpg.LockNotAvailableError:
             return OrderLinkOutcome.STALE
         lane.tell(self._notifier)
         return OrderLinkOutcome.LINKED
+
+    async def confirm_person(self, lease: LaneLease, link: Link, woo_registered_at: datetime) -> None:
+        async with fenced_lane(self._database, lease) as lane:
+            if lane is None:
+                return
+            await lane.connection.execute(_CONFIRM_PERSON, lane.account_id, link.epos_customer_id, link.woo_customer_id, woo_registered_at)
+            if link.woo_gone_at is not None:  # restored: what changed meanwhile was not written
+                await lane.queue_customer(link.epos_customer_id)
+        if lane is not None and link.woo_gone_at is not None:
+            lane.tell(self._notifier)
+
+    async def end_of_person(self, lease: LaneLease, link: Link) -> None:
+        async with fenced_lane(self._database, lease) as lane:
+            if lane is None:
+                return
+            await mark_gone(lane, woo=[link.woo_customer_id])
+            await want_removal(lane, [link])
+            await lane.queue_customer(link.epos_customer_id)
+        lane.tell(self._notifier)
+
+    async def check_soon(self, lease: LaneLease, epos_customer_id: EposCustomerId) -> None:
+        async with fenced_lane(self._database, lease) as lane:
+            if lane is not None:
+                hint = NewHint(lane.account_id, EntryKind.CUSTOMER, epos_customer_id, Priority.BULK)
+                await enqueue_in_transaction(lane.connection, [hint])
+
+    async def release_held_with_candidate(self, lease: LaneLease, epos_customer_id: EposCustomerId, *, unless_email: str) -> int:
+        async with fenced_lane(self._database, lease) as lane:
+            released = 0 if lane is None else await decide_candidates_again(lane, epos_customer_id, unless_email=unless_email)
+        if released and lane is not None:
+            lane.tell(self._notifier)
+        return released
 
     async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
         """Orders that wait only for products have their customer: they are left alone, or two of them would release each other for ever."""

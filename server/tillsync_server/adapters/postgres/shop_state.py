@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from tillsync_server.adapters.postgres.decided_again import mark_gone
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
 from tillsync_server.adapters.postgres.locked_lane import LockedLane, fenced_lane
 from tillsync_server.adapters.postgres.pool import Database
@@ -18,6 +19,7 @@ from tillsync_server.domain.ids import AccountId, EposCustomerId, EposCustomerTy
 from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import LaneLease, NewHint
 from tillsync_server.ports.links import ConfirmedWrite, WriteBasis
+from tillsync_server.ports.wakeups import Notifier
 
 _NEXT_VERSIONS = load("links/next_versions")
 _STILL_WANTED = load("links/still_wanted")
@@ -29,7 +31,7 @@ _CONFIRM_TYPE = load("links/confirm_type")
 _TYPE_HASH = load("links/type_hash")
 _PENDING_REMOVALS = load("links/pending_removals")
 _DROP_REMOVALS = load("links/drop_removals")
-_MARK_GONE = load("links/mark_gone")
+_NOTE_READ = load("links/note_read")
 
 _CUSTOMERS, _TYPES = 1, 2  # shop_version.subject_kind
 _CHUNK = 500
@@ -39,8 +41,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class PostgresShopState:
     """Implements :class:`tillsync_server.ports.links.ShopStateStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, notifier: Notifier | None = None) -> None:
+        """``notifier`` is told of held orders that run again. None: the lane's next look finds them."""
         self._database = database
+        self._notifier = notifier
 
     async def next_versions(
         self,
@@ -132,8 +136,14 @@ class PostgresShopState:
 
     async def mark_gone(self, lease: LaneLease, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = ()) -> None:
         async with fenced_lane(self._database, lease) as lane:
+            released = 0 if lane is None else (await mark_gone(lane, epos=epos, woo=woo))[1]
+        if released and lane is not None and self._notifier is not None:
+            lane.tell(self._notifier)
+
+    async def note_read(self, lease: LaneLease, epos: Sequence[EposCustomerId]) -> None:
+        async with fenced_lane(self._database, lease) as lane:
             if lane is not None:
-                await lane.connection.execute(_MARK_GONE, lane.account_id, list(epos), list(woo), lane.at)
+                await lane.connection.execute(_NOTE_READ, lane.account_id, sorted(set(epos)), lane.at)
 
 
 async def _still_wanted(lane: LockedLane, chunk: Sequence[WooCustomerId], basis: WriteBasis) -> list[WooCustomerId]:

@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tillsync_server.adapters.woo.bridge_wire import batch_results, customer_item, shop_status, type_body, write_result
+from tillsync_server.adapters.woo.bridge_wire import (
+    API_WITH_GAPS,
+    batch_results,
+    customer_item,
+    shop_status,
+    shop_users,
+    type_body,
+    write_result,
+)
 from tillsync_server.adapters.woo.refusals import BatchRefused, FirewallPage
 from tillsync_server.adapters.woo.requests import ShopRequests
 from tillsync_server.adapters.woo.rest_answers import unreadable
 from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH, SiteKnowledge
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
 from tillsync_server.domain.errors import Refused, RunInterrupted, UpstreamError
-from tillsync_server.domain.ids import EposCustomerTypeId
+from tillsync_server.domain.ids import EposCustomerTypeId, WooCustomerId
+from tillsync_server.domain.shop_users import ShopUser
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 from tillsync_server.ports.till import WritePermit
 
 NAMESPACE = "/wc-tillsync/v1"
 _BATCH = f"{NAMESPACE}/customers/batch"
-_API_WITH_GAPS = 2
-"""From this version of the wire on an item may leave out points, credit or type_id."""
 
 
 def _too_old(write: CustomerWrite) -> WriteResult:
@@ -46,7 +53,9 @@ class BridgeClient:
         if len(writes) > BRIDGE_MAX_BATCH:
             raise ValueError(f"writes: at most {BRIDGE_MAX_BATCH}, not {len(writes)}")
         incomplete = {position for position, write in enumerate(writes) if write.values is not None and write.values.gaps}
-        if not incomplete or await self._api() >= _API_WITH_GAPS:
+        # asked once per process: an older bridge refuses what it does not know
+        names_persons = any(write.registered_at is not None or write.registered_before is not None for write in writes)
+        if not (incomplete or names_persons) or await self._api() >= API_WITH_GAPS:
             return await self._write_all(writes, permit)
         whole = [write for position, write in enumerate(writes) if position not in incomplete]
         results = iter(await self._write_all(whole, permit) if whole else [])
@@ -74,6 +83,12 @@ class BridgeClient:
     async def delete_customer_type(self, type_id: EposCustomerTypeId, version: int, permit: WritePermit) -> WriteResult:
         return await self._write_type("DELETE", type_id, {"version": str(version)}, permit)
 
+    async def read_users(self, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, ShopUser]:
+        if await self._api() < API_WITH_GAPS:
+            raise Refused(Side.SHOP, "the tillsync bridge plugin in the shop cannot say who its users are: update it")
+        wanted = ",".join(str(each) for each in ids)
+        return shop_users(await self._requests.read(f"{NAMESPACE}/customers", f"ids={wanted}"), ids)
+
     async def status(self) -> ShopStatus:
         status = shop_status(await self._requests.read(f"{NAMESPACE}/status"))
         self._knowledge.max_batch, self._knowledge.api = status.max_batch, status.api
@@ -91,7 +106,7 @@ class BridgeClient:
 
     async def _write(self, part: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
         """None done, and ``max_batch`` smaller than before, where the shop takes fewer at once."""
-        items = [customer_item(write) for write in part]
+        items = [customer_item(write, self._knowledge.api or 1) for write in part]
         try:
             answer = await self._requests.write("POST", _BATCH, {"items": items}, permit)
         except FirewallPage as page:

@@ -11,11 +11,14 @@ from tillsync_server.adapters.woo.rest_answers import unreadable
 from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH
 from tillsync_server.domain.account import DEFAULT_PRICE_DECIMALS, MOST_PRICE_DECIMALS
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType, decimal_text
+from tillsync_server.domain.ids import WooCustomerId
+from tillsync_server.domain.shop_users import ShopUser
 from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 
 BRIDGE_APIS = (1, 2)
 """Versions of this wire that the service speaks. A bridge of 1 refuses every field that 1 does not have, so none is sent to it. From 2 on
 a bridge passes over fields that it does not know, and keeps what it has where points, credit or type_id are left out."""
+API_WITH_GAPS = 2
 _INT64_MAX = 2**63 - 1
 _PLACES = 6
 """Decimal places that a bridge takes. A till computes with floats, and may serve more."""
@@ -46,7 +49,8 @@ def read_time_of(write: CustomerWrite) -> str:
     return rfc3339(write.as_of)
 
 
-def customer_item(write: CustomerWrite) -> dict[str, Any]:
+def customer_item(write: CustomerWrite, api: int = 1) -> dict[str, Any]:
+    """``api``: what the bridge speaks; from 2 on it is told whom the write is for, and answers ``not_found`` for another person."""
     head: dict[str, Any] = {"user_id": write.woo_customer_id, "version": str(write.version)}
     values = write.values
     if values is None:
@@ -58,6 +62,9 @@ def customer_item(write: CustomerWrite) -> dict[str, Any]:
         "last_name": values.last_name,
         "phone": values.phone,
     }
+    if api >= API_WITH_GAPS:
+        times = {"registered": write.registered_at, "registered_before": write.registered_before}
+        head |= {name: rfc3339(time) for name, time in times.items() if time is not None}
     return {
         **head,
         **({} if values.keeps_type else {"type_id": values.type_id}),
@@ -113,6 +120,31 @@ def _version(value: Any) -> int | None:
     if not isinstance(value, str) or not (value.isascii() and value.isdigit() and len(value) <= 19):
         return None
     return int(value) if int(value) <= _INT64_MAX else None
+
+
+def shop_users(value: Any, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, ShopUser]:
+    """Those of ``ids`` that the bridge's ``customers`` has. Raises Unreadable."""
+    rows = value.get("customers") if isinstance(value, Mapping) else None
+    if not isinstance(rows, list):
+        raise unreadable("it has no list of customers")
+    found: dict[WooCustomerId, ShopUser] = {}
+    for row in rows:
+        user_id = row.get("user_id") if isinstance(row, Mapping) else None
+        if not isinstance(user_id, int) or isinstance(user_id, bool) or user_id not in ids:
+            raise unreadable("it is about a customer that was not asked for")
+        found[WooCustomerId(user_id)] = ShopUser(WooCustomerId(user_id), registered_time(row.get("registered")))
+    return found
+
+
+def registered_time(said: Any) -> datetime | None:
+    """A text without a zone is UTC: WordPress keeps ``user_registered`` so. None: none is said. Raises Unreadable."""
+    if said is None or said == "":
+        return None
+    try:
+        moment = datetime.fromisoformat(said)
+    except (TypeError, ValueError):
+        raise unreadable("the time at which a customer registered is no time") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def shop_status(value: Any) -> ShopStatus:

@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tillsync_server.adapters.woo.bridge_wire import read_time_of
+from tillsync_server.adapters.woo.bridge_wire import read_time_of, registered_time
 from tillsync_server.adapters.woo.rest_answers import unreadable
 from tillsync_server.domain.customer import CustomerWrite
 from tillsync_server.domain.errors import Refused, Unreadable
+from tillsync_server.domain.shop_users import whole_seconds
 from tillsync_server.domain.shop_values import MAX_TEXT_LENGTH, PHONE
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.shop import WriteResult, WriteStatus
@@ -87,6 +88,17 @@ def stored_result(body: Mapping[str, Any], answer: Mapping[str, Any]) -> WriteRe
         field=lacking,
     )
     return WriteResult(status=WriteStatus.ERROR, field=lacking, error=error)
+
+
+def is_another_person(write: CustomerWrite, answer: Mapping[str, Any]) -> bool:
+    """Whether the user whom the shop answers about registered at another time than the one that the write is for. WooCommerce serves
+    WordPress' ``user_registered``, which is UTC, as the local time ``date_created``. Raises Unreadable."""
+    registered_at = registered_time(answer.get("date_created")) if "date_created" in answer else None
+    if registered_at is None or write.values is None:
+        return False
+    if write.registered_at is not None:
+        return whole_seconds(registered_at) != whole_seconds(write.registered_at)
+    return write.registered_before is not None and registered_at > write.registered_before
 
 
 def _not_stored(body: Mapping[str, Any], answer: Mapping[str, Any]) -> str | None:

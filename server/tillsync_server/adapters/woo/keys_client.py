@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
-from tillsync_server.adapters.woo.customer_fields import customer_body, invalid_result, stored_result
+from tillsync_server.adapters.woo.bridge_wire import registered_time
+from tillsync_server.adapters.woo.customer_fields import customer_body, invalid_result, is_another_person, stored_result
 from tillsync_server.adapters.woo.refusals import NO_SUCH_USER, BatchRefused, FirewallPage
 from tillsync_server.adapters.woo.requests import INDEX_QUERY, ShopRequests
 from tillsync_server.adapters.woo.rest_answers import unreadable, wp_error_of
@@ -15,7 +17,8 @@ from tillsync_server.adapters.woo.single_writes import write_one_by_one
 from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
 from tillsync_server.domain.errors import Misaddressed, Missing, Refused, ServerFailure, Unreadable
-from tillsync_server.domain.ids import EposCustomerTypeId
+from tillsync_server.domain.ids import EposCustomerTypeId, WooCustomerId
+from tillsync_server.domain.shop_users import ShopUser
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 from tillsync_server.ports.till import WritePermit
@@ -24,6 +27,8 @@ KEYS_MAX_BATCH = 100
 """WooCommerce's limit of ``batch``; more is refused whole with 413."""
 _CUSTOMERS = "/wc/v3/customers"
 _BATCH = f"{_CUSTOMERS}/batch"
+ANOTHER_PERSON = "date_created"
+"""``WriteResult.field`` where the number belongs to another person than the one that the write was for."""
 
 
 class KeysClient:
@@ -57,7 +62,7 @@ class KeysClient:
             raise ValueError(f"writes: at most {KEYS_MAX_BATCH}, not {len(writes)}")
         kept = [invalid_result(write) for write in writes]
         sent = [write for write, invalid in zip(writes, kept, strict=True) if invalid is None]
-        results = iter(await self._write(sent, permit) if sent else [])
+        results = iter(await self._taken_from_strangers(sent, await self._write(sent, permit), permit) if sent else [])
         return [invalid if invalid is not None else next(results) for invalid in kept]
 
     async def put_customer_type(self, customer_type: TillCustomerType, version: int, permit: WritePermit) -> WriteResult:
@@ -65,6 +70,14 @@ class KeysClient:
 
     async def delete_customer_type(self, type_id: EposCustomerTypeId, version: int, permit: WritePermit) -> WriteResult:
         _needs_bridge("customer types need the tillsync bridge plugin: install it in the shop and connect it")
+
+    async def read_users(self, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, ShopUser]:
+        include = ",".join(str(each) for each in ids)
+        rows = await self._requests.read(_CUSTOMERS, f"include={include}&role=all&per_page={KEYS_MAX_BATCH}&_fields=id,date_created")
+        if not isinstance(rows, list):
+            raise unreadable("the list of its customers is no list")
+        users = {row["id"]: row.get("date_created") for row in rows if isinstance(row, Mapping) and row.get("id") in ids}
+        return {WooCustomerId(each): ShopUser(WooCustomerId(each), registered_time(said)) for each, said in users.items()}
 
     async def status(self) -> ShopStatus:
         _needs_bridge("the shop's status comes from the tillsync bridge plugin: install it in the shop and connect it")
@@ -91,6 +104,15 @@ class KeysClient:
                 self._knowledge.batch_refused_until = self._clock() + self._settings.batch_refused_seconds
         return await write_one_by_one(lambda write: self._put(write, permit), writes, at_once=self._settings.single_writes_at_once)
 
+    async def _taken_from_strangers(
+        self, writes: Sequence[CustomerWrite], results: list[WriteResult], permit: WritePermit
+    ) -> list[WriteResult]:
+        """wc/v3 says whose number it is only with its answer: what another person got is taken away again at once."""
+        for write, result in zip(writes, results, strict=True):
+            if result.status is WriteStatus.NOT_FOUND and result.field == ANOTHER_PERSON:
+                await self._put(replace(write, values=None, as_of=None, registered_at=None, registered_before=None), permit)
+        return results
+
     async def _batch(self, writes: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
         bodies = [customer_body(write) for write in writes]
         items = [{"id": write.woo_customer_id, **body} for write, body in zip(writes, bodies, strict=True)]
@@ -112,7 +134,7 @@ class KeysClient:
         if not isinstance(row, Mapping) or isinstance(row.get("id"), bool) or row.get("id") not in known_ids:
             raise unreadable(f"a result is not that of customer {write.woo_customer_id}")
         if failed is None:
-            return _compared(body, row)
+            return _compared(write, body, row)
         error = wp_error_of(failed, self._secrets)
         if error is None:
             raise unreadable(f"the error of customer {write.woo_customer_id} has no code")
@@ -143,7 +165,7 @@ class KeysClient:
             return _refused(refused)
         if not isinstance(answer, Mapping) or isinstance(answer.get("id"), bool) or answer.get("id") != write.woo_customer_id:
             raise unreadable(f"it is not customer {write.woo_customer_id}")
-        return _compared(body, answer)
+        return _compared(write, body, answer)
 
     async def _put_body(self, write: CustomerWrite, body: dict[str, Any], permit: WritePermit) -> Any:
         route = f"{_CUSTOMERS}/{write.woo_customer_id}"
@@ -153,8 +175,10 @@ class KeysClient:
             await self._requests.blame(page, route, {}, permit)
 
 
-def _compared(body: Mapping[str, Any], answer: Mapping[str, Any]) -> WriteResult:
+def _compared(write: CustomerWrite, body: Mapping[str, Any], answer: Mapping[str, Any]) -> WriteResult:
     try:
+        if is_another_person(write, answer):
+            return WriteResult(status=WriteStatus.NOT_FOUND, field=ANOTHER_PERSON)
         return stored_result(body, answer)
     except Unreadable as error:
         return WriteResult(status=WriteStatus.ERROR, field=error.field, error=error)

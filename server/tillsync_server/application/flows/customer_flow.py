@@ -12,8 +12,10 @@ from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.shop_writer import ShopWrite, ShopWriter
 from tillsync_server.application.flows.till_reader import TillReader
 from tillsync_server.domain.customer import TillCustomer
+from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.shop_users import ADOPTED_WITHIN
 from tillsync_server.domain.shop_values import for_shop
 from tillsync_server.domain.shown_text import shown
 from tillsync_server.domain.verdict import Disposition, Verdict
@@ -37,6 +39,8 @@ class Linked:
 
     link: Link | None
     removals: tuple[WooCustomerId, ...] = ()
+    is_candidate: bool = False
+    """Held orders have it to choose from."""
 
 
 class CustomerFlow:
@@ -50,13 +54,14 @@ class CustomerFlow:
         self._writer = ShopWriter(context)
 
     async def look_up(self, entries: Sequence[ClaimedEntry]) -> dict[int, Linked]:
-        """By subject, for :meth:`run`: two statements for all of them, none where sync is switched off."""
+        """By subject, for :meth:`run`: three statements for all of them, none where sync is switched off."""
         if not self._account.customer_sync_enabled:
             return {entry.subject_id: Linked(None) for entry in entries}
         ids = [EposCustomerId(entry.subject_id) for entry in entries]
         links = await self._services.links.by_epos(self._account.account_id, ids)
         removals = await self._services.shop_state.pending_removals(self._account.account_id, ids)
-        return {each: Linked(links.get(each), removals.get(each, ())) for each in ids}
+        candidates = await self._services.links.candidates_of_held(self._account.account_id, ids)
+        return {each: Linked(links.get(each), removals.get(each, ()), each in candidates) for each in ids}
 
     async def run(self, entry: ClaimedEntry, linked: Linked) -> Verdict:
         """Raises RunInterrupted, and what the database raises; everything till and shop do becomes a verdict."""
@@ -68,8 +73,9 @@ class CustomerFlow:
                 return removed
             link = linked.link
             if link is None or not link.is_usable:
-                return removed or _not_linked(link)
-            verdict = await self._sync(entry, link)
+                unread = await self._check_candidate(entry) if linked.is_candidate else None
+                return removed or unread or _not_linked(link)
+            verdict = await self._sync(entry, link, is_candidate=linked.is_candidate)
         if removed is None:
             return verdict
         if removed.outcome is not Outcome.UPDATED:
@@ -119,9 +125,33 @@ class CustomerFlow:
             return await self._not_written(result, woo_customer_id, _REMOVING)
         return _always_stale(_REMOVING)
 
+    # held orders that have the customer to choose from
+
+    async def _check_candidate(self, entry: ClaimedEntry) -> Verdict | None:
+        """Nobody is linked to it; what was changed at the till may still decide a held order. None: looked at, or not to be asked."""
+        judge, customer_id = self._context.judge, EposCustomerId(entry.subject_id)
+        if judge.missing_settings(Side.TILL, Outcome.EPOS_FETCH_FAILED) is not None:
+            return None
+        try:
+            read = await self._reader.read(customer_id, is_live=entry.priority is Priority.LIVE)
+        except UpstreamError as error:
+            unproven = await self._context.gone.of_customer(error)
+            if unproven is not None:
+                return await judge.judge(unproven, Outcome.EPOS_FETCH_FAILED, _READING)
+            await self._services.shop_state.mark_gone(self._context.lane.lease, epos=[customer_id])
+            return None
+        await self._decide_held_again(read.customer)
+        return None
+
+    async def _decide_held_again(self, customer: TillCustomer) -> None:
+        lease = self._context.lane.lease
+        await self._services.order_linker.release_held_with_candidate(
+            lease, customer.epos_customer_id, unless_email=normalise_email(customer.email)
+        )
+
     # the link's values
 
-    async def _sync(self, entry: ClaimedEntry, link: Link) -> Verdict:
+    async def _sync(self, entry: ClaimedEntry, link: Link, *, is_candidate: bool = False) -> Verdict:
         judge = self._context.judge
         if (incomplete := judge.missing_settings(Side.TILL, Outcome.EPOS_FETCH_FAILED)) is not None:
             return _about(link, incomplete)
@@ -133,6 +163,9 @@ class CustomerFlow:
                 read = await self._reader.read(link.epos_customer_id, is_live=entry.priority is Priority.LIVE)
             except UpstreamError as error:
                 return _about(link, await self._not_read(error, link))
+            await self._note_read(link)
+            if is_candidate:
+                await self._decide_held_again(read.customer)
             shop_values = for_shop(read.customer, self._account)
             values, notes = shop_values.values, shop_values.notes
             content_hash = values.content_hash(link.woo_customer_id, self._account)
@@ -145,6 +178,8 @@ class CustomerFlow:
                 values=values,
                 content_hash=content_hash,
                 as_of=read.as_of,
+                registered_at=link.woo_registered_at,
+                registered_before=None if link.woo_registered_at is not None else link.create_time + ADOPTED_WITHIN,
                 is_live=entry.priority is Priority.LIVE,
                 at_least=at_least,
             )
@@ -158,6 +193,11 @@ class CustomerFlow:
                 return _about(link, replace(verdict, notes=(*verdict.notes, *notes)), label)
             at_least = result.version or 0
         return _about(link, _always_stale(_WRITING), label)
+
+    async def _note_read(self, link: Link) -> None:
+        """Now and then: it only has to be younger than what sends an order's customer to be read."""
+        if self._services.now() - link.last_read_at > timedelta(seconds=self._services.settings.linked_check_seconds / 2):
+            await self._services.shop_state.note_read(self._context.lane.lease, [link.epos_customer_id])
 
     def _is_known(self, link: Link, content_hash: bytes) -> bool:
         """A hash from before a lapse is ignored: what a run that was cut off has sent since is not known."""

@@ -38,6 +38,8 @@ class FlowSettings:
     """A probe's answer is shared so long among the entries in flight."""
     gone_proof_seconds: float = 600.0
     search_proof_seconds: float = 24 * 3600.0
+    linked_check_seconds: float = 24 * 3600.0
+    """A till customer that orders are answered with is read again when it was not for so long: a till may tell nobody that it is gone."""
     stale_rounds: int = 3
     split_requests: int = 40
     """How many requests the splitting of one failed shop batch may cost; what is left then is tried again later."""

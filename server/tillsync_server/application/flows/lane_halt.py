@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from tillsync_server.domain.customer import CustomerWrite, NewTillCustomer, TillCustomer, TillCustomerType
 from tillsync_server.domain.errors import RunInterrupted
-from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
+from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId, WooCustomerId
+from tillsync_server.domain.shop_users import ShopUser
 from tillsync_server.ports.shop import ShopClient, ShopStatus, WriteResult
 from tillsync_server.ports.till import CustomerPage, EmailSearch, NameSearch, TillClient, WritePermit
 
@@ -88,6 +89,10 @@ class HaltingShop:
     async def delete_customer_type(self, type_id: EposCustomerTypeId, version: int, permit: WritePermit) -> WriteResult:
         self._halt.check()
         return await self._shop.delete_customer_type(type_id, version, permit)
+
+    async def read_users(self, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, ShopUser]:
+        self._halt.check()
+        return await self._shop.read_users(ids)
 
     async def status(self) -> ShopStatus:
         self._halt.check()

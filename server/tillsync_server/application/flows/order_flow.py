@@ -1,7 +1,8 @@
 """Shop → till: which till customer does this order belong to (design section 5). The ladder; its pure rules are in domain.matching.
 
 A usable link is believed without asking the till: it is the answer for most orders, a read each would spend the till's allowance, and a
-till customer found gone by any customer entry makes the link unusable. No link survives here that is known to be broken.
+till customer found gone by any customer entry makes the link unusable. A link answers only for the person that it was made for
+(linked_person.py).
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import assert_never
 
 from tillsync_server.application.flows.create_protocol import CreateProtocol, Holders
 from tillsync_server.application.flows.email_search import CustomersByEmail
+from tillsync_server.application.flows.failure_verdicts import cause_of
 from tillsync_server.application.flows.lane_context import LaneContext
+from tillsync_server.application.flows.linked_person import LinkedPersons, Person, ShopUsers, Standing
 from tillsync_server.domain.errors import Missing, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.matching import (
@@ -29,6 +32,7 @@ from tillsync_server.domain.matching import (
 )
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE
+from tillsync_server.domain.shop_users import is_linked_person
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import Outcome, Side
 from tillsync_server.ports.lanes import ClaimedEntry
@@ -51,6 +55,8 @@ class OrderFlow:
         self._account = context.account
         self._emails = CustomersByEmail(context)
         self._creation = CreateProtocol(context, self._emails)
+        self._users = ShopUsers(context)
+        self._persons = LinkedPersons(self._users)
 
     async def run(self, entry: ClaimedEntry) -> Verdict:
         """Raises RunInterrupted, and what the database raises; everything the till does becomes a verdict."""
@@ -88,8 +94,9 @@ class OrderFlow:
         if facts.woo_customer_id is None:
             raise ValueError("only an order of a shop customer goes on to links")
         link = await self._services.links.by_woo(self._account.account_id, facts.woo_customer_id)
-        if link is not None and link.is_usable:
-            return self._linked(link.epos_customer_id)
+        person = None if link is None or link.epos_gone_at is not None else await self._persons.of_order(link, facts)
+        if link is not None and person is not None and (verdict := await self._by_link(link, person)) is not None:
+            return verdict
         marked = await self._services.links.is_marked_do_not_auto_link(self._account.account_id, facts.woo_customer_id)
         plan = plan_by_email(self._account, facts, unlinked_by_hand=marked)
         match plan:
@@ -98,11 +105,44 @@ class OrderFlow:
             case OnlyCandidates():
                 return await self._only_candidates(plan)
             case ByEmail():
+                if link is not None and person is not None:
+                    plan = _of_linked_number(plan, link, person)
+                    facts = facts if person.registered_at is None else replace(facts, woo_registered_at=person.registered_at)
                 return await self._by_email(entry, facts, plan, link)
             case _:
                 assert_never(plan)
 
     # the rungs
+
+    async def _by_link(self, link: Link, person: Person) -> Verdict | None:
+        """None: the link says nothing about this order; it is matched by email."""
+        lease = self._context.lane.lease
+        customer_id, number = link.epos_customer_id, link.woo_customer_id
+        match person.standing:
+            case Standing.LINKED:
+                if person.registered_at is not None and (link.woo_registered_at is None or link.woo_gone_at is not None):
+                    await self._services.order_linker.confirm_person(lease, link, person.registered_at)
+                if self._services.now() - link.last_read_at > timedelta(seconds=self._services.settings.linked_check_seconds):
+                    await self._services.order_linker.check_soon(lease, customer_id)
+                return self._linked(customer_id)
+            case Standing.GONE:
+                if link.woo_gone_at is None:
+                    await self._services.shop_state.mark_gone(lease, woo=[number])
+                note = f"shop customer {number} is deleted in the shop: nothing is written there"
+                return _is(customer_id, Verdict.finished(Outcome.MATCHED_LINK, note))
+            case Standing.ANOTHER:
+                if link.woo_gone_at is None:
+                    await self._services.order_linker.end_of_person(lease, link)
+                return None
+            case Standing.NOT_TOLD if link.woo_gone_at is not None:
+                return None
+            case Standing.NOT_TOLD if link.woo_registered_at is None:
+                return self._linked(customer_id)  # neither link nor order ever heard a time: as it was before there were times
+            case Standing.NOT_TOLD:
+                asked = f"asking the shop whether shop customer {number} is still the one who is linked to customer {customer_id}"
+                return Verdict.held(_NOT_MATCHED, f"{asked}: {person.because}; try again once it can say", candidate_ids=(customer_id,))
+            case _:
+                assert_never(person.standing)
 
     def _to_default(self, reason: str) -> Verdict:
         customer_id = self._account.default_epos_customer_id
@@ -154,6 +194,10 @@ class OrderFlow:
         else:
             found = await self._emails.find(plan.email, prove_miss=False)
             answer = Holders(tuple(each.epos_customer_id for each in found.customers))
+            if plan.none_found and not answer.customer_ids:
+                return Verdict.held(_NOT_MATCHED, plan.none_found)
+            if plan.none_found and len(answer.customer_ids) > 1:
+                return self._several(answer)
             if len(answer.customer_ids) != 1:
                 how_many = f"{len(answer.customer_ids)} customers have" if answer.customer_ids else "no customer has"
                 return self._to_default(f"{plan.not_linked_because}; {how_many} its billing email in Epos Now")
@@ -161,7 +205,7 @@ class OrderFlow:
         outcome = Outcome.MATCHED_EMAIL if answer.created is None else Outcome.CUSTOMER_CREATED
         cut = cut_names(facts) if answer.created is not None else ()
         if plan.links and facts.woo_customer_id is not None:
-            verdict = await self._link(entry, customer_id, facts.woo_customer_id, outcome, broken)
+            verdict = await self._link(entry, customer_id, facts, outcome, broken)
             return verdict if verdict is None or not cut else replace(verdict, notes=(*verdict.notes, *cut))
         if facts.woo_customer_id is None:
             await self._services.order_linker.release_held_of_guest(self._context.lane.lease, entry, email=facts.billing_email_normalised)
@@ -177,16 +221,20 @@ class OrderFlow:
         return Verdict.held(Outcome.DUPLICATE_EMAIL, *notes, candidate_ids=ids[:MAX_CANDIDATES])
 
     async def _link(
-        self, entry: ClaimedEntry, customer_id: EposCustomerId, woo_customer_id: WooCustomerId, outcome: Outcome, broken: Link | None
+        self, entry: ClaimedEntry, customer_id: EposCustomerId, facts: OrderFacts, outcome: Outcome, broken: Link | None
     ) -> Verdict | None:
+        woo_customer_id = facts.woo_customer_id
+        if woo_customer_id is None:
+            raise ValueError("a guest cannot be linked")
         if customer_id == self._account.default_epos_customer_id:
             reason = f"the only customer with this email, {customer_id}, is the default customer, which cannot be linked"
             return Verdict.held(_NOT_MATCHED, reason, candidate_ids=(customer_id,))
         standing = (await self._services.links.by_epos(self._account.account_id, [customer_id])).get(customer_id)
         # never taken over; only a shop customer who is gone has nothing left to lose
         if standing is not None and standing.woo_customer_id != woo_customer_id and standing.woo_gone_at is None:
-            reason = f"the only customer with this email, {customer_id}, is linked to another shop customer, {standing.woo_customer_id}"
-            return Verdict.held(_NOT_MATCHED, reason, candidate_ids=(customer_id,))
+            taken = await self._held_by_holder(standing, woo_customer_id, outcome)
+            if taken is not None:
+                return taken
         linked = await self._services.order_linker.link(
             self._context.lane.lease,
             entry,
@@ -194,6 +242,7 @@ class OrderFlow:
             woo_customer_id=woo_customer_id,
             origin=LinkOrigin.MATCHED_EMAIL if outcome is Outcome.MATCHED_EMAIL else LinkOrigin.CREATED,
             replaces=broken,
+            woo_registered_at=facts.woo_registered_at,
         )
         match linked:
             case OrderLinkOutcome.LINKED:
@@ -207,6 +256,39 @@ class OrderFlow:
                 )
             case _:
                 assert_never(linked)
+
+    async def _held_by_holder(self, standing: Link, woo_customer_id: WooCustomerId, outcome: Outcome) -> Verdict | None:
+        """None: the shop customer whom the link names is not there any more, and the till customer is free."""
+        customer_id, holder_id = standing.epos_customer_id, standing.woo_customer_id
+        reason = f"the only customer with this email, {customer_id}, is linked to another shop customer, {holder_id}"
+        held = Verdict.held(_NOT_MATCHED, reason, candidate_ids=(customer_id,))
+        try:
+            users = await self._users.ask(holder_id, woo_customer_id)
+        except UpstreamError as error:
+            return replace(held, notes=(*held.notes, f"whether that one is still there: {cause_of(error)}"))
+        holder, lease = users[holder_id], self._context.lane.lease
+        if holder is None:
+            await self._services.shop_state.mark_gone(lease, woo=[holder_id])
+            return None
+        registered_at, known = holder.registered_at, standing.woo_registered_at
+        if registered_at is not None and not is_linked_person(known, standing.create_time, registered_at):
+            await self._services.order_linker.end_of_person(lease, standing)
+            return None
+        if users[woo_customer_id] is None:
+            return _is(customer_id, Verdict.finished(outcome, f"not linked: shop customer {woo_customer_id} is deleted in the shop"))
+        return held
+
+
+def _of_linked_number(plan: ByEmail, link: Link, person: Person) -> ByEmail:
+    """The number was linked: nothing is created for it, and a pair whose shop customer is proven gone is not linked again."""
+    number, customer_id = link.woo_customer_id, link.epos_customer_id
+    if person.standing is Standing.ANOTHER:
+        was = f"shop customer {number} is another person than the one who was linked to customer {customer_id}"
+        none_found = f"{was}: no customer in Epos Now has this email, and none is created by itself: choose the customer"
+        return replace(plan, creates=False, none_found=none_found)
+    gone = f"shop customer {number} was found deleted in the shop ({person.because})"
+    none_found = f"{gone}: no customer in Epos Now has this email: choose the customer"
+    return replace(plan, links=False, not_linked_because=f"not linked: {gone}", creates=False, none_found=none_found)
 
 
 def _is(customer_id: EposCustomerId, verdict: Verdict) -> Verdict:

@@ -39,6 +39,9 @@ class ShopWrite:
     is_live: bool = False
     at_least: int = 0
     """A version the shop answered as stale: this one goes above it."""
+    registered_at: datetime | None = None
+    registered_before: datetime | None = None
+    """As in ``CustomerWrite``."""
 
 
 @dataclass(slots=True, eq=False)
@@ -248,6 +251,8 @@ class ShopWriter:
                 version=versions[write.woo_customer_id],
                 values=write.values,
                 as_of=write.as_of,
+                registered_at=write.registered_at,
+                registered_before=write.registered_before,
             )
             for write in (item.write for item in group)
         ]

@@ -6,11 +6,14 @@ from typing import Any
 
 from tillsync.v1 import link_pb2, link_service_pb2
 
+from tillsync_server.adapters.grpc.messages.entries import time_of
 from tillsync_server.application.use_cases.link_decisions import LinkNamed
+from tillsync_server.application.use_cases.shop_users import ReportedChange
 from tillsync_server.application.use_cases.till_lookup import CustomerAtTill
 from tillsync_server.domain.customer import decimal_text, money_text
 from tillsync_server.domain.emails import mask_email
 from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.shop_users import whole_seconds
 from tillsync_server.domain.shown_text import shown
 from tillsync_server.ports.links import Link
 
@@ -32,9 +35,28 @@ def fill_link(message: link_pb2.Link, link: Link) -> None:
     m.origin = link.origin
     m.create_time.FromDatetime(link.create_time)
     m.usable = link.is_usable
-    for field, time in (("as_of", link.as_of), ("epos_gone_time", link.epos_gone_at), ("woo_gone_time", link.woo_gone_at)):
+    times = {
+        "as_of": link.as_of,
+        "epos_gone_time": link.epos_gone_at,
+        "woo_gone_time": link.woo_gone_at,
+        "woo_registered_time": link.woo_registered_at,
+    }
+    for field, time in times.items():
         if time is not None:
             getattr(m, field).FromDatetime(time)
+
+
+def changes_reported(request: link_service_pb2.ReportShopUsersRequest) -> list[ReportedChange]:
+    return [
+        ReportedChange(
+            woo_customer_id=change.woo_customer_id,
+            deleted=change.deleted if change.HasField("deleted") else None,
+            email_hash=change.email_hash if change.HasField("email_hash") else None,
+            registered_at=whole_seconds(time_of(change.woo_registered_time)) if change.HasField("woo_registered_time") else None,
+            changed_at=time_of(change.change_time) if change.HasField("change_time") else None,
+        )
+        for change in request.changes
+    ]
 
 
 def fill_customer(message: link_pb2.EposCustomer, found: CustomerAtTill) -> None:

@@ -16,6 +16,7 @@ from tillsync_server.domain.errors import InvalidArgument, RequestError
 from tillsync_server.domain.ids import AccountId, OrderId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
 from tillsync_server.domain.order_texts import tidied, tidied_email
+from tillsync_server.domain.shop_users import whole_seconds
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Queue
 from tillsync_server.ports.orders import NewOrder, OrderMatch
 
@@ -50,6 +51,7 @@ def _facts(order: order_pb2.Order, unlinked: Iterable[order_pb2.UnlinkedProduct]
         order_number=text(order, "order_number"),
         create_time=time_of(order.create_time),
         woo_customer_id=WooCustomerId(order.woo_customer_id) if order.woo_customer_id else None,
+        woo_registered_at=whole_seconds(time_of(order.woo_registered_time)) if order.HasField("woo_registered_time") else None,
         account_email=tidied_email(order.account_email),
         billing_email=tidied_email(order.billing_email),
         first_name=text(order, "first_name"),

@@ -7,14 +7,16 @@ from typing import Any
 from tillsync.v1 import link_service_pb2, link_service_pb2_grpc
 
 from tillsync_server.adapters.grpc.messages.entries import fill_entry
-from tillsync_server.adapters.grpc.messages.links import fill_customer, fill_link, link_named
+from tillsync_server.adapters.grpc.messages.links import changes_reported, fill_customer, fill_link, link_named
 from tillsync_server.application.use_cases.link_decisions import LinkDecisions, ListLinks
+from tillsync_server.application.use_cases.shop_users import ShopUserReports
 from tillsync_server.domain.ids import AccountId
 
 
 class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
-    def __init__(self, decisions: LinkDecisions) -> None:
+    def __init__(self, decisions: LinkDecisions, shop_users: ShopUserReports) -> None:
         self._decisions = decisions
+        self._shop_users = shop_users
 
     async def ListLinks(self, request: link_service_pb2.ListLinksRequest, context: Any) -> link_service_pb2.ListLinksResponse:  # noqa: N802
         page = await self._decisions.list_links(
@@ -81,3 +83,9 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
         if resolution.resolved.link is not None:
             fill_link(response.link, resolution.resolved.link)
         return response
+
+    async def ReportShopUsers(  # noqa: N802
+        self, request: link_service_pb2.ReportShopUsersRequest, context: Any
+    ) -> link_service_pb2.ReportShopUsersResponse:
+        reported = await self._shop_users.report(AccountId(request.account_id), changes_reported(request))
+        return link_service_pb2.ReportShopUsersResponse(unlinked_count=reported.unlinked, released_order_count=reported.released)

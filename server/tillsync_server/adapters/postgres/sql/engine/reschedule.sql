@@ -1,5 +1,6 @@
 -- Keep entries live: PENDING until due, or HELD. Where the revision moved meanwhile the entry stays PENDING as the hint set it, and only
--- what happened is recorded; of an order then neither customer nor candidates, which may be those of other facts.
+-- what happened is recorded. Of an order that is among its attempts: its outcome, comment, notes and customer stay what they were, because
+-- what was thrown away may be an answer to other facts.
 -- Parameters as in finish.sql, and $19 due times, $20 not-before times, both per entry.
 -- Runs after fence.sql in its transaction. Index: entry primary key.
 -- A state that is not HELD is PENDING; said so, no plan can take the index of due entries for the primary key.
@@ -20,7 +21,10 @@ UPDATE entry e SET
   due_at = CASE WHEN e.entry_revision = r.revision THEN r.due ELSE greatest(e.due_at, r.not_before) END,
   not_before = r.not_before,
   attempt_count = e.attempt_count + CASE WHEN e.entry_revision = r.revision THEN c.charged ELSE 0 END,
-  outcome = c.outcome, cause = c.cause, comment = c.comment, notes = c.notes,
+  outcome = CASE WHEN e.kind <> 3 OR e.entry_revision = r.revision THEN c.outcome ELSE e.outcome END,
+  cause = CASE WHEN e.kind <> 3 OR e.entry_revision = r.revision THEN c.cause ELSE e.cause END,
+  comment = CASE WHEN e.kind <> 3 OR e.entry_revision = r.revision THEN c.comment ELSE e.comment END,
+  notes = CASE WHEN e.kind <> 3 OR e.entry_revision = r.revision THEN c.notes ELSE e.notes END,
   epos_customer_id = CASE WHEN e.kind <> 3 THEN coalesce(r.epos_customer_id, e.epos_customer_id)
     WHEN e.entry_revision = r.revision THEN r.epos_customer_id ELSE e.epos_customer_id END,
   woo_customer_id = coalesce(r.woo_customer_id, e.woo_customer_id), subject_label = coalesce(r.label, e.subject_label),

@@ -1,7 +1,8 @@
 -- A page of links by ascending till customer. $1 account, $2 till and $3 shop customer (NULL: any), $4 only broken ones, $5 after this
 -- till customer, $6 limit. Custom plans fold the unused filters away. Indexes: link primary key, link_account_id_woo_customer_id_key,
 -- link_broken.
-SELECT account_id, epos_customer_id, woo_customer_id, origin, create_time, content_hash, hash_lapses, as_of, epos_gone_at, woo_gone_at
+SELECT account_id, epos_customer_id, woo_customer_id, origin, create_time, content_hash, hash_lapses, as_of, epos_gone_at, woo_gone_at,
+  woo_registered_at, epos_read_at
 FROM link
 WHERE account_id = $1 AND epos_customer_id > $5 AND ($2::bigint IS NULL OR epos_customer_id = $2)
   AND ($3::bigint IS NULL OR woo_customer_id = $3)

@@ -1,0 +1,55 @@
+"""What rests on a customer that has changed: held orders are decided again, answered ones get a note. One place for every change: a
+customer is gone, was unlinked, has another email, belongs to another person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tillsync_server.adapters.postgres.event_log import record_order_events
+from tillsync_server.adapters.postgres.held_orders import MAX_COUNTED, MAX_RELEASED, release_now_or_soon
+from tillsync_server.adapters.postgres.link_rows import revise_waiting_orders
+from tillsync_server.adapters.postgres.links import link_of_row
+from tillsync_server.adapters.postgres.locked_lane import LockedLane
+from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
+from tillsync_server.ports.links import Link
+
+_HELD_BECAUSE_OF = load("links/held_because_of")
+_HELD_WITH_CANDIDATE = load("links/held_with_candidate")
+_MARK_GONE = load("links/mark_gone")
+_NOTE_ANSWERS = load("links/note_answers")
+
+GONE_NOTE = "customer {} was deleted in Epos Now after this order was answered: match the order again to find its customer"
+
+
+async def decide_again(
+    lane: LockedLane, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = (), but: EntryId | None = None
+) -> int:
+    """Held orders that rest on one of these customers run again, in order of arrival. Returns how many (at most 10,000 are counted)."""
+    if not epos and not woo:
+        return 0
+    rows = await lane.connection.fetch(_HELD_BECAUSE_OF, lane.account_id, sorted(set(epos)), sorted(set(woo)), but, MAX_COUNTED)
+    return await release_now_or_soon(lane, [EntryId(row["entry_id"]) for row in rows])
+
+
+async def decide_candidates_again(lane: LockedLane, epos_customer_id: EposCustomerId, *, unless_email: str) -> int:
+    """Held orders with this candidate, which does not have their email any more."""
+    rows = await lane.connection.fetch(_HELD_WITH_CANDIDATE, lane.account_id, epos_customer_id, unless_email, MAX_COUNTED)
+    return await release_now_or_soon(lane, [EntryId(row["entry_id"]) for row in rows])
+
+
+async def mark_gone(lane: LockedLane, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = ()) -> tuple[list[Link], int]:
+    """Links of these customers are unusable from now on. Returns those that were usable, and how many held orders run again."""
+    rows = await lane.connection.fetch(_MARK_GONE, lane.account_id, list(epos), list(woo), lane.at)
+    broken = [link_of_row(row) for row in rows]
+    # an order that is being answered with the till customer has no answer yet that could get a note
+    await revise_waiting_orders(lane, [link for link in broken if link.epos_customer_id in epos], deciding=None)
+    released = await decide_again(
+        lane,
+        epos=[*epos, *(link.epos_customer_id for link in broken)],
+        woo=[*woo, *(link.woo_customer_id for link in broken)],
+    )
+    for each in sorted(set(epos)):
+        noted = await lane.connection.fetch(_NOTE_ANSWERS, lane.account_id, [each], GONE_NOTE.format(each), lane.at, MAX_RELEASED)
+        await record_order_events(lane.connection, [(lane.account_id, row["order_id"]) for row in noted], lane.at)
+    return broken, released

@@ -1,0 +1,6 @@
+"""When shop users registered; held orders by their candidates."""
+
+revision = "0006"
+down_revision = "0005"
+sql_file = "0006_shop_users.sql"
+in_transaction = True

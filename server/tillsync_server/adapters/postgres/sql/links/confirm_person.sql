@@ -1,0 +1,3 @@
+-- The shop customer of a link is there, and registered then. $1 account, $2 till and $3 shop customer, $4 the time.
+-- After fence.sql in its transaction. Index: link primary key.
+UPDATE link SET woo_registered_at = $4, woo_gone_at = NULL WHERE account_id = $1 AND epos_customer_id = $2 AND woo_customer_id = $3

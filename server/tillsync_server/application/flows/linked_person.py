@@ -1,0 +1,93 @@
+"""Is the shop customer of an order the person that a link was made for, and is that person still there (domain.shop_users)?
+
+An order that says when its customer registered answers for itself. Otherwise the shop is asked: once for all orders of the customer that
+wait together, because an answer is believed for a minute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+
+from tillsync_server.application.flows.failure_verdicts import cause_of
+from tillsync_server.application.flows.lane_context import LaneContext
+from tillsync_server.domain.errors import UpstreamError
+from tillsync_server.domain.ids import WooCustomerId
+from tillsync_server.domain.order import OrderFacts
+from tillsync_server.domain.shop_users import ShopUser, is_linked_person
+from tillsync_server.ports.links import Link
+
+_BELIEVED_SECONDS = 60.0
+
+
+class Standing(Enum):
+    LINKED = auto()
+    """The linked person."""
+    ANOTHER = auto()
+    """The number was given to another person."""
+    GONE = auto()
+    """The linked person, whom the shop does not have any more."""
+    NOT_TOLD = auto()
+    """Neither the order nor the shop says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    standing: Standing
+    registered_at: datetime | None = None
+    """LINKED and ANOTHER: when the user registered, where that is known."""
+    because: str = ""
+    """NOT_TOLD: why the shop did not say it."""
+
+
+class ShopUsers:
+    """Users of the shop, as it has them now. One per lease and configuration."""
+
+    def __init__(self, context: LaneContext) -> None:
+        self._context = context
+        self._clock = context.services.clock
+        self._known: dict[WooCustomerId, tuple[ShopUser | None, float]] = {}
+        self._failed: tuple[UpstreamError, float] | None = None
+
+    async def ask(self, *ids: WooCustomerId) -> dict[WooCustomerId, ShopUser | None]:
+        """None: the shop has no such user. Raises UpstreamError and RunInterrupted."""
+        now = self._clock()
+        unknown = [each for each in ids if each not in self._known or now - self._known[each][1] > _BELIEVED_SECONDS]
+        if unknown:
+            if self._failed is not None and now - self._failed[1] < self._context.services.settings.probe_reuse_seconds:
+                raise self._failed[0]
+            try:
+                found = await self._context.shop.read_users(unknown)
+            except UpstreamError as error:
+                self._failed = (error, self._clock())
+                raise
+            self._known |= {each: (found.get(each), self._clock()) for each in unknown}
+        return {each: self._known[each][0] for each in ids}
+
+
+class LinkedPersons:
+    def __init__(self, users: ShopUsers) -> None:
+        self._users = users
+
+    async def of_order(self, link: Link, facts: OrderFacts) -> Person:
+        """Who the order's shop customer, whose number ``link`` has, is. Raises RunInterrupted."""
+        said = facts.woo_registered_at
+        if said is not None:
+            if not is_linked_person(link.woo_registered_at, link.create_time, said):
+                return Person(Standing.ANOTHER, said)
+            if link.woo_gone_at is None:
+                return Person(Standing.LINKED, said)
+        try:
+            user = (await self._users.ask(link.woo_customer_id))[link.woo_customer_id]
+        except UpstreamError as error:
+            return Person(Standing.NOT_TOLD, because=cause_of(error))
+        if user is None:
+            return Person(Standing.GONE)
+        if user.registered_at is None:
+            known = link.woo_registered_at is not None
+            return Person(Standing.NOT_TOLD, because="it keeps no registration time") if known else Person(Standing.LINKED)
+        if is_linked_person(link.woo_registered_at, link.create_time, user.registered_at):
+            return Person(Standing.LINKED, user.registered_at)
+        # the order's own word stands: it was the linked person's, before the number was given to another one
+        return Person(Standing.GONE) if said is not None else Person(Standing.ANOTHER, user.registered_at)

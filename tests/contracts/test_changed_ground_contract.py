@@ -1,0 +1,162 @@
+"""A decision is looked at again when its ground changes: a customer is gone, unlinked, has another email, or belongs to another person."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+from contracts.link_bench import LinkBench, held, link_of, pairs
+from contracts.links_in_memory import InMemory
+from contracts.links_on_postgres import on_postgres
+from fakes.queues import SHOP
+from support.engine import EngineWorld
+from support.links import HELD_DUPLICATE, epos, woo
+from tillsync_server.domain.vocabulary import EntryState
+from tillsync_server.ports.links import ShopUserChange
+
+PENDING, HELD = EntryState.PENDING, EntryState.HELD
+BEFORE = datetime(2024, 5, 1, 9, 30, tzinfo=UTC)
+
+
+def deleted(woo_id: int, registered_at: datetime | None = None, changed_at: datetime | None = None) -> ShopUserChange:
+    return ShopUserChange(woo_customer_id=woo(woo_id), is_deleted=True, registered_at=registered_at, changed_at=changed_at)
+
+
+class ChangedGroundContract:
+    """Every held order here has the till customers 1 and 2 to choose from."""
+
+    async def test_candidates_of_held_orders_are_known(self, bench: LinkBench) -> None:
+        await held(bench, 1, 2, woo=30)
+        assert await bench.reader.candidates_of_held(SHOP, [epos(1), epos(3)]) == {1}
+        assert await bench.reader.candidates_of_held(SHOP, [epos(3)]) == frozenset()
+
+    async def test_held_orders_run_again_when_a_candidate_is_gone(self, bench: LinkBench) -> None:
+        waiting = await held(bench, 5, 3, woo=30)
+        lease = await bench.lease()
+        await bench.shop.mark_gone(lease, epos=[epos(3)])
+        assert await bench.states(waiting) == [HELD, HELD]
+        await bench.shop.mark_gone(lease, epos=[epos(2)])
+        assert await bench.states(waiting) == [PENDING, PENDING]
+
+    async def test_held_orders_run_again_when_the_holder_of_their_candidate_is_gone(self, bench: LinkBench) -> None:
+        await bench.put_link(1, 40)
+        waiting = await held(bench, 5, woo=30)
+        await bench.shop.mark_gone(await bench.lease(), woo=[woo(40)])
+        assert await bench.states(waiting) == [PENDING]
+
+    async def test_held_orders_run_again_when_a_candidate_has_another_email(self, bench: LinkBench) -> None:
+        waiting = await held(bench, 5, woo=30)
+        lease = await bench.lease()
+        assert await bench.linker.release_held_with_candidate(lease, epos(1), unless_email="ada@example.test") == 0
+        assert await bench.states(waiting) == [HELD]
+        assert await bench.linker.release_held_with_candidate(lease, epos(1), unless_email="other@example.test") == 1
+        assert await bench.states(waiting) == [PENDING]
+
+    async def test_a_candidate_without_an_email_has_another_one(self, bench: LinkBench) -> None:
+        waiting = await held(bench, 5, woo=30)
+        assert await bench.linker.release_held_with_candidate(await bench.lease(), epos(1), unless_email="") == 1
+        assert await bench.states(waiting) == [PENDING]
+
+    async def test_held_orders_run_again_when_their_candidate_is_unlinked(self, bench: LinkBench) -> None:
+        await bench.put_link(1, 40)
+        waiting = await held(bench, 5, woo=30)
+        await bench.keeper.delete(SHOP, epos_customer_id=epos(1))
+        assert await bench.states(waiting) == [PENDING]
+
+    # what the shop tells of its users
+
+    async def test_a_deleted_user_ends_the_link_and_its_mark_and_lets_the_orders_go(self, bench: LinkBench) -> None:
+        await bench.put_link(1, 40)
+        await bench.mark(40)
+        waiting = await held(bench, 5, woo=30)
+        reported = await bench.keeper.report_shop_users(SHOP, [deleted(40)])
+        assert (reported.unlinked, reported.released) == (1, 1)
+        assert await bench.states(waiting) == [PENDING]
+        assert (await link_of(bench, 1)).woo_gone_at is not None
+        assert not await bench.reader.is_marked_do_not_auto_link(SHOP, woo(40))
+        again = await bench.keeper.report_shop_users(SHOP, [deleted(40)])
+        assert (again.unlinked, again.released) == (0, 0)
+
+    async def test_another_user_with_the_number_is_not_the_linked_one(self, bench: LinkBench) -> None:
+        await bench.put_link(1, 40)
+        lease, link = await bench.lease(), await link_of(bench, 1)
+        await bench.linker.confirm_person(lease, link, BEFORE)
+        other, earlier = deleted(40, BEFORE + timedelta(days=400)), deleted(40, changed_at=link.create_time - timedelta(days=1))
+        reported = await bench.keeper.report_shop_users(SHOP, [other, earlier])
+        assert (reported.unlinked, (await link_of(bench, 1)).is_usable) == (0, True)
+        reported = await bench.keeper.report_shop_users(SHOP, [deleted(40, BEFORE)])
+        assert (reported.unlinked, (await link_of(bench, 1)).is_usable) == (1, False)
+
+    async def test_a_changed_email_of_a_user_lets_the_users_own_orders_go_and_keeps_the_link(self, bench: LinkBench) -> None:
+        await bench.put_link(7, 30)
+        own, others = await held(bench, 5, woo=30), await held(bench, 6, woo=31)
+        reported = await bench.keeper.report_shop_users(SHOP, [ShopUserChange(woo_customer_id=woo(30), is_deleted=False)])
+        assert (reported.unlinked, reported.released) == (0, 1)
+        assert (await bench.states(own), await bench.states(others)) == ([PENDING], [HELD])
+        assert await pairs(bench) == {(7, 30)}
+
+    # whose number it is
+
+    async def test_a_person_who_is_confirmed_is_there_again(self, bench: LinkBench) -> None:
+        await bench.put_link(1, 40, woo_gone=True)
+        lease, link = await bench.lease(), await link_of(bench, 1)
+        await bench.linker.confirm_person(lease, link, BEFORE)
+        confirmed = await link_of(bench, 1)
+        assert (confirmed.woo_registered_at, confirmed.woo_gone_at, confirmed.is_usable) == (BEFORE, None, True)
+        assert await bench.refresh(1) is not None, "what changed meanwhile is written"
+
+    async def test_the_end_of_a_person_breaks_the_link_and_wants_the_values_removed(self, bench: LinkBench) -> None:
+        await bench.put_link(1, 40)
+        waiting = await held(bench, 5, woo=30)
+        lease, link = await bench.lease(), await link_of(bench, 1)
+        await bench.linker.end_of_person(lease, link)
+        assert (await link_of(bench, 1)).is_usable is False
+        assert await bench.shop.pending_removals(SHOP, [epos(1)]) == {1: (40,)}
+        assert await bench.refresh(1) is not None
+        assert await bench.states(waiting) == [PENDING]
+
+    async def test_a_read_is_noted_on_the_link(self, bench: LinkBench) -> None:
+        await bench.put_link(1, 40)
+        before = await bench.database_now()
+        await bench.shop.note_read(await bench.lease(), [epos(1), epos(2)])
+        read_at = (await link_of(bench, 1)).epos_read_at
+        assert read_at is not None
+        assert read_at >= before
+
+    async def test_a_customer_to_be_read_soon_is_queued(self, bench: LinkBench) -> None:
+        await bench.linker.check_soon(await bench.lease(), epos(77))
+        assert await bench.is_queued(77)
+
+    async def test_a_stale_lease_changes_nothing(self, bench: LinkBench) -> None:
+        await bench.put_link(1, 40)
+        waiting = await held(bench, 5, woo=30)
+        stale, link = await bench.lease(), await link_of(bench, 1)
+        await bench.take_over()
+        await bench.shop.mark_gone(stale, epos=[epos(1)])
+        await bench.shop.note_read(stale, [epos(1)])
+        await bench.linker.confirm_person(stale, link, BEFORE)
+        await bench.linker.end_of_person(stale, link)
+        await bench.linker.check_soon(stale, epos(77))
+        assert await bench.linker.release_held_with_candidate(stale, epos(1), unless_email="") == 0
+        assert await bench.states(waiting) == [HELD]
+        assert replace(await link_of(bench, 1), hash_lapses=link.hash_lapses) == link
+        assert not await bench.is_queued(77)
+
+
+class TestFakeLinksOnChangedGround(ChangedGroundContract):
+    @pytest.fixture
+    def bench(self) -> LinkBench:
+        return InMemory()
+
+
+@pytest.mark.every_version
+@pytest.mark.integration
+class TestPostgresOnChangedGround(ChangedGroundContract):
+    @pytest_asyncio.fixture
+    async def bench(self, world: EngineWorld) -> LinkBench:
+        return await on_postgres(world)
+
+
+assert HELD_DUPLICATE.candidate_ids == (epos(1), epos(2)), "the candidates that the contract speaks of"

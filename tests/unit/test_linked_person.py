@@ -1,0 +1,226 @@
+"""A number is not a person: what an order of a linked number comes to, by who the shop says has the number now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.flow_world import FlowWorld, order_entry, order_facts, till_account
+from tillsync_server.application.flows.order_flow import OrderFlow
+from tillsync_server.domain.errors import Unreachable
+from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.order import OrderFacts
+from tillsync_server.domain.shop_users import is_linked_person
+from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.vocabulary import EntryState, Outcome, Side
+from tillsync_server.ports.links import Link
+
+ACCOUNT = till_account()
+BEFORE = datetime(2024, 5, 1, 9, 30, tzinfo=UTC)
+LATER = datetime(2026, 2, 1, 8, 0, tzinfo=UTC)
+ADA, EVE = "ada@example.test", "eve@example.test"
+SHOPPER = WooCustomerId(12)
+
+
+@pytest.fixture
+def world() -> FlowWorld:
+    world = FlowWorld()
+    world.till.add(ADA, customer_id=EposCustomerId(501))
+    world.till.add("grace@example.test", customer_id=EposCustomerId(900))
+    return world
+
+
+def linked(world: FlowWorld, registered_at: datetime | None, *, gone: bool = False) -> Link:
+    """Till customer 501 with shop customer 12, since a minute ago."""
+    link = world.links.add(ACCOUNT.account_id, 501, 12, woo_gone=gone)
+    return world.links.put(replace(link, woo_registered_at=registered_at))
+
+
+async def match(world: FlowWorld, facts: OrderFacts) -> Verdict:
+    return await OrderFlow(world.context(ACCOUNT)).run(order_entry(ACCOUNT, facts))
+
+
+def order(registered_at: datetime | None, email: str = ADA) -> OrderFacts:
+    return order_facts(email=email, woo_registered_at=registered_at)
+
+
+@pytest.mark.catches("a-number-is-not-a-person")
+@pytest.mark.parametrize(
+    ("known", "linked_at", "registered", "same"),
+    [
+        (BEFORE, LATER, BEFORE, True),
+        (BEFORE, LATER, BEFORE + timedelta(seconds=1), False),
+        (BEFORE, LATER, BEFORE.replace(microsecond=999_999), True),
+        (None, LATER, BEFORE, True),
+        (None, LATER, LATER + timedelta(days=1), True),
+        (None, LATER, LATER + timedelta(days=1, seconds=1), False),
+    ],
+    ids=["equal", "a second later", "fractions do not count", "adopted", "a day later", "more than a day later"],
+)
+def test_number_and_time_are_the_person(known: datetime | None, linked_at: datetime, registered: datetime, same: bool) -> None:
+    assert is_linked_person(known, linked_at, registered) is same
+
+
+async def test_the_linked_person_is_known_by_the_time_whatever_the_email(world: FlowWorld) -> None:
+    linked(world, BEFORE)
+    verdict = await match(world, order(BEFORE, "changed@example.test"))
+    assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_LINK, 501)
+    assert (world.till.calls, world.shop.calls, world.links.pairs()) == ([], [], {(501, 12)})
+
+
+async def test_a_link_without_a_time_adopts_the_one_it_hears(world: FlowWorld) -> None:
+    linked(world, None)
+    verdict = await match(world, order(BEFORE))
+    assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_LINK, 501)
+    assert world.links.of_epos(501).woo_registered_at == BEFORE
+
+
+async def test_a_link_made_for_an_order_keeps_the_time(world: FlowWorld) -> None:
+    verdict = await match(world, order(BEFORE))
+    assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_EMAIL, 501)
+    assert world.links.of_epos(501).woo_registered_at == BEFORE
+
+
+async def test_another_person_with_the_number_is_matched_anew_and_the_old_values_are_removed(world: FlowWorld) -> None:
+    linked(world, BEFORE)
+    eve = world.till.add(EVE)
+    verdict = await match(world, order(LATER, EVE))
+    assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_EMAIL, eve)
+    assert world.links.pairs() == {(eve, 12)}
+    assert world.links.of_epos(eve).woo_registered_at == LATER
+
+
+@pytest.mark.parametrize("known", [BEFORE, None], ids=["by the time", "registered more than a day after the link"])
+async def test_another_person_whom_the_till_does_not_know_is_held_and_nobody_is_created(world: FlowWorld, known: datetime | None) -> None:
+    link = linked(world, known)
+    verdict = await match(world, order(link.create_time + timedelta(days=2), EVE))
+    assert (verdict.outcome, verdict.state, verdict.epos_customer_id) == (Outcome.CUSTOMER_NOT_MATCHED, EntryState.HELD, None)
+    assert verdict.notes[0].startswith("shop customer 12 is another person than the one who was linked to customer 501")
+    assert world.till.count("create_customer") == 0
+    assert (world.links.of_epos(501).is_usable, world.links.removals) == (False, {(ACCOUNT.account_id, SHOPPER): 501})
+    assert world.links.refreshed == [501], "the till customer's next entry removes the values from the stranger"
+
+
+async def test_another_person_with_several_at_the_till_is_held_with_them(world: FlowWorld) -> None:
+    linked(world, BEFORE)
+    twins = (world.till.add(EVE), world.till.add(EVE))
+    verdict = await match(world, order(LATER, EVE))
+    assert (verdict.outcome, verdict.candidate_ids) == (Outcome.DUPLICATE_EMAIL, twins)
+
+
+# an order that does not say when its customer registered
+
+
+async def test_the_shop_says_who_has_the_number_where_the_order_does_not(world: FlowWorld) -> None:
+    linked(world, BEFORE)
+    world.shop.registered = {12: BEFORE}
+    verdict = await match(world, order(None))
+    assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_LINK, 501)
+    world.shop.registered = {12: LATER}
+    verdict = await match(world, order(None, EVE))
+    assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.CUSTOMER_NOT_MATCHED, None)
+    assert world.links.of_epos(501).is_usable is False
+
+
+@pytest.mark.parametrize("unreachable", [False, True], ids=["an older bridge", "not reached"])
+async def test_an_order_is_held_where_nobody_says_who_has_the_number(world: FlowWorld, unreachable: bool) -> None:
+    linked(world, BEFORE)
+    if unreachable:
+        world.shop.faults["read_users"] = [Unreachable(Side.SHOP, "DNS")]
+    verdict = await match(world, order(None))
+    assert (verdict.outcome, verdict.state, verdict.candidate_ids) == (Outcome.CUSTOMER_NOT_MATCHED, EntryState.HELD, (501,))
+    assert verdict.notes[0].startswith("asking the shop whether shop customer 12 is still the one who is linked to customer 501: ")
+    assert world.links.of_epos(501).is_usable, "the link stays"
+
+
+async def test_a_link_that_never_heard_a_time_is_believed_where_the_shop_cannot_say_it(world: FlowWorld) -> None:
+    linked(world, None)
+    verdict = await match(world, order(None))
+    assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_LINK, 501)
+
+
+# a shop customer who is gone
+
+
+async def test_orders_of_a_deleted_shop_customer_find_the_till_customer_and_make_no_link(world: FlowWorld) -> None:
+    """The shop is asked once for all, the till never."""
+    linked(world, None, gone=True)
+    world.shop.registered = {}
+    flow = OrderFlow(world.context(ACCOUNT))
+    for number in range(40):
+        verdict = await flow.run(order_entry(ACCOUNT, order_facts(1000 + number, email=ADA)))
+        assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_LINK, 501)
+        assert verdict.notes == ("shop customer 12 is deleted in the shop: nothing is written there",)
+    assert (world.till.calls, world.shop.count("read_users"), world.links.refreshed) == ([], 1, [])
+    assert world.links.of_epos(501).is_usable is False
+
+
+async def test_a_restored_shop_customer_is_linked_again(world: FlowWorld) -> None:
+    """A backup brings the same number with the same time."""
+    linked(world, BEFORE, gone=True)
+    world.shop.registered = {12: BEFORE}
+    verdict = await match(world, order(BEFORE))
+    assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_LINK, 501)
+    assert (world.links.of_epos(501).is_usable, world.links.refreshed) == (True, [501])
+
+
+async def test_a_pair_that_is_proven_gone_is_not_linked_where_the_shop_cannot_be_asked(world: FlowWorld) -> None:
+    linked(world, None, gone=True)
+    verdict = await match(world, order(None))
+    assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_EMAIL, 501)
+    assert verdict.notes[0].startswith("not linked: shop customer 12 was found deleted in the shop")
+    assert world.links.of_epos(501).is_usable is False
+
+
+# the till customer is linked to somebody else
+
+
+async def test_a_shopper_who_signs_up_again_takes_over_from_the_account_that_is_gone(world: FlowWorld) -> None:
+    world.links.add(ACCOUNT.account_id, 501, 40)
+    world.shop.registered = {12: LATER}
+    verdict = await match(world, order(LATER))
+    assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_EMAIL, 501)
+    assert world.links.pairs() == {(501, 12)}
+
+
+async def test_a_holder_whose_number_is_another_persons_now_is_no_holder(world: FlowWorld) -> None:
+    link = world.links.add(ACCOUNT.account_id, 501, 40)
+    world.links.put(replace(link, woo_registered_at=BEFORE))
+    world.shop.registered = {12: LATER, 40: LATER}
+    verdict = await match(world, order(LATER))
+    assert (verdict.outcome, verdict.epos_customer_id, world.links.pairs()) == (Outcome.MATCHED_EMAIL, 501, {(501, 12)})
+
+
+async def test_a_holder_who_is_there_is_never_taken_over_from(world: FlowWorld) -> None:
+    world.links.add(ACCOUNT.account_id, 501, 40)
+    world.shop.registered = {12: LATER, 40: BEFORE}
+    verdict = await match(world, order(LATER))
+    assert (verdict.state, verdict.candidate_ids, world.links.pairs()) == (EntryState.HELD, (501,), {(501, 40)})
+    assert verdict.notes == ("the only customer with this email, 501, is linked to another shop customer, 40",)
+
+
+async def test_a_holder_is_not_taken_over_from_where_the_shop_cannot_be_asked(world: FlowWorld) -> None:
+    world.links.add(ACCOUNT.account_id, 501, 40)
+    verdict = await match(world, order(LATER))
+    assert (verdict.state, world.links.pairs()) == (EntryState.HELD, {(501, 40)})
+    assert verdict.notes[1].startswith("whether that one is still there: ")
+
+
+async def test_an_order_of_a_deleted_shopper_finds_the_customer_that_is_linked_to_the_new_account(world: FlowWorld) -> None:
+    world.links.add(ACCOUNT.account_id, 501, 40)
+    world.shop.registered = {40: BEFORE}
+    verdict = await match(world, order(None))
+    assert (verdict.outcome, verdict.epos_customer_id, world.links.pairs()) == (Outcome.MATCHED_EMAIL, 501, {(501, 40)})
+    assert verdict.notes[0] == "not linked: shop customer 12 is deleted in the shop"
+
+
+# a till customer that nobody has read for long
+
+
+@pytest.mark.parametrize(("hours", "checked"), [(23, []), (25, [501])])
+async def test_a_till_customer_not_read_for_a_day_is_read_after_the_order(world: FlowWorld, hours: int, checked: list[int]) -> None:
+    linked(world, BEFORE)
+    world.clock.advance(hours * 3600)
+    verdict = await match(world, order(BEFORE))
+    assert (verdict.outcome, world.links.checked_soon, world.till.calls) == (Outcome.MATCHED_LINK, checked, [])
