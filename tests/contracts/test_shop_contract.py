@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -16,12 +17,14 @@ from tillsync_sandbox import SandboxShop
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import TillCustomerType
 from tillsync_server.domain.errors import LeaseTooShort, Refused, ServerFailure, UpstreamError
-from tillsync_server.domain.ids import AccountId, EposCustomerTypeId, TillId
+from tillsync_server.domain.ids import AccountId, EposCustomerTypeId, TillId, WooCustomerId
+from tillsync_server.domain.shop_users import ShopUser
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.shop import ShopClient, WriteStatus
 
 GOLD = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4002), name="Gold", discount=Decimal("12.5"), description="Gold card")
 PEOPLE = range(1, 4)
+REGISTERED = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 Values = tuple[str | None, str | None, int | None]
 
 
@@ -72,6 +75,25 @@ class ShopClientContract:
         results = await bench.client.write_customers([write(1), write(99), write(2)], FakePermit())
         assert [result.status for result in results] == [WriteStatus.UPDATED, WriteStatus.NOT_FOUND, WriteStatus.UPDATED]
         assert bench.values(2) is not None
+
+    async def test_the_shop_says_who_has_a_number(self, bench: Bench) -> None:
+        users = await bench.client.read_users([WooCustomerId(1), WooCustomerId(99), WooCustomerId(2)])
+        assert users == {number: ShopUser(WooCustomerId(number), REGISTERED) for number in (1, 2)}
+
+    async def test_values_reach_the_person_they_are_for(self, bench: Bench) -> None:
+        """By the time at which the user registered, or by when at the latest. What another person got is taken away."""
+        moment, second = REGISTERED, timedelta(seconds=1)
+        meant = [
+            (replace(write(1, version=11), registered_at=moment), WriteStatus.UPDATED),
+            (replace(write(2, version=11), registered_before=moment), WriteStatus.UPDATED),
+        ]
+        for version, (asked, status) in enumerate(meant, start=11):
+            (result,) = await bench.client.write_customers([replace(asked, version=version)], FakePermit())
+            assert result.status is status
+            assert bench.values(asked.woo_customer_id) is not None
+        for stranger in (replace(write(3), registered_at=moment + second), replace(write(3), registered_before=moment - second)):
+            (result,) = await bench.client.write_customers([stranger], FakePermit())
+            assert (result.status, bench.values(3)) == (WriteStatus.NOT_FOUND, None)
 
     async def test_too_many_items_are_a_fault_of_the_caller(self, bench: Bench) -> None:
         with pytest.raises(ValueError, match=f"at most {bench.client.max_batch}"):
@@ -189,7 +211,7 @@ class KeysContract(ShopClientContract):
 
 class InMemory:
     def __init__(self, *, has_bridge: bool) -> None:
-        self.shop = FakeShop(has_bridge=has_bridge, users={*PEOPLE})
+        self.shop = FakeShop(has_bridge=has_bridge, users={*PEOPLE}, registered=dict.fromkeys(PEOPLE, REGISTERED))
         self.client = FakeShopGateway(self.shop).client(Account(account_id=AccountId("shop-a"), till_id=TillId("till-a")))
 
     def values(self, woo_customer_id: int) -> Values | None:

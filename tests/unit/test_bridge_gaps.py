@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
 from fakes.permit import FakePermit
 from support.shop_client import shop_world, write
 from tillsync_sandbox import SandboxShop
+from tillsync_server.domain.errors import Refused
+from tillsync_server.domain.ids import WooCustomerId
 from tillsync_server.ports.shop import WriteStatus
 
 
@@ -35,3 +41,24 @@ async def test_the_version_is_asked_for_once_and_only_where_it_matters() -> None
         assert shop.log.count(path="*/status") == 1
         row = shop.store.bridge_rows[2]
         assert (row.points, row.credit) == ("10", "")
+
+
+async def test_a_plugin_that_is_older_than_it_was_gets_the_values_without_the_person() -> None:
+    """An older release was installed again: it refuses what it does not know, and says so when it is asked."""
+    async with SandboxShop() as shop, shop_world() as world:
+        for number in (1, 2):
+            shop.add_customer(number)
+        client = world.with_bridge(shop)
+        await client.status()
+        shop.switches.bridge_api = 1
+        writes = [replace(write(1), registered_at=datetime(2026, 1, 5, 9, 30, tzinfo=UTC)), write(2)]
+        results = await client.write_customers(writes, FakePermit())
+        assert [result.status for result in results] == [WriteStatus.UPDATED, WriteStatus.UNCHANGED]
+        assert set(shop.store.bridge_rows) == {1, 2}
+
+
+async def test_an_older_bridge_cannot_say_who_its_users_are() -> None:
+    async with SandboxShop() as shop, shop_world() as world:
+        shop.switches.bridge_api = 1
+        with pytest.raises(Refused, match="update it"):
+            await world.with_bridge(shop).read_users([WooCustomerId(1)])

@@ -7,6 +7,7 @@ from typing import Any
 
 from tillsync_server.adapters.woo.bridge_wire import (
     API_WITH_GAPS,
+    NAMES_OF_PERSONS,
     batch_results,
     customer_item,
     shop_status,
@@ -106,7 +107,8 @@ class BridgeClient:
 
     async def _write(self, part: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
         """None done, and ``max_batch`` smaller than before, where the shop takes fewer at once."""
-        items = [customer_item(write, self._knowledge.api or 1) for write in part]
+        api = self._knowledge.api or 1
+        items = [customer_item(write, api) for write in part]
         try:
             answer = await self._requests.write("POST", _BATCH, {"items": items}, permit)
         except FirewallPage as page:
@@ -116,7 +118,13 @@ class BridgeClient:
                 raise
             await self._learn_max_batch(len(part))
             return []
-        return batch_results(answer, part)
+        results = batch_results(answer, part)
+        if any(result.status is WriteStatus.INVALID and result.field in NAMES_OF_PERSONS for result in results):
+            # the plugin is older than it was: it says so itself, and what it took is unchanged the second time
+            await self.status()
+            if (self._knowledge.api or 1) < api:
+                return await self._write(part, permit)
+        return results
 
     async def _learn_max_batch(self, refused_items: int) -> None:
         """The bridge's own word first; a web server's limit of bytes has none, so the half is tried."""

@@ -19,6 +19,8 @@ BRIDGE_APIS = (1, 2)
 """Versions of this wire that the service speaks. A bridge of 1 refuses every field that 1 does not have, so none is sent to it. From 2 on
 a bridge passes over fields that it does not know, and keeps what it has where points, credit or type_id are left out."""
 API_WITH_GAPS = 2
+"""From this version on an item may leave out points, credit or type_id, and says whom it is for."""
+NAMES_OF_PERSONS = frozenset({"registered", "registered_before"})
 _INT64_MAX = 2**63 - 1
 _PLACES = 6
 """Decimal places that a bridge takes. A till computes with floats, and may serve more."""

@@ -12,10 +12,11 @@ from enum import Enum, auto
 
 from tillsync_server.application.flows.failure_verdicts import cause_of
 from tillsync_server.application.flows.lane_context import LaneContext
-from tillsync_server.domain.errors import UpstreamError
+from tillsync_server.domain.errors import Refused, UpstreamError
 from tillsync_server.domain.ids import WooCustomerId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.shop_users import ShopUser, is_linked_person
+from tillsync_server.domain.vocabulary import Outcome, Side
 from tillsync_server.ports.links import Link
 
 _BELIEVED_SECONDS = 60.0
@@ -57,6 +58,8 @@ class ShopUsers:
         if unknown:
             if self._failed is not None and now - self._failed[1] < self._context.services.settings.probe_reuse_seconds:
                 raise self._failed[0]
+            if (incomplete := self._context.judge.missing_settings(Side.SHOP, Outcome.CUSTOMER_NOT_MATCHED)) is not None:
+                raise Refused(Side.SHOP, incomplete.notes[0])
             try:
                 found = await self._context.shop.read_users(unknown)
             except UpstreamError as error:
