@@ -204,6 +204,23 @@ async def test_zero_requests_a_minute_is_the_default() -> None:
     assert (await update({"epos.requests_per_minute": 0})).epos.requests_per_minute == 300
 
 
+@pytest.mark.parametrize("path", ["epos.api_key", "epos.api_secret", "shop.consumer_key", "shop.consumer_secret"])
+@pytest.mark.parametrize("pasted", ["key\u2013one", "key\u00a0", "\u200bkey", "k£y"])
+async def test_issued_credentials_are_ascii(path: str, pasted: str) -> None:
+    """They are sent in a Basic header: in which encoding the other side reads it, nothing says."""
+    with pytest.raises(InvalidArgument) as refused:
+        await update({path: pasted})
+    assert fields_of(refused) == [f"account.{path}"]
+    strange = next(position for position, character in enumerate(pasted, 1) if not character.isascii())
+    assert f"character {strange} is none that such a key has" in refused.value.message
+    assert pasted not in refused.value.message
+
+
+async def test_webhook_credentials_may_hold_any_character() -> None:
+    epos = (await update({"epos.webhook_key": "tîll", "epos.webhook_secret": "5€ £ ✓"})).epos
+    assert (epos.webhook_key, epos.webhook_secret) == ("tîll", "5€ £ ✓")
+
+
 async def test_an_empty_masked_secret_is_removed() -> None:
     assert (await update({"shop.consumer_key": ""})).shop == ShopSettings(
         base_url="https://shop.example.test", consumer_key="", consumer_secret="cs_1"

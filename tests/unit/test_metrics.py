@@ -7,6 +7,7 @@ import pytest
 from fakes.permit import FakePermit
 from prometheus_client.parser import text_string_to_metric_families
 from support.raw_http import http_answer, raw_server
+from tillsync_server.adapters.http.webhook import WebhookReason
 from tillsync_server.adapters.observability.measured import MeasuredDatabase, MeasuredHttp
 from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundSettings
@@ -54,6 +55,15 @@ def test_the_event_senders_counters_are_read_at_each_scrape() -> None:
     assert value(metrics, "tillsync_events_failed_tries_total") == 2
 
 
+def test_webhooks_are_counted_with_their_reason() -> None:
+    metrics = Metrics("1")
+    metrics.webhook_received("customer", 202, WebhookReason.QUEUED)
+    metrics.webhook_received("customer", 401, WebhookReason.WRONG_CREDENTIALS)
+    metrics.webhook_received("customer", 401, WebhookReason.WRONG_CREDENTIALS)
+    assert value(metrics, "tillsync_webhooks_total", object="customer", status="202", reason="queued") == 1
+    assert value(metrics, "tillsync_webhooks_total", object="customer", status="401", reason="wrong_credentials") == 2
+
+
 def test_queue_gauges_are_silent_before_the_first_sample() -> None:
     metrics = Metrics("1")
     assert value(metrics, "tillsync_live_entries") is None
@@ -66,7 +76,7 @@ def test_queue_gauges_are_silent_before_the_first_sample() -> None:
 def test_the_scrape_can_be_read_by_prometheus() -> None:
     metrics = Metrics("1")
     metrics.watch_worker(WorkerCounters())
-    metrics.webhook_received("customer", 202)
+    metrics.webhook_received("customer", 202, "queued")
     body, content_type = metrics.scrape()
     families = {family.name: family for family in text_string_to_metric_families(body.decode())}
     assert content_type.startswith("text/plain")

@@ -20,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.waiting import within
 from tillsync_server.adapters.http.app import HttpSide
-from tillsync_server.adapters.http.webhook import MAX_BODY_BYTES, MAX_IDS, REFUSAL_SECONDS, WebhookReceiver, subject_ids
+from tillsync_server.adapters.http.webhook import REFUSAL_SECONDS, WebhookReceiver
+from tillsync_server.adapters.http.webhook_bodies import MAX_BODY_BYTES, MAX_IDS, subject_ids
 from tillsync_server.domain.account import Account, EposSettings
 from tillsync_server.domain.errors import NotFound, RequestError, ResourceExhausted, Unavailable
 from tillsync_server.domain.ids import AccountId, TillId
@@ -72,6 +73,7 @@ def accounts_with_hooks() -> FakeAccounts:
         ("shop-1", EposSettings(webhook_key="hook", webhook_secret="pa:ss£")),
         ("no-hooks", EposSettings()),
         ("half", EposSettings(webhook_key="hook")),
+        ("euro", EposSettings(webhook_key="hook", webhook_secret="5€")),
     ):
         accounts.add(Account(account_id=AccountId(name), till_id=TillId("t"), epos=epos))
     return accounts
@@ -86,14 +88,14 @@ class Receiver:
     url: str
     session: ClientSession
     hints: Hints
-    observed: list[tuple[str, int]]
+    observed: list[tuple[str, int, str]]
 
     async def post(
         self,
         body: object = V2_CUSTOMER,
         *,
         account: str = "shop-1",
-        credentials: str | None = "hook:pa:ss£",
+        credentials: str | bytes | None = "hook:pa:ss£",
         object_: str | None = "Customer",
         action: str | None = "Update",
         content_type: str = "application/json",
@@ -101,7 +103,8 @@ class Receiver:
     ) -> ClientResponse:
         sent = {"Content-Type": content_type, **(headers or {})}
         if credentials is not None:
-            sent["Authorization"] = "Basic " + base64.b64encode(credentials.encode()).decode()
+            pair = credentials if isinstance(credentials, bytes) else credentials.encode()
+            sent["Authorization"] = "Basic " + base64.b64encode(pair).decode()
         if object_ is not None:
             sent["Epos-Object"] = object_
         if action is not None:
@@ -118,9 +121,13 @@ class Receiver:
 
 @pytest_asyncio.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    hints, observed = Hints(), []
+    hints = Hints()
+    observed: list[tuple[str, int, str]] = []
     routes = WebhookReceiver(
-        accounts_with_hooks(), hints, database_gone=(DatabaseAway,), observe=lambda kind, status: observed.append((kind, status))
+        accounts_with_hooks(),
+        hints,
+        database_gone=(DatabaseAway,),
+        observe=lambda kind, status, reason: observed.append((kind, status, reason)),
     )
     side = HttpSide("127.0.0.1", 0, routes, grace_seconds=1)
     await side.start()
@@ -149,7 +156,7 @@ async def test_a_customer_is_queued_whatever_names_the_till_uses(receiver: Recei
     assert response.status == 202
     assert receiver.hints.customers == [("shop-1", 90001)]
     assert receiver.hints.types == []
-    assert receiver.observed == [("customer", 202)]
+    assert receiver.observed == [("customer", 202, "queued")]
 
 
 @pytest.mark.parametrize("body", [{"CustomerTypeID": 4001, "Name": "Basic"}, {"Id": 4001}, {"customertypeid": "4001"}, 4001])
@@ -183,14 +190,40 @@ async def test_the_answer_waits_for_the_commit(receiver: Receiver) -> None:
 async def test_other_objects_are_taken_note_of_and_nothing_more(receiver: Receiver, kind: str) -> None:
     assert (await receiver.post(object_=kind)).status == 204
     assert receiver.nothing_queued
-    assert receiver.observed == [("other", 204)]
+    assert receiver.observed == [("other", 204, "other_object")]
 
 
-@pytest.mark.parametrize("credentials", [None, "", ":", "hook:", "hook:wrong", "Hook:pa:ss£", "hook:pa:ss£x", "x" * 5000])
-async def test_wrong_credentials(receiver: Receiver, credentials: str | None) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1", "cp1252"])
+async def test_a_secret_opens_in_each_encoding_in_which_it_may_come(receiver: Receiver, encoding: str) -> None:
+    """HTTP names none: "£" is C2 A3 or A3."""
+    assert (await receiver.post(credentials="hook:pa:ss£".encode(encoding))).status == 202
+    assert receiver.observed == [("customer", 202, "queued")]
+
+
+@pytest.mark.parametrize(("encoding", "status"), [("utf-8", 202), ("cp1252", 202), ("iso-8859-15", 401)])
+async def test_a_secret_that_iso_8859_1_cannot_hold(receiver: Receiver, encoding: str, status: int) -> None:
+    assert (await receiver.post(account="euro", credentials="hook:5€".encode(encoding))).status == status
+
+
+@pytest.mark.parametrize("credentials", ["hook:5?", "hook:5", b"hook:5\xef\xbf\xbd", b"hook:pa:ss?", b"hook:pa:ss\xc2", b"hook:pa:ss\xff"])
+@pytest.mark.parametrize("account", ["euro", "shop-1"])
+async def test_what_no_encoding_makes_of_a_secret_opens_nothing(receiver: Receiver, account: str, credentials: str | bytes) -> None:
+    assert (await receiver.post(account=account, credentials=credentials)).status == 401
+    assert receiver.observed == [("customer", 401, "wrong_credentials")]
+
+
+@pytest.mark.parametrize(
+    ("credentials", "reason"),
+    [
+        *((each, "no_credentials") for each in (None, "x" * 5000)),
+        *((each, "wrong_credentials") for each in ("", ":", "hook:", "hook:wrong", "Hook:pa:ss£", "hook:pa:ss£x")),
+    ],
+)
+async def test_wrong_credentials(receiver: Receiver, credentials: str | None, reason: str) -> None:
     response = await receiver.post(credentials=credentials)
     assert response.status == 401
     assert response.headers["WWW-Authenticate"].startswith("Basic ")
+    assert receiver.observed == [("customer", 401, reason)]
     assert receiver.nothing_queued
 
 
@@ -216,6 +249,8 @@ async def test_unknown_accounts_and_those_without_credentials_look_the_same(
         return {name: value for name, value in response.headers.items() if name != "Date"}
 
     assert visible(refused) == visible(wrong)
+    reason = "not_set_up" if account in ("no-hooks", "half") else "unknown_address"
+    assert receiver.observed == [("customer", 401, "wrong_credentials"), ("customer", 401, reason)]
     assert receiver.nothing_queued
 
 
@@ -241,6 +276,7 @@ async def test_unknown_accounts_and_those_without_credentials_look_the_same(
 )
 async def test_bodies_that_name_no_object(receiver: Receiver, body: object) -> None:
     assert (await receiver.post(body)).status == 400
+    assert receiver.observed == [("customer", 400, "body")]
     assert receiver.nothing_queued
 
 
@@ -249,6 +285,7 @@ async def test_bodies_that_name_no_object(receiver: Receiver, body: object) -> N
 )
 async def test_other_content_types(receiver: Receiver, content_type: str) -> None:
     assert (await receiver.post(content_type=content_type)).status == 415
+    assert receiver.observed == [("customer", 415, "content_type")]
     assert receiver.nothing_queued
 
 
@@ -259,6 +296,7 @@ async def test_spellings_of_json(receiver: Receiver, content_type: str) -> None:
 
 async def test_a_missing_object_header(receiver: Receiver) -> None:
     assert (await receiver.post(object_=None)).status == 400
+    assert receiver.observed == [("other", 400, "no_object")]
     assert receiver.nothing_queued
 
 
@@ -280,28 +318,31 @@ async def test_too_large_by_its_own_word_by_what_comes_and_when_unpacked(receive
     }
     async with receiver.session.post(f"{receiver.url}/webhooks/eposnow/shop-1", data=piecewise(), headers=headers) as response:
         assert response.status == 413
+    assert receiver.observed == [("customer", 413, "too_large")] * 3
     assert receiver.nothing_queued
 
 
 async def test_a_body_not_encoded_as_it_says(receiver: Receiver) -> None:
     assert (await receiver.post(b"{}", headers={"Content-Encoding": "gzip"})).status == 400
+    assert receiver.observed == [("customer", 400, "cut_short")]
     assert receiver.nothing_queued
 
 
 @pytest.mark.parametrize(
-    ("failure", "status"),
+    ("failure", "status", "reason"),
     [
-        (ResourceExhausted("too many", retry_after_seconds=30), 429),
-        (Unavailable("busy"), 503),
-        (DatabaseAway(), 503),
-        (NotFound("gone meanwhile"), 401),
+        (ResourceExhausted("too many", retry_after_seconds=30), 429, "limit"),
+        (Unavailable("busy"), 503, "busy"),
+        (DatabaseAway(), 503, "database"),
+        (NotFound("gone meanwhile"), 401, "unknown_address"),
+        (KeyError("a fault of ours"), 500, "fault"),
     ],
 )
-async def test_what_cannot_be_queued_now_is_to_be_sent_again(receiver: Receiver, failure: Exception, status: int) -> None:
+async def test_what_cannot_be_queued_now_is_to_be_sent_again(receiver: Receiver, failure: Exception, status: int, reason: str) -> None:
     receiver.hints.failure = failure
     response = await receiver.post()
     assert response.status == status
-    assert receiver.observed == [("customer", status)]
+    assert receiver.observed == [("customer", status, reason)]
     assert response.headers.get("Retry-After") == {429: "30", 503: "5"}.get(status)
 
 

@@ -334,9 +334,9 @@ class EposSettings(_message.Message):
     the origin needs api_key and api_secret again in the same call.
     """
     api_key: _builtins.str
-    """API key of the Epos Now API device. At most 512 characters."""
+    """API key of the Epos Now API device. At most 512 characters, ASCII."""
     api_secret: _builtins.str
-    """API secret of the Epos Now API device. At most 512 characters."""
+    """API secret of the Epos Now API device. At most 512 characters, ASCII."""
     customer_api_version: Global___TillApiVersion.ValueType
     """The API version customers are read, searched and created with. Default V2."""
     customer_type_api_version: Global___TillApiVersion.ValueType
@@ -348,9 +348,11 @@ class EposSettings(_message.Message):
     default, 300. At most 100,000. Too high a value makes the till refuse requests for minutes.
     """
     webhook_key: _builtins.str
-    """User of the Basic credentials that Epos Now's webhooks send. At most 512 characters. Unset: webhooks are refused."""
+    """User of the Basic credentials that Epos Now's webhooks send. At most 512 characters, in whichever encoding they send them
+    (UTF-8, ISO-8859-1, Windows-1252). Unset: webhooks to this account's address are refused.
+    """
     webhook_secret: _builtins.str
-    """Password of these credentials. At most 512 characters. Unset: webhooks are refused."""
+    """Password of these credentials. As webhook_key."""
     has_api_key: _builtins.bool
     """Whether an api_key is set."""
     has_api_secret: _builtins.bool
@@ -405,9 +407,9 @@ class ShopSettings(_message.Message):
     shop's secrets again in the same call. Private and link-local addresses are refused when connecting, unless allowed.
     """
     consumer_key: _builtins.str
-    """WooCommerce REST API consumer key. At most 512 characters."""
+    """WooCommerce REST API consumer key. At most 512 characters, ASCII."""
     consumer_secret: _builtins.str
-    """WooCommerce REST API consumer secret. At most 512 characters."""
+    """WooCommerce REST API consumer secret. At most 512 characters, ASCII."""
     bridge_secret: _builtins.str
     """Shared secret of the bridge: 32 random bytes, base64url (43 characters, no padding). ConnectShop sets it by itself."""
     has_consumer_key: _builtins.bool

@@ -43,7 +43,10 @@ class Metrics:
             "tillsync_request_seconds", "Time of gRPC calls.", ["method"], buckets=_CALL_SECONDS, registry=self.registry
         )
         self._webhooks = Counter(
-            "tillsync_webhooks", "Webhook deliveries by object and HTTP status.", ["object", "status"], registry=self.registry
+            "tillsync_webhooks",
+            "Webhook deliveries by object, HTTP status and why they got it: queued, or what they were refused or passed over for.",
+            ["object", "status", "reason"],
+            registry=self.registry,
         )
         self._upstream = Counter(
             "tillsync_upstream_requests",
@@ -86,8 +89,9 @@ class Metrics:
 
         return ended
 
-    def webhook_received(self, kind: str, status: int) -> None:
-        self._webhooks.labels(kind, str(status)).inc()
+    def webhook_received(self, kind: str, status: int, reason: str) -> None:
+        """``reason``: one of a closed list, as every label here."""
+        self._webhooks.labels(kind, str(status), reason).inc()
 
     def upstream_done(self, side: Side, outcome: str, seconds: float) -> None:
         self._upstream.labels(side.name.lower(), outcome).inc()

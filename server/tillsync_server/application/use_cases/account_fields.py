@@ -60,8 +60,8 @@ def setting_fields(plain_http_allowed: PlainHttpAllowed) -> dict[str, SettingFie
         SettingField("till_id", None, _till_id),
         SettingField("shared_till", False, bool),
         SettingField("epos.base_url", EPOS_DEFAULT_BASE_URL, lambda text: till_base_url(text, plain_http_allowed)),
-        SettingField("epos.api_key", "", _basic_user, is_secret=True),
-        SettingField("epos.api_secret", "", _text(MAX_SECRET_LENGTH), is_secret=True),
+        SettingField("epos.api_key", "", _issued(_basic_user), is_secret=True),
+        SettingField("epos.api_secret", "", _issued(_text(MAX_SECRET_LENGTH)), is_secret=True),
         SettingField("epos.customer_api_version", TillApiVersion.V2, _word(TillApiVersion)),
         SettingField("epos.customer_type_api_version", TillApiVersion.V2, _word(TillApiVersion)),
         SettingField("epos.v4_type_field", TillTypeField.AUTO, _word(TillTypeField)),
@@ -69,8 +69,8 @@ def setting_fields(plain_http_allowed: PlainHttpAllowed) -> dict[str, SettingFie
         SettingField("epos.webhook_key", "", _basic_user, is_secret=True),
         SettingField("epos.webhook_secret", "", _text(MAX_SECRET_LENGTH), is_secret=True),
         SettingField("shop.base_url", "", shop_base_url),
-        SettingField("shop.consumer_key", "", _basic_user, is_secret=True),
-        SettingField("shop.consumer_secret", "", _text(MAX_SECRET_LENGTH), is_secret=True),
+        SettingField("shop.consumer_key", "", _issued(_basic_user), is_secret=True),
+        SettingField("shop.consumer_secret", "", _issued(_text(MAX_SECRET_LENGTH)), is_secret=True),
         SettingField("shop.bridge_secret", "", bridge_secret, is_secret=True),
     )
     return {row.path: row for row in rows}
@@ -124,6 +124,20 @@ def _basic_user(text: str) -> str:
         raise ValueError("must not contain a colon: it is the user of Basic credentials")
     checked: str = _text(MAX_SECRET_LENGTH)(text)
     return checked
+
+
+def _issued(check: Check) -> Check:
+    """For credentials that the other side has issued and that we send: theirs are ASCII. In which encoding the other side would read
+    anything else, nothing says."""
+
+    def check_issued(text: str) -> str:
+        strange = next((position for position, character in enumerate(text, 1) if not character.isascii()), None)
+        if strange is not None:
+            raise ValueError(f"character {strange} is none that such a key has (a dash or blank of a text program?): copy it again")
+        checked: str = check(text)
+        return checked
+
+    return check_issued
 
 
 def bridge_secret(text: str) -> str:
