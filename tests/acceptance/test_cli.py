@@ -90,6 +90,8 @@ async def shell(database: TestDatabase) -> AsyncIterator[Shell]:
 
 async def test_an_account_from_making_to_checking(shell: Shell, tmp_path: Any) -> None:
     shown = await shell.type("account", "show", "shop-a")
+    for address in ("/webhooks/eposnow/till/shop-a (of the till", "/webhooks/eposnow/shop-a (of this account"):
+        assert address in shown
     assert "Corner shop" in shown
     assert "match only" in shown
     assert "bridge" in shown

@@ -81,8 +81,9 @@ class FakeAccounts:
         self.add(replace(account, problem=None))
         return True
 
-    async def accounts_of_till(self, till_id: TillId) -> Sequence[AccountId]:
-        return sorted(account.account_id for account in self.accounts.values() if account.till_id == till_id)
+    async def accounts_of_till(self, till_id: TillId) -> Sequence[Account]:
+        assert "\0" not in till_id, "a database text cannot hold it"
+        return [account for _, account in sorted(self.accounts.items()) if account.till_id == till_id]
 
     # TillCustomersSeen
 

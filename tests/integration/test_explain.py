@@ -116,3 +116,28 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     assert_plan(enqueue, indexes={"lane_pkey"}, most_rows=800)
     due = await explain(world, load("engine/seconds_until_due"))
     assert_plan(due, indexes={"lane_ready"}, most_rows=10)
+
+
+async def test_whom_a_webhook_concerns_is_found_by_indexes(world: EngineWorld) -> None:
+    """10,000 accounts, two a till, with 50,000 links: each delivery asks."""
+    await world.fill(
+        "INSERT INTO account (account_id, till_id, shared_till, epos_base_url, shop_bridge_secret) "
+        "SELECT 'shop-' || n, 'till-' || n / 2, true, 'https://till.example.test', '\\x01' FROM generate_series(1, 10000) AS n",
+        "INSERT INTO lane (account_id) SELECT account_id FROM account",
+        "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) SELECT 'shop-' || 1 + n % 10000, n / 10000, n, 1 "
+        "FROM generate_series(20000, 69999) AS n",
+        "INSERT INTO customer_type (account_id, epos_customer_type_id) SELECT account_id, 4001 FROM account",
+    )
+    statements = {
+        "accounts/of_till": [],
+        "accounts/of_till_customers": [list(range(1, 51))],
+        "accounts/of_till_customer_types": [list(range(4001, 4011))],
+    }
+    for name, subjects in statements.items():
+        plan = await explain(world, load(name), "till-77", *subjects)
+        assert "account_by_till" in {node.get("Index Name") for node in plan}, name
+        assert not [node for node in plan if node["Node Type"] == "Seq Scan"], name
+        for node in plan:
+            if "Relation Name" in node:
+                touched = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+                assert touched <= 100, (name, node["Node Type"], node.get("Index Name"), touched)

@@ -152,6 +152,19 @@ async def test_missing_settings_are_named_and_their_side_is_not_asked() -> None:
     assert desk.shop.calls == []
 
 
+async def test_webhook_credentials_of_any_account_of_the_till_are_enough() -> None:
+    """Its webhooks tell every account of the till."""
+    bare = replace(ACCOUNT, epos=replace(ACCOUNT.epos, webhook_key="", webhook_secret=""), shared_till=True)
+    desk = Desk(bare)
+    [warning] = (await desk.run()).warnings
+    assert warning.name == "webhooks_refused"
+    assert "/webhooks/eposnow/till/till-a" in warning.remedy
+    desk.accounts.add(replace(ACCOUNT, account_id=AccountId("sibling"), till_id=TillId("another")))
+    assert [each.name for each in (await desk.run()).warnings] == ["webhooks_refused"]
+    desk.accounts.add(replace(ACCOUNT, account_id=AccountId("sibling"), shared_till=True))
+    assert (await desk.run()).warnings == ()
+
+
 async def test_without_the_bridge_address_and_keys_are_tested_by_reads() -> None:
     desk = Desk(WITH_KEYS)
     checked = await desk.run()

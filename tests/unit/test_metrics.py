@@ -7,7 +7,7 @@ import pytest
 from fakes.permit import FakePermit
 from prometheus_client.parser import text_string_to_metric_families
 from support.raw_http import http_answer, raw_server
-from tillsync_server.adapters.http.webhook import WebhookReason
+from tillsync_server.adapters.http.webhook_answers import WebhookReason
 from tillsync_server.adapters.observability.measured import MeasuredDatabase, MeasuredHttp
 from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundSettings

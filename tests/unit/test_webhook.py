@@ -8,25 +8,23 @@ import gzip
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiohttp import ClientResponse, ClientSession, web
 from fakes.accounts import FakeAccounts
-from fakes.queues import an_entry
 from hypothesis import given
 from hypothesis import strategies as st
 from support.waiting import within
 from tillsync_server.adapters.http.app import HttpSide
 from tillsync_server.adapters.http.webhook import REFUSAL_SECONDS, WebhookReceiver
 from tillsync_server.adapters.http.webhook_bodies import MAX_BODY_BYTES, MAX_IDS, subject_ids
+from tillsync_server.application.use_cases.till_hints import Sender
 from tillsync_server.domain.account import Account, EposSettings
-from tillsync_server.domain.errors import NotFound, RequestError, ResourceExhausted, Unavailable
+from tillsync_server.domain.errors import NotFound, ResourceExhausted, Unavailable
 from tillsync_server.domain.ids import AccountId, TillId
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Priority
-from tillsync_server.ports.lanes import EnqueueResult
 
 CUSTOMER_KEYS, TYPE_KEYS = ("customerid", "id"), ("customertypeid", "id")
 V2_CUSTOMER = {"CustomerID": 90001, "Title": 1, "Forename": "Ada", "EmailAddress": "ada@example.test", "Type": 4001}
@@ -34,37 +32,31 @@ V2_CUSTOMER = {"CustomerID": 90001, "Title": 1, "Forename": "Ada", "EmailAddress
 
 @dataclass
 class Hints:
-    """Records what would be queued; ``failure`` is raised instead."""
+    """Records who sent what is to be queued; ``failure`` is raised instead. ``woken``: how many accounts a hint is said to concern."""
 
-    customers: list[tuple[str, int]] = field(default_factory=list)
-    types: list[tuple[str, int]] = field(default_factory=list)
+    queued_customers: list[tuple[str, int]] = field(default_factory=list)
+    queued_types: list[tuple[str, int]] = field(default_factory=list)
+    senders: list[Sender] = field(default_factory=list)
     failure: Exception | None = None
     commit: asyncio.Event | None = None
     asked: asyncio.Event = field(default_factory=asyncio.Event)
+    woken: int = 1
 
-    async def _queued(self, account_id: AccountId, kind: EntryKind, subject_id: int) -> EnqueueResult:
+    async def _queued(self, queue: list[tuple[str, int]], sender: Sender, ids: Sequence[int]) -> int:
         self.asked.set()
         if self.commit is not None:
             await self.commit.wait()
         if self.failure is not None:
             raise self.failure
-        return EnqueueResult(an_entry(state=EntryState.PENDING, kind=kind, subject_id=subject_id, account_id=account_id), coalesced=False)
+        self.senders.append(sender)
+        queue += [(sender.account_id, each) for each in ids]
+        return self.woken
 
-    async def sync_customer(self, account_id: AccountId, epos_customer_id: int) -> EnqueueResult:
-        queued = await self._queued(account_id, EntryKind.CUSTOMER, epos_customer_id)
-        self.customers.append((account_id, epos_customer_id))
-        return queued
+    async def customers(self, sender: Sender, customer_ids: Sequence[int]) -> int:
+        return await self._queued(self.queued_customers, sender, customer_ids)
 
-    async def sync_customers(
-        self, account_id: AccountId, epos_customer_ids: Sequence[int], priority: Priority
-    ) -> list[EnqueueResult | RequestError]:
-        assert priority is Priority.LIVE
-        return [await self.sync_customer(account_id, customer_id) for customer_id in epos_customer_ids]
-
-    async def sync_customer_type(self, account_id: AccountId, epos_customer_type_id: int) -> EnqueueResult:
-        queued = await self._queued(account_id, EntryKind.CUSTOMER_TYPE, epos_customer_type_id)
-        self.types.append((account_id, epos_customer_type_id))
-        return queued
+    async def customer_types(self, sender: Sender, type_ids: Sequence[int]) -> int:
+        return await self._queued(self.queued_types, sender, type_ids)
 
 
 def accounts_with_hooks() -> FakeAccounts:
@@ -76,6 +68,11 @@ def accounts_with_hooks() -> FakeAccounts:
         ("euro", EposSettings(webhook_key="hook", webhook_secret="5€")),
     ):
         accounts.add(Account(account_id=AccountId(name), till_id=TillId("t"), epos=epos))
+    for name, till, epos in (
+        ("at-other", "other", EposSettings(webhook_key="other", webhook_secret="word")),
+        ("at-bare", "bare", EposSettings()),
+    ):
+        accounts.add(Account(account_id=AccountId(name), till_id=TillId(till), epos=epos))
     return accounts
 
 
@@ -87,6 +84,7 @@ class DatabaseAway(Exception):
 class Receiver:
     url: str
     session: ClientSession
+    accounts: FakeAccounts
     hints: Hints
     observed: list[tuple[str, int, str]]
 
@@ -116,15 +114,15 @@ class Receiver:
 
     @property
     def nothing_queued(self) -> bool:
-        return not self.hints.customers and not self.hints.types
+        return not self.hints.queued_customers and not self.hints.queued_types
 
 
 @pytest_asyncio.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    hints = Hints()
+    accounts, hints = accounts_with_hooks(), Hints()
     observed: list[tuple[str, int, str]] = []
     routes = WebhookReceiver(
-        accounts_with_hooks(),
+        accounts,
         hints,
         database_gone=(DatabaseAway,),
         observe=lambda kind, status, reason: observed.append((kind, status, reason)),
@@ -132,7 +130,7 @@ async def receiver() -> AsyncIterator[Receiver]:
     side = HttpSide("127.0.0.1", 0, routes, grace_seconds=1)
     await side.start()
     async with ClientSession() as session:
-        yield Receiver(f"http://127.0.0.1:{side.port}", session, hints, observed)
+        yield Receiver(f"http://127.0.0.1:{side.port}", session, accounts, hints, observed)
     await side.stop()
 
 
@@ -154,16 +152,16 @@ async def receiver() -> AsyncIterator[Receiver]:
 async def test_a_customer_is_queued_whatever_names_the_till_uses(receiver: Receiver, body: object, action: str | None) -> None:
     response = await receiver.post(body, action=action)
     assert response.status == 202
-    assert receiver.hints.customers == [("shop-1", 90001)]
-    assert receiver.hints.types == []
+    assert receiver.hints.queued_customers == [("shop-1", 90001)]
+    assert receiver.hints.queued_types == []
     assert receiver.observed == [("customer", 202, "queued")]
 
 
 @pytest.mark.parametrize("body", [{"CustomerTypeID": 4001, "Name": "Basic"}, {"Id": 4001}, {"customertypeid": "4001"}, 4001])
 async def test_a_customer_type_is_queued(receiver: Receiver, body: object) -> None:
     assert (await receiver.post(body, object_="customertype", action="Delete")).status == 202
-    assert receiver.hints.types == [("shop-1", 4001)]
-    assert receiver.hints.customers == []
+    assert receiver.hints.queued_types == [("shop-1", 4001)]
+    assert receiver.hints.queued_customers == []
 
 
 async def test_the_type_of_a_customer_is_not_taken_for_its_id(receiver: Receiver) -> None:
@@ -173,7 +171,7 @@ async def test_the_type_of_a_customer_is_not_taken_for_its_id(receiver: Receiver
 
 async def test_several_objects_in_one_delivery(receiver: Receiver) -> None:
     assert (await receiver.post([{"Id": 1}, {"Id": 2}, {"Id": 1}])).status == 202
-    assert receiver.hints.customers == [("shop-1", 1), ("shop-1", 2)]
+    assert receiver.hints.queued_customers == [("shop-1", 1), ("shop-1", 2)]
 
 
 async def test_the_answer_waits_for_the_commit(receiver: Receiver) -> None:
@@ -233,7 +231,7 @@ async def test_what_is_no_basic_pair(receiver: Receiver, header: str) -> None:
     assert receiver.nothing_queued
 
 
-@pytest.mark.parametrize("account", ["no-hooks", "half", "unknown", "%00", "a" * 3000])
+@pytest.mark.parametrize("account", ["no-hooks", "half", "unknown", "%00", "a" * 3000, "till/bare", "till/unknown", "till/%00", "till/t!"])
 @pytest.mark.parametrize("credentials", [None, "", ":", "hook:", "hook:pa:ss£"])
 async def test_unknown_accounts_and_those_without_credentials_look_the_same(
     receiver: Receiver, account: str, credentials: str | None
@@ -249,7 +247,7 @@ async def test_unknown_accounts_and_those_without_credentials_look_the_same(
         return {name: value for name, value in response.headers.items() if name != "Date"}
 
     assert visible(refused) == visible(wrong)
-    reason = "not_set_up" if account in ("no-hooks", "half") else "unknown_address"
+    reason = "not_set_up" if account in ("no-hooks", "half", "till/bare") else "unknown_address"
     assert receiver.observed == [("customer", 401, "wrong_credentials"), ("customer", 401, reason)]
     assert receiver.nothing_queued
 
@@ -344,6 +342,56 @@ async def test_what_cannot_be_queued_now_is_to_be_sent_again(receiver: Receiver,
     assert response.status == status
     assert receiver.observed == [("customer", status, reason)]
     assert response.headers.get("Retry-After") == {429: "30", 503: "5"}.get(status)
+
+
+async def test_an_account_is_addressed_by_its_own_address(receiver: Receiver) -> None:
+    await receiver.post()
+    assert receiver.hints.senders == [Sender(account_id=AccountId("shop-1"), till_id=TillId("t"), is_addressed=True)]
+
+
+@pytest.mark.parametrize(("credentials", "sender"), [("hook:pa:ss£", "shop-1"), ("hook:5€", "euro")])
+async def test_any_account_of_the_till_opens_the_tills_address(receiver: Receiver, credentials: str, sender: str) -> None:
+    assert (await receiver.post(account="till/t", credentials=credentials)).status == 202
+    assert receiver.hints.senders == [Sender(account_id=AccountId(sender), till_id=TillId("t"), is_addressed=False)]
+    assert receiver.hints.queued_customers == [(sender, 90001)]
+
+
+@pytest.mark.parametrize(
+    ("till", "credentials"),
+    [
+        ("t", "other:word"),
+        ("other", "hook:pa:ss£"),
+        ("other", "other:"),
+        ("t", "hook:"),
+        ("t", "hook:pa:ss"),
+        ("t", ":"),
+        ("bare", ":"),
+        ("bare", "hook:pa:ss£"),
+    ],
+)
+async def test_no_other_secret_opens_the_tills_address(receiver: Receiver, till: str, credentials: str) -> None:
+    assert (await receiver.post(account=f"till/{till}", credentials=credentials)).status == 401
+    assert receiver.nothing_queued
+
+
+async def test_an_account_that_left_the_till_opens_its_address_no_more(receiver: Receiver) -> None:
+    account = receiver.accounts.accounts[AccountId("shop-1")]
+    receiver.accounts.add(replace(account, till_id=TillId("other")))
+    assert (await receiver.post(account="till/t")).status == 401
+    assert (await receiver.post(account="till/other")).status == 202
+
+
+async def test_a_change_that_concerns_nobody_is_taken_and_counted_as_such(receiver: Receiver) -> None:
+    receiver.hints.woken = 0
+    assert (await receiver.post(account="till/t")).status == 202
+    assert receiver.observed == [("customer", 202, "nobody")]
+
+
+async def test_an_account_may_be_called_till(receiver: Receiver) -> None:
+    account = receiver.accounts.accounts[AccountId("shop-1")]
+    receiver.accounts.add(replace(account, account_id=AccountId("till")))
+    assert (await receiver.post(account="till")).status == 202
+    assert receiver.hints.queued_customers == [("till", 90001)]
 
 
 async def test_other_methods(receiver: Receiver) -> None:

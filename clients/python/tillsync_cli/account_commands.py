@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from enum import StrEnum
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 from tillsync.v1 import account_pb2, account_service_pb2, vocabulary_pb2
-from tillsync_client import TillsyncClient
+from tillsync_client import PermissionDeniedError, TillsyncClient
 
 from tillsync_cli.choices import ApiVersion, GuestPolicy, MatchEmail, TypeField, enum_name
 from tillsync_cli.output import console, counted, entries_counted, print_json, table, when, word
@@ -186,7 +187,14 @@ def show(account: AccountArgument, address: AddressOption = DEFAULT_ADDRESS, tok
 @app.command()
 def check(account: AccountArgument, address: AddressOption = DEFAULT_ADDRESS, token: TokenOption = "", json: JsonOption = False) -> None:
     """Test both sides step by step. Exit code 1 when something is wrong."""
-    found = talk(address, token, lambda client: client.accounts.check_account(account))
+
+    async def work(client: TillsyncClient) -> tuple[account_service_pb2.CheckAccountResponse, account_pb2.Account | None]:
+        found = await client.accounts.check_account(account)
+        with contextlib.suppress(PermissionDeniedError):  # a site's token may check, and not read all settings
+            return found, await client.accounts.get_account(account)
+        return found, None
+
+    found, settings = talk(address, token, work)
     if json:
         print_json(found)
     else:
@@ -202,6 +210,8 @@ def check(account: AccountArgument, address: AddressOption = DEFAULT_ADDRESS, to
             shown.add_row(side, warning.name, Text("look", "yellow"), _with_remedy(warning.text, warning.remedy))
         console.print(shown)
         console.print("everything works" if found.ok else "something is wrong: see above", style="bold")
+        if settings is not None:
+            console.print("Epos Now's webhooks go, below the service's public address, to", *_webhook_addresses(settings), sep="\n  ")
     if not found.ok:
         raise typer.Exit(REFUSED)
 
@@ -292,6 +302,7 @@ def _print_account(account: account_pb2.Account, *, json: bool) -> None:
         ("till credentials", _set(epos.has_api_key and epos.has_api_secret)),
         ("till requests a minute", str(epos.requests_per_minute)),
         ("webhook credentials", _set(epos.has_webhook_key and epos.has_webhook_secret)),
+        ("webhook addresses", "\n".join(_webhook_addresses(account))),
         ("shop", shop.base_url or "-"),
         ("shop credentials", "bridge" if shop.has_bridge_secret else _set(shop.has_consumer_key and shop.has_consumer_secret)),
         ("changed", when(account.update_time)),
@@ -300,6 +311,14 @@ def _print_account(account: account_pb2.Account, *, json: bool) -> None:
     ):
         shown.add_row(setting, value)
     console.print(shown)
+
+
+def _webhook_addresses(account: account_pb2.Account) -> tuple[str, str]:
+    """At the service's public address. Either tells every account of the till."""
+    return (
+        f"/webhooks/eposnow/till/{account.till_id} (of the till: credentials of any of its accounts)",
+        f"/webhooks/eposnow/{account.account_id} (of this account: its own credentials)",
+    )
 
 
 def _troubles(account: account_pb2.Account) -> list[str]:

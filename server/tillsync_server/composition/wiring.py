@@ -35,6 +35,7 @@ from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
 from tillsync_server.adapters.postgres.requeue import PostgresRequeue
 from tillsync_server.adapters.postgres.shop_state import PostgresShopState
+from tillsync_server.adapters.postgres.subject_accounts import PostgresSubjectAccounts
 from tillsync_server.adapters.postgres.till_budget import PostgresTillBudget
 from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
 from tillsync_server.adapters.postgres.tokens import PostgresTokens
@@ -58,6 +59,7 @@ from tillsync_server.application.use_cases.shop_connection import ShopConnection
 from tillsync_server.application.use_cases.shop_users import ShopUserReports
 from tillsync_server.application.use_cases.site_settings import SiteSettings
 from tillsync_server.application.use_cases.sync_requests import SyncRequests
+from tillsync_server.application.use_cases.till_hints import TillHints
 from tillsync_server.application.use_cases.till_lookup import TillLookup
 from tillsync_server.application.use_cases.token_desk import TokenDesk
 from tillsync_server.composition.settings import ServiceSettings
@@ -130,7 +132,12 @@ class Wiring:
         return Edges(
             services=services,
             interceptor=Interceptor(authenticator, KnownAccounts(queues), self._metrics, database_gone=DATABASE_GONE),
-            webhooks=WebhookReceiver(self._accounts, sync, database_gone=DATABASE_GONE, observe=self._metrics.webhook_received),
+            webhooks=WebhookReceiver(
+                self._accounts,
+                TillHints(PostgresSubjectAccounts(database), enqueuer, admission),
+                database_gone=DATABASE_GONE,
+                observe=self._metrics.webhook_received,
+            ),
             enqueuer=enqueuer,
             orders=orders,
             authenticator=authenticator,

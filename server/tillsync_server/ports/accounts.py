@@ -63,7 +63,10 @@ class AccountStore(Protocol):
         """
         ...
 
-    async def accounts_of_till(self, till_id: TillId) -> Sequence[AccountId]: ...
+    async def accounts_of_till(self, till_id: TillId) -> Sequence[Account]:
+        """By ascending id, with credentials, none older than the call. Settings are read anew only where they changed, so that whoever
+        must know all of them may ask each time. Empty for a till that no account uses."""
+        ...
 
 
 class AccountWarnings(Protocol):

@@ -17,7 +17,7 @@ from tillsync_server.adapters.postgres.secrets import SecretBox
 from tillsync_server.adapters.postgres.settings_effect import Requeue, effect_of, ends_pause, is_other_shop, requeued_by
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.account import Account
-from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, Unavailable
+from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, RunInterrupted, Unavailable
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.accounts import AccountChange
@@ -193,10 +193,15 @@ class PostgresAccounts:
         self._notifier.lanes_ready()
         return True
 
-    async def accounts_of_till(self, till_id: TillId) -> Sequence[AccountId]:
+    async def accounts_of_till(self, till_id: TillId) -> Sequence[Account]:
         async with self._database.acquire() as connection:
             rows = await connection.fetch(_OF_TILL, till_id)
-        return [AccountId(row["account_id"]) for row in rows]
+        try:
+            # one by one: a till's first webhook leaves the other connections to others
+            accounts = [await self.at_version(AccountId(row["account_id"]), row["config_version"]) for row in rows]
+        except RunInterrupted as error:
+            raise Unavailable(f"the settings of till {till_id} cannot be read just now; try again") from error
+        return [account for account in accounts if account.till_id == till_id]
 
     async def reencrypt(self) -> int:
         """Bring every stored secret under the first key of TILLSYNC_SECRET_KEY; returns how many accounts were rewritten.

@@ -66,6 +66,7 @@ class AccountCheck:
         missing_of_till, missing_of_shop = _missing_of_till(account), _missing_of_shop(account)
         _check_settings(own, missing_of_till + missing_of_shop)
         _warn_of_settings(own, account)
+        await self._warn_of_webhooks(own, account)
         till, shop = SideRun(Side.TILL), SideRun(Side.SHOP)
         customer_ids: list[EposCustomerId] = []
         statuses: list[ShopStatus] = []
@@ -105,6 +106,18 @@ class AccountCheck:
 
         with suppress(Unavailable):  # the account is busy just now: the next check keeps it
             await self._accounts.update(account.account_id, change)
+
+    async def _warn_of_webhooks(self, run: SideRun, account: Account) -> None:
+        """A webhook to any account of the till tells all of them: one set of credentials is enough."""
+        of_till = await self._accounts.accounts_of_till(account.till_id)
+        if any(each.epos.webhook_key and each.epos.webhook_secret for each in (account, *of_till)):
+            return
+        run.warn(
+            "webhooks_refused",
+            "No webhook credentials are set: Epos Now's webhooks are refused, so changes at the till are not noticed by themselves.",
+            "Set epos.webhook_key and epos.webhook_secret to what the webhooks of the Epos Now API device send. Their address at this "
+            f"service is /webhooks/eposnow/till/{account.till_id}, which tells every account of the till.",
+        )
 
     async def _compare_tills(
         self, run: SideRun, till_id: TillId, customer_ids: Sequence[EposCustomerId], *, tells_other_tills: bool
@@ -157,10 +170,4 @@ def _warn_of_settings(run: SideRun, account: Account) -> None:
             "no_default_customer",
             "There is no default customer: orders of guests are held.",
             "Set default_epos_customer_id to the till customer that such orders go to.",
-        )
-    if not account.epos.webhook_key or not account.epos.webhook_secret:
-        run.warn(
-            "webhooks_refused",
-            "No webhook credentials are set: Epos Now's webhooks are refused, so changes at the till are not noticed by themselves.",
-            "Set epos.webhook_key and epos.webhook_secret to what the webhooks of the Epos Now API device send.",
         )

@@ -1,2 +1,2 @@
--- The accounts of a till. $1 till. Index: account_by_till. Takes no lock.
-SELECT account_id FROM account WHERE till_id = $1 ORDER BY account_id
+-- The accounts of a till with the version of their settings. $1 till. Indexes: account_by_till, lane primary key. Takes no lock.
+SELECT a.account_id, l.config_version FROM account a JOIN lane l USING (account_id) WHERE a.till_id = $1 ORDER BY a.account_id

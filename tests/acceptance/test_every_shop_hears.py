@@ -1,0 +1,167 @@
+"""Two shops on one till, one address that the till sends to: both shops have what changed at the till."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from support.postgres import TestDatabase
+from support.service import RunningService, running_service
+from support.waiting import until
+from tillsync.v1 import account_pb2, vocabulary_pb2
+from tillsync_sandbox import SandboxShop, SandboxTill
+
+TILL_ID, CUSTOMER, USER = "company", 501, 21
+SECRET = "zwölf£"
+NAMES = ("shop-a", "shop-b")
+
+
+@dataclass
+class SharedTill:
+    running: RunningService
+    till: SandboxTill
+    shops: dict[str, SandboxShop]
+
+    async def join(self, name: str, shop: SandboxShop, *, webhook_secret: str = "", linked: bool = True) -> None:
+        switches = self.till.switches
+        epos = account_pb2.EposSettings(
+            base_url=self.till.origin,
+            api_key=switches.api_key,
+            api_secret=switches.api_secret,
+            requests_per_minute=60_000,
+            webhook_key="hook" if webhook_secret else "",
+            webhook_secret=webhook_secret,
+        )
+        shop_settings = account_pb2.ShopSettings(base_url=shop.origin, bridge_secret=shop.switches.bridge_secret)
+        account = account_pb2.Account(till_id=TILL_ID, shared_till=True, epos=epos, shop=shop_settings)
+        await self.running.client.accounts.create_account(name, account)
+        shop.add_customer(USER, email="ada@example.test")
+        if linked:
+            await self.running.client.links.create_link(name, CUSTOMER, USER)
+        self.shops[name] = shop
+
+    def tell(self, address: str, secret: str = SECRET) -> None:
+        """The till's webhooks go there from now on."""
+        url = f"{self.running.http_url}/webhooks/eposnow/{address}"
+        self.till.switches.update({"webhook_url": url, "webhook_key": "hook", "webhook_secret": secret})
+
+    def points(self) -> dict[str, str]:
+        """Of the one customer, as each shop has them."""
+        rows = {name: shop.store.bridge_rows.get(USER) for name, shop in self.shops.items()}
+        return {name: row.values.points for name, row in rows.items() if row is not None and row.values is not None}
+
+    async def until_all_have(self, points: int) -> None:
+        wanted = dict.fromkeys(self.shops, str(points))
+        await until(lambda: self.points() == wanted, lambda: f"{self.points()}; deliveries {self.till.webhooks.deliveries[-3:]}")
+
+    async def entries(self, account_id: str) -> list[tuple[str, int]]:
+        queue = vocabulary_pb2.QUEUE_CUSTOMERS
+        return [
+            (vocabulary_pb2.EntryState.Name(entry.state).removeprefix("ENTRY_STATE_"), entry.epos_customer_id)
+            async for entry in self.running.client.sync.list_queue(account_id, queue)
+        ]
+
+    async def until_done(self, account_id: str) -> list[tuple[str, int]]:
+        """Its entries, none of them waiting."""
+
+        async def all_done() -> list[tuple[str, int]]:
+            entries = await self.entries(account_id)
+            return [] if any(state == "PENDING" for state, _ in entries) else entries
+
+        return await until(all_done)
+
+
+@pytest_asyncio.fixture
+async def shared(database: TestDatabase) -> AsyncIterator[SharedTill]:
+    async with running_service(database.dsn) as running, SandboxTill() as till, SandboxShop() as one, SandboxShop() as two:
+        made = SharedTill(running, till, {})
+        till.add_customer(CUSTOMER, email="ada@example.test", points=1)
+        await made.join("shop-a", one, webhook_secret=SECRET)
+        await made.join("shop-b", two)
+        await made.until_all_have(1)
+        yield made
+
+
+@pytest.mark.parametrize("address", ["shop-a", f"till/{TILL_ID}"])
+async def test_one_trigger_brings_the_points_to_both_shops(shared: SharedTill, address: str) -> None:
+    shared.tell(address)
+    for points in (25, 30, 7):
+        shared.till.change_customer(CUSTOMER, points=points)
+        await shared.until_all_have(points)
+    assert [delivery.status for delivery in await shared.till.webhooks.wait_for(3)] == [202] * 3
+
+
+async def test_a_shop_of_the_till_without_a_link_is_not_asked(shared: SharedTill) -> None:
+    async with SandboxShop() as third:
+        await shared.join("shop-c", third, linked=False)
+        del shared.shops["shop-c"]
+        shared.tell(f"till/{TILL_ID}")
+        shared.till.change_customer(CUSTOMER, points=40)
+        await shared.until_all_have(40)
+        assert await shared.entries("shop-c") == []
+        assert third.store.bridge_rows == {}
+
+
+async def test_a_shop_that_is_off_gets_the_points_when_it_is_switched_on(shared: SharedTill) -> None:
+    accounts = shared.running.client.accounts
+    off = account_pb2.Account(customer_sync_enabled=False)
+    await accounts.update_account("shop-b", off, ["customer_sync_enabled"])
+    before = await shared.until_done("shop-b")
+    shared.tell(f"till/{TILL_ID}")
+    shared.till.change_customer(CUSTOMER, points=50)
+    await until(lambda: shared.points() == {"shop-a": "50", "shop-b": "1"})
+    assert await shared.entries("shop-b") == before
+    await accounts.update_account("shop-b", account_pb2.Account(customer_sync_enabled=True), ["customer_sync_enabled"])
+    await shared.until_all_have(50)
+
+
+async def test_customer_types_reach_both_shops(shared: SharedTill) -> None:
+    shared.tell(f"till/{TILL_ID}")
+
+    def names() -> list[list[str]]:
+        """A deleted one keeps its row, without a name."""
+        return [[row.name for row in shop.store.customer_types.values() if row.name] for shop in shared.shops.values()]
+
+    shared.till.add_type(4001, name="Gold")
+    await until(lambda: names() == [["Gold"], ["Gold"]], names)
+    shared.till.change_type(4001, name="Gold plus")
+    await until(lambda: names() == [["Gold plus"], ["Gold plus"]], names)
+    shared.till.delete_type(4001)
+    await until(lambda: names() == [[], []], names)
+
+
+async def test_only_the_secret_of_an_account_of_the_till_opens_its_address(shared: SharedTill) -> None:
+    async with SandboxShop() as elsewhere:
+        account = account_pb2.Account(
+            epos=account_pb2.EposSettings(base_url=shared.till.origin, webhook_key="hook", webhook_secret="of another till"),
+            shop=account_pb2.ShopSettings(base_url=elsewhere.origin),
+        )
+        await shared.running.client.accounts.create_account("stranger", account)
+    for secret in ("of another till", "wrong", ""):
+        shared.tell(f"till/{TILL_ID}", secret)
+        shared.till.change_customer(CUSTOMER, points=60)
+    assert [delivery.status for delivery in await shared.till.webhooks.wait_for(3)] == [401] * 3
+    shared.tell("till/stranger", SECRET)
+    shared.till.change_customer(CUSTOMER, points=61)
+    assert (await shared.till.webhooks.wait_for(4))[-1].status == 401
+    assert shared.points() == {"shop-a": "1", "shop-b": "1"}
+    async with shared.running.http.get(f"{shared.running.http_url}/metrics") as response:
+        counted = [line for line in (await response.text()).splitlines() if line.startswith("tillsync_webhooks_total")]
+    assert counted == ['tillsync_webhooks_total{object="customer",reason="wrong_credentials",status="401"} 4.0']
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1"])
+async def test_a_secret_with_a_pound_sign_is_taken_in_both_encodings(shared: SharedTill, encoding: str) -> None:
+    headers = {
+        "Authorization": aiohttp.encode_basic_auth("hook", SECRET, encoding),
+        "Content-Type": "application/json",
+        "Epos-Object": "Customer",
+        "Epos-Action": "Update",
+    }
+    for address in ("shop-a", f"till/{TILL_ID}"):
+        url = f"{shared.running.http_url}/webhooks/eposnow/{address}"
+        async with shared.running.http.post(url, data=b"501", headers=headers) as response:
+            assert response.status == 202
