@@ -1,4 +1,4 @@
-"""Two shops on one till, one address that the till sends to: both shops have what changed at the till."""
+"""Two shops on one till, one address that the till sends to: both shops have what changed at the till, also by a sale."""
 
 from __future__ import annotations
 
@@ -165,3 +165,47 @@ async def test_a_secret_with_a_pound_sign_is_taken_in_both_encodings(shared: Sha
         url = f"{shared.running.http_url}/webhooks/eposnow/{address}"
         async with shared.running.http.post(url, data=b"501", headers=headers) as response:
             assert response.status == 202
+
+
+SALES = {
+    "Customer/Update only": {"sale_webhooks": "customer"},
+    "both triggers": {"sale_webhooks": "both"},
+    "the customer's id in the body": {"sale_webhooks": "transaction", "transaction_body": "customer-id"},
+    "the customer in the body, V4": {"sale_webhooks": "transaction", "transaction_body": "customer", "webhook_version": "V4"},
+    "the transaction alone": {"sale_webhooks": "transaction", "transaction_body": "transaction"},
+    "a bare id": {"sale_webhooks": "transaction", "transaction_body": "id"},
+    "a bare id, read in V4 only": {"sale_webhooks": "transaction", "transaction_body": "id", "transaction_api": "V4"},
+}
+
+
+@pytest.mark.parametrize("address", ["shop-a", f"till/{TILL_ID}"])
+@pytest.mark.parametrize("switches", SALES.values(), ids=SALES.keys())
+async def test_the_points_of_a_sale_arrive_in_every_world(shared: SharedTill, switches: dict[str, object], address: str) -> None:
+    shared.till.switches.update(switches)
+    shared.tell(address)
+    for points in (11, 21):
+        shared.till.sell(CUSTOMER, points=points)
+        await shared.until_all_have(points)
+    shared.till.sell(None)
+    told = [delivery for delivery in shared.till.webhooks if delivery.object == "Transaction"]
+    await shared.till.webhooks.wait_for(len(shared.till.webhooks.deliveries))
+    assert {delivery.status for delivery in shared.till.webhooks} <= {202, 204}
+    assert bool(told) is (switches["sale_webhooks"] != "customer")
+
+
+async def test_a_flood_of_sales_leaves_the_tills_allowance_to_customers(shared: SharedTill) -> None:
+    """A hundred sales, of which the till names only the transaction, do not hold up a change of a customer."""
+    shared.till.switches.update({"sale_webhooks": "transaction", "transaction_body": "id"})
+    accounts = shared.running.client.accounts
+    slow = account_pb2.Account(epos=account_pb2.EposSettings(requests_per_minute=300))
+    for name in NAMES:
+        await accounts.update_account(name, slow, ["epos.requests_per_minute"])
+    shared.tell(f"till/{TILL_ID}")
+    stranger = shared.till.add_customer(email="stranger@example.test")
+    for _ in range(100):
+        shared.till.sell(stranger)
+    await shared.till.webhooks.wait_for(101)
+    before = shared.till.log.count(path="/api/*/transaction/*")
+    shared.till.change_customer(CUSTOMER, points=80)
+    await shared.until_all_have(80)
+    assert shared.till.log.count(path="/api/*/transaction/*") - before < 20

@@ -36,6 +36,10 @@ EMULATOR_WORLDS: dict[str, dict[str, Any]] = {
     "pages that drift": {"page_size": 3, "page_drift": 1},
     "small pages, emails contain": {"page_size": 2, "email_match": "contains"},
     "soft deletes": {"delete": "soft"},
+    "buyers as objects": {"transaction_body": "customer"},
+    "buyers as objects, camel case": {"transaction_body": "customer", "v4_case": "camel"},
+    "transactions in V2 only": {"transaction_api": "V2"},
+    "transactions in V4 only": {"transaction_api": "V4"},
 }
 FAKE_WORLDS: dict[str, dict[str, Any]] = {
     "likeliest": {},
@@ -68,6 +72,10 @@ class Bench(Protocol):
     def delete_type(self, type_id: EposCustomerTypeId) -> None: ...
 
     def delete_customer(self, customer_id: EposCustomerId, *, soft: bool) -> None: ...
+
+    def sell(self, customer_id: EposCustomerId | None) -> int:
+        """The transaction's id."""
+        ...
 
     def stored(self, email: str) -> list[int]:
         """The truth, whatever the search says."""
@@ -162,6 +170,14 @@ class TillClientContract:
         with pytest.raises(Missing):
             await bench.client.read_customer_type(ids[0])
 
+    async def test_the_buyer_of_a_sale_is_read(self, bench: Bench) -> None:
+        customer_id = bench.add_customer(email="ada@example.test")
+        known, unknown = bench.sell(customer_id), bench.sell(None)
+        assert await bench.client.read_buyer(known) == customer_id
+        assert await bench.client.read_buyer(unknown) is None
+        with pytest.raises(Missing):
+            await bench.client.read_buyer(5)
+
     async def test_names_are_searched_where_the_till_can(self, bench: Bench) -> None:
         wanted = bench.add_customer(forename="Greta", surname="Hazel")
         other = bench.add_customer(forename="Hazel", surname="Oak")
@@ -222,6 +238,7 @@ class TillClientContract:
             client.search_by_email("eve@example.test"),
             client.read_customer_type(type_id),
             client.list_customer_types(),
+            client.read_buyer(700_001),
             client.create_customer(NEW, FakePermit()),
         ):
             with pytest.raises(ServerFailure):
@@ -271,6 +288,11 @@ class InMemory:
         else:
             del self.till.customers[customer_id]
 
+    def sell(self, customer_id: EposCustomerId | None) -> int:
+        transaction_id = 700_001 + len(self.till.buyers)
+        self.till.buyers[transaction_id] = customer_id
+        return transaction_id
+
     def stored(self, email: str) -> list[int]:
         return [*self.till.with_email(email)]
 
@@ -314,6 +336,9 @@ class OnEmulator:
 
     def delete_customer(self, customer_id: EposCustomerId, *, soft: bool) -> None:
         self.till.store.delete_customer(customer_id, soft=soft)
+
+    def sell(self, customer_id: EposCustomerId | None) -> int:
+        return self.till.sell(customer_id)
 
     def stored(self, email: str) -> list[int]:
         return self.till.customers_by_email(email)

@@ -57,6 +57,8 @@ class FakeTill:
         """Seconds of the event loop that each call takes."""
         self.customers: dict[int, TillCustomer] = {}
         self.types: dict[int, TillCustomerType] = {}
+        self.buyers: dict[int, EposCustomerId | None] = {}
+        """By the transaction of a sale."""
         self.match = EmailMatch.IGNORING_CASE
         self.ignores_names = False
         """The till has no search by name."""
@@ -213,6 +215,12 @@ class FakeTill:
         if type_id not in self.types:
             raise Missing(Side.TILL, "not found in Epos Now: HTTP 404", status=404)
         return self.types[type_id]
+
+    async def read_buyer(self, transaction_id: int) -> EposCustomerId | None:
+        await self._called("read_buyer", transaction_id)
+        if transaction_id not in self.buyers:
+            raise Missing(Side.TILL, "not found in Epos Now: HTTP 404", status=404)
+        return self.buyers[transaction_id]
 
     async def list_customer_types(self) -> Sequence[TillCustomerType]:
         await self._called("list_customer_types")

@@ -141,3 +141,31 @@ async def test_whom_a_webhook_concerns_is_found_by_indexes(world: EngineWorld) -
             if "Relation Name" in node:
                 touched = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
                 assert touched <= 100, (name, node["Node Type"], node.get("Index Name"), touched)
+
+
+async def test_sales_are_claimed_without_a_walk_over_those_that_wait(world: EngineWorld) -> None:
+    """5,000 tills, fifty of them with 1,000 sales each that wait: every process looks twice a second."""
+    await world.fill(
+        "INSERT INTO account (account_id, till_id, epos_base_url) SELECT 'shop-' || n, 'till-' || n, 'https://till.example.test' "
+        "FROM generate_series(1, 5000) AS n",
+        "INSERT INTO till (till_id, sales_due_at) SELECT 'till-' || n, CASE WHEN n <= 50 THEN now() - n * interval '1 second' END "
+        "FROM generate_series(1, 5000) AS n",
+        "INSERT INTO till_sale (till_id, account_id, transaction_id, due_at, create_time) "
+        "SELECT 'till-' || 1 + n % 50, 'shop-' || 1 + n % 50, 1 + n / 50, now() - interval '1 minute', now() "
+        "FROM generate_series(0, 49999) AS n",
+    )
+    tills = [f"till-{n}" for n in range(35, 51)]
+    for name, index, arguments in (
+        ("tills/lock_ready_for_sales", "till_sales_due", (16,)),
+        ("tills/claim_sales", "till_sale_due", (tills, 60.0, 240.0, 5.0)),
+        ("tills/finish_sale", "till_sale_pkey", ("till-1", 7, 1)),
+        ("tills/postpone_sale", "till_sale_pkey", ("till-1", 7, 60.0)),
+        ("tills/pause_sales", "till_sale_pkey", ("till-1", 7, 60.0)),
+    ):
+        plan = await explain(world, load(name), *arguments)
+        assert index in {node.get("Index Name") for node in plan}, name
+        for node in plan:
+            if node.get("Relation Name") in ("till_sale", "till"):
+                touched = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+                assert touched <= 200, (name, node["Node Type"], node.get("Index Name"), touched)
+    assert [row["till_id"] for row in await world.fetch(load("tills/lock_ready_for_sales"), 2)] == ["till-50", "till-49"]

@@ -153,6 +153,7 @@ NUMBERS = {
     "made",
     "next_try_seconds",
     "port",
+    "transaction",
 } | {
     *("fields", "retained", "returncode", "seconds", "serves", "tls", "tries", "works"),
 }

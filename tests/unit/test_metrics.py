@@ -64,6 +64,12 @@ def test_webhooks_are_counted_with_their_reason() -> None:
     assert value(metrics, "tillsync_webhooks_total", object="customer", status="401", reason="wrong_credentials") == 2
 
 
+def test_sales_are_counted_by_what_came_of_them() -> None:
+    metrics = Metrics("1")
+    metrics.sale_read("hinted")
+    assert value(metrics, "tillsync_sales_total", outcome="hinted") == 1
+
+
 def test_queue_gauges_are_silent_before_the_first_sample() -> None:
     metrics = Metrics("1")
     assert value(metrics, "tillsync_live_entries") is None

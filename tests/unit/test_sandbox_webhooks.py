@@ -85,6 +85,82 @@ async def test_the_body_of_a_delete(till: SandboxTill, receiver: Receiver, form:
     assert receiver.bodies[1] == customer_id if form == "id" else receiver.bodies[1]["CustomerID"] == customer_id
 
 
+@pytest.mark.parametrize(
+    ("which", "told"), [("customer", ["Customer"]), ("transaction", ["Transaction"]), ("both", ["Customer", "Transaction"])]
+)
+async def test_a_sale_sets_off_the_triggers_that_are_switched_on(
+    till: SandboxTill, receiver: Receiver, which: str, told: list[str]
+) -> None:
+    customer_id = till.add_customer(points=1)
+    till.switches.update({"sale_webhooks": which})
+    sale = till.sell(customer_id, points=5)
+    await till.webhooks.wait_for(1 + len(told))
+    assert [headers["Epos-Object"] for headers in receiver.headers[1:]] == told
+    for headers, body in zip(receiver.headers[1:], receiver.bodies[1:], strict=True):
+        if headers["Epos-Object"] == "Customer":
+            assert (headers["Epos-Action"], body["CurrentPoints"]) == ("Update", 5)
+        else:
+            assert (headers["Epos-Action"], body["TransactionID"], body["CustomerID"]) == ("Complete", sale, customer_id)
+
+
+@pytest.mark.parametrize(
+    ("switches", "named"),
+    [
+        ({"transaction_body": "customer-id", "webhook_version": "V4"}, {"Id": "sale", "CustomerId": "customer"}),
+        ({"transaction_body": "customer-id", "webhook_version": "V4", "v4_case": "camel"}, {"id": "sale", "customerId": "customer"}),
+        ({"transaction_body": "transaction"}, {"TransactionID": "sale"}),
+    ],
+)
+async def test_the_body_of_a_sale(till: SandboxTill, receiver: Receiver, switches: dict[str, object], named: dict[str, str]) -> None:
+    customer_id = till.add_customer()
+    till.switches.update({"sale_webhooks": "transaction", **switches})
+    ids = {"sale": till.sell(customer_id), "customer": customer_id}
+    await till.webhooks.wait_for(2)
+    assert {name: value for name, value in receiver.bodies[1].items() if name.lower().endswith("id")} == {
+        name: ids[what] for name, what in named.items()
+    }
+
+
+async def test_a_sale_with_its_customer_in_it_and_one_with_nothing_but_its_id(till: SandboxTill, receiver: Receiver) -> None:
+    customer_id = till.add_customer(forename="Ada")
+    till.switches.update({"sale_webhooks": "transaction", "transaction_body": "customer"})
+    till.sell(customer_id)
+    till.sell(None)
+    till.switches.update({"transaction_body": "id"})
+    bare = till.sell(customer_id)
+    await till.webhooks.wait_for(4)
+    _, full, nobody, last = receiver.bodies
+    assert (full["Customer"]["CustomerID"], full["Customer"]["Forename"]) == (customer_id, "Ada")
+    assert nobody["Customer"] is None
+    assert last == bare
+
+
+@pytest.mark.parametrize(("served", "versions"), [("both", ["V2", "v4"]), ("V2", ["V2"]), ("V4", ["v4"]), ("none", [])])
+async def test_transactions_are_served_in_the_versions_switched_on(till: SandboxTill, served: str, versions: list[str]) -> None:
+    customer_id = till.add_customer()
+    sale = till.sell(customer_id)
+    till.switches.update({"transaction_api": served})
+    async with till_caller(till) as call:
+        for version, name in (("V2", "CustomerID"), ("v4", "CustomerId")):
+            reply = await call("GET", f"/api/{version}/Transaction/{sale}")
+            assert reply.status == (200 if version in versions else 404)
+            if version in versions:
+                assert reply.json[name] == customer_id
+                assert (await call("GET", f"/api/{version}/Transaction/{sale + 1}")).status == 404
+
+
+async def test_a_sale_over_the_control_api(till: SandboxTill) -> None:
+    customer_id = till.add_customer(points=1)
+    async with till_caller(till) as call:
+        made = await call("POST", "/sandbox/sales", {"CustomerID": customer_id, "CurrentPoints": 9})
+        assert made.status == 201
+        assert till.store.transactions[made.json["TransactionID"]].customer is till.store.customers[customer_id]
+        assert till.store.customers[customer_id].current_points == 9
+        assert (await call("POST", "/sandbox/sales", {})).status == 201
+        assert (await call("POST", "/sandbox/sales", {"CustomerID": 5})).status == 404
+        assert (await call("POST", "/sandbox/sales", {"Nonsense": 5})).status == 400
+
+
 @pytest.mark.parametrize("echo", [True, False])
 async def test_writes_through_the_api_are_told_only_as_echo(till: SandboxTill, receiver: Receiver, echo: bool) -> None:
     till.switches.webhook_echo = echo

@@ -9,6 +9,7 @@ import pytest
 from fakes.accounts import FakeAccounts
 from fakes.clock import FakeClock
 from fakes.queues import FakeQueues, an_entry
+from fakes.sales import FakeSales
 from fakes.subject_accounts import FakeSubjectAccounts
 from tillsync_server.application.engine.enqueuer import Enqueuer
 from tillsync_server.application.use_cases.admission import Admission, AdmissionSettings
@@ -62,7 +63,8 @@ class World:
             self.accounts.add(Account(account_id=account_id, till_id=TILL, shared_till=True))
         self.subjects = FakeSubjectAccounts(self.accounts)
         admission = Admission(FakeQueues(), self.settings, clock=FakeClock())
-        self.hints = TillHints(self.subjects, Enqueuer(self.lanes), admission)
+        self.sales = FakeSales()
+        self.hints = TillHints(self.subjects, self.sales, Enqueuer(self.lanes), admission)
 
 
 @pytest.mark.catches("webhooks-wake-every-account-of-the-till")
@@ -146,3 +148,19 @@ async def test_a_database_that_is_away_is_told_before_anything_else() -> None:
     world.lanes.failures = {A: Unavailable("busy"), B: DatabaseAway()}
     with pytest.raises(DatabaseAway):
         await world.hints.customers(AT_A, [501])
+
+
+async def test_sales_without_a_customer_wait_to_be_read() -> None:
+    world = World()
+    await world.hints.sales(AT_A, [7, 8, 7])
+    assert sorted(world.sales.rows) == [(TILL, 7), (TILL, 8)]
+    assert {row.sale.account_id for row in world.sales.rows.values()} == {A}
+    assert world.lanes.taken == []
+
+
+async def test_the_senders_caps_count_for_sales() -> None:
+    world = World(settings=AdmissionSettings(entries_per_second=1, burst_entries=3))
+    await world.hints.sales(AT_A, [1, 2, 3])
+    with pytest.raises(ResourceExhausted):
+        await world.hints.sales(AT_A, [4])
+    assert len(world.sales.rows) == 3

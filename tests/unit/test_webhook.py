@@ -36,6 +36,7 @@ class Hints:
 
     queued_customers: list[tuple[str, int]] = field(default_factory=list)
     queued_types: list[tuple[str, int]] = field(default_factory=list)
+    queued_sales: list[tuple[str, int]] = field(default_factory=list)
     senders: list[Sender] = field(default_factory=list)
     failure: Exception | None = None
     commit: asyncio.Event | None = None
@@ -57,6 +58,9 @@ class Hints:
 
     async def customer_types(self, sender: Sender, type_ids: Sequence[int]) -> int:
         return await self._queued(self.queued_types, sender, type_ids)
+
+    async def sales(self, sender: Sender, transaction_ids: Sequence[int]) -> None:
+        await self._queued(self.queued_sales, sender, transaction_ids)
 
 
 def accounts_with_hooks() -> FakeAccounts:
@@ -114,7 +118,7 @@ class Receiver:
 
     @property
     def nothing_queued(self) -> bool:
-        return not self.hints.queued_customers and not self.hints.queued_types
+        return not self.hints.queued_customers and not self.hints.queued_types and not self.hints.queued_sales
 
 
 @pytest_asyncio.fixture
@@ -164,6 +168,58 @@ async def test_a_customer_type_is_queued(receiver: Receiver, body: object) -> No
     assert receiver.hints.queued_customers == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"TransactionID": 7, "CustomerID": 90001},
+        {"Id": 7, "CustomerId": 90001, "TransactionItems": [{"Id": 1}]},
+        {"id": 7, "customerId": "90001"},
+        {"Id": 7, "CustomerId": None, "Customer": {"Id": 90001, "Forename": "A"}},
+        {"TransactionID": 7, "Customer": V2_CUSTOMER},
+        {"Id": 7, "Customer": 90001},
+        [{"Id": 7, "CustomerId": 90001}],
+    ],
+)
+@pytest.mark.parametrize("action", ["Complete", "complete", "Update", None])
+async def test_the_customer_of_a_sale_is_queued(receiver: Receiver, body: object, action: str | None) -> None:
+    assert (await receiver.post(body, object_="Transaction", action=action)).status == 202
+    assert receiver.hints.queued_customers == [("shop-1", 90001)]
+    assert receiver.hints.queued_sales == []
+    assert receiver.observed == [("transaction", 202, "queued")]
+
+
+@pytest.mark.parametrize("body", [7, "7", {"Id": 7}, {"TransactionID": 7, "TotalAmount": 12.5}, {"id": "7"}, [7], [{"Id": 7}, 7]])
+async def test_a_sale_that_says_nothing_of_its_customer_is_to_be_read(receiver: Receiver, body: object) -> None:
+    assert (await receiver.post(body, object_="Transaction", action="Complete")).status == 202
+    assert receiver.hints.queued_sales == [("shop-1", 7)]
+    assert receiver.hints.queued_customers == []
+    assert receiver.observed == [("transaction", 202, "queued")]
+
+
+@pytest.mark.parametrize(
+    "body", [{"Id": 7, "CustomerId": None}, {"Id": 7, "CustomerID": 0}, {"Id": 7, "Customer": None}, {"CustomerId": ""}]
+)
+async def test_a_sale_to_nobody_queues_nothing(receiver: Receiver, body: object) -> None:
+    assert (await receiver.post(body, object_="Transaction", action="Complete")).status == 204
+    assert receiver.nothing_queued
+    assert receiver.observed == [("transaction", 204, "no_customer")]
+
+
+async def test_sales_of_all_kinds_in_one_delivery(receiver: Receiver) -> None:
+    body = [{"Id": 7, "CustomerId": 90001}, 8, {"Id": 9, "CustomerId": None}, {"Id": 10, "CustomerId": 90001}]
+    assert (await receiver.post(body, object_="Transaction", action="Complete")).status == 202
+    assert receiver.hints.queued_customers == [("shop-1", 90001)]
+    assert receiver.hints.queued_sales == [("shop-1", 8)]
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"TotalAmount": 1}, {"Id": 7, "CustomerId": "x"}, {"Id": 7, "Customer": {"Forename": "A"}}, [], "abc"]
+)
+async def test_sales_that_name_nothing_are_refused(receiver: Receiver, body: object) -> None:
+    assert (await receiver.post(body, object_="Transaction", action="Complete")).status == 400
+    assert receiver.nothing_queued
+
+
 async def test_the_type_of_a_customer_is_not_taken_for_its_id(receiver: Receiver) -> None:
     assert (await receiver.post({"CustomerTypeID": 4001, "Forename": "A"})).status == 400
     assert receiver.nothing_queued
@@ -184,7 +240,7 @@ async def test_the_answer_waits_for_the_commit(receiver: Receiver) -> None:
     assert (await within(delivery)).status == 202
 
 
-@pytest.mark.parametrize("kind", ["Product", "Transaction", "customers"])
+@pytest.mark.parametrize("kind", ["Product", "TransactionItem", "customers"])
 async def test_other_objects_are_taken_note_of_and_nothing_more(receiver: Receiver, kind: str) -> None:
     assert (await receiver.post(object_=kind)).status == 204
     assert receiver.nothing_queued

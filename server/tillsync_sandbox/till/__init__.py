@@ -1,5 +1,5 @@
-"""An Epos Now emulator: Customer and CustomerType in V2 and V4, TokenInfo, webhooks, and a switch for everything that is not known for
-certain of the real service.
+"""An Epos Now emulator: Customer, CustomerType and Transaction in V2 and V4, TokenInfo, webhooks, and a switch for everything that is not
+known for certain of the real service.
 
 The control API (JSON; fields by their V2 names, any case; ``requests`` and ``faults``: :mod:`tillsync_sandbox.control`)::
 
@@ -9,6 +9,7 @@ The control API (JSON; fields by their V2 names, any case; ``requests`` and ``fa
     PATCH  /sandbox/customers/{id}            {"CurrentPoints":25,"CurrentBalance":"-3.50"}: sends the webhook, as a till does
     DELETE /sandbox/customers/{id}
     GET, POST /sandbox/customer-types · GET, PATCH, DELETE /sandbox/customer-types/{id}
+    POST   /sandbox/sales                     {"CustomerID":90001,"CurrentPoints":30}: a sale, with the customer's values after it
     GET    /sandbox/webhooks                  deliveries in order, each with the status it was answered with
     GET    /sandbox/switches
     PATCH  /sandbox/switches                  {"email_match":"contains"}: fields of TillSwitches
@@ -23,7 +24,10 @@ from tillsync_sandbox.till.switches import (
     LimitMode,
     PostReply,
     PutMode,
+    SaleWebhooks,
     TillSwitches,
+    TransactionApi,
+    TransactionBody,
     V4TypeField,
     WebhookDeleteBody,
     WebhookVersion,
@@ -42,4 +46,7 @@ __all__ = [
     "LimitMode",
     "WebhookVersion",
     "WebhookDeleteBody",
+    "SaleWebhooks",
+    "TransactionBody",
+    "TransactionApi",
 ]

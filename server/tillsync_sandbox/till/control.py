@@ -37,6 +37,7 @@ class ControlApi:
             web.get("/sandbox/customer-types/{id:[0-9]+}", self._get_type),
             web.patch("/sandbox/customer-types/{id:[0-9]+}", self._change_type),
             web.delete("/sandbox/customer-types/{id:[0-9]+}", self._delete_type),
+            web.post("/sandbox/sales", self._sell),
             web.get("/sandbox/webhooks", self._list_webhooks),
             web.get("/sandbox/switches", self._get_switches),
             web.patch("/sandbox/switches", self._set_switches),
@@ -106,6 +107,17 @@ class ControlApi:
             return missing("customer type")
         self._store.delete_type(type_id)
         return _json("{}")
+
+    async def _sell(self, request: web.Request) -> web.Response:
+        try:
+            fields = await _fields(request, CUSTOMER_FIELDS, v2().customer)
+            customer_id = fields.pop("customer_id", None)
+            if customer_id is not None and customer_id not in self._store.customers:
+                return missing("customer")
+            sale = self._store.sell(customer_id, **fields)
+        except ValueError as error:
+            return refused(error)
+        return _json(f'{{"TransactionID":{sale.transaction_id}}}', status=201)
 
     async def _list_webhooks(self, request: web.Request) -> web.Response:
         return web.json_response({"webhooks": [dataclasses.asdict(delivery) for delivery in self._webhooks]})

@@ -79,6 +79,11 @@ class SandboxTill:
         """Raises KeyError when there is none."""
         self.store.change_customer(customer_id, **_stored(fields))
 
+    def sell(self, customer_id: int | None = None, **fields: Any) -> int:
+        """A sale, to nobody known where ``customer_id`` is None; its transaction's id. ``fields``: the customer's after it. The switches
+        ``sale_webhooks`` and ``transaction_body`` say what it sends."""
+        return self.store.sell(customer_id, **_stored(fields)).transaction_id
+
     def delete_customer(self, customer_id: int) -> None:
         self.store.delete_customer(customer_id)
 

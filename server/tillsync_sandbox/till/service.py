@@ -20,6 +20,7 @@ from tillsync_sandbox.till.customer_types import CustomerTypeResource
 from tillsync_sandbox.till.customers import CustomerResource
 from tillsync_sandbox.till.stored import TillStore
 from tillsync_sandbox.till.switches import LimitMode, TillSwitches
+from tillsync_sandbox.till.transactions import TransactionResource
 
 _ADDRESS = re.compile(r"/api/(v2|v4)/(\w+)(?:/([^/]*))?/?", re.IGNORECASE)
 
@@ -31,6 +32,7 @@ class TillService:
         self._limit = RequestLimit(switches)
         self._customers = CustomerResource(store, switches)
         self._types = CustomerTypeResource(store, switches)
+        self._transactions = TransactionResource(store, switches)
 
     async def answer(self, exchange: Exchange) -> web.Response:
         """Raises ConnectionDropped."""
@@ -61,6 +63,10 @@ class TillService:
                 response = await self._types.v2(exchange, below)
             case ("v4", "customertype"):
                 response = await self._types.v4(exchange, below)
+            case ("v2", "transaction"):
+                response = await self._transactions.v2(exchange, below)
+            case ("v4", "transaction"):
+                response = await self._transactions.v4(exchange, below)
             case ("v4", "tokeninfo") if exchange.request.method == "GET" and not below:
                 token = {"AppName": "Sandbox", "AccountId": 4200, "BusinessName": "Sandbox till", "LocationId": 4200}
                 response = data(exchange.request, json.dumps(token), "TokenInfo")

@@ -1,4 +1,4 @@
-"""What a sandbox till has stored: customers and customer types."""
+"""What a sandbox till has stored: customers, customer types and sales."""
 
 from __future__ import annotations
 
@@ -55,15 +55,30 @@ class StoredType:
     deleted: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTransaction:
+    """A sale."""
+
+    transaction_id: int
+    customer: StoredCustomer | None
+    """Who bought; None: nobody whom the till knows."""
+
+
+Stored = StoredCustomer | StoredType | StoredTransaction
+
+
 class Change(Enum):
     """``Epos-Action``."""
+
+    COMPLETE = "Complete"
+    """Of a sale."""
 
     CREATE = "Create"
     UPDATE = "Update"
     DELETE = "Delete"
 
 
-Listener = Callable[[Change, StoredCustomer | StoredType, bool], None]
+Listener = Callable[[Change, Stored, bool], None]
 """What changed, and whether the API did it (True) or somebody at the till."""
 
 
@@ -71,6 +86,7 @@ class TillStore:
     def __init__(self) -> None:
         self.customers: dict[int, StoredCustomer] = {}
         self.types: dict[int, StoredType] = {}
+        self.transactions: dict[int, StoredTransaction] = {}
         self.listener: Listener | None = None
         self._order: list[int] = []
         """Ids of customers, ascending."""
@@ -78,6 +94,7 @@ class TillStore:
         """Case-folded."""
         self._next_customer_id = 90001
         self._next_type_id = 4001
+        self._next_transaction_id = 700_001
         self._changes = Changes()
 
     # -- customers
@@ -101,14 +118,29 @@ class TillStore:
     def change_customer(self, customer_id: int, *, by_api: bool = False, **fields: Any) -> StoredCustomer:
         """Raises KeyError when there is none, ValueError for a field that a customer does not have."""
         customer = self.customers[customer_id]
+        self._set(customer, fields)
+        self._changed(Change.UPDATE, customer, by_api)
+        return customer
+
+    def sell(self, customer_id: int | None, **fields: Any) -> StoredTransaction:
+        """``fields``: of the customer, after the sale. One change: the webhooks' switches say which triggers it sets off. Raises KeyError
+        when there is no such customer."""
+        customer = None if customer_id is None else self.customers[customer_id]
+        if customer is not None:
+            self._set(customer, fields)
+        sale = StoredTransaction(transaction_id=self._next_transaction_id, customer=customer)
+        self._next_transaction_id += 1
+        self.transactions[sale.transaction_id] = sale
+        self._changed(Change.COMPLETE, sale, False)
+        return sale
+
+    def _set(self, customer: StoredCustomer, fields: dict[str, Any]) -> None:
         self._check_fields(customer, fields)
         self._unindex(customer)
         for name, value in fields.items():
             setattr(customer, name, value)
         customer.served.clear()
         self._index(customer)
-        self._changed(Change.UPDATE, customer, by_api)
-        return customer
 
     def delete_customer(self, customer_id: int, *, soft: bool = False, by_api: bool = False) -> None:
         """Raises KeyError when there is none."""
@@ -191,7 +223,7 @@ class TillStore:
         """Return once ``predicate()`` is true; it is asked again after every change. Raises TimeoutError."""
         await self._changes.wait_for(predicate, timeout, seen)
 
-    def _changed(self, change: Change, thing: StoredCustomer | StoredType, by_api: bool) -> None:
+    def _changed(self, change: Change, thing: Stored, by_api: bool) -> None:
         if self.listener is not None:
             self.listener(change, thing, by_api)
         self._changes.announce()

@@ -73,6 +73,38 @@ class WebhookDeleteBody(StrEnum):
     ID = "id"
 
 
+class SaleWebhooks(StrEnum):
+    """Which triggers a sale to a customer sets off. Not known of the real till."""
+
+    CUSTOMER = "customer"
+    """Customer/Update."""
+    TRANSACTION = "transaction"
+    """Transaction/Complete."""
+    BOTH = "both"
+
+
+class TransactionBody(StrEnum):
+    """What Transaction/Complete says. Not known of the real till."""
+
+    CUSTOMER_ID = "customer-id"
+    """The transaction, with its customer's id."""
+    CUSTOMER = "customer"
+    """The transaction, with its customer as an object in it."""
+    TRANSACTION = "transaction"
+    """The transaction, without a word of its customer."""
+    ID = "id"
+    """Nothing but the transaction's id."""
+
+
+class TransactionApi(StrEnum):
+    """Which version serves ``Transaction/{id}``; any other address of it is an HTML 404."""
+
+    BOTH = "both"
+    V2 = "V2"
+    V4 = "V4"
+    NONE = "none"
+
+
 @dataclass(slots=True, kw_only=True)
 class TillSwitches:
     api_key: str = "sandbox-key"
@@ -130,6 +162,10 @@ class TillSwitches:
     """A reordered one is sent after its successor, or at the latest ``webhook_reorder_hold_seconds`` later."""
     webhook_reorder_hold_seconds: float = 1.0
     webhook_delay_seconds: float = 0.0
+
+    sale_webhooks: SaleWebhooks = SaleWebhooks.BOTH
+    transaction_body: TransactionBody = TransactionBody.CUSTOMER_ID
+    transaction_api: TransactionApi = TransactionApi.BOTH
 
     def update(self, changes: dict[str, object]) -> None:
         """Set switches from JSON values. Raises ValueError naming the switch and what it takes; then nothing is changed."""

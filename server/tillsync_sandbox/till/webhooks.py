@@ -11,8 +11,9 @@ import aiohttp
 
 from tillsync_sandbox.changes import PATIENCE_SECONDS, Changes
 from tillsync_sandbox.till.rows import v2, v4, webhook_json
-from tillsync_sandbox.till.stored import Change, StoredCustomer, StoredType
-from tillsync_sandbox.till.switches import TillSwitches, WebhookDeleteBody, WebhookVersion
+from tillsync_sandbox.till.stored import Change, Stored, StoredCustomer, StoredTransaction
+from tillsync_sandbox.till.switches import SaleWebhooks, TillSwitches, WebhookDeleteBody, WebhookVersion
+from tillsync_sandbox.till.transactions import webhook_body
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -59,20 +60,27 @@ class Webhooks:
             await asyncio.gather(self._sender, return_exceptions=True)
             self._sender = None
 
-    def note(self, change: Change, thing: StoredCustomer | StoredType, by_api: bool) -> None:
+    def note(self, change: Change, thing: Stored, by_api: bool) -> None:
         """A listener of the store."""
         switches = self._switches
         if not switches.webhook_url or (by_api and not switches.webhook_echo):
             return
+        words = v2() if switches.webhook_version is WebhookVersion.V2 else v4(switches)
+        if isinstance(thing, StoredTransaction):
+            if thing.customer is not None and switches.sale_webhooks is not SaleWebhooks.TRANSACTION:
+                self.note(Change.UPDATE, thing.customer, by_api)
+            if switches.sale_webhooks is not SaleWebhooks.CUSTOMER:
+                self._tell("Transaction", change, thing.transaction_id, webhook_body(thing, switches, words))
+            return
         is_customer = isinstance(thing, StoredCustomer)
         subject_id = thing.customer_id if isinstance(thing, StoredCustomer) else thing.type_id
-        delivery = Delivery(
-            number=len(self.deliveries) + 1,
-            object="Customer" if is_customer else "CustomerType",
-            action=change.value,
-            subject_id=subject_id,
-            body=self._body(change, thing, subject_id),
-        )
+        bare = change is Change.DELETE and switches.webhook_delete_body is WebhookDeleteBody.ID
+        body = str(subject_id) if bare else webhook_json(thing, words)
+        self._tell("Customer" if is_customer else "CustomerType", change, subject_id, body)
+
+    def _tell(self, name: str, change: Change, subject_id: int, body: str) -> None:
+        switches = self._switches
+        delivery = Delivery(number=len(self.deliveries) + 1, object=name, action=change.value, subject_id=subject_id, body=body)
         self.deliveries.append(delivery)
         if self._happens(switches.webhook_drop_percent):
             delivery.dropped = delivery.ended = True
@@ -95,11 +103,6 @@ class Webhooks:
 
         await self._changes.wait_for(lambda: ended() >= count, timeout, lambda: f"{ended()} of {len(self.deliveries)} deliveries ended")
         return list(self.deliveries)
-
-    def _body(self, change: Change, thing: StoredCustomer | StoredType, subject_id: int) -> str:
-        if change is Change.DELETE and self._switches.webhook_delete_body is WebhookDeleteBody.ID:
-            return str(subject_id)
-        return webhook_json(thing, v2() if self._switches.webhook_version is WebhookVersion.V2 else v4(self._switches))
 
     def _let_go(self) -> None:
         held, self._held = self._held, []

@@ -36,6 +36,7 @@ _LOG = structlog.get_logger(__name__)
 REQUEUE_SECONDS = 1.0
 HISTORY_SECONDS = 3600.0
 REFUSED_EVENTS_SECONDS = 600.0
+SALES_SECONDS = 0.5
 SAMPLE_SECONDS = 15.0
 QUICK_SECONDS, DATABASE_SECONDS, EMBEDDED_SECONDS = 3.0, 8.0, 25.0
 """What the steps of a stop may take; those that drain get the drain's grace and ten seconds."""
@@ -151,15 +152,17 @@ class Service:
         requeue = Recurring("requeue", labour.requeue.run_chunk, seconds=REQUEUE_SECONDS, database_gone=DATABASE_GONE)
         history = Recurring("history", labour.history.maintain, seconds=HISTORY_SECONDS, database_gone=DATABASE_GONE)
         refused = Recurring("refused events", labour.events.reopen_refused, seconds=REFUSED_EVENTS_SECONDS, database_gone=DATABASE_GONE)
+        sales = Recurring("sales", labour.sales.run_chunk, seconds=SALES_SECONDS, database_gone=DATABASE_GONE)
         self.storage.notifications.on_lanes_ready(requeue.wake)
         self._on_stop(requeue.name, requeue.stop)
         self._on_stop(history.name, history.stop)
         self._on_stop(refused.name, refused.stop)
+        self._on_stop(sales.name, sales.stop)
         self._on_stop("events", labour.events.stop)
         self._on_stop("worker", labour.worker.stop, seconds=self._drain_seconds)
 
         def start() -> None:
-            for part in (requeue, history, refused, labour.events, labour.worker):
+            for part in (requeue, history, refused, sales, labour.events, labour.worker):
                 part.start()
 
         return start

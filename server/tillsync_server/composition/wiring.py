@@ -34,6 +34,7 @@ from tillsync_server.adapters.postgres.privacy import PostgresPrivacy
 from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
 from tillsync_server.adapters.postgres.requeue import PostgresRequeue
+from tillsync_server.adapters.postgres.sales import PostgresSales
 from tillsync_server.adapters.postgres.shop_state import PostgresShopState
 from tillsync_server.adapters.postgres.subject_accounts import PostgresSubjectAccounts
 from tillsync_server.adapters.postgres.till_budget import PostgresTillBudget
@@ -55,6 +56,7 @@ from tillsync_server.application.use_cases.order_matching import OrderMatching
 from tillsync_server.application.use_cases.privacy import Privacy
 from tillsync_server.application.use_cases.queue_listing import QueueListing
 from tillsync_server.application.use_cases.queue_work import QueueWork
+from tillsync_server.application.use_cases.sale_reading import SaleReading
 from tillsync_server.application.use_cases.shop_connection import ShopConnection
 from tillsync_server.application.use_cases.shop_users import ShopUserReports
 from tillsync_server.application.use_cases.site_settings import SiteSettings
@@ -86,6 +88,7 @@ class Labour:
     requeue: PostgresRequeue
     history: PostgresHistory
     events: EventSender
+    sales: SaleReading
 
 
 class Wiring:
@@ -134,7 +137,7 @@ class Wiring:
             interceptor=Interceptor(authenticator, KnownAccounts(queues), self._metrics, database_gone=DATABASE_GONE),
             webhooks=WebhookReceiver(
                 self._accounts,
-                TillHints(PostgresSubjectAccounts(database), enqueuer, admission),
+                TillHints(PostgresSubjectAccounts(database), PostgresSales(database), enqueuer, admission),
                 database_gone=DATABASE_GONE,
                 observe=self._metrics.webhook_received,
             ),
@@ -174,7 +177,16 @@ class Wiring:
             self._settings.events(),
             database_gone=DATABASE_GONE,
         )
-        return Labour(worker=worker, requeue=PostgresRequeue(database, notifier), history=PostgresHistory(database), events=events)
+        sales, enqueuer = PostgresSales(database), Enqueuer(PostgresHintStore(database, notifier))
+        admission = Admission(PostgresQueueReader(database), self._settings.admission())
+        hints = TillHints(PostgresSubjectAccounts(database), sales, enqueuer, admission)
+        return Labour(
+            worker=worker,
+            requeue=PostgresRequeue(database, notifier),
+            history=PostgresHistory(database),
+            events=events,
+            sales=SaleReading(sales, self._accounts, self._tills, hints, observe=self._metrics.sale_read),
+        )
 
 
 def inside(allowed: AllowedHosts) -> Callable[[str, int], bool]:

@@ -82,6 +82,10 @@ class TillClient(Protocol):
 
     async def list_customer_types(self) -> Sequence[TillCustomerType]: ...
 
+    async def read_buyer(self, transaction_id: int) -> EposCustomerId | None:
+        """The customer of a sale; None: nobody whom the till knows. Missing where there is no such transaction. At most two requests."""
+        ...
+
     async def probe(self) -> None:
         """The cheap credential check (V4 TokenInfo). Returns when the till answers and knows the credentials."""
         ...

@@ -10,6 +10,7 @@ from tillsync_server.adapters.epos.customers import CustomerResource, CustomerV2
 from tillsync_server.adapters.epos.name_search import search_by_name
 from tillsync_server.adapters.epos.requests import TillRequests
 from tillsync_server.adapters.epos.rows import unreadable
+from tillsync_server.adapters.epos.transactions import TransactionResource
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillCustomerType
 from tillsync_server.domain.errors import Misaddressed, Missing
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
@@ -50,6 +51,7 @@ class EposClient:
         self._requests = requests
         self._customers = _customers(customer_version, requests, v4_type_field)
         self._types = _types(type_version, requests)
+        self._transactions = TransactionResource(requests, customer_version)
 
     async def read_customer(self, customer_id: EposCustomerId) -> TillCustomer:
         return await self._customers.read(customer_id)
@@ -71,6 +73,9 @@ class EposClient:
 
     async def list_customer_types(self) -> Sequence[TillCustomerType]:
         return await self._types.list_all()
+
+    async def read_buyer(self, transaction_id: int) -> EposCustomerId | None:
+        return await self._transactions.read_buyer(transaction_id)
 
     async def probe(self) -> None:
         try:

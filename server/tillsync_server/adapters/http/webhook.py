@@ -17,7 +17,7 @@ from typing import Protocol
 from aiohttp import web
 
 from tillsync_server.adapters.http.webhook_answers import Answered, WebhookReason, unauthorised
-from tillsync_server.adapters.http.webhook_bodies import MAX_BODY_BYTES, read_at_most, subject_ids
+from tillsync_server.adapters.http.webhook_bodies import MAX_BODY_BYTES, read_at_most, sale_subjects, subject_ids
 from tillsync_server.adapters.http.webhook_senders import AccountLookup, WebhookSenders
 from tillsync_server.application.use_cases.till_hints import Sender
 from tillsync_server.domain.errors import NotFound, RequestError, ResourceExhausted
@@ -25,6 +25,7 @@ from tillsync_server.domain.errors import NotFound, RequestError, ResourceExhaus
 REFUSAL_SECONDS = 0.1
 """Every 401 is answered so long after its arrival: whether the account or till exists cannot be told by the time it takes."""
 _ID_KEYS = {"customer": ("customerid", "id"), "customertype": ("customertypeid", "id")}
+_SALE = "transaction"
 _CONTENT_TYPES = frozenset({"application/json", "text/json"})
 
 
@@ -35,9 +36,11 @@ class Hints(Protocol):
 
     async def customer_types(self, sender: Sender, type_ids: Sequence[int]) -> int: ...
 
+    async def sales(self, sender: Sender, transaction_ids: Sequence[int]) -> None: ...
+
 
 WebhookObserver = Callable[[str, int, WebhookReason], None]
-"""Told of every delivery the object (``customer``, ``customertype``, ``other``), the status, and why."""
+"""Told of every delivery the object (``customer``, ``customertype``, ``transaction``, ``other``), the status, and why."""
 
 
 class WebhookReceiver:
@@ -64,7 +67,7 @@ class WebhookReceiver:
 
     async def handle(self, request: web.Request) -> web.Response:
         given_kind = request.headers.get("Epos-Object", "").strip().lower()
-        kind = given_kind if given_kind in _ID_KEYS else "other"
+        kind = given_kind if given_kind in _ID_KEYS or given_kind == _SALE else "other"
         try:
             answered = await self._answer(request, given_kind)
         except Exception:
@@ -97,16 +100,29 @@ class WebhookReceiver:
         sender = await self._senders.sender(request)
         if not kind:
             raise Answered(400, "the Epos-Object header is missing", WebhookReason.NO_OBJECT)
-        if kind not in _ID_KEYS:
+        if kind not in _ID_KEYS and kind != _SALE:
             raise Answered(204, "", WebhookReason.OTHER_OBJECT)
         body = await _body_of(request)
         try:
-            ids = subject_ids(body, _ID_KEYS[kind])
+            # Epos-Action does not matter: the worker reads the customer or type again and does what it finds
+            return await (self._take_sale(sender, body) if kind == _SALE else self._take(sender, kind, body))
         except ValueError as error:
             raise Answered(400, str(error), WebhookReason.BODY) from error
-        # Epos-Action does not matter: the worker reads the customer or type again and does what it finds
+
+    async def _take(self, sender: Sender, kind: str, body: bytes) -> Answered:
+        ids = subject_ids(body, _ID_KEYS[kind])
         woken = await (self._hints.customers if kind == "customer" else self._hints.customer_types)(sender, ids)
         return Answered(202, "", WebhookReason.QUEUED if woken else WebhookReason.NOBODY)
+
+    async def _take_sale(self, sender: Sender, body: bytes) -> Answered:
+        """Whether a sale also sends Customer/Update is not known: its customer may have other points and credit now."""
+        sold = sale_subjects(body)
+        if sold.transaction_ids:
+            await self._hints.sales(sender, sold.transaction_ids)
+        woken = await self._hints.customers(sender, sold.customer_ids) if sold.customer_ids else 0
+        if sold.transaction_ids or woken:
+            return Answered(202, "", WebhookReason.QUEUED)
+        return Answered(202, "", WebhookReason.NOBODY) if sold.customer_ids else Answered(204, "", WebhookReason.NO_CUSTOMER)
 
 
 async def _body_of(request: web.Request) -> bytes:

@@ -1,9 +1,10 @@
-"""The bodies of webhooks: which till customers or customer types they name. Keys in any case, V2 and V4 names."""
+"""The bodies of webhooks: which till customers, customer types or transactions they name. Keys in any case, V2 and V4 names."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -16,6 +17,46 @@ _LARGEST_ID = 2**63 - 1
 def subject_ids(body: bytes, keys: tuple[str, ...]) -> list[int]:
     """The ids a body names: an object (V2 or V4 names, any case), a bare id (deletes), or a list of either. ValueError says why not."""
     return list(dict.fromkeys(_subject_id(item, keys) for item in _items(body)))
+
+
+@dataclass(frozen=True, slots=True)
+class SaleSubjects:
+    """What the bodies of sales name. Neither: sales to nobody whom the till knows."""
+
+    customer_ids: tuple[int, ...]
+    transaction_ids: tuple[int, ...]
+    """Of those that say nothing of their customer."""
+
+
+def sale_subjects(body: bytes) -> SaleSubjects:
+    """Of ``Transaction/Complete``. What it looks like is not known (eposnow-api has no transaction): the customer's id, the customer as an
+    object, or only the transaction's id are all read. ValueError says why not."""
+    customers: dict[int, None] = {}
+    transactions: dict[int, None] = {}
+    for item in _items(body):
+        buyer = _buyer(item)
+        if buyer is not None:
+            customers[buyer] = None
+        elif not _names_buyer(item):
+            transactions[_subject_id(item, ("transactionid", "id"))] = None
+    return SaleSubjects(tuple(customers), tuple(transactions))
+
+
+def _names_buyer(item: Any) -> bool:
+    """Also where it says that there is none."""
+    return isinstance(item, Mapping) and any(str(name).lower() in ("customerid", "customer") for name in item)
+
+
+def _buyer(item: Any) -> int | None:
+    if not isinstance(item, Mapping):
+        return None
+    by_name = {str(name).lower(): value for name, value in item.items()}
+    for found in (by_name.get("customerid"), by_name.get("customer")):
+        if isinstance(found, Mapping):
+            return _subject_id(found, ("customerid", "id"))
+        if found not in (None, 0, "", "0"):
+            return _id(found)
+    return None
 
 
 def _items(body: bytes) -> list[Any]:

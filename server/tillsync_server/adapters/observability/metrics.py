@@ -48,6 +48,13 @@ class Metrics:
             ["object", "status", "reason"],
             registry=self.registry,
         )
+        self._sales = Counter(
+            "tillsync_sales",
+            "Sales of which the till named only the transaction, by what came of reading it: hinted, nobody (no link), no_customer, "
+            "missing, postponed (read again later), given_up.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self._upstream = Counter(
             "tillsync_upstream_requests",
             "Requests to tills and shops. outcome: status class (2xx), unreachable, unanswered, misaddressed, unreadable, not_sent.",
@@ -92,6 +99,9 @@ class Metrics:
     def webhook_received(self, kind: str, status: int, reason: str) -> None:
         """``reason``: one of a closed list, as every label here."""
         self._webhooks.labels(kind, str(status), reason).inc()
+
+    def sale_read(self, outcome: str) -> None:
+        self._sales.labels(outcome).inc()
 
     def upstream_done(self, side: Side, outcome: str, seconds: float) -> None:
         self._upstream.labels(side.name.lower(), outcome).inc()

@@ -62,6 +62,10 @@ class HaltingTill:
         self._halt.check()
         return await self._till.list_customer_types()
 
+    async def read_buyer(self, transaction_id: int) -> EposCustomerId | None:
+        self._halt.check()
+        return await self._till.read_buyer(transaction_id)
+
     async def probe(self) -> None:
         self._halt.check()
         await self._till.probe()

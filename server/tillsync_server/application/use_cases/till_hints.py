@@ -12,6 +12,7 @@ from tillsync_server.domain.errors import RequestError, ResourceExhausted
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import EnqueueResult, NewHint
+from tillsync_server.ports.sales import SaleStore
 from tillsync_server.ports.subject_accounts import SubjectAccounts
 
 _ONE_BY_ONE = 16
@@ -40,8 +41,9 @@ class TillHints:
     to be sent again, and coalesces.
     """
 
-    def __init__(self, accounts: SubjectAccounts, enqueuer: Enqueuer, admission: Admission) -> None:
+    def __init__(self, accounts: SubjectAccounts, sales: SaleStore, enqueuer: Enqueuer, admission: Admission) -> None:
         self._accounts = accounts
+        self._sales = sales
         self._enqueuer = enqueuer
         self._admission = admission
 
@@ -50,6 +52,12 @@ class TillHints:
 
     async def customer_types(self, sender: Sender, type_ids: Sequence[int]) -> int:
         return await self._hint(sender, EntryKind.CUSTOMER_TYPE, type_ids, self._accounts.of_customer_types)
+
+    async def sales(self, sender: Sender, transaction_ids: Sequence[int]) -> None:
+        """Sales that say nothing of their customer: who it was is read later, within the till's allowance, and hinted then.
+        ResourceExhausted also where too many of the till wait."""
+        await self._admission.admit(sender.account_id, len(transaction_ids))
+        await self._sales.add(sender.till_id, sender.account_id, transaction_ids)
 
     async def _hint(self, sender: Sender, kind: EntryKind, subject_ids: Sequence[int], find: _Find) -> int:
         await self._admission.admit(sender.account_id, len(subject_ids))
