@@ -30,6 +30,10 @@ class Bench(Protocol):
 
     async def link(self, account_id: str, customer_id: int) -> None: ...
 
+    async def hold_order(self, account_id: str, *candidate_ids: int) -> None:
+        """An order that has these till customers to choose from."""
+        ...
+
     async def know_type(self, account_id: str, type_id: int) -> None: ...
 
 
@@ -52,6 +56,15 @@ class SubjectAccountsContract:
         assert await bench.subjects.of_customers(OTHER_TILL, [501, 502]) == [("stranger", 501)]
         assert await bench.subjects.of_customers(TILL, [999]) == []
         assert await bench.subjects.of_customers(TillId("nobody"), [501]) == []
+
+    async def test_a_customer_concerns_every_account_with_a_held_order_to_choose_it_for(self, bench: Bench) -> None:
+        await accounts_on(bench, "shop-a", "shop-b")
+        await bench.link("shop-a", 501)
+        await bench.hold_order("shop-a", 501, 502)
+        await bench.hold_order("shop-b", 502, 503)
+        await bench.hold_order("shop-b", 502, 504)
+        assert await bench.subjects.of_customers(TILL, [501]) == [("shop-a", 501)]
+        assert await bench.subjects.of_customers(TILL, [502]) == [("shop-a", 502), ("shop-b", 502)]
 
     async def test_a_type_concerns_who_has_the_bridge_and_who_knows_it(self, bench: Bench) -> None:
         await accounts_on(bench, "shop-b", "shop-a", bridge=True)
@@ -79,6 +92,9 @@ class InMemory:
     async def link(self, account_id: str, customer_id: int) -> None:
         self.subjects.linked.add((account_id, customer_id))
 
+    async def hold_order(self, account_id: str, *candidate_ids: int) -> None:
+        self.subjects.candidates.update((account_id, each) for each in candidate_ids)
+
     async def know_type(self, account_id: str, type_id: int) -> None:
         self.subjects.known_types.add((account_id, type_id))
 
@@ -100,6 +116,14 @@ class OnPostgres:
             "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) VALUES ($1, $2, 12, 1) RETURNING 1",
             account_id,
             customer_id,
+        )
+
+    async def hold_order(self, account_id: str, *candidate_ids: int) -> None:
+        await self.world.fetch(
+            "INSERT INTO entry (account_id, entry_id, queue, kind, subject_id, state, priority, due_at, candidate_ids, create_time, "
+            "update_time) SELECT $1, gen_random_uuid(), 2, 3, count(*) + 1, 4, 1, now(), $2::bigint[], now(), now() FROM entry RETURNING 1",
+            account_id,
+            list(candidate_ids),
         )
 
     async def know_type(self, account_id: str, type_id: int) -> None:

@@ -12,10 +12,12 @@ from tillsync_server.domain.ids import AccountId, TillId
 
 @dataclass
 class FakeSubjectAccounts:
-    """Implements ports.subject_accounts.SubjectAccounts. ``linked`` and ``known_types``: pairs of account and till customer, or type."""
+    """Implements ports.subject_accounts.SubjectAccounts. ``linked``, ``candidates`` (of held orders) and ``known_types``: pairs
+    of account and till customer, or type."""
 
     accounts: FakeAccounts
     linked: set[tuple[str, int]] = field(default_factory=set)
+    candidates: set[tuple[str, int]] = field(default_factory=set)
     known_types: set[tuple[str, int]] = field(default_factory=set)
 
     async def of_customers(self, till_id: TillId, customer_ids: Sequence[int]) -> list[tuple[AccountId, int]]:
@@ -23,7 +25,7 @@ class FakeSubjectAccounts:
             (account.account_id, customer_id)
             for account in await self._switched_on(till_id)
             for customer_id in sorted(set(customer_ids))
-            if (account.account_id, customer_id) in self.linked
+            if (account.account_id, customer_id) in self.linked | self.candidates
         ]
 
     async def of_customer_types(self, till_id: TillId, type_ids: Sequence[int]) -> list[tuple[AccountId, int]]:

@@ -127,6 +127,9 @@ async def test_whom_a_webhook_concerns_is_found_by_indexes(world: EngineWorld) -
         "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) SELECT 'shop-' || 1 + n % 10000, n / 10000, n, 1 "
         "FROM generate_series(20000, 69999) AS n",
         "INSERT INTO customer_type (account_id, epos_customer_type_id) SELECT account_id, 4001 FROM account",
+        "INSERT INTO entry (account_id, entry_id, queue, kind, subject_id, state, priority, due_at, candidate_ids, create_time, "
+        "update_time) SELECT account_id, gen_random_uuid(), 2, 3, n, 4, 1, now(), ARRAY[n, n + 1]::bigint[], now(), now() "
+        "FROM generate_series(20000, 39999) AS n, (SELECT account_id FROM account LIMIT 1) AS a",
     )
     statements = {
         "accounts/of_till": [],

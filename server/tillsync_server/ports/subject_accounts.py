@@ -12,7 +12,8 @@ class SubjectAccounts(Protocol):
     """Accounts that are switched on. One that is off needs no hint: switching it on queues what it knows."""
 
     async def of_customers(self, till_id: TillId, customer_ids: Sequence[int]) -> list[tuple[AccountId, int]]:
-        """Account and till customer, in their order: every account of the till that has a link to the customer."""
+        """Account and till customer, in their order: every account of the till that has a link to the customer, or a held
+        order with the customer to choose from."""
         ...
 
     async def of_customer_types(self, till_id: TillId, type_ids: Sequence[int]) -> list[tuple[AccountId, int]]:
