@@ -11,6 +11,8 @@ BRIDGE = [
     Mutant("copies-accept-nothing", "a copy of the shop accepts what is meant for the shop", condition("false")),
     Mutant("pending-secrets-expire", "the secret of a broken-off connect opens status for ever", condition("true")),
     Mutant("older-customer-versions-change-nothing", "an older version overwrites a customer's values", value("'1 = 1'")),
+    Mutant("values-never-reach-another-person", "a number's new user gets the values of the old one", value("true")),
+    Mutant("values-are-shown-to-their-person-only", "a number's new user sees what the old one left", value("true")),
     Mutant("older-events-change-nothing", "an older event is acted on", value("0")),
     Mutant("events-make-their-order-due", "an event is taken although its order is not made due", condition("false")),
     # the outbox

@@ -38,7 +38,11 @@ final class CustomerItem {
 		public readonly int $as_of = 0,
 		public readonly array $names = array(),
 		/** Fields that the service does not know of this customer: points, credit, type_id. What is stored stays. */
-		public readonly array $left_out = array()
+		public readonly array $left_out = array(),
+		/** The customer is whoever registered at this time; null: not said. */
+		public readonly ?int $registered = null,
+		/** The customer registered at this time or before; null: not said. */
+		public readonly ?int $registered_before = null
 	) {}
 
 	/**
@@ -63,8 +67,23 @@ final class CustomerItem {
 			$fields->has( 'type_id' ) ? $fields->integer_or_null( 'type_id', 1 ) : null,
 			$fields->time( 'as_of' ),
 			self::names( $fields ),
-			array_values( array_filter( array( 'points', 'credit', 'type_id' ), static fn( string $name ) => ! $fields->has( $name ) ) )
+			array_values( array_filter( array( 'points', 'credit', 'type_id' ), static fn( string $name ) => ! $fields->has( $name ) ) ),
+			$fields->has( 'registered' ) ? $fields->time( 'registered' ) : null,
+			$fields->has( 'registered_before' ) ? $fields->time( 'registered_before' ) : null
 		);
+	}
+
+	/**
+	 * Whether the user of this number is the one whom the service means. Values may go from anybody.
+	 *
+	 * @param int $registered When the user registered.
+	 */
+	public function is_for( int $registered ): bool {
+		if ( $this->removed || Registered::UNKNOWN === $registered ) {
+			return true;
+		}
+		// invariant: values-never-reach-another-person
+		return ( null === $this->registered || $this->registered === $registered ) && ( null === $this->registered_before || $registered <= $this->registered_before );
 	}
 
 	/** With what is stored in the place of what was left out. */

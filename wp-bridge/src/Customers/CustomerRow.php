@@ -24,7 +24,11 @@ final class CustomerRow {
 		/** When the till was read for these values, in unix seconds. */
 		public readonly int $as_of,
 		/** Which request changed the values last. */
-		public readonly string $write_token
+		public readonly string $write_token,
+		/** When the user registered to whom these values belong, in unix seconds; null: written before that was kept. */
+		public readonly ?int $registered,
+		/** When the values were last changed, in unix seconds. */
+		public readonly int $updated_at
 	) {}
 
 	/** @param array<string, string|null> $row Of the table. */
@@ -37,8 +41,22 @@ final class CustomerRow {
 			(string) $row['credit'],
 			null === $row['type_id'] ? null : (int) $row['type_id'],
 			(int) $row['as_of'],
-			(string) $row['write_token']
+			(string) $row['write_token'],
+			// A schema that is not yet this plugin's has no such column.
+			isset( $row['registered'] ) ? (int) $row['registered'] : null,
+			(int) $row['updated_at']
 		);
+	}
+
+	/**
+	 * Whether the values are of the user who has the number now. A user who registered after the values came (a day is left to clocks) is
+	 * another one, whether or not the row says whose they are.
+	 *
+	 * @param int $registered When that user registered.
+	 */
+	public function is_of( int $registered ): bool {
+		// invariant: values-are-shown-to-their-person-only
+		return Registered::UNKNOWN === $registered || ( null === $this->registered ? $registered <= $this->updated_at + DAY_IN_SECONDS : $registered === $this->registered );
 	}
 
 	/** What a shopper is shown: null where nothing of him is known, or no points. */

@@ -30,10 +30,11 @@ class CustomerTable {
 	 * whatever either of them has read before. Rows whose values changed carry the token afterwards; where only the version moved, as_of
 	 * stays. A change of type makes the customer due for RoleRun, in the same statement, so that no role is forgotten.
 	 *
-	 * @param CustomerItem[] $items Each customer once.
+	 * @param CustomerItem[]  $items      Each customer once.
+	 * @param array<int, int> $registered When they registered, by customer; what is not there, or Registered::UNKNOWN, is stored as NULL.
 	 * @throws NotStored
 	 */
-	public function store( array $items, string $token ): void {
+	public function store( array $items, string $token, array $registered = array() ): void {
 		if ( array() === $items ) {
 			return;
 		}
@@ -41,15 +42,19 @@ class CustomerTable {
 		usort( $items, static fn( CustomerItem $one, CustomerItem $other ) => $one->user_id <=> $other->user_id );
 		$now    = $this->services->clock()->now();
 		$tuples = array();
+		// Between an update of the plugin and the next cron the column may be missing.
+		$has_registered = $this->services->tables()->is_current();
+		$more           = $has_registered ? ',registered' : '';
 		foreach ( $items as $item ) {
 			// Every value is a checked number, decimal or time: prepare() of 4,500 placeholders would cost more than the statement.
 			$type     = null === $item->type_id ? 'NULL' : (string) $item->type_id;
 			$due      = null === $item->type_id ? 0 : 1;
-			$tuples[] = "({$item->user_id},{$item->version}," . (int) $item->removed . ",'{$item->points}','{$item->credit}',{$type},{$item->as_of},{$now},'{$token}',{$due})";
+			$tuples[] = "({$item->user_id},{$item->version}," . (int) $item->removed . ",'{$item->points}','{$item->credit}',{$type},{$item->as_of},{$now},'{$token}',{$due}" . ( $has_registered ? ',' . ( ( $registered[ $item->user_id ] ?? 0 ) ?: 'NULL' ) : '' ) . ')';
 		}
 		// invariant: older-customer-versions-change-nothing
 		$newer      = 'VALUES(version) > version';
-		$other_type = '(removed <> VALUES(removed) OR COALESCE(type_id, 0) <> COALESCE(VALUES(type_id), 0))';
+		$other_user = $has_registered ? ' OR registered <> VALUES(registered)' : '';
+		$other_type = "(removed <> VALUES(removed) OR COALESCE(type_id, 0) <> COALESCE(VALUES(type_id), 0){$other_user})";
 		$changed    = "{$newer} AND ({$other_type} OR points <> VALUES(points) OR credit <> VALUES(credit))";
 		// MySQL sets from left to right and sees what it has set: what others are judged by comes last.
 		$sets = array(
@@ -58,11 +63,11 @@ class CustomerTable {
 			"updated_at = CASE WHEN {$changed} THEN VALUES(updated_at) ELSE updated_at END",
 			"role_due = CASE WHEN {$newer} AND {$other_type} THEN 1 ELSE role_due END",
 		);
-		foreach ( array( 'points', 'credit', 'type_id', 'removed', 'version' ) as $column ) {
+		foreach ( array_merge( array( 'points', 'credit', 'type_id', 'removed' ), $has_registered ? array( 'registered' ) : array(), array( 'version' ) ) as $column ) {
 			$sets[] = "{$column} = CASE WHEN {$newer} THEN VALUES({$column}) ELSE {$column} END";
 		}
 		$this->database()->write(
-			"INSERT INTO {$this->name()} (user_id,version,removed,points,credit,type_id,as_of,updated_at,write_token,role_due) VALUES "
+			"INSERT INTO {$this->name()} (user_id,version,removed,points,credit,type_id,as_of,updated_at,write_token,role_due{$more}) VALUES "
 			. implode( ',', $tuples ) . ' ON DUPLICATE KEY UPDATE ' . implode( ', ', $sets )
 		);
 	}
@@ -85,13 +90,16 @@ class CustomerTable {
 	}
 
 	/**
-	 * What there is to show of a customer; null: nothing.
+	 * What there is to show of a customer; null: nothing. Values of somebody else who had the number before are nothing: every place that
+	 * shows or uses values asks here. The user is read from the table, since a cache may outlive a restored database.
 	 *
 	 * @throws NotStored
 	 */
 	public function find( int $user_id ): ?CustomerRow {
-		$row = $this->read( array( $user_id ) )[ $user_id ] ?? null;
-		return null === $row || $row->removed ? null : $row;
+		$users = $this->services->database()->users;
+		$found = $this->database()->rows( "SELECT c.*, u.user_registered FROM {$this->name()} c LEFT JOIN {$users} u ON u.ID = c.user_id WHERE c.user_id = %d", array( $user_id ) )[0] ?? null;
+		$row   = null === $found ? null : CustomerRow::from_row( $found );
+		return null === $row || $row->removed || ! $row->is_of( Registered::seconds( $found['user_registered'] ) ) ? null : $row;
 	}
 
 	/**

@@ -47,12 +47,12 @@ class CustomerWriter {
 		$existing = $this->services->get( ShopUsers::class )->existing( array_column( $items, 'user_id' ) );
 		$changed  = array();
 		foreach ( self::rounds( $items ) as $round ) {
-			$known = array_filter( $round, static fn( CustomerItem $item ) => isset( $existing[ $item->user_id ] ) );
+			$known = array_filter( $round, static fn( CustomerItem $item ) => isset( $existing[ $item->user_id ] ) && $item->is_for( $existing[ $item->user_id ] ) );
 			foreach ( array_diff_key( $round, $known ) as $position => $item ) {
 				$results[ $position ] += array( 'status' => 'not_found' );
 			}
 			$is_late = $this->is_late( $deadline );
-			foreach ( $is_late ? array_fill_keys( array_keys( $known ), array( 'status' => 'not_done' ) ) : $this->apply( $known, $deadline, $changed ) as $position => $result ) {
+			foreach ( $is_late ? array_fill_keys( array_keys( $known ), array( 'status' => 'not_done' ) ) : $this->apply( $known, $existing, $deadline, $changed ) as $position => $result ) {
 				$results[ $position ] += $result;
 			}
 		}
@@ -78,17 +78,20 @@ class CustomerWriter {
 	}
 
 	/**
-	 * @param array<int, CustomerItem>       $items   By position; each customer once, and there.
-	 * @param array<int, CustomerRow>        $changed Takes the rows that are not as they were, by customer.
+	 * @param array<int, CustomerItem>       $items      By position; each customer once, and there.
+	 * @param array<int, int>                $registered When they registered, by customer.
+	 * @param array<int, CustomerRow>        $changed    Takes the rows that are not as they were, by customer.
 	 * @return array<int, array<string, string>> Results, by position.
 	 * @throws NotStored
 	 */
-	private function apply( array $items, float $deadline, array &$changed ): array {
+	private function apply( array $items, array $registered, float $deadline, array &$changed ): array {
 		$table = $this->services->customers();
 		$names = $this->services->get( Names::class );
 		$names->prime( array_values( array_unique( array_map( static fn( CustomerItem $item ) => $item->user_id, array_filter( $items, static fn( CustomerItem $item ) => array() !== $item->names ) ) ) ) );
-		$before  = $table->read( array_column( $items, 'user_id' ) );
-		$items   = array_map( static fn( CustomerItem $item ) => $item->completed_by( $before[ $item->user_id ] ?? null ), $items );
+		$before = $table->read( array_column( $items, 'user_id' ) );
+		// What is stored of somebody else who had the number completes nothing.
+		$own   = array_filter( $before, static fn( CustomerRow $row ) => $row->is_of( $registered[ $row->user_id ] ) );
+		$items = array_map( static fn( CustomerItem $item ) => $item->completed_by( $own[ $item->user_id ] ?? null ), $items );
 		$results = array();
 		foreach ( $items as $position => $item ) {
 			$row = $before[ $item->user_id ] ?? null;
@@ -99,7 +102,7 @@ class CustomerWriter {
 		}
 		$newer = array_diff_key( $items, $results );
 		$token = bin2hex( random_bytes( 8 ) );
-		$table->store( array_values( $newer ), $token );
+		$table->store( array_values( $newer ), $token, $registered );
 		$after = $table->read( array_column( $newer, 'user_id' ) );
 		$named = array();
 		foreach ( $newer as $position => $item ) {

@@ -31,25 +31,25 @@ final class ShopUsers implements Part {
 	}
 
 	/**
-	 * Those of the ids that are there, in one query.
+	 * Those of the ids that are there, with the time they registered (unix seconds, or Registered::UNKNOWN), in one query.
 	 *
 	 * @param int[] $user_ids At most 500.
-	 * @return array<int, true> By id.
+	 * @return array<int, int> By id.
 	 * @throws NotStored
 	 */
 	public function existing( array $user_ids ): array {
 		$wpdb = $this->services->database();
 		$list = Database::ids( $user_ids );
 		if ( is_multisite() ) {
-			$sql    = "SELECT DISTINCT u.ID AS id FROM {$wpdb->users} u JOIN {$wpdb->usermeta} m ON m.user_id = u.ID AND m.meta_key = %s WHERE u.ID IN ({$list})";
+			$sql    = "SELECT DISTINCT u.ID AS id, u.user_registered AS registered FROM {$wpdb->users} u JOIN {$wpdb->usermeta} m ON m.user_id = u.ID AND m.meta_key = %s WHERE u.ID IN ({$list})";
 			$values = array( $wpdb->get_blog_prefix() . 'capabilities' );
 		} else {
-			$sql    = "SELECT ID AS id FROM {$wpdb->users} WHERE ID IN ({$list})";
+			$sql    = "SELECT ID AS id, user_registered AS registered FROM {$wpdb->users} WHERE ID IN ({$list})";
 			$values = array();
 		}
 		$existing = array();
 		foreach ( $this->services->get( Database::class )->rows( $sql, $values ) as $row ) {
-			$existing[ (int) $row['id'] ] = true;
+			$existing[ (int) $row['id'] ] = Registered::seconds( $row['registered'] );
 		}
 		return $existing;
 	}

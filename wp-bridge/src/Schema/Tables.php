@@ -19,7 +19,7 @@ use Tillsync\Bridge\Services;
  */
 final class Tables {
 
-	public const VERSION = 1;
+	public const VERSION = 2;
 
 	private const OPTION = 'tillsync_bridge_schema';
 
@@ -100,7 +100,8 @@ final class Tables {
 	 * Outbox: state waiting (not left the shop), sent (the service has it, no end yet), done, failed, closed. due_at: not looked at
 	 * before. revision: raised when somebody asks again, so that a drain in mid-send does not close what it has not sent.
 	 * Customer and customer_type: version orders the writes; removed keeps a tombstone. points, credit, discount are decimals as text,
-	 * all as served (the time of the till read is as_of). write_token: the request that changed the values last; role_due: the role is to be looked at.
+	 * all as served (the time of the till read is as_of). write_token: the request that changed the values last; role_due: the role is to be looked at;
+	 * registered: when the user registered to whom the values belong (NULL: not known), since a number can be given to somebody else.
 	 * Role_grant: type_id: the type that brought the role.
 	 *
 	 * @return string[]
@@ -139,6 +140,7 @@ final class Tables {
   updated_at bigint(20) NOT NULL DEFAULT 0,
   write_token varchar(16) NOT NULL DEFAULT '',
   role_due tinyint(1) NOT NULL DEFAULT 0,
+  registered bigint(20) NULL DEFAULT NULL,
   PRIMARY KEY  (user_id),
   KEY type_id (type_id),
   KEY role_due (role_due,user_id)
