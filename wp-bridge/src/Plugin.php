@@ -23,6 +23,7 @@ final class Plugin {
 		Schema\Upkeep::class                => false,
 		Rest\StatusRoute::class             => false,
 		Rest\CustomersBatchRoute::class     => true,
+		Rest\CustomersRoute::class          => true,
 		Rest\CustomerTypesRoute::class      => true,
 		Rest\EventsRoute::class             => true,
 		Rest\ShopperPointsRoute::class      => true,

@@ -141,15 +141,23 @@ class Shop(Site):
             return Reply(response.status, dict(response.headers), await response.text(errors="replace"))
 
     async def signed(
-        self, method: str, route: str, content: Any, secret: str, *, at: float | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        route: str,
+        content: Any,
+        secret: str,
+        *,
+        at: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: str = "",
     ) -> Reply:
-        """A request of the bridge wire as the service signs it; ``route`` e.g. `/wc-tillsync/v1/status`."""
+        """A request of the bridge wire as the service signs it; ``route`` e.g. `/wc-tillsync/v1/status`. ``query`` is not signed."""
         body = b"" if content is None else json.dumps(content).encode()
         stamp = str(int(time.time() if at is None else at))
         signed = "\n".join(["v1", stamp, method, route, hashlib.sha256(body).hexdigest()])
         signature = hmac.new(secret.encode(), signed.encode(), hashlib.sha256).hexdigest()
         sent = {"X-Tillsync-Timestamp": stamp, "X-Tillsync-Signature": f"v1={signature}", **(headers or {})}
-        return await self.request(method, f"/wp-json{route}", body=body, headers=sent)
+        return await self.request(method, f"/wp-json{route}{query and '?'}{query}", body=body, headers=sent)
 
     async def cron(self) -> Reply:
         """WordPress's cron as a web request makes it: every event that is due."""

@@ -11,6 +11,7 @@ namespace Tillsync\Bridge\Orders;
 
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Connection\SiteSettings;
+use Tillsync\Bridge\Customers\Registered;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Events\HeldCount;
 use Tillsync\Bridge\Guarded;
@@ -20,6 +21,7 @@ use Tillsync\Bridge\Log;
 use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Schedule;
 use Tillsync\Bridge\Service\Breaker;
+use Tillsync\Bridge\Service\ServiceApi;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
@@ -41,7 +43,7 @@ class Drain {
 	private const NEEDED = array(
 		Answer::class, AnswerKeeper::class, Answers::class, AnswerWords::class, CallOutcome::class, DrainLimits::class, DrainReport::class,
 		OrderFacts::class, Outbox::class, OutboxPause::class, OutboxRow::class, Poller::class, QuietStatements::class, RowDelay::class, Sender::class,
-		Breaker::class, ServiceClient::class, ServiceError::class, SiteSettings::class, Cause::class, Causes::class, HeldCount::class,
+		Breaker::class, Registered::class, ServiceApi::class, ServiceClient::class, ServiceError::class, SiteSettings::class, Cause::class, Causes::class, HeldCount::class,
 		Clock::class, Database::class, Guarded::class, Log::class, NotStored::class, Schedule::class,
 	);
 

@@ -9,6 +9,9 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
+use Tillsync\Bridge\Customers\Registered;
+use Tillsync\Bridge\Plugin;
+use Tillsync\Bridge\Service\ServiceApi;
 use WC_Order;
 
 /** The facts of one order, read when they are sent: OrderToMatch of the contract. */
@@ -79,6 +82,10 @@ final class OrderFacts {
 		if ( false !== $user ) {
 			$facts['wooCustomerId'] = (string) $user->ID;
 			$facts['accountEmail']  = OrderText::tidied_email( (string) $user->user_email );
+			$registered             = Registered::seconds( $user->user_registered );
+			if ( Registered::UNKNOWN !== $registered && 2 <= Plugin::services()->get( ServiceApi::class )->version() ) {
+				$facts['wooRegisteredTime'] = Registered::text( $registered );
+			}
 		}
 		$message  = array( 'order' => $facts );
 		$products = self::unlinked_products( $order );
@@ -88,9 +95,23 @@ final class OrderFacts {
 		return new self( $message );
 	}
 
-	/** Tells whether something changed that the service decides by. Number and phone do not count. */
+	/** Of what the service decides by. Number and phone do not count. */
 	public function hash(): string {
-		$message = $this->message;
+		return self::hash_of( $this->message );
+	}
+
+	/**
+	 * Whether nothing has changed that the service decides by since facts of this hash were sent. What an earlier release did not send is
+	 * no change: an update of plugin or service sends no held order again.
+	 */
+	public function are_as_sent( string $hash ): bool {
+		$earlier = $this->message;
+		unset( $earlier['order']['wooRegisteredTime'] );
+		return in_array( $hash, array( $this->hash(), self::hash_of( $earlier ) ), true );
+	}
+
+	/** @param array<string, mixed> $message OrderToMatch. */
+	private static function hash_of( array $message ): string {
 		unset( $message['order']['orderNumber'], $message['order']['phone'], $message['order']['createTime'] );
 		return hash( 'sha256', (string) wp_json_encode( $message, JSON_INVALID_UTF8_SUBSTITUTE ) );
 	}

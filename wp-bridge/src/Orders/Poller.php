@@ -101,7 +101,7 @@ class Poller {
 		try {
 			$order = wc_get_order( $row->order_id );
 			return '' !== $row->facts_hash && null === OrderFacts::reason_not_to_send( $order )
-				&& OrderFacts::of( $order, $row->created_at )->hash() !== $row->facts_hash;
+				&& ! OrderFacts::of( $order, $row->created_at )->are_as_sent( $row->facts_hash );
 		} catch ( Throwable $error ) {
 			$this->services->log()->failure( "reading order {$row->order_id}", $error );
 			return false;

@@ -6,6 +6,7 @@ namespace Tillsync\Tests;
 use Tillsync\Bridge\Orders\Drain;
 use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Service\Breaker;
+use Tillsync\Bridge\Service\ServiceApi;
 
 require_once __DIR__ . '/DrainTestCase.php';
 
@@ -40,6 +41,57 @@ final class DrainTest extends DrainTestCase {
 		);
 		$this->assertArrayNotHasKey( 'rerun', $sent['orders'][0] );
 		$this->assertArrayNotHasKey( 'unlinkedProducts', $sent['orders'][0] );
+	}
+
+	/** @return array<string, mixed> The order as it was sent last. */
+	private function last_sent(): array {
+		$messages = $this->service->messages( 'BatchMatchOrderCustomers' );
+		return end( $messages )['orders'][0]['order'];
+	}
+
+	public function test_a_service_that_passes_over_new_fields_is_told_when_the_user_registered(): void {
+		global $wpdb;
+		$user = $this->user( 'customer', 'account@example.test' );
+		$sent = array();
+		foreach ( array( array( '1', '2024-05-01 09:30:00' ), array( '2', '2024-05-01 09:30:00' ), array( '2', '0000-00-00 00:00:00' ) ) as list( $api, $registered ) ) {
+			$this->services->get( ServiceApi::class )->heard( $api );
+			$wpdb->query( "SET SESSION sql_mode = ''" );
+			$wpdb->update( $wpdb->users, array( 'user_registered' => $registered ), array( 'ID' => $user ) );
+			clean_user_cache( $user );
+			$this->due_order( $user );
+			$this->pass( 31 );
+			$this->drain();
+			$sent[] = $this->last_sent()['wooRegisteredTime'] ?? null;
+		}
+		$this->assertSame( array( null, '2024-05-01T09:30:00Z', null ), $sent );
+	}
+
+	public function test_an_update_sends_no_held_order_again_and_another_person_of_the_number_does(): void {
+		global $wpdb;
+		$user  = $this->user( 'customer', 'account@example.test' );
+		$order = $this->due_order( $user );
+		$this->pass( 31 );
+		$this->service->script( 'BatchMatchOrderCustomers', self::decided( 'ENTRY_STATE_HELD' ) );
+		$this->service->script( 'BatchGetOrderMatches', static fn() => array( 200, (string) json_encode( array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_HELD', 'OUTCOME_DUPLICATE_EMAIL', 'We could not auto-link' ) ) ) ) ), array( 'tillsync-api' => '2' ) ) );
+		$this->drain();
+		$this->assertArrayNotHasKey( 'wooRegisteredTime', $this->last_sent() );
+		$this->pass( 301 );
+		$this->assertSame( 1, $this->drain()->polled );
+		$this->assertSame( 2, $this->services->get( ServiceApi::class )->version() );
+		$this->pass( 30000 );
+		$this->assertSame( 1, $this->drain()->polled, 'the service was updated' );
+		$this->assertCount( 1, $this->service->messages( 'BatchMatchOrderCustomers' ) );
+		// asked for again by a person: the time is sent
+		$this->services->outbox()->ask_again( $order->get_id() );
+		$this->service->script( 'BatchMatchOrderCustomers', static fn( array $message ) => array( 200, (string) json_encode( self::decided( 'ENTRY_STATE_HELD' )( $message ) ), array( 'tillsync-api' => '2' ) ) );
+		$this->drain();
+		$this->assertArrayHasKey( 'wooRegisteredTime', $this->last_sent() );
+		$wpdb->update( $wpdb->users, array( 'user_registered' => '2025-01-01 00:00:00' ), array( 'ID' => $user ) );
+		clean_user_cache( $user );
+		$this->pass( 30000 );
+		$this->drain();
+		$this->assertSame( '2025-01-01T00:00:00Z', $this->last_sent()['wooRegisteredTime'] );
+		$this->assertCount( 3, $this->service->messages( 'BatchMatchOrderCustomers' ) );
 	}
 
 	public function test_without_an_order_key_the_creation_time_is_hashed_and_a_deleted_user_is_a_guest(): void {
