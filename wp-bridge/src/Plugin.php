@@ -37,6 +37,7 @@ final class Plugin {
 		Types\RoleRoutes::class             => true,
 		Screens\TypesScreen::class          => true,
 		Screens\TypesActions::class         => true,
+		Users\UserWatch::class              => false,
 		Orders\OrderHook::class             => true,
 		Orders\DrainJob::class              => true,
 		Orders\OrderActions::class          => true,

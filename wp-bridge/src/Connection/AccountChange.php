@@ -12,6 +12,7 @@ namespace Tillsync\Bridge\Connection;
 use Tillsync\Bridge\Health\Causes;
 use Tillsync\Bridge\Orders\Backfill;
 use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Users\UserChanges;
 
 /**
  * What came from, or waits for, the account before is of no account to the new one: nothing old is sent by itself, no notice of it stays,
@@ -39,6 +40,7 @@ class AccountChange {
 		$this->services->outbox()->close_waiting( __( 'Not sent: the shop was connected to another account.', 'tillsync-bridge' ) );
 		$this->services->get( Causes::class )->close_all();
 		$this->services->customers()->remove_all();
+		$this->services->get( UserChanges::class )->forget_all();
 		$this->services->log()->info( "another account than before: {$account_id}" );
 	}
 }

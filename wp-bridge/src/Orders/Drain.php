@@ -25,11 +25,14 @@ use Tillsync\Bridge\Service\ServiceApi;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Users\UserChanges;
+use Tillsync\Bridge\Users\UserChangeSender;
+use Tillsync\Bridge\Users\UserWatch;
 
 /**
- * Sends what waits and asks for answers of what was sent, until nothing is due. Any number may run at once (Action Scheduler, cron, the
- * command line): rows are claimed. Its last act is to look when the next row is due and to schedule itself for then, because Action
- * Scheduler would refuse a kick while the action runs.
+ * Tells changes of users, then sends what waits and asks for answers of what was sent, until nothing is due. Any number may run at once
+ * (Action Scheduler, cron, the command line): rows are claimed. Its last act is to look when the next row is due and to schedule itself for
+ * then, because Action Scheduler would refuse a kick while the action runs.
  */
 class Drain {
 
@@ -43,8 +46,9 @@ class Drain {
 	private const NEEDED = array(
 		Answer::class, AnswerKeeper::class, Answers::class, AnswerWords::class, CallOutcome::class, DrainLimits::class, DrainReport::class,
 		OrderFacts::class, Outbox::class, OutboxPause::class, OutboxRow::class, Poller::class, QuietStatements::class, RowDelay::class, Sender::class,
-		Breaker::class, Registered::class, ServiceApi::class, ServiceClient::class, ServiceError::class, SiteSettings::class, Cause::class, Causes::class, HeldCount::class,
+		Breaker::class, ServiceClient::class, ServiceError::class, SiteSettings::class, Cause::class, Causes::class, HeldCount::class,
 		Clock::class, Database::class, Guarded::class, Log::class, NotStored::class, Schedule::class,
+		Registered::class, ServiceApi::class, UserChanges::class, UserChangeSender::class, UserWatch::class,
 	);
 
 	private Services $services;
@@ -65,6 +69,8 @@ class Drain {
 		$limits = $limits ?? new DrainLimits( $this->services->clock() );
 		$report = new DrainReport();
 		$report->stopped_by = $this->hindrance( $forced );
+		// Before the orders: who is gone is known when the next order of the same person comes.
+		$report->stopped_by = '' === $report->stopped_by ? $this->services->get( UserChangeSender::class )->send( $report, $limits ) : $report->stopped_by;
 		while ( '' === $report->stopped_by ) {
 			$report->stopped_by = $limits->reason_to_stop();
 			if ( '' !== $report->stopped_by ) {
@@ -86,7 +92,7 @@ class Drain {
 				$report->stopped_by = $this->services->get( Poller::class )->poll( $rows, $report, $limits );
 			}
 		}
-		$report->next_due = $this->services->outbox()->next_due();
+		$report->next_due = $this->next_due();
 		$this->schedule_next( $report );
 		return $report;
 	}
@@ -102,20 +108,26 @@ class Drain {
 				? $this->services->get( Sender::class )->send( array( $row ), $report, $limits )
 				: $this->services->get( Poller::class )->poll( array( $row ), $report, $limits );
 		}
-		$report->next_due = $this->services->outbox()->next_due();
+		$report->next_due = $this->next_due();
 		$this->schedule_next( $report );
 		return $report;
 	}
 
 	/** Whether a drain would have something to do now: one read of an index. */
 	public function is_due(): bool {
-		$next = $this->services->outbox()->next_due();
+		$next = $this->next_due();
 		return null !== $next && $next <= $this->services->clock()->now() && '' === $this->hindrance( false );
 	}
 
 	/** Something is due now: Action Scheduler is told, cron comes anyway. */
 	public function kick(): void {
 		Schedule::at( $this->services->clock()->now(), Schedule::DRAIN );
+	}
+
+	/** Of orders and of changes of users, in unix seconds; null: nothing is live. */
+	private function next_due(): ?int {
+		$times = array_filter( array( $this->services->outbox()->next_due(), $this->services->get( UserChangeSender::class )->next_due() ), 'is_int' );
+		return array() === $times ? null : min( $times );
 	}
 
 	private function hindrance( bool $forced ): string {

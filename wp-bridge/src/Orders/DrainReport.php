@@ -24,6 +24,8 @@ final class DrainReport {
 	public int $closed = 0;
 	/** Rows put off, with a reason of their own. */
 	public int $postponed = 0;
+	/** Changes of users that were told. */
+	public int $users = 0;
 	/** Calls that failed. */
 	public int $failed_calls = 0;
 	/** not_connected, paused, breaker, throttled, table, time, memory; empty: nothing is due any more. */

@@ -168,6 +168,17 @@ class Outbox {
 		return null === $known ? null : array_values( array_diff( array_map( 'intval', $order_ids ), array_map( 'intval', $known ) ) );
 	}
 
+	/**
+	 * Of these orders, those that the service holds, newest first.
+	 *
+	 * @param int[] $order_ids At most some hundred.
+	 * @return int[]
+	 */
+	public function held_of( array $order_ids ): array {
+		$list = implode( ',', array_map( 'intval', $order_ids ) );
+		return '' === $list ? array() : array_map( 'intval', $this->column( "SELECT order_id FROM {$this->table()} WHERE order_id IN ({$list}) AND state = %s AND entry_state = %s ORDER BY order_id DESC", array( OutboxRow::SENT, Answer::HELD ) ) ?? array() );
+	}
+
 	/** When the next live row is due, claims considered; null: none is live. */
 	public function next_due(): ?int {
 		$next = $this->column( "SELECT MIN(CASE WHEN claim_until > due_at THEN claim_until + 1 ELSE due_at END) FROM {$this->table()} WHERE state IN (%s, %s)", array( OutboxRow::WAITING, OutboxRow::SENT ) );

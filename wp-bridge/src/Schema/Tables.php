@@ -54,13 +54,18 @@ final class Tables {
 		return $this->name( 'event' );
 	}
 
+	/** Deleted users and changed emails that the service has not been told. */
+	public function user_changes(): string {
+		return $this->name( 'user_changes' );
+	}
+
 	/**
 	 * All of them, for uninstallation.
 	 *
 	 * @return string[]
 	 */
 	public function all(): array {
-		return array( $this->outbox(), $this->customer(), $this->customer_type(), $this->role_grant(), $this->event() );
+		return array( $this->outbox(), $this->customer(), $this->customer_type(), $this->role_grant(), $this->event(), $this->user_changes() );
 	}
 
 	public function is_current(): bool {
@@ -102,7 +107,8 @@ final class Tables {
 	 * Customer and customer_type: version orders the writes; removed keeps a tombstone. points, credit, discount are decimals as text,
 	 * all as served (the time of the till read is as_of). write_token: the request that changed the values last; role_due: the role is to be looked at;
 	 * registered: when the user registered to whom the values belong (NULL: not known), since a number can be given to somebody else.
-	 * Role_grant: type_id: the type that brought the role.
+	 * Role_grant: type_id: the type that brought the role. User_changes: registered 0: not known; orders_due: the user's held orders are to be
+	 * sent again.
 	 *
 	 * @return string[]
 	 */
@@ -173,6 +179,17 @@ final class Tables {
   held_count int(10) unsigned NOT NULL DEFAULT 0,
   received_at bigint(20) NOT NULL DEFAULT 0,
   PRIMARY KEY  (subject)
+) {$collate};",
+			"CREATE TABLE {$this->user_changes()} (
+  id bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+  user_id bigint(20) unsigned NOT NULL,
+  kind varchar(10) NOT NULL,
+  registered bigint(20) NOT NULL DEFAULT 0,
+  changed_at bigint(20) NOT NULL,
+  orders_due tinyint(1) NOT NULL DEFAULT 0,
+  PRIMARY KEY  (id),
+  UNIQUE KEY person_kind (user_id,registered,kind),
+  KEY orders_due (orders_due,id)
 ) {$collate};",
 		);
 	}

@@ -11,6 +11,9 @@ final class FakeService {
 	/** @var array<int, array{method: string, url: string, message: array<string, mixed>, arguments: array<string, mixed>}> */
 	public array $calls = array();
 
+	/** Which messages it says it reads; empty: an earlier service, which does not say. */
+	public string $api = '';
+
 	/** @var array<string, array<int, mixed>> */
 	private array $scripts = array();
 
@@ -53,7 +56,7 @@ final class FakeService {
 			return $answer;
 		}
 		list( $status, $body, $headers ) = isset( $answer[0] ) && is_int( $answer[0] ) ? $answer + array( 2 => array() ) : array( 200, (string) json_encode( (object) $answer ), array() );
-		return array( 'headers' => $headers + array( 'content-type' => 'application/json' ), 'body' => $body, 'response' => array( 'code' => $status, 'message' => '' ), 'cookies' => array(), 'filename' => null );
+		return array( 'headers' => $headers + array( 'content-type' => 'application/json' ) + array_filter( array( 'tillsync-api' => $this->api ) ), 'body' => $body, 'response' => array( 'code' => $status, 'message' => '' ), 'cookies' => array(), 'filename' => null );
 	}
 
 	/** @return mixed */

@@ -1,0 +1,255 @@
+<?php
+declare( strict_types=1 );
+
+namespace Tillsync\Tests;
+
+use Tillsync\Bridge\Connection\AccountChange;
+use Tillsync\Bridge\Customers\CustomerItem;
+use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Service\Breaker;
+use Tillsync\Bridge\Service\ServiceApi;
+use Tillsync\Bridge\Users\UserChanges;
+
+require_once __DIR__ . '/BridgeTestCase.php';
+
+/** Deleted users and changed emails: noted in the hooks, told by the drain. */
+final class UserChangesTest extends BridgeTestCase {
+
+	private const REGISTERED = '2024-05-01 09:30:00';
+	private const TIME       = '2024-05-01T09:30:00Z';
+
+	protected function setUp(): void {
+		parent::setUp();
+		$this->connect();
+		$this->speaks( '2' );
+		require_once ABSPATH . 'wp-admin/includes/user.php';
+	}
+
+	private function speaks( string $api ): void {
+		$this->service->api = $api;
+		$this->services->get( ServiceApi::class )->heard( $api );
+	}
+
+	/** A user of whom the till told something. */
+	private function known( string $email = '' ): int {
+		global $wpdb;
+		$user = $this->user( 'customer', $email );
+		$wpdb->update( $wpdb->users, array( 'user_registered' => self::REGISTERED ), array( 'ID' => $user ) );
+		clean_user_cache( $user );
+		$this->services->customers()->store( array( new CustomerItem( $user, 1, false, '5' ) ), 'x' );
+		return $user;
+	}
+
+	/** @return array<int, array<int, mixed>> id and time left out. */
+	private function noted(): array {
+		global $wpdb;
+		return array_map( static fn( $row ) => array( (int) $row->user_id, $row->kind, (int) $row->registered ), $wpdb->get_results( "SELECT * FROM {$wpdb->prefix}tillsync_user_changes ORDER BY id" ) );
+	}
+
+	/** @return array<int, array<string, mixed>> What was told, without times. */
+	private function told(): array {
+		$changes = array_merge( ...array_column( $this->service->messages( 'ReportShopUsers' ), 'changes' ) );
+		return array_map( static fn( array $change ) => array_diff_key( $change, array( 'changeTime' => true ) ), $changes );
+	}
+
+	private function change_email( int $user, string $email ): void {
+		$this->assertSame( $user, wp_update_user( array( 'ID' => $user, 'user_email' => $email ) ) );
+	}
+
+	private static function hash( string $email ): string {
+		return hash_hmac( 'sha256', $email, self::SECRET );
+	}
+
+	public function test_a_deleted_user_is_told_with_the_time_he_registered(): void {
+		$user = $this->known();
+		wp_delete_user( $user );
+		$this->assertSame( array( array( $user, 'deleted', 1714555800 ) ), $this->noted() );
+		$this->assertSame( array(), $this->service->calls, 'no request in a hook' );
+		$this->assertSame( 1, $this->drain()->users );
+		$message = $this->service->messages( 'ReportShopUsers' )[0];
+		$this->assertSame( 'corner-shop', $message['accountId'] );
+		$this->assertSame( array( 'wooCustomerId', 'changeTime', 'wooRegisteredTime', 'deleted' ), array_keys( $message['changes'][0] ) );
+		$this->assertSame( array( array( 'wooCustomerId' => (string) $user, 'wooRegisteredTime' => self::TIME, 'deleted' => true ) ), $this->told() );
+		$this->assertEqualsWithDelta( time(), strtotime( $message['changes'][0]['changeTime'] ), 5 );
+		$this->assertStringEndsWith( '/tillsync.v1.LinkService/ReportShopUsers', $this->service->calls[0]['url'] );
+		$this->assertSame( array(), $this->noted() );
+		$this->drain();
+		$this->assertCount( 1, $this->service->calls );
+	}
+
+	public function test_a_changed_email_is_told_as_a_keyed_hash_of_the_newest(): void {
+		$user = $this->known( 'ada@example.test' );
+		$this->change_email( $user, 'ada@Example.test' );
+		$this->assertSame( array(), $this->noted(), 'the same email in other letters' );
+		wp_update_user( array( 'ID' => $user, 'display_name' => 'Ada' ) );
+		$this->assertSame( array(), $this->noted() );
+		$this->change_email( $user, 'Byron@Example.test' );
+		$this->change_email( $user, 'Ada.Byron@Example.test' );
+		$this->assertSame( array( array( $user, 'email', 1714555800 ) ), $this->noted() );
+		$this->drain();
+		$this->assertSame( array( array( 'wooCustomerId' => (string) $user, 'wooRegisteredTime' => self::TIME, 'emailHash' => self::hash( 'ada.byron@example.test' ) ) ), $this->told() );
+		$this->assertStringNotContainsStringIgnoringCase( 'example.test', (string) wp_json_encode( $this->service->messages( 'ReportShopUsers' ) ) );
+	}
+
+	public function test_who_cannot_matter_is_not_noted(): void {
+		$spam = $this->user();
+		$this->change_email( $spam, 'other@example.test' );
+		wp_delete_user( $spam );
+		$buyer = $this->user();
+		$this->order( 'completed', $buyer );
+		$known = $this->known();
+		$this->services->connections()->forget();
+		$this->change_email( $known, 'changed@example.test' );
+		wp_delete_user( $known );
+		$this->assertSame( array(), $this->noted() );
+		$this->connect();
+		wp_delete_user( $buyer );
+		$this->assertSame( array( $buyer ), array_column( $this->noted(), 0 ) );
+		do_action( 'delete_user', 'nonsense' );
+		do_action( 'deleted_user', $known );
+		do_action( 'profile_update', 999999, null, array() );
+		$this->assertCount( 1, $this->noted() );
+	}
+
+	public function test_two_persons_of_one_number_are_two_changes(): void {
+		$user = $this->known();
+		foreach ( array( 1714555800, 1714555800, 1800000000 ) as $registered ) {
+			$this->services->get( UserChanges::class )->note( $user, UserChanges::DELETED, $registered );
+		}
+		$this->assertSame( array( array( $user, 'deleted', 1714555800 ), array( $user, 'deleted', 1800000000 ) ), $this->noted() );
+		// the email is told of the person only whose change it was
+		$this->services->get( UserChanges::class )->note( $user, UserChanges::EMAIL, 1800000000 );
+		$this->drain();
+		$this->assertSame( array( true, true ), array_column( $this->told(), 'deleted' ) );
+		$this->assertCount( 2, $this->told() );
+		$this->assertSame( array(), $this->noted() );
+	}
+
+	public function test_a_change_that_is_noted_while_another_is_told_stays(): void {
+		$user = $this->known();
+		$this->change_email( $user, 'one@example.test' );
+		$this->service->script(
+			'ReportShopUsers',
+			function () use ( $user ) {
+				if ( 1 === count( $this->service->calls ) ) {
+					$this->change_email( $user, 'two@example.test' );
+				}
+				return array();
+			}
+		);
+		$this->drain();
+		$this->assertSame( array( self::hash( 'one@example.test' ), self::hash( 'two@example.test' ) ), array_column( $this->told(), 'emailHash' ) );
+	}
+
+	/** @dataProvider not_known */
+	public function test_a_service_that_does_not_know_the_call_gets_orders_and_the_changes_later( array $answer ): void {
+		$this->services->get( UserChanges::class )->note( 49, UserChanges::DELETED, 0 );
+		$order = $this->due_order();
+		$this->clock->now = time() + 31;
+		$this->service->script( 'ReportShopUsers', $answer, array() );
+		$report = $this->drain();
+		$this->assertSame( array( 1, 0 ), array( $report->sent, $report->users ) );
+		$this->assertSame( array( '', 0 ), array( $report->stopped_by, $this->services->get( Breaker::class )->failures() ) );
+		$this->assertCount( 1, $this->noted() );
+		$this->services->outbox()->ask_again( $order->get_id() );
+		$this->drain();
+		$this->assertCount( 1, $this->service->messages( 'ReportShopUsers' ), 'not at once again' );
+		$this->pass( 3600 );
+		$this->assertTrue( $this->services->get( Drain::class )->is_due() );
+		$this->assertSame( 1, $this->drain()->users );
+		$this->assertSame( array(), $this->noted() );
+	}
+
+	/** @return array<string, array<int, mixed>> */
+	public function not_known(): array {
+		return array(
+			'another release'  => array( FakeService::error( 501, 'unimplemented' ) ),
+			'no such account'  => array( FakeService::error( 404, 'not_found' ) ),
+			'a path not there' => array( array( 404, 'not here', array( 'content-type' => 'text/plain' ) ) ),
+		);
+	}
+
+	public function test_an_earlier_service_is_not_asked_and_no_drain_is_due_for_it(): void {
+		$this->speaks( '1' );
+		$this->services->get( UserChanges::class )->note( 49, UserChanges::DELETED, 0 );
+		$this->assertFalse( $this->services->get( Drain::class )->is_due() );
+		$this->drain();
+		$this->assertSame( array(), $this->service->calls );
+		$this->speaks( '2' );
+		$this->assertTrue( $this->services->get( Drain::class )->is_due() );
+		$this->assertSame( 1, $this->drain()->users );
+	}
+
+	public function test_failures_feed_the_breaker_and_refusals_pause(): void {
+		$this->services->get( UserChanges::class )->note( 49, UserChanges::DELETED, 0 );
+		$this->service->script( 'ReportShopUsers', new \WP_Error( 'http_request_failed', 'cURL error 7' ), FakeService::error( 503, 'unavailable' ), FakeService::error( 401, 'unauthenticated' ), array() );
+		$this->drain();
+		$this->assertSame( 1, $this->services->get( Breaker::class )->failures() );
+		$this->drain();
+		$this->assertCount( 1, $this->service->calls, 'a minute later' );
+		$this->pass( 60 );
+		$this->assertSame( 'breaker', $this->drain()->stopped_by );
+		$this->assertSame( 'breaker', $this->drain()->stopped_by );
+		$this->pass( 60 );
+		$this->assertSame( 'paused', $this->drain()->stopped_by );
+		$this->pass( 3601 );
+		$report = $this->drain();
+		$this->assertSame( array( '', 1 ), array( $report->stopped_by, $report->users ) );
+	}
+
+	public function test_one_change_that_is_refused_keeps_no_other_back(): void {
+		foreach ( range( 1, 7 ) as $user ) {
+			$this->services->get( UserChanges::class )->note( $user, UserChanges::DELETED, 0 );
+		}
+		$this->service->script( 'ReportShopUsers', static fn( array $message ) => in_array( '5', array_column( $message['changes'], 'wooCustomerId' ), true ) ? FakeService::error( 400, 'invalid_argument' ) : array() );
+		$this->assertSame( 6, $this->drain()->users );
+		$this->assertSame( array(), $this->noted() );
+	}
+
+	public function test_a_copy_tells_nothing(): void {
+		$this->connect( 'https://elsewhere.example.test' );
+		$this->services->get( UserChanges::class )->note( 49, UserChanges::DELETED, 0 );
+		$this->assertSame( 'not_connected', $this->drain()->stopped_by );
+		$this->assertSame( array(), $this->service->calls );
+	}
+
+	public function test_another_account_hears_nothing_of_before(): void {
+		update_option( 'tillsync_bridge_last_account', 'corner-shop' );
+		$this->services->get( UserChanges::class )->note( 49, UserChanges::DELETED, 0 );
+		$this->services->get( AccountChange::class )->connected( 'corner-shop' );
+		$this->assertCount( 1, $this->noted() );
+		$this->services->get( AccountChange::class )->connected( 'other-shop' );
+		$this->assertSame( array(), $this->noted() );
+	}
+
+	public function test_held_orders_of_a_changed_email_are_sent_again_at_once_also_to_an_earlier_service(): void {
+		$this->speaks( '1' );
+		$user   = $this->known( 'ada@example.test' );
+		$orders = array( $this->due_order( $user ), $this->due_order( $user ), $this->due_order( 0 ) );
+		$this->clock->now = time() + 31;
+		$state  = static fn( string $id ) => (string) $orders[1]->get_id() === $id ? 'ENTRY_STATE_PROCESSED' : 'ENTRY_STATE_HELD';
+		$this->service->script( 'BatchMatchOrderCustomers', static fn( array $message ) => array( 'results' => array_map( static fn( $order ) => array( 'ok' => array( 'entry' => array( 'entryId' => 'e' . $order['order']['orderId'], 'state' => $state( $order['order']['orderId'] ) ), 'outcome' => 'OUTCOME_DUPLICATE_EMAIL', 'comment' => 'said so' ) ), $message['orders'] ) ) );
+		$this->drain();
+		$this->change_email( $user, 'byron@example.test' );
+		$this->assertTrue( $this->services->get( Drain::class )->is_due() );
+		$this->drain();
+		$sent = $this->service->messages( 'BatchMatchOrderCustomers' );
+		$this->assertCount( 2, $sent );
+		$this->assertSame( array( (string) $orders[0]->get_id() ), array_column( array_column( $sent[1]['orders'], 'order' ), 'orderId' ) );
+		$this->assertSame( 'byron@example.test', $sent[1]['orders'][0]['order']['accountEmail'] );
+		$this->assertArrayNotHasKey( 'rerun', $sent[1]['orders'][0] );
+		$this->assertCount( 1, $this->noted(), 'kept for a service that can hear of it' );
+		$this->drain();
+		$this->assertCount( 2, $this->service->messages( 'BatchMatchOrderCustomers' ), 'once' );
+	}
+
+	public function test_the_oldest_beyond_a_limit_are_dropped(): void {
+		foreach ( range( 1, 5 ) as $user ) {
+			$this->services->get( UserChanges::class )->note( $user, UserChanges::DELETED, 0 );
+		}
+		foreach ( array( 5, 3 ) as $limit ) {
+			$this->services->get( UserChanges::class )->trim( $limit );
+			$this->assertSame( range( 6 - $limit, 5 ), array_column( $this->noted(), 0 ) );
+		}
+	}
+}

@@ -1,0 +1,173 @@
+<?php
+/**
+ * Tells the service what happened to users.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Users;
+
+use Throwable;
+use Tillsync\Bridge\Connection\Connection;
+use Tillsync\Bridge\Customers\Registered;
+use Tillsync\Bridge\Orders\CallOutcome;
+use Tillsync\Bridge\Orders\DrainLimits;
+use Tillsync\Bridge\Orders\DrainReport;
+use Tillsync\Bridge\Orders\Outbox;
+use Tillsync\Bridge\Service\ServiceApi;
+use Tillsync\Bridge\Service\ServiceError;
+use Tillsync\Bridge\Services;
+
+/**
+ * The first thing of a drain: LinkService/ReportShopUsers, up to 100 changes a call, oldest first, and the held orders of users whose email
+ * changed. At least once: two drains may tell the same change, which the service takes as one. A service that does not know the call keeps
+ * nobody waiting: orders go on, and the changes stay for later.
+ */
+class UserChangeSender {
+
+	private const TIMEOUT_SECONDS = 15;
+	private const CHANGES         = 100;
+
+	/** Of a user's orders: how many are looked at, newest first, and how many held ones of them are sent again. The rest is polled anyway. */
+	private const ORDERS      = 200;
+	private const HELD_ORDERS = 50;
+
+	/** Unix seconds before which nothing is told. */
+	private const NOT_BEFORE = 'tillsync_bridge_user_changes_after';
+
+	private const AFTER_FAILURE  = 60;
+	private const UNTIL_NEXT_TRY = 3600;
+
+	private Services $services;
+	private UserChanges $changes;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+		$this->changes  = $services->get( UserChanges::class );
+	}
+
+	/** When there is something to do next, in unix seconds; null: nothing waits. */
+	public function next_due(): ?int {
+		$orders_are_due = $this->changes->orders_are_due();
+		if ( true === $orders_are_due ) {
+			return $this->services->clock()->now();
+		}
+		return null === $orders_are_due || ! $this->is_understood() ? null : (int) get_option( self::NOT_BEFORE, 0 );
+	}
+
+	/** @return string Why the drain is to stop; empty: it goes on. */
+	public function send( DrainReport $report, DrainLimits $limits ): string {
+		$next = $this->next_due();
+		if ( null === $next || $this->services->clock()->now() < $next ) {
+			return '';
+		}
+		$this->send_held_orders_again( $limits );
+		$stop = '';
+		while ( '' === $stop && $this->may_tell() ) {
+			$rows = $this->changes->oldest( self::CHANGES );
+			if ( array() === $rows ) {
+				break;
+			}
+			$stop = $limits->reason_to_stop();
+			$stop = '' === $stop ? $this->tell( $rows, $report ) : $stop;
+		}
+		return $stop;
+	}
+
+	private function may_tell(): bool {
+		return $this->is_understood() && $this->services->clock()->now() >= (int) get_option( self::NOT_BEFORE, 0 );
+	}
+
+	private function is_understood(): bool {
+		return 2 <= $this->services->get( ServiceApi::class )->version();
+	}
+
+	/**
+	 * @param array<int, array{id: int, user_id: int, kind: string, registered: int, changed_at: int}> $rows Oldest first.
+	 * @return string Why the drain is to stop.
+	 */
+	private function tell( array $rows, DrainReport $report ): string {
+		$connection = $this->services->copy_guard()->usable();
+		if ( null === $connection ) {
+			return 'not_connected';
+		}
+		$changes = array_filter( array_map( static fn( array $row ) => self::change( $row, $connection ), array_column( $rows, null, 'id' ) ) );
+		try {
+			if ( array() !== $changes ) {
+				$this->services->service_client()->call( 'LinkService', 'ReportShopUsers', array( 'changes' => array_values( $changes ) ), self::TIMEOUT_SECONDS );
+				$this->services->get( CallOutcome::class )->succeeded();
+				$report->users += count( $changes );
+			}
+		} catch ( ServiceError $error ) {
+			return $this->failed( $rows, $error, $report );
+		}
+		delete_option( self::NOT_BEFORE );
+		// What has become no change any more goes too.
+		$this->changes->forget( array_column( $rows, 'id' ) );
+		return '';
+	}
+
+	/** @param array<int, array{id: int, user_id: int, kind: string, registered: int, changed_at: int}> $rows Of the call that failed. */
+	private function failed( array $rows, ServiceError $error, DrainReport $report ): string {
+		++$report->failed_calls;
+		if ( $error->is_bad_message() ) {
+			if ( 1 === count( $rows ) ) {
+				$this->services->log()->warning( "a change of user {$rows[0]['user_id']} was refused by the service: {$error->getMessage()}" );
+				$this->changes->forget( array( $rows[0]['id'] ) );
+				return '';
+			}
+			// One of them spoils the message: halves find it.
+			$halves = array_chunk( $rows, (int) ceil( count( $rows ) / 2 ) );
+			$stop   = $this->tell( $halves[0], $report );
+			return '' === $stop && $this->may_tell() ? $this->tell( $halves[1], $report ) : $stop;
+		}
+		$counts = $error->is_transport() && 404 !== $error->status;
+		$wait   = $counts ? self::AFTER_FAILURE : self::UNTIL_NEXT_TRY;
+		update_option( self::NOT_BEFORE, $this->services->clock()->now() + $wait, false );
+		// A service that knows no such call, or not this account's links, is well otherwise.
+		return $counts || $error->is_refusal() || $error->is_throttling() || 'not_connected' === $error->connect_code ? $this->services->get( CallOutcome::class )->failed( $error ) : '';
+	}
+
+	/**
+	 * A ShopUserChange; null: there is nothing to tell any more.
+	 *
+	 * @param array{id: int, user_id: int, kind: string, registered: int, changed_at: int} $row The row.
+	 * @return array<string, bool|string>|null
+	 */
+	private static function change( array $row, Connection $connection ): ?array {
+		$change = array( 'wooCustomerId' => (string) $row['user_id'], 'changeTime' => Registered::text( $row['changed_at'] ) );
+		if ( Registered::UNKNOWN !== $row['registered'] ) {
+			$change['wooRegisteredTime'] = Registered::text( $row['registered'] );
+		}
+		if ( UserChanges::DELETED === $row['kind'] ) {
+			return $change + array( 'deleted' => true );
+		}
+		// The newest email counts. It never leaves the shop.
+		$user  = get_userdata( $row['user_id'] );
+		$email = false === $user || Registered::seconds( $user->user_registered ) !== $row['registered'] ? '' : UserWatch::comparable( $user->user_email );
+		return '' === $email ? null : $change + array( 'emailHash' => hash_hmac( 'sha256', $email, $connection->bridge_secret ) );
+	}
+
+	/** A held order was decided on with the old email: it is sent with the facts of now. */
+	private function send_held_orders_again( DrainLimits $limits ): void {
+		while ( '' === $limits->reason_to_stop() ) {
+			$row = $this->changes->with_orders_due( 1 )[0] ?? null;
+			if ( null === $row ) {
+				return;
+			}
+			try {
+				$ids  = wc_get_orders( array( 'customer_id' => $row['user_id'], 'type' => 'shop_order', 'limit' => self::ORDERS, 'orderby' => 'ID', 'order' => 'DESC', 'return' => 'ids' ) );
+				$held = $this->services->get( Outbox::class )->held_of( array_map( 'intval', (array) $ids ) );
+				foreach ( array_slice( $held, 0, self::HELD_ORDERS ) as $order_id ) {
+					$this->services->outbox()->ask_again( $order_id, false );
+				}
+			} catch ( Throwable $error ) {
+				// The poll sees the change too, some hours later.
+				$this->services->log()->failure( "held orders of user {$row['user_id']}", $error );
+			}
+			$this->changes->orders_done( $row['id'] );
+		}
+	}
+}

@@ -1,0 +1,129 @@
+<?php
+/**
+ * Notes what happens to users.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Users;
+
+use Tillsync\Bridge\Connection\ConnectionStore;
+use Tillsync\Bridge\Customers\Registered;
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Orders\QuietStatements;
+use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Schedule;
+use Tillsync\Bridge\Services;
+use WP_User;
+
+/**
+ * Deleted users and changed emails become rows of UserChanges; the drain tells them. Users of whom the service cannot know are passed over:
+ * a shop that deletes thousands of spam accounts tells nothing.
+ *
+ * A network: wpmu_delete_user() takes the user from each of his sites first, so `remove_user_from_blog` notes the deletion in each shop that
+ * had him, with that shop's tables. Whoever is deleted elsewhere is none of ours.
+ */
+final class UserWatch implements Part {
+
+	private Services $services;
+
+	/** @var array<int, int> Users that are about to be deleted here: when they registered, by id. */
+	private array $leaving = array();
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/** Before our other callbacks (10) forget the user's values, and WooCommerce his orders. */
+	public function register(): void {
+		add_action( 'delete_user', Guarded::action( $this->services, 'delete_user', fn( $user_id = 0 ) => $this->about_to_leave( $user_id ) ), 5 );
+		add_action( 'deleted_user', Guarded::action( $this->services, 'deleted_user', fn( $user_id = 0 ) => $this->left( $user_id ) ), 5 );
+		add_action( 'remove_user_from_blog', Guarded::action( $this->services, 'remove_user_from_blog', fn( $user_id = 0 ) => $this->removed_from_site( $user_id ) ), 5 );
+		add_action( 'profile_update', Guarded::action( $this->services, 'profile_update', fn( $user_id = 0, $before = null ) => $this->updated( $user_id, $before ) ), 10, 2 );
+		add_action( Schedule::HOURLY, Guarded::action( $this->services, 'changes of users', fn() => $this->services->get( UserChanges::class )->trim() ) );
+	}
+
+	/** @param mixed $user_id Whatever the hook was fired with. */
+	private function about_to_leave( $user_id ): void {
+		$user = self::user( $user_id );
+		if ( null !== $user && $this->matters( $user->ID ) ) {
+			$this->leaving[ $user->ID ] = Registered::seconds( $user->user_registered );
+		}
+	}
+
+	/** @param mixed $user_id Whatever the hook was fired with. */
+	private function left( $user_id ): void {
+		if ( is_numeric( $user_id ) && isset( $this->leaving[ (int) $user_id ] ) ) {
+			$this->note( (int) $user_id, UserChanges::DELETED, $this->leaving[ (int) $user_id ] );
+			unset( $this->leaving[ (int) $user_id ] );
+		}
+	}
+
+	/** @param mixed $user_id Whatever the hook was fired with, in the site that the user leaves. */
+	private function removed_from_site( $user_id ): void {
+		$user = self::user( $user_id );
+		if ( null !== $user && $this->matters( $user->ID ) ) {
+			$this->note( $user->ID, UserChanges::DELETED, Registered::seconds( $user->user_registered ) );
+		}
+	}
+
+	/**
+	 * @param mixed $user_id Whatever the hook was fired with.
+	 * @param mixed $before  Should be the user before.
+	 */
+	private function updated( $user_id, $before ): void {
+		$user = self::user( $user_id );
+		if ( null === $user || ! isset( $before->user_email ) || self::comparable( $user->user_email ) === self::comparable( $before->user_email ) ) {
+			return;
+		}
+		if ( ! is_multisite() ) {
+			$this->email_changed( $user );
+			return;
+		}
+		foreach ( array_keys( get_blogs_of_user( $user->ID ) ) as $site_id ) {
+			switch_to_blog( (int) $site_id );
+			try {
+				$this->email_changed( $user );
+			} finally {
+				restore_current_blog();
+			}
+		}
+	}
+
+	private function email_changed( WP_User $user ): void {
+		if ( $this->matters( $user->ID ) ) {
+			$this->note( $user->ID, UserChanges::EMAIL, Registered::seconds( $user->user_registered ) );
+		}
+	}
+
+	/** An email as the service compares it. */
+	public static function comparable( string $email ): string {
+		return strtolower( trim( $email ) );
+	}
+
+	/** Whether the service may know the user: the shop is connected, and has values of him (or had, before he was unlinked) or an order. */
+	private function matters( int $user_id ): bool {
+		if ( ! get_option( ConnectionStore::ACTIVE ) ) {
+			return false;
+		}
+		$table = $this->services->tables()->customer();
+		if ( array() !== ( $this->services->get( QuietStatements::class )->rows( "SELECT 1 FROM {$table} WHERE user_id = %d", array( $user_id ) ) ?? array() ) ) {
+			return true;
+		}
+		return function_exists( 'wc_get_orders' ) && array() !== (array) wc_get_orders( array( 'customer_id' => $user_id, 'type' => 'shop_order', 'limit' => 1, 'return' => 'ids' ) );
+	}
+
+	private function note( int $user_id, string $kind, int $registered ): void {
+		if ( ! $this->services->get( UserChanges::class )->note( $user_id, $kind, $registered ) ) {
+			$this->services->log()->error( "a change of user {$user_id} could not be noted" );
+		}
+	}
+
+	/** @param mixed $user_id Should be an id. */
+	private static function user( $user_id ): ?WP_User {
+		$user = is_numeric( $user_id ) ? get_userdata( (int) $user_id ) : false;
+		return $user instanceof WP_User ? $user : null;
+	}
+}
