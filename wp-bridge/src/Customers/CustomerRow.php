@@ -49,14 +49,17 @@ final class CustomerRow {
 	}
 
 	/**
-	 * Whether the values are of the user who has the number now. A user who registered after the values came (a day is left to clocks) is
-	 * another one, whether or not the row says whose they are.
+	 * Whether the values are of the user who has the number now. Where the row does not say whose they are, a user who registered after the
+	 * values came (a day is left to clocks) is another one.
 	 *
 	 * @param int $registered When that user registered.
 	 */
 	public function is_of( int $registered ): bool {
+		if ( Registered::UNKNOWN === $registered || ( null === $this->registered && 0 === $this->updated_at ) ) {
+			return true;
+		}
 		// invariant: values-are-shown-to-their-person-only
-		return Registered::UNKNOWN === $registered || ( null === $this->registered ? $registered <= $this->updated_at + DAY_IN_SECONDS : $registered === $this->registered );
+		return null === $this->registered ? $registered <= $this->updated_at + DAY_IN_SECONDS : $registered === $this->registered;
 	}
 
 	/** What a shopper is shown: null where nothing of him is known, or no points. */

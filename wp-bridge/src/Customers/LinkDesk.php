@@ -105,12 +105,14 @@ final class LinkDesk implements Part {
 		}
 		$link = is_array( $answer['link'] ?? null ) ? $answer['link'] : array();
 		$id   = is_scalar( $link['eposCustomerId'] ?? null ) ? (string) $link['eposCustomerId'] : '0';
+		// The linked user is gone, and this one has the number now: nothing of the till customer is shown with him.
+		$is_of_another = Registered::is_of_another( $link, $user_id );
 		return array(
 			'epos_customer_id' => $id,
-			'usable'           => true === ( $link['usable'] ?? false ),
+			'usable'           => true === ( $link['usable'] ?? false ) && ! $is_of_another,
 			'origin'           => self::origin( $link['origin'] ?? '' ),
 			'since'            => self::day( $link['createTime'] ?? '' ),
-			'customer'         => $this->customer( $id ),
+			'customer'         => $is_of_another ? null : $this->customer( $id ),
 		);
 	}
 

@@ -9,6 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
+use Tillsync\Bridge\Customers\Registered;
 use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
 use WC_Order;
@@ -41,10 +42,14 @@ class OrderDecisions {
 			return null;
 		}
 		$link = $this->link( $order->get_customer_id() );
-		return null === $link ? null : array(
+		if ( null === $link ) {
+			return null;
+		}
+		$is_of_another = Registered::is_of_another( $link, $order->get_customer_id() );
+		return array(
 			'epos_customer_id' => (string) ( $link['eposCustomerId'] ?? '0' ),
-			'usable'           => true === ( $link['usable'] ?? false ),
-			'customer'         => $this->services->get( TillCustomers::class )->find( (string) ( $link['eposCustomerId'] ?? '0' ) ),
+			'usable'           => true === ( $link['usable'] ?? false ) && ! $is_of_another,
+			'customer'         => $is_of_another ? null : $this->services->get( TillCustomers::class )->find( (string) ( $link['eposCustomerId'] ?? '0' ) ),
 		);
 	}
 

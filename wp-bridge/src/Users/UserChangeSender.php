@@ -37,7 +37,7 @@ class UserChangeSender {
 	/** Unix seconds before which nothing is told. */
 	private const NOT_BEFORE = 'tillsync_bridge_user_changes_after';
 
-	private const AFTER_FAILURE  = 60;
+	private const AFTER_FAILURE  = 300;
 	private const UNTIL_NEXT_TRY = 3600;
 
 	private Services $services;
@@ -123,11 +123,16 @@ class UserChangeSender {
 			$stop   = $this->tell( $halves[0], $report );
 			return '' === $stop && $this->may_tell() ? $this->tell( $halves[1], $report ) : $stop;
 		}
-		$counts = $error->is_transport() && 404 !== $error->status;
-		$wait   = $counts ? self::AFTER_FAILURE : self::UNTIL_NEXT_TRY;
-		update_option( self::NOT_BEFORE, $this->services->clock()->now() + $wait, false );
-		// A service that knows no such call, or not this account's links, is well otherwise.
-		return $counts || $error->is_refusal() || $error->is_throttling() || 'not_connected' === $error->connect_code ? $this->services->get( CallOutcome::class )->failed( $error ) : '';
+		if ( $error->is_refusal() || $error->is_throttling() || 'not_connected' === $error->connect_code ) {
+			return $this->services->get( CallOutcome::class )->failed( $error );
+		}
+		// The breaker hears nothing of it: a fault of this call alone must not keep orders back. Whether the service is there, they find out.
+		$is_passing = $error->is_transport() && 404 !== $error->status;
+		update_option( self::NOT_BEFORE, $this->services->clock()->now() + ( $is_passing ? self::AFTER_FAILURE : self::UNTIL_NEXT_TRY ), false );
+		if ( $is_passing ) {
+			$this->services->log()->warning( "changes of users were not told, and stay for later: {$error->getMessage()}" );
+		}
+		return '';
 	}
 
 	/**

@@ -121,6 +121,23 @@ final class CustomersProfileTest extends SiteTestCase {
 		$this->assertSame( array( '8', null ), array( $this->ask( 'GET', $user )->get_data()['link']['epos_customer_id'], $this->ask( 'GET', $user )->get_data()['link']['customer'] ) );
 	}
 
+	public function test_a_link_of_the_person_who_had_the_number_before_shows_nothing_of_its_till_customer(): void {
+		$this->act_as( 'administrator' );
+		$user          = $this->user();
+		$order         = $this->order( 'processing', $user );
+		$this->answers = array( 'SearchEposCustomers' => array( 200, array( 'customers' => array( array( 'eposCustomerId' => '8', 'name' => 'Ada B.' ) ) ) ) );
+		$seen          = array();
+		foreach ( array( null, get_userdata( $user )->user_registered . ' UTC', '2001-02-03T04:05:06Z' ) as $registered ) {
+			$time                     = null === $registered ? array() : array( 'wooRegisteredTime' => gmdate( 'Y-m-d\TH:i:s\Z', strtotime( $registered ) ) );
+			$this->answers['GetLink'] = array( 200, array( 'link' => array( 'eposCustomerId' => '8', 'wooCustomerId' => (string) $user, 'usable' => true ) + $time ) );
+			$profile                  = $this->ask( 'GET', $user )->get_data()['link'];
+			$panel                    = rest_get_server()->dispatch( new WP_REST_Request( 'GET', "/tillsync-bridge/v1/orders/{$order->get_id()}/link" ) )->get_data()['link'];
+			$seen[]                   = array( $profile['usable'], $profile['customer']['name'] ?? null, $panel['usable'], $panel['customer']['name'] ?? null );
+		}
+		$own = array( true, 'Ada B.', true, 'Ada B.' );
+		$this->assertSame( array( $own, $own, array( false, null, false, null ) ), $seen );
+	}
+
 	public function test_what_the_service_refuses_is_said_and_not_stored(): void {
 		$this->act_as( 'administrator' );
 		$user          = $this->user();

@@ -180,21 +180,38 @@ final class UserChangesTest extends BridgeTestCase {
 		$this->assertSame( 1, $this->drain()->users );
 	}
 
-	public function test_failures_feed_the_breaker_and_refusals_pause(): void {
+	public function test_a_failure_of_this_call_keeps_no_order_back(): void {
 		$this->services->get( UserChanges::class )->note( 49, UserChanges::DELETED, 0 );
-		$this->service->script( 'ReportShopUsers', new \WP_Error( 'http_request_failed', 'cURL error 7' ), FakeService::error( 503, 'unavailable' ), FakeService::error( 401, 'unauthenticated' ), array() );
-		$this->drain();
-		$this->assertSame( 1, $this->services->get( Breaker::class )->failures() );
-		$this->drain();
-		$this->assertCount( 1, $this->service->calls, 'a minute later' );
-		$this->pass( 60 );
+		$order = $this->due_order();
+		$this->clock->now = time() + 31;
+		$this->service->script( 'ReportShopUsers', new \WP_Error( 'http_request_failed', 'cURL error 28' ), FakeService::error( 500, 'internal' ), array() );
+		$report = $this->drain();
+		$this->assertSame( array( 1, 1, '' ), array( $report->sent, $report->failed_calls, $report->stopped_by ) );
+		foreach ( array( 1, 2 ) as $calls ) {
+			$this->pass( 299 );
+			$this->services->outbox()->ask_again( $order->get_id() );
+			$this->assertSame( 1, $this->drain()->sent );
+			$this->assertCount( $calls, $this->service->messages( 'ReportShopUsers' ), 'five minutes later' );
+			$this->pass( 1 );
+			$this->assertTrue( $this->services->get( Drain::class )->is_due() );
+			$report = $this->drain();
+		}
+		$this->assertSame( array( 1, 0 ), array( $report->users, $this->services->get( Breaker::class )->failures() ) );
+	}
+
+	public function test_refusals_pause_and_throttling_waits(): void {
+		$this->services->get( UserChanges::class )->note( 49, UserChanges::DELETED, 0 );
+		$this->service->script( 'ReportShopUsers', array( 429, json_encode( array( 'code' => 'resource_exhausted' ) ), array( 'retry-after' => '40' ) ), FakeService::error( 401, 'unauthenticated' ), array() );
+		$this->assertSame( 'throttled', $this->drain()->stopped_by );
+		$this->pass( 39 );
 		$this->assertSame( 'breaker', $this->drain()->stopped_by );
-		$this->assertSame( 'breaker', $this->drain()->stopped_by );
-		$this->pass( 60 );
+		$this->pass( 1 );
+		$this->assertSame( 'paused', $this->drain()->stopped_by );
 		$this->assertSame( 'paused', $this->drain()->stopped_by );
 		$this->pass( 3601 );
 		$report = $this->drain();
 		$this->assertSame( array( '', 1 ), array( $report->stopped_by, $report->users ) );
+		$this->assertCount( 3, $this->service->calls );
 	}
 
 	public function test_one_change_that_is_refused_keeps_no_other_back(): void {
