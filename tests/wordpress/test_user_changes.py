@@ -58,7 +58,9 @@ async def test_each_shop_of_a_network_notes_its_own_users(wp_network: tuple[Shop
     assert await changes() == [[(both, "email")], [(both, "email")]]
     await second.php("remove_user_from_blog( $who, get_current_blog_id() );", who=removed, admin=True, user="admin")
     assert await changes() == [[(both, "email")], [(both, "email"), (removed, "deleted")]]
-    delete = "require_once ABSPATH . 'wp-admin/includes/ms.php'; require_once ABSPATH . 'wp-admin/includes/user.php'; wpmu_delete_user( $who );"
+    delete = (
+        "require_once ABSPATH . 'wp-admin/includes/ms.php'; require_once ABSPATH . 'wp-admin/includes/user.php'; wpmu_delete_user( $who );"
+    )
     for who in (both, one):
         await second.php(delete, who=who, admin=True, user="admin")
     deleted_here = [(both, "email"), (removed, "deleted"), (both, "deleted")]
