@@ -207,6 +207,9 @@ async def test_the_till_is_searched_by_id_email_and_name(desk: DeskWorld) -> Non
     assert ids(await search(desk, "van der Berg")) == [90003]
     narrow = await search(desk, "Byron", 1)
     assert (ids(narrow), narrow.truncated) == ([90001], True)
+    desk.till.switches.email_match = EmailMatch.CONTAINS
+    desk.till.add_customer(90004, email="Ada <ada@example.test>")
+    assert ids(await search(desk, "ada@example.test")) == [90001, 90004], "in another spelling too, for a person to choose"
 
 
 async def test_a_search_waits_its_turn_in_the_tills_allowance_and_says_when_it_is_used_up(desk: DeskWorld) -> None:

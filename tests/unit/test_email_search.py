@@ -41,6 +41,51 @@ async def test_exactly_the_same_emails_are_found_whatever_the_search_returns(wor
     assert [each.epos_customer_id for each in found.customers] == [one, twin]
 
 
+SPELLINGS = {
+    "a leading blank": " {}", "a trailing blank": "{} ", "a tab": "\t{}", "a zero-width space": "\u200b{}", "a byte-order mark": "\ufeff{}",
+    "a no-break space": "{}\u00a0", "a direction mark": "{}\u200e", "mailto": "mailto:{}", "two in one field": "{};grace@example.test",
+    "with a name": "Ada <{}>", "a trailing dot": "{}.",
+}  # fmt: skip
+ONE_EMAIL = {
+    "a leading blank",
+    "a trailing blank",
+    "a tab",
+    "a zero-width space",
+    "a byte-order mark",
+    "a no-break space",
+    "a direction mark",
+}
+
+
+@pytest.mark.parametrize("match", [EmailMatch.EXACT, EmailMatch.CONTAINS, EmailMatch.FILTER_IGNORED])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+async def test_every_spelling_that_the_till_shows_is_the_email_or_resembles_it(world: FlowWorld, match: EmailMatch, spelling: str) -> None:
+    """EXACT and FILTER_IGNORED: the list is read. CONTAINS: the search returns the row."""
+    world.till.match = match
+    odd = world.till.add(SPELLINGS[spelling].format(ADA))
+    found = await emails_of(world).find(ADA, prove_miss=True)
+    same, like = [each.epos_customer_id for each in found.customers], [each.epos_customer_id for each in found.resembling]
+    assert (same, like) == (([odd], []) if spelling in ONE_EMAIL else ([], [odd]))
+
+
+@pytest.mark.parametrize("match", list(EmailMatch))
+async def test_decomposed_accents_are_found_by_every_search(world: FlowWorld, match: EmailMatch) -> None:
+    if match is EmailMatch.FINDS_NOTHING:
+        return
+    world.till.match = match
+    odd = world.till.add("an\u0303da@example.test")
+    found = await emails_of(world).find("añda@example.test", prove_miss=True)
+    assert [each.epos_customer_id for each in found.customers] == [odd]
+
+
+async def test_who_has_exactly_the_email_counts_alone(world: FlowWorld) -> None:
+    world.till.match = EmailMatch.CONTAINS
+    world.till.add(f"mailto:{ADA}")
+    exact = world.till.add(ADA)
+    found = await emails_of(world).find(ADA, prove_miss=True)
+    assert ([each.epos_customer_id for each in found.customers], found.resembling) == ([exact], ())
+
+
 async def test_raw_and_normalised_are_searched(world: FlowWorld) -> None:
     world.till.match = EmailMatch.EXACT
     raw, normalised = world.till.add("Ada@Example.test"), world.till.add(ADA)

@@ -20,6 +20,7 @@ from tillsync_server.domain.matching import (
     new_customer,
     plan_by_email,
     plan_without_customer,
+    resembling,
     respelled,
     same_email,
     search_texts,
@@ -115,7 +116,21 @@ def test_the_same_email_is_found_however_it_is_written() -> None:
     assert same_email([TillCustomer(epos_customer_id=EposCustomerId(1), email="a@xn--bcher-kva.test")], "A@Bücher.test")
 
 
+def test_an_email_that_contains_this_one_resembles_it_and_is_not_it() -> None:
+    rows = [
+        TillCustomer(epos_customer_id=EposCustomerId(number), email=email)
+        for number, email in [(9, "mailto:ada@example.test"), (3, "Ada <ada@example.test>"), (9, "mailto:ada@example.test"),
+                              (4, "ada@example.test"), (5, "joada@example.test"), (6, ""), (7, "grace@example.test")]
+    ]  # fmt: skip
+    assert [each.epos_customer_id for each in resembling(rows, "Ada@example.test")] == [3, 9]
+    capitals = [TillCustomer(epos_customer_id=EposCustomerId(1), email="ÉVA@example.test")]
+    assert [each.epos_customer_id for each in resembling(capitals, "éva@example.test")] == [1]
+    assert same_email(capitals, "éva@example.test") == []
+
+
 def test_the_till_is_asked_for_every_spelling_once() -> None:
+    assert search_texts("\ufeffAda@example.test\u00a0") == ("Ada@example.test", "ada@example.test")
+    assert search_texts("añda@example.test") == ("añda@example.test", "an\u0303da@example.test")
     assert search_texts("ada@example.test") == ("ada@example.test",)
     assert search_texts(" Ada@Example.test") == ("Ada@Example.test", "ada@example.test")
     assert set(search_texts("ada@xn--bcher-kva.test")) == {"ada@xn--bcher-kva.test", "ada@bücher.test"}

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from fakes.till import EmailMatch, LostAnswer
 from support.flow_world import DEFAULT_CUSTOMER, FlowWorld, guest_facts, order_entry, order_facts, till_account
-from tillsync_server.application.flows.order_flow import MAX_CANDIDATES, OrderFlow
+from tillsync_server.application.flows.create_protocol import MAX_CANDIDATES
+from tillsync_server.application.flows.order_flow import OrderFlow
 from tillsync_server.domain.account import Account, EposSettings
 from tillsync_server.domain.errors import CredentialsRefused, Missing, Refused, ServerFailure, Throttled, Unanswered, Unreachable
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
@@ -243,6 +244,35 @@ async def test_a_crowd_of_candidates_is_capped(world: FlowWorld) -> None:
     verdict = await match(world)
     assert len(verdict.candidate_ids) == MAX_CANDIDATES
     assert f"and {MAX_CANDIDATES + 10} more" in verdict.notes[0]
+
+
+@pytest.mark.parametrize("stored", [f"mailto:{ADA}", f"Ada <{ADA}>", f"{ADA};bea@example.test", f"{ADA}."])
+@pytest.mark.catches("resembling-emails-are-for-a-person")
+async def test_an_email_in_another_spelling_is_held_with_its_customer(world: FlowWorld, stored: str) -> None:
+    world.till.match = EmailMatch.CONTAINS
+    odd = world.till.add(stored)
+    world.till.add(f"jo{ADA}")
+    verdict = await match(world)
+    assert_held(verdict, Outcome.CUSTOMER_NOT_MATCHED, "whose email contains it in another spelling: choose the customer")
+    assert verdict.notes[1] == f"in Epos Now with this email in another spelling: {odd}"
+    assert (verdict.comment, verdict.candidate_ids) == (NOT_MATCHED_COMMENT, (odd,))
+    assert (world.till.created, world.links.pairs(), world.intents.rows) == ([], set(), {})
+
+    world.till.put(replace(world.till.customers[odd], email=ADA))
+    assert_answer(await match(world), Outcome.MATCHED_EMAIL, "Matched by email", odd)
+
+
+async def test_a_guest_who_is_only_matched_goes_to_the_default_customer_and_the_spelling_is_named(world: FlowWorld) -> None:
+    world.till.match = EmailMatch.CONTAINS
+    odd = world.till.add(f"mailto:{ADA}")
+    verdict = await match(world, guest_facts(), till_account(guest_policy=GuestPolicy.MATCH_ONLY))
+    assert verdict.epos_customer_id == DEFAULT_CUSTOMER
+    assert verdict.notes == (f"guest order: not linked; no customer has its billing email in Epos Now; in another spelling: {odd}",)
+
+
+async def test_a_customer_is_created_with_the_email_as_it_is_seen(world: FlowWorld) -> None:
+    await match(world, order_facts(email="\ufeffAda@example.test\u200b "))
+    assert [each.email for each in world.till.created] == ["Ada@example.test"]
 
 
 async def test_a_twin_that_turns_up_beside_the_create_is_held_with_both(world: FlowWorld) -> None:

@@ -6,6 +6,8 @@ The order flow asks in this sequence: :func:`plan_without_customer` (sync off, g
 from __future__ import annotations
 
 import contextlib
+import string
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -15,7 +17,14 @@ import idna
 
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer
-from tillsync_server.domain.emails import TILL_EMAIL_MAX_LENGTH, email_problem, normalise_email
+from tillsync_server.domain.emails import (
+    TILL_EMAIL_MAX_LENGTH,
+    addresses_in,
+    email_problem,
+    normalise_email,
+    visible_email,
+    without_capitals,
+)
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
 from tillsync_server.domain.order_texts import shortened
 from tillsync_server.domain.verdict import Verdict
@@ -26,6 +35,7 @@ TILL_NAME_MAX_LENGTH = 50
 
 NAMELESS = "Web customer"
 _MAX_PRODUCT_NOTES = 6
+_OTHER_CAPITALS = str.maketrans(string.ascii_letters, string.ascii_letters.swapcase())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,7 @@ class ForPerson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByEmail:
-    """Look the customer up by ``email`` (raw, trimmed)."""
+    """Look the customer up by ``email`` (as a person sees it: ``visible_email``)."""
 
     email: str
     links: bool
@@ -78,11 +88,11 @@ def plan_without_customer(account: Account, facts: OrderFacts) -> ToDefault | Fo
     if policy is GuestPolicy.MATCH_ONLY:
         if obstacle is not None:
             return ToDefault(f"guest order, not matched by email: {obstacle}")
-        return ByEmail(email=facts.billing_email.strip(), links=False, not_linked_because="guest order: not linked", creates=False)
+        return ByEmail(email=visible_email(facts.billing_email), links=False, not_linked_because="guest order: not linked", creates=False)
     if policy is GuestPolicy.MATCH_OR_CREATE:
         if obstacle is not None:
             return ForPerson(f"matching the guest order by email: {obstacle}")
-        return ByEmail(email=facts.billing_email.strip(), links=False, not_linked_because="guest order: not linked")
+        return ByEmail(email=visible_email(facts.billing_email), links=False, not_linked_because="guest order: not linked")
     assert_never(policy)
 
 
@@ -95,6 +105,7 @@ def plan_by_email(account: Account, facts: OrderFacts, *, unlinked_by_hand: bool
             email, kind = facts.billing_email, "billing email"
         case _:
             assert_never(account.match_email)
+    email = visible_email(email)
     obstacle = email_obstacle(email, kind)
     if unlinked_by_hand or not account.auto_link:
         reason = (
@@ -102,19 +113,20 @@ def plan_by_email(account: Account, facts: OrderFacts, *, unlinked_by_hand: bool
             if unlinked_by_hand
             else "automatic linking is off: choose the customer"
         )
-        return OnlyCandidates(reason=reason, email="" if obstacle else email.strip())
+        return OnlyCandidates(reason=reason, email="" if obstacle else email)
     if obstacle is not None:
         return ForPerson(f"matching the order by email: {obstacle}")
     if facts.account_email_normalised == normalise_email(email):
-        return ByEmail(email=email.strip(), links=True)
-    return ByEmail(email=email.strip(), links=False, not_linked_because="not linked: the billing email differs from the account email")
+        return ByEmail(email=email, links=True)
+    return ByEmail(email=email, links=False, not_linked_because="not linked: the billing email differs from the account email")
 
 
 def email_obstacle(email: str, kind: str) -> str | None:
     """Why this email cannot find anybody in the till, or None. ``kind``: "account email" or "billing email"."""
-    if not email.strip():
+    email = visible_email(email)
+    if not email:
         return f"the order has no {kind}"
-    if len(email.strip()) > TILL_EMAIL_MAX_LENGTH:
+    if len(email) > TILL_EMAIL_MAX_LENGTH:
         return f"the {kind} is longer than {TILL_EMAIL_MAX_LENGTH} characters, which Epos Now cannot store"
     return None
 
@@ -132,23 +144,45 @@ def same_email(customers: Iterable[TillCustomer], email: str) -> list[TillCustom
     return [found[customer_id] for customer_id in sorted(found)]
 
 
-def search_texts(email: str) -> tuple[str, ...]:
-    """What the till is asked for: the email as given, normalised, and with its domain in Unicode; each spelling once.
+def resembling(customers: Iterable[TillCustomer], email: str) -> list[TillCustomer]:
+    """Those whose email contains this one without being equal (``mailto:…``, ``Ada <…>``, two in one field, a dot behind), or differs in
+    nothing but capitals outside ASCII: only a person can say whether that is the same customer. By ascending id, each id once."""
+    wanted, key = normalise_email(email), email_key(email)
+    found = {
+        customer.epos_customer_id: customer
+        for customer in customers
+        if customer.email and normalise_email(customer.email) != wanted and key in email_keys(customer.email)
+    }
+    return [found[customer_id] for customer_id in sorted(found)]
 
-    A till compares texts: a domain may stand there as ``xn--…`` or written out, whichever way the order has it.
+
+def email_key(email: str) -> str:
+    """Where this is among a row's :func:`email_keys`, the row has the email or resembles it."""
+    return without_capitals(normalise_email(email))
+
+
+def email_keys(row_email: str) -> frozenset[str]:
+    return frozenset(without_capitals(address) for address in addresses_in(row_email))
+
+
+def search_texts(email: str) -> tuple[str, ...]:
+    """What the till is asked for: the email as seen, normalised, with its domain in Unicode, with accents decomposed; each spelling once.
+
+    A till compares texts: a domain may stand there as ``xn--…`` or written out, whichever way the order has it, and so may an accent.
     """
     normalised = normalise_email(email)
     local, at, domain = normalised.rpartition("@")
-    spellings = [email.strip(), normalised]
+    spellings = [visible_email(email), normalised]
     if at and "xn--" in domain:
         with contextlib.suppress(idna.IDNAError):  # no domain: nothing to write out
             spellings.append(f"{local}@{idna.decode(domain)}")
+    spellings.append(unicodedata.normalize("NFD", normalised))
     return tuple(dict.fromkeys(spellings))
 
 
 def respelled(email: str) -> str | None:
     """The same email in other capitals, or None where it has no letters. A search that finds it does not tell case apart."""
-    other = email.swapcase()
+    other = email.translate(_OTHER_CAPITALS)
     return other if other != email and normalise_email(other) == normalise_email(email) else None
 
 
@@ -157,7 +191,7 @@ def new_customer(facts: OrderFacts, email: str) -> NewTillCustomer:
     return NewTillCustomer(
         forename=shortened(_forename(facts), TILL_NAME_MAX_LENGTH),
         surname=shortened(facts.last_name.strip(), TILL_NAME_MAX_LENGTH),
-        email=email.strip(),
+        email=visible_email(email),
         phone=facts.phone.strip(),
         business_name=facts.company.strip(),
         sign_up_date=facts.create_time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"),

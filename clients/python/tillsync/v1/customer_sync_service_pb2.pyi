@@ -564,7 +564,7 @@ class ListQueueRequest(_message.Message):
     order_id: _builtins.int
     """This order id. 0: any. Indexes entry_live (by subject) and entry_history_by_subject."""
     email: _builtins.str
-    """This email, compared after normalising (trim, case, IDNA), as account or billing email. Empty: any. At most 254 characters.
+    """This email, compared after normalising (see Order), as account or billing email. Empty: any. At most 254 characters.
     Indexes entry_by_account_email and entry_by_billing_email.
     """
     text: _builtins.str

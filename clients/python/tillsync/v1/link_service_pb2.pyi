@@ -337,8 +337,8 @@ class SearchEposCustomersRequest(_message.Message):
     account_id: _builtins.str
     """The account."""
     query: _builtins.str
-    """Only digits: a customer id. With "@": an email, compared exactly after normalising. Anything else: part of a name. 1 to
-    254 characters.
+    """Only digits: a customer id. With "@": an email, compared after normalising (see Order); customers whose email contains it
+    in another spelling are found too. Anything else: part of a name. 1 to 254 characters.
     """
     page_size: _builtins.int
     """Customers at most. Default 20, at most 50: more is lowered."""

@@ -26,6 +26,12 @@ class Order(_message.Message):
     """The facts of a web order that its customer is matched by. What decides: order_key, woo_customer_id, woo_registered_time, both
     emails (normalised), names, company and the unlinked products. When one of these changes, a HELD or FAILED order runs again;
     order_number, create_time and phone do not count.
+
+    Emails are compared normalised: Unicode NFC, without blanks at the ends and without characters that have no width
+    (zero-width spaces, byte-order and direction marks); ASCII capitals do not count; a domain is the same in Unicode and in
+    Punycode (IDNA, UTS 46). Letters outside ASCII, dots and plus-tags tell mailboxes apart. A till customer whose email contains
+    the order's without being equal ("mailto:…", "Ada <…>", two in one field, a dot behind) is never matched: the order is HELD
+    with it as a candidate.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

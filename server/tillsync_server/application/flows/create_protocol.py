@@ -13,14 +13,14 @@ A settled intent proves nothing by itself: it is replaced only after a search th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.application.flows.lane_context import LaneContext
-from tillsync_server.domain.customer import NewTillCustomer
+from tillsync_server.domain.customer import NewTillCustomer, TillCustomer
 from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.errors import (
     CredentialsRefused,
@@ -43,6 +43,9 @@ from tillsync_server.ports.tills import Intent, IntentState
 _OUTCOME = Outcome.CUSTOMER_NOT_MATCHED
 _ROUNDS = 4
 _FIRST_LOOK_SECONDS = 2.0
+MAX_CANDIDATES = 100
+"""Kept of a held order's candidates, the oldest first; ListCandidates searches the till itself."""
+_MAX_SHOWN = 10
 _SEND_WITHIN = 2 / 7
 _ANSWERED_WITHIN = 2 / 3
 """Shares of the settle time. Of the default 105 s: sent within 30 s of the intent, given up after a timeout of 15 s (and after 70 s
@@ -99,6 +102,19 @@ def provably_not_stored(error: UpstreamError) -> bool:
             return False
 
 
+def resembling_found(customers: Sequence[TillCustomer]) -> Verdict:
+    """Nobody has exactly the order's email; these contain it. Creating another one would be a twin, matching one a guess."""
+    ids = tuple(each.epos_customer_id for each in customers)
+    shown = ", ".join(str(each) for each in ids[:_MAX_SHOWN]) + (f" and {len(ids) - _MAX_SHOWN} more" if len(ids) > _MAX_SHOWN else "")
+    return Verdict.held(
+        _OUTCOME,
+        "no customer in Epos Now has exactly this email, and there are customers whose email contains it in another spelling: choose the "
+        "customer, or correct the email in Epos Now and let the order run again",
+        f"in Epos Now with this email in another spelling: {shown}",
+        candidate_ids=ids[:MAX_CANDIDATES],
+    )
+
+
 class CreateProtocol:
     """One per lease and configuration."""
 
@@ -124,6 +140,9 @@ class CreateProtocol:
             found = await self._emails.find(customer.email, prove_miss=True)
             if found.customers:
                 return Holders(tuple(each.epos_customer_id for each in found.customers))
+            # invariant: resembling-emails-are-for-a-person
+            if found.resembling:
+                return resembling_found(found.resembling)
             # invariant: unproven-searches-create-nothing
             if found.unproven_because:
                 return self._wait_for_proof(found.unproven_because)

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum, auto
 from typing import assert_never
 
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import TillCustomer
-from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.errors import Throttled, Unreadable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId
-from tillsync_server.domain.matching import respelled, same_email, search_texts
+from tillsync_server.domain.matching import email_key, email_keys, resembling, respelled, same_email, search_texts
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage
 
@@ -35,6 +34,8 @@ class Found:
     """``customers``: all with exactly this email after normalising, by ascending id."""
 
     customers: tuple[TillCustomer, ...]
+    resembling: tuple[TillCustomer, ...] = ()
+    """Nobody has exactly this email, and these have one that contains it (``matching.resembling``)."""
     unproven_because: str = ""
     """Not empty: nobody was found, and that proves nothing. Only said where a proof was asked for."""
 
@@ -78,16 +79,17 @@ class CustomersByEmail:
             if answer.filter_ignored:
                 return await self.find_in_list(email)
             rows += answer.rows
-        if (found := same_email(rows, email)) or not prove_miss:
-            return Found(tuple(found))
+        if same_email(rows, email) or not prove_miss:
+            return _found(rows, email)
         search = await self._search_worth()
         match search:
             case _Search.PROVEN | _Search.NOBODY_THERE:
-                return Found(())
+                return _found(rows, email)
             case _Search.BY_LIST:
                 return await self.find_in_list(email)
             case _Search.UNPROVEN:
-                return Found((), "Epos Now's search does not find customers that are there, so nobody found proves nothing")
+                text = "Epos Now's search does not find customers that are there, so nobody found proves nothing"
+                return replace(_found(rows, email), unproven_because=text)
             case _:
                 assert_never(search)
 
@@ -96,7 +98,7 @@ class CustomersByEmail:
         reading = await self._list.read_for(email, self._page_in_time)
         if reading.completed_here:
             await self._gone.note_customers_read(last_page=reading.last_page or None)
-        return Found(tuple(same_email(reading.rows, email)))
+        return _found(reading.rows, email)
 
     async def _page(self, number: int) -> CustomerPage:
         async with self._slots:
@@ -166,6 +168,11 @@ class CustomersByEmail:
         return _Search.UNPROVEN
 
 
+def _found(rows: Sequence[TillCustomer], email: str) -> Found:
+    same = tuple(same_email(rows, email))
+    return Found(same, () if same else tuple(resembling(rows, email)))
+
+
 def _samples(rows: Iterable[TillCustomer]) -> list[str]:
     """Emails to try the search with; those with letters first, none that trimming would change."""
     usable = {row.email for row in rows if "@" in row.email and row.email == row.email.strip()}
@@ -205,7 +212,7 @@ class _ListReader:
         self._reading = asyncio.Lock()
 
     async def read_for(self, email: str, read_page: _ReadPage) -> _Reading:
-        wanted = _Wanted(normalise_email(email))
+        wanted = _Wanted(email_key(email))
         self._waiting.append(wanted)
         last_page = 0
         try:
@@ -238,8 +245,9 @@ class _ListReader:
                 # invariant: lists-end-without-new-customers
                 for row in fresh:
                     seen.add(row.epos_customer_id)
-                    if row.email and (rows := by_email.get(normalise_email(row.email))) is not None:
-                        rows.append(row)
+                    for key in email_keys(row.email) if row.email else ():
+                        if (rows := by_email.get(key)) is not None:
+                            rows.append(row)
         except UpstreamError as failed:
             error = failed
         for each in wanted:

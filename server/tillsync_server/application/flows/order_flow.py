@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import assert_never
 
-from tillsync_server.application.flows.create_protocol import CreateProtocol, Holders
+from tillsync_server.application.flows.create_protocol import MAX_CANDIDATES, CreateProtocol, Holders
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.application.flows.failure_verdicts import cause_of
 from tillsync_server.application.flows.lane_context import LaneContext
@@ -42,8 +42,6 @@ _NOT_MATCHED = Outcome.CUSTOMER_NOT_MATCHED
 _DECISIONS = 3
 """How often one run decides again because a link was made meanwhile."""
 _CONFLICT_RETRY_SECONDS = 5.0
-MAX_CANDIDATES = 100
-"""Kept of a held order's candidates, the oldest first; ListCandidates searches the till itself."""
 
 
 class OrderFlow:
@@ -176,7 +174,7 @@ class OrderFlow:
             if (incomplete := self._context.judge.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
                 return incomplete
             found = await self._emails.find(plan.email, prove_miss=False)
-            ids = [each.epos_customer_id for each in found.customers]
+            ids = [each.epos_customer_id for each in found.customers or found.resembling]
         return Verdict.held(_NOT_MATCHED, plan.reason, _candidates_note(ids), candidate_ids=tuple(ids[:MAX_CANDIDATES]))
 
     async def _by_email(self, entry: ClaimedEntry, facts: OrderFacts, plan: ByEmail, broken: Link | None) -> Verdict | None:
@@ -200,7 +198,9 @@ class OrderFlow:
                 return self._several(answer)
             if len(answer.customer_ids) != 1:
                 how_many = f"{len(answer.customer_ids)} customers have" if answer.customer_ids else "no customer has"
-                return self._to_default(f"{plan.not_linked_because}; {how_many} its billing email in Epos Now")
+                spelled = ", ".join(str(each.epos_customer_id) for each in found.resembling[:10])
+                another = f"; in another spelling: {spelled}" if spelled else ""
+                return self._to_default(f"{plan.not_linked_because}; {how_many} its billing email in Epos Now{another}")
         [customer_id] = answer.customer_ids
         outcome = Outcome.MATCHED_EMAIL if answer.created is None else Outcome.CUSTOMER_CREATED
         cut = cut_names(facts) if answer.created is not None else ()

@@ -21,7 +21,7 @@ from tillsync_server.domain.errors import (
     UpstreamError,
 )
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
-from tillsync_server.domain.matching import same_email, search_texts
+from tillsync_server.domain.matching import resembling, same_email, search_texts
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.accounts import AccountStore
 from tillsync_server.ports.links import LinkReader
@@ -66,7 +66,8 @@ class TillLookup:
         return await self._with_links(account_id, await _asked(_read_those_there(till, wanted)))
 
     async def search(self, account_id: AccountId, query: str, limit: int) -> CustomersFound:
-        """Digits: an id. With ``@``: an email, exact after normalising. Else a name: FailedPrecondition where the till ignores it."""
+        """Digits: an id. With ``@``: an email, exact after normalising or in another spelling. Else a name: FailedPrecondition where the
+        till ignores it."""
         wanted = _checked_query(query)
         till = await self._till(account_id)
         more = False
@@ -157,7 +158,7 @@ async def _by_email(till: TillClient, email: str) -> list[TillCustomer]:
         rows.extend(found.rows)
     if not rows:
         await _prove_address(till)
-    return same_email(rows, email)
+    return same_email(rows, email) + resembling(rows, email)
 
 
 async def _by_name(till: TillClient, query: str, limit: int) -> tuple[list[TillCustomer], bool]:
