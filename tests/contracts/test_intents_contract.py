@@ -33,41 +33,84 @@ async def the_intent(intents: IntentStore) -> Intent:
     return found
 
 
+async def all_that_stand(intents: IntentStore) -> tuple[Intent, ...]:
+    found = await intents.get(TILL, EMAIL)
+    return () if found is None else (found,)
+
+
 class IntentStoreContract:
     async def test_the_first_has_it_and_the_second_sees_it(self, bench: Bench) -> None:
         intents = bench.intents
         assert await intents.get(TILL, EMAIL) is None
-        assert await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90) is None
-        standing = await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90)
+        assert await intents.open(TILL, (EMAIL,), ONE, "one:1", settle_seconds=90) is None
+        standing = await intents.open(TILL, (EMAIL,), TWO, "two:1", settle_seconds=90)
         assert standing is not None
         assert (standing.state, standing.account_id, standing.epos_customer_id) == (IntentState.OPEN, ONE, None)
         assert (standing.settled_at - standing.create_time).total_seconds() == 90
         assert not standing.is_settled
-        assert await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90) is not None, "not even the same run has two"
-        assert await intents.open(TillId("till-b"), EMAIL, TWO, "two:1", settle_seconds=90) is None
-        assert await intents.open(TILL, "bea@example.test", TWO, "two:1", settle_seconds=90) is None
+        assert await intents.open(TILL, (EMAIL,), ONE, "one:1", settle_seconds=90) is not None, "not even the same run has two"
+        assert await intents.open(TillId("till-b"), (EMAIL,), TWO, "two:1", settle_seconds=90) is None
+        assert await intents.open(TILL, ("bea@example.test",), TWO, "two:1", settle_seconds=90) is None
 
     async def test_of_two_accounts_that_race_exactly_one_wins(self, bench: Bench) -> None:
         intents = bench.intents
         for round_number in range(20):
             email = f"{round_number}@example.test"
             runs = [(account, f"{account}:{number}") for account in (ONE, TWO) for number in range(4)]
-            answers = await asyncio.gather(*(intents.open(TILL, email, account, owner, settle_seconds=90) for account, owner in runs))
+            answers = await asyncio.gather(*(intents.open(TILL, (email,), account, owner, settle_seconds=90) for account, owner in runs))
             assert answers.count(None) == 1
             winner, _ = runs[answers.index(None)]
             assert {answer.account_id for answer in answers if answer is not None} == {winner}
+
+    async def test_an_intent_stands_under_all_its_keys_or_none(self, bench: Bench) -> None:
+        intents, keys = bench.intents, ("straße@example.test", "strasse@example.test")
+        assert await intents.open(TILL, keys, ONE, "one:1", settle_seconds=90) is None
+        for key in keys:
+            standing = await intents.open(TILL, (key,), TWO, "two:1", settle_seconds=90)
+            assert standing is not None
+            assert (standing.email, standing.account_id) == (key, ONE)
+        await intents.clear(TILL, keys, "one:1")
+        assert [await intents.get(TILL, key) for key in keys] == [None, None]
+
+        assert await intents.open(TILL, keys[1:], TWO, "two:1", settle_seconds=90) is None, "as the release before takes it"
+        standing = await intents.open(TILL, keys, ONE, "one:2", settle_seconds=90)
+        assert standing is not None
+        assert (standing.email, standing.account_id) == (keys[1], TWO)
+        assert await intents.get(TILL, keys[0]) is None, "nothing is left under the other key"
+        await intents.complete(TILL, keys[1:], "two:1", EposCustomerId(7))
+        dead = await intents.get(TILL, keys[1])
+        assert dead is not None
+        assert await intents.open(TILL, keys, ONE, "one:2", settle_seconds=90, replaces=(dead,)) is None
+        await intents.mark_unknown(TILL, keys, "one:2")
+        assert [each and each.state for each in [await intents.get(TILL, key) for key in keys]] == [IntentState.UNKNOWN] * 2
+        await intents.complete(TILL, keys, "one:2", EposCustomerId(8))
+        assert [each and each.epos_customer_id for each in [await intents.get(TILL, key) for key in keys]] == [8, 8]
+
+    async def test_of_two_releases_that_race_exactly_one_wins(self, bench: Bench) -> None:
+        intents = bench.intents
+        for round_number in range(20):
+            old, new = (f"b{round_number}@example.test",), (f"c{round_number}@example.test", f"b{round_number}@example.test")
+            other = (f"b{round_number}@example.test", f"c{round_number}@example.test")
+            answers = await asyncio.gather(
+                *(
+                    intents.open(TILL, keys, account, f"{account}:{number}", settle_seconds=90)
+                    for number, keys in enumerate((old, new, other, old, new))
+                    for account in (ONE, TWO)
+                )
+            )
+            assert answers.count(None) == 1
 
     @pytest.mark.catches("only-the-intent-read-is-replaced")
     async def test_of_two_that_replace_a_dead_one_exactly_one_wins(self, bench: Bench) -> None:
         intents = bench.intents
         for round_number in range(20):
-            await intents.open(TILL, EMAIL, ONE, f"old:{round_number}", settle_seconds=90, replaces=await intents.get(TILL, EMAIL))
-            await intents.mark_unknown(TILL, EMAIL, f"old:{round_number}")
+            await intents.open(TILL, (EMAIL,), ONE, f"old:{round_number}", settle_seconds=90, replaces=await all_that_stand(intents))
+            await intents.mark_unknown(TILL, (EMAIL,), f"old:{round_number}")
             await bench.settle()
             dead = await the_intent(intents)
             assert dead.is_settled
             answers = await asyncio.gather(
-                *(intents.open(TILL, EMAIL, TWO, f"new:{number}", settle_seconds=90, replaces=dead) for number in range(6))
+                *(intents.open(TILL, (EMAIL,), TWO, f"new:{number}", settle_seconds=90, replaces=(dead,)) for number in range(6))
             )
             assert answers.count(None) == 1
             assert (await the_intent(intents)).account_id == TWO
@@ -76,22 +119,22 @@ class IntentStoreContract:
     @pytest.mark.catches("unsettled-intents-stand")
     async def test_an_unsettled_one_is_not_replaced_whatever_the_caller_thinks(self, bench: Bench) -> None:
         intents = bench.intents
-        await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90)
+        await intents.open(TILL, (EMAIL,), ONE, "one:1", settle_seconds=90)
         standing = await the_intent(intents)
-        assert await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90, replaces=standing) is not None
-        await intents.mark_unknown(TILL, EMAIL, "one:1")
+        assert await intents.open(TILL, (EMAIL,), TWO, "two:1", settle_seconds=90, replaces=(standing,)) is not None
+        await intents.mark_unknown(TILL, (EMAIL,), "one:1")
         unknown = await the_intent(intents)
         assert unknown.state is IntentState.UNKNOWN
         assert unknown.settled_at == standing.settled_at
-        assert await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90, replaces=unknown) is not None
+        assert await intents.open(TILL, (EMAIL,), TWO, "two:1", settle_seconds=90, replaces=(unknown,)) is not None
         await bench.settle()
         settled = await the_intent(intents)
-        assert await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90, replaces=settled) is None
+        assert await intents.open(TILL, (EMAIL,), TWO, "two:1", settle_seconds=90, replaces=(settled,)) is None
 
     @pytest.mark.catches("only-the-intent-read-is-replaced")
     async def test_only_exactly_what_was_read_is_replaced(self, bench: Bench) -> None:
         intents = bench.intents
-        await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90)
+        await intents.open(TILL, (EMAIL,), ONE, "one:1", settle_seconds=90)
         await bench.settle()
         read = await the_intent(intents)
         other_reads = (
@@ -102,45 +145,45 @@ class IntentStoreContract:
             replace(read, create_time=read.settled_at),
         )
         for other in other_reads:
-            assert await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90, replaces=other) is not None
-        await intents.mark_unknown(TILL, EMAIL, "one:1")  # it moved on after it was read
-        standing = await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90, replaces=read)
+            assert await intents.open(TILL, (EMAIL,), TWO, "two:1", settle_seconds=90, replaces=(other,)) is not None
+        await intents.mark_unknown(TILL, (EMAIL,), "one:1")  # it moved on after it was read
+        standing = await intents.open(TILL, (EMAIL,), TWO, "two:1", settle_seconds=90, replaces=(read,))
         assert standing is not None
         assert (standing.state, standing.account_id) == (IntentState.UNKNOWN, ONE)
 
     async def test_a_done_one_is_replaced_only_by_who_has_read_it(self, bench: Bench) -> None:
         intents = bench.intents
-        await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90)
-        await intents.complete(TILL, EMAIL, "one:1", EposCustomerId(90001))
-        done = await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90)
+        await intents.open(TILL, (EMAIL,), ONE, "one:1", settle_seconds=90)
+        await intents.complete(TILL, (EMAIL,), "one:1", EposCustomerId(90001))
+        done = await intents.open(TILL, (EMAIL,), TWO, "two:1", settle_seconds=90)
         assert done is not None
         assert (done.state, done.epos_customer_id) == (IntentState.DONE, 90001)
         # its customer is proven gone: no settle time stands against it
-        assert await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90, replaces=done) is None
+        assert await intents.open(TILL, (EMAIL,), TWO, "two:1", settle_seconds=90, replaces=(done,)) is None
         now = await the_intent(intents)
         assert (now.state, now.account_id, now.epos_customer_id) == (IntentState.OPEN, TWO, None)
 
     @pytest.mark.catches("intents-are-cleared-by-their-owner")
     async def test_another_owner_changes_nothing(self, bench: Bench) -> None:
         intents = bench.intents
-        await intents.open(TILL, EMAIL, ONE, "one:2", settle_seconds=90)
-        await intents.mark_unknown(TILL, EMAIL, "one:1")
-        await intents.complete(TILL, EMAIL, "one:1", EposCustomerId(1))
-        await intents.clear(TILL, EMAIL, "one:1")
+        await intents.open(TILL, (EMAIL,), ONE, "one:2", settle_seconds=90)
+        await intents.mark_unknown(TILL, (EMAIL,), "one:1")
+        await intents.complete(TILL, (EMAIL,), "one:1", EposCustomerId(1))
+        await intents.clear(TILL, (EMAIL,), "one:1")
         standing = await the_intent(intents)
         assert (standing.state, standing.epos_customer_id) == (IntentState.OPEN, None)
 
     async def test_a_refused_create_clears_and_an_unknown_one_stays(self, bench: Bench) -> None:
         intents = bench.intents
-        await intents.open(TILL, EMAIL, ONE, "one:1", settle_seconds=90)
-        await intents.clear(TILL, EMAIL, "one:1")
+        await intents.open(TILL, (EMAIL,), ONE, "one:1", settle_seconds=90)
+        await intents.clear(TILL, (EMAIL,), "one:1")
         assert await intents.get(TILL, EMAIL) is None
-        assert await intents.open(TILL, EMAIL, TWO, "two:1", settle_seconds=90) is None
-        await intents.mark_unknown(TILL, EMAIL, "two:1")
-        await intents.clear(TILL, EMAIL, "two:1")
+        assert await intents.open(TILL, (EMAIL,), TWO, "two:1", settle_seconds=90) is None
+        await intents.mark_unknown(TILL, (EMAIL,), "two:1")
+        await intents.clear(TILL, (EMAIL,), "two:1")
         assert (await the_intent(intents)).state is IntentState.UNKNOWN
-        await intents.complete(TILL, EMAIL, "two:1", EposCustomerId(7))
-        await intents.clear(TILL, EMAIL, "two:1")
+        await intents.complete(TILL, (EMAIL,), "two:1", EposCustomerId(7))
+        await intents.clear(TILL, (EMAIL,), "two:1")
         assert (await the_intent(intents)).state is IntentState.DONE
 
     async def test_opening_and_clearing_in_a_crowd_never_has_two_at_once(self, bench: Bench) -> None:
@@ -152,13 +195,13 @@ class IntentStoreContract:
             won = 0
             for turn in range(15):
                 owner = f"{number}:{turn}"
-                if await intents.open(TILL, EMAIL, ONE, owner, settle_seconds=90) is None:
+                if await intents.open(TILL, (EMAIL,), ONE, owner, settle_seconds=90) is None:
                     inside += 1
                     most = max(most, inside)
                     await asyncio.sleep(0)
                     won += 1
                     inside -= 1
-                    await intents.clear(TILL, EMAIL, owner)
+                    await intents.clear(TILL, (EMAIL,), owner)
             return won
 
         assert sum(await asyncio.gather(*(one(number) for number in range(6)))) > 0

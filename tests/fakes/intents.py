@@ -24,8 +24,11 @@ class FakeIntents:
 
     def of(self, email: str) -> Intent | None:
         """Of this email at whichever till."""
-        found = [intent for (_, each), (intent, _) in self.rows.items() if each == normalise_email(email)]
+        found = self.all_of(email)
         return found[0] if found else None
+
+    def all_of(self, email: str) -> list[Intent]:
+        return [intent for (_, each), (intent, _) in self.rows.items() if each == normalise_email(email)]
 
     async def _before(self, method: str) -> None:
         await self._step(f"intents.{method}")
@@ -39,19 +42,21 @@ class FakeIntents:
     async def open(
         self,
         till_id: TillId,
-        email: str,
+        emails: tuple[str, ...],
         account_id: AccountId,
         owner: str,
         *,
         settle_seconds: float,
-        replaces: Intent | None = None,
+        replaces: tuple[Intent, ...] = (),
     ) -> Intent | None:
         await self._before("open")
-        now, row = self._clock.database_now(), self.rows.get((till_id, email))
-        standing = None
-        if row is not None and not self._may_replace(row[0], replaces):
-            standing = replace(row[0], read_at=now)
-        else:
+        now, dead = self._clock.database_now(), {intent.email: intent for intent in replaces}
+        in_the_way = [
+            row[0]
+            for email in sorted(emails)
+            if (row := self.rows.get((till_id, email))) is not None and not self._may_replace(row[0], dead.get(email))
+        ]
+        for email in () if in_the_way else emails:
             opened = Intent(
                 till_id=till_id,
                 email=email,
@@ -64,7 +69,7 @@ class FakeIntents:
             )
             self.rows[till_id, email] = (opened, owner)
         await self._step("intents.opened")
-        return standing
+        return replace(in_the_way[0], read_at=now) if in_the_way else None
 
     def _may_replace(self, standing: Intent, read: Intent | None) -> bool:
         """Exactly the intent that was read, and dead by the database's clock, whatever the reader's shows."""
@@ -72,22 +77,25 @@ class FakeIntents:
             return False
         return standing.state is IntentState.DONE or standing.settled_at <= self._clock.database_now()
 
-    async def mark_unknown(self, till_id: TillId, email: str, owner: str) -> None:
+    async def mark_unknown(self, till_id: TillId, emails: tuple[str, ...], owner: str) -> None:
         await self._before("mark_unknown")
-        if (intent := self._own(till_id, email, owner)) is not None and intent.state is IntentState.OPEN:
-            self.rows[till_id, email] = (replace(intent, state=IntentState.UNKNOWN), owner)
+        for email in emails:
+            if (intent := self._own(till_id, email, owner)) is not None and intent.state is IntentState.OPEN:
+                self.rows[till_id, email] = (replace(intent, state=IntentState.UNKNOWN), owner)
         await self._step("intents.marked")
 
-    async def complete(self, till_id: TillId, email: str, owner: str, customer_id: EposCustomerId) -> None:
+    async def complete(self, till_id: TillId, emails: tuple[str, ...], owner: str, customer_id: EposCustomerId) -> None:
         await self._before("complete")
-        if (intent := self._own(till_id, email, owner)) is not None and intent.state is not IntentState.DONE:
-            self.rows[till_id, email] = (replace(intent, state=IntentState.DONE, epos_customer_id=customer_id), owner)
+        for email in emails:
+            if (intent := self._own(till_id, email, owner)) is not None and intent.state is not IntentState.DONE:
+                self.rows[till_id, email] = (replace(intent, state=IntentState.DONE, epos_customer_id=customer_id), owner)
         await self._step("intents.completed")
 
-    async def clear(self, till_id: TillId, email: str, owner: str) -> None:
+    async def clear(self, till_id: TillId, emails: tuple[str, ...], owner: str) -> None:
         await self._before("clear")
-        if (intent := self._own(till_id, email, owner)) is not None and intent.state is IntentState.OPEN:
-            del self.rows[till_id, email]
+        for email in emails:
+            if (intent := self._own(till_id, email, owner)) is not None and intent.state is IntentState.OPEN:
+                del self.rows[till_id, email]
         await self._step("intents.cleared")
 
     def _own(self, till_id: TillId, email: str, owner: str) -> Intent | None:

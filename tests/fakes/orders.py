@@ -44,7 +44,7 @@ class FakeOrders:
         arrival = decide_arrival(
             None if before is None else KnownOrder(before.order_key, before.facts_hash(), self._state(key, entry_id)),
             order_key=facts.order_key,
-            facts_hash=facts.facts_hash(),
+            facts_hashes=facts.facts_hashes(),
             rerun=order.rerun,
         )
         if arrival is Arrival.JOIN and entry_id is not None:

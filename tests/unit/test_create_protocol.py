@@ -424,7 +424,7 @@ def test_the_permit_of_a_create_ends_with_its_intent() -> None:
 
 
 async def test_another_shops_create_under_way_is_waited_for_briefly_then_longer(world: FlowWorld) -> None:
-    await world.intents.open(TILL, ADA, OTHER.account_id, "worker-9:1", settle_seconds=SETTLE)
+    await world.intents.open(TILL, (ADA,), OTHER.account_id, "worker-9:1", settle_seconds=SETTLE)
     opened_at, looks = world.clock.now(), []
     for _ in range(9):
         verdict = await protocol(world).find_or_create(CUSTOMER)
@@ -521,7 +521,12 @@ async def test_two_lanes_of_one_process_never_take_each_others_intent_for_their_
             world.step = go_on
             world.clock.advance(SETTLE)
             await world.intents.open(
-                TILL, ADA, OTHER.account_id, world.lane(OTHER).owner_tag, settle_seconds=SETTLE, replaces=world.intents.of(ADA)
+                TILL,
+                (ADA,),
+                OTHER.account_id,
+                world.lane(OTHER).owner_tag,
+                settle_seconds=SETTLE,
+                replaces=tuple(world.intents.all_of(ADA)),
             )
 
     async def go_on(name: str) -> None:

@@ -67,9 +67,17 @@ def email_form_before(raw: str) -> str:
     return f"{local}@{domain}"
 
 
-def email_forms(raw: str) -> tuple[str, ...]:
-    """The present form, then the one of the release before where it differs. Empty for an email that is blank."""
-    return tuple(form for form in dict.fromkeys((normalise_email(raw), email_form_before(raw))) if form)
+def email_forms(email: str) -> tuple[str, ...]:
+    """The present form, then the forms that the release before stored for spellings of this email, where they differ: as given, as seen,
+    with accents decomposed, with the domain in Unicode. Raw or normalised. For most emails it is one; for a blank one it is none."""
+    visible = visible_email(email)
+    spellings = [email, visible]
+    if not visible.isascii() or "xn--" in visible.lower():
+        local, at, domain = visible.rpartition("@")
+        spellings.append(unicodedata.normalize("NFD", visible))
+        with contextlib.suppress(UnicodeError):  # no domain: nothing to write out
+            spellings.append(f"{local}{at}{idna.decode(_ascii_domain(domain))}")
+    return tuple(form for form in dict.fromkeys((normalise_email(email), *map(email_form_before, spellings))) if form)
 
 
 def addresses_in(text: str) -> frozenset[str]:

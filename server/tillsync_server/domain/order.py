@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from tillsync_server.domain.emails import normalise_email
+from tillsync_server.domain.emails import email_form_before, normalise_email
 from tillsync_server.domain.ids import OrderId, WooCustomerId
 
 
@@ -61,12 +61,21 @@ class OrderFacts:
         return f"{who}, {order}" if who else order
 
     def facts_hash(self) -> bytes:
-        """16 bytes over what a decision depends on. Number and phone do not count (design section 3)."""
+        """16 bytes over what a decision depends on. Number and phone do not count (design section 3). No key goes into it, so it outlives
+        a rotation of TILLSYNC_SECRET_KEY."""
+        return self._hash(self.account_email_normalised, self.billing_email_normalised)
+
+    def facts_hashes(self) -> frozenset[bytes]:
+        """The hash of these facts, and the one that the release before stored for the same, with its form of the emails."""
+        # invariant: facts-are-compared-in-both-forms
+        return frozenset((self.facts_hash(), self._hash(email_form_before(self.account_email), email_form_before(self.billing_email))))
+
+    def _hash(self, account_email: str, billing_email: str) -> bytes:
         facts: list[object] = [
             self.order_key,
             self.woo_customer_id or 0,
-            self.account_email_normalised,
-            self.billing_email_normalised,
+            account_email,
+            billing_email,
             self.first_name,
             self.last_name,
             self.company,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -26,13 +27,14 @@ class KnownOrder:
     state: EntryState
 
 
-def decide_arrival(known: KnownOrder | None, *, order_key: str, facts_hash: bytes, rerun: bool) -> Arrival:
-    """``known.state`` is its current entry's. A different order_key is a different order (database restored, ids reused)."""
+def decide_arrival(known: KnownOrder | None, *, order_key: str, facts_hashes: Set[bytes], rerun: bool) -> Arrival:
+    """``facts_hashes``: of the arriving facts, in each form that may be stored of them. ``known.state`` is its current entry's. A different
+    order_key is a different order (database restored, ids reused)."""
     if known is None:
         return Arrival.NEW_ENTRY
     if known.order_key != order_key or rerun:
         return Arrival.REVISE_LIVE_ENTRY if known.state.is_live else Arrival.NEW_ENTRY
-    if known.facts_hash == facts_hash:
+    if known.facts_hash in facts_hashes:
         return Arrival.JOIN
     if known.state.is_live:
         return Arrival.REVISE_LIVE_ENTRY

@@ -81,35 +81,39 @@ class Intent:
 
 
 class IntentStore(Protocol):
-    """Never a twin: at most one create is under way for one till and normalised email, over all accounts and processes."""
+    """Never a twin: at most one create is under way for one till and normalised email, over all accounts and processes.
+
+    ``emails``: the keys of one email (``domain.emails.email_forms``), the present form first. While two releases run, an intent stands
+    under the form of each: whichever a process looks under, it sees it.
+    """
 
     async def get(self, till_id: TillId, email: str) -> Intent | None: ...
 
     async def open(
         self,
         till_id: TillId,
-        email: str,
+        emails: tuple[str, ...],
         account_id: AccountId,
         owner: str,
         *,
         settle_seconds: float,
-        replaces: Intent | None = None,
+        replaces: tuple[Intent, ...] = (),
     ) -> Intent | None:
-        """Commit the intent to create: one statement that commits by itself, ``settled_at`` = database time + ``settle_seconds``.
+        """Commit the intent to create, under all keys or none, ``settled_at`` = database time + ``settle_seconds``.
 
-        None when it is ours now. Otherwise the intent that stands in the way, and nothing changed. ``replaces``: the intent the
-        caller has read and found dead (past ``settled_at`` and searched after it; or DONE with a customer proven gone); it is
+        None when it is ours now. Otherwise an intent that stands in the way, and nothing changed. ``replaces``: the intents the
+        caller has read and found dead (past ``settled_at`` and searched after it; or DONE with a customer proven gone); each is
         replaced only while it is still exactly that one. ``owner`` names the run (account, lane owner and token: the lanes of a
         process share the owner, and their tokens may be equal). Unavailable when it changes hands too fast to be read.
         """
         ...
 
-    async def mark_unknown(self, till_id: TillId, email: str, owner: str) -> None:
+    async def mark_unknown(self, till_id: TillId, emails: tuple[str, ...], owner: str) -> None:
         """Keeps ``settled_at``; a run of another owner changes nothing."""
         ...
 
-    async def complete(self, till_id: TillId, email: str, owner: str, customer_id: EposCustomerId) -> None: ...
+    async def complete(self, till_id: TillId, emails: tuple[str, ...], owner: str, customer_id: EposCustomerId) -> None: ...
 
-    async def clear(self, till_id: TillId, email: str, owner: str) -> None:
+    async def clear(self, till_id: TillId, emails: tuple[str, ...], owner: str) -> None:
         """The create was refused, or provably never sent."""
         ...

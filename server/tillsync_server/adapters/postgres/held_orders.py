@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tillsync_server.adapters.postgres.event_log import record_events_of_entries
 from tillsync_server.adapters.postgres.locked_lane import LockedLane
 from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.emails import email_forms
 from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.vocabulary import Outcome
 
@@ -25,7 +26,9 @@ async def held_of_guest(
     lane: LockedLane, email: str, *, but: EntryId | None, limit: int = MAX_COUNTED, without_outcome: Outcome | None = None
 ) -> list[EntryId]:
     """HELD orders without a shop customer and with this normalised billing email, in order of arrival."""
-    rows = await lane.connection.fetch(_HELD_OF_GUEST, lane.account_id, email, but, limit, without_outcome and int(without_outcome))
+    rows = await lane.connection.fetch(
+        _HELD_OF_GUEST, lane.account_id, email_forms(email), but, limit, without_outcome and int(without_outcome)
+    )
     return [EntryId(row["entry_id"]) for row in rows]
 
 

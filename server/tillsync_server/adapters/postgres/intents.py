@@ -35,39 +35,56 @@ class PostgresIntents:
     async def open(
         self,
         till_id: TillId,
-        email: str,
+        emails: tuple[str, ...],
         account_id: AccountId,
         owner: str,
         *,
         settle_seconds: float,
-        replaces: Intent | None = None,
+        replaces: tuple[Intent, ...] = (),
     ) -> Intent | None:
         """``replaces`` that is not done is replaced only past its ``settled_at`` by the database's clock, whatever the caller's says.
 
-        One transaction: the lost attempt keeps the row that stands in its way locked, so nobody can clear it before it is read."""
-        exact = _NOTHING if replaces is None else _exact(replaces)
-        async with self._database.acquire() as connection, connection.transaction():
-            if await connection.fetchval(_OPEN, till_id, email, account_id, owner, settle_seconds, *exact):
-                return None
-            standing = await connection.fetchrow(_GET, till_id, email)
-        if standing is None:
-            raise LookupError("an intent that the lost attempt holds locked is gone")
-        return _intent(till_id, email, standing)
+        One transaction: the lost attempt keeps the row that stands in its way locked, so nobody can clear it before it is read. Keys are
+        locked in one order everywhere."""
+        dead = {intent.email: _exact(intent) for intent in replaces}
+        try:
+            async with self._database.acquire() as connection, connection.transaction():
+                for email in sorted(emails):
+                    exact = dead.get(email, _NOTHING)
+                    if await connection.fetchval(_OPEN, till_id, email, account_id, owner, settle_seconds, *exact):
+                        continue
+                    row = await connection.fetchrow(_GET, till_id, email)
+                    if row is None:
+                        raise LookupError("an intent that the lost attempt holds locked is gone")
+                    raise _StandsError(_intent(till_id, email, row))
+        except _StandsError as stands:
+            return stands.intent
+        return None
 
-    async def mark_unknown(self, till_id: TillId, email: str, owner: str) -> None:
-        await self._execute(_MARK_UNKNOWN, till_id, email, owner)
+    async def mark_unknown(self, till_id: TillId, emails: tuple[str, ...], owner: str) -> None:
+        await self._execute(_MARK_UNKNOWN, till_id, emails, owner)
 
-    async def complete(self, till_id: TillId, email: str, owner: str, customer_id: EposCustomerId) -> None:
+    async def complete(self, till_id: TillId, emails: tuple[str, ...], owner: str, customer_id: EposCustomerId) -> None:
         """Also of an intent that was marked unknown: a later search of the same owner found the customer."""
-        await self._execute(_COMPLETE, till_id, email, owner, customer_id)
+        await self._execute(_COMPLETE, till_id, emails, owner, customer_id)
 
-    async def clear(self, till_id: TillId, email: str, owner: str) -> None:
+    async def clear(self, till_id: TillId, emails: tuple[str, ...], owner: str) -> None:
         """An intent that is unknown or done is not cleared."""
-        await self._execute(_CLEAR, till_id, email, owner)
+        await self._execute(_CLEAR, till_id, emails, owner)
 
-    async def _execute(self, statement: str, *parameters: object) -> None:
+    async def _execute(self, statement: str, till_id: TillId, emails: tuple[str, ...], *parameters: object) -> None:
+        """Key by key, each committed by itself. Stopped in between, the others settle."""
         async with self._database.acquire() as connection:
-            await connection.execute(statement, *parameters)
+            for email in emails:
+                await connection.execute(statement, till_id, email, *parameters)
+
+
+class _StandsError(Exception):
+    """Rolls back what was opened under other keys."""
+
+    def __init__(self, intent: Intent) -> None:
+        super().__init__()
+        self.intent = intent
 
 
 def _exact(intent: Intent) -> _Exact:

@@ -92,7 +92,7 @@ class PostgresOrderIntake:
             arrival = decide_arrival(
                 before,
                 order_key=order.facts.order_key,
-                facts_hash=order.facts.facts_hash(),
+                facts_hashes=order.facts.facts_hashes(),
                 rerun=any(each.rerun for each in orders if each.facts.order_id == order_id),
             )
             if arrival is Arrival.JOIN and entry_id is not None:

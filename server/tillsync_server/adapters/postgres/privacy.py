@@ -14,6 +14,7 @@ from tillsync_server.adapters.postgres.event_log import record_order_events
 from tillsync_server.adapters.postgres.locked_lane import LockedLane, locked_lane
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.emails import email_forms
 from tillsync_server.domain.ids import AccountId, EntryId
 from tillsync_server.domain.vocabulary import EntryKind
 from tillsync_server.ports.privacy import Erased, Person, PersonCategory, PersonRecord, Retention
@@ -57,14 +58,15 @@ _UNDER_WAY = "An attempt was under way when its entry was closed: what leads to 
 class _Known:
     """The person as the tables know it. ``order_emails``: which addresses a create may have been begun for."""
 
-    email: str | None
+    emails: list[str]
+    """The forms of the email given."""
     epos: list[int]
     woo: list[int]
     order_emails: list[str] = field(default_factory=list)
 
     @property
-    def by(self) -> tuple[str | None, list[int], list[int]]:
-        return self.email, self.woo, self.epos
+    def by(self) -> tuple[list[str], list[int], list[int]]:
+        return self.emails, self.woo, self.epos
 
 
 class PostgresPrivacy:
@@ -186,9 +188,9 @@ async def _known(connection: Connection, account_id: AccountId, person: Person) 
         epos.add(person.epos_customer_id)
     if person.woo_customer_id is not None:
         woo.add(person.woo_customer_id)
-    known = _Known(person.email or None, sorted(epos), sorted(woo))
+    known = _Known(list(email_forms(person.email)), sorted(epos), sorted(woo))
     rows = await connection.fetch(_EMAILS_OF_ORDERS, account_id, known.woo, known.epos)
-    known.order_emails = sorted({row["email"] for row in rows} | ({person.email} - {""}))
+    known.order_emails = sorted({row["email"] for row in rows}.union(known.emails))
     return known
 
 

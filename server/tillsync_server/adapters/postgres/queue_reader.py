@@ -9,6 +9,7 @@ and without the attempt would be answered as if nobody had tried.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString, TypeAlias
 from uuid import UUID
@@ -19,6 +20,7 @@ from tillsync_server.adapters.postgres.entry_rows import entry_from, lane_status
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.account import Problem
+from tillsync_server.domain.emails import email_forms
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId
@@ -113,7 +115,16 @@ class PostgresQueueReader:
 
 def page_statements(wanted: QueueFilter, *, before: EntryId | None, rows: int, with_attempts: bool) -> list[PageStatement]:
     """What serves this filter by an index: one statement, or of several outcomes one for each, whose newest rows together are the page.
-    ``rows``: most rows, one more than the page has."""
+    ``rows``: most rows, one more than the page has. One statement more for each other form that the email may be stored in."""
+    forms = email_forms(wanted.email) or ("",)
+    return [
+        statement
+        for form in forms
+        for statement in _statements_of_form(replace(wanted, email=form), before=before, rows=rows, with_attempts=with_attempts)
+    ]
+
+
+def _statements_of_form(wanted: QueueFilter, *, before: EntryId | None, rows: int, with_attempts: bool) -> list[PageStatement]:
     lowest, window_end = _id_bounds(wanted)
     states = wanted.states or frozenset(EntryState)
     parameters: list[Any] = [
@@ -195,7 +206,8 @@ async def _newest(connection: Connection, statements: Sequence[PageStatement], r
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for statement, parameters in statements:
             found += await connection.fetch(statement, *parameters)
-    return sorted(found, key=lambda row: row["entry_id"], reverse=True)[:rows]
+    once = {row["entry_id"]: row for row in found}  # an entry may have one form as account email and another as billing email
+    return [once[entry_id] for entry_id in sorted(once, reverse=True)[:rows]]
 
 
 def _entries(rows: Sequence[asyncpg.Record]) -> list[Entry]:

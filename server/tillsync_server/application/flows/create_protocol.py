@@ -21,7 +21,7 @@ from typing import assert_never
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer
-from tillsync_server.domain.emails import normalise_email
+from tillsync_server.domain.emails import email_forms, normalise_email
 from tillsync_server.domain.errors import (
     CredentialsRefused,
     Misaddressed,
@@ -134,8 +134,8 @@ class CreateProtocol:
         ``still_stands``: asked last before a create is sent, whether what it rests on is as it was (invariant 6). None: not asked.
         """
         email, settle_seconds = normalise_email(customer.email), self._services.settings.settle_seconds
-        dead: Intent | None = None
-        for _ in range(_ROUNDS):
+        keys, dead = self._intent_keys(customer.email), dict[str, Intent]()
+        for _ in range(_ROUNDS + len(keys) - 1):
             # invariant: settled-intents-need-a-new-search
             found = await self._emails.find(customer.email, prove_miss=True)
             if found.customers:
@@ -152,27 +152,32 @@ class CreateProtocol:
             try:
                 standing = await self._services.intents.open(
                     self._till_id,
-                    email,
+                    keys,
                     self._context.account.account_id,
                     self._owner,
                     settle_seconds=settle_seconds,
-                    replaces=dead,
+                    replaces=tuple(dead.values()),
                 )
             except Unavailable:
                 break
             # invariant: standing-intents-block-creates
             if standing is None:
                 permit = IntentPermit(self._lane, self._services.clock, opened_at, settle_seconds)
-                return await self._create(customer, email, permit, still_stands)
+                return await self._create(customer, keys, permit, still_stands)
             answer = await self._look_at(standing, email)
             if answer is not None:
                 return answer
-            dead = standing  # and only a search made from now on may replace it
+            dead[standing.email] = standing  # and only a search made from now on may replace it
         return Verdict.postponed(
             _OUTCOME,
             "creating the customer: others create the same email just now",
             not_before=self._services.now() + timedelta(seconds=_FIRST_LOOK_SECONDS),
         )
+
+    def _intent_keys(self, email: str) -> tuple[str, ...]:
+        """A process of the release before takes and sees an intent under its form only."""
+        # invariant: intents-stand-under-every-form
+        return email_forms(email)
 
     async def _look_at(self, standing: Intent, email: str) -> Holders | Verdict | None:
         """None: it is dead, and may be replaced after a search that begins from now on."""
@@ -232,7 +237,7 @@ class CreateProtocol:
         return Holders(tuple(each.epos_customer_id for each in listed)) if listed else None
 
     async def _create(
-        self, customer: NewTillCustomer, email: str, permit: IntentPermit, still_stands: Callable[[], Awaitable[bool]] | None
+        self, customer: NewTillCustomer, keys: tuple[str, ...], permit: IntentPermit, still_stands: Callable[[], Awaitable[bool]] | None
     ) -> Holders | Verdict:
         """The intent is ours. Whatever is not caught here leaves it OPEN, on purpose: it may be a stop after the create was sent."""
         intents, owner = self._services.intents, self._owner
@@ -244,7 +249,7 @@ class CreateProtocol:
             customer_id = await self._context.till.create_customer(customer, permit)
         # invariant: stopped-creates-keep-their-intent
         except RunInterrupted as interrupted:
-            await intents.clear(self._till_id, email, owner)
+            await intents.clear(self._till_id, keys, owner)
             if not isinstance(interrupted, IntentTooOld):
                 raise
             return Verdict.postponed(
@@ -253,8 +258,8 @@ class CreateProtocol:
                 not_before=self._services.now() + timedelta(seconds=_FIRST_LOOK_SECONDS),
             )
         except UpstreamError as error:
-            return await self._not_created(error, email)
-        await intents.complete(self._till_id, email, owner, customer_id)
+            return await self._not_created(error, keys)
+        await intents.complete(self._till_id, keys, owner, customer_id)
         try:
             found = await self._emails.find(customer.email, prove_miss=False)
         except UpstreamError as error:
@@ -267,12 +272,12 @@ class CreateProtocol:
         }
         return Holders(tuple(sorted(ids)), created=customer_id)
 
-    async def _not_created(self, error: UpstreamError, email: str) -> Verdict:
+    async def _not_created(self, error: UpstreamError, keys: tuple[str, ...]) -> Verdict:
         intents, owner, stage = self._services.intents, self._owner, "creating the customer in Epos Now"
         if provably_not_stored(error):
-            await intents.clear(self._till_id, email, owner)
+            await intents.clear(self._till_id, keys, owner)
             return await self._context.judge.judge(error, _OUTCOME, stage, refusal_is_final=True)
-        await intents.mark_unknown(self._till_id, email, owner)
+        await intents.mark_unknown(self._till_id, keys, owner)
         verdict = await self._context.judge.judge(error, _OUTCOME, stage)
         note = "Epos Now may have stored the customer all the same: it is searched for again before anything is created"
         verdict = replace(verdict, notes=(*verdict.notes, note))

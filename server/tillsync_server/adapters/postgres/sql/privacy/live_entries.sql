@@ -1,9 +1,10 @@
--- The person's live entries. $1 account, $2 email (or NULL), $3 shop and $4 till customers, $5 most rows. Under the lane's lock.
+-- The person's live entries. $1 account, $2 forms of the email (none: empty), $3 shop and $4 till customers, $5 most rows.
+-- Under the lane's lock.
 -- Indexes: entry_by_account_email, entry_by_billing_email, entry_by_woo_customer, entry_by_epos_customer, entry_live.
 SELECT e.entry_id, e.kind, e.subject_id FROM entry e
 WHERE e.account_id = $1 AND e.entry_id = ANY (ARRAY(
-  SELECT entry_id FROM entry WHERE account_id = $1 AND account_email = $2
-  UNION SELECT entry_id FROM entry WHERE account_id = $1 AND billing_email = $2
+  SELECT entry_id FROM entry WHERE account_id = $1 AND account_email = ANY ($2::text[])
+  UNION SELECT entry_id FROM entry WHERE account_id = $1 AND billing_email = ANY ($2::text[])
   UNION SELECT entry_id FROM entry WHERE account_id = $1 AND queue = ANY ('{1,2}'::smallint[]) AND woo_customer_id = ANY ($3::bigint[])
   UNION SELECT entry_id FROM entry WHERE account_id = $1 AND queue = ANY ('{1,2}'::smallint[]) AND epos_customer_id = ANY ($4::bigint[])
     AND outcome IS DISTINCT FROM 14

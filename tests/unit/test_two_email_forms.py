@@ -1,0 +1,121 @@
+"""The release before keys intents and facts by its form of an email: beside it, and after it, nothing is made twice."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from support.flow_world import FlowWorld, order_facts, till_account
+from tillsync_server.application.flows.create_protocol import CreateProtocol, Holders
+from tillsync_server.application.flows.email_search import CustomersByEmail
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.emails import email_form_before, email_forms, normalise_email
+from tillsync_server.domain.matching import new_customer
+from tillsync_server.domain.order import OrderFacts
+from tillsync_server.domain.order_arrival import Arrival, KnownOrder, decide_arrival
+from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.vocabulary import EntryState
+
+NEW_SHOP, OLD_SHOP = till_account("shop-1"), till_account("shop-2")
+DIFFERENT = ["Straße@example.test", "ada@straße.test", "ÉVA@example.test", "an\u0303a@example.test", "oﬃce@example.test"]
+
+
+class ProtocolBefore(CreateProtocol):
+    """As the release before: it takes an intent under its own form and knows no other."""
+
+    def _intent_keys(self, email: str) -> tuple[str, ...]:
+        return (email_form_before(email),)
+
+
+def protocol(world: FlowWorld, account: Account, kind: type[CreateProtocol]) -> CreateProtocol:
+    context = world.context(account)
+    return kind(context, CustomersByEmail(context))
+
+
+@pytest.mark.parametrize("email", DIFFERENT)
+@pytest.mark.parametrize("first", [CreateProtocol, ProtocolBefore])
+@pytest.mark.catches("intents-stand-under-every-form")
+async def test_two_releases_at_once_make_no_twin(email: str, first: type[CreateProtocol]) -> None:
+    """Both have searched and found nobody before either takes an intent; the second one then waits for what the first has made."""
+    world = FlowWorld()
+    world.till.add("grace@example.test")
+    second = ProtocolBefore if first is CreateProtocol else CreateProtocol
+    at_open, go_on = asyncio.Event(), asyncio.Event()
+
+    async def step(name: str) -> None:
+        if name == "intents.open" and not at_open.is_set():
+            at_open.set()
+            await go_on.wait()
+
+    world.step = step
+    customer = new_customer(order_facts(), email)
+    waits = asyncio.create_task(protocol(world, OLD_SHOP, second).find_or_create(customer))
+    await at_open.wait()
+    made = await protocol(world, NEW_SHOP, first).find_or_create(customer)
+    assert isinstance(made, Holders)
+    go_on.set()
+    answer = await waits
+    assert isinstance(answer, Holders | Verdict)
+    assert len(world.till.created) == 1
+    assert isinstance(answer, Holders)
+    assert answer.customer_ids == made.customer_ids
+
+
+@pytest.mark.catches("intents-stand-under-every-form")
+async def test_an_unanswered_create_of_the_release_before_settles_first() -> None:
+    world = FlowWorld()
+    world.till.add("grace@example.test")
+    before = email_form_before("Straße@example.test")
+    await world.intents.open(NEW_SHOP.till_id, (before,), OLD_SHOP.account_id, "worker-9:1", settle_seconds=90)
+    await world.intents.mark_unknown(NEW_SHOP.till_id, (before,), "worker-9:1")
+    customer = new_customer(order_facts(), "Straße@example.test")
+    verdict = await protocol(world, NEW_SHOP, CreateProtocol).find_or_create(customer)
+    assert isinstance(verdict, Verdict)
+    assert "was not answered before" in verdict.notes[0]
+    world.clock.advance(90)
+    assert isinstance(await protocol(world, NEW_SHOP, CreateProtocol).find_or_create(customer), Holders)
+    assert len(world.till.created) == 1
+    assert {email for _, email in world.intents.rows} == {"straße@example.test", "strasse@example.test"}
+
+
+async def test_the_intent_of_another_mailbox_under_the_old_form_is_not_this_ones() -> None:
+    """ss and ß had one key: what stands there names a customer with another email, and keeps nobody out."""
+    world = FlowWorld()
+    world.till.add("grace@example.test")
+    made = [
+        await protocol(world, NEW_SHOP, CreateProtocol).find_or_create(new_customer(order_facts(), email))
+        for email in ("strasse@example.test", "straße@example.test")
+    ]
+    assert all(isinstance(each, Holders) and each.created for each in made)
+    assert [each.email for each in world.till.created] == ["strasse@example.test", "straße@example.test"]
+
+
+def hash_before(facts: OrderFacts) -> bytes:
+    return facts._hash(email_form_before(facts.account_email), email_form_before(facts.billing_email))
+
+
+@pytest.mark.parametrize("state", [EntryState.HELD, EntryState.PENDING, EntryState.FAILED])
+@pytest.mark.parametrize("email", [*DIFFERENT, "Ada@example.test", "\u200bada@example.test"])
+@pytest.mark.catches("facts-are-compared-in-both-forms")
+def test_the_same_facts_asked_again_after_the_upgrade_have_not_changed(email: str, state: EntryState) -> None:
+    facts = order_facts(email=email)
+    known = KnownOrder(facts.order_key, hash_before(facts), state)
+    same = decide_arrival(known, order_key=facts.order_key, facts_hashes=facts.facts_hashes(), rerun=False)
+    assert same is Arrival.JOIN
+    changed = replace(facts, billing_email="bea@example.test")
+    arrival = decide_arrival(known, order_key=facts.order_key, facts_hashes=changed.facts_hashes(), rerun=False)
+    assert arrival is (Arrival.REVISE_LIVE_ENTRY if state.is_live else Arrival.NEW_ENTRY)
+
+
+def test_for_most_emails_nothing_has_changed() -> None:
+    facts = order_facts(email="Ada.Byron+shop@Example.test", billing_email="ada@bücher.test")
+    assert facts.facts_hashes() == {facts.facts_hash()} == {hash_before(facts)}
+    for email in (facts.account_email, facts.billing_email):
+        assert email_forms(email) == (normalise_email(email),)
+
+
+@pytest.mark.parametrize("email", DIFFERENT)
+def test_what_is_asked_for_normalised_is_looked_up_in_the_form_before_too(email: str) -> None:
+    assert email_form_before(email) in email_forms(email)
+    assert email_form_before(email) in email_forms(normalise_email(email))
