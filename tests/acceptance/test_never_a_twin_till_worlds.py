@@ -78,6 +78,26 @@ async def _in_world(world: TwinWorld, name: str, till_world: TillWorld) -> None:
     assert len(till.creates()) == 2, "one for the new person, one for the late one"
 
 
+BLIND = {"V2": None, "V4": V4}
+OF_ITS_KIND = {1: "ada+shop@example.test", 2: "o'neil@example.test", 3: f"{'a' * 37}@example.test"}
+
+
+@pytest.mark.parametrize("epos", list(BLIND.values()), ids=list(BLIND))
+async def test_a_search_that_is_wrong_for_some_characters_makes_no_twin_of_them(
+    world: TwinWorld, epos: account_pb2.EposSettings | None
+) -> None:
+    """It is right for plain emails, wrong for a plus sign, an apostrophe, and from 50 characters on: the list is read for those."""
+    till = await world.till(
+        "grace@example.test", *OF_ITS_KIND.values(), switches=TillSwitches(search_blind_to="+'", search_blind_from=50, page_size=3)
+    )
+    shop = await world.shop("shop-1", till, epos=epos)
+    await shop.send(*(order(email, number, woo_customer_id=10 + number) for number, email in OF_ITS_KIND.items()))
+    for number, email in OF_ITS_KIND.items():
+        answer = await shop.processed(number)
+        assert (answer.outcome, [answer.epos_customer_id]) == (BY_EMAIL, till.holders(email))
+    assert till.creates() == []
+
+
 UNSEARCHABLE: dict[str, dict[str, Any]] = {
     "a search that finds nobody": {"path": "/api/v2/customer", "status": 200, "body": "[]", "content_type": "application/json"},
     "a search that finds nobody, as 404": {"path": "/api/v2/customer", "status": 404, "body": "not found"},

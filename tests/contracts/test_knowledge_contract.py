@@ -38,6 +38,20 @@ class TillKnowledgeStoreContract:
         await here.note_search_proven(TILL, CONFIGURATION)
         assert bench.is_recent((await elsewhere.get(TILL, CONFIGURATION)).search_proven_at)
 
+    async def test_kinds_of_emails_are_proven_one_by_one(self, bench: Bench) -> None:
+        here, elsewhere = bench.knowledge(), bench.knowledge()
+        assert (await here.get(TILL, CONFIGURATION)).kinds_proven_at == {}
+        await here.note_kinds(TILL, CONFIGURATION, {"+", "50"}, proven=True)
+        await here.note_kinds(TILL, CONFIGURATION, ["'"], proven=True)
+        known = await elsewhere.get(TILL, CONFIGURATION)
+        assert set(known.kinds_proven_at) == {"+", "50", "'"}
+        assert all(bench.is_recent(at) for at in known.kinds_proven_at.values())
+        assert known.search_proven_at is None
+        await elsewhere.note_kinds(TILL, CONFIGURATION, {"+", "_"}, proven=False)
+        await here.note_search_proven(TILL, CONFIGURATION)
+        assert set((await here.get(TILL, CONFIGURATION)).kinds_proven_at) == {"50", "'"}
+        assert (await here.get(TillId("till-b"), CONFIGURATION)).kinds_proven_at == {}
+
     async def test_another_configuration_knows_nothing_of_it(self, bench: Bench) -> None:
         knowledge = bench.knowledge()
         await knowledge.note_search_proven(TILL, CONFIGURATION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +35,11 @@ class FakeKnowledge:
 
     async def note_search_unproven(self, till_id: TillId, configuration: str) -> None:
         await self._note("search_unproven", till_id, configuration, search_proven_at=None)
+
+    async def note_kinds(self, till_id: TillId, configuration: str, kinds: Collection[str], *, proven: bool) -> None:
+        others = {kind: at for kind, at in self.of(till_id, configuration).kinds_proven_at.items() if kind not in kinds}
+        noted = dict.fromkeys(kinds, self._clock.database_now()) if proven else {}
+        await self._note("kinds_proven" if proven else "kinds_unproven", till_id, configuration, kinds_proven_at={**others, **noted})
 
     async def note_customers_read(self, till_id: TillId, configuration: str, *, last_page: int | None = None) -> None:
         pages = {} if last_page is None else {"last_page": last_page}

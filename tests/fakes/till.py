@@ -60,6 +60,10 @@ class FakeTill:
         self.buyers: dict[int, EposCustomerId | None] = {}
         """By the transaction of a sale."""
         self.match = EmailMatch.IGNORING_CASE
+        self.blind_to = ""
+        """The email search finds nobody whose email has one of these characters."""
+        self.blind_from = 1_000
+        """Nor anybody whose email has so many characters or more."""
         self.ignores_names = False
         """The till has no search by name."""
         self.page_size = 200
@@ -173,6 +177,7 @@ class FakeTill:
                 rows = [each for each in searchable if text.casefold() in each.email.casefold()]
             case EmailMatch.FINDS_NOTHING:
                 rows = []
+        rows = [each for each in rows if len(each.email) < self.blind_from and not set(self.blind_to) & set(each.email)]
         ignored = any(text.casefold() not in each.email.casefold() for each in rows)
         return EmailSearch(searched=text, rows=tuple(rows), filter_ignored=ignored)
 

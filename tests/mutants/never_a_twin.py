@@ -28,6 +28,7 @@ NEVER_A_TWIN = [
     Mutant("resembling-emails-are-for-a-person", "an email in another spelling counts as nobody", condition("False")),
     Mutant("case-sensitive-searches-prove-nothing", "a search that tells capitals apart counts as proven", condition("True")),
     Mutant("blind-searches-prove-nothing", "a search that misses listed customers counts as proven", value("type(IT).PROVEN")),
+    Mutant("proofs-count-for-their-kind", "a search proven for plain emails counts for all", value("set()")),
     Mutant("search-proofs-name-the-configuration", "a proof is good for every configuration", value("''")),
     Mutant(
         "lists-end-without-new-customers",

@@ -331,3 +331,111 @@ async def test_no_more_requests_at_once_than_the_lane_may_have() -> None:
     emails = emails_of(world)
     await asyncio.gather(*(emails.find(f"{number}@example.test", prove_miss=True) for number in range(20)))
     assert most == 3
+
+
+# a proof counts for its kind
+
+KINDS = {"a plus": "ada+shop@example.test", "an apostrophe": "o'neil@example.test", "fifty characters": f"{'a' * 37}@example.test"}
+OF_THE_KIND = {"a plus": "bea+x@example.test", "an apostrophe": "d'arc@example.test", "fifty characters": f"{'b' * 37}@example.test"}
+
+
+def blind(world: FlowWorld) -> None:
+    world.till.blind_to, world.till.blind_from = "+'", 50
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("sample", ["on the first page", "further on", "none"])
+@pytest.mark.catches("proofs-count-for-their-kind")
+async def test_a_search_that_is_wrong_for_a_kind_proves_nothing_for_it(world: FlowWorld, kind: str, sample: str) -> None:
+    """The search is right for plain emails, so it counts as proven; and the customer is there."""
+    blind(world)
+    if sample == "further on":
+        for number in range(200):
+            world.till.add(f"{number}@example.test")
+    if sample != "none":
+        world.till.add(OF_THE_KIND[kind])
+    wanted = world.till.add(KINDS[kind])
+    emails = emails_of(world)
+    for _ in range(2):
+        found = await emails.find(KINDS[kind], prove_miss=True)
+        assert [each.epos_customer_id for each in found.customers] == [wanted]
+    lists = world.till.count("list_customers")
+    assert (await emails.find("plain@example.test", prove_miss=True)).unproven_because == ""
+    assert world.till.count("list_customers") == lists, "for plain emails it is proven"
+    knowledge = world.knowledge.of(TILL, ACCOUNT.till_configuration)
+    assert (knowledge.search_proven_at, dict(knowledge.kinds_proven_at)) == (world.clock.now(), {})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_sample_of_the_kind_on_the_first_page_proves_it_once_a_day(world: FlowWorld, kind: str) -> None:
+    world.till.add(OF_THE_KIND[kind])
+    emails = emails_of(world)
+    for _ in range(3):
+        assert (await emails.find(KINDS[kind], prove_miss=True)).customers == ()
+    assert world.till.count("list_customers") == 2, "one page for the proof of plain emails, one for the kind"
+    later = emails_of(world)
+    await later.find(KINDS[kind], prove_miss=True)
+    assert world.till.count("list_customers") == 2, "another lease relies on the noted proof"
+    world.clock.advance(24 * 3600)
+    await emails_of(world).find(KINDS[kind], prove_miss=True)
+    assert world.till.count("list_customers") == 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_sample_further_on_is_learnt_from_the_list_that_was_read(world: FlowWorld, kind: str) -> None:
+    for number in range(450):
+        world.till.add(f"{number}@example.test")
+    world.till.add(OF_THE_KIND[kind])
+    emails = emails_of(world)
+    await emails.find(KINDS[kind], prove_miss=True)
+    lists = world.till.count("list_customers")
+    assert lists == 2 + 4, "two first pages, then the whole list and the page that ends it"
+    await emails.find(KINDS[kind], prove_miss=True)
+    assert world.till.count("list_customers") == lists
+
+
+async def test_where_nobody_has_such_an_email_the_list_is_read_until_somebody_has(world: FlowWorld) -> None:
+    emails = emails_of(world)
+    for number in range(3):
+        assert (await emails.find(f"ada+{number}@example.test", prove_miss=True)).customers == ()
+    assert world.till.count("list_customers") == 2 + 3 * 2
+    world.till.add("ada+9@example.test")
+    assert (await emails.find("ada+9@example.test", prove_miss=False)).customers, "as it is searched for after a create"
+    lists = world.till.count("list_customers")
+    await emails.find("ada+8@example.test", prove_miss=True)
+    assert world.till.count("list_customers") == lists, "what it has just found is a sample too"
+
+
+async def test_a_sample_that_has_several_kinds_proves_them_all(world: FlowWorld) -> None:
+    world.till.add("o'neil+shop@example.test")
+    emails = emails_of(world)
+    for email in ("d'arc@example.test", "bea+x@example.test", "d'arc+y@example.test"):
+        await emails.find(email, prove_miss=True)
+    assert world.till.count("list_customers") == 2
+    await emails.find("bea+d_x@example.test", prove_miss=True)
+    assert world.till.count("list_customers") == 2 + 1 + 2, "no sample of an underscore: the first page, then the list"
+
+
+async def test_where_no_email_is_plain_and_the_search_finds_none_the_list_decides() -> None:
+    world = FlowWorld()
+    blind(world)
+    world.till.add("bea+x@example.test")
+    wanted = world.till.add(KINDS["a plus"])
+    found = await emails_of(world).find(KINDS["a plus"], prove_miss=True)
+    assert ([each.epos_customer_id for each in found.customers], found.unproven_because) == ([wanted], "")
+    assert (await emails_of(world).find(ADA, prove_miss=True)).unproven_because == ""
+
+
+async def test_a_search_that_goes_wrong_for_a_kind_loses_its_proof_for_that_kind_only(world: FlowWorld) -> None:
+    world.till.add("bea+x@example.test")
+    world.till.add("d'arc@example.test")
+    emails = emails_of(world)
+    await emails.find("ada+o'x@example.test", prove_miss=True)
+    noted = world.knowledge.of(TILL, ACCOUNT.till_configuration).kinds_proven_at
+    assert set(noted) == {"+", "'"}
+    world.till.blind_to = "+"
+    world.clock.advance(24 * 3600)
+    wanted = world.till.add("ada+late@example.test")
+    found = await emails_of(world).find("ada+late@example.test", prove_miss=True)
+    assert [each.epos_customer_id for each in found.customers] == [wanted]
+    assert set(world.knowledge.of(TILL, ACCOUNT.till_configuration).kinds_proven_at) == {"'"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -107,17 +108,26 @@ class CustomerResource:
             return None
         email = filters.pop("email_address", None)
         found: Iterable[StoredCustomer]
-        found = self._store if email is None else self._store.found_by_email(email, self._switches.email_match)
+        found = self._store if email is None else self._found_by_email(email)
         return [customer for customer in found if all(_says(customer, attribute, value) for attribute, value in filters.items())]
 
     def _by_email(self, request: web.Request, words: Vocabulary) -> web.Response:
         email = request.query.get("email", "")
         if not email:
             raise TillError(400, "email - The email field is required.")
-        found = self._store.found_by_email(email, self._switches.email_match)
+        found = self._found_by_email(email)
         if not found and self._switches.getbyemail_miss is EmailMiss.NOT_FOUND:
             raise TillError(404, "No customer was found with this email address.")
         return self._page(request, found, words)
+
+    def _found_by_email(self, email: str) -> list[StoredCustomer]:
+        switches = self._switches
+        found = self._store.found_by_email(email, switches.email_match)
+        if switches.email_match is EmailMatch.IGNORED:
+            return found
+        longest = switches.search_blind_from or math.inf
+        seen = [(customer, customer.email_address or "") for customer in found]
+        return [customer for customer, text in seen if len(text) < longest and not set(switches.search_blind_to) & set(text)]
 
     def _known(self, customer_id: int) -> StoredCustomer:
         customer = self._store.customers.get(customer_id)

@@ -119,6 +119,10 @@ class TillSwitches:
     getbyemail_miss: EmailMiss = EmailMiss.EMPTY
     """Of V4's GetByEmail; V2's filter answers an empty array."""
     email_match: EmailMatch = EmailMatch.CI
+    search_blind_to: str = ""
+    """An email search of either version finds nobody whose email has one of these characters."""
+    search_blind_from: int = 0
+    """Nor anybody whose email has so many characters or more. 0: no such limit."""
     delete: DeleteMode = DeleteMode.HARD
     max_length: int = 50
     """Of Forename, Surname, EmailAddress and CardNumber."""

@@ -34,6 +34,8 @@ _SINGLETONS = re.compile("([\u037e\u1fef\u212a])")
 _ASCII_LOWER = str.maketrans({upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)})
 _SEPARATORS = re.compile(r"[\s<>()\[\],;:\\\"«»“”„]+")
 """What ends an address inside a longer text: none of these stands unquoted in a local part, nor in a domain."""
+_ONE = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9.+_-]*[a-zA-Z0-9])?@(?:[a-zA-Z0-9-]+\.)*[a-zA-Z0-9]+")
+"""Most emails of a list: one address, and nothing else."""
 _AROUND_LOCAL = "'`*|/=!?#.‘’"
 _DOMAIN_END = re.compile(r"[^\w.\-。．｡]")
 
@@ -83,6 +85,8 @@ def email_forms(email: str) -> tuple[str, ...]:
 def addresses_in(text: str) -> frozenset[str]:
     """The normalised addresses that ``text`` holds: itself, and those inside ``mailto:…``, ``Ada <…>``, ``…;…`` or with a dot behind."""
     found = {normalise_email(text)}
+    if _ONE.fullmatch(text):
+        return frozenset(found)
     visible = re.sub(r"\s*@\s*", "@", visible_email(text))
     for part in _SEPARATORS.split(visible):
         local, at, domain = part.rpartition("@")
@@ -125,7 +129,10 @@ def _nfc(text: str) -> str:
 
 
 def _ascii_domain(domain: str) -> str:
-    """Names that IDNA 2008 refuses (a heart, an underscore) still have one ASCII form: UTS 46 mapping, then Punycode a label."""
+    """ASCII goes to lower case and no further. A name that IDNA 2008 refuses (with a heart) still has one ASCII form: UTS 46 mapping, then
+    Punycode label by label."""
+    if domain.isascii():
+        return domain.lower()
     try:
         return idna.encode(domain, uts46=True).decode("ascii").lower()
     except UnicodeError:

@@ -5,7 +5,8 @@ Lock order everywhere: lanes, then till, then intents.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Protocol
@@ -32,7 +33,9 @@ class TillKnowledge:
     """What is known of a till under one configuration (``Account.till_configuration``)."""
 
     search_proven_at: datetime | None = None
-    """An email from list page 1 was found by the search. Valid 24 h."""
+    """A plain email from list page 1 was found by the search. Valid 24 h."""
+    kinds_proven_at: Mapping[str, datetime] = field(default_factory=dict)
+    """The same for other kinds of emails (``domain.email_kinds``)."""
     customers_read_at: datetime | None = None
     """Last successful customer read or list: within ten minutes it makes a 404 mean *gone*."""
     types_read_at: datetime | None = None
@@ -46,6 +49,10 @@ class TillKnowledgeStore(Protocol):
     async def note_search_proven(self, till_id: TillId, configuration: str) -> None: ...
 
     async def note_search_unproven(self, till_id: TillId, configuration: str) -> None: ...
+
+    async def note_kinds(self, till_id: TillId, configuration: str, kinds: Collection[str], *, proven: bool) -> None:
+        """The search found an email of these kinds, or did not find one that is there. Other kinds stay as they are."""
+        ...
 
     async def note_customers_read(self, till_id: TillId, configuration: str, *, last_page: int | None = None) -> None: ...
 

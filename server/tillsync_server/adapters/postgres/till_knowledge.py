@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Collection
+from datetime import datetime
 
 from tillsync_server.adapters.postgres.pool import Database
 from tillsync_server.adapters.postgres.sql_files import load
@@ -11,6 +14,7 @@ from tillsync_server.ports.tills import TillKnowledge
 
 _KNOWLEDGE = load("tills/knowledge")
 _NOTE_SEARCH = load("tills/note_search")
+_NOTE_KINDS = load("tills/note_kinds")
 _NOTE_READ = load("tills/note_read")
 
 _READ_NOTED_EVERY_SECONDS = 15.0
@@ -28,13 +32,20 @@ class PostgresTillKnowledge:
     async def get(self, till_id: TillId, configuration: str) -> TillKnowledge:
         async with self._database.acquire() as connection:
             row = await connection.fetchrow(_KNOWLEDGE, till_id, configuration)
-        return TillKnowledge() if row is None else TillKnowledge(**dict(row))
+        if row is None:
+            return TillKnowledge()
+        kinds = {kind: datetime.fromisoformat(at) for kind, at in json.loads(row["kinds_proven_at"]).items()}
+        return TillKnowledge(**{**dict(row), "kinds_proven_at": kinds})
 
     async def note_search_proven(self, till_id: TillId, configuration: str) -> None:
         await self._note_search(till_id, configuration, proven=True)
 
     async def note_search_unproven(self, till_id: TillId, configuration: str) -> None:
         await self._note_search(till_id, configuration, proven=False)
+
+    async def note_kinds(self, till_id: TillId, configuration: str, kinds: Collection[str], *, proven: bool) -> None:
+        async with self._database.acquire() as connection:
+            await connection.execute(_NOTE_KINDS, till_id, configuration, sorted(kinds), proven)
 
     async def note_customers_read(self, till_id: TillId, configuration: str, *, last_page: int | None = None) -> None:
         """With ``last_page`` always; without, not more often than every 15 s a process."""

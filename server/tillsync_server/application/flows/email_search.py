@@ -14,19 +14,18 @@ from datetime import timedelta
 from enum import Enum, auto
 from typing import assert_never
 
+from tillsync_server.application.flows.kind_proofs import REMEMBERED_SECONDS, SAMPLES, KindProofs, usable_samples
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import TillCustomer
+from tillsync_server.domain.email_kinds import email_kinds
 from tillsync_server.domain.errors import Throttled, Unreadable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.matching import email_key, email_keys, resembling, respelled, same_email, search_texts
 from tillsync_server.domain.vocabulary import Side
-from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage
+from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage, EmailSearch
 
-_SAMPLES = 3
-"""Customers of page 1 tried as proof: one may have been deleted or renamed between the list and the search."""
 _SHORT_WAITS = 5
 _SHORT_WAIT_SECONDS = 20.0
-_REMEMBERED_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,9 @@ class CustomersByEmail:
         self._gone = context.gone
         self._slots = asyncio.Semaphore(context.services.settings.till_concurrency)
         self._list = _ListReader()
+        self._kinds = KindProofs(
+            context.services, self._till_id, self._configuration, search=self._search, read_page=self._page_of_customers
+        )
         self._proving = asyncio.Lock()
         self._known: tuple[_Search, float] | None = None
         """With the time on the process's clock until when it is believed."""
@@ -74,16 +76,20 @@ class CustomersByEmail:
         texts = search_texts(email)
         rows: list[TillCustomer] = []
         for text in texts:
-            async with self._slots:
-                answer = await self._till.search_by_email(text)
+            answer = await self._search(text)
             if answer.filter_ignored:
                 return await self.find_in_list(email)
             rows += answer.rows
-        if same_email(rows, email) or not prove_miss:
+        if same_email(rows, email):
+            await self._kinds.note_found(email)
+            return _found(rows, email)
+        if not prove_miss:
             return _found(rows, email)
         search = await self._search_worth()
         match search:
-            case _Search.PROVEN | _Search.NOBODY_THERE:
+            case _Search.PROVEN:
+                return _found(rows, email) if await self._kinds.are_there(email) else await self.find_in_list(email)
+            case _Search.NOBODY_THERE:
                 return _found(rows, email)
             case _Search.BY_LIST:
                 return await self.find_in_list(email)
@@ -98,7 +104,17 @@ class CustomersByEmail:
         reading = await self._list.read_for(email, self._page_in_time)
         if reading.completed_here:
             await self._gone.note_customers_read(last_page=reading.last_page or None)
+            await self._kinds.learn(reading.samples)
         return _found(reading.rows, email)
+
+    async def _search(self, text: str) -> EmailSearch:
+        async with self._slots:
+            return await self._till.search_by_email(text)
+
+    async def _page_of_customers(self, number: int) -> CustomerPage:
+        page = await self._page(number)
+        await self._gone.note_customers_read()
+        return page
 
     async def _page(self, number: int) -> CustomerPage:
         async with self._slots:
@@ -129,7 +145,7 @@ class CustomersByEmail:
             if worth is _Search.UNPROVEN:
                 self._unproven_at = self._services.clock()
             elif worth is not _Search.NOBODY_THERE:
-                seconds = min(_REMEMBERED_SECONDS, self._services.settings.search_proof_seconds)
+                seconds = min(REMEMBERED_SECONDS, self._services.settings.search_proof_seconds)
                 self._known = (worth, self._services.clock() + seconds)
             return worth
 
@@ -139,8 +155,7 @@ class CustomersByEmail:
         return proven_at is not None and self._services.now() - proven_at < valid
 
     async def _try_out(self) -> _Search:
-        page = await self._page(1)
-        await self._gone.note_customers_read()
+        page = await self._page_of_customers(1)
         if not page.rows:
             return _Search.NOBODY_THERE
         worth = await self._worth_for(_samples(page.rows))
@@ -156,14 +171,15 @@ class CustomersByEmail:
         for email in samples:
             other = respelled(email)
             for text in ([other] if other else []) + [email]:
-                async with self._slots:
-                    answer = await self._till.search_by_email(text)
+                answer = await self._search(text)
                 if answer.filter_ignored:
                     return _Search.BY_LIST
                 if same_email(answer.rows, email):
                     # found as it is written there, but not in other capitals: the order's spelling may miss it
                     # invariant: case-sensitive-searches-prove-nothing
                     return _Search.PROVEN if text == other else _Search.BY_LIST
+        if all(email_kinds(email) for email in samples):
+            return _Search.BY_LIST  # it may find plain emails, and there is none to try it with
         # invariant: blind-searches-prove-nothing
         return _Search.UNPROVEN
 
@@ -174,9 +190,9 @@ def _found(rows: Sequence[TillCustomer], email: str) -> Found:
 
 
 def _samples(rows: Iterable[TillCustomer]) -> list[str]:
-    """Emails to try the search with; those with letters first, none that trimming would change."""
-    usable = {row.email for row in rows if "@" in row.email and row.email == row.email.strip()}
-    return sorted(usable, key=lambda email: (respelled(email) is None, email))[:_SAMPLES]
+    """Emails to try the search with: plain ones and those with letters first."""
+    usable = usable_samples(row.email for row in rows)
+    return sorted(usable, key=lambda email: (bool(email_kinds(email)), respelled(email) is None, email))[:SAMPLES]
 
 
 def _endless_list() -> Unreadable:
@@ -195,6 +211,8 @@ class _Wanted:
 @dataclass(frozen=True, slots=True)
 class _Reading:
     rows: list[TillCustomer]
+    samples: tuple[str, ...]
+    """Emails of the list, one of each kind that is there."""
     last_page: int
     completed_here: bool
     """This caller did the reading (and notes it)."""
@@ -210,6 +228,7 @@ class _ListReader:
     def __init__(self) -> None:
         self._waiting: list[_Wanted] = []
         self._reading = asyncio.Lock()
+        self._samples: dict[str, str] = {}
 
     async def read_for(self, email: str, read_page: _ReadPage) -> _Reading:
         wanted = _Wanted(email_key(email))
@@ -224,7 +243,7 @@ class _ListReader:
             self._waiting.remove(wanted)
         if wanted.error is not None:
             raise wanted.error
-        return _Reading(wanted.rows, last_page, reads_itself)
+        return _Reading(wanted.rows, tuple(self._samples.values()), last_page, reads_itself)
 
     async def _read(self, wanted: list[_Wanted], read_page: _ReadPage) -> int:
         """Until an empty page or one without a new id: whatever the page size, and though the list may drift meanwhile. A list that does
@@ -245,6 +264,7 @@ class _ListReader:
                 # invariant: lists-end-without-new-customers
                 for row in fresh:
                     seen.add(row.epos_customer_id)
+                    self._samples.update((kind, row.email) for kind in email_kinds(row.email))
                     for key in email_keys(row.email) if row.email else ():
                         if (rows := by_email.get(key)) is not None:
                             rows.append(row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tillsync_server.application.use_cases.check_steps import SideRun, StepFailed
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.email_kinds import email_kinds
 from tillsync_server.domain.errors import Missing
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.matching import respelled, same_email
@@ -47,7 +48,8 @@ async def check_till(
 
 async def _check_search(run: SideRun, account: Account, till: TillClient, page: CustomerPage) -> None:
     """By the same trial as the order flow's proof: in other capitals first. What the flow has proven is not touched."""
-    emails = [customer.email for customer in page.rows if "@" in customer.email and customer.email == customer.email.strip()]
+    usable = [customer.email for customer in page.rows if "@" in customer.email and customer.email == customer.email.strip()]
+    emails = sorted(usable, key=lambda email: bool(email_kinds(email)))  # plain ones first: others have a proof of their own
     if not emails:
         run.passed(_SEARCH, "No customer on the first list page has an email yet, so the search could not be tried.")
         return
