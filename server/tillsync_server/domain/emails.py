@@ -42,6 +42,8 @@ _DOMAIN_END = re.compile(r"[^\w.\-。．｡]")
 
 def visible_email(raw: str) -> str:
     """As a person sees it: NFC, trimmed of all Unicode blanks, without what has no width. Capitals stay. This is searched for and sent."""
+    if raw.isascii() and raw.isprintable():
+        return raw.strip()
     text = _LOOSE_JOINERS.sub("", _nfc(_INVISIBLE.sub("", raw))).strip()
     return _nfc(text)
 
