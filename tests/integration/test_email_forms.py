@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
+from uuid import UUID
 
 import pytest
 from support.engine import EngineWorld
 from support.flow_world import FlowWorld, order_facts, till_account
 from support.links import SHOP, end_all, facts_of, held_orders, put_order
+from tillsync_server.adapters.postgres.email_rekey import CHUNK, PostgresEmailRekey
 from tillsync_server.adapters.postgres.held_orders import held_of_guest
 from tillsync_server.adapters.postgres.intents import PostgresIntents
 from tillsync_server.adapters.postgres.locked_lane import locked_lane
 from tillsync_server.adapters.postgres.privacy import PostgresPrivacy
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.application.flows.create_protocol import CreateProtocol, Holders
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.domain.emails import email_form_before, normalise_email
@@ -148,3 +154,176 @@ async def test_two_releases_on_one_database_make_no_twin(world: EngineWorld, kin
     answers = await asyncio.gather(*runs)
     assert sorted(each.email for each in flow.till.created) == sorted(emails)
     assert sum(isinstance(answer, Holders) and answer.created is not None for answer in answers) == len(emails)
+
+
+# rekeying
+
+
+async def rekey(world: EngineWorld) -> None:
+    """One reading of each table, as it comes round."""
+    await world.fetch("UPDATE email_rekey SET next_time = now() RETURNING 1")
+    work = PostgresEmailRekey(world.database)
+    while await work.run_chunk():
+        pass
+
+
+async def done(world: EngineWorld) -> set[bool]:
+    return {row["done"] for row in await world.fetch("SELECT done FROM email_rekey")}
+
+
+async def intents_of(world: EngineWorld) -> set[str]:
+    return {row["email"] for row in await world.fetch("SELECT email FROM intent")}
+
+
+async def test_what_is_stored_comes_to_the_present_form(shop: EngineWorld) -> None:
+    live, done_now, plain = (
+        facts_of(1, woo_customer_id=12, email=EMAIL, account_email="ada@straße.test"),
+        facts_of(2, email=EMAIL),
+        facts_of(3),
+    )
+    for facts in (done_now, plain):
+        await put_order(shop, facts)
+    await end_all(shop, MATCHED)
+    await put_order(shop, live)
+    for facts in (live, done_now, plain):
+        await as_stored_before(shop, facts)
+    assert await stored_emails(shop, "order_match") == {
+        ("ada@strasse.test", BEFORE), (None, BEFORE), (None, "ada@example.test")
+    }  # fmt: skip
+    await rekey(shop)
+    assert await stored_emails(shop, "entry") == {("ada@xn--strae-oqa.test", NOW)}
+    assert await stored_emails(shop, "entry_history") == {(None, NOW), (None, "ada@example.test")}
+    assert await stored_emails(shop, "order_match") == {
+        ("ada@xn--strae-oqa.test", NOW), (None, NOW), (None, "ada@example.test")
+    }  # fmt: skip
+    hashes = {row["order_id"]: row["facts_hash"] for row in await shop.fetch("SELECT order_id, facts_hash FROM order_match")}
+    assert hashes == {facts.order_id: facts.facts_hash() for facts in (live, done_now, plain)}
+    [revision] = await shop.fetch("SELECT entry_revision, state FROM entry")
+    assert dict(revision) == {"entry_revision": 1, "state": 1}, "nothing runs again"
+
+
+async def test_it_is_done_when_a_later_reading_changes_nothing(shop: EngineWorld) -> None:
+    await put_order(shop, facts_of(1, email=EMAIL))
+    await rekey(shop)
+    assert await done(shop) == {False}, "a process of the release before may still write"
+    assert not await PostgresEmailRekey(shop.database).run_chunk(), "not before an hour has gone"
+    await as_stored_before(shop, facts_of(1, email=EMAIL))
+    await rekey(shop)
+    assert await stored_emails(shop, "entry") == {(None, NOW)}
+    await rekey(shop)
+    assert await done(shop) == {True}
+
+
+async def test_it_goes_on_where_it_was_stopped_and_several_processes_do_no_harm(shop: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tillsync_server.adapters.postgres.email_rekey.CHUNK", 3)
+    orders = [facts_of(number, email=f"Straße{number}@example.test") for number in range(1, 9)]
+    for facts in orders:
+        await put_order(shop, facts)
+        await as_stored_before(shop, facts)
+    works = [PostgresEmailRekey(shop.database) for _ in range(3)]
+    while not await stored_emails(shop, "entry") - {(None, email_form_before(each.billing_email)) for each in orders}:
+        await works[0].run_chunk()
+    [position] = await shop.fetch("SELECT after_key, after_id, changed FROM email_rekey WHERE what = 2")
+    assert (position["after_key"], position["changed"]) == (SHOP, 3)
+    while any(await asyncio.gather(*(work.run_chunk() for work in works))):
+        pass
+    expected = {(None, normalise_email(each.billing_email)) for each in orders}
+    assert await stored_emails(shop, "entry") == await stored_emails(shop, "order_match") == expected
+    assert {row["passes"] for row in await shop.fetch("SELECT passes FROM email_rekey")} == {1}
+
+
+async def test_an_order_that_changes_between_reading_and_writing_keeps_what_it_was_given(shop: EngineWorld) -> None:
+    facts = facts_of(1, email=EMAIL)
+    await put_order(shop, facts)
+    await as_stored_before(shop, facts)
+    work = PostgresEmailRekey(shop.database)
+    written = work._write_changes
+
+    async def after_a_change(*arguments: Any) -> None:
+        await take(shop, replace(facts, billing_email="bea@example.test"))
+        await written(*arguments)
+
+    work._write_changes = after_a_change  # type: ignore[method-assign, assignment]
+    while await work.run_chunk():
+        pass
+    assert await stored_emails(shop, "entry") == await stored_emails(shop, "order_match") == {(None, "bea@example.test")}
+
+
+async def test_what_was_erased_stays_erased(shop: EngineWorld) -> None:
+    await put_order(shop, facts_of(1, email=EMAIL))
+    await end_all(shop, MATCHED)
+    await PostgresPrivacy(shop.database, shop.notifications).erase(AccountId(SHOP), Person(email=NOW))
+    await rekey(shop)
+    assert await stored_emails(shop, "order_match") == await stored_emails(shop, "entry_history") == {(None, None)}
+
+
+async def test_intents_move_when_they_are_long_done(shop: EngineWorld) -> None:
+    [till] = await shop.fetch("SELECT till_id FROM account")
+    await shop.fetch("INSERT INTO till (till_id) VALUES ($1) RETURNING 1", till["till_id"])
+    decomposed = ["an\u0303da@example.test", "be\u0301a@example.test", "o\u0308d@example.test", "e\u0301va@example.test"]
+    old, young, unknown, taken = decomposed
+    states = [(old, 3, 2), (young, 3, 0), (unknown, 2, 2), (taken, 3, 2), (normalise_email(taken), 3, 0), ("ada@example.test", 3, 2)]
+    for number, (email, state, days) in enumerate(states):
+        await shop.fetch(
+            "INSERT INTO intent (till_id, email, state, account_id, owner, epos_customer_id, settled_at, create_time) "
+            "VALUES ($1, $2, $3, $4, 'o', $5, now() - make_interval(days => $6), now()) RETURNING 1",
+            till["till_id"], email, state, SHOP, number + 1 if state == 3 else None, days,
+        )  # fmt: skip
+    await rekey(shop)
+    assert await intents_of(shop) == {"añda@example.test", young, unknown, taken, normalise_email(taken), "ada@example.test"}
+
+
+async def test_the_statements_read_a_chunk_by_their_index(world: EngineWorld) -> None:
+    await world.fill(
+        "INSERT INTO account (account_id, till_id, epos_base_url) SELECT 'shop-' || n, 't', 'https://till.example.test' "
+        "FROM generate_series(1, 50) AS n",
+        "INSERT INTO till (till_id) VALUES ('t')",
+        "INSERT INTO entry (account_id, entry_id, queue, kind, subject_id, priority, due_at, account_email, create_time, update_time) "
+        "SELECT 'shop-' || (n % 50 + 1), gen_random_uuid(), 2, 3, n, 1, now(), n || '@example.test', now(), now() "
+        "FROM generate_series(1, 50000) AS n",
+        "INSERT INTO entry_history (account_id, entry_id, queue, kind, subject_id, state, priority, force, entry_revision, attempt_count, "
+        "coalesced_count, comment, notes, subject_label, attempts, create_time, update_time, finish_time, retention) "
+        "SELECT account_id, gen_random_uuid(), 2, 3, subject_id, 2, 1, false, 1, 1, 0, '', '', '', '[]', now(), now(), now(), 1 FROM entry",
+        "INSERT INTO order_match (account_id, order_id, order_key, facts_hash, entry_id, create_time, update_time) "
+        "SELECT account_id, subject_id, 'k', '', entry_id, now(), now() FROM entry",
+        "INSERT INTO intent (till_id, email, state, account_id, owner, settled_at, create_time) "
+        "SELECT 't', n || '@example.test', 1, 'shop-1', 'o', now(), now() FROM generate_series(1, 50000) AS n",
+    )
+    for name, first, index in (
+        ("entries_after", UUID(int=0), "entry_pkey"),
+        ("history_after", UUID(int=0), "account_id_entry_id_idx"),
+        ("matches_after", 0, "order_match_pkey"),
+        ("intents_after", "", "intent_pkey"),
+    ):
+        await reads_a_chunk(world, name, ["shop-20" if index != "intent_pkey" else "t", first, CHUNK], index)
+    rows = await world.fetch("SELECT entry_id, account_email FROM entry WHERE account_id = 'shop-7' LIMIT 500")
+    ids, emails = [row["entry_id"] for row in rows], [row["account_email"] for row in rows]
+    nothing: list[str | None] = [None] * len(rows)
+    changes = ["shop-7", ids, emails, nothing, nothing, nothing]
+    await reads_a_chunk(world, "rekey_entries", changes, "entry_pkey")
+    await reads_a_chunk(world, "rekey_history", changes, "account_id_entry_id_idx")
+    numbers, hashes = list(range(1, 501)), [b""] * 500
+    matches = ["shop-7", numbers, *[[None] * 500] * 2, hashes, *[[None] * 500] * 2, hashes]
+    await reads_a_chunk(world, "rekey_matches", matches, "order_match_pkey")
+
+
+async def reads_a_chunk(world: EngineWorld, name: str, parameters: list[Any], index: str) -> None:
+    async with world.database.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            raw = await connection.fetchval("EXPLAIN (ANALYZE, FORMAT JSON) " + load(f"emails/{name}"), *parameters)
+        finally:
+            await transaction.rollback()
+    plan = list(nodes(json.loads(raw)[0]["Plan"]))
+    assert any(index in node.get("Index Name", "") for node in plan), (name, [node.get("Index Name") for node in plan])
+    for node in plan:
+        if "Relation Name" in node:
+            touched = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+            assert touched <= 2 * CHUNK, (name, node["Node Type"], node.get("Index Name"), touched)
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)

@@ -34,6 +34,7 @@ from tillsync_server.composition.wiring import Edges, Wiring
 
 _LOG = structlog.get_logger(__name__)
 REQUEUE_SECONDS = 1.0
+EMAIL_REKEY_SECONDS = 60.0
 HISTORY_SECONDS = 3600.0
 REFUSED_EVENTS_SECONDS = 600.0
 SALES_SECONDS = 0.5
@@ -150,11 +151,13 @@ class Service:
         self.metrics.watch_worker(labour.worker.counters)
         self.metrics.watch_events(labour.events.counters)
         requeue = Recurring("requeue", labour.requeue.run_chunk, seconds=REQUEUE_SECONDS, database_gone=DATABASE_GONE)
+        rekey = Recurring("email rekey", labour.email_rekey.run_chunk, seconds=EMAIL_REKEY_SECONDS, database_gone=DATABASE_GONE)
         history = Recurring("history", labour.history.maintain, seconds=HISTORY_SECONDS, database_gone=DATABASE_GONE)
         refused = Recurring("refused events", labour.events.reopen_refused, seconds=REFUSED_EVENTS_SECONDS, database_gone=DATABASE_GONE)
         sales = Recurring("sales", labour.sales.run_chunk, seconds=SALES_SECONDS, database_gone=DATABASE_GONE)
         self.storage.notifications.on_lanes_ready(requeue.wake)
         self._on_stop(requeue.name, requeue.stop)
+        self._on_stop(rekey.name, rekey.stop)
         self._on_stop(history.name, history.stop)
         self._on_stop(refused.name, refused.stop)
         self._on_stop(sales.name, sales.stop)
@@ -162,7 +165,7 @@ class Service:
         self._on_stop("worker", labour.worker.stop, seconds=self._drain_seconds)
 
         def start() -> None:
-            for part in (requeue, history, refused, sales, labour.events, labour.worker):
+            for part in (requeue, rekey, history, refused, sales, labour.events, labour.worker):
                 part.start()
 
         return start

@@ -20,6 +20,7 @@ from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp
 from tillsync_server.adapters.postgres.account_warnings import PostgresAccountWarnings
 from tillsync_server.adapters.postgres.accounts import PostgresAccounts
+from tillsync_server.adapters.postgres.email_rekey import PostgresEmailRekey
 from tillsync_server.adapters.postgres.events import PostgresEvents
 from tillsync_server.adapters.postgres.hints import PostgresHintStore
 from tillsync_server.adapters.postgres.history import PostgresHistory
@@ -86,6 +87,7 @@ class Labour:
 
     worker: Worker
     requeue: PostgresRequeue
+    email_rekey: PostgresEmailRekey
     history: PostgresHistory
     events: EventSender
     sales: SaleReading
@@ -183,6 +185,7 @@ class Wiring:
         return Labour(
             worker=worker,
             requeue=PostgresRequeue(database, notifier),
+            email_rekey=PostgresEmailRekey(database),
             history=PostgresHistory(database),
             events=events,
             sales=SaleReading(sales, self._accounts, self._tills, hints, observe=self._metrics.sale_read),
