@@ -1,0 +1,87 @@
+"""A rotation of TILLSYNC_SECRET_KEY changes credentials' encryption and nothing else: no stored hash or key is made with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.engine import EngineWorld
+from support.links import HELD_DUPLICATE, end_all, facts_of, put_order
+from tillsync_server.adapters.postgres.accounts import PostgresAccounts
+from tillsync_server.adapters.postgres.secrets import SecretBox
+from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
+from tillsync_server.adapters.postgres.tokens import PostgresTokens
+from tillsync_server.domain.account import Account, EposSettings, ShopSettings
+from tillsync_server.domain.ids import AccountId, TillId
+from tillsync_server.domain.tokens import new_token_secret, token_hash
+from tillsync_server.domain.vocabulary import EntryState, Role
+from tillsync_server.ports.accounts import Token
+from tillsync_server.ports.orders import NewOrder, OrderTaken
+
+pytestmark = pytest.mark.integration
+SHOP = AccountId("shop-a")
+ACCOUNT = Account(
+    account_id=SHOP,
+    till_id=TillId("till-a"),
+    epos=EposSettings(base_url="https://till.example.test", api_key="key", api_secret="secret"),
+    shop=ShopSettings(base_url="https://shop.example.test", bridge_secret="bridge"),
+)
+OLD, NEW = "old-" * 10, "new-" * 10
+
+
+async def stored(world: EngineWorld) -> dict[str, list[Any]]:
+    """Every column of every table, by ``table.column``, except what time moves."""
+    columns = await world.fetch(
+        "SELECT c.table_name, c.column_name FROM information_schema.columns c JOIN information_schema.tables t "
+        "USING (table_schema, table_name) WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' "
+        "AND c.data_type NOT LIKE 'timestamp%' ORDER BY 1, 2"
+    )
+    return {
+        f"{row['table_name']}.{row['column_name']}": [
+            each["value"]
+            for each in await world.fetch(f'SELECT "{row["column_name"]}"::text AS value FROM "{row["table_name"]}" ORDER BY 1')
+        ]
+        for row in columns
+    }
+
+
+async def test_a_rotation_changes_nothing_but_the_credentials(world: EngineWorld) -> None:
+    def accounts(*keys: str) -> PostgresAccounts:
+        return PostgresAccounts(world.database, SecretBox(keys), world.notifications)
+
+    await accounts(OLD).create(ACCOUNT)
+    tokens, knowledge = PostgresTokens(world.database, world.notifications), PostgresTillKnowledge(world.database)
+    secret = new_token_secret()
+    await tokens.create(Token(token_id="t1", role=Role.ADMIN, account_id=None, name="", create_time=await now(world)), token_hash(secret))
+    facts = facts_of(1, woo_customer_id=12, email="Straße@example.test", account_email="Ada@example.test")
+    await put_order(world, facts)
+    await end_all(world, HELD_DUPLICATE)
+    configuration = (await accounts(OLD).get(SHOP)).till_configuration
+    await knowledge.note_search_proven(ACCOUNT.till_id, configuration)
+    await knowledge.note_kinds(ACCOUNT.till_id, configuration, {"+"}, proven=True)
+    await world.fetch(
+        "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, content_hash) VALUES ($1, 7, 12, 1, 'h') RETURNING 1",
+        SHOP,
+    )
+    before = await stored(world)
+
+    assert await accounts(NEW, OLD).reencrypt() == 1
+    after = await stored(world)
+    assert {column for column in before if before[column] != after[column]} == {
+        *("account.epos_api_key", "account.epos_api_secret", "account.shop_bridge_secret")
+    }
+
+    account = await accounts(NEW).get(SHOP)
+    assert (account.epos, account.shop, account.till_configuration) == (ACCOUNT.epos, ACCOUNT.shop, configuration)
+    assert (await knowledge.get(ACCOUNT.till_id, account.till_configuration)).search_proven_at is not None, "the proof is found again"
+    assert await tokens.by_hash(token_hash(secret)) is not None
+    [again] = await world.orders.take([NewOrder(account_id=SHOP, facts=facts)])
+    assert isinstance(again, OrderTaken)
+    assert not again.queued, "no order has changed facts"
+    [entry] = await world.fetch("SELECT state FROM entry")
+    assert entry["state"] == EntryState.HELD
+
+
+async def now(world: EngineWorld) -> Any:
+    [row] = await world.fetch("SELECT now() AS at")
+    return row["at"]
