@@ -11,7 +11,9 @@ from fakes.clock import FakeClock
 from fakes.knowledge import FakeKnowledge
 from support.engine import EngineWorld
 from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
-from tillsync_server.domain.ids import TillId
+from tillsync_server.domain.customer import TillCustomer
+from tillsync_server.domain.ids import EposCustomerId, TillId
+from tillsync_server.ports.till import CustomerPage, UnreadRow
 from tillsync_server.ports.tills import TillKnowledge, TillKnowledgeStore
 
 TILL, CONFIGURATION = TillId("till-a"), "https://till.example.test|V2|key1"
@@ -78,6 +80,41 @@ class TillKnowledgeStoreContract:
         await knowledge.note_search_proven(TILL, CONFIGURATION)
         await knowledge.note_customers_read(TILL, CONFIGURATION, last_page=1)
         assert bench.is_recent((await knowledge.get(TILL, CONFIGURATION)).search_proven_at)
+
+    async def test_rows_that_cannot_be_read_are_kept_until_their_page_shows_otherwise(self, bench: Bench) -> None:
+        here, elsewhere = bench.knowledge(), bench.knowledge()
+        await here.note_list_page(TILL, a_page(1, unread=(7, 9)))
+        await elsewhere.note_list_page(TILL, a_page(2, unread=(None, 11)))
+        await elsewhere.note_list_page(TILL, a_page(3))
+        assert await here.unread_customers(TILL, limit=10) == [7, 9, 11]
+        assert await here.unread_customers(TILL, limit=2) == [7, 9]
+        assert await here.unread_customers(TillId("till-b"), limit=10) == []
+        await here.note_list_page(TILL, a_page(1, unread=(9,)))
+        assert await elsewhere.unread_customers(TILL, limit=10) == [9, 11]
+
+    async def test_a_row_that_moved_to_another_page_is_known_by_its_id(self, bench: Bench) -> None:
+        knowledge = bench.knowledge()
+        await knowledge.note_list_page(TILL, a_page(2, unread=(7, 9)))
+        await knowledge.note_list_page(TILL, a_page(1, unread=(7,)))
+        await knowledge.note_list_page(TILL, a_page(2))
+        assert await knowledge.unread_customers(TILL, limit=10) == [7]
+        await knowledge.note_list_page(TILL, a_page(3, readable=(7,)))
+        assert await knowledge.unread_customers(TILL, limit=10) == []
+
+    async def test_customers_that_were_read_by_themselves_are_no_longer_named(self, bench: Bench) -> None:
+        knowledge = bench.knowledge()
+        await knowledge.note_list_page(TILL, a_page(1, unread=(7, 9)))
+        await knowledge.note_customers_readable(TILL, [EposCustomerId(9), EposCustomerId(10)])
+        assert await knowledge.unread_customers(TILL, limit=10) == [7]
+
+
+def a_page(number: int, *, unread: tuple[int | None, ...] = (), readable: tuple[int, ...] = ()) -> CustomerPage:
+    rows = tuple(TillCustomer(epos_customer_id=EposCustomerId(each)) for each in readable)
+    kept = tuple(
+        UnreadRow(position=at, customer_id=None if each is None else EposCustomerId(each), reason="why")
+        for at, each in enumerate(unread, start=1)
+    )
+    return CustomerPage(rows=rows, number=number, unread=kept)
 
 
 class InMemory:

@@ -14,12 +14,14 @@ from tillsync_server.domain.vocabulary import WarningReason
 
 @dataclass
 class FakeAccountWarnings:
-    """Implements ports.accounts.AccountWarnings. Of what ``events`` keeps as refused."""
+    """Implements ports.accounts.AccountWarnings. Of what ``events`` keeps as refused, and ``others``."""
 
     events: FakeEventOutbox = field(default_factory=FakeEventOutbox)
+    others: dict[AccountId, tuple[AccountWarning, ...]] = field(default_factory=dict)
+    """Of what other parts keep, by a test's word."""
 
     async def of(self, account_ids: Sequence[AccountId]) -> Mapping[AccountId, tuple[AccountWarning, ...]]:
-        found = {account_id: self._refused(account_id) for account_id in account_ids}
+        found = {account_id: (*self._refused(account_id), *self.others.get(account_id, ())) for account_id in account_ids}
         return {account_id: warnings for account_id, warnings in found.items() if warnings}
 
     def _refused(self, account_id: AccountId) -> tuple[AccountWarning, ...]:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from fakes.clock import FakeClock
 from fakes.script import Faults, Step, no_step, raise_fault
-from tillsync_server.domain.ids import TillId
+from tillsync_server.domain.ids import EposCustomerId, TillId
+from tillsync_server.ports.till import CustomerPage, UnreadRow
 from tillsync_server.ports.tills import TillKnowledge
+
+UNREAD_ROW_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRow:
+    page: int
+    customer_id: EposCustomerId | None
+    first_time: datetime
+    last_time: datetime
+
+
+def _key(page: int, row: UnreadRow) -> str:
+    return str(row.customer_id) if row.customer_id is not None else f"row {row.position} of page {page}"
 
 
 class FakeKnowledge:
@@ -21,6 +37,7 @@ class FakeKnowledge:
         self.known: dict[tuple[str, str], TillKnowledge] = {}
         self.faults: Faults = {}
         self.notes: list[str] = []
+        self.unread: dict[TillId, dict[str, KeptRow]] = {}
 
     def of(self, till_id: TillId, configuration: str) -> TillKnowledge:
         return self.known.get((till_id, configuration), TillKnowledge())
@@ -47,6 +64,27 @@ class FakeKnowledge:
 
     async def note_types_read(self, till_id: TillId, configuration: str) -> None:
         await self._note("types_read", till_id, configuration, types_read_at=self._clock.database_now())
+
+    async def note_list_page(self, till_id: TillId, page: CustomerPage) -> None:
+        raise_fault(self.faults, "note_list_page")
+        kept = self.unread.setdefault(till_id, {})
+        shown = {_key(page.number, row): row for row in page.unread}
+        now, readable = self._clock.database_now(), {row.epos_customer_id for row in page.rows}
+        for key, row in shown.items():
+            first = kept[key].first_time if key in kept else now
+            kept[key] = KeptRow(page.number, row.customer_id, first, now)
+        for key, each in list(kept.items()):
+            is_gone = each.page == page.number and key not in shown
+            if is_gone or each.customer_id in readable or now - each.last_time > timedelta(days=UNREAD_ROW_DAYS):
+                del kept[key]
+
+    async def unread_customers(self, till_id: TillId, *, limit: int) -> list[EposCustomerId]:
+        kept = self.unread.get(till_id, {}).values()
+        return sorted(row.customer_id for row in kept if row.customer_id is not None)[:limit]
+
+    async def note_customers_readable(self, till_id: TillId, customer_ids: Sequence[EposCustomerId]) -> None:
+        for customer_id in customer_ids:
+            self.unread.get(till_id, {}).pop(str(customer_id), None)
 
     async def _note(self, note: str, till_id: TillId, configuration: str, **changed: Any) -> None:
         await self._step("knowledge.note")

@@ -13,10 +13,10 @@ from fakes.script import Faults, Step, next_fault, no_step
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillCustomerType
 from tillsync_server.domain.emails import normalise_email
-from tillsync_server.domain.errors import Missing, Throttled, Unreachable, UpstreamError
+from tillsync_server.domain.errors import Missing, Throttled, Unreachable, Unreadable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 from tillsync_server.domain.vocabulary import Side
-from tillsync_server.ports.till import CustomerPage, EmailSearch, NameSearch, WritePermit
+from tillsync_server.ports.till import CustomerPage, EmailSearch, NameSearch, UnreadRow, WritePermit
 
 TILL_TIMEOUT_SECONDS = 15.0
 
@@ -77,6 +77,8 @@ class FakeTill:
         """What the till was sent and took, stored or not (yet)."""
         self.hidden_from_search: set[EposCustomerId] = set()
         """Stored, and not in the search's index yet; reads and lists show them."""
+        self.unreadable: dict[EposCustomerId, str] = {}
+        """Stored, and its row cannot be read, in lists, searches and alone: why."""
         self.soft_deleted: set[EposCustomerId] = set()
         """Gone from search and list, still served by id."""
         self.on_call: dict[str, list[Callable[[], object]]] = {}
@@ -156,12 +158,23 @@ class FakeTill:
         await self._called("read_customer", customer_id)
         if customer_id not in self.customers:
             raise Missing(Side.TILL, "not found in Epos Now: HTTP 404", status=404)
+        if customer_id in self.unreadable:
+            raise Unreadable(Side.TILL, self.unreadable[customer_id])
         return self.customers[customer_id]
 
     async def list_customers(self, page: int) -> CustomerPage:
         await self._called("list_customers", page)
         rows = [self.customers[key] for key in sorted(self.customers) if key not in self.soft_deleted]
-        return CustomerPage(rows=tuple(rows[(page - 1) * self.page_size : page * self.page_size]), number=page)
+        readable, unread = self._apart(rows[(page - 1) * self.page_size : page * self.page_size])
+        return CustomerPage(rows=readable, number=page, unread=unread)
+
+    def _apart(self, rows: Sequence[TillCustomer]) -> tuple[tuple[TillCustomer, ...], tuple[UnreadRow, ...]]:
+        unread = tuple(
+            UnreadRow(position=at, customer_id=row.epos_customer_id, reason=self.unreadable[row.epos_customer_id], texts=(row.email,))
+            for at, row in enumerate(rows, start=1)
+            if row.epos_customer_id in self.unreadable
+        )
+        return tuple(row for row in rows if row.epos_customer_id not in self.unreadable), unread
 
     async def search_by_email(self, text: str) -> EmailSearch:
         await self._called("search_by_email", text)
@@ -178,8 +191,9 @@ class FakeTill:
             case EmailMatch.FINDS_NOTHING:
                 rows = []
         rows = [each for each in rows if len(each.email) < self.blind_from and not set(self.blind_to) & set(each.email)]
-        ignored = any(text.casefold() not in each.email.casefold() for each in rows)
-        return EmailSearch(searched=text, rows=tuple(rows), filter_ignored=ignored)
+        readable, unread = self._apart(rows)
+        ignored = any(text.casefold() not in each.email.casefold() for each in readable)
+        return EmailSearch(searched=text, rows=readable, filter_ignored=ignored, unread=() if ignored else unread)
 
     async def search_by_name(self, text: str, *, limit: int) -> NameSearch:
         await self._called("search_by_name", text)

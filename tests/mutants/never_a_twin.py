@@ -29,6 +29,7 @@ NEVER_A_TWIN = [
     Mutant("case-sensitive-searches-prove-nothing", "a search that tells capitals apart counts as proven", condition("True")),
     Mutant("blind-searches-prove-nothing", "a search that misses listed customers counts as proven", value("type(IT).PROVEN")),
     Mutant("proofs-count-for-their-kind", "a search proven for plain emails counts for all", value("set()")),
+    Mutant("unread-rows-may-be-the-one", "a list row that cannot be read is nobody's, although it holds the email", drop()),
     Mutant("search-proofs-name-the-configuration", "a proof is good for every configuration", value("''")),
     Mutant(
         "lists-end-without-new-customers",

@@ -14,7 +14,7 @@ from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import Missing, ServerFailure, Throttled, Unreadable
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.vocabulary import Side
-from tillsync_server.ports.till import CustomerPage
+from tillsync_server.ports.till import CustomerPage, UnreadRow
 
 ACCOUNT = till_account()
 ADA = "ada@example.test"
@@ -439,3 +439,83 @@ async def test_a_search_that_goes_wrong_for_a_kind_loses_its_proof_for_that_kind
     found = await emails_of(world).find("ada+late@example.test", prove_miss=True)
     assert [each.epos_customer_id for each in found.customers] == [wanted]
     assert set(world.knowledge.of(TILL, ACCOUNT.till_configuration).kinds_proven_at) == {"'"}
+
+
+# rows that cannot be read
+
+
+@pytest.mark.parametrize("match", [EmailMatch.IGNORING_CASE, EmailMatch.FILTER_IGNORED])
+async def test_a_row_that_cannot_be_read_hinders_nobody_else(world: FlowWorld, match: EmailMatch) -> None:
+    world.till.match = match
+    other, known = world.till.add("carl@example.test"), world.till.add(ADA)
+    world.till.unreadable[other] = "field EmailAddress of a customer is an object, not a text"
+    emails = emails_of(world)
+    assert (await emails.find("new@example.test", prove_miss=True)).customers == ()
+    assert [each.epos_customer_id for each in (await emails.find(ADA, prove_miss=True)).customers] == [known]
+
+
+@pytest.mark.parametrize("match", [EmailMatch.IGNORING_CASE, EmailMatch.FILTER_IGNORED])
+@pytest.mark.catches("unread-rows-may-be-the-one")
+async def test_nobody_found_proves_nothing_to_whom_the_unread_row_may_be(world: FlowWorld, match: EmailMatch) -> None:
+    world.till.match = match
+    world.till.add("bea@example.test")
+    hers = world.till.add(ADA)
+    world.till.unreadable[hers] = "field EmailAddress of a customer is an object, not a text"
+    with pytest.raises(Unreadable, match=f"customer {hers} .*field EmailAddress"):
+        await emails_of(world).find("Ada@example.test", prove_miss=True)
+
+
+async def test_a_list_of_rows_that_nobody_can_read_proves_nothing(world: FlowWorld) -> None:
+    """Another API's list, for all we know: no row holds the email, and no row is a customer."""
+    world.till.match = EmailMatch.FILTER_IGNORED
+    for number in range(3):
+        world.till.unreadable[world.till.add(f"other{number}@example.test")] = "field EmailAddress of a customer is an object, not a text"
+    with pytest.raises(Unreadable, match="too many rows"):
+        await emails_of(world).find_in_list("new@example.test")
+
+
+async def test_a_first_page_without_a_readable_row_is_no_empty_list(world: FlowWorld) -> None:
+    world.till.customers.clear()
+    world.till.unreadable[world.till.add("other@example.test")] = "customer is null, not an object"
+    with pytest.raises(Unreadable, match="too many rows"):
+        await emails_of(world).find("new@example.test", prove_miss=True)
+
+
+async def test_rows_without_an_id_end_no_reading_early(world: FlowWorld) -> None:
+    """Two of them look alike; the customers behind them must still be seen."""
+
+    def null(position: int) -> UnreadRow:
+        return UnreadRow(position=position, customer_id=None, reason="customer is null, not an object")
+
+    def row(customer_id: int, email: str) -> TillCustomer:
+        return TillCustomer(epos_customer_id=EposCustomerId(customer_id), email=email)
+
+    pages = {
+        1: CustomerPage((row(1, "a@example.test"), row(2, "b@example.test")), 1, (null(1),)),
+        2: CustomerPage((), 2, (null(1),)),
+        3: CustomerPage((row(3, ADA),), 3),
+    }
+
+    async def list_customers(page: int) -> CustomerPage:
+        return pages.get(page, CustomerPage((), page))
+
+    world.till.list_customers = list_customers  # type: ignore[method-assign]
+    with pytest.raises(Unreadable, match="too many rows"):
+        await emails_of(world).find_in_list(ADA)
+    pages[2] = CustomerPage((row(4, "d@example.test"),), 2, (null(1),))
+    assert [each.epos_customer_id for each in (await emails_of(world).find_in_list(ADA)).customers] == [3]
+
+
+@pytest.mark.parametrize(
+    ("texts", "may_have"),
+    [
+        (("ada@example.test",), True),
+        (("Ada <ADA@Example.test>",), True),
+        (("x", "mailto:ada@example.test"), True),
+        (("ada@other.test",), True),  # it may be both; the order of info@… waits rather than it gets a twin
+        (("bea@example.test", "Ada", "EmailAddress"), False),
+        ((), False),
+    ],
+)
+def test_which_unread_row_may_be_that_of_an_email(texts: tuple[str, ...], may_have: bool) -> None:
+    assert UnreadRow(position=1, customer_id=None, reason="", texts=texts).may_have(ADA) is may_have

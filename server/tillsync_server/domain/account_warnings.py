@@ -24,6 +24,8 @@ class AccountWarning:
         match self.reason:
             case WarningReason.EVENTS_REFUSED:
                 return Side.SHOP
+            case WarningReason.ROWS_UNREADABLE:
+                return Side.TILL
             case _:
                 assert_never(self.reason)
 
@@ -37,6 +39,13 @@ class AccountWarning:
                     f"The tillsync bridge in the shop does not understand what it is told of {orders}{named}. The service keeps it and "
                     "tells it again every hour."
                 )
+            case WarningReason.ROWS_UNREADABLE:
+                if self.count == 1:
+                    rows = f"A row of Epos Now's customer list cannot be read (customer {self.detail})."
+                else:
+                    more = " and others" if self.count > self.detail.count(",") + 1 else ""
+                    rows = f"{self.count:,} rows of Epos Now's customer list cannot be read (customers {self.detail}{more})."
+                return f"{rows} They hinder no order of other people; an order of whoever may stand in such a row waits."
             case _:
                 assert_never(self.reason)
 
@@ -45,5 +54,7 @@ class AccountWarning:
         match self.reason:
             case WarningReason.EVENTS_REFUSED:
                 return "Update the tillsync bridge plugin in the shop, then test the connection there."
+            case WarningReason.ROWS_UNREADABLE:
+                return "Correct the customer in Epos Now, then check the account; where it looks right there, report it to Epos Now."
             case _:
                 assert_never(self.reason)

@@ -115,6 +115,8 @@ class WarningReason(IntEnum):
 
     EVENTS_REFUSED = 1
     """The shop's bridge is too old for what it is told of orders."""
+    ROWS_UNREADABLE = 2
+    """Rows of the till's customer list cannot be read; they are passed over."""
 
 
 class MessageClass(IntEnum):

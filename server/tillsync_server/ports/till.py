@@ -6,13 +6,16 @@ Reads are retried inside the adapter (tenacity) when that can help within second
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillCustomerType
+from tillsync_server.domain.emails import normalise_email
+from tillsync_server.domain.errors import Unreadable
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
+from tillsync_server.domain.vocabulary import Side
 
 MAX_SEARCH_PAGES = 100
 """Pages of one search. Tens of thousands of customers with one text: a till that goes on is out of order, and nothing it says counts."""
@@ -28,11 +31,62 @@ class WritePermit(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadRow:
+    """A row of customers that cannot be read. It is passed over by whoever does not need it, and never taken for "nobody".
+
+    ``reason`` names the field, never its content. ``texts``: every text anywhere in the row, for :meth:`may_have` and for nothing else.
+    """
+
+    position: int
+    """On its page, from 1."""
+    customer_id: EposCustomerId | None
+    """None: the id is what cannot be read, or the row is no object."""
+    reason: str
+    texts: tuple[str, ...] = field(default=(), repr=False)
+    customer: TillCustomer | None = None
+    """Id, email and the rest could be read, only points or balance are not served: enough for everybody who looks for an email."""
+
+    @property
+    def key(self) -> Hashable:
+        """Tells whether a page brings something new: the same row of another page has the same one."""
+        return self.customer_id if self.customer_id is not None else (self.reason, self.texts)
+
+    def may_have(self, email: str) -> bool:
+        """Whether the row can be that of somebody with this email, so that it speaks against "nobody has it".
+
+        An email that is no text can still stand in the row, inside an object or a list. So every text of the row is looked at, and one
+        that only contains the name before the "@" counts: too many orders wait rather than one gets a twin. A row without any such text
+        (null, true, a number, an object of numbers) is that of nobody whom a search by email could ever find.
+        """
+        wanted = normalise_email(email)
+        local = wanted.rpartition("@")[0] or wanted
+        return any(f"{local}@" in text.casefold() or wanted in normalise_email(text) for text in self.texts)
+
+
 @dataclass(frozen=True, slots=True)
 class CustomerPage:
     rows: tuple[TillCustomer, ...]
     number: int
-    """From 1. A page is the last one only when it is empty or brings no id that is new (drift, other page sizes)."""
+    """From 1. A page is the last one only when it is empty or brings no row that is new (drift, other page sizes)."""
+    unread: tuple[UnreadRow, ...] = ()
+
+    @property
+    def with_emails(self) -> tuple[TillCustomer, ...]:
+        """Every row of which id and email are known."""
+        if not self.unread:
+            return self.rows
+        return (*self.rows, *(row.customer for row in self.unread if row.customer is not None))
+
+    @property
+    def unknown(self) -> tuple[UnreadRow, ...]:
+        """Rows of which not even id and email are known."""
+        return tuple(row for row in self.unread if row.customer is None)
+
+    def check(self) -> None:
+        """Raises Unreadable where rows came and not one could be read: that is no customer's fault, but another API's list."""
+        if self.unread and not self.with_emails:
+            raise Unreadable(Side.TILL, f"no row on page {self.number} of Epos Now's customers can be read: {self.unread[0].reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +97,16 @@ class EmailSearch:
     rows: tuple[TillCustomer, ...]
     filter_ignored: bool
     """A returned row does not contain the searched text: the till ignores the filter, so ``rows`` prove nothing."""
+    unread: tuple[UnreadRow, ...] = ()
+    """The till says that these have the searched email, and they cannot be read: who looks for it has no answer, neither "found" nor
+    "nobody". Empty where the filter is ignored, as the till says nothing then."""
+
+    def check(self) -> None:
+        """Raises Unreadable where a row that counts could not be read."""
+        if self.unread:
+            row = self.unread[0]
+            who = "a row" if row.customer_id is None else f"customer {row.customer_id}"
+            raise Unreadable(Side.TILL, f"Epos Now finds {who} by this email, and it cannot be read: {row.reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +126,9 @@ class TillClient(Protocol):
         """Missing on 404 as JSON or plain text; Misaddressed when the 404 is HTML."""
         ...
 
-    async def list_customers(self, page: int) -> CustomerPage: ...
+    async def list_customers(self, page: int) -> CustomerPage:
+        """Rows that cannot be read stand apart. Unreadable where the answer is no list."""
+        ...
 
     async def search_by_email(self, text: str) -> EmailSearch:
         """One text, sent as given (callers search raw and normalised). A miss is an empty result, whether the till says [] or 404.

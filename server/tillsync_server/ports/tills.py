@@ -5,13 +5,14 @@ Lock order everywhere: lanes, then till, then intents.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Protocol
 
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.ports.till import CustomerPage
 
 
 class TillBudget(Protocol):
@@ -57,6 +58,18 @@ class TillKnowledgeStore(Protocol):
     async def note_customers_read(self, till_id: TillId, configuration: str, *, last_page: int | None = None) -> None: ...
 
     async def note_types_read(self, till_id: TillId, configuration: str) -> None: ...
+
+    async def note_list_page(self, till_id: TillId, page: CustomerPage) -> None:
+        """Which rows of a page cannot be read: told as a warning of the till's accounts until they can, or are not met for a week."""
+        ...
+
+    async def unread_customers(self, till_id: TillId, *, limit: int) -> list[EposCustomerId]:
+        """Those with an id, ascending."""
+        ...
+
+    async def note_customers_readable(self, till_id: TillId, customer_ids: Sequence[EposCustomerId]) -> None:
+        """Each was read by itself, or is gone."""
+        ...
 
 
 class IntentState(IntEnum):

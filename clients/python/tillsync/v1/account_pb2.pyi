@@ -181,6 +181,10 @@ class _WarningReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Warning
     """The shop's bridge refuses events of orders: it is older than the service. They are kept, and told again every hour and when
     the shop is connected or tested.
     """
+    WARNING_REASON_ROWS_UNREADABLE: _WarningReason.ValueType  # 2
+    """Rows of Epos Now's customer list cannot be read. They are passed over where an order's customer is looked for by email; the text
+    names up to five by their customer id.
+    """
 
 class WarningReason(_WarningReason, metaclass=_WarningReasonEnumTypeWrapper):
     """What is wrong with an account without pausing it."""
@@ -190,6 +194,10 @@ WARNING_REASON_UNSPECIFIED: WarningReason.ValueType  # 0
 WARNING_REASON_EVENTS_REFUSED: WarningReason.ValueType  # 1
 """The shop's bridge refuses events of orders: it is older than the service. They are kept, and told again every hour and when
 the shop is connected or tested.
+"""
+WARNING_REASON_ROWS_UNREADABLE: WarningReason.ValueType  # 2
+"""Rows of Epos Now's customer list cannot be read. They are passed over where an order's customer is looked for by email; the text
+names up to five by their customer id.
 """
 Global___WarningReason: _TypeAlias = WarningReason  # noqa: Y015
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 from tillsync_server.adapters.epos.requests import TillRequests
-from tillsync_server.adapters.epos.rows import Row, array, endless, single, unreadable
+from tillsync_server.adapters.epos.rows import Row, array, endless, single, texts_in, unreadable
 from tillsync_server.adapters.outbound import Answer
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillField
 from tillsync_server.domain.emails import TILL_EMAIL_MAX_LENGTH, normalise_email
 from tillsync_server.domain.errors import Misaddressed, Missing, Refused, Unreadable
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 from tillsync_server.domain.vocabulary import Side, TillTypeField
-from tillsync_server.ports.till import MAX_SEARCH_PAGES, CustomerPage, EmailSearch, WritePermit
+from tillsync_server.ports.till import MAX_SEARCH_PAGES, CustomerPage, EmailSearch, UnreadRow, WritePermit
 
 NAME_MAX_LENGTH: Final = 50
 """Forename and Surname (eposnow-api, grade C)."""
@@ -115,6 +116,27 @@ class CustomerResource(ABC):
             raise unreadable(f"asked for customer {customer_id}, it served customer {customer.epos_customer_id}")
         return customer
 
+    def _page_of(self, answer: Any, number: int, *, with_ledgers: bool = True) -> CustomerPage:
+        rows: list[TillCustomer] = []
+        unread: list[UnreadRow] = []
+        for position, value in enumerate(array(answer, "customer"), start=1):
+            try:
+                rows.append(self._row(value, with_ledgers=with_ledgers))
+            except Unreadable as error:
+                unread.append(self._unread(value, position, error.text))
+        return CustomerPage(rows=tuple(rows), number=number, unread=tuple(unread))
+
+    def _unread(self, value: Any, position: int, reason: str) -> UnreadRow:
+        try:
+            customer = self._row(value, with_ledgers=False)
+        except Unreadable:
+            customer = None
+        try:
+            customer_id = EposCustomerId(Row(value, "customer").identifier("CustomerID", "Id"))
+        except Unreadable:
+            customer_id = None
+        return UnreadRow(position=position, customer_id=customer_id, reason=reason, texts=texts_in(value), customer=customer)
+
     async def list_page(self, number: int) -> CustomerPage:
         if number < 1:
             raise ValueError(f"pages are counted from 1, not {number}")
@@ -123,25 +145,29 @@ class CustomerResource(ABC):
         except Missing as error:  # a till without customers has an empty list
             text = f"Epos Now has no list of customers there: check base address and API version ({error.text})"[:500]
             raise Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text) from error
-        return CustomerPage(rows=tuple(self._row(value) for value in array(answer.json(), "customer")), number=number)
+        return self._page_of(answer.json(), number)
 
     async def search(self, text: str) -> EmailSearch:
         """Ends at an empty page, at one without a new id, and at the first row that proves the filter ignored."""
         if not text.strip():
             raise ValueError("an empty text cannot be searched for")
         found: dict[EposCustomerId, TillCustomer] = {}
+        unread: dict[Hashable, UnreadRow] = {}
         for number in range(1, MAX_SEARCH_PAGES + 1):
             try:
-                page = await self._search_page(text, number)
+                page = self._page_of(await self._search_page(text, number), number, with_ledgers=False)
             except Missing:
-                page = []
-            fresh = [customer for customer in page if customer.epos_customer_id not in found]
+                page = CustomerPage((), number)
+            fresh = [customer for customer in page.rows if customer.epos_customer_id not in found]
+            fresh_unread = [row for row in page.unread if row.key not in unread]
             found.update((customer.epos_customer_id, customer) for customer in fresh)
+            unread.update((row.key, row) for row in fresh_unread)
             # invariant: ignored-filters-are-noticed
             ignored = any(not _contains(customer.email, text) for customer in fresh)
             # invariant: searches-read-every-page
-            if ignored or not fresh:
-                return EmailSearch(searched=text, rows=tuple(found.values()), filter_ignored=ignored)
+            if ignored or not (fresh or fresh_unread):
+                counted = () if ignored else tuple(unread.values())
+                return EmailSearch(searched=text, rows=tuple(found.values()), filter_ignored=ignored, unread=counted)
         raise endless("its search for one email", MAX_SEARCH_PAGES)
 
     async def create(self, customer: NewTillCustomer, permit: WritePermit) -> EposCustomerId:
@@ -160,8 +186,8 @@ class CustomerResource(ABC):
     def _create_body(self, row: dict[str, Any]) -> Any: ...
 
     @abstractmethod
-    async def _search_page(self, text: str, number: int) -> list[TillCustomer]:
-        """Raises Missing where the till says 404 for a miss."""
+    async def _search_page(self, text: str, number: int) -> Any:
+        """The rows as they came. Raises Missing where the till says 404 for a miss."""
 
 
 class CustomerV2(CustomerResource):
@@ -174,9 +200,8 @@ class CustomerV2(CustomerResource):
     def _create_body(self, row: dict[str, Any]) -> Any:
         return row
 
-    async def _search_page(self, text: str, number: int) -> list[TillCustomer]:
-        answer = await self._requests.get(self.path, {"EmailAddress": text, "page": number})
-        return [self._row(value, with_ledgers=False) for value in array(answer.json(), "customer")]
+    async def _search_page(self, text: str, number: int) -> Any:
+        return (await self._requests.get(self.path, {"EmailAddress": text, "page": number})).json()
 
 
 class CustomerV4(CustomerResource):
@@ -189,13 +214,13 @@ class CustomerV4(CustomerResource):
     def _create_body(self, row: dict[str, Any]) -> Any:
         return [row]
 
-    async def _search_page(self, text: str, number: int) -> list[TillCustomer]:
+    async def _search_page(self, text: str, number: int) -> Any:
         # Whether GetByEmail knows pages is not known. One that does not repeats the first, which ends the search; one that does, on a till
         # that compares by "contains", may have the very email we look for on a later page.
         query: dict[str, str | int] = {"email": text} if number == 1 else {"email": text, "page": number}
         answer = await self._requests.get(f"{self.path}/GetByEmail", query)
         found = answer.json()
-        return [self._row(value, with_ledgers=False) for value in array([found] if isinstance(found, dict) else found, "customer")]
+        return [found] if isinstance(found, dict) else found
 
 
 def _contains(email: str, text: str) -> bool:

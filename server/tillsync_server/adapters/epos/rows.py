@@ -108,6 +108,21 @@ class Row:
         return error
 
 
+def texts_in(value: Any, *, deepest: int = 8) -> tuple[str, ...]:
+    """Every text anywhere in ``value``, keys of objects too. What lies deeper is taken as it would be written."""
+    match value:
+        case str():
+            return (value,)
+        case list() if deepest:
+            return tuple(text for item in value for text in texts_in(item, deepest=deepest - 1))
+        case dict() if deepest:
+            return tuple(text for pair in value.items() for item in pair for text in texts_in(item, deepest=deepest - 1))
+        case list() | dict():
+            return (str(value),)
+        case _:
+            return ()
+
+
 def _places(number: Decimal) -> int:
     exponent = number.as_tuple().exponent
     return -exponent if isinstance(exponent, int) else 0

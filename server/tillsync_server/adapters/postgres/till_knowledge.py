@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from tillsync_server.adapters.postgres.pool import Database
 from tillsync_server.adapters.postgres.sql_files import load
-from tillsync_server.domain.ids import TillId
+from tillsync_server.domain.ids import EposCustomerId, TillId
+from tillsync_server.ports.till import CustomerPage, UnreadRow
 from tillsync_server.ports.tills import TillKnowledge
 
 _KNOWLEDGE = load("tills/knowledge")
@@ -17,6 +18,13 @@ _NOTE_SEARCH = load("tills/note_search")
 _NOTE_KINDS = load("tills/note_kinds")
 _NOTE_READ = load("tills/note_read")
 
+_NOTE_UNREAD = load("tills/note_unread_rows")
+_FORGET_READABLE = load("tills/forget_readable_rows")
+_UNREAD_CUSTOMERS = load("tills/unread_customers")
+
+UNREAD_ROW_DAYS = 7
+"""A row that no list page has shown for so long is forgotten: the page may not be read any more."""
+_MOST_UNREAD_OF_A_PAGE = 200
 _READ_NOTED_EVERY_SECONDS = 15.0
 """Reads are many and count for ten minutes: noting every one would be a commit each. A note is old by so much at most."""
 _MAX_REMEMBERED = 20_000
@@ -56,6 +64,24 @@ class PostgresTillKnowledge:
         if self._is_due(till_id, configuration, of_types=True):
             await self._note_read(till_id, configuration, of_types=True, last_page=None)
 
+    async def note_list_page(self, till_id: TillId, page: CustomerPage) -> None:
+        kept = {_key(page.number, row): row for row in page.unread[:_MOST_UNREAD_OF_A_PAGE]}
+        readable = [row.epos_customer_id for row in page.rows]
+        async with self._database.acquire() as connection:
+            if kept:
+                ids, reasons = [row.customer_id for row in kept.values()], [row.reason for row in kept.values()]
+                await connection.execute(_NOTE_UNREAD, till_id, page.number, list(kept), ids, reasons)
+            await connection.execute(_FORGET_READABLE, till_id, page.number, list(kept), readable, UNREAD_ROW_DAYS)
+
+    async def unread_customers(self, till_id: TillId, *, limit: int) -> list[EposCustomerId]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_UNREAD_CUSTOMERS, till_id, limit)
+        return [EposCustomerId(row["epos_customer_id"]) for row in rows]
+
+    async def note_customers_readable(self, till_id: TillId, customer_ids: Sequence[EposCustomerId]) -> None:
+        async with self._database.acquire() as connection:
+            await connection.execute(_FORGET_READABLE, till_id, 0, [], list(customer_ids), UNREAD_ROW_DAYS)
+
     def _is_due(self, till_id: TillId, configuration: str, *, of_types: bool) -> bool:
         noted = self._noted.get((till_id, configuration, of_types))
         return noted is None or time.monotonic() - noted >= _READ_NOTED_EVERY_SECONDS
@@ -71,3 +97,8 @@ class PostgresTillKnowledge:
         if len(self._noted) >= _MAX_REMEMBERED:
             self._noted.clear()
         self._noted[till_id, configuration, of_types] = began
+
+
+def _key(page: int, row: UnreadRow) -> str:
+    """Of a row without an id: its place, which its next reading replaces."""
+    return str(row.customer_id) if row.customer_id is not None else f"row {row.position} of page {page}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum, auto
@@ -19,10 +19,9 @@ from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.email_kinds import email_kinds
 from tillsync_server.domain.errors import Throttled, Unreadable, UpstreamError
-from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.matching import email_key, email_keys, resembling, respelled, same_email, search_texts
 from tillsync_server.domain.vocabulary import Side
-from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage, EmailSearch
+from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage, EmailSearch, UnreadRow
 
 _SHORT_WAITS = 5
 _SHORT_WAIT_SECONDS = 20.0
@@ -79,6 +78,7 @@ class CustomersByEmail:
             answer = await self._search(text)
             if answer.filter_ignored:
                 return await self.find_in_list(email)
+            answer.check()  # a row that the till found by this email and nobody can read: neither "found" nor "nobody"
             rows += answer.rows
         if same_email(rows, email):
             await self._kinds.note_found(email)
@@ -156,9 +156,9 @@ class CustomersByEmail:
 
     async def _try_out(self) -> _Search:
         page = await self._page_of_customers(1)
-        if not page.rows:
+        if not page.rows and not page.unread:
             return _Search.NOBODY_THERE
-        worth = await self._worth_for(_samples(page.rows))
+        worth = await self._worth_for(_samples(page.with_emails))
         if worth is _Search.PROVEN:
             await self._services.knowledge.note_search_proven(self._till_id, self._configuration)
         else:
@@ -198,6 +198,16 @@ def _samples(rows: Iterable[TillCustomer]) -> list[str]:
 def _endless_list() -> Unreadable:
     text = f"Epos Now does not end its list of customers: {MAX_LIST_PAGES} pages, and still new ones; report it to Epos Now"
     return Unreadable(Side.TILL, text)
+
+
+def _unreadable_list(row: UnreadRow) -> Unreadable:
+    text = f"too many rows of Epos Now's customers cannot be read, so that nobody found proves nothing: {row.reason}"
+    return Unreadable(Side.TILL, text)
+
+
+def _may_be_theirs(row: UnreadRow, page: int) -> Unreadable:
+    who = f"row {row.position} of page {page}" if row.customer_id is None else f"customer {row.customer_id}"
+    return Unreadable(Side.TILL, f"{who} in Epos Now may have this email and cannot be read: {row.reason}")
 
 
 @dataclass(slots=True)
@@ -249,14 +259,19 @@ class _ListReader:
         """Until an empty page or one without a new id: whatever the page size, and though the list may drift meanwhile. A list that does
         not end proves nothing."""
         by_email: dict[str, list[TillCustomer]] = {each.email: [] for each in wanted}
-        seen: set[EposCustomerId] = set()
+        seen: set[Hashable] = set()
+        unread: list[UnreadRow] = []
         number = 0
         error: UpstreamError | None = None
+        unclear: dict[str, Unreadable] = {}
         try:
             while True:
                 page = await read_page(number + 1)
-                fresh = [row for row in page.rows if row.epos_customer_id not in seen]
-                if not fresh:
+                fresh = [row for row in page.with_emails if row.epos_customer_id not in seen]
+                fresh_unread = [row for row in page.unknown if row.key not in seen]
+                if not fresh and not fresh_unread:
+                    if page.unread and not page.with_emails and all(row.customer_id is None for row in page.unread):
+                        raise _unreadable_list(page.unread[0])  # the last page again, or others: without ids nobody can tell
                     break
                 number += 1
                 if number > MAX_LIST_PAGES:
@@ -268,8 +283,16 @@ class _ListReader:
                     for key in email_keys(row.email) if row.email else ():
                         if (rows := by_email.get(key)) is not None:
                             rows.append(row)
+                for other in fresh_unread:
+                    seen.add(other.key)
+                    # invariant: unread-rows-may-be-the-one
+                    unclear.update((email, _may_be_theirs(other, number)) for email in by_email if other.may_have(email))
+                unread += fresh_unread
+            # One row that cannot be read is that row's fault. Where most cannot, it is ours, or that of the API version.
+            if 2 * len(unread) > len(seen):
+                raise _unreadable_list(unread[0])
         except UpstreamError as failed:
             error = failed
         for each in wanted:
-            each.rows, each.error, each.served = by_email[each.email], error, True
+            each.rows, each.error, each.served = by_email[each.email], error or unclear.get(each.email), True
         return number

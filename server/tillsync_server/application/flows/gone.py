@@ -111,7 +111,7 @@ class GoneProof:
         return (await self._services.knowledge.get(self._till_id, self._types_configuration)).types_read_at
 
     async def _list_customers(self) -> None:
-        await self._till.list_customers(1)
+        (await self._till.list_customers(1)).check()
         await self.note_customers_read()
 
     async def _list_types(self) -> None:

@@ -58,7 +58,7 @@ class KindProofs:
             await self._recall()
             if missing := self._missing(kinds):
                 page = await self._read_page(1)
-                await self._try([row.email for row in page.rows], missing)
+                await self._try([row.email for row in page.with_emails], missing)
             return not self._missing(kinds)
 
     async def learn(self, emails: Collection[str]) -> None:

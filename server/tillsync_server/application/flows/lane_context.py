@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tillsync_server.application.flows.failure_verdicts import FailureJudge
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.application.flows.gone import GoneProof
@@ -36,7 +38,7 @@ class LaneContext:
         self.account = account
         self.halt = halt or LaneHalt()
         till = services.tills.client(account)
-        self.till: TillClient = HaltingTill(till, self.halt)
+        self.till: TillClient = HaltingTill(till, self.halt, partial(services.knowledge.note_list_page, account.till_id))
         self.gone = GoneProof(services, account, self.till)
         # the judge probes also for an entry that met its failure before the halt
         self._bare_shop = _ShopOfAccount(services, account)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from tillsync_server.domain.customer import CustomerWrite, NewTillCustomer, TillCustomer, TillCustomerType
 from tillsync_server.domain.errors import RunInterrupted
@@ -28,11 +28,12 @@ class LaneHalt:
 
 
 class HaltingTill:
-    """Implements ports.till.TillClient: asks :class:`LaneHalt` before each request."""
+    """Implements ports.till.TillClient: asks :class:`LaneHalt` before each request. ``page_read`` hears of each list page."""
 
-    def __init__(self, till: TillClient, halt: LaneHalt) -> None:
+    def __init__(self, till: TillClient, halt: LaneHalt, page_read: Callable[[CustomerPage], Awaitable[None]]) -> None:
         self._till = till
         self._halt = halt
+        self._page_read = page_read
 
     async def read_customer(self, customer_id: EposCustomerId) -> TillCustomer:
         self._halt.check()
@@ -40,7 +41,9 @@ class HaltingTill:
 
     async def list_customers(self, page: int) -> CustomerPage:
         self._halt.check()
-        return await self._till.list_customers(page)
+        read = await self._till.list_customers(page)
+        await self._page_read(read)
+        return read
 
     async def search_by_email(self, text: str) -> EmailSearch:
         self._halt.check()

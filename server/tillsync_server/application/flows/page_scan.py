@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import datetime
 
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import Unreadable, UpstreamError
-from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.ports.till import MAX_LIST_PAGES, TillClient
 
 _PATIENCE_SHARE = 8
@@ -49,7 +48,7 @@ class PageScan:
         self._now = now
         self._clock = clock
         self._crowd = is_wanted()
-        self._seen: set[EposCustomerId] = set()
+        self._seen: set[Hashable] = set()
         self._served = 0
         self._ended = False
         self._last_with_rows = 0
@@ -63,7 +62,7 @@ class PageScan:
 
     async def run(self) -> None:
         """Ends when nobody waits any more, at the list's end, or when it does not pay. Raises RunInterrupted; a page that fails ends
-        it too (the single reads then say what is wrong), except an unreadable one: one bad row must not spoil the other pages."""
+        it too (the single reads then say what is wrong), except an unreadable one. A row that cannot be read is read by itself."""
         number = 0
         flying: set[asyncio.Task[None]] = set()
         try:
@@ -119,10 +118,10 @@ class PageScan:
             self._ended = self._has_gaps = True
             return
         self.pages_read += 1
-        fresh = [row for row in page.rows if row.epos_customer_id not in self._seen]
-        if not fresh:
+        keys = {*(row.epos_customer_id for row in page.rows), *(row.key for row in page.unread)}
+        if keys <= self._seen:
             self._ended = True
             return
         self._last_with_rows = max(self._last_with_rows, number)
-        self._seen.update(row.epos_customer_id for row in fresh)
+        self._seen |= keys
         self._served += self._serve(page.rows, asked_at, as_of)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tillsync_server.application.use_cases.check_steps import SideRun, StepFailed
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.email_kinds import email_kinds
-from tillsync_server.domain.errors import Missing
+from tillsync_server.domain.errors import Missing, Unreadable
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.matching import respelled, same_email
 from tillsync_server.ports.till import CustomerPage, TillClient, TillGateway
@@ -14,6 +14,8 @@ from tillsync_server.ports.tills import TillKnowledgeStore
 _SEARCH = "search_by_email"
 _EMAILS_TRIED = 3
 """Customers of page 1 whose email is searched for: one may have been changed between list and search."""
+_UNREAD_TRIED = 10
+"""Customers whose row could not be read, tried again by a check."""
 
 
 async def check_till(
@@ -26,6 +28,8 @@ async def check_till(
         run.passed("credentials", "Epos Now accepts the API key and secret.", base_url=account.epos.base_url)
     with run.step("list_customers"):
         page = await till.list_customers(1)
+        await _look_at_unread_rows(account, till, knowledge, page)
+        page.check()
     customer_ids.extend(customer.epos_customer_id for customer in page.rows)
     await knowledge.note_customers_read(account.till_id, account.till_configuration)
     version = account.epos.customer_api_version.name
@@ -46,9 +50,28 @@ async def check_till(
             await _check_default_customer(run, till, account.default_epos_customer_id)
 
 
+async def _look_at_unread_rows(account: Account, till: TillClient, knowledge: TillKnowledgeStore, page: CustomerPage) -> None:
+    """Of page 1, and those that other pages have shown: one that can be read now ends the account's warning of it."""
+    await knowledge.note_list_page(account.till_id, page)
+    still_unread = {row.customer_id for row in page.unread}
+    mended: list[EposCustomerId] = []
+    for customer_id in await knowledge.unread_customers(account.till_id, limit=_UNREAD_TRIED):
+        if customer_id in still_unread:
+            continue
+        try:
+            await till.read_customer(customer_id)
+        except Unreadable:
+            continue
+        except Missing:  # the list was read a moment ago: the customer is gone
+            pass
+        mended.append(customer_id)
+    if mended:
+        await knowledge.note_customers_readable(account.till_id, mended)
+
+
 async def _check_search(run: SideRun, account: Account, till: TillClient, page: CustomerPage) -> None:
     """By the same trial as the order flow's proof: in other capitals first. What the flow has proven is not touched."""
-    usable = [customer.email for customer in page.rows if "@" in customer.email and customer.email == customer.email.strip()]
+    usable = [customer.email for customer in page.with_emails if "@" in customer.email and customer.email == customer.email.strip()]
     emails = sorted(usable, key=lambda email: bool(email_kinds(email)))  # plain ones first: others have a proof of their own
     if not emails:
         run.passed(_SEARCH, "No customer on the first list page has an email yet, so the search could not be tried.")

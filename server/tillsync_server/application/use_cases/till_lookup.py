@@ -25,7 +25,7 @@ from tillsync_server.domain.matching import resembling, same_email, search_texts
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.accounts import AccountStore
 from tillsync_server.ports.links import LinkReader
-from tillsync_server.ports.till import TillClient, TillGateway
+from tillsync_server.ports.till import EmailSearch, TillClient, TillGateway
 
 LOOKUP_SECONDS = 28.0
 """What asking the till for one caller may take as a whole, its waits for the request allowance included."""
@@ -140,7 +140,7 @@ async def _read_those_there(till: TillClient, customer_ids: Sequence[EposCustome
 async def _prove_address(till: TillClient) -> None:
     """Finding nothing is an answer only where customers are served at all: a wrong address or version says 404 to everything."""
     try:
-        await till.list_customers(1)
+        (await till.list_customers(1)).check()
     except Missing as error:
         text = "Epos Now's address or API version is wrong: it serves no customers there; correct it in the account"
         raise Misaddressed(Side.TILL, text, status=error.status) from error
@@ -148,6 +148,7 @@ async def _prove_address(till: TillClient) -> None:
 
 async def _by_email(till: TillClient, email: str) -> list[TillCustomer]:
     rows: list[TillCustomer] = []
+    unclear: EmailSearch | None = None
     for text in search_texts(email):
         found = await till.search_by_email(text)
         if found.filter_ignored:
@@ -156,7 +157,10 @@ async def _by_email(till: TillClient, email: str) -> list[TillCustomer]:
                 reason="TILL_FILTER_IGNORED",
             )
         rows.extend(found.rows)
+        unclear = unclear or (found if found.unread else None)
     if not rows:
+        if unclear is not None:
+            unclear.check()
         await _prove_address(till)
     return same_email(rows, email) + resembling(rows, email)
 

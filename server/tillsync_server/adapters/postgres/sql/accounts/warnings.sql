@@ -1,9 +1,20 @@
--- What is wrong with accounts without stopping them: reason 1, events that the shop's bridge refused. $1 accounts, $2 events counted at
--- most. Takes no lock. Index: refused_event primary key.
+-- What is wrong with accounts without stopping them. Reason 1: events that the shop's bridge refused. Reason 2: rows of the till's customer
+-- list that cannot be read; the first five are named. $1 accounts, $2 events or rows counted at most. Takes no lock. Index: refused_event
+-- and unread_row primary keys.
 SELECT a.account_id, 1::smallint AS reason, refused.count, refused.since, refused.last_time, refused.detail
 FROM unnest($1::text[]) AS a(account_id)
 CROSS JOIN LATERAL (
   SELECT count(*) AS count, min(first_time) AS since, max(told_time) AS last_time, max(field) AS detail
   FROM (SELECT first_time, told_time, field FROM refused_event r WHERE r.account_id = a.account_id LIMIT $2) AS counted) AS refused
 WHERE refused.count > 0
-ORDER BY a.account_id
+UNION ALL
+SELECT a.account_id, 2::smallint, unread.count, unread.since, unread.last_time, unread.detail
+FROM account a
+CROSS JOIN LATERAL (
+  SELECT count(*) AS count, min(first_time) AS since, max(last_time) AS last_time,
+    string_agg(key, ', ' ORDER BY epos_customer_id, key) FILTER (WHERE number <= 5) AS detail
+  FROM (
+    SELECT key, epos_customer_id, first_time, last_time, row_number() OVER (ORDER BY epos_customer_id, key) AS number
+    FROM unread_row u WHERE u.till_id = a.till_id LIMIT $2) AS counted) AS unread
+WHERE a.account_id = ANY ($1::text[]) AND unread.count > 0
+ORDER BY account_id, reason
