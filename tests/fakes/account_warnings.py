@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from fakes.events import FakeEventOutbox
-from tillsync_server.domain.account_warnings import AccountWarning
+from tillsync_server.domain.account_warnings import AccountWarning, StrayOutput
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import WarningReason
 
@@ -19,10 +19,15 @@ class FakeAccountWarnings:
     events: FakeEventOutbox = field(default_factory=FakeEventOutbox)
     others: dict[AccountId, tuple[AccountWarning, ...]] = field(default_factory=dict)
     """Of what other parts keep, by a test's word."""
+    answers: list[tuple[str, StrayOutput | None]] = field(default_factory=list)
+    """As they were noted."""
 
     async def of(self, account_ids: Sequence[AccountId]) -> Mapping[AccountId, tuple[AccountWarning, ...]]:
         found = {account_id: (*self._refused(account_id), *self.others.get(account_id, ())) for account_id in account_ids}
         return {account_id: warnings for account_id, warnings in found.items() if warnings}
+
+    async def note_answer(self, account_id: AccountId, route: str, stray: StrayOutput | None) -> None:
+        self.answers.append((route, stray))
 
     def _refused(self, account_id: AccountId) -> tuple[AccountWarning, ...]:
         kept = self.events.refused.get(account_id, {}).values()

@@ -37,7 +37,6 @@ TROUBLES: dict[Trouble, tuple[str, str, str]] = {
     Trouble.CHALLENGE: ("SHOP_FIREWALL", "A bot check stands before", "Except /wp-json/ from it, or allow this service's address."),
     Trouble.FORBIDDEN: ("SHOP_SIGNATURE_REFUSED", "does not accept our signature", "Connect the plugin again so that both sides"),
     Trouble.CACHED_HTML: ("SHOP_WEB_PAGE", "a web page in place of data", "Exclude /wp-json/ from the caches"),
-    Trouble.PHP_NOTICE: ("SHOP_PHP_MESSAGE", "PHP prints a message before the data", "Set WP_DEBUG_DISPLAY to false in the shop"),
     Trouble.CRITICAL_ERROR: ("SHOP_FAILED", "The shop failed", "See the PHP error log and WooCommerce's status logs."),
     Trouble.DATABASE_DOWN: (
         "SHOP_FAILED",
@@ -60,6 +59,12 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "closes the connection": ({"disconnect": "before"}, "SHOP_TOO_SLOW", "closed the connection", "Try again"),
     "breaks off": ({"truncate": True}, "SHOP_TOO_SLOW", "closed the connection", "Try again"),
+    "other data behind a message": (
+        {"status": 200, "body": "<b>Notice</b>: x in y.php {}", "content_type": "application/json"},
+        "SHOP_PHP_MESSAGE",
+        "the data is not the answer to this request",
+        "Set WP_DEBUG_DISPLAY to false in the shop",
+    ),
     "not JSON": ({"status": 200, "body": "hello"}, "SHOP_ANSWER_UNREADABLE", "answer", "See the shop's PHP error log."),
 }
 

@@ -139,7 +139,6 @@ async def test_a_shop_that_does_not_know_the_secret_yet_is_not_connected_and_the
         (Trouble.CHALLENGE, "SHOP_FIREWALL", "except /wp-json/ from it"),
         (Trouble.FORBIDDEN, "SHOP_SIGNATURE_REFUSED", "connect the plugin again"),
         (Trouble.CACHED_HTML, "SHOP_WEB_PAGE", "exclude /wp-json/ from the caches"),
-        (Trouble.PHP_NOTICE, "SHOP_PHP_MESSAGE", "set WP_DEBUG_DISPLAY to false"),
         (Trouble.CRITICAL_ERROR, "SHOP_FAILED", "see the PHP error log"),
         (Trouble.DATABASE_DOWN, "SHOP_FAILED", "see its PHP error log"),
     ],

@@ -13,6 +13,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from fakes.account_warnings import FakeAccountWarnings
 from fakes.clock import FakeClock
 from tillsync_sandbox import SandboxShop
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
@@ -59,6 +60,7 @@ class ShopWorld:
     gateway: WooGateway
     clock: FakeClock
     waited: list[float] = field(default_factory=list)
+    warnings: FakeAccountWarnings = field(default_factory=FakeAccountWarnings)
 
     def with_bridge(self, shop: SandboxShop, *, secret: str | None = None, base_url: str | None = None) -> ShopClient:
         bridge_secret = shop.switches.bridge_secret if secret is None else secret
@@ -86,9 +88,10 @@ async def shop_world(*, ssl_context: ssl.SSLContext | None = None, **settings: A
         waited.append(seconds)
 
     http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)), ssl_context=ssl_context)
-    gateway = WooGateway(http, WooAdapterSettings(**settings), sleep=note, clock=clock)
+    warnings = FakeAccountWarnings()
+    gateway = WooGateway(http, WooAdapterSettings(**settings), warnings=warnings, sleep=note, clock=clock)
     try:
-        yield ShopWorld(gateway, clock, waited)
+        yield ShopWorld(gateway, clock, waited, warnings)
     finally:
         await gateway.close()
 

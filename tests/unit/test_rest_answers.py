@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 from tillsync_server.adapters.outbound import Answer
-from tillsync_server.adapters.woo.rest_answers import json_after_stray_output
+from tillsync_server.adapters.woo.rest_answers import data_of, found_in
+from tillsync_server.domain.account_warnings import StrayKind, StrayOutput
+from tillsync_server.domain.errors import Unreadable
 from tillsync_server.domain.vocabulary import Side
 
 
@@ -16,11 +18,58 @@ def answer(body: bytes) -> Answer:
     return Answer(side=Side.SHOP, status=200, headers=CIMultiDictProxy(CIMultiDict()), body=body, content_type="application/json")
 
 
+def has_results(value: Any) -> bool:
+    return isinstance(value, dict) and "results" in value
+
+
+OURS = b'{"results":[{"user_id":12,"note":"{[\\""}]}'
+MARK = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize(
+    ("body", "stray"),
+    [
+        (OURS, None),
+        (MARK + b"\n" + OURS + b"\r\n", None),
+        (MARK + MARK + OURS, StrayOutput(StrayKind.MARKS_BEFORE)),
+        (b"\n" + MARK + OURS, StrayOutput(StrayKind.MARKS_BEFORE)),
+        (OURS + b"\n<!-- cached {} -->", StrayOutput(StrayKind.TEXT_BEHIND)),
+        (OURS + b"0", StrayOutput(StrayKind.TEXT_BEHIND)),
+        (b"Notice: [x] in /wp-content/plugins/loyal-friends/a.php" + OURS + b"0", StrayOutput(StrayKind.TEXT_BEFORE, "loyal-friends")),
+        (b'{"other":{"results":1}}' + OURS, StrayOutput(StrayKind.TEXT_BEFORE)),
+        (b"caf\xe9 {" + OURS, StrayOutput(StrayKind.TEXT_BEFORE)),
+    ],
+)
+def test_our_data_is_read_and_what_stands_around_it_is_told(body: bytes, stray: StrayOutput | None) -> None:
+    found = data_of(answer(body), has_results)
+    assert found.value == {"results": [{"user_id": 12, "note": '{["'}]}
+    assert found.stray == stray
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        OURS[:-1] + b"0",  # cut off, and an end as if it were whole
+        b"x" + OURS[:-1],
+        OURS + OURS,  # which of them?
+        OURS + b"<br>" + b'{"results":[]}',
+        b"x" + OURS.replace(b"12", b"NaN"),
+        b"x" + OURS.replace(b"note", b"n\xf6te"),
+        b'Notice: "results" {}',
+        b"<!DOCTYPE html><html><body>Welcome</body></html>",
+    ],
+)
+def test_what_is_not_whole_not_ours_or_there_twice_is_not_read(body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        data_of(answer(body), has_results)
+
+
 def test_data_behind_a_notice_with_brackets_is_found() -> None:
     notice = b'<br /><b>Warning</b>: array keys [a], ["b"] and {c} in <b>[...]/x.php</b> on line 7 '
-    found = json_after_stray_output(answer(notice * 20 + b'{"results": [{"user_id": 12}]}'))
+    found = found_in(answer(notice * 20 + b'{"results": [{"user_id": 12}]}'), has_results)
     assert found is not None
-    assert found[0] == {"results": [{"user_id": 12}]}
+    assert found.value == {"results": [{"user_id": 12}]}
+    assert found.stray == StrayOutput(StrayKind.TEXT_BEFORE)
 
 
 def test_what_reads_well_from_every_bracket_nearly_to_the_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,5 +82,5 @@ def test_what_reads_well_from_every_bracket_nearly_to_the_end_is_given_up(monkey
         return read(self, s, idx)
 
     monkeypatch.setattr(json.JSONDecoder, "raw_decode", counted)
-    assert json_after_stray_output(answer(b"x" + b"[" * 199 + b"0," * 600_000)) is None
+    assert found_in(answer(b"x" + b"[" * 199 + b"0," * 600_000), has_results) is None
     assert len(starts) == 2

@@ -31,7 +31,6 @@ WITH_BRIDGE: dict[Trouble, tuple[type[UpstreamError], str]] = {
     Trouble.CHALLENGE: (Misaddressed, "bot check stands before the shop.*except /wp-json/"),
     Trouble.FORBIDDEN: (CredentialsRefused, "does not accept our signature.*connect the plugin again.*compare the clocks"),
     Trouble.CACHED_HTML: (Unreadable, "web page in place of data.*exclude /wp-json/ from the caches"),
-    Trouble.PHP_NOTICE: (Unreadable, "PHP prints a message before the data.*WP_DEBUG_DISPLAY"),
     Trouble.CRITICAL_ERROR: (ServerFailure, "the shop failed.*PHP error log"),
     Trouble.DATABASE_DOWN: (ServerFailure, "site failed before its REST API.*Database Error.*ask its host"),
 }
@@ -79,9 +78,7 @@ async def test_every_trouble_through_the_bridge_has_a_class_and_a_remedy(shop: S
         assert len(caught.value.text) <= 500
         assert shop.switches.bridge_secret not in caught.value.text
         assert "<" not in caught.value.text
-    # A write is carried out only behind a notice, and nothing more than once.
-    carried_out = {1, 2} if trouble is Trouble.PHP_NOTICE else set()
-    assert set(shop.store.bridge_rows) == carried_out
+    assert shop.store.bridge_rows == {}
     shop.switches.trouble = None
     assert (await client.status()).max_batch == 500
 
@@ -96,8 +93,7 @@ async def test_every_trouble_with_keys_has_a_class_and_a_remedy(shop: SandboxSho
             await ask()
         assert len(caught.value.text) <= 500
         assert shop.switches.consumer_secret not in caught.value.text
-    stored = trouble is Trouble.PHP_NOTICE
-    assert [bool(shop.store.users[number].meta.rows) for number in (1, 2)] == [stored, stored]
+    assert [bool(shop.store.users[number].meta.rows) for number in (1, 2)] == [False, False]
     shop.switches.trouble = None
     await client.probe()
 

@@ -21,7 +21,7 @@ from tillsync_sandbox.shop.rest import (
 )
 from tillsync_sandbox.shop.stored import ShopStore
 from tillsync_sandbox.shop.switches import Permalinks, ShopSwitches, Trouble
-from tillsync_sandbox.shop.troubles import answer_instead, firewall_page, with_php_notice
+from tillsync_sandbox.shop.troubles import answer_instead, firewall_page, with_stray_output
 from tillsync_sandbox.shop.woo_auth import KeyCheck
 
 
@@ -42,8 +42,7 @@ class WordPressSite:
         instead = answer_instead(self._switches, request.path_qs)
         if instead is not None:
             return instead
-        response = await self._wordpress(request, body)
-        return with_php_notice(response) if self._switches.trouble is Trouble.PHP_NOTICE else response
+        return with_stray_output(await self._wordpress(request, body), self._switches)
 
     async def _wordpress(self, request: web.Request, body: bytes) -> web.Response:
         try:

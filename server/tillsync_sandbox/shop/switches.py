@@ -31,12 +31,28 @@ class Trouble(StrEnum):
     """The web server drops ``Authorization``; the request then runs as an anonymous one, with whatever that brings."""
     CACHED_HTML = "cached_html"
     """200 with a cached HTML page, to any method; WordPress never sees the request."""
-    PHP_NOTICE = "php_notice"
-    """The request is carried out, and a PHP notice stands before the JSON of its answer."""
     CRITICAL_ERROR = "critical_error"
     """500 with WordPress's JSON of a fatal error; nothing was carried out."""
     DATABASE_DOWN = "database_down"
     """500 with the HTML page "Error establishing a database connection"."""
+
+
+class StrayOutput(StrEnum):
+    """What is printed around the JSON of every answer of the REST API. The request is carried out."""
+
+    NONE = "none"
+    PHP_NOTICE = "php_notice"
+    TWO_MARKS = "two_marks"
+    """Two PHP files begin with a byte-order mark."""
+    NEWLINE_AND_MARK = "newline_and_mark"
+    COMMENT_BEHIND = "comment_behind"
+    """Of a page cache."""
+    ZERO_BEHIND = "zero_behind"
+    """As admin-ajax.php ends."""
+    JSON_BEFORE = "json_before"
+    """A script with an object of its own."""
+    LATIN_1_BEFORE = "latin_1_before"
+    """A message that is no UTF-8, with a bracket that is never closed."""
 
 
 class Permalinks(StrEnum):
@@ -92,6 +108,7 @@ class ShopSwitches:
     """The same by time: no further item is begun when this many seconds of a batch are over."""
 
     trouble: Trouble | None = None
+    stray_output: StrayOutput = StrayOutput.NONE
     moved_to: str = "https://www.shop.example.test"
     """Where ``Trouble.MOVED_…`` points; the path asked for is appended."""
     retry_after_seconds: int = 600
@@ -128,6 +145,8 @@ def _converted(name: str, value: object) -> object:
     match name:
         case "trouble":
             return None if value is None else _choice(name, Trouble, value)
+        case "stray_output":
+            return _choice(name, StrayOutput, value)
         case "permalinks":
             return _choice(name, Permalinks, value)
         case "key_owner":

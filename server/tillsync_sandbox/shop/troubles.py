@@ -7,7 +7,7 @@ from typing import assert_never
 from aiohttp import web
 
 from tillsync_sandbox.shop.rest import CriticalError, RestError, html_response, page_not_found, rest_forbidden
-from tillsync_sandbox.shop.switches import ShopSwitches, Trouble
+from tillsync_sandbox.shop.switches import ShopSwitches, StrayOutput, Trouble
 
 PHP_NOTICE = (
     b"<br />\n<b>Notice</b>:  Undefined index: loyalty in "
@@ -22,7 +22,7 @@ def firewall_page() -> web.Response:
 def answer_instead(switches: ShopSwitches, path_qs: str) -> web.Response | None:
     """The answer that takes the place of the REST API's, or None where the request still runs. ``path_qs``: path and query asked for."""
     match switches.trouble:
-        case None | Trouble.PHP_NOTICE | Trouble.HEADER_STRIPPED:
+        case None | Trouble.HEADER_STRIPPED:
             return None
         case Trouble.MAINTENANCE:
             return html_response(
@@ -64,10 +64,25 @@ def answer_instead(switches: ShopSwitches, path_qs: str) -> web.Response | None:
             assert_never(other)
 
 
-def with_php_notice(response: web.Response) -> web.Response:
-    """The same answer with a notice before its body. The headers stay those of JSON, as PHP sent them first or not at all."""
+_AROUND: dict[StrayOutput, tuple[bytes, bytes]] = {
+    StrayOutput.NONE: (b"", b""),
+    StrayOutput.PHP_NOTICE: (PHP_NOTICE, b""),
+    StrayOutput.TWO_MARKS: (b"\xef\xbb\xbf" * 2, b""),
+    StrayOutput.NEWLINE_AND_MARK: (b"\n\xef\xbb\xbf", b""),
+    StrayOutput.COMMENT_BEHIND: (b"", b"\n<!-- Page cached by Swift Cache at 2026-01-02 03:04:05 -->"),
+    StrayOutput.ZERO_BEHIND: (b"", b"0"),
+    StrayOutput.JSON_BEFORE: (b'<script>window.loyal={"friends":[1,2]}</script>', b""),
+    StrayOutput.LATIN_1_BEFORE: (b"<b>Avertissement</b>: propri\xe9t\xe9 absente {", b""),
+}
+
+
+def with_stray_output(response: web.Response, switches: ShopSwitches) -> web.Response:
+    """The same answer with other output around its body. The headers stay those of JSON, as PHP sent them first or not at all."""
+    before, behind = _AROUND[switches.stray_output]
+    if not before and not behind:
+        return response
     body = response.body if isinstance(response.body, bytes) else b""
-    return web.Response(status=response.status, body=PHP_NOTICE + body, headers={"Content-Type": response.headers["Content-Type"]})
+    return web.Response(status=response.status, body=before + body + behind, headers={"Content-Type": response.headers["Content-Type"]})
 
 
 def _moved(status: int, location: str) -> web.Response:

@@ -107,7 +107,8 @@ class Wiring:
         self._links = PostgresLinks(database)
         self._knowledge = PostgresTillKnowledge(database)
         self._tills = EposGateway(http, PostgresTillBudget(database), EposAdapterSettings(timeout_seconds=settings.till_timeout_seconds))
-        self._shops = WooGateway(http, WooAdapterSettings(timeout_seconds=settings.shop_timeout_seconds))
+        self._warnings = PostgresAccountWarnings(database)
+        self._shops = WooGateway(http, WooAdapterSettings(timeout_seconds=settings.shop_timeout_seconds), warnings=self._warnings)
 
     def edges(self) -> Edges:
         settings, database, notifier = self._settings, self._database, self._notifier
@@ -119,7 +120,7 @@ class Wiring:
         orders = OrderMatching(intake, intake, queues, admission, self._wakeups)
         lookup = TillLookup(self._accounts, self._tills, self._links)
         keeper = PostgresLinkKeeper(database, notifier)
-        warnings = PostgresAccountWarnings(database)
+        warnings = self._warnings
         authenticator = Authenticator(self.tokens, self._wakeups)
         services = GrpcServices(
             customer_sync=CustomerSyncServicer(sync, orders, QueueListing(queues)),

@@ -4,9 +4,49 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 from typing import assert_never
 
 from tillsync_server.domain.vocabulary import Side, WarningReason
+
+
+class StrayKind(IntEnum):
+    """What stands around the data of a shop's answer. Numbers are stored."""
+
+    MARKS_BEFORE = 1
+    """Byte-order marks and blanks."""
+    TEXT_BEFORE = 2
+    TEXT_BEHIND = 3
+
+
+_STRAY_OUTPUT = {
+    StrayKind.MARKS_BEFORE: (
+        "byte-order marks stand before the data",
+        "Save the file without a byte-order mark that begins with one: mostly wp-config.php, or functions.php of the theme.",
+    ),
+    StrayKind.TEXT_BEFORE: (
+        "a message or other text stands before the data",
+        "Set WP_DEBUG_DISPLAY to false in the shop's wp-config.php, or update the plugin that prints.",
+    ),
+    StrayKind.TEXT_BEHIND: (
+        "text stands behind the data",
+        "Exclude /wp-json/ from caches and from plugins that print at the end of every page.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StrayOutput:
+    """``plugin``: the folder of the plugin or theme that the output names, or empty. Nothing else of the output is kept."""
+
+    kind: StrayKind
+    plugin: str = ""
+
+    @classmethod
+    def of_detail(cls, detail: str) -> StrayOutput:
+        """Of the detail of a warning: ``2 loyal-friends``."""
+        kind, _, plugin = detail.partition(" ")
+        return cls(StrayKind(int(kind)), plugin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +62,7 @@ class AccountWarning:
     @property
     def side(self) -> Side:
         match self.reason:
-            case WarningReason.EVENTS_REFUSED:
+            case WarningReason.EVENTS_REFUSED | WarningReason.STRAY_OUTPUT:
                 return Side.SHOP
             case WarningReason.ROWS_UNREADABLE:
                 return Side.TILL
@@ -46,6 +86,10 @@ class AccountWarning:
                     more = " and others" if self.count > self.detail.count(",") + 1 else ""
                     rows = f"{self.count:,} rows of Epos Now's customer list cannot be read (customers {self.detail}{more})."
                 return f"{rows} They hinder no order of other people; an order of whoever may stand in such a row waits."
+            case WarningReason.STRAY_OUTPUT:
+                stray = StrayOutput.of_detail(self.detail)
+                named = f" (it names {stray.plugin})" if stray.plugin else ""
+                return f"The shop's answers are not only data: {_STRAY_OUTPUT[stray.kind][0]}{named}. They are read all the same."
             case _:
                 assert_never(self.reason)
 
@@ -56,5 +100,7 @@ class AccountWarning:
                 return "Update the tillsync bridge plugin in the shop, then test the connection there."
             case WarningReason.ROWS_UNREADABLE:
                 return "Correct the customer in Epos Now, then check the account; where it looks right there, report it to Epos Now."
+            case WarningReason.STRAY_OUTPUT:
+                return _STRAY_OUTPUT[StrayOutput.of_detail(self.detail).kind][1]
             case _:
                 assert_never(self.reason)

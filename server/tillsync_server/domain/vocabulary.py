@@ -117,6 +117,8 @@ class WarningReason(IntEnum):
     """The shop's bridge is too old for what it is told of orders."""
     ROWS_UNREADABLE = 2
     """Rows of the till's customer list cannot be read; they are passed over."""
+    STRAY_OUTPUT = 3
+    """The shop prints something around the data of its answers; it is read all the same."""
 
 
 class MessageClass(IntEnum):

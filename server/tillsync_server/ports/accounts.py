@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from tillsync_server.domain.account import Account
-from tillsync_server.domain.account_warnings import AccountWarning
+from tillsync_server.domain.account_warnings import AccountWarning, StrayOutput
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.vocabulary import Role, Side
 
@@ -72,6 +72,12 @@ class AccountStore(Protocol):
 class AccountWarnings(Protocol):
     async def of(self, account_ids: Sequence[AccountId]) -> Mapping[AccountId, tuple[AccountWarning, ...]]:
         """What is wrong with these accounts without pausing them. Accounts without a warning are left out."""
+        ...
+
+    async def note_answer(self, account_id: AccountId, route: str, stray: StrayOutput | None) -> None:
+        """The shop answered a request to ``route`` (without ids), with ``stray`` around its data or without: then a warning of this
+        route ends. One of a route that is not asked any more ends after a week. Never raises: the answer counts whatever becomes of
+        this."""
         ...
 
 

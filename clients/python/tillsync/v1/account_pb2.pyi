@@ -185,6 +185,10 @@ class _WarningReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Warning
     """Rows of Epos Now's customer list cannot be read. They are passed over where an order's customer is looked for by email; the text
     names up to five by their customer id.
     """
+    WARNING_REASON_STRAY_OUTPUT: _WarningReason.ValueType  # 3
+    """Other output stands around the data of the shop's answers: byte-order marks, a message of PHP, a comment. The data is read all the
+    same. It ends with the next answer that is nothing but data.
+    """
 
 class WarningReason(_WarningReason, metaclass=_WarningReasonEnumTypeWrapper):
     """What is wrong with an account without pausing it."""
@@ -198,6 +202,10 @@ the shop is connected or tested.
 WARNING_REASON_ROWS_UNREADABLE: WarningReason.ValueType  # 2
 """Rows of Epos Now's customer list cannot be read. They are passed over where an order's customer is looked for by email; the text
 names up to five by their customer id.
+"""
+WARNING_REASON_STRAY_OUTPUT: WarningReason.ValueType  # 3
+"""Other output stands around the data of the shop's answers: byte-order marks, a message of PHP, a comment. The data is read all the
+same. It ends with the next answer that is nothing but data.
 """
 Global___WarningReason: _TypeAlias = WarningReason  # noqa: Y015
 

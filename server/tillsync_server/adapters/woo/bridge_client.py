@@ -10,6 +10,10 @@ from tillsync_server.adapters.woo.bridge_wire import (
     NAMES_OF_PERSONS,
     batch_results,
     customer_item,
+    is_status,
+    is_users,
+    is_write_result,
+    results_of,
     shop_status,
     shop_users,
     type_body,
@@ -88,10 +92,10 @@ class BridgeClient:
         if await self._api() < API_WITH_GAPS:
             raise Refused(Side.SHOP, "the tillsync bridge plugin in the shop cannot say who its users are: update it")
         wanted = ",".join(str(each) for each in ids)
-        return shop_users(await self._requests.read(f"{NAMESPACE}/customers", f"ids={wanted}"), ids)
+        return shop_users(await self._requests.read(f"{NAMESPACE}/customers", f"ids={wanted}", ours=is_users), ids)
 
     async def status(self) -> ShopStatus:
-        status = shop_status(await self._requests.read(f"{NAMESPACE}/status"))
+        status = shop_status(await self._requests.read(f"{NAMESPACE}/status", ours=is_status))
         self._knowledge.max_batch, self._knowledge.api = status.max_batch, status.api
         return status
 
@@ -110,9 +114,9 @@ class BridgeClient:
         api = self._knowledge.api or 1
         items = [customer_item(write, api) for write in part]
         try:
-            answer = await self._requests.write("POST", _BATCH, {"items": items}, permit)
+            answer = await self._requests.write("POST", _BATCH, {"items": items}, permit, ours=results_of(len(part)))
         except FirewallPage as page:
-            await self._requests.blame(page, _BATCH, {"items": []}, permit)
+            await self._requests.blame(page, _BATCH, {"items": []}, permit, ours=results_of(0))
         except BatchRefused:
             if len(part) == 1:
                 raise
@@ -133,7 +137,8 @@ class BridgeClient:
             self._knowledge.max_batch = refused_items // 2
 
     async def _write_type(self, method: str, type_id: EposCustomerTypeId, body: dict[str, str], permit: WritePermit) -> WriteResult:
-        answer: Any = await self._requests.write(method, f"{NAMESPACE}/customer-types/{type_id}", body, permit)
+        route = f"{NAMESPACE}/customer-types/{type_id}"
+        answer: Any = await self._requests.write(method, route, body, permit, ours=is_write_result)
         if isinstance(answer, dict) and answer.get("id", type_id) != type_id:
             raise unreadable(f"it is not about customer type {type_id}")
         return write_result(answer)

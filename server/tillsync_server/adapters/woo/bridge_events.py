@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tillsync_server.adapters.woo.bridge_client import NAMESPACE
-from tillsync_server.adapters.woo.bridge_wire import named_field
+from tillsync_server.adapters.woo.bridge_wire import named_field, results_of
 from tillsync_server.adapters.woo.refusals import BatchRefused
 from tillsync_server.adapters.woo.requests import ShopRequests
 from tillsync_server.adapters.woo.rest_answers import unreadable
@@ -33,7 +33,7 @@ class BridgeEvents:
         """In halves where the shop's web server takes fewer bytes."""
         content = {"events": [event_item(event, held_count) for event in events]}
         try:
-            answer = await self._requests.write("POST", _ROUTE, content, permit)
+            answer = await self._requests.write("POST", _ROUTE, content, permit, ours=results_of(len(events)))
         except BatchRefused:
             if len(events) == 1:
                 raise

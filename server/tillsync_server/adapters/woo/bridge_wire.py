@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tillsync_server.adapters.outbound import clean_text
-from tillsync_server.adapters.woo.rest_answers import unreadable
+from tillsync_server.adapters.woo.rest_answers import IsOurs, unreadable
 from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH
 from tillsync_server.domain.account import DEFAULT_PRICE_DECIMALS, MOST_PRICE_DECIMALS
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType, decimal_text
@@ -82,6 +82,23 @@ def type_body(customer_type: TillCustomerType, version: int) -> dict[str, str]:
         "discount": decimal_text(round(customer_type.discount, _PLACES)),
         "description": customer_type.description,
     }
+
+
+def results_of(count: int) -> IsOurs:
+    """Whether a value is the answer to a batch of so many."""
+    return lambda value: isinstance(value, Mapping) and isinstance(value.get("results"), list) and len(value["results"]) == count
+
+
+def is_write_result(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.get("status") in _ON_THE_WIRE
+
+
+def is_status(value: Any) -> bool:
+    return isinstance(value, Mapping) and "bridge_version" in value
+
+
+def is_users(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("customers"), list)
 
 
 def batch_results(value: Any, writes: Sequence[CustomerWrite]) -> list[WriteResult]:

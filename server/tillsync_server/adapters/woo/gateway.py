@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 
 from tillsync_server.adapters.outbound import OutboundHttp
 from tillsync_server.adapters.woo.bridge_client import BridgeClient
@@ -15,6 +16,7 @@ from tillsync_server.adapters.woo.settings import WooAdapterSettings
 from tillsync_server.adapters.woo.signing import BridgeSigner, RequestSigner, Surface, signer_for
 from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge, SiteKnowledgeBook
 from tillsync_server.domain.account import Account
+from tillsync_server.ports.accounts import AccountWarnings
 from tillsync_server.ports.events import EventReceiver
 from tillsync_server.ports.shop import ShopClient
 
@@ -22,7 +24,7 @@ from tillsync_server.ports.shop import ShopClient
 class WooGateway:
     """Implements ``ports.shop.ShopGateway`` and ``ports.events.EventReceivers``.
 
-    ``sleep``: between tries of a read. ``clock``: monotonic seconds.
+    ``warnings``: hears what stands around the data of answers. ``sleep``: between tries of a read. ``clock``: monotonic seconds.
     """
 
     def __init__(
@@ -30,11 +32,13 @@ class WooGateway:
         http: OutboundHttp,
         settings: WooAdapterSettings | None = None,
         *,
+        warnings: AccountWarnings | None = None,
         sleep: Sleep = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._http = http
         self._settings = settings or WooAdapterSettings()
+        self._warnings = warnings
         self._sleep = sleep
         self._clock = clock
         self._known = SiteKnowledgeBook()
@@ -52,7 +56,8 @@ class WooGateway:
         return BridgeEvents(self._requests(account, BridgeSigner(account.shop.bridge_secret), self._known.of(account)))
 
     def _requests(self, account: Account, signer: RequestSigner, known: SiteKnowledge) -> ShopRequests:
-        return ShopRequests(self._http, self._settings, account.shop.base_url, signer, known, self._sleep)
+        heard = None if self._warnings is None else partial(self._warnings.note_answer, account.account_id)
+        return ShopRequests(self._http, self._settings, account.shop.base_url, signer, known, self._sleep, heard)
 
     async def close(self) -> None:
         """Closes the outbound pool, which may be shared: closing it twice is harmless."""

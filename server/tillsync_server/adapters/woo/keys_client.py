@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from tillsync_server.adapters.woo.bridge_wire import registered_time
 from tillsync_server.adapters.woo.customer_fields import customer_body, invalid_result, is_another_person, stored_result
 from tillsync_server.adapters.woo.refusals import NO_SUCH_USER, BatchRefused, FirewallPage
-from tillsync_server.adapters.woo.requests import INDEX_QUERY, ShopRequests
+from tillsync_server.adapters.woo.requests import INDEX_QUERY, ShopRequests, is_index
 from tillsync_server.adapters.woo.rest_answers import unreadable, wp_error_of
 from tillsync_server.adapters.woo.settings import WooAdapterSettings
 from tillsync_server.adapters.woo.single_writes import write_one_by_one
@@ -73,7 +73,7 @@ class KeysClient:
 
     async def read_users(self, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, ShopUser]:
         include = ",".join(str(each) for each in ids)
-        rows = await self._requests.read(_CUSTOMERS, f"include={include}&role=all&per_page={KEYS_MAX_BATCH}&_fields=id,date_created")
+        rows = await self._requests.read(_CUSTOMERS, f"include={include}&role=all&per_page={KEYS_MAX_BATCH}&_fields=id,date_created", ours=_is_list_of_ids)
         if not isinstance(rows, list):
             raise unreadable("the list of its customers is no list")
         users = {row["id"]: row.get("date_created") for row in rows if isinstance(row, Mapping) and row.get("id") in ids}
@@ -83,12 +83,12 @@ class KeysClient:
         _needs_bridge("the shop's status comes from the tillsync bridge plugin: install it in the shop and connect it")
 
     async def check_access(self) -> None:
-        found = await self._requests.read(_CUSTOMERS, "per_page=1&role=all&_fields=id")
+        found = await self._requests.read(_CUSTOMERS, "per_page=1&role=all&_fields=id", ours=_is_list_of_ids)
         if not isinstance(found, list):
             raise unreadable("the list of its customers is no list")
 
     async def probe(self) -> None:
-        index = await self._requests.read("/", INDEX_QUERY)
+        index = await self._requests.read("/", INDEX_QUERY, ours=is_index)
         namespaces = index.get("namespaces") if isinstance(index, Mapping) else None
         if not isinstance(namespaces, list):
             raise unreadable("the index of its REST API has no namespaces")
@@ -117,9 +117,10 @@ class KeysClient:
         bodies = [customer_body(write) for write in writes]
         items = [{"id": write.woo_customer_id, **body} for write, body in zip(writes, bodies, strict=True)]
         try:
-            answer = await self._requests.write("POST", _BATCH, {"update": items}, permit)
+            ids = [write.woo_customer_id for write in writes]
+            answer = await self._requests.write("POST", _BATCH, {"update": items}, permit, ours=lambda value: _is_batch_of(value, ids))
         except FirewallPage as page:
-            await self._requests.blame(page, _BATCH, {"update": []}, permit)
+            await self._requests.blame(page, _BATCH, {"update": []}, permit, ours=lambda value: isinstance(value, Mapping))
         rows = answer.get("update") if isinstance(answer, Mapping) else None
         if not isinstance(rows, list):
             raise unreadable("it has no list of updated customers")
@@ -169,10 +170,27 @@ class KeysClient:
 
     async def _put_body(self, write: CustomerWrite, body: dict[str, Any], permit: WritePermit) -> Any:
         route = f"{_CUSTOMERS}/{write.woo_customer_id}"
+
+        def is_customer(value: Any) -> bool:
+            """With the metas that the result is compared by: no other object of the shop has both."""
+            return isinstance(value, Mapping) and value.get("id") == write.woo_customer_id and "meta_data" in value
+
         try:
-            return await self._requests.write("PUT", route, body, permit)
+            return await self._requests.write("PUT", route, body, permit, ours=is_customer)
         except FirewallPage as page:
-            await self._requests.blame(page, route, {}, permit)
+            await self._requests.blame(page, route, {}, permit, ours=is_customer)
+
+
+def _is_batch_of(value: Any, ids: Sequence[int]) -> bool:
+    """wc/v3 has no envelope of ours: its answer is known by the ids we sent, each in its place. 0 stands where one failed."""
+    rows = value.get("update") if isinstance(value, Mapping) else None
+    if not isinstance(rows, list) or len(rows) != len(ids):
+        return False
+    return all(isinstance(row, Mapping) and row.get("id") in (wanted, 0) for row, wanted in zip(rows, ids, strict=True))
+
+
+def _is_list_of_ids(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(row, Mapping) and set(row) == {"id"} for row in value)
 
 
 def _compared(write: CustomerWrite, body: Mapping[str, Any], answer: Mapping[str, Any]) -> WriteResult:

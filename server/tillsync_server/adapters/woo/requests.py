@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
@@ -12,19 +13,27 @@ import tenacity
 from tillsync_server.adapters.outbound import Answer, OutboundHttp
 from tillsync_server.adapters.woo.refusals import FirewallPage, error_of, is_method_refused, is_no_route, is_rest_absent
 from tillsync_server.adapters.woo.rest_address import RestForm, rest_url
-from tillsync_server.adapters.woo.rest_answers import any_json, data_of, error_object
+from tillsync_server.adapters.woo.rest_answers import IsOurs, data_of, error_object, json_of
 from tillsync_server.adapters.woo.settings import WooAdapterSettings
 from tillsync_server.adapters.woo.signing import RequestSigner
 from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge
+from tillsync_server.domain.account_warnings import StrayOutput
 from tillsync_server.domain.errors import Misaddressed, Refused, ServerFailure, Unanswered, Unreachable, Unreadable, UpstreamError
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.till import WritePermit
 
 Sleep = Callable[[float], Awaitable[None]]
+Heard = Callable[[str, StrayOutput | None], Awaitable[None]]
+_ID_AT_END = re.compile(r"/\d+\Z")
 
 INDEX_QUERY = "_fields=namespaces"
 """The whole index of a site with many plugins is megabytes."""
 _OFTEN_REFUSED = ("PUT", "DELETE")
+
+
+def is_index(value: Any) -> bool:
+    """WordPress's own index of its REST API."""
+    return isinstance(value, dict) and "namespaces" in value
 
 
 def _plain_permalinks() -> Misaddressed:
@@ -49,16 +58,19 @@ class ShopRequests:
         signer: RequestSigner,
         knowledge: SiteKnowledge,
         sleep: Sleep = asyncio.sleep,
+        heard: Heard | None = None,
     ) -> None:
+        """``heard``: told of every success, with the route asked and what stood around its data."""
         self._http = http
         self._settings = settings
         self._base_url = base_url
         self._signer = signer
         self._knowledge = knowledge
         self._sleep = sleep
+        self._heard = heard
 
-    async def read(self, route: str, query: str = "") -> Any:
-        """The JSON of a GET, with retries. Raises UpstreamError."""
+    async def read(self, route: str, query: str = "", *, ours: IsOurs) -> Any:
+        """The JSON of a GET, with retries. ``ours``: knows the answer's envelope among stray output. Raises UpstreamError."""
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(_worth_another_try),
             stop=tenacity.stop_after_attempt(self._settings.read_attempts),
@@ -68,19 +80,19 @@ class ShopRequests:
             sleep=self._sleep,
             reraise=True,
         )
-        return await retrying(self._read_once, route, query)
+        return await retrying(self._read_once, route, query, ours)
 
-    async def write(self, method: str, route: str, content: Any, permit: WritePermit) -> Any:
+    async def write(self, method: str, route: str, content: Any, permit: WritePermit, *, ours: IsOurs) -> Any:
         """The JSON of a success. Sent again only where the first answer proves that it did not reach WordPress. Raises UpstreamError."""
         body = json.dumps(content, separators=(",", ":")).encode()
         answer = await self._by_a_method_that_passes(method, route, body, permit)
-        return self._data(answer)
+        return await self._data(answer, route, ours)
 
-    async def blame(self, page: FirewallPage, route: str, empty: Any, permit: WritePermit) -> NoReturn:
+    async def blame(self, page: FirewallPage, route: str, empty: Any, permit: WritePermit, *, ours: IsOurs) -> NoReturn:
         """Does the firewall refuse everybody or only this content? Sends the same request without content. Raises Refused when that
         one passes, so that one customer's odd name does not stop the shop, and ``page`` otherwise."""
         try:
-            await self.write("POST", route, empty, permit)
+            await self.write("POST", route, empty, permit, ours=ours)
         except UpstreamError:
             raise page from None
         raise Refused(
@@ -90,14 +102,17 @@ class ShopRequests:
             body_text=page.body_text,
         ) from page
 
-    async def _read_once(self, route: str, query: str) -> Any:
-        return self._data(await self._at_an_address_that_answers("GET", "GET", route, query, None, None))
+    async def _read_once(self, route: str, query: str, ours: IsOurs) -> Any:
+        return await self._data(await self._at_an_address_that_answers("GET", "GET", route, query, None, None), route, ours)
 
-    def _data(self, answer: Answer) -> Any:
+    async def _data(self, answer: Answer, route: str, ours: IsOurs) -> Any:
         error = error_of(answer, self._signer.surface, throttle_pause_seconds=self._settings.throttle_pause_seconds)
         if error is not None:
             raise error
-        return data_of(answer)
+        found = data_of(answer, ours)
+        if self._heard is not None:
+            await self._heard(_ID_AT_END.sub("", route), found.stray)
+        return found.value
 
     async def _by_a_method_that_passes(self, method: str, route: str, body: bytes, permit: WritePermit) -> Answer:
         async def send(sent_method: str) -> Answer:
@@ -155,8 +170,7 @@ class ShopRequests:
             return False
         if not answer.is_success:
             return error_object(answer) is not None
-        index = any_json(answer)
-        return isinstance(index, dict) and "namespaces" in index
+        return is_index(json_of(answer, is_index))
 
     async def _send(
         self, form: RestForm, sent_method: str, method: str, route: str, query: str, body: bytes | None, permit: WritePermit | None

@@ -1,22 +1,28 @@
-"""Reading what a WordPress site answers: its JSON, also behind a PHP notice, and its error objects."""
+"""Reading what a WordPress site answers: its JSON, also with other output around it, and its error objects."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from tillsync_server.adapters.outbound import Answer, clean_text
+from tillsync_server.domain.account_warnings import StrayKind, StrayOutput
 from tillsync_server.domain.errors import ShopCause, Unreadable
 from tillsync_server.domain.vocabulary import Side
 
-_MAX_STRAY_BYTES = 64 * 1024
+IsOurs = Callable[[Any], bool]
+"""Whether a value has the form of the answer to a request: its envelope."""
+
+_MAX_STRAY = 64 * 1024
+"""Characters before, between and behind."""
 _MAX_STARTS, _MAX_READ_IN_VAIN = 200, 2 * 1024 * 1024
 """Bound the work on a hostile answer: one that is all brackets, and one of which every bracket begins what reads well nearly to its end."""
 _START = re.compile(r"[{\[]")
+_PLUGIN = re.compile(r"wp-content/(?:plugins|themes)/([A-Za-z0-9][A-Za-z0-9._-]{0,59})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,65 +60,115 @@ def wp_error_of(value: Any, secrets: tuple[str, ...] = ()) -> WpError | None:
     )
 
 
-def json_after_stray_output(answer: Answer) -> tuple[Any, str] | None:
-    """``(value, what stands before it)`` where something printed text in front of an otherwise whole JSON object or array.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A whole object or array in an answer, and what stands around it: None where nothing does."""
 
-    Unambiguous: the first bracket from which JSON reaches exactly to the end of the body. A bracket inside it cannot do that, as the
-    outer one's closing bracket would be left over.
+    value: Any
+    stray: StrayOutput | None = None
+
+
+def found_in(answer: Answer, is_ours: IsOurs) -> Found | None:
+    """The one whole object or array that is what we asked for, with whatever stands before and behind it. None: there is none, or more
+    than one, and nobody can tell which of them the shop means.
+
+    ``is_ours`` makes that safe. What a plugin prints may hold JSON of its own, an answer that was cut off holds whole parts, and neither
+    has the envelope of the answer: the ids and the number of what we sent are compared after this as ever.
     """
+    text = answer.body.decode("utf-8-sig", "surrogateescape")
+    found: tuple[Any, int, int] | None = None
     try:
-        text = answer.body.decode("utf-8-sig").rstrip()
-    except UnicodeDecodeError:
+        for value, start, end in _whole_values(text):
+            if is_ours(value):
+                if found is not None:
+                    return None
+                found = value, start, end
+    except _TooCostlyError:
         return None
-    decoder = json.JSONDecoder(parse_float=Decimal)
-    read_in_vain = 0
-    for count, start in enumerate(_START.finditer(text[:_MAX_STRAY_BYTES])):
-        if count >= _MAX_STARTS or read_in_vain > _MAX_READ_IN_VAIN:
-            return None
-        if start.start() == 0:
-            continue
+    if found is None or not _is_utf8(text[found[1] : found[2]]):
+        return None
+    return Found(found[0], _stray(text[: found[1]], text[found[2] :]))
+
+
+class _TooCostlyError(Exception):
+    """Reading on would cost more than the answer is worth."""
+
+
+def _whole_values(text: str) -> Iterator[tuple[Any, int, int]]:
+    """Objects and arrays with their place, none that stands inside another. Between two of them no more than ``_MAX_STRAY``."""
+    decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse)
+    position, starts, read_in_vain = 0, 0, 0
+    until = _MAX_STRAY
+    while (start := _START.search(text, position, until)) is not None:
+        starts += 1
+        if starts > _MAX_STARTS or read_in_vain > _MAX_READ_IN_VAIN:
+            raise _TooCostlyError
         try:
             value, end = decoder.raw_decode(text, start.start())
         except json.JSONDecodeError as error:
             read_in_vain += error.pos - start.start()
+            position = start.end()
             continue
         except (ValueError, RecursionError):  # which do not say how far they came
             read_in_vain += len(text) - start.start()
+            position = start.end()
             continue
-        if end == len(text):
-            return value, clean_text(text[: start.start()], answer.secrets, max_length=150)
-        read_in_vain += end - start.start()
-    return None
+        yield value, start.start(), end
+        position, until = end, end + _MAX_STRAY
 
 
-def any_json(answer: Answer) -> Any:
-    """The JSON of an answer, also behind stray output; None when it has none. For what is read to decide, never for results."""
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _stray(before: str, behind: str) -> StrayOutput | None:
+    printed, added = _visible(before), _visible(behind)
+    if not printed and not added:
+        # one byte-order mark and blanks around JSON are nothing that anybody minds
+        return StrayOutput(StrayKind.MARKS_BEFORE) if before.strip() or behind.strip() else None
+    named = _PLUGIN.search(before if printed else behind)
+    return StrayOutput(StrayKind.TEXT_BEFORE if printed else StrayKind.TEXT_BEHIND, named[1] if named else "")
+
+
+def _visible(text: str) -> str:
+    return text.replace("\ufeff", "").strip()
+
+
+def json_of(answer: Answer, is_ours: IsOurs) -> Any:
+    """The JSON of an answer, also among stray output; None when it has none. For what is read to decide, never for results."""
     try:
         return answer.json()
     except Unreadable:
-        found = json_after_stray_output(answer)
-        return None if found is None else found[0]
+        found = found_in(answer, is_ours)
+        return None if found is None else found.value
 
 
 def error_object(answer: Answer) -> WpError | None:
     """The error object of an answer. None: it does not come from WordPress's REST API."""
-    return wp_error_of(any_json(answer), answer.secrets)
+    return wp_error_of(json_of(answer, lambda value: wp_error_of(value) is not None), answer.secrets)
 
 
-def data_of(answer: Answer) -> Any:
-    """The JSON of a success. Raises Unreadable, with the effect of a write unknown, saying what stands in its place."""
+def data_of(answer: Answer, is_ours: IsOurs) -> Found:
+    """The JSON of a success, also among stray output. Raises Unreadable, with the effect of a write unknown, saying what stands there."""
     try:
-        return answer.json()
+        return Found(answer.json())
     except Unreadable as error:
-        found = json_after_stray_output(answer)
-        cause: ShopCause | None = None
+        found = found_in(answer, is_ours)
         if found is not None:
+            return found
+        cause: ShopCause | None = None
+        if found_in(answer, lambda value: isinstance(value, dict | list)) is not None:
             cause = ShopCause.PHP_MESSAGE
-            finding = (
-                f"PHP prints a message before the data of the shop's answer ({found[1] or 'without a text'}): the data behind it is "
-                "complete but not trusted"
-            )
-            remedy = "set WP_DEBUG_DISPLAY to false in the shop, or mend the plugin the message names"
+            finding = "the shop's answer has other output around its data, and the data is not the answer to this request"
+            remedy = "set WP_DEBUG_DISPLAY to false in the shop, or mend the plugin that prints"
         elif answer.is_html:
             cause = ShopCause.WEB_PAGE
             finding = f"the shop answers with a web page in place of data ({answer.status_text[:200]})"

@@ -1,6 +1,7 @@
 -- What is wrong with accounts without stopping them. Reason 1: events that the shop's bridge refused. Reason 2: rows of the till's customer
--- list that cannot be read; the first five are named. $1 accounts, $2 events or rows counted at most. Takes no lock. Index: refused_event
--- and unread_row primary keys.
+-- list that cannot be read; the first five are named. Reason 3: other output around the data of the shop's answers, by route, met in the
+-- last $3 days; detail is the latest one's kind and plugin. $1 accounts, $2 events or rows counted at most. Takes no lock. Index:
+-- refused_event, unread_row and stray_output primary keys.
 SELECT a.account_id, 1::smallint AS reason, refused.count, refused.since, refused.last_time, refused.detail
 FROM unnest($1::text[]) AS a(account_id)
 CROSS JOIN LATERAL (
@@ -17,4 +18,10 @@ CROSS JOIN LATERAL (
     SELECT key, epos_customer_id, first_time, last_time, row_number() OVER (ORDER BY epos_customer_id, key) AS number
     FROM unread_row u WHERE u.till_id = a.till_id LIMIT $2) AS counted) AS unread
 WHERE a.account_id = ANY ($1::text[]) AND unread.count > 0
+UNION ALL
+SELECT s.account_id, 3::smallint, count(*), min(s.first_time), max(s.last_time),
+  (array_agg(s.kind || ' ' || s.plugin ORDER BY s.last_time DESC))[1]
+FROM stray_output s
+WHERE s.account_id = ANY ($1::text[]) AND s.last_time > now() - make_interval(days => $3)
+GROUP BY s.account_id
 ORDER BY account_id, reason

@@ -11,3 +11,16 @@ CREATE TABLE unread_row (
   last_time timestamptz NOT NULL,
   PRIMARY KEY (till_id, key)
 );
+
+-- Other output around the data of a shop's answers, by the route that was asked. Nothing of the output is kept but the folder of the plugin
+-- or theme that it names. Gone with the next answer that is nothing but data; told of for a week.
+CREATE TABLE stray_output (
+  account_id text NOT NULL REFERENCES account,
+  route text NOT NULL,
+  -- 1 byte-order marks and blanks before it, 2 text before it, 3 text behind it
+  kind smallint NOT NULL CHECK (kind BETWEEN 1 AND 3),
+  plugin text NOT NULL,
+  first_time timestamptz NOT NULL,
+  last_time timestamptz NOT NULL,
+  PRIMARY KEY (account_id, route)
+);

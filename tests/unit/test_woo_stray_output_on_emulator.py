@@ -1,0 +1,80 @@
+"""A shop that prints something around its JSON: every write is done once and believed, and what was printed is told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+import pytest_asyncio
+from fakes.permit import FakePermit
+from support.shop_client import ShopWorld, removal, shop_world, write
+from tillsync_sandbox import SandboxShop
+from tillsync_sandbox.shop import StrayOutput as Printed
+from tillsync_server.domain.account_warnings import StrayKind, StrayOutput
+from tillsync_server.domain.customer import TillCustomerType
+from tillsync_server.domain.errors import CredentialsRefused
+from tillsync_server.domain.ids import EposCustomerTypeId
+from tillsync_server.ports.shop import WriteStatus
+
+GOLD = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4002), name="Gold", discount=Decimal("12.50"), description="Gold card")
+
+TOLD: dict[Printed, StrayOutput | None] = {
+    Printed.NONE: None,
+    Printed.PHP_NOTICE: StrayOutput(StrayKind.TEXT_BEFORE, "loyal-friends"),
+    Printed.TWO_MARKS: StrayOutput(StrayKind.MARKS_BEFORE),
+    Printed.NEWLINE_AND_MARK: StrayOutput(StrayKind.MARKS_BEFORE),
+    Printed.COMMENT_BEHIND: StrayOutput(StrayKind.TEXT_BEHIND),
+    Printed.ZERO_BEHIND: StrayOutput(StrayKind.TEXT_BEHIND),
+    Printed.JSON_BEFORE: StrayOutput(StrayKind.TEXT_BEFORE),
+    Printed.LATIN_1_BEFORE: StrayOutput(StrayKind.TEXT_BEFORE),
+}
+
+
+@pytest_asyncio.fixture
+async def shop() -> AsyncIterator[SandboxShop]:
+    async with SandboxShop() as running:
+        for number in range(1, 4):
+            running.add_customer(number, email=f"c{number}@example.test", first_name="Ada", last_name="Byron")
+        yield running
+
+
+@pytest_asyncio.fixture
+async def world() -> AsyncIterator[ShopWorld]:
+    async with shop_world() as made:
+        yield made
+
+
+@pytest.mark.parametrize("printed", list(Printed))
+async def test_through_the_bridge_each_write_is_done_once_and_believed(shop: SandboxShop, world: ShopWorld, printed: Printed) -> None:
+    shop.switches.stray_output = printed
+    client = world.with_bridge(shop)
+    results = await client.write_customers([write(1), write(2), write(77)], FakePermit())
+    assert [each.status for each in results] == [WriteStatus.UPDATED, WriteStatus.UPDATED, WriteStatus.NOT_FOUND]
+    assert (await client.put_customer_type(GOLD, 10, FakePermit())).status is WriteStatus.UPDATED
+    assert (await client.status()).max_batch == 500
+    assert [(route, stray) for route, stray in world.warnings.answers] == [
+        ("/wc-tillsync/v1/customers/batch", TOLD[printed]),
+        ("/wc-tillsync/v1/customer-types", TOLD[printed]),
+        ("/wc-tillsync/v1/status", TOLD[printed]),
+    ]
+    assert (shop.log.count(method="POST"), shop.log.count(method="PUT")) == (1, 1)
+
+
+@pytest.mark.parametrize("printed", list(Printed))
+async def test_with_keys_the_answer_is_known_by_the_ids_that_were_sent(shop: SandboxShop, world: ShopWorld, printed: Printed) -> None:
+    shop.switches.stray_output = printed
+    client = world.with_keys(shop)
+    results = await client.write_customers([write(1), write(77), removal(2)], FakePermit())
+    assert [each.status for each in results] == [WriteStatus.UPDATED, WriteStatus.NOT_FOUND, WriteStatus.UPDATED]
+    await client.check_access()
+    await client.probe()
+    assert {stray for _, stray in world.warnings.answers} == {TOLD[printed]}
+
+
+@pytest.mark.parametrize("printed", list(Printed))
+async def test_an_error_of_wordpress_is_known_among_it_too(shop: SandboxShop, world: ShopWorld, printed: Printed) -> None:
+    shop.switches.stray_output = printed
+    client = world.with_bridge(shop, secret="another-secret-than-the-shop-has")
+    with pytest.raises(CredentialsRefused, match="does not accept our signature"):
+        await client.status()
