@@ -32,7 +32,7 @@ WITH_BRIDGE: dict[Trouble, tuple[type[UpstreamError], str]] = {
     Trouble.FORBIDDEN: (CredentialsRefused, "does not accept our signature.*connect the plugin again.*compare the clocks"),
     Trouble.CACHED_HTML: (Unreadable, "web page in place of data.*exclude /wp-json/ from the caches"),
     Trouble.CRITICAL_ERROR: (ServerFailure, "the shop failed.*PHP error log"),
-    Trouble.DATABASE_DOWN: (ServerFailure, "site failed before its REST API.*Database Error.*ask its host"),
+    Trouble.DATABASE_DOWN: (ServerFailure, "site failed before its REST API.*HTTP 500, HTML page of .*ask its host"),
 }
 
 WITH_KEYS = WITH_BRIDGE | {Trouble.FORBIDDEN: (CredentialsRefused, "does not accept the consumer key.*check key, secret and its owner")}

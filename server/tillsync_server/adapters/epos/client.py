@@ -84,4 +84,4 @@ class EposClient:
             text = f"Epos Now is not at this base address ({error.text}): check it"[:500]
             raise Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text) from error
         if answer.is_html:
-            raise unreadable(f"TokenInfo is a page for people: {answer.text}"[:400])
+            raise unreadable(f"TokenInfo is a page for people: {answer.description}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from tillsync_server.adapters.epos.throttling import is_throttled
-from tillsync_server.adapters.outbound import Answer
+from tillsync_server.adapters.outbound import Answer, error_sentence
 from tillsync_server.domain.errors import (
     CredentialsRefused,
     Misaddressed,
@@ -29,11 +30,32 @@ def refused_field(text: str) -> str | None:
     return match[1] if match else None
 
 
+def _told(answer: Answer) -> str:
+    """``HTTP 400: Invalid field value for CustomerType: CustomerTypeID``: the till tells refusals in one plain sentence (eposnow-api
+    section 2), or in a ``Message`` as its web framework does. Of anything else only what it is."""
+    sentence = ""
+    if 400 <= answer.status < 500 and not answer.is_html:
+        body = answer.body.decode("utf-8", "replace").strip()
+        sentence = error_sentence(_message_in(body), answer.secrets)
+    return f"HTTP {answer.status}: {sentence}" if sentence else answer.status_text
+
+
+def _message_in(body: str) -> str:
+    if not body.startswith("{"):
+        return "" if "<" in body else body
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    message = next((value[key] for key in ("Message", "message") if isinstance(value.get(key), str)), "")
+    return str(message)
+
+
 def error_of(answer: Answer, *, throttle_pause_seconds: float) -> UpstreamError | None:
     """The error an answer stands for; None for 2xx. A Throttled always says for how long."""
     if answer.is_success:
         return None
-    status, text, said = answer.status, answer.status_text, answer.text
+    status, text, said = answer.status, _told(answer), answer.text
     if is_throttled(answer):
         wait = answer.retry_after_seconds
         return Throttled(

@@ -4,6 +4,7 @@ from tillsync_server.adapters.outbound.address_guard import AddressRefused, Allo
 from tillsync_server.adapters.outbound.answer import Answer
 from tillsync_server.adapters.outbound.cleaning import clean_text, redact
 from tillsync_server.adapters.outbound.client import OutboundHttp, OutboundSettings
+from tillsync_server.adapters.outbound.describing import error_sentence, name_of
 from tillsync_server.adapters.outbound.retry_after import retry_after_seconds
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "AllowedHosts",
     "GuardedResolver",
     "clean_text",
+    "error_sentence",
+    "name_of",
     "redact",
     "retry_after_seconds",
 ]

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from multidict import CIMultiDictProxy
 
 from tillsync_server.adapters.outbound.cleaning import clean_text, is_html
+from tillsync_server.adapters.outbound.describing import described
 from tillsync_server.adapters.outbound.retry_after import retry_after_seconds
 from tillsync_server.domain.errors import Unreadable
 from tillsync_server.domain.vocabulary import Side
@@ -52,13 +53,18 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The body as one clean line (see :func:`clean_text`); empty when there is none."""
+        """The body as one clean line (see :func:`clean_text`); empty when there is none. Never for a note or a log."""
         return clean_text(self._decoded(), self.secrets)
 
     @property
+    def description(self) -> str:
+        """What the body is, for notes, which never quote one: it may hold what an export or an erasure would not find there."""
+        return described(self._decoded(), is_page=self.is_html)
+
+    @property
     def status_text(self) -> str:
-        """``HTTP 502: HTML page: Bad Gateway`` or ``HTTP 502 (no text)``."""
-        return f"HTTP {self.status}: {self.text}"[:500] if self.text else f"HTTP {self.status} (no text)"
+        """``HTTP 502, HTML page of 1,204 characters``, ``HTTP 502 (no text)``."""
+        return f"HTTP {self.status}, {self.description}" if self.body.strip() else f"HTTP {self.status} (no text)"
 
     @property
     def retry_after_seconds(self) -> float | None:
@@ -73,8 +79,9 @@ class Answer:
         try:
             return json.loads(self.body.decode("utf-8-sig"), parse_float=Decimal, parse_constant=refuse)
         except (ValueError, RecursionError) as error:
-            what = "empty" if not self.body.strip() else f"not JSON: {self.text[:200]}"
-            raise Unreadable(self.side, f"the answer (HTTP {self.status}) is {what}", status=self.status, body_text=self.text) from error
+            what = "empty" if not self.body.strip() else f"not JSON: {self.description}"
+            text = f"the answer (HTTP {self.status}) is {what}"
+            raise Unreadable(self.side, text, status=self.status, body_text=self.status_text) from error
 
     def _decoded(self) -> str:
         start, charset = self.body[:_TEXT_BYTES], self.charset.strip()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from tillsync_server.adapters.outbound import clean_text
+from tillsync_server.adapters.outbound import clean_text, name_of
 from tillsync_server.adapters.woo.rest_answers import IsOurs, unreadable
 from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH
 from tillsync_server.domain.account import DEFAULT_PRICE_DECIMALS, MOST_PRICE_DECIMALS
@@ -132,7 +132,7 @@ def write_result(row: Any) -> WriteResult:
 def named_field(row: Mapping[str, Any]) -> str | None:
     """The refused field of a result, fit for a note and for the database: a broken site may name anything."""
     field = row.get("field")
-    return clean_text(field, max_length=60) if isinstance(field, str) else None
+    return name_of(field) if isinstance(field, str) else None
 
 
 def _version(value: Any) -> int | None:

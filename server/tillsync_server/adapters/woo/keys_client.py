@@ -141,7 +141,7 @@ class KeysClient:
             raise unreadable(f"the error of customer {write.woo_customer_id} has no code")
         if error.code in NO_SUCH_USER:
             return WriteResult(status=WriteStatus.NOT_FOUND)
-        said = f"{error.code}: {error.message}"
+        said = error.said
         if (error.status or 0) >= 500:
             failure = ServerFailure(Side.SHOP, f"the shop failed on this customer ({said}): see its PHP error log", status=error.status)
             return WriteResult(status=WriteStatus.ERROR, error=failure)

@@ -72,7 +72,7 @@ def error_of(answer: Answer, surface: Surface, *, throttle_pause_seconds: float)
         return None
     error = error_object(answer)
     status, wait = answer.status, answer.retry_after_seconds
-    said = f"HTTP {status}: {error.code}: {error.message}" if error else answer.status_text[:250]
+    said = f"HTTP {status}: {error.said}" if error else answer.status_text
 
     def as_(
         kind: type[UpstreamError],

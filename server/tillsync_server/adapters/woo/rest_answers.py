@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from tillsync_server.adapters.outbound import Answer, clean_text
+from tillsync_server.adapters.outbound import Answer, error_sentence, name_of
 from tillsync_server.domain.account_warnings import StrayKind, StrayOutput
 from tillsync_server.domain.errors import ShopCause, Unreadable
 from tillsync_server.domain.vocabulary import Side
@@ -31,10 +31,14 @@ class WpError:
 
     code: str
     message: str
-    """Clean: no markup, no credentials."""
+    """As :func:`error_sentence` leaves it; empty where it is no sentence."""
     status: int | None = None
     field: str | None = None
     """The first refused parameter, where it names some."""
+
+    @property
+    def said(self) -> str:
+        return f"{self.code}: {self.message}" if self.message else self.code
 
 
 def unreadable(text: str, *, field: str | None = None) -> Unreadable:
@@ -53,10 +57,10 @@ def wp_error_of(value: Any, secrets: tuple[str, ...] = ()) -> WpError | None:
     # An object by name for invalid parameters, a list of names for missing ones.
     first = next(iter(params), None) if isinstance(params, Mapping | list) else None
     return WpError(
-        code=clean_text(code, secrets, max_length=100),
-        message=clean_text(message, secrets, max_length=300),
+        code=name_of(code),
+        message=error_sentence(message, secrets),
         status=status if isinstance(status, int) and not isinstance(status, bool) else None,
-        field=clean_text(first, secrets, max_length=60) if isinstance(first, str) else None,
+        field=name_of(first) if isinstance(first, str) else None,
     )
 
 
@@ -171,10 +175,10 @@ def data_of(answer: Answer, is_ours: IsOurs) -> Found:
             remedy = "set WP_DEBUG_DISPLAY to false in the shop, or mend the plugin that prints"
         elif answer.is_html:
             cause = ShopCause.WEB_PAGE
-            finding = f"the shop answers with a web page in place of data ({answer.status_text[:200]})"
+            finding = f"the shop answers with a web page in place of data ({answer.status_text})"
             remedy = "exclude /wp-json/ from the caches and from plugins that print into every answer"
         else:
             finding, remedy = error.text[:300], "see the shop's PHP error log"
         raise Unreadable(
-            Side.SHOP, f"{finding}: {remedy}"[:500], status=answer.status, body_text=answer.text, cause=cause, remedy=remedy
+            Side.SHOP, f"{finding}: {remedy}"[:500], status=answer.status, body_text=answer.status_text, cause=cause, remedy=remedy
         ) from error
