@@ -315,9 +315,32 @@ async def test_a_person_is_exported_and_erased(shell: Shell) -> None:
     person = ("shop-a", "--email", "ada@example.test", "--woo-customer", str(user))
     shown = await shell.type("privacy", "export", *person)
     assert "Last name: Lovelace" in shown
-    assert {record["category"] for record in await shell.json("privacy", "export", *person)} == {"queue_entry", "order_match", "event"}
+    exported = await shell.json("privacy", "export", *person)
+    assert {record["category"] for record in exported["records"]} == {"queue_entry", "order_match", "event"}
     assert "Would be erased" in await shell.type("privacy", "erase", *person, "--dry-run")
     assert "Lovelace" in await shell.type("privacy", "export", *person)
     assert "queue entry" in await shell.type("privacy", "erase", *person, "--yes")
     assert "nothing is kept" in await shell.type("privacy", "export", *person)
     assert "say who" in await shell.type("privacy", "export", "shop-a", code=2)
+
+
+async def test_a_linked_person_is_found_by_email_and_leaves_no_values_in_the_shop(shell: Shell) -> None:
+    till_customer = shell.till.add_customer(email="ada@example.test", points=42)
+    user = shell.shop.add_customer(email="ada@example.test")
+    await shell.type("link", "create", "shop-a", str(till_customer), str(user))
+
+    def points() -> str | None:
+        row = shell.shop.store.bridge_rows.get(user)
+        return None if row is None else row.points
+
+    await shell.shop.wait_for(lambda: points() == "42")
+    exported = await shell.type("privacy", "export", "shop-a", "--email", "ada@example.test")
+    assert f"also known as till customer {till_customer}: has this email at Epos Now" in exported
+    assert f"also known as shop customer {user}: linked to till customer {till_customer}" in exported
+    assert "not asked: the shop:" in exported
+    erased = await shell.type("privacy", "erase", "shop-a", "--email", "ada@example.test", "--yes")
+    assert "shop values" in erased
+    assert points() is None
+    exported = await shell.type("privacy", "export", "shop-a", "--email", "ada@example.test")
+    assert "nothing is kept" in exported
+    assert "is no email address" in await shell.type("privacy", "export", "shop-a", "--email", "ada", code=1)

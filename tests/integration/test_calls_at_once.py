@@ -83,5 +83,6 @@ async def test_a_site_has_two_under_way_and_the_next_is_told_to_come_back(desk: 
 
 def test_every_method_with_a_limit_is_a_method() -> None:
     assert {path.rpartition("/")[2] for path in AT_ONCE} == {
-        "CheckAccount", "ConnectShop", "SearchEposCustomers", "ListCandidates", "ResolveOrderCustomer",
+        "CheckAccount", "ConnectShop", "SearchEposCustomers", "ListCandidates", "ResolveOrderCustomer", "ExportPerson",
+        "ErasePerson",
     }  # fmt: skip

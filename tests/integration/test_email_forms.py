@@ -22,7 +22,7 @@ from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.application.flows.create_protocol import CreateProtocol, Holders
 from tillsync_server.application.flows.email_search import CustomersByEmail
-from tillsync_server.domain.emails import email_form_before, normalise_email
+from tillsync_server.domain.emails import email_form_before, email_forms, normalise_email
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.matching import new_customer
 from tillsync_server.domain.order import OrderFacts
@@ -109,7 +109,7 @@ async def test_a_person_is_exported_and_erased_under_both_forms(shop: EngineWorl
     intents = PostgresIntents(shop.database)
     till_id = (await shop.fetch("SELECT till_id FROM account"))[0]["till_id"]
     await intents.open(till_id, (BEFORE,), AccountId(SHOP), "one:1", settle_seconds=0)
-    privacy, person = PostgresPrivacy(shop.database, shop.notifications), Person(email=NOW)
+    privacy, person = PostgresPrivacy(shop.database, shop.notifications), Person(emails=email_forms(NOW))
     counts = {
         category: len(await privacy.records(AccountId(SHOP), person, category, after="", limit=10))
         for category in (PersonCategory.QUEUE_ENTRY, PersonCategory.ORDER_MATCH, PersonCategory.CREATE_INTENT)
@@ -252,7 +252,7 @@ async def test_an_order_that_changes_between_reading_and_writing_keeps_what_it_w
 async def test_what_was_erased_stays_erased(shop: EngineWorld) -> None:
     await put_order(shop, facts_of(1, email=EMAIL))
     await end_all(shop, MATCHED)
-    await PostgresPrivacy(shop.database, shop.notifications).erase(AccountId(SHOP), Person(email=NOW))
+    await PostgresPrivacy(shop.database, shop.notifications).erase(AccountId(SHOP), Person(emails=email_forms(NOW)))
     await rekey(shop)
     assert await stored_emails(shop, "order_match") == await stored_emails(shop, "entry_history") == {(None, None)}
 

@@ -22,6 +22,7 @@ from tillsync_server.adapters.postgres.account_warnings import PostgresAccountWa
 from tillsync_server.adapters.postgres.accounts import PostgresAccounts
 from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
 from tillsync_server.adapters.postgres.links import PostgresLinks
+from tillsync_server.adapters.postgres.page_token_sealer import PageTokenSealer
 from tillsync_server.adapters.postgres.privacy import PostgresPrivacy
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
 from tillsync_server.adapters.postgres.secrets import SecretBox
@@ -32,6 +33,7 @@ from tillsync_server.adapters.woo import WooAdapterSettings, WooGateway
 from tillsync_server.application.use_cases.account_check import AccountCheck
 from tillsync_server.application.use_cases.account_settings import AccountSettings
 from tillsync_server.application.use_cases.link_decisions import LinkDecisions
+from tillsync_server.application.use_cases.person_resolution import PersonResolver
 from tillsync_server.application.use_cases.privacy import Privacy
 from tillsync_server.application.use_cases.shop_connection import ShopConnection
 from tillsync_server.application.use_cases.shop_users import ShopUserReports
@@ -80,10 +82,12 @@ class DeskWorld:
 
 
 @asynccontextmanager
-async def desk_world(engine: EngineWorld, *, shop_seconds: float | None = None) -> AsyncIterator[DeskWorld]:
-    """``shop_seconds``: how long the shop may take for one answer."""
+async def desk_world(engine: EngineWorld, *, shop_seconds: float | None = None, removal_seconds: float = 0.0) -> AsyncIterator[DeskWorld]:
+    """``shop_seconds``: how long the shop may take for one answer. ``removal_seconds``: how long an erasure waits for a worker that removes
+    values from the shop; there is none here."""
     database, notifier = engine.database, engine.notifications
-    accounts = PostgresAccounts(database, SecretBox(["a test key of at least thirty-two characters"]), notifier)
+    box = SecretBox(["a test key of at least thirty-two characters"])
+    accounts = PostgresAccounts(database, box, notifier)
     http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
     tills = EposGateway(http, PostgresTillBudget(database), EposAdapterSettings(read_attempts=1), sleep=_no_wait)
     shops = WooGateway(
@@ -91,7 +95,10 @@ async def desk_world(engine: EngineWorld, *, shop_seconds: float | None = None) 
     )
     links, reader = PostgresLinks(database), PostgresQueueReader(database)
     keeper = PostgresLinkKeeper(database, notifier)
-    decisions = LinkDecisions(accounts, links, keeper, reader, TillLookup(accounts, tills, links))
+    lookup, persons = TillLookup(accounts, tills, links), PostgresPrivacy(database, notifier)
+    decisions = LinkDecisions(accounts, links, keeper, reader, lookup)
+    resolver = PersonResolver(persons, lookup, shops)
+    privacy = Privacy(persons, accounts, resolver, PageTokenSealer(box), removal_seconds=removal_seconds)
     settings = AccountSettings(accounts, PostgresAccountWarnings(database))
     check = AccountCheck(accounts, tills, shops, PostgresTillKnowledge(database), accounts, PostgresAccountWarnings(database))
     tokens = PostgresTokens(database, notifier)
@@ -103,7 +110,7 @@ async def desk_world(engine: EngineWorld, *, shop_seconds: float | None = None) 
         served = grpc_world(
             engine,
             link=LinkServicer(decisions, ShopUserReports(keeper)),
-            privacy=PrivacyServicer(Privacy(PostgresPrivacy(database, notifier), accounts)),
+            privacy=PrivacyServicer(privacy),
             account=AccountServicer(settings, SiteSettings(accounts), check, ShopConnection(accounts, shops, tokens), desk),
         )
         world = await stack.enter_async_context(served)

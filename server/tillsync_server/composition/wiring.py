@@ -30,6 +30,7 @@ from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
 from tillsync_server.adapters.postgres.links import PostgresLinks
 from tillsync_server.adapters.postgres.order_intake import PostgresOrderIntake
 from tillsync_server.adapters.postgres.order_linker import PostgresOrderLinker
+from tillsync_server.adapters.postgres.page_token_sealer import PageTokenSealer
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE
 from tillsync_server.adapters.postgres.privacy import PostgresPrivacy
 from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
@@ -54,6 +55,7 @@ from tillsync_server.application.use_cases.authentication import Authenticator
 from tillsync_server.application.use_cases.known_accounts import KnownAccounts
 from tillsync_server.application.use_cases.link_decisions import LinkDecisions
 from tillsync_server.application.use_cases.order_matching import OrderMatching
+from tillsync_server.application.use_cases.person_resolution import PersonResolver
 from tillsync_server.application.use_cases.privacy import Privacy
 from tillsync_server.application.use_cases.queue_listing import QueueListing
 from tillsync_server.application.use_cases.queue_work import QueueWork
@@ -102,6 +104,7 @@ class Wiring:
         self._wakeups = storage.notifications
         database, notifier = storage.database, storage.notifications
         self._database, self._notifier = database, notifier
+        self._secret_box = storage.secret_box
         self.tokens = PostgresTokens(database, notifier)
         self._accounts = PostgresAccounts(database, storage.secret_box, notifier)
         self._links = PostgresLinks(database)
@@ -121,12 +124,20 @@ class Wiring:
         lookup = TillLookup(self._accounts, self._tills, self._links)
         keeper = PostgresLinkKeeper(database, notifier)
         warnings = self._warnings
+        persons = PostgresPrivacy(database, notifier)
         authenticator = Authenticator(self.tokens, self._wakeups)
         services = GrpcServices(
             customer_sync=CustomerSyncServicer(sync, orders, QueueListing(queues)),
             queue=QueueServicer(QueueWork(queues, PostgresQueueActions(database, notifier))),
             link=LinkServicer(LinkDecisions(self._accounts, self._links, keeper, queues, lookup), ShopUserReports(keeper)),
-            privacy=PrivacyServicer(Privacy(PostgresPrivacy(database, notifier), self._accounts)),
+            privacy=PrivacyServicer(
+                Privacy(
+                    persons,
+                    self._accounts,
+                    PersonResolver(persons, lookup, self._shops),
+                    PageTokenSealer(self._secret_box),
+                )
+            ),
             account=AccountServicer(
                 AccountSettings(self._accounts, warnings, plain_http_allowed=inside(settings.hosts(serves=True))),
                 SiteSettings(self._accounts),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -25,15 +25,42 @@ class PersonCategory(StrEnum):
     """The answer of an order."""
     EVENT = "event"
     CREATE_INTENT = "create_intent"
+    SHOP_VALUES = "shop_values"
+    """What this service wrote to the shop. Counted by an erasure; the shop itself hands it out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """What is given selects; records that match any of it are the person's. ``email`` is normalised, or empty."""
+    """Whom a request was resolved to; records that match any of it are the person's. ``emails`` are normalised,
+    in every form that records are kept in.
 
-    email: str = ""
-    woo_customer_id: WooCustomerId | None = None
-    epos_customer_id: EposCustomerId | None = None
+    ``unproven_epos``, ``unproven_woo``: numbers that records with an email name, and that only a side which was not asked could prove. An
+    erasure leaves the records that lead to them.
+    """
+
+    emails: tuple[str, ...] = ()
+    woo_customer_ids: tuple[WooCustomerId, ...] = ()
+    epos_customer_ids: tuple[EposCustomerId, ...] = ()
+    unproven_epos: tuple[EposCustomerId, ...] = ()
+    unproven_woo: tuple[WooCustomerId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedPair:
+    """A link. ``is_crossed`` False: the shop customer is gone, and its number may be somebody else's by now."""
+
+    epos_customer_id: EposCustomerId
+    woo_customer_id: WooCustomerId
+    is_crossed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NamedByRecords:
+    """Numbers that records with an email name: shop customers whose account email it was, till customers that orders with it went to,
+    waited for, or were created as. What went to the default customer names nobody."""
+
+    epos_customer_ids: tuple[EposCustomerId, ...]
+    woo_customer_ids: tuple[WooCustomerId, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +90,17 @@ class Erased:
 
 
 class PrivacyStore(Protocol):
-    """A link of a given customer brings in the customer on its other side; an email brings in no ids: addresses change hands."""
+    """Takes the person as it was resolved: nothing here follows a link or an email any further."""
+
+    async def joined(
+        self, account_id: AccountId, epos_customer_ids: Sequence[EposCustomerId], woo_customer_ids: Sequence[WooCustomerId]
+    ) -> list[JoinedPair]:
+        """The links of any of these customers."""
+        ...
+
+    async def named_with(self, account_id: AccountId, email: str) -> NamedByRecords:
+        """By entries, answers and creates of the account; at most 50 of each kind."""
+        ...
 
     async def records(
         self, account_id: AccountId, person: Person, category: PersonCategory, *, after: str, limit: int
@@ -73,5 +110,20 @@ class PrivacyStore(Protocol):
 
     async def erase(self, account_id: AccountId, person: Person, *, dry_run: bool = False) -> Erased:
         """Closes the person's live entries, then takes the person out of everything, in steps under the lane's lock. While a create of
-        the person may still surprise us, it stays, and with it what leads to it. ``dry_run``: what would be erased; nothing is."""
+        the person may still surprise us, it stays, and with it what leads to it. The removal of a link's values from the shop is queued,
+        and stays until it is done. ``dry_run``: what would be erased; nothing is."""
+        ...
+
+    async def removals_waiting(self, account_id: AccountId, person: Person) -> int:
+        """Shop customers of the person whose values are still to be removed, or are being removed."""
+        ...
+
+
+class Sealer(Protocol):
+    """Makes a text unreadable outside this service."""
+
+    def seal(self, text: str) -> str: ...
+
+    def unseal(self, sealed: str) -> str | None:
+        """None: not sealed by this service, or altered."""
         ...

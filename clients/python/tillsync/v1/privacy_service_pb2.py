@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from tillsync.v1 import vocabulary_pb2 as tillsync_dot_v1_dot_vocabulary__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tillsync/v1/privacy_service.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"J\n\x06Person\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x17\n\x0fwoo_customer_id\x18\x02 \x01(\x03\x12\x18\n\x10\x65pos_customer_id\x18\x03 \x01(\x03\"\x81\x01\n\x13\x45xportPersonRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12)\n\x06person\x18\x02 \x01(\x0b\x32\x13.tillsync.v1.PersonB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"[\n\x14\x45xportPersonResponse\x12*\n\x07records\x18\x01 \x03(\x0b\x32\x19.tillsync.v1.PersonRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x94\x01\n\x0cPersonRecord\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x06\x66ields\x18\x04 \x03(\x0b\x32\x1e.tillsync.v1.PersonRecordField\"1\n\x11PersonRecordField\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"p\n\x12\x45rasePersonRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12)\n\x06person\x18\x02 \x01(\x0b\x32\x13.tillsync.v1.PersonB\x04\xe2\x41\x01\x02\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"u\n\x13\x45rasePersonResponse\x12.\n\x06\x65rased\x18\x01 \x03(\x0b\x32\x1e.tillsync.v1.PersonRecordCount\x12.\n\x08retained\x18\x02 \x03(\x0b\x32\x1c.tillsync.v1.PersonRetention\"4\n\x11PersonRecordCount\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"r\n\x0fPersonRetention\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12.\n\nretry_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xb7\x01\n\x0ePrivacyService\x12S\n\x0c\x45xportPerson\x12 .tillsync.v1.ExportPersonRequest\x1a!.tillsync.v1.ExportPersonResponse\x12P\n\x0b\x45rasePerson\x12\x1f.tillsync.v1.ErasePersonRequest\x1a .tillsync.v1.ErasePersonResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tillsync/v1/privacy_service.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctillsync/v1/vocabulary.proto\"J\n\x06Person\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x17\n\x0fwoo_customer_id\x18\x02 \x01(\x03\x12\x18\n\x10\x65pos_customer_id\x18\x03 \x01(\x03\"\x81\x01\n\x13\x45xportPersonRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12)\n\x06person\x18\x02 \x01(\x0b\x32\x13.tillsync.v1.PersonB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"\xc0\x01\n\x14\x45xportPersonResponse\x12*\n\x07records\x18\x01 \x03(\x0b\x32\x19.tillsync.v1.PersonRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12/\n\ralso_known_as\x18\x03 \x03(\x0b\x32\x18.tillsync.v1.PersonAlias\x12\x32\n\x0fsides_not_asked\x18\x04 \x03(\x0b\x32\x19.tillsync.v1.SideNotAsked\"L\n\x0bPersonAlias\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x10\n\x08\x66ollowed\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\"?\n\x0cSideNotAsked\x12\x1f\n\x04side\x18\x01 \x01(\x0e\x32\x11.tillsync.v1.Side\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x94\x01\n\x0cPersonRecord\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x06\x66ields\x18\x04 \x03(\x0b\x32\x1e.tillsync.v1.PersonRecordField\"1\n\x11PersonRecordField\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"p\n\x12\x45rasePersonRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12)\n\x06person\x18\x02 \x01(\x0b\x32\x13.tillsync.v1.PersonB\x04\xe2\x41\x01\x02\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"\xda\x01\n\x13\x45rasePersonResponse\x12.\n\x06\x65rased\x18\x01 \x03(\x0b\x32\x1e.tillsync.v1.PersonRecordCount\x12.\n\x08retained\x18\x02 \x03(\x0b\x32\x1c.tillsync.v1.PersonRetention\x12/\n\ralso_known_as\x18\x03 \x03(\x0b\x32\x18.tillsync.v1.PersonAlias\x12\x32\n\x0fsides_not_asked\x18\x04 \x03(\x0b\x32\x19.tillsync.v1.SideNotAsked\"4\n\x11PersonRecordCount\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"r\n\x0fPersonRetention\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12.\n\nretry_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xb7\x01\n\x0ePrivacyService\x12S\n\x0c\x45xportPerson\x12 .tillsync.v1.ExportPersonRequest\x1a!.tillsync.v1.ExportPersonResponse\x12P\n\x0b\x45rasePerson\x12\x1f.tillsync.v1.ErasePersonRequest\x1a .tillsync.v1.ErasePersonResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,24 +42,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ERASEPERSONREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002'
   _globals['_ERASEPERSONREQUEST'].fields_by_name['person']._loaded_options = None
   _globals['_ERASEPERSONREQUEST'].fields_by_name['person']._serialized_options = b'\342A\001\002'
-  _globals['_PERSON']._serialized_start=116
-  _globals['_PERSON']._serialized_end=190
-  _globals['_EXPORTPERSONREQUEST']._serialized_start=193
-  _globals['_EXPORTPERSONREQUEST']._serialized_end=322
-  _globals['_EXPORTPERSONRESPONSE']._serialized_start=324
-  _globals['_EXPORTPERSONRESPONSE']._serialized_end=415
-  _globals['_PERSONRECORD']._serialized_start=418
-  _globals['_PERSONRECORD']._serialized_end=566
-  _globals['_PERSONRECORDFIELD']._serialized_start=568
-  _globals['_PERSONRECORDFIELD']._serialized_end=617
-  _globals['_ERASEPERSONREQUEST']._serialized_start=619
-  _globals['_ERASEPERSONREQUEST']._serialized_end=731
-  _globals['_ERASEPERSONRESPONSE']._serialized_start=733
-  _globals['_ERASEPERSONRESPONSE']._serialized_end=850
-  _globals['_PERSONRECORDCOUNT']._serialized_start=852
-  _globals['_PERSONRECORDCOUNT']._serialized_end=904
-  _globals['_PERSONRETENTION']._serialized_start=906
-  _globals['_PERSONRETENTION']._serialized_end=1020
-  _globals['_PRIVACYSERVICE']._serialized_start=1023
-  _globals['_PRIVACYSERVICE']._serialized_end=1206
+  _globals['_PERSON']._serialized_start=146
+  _globals['_PERSON']._serialized_end=220
+  _globals['_EXPORTPERSONREQUEST']._serialized_start=223
+  _globals['_EXPORTPERSONREQUEST']._serialized_end=352
+  _globals['_EXPORTPERSONRESPONSE']._serialized_start=355
+  _globals['_EXPORTPERSONRESPONSE']._serialized_end=547
+  _globals['_PERSONALIAS']._serialized_start=549
+  _globals['_PERSONALIAS']._serialized_end=625
+  _globals['_SIDENOTASKED']._serialized_start=627
+  _globals['_SIDENOTASKED']._serialized_end=690
+  _globals['_PERSONRECORD']._serialized_start=693
+  _globals['_PERSONRECORD']._serialized_end=841
+  _globals['_PERSONRECORDFIELD']._serialized_start=843
+  _globals['_PERSONRECORDFIELD']._serialized_end=892
+  _globals['_ERASEPERSONREQUEST']._serialized_start=894
+  _globals['_ERASEPERSONREQUEST']._serialized_end=1006
+  _globals['_ERASEPERSONRESPONSE']._serialized_start=1009
+  _globals['_ERASEPERSONRESPONSE']._serialized_end=1227
+  _globals['_PERSONRECORDCOUNT']._serialized_start=1229
+  _globals['_PERSONRECORDCOUNT']._serialized_end=1281
+  _globals['_PERSONRETENTION']._serialized_start=1283
+  _globals['_PERSONRETENTION']._serialized_end=1397
+  _globals['_PRIVACYSERVICE']._serialized_start=1400
+  _globals['_PRIVACYSERVICE']._serialized_end=1583
 # @@protoc_insertion_point(module_scope)

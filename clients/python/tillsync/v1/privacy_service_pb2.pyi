@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from tillsync.v1 import vocabulary_pb2 as _vocabulary_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -21,8 +22,11 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Person(_message.Message):
-    """Who is meant. At least one field must be set; records that match any of them are the person's. A shop customer's link brings in
-    its till customer and the other way round; an email brings in no ids, because it may have been another person's before.
+    """Who is meant. At least one field must be set; records that match any of them are the person's. The person is resolved first:
+    - A link whose shop customer is not gone brings in the customer on its other side.
+    - An email brings in the till and shop customers that have it today, as till and shop say when asked. A number that only older records
+      join to the email is named and not followed, because the email may have been another person's then.
+    - A till customer brings in its email of today where no other till customer has it and no record joins it to somebody else.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -31,7 +35,7 @@ class Person(_message.Message):
     WOO_CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     EPOS_CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     email: _builtins.str
-    """Account or billing email, compared after normalising. At most 254 characters."""
+    """Account or billing email, compared after normalising. At most 254 characters. INVALID_ARGUMENT where it is no email address."""
     woo_customer_id: _builtins.int
     """The shop customer. 0: not given."""
     epos_customer_id: _builtins.int
@@ -66,7 +70,7 @@ class ExportPersonRequest(_message.Message):
     page_size: _builtins.int
     """Records a page. Default 50, at most 500: more is lowered. Negative: INVALID_ARGUMENT."""
     page_token: _builtins.str
-    """next_page_token of the page before. Empty: the first page."""
+    """next_page_token of the page before. Empty: the first page. At most 8192 characters."""
     @_builtins.property
     def person(self) -> Global___Person:
         """The person."""
@@ -95,25 +99,97 @@ class ExportPersonResponse(_message.Message):
 
     RECORDS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ALSO_KNOWN_AS_FIELD_NUMBER: _builtins.int
+    SIDES_NOT_ASKED_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Token of the next page. Empty: there is none."""
+    """Token of the next page. Empty: there is none. It holds whom the person was resolved to, encrypted."""
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonRecord]:
         """The records; none: nothing is kept."""
+
+    @_builtins.property
+    def also_known_as(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonAlias]:
+        """Numbers and emails that belong, or may belong, to the person besides those of the request. On the first page only."""
+
+    @_builtins.property
+    def sides_not_asked(self) -> _containers.RepeatedCompositeFieldContainer[Global___SideNotAsked]:
+        """Sides that could not say who has the email. On the first page only."""
 
     def __init__(
         self,
         *,
         records: _abc.Iterable[Global___PersonRecord] | None = ...,
         next_page_token: _builtins.str = ...,
+        also_known_as: _abc.Iterable[Global___PersonAlias] | None = ...,
+        sides_not_asked: _abc.Iterable[Global___SideNotAsked] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "records", b"records"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["also_known_as", b"also_known_as", "next_page_token", b"next_page_token", "records", b"records", "sides_not_asked", b"sides_not_asked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExportPersonResponse: _TypeAlias = ExportPersonResponse  # noqa: Y015
+
+@_typing.final
+class PersonAlias(_message.Message):
+    """Another name of a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    FOLLOWED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """"till_customer", "shop_customer" or "email"."""
+    value: _builtins.str
+    """The number, or the masked email."""
+    followed: _builtins.bool
+    """Its records are part of the answer. False: it is uncertain; ask for it by itself."""
+    reason: _builtins.str
+    """One sentence: how it is known, or why it is not followed."""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        value: _builtins.str = ...,
+        followed: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["followed", b"followed", "kind", b"kind", "reason", b"reason", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PersonAlias: _TypeAlias = PersonAlias  # noqa: Y015
+
+@_typing.final
+class SideNotAsked(_message.Message):
+    """A side that was not asked, or gave no answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIDE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    side: _vocabulary_pb2.Side.ValueType
+    """Till or shop."""
+    reason: _builtins.str
+    """One sentence: why, and what to do."""
+    def __init__(
+        self,
+        *,
+        side: _vocabulary_pb2.Side.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "side", b"side"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SideNotAsked: _TypeAlias = SideNotAsked  # noqa: Y015
 
 @_typing.final
 class PersonRecord(_message.Message):
@@ -221,6 +297,8 @@ class ErasePersonResponse(_message.Message):
 
     ERASED_FIELD_NUMBER: _builtins.int
     RETAINED_FIELD_NUMBER: _builtins.int
+    ALSO_KNOWN_AS_FIELD_NUMBER: _builtins.int
+    SIDES_NOT_ASKED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def erased(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonRecordCount]:
         """Records erased or stripped of the person, by category."""
@@ -229,15 +307,25 @@ class ErasePersonResponse(_message.Message):
     def retained(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonRetention]:
         """What has to stay for now, and why."""
 
+    @_builtins.property
+    def also_known_as(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonAlias]:
+        """Numbers and emails that belong, or may belong, to the person besides those of the request. What is not followed was not erased."""
+
+    @_builtins.property
+    def sides_not_asked(self) -> _containers.RepeatedCompositeFieldContainer[Global___SideNotAsked]:
+        """Sides that could not say who has the email. What leads to numbers that only they could prove is retained."""
+
     def __init__(
         self,
         *,
         erased: _abc.Iterable[Global___PersonRecordCount] | None = ...,
         retained: _abc.Iterable[Global___PersonRetention] | None = ...,
+        also_known_as: _abc.Iterable[Global___PersonAlias] | None = ...,
+        sides_not_asked: _abc.Iterable[Global___SideNotAsked] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["erased", b"erased", "retained", b"retained"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["also_known_as", b"also_known_as", "erased", b"erased", "retained", b"retained", "sides_not_asked", b"sides_not_asked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -252,7 +340,7 @@ class PersonRecordCount(_message.Message):
     CATEGORY_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     category: _builtins.str
-    """As PersonRecord.category."""
+    """As PersonRecord.category; also "shop_values": shop customers whose values (points, credit, type) were removed from the shop."""
     count: _builtins.int
     """How many."""
     def __init__(
@@ -280,7 +368,7 @@ class PersonRetention(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     RETRY_TIME_FIELD_NUMBER: _builtins.int
     category: _builtins.str
-    """As PersonRecord.category."""
+    """As PersonRecordCount.category."""
     count: _builtins.int
     """How many."""
     reason: _builtins.str

@@ -26,9 +26,9 @@ if _version_not_supported:
 
 
 class PrivacyServiceStub:
-    """What tillsync itself keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their
-    own records, which this does not touch. Roles site, service and admin. Errors common to all services are described at
-    CustomerSyncService.
+    """What tillsync keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their own records,
+    which this does not touch; the values that tillsync wrote to the shop are removed with an erasure. Roles site, service and admin.
+    Errors common to all services are described at CustomerSyncService.
     """
 
     def __init__(self, channel):
@@ -50,13 +50,14 @@ class PrivacyServiceStub:
 
 
 class PrivacyServiceServicer:
-    """What tillsync itself keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their
-    own records, which this does not touch. Roles site, service and admin. Errors common to all services are described at
-    CustomerSyncService.
+    """What tillsync keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their own records,
+    which this does not touch; the values that tillsync wrote to the shop are removed with an erasure. Roles site, service and admin.
+    Errors common to all services are described at CustomerSyncService.
     """
 
     def ExportPerson(self, request, context):
-        """Everything kept about a person, unmasked: the one call that returns whole email addresses.
+        """Everything kept about a person, unmasked: the one call that returns whole email addresses. Asks till and shop once, for the first
+        page, for at most 8 seconds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -65,8 +66,9 @@ class PrivacyServiceServicer:
     def ErasePerson(self, request, context):
         """Erases emails, names and order facts of a person from links, queues, history, answers and intents. Live entries of the person
         are closed first (DISMISSED). What an order came to stays with its number, without the person. A create that the till may still
-        surprise us with is kept until it is settled. Repeat until retained is empty. Works in steps, each of which stays done when the
-        call is cut short.
+        surprise us with is kept until it is settled. A linked person's values in the shop are removed by the next write to it, which is
+        waited for, for at most 5 seconds; until then they are retained. Repeat until retained is empty. Works in steps, each of which stays
+        done when the call is cut short.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,9 +96,9 @@ def add_PrivacyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PrivacyService:
-    """What tillsync itself keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their
-    own records, which this does not touch. Roles site, service and admin. Errors common to all services are described at
-    CustomerSyncService.
+    """What tillsync keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their own records,
+    which this does not touch; the values that tillsync wrote to the shop are removed with an erasure. Roles site, service and admin.
+    Errors common to all services are described at CustomerSyncService.
     """
 
     @staticmethod

@@ -13,25 +13,28 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PrivacyServiceStub:
-    """What tillsync itself keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their
-    own records, which this does not touch. Roles site, service and admin. Errors common to all services are described at
-    CustomerSyncService.
+    """What tillsync keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their own records,
+    which this does not touch; the values that tillsync wrote to the shop are removed with an erasure. Roles site, service and admin.
+    Errors common to all services are described at CustomerSyncService.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ExportPerson: _aio.UnaryUnaryMultiCallable[_privacy_service_pb2.ExportPersonRequest, _privacy_service_pb2.ExportPersonResponse]
-    """Everything kept about a person, unmasked: the one call that returns whole email addresses."""
+    """Everything kept about a person, unmasked: the one call that returns whole email addresses. Asks till and shop once, for the first
+    page, for at most 8 seconds.
+    """
     ErasePerson: _aio.UnaryUnaryMultiCallable[_privacy_service_pb2.ErasePersonRequest, _privacy_service_pb2.ErasePersonResponse]
     """Erases emails, names and order facts of a person from links, queues, history, answers and intents. Live entries of the person
     are closed first (DISMISSED). What an order came to stays with its number, without the person. A create that the till may still
-    surprise us with is kept until it is settled. Repeat until retained is empty. Works in steps, each of which stays done when the
-    call is cut short.
+    surprise us with is kept until it is settled. A linked person's values in the shop are removed by the next write to it, which is
+    waited for, for at most 5 seconds; until then they are retained. Repeat until retained is empty. Works in steps, each of which stays
+    done when the call is cut short.
     """
 
 class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What tillsync itself keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their
-    own records, which this does not touch. Roles site, service and admin. Errors common to all services are described at
-    CustomerSyncService.
+    """What tillsync keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their own records,
+    which this does not touch; the values that tillsync wrote to the shop are removed with an erasure. Roles site, service and admin.
+    Errors common to all services are described at CustomerSyncService.
     """
 
     @_abc_1.abstractmethod
@@ -40,7 +43,9 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _privacy_service_pb2.ExportPersonRequest,
         context: _aio.ServicerContext[_privacy_service_pb2.ExportPersonRequest, _abc.Awaitable[_privacy_service_pb2.ExportPersonResponse]],
     ) -> _abc.Awaitable[_privacy_service_pb2.ExportPersonResponse]:
-        """Everything kept about a person, unmasked: the one call that returns whole email addresses."""
+        """Everything kept about a person, unmasked: the one call that returns whole email addresses. Asks till and shop once, for the first
+        page, for at most 8 seconds.
+        """
 
     @_abc_1.abstractmethod
     def ErasePerson(
@@ -50,8 +55,9 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_privacy_service_pb2.ErasePersonResponse]:
         """Erases emails, names and order facts of a person from links, queues, history, answers and intents. Live entries of the person
         are closed first (DISMISSED). What an order came to stays with its number, without the person. A create that the till may still
-        surprise us with is kept until it is settled. Repeat until retained is empty. Works in steps, each of which stays done when the
-        call is cut short.
+        surprise us with is kept until it is settled. A linked person's values in the shop are removed by the next write to it, which is
+        waited for, for at most 5 seconds; until then they are retained. Repeat until retained is empty. Works in steps, each of which stays
+        done when the call is cut short.
         """
 
 def add_PrivacyServiceServicer_to_server(servicer: PrivacyServiceServicer, server: _aio.Server) -> None: ...

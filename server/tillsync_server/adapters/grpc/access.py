@@ -79,6 +79,8 @@ AT_ONCE: dict[str, int] = {
         # a few reads each, for several people who decide about held orders
         ("LinkService/ListCandidates", 4),
         ("LinkService/ResolveOrderCustomer", 4),
+        ("PrivacyService/ExportPerson", 4),
+        ("PrivacyService/ErasePerson", 4),
     )
 }
 """Methods that ask a till or a shop while the caller waits, and how many calls of each one account may have under way."""

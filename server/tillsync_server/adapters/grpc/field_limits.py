@@ -27,6 +27,7 @@ LENGTHS: dict[str, int] = {
     "ConnectShopRequest.rest_url": 2048,
     "DismissQueueEntriesRequest.reason": 200,
     "ExplainCustomerRequest.email": 254,
+    "ExportPersonRequest.page_token": 8192,
     "ListQueueRequest.email": 254,
     "ListQueueRequest.text": 100,
     "Order.order_number": 100,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -15,12 +15,11 @@ from tillsync_server.adapters.postgres.locked_lane import LockedLane, locked_lan
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.emails import email_forms
-from tillsync_server.domain.ids import AccountId, EntryId
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.vocabulary import EntryKind
-from tillsync_server.ports.privacy import Erased, Person, PersonCategory, PersonRecord, Retention
+from tillsync_server.ports.privacy import Erased, JoinedPair, NamedByRecords, Person, PersonCategory, PersonRecord, Retention
 from tillsync_server.ports.wakeups import Notifier
 
-_LINKS_OF_EITHER = load("links/of_either")
 _RAISE_CONFIG_VERSION = load("links/raise_config_version")
 _DISMISS_LIVE = load("queues/dismiss_live")
 _LINKS = load("privacy/links")
@@ -40,33 +39,55 @@ _INTENTS = load("privacy/intents")
 _DELETE_INTENTS = load("privacy/delete_intents")
 _DELETE_LINKS = load("privacy/delete_links")
 _DELETE_LINK_MARKS = load("privacy/delete_link_marks")
-_DELETE_REMOVALS = load("privacy/delete_removals")
+_DELETE_VERSIONS = load("privacy/delete_versions")
+_JOINED = load("privacy/joined")
+_NAMED_WITH = load("privacy/named_with")
+_REMOVALS_WAITING = load("privacy/removals_waiting")
+_WANT_REMOVAL = load("links/want_removal")
 
 ERASED_NOTE = "erased on request"
 CHUNK = 500
 """Rows a transaction under the lane's lock touches (invariant 7)."""
 _MOST = 100_000
+_MOST_NAMED = 50
 _NIL = UUID(int=0)
 _AFTERMATH = timedelta(minutes=2)
 """An attempt that was under way when its entry was closed is over by then, and what it began at the till shows as an intent."""
 _UNSETTLED = "Epos Now may still store a customer whose creation was not answered: it is kept until that is settled."
 _LEADS_THERE = "It leads to a customer that Epos Now may still store, and is kept until that is settled."
+IN_THE_SHOP = "Points, credit and type that tillsync wrote are still in the shop: the next write to the shop removes them."
+_UNPROVEN = (
+    "It leads to a number that may be this person's, and a side that was not asked would have to prove it: repeat this, or ask for that "
+    "number by itself."
+)
+_SOON = timedelta(minutes=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNDER_WAY = "An attempt was under way when its entry was closed: what leads to what it may still leave behind is kept until it is over."
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Known:
-    """The person as the tables know it. ``order_emails``: which addresses a create may have been begun for."""
+    """The person as the statements take it. ``order_emails``: which addresses a create may have been begun for."""
 
-    emails: list[str]
-    """The forms of the email given."""
-    epos: list[int]
-    woo: list[int]
-    order_emails: list[str] = field(default_factory=list)
+    person: Person
+    order_emails: list[str]
 
     @property
     def by(self) -> tuple[list[str], list[int], list[int]]:
-        return self.emails, self.woo, self.epos
+        return list(self.person.emails), self.woo, self.epos
+
+    @property
+    def epos(self) -> list[int]:
+        return list(self.person.epos_customer_ids)
+
+    @property
+    def woo(self) -> list[int]:
+        return list(self.person.woo_customer_ids)
+
+    def leads_to_unproven(self, row: asyncpg.Record) -> bool:
+        """The way from an email to a number that is not known to be this person's yet."""
+        named = {row["epos_customer_id"], *(row.get("candidate_ids") or ())}
+        return bool(named & set(self.person.unproven_epos)) or row.get("woo_customer_id") in self.person.unproven_woo
 
 
 class PostgresPrivacy:
@@ -75,6 +96,24 @@ class PostgresPrivacy:
     def __init__(self, database: Database, notifier: Notifier) -> None:
         self._database = database
         self._notifier = notifier
+
+    async def joined(
+        self, account_id: AccountId, epos_customer_ids: Sequence[EposCustomerId], woo_customer_ids: Sequence[WooCustomerId]
+    ) -> list[JoinedPair]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_JOINED, account_id, list(epos_customer_ids), list(woo_customer_ids))
+        return [JoinedPair(row["epos_customer_id"], row["woo_customer_id"], row["is_crossed"]) for row in rows]
+
+    async def named_with(self, account_id: AccountId, email: str) -> NamedByRecords:
+        async with self._database.acquire() as connection:
+            [row] = await connection.fetch(_NAMED_WITH, account_id, list(email_forms(email)), _MOST_NAMED)
+        return NamedByRecords(tuple(row["epos"]), tuple(row["woo"]))
+
+    async def removals_waiting(self, account_id: AccountId, person: Person) -> int:
+        ids = list(person.epos_customer_ids), list(person.woo_customer_ids)
+        async with self._database.acquire() as connection:
+            waiting: int = await connection.fetchval(_REMOVALS_WAITING, account_id, *ids)
+        return waiting
 
     async def records(
         self, account_id: AccountId, person: Person, category: PersonCategory, *, after: str, limit: int
@@ -88,14 +127,14 @@ class PostgresPrivacy:
         async with self._database.acquire() as connection:
             known = await _known(connection, account_id, person)
             if dry_run:
-                return _as_found({one: await _rows(connection, account_id, known, one, "", _MOST) for one in PersonCategory})
+                return _as_found(known, {one: await _rows(connection, account_id, known, one, "", _MOST) for one in PersonCategory})
         return await self._erase(account_id, known)
 
     async def _erase(self, account_id: AccountId, known: _Known) -> Erased:
         counts = dict.fromkeys(PersonCategory, 0)
         wait_until = await self._close_live(account_id, known, counts)
         # The ways to a create that may still surprise us are its order's answer and the link: they go only when none is left.
-        deleted, unsettled = await self._erase_intents(account_id, known)
+        deleted, unsettled, unproven = await self._erase_intents(account_id, known)
         counts[PersonCategory.CREATE_INTENT] = deleted
         await self._erase_finished(account_id, known, counts)
         if unsettled or wait_until is not None:
@@ -105,9 +144,14 @@ class PostgresPrivacy:
                     for category in (PersonCategory.LINK, PersonCategory.ORDER_MATCH)
                 }
             return Erased(_positive(counts), _retained(unsettled, wait_until, kept))
-        await self._erase_answers(account_id, known, counts)
-        await self._erase_links(account_id, known, counts)
-        return Erased(_positive(counts), ())
+        kept_answers = await self._erase_answers(account_id, known, counts)
+        removals, at = await self._erase_links(account_id, known, counts)
+        kept_for_now = (
+            (PersonCategory.PENDING_REMOVAL, removals, IN_THE_SHOP),
+            (PersonCategory.ORDER_MATCH, kept_answers, _UNPROVEN),
+            (PersonCategory.CREATE_INTENT, unproven, _UNPROVEN),
+        )
+        return Erased(_positive(counts), _kept_for_now(kept_for_now, at))
 
     async def _close_live(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> datetime | None:
         """Until when an attempt that was under way may leave something behind; None: none was."""
@@ -144,54 +188,61 @@ class PostgresPrivacy:
         await lane.connection.execute(_DELETE_ENTRIES, lane.account_id, ids)
         await lane.connection.execute(_STRIP_ENTRIES, lane.account_id, ids, ERASED_NOTE, lane.at)
 
-    async def _erase_intents(self, account_id: AccountId, known: _Known) -> tuple[int, list[asyncpg.Record]]:
+    async def _erase_intents(self, account_id: AccountId, known: _Known) -> tuple[int, list[asyncpg.Record], int]:
+        """How many went, those that may still surprise us, and how many lead to a number that is not proven."""
         async with locked_lane(self._database, account_id) as lane:
             rows = await _rows(lane.connection, account_id, known, PersonCategory.CREATE_INTENT, "", _MOST)
-            settled = [row for row in rows if not row["is_unsettled"]]
+            settled = [row for row in rows if not row["is_unsettled"] and not known.leads_to_unproven(row)]
+            unsettled = [row for row in rows if row["is_unsettled"]]
             if settled:
                 tills, emails = [row["till_id"] for row in settled], [row["email"] for row in settled]
                 await lane.connection.execute(_DELETE_INTENTS, account_id, tills, emails, lane.at)
-        return len(settled), [row for row in rows if row["is_unsettled"]]
+        return len(settled), unsettled, len(rows) - len(settled) - len(unsettled)
 
-    async def _erase_answers(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> None:
-        after = 0
+    async def _erase_answers(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> int:
+        """How many stay, as they lead to a number that is not proven."""
+        after, kept = 0, 0
         while True:
             async with locked_lane(self._database, account_id) as lane:
                 rows = await lane.connection.fetch(_MATCHES, account_id, *known.by, after, CHUNK)
-                orders = [row["order_id"] for row in rows]
+                orders = [row["order_id"] for row in rows if not known.leads_to_unproven(row)]
+                kept += len(rows) - len(orders)
                 if orders:
                     stripped = [
                         row["order_id"] for row in await lane.connection.fetch(_STRIP_MATCHES, account_id, orders, ERASED_NOTE, lane.at)
                     ]
                     counts[PersonCategory.ORDER_MATCH] += len(stripped)
                     counts[PersonCategory.EVENT] += len(await lane.connection.fetch(_STRIP_EVENTS, account_id, stripped))
-            if len(orders) < CHUNK:
-                return
-            after = orders[-1]
+            if len(rows) < CHUNK:
+                return kept
+            after = rows[-1]["order_id"]
 
-    async def _erase_links(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> None:
+    async def _erase_links(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> tuple[int, datetime]:
+        """How many shop customers still have our values, and the database's time. The removals are queued anew by each call: an entry
+        that gave up on one left it to the next."""
         async with locked_lane(self._database, account_id) as lane:
             connection = lane.connection
-            links: int = await connection.fetchval(_DELETE_LINKS, account_id, known.epos, known.woo)
+            links = await connection.fetch(_DELETE_LINKS, account_id, known.epos, known.woo)
             if links:
                 await connection.execute(_RAISE_CONFIG_VERSION, account_id)  # nothing is decided on a link that is gone
-            counts[PersonCategory.LINK] = links
+            there = [row for row in links if row["woo_gone_at"] is None]
+            woo, epos = [row["woo_customer_id"] for row in there], [row["epos_customer_id"] for row in there]
+            # invariant: erased-links-leave-no-values
+            await connection.execute(_WANT_REMOVAL, account_id, woo, epos, lane.at)
+            removals = await connection.fetch(_REMOVALS, account_id, known.epos, known.woo, 0, _MOST)
+            for former in sorted({row["epos_customer_id"] for row in removals}):
+                await lane.queue_customer(former)
+            counts[PersonCategory.LINK] = len(links)
             counts[PersonCategory.LINK_MARK] = len(await connection.fetch(_DELETE_LINK_MARKS, account_id, known.woo))
-            counts[PersonCategory.PENDING_REMOVAL] = len(await connection.fetch(_DELETE_REMOVALS, account_id, known.epos, known.woo))
+            await connection.execute(_DELETE_VERSIONS, account_id, known.woo, (lane.at - _EPOCH) // timedelta(microseconds=1))
+        if removals:
+            lane.tell(self._notifier)
+        return len(removals), lane.at
 
 
 async def _known(connection: Connection, account_id: AccountId, person: Person) -> _Known:
-    links = await connection.fetch(_LINKS_OF_EITHER, account_id, person.epos_customer_id, person.woo_customer_id)
-    epos: set[int] = {row["epos_customer_id"] for row in links}
-    woo: set[int] = {row["woo_customer_id"] for row in links}
-    if person.epos_customer_id is not None:
-        epos.add(person.epos_customer_id)
-    if person.woo_customer_id is not None:
-        woo.add(person.woo_customer_id)
-    known = _Known(list(email_forms(person.email)), sorted(epos), sorted(woo))
-    rows = await connection.fetch(_EMAILS_OF_ORDERS, account_id, known.woo, known.epos)
-    known.order_emails = sorted({row["email"] for row in rows}.union(known.emails))
-    return known
+    rows = await connection.fetch(_EMAILS_OF_ORDERS, account_id, list(person.woo_customer_ids), list(person.epos_customer_ids))
+    return _Known(person, [row["email"] for row in rows])
 
 
 async def _rows(
@@ -213,7 +264,10 @@ async def _rows(
             orders = [row["order_id"] for row in await connection.fetch(_MATCHES, account_id, *known.by, 0, _MOST)]
             return await connection.fetch(_EVENTS, account_id, orders, number, limit)
         case PersonCategory.CREATE_INTENT:
-            return await connection.fetch(_INTENTS, account_id, known.order_emails, known.epos, after, limit)
+            emails = list(known.person.emails)
+            return await connection.fetch(_INTENTS, account_id, emails, known.epos, known.order_emails, after, limit)
+        case PersonCategory.SHOP_VALUES:
+            return []
 
 
 def _entry_after(after: str) -> UUID:
@@ -234,22 +288,38 @@ _WORDS: dict[PersonCategory, Callable[[asyncpg.Record], PersonRecord]] = {
 }
 
 
-def _as_found(found: dict[PersonCategory, list[asyncpg.Record]]) -> Erased:
+def _as_found(known: _Known, found: dict[PersonCategory, list[asyncpg.Record]]) -> Erased:
+    """What an erasure would come to."""
     unsettled = [row for row in found[PersonCategory.CREATE_INTENT] if row["is_unsettled"]]
     counts = {category: len(rows) for category, rows in found.items()}
+    linked = {row["woo_customer_id"] for row in found[PersonCategory.LINK] if row["woo_gone_at"] is None}
+    counts[PersonCategory.SHOP_VALUES] = len(linked | {row["woo_customer_id"] for row in found[PersonCategory.PENDING_REMOVAL]})
+    counts[PersonCategory.PENDING_REMOVAL] = 0
     if not unsettled:
-        return Erased(_positive(counts), ())
+        kept_orders = {row["order_id"] for row in found[PersonCategory.ORDER_MATCH] if known.leads_to_unproven(row)}
+        counts[PersonCategory.ORDER_MATCH] -= len(kept_orders)
+        counts[PersonCategory.EVENT] -= sum(row["order_id"] in kept_orders for row in found[PersonCategory.EVENT])
+        kept_intents = sum(known.leads_to_unproven(row) for row in found[PersonCategory.CREATE_INTENT])
+        counts[PersonCategory.CREATE_INTENT] -= kept_intents
+        unproven = ((PersonCategory.ORDER_MATCH, len(kept_orders), _UNPROVEN), (PersonCategory.CREATE_INTENT, kept_intents, _UNPROVEN))
+        return Erased(_positive(counts), _kept_for_now(unproven, datetime.now(UTC)))
     counts[PersonCategory.CREATE_INTENT] -= len(unsettled)
     kept = {category: found[category] for category in (PersonCategory.LINK, PersonCategory.ORDER_MATCH)}
     later = (
         PersonCategory.LINK,
         PersonCategory.LINK_MARK,
-        PersonCategory.PENDING_REMOVAL,
+        PersonCategory.SHOP_VALUES,
         PersonCategory.ORDER_MATCH,
         PersonCategory.EVENT,
     )
     return Erased(
         _positive({category: count for category, count in counts.items() if category not in later}), _retained(unsettled, None, kept)
+    )
+
+
+def _kept_for_now(kept: Iterable[tuple[PersonCategory, int, str]], at: datetime) -> tuple[Retention, ...]:
+    return tuple(
+        Retention(category=category, count=count, reason=reason, retry_time=at + _SOON) for category, count, reason in kept if count
     )
 
 

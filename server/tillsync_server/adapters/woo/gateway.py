@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from tillsync_server.adapters.outbound import OutboundHttp
 from tillsync_server.adapters.woo.bridge_client import BridgeClient
 from tillsync_server.adapters.woo.bridge_events import BridgeEvents
+from tillsync_server.adapters.woo.customer_directory import customers_with_email
 from tillsync_server.adapters.woo.keys_client import KeysClient
 from tillsync_server.adapters.woo.requests import ShopRequests, Sleep
 from tillsync_server.adapters.woo.settings import WooAdapterSettings
@@ -18,11 +20,11 @@ from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge, SiteKnowl
 from tillsync_server.domain.account import Account
 from tillsync_server.ports.accounts import AccountWarnings
 from tillsync_server.ports.events import EventReceiver
-from tillsync_server.ports.shop import ShopClient
+from tillsync_server.ports.shop import ShopClient, ShopCustomer
 
 
 class WooGateway:
-    """Implements ``ports.shop.ShopGateway`` and ``ports.events.EventReceivers``.
+    """Implements ``ports.shop.ShopGateway``, ``ports.shop.ShopDirectory`` and ``ports.events.EventReceivers``.
 
     ``warnings``: hears what stands around the data of answers. ``sleep``: between tries of a read. ``clock``: monotonic seconds.
     """
@@ -54,6 +56,10 @@ class WooGateway:
 
     def event_receiver(self, account: Account) -> EventReceiver:
         return BridgeEvents(self._requests(account, BridgeSigner(account.shop.bridge_secret), self._known.of(account)))
+
+    async def customers_with_email(self, account: Account, email: str) -> list[ShopCustomer]:
+        by_keys = signer_for(replace(account.shop, bridge_secret=""))
+        return await customers_with_email(self._requests(account, by_keys, self._known.of(account)), email)
 
     def _requests(self, account: Account, signer: RequestSigner, known: SiteKnowledge) -> ShopRequests:
         heard = None if self._warnings is None else partial(self._warnings.note_answer, account.account_id)

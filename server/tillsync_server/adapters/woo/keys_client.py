@@ -11,7 +11,7 @@ from tillsync_server.adapters.woo.bridge_wire import registered_time
 from tillsync_server.adapters.woo.customer_fields import customer_body, invalid_result, is_another_person, stored_result
 from tillsync_server.adapters.woo.refusals import NO_SUCH_USER, BatchRefused, FirewallPage
 from tillsync_server.adapters.woo.requests import INDEX_QUERY, ShopRequests, is_index
-from tillsync_server.adapters.woo.rest_answers import unreadable, wp_error_of
+from tillsync_server.adapters.woo.rest_answers import is_list_of, unreadable, wp_error_of
 from tillsync_server.adapters.woo.settings import WooAdapterSettings
 from tillsync_server.adapters.woo.single_writes import write_one_by_one
 from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge
@@ -73,7 +73,9 @@ class KeysClient:
 
     async def read_users(self, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, ShopUser]:
         include = ",".join(str(each) for each in ids)
-        rows = await self._requests.read(_CUSTOMERS, f"include={include}&role=all&per_page={KEYS_MAX_BATCH}&_fields=id,date_created", ours=_is_list_of_ids)
+        rows = await self._requests.read(
+            _CUSTOMERS, f"include={include}&role=all&per_page={KEYS_MAX_BATCH}&_fields=id,date_created", ours=_is_list_of_users
+        )
         if not isinstance(rows, list):
             raise unreadable("the list of its customers is no list")
         users = {row["id"]: row.get("date_created") for row in rows if isinstance(row, Mapping) and row.get("id") in ids}
@@ -83,7 +85,7 @@ class KeysClient:
         _needs_bridge("the shop's status comes from the tillsync bridge plugin: install it in the shop and connect it")
 
     async def check_access(self) -> None:
-        found = await self._requests.read(_CUSTOMERS, "per_page=1&role=all&_fields=id", ours=_is_list_of_ids)
+        found = await self._requests.read(_CUSTOMERS, "per_page=1&role=all&_fields=id", ours=is_list_of("id"))
         if not isinstance(found, list):
             raise unreadable("the list of its customers is no list")
 
@@ -187,10 +189,6 @@ def _is_batch_of(value: Any, ids: Sequence[int]) -> bool:
     if not isinstance(rows, list) or len(rows) != len(ids):
         return False
     return all(isinstance(row, Mapping) and row.get("id") in (wanted, 0) for row, wanted in zip(rows, ids, strict=True))
-
-
-def _is_list_of_ids(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(row, Mapping) and set(row) == {"id"} for row in value)
 
 
 def _compared(write: CustomerWrite, body: Mapping[str, Any], answer: Mapping[str, Any]) -> WriteResult:

@@ -45,6 +45,11 @@ def unreadable(text: str, *, field: str | None = None) -> Unreadable:
     return Unreadable(Side.SHOP, f"the shop's answer is not understood: {text}"[:500], field=field)
 
 
+def is_list_of(*fields: str) -> IsOurs:
+    """Knows a list of wc/v3 whose rows have just the ``fields`` that were asked for: there is no envelope of ours."""
+    return lambda value: isinstance(value, list) and all(isinstance(row, Mapping) and set(row) == set(fields) for row in value)
+
+
 def wp_error_of(value: Any, secrets: tuple[str, ...] = ()) -> WpError | None:
     """None when ``value`` is no such object."""
     if not isinstance(value, Mapping):

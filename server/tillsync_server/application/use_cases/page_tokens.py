@@ -34,10 +34,12 @@ def coerced_page_size(page_size: int, *, default: int = DEFAULT_PAGE_SIZE, most:
 
 
 class TokenOf:
-    """The tokens of one request. ``request`` are the parts that must stay the same, in a fixed order."""
+    """The tokens of one request. ``request`` are the parts that must stay the same, in a fixed order. ``longest``: characters of a
+    token."""
 
-    def __init__(self, field: str, *request: object) -> None:
+    def __init__(self, field: str, *request: object, longest: int = MAX_TOKEN_LENGTH) -> None:
         self._field = field
+        self._longest = longest
         text = json.dumps([field, *(_plain(part) for part in request)], separators=(",", ":"), ensure_ascii=True)
         self._digest = hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
 
@@ -50,7 +52,7 @@ class TokenOf:
         if not token:
             return None
         try:
-            if len(token) > MAX_TOKEN_LENGTH:
+            if len(token) > self._longest:
                 raise ValueError("too long")
             content = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
             position = json.loads(content[1 + _DIGEST_BYTES :])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from tillsync.v1 import privacy_service_pb2, privacy_service_pb2_grpc
 
-from tillsync_server.application.use_cases.privacy import PersonGiven, Privacy
+from tillsync_server.application.use_cases.person_resolution import Alias, PersonGiven, SideNotAsked
+from tillsync_server.application.use_cases.privacy import Privacy
 from tillsync_server.domain.ids import AccountId
 
 
@@ -18,7 +20,11 @@ class PrivacyServicer(privacy_service_pb2_grpc.PrivacyServiceServicer):
         self, request: privacy_service_pb2.ExportPersonRequest, context: Any
     ) -> privacy_service_pb2.ExportPersonResponse:
         page = await self._privacy.export(AccountId(request.account_id), _person(request.person), request.page_size, request.page_token)
-        response = privacy_service_pb2.ExportPersonResponse(next_page_token=page.next_page_token)
+        response = privacy_service_pb2.ExportPersonResponse(
+            next_page_token=page.next_page_token,
+            also_known_as=_aliases(page.also_known_as),
+            sides_not_asked=_sides(page.sides_not_asked),
+        )
         for record in page.records:
             message = response.records.add(category=record.category.value, record_id=record.record_id)
             if record.create_time is not None:
@@ -30,11 +36,13 @@ class PrivacyServicer(privacy_service_pb2_grpc.PrivacyServiceServicer):
     async def ErasePerson(  # noqa: N802
         self, request: privacy_service_pb2.ErasePersonRequest, context: Any
     ) -> privacy_service_pb2.ErasePersonResponse:
-        erased = await self._privacy.erase(AccountId(request.account_id), _person(request.person), validate_only=request.validate_only)
-        response = privacy_service_pb2.ErasePersonResponse()
-        for category, count in erased.counts.items():
+        answer = await self._privacy.erase(AccountId(request.account_id), _person(request.person), validate_only=request.validate_only)
+        response = privacy_service_pb2.ErasePersonResponse(
+            also_known_as=_aliases(answer.also_known_as), sides_not_asked=_sides(answer.sides_not_asked)
+        )
+        for category, count in answer.erased.counts.items():
             response.erased.add(category=category.value, count=count)
-        for kept in erased.retained:
+        for kept in answer.erased.retained:
             message = response.retained.add(category=kept.category.value, count=kept.count, reason=kept.reason)
             message.retry_time.FromDatetime(kept.retry_time)
         return response
@@ -42,3 +50,19 @@ class PrivacyServicer(privacy_service_pb2_grpc.PrivacyServiceServicer):
 
 def _person(message: privacy_service_pb2.Person) -> PersonGiven:
     return PersonGiven(email=message.email, woo_customer_id=message.woo_customer_id, epos_customer_id=message.epos_customer_id)
+
+
+def _aliases(aliases: Iterable[Alias]) -> list[privacy_service_pb2.PersonAlias]:
+    return [
+        privacy_service_pb2.PersonAlias(kind=alias.kind.value, value=alias.value, followed=alias.followed, reason=alias.reason)
+        for alias in aliases
+    ]
+
+
+def _sides(sides: Iterable[SideNotAsked]) -> list[privacy_service_pb2.SideNotAsked]:
+    made = []
+    for one in sides:
+        message: Any = privacy_service_pb2.SideNotAsked(reason=one.reason)
+        message.side = one.side
+        made.append(message)
+    return made

@@ -1,0 +1,297 @@
+"""Who is meant: the numbers and emails that a person has besides the one that a request names.
+
+A number is followed where it is proven today: the request names it, till or shop say that it has the email now, or a link joins it to such
+a number. Older records with an email prove nothing, because the email may have been another person's then; the numbers that they name are
+told, with the reason, and not followed. So an erasure never reaches somebody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from tillsync_server.application.use_cases.till_lookup import MAX_CANDIDATES, MAX_FOUND, TillLookup
+from tillsync_server.domain.account import Account
+from tillsync_server.domain.customer import TillCustomer
+from tillsync_server.domain.emails import email_forms, mask_email, normalise_email
+from tillsync_server.domain.errors import FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable, UpstreamError
+from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.privacy import Person, PrivacyStore
+from tillsync_server.ports.shop import ShopDirectory
+
+RESOLVE_SECONDS = 8.0
+"""What asking till and shop may take as a whole: WordPress waits for the answer."""
+MOST_NUMBERS = 50
+MAX_EMAIL_LENGTH = 254
+T = TypeVar("T")
+
+
+class AliasKind(StrEnum):
+    TILL_CUSTOMER = "till_customer"
+    SHOP_CUSTOMER = "shop_customer"
+    EMAIL = "email"
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """``value``: the number, or the masked email. ``followed``: its records are the person's."""
+
+    kind: AliasKind
+    value: str
+    followed: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SideNotAsked:
+    side: Side
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonGiven:
+    """0 and empty: not given."""
+
+    email: str = ""
+    woo_customer_id: int = 0
+    epos_customer_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedPerson:
+    person: Person
+    also_known_as: tuple[Alias, ...] = ()
+    sides_not_asked: tuple[SideNotAsked, ...] = ()
+
+
+def checked_email(raw: str) -> str:
+    """Normalised; empty where none is given. InvalidArgument (person.email) for what is no address."""
+    email = normalise_email(raw)
+    local, _, domain = email.rpartition("@")
+    odd = any(character.isspace() or character in "<>,;" or not character.isprintable() for character in email)
+    if email and (odd or not local or not domain or len(email) > MAX_EMAIL_LENGTH):
+        problem = f"is no email address: give the address alone, such as ada@example.test, of at most {MAX_EMAIL_LENGTH} characters"
+        raise InvalidArgument.of("person.email", problem)
+    return email
+
+
+class PersonResolver:
+    def __init__(self, store: PrivacyStore, tills: TillLookup, shops: ShopDirectory, *, seconds: float = RESOLVE_SECONDS) -> None:
+        self._store = store
+        self._tills = tills
+        self._shops = shops
+        self._seconds = seconds
+
+    async def resolve(self, account: Account, given: PersonGiven) -> ResolvedPerson:
+        """InvalidArgument (person.email). What till and shop do is told, never raised."""
+        return await _Resolution(self._store, self._tills, self._shops, account, given, self._seconds).run()
+
+
+class _Resolution:
+    """One person's. Reasons by number; an empty one: the request named it."""
+
+    def __init__(
+        self, store: PrivacyStore, tills: TillLookup, shops: ShopDirectory, account: Account, given: PersonGiven, seconds: float
+    ) -> None:
+        self._store = store
+        self._tills = tills
+        self._shops = shops
+        self._account = account
+        self._given = given
+        self._deadline = asyncio.get_running_loop().time() + seconds
+        self._emails: dict[str, str] = {}
+        self._epos: dict[EposCustomerId, str] = {}
+        self._woo: dict[WooCustomerId, str] = {}
+        self._named: list[Alias] = []
+        self._unproven_epos: list[EposCustomerId] = []
+        self._unproven_woo: list[WooCustomerId] = []
+        self._silent: dict[Side, str] = {}
+        self._is_till_away = False
+        self._read: dict[EposCustomerId, TillCustomer] = {}
+        """Till customers as the till served them for this request."""
+
+    async def run(self) -> ResolvedPerson:
+        given, email = self._given, checked_email(self._given.email)
+        if given.epos_customer_id:
+            self._epos[EposCustomerId(given.epos_customer_id)] = ""
+        if given.woo_customer_id:
+            self._woo[WooCustomerId(given.woo_customer_id)] = ""
+        await self._cross_links()
+        if email:
+            self._emails[email] = ""
+            await self._by_email(email)
+            await self._cross_links()
+            await self._by_records(email)
+        await self._by_emails_of_today()
+        await self._cross_links()
+        return self._resolved()
+
+    # an email that the request names
+
+    async def _by_email(self, email: str) -> None:
+        at_till, in_shop = await asyncio.gather(self._till_customers_with(email), self._shop_customers_with(email))
+        for customer_id in at_till or ():
+            self._follow_till(customer_id, "has this email at Epos Now")
+        for woo_customer_id in in_shop or ():
+            self._woo.setdefault(woo_customer_id, "has this email in the shop")
+
+    async def _by_records(self, email: str) -> None:
+        """What older records name: followed only where the till says that it has the email today."""
+        named = await self._store.named_with(self._account.account_id, email)
+        unknown = [each for each in named.epos_customer_ids if each not in self._epos and each != self._account.default_epos_customer_id]
+        asked = await self._read_at_till(unknown)
+        for customer_id in unknown:
+            customer = self._read.get(customer_id)
+            # invariant: records-prove-no-number
+            if customer is not None and normalise_email(customer.email) == email:
+                self._follow_till(customer_id, "has this email at Epos Now")
+            elif not asked:
+                self._unproven_epos.append(customer_id)
+                self._name(AliasKind.TILL_CUSTOMER, customer_id, "records with this email name it, and Epos Now was not asked")
+            elif customer is None:
+                self._name(AliasKind.TILL_CUSTOMER, customer_id, "records with this email name it, and it is deleted at Epos Now")
+            else:
+                self._name(AliasKind.TILL_CUSTOMER, customer_id, "records with this email name it, but it has another email at Epos Now")
+        await self._cross_links()
+        for woo_customer_id in (each for each in named.woo_customer_ids if each not in self._woo):
+            if Side.SHOP in self._silent:
+                self._unproven_woo.append(woo_customer_id)
+                self._name(AliasKind.SHOP_CUSTOMER, woo_customer_id, "records with this email name it, and the shop was not asked")
+            else:
+                reason = "records with this email name it, but it has another email in the shop"
+                self._name(AliasKind.SHOP_CUSTOMER, woo_customer_id, reason)
+
+    # emails of the till customers that are followed
+
+    async def _by_emails_of_today(self) -> None:
+        unread = [each for each in self._epos if each not in self._read]
+        await self._read_at_till(unread)
+        for customer_id in list(self._epos):
+            customer = self._read.get(customer_id)
+            email = "" if customer is None else _usable(customer.email)
+            if email and email not in self._emails:
+                await self._take_email(customer_id, email)
+
+    async def _take_email(self, customer_id: EposCustomerId, email: str) -> None:
+        """An email that several people share, or that records join to others, is asked for by itself."""
+        at_till, in_shop = await asyncio.gather(self._till_customers_with(email), self._shop_customers_with(email))
+        named = await self._store.named_with(self._account.account_id, email)
+        default = {self._account.default_epos_customer_id}
+        others = [f"till customer {each}" for each in {*(at_till or ()), *named.epos_customer_ids} - set(self._epos) - default]
+        others += [f"shop customer {each}" for each in {*(in_shop or ()), *named.woo_customer_ids} - set(self._woo)]
+        if at_till is None:
+            self._name(AliasKind.EMAIL, mask_email(email), f"till customer {customer_id} has it; whether others have it is not known")
+        elif others:
+            first = ", ".join(sorted(others)[:3])
+            self._name(AliasKind.EMAIL, mask_email(email), f"till customer {customer_id} has it, and so may {first}")
+        else:
+            self._emails[email] = f"till customer {customer_id} has it at Epos Now"
+
+    # links
+
+    async def _cross_links(self) -> None:
+        for pair in await self._store.joined(self._account.account_id, list(self._epos), list(self._woo)):
+            epos_id, woo_id = pair.epos_customer_id, pair.woo_customer_id
+            if pair.is_crossed:
+                self._epos.setdefault(epos_id, f"linked to shop customer {woo_id}")
+                self._woo.setdefault(woo_id, f"linked to till customer {epos_id}")
+            elif epos_id not in self._epos or woo_id not in self._woo:
+                reason = "a link names it whose shop customer is gone: the number may be somebody else's"
+                if epos_id not in self._epos:
+                    self._name(AliasKind.TILL_CUSTOMER, epos_id, reason)
+                else:
+                    self._name(AliasKind.SHOP_CUSTOMER, woo_id, reason)
+
+    # the sides
+
+    async def _till_customers_with(self, email: str) -> list[EposCustomerId] | None:
+        """None: the till did not say."""
+        found = await self._answer(Side.TILL, self._tills.search(self._account.account_id, email, MAX_FOUND))
+        if found is None:
+            return None
+        self._read |= {each.customer.epos_customer_id: each.customer for each in found.customers}
+        return [each.customer.epos_customer_id for each in found.customers]
+
+    async def _read_at_till(self, customer_ids: Sequence[EposCustomerId]) -> bool:
+        """Whether the till could be asked."""
+        if not customer_ids or self._is_till_away:
+            return not customer_ids
+        asking = self._tills.read(self._account.account_id, customer_ids[:MAX_CANDIDATES])
+        found = await self._answer(Side.TILL, asking)
+        self._read |= {each.customer.epos_customer_id: each.customer for each in found or ()}
+        return found is not None
+
+    async def _shop_customers_with(self, email: str) -> list[WooCustomerId] | None:
+        """By consumer keys, also beside the bridge, which does not look anybody up by email."""
+        if self._given.woo_customer_id:
+            return None  # whoever names the shop customer has looked there
+        shop = self._account.shop
+        if not (shop.base_url and shop.consumer_key and shop.consumer_secret):
+            self._silent.setdefault(
+                Side.SHOP,
+                "the service has no consumer keys to look for an email in the shop: use the privacy tools of WordPress there, "
+                "or name the shop customer too",
+            )
+            return None
+        found = await self._answer(Side.SHOP, self._shops.customers_with_email(self._account, email))
+        return None if found is None else [each.woo_customer_id for each in found]
+
+    async def _answer(self, side: Side, asking: Awaitable[T]) -> T | None:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await asking
+        except TimeoutError:
+            reason = f"{_NAMES[side]} did not answer in time: repeat this later"
+        except FailedPrecondition as error:  # its search ignores emails: a customer can still be read by its number
+            self._silent.setdefault(side, error.message)
+            return None
+        except (Unavailable, ResourceExhausted) as error:
+            reason = error.message
+        except UpstreamError as error:
+            reason = error.text
+        self._silent.setdefault(side, reason)
+        self._is_till_away = self._is_till_away or side is Side.TILL
+        return None
+
+    # the answer
+
+    def _follow_till(self, customer_id: EposCustomerId, reason: str) -> None:
+        if customer_id == self._account.default_epos_customer_id:
+            self._name(AliasKind.TILL_CUSTOMER, customer_id, "it is the account's default customer, which stands for many guests")
+        else:
+            self._epos.setdefault(customer_id, reason)
+
+    def _name(self, kind: AliasKind, value: int | str, reason: str) -> None:
+        alias = Alias(kind, str(value), False, reason)
+        if all((each.kind, each.value) != (alias.kind, alias.value) for each in self._named):
+            self._named.append(alias)
+
+    def _resolved(self) -> ResolvedPerson:
+        followed = [Alias(AliasKind.TILL_CUSTOMER, str(each), True, reason) for each, reason in self._epos.items() if reason]
+        followed += [Alias(AliasKind.SHOP_CUSTOMER, str(each), True, reason) for each, reason in self._woo.items() if reason]
+        followed += [Alias(AliasKind.EMAIL, mask_email(each), True, reason) for each, reason in self._emails.items() if reason]
+        known = {(each.kind, each.value) for each in followed}
+        person = Person(
+            emails=tuple(sorted({form for email in self._emails for form in email_forms(email)})),
+            woo_customer_ids=tuple(sorted(self._woo))[:MOST_NUMBERS],
+            epos_customer_ids=tuple(sorted(self._epos))[:MOST_NUMBERS],
+            unproven_epos=tuple(each for each in self._unproven_epos if each not in self._epos),
+            unproven_woo=tuple(each for each in self._unproven_woo if each not in self._woo),
+        )
+        named = tuple(each for each in self._named if (each.kind, each.value) not in known)
+        return ResolvedPerson(person, (*followed, *named), tuple(SideNotAsked(side, text) for side, text in sorted(self._silent.items())))
+
+
+_NAMES = {Side.TILL: "Epos Now", Side.SHOP: "the shop"}
+
+
+def _usable(raw: str) -> str:
+    """An email as the till has it, or nothing."""
+    try:
+        return checked_email(raw)
+    except InvalidArgument:
+        return ""
