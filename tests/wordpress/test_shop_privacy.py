@@ -56,6 +56,9 @@ async def test_the_export_holds_what_is_here_and_what_the_service_keeps(bridged:
     assert ("tillsync-orders", "Comment", "Matched by email") in values
     groups = {item["group_id"] for item in items}
     assert {"tillsync-service-link", "tillsync-service-queue_entry", "tillsync-service-order_match"} <= groups
+    [customer] = bridged.till.customers_by_email("ada@example.test")
+    known = ("tillsync-service-person", "Also known as", f"till customer {customer}: linked to shop customer {user}")
+    assert known in values
     assert "ada@example.test" in str(items), "the service hands out whole addresses here, and nowhere else"
     assert "grace@" not in str(items)
     assert len({item["item_id"] for item in items}) == len(items)
@@ -72,9 +75,11 @@ async def test_erasure_reaches_both_and_nothing_brings_the_person_back(bridged: 
     assert await bridged.site.order_meta(order) == {}
     [row] = await bridged.site.rows(f"SELECT * FROM {{prefix}}tillsync_customer WHERE user_id = {user}")
     assert (row["removed"], row["points"], row["type_id"]) == ("1", "0", None)
+    # the service took its values away too, while it was asked: none of its writes can bring them back
+    assert (answer["items_retained"], answer["messages"]) == (False, [])
     exported = await tool(bridged.site, "exporters")
     left = {item["group_id"] for page in exported for item in page["data"]}
-    assert left <= {"tillsync-service-create_intent", "tillsync-service-pending_removal"}
+    assert left <= {"tillsync-service-create_intent", "tillsync-service-person"}
     # neither the drain nor the sweep sends the orders again
     entries = len(await bridged.entries())
     await bridged.drain()

@@ -57,7 +57,12 @@ final class PrivacyTools implements Part {
 					}
 				}
 				$there = $this->services->get( ServicePerson::class );
-				$found = $there->can_be_asked() ? $there->export( (string) $email, (int) $page ) : array( 'records' => array(), 'more' => false );
+				$found = $there->can_be_asked() ? $there->export( (string) $email, (int) $page ) : array( 'records' => array(), 'more' => false, 'known_as' => array(), 'uncertain' => array(), 'not_asked' => array() );
+				foreach ( $found['uncertain'] as $name ) {
+					// Not in the file: the person gets it, and the number may be somebody else's.
+					$this->services->log()->warning( "personal data export: not followed: {$name}" );
+				}
+				$data = array_merge( $data, self::who_item( $found ) );
 				foreach ( $found['records'] as $record ) {
 					$data[] = self::record_item( $record );
 				}
@@ -86,15 +91,25 @@ final class PrivacyTools implements Part {
 				}
 				$there    = $this->services->get( ServicePerson::class );
 				$asked    = $there->can_be_asked();
-				$result   = $asked ? $there->erase( (string) $email ) : array( 'erased' => 0, 'retained' => array() );
+				$result   = $asked ? $there->erase( (string) $email ) : array( 'erased' => 0, 'retained' => array(), 'uncertain' => array(), 'not_asked' => array() );
+				$retained = array() !== $result['retained'];
 				$messages = $result['retained'];
-				if ( array() !== $messages ) {
+				if ( $retained ) {
 					$messages[] = __( 'Repeat this request later to erase the rest.', 'tillsync-bridge' );
 				}
+				foreach ( $result['not_asked'] as $reason ) {
+					/* translators: %s: why, such as "Epos Now did not answer in time" */
+					$messages[] = sprintf( __( 'Epos Now was not asked who has this email: %s', 'tillsync-bridge' ), $reason );
+				}
+				foreach ( $result['uncertain'] as $name ) {
+					/* translators: %s: a number and a reason, such as "till customer 90001: it has another email at Epos Now" */
+					$messages[] = sprintf( __( 'Not erased, as it may be somebody else: %s', 'tillsync-bridge' ), $name );
+				}
 				if ( $this->services->copy_guard()->must_choose() ) {
+					$retained   = true;
 					$messages[] = __( 'The tillsync service was not asked: this site is not where it was connected.', 'tillsync-bridge' );
 				}
-				return array( 'items_removed' => $removed || $result['erased'] > 0, 'items_retained' => array() !== $messages, 'messages' => $messages, 'done' => true );
+				return array( 'items_removed' => $removed || $result['erased'] > 0, 'items_retained' => $retained, 'messages' => $messages, 'done' => true );
 			}
 		);
 	}
@@ -137,6 +152,26 @@ final class PrivacyTools implements Part {
 				__( 'Notes', 'tillsync-bridge' )         => implode( "\n", $answer->notes ),
 			)
 		);
+	}
+
+	/**
+	 * Whom the service took the email for, and who was not asked: an export that leaves something out must not look complete.
+	 *
+	 * @param array{known_as: string[], not_asked: string[]} $found Of the first page.
+	 * @return array<int, array<string, mixed>>
+	 */
+	private static function who_item( array $found ): array {
+		$values = array();
+		foreach ( $found['known_as'] as $name ) {
+			$values[] = array( 'name' => __( 'Also known as', 'tillsync-bridge' ), 'value' => $name );
+		}
+		foreach ( $found['not_asked'] as $reason ) {
+			$values[] = array( 'name' => __( 'Epos Now was not asked', 'tillsync-bridge' ), 'value' => $reason );
+		}
+		if ( array() === $values ) {
+			return array();
+		}
+		return array( array( 'group_id' => 'tillsync-service-person', 'group_label' => __( 'Till sync service: the person', 'tillsync-bridge' ), 'item_id' => 'tillsync-person', 'data' => $values ) );
 	}
 
 	/**

@@ -12,7 +12,7 @@ namespace Tillsync\Bridge\Privacy;
 use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
 
-/** PrivacyService by shop customer id and email. Nothing of the answers is stored. */
+/** PrivacyService by shop customer id and email. Of its answers only the place of the next page is stored, which tells nothing. */
 class ServicePerson {
 
 	private const TIMEOUT_SECONDS = 20;
@@ -36,7 +36,7 @@ class ServicePerson {
 	 * One page of what the service keeps.
 	 *
 	 * @param int $page From 1.
-	 * @return array{records: array<int, array<string, mixed>>, more: bool}
+	 * @return array{records: array<int, array<string, mixed>>, more: bool, known_as: string[], uncertain: string[], not_asked: string[]}
 	 * @throws ServiceError
 	 */
 	public function export( string $email, int $page ): array {
@@ -49,27 +49,56 @@ class ServicePerson {
 			$answer = $this->call( 'ExportPerson', array( 'person' => self::person( $email ), 'pageSize' => self::PAGE_SIZE ) + array_filter( array( 'pageToken' => (string) $token ) ) );
 			$token  = (string) ( $answer['nextPageToken'] ?? '' );
 			if ( '' === $token && $at < $page ) {
-				return array( 'records' => array(), 'more' => false );
+				return array( 'records' => array(), 'more' => false ) + self::who( array() );
 			}
 		}
 		'' === $token ? delete_transient( $name ) : set_transient( $name, array( 'page' => $page + 1, 'token' => $token ), HOUR_IN_SECONDS );
-		return array( 'records' => array_values( array_filter( (array) ( $answer['records'] ?? array() ), 'is_array' ) ), 'more' => '' !== $token );
+		return array( 'records' => self::list_in( (array) $answer, 'records' ), 'more' => '' !== $token ) + self::who( 1 === $page ? (array) $answer : array() );
 	}
 
 	/**
 	 * Erases. Repeatable.
 	 *
-	 * @return array{erased: int, retained: string[]} retained: why something has to stay for now, one sentence each.
+	 * @return array{erased: int, retained: string[], known_as: string[], uncertain: string[], not_asked: string[]} retained: why something has
+	 * to stay for now, one sentence each.
 	 * @throws ServiceError
 	 */
 	public function erase( string $email ): array {
 		$answer = $this->call( 'ErasePerson', array( 'person' => self::person( $email ) ) );
 		$erased = 0;
-		foreach ( array_filter( (array) ( $answer['erased'] ?? array() ), 'is_array' ) as $count ) {
+		foreach ( self::list_in( $answer, 'erased' ) as $count ) {
 			$erased += (int) ( $count['count'] ?? 0 );
 		}
-		$retained = array_filter( (array) ( $answer['retained'] ?? array() ), 'is_array' );
-		return array( 'erased' => $erased, 'retained' => array_values( array_map( static fn( array $one ) => (string) ( $one['reason'] ?? '' ), $retained ) ) );
+		$retained = array_map( static fn( array $one ) => (string) ( $one['reason'] ?? '' ), self::list_in( $answer, 'retained' ) );
+		return array( 'erased' => $erased, 'retained' => $retained ) + self::who( $answer );
+	}
+
+	/**
+	 * Whom the service took the email for. It cannot look for an email in this shop; that was done here, by person().
+	 *
+	 * @param array<string, mixed> $answer Of either call.
+	 * @return array{known_as: string[], uncertain: string[], not_asked: string[]} uncertain: numbers that may be somebody else's.
+	 */
+	private static function who( array $answer ): array {
+		$who = array( 'known_as' => array(), 'uncertain' => array(), 'not_asked' => array() );
+		foreach ( self::list_in( $answer, 'alsoKnownAs' ) as $alias ) {
+			$name = str_replace( '_', ' ', (string) ( $alias['kind'] ?? '' ) ) . ' ' . (string) ( $alias['value'] ?? '' ) . ': ' . (string) ( $alias['reason'] ?? '' );
+			$who[ true === ( $alias['followed'] ?? false ) ? 'known_as' : 'uncertain' ][] = $name;
+		}
+		foreach ( self::list_in( $answer, 'sidesNotAsked' ) as $side ) {
+			if ( 'SIDE_SHOP' !== ( $side['side'] ?? '' ) ) {
+				$who['not_asked'][] = (string) ( $side['reason'] ?? '' );
+			}
+		}
+		return $who;
+	}
+
+	/**
+	 * @param array<string, mixed> $answer Of either call.
+	 * @return array<int, array<string, mixed>>
+	 */
+	private static function list_in( array $answer, string $name ): array {
+		return array_values( array_filter( (array) ( $answer[ $name ] ?? array() ), 'is_array' ) );
 	}
 
 	/** @return array<string, string> A Person. */
