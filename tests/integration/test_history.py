@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.engine import EngineWorld
+from support.links import lease_of, woo
 from support.queues import add_finished
 from tillsync_server.adapters.postgres.history import PostgresHistory
+from tillsync_server.adapters.postgres.shop_state import PostgresShopState
 from tillsync_server.domain.vocabulary import EntryState
 
 pytestmark = [pytest.mark.integration, pytest.mark.every_version]
@@ -93,3 +95,31 @@ async def test_what_has_long_done_its_work_is_forgotten(world: EngineWorld) -> N
         "unknown@example.test",
     }
     assert {row["token_id"] for row in await world.fetch("SELECT token_id FROM token")} == {"revoked", "valid"}
+
+
+async def test_versions_of_shop_customers_with_nothing_to_write_are_forgotten_once_the_next_is_higher(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    ages = {1: 31, 2: 31, 3: 31, 4: 31, 5: 29, **dict.fromkeys(range(100, 1100), 40)}
+    await world.fetch(
+        "INSERT INTO shop_version (account_id, subject_kind, subject_id, last_version) "
+        "SELECT 'shop-a', kind, id, (extract(epoch FROM now() - make_interval(days => days)) * 1000000)::bigint "
+        "FROM unnest($1::bigint[], $2::int[]) AS t(id, days), (VALUES (1), (2)) AS k(kind) WHERE kind = 1 OR id = 1 RETURNING 1",
+        list(ages),
+        list(ages.values()),
+    )
+    linked, removed, waiting = 2, 3, 4
+    await world.fetch(
+        "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) VALUES ('shop-a', 90002, $1, 1) RETURNING 1", linked
+    )
+    await world.fetch(
+        "INSERT INTO shop_removal (account_id, woo_customer_id, epos_customer_id) VALUES ('shop-a', $1, 9) RETURNING 1", removed
+    )
+    await world.hint("shop-a", 90004)
+    await world.fetch("UPDATE entry SET woo_customer_id = $1 RETURNING 1", waiting)
+    before = {row["subject_id"]: row["last_version"] for row in await world.fetch("SELECT * FROM shop_version WHERE subject_kind = 1")}
+    await PostgresHistory(world.database).maintain()
+    kept = {(row["subject_kind"], row["subject_id"]) for row in await world.fetch("SELECT subject_kind, subject_id FROM shop_version")}
+    assert kept == {(1, linked), (1, removed), (1, waiting), (1, 5), (2, 1)}
+    lease = await lease_of(world)
+    drawn = await PostgresShopState(world.database).next_versions(lease, [woo(number) for number in ages], at_least={})
+    assert all(drawn[woo(number)] > before[number] for number in ages)

@@ -15,6 +15,8 @@ _ENSURE_PARTITIONS = load("history/ensure_partitions")
 _DROP_PARTITIONS = load("history/drop_partitions")
 _FORGET_INTENTS = load("history/forget_intents")
 _FORGET_TOKENS = load("history/forget_tokens")
+_FORGET_VERSIONS = load("history/forget_versions")
+_FORGET_VERSIONS = load("history/forget_versions")
 
 WEEKS_AHEAD = 5
 SHORT_RETENTION_DAYS = 14
@@ -25,6 +27,9 @@ INTENT_RETENTION_DAYS = 30
 """Create intents that are done, counted from when the till could no longer surprise us: each holds an email address."""
 TOKEN_RETENTION_DAYS = 90
 """Revoked tokens."""
+VERSION_RETENTION_DAYS = 30
+"""Versions of writes to shop customers without link, removal or live entry, counted from the write. A new version is at least the
+database's time in microseconds, so it is higher as long as the database's clock does not go back by so many days."""
 _FORGOTTEN_AT_ONCE = 10_000
 _MAINTENANCE_SECONDS = 120.0
 """Nobody waits for it, and taking a week of a large history off the disk may take long."""
@@ -60,3 +65,4 @@ class PostgresHistory:
         async with self._database.acquire() as connection:
             await connection.execute(_FORGET_INTENTS, INTENT_RETENTION_DAYS, _FORGOTTEN_AT_ONCE, timeout=_MAINTENANCE_SECONDS)
             await connection.execute(_FORGET_TOKENS, TOKEN_RETENTION_DAYS, timeout=_MAINTENANCE_SECONDS)
+            await connection.execute(_FORGET_VERSIONS, VERSION_RETENTION_DAYS, _FORGOTTEN_AT_ONCE, timeout=_MAINTENANCE_SECONDS)
