@@ -123,3 +123,14 @@ async def test_versions_of_shop_customers_with_nothing_to_write_are_forgotten_on
     lease = await lease_of(world)
     drawn = await PostgresShopState(world.database).next_versions(lease, [woo(number) for number in ages], at_least={})
     assert all(drawn[woo(number)] > before[number] for number in ages)
+
+
+async def test_marks_and_answers_never_go_by_age(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.fetch("INSERT INTO link_mark (account_id, woo_customer_id, create_time) VALUES ('shop-a', 12, '2001-01-01') RETURNING 1")
+    await world.fetch(
+        "INSERT INTO order_match (account_id, order_id, order_key, facts_hash, entry_id, state, create_time, update_time) "
+        "VALUES ('shop-a', 1, 'k', '', gen_random_uuid(), 2, '2001-01-01', '2001-01-01') RETURNING 1"
+    )
+    await PostgresHistory(world.database).maintain()
+    assert len(await world.fetch("SELECT 1 FROM link_mark UNION ALL SELECT 1 FROM order_match")) == 2
