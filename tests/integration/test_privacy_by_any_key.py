@@ -18,7 +18,7 @@ from support.links import end_all, epos, facts_of, put_order, woo
 from tillsync.v1 import account_pb2, account_service_pb2, privacy_service_pb2, vocabulary_pb2
 from tillsync_sandbox.till.switches import EmailMatch
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryState, Outcome
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
 
 pytestmark = pytest.mark.integration
 
@@ -205,6 +205,15 @@ async def test_an_email_that_two_till_customers_share_is_not_taken_from_one_of_t
     assert kinds(page) == {}
     assert names(page) == {("email", "f•••@e•••.test", False)}
     assert page.also_known_as[0].reason == "till customer 90001 has it, and so may till customer 90002"
+
+
+async def test_an_email_that_somebody_else_ordered_with_is_not_taken_from_a_till_customer(desk: DeskWorld) -> None:
+    desk.till.add_customer(90001, email=ADA)
+    await put_order(desk.grpc.engine, facts_of(1, woo_customer_id=13, email=ADA, account_email=GRACE))
+    answer = await erase(desk, epos_customer_id=90001)
+    assert names(answer) == {("email", "a•••@e•••.test", False)}
+    assert answer.also_known_as[0].reason == "till customer 90001 has it, and so may shop customer 13"
+    assert await desk.grpc.engine.live("shop-a", 1, EntryKind.ORDER_CUSTOMER) is not None
 
 
 async def test_the_shop_is_asked_with_consumer_keys(desk: DeskWorld) -> None:

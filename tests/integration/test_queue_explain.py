@@ -246,3 +246,13 @@ async def test_one_entry_and_counts_are_cheap(seeded: EngineWorld) -> None:
     assert rows_touched(subject) <= 60
     live = await explain(seeded, load("queues/waiting"), "shop-1", 100)
     assert rows_touched(live) <= 100
+
+
+async def test_a_person_is_looked_for_by_email_through_indexes(seeded: EngineWorld) -> None:
+    for email in ("person7@example.test", "bill7@example.test", "nobody@example.test"):
+        plan = await explain(seeded, load("privacy/named_with"), "shop-1", email, 50)
+        assert not big_seq_scans(plan), (email, big_seq_scans(plan))
+        assert rows_touched(plan) <= 200, (email, rows_touched(plan))
+        for statement in ("live_entries", "finished_entries"):
+            plan = await explain(seeded, load(f"privacy/{statement}"), "shop-1", [email], [2007], [1007], 500)
+            assert not big_seq_scans(plan), (statement, email, big_seq_scans(plan))

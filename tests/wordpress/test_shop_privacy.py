@@ -104,6 +104,21 @@ async def test_a_service_that_does_not_answer_makes_no_complete_looking_result(b
 
 
 @pytest.mark.shops("mariadb")
+async def test_a_till_that_is_away_is_named_to_whoever_exports_or_erases(bridged: BridgedShop) -> None:
+    user, _ = await person(bridged)
+    [customer] = bridged.till.customers_by_email("ada@example.test")
+    await bridged.till.stop()
+    items = [item for page in await tool(bridged.site, "exporters") for item in page["data"]]
+    [who] = [item for item in items if item["group_id"] == "tillsync-service-person"]
+    assert [field["name"] for field in who["data"]] == ["Also known as", "Epos Now was not asked"]
+    assert who["data"][0]["value"] == f"till customer {customer}: linked to shop customer {user}"
+    [answer] = await tool(bridged.site, "erasers")
+    [message] = answer["messages"]
+    assert message.startswith("Epos Now was not asked who has this email: ")
+    assert (answer["items_removed"], answer["items_retained"]) == (True, False)
+
+
+@pytest.mark.shops("mariadb")
 async def test_without_a_connection_only_the_shop_is_asked(wp_site: Shop) -> None:
     user = await wp_site.add_user("ada@example.test")
     await wp_site.php(

@@ -57,10 +57,12 @@ class JoinedPair:
 @dataclass(frozen=True, slots=True)
 class NamedByRecords:
     """Numbers that records with an email name: shop customers whose account email it was, till customers that orders with it went to,
-    waited for, or were created as. What went to the default customer names nobody."""
+    waited for, or were created as. What went to the default customer names nobody. ``billed``: shop customers with another account email,
+    whose orders gave this one as billing email."""
 
     epos_customer_ids: tuple[EposCustomerId, ...]
     woo_customer_ids: tuple[WooCustomerId, ...]
+    billed: tuple[WooCustomerId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,7 +107,7 @@ class PostgresPrivacy:
     async def named_with(self, account_id: AccountId, email: str) -> NamedByRecords:
         async with self._database.acquire() as connection:
             [row] = await connection.fetch(_NAMED_WITH, account_id, list(email_forms(email)), _MOST_NAMED)
-        return NamedByRecords(tuple(row["epos"]), tuple(row["woo"]))
+        return NamedByRecords(tuple(row["epos"]), tuple(row["woo"]), tuple(row["billed"]))
 
     async def removals_waiting(self, account_id: AccountId, person: Person) -> int:
         ids = list(person.epos_customer_ids), list(person.woo_customer_ids)

@@ -73,9 +73,8 @@ class KeysClient:
 
     async def read_users(self, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, ShopUser]:
         include = ",".join(str(each) for each in ids)
-        rows = await self._requests.read(
-            _CUSTOMERS, f"include={include}&role=all&per_page={KEYS_MAX_BATCH}&_fields=id,date_created", ours=_is_list_of_users
-        )
+        query = f"include={include}&role=all&per_page={KEYS_MAX_BATCH}&_fields=id,date_created"
+        rows = await self._requests.read(_CUSTOMERS, query, ours=is_list_of("id", "date_created"))
         if not isinstance(rows, list):
             raise unreadable("the list of its customers is no list")
         users = {row["id"]: row.get("date_created") for row in rows if isinstance(row, Mapping) and row.get("id") in ids}

@@ -182,7 +182,7 @@ class _Resolution:
         named = await self._store.named_with(self._account.account_id, email)
         default = {self._account.default_epos_customer_id}
         others = [f"till customer {each}" for each in {*(at_till or ()), *named.epos_customer_ids} - set(self._epos) - default]
-        others += [f"shop customer {each}" for each in {*(in_shop or ()), *named.woo_customer_ids} - set(self._woo)]
+        others += [f"shop customer {each}" for each in {*(in_shop or ()), *named.woo_customer_ids, *named.billed} - set(self._woo)]
         if at_till is None:
             self._name(AliasKind.EMAIL, mask_email(email), f"till customer {customer_id} has it; whether others have it is not known")
         elif others:
