@@ -1,6 +1,6 @@
 """What is wrong with accounts without stopping them: unreadable rows of the till, stray output of the shop."""
 
 revision = "0008"
-down_revision = "0005"
+down_revision = "0007"
 sql_file = "0008_account_warnings.sql"
 in_transaction = True

@@ -1,15 +1,17 @@
--- Which customers the records with an email name. $1 account, $2 forms of the email, $3 most of each kind. The till customer of an order that another
--- account email decided about is not named; its shop customer stands apart (billed). What went to the default customer (outcome 14) names
--- nobody. Takes no lock. Indexes: order_match_by_… and entry_by_… and entry_history_by_… account_email, billing_email, intent_by_account.
+-- Which customers the records with an email name. $1 account, $2 forms of the email, $3 most of each kind. The till customer of an
+-- order that another account email decided about is not named; its shop customer stands apart (billed). What went to the default customer
+-- (outcome 14) names nobody. Takes no lock. Indexes: order_match_by_… and entry_by_… and entry_history_by_… account_email, billing_email, intent_by_account.
 WITH found AS MATERIALIZED (
   SELECT woo_customer_id, epos_customer_id, candidate_ids, outcome, true AS is_own
   FROM order_match WHERE account_id = $1 AND account_email = ANY ($2::text[])
   UNION ALL SELECT woo_customer_id, epos_customer_id, candidate_ids, outcome, true
   FROM queue_entry WHERE account_id = $1 AND account_email = ANY ($2::text[])
   UNION ALL SELECT woo_customer_id, epos_customer_id, candidate_ids, outcome, account_email IS NULL
-  FROM order_match WHERE account_id = $1 AND billing_email = ANY ($2::text[]) AND (account_email IS NULL OR account_email <> ALL ($2::text[]))
+  FROM order_match WHERE account_id = $1 AND billing_email = ANY ($2::text[])
+    AND (account_email IS NULL OR account_email <> ALL ($2::text[]))
   UNION ALL SELECT woo_customer_id, epos_customer_id, candidate_ids, outcome, account_email IS NULL
-  FROM queue_entry WHERE account_id = $1 AND billing_email = ANY ($2::text[]) AND (account_email IS NULL OR account_email <> ALL ($2::text[])))
+  FROM queue_entry WHERE account_id = $1 AND billing_email = ANY ($2::text[])
+    AND (account_email IS NULL OR account_email <> ALL ($2::text[])))
 SELECT
   ARRAY(
     SELECT epos_customer_id FROM found WHERE is_own AND epos_customer_id IS NOT NULL AND outcome IS DISTINCT FROM 14
