@@ -46,6 +46,7 @@ class SaleStoreContract:
         await bench.sales.add(TILL_A, A, [8])
         assert await ids(bench) == [(TILL_A, 8)]
 
+    @pytest.mark.catches("sales-leave-the-allowance-to-others")
     async def test_a_till_is_asked_at_its_pace_and_holds_up_no_other(self, bench: Bench) -> None:
         await bench.sales.add(TILL_A, A, [1, 2, 2])
         await bench.sales.add(TILL_B, B, [1])

@@ -11,6 +11,8 @@ ENGINE = [
     Mutant("releases-keep-due-work-ready", "a release does not look for entries that came meanwhile", becomes("true")),
     Mutant("empty-lanes-sleep", "an empty lane stays ready", becomes("false")),
     Mutant("webhooks-wake-every-account-of-the-till", "a webhook wakes only the account that it came to", drop()),
+    Mutant("webhook-secrets-in-each-encoding", "a webhook's secret is compared in UTF-8 only", value("('utf-8',)")),
+    Mutant("sales-leave-the-allowance-to-others", "sales are read from the till as fast as it answers", drop()),
     Mutant("live-work-is-told-to-the-owner", "the owner of a leased lane is not told of live work", drop()),
     Mutant("idle-lanes-hear-of-new-work", "the owner of an idle lane is not told of new work", drop()),
     Mutant("postponed-entries-wake-idle-lanes", "an idle lane forgets an entry that was put off", drop()),

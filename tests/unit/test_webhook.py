@@ -247,6 +247,7 @@ async def test_other_objects_are_taken_note_of_and_nothing_more(receiver: Receiv
     assert receiver.observed == [("other", 204, "other_object")]
 
 
+@pytest.mark.catches("webhook-secrets-in-each-encoding")
 @pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1", "cp1252"])
 async def test_a_secret_opens_in_each_encoding_in_which_it_may_come(receiver: Receiver, encoding: str) -> None:
     """HTTP names none: "£" is C2 A3 or A3."""

@@ -256,8 +256,8 @@ class Account(_message.Message):
     sync_phone: _builtins.bool
     """Whether the phone travels to the shop. Default false."""
     till_id: _builtins.str
-    """A slug like account_id for the Epos Now company: accounts of one company share its request budget and its create
-    intents. Default: the account_id.
+    """A slug like account_id for the Epos Now company: accounts of one company share its request budget, its create intents and
+    its webhooks (a customer's reach every account that has a link to it). Default: the account_id.
     """
     shared_till: _builtins.bool
     """Must be true to use a till_id that another account uses: says that both really are one Epos Now company. Default false."""

@@ -11,6 +11,7 @@ import hmac
 
 from tillsync_server.domain.account import EposSettings
 
+# invariant: webhook-secrets-in-each-encoding
 ENCODINGS = ("utf-8", "iso-8859-1", "cp1252")
 """What senders use: the standard's wish, the older standard, and Windows, which has "€" where ISO-8859-1 has none."""
 _MAX_LENGTH = 4096

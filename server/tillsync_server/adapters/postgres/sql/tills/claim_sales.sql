@@ -18,7 +18,8 @@ following AS MATERIALIZED (
   FROM unnest($1::text[]) AS t(till_id) LEFT JOIN claimed USING (till_id) LEFT JOIN account a USING (account_id)),
 paced AS (
   UPDATE till SET sales_due_at = CASE
-    WHEN following.pace IS NOT NULL THEN clock.at + following.pace
+    WHEN following.pace IS NOT NULL
+    THEN clock.at /* invariant: sales-leave-the-allowance-to-others */ + following.pace /* /invariant: sales-leave-the-allowance-to-others */
     WHEN following.first_due IS NOT NULL THEN least(following.first_due, clock.at + make_interval(secs => following.most_seconds)) END
   FROM following CROSS JOIN clock WHERE till.till_id = following.till_id)
 SELECT till_id, transaction_id, account_id, revision, attempt_count, extract(epoch FROM waited)::float8 AS waited_seconds
