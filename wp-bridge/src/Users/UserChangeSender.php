@@ -105,8 +105,7 @@ class UserChangeSender {
 		}
 		delete_option( self::NOT_BEFORE );
 		// What has become no change any more goes too.
-		$this->changes->forget( array_column( $rows, 'id' ) );
-		return '';
+		return $this->forget( array_column( $rows, 'id' ) );
 	}
 
 	/** @param array<int, array{id: int, user_id: int, kind: string, registered: int, changed_at: int}> $rows Of the call that failed. */
@@ -115,8 +114,7 @@ class UserChangeSender {
 		if ( $error->is_bad_message() ) {
 			if ( 1 === count( $rows ) ) {
 				$this->services->log()->warning( "a change of user {$rows[0]['user_id']} was refused by the service: {$error->getMessage()}" );
-				$this->changes->forget( array( $rows[0]['id'] ) );
-				return '';
+				return $this->forget( array( $rows[0]['id'] ) );
 			}
 			// One of them spoils the message: halves find it.
 			$halves = array_chunk( $rows, (int) ceil( count( $rows ) / 2 ) );
@@ -133,6 +131,14 @@ class UserChangeSender {
 			$this->services->log()->warning( "changes of users were not told, and stay for later: {$error->getMessage()}" );
 		}
 		return '';
+	}
+
+	/**
+	 * @param int[] $ids Rows.
+	 * @return string Why the drain is to stop: what stays in a table that cannot be written would be told without an end.
+	 */
+	private function forget( array $ids ): string {
+		return $this->changes->forget( $ids ) ? '' : 'table';
 	}
 
 	/**
@@ -172,7 +178,9 @@ class UserChangeSender {
 				// The poll sees the change too, some hours later.
 				$this->services->log()->failure( "held orders of user {$row['user_id']}", $error );
 			}
-			$this->changes->orders_done( $row['id'] );
+			if ( ! $this->changes->orders_done( $row['id'] ) ) {
+				return;
+			}
 		}
 	}
 }

@@ -9,6 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Users;
 
+use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Orders\QuietStatements;
 use Tillsync\Bridge\Services;
 
@@ -72,16 +73,17 @@ class UserChanges {
 		return $this->read( 'orders_due = 1', $limit );
 	}
 
-	public function orders_done( int $id ): void {
-		$this->statements->changed( "UPDATE {$this->table()} SET orders_due = 0 WHERE id = %d", array( $id ) );
+	/** @return bool Whether it is stored. */
+	public function orders_done( int $id ): bool {
+		return -1 < $this->statements->changed( "UPDATE {$this->table()} SET orders_due = 0 WHERE id = %d", array( $id ) );
 	}
 
-	/** @param int[] $ids Rows that were told, or that nobody needs. */
-	public function forget( array $ids ): void {
-		if ( array() !== $ids ) {
-			$list = implode( ',', array_map( 'intval', $ids ) );
-			$this->statements->changed( "DELETE FROM {$this->table()} WHERE id IN ({$list}) AND 1 = %d", array( 1 ) );
-		}
+	/**
+	 * @param int[] $ids Rows that were told, or that nobody needs.
+	 * @return bool Whether they are gone.
+	 */
+	public function forget( array $ids ): bool {
+		return -1 < $this->statements->changed( "DELETE FROM {$this->table()} WHERE id IN (" . Database::ids( $ids ) . ') AND 1 = %d', array( 1 ) );
 	}
 
 	/** Another account has no links of before. */

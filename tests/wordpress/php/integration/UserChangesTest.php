@@ -223,6 +223,14 @@ final class UserChangesTest extends BridgeTestCase {
 		$this->assertSame( array(), $this->noted() );
 	}
 
+	public function test_a_database_that_cannot_be_written_ends_the_drain(): void {
+		$user = $this->known();
+		$this->change_email( $user, 'byron@example.test' );
+		add_filter( 'query', static fn( $sql ) => 1 === preg_match( '/^\s*(DELETE|UPDATE).*tillsync_user_changes/', $sql ) ? '' : $sql );
+		$this->assertSame( 'table', $this->drain()->stopped_by );
+		$this->assertCount( 1, $this->service->calls );
+	}
+
 	public function test_a_copy_tells_nothing(): void {
 		$this->connect( 'https://elsewhere.example.test' );
 		$this->services->get( UserChanges::class )->note( 49, UserChanges::DELETED, 0 );
