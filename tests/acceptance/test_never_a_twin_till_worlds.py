@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from support.twin_world import BY_EMAIL, CREATED, PROCESSED, TIMEOUT_SECONDS, Shop, TwinWorld, all_of, order
+from support.twin_world import BY_EMAIL, CREATED, HELD, PROCESSED, TIMEOUT_SECONDS, Shop, TwinWorld, all_of, order
 from tillsync.v1 import account_pb2
 from tillsync_sandbox.till import EmailMatch, EmailMiss, PostReply, TillSwitches
 
@@ -76,6 +76,30 @@ async def _in_world(world: TwinWorld, name: str, till_world: TillWorld) -> None:
     late = await shop.processed(5)
     assert [late.epos_customer_id] == till.holders("late@example.test")
     assert len(till.creates()) == 2, "one for the new person, one for the late one"
+
+
+SPELLINGS = {
+    1: "\t{} ", 2: "\u200b{}\u00a0", 3: "\ufeff{}", 4: "mailto:{}", 5: "Ada <{}>", 6: "{};other@example.test", 7: "{}.",
+}  # fmt: skip
+IN_ANOTHER_SPELLING = {4, 5, 6, 7}
+
+
+async def test_an_email_in_another_spelling_at_the_till_makes_no_twin(world: TwinWorld) -> None:
+    """What nobody sees does not count; what contains the email is for a person, with the customer as candidate."""
+    emails = {number: f"ada{number}@example.test" for number in SPELLINGS}
+    stored = [SPELLINGS[number].format(email) for number, email in emails.items()]
+    till = await world.till("grace@example.test", *stored, switches=TillSwitches(email_match=EmailMatch.CONTAINS, page_size=3))
+    holders = {number: till.holders(text) for number, text in zip(SPELLINGS, stored, strict=True)}
+    shop = await world.shop("shop-1", till)
+    await shop.send(*(order(email, number, woo_customer_id=10 + number) for number, email in emails.items()))
+    for number in sorted(set(SPELLINGS) - IN_ANOTHER_SPELLING):
+        answer = await shop.processed(number)
+        assert (answer.outcome, [answer.epos_customer_id]) == (BY_EMAIL, holders[number])
+    for number in sorted(IN_ANOTHER_SPELLING):
+        held = await shop.until(lambda answer: answer.state == HELD, number)
+        assert [each.epos_customer_id for each in held.candidates] == holders[number]
+        assert "whose email contains it in another spelling" in held.notes[0]
+    assert till.creates() == []
 
 
 BLIND = {"V2": None, "V4": V4}

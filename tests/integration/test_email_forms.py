@@ -167,6 +167,15 @@ async def rekey(world: EngineWorld) -> None:
         pass
 
 
+async def test_the_release_before_is_given_an_hour_to_end(shop: EngineWorld) -> None:
+    facts = facts_of(1, email=EMAIL)
+    await put_order(shop, facts)
+    await as_stored_before(shop, facts)
+    assert not await PostgresEmailRekey(shop.database).run_chunk()
+    await shop.fetch("UPDATE email_rekey SET next_time = next_time - interval '1 hour' RETURNING 1")
+    assert await PostgresEmailRekey(shop.database).run_chunk()
+
+
 async def done(world: EngineWorld) -> set[bool]:
     return {row["done"] for row in await world.fetch("SELECT done FROM email_rekey")}
 
@@ -220,6 +229,7 @@ async def test_it_goes_on_where_it_was_stopped_and_several_processes_do_no_harm(
     for facts in orders:
         await put_order(shop, facts)
         await as_stored_before(shop, facts)
+    await shop.fetch("UPDATE email_rekey SET next_time = now() RETURNING 1")
     works = [PostgresEmailRekey(shop.database) for _ in range(3)]
     while not await stored_emails(shop, "entry") - {(None, email_form_before(each.billing_email)) for each in orders}:
         await works[0].run_chunk()
@@ -236,6 +246,7 @@ async def test_an_order_that_changes_between_reading_and_writing_keeps_what_it_w
     facts = facts_of(1, email=EMAIL)
     await put_order(shop, facts)
     await as_stored_before(shop, facts)
+    await shop.fetch("UPDATE email_rekey SET next_time = now() RETURNING 1")
     work = PostgresEmailRekey(shop.database)
     written = work._write_changes
 

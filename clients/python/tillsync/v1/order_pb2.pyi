@@ -180,7 +180,7 @@ class OrderMatch(_message.Message):
 
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[_link_pb2.EposCustomer]:
-        """HELD with several customers to choose from: only epos_customer_id is filled; ListCandidates reads the rest from the till."""
+        """HELD with customers to choose from: only epos_customer_id is filled; ListCandidates reads the rest from the till."""
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:

@@ -3,7 +3,8 @@
 ALTER TABLE till_knowledge ADD COLUMN kinds_proven_at jsonb NOT NULL DEFAULT '{}';
 
 -- How far what is stored has come to the present form of emails (domain/emails.py), form 2: what 1 finished entries, 2 live entries,
--- 3 answers, 4 create intents. Read in order of the keys, in chunks, at least twice; any process. A later form sets the rows back.
+-- 3 answers, 4 create intents. Read in order of the keys, in chunks, at least twice; any process. A later form sets the rows back. The first
+-- reading waits for an hour: processes of the release before, which look under their form only, are replaced until then.
 CREATE TABLE email_rekey (
   what smallint PRIMARY KEY CHECK (what BETWEEN 1 AND 4),
   form smallint NOT NULL,
@@ -14,4 +15,4 @@ CREATE TABLE email_rekey (
   done boolean NOT NULL DEFAULT false,
   next_time timestamptz NOT NULL DEFAULT now()
 );
-INSERT INTO email_rekey (what, form) SELECT what, 2 FROM generate_series(1, 4) AS what;
+INSERT INTO email_rekey (what, form, next_time) SELECT what, 2, now() + interval '1 hour' FROM generate_series(1, 4) AS what;
