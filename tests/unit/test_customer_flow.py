@@ -159,6 +159,18 @@ async def test_a_404_without_proof_is_a_wrong_address_and_ends_nothing() -> None
 
 
 @on_virtual_time
+async def test_a_name_that_the_shop_does_not_keep_is_a_note_of_an_updated_customer() -> None:
+    world = ShopWorld()
+    world.link(1, 12)
+    world.shop.answer = lambda writes: [WriteResult(status=WriteStatus.UPDATED, not_kept=("first_name", "phone"))]
+    verdict = await world.sync(1)
+    assert (verdict.outcome, verdict.state) == (Outcome.UPDATED, EntryState.PROCESSED)
+    reason = "the shop does not keep it as it is, as where its tables store no emoji, or a plugin alters names"
+    assert verdict.notes == (f"first name not written: {reason}", f"phone not written: {reason}")
+    assert (await world.sync(1)).notes == ("unchanged",), "it is not sent again and again"
+
+
+@on_virtual_time
 async def test_a_shop_customer_that_is_gone_fails_at_once_and_breaks_the_link() -> None:
     world = ShopWorld()
     world.link(1, 12)

@@ -312,3 +312,11 @@ async def test_a_shop_that_is_away_is_unreachable(shop: SandboxShop, client: Sho
         await client.write_customers([write(1)], FakePermit())
     with pytest.raises(Unreachable, match="not reached: connect"):
         await client.probe()
+
+
+async def test_a_name_that_the_shop_does_not_keep_is_told_and_the_values_arrive(shop: SandboxShop, client: ShopClient) -> None:
+    shop.switches.three_byte_tables = True
+    writes = [write(1, first_name="Zoë \U0001f98a", last_name="Žižka"), write(2, first_name="Ada")]
+    results = await client.write_customers(writes, FakePermit())
+    assert [(result.status, result.not_kept) for result in results] == [(WriteStatus.UPDATED, ("first_name",)), (WriteStatus.UPDATED, ())]
+    assert (shop.store.users[1].last_name, shop.store.bridge_rows[1].points) == ("Žižka", "10")

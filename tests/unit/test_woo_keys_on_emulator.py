@@ -187,10 +187,23 @@ async def test_what_the_shop_did_not_keep_is_an_error_of_that_item(shop: Sandbox
     assert [(result.status, result.field) for result in results] == [
         (WriteStatus.UPDATED, None),
         (WriteStatus.ERROR, "tillsync_points_balance"),
-        (WriteStatus.ERROR, "first_name"),
+        (WriteStatus.UPDATED, None),
     ]
+    assert [result.not_kept for result in results] == [(), (), ("first_name",)]
     assert isinstance(results[1].error, Unreadable)
     assert "which of its plugins alters customers" in results[1].error.text
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+async def test_a_name_that_the_shop_does_not_keep_is_told_and_the_values_arrive(
+    shop: SandboxShop, client: ShopClient, one_by_one: bool
+) -> None:
+    """Its tables hold characters of three bytes; WooCommerce says that it saved."""
+    shop.switches.update({"three_byte_tables": True, "key_owner": "shop_manager" if one_by_one else "administrator"})
+    (result,) = await client.write_customers([write(1, first_name="Zoë \U0001f98a", last_name="Žižka")], FakePermit())
+    assert (result.status, result.not_kept) == (WriteStatus.UPDATED, ("first_name",))
+    user = shop.store.users[1]
+    assert (user.first_name, user.last_name, _metas(shop, 1)["tillsync_points_balance"]) == ("Ada", "Žižka", "10")
 
 
 async def test_other_errors_inside_a_batch_name_their_field(shop: SandboxShop, client: ShopClient) -> None:

@@ -183,3 +183,25 @@ async def test_five_hundred_customers(wp_site: Shop, measured: Callable[[str], N
     assert queries <= int(one.headers["X-Queries"]) + 5, "statements do not grow with the customers"
     # a generous wall for a busy machine; the design's figure is 0.3 s
     assert php < (1.5 if wp_site.database else 6)
+
+
+@pytest.mark.shops("mariadb")
+@pytest.mark.parametrize("cached", [False, True])
+async def test_an_emoji_in_tables_of_three_byte_characters_is_told_as_not_kept(wp_site: Shop, cached: bool) -> None:
+    """wpdb refuses the whole value, update_user_meta says false to nobody, and WC_Customer says that it saved."""
+    await connected(wp_site)
+    if cached:
+        wp_site.use_object_cache()
+    user = await wp_site.add_user(first_name="Ada")
+    await wp_site.php('global $wpdb; $wpdb->query( "ALTER TABLE {$wpdb->usermeta} CONVERT TO CHARACTER SET utf8mb3" );')
+    names = {"first_name": "Zoë \U0001f98a", "last_name": "Žižka", "phone": "01632 960000"}
+    assert await send(wp_site, item(user, 1, **names)) == [{"user_id": user, "status": "updated", "not_kept": ["first_name"]}]
+    keys = "'first_name', 'last_name', 'billing_phone'"
+    stored = await wp_site.rows(f"SELECT meta_key, meta_value FROM {{prefix}}usermeta WHERE user_id = {user} AND meta_key IN ({keys})")
+    assert {row["meta_key"]: row["meta_value"] for row in stored} == {
+        "first_name": "Ada",
+        "last_name": "Žižka",
+        "billing_phone": "01632 960000",
+    }
+    assert await send(wp_site, item(user, 2, "11", first_name="Zoë")) == [{"user_id": user, "status": "updated"}]
+    wp_site.forgive_log()

@@ -126,9 +126,9 @@ class BridgePlugin:
             values = item.values
             row = BridgeRow(version=item.version, points=values.points, credit=values.credit, type_id=values.type_id, as_of=item.as_of)
         self._store.bridge_rows[item.user_id] = row
-        _set_names(user, item)
+        not_kept = _set_names(user, item, three_byte_tables=self._switches.three_byte_tables)
         self._store.changed()
-        return {"status": "unchanged" if same and not named else "updated"}
+        return {"status": "unchanged" if same and not named else "updated", **({"not_kept": not_kept} if not_kept else {})}
 
     def _put_type(self, type_id: int, body: dict[str, Any]) -> dict[str, object]:
         try:
@@ -219,10 +219,17 @@ def _name_changes(user: ShopUser, item: CustomerItem) -> bool:
     return any(new is not None and new != old for new, old in wanted)
 
 
-def _set_names(user: ShopUser, item: CustomerItem) -> None:
-    if item.first_name is not None:
-        user.first_name = item.first_name
-    if item.last_name is not None:
-        user.last_name = item.last_name
+def _set_names(user: ShopUser, item: CustomerItem, *, three_byte_tables: bool) -> list[str]:
+    """The names that the shop does not keep, as the bridge finds when it reads them back."""
+    wanted = {"first_name": item.first_name, "last_name": item.last_name}
+    not_kept = [
+        name
+        for name, text in wanted.items()
+        if text is not None and three_byte_tables and any(ord(character) > 0xFFFF for character in text)
+    ]
+    for name, text in wanted.items():
+        if text is not None and name not in not_kept:
+            setattr(user, name, text)
     if item.phone is not None:
         user.billing["phone"] = item.phone
+    return not_kept

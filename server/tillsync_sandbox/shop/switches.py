@@ -109,6 +109,8 @@ class ShopSwitches:
 
     trouble: Trouble | None = None
     stray_output: StrayOutput = StrayOutput.NONE
+    three_byte_tables: bool = False
+    """Names with an emoji are not stored, and the shop says nothing of it."""
     moved_to: str = "https://www.shop.example.test"
     """Where ``Trouble.MOVED_…`` points; the path asked for is appended."""
     retry_after_seconds: int = 600
@@ -153,7 +155,7 @@ def _converted(name: str, value: object) -> object:
             return _choice(name, KeyOwner, value)
         case "key_permissions":
             return _choice(name, KeyPermissions, value)
-        case "https_seen" | "bridge_installed" | "firewall_refuses_put_and_delete":
+        case "https_seen" | "bridge_installed" | "three_byte_tables" | "firewall_refuses_put_and_delete":
             if not isinstance(value, bool):
                 raise ValueError(f"{name}: true or false, not {value!r}")
         case "max_batch" | "retry_after_seconds":

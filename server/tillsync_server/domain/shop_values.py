@@ -7,6 +7,7 @@ Texts are sent as WooCommerce stores them; what it would refuse, or alter beyond
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 
@@ -59,6 +60,15 @@ def for_shop(customer: TillCustomer, account: Account) -> ForShop:
         phone=_phone(customer, notes) if account.sync_phone else None,
     )
     return ForShop(values, tuple(notes))
+
+
+_READ_BACK = {"first_name": TillField.FIRST_NAME, "last_name": TillField.LAST_NAME, "phone": TillField.PHONE}
+
+
+def not_kept_notes(names: Sequence[str]) -> tuple[str, ...]:
+    """Of what the shop took and does not have: tables whose characters have three bytes store no emoji, and say nothing of it."""
+    reason = "the shop does not keep it as it is, as where its tables store no emoji, or a plugin alters names"
+    return tuple(_left_out(_READ_BACK[name], reason) for name in names)
 
 
 def _points(served: Decimal | None, notes: list[str]) -> str | None:

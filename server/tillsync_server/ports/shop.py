@@ -35,6 +35,8 @@ class WriteResult:
     version: int | None = None
     field: str | None = None
     error: UpstreamError | None = None
+    not_kept: tuple[str, ...] = ()
+    """UPDATED, but for these of first_name, last_name and phone: the shop took them and does not have them now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,7 @@ class CustomerWriter {
 	 * @param array<int, CustomerItem>       $items      By position; each customer once, and there.
 	 * @param array<int, int>                $registered When they registered, by customer.
 	 * @param array<int, CustomerRow>        $changed    Takes the rows that are not as they were, by customer.
-	 * @return array<int, array<string, string>> Results, by position.
+	 * @return array<int, array<string, mixed>> Results, by position.
 	 * @throws NotStored
 	 */
 	private function apply( array $items, array $registered, float $deadline, array &$changed ): array {
@@ -136,14 +136,20 @@ class CustomerWriter {
 
 	/**
 	 * @param array<string, string> $differing Names to write.
-	 * @return array<string, string> The result.
+	 * @return array<string, mixed> The result.
 	 */
 	private function write_names( CustomerItem $item, array $differing, float $deadline ): array {
 		if ( $this->is_late( $deadline ) ) {
 			return array( 'status' => 'not_done' );
 		}
-		$refused = $this->services->get( Names::class )->write( $item->user_id, $differing );
-		return null === $refused ? array( 'status' => 'updated' ) : array( 'status' => 'invalid', 'field' => $refused );
+		$names   = $this->services->get( Names::class );
+		$refused = $names->write( $item->user_id, $differing );
+		if ( null !== $refused ) {
+			return array( 'status' => 'invalid', 'field' => $refused );
+		}
+		// A service of before passes over what it does not know.
+		$not_kept = $names->not_kept( $item->user_id, $differing );
+		return array( 'status' => 'updated' ) + ( array() === $not_kept ? array() : array( 'not_kept' => $not_kept ) );
 	}
 
 	/**

@@ -52,6 +52,24 @@ class Names {
 	}
 
 	/**
+	 * Those of the names just written that the database does not have: a table whose characters have three bytes takes no emoji, wpdb
+	 * writes nothing then, and WooCommerce says that it saved.
+	 *
+	 * @param array<string, string> $names Of differing().
+	 * @return string[] Fields.
+	 */
+	public function not_kept( int $user_id, array $names ): array {
+		wp_cache_delete( $user_id, 'user_meta' );
+		return array_keys(
+			array_filter(
+				$names,
+				static fn( string $wanted, string $name ) => (string) get_user_meta( $user_id, self::META[ $name ], true ) !== $wanted,
+				ARRAY_FILTER_USE_BOTH
+			)
+		);
+	}
+
+	/**
 	 * @param array<string, string> $names Of differing().
 	 * @return string|null The field that was refused; null: written.
 	 */

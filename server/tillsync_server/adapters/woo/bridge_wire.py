@@ -24,6 +24,7 @@ NAMES_OF_PERSONS = frozenset({"registered", "registered_before"})
 _INT64_MAX = 2**63 - 1
 _PLACES = 6
 """Decimal places that a bridge takes. A till computes with floats, and may serve more."""
+_READ_BACK = ("first_name", "last_name", "phone")
 _ON_THE_WIRE = {
     status.value: status
     for status in (
@@ -126,7 +127,13 @@ def write_result(row: Any) -> WriteResult:
     version = _version(row.get("version"))
     if known is WriteStatus.STALE and version is None:
         raise unreadable("a stale result does not say which version the shop holds")
-    return WriteResult(status=known, version=version, field=named_field(row))
+    return WriteResult(status=known, version=version, field=named_field(row), not_kept=_not_kept(row))
+
+
+def _not_kept(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names and phone that the bridge wrote and did not find when it read them back. Bridges of before say nothing of it."""
+    said = row.get("not_kept")
+    return tuple(name for name in _READ_BACK if name in said) if isinstance(said, list) else ()
 
 
 def named_field(row: Mapping[str, Any]) -> str | None:

@@ -16,7 +16,7 @@ from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.shop_users import ADOPTED_WITHIN
-from tillsync_server.domain.shop_values import for_shop
+from tillsync_server.domain.shop_values import for_shop, not_kept_notes
 from tillsync_server.domain.shown_text import shown
 from tillsync_server.domain.verdict import Disposition, Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority, Side
@@ -219,7 +219,7 @@ class CustomerFlow:
     async def _of_result(self, result: WriteResult, woo_customer_id: WooCustomerId) -> Verdict:
         match result.status:
             case WriteStatus.UPDATED:
-                return Verdict.finished(Outcome.UPDATED)
+                return Verdict.finished(Outcome.UPDATED, *not_kept_notes(result.not_kept))
             case WriteStatus.UNCHANGED:
                 return Verdict.finished(Outcome.UPDATED, "unchanged in the shop: it had these values")
             case _:
