@@ -12,12 +12,16 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
+from rich.highlighter import JSONHighlighter
 from rich.table import Table
 from rich.text import Text
 
 console = Console(highlight=False, markup=False)
 """No markup: notes may hold brackets, such as the ``[redacted]`` of a credential."""
 
+_KEPT = "\n\u200c\u200d"
+"""The document's own line ends, and the joiners of scripts and emoji."""
+_json_highlighter = JSONHighlighter()
 _UTC = re.compile(r"\s*UTC(?P<offset>[+-]\d\d:\d\d)?$")
 """The zone as :func:`when` writes it."""
 
@@ -43,7 +47,17 @@ def print_json(value: Message | Sequence[Message] | dict[str, Any]) -> None:
         plain = value
     else:
         plain = [as_json(message) for message in value]
-    console.print_json(json.dumps(plain, ensure_ascii=False))
+    text = Text(_without_unseen(json.dumps(plain, ensure_ascii=False, indent=2)))
+    console.print(_json_highlighter(text), soft_wrap=True)
+
+
+def _without_unseen(document: str) -> str:
+    """Characters that a terminal would obey or not show, as JSON's own escapes: the document says the same."""
+    return "".join(character if character.isprintable() or character in _KEPT else _escaped(character) for character in document)
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1]
 
 
 def table(*columns: str | tuple[str, dict[str, Any]], title: str | None = None) -> Table:

@@ -17,7 +17,7 @@ from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.shop_users import ADOPTED_WITHIN
 from tillsync_server.domain.shop_values import for_shop, not_kept_notes
-from tillsync_server.domain.shown_text import shown
+from tillsync_server.domain.shown_text import first_letter, shown
 from tillsync_server.domain.verdict import Disposition, Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority, Side
 from tillsync_server.ports.lanes import ClaimedEntry
@@ -271,6 +271,6 @@ def _about(link: Link, verdict: Verdict, label: str | None = None) -> Verdict:
 
 def _label(customer: TillCustomer) -> str | None:
     """``Ada B.``: enough for support to recognise it, no whole surname."""
-    surname = shown(customer.surname)
-    initial = f"{surname[:1]}." if surname else ""
+    letter = first_letter(customer.surname)
+    initial = f"{letter}." if letter else ""
     return " ".join(part for part in (shown(customer.forename), initial) if part) or shown(customer.business_name) or None

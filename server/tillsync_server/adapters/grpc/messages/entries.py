@@ -17,8 +17,11 @@ from tillsync_server.domain.account import Problem
 from tillsync_server.domain.emails import mask_email
 from tillsync_server.domain.entry import Attempt, Entry
 from tillsync_server.domain.ids import EposCustomerId
+from tillsync_server.domain.shown_text import shown
 from tillsync_server.domain.vocabulary import EntryKind
 
+MAX_LINE = 1_000
+"""Of a comment or a note as it is shown."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -34,6 +37,11 @@ def set_time(target: Timestamp, time: datetime) -> None:
     target.nanos = since.microseconds * 1000
 
 
+def shown_lines(texts: Iterable[str]) -> list[str]:
+    """Notes: they may hold names of products, customers and fields from outside."""
+    return [shown(text, most=MAX_LINE) for text in texts]
+
+
 def fill_entry(message: queue_entry_pb2.QueueEntry, entry: Entry, *, with_attempts: bool = False) -> None:
     """Write ``entry`` into an empty message."""
     m: Any = message
@@ -44,7 +52,7 @@ def fill_entry(message: queue_entry_pb2.QueueEntry, entry: Entry, *, with_attemp
     _fill_subject(m, entry)
     if entry.woo_customer_id is not None:
         m.woo_customer_id = entry.woo_customer_id
-    m.subject_label = entry.subject_label
+    m.subject_label = shown(entry.subject_label)
     if entry.account_email:
         m.masked_account_email = mask_email(entry.account_email)
     if entry.billing_email:
@@ -52,9 +60,9 @@ def fill_entry(message: queue_entry_pb2.QueueEntry, entry: Entry, *, with_attemp
     m.state = entry.state
     if entry.outcome is not None:
         m.outcome = entry.outcome
-        m.comment = entry.comment
+        m.comment = shown(entry.comment, most=MAX_LINE)
         m.causes.extend(entry.causes)
-    m.notes.extend(entry.notes)
+    m.notes.extend(shown_lines(entry.notes))
     m.attempt_count = entry.attempt_count
     m.coalesced_count = entry.coalesced_count
     if entry.next_attempt_time is not None:
@@ -88,14 +96,14 @@ def _fill_subject(m: Any, entry: Entry) -> None:
         m.epos_customer_type_id = entry.subject_id
         return
     m.order_id = entry.subject_id
-    m.order_number = entry.order_number or (entry.facts.order_number if entry.facts is not None else "")
+    m.order_number = shown(entry.order_number or (entry.facts.order_number if entry.facts is not None else ""))
 
 
 def _fill_attempt(m: Any, attempt: Attempt) -> None:
     m.number = attempt.number
     m.outcome = attempt.outcome
-    m.comment = attempt.comment
-    m.notes.extend(attempt.notes)
+    m.comment = shown(attempt.comment, most=MAX_LINE)
+    m.notes.extend(shown_lines(attempt.notes))
     set_time(m.start_time, attempt.start_time)
     set_time(m.finish_time, attempt.finish_time)
     if attempt.upstream_status is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from tillsync.v1 import customer_sync_service_pb2, order_pb2
 
 from tillsync_server.adapters.grpc.field_limits import LENGTHS
-from tillsync_server.adapters.grpc.messages.entries import candidate_messages, fill_entry, set_time, time_of
+from tillsync_server.adapters.grpc.messages.entries import MAX_LINE, candidate_messages, fill_entry, set_time, shown_lines, time_of
 from tillsync_server.adapters.grpc.required_fields import check_of
 from tillsync_server.adapters.grpc.status import status_of
 from tillsync_server.application.use_cases.order_matching import OrderAnswer
@@ -17,6 +17,7 @@ from tillsync_server.domain.ids import AccountId, OrderId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
 from tillsync_server.domain.order_texts import tidied, tidied_email
 from tillsync_server.domain.shop_users import whole_seconds
+from tillsync_server.domain.shown_text import shown
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Queue
 from tillsync_server.ports.orders import NewOrder, OrderMatch
 
@@ -130,10 +131,10 @@ def _fill_kept(m: Any, match: OrderMatch) -> None:
     m.state = match.state
     if match.outcome is not None:
         m.outcome = match.outcome
-        m.comment = match.comment
+        m.comment = shown(match.comment, most=MAX_LINE)
         if match.cause is not None:
             m.causes.append(match.cause)
-    m.notes.extend(match.notes)
+    m.notes.extend(shown_lines(match.notes))
     if match.epos_customer_id is not None:
         m.epos_customer_id = match.epos_customer_id
     if match.woo_customer_id is not None:
