@@ -28,6 +28,7 @@ ENGINE = [
     Mutant("till-creates-need-a-permit", "a create at the till asks for no permit", value("None")),
     Mutant("shop-writes-need-a-permit", "a write to the shop asks for no permit", value("None")),
     Mutant("versions-always-rise", "versions do not rise when the clock is turned back", becomes("excluded.last_version")),
+    Mutant("stray-json-is-no-answer", "whatever JSON a shop prints is taken for its answer", condition("True")),
     Mutant("stale-writes-are-not-applied", "a stale write counts as applied", condition("True")),
     # recovery
     Mutant("lapsed-leases-are-taken-over", "a lapsed lease keeps its owner", becomes("lease_owner IS NULL AND IT")),

@@ -59,6 +59,7 @@ def test_our_data_is_read_and_what_stands_around_it_is_told(body: bytes, stray: 
         b"<!DOCTYPE html><html><body>Welcome</body></html>",
     ],
 )
+@pytest.mark.catches("stray-json-is-no-answer")
 def test_what_is_not_whole_not_ours_or_there_twice_is_not_read(body: bytes) -> None:
     with pytest.raises(Unreadable):
         data_of(answer(body), has_results)

@@ -88,6 +88,7 @@ def found_in(answer: Answer, is_ours: IsOurs) -> Found | None:
     found: tuple[Any, int, int] | None = None
     try:
         for value, start, end in _whole_values(text):
+            # invariant: stray-json-is-no-answer
             if is_ours(value):
                 if found is not None:
                     return None
