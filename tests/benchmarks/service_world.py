@@ -46,7 +46,7 @@ class ServiceWorld:
             api_secret=self.till.switches.api_secret,
             requests_per_minute=REQUESTS_PER_MINUTE,
         )
-        account = account_pb2.Account(customer_sync_enabled=True, epos=epos, shop=shop)
+        account = account_pb2.Account(customer_sync_enabled=True, trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_ALL, epos=epos, shop=shop)
         await self.running.client.accounts.create_account(ACCOUNT, account)
 
     def add_customers(self, count: int) -> list[int]:

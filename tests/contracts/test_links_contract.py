@@ -12,7 +12,7 @@ from contracts.links_on_postgres import on_postgres
 from fakes.queues import SHOP
 from support.engine import EngineWorld
 from support.links import epos, woo
-from tillsync_server.domain.vocabulary import EntryState
+from tillsync_server.domain.vocabulary import EntryState, LinkGround
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
 from tillsync_server.ports.links import Link, LinkFilter, LinkOrigin, OrderLinkOutcome
 
@@ -69,10 +69,22 @@ async def running_order(bench: LinkBench, order_id: int = 1042, *, woo_id: int |
 
 
 async def link(
-    bench: LinkBench, lease: LaneLease, entry: ClaimedEntry, epos_id: int = 90001, woo_id: int = 12, replaces: Link | None = None
+    bench: LinkBench,
+    lease: LaneLease,
+    entry: ClaimedEntry,
+    epos_id: int = 90001,
+    woo_id: int = 12,
+    replaces: Link | None = None,
+    ground: LinkGround = LinkGround.CONFIRMED_EMAIL,
 ) -> OrderLinkOutcome:
     return await bench.linker.link(
-        lease, entry, epos_customer_id=epos(epos_id), woo_customer_id=woo(woo_id), origin=LinkOrigin.MATCHED_EMAIL, replaces=replaces
+        lease,
+        entry,
+        epos_customer_id=epos(epos_id),
+        woo_customer_id=woo(woo_id),
+        origin=LinkOrigin.MATCHED_EMAIL,
+        ground=ground,
+        replaces=replaces,
     )
 
 
@@ -84,12 +96,30 @@ class OrderLinkerContract:
         assert await link(bench, lease, entry) is OrderLinkOutcome.LINKED
         made = await link_of(bench, 90001)
         assert (made.woo_customer_id, made.origin, made.is_usable, made.content_hash) == (12, LinkOrigin.MATCHED_EMAIL, True, None)
+        assert made.ground is LinkGround.CONFIRMED_EMAIL
         refresh = await bench.refresh(90001)
         assert refresh is not None
         assert (refresh.revision, refresh.is_pending) == (1, True)
         assert await bench.config_version() == before
         assert await bench.revision(entry.entry_id) == entry.entry_revision
         assert await bench.linker.still_stands(lease, entry)
+
+    async def test_links_that_no_confirmed_email_stands_behind_are_listed_until_a_person_makes_them(self, bench: LinkBench) -> None:
+        await bench.put_link(90005, 50)  # by hand
+        for number, ground in ((1, LinkGround.CONFIRMED_EMAIL), (2, LinkGround.TRUSTED_ACCOUNT), (3, LinkGround.NOT_KEPT)):
+            lease, entry = await running_order(bench, 1000 + number, woo_id=10 + number)
+            assert await link(bench, lease, entry, 90000 + number, 10 + number, ground=ground) is OrderLinkOutcome.LINKED
+
+        async def listed() -> list[int]:
+            found = await bench.reader.list_links(SHOP, LinkFilter(unconfirmed_only=True), after=None, limit=20)
+            return [each.epos_customer_id for each in found]
+
+        assert await listed() == [90002, 90003]
+        made = await bench.keeper.create(SHOP, epos(90003), woo(13))
+        assert (made.link.origin, made.link.ground) == (LinkOrigin.BY_HAND, LinkGround.BY_HAND)
+        assert await listed() == [90002]
+        again = await link_of(bench, 90003)
+        assert (again.origin, again.ground) == (LinkOrigin.BY_HAND, LinkGround.BY_HAND)
 
     async def test_linking_again_is_linked_and_changes_nothing(self, bench: LinkBench) -> None:
         """The order's completion was lost after the link was committed: its entry runs again."""

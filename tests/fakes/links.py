@@ -14,7 +14,7 @@ from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId, new_entry_id
 from tillsync_server.domain.shop_users import is_linked_person
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, LinkGround, Outcome
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
 from tillsync_server.ports.links import (
     Link,
@@ -77,6 +77,7 @@ class FakeLinks:
                 epos_customer_id=EposCustomerId(epos),
                 woo_customer_id=WooCustomerId(woo),
                 origin=LinkOrigin.BY_HAND,
+                ground=LinkGround.BY_HAND,
                 create_time=self._clock.database_now(),
                 epos_gone_at=self._clock.database_now() if gone else None,
                 woo_gone_at=self._clock.database_now() if woo_gone else None,
@@ -159,6 +160,7 @@ class FakeLinks:
             and wanted.epos_customer_id in (None, link.epos_customer_id)
             and wanted.woo_customer_id in (None, link.woo_customer_id)
             and not (wanted.broken_only and link.is_usable)
+            and not (wanted.unconfirmed_only and link.ground not in (LinkGround.NOT_KEPT, LinkGround.TRUSTED_ACCOUNT))
         ]
         return found[:limit]
 
@@ -190,6 +192,7 @@ class FakeLinks:
         epos_customer_id: EposCustomerId,
         woo_customer_id: WooCustomerId,
         origin: LinkOrigin,
+        ground: LinkGround,
         replaces: Link | None,
         woo_registered_at: datetime | None = None,
     ) -> OrderLinkOutcome:
@@ -214,6 +217,7 @@ class FakeLinks:
             woo_customer_id,
             origin,
             standing,
+            ground=ground,
             deciding=entry.entry_id,
             woo_registered_at=woo_registered_at,
         )
@@ -374,9 +378,12 @@ class FakeLinks:
         if usable:
             if is_unmarked:
                 self._raise_config_version(account_id)
-            return usable[0], self.refresh(account_id, epos_customer_id)
+            by_hand = self.put(replace(usable[0], origin=LinkOrigin.BY_HAND, ground=LinkGround.BY_HAND))
+            return by_hand, self.refresh(account_id, epos_customer_id)
         self._raise_config_version(account_id)
-        return self._put_link(account_id, epos_customer_id, woo_customer_id, LinkOrigin.BY_HAND, standing, deciding=None)
+        return self._put_link(
+            account_id, epos_customer_id, woo_customer_id, LinkOrigin.BY_HAND, standing, ground=LinkGround.BY_HAND, deciding=None
+        )
 
     def _order_to_resolve(self, account_id: AccountId, entry_id: EntryId) -> Entry:
         entry = None if self._queues is None else self._queues.entries.get(entry_id)
@@ -417,6 +424,7 @@ class FakeLinks:
         origin: LinkOrigin,
         instead_of: Sequence[Link],
         *,
+        ground: LinkGround,
         deciding: EntryId | None,
         woo_registered_at: datetime | None = None,
     ) -> tuple[Link, EntryId]:
@@ -425,7 +433,9 @@ class FakeLinks:
             if link.woo_customer_id != woo_customer_id and link.woo_gone_at is None:
                 self.want_removal(account_id, link.epos_customer_id, link.woo_customer_id)
         made = self.put(
-            replace(self.add(account_id, epos_customer_id, woo_customer_id), origin=origin, woo_registered_at=woo_registered_at)
+            replace(
+                self.add(account_id, epos_customer_id, woo_customer_id), origin=origin, woo_registered_at=woo_registered_at, ground=ground
+            )
         )
         self.removals.pop((account_id, woo_customer_id), None)
         self._revise_waiting([made, *instead_of], deciding=deciding, but=None if deciding is None else woo_customer_id)

@@ -24,8 +24,8 @@ async def seed(world: EngineWorld) -> None:
     await world.add_accounts(*names)
     await world.fetch("INSERT INTO till (till_id) VALUES ('till-a') RETURNING 1")
     await world.fill(
-        "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, woo_gone_at) "
-        "SELECT ($2::text[])[n % 100 + 1], n, n, 1, CASE WHEN n % 1000 = 0 THEN now() END "
+        "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, woo_gone_at, ground) "
+        "SELECT ($2::text[])[n % 100 + 1], n, n, 1, CASE WHEN n % 1000 = 0 THEN now() END, CASE WHEN n % 1000 = 500 THEN 3 ELSE 2 END "
         "FROM generate_series(1, $1::int) AS n",
         "INSERT INTO entry (account_id, entry_id, queue, kind, subject_id, state, priority, due_at, woo_customer_id, epos_customer_id, "
         "billing_email, candidate_ids, create_time, update_time) "
@@ -86,9 +86,11 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     small = {"most_rows": 10}
     await check_plan(world, "links/by_epos", SHOP, some, indexes={"link_pkey"}, most_rows=400)
     await check_plan(world, "links/of_either", SHOP, 100, 200, indexes={woo_key}, **small)
-    await check_plan(world, "links/list", SHOP, None, None, False, 0, 50, indexes={"link_pkey"}, most_rows=50)
-    await check_plan(world, "links/list", SHOP, None, 300, False, 0, 50, indexes={woo_key}, **small)
-    await check_plan(world, "links/list", SHOP, None, None, True, 0, 50, indexes={"link_broken"}, most_rows=100)
+    await check_plan(world, "links/list", SHOP, None, None, False, 0, 50, False, indexes={"link_pkey"}, most_rows=50)
+    await check_plan(world, "links/list", SHOP, None, 300, False, 0, 50, False, indexes={woo_key}, **small)
+    await check_plan(world, "links/list", SHOP, None, None, True, 0, 50, False, indexes={"link_broken"}, most_rows=100)
+    await check_plan(world, "links/list", SHOP, None, None, False, 0, 50, True, indexes={"link_unconfirmed"}, most_rows=100)
+    await check_plan(world, "links/now_by_hand", SHOP, 100, indexes={"link_pkey"}, **small)
     await check_plan(world, "links/is_marked", SHOP, 100, indexes={"link_mark_pkey"}, **small)
     await check_plan(world, "links/pending_removals", SHOP, some, indexes={"shop_removal_by_epos"}, most_rows=1200)
     await check_plan(world, "links/drop_removals", SHOP, some, indexes={"shop_removal_pkey"}, most_rows=400)

@@ -31,7 +31,7 @@ from tillsync_server.adapters.postgres.held_orders import MAX_RELEASED
 from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
 from tillsync_server.adapters.postgres.order_linker import PostgresOrderLinker
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryState, Outcome
+from tillsync_server.domain.vocabulary import EntryState, LinkGround, Outcome
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, Written
 from tillsync_server.ports.links import LinkOrigin, OrderLinkOutcome
 
@@ -61,7 +61,13 @@ async def link(
     woo_id: int = 12,
 ) -> OrderLinkOutcome:
     return await linker_of(world).link(
-        lease, entry, epos_customer_id=epos(epos_id), woo_customer_id=woo(woo_id), origin=LinkOrigin.MATCHED_EMAIL, replaces=None
+        lease,
+        entry,
+        epos_customer_id=epos(epos_id),
+        woo_customer_id=woo(woo_id),
+        origin=LinkOrigin.MATCHED_EMAIL,
+        ground=LinkGround.CONFIRMED_EMAIL,
+        replaces=None,
     )
 
 

@@ -59,6 +59,7 @@ async def test_a_merchant_reads_the_settings_without_a_mask(desk: DeskWorld) -> 
         match_email=account_pb2.MATCH_EMAIL_ACCOUNT,
         guest_policy=account_pb2.GUEST_POLICY_DEFAULT_CUSTOMER,
         auto_link=True,
+        trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_CONFIRMED_ONLY,
     )
 
 
@@ -110,8 +111,9 @@ async def test_every_field_travels_and_an_empty_one_is_its_default(desk: DeskWor
         auto_link=False,
         sync_names=True,
         sync_phone=True,
+        trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_CONFIRMED_ONLY,
     )
-    paths = [field.name for field in S.SiteSettings.DESCRIPTOR.fields]
+    paths = [field.name for field in S.SiteSettings.DESCRIPTOR.fields if field.name != "trusted_before_time"]
     request = S.UpdateSiteSettingsRequest(account_id="shop-a", settings=wanted, update_mask=FieldMask(paths=paths))
     assert (await desk.call(METHOD, request, merchant)).settings == wanted
     stored = await account(desk)

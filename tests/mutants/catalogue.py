@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mutants.bridge import BRIDGE
+from mutants.confirmed_emails import CONFIRMED_EMAILS
 from mutants.current_settings import CURRENT_SETTINGS
 from mutants.engine import ENGINE
 from mutants.never_a_twin import NEVER_A_TWIN
 from mutants.privacy import PRIVACY
 from mutants.releases import RELEASES
 
-MUTANTS = [*ENGINE, *CURRENT_SETTINGS, *NEVER_A_TWIN, *PRIVACY, *RELEASES, *BRIDGE]
+MUTANTS = [*ENGINE, *CURRENT_SETTINGS, *CONFIRMED_EMAILS, *NEVER_A_TWIN, *PRIVACY, *RELEASES, *BRIDGE]

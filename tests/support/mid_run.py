@@ -229,6 +229,7 @@ async def stage(
     async with SandboxTill() as till, SandboxShop() as shop, SandboxShop() as other_shop:
         made = Stage(running, gates, connection, next(_names), till, shop, other_shop)
         account = account_pb2.Account(
+            trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_ALL,
             epos=account_pb2.EposSettings(
                 base_url=till.origin, api_key=till.switches.api_key, api_secret=till.switches.api_secret, requests_per_minute=100_000
             ),

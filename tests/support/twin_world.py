@@ -184,8 +184,9 @@ class TwinWorld:
             shop=account_pb2.ShopSettings(base_url=site.origin, bridge_secret=site.switches.bridge_secret),
             till_id=till_id,
             shared_till=bool(till_id),
-            **settings,
+            trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_ALL,
         )
+        account.MergeFrom(account_pb2.Account(**settings))
         await self.client.accounts.create_account(account_id, account)
         made = Shop(account_id, till, till_id or account_id, site, self.client)
         self.shops.append(made)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.base_urls import origin_of, shop_base_url, till_base_url
 from tillsync_server.domain.errors import Aborted, InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId, TillId
-from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField
+from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField, TrustedAccounts
 
 BRIDGE_SECRET = "A" * 43
 PRESENT = Account(
@@ -52,7 +53,7 @@ async def created(given_settings: AccountGiven) -> Account:
 
 
 async def test_what_is_left_out_has_the_default_its_field_names() -> None:
-    assert await created(given({})) == Account(account_id=SHOP, till_id=TillId(SHOP))
+    assert await created(given({})) == Account(account_id=SHOP, till_id=TillId(SHOP), trusted_accounts=TrustedAccounts.CONFIRMED_ONLY)
 
 
 async def test_every_setting_finds_its_place() -> None:
@@ -65,6 +66,7 @@ async def test_every_setting_finds_its_place() -> None:
         "auto_link": False,
         "sync_names": True,
         "sync_phone": True,
+        "trusted_accounts": 3,
         "till_id": "company",
         "shared_till": True,
         "epos.base_url": "https://till.example.test/",
@@ -91,6 +93,7 @@ async def test_every_setting_finds_its_place() -> None:
         auto_link=False,
         sync_names=True,
         sync_phone=True,
+        trusted_accounts=TrustedAccounts.ALL,
         till_id=TillId("company"),
         shared_till=True,
         epos=EposSettings(
@@ -318,3 +321,15 @@ def test_origins() -> None:
     assert origin_of("https://a.example.test") != origin_of("https://a.example.test:8443")
     assert origin_of("https://a.example.test.") == origin_of("https://a.example.test")
     assert origin_of("") is None
+
+
+async def test_trust_by_age_counts_from_when_it_was_first_set() -> None:
+    """Saved again, it does not take in who has registered since."""
+    asked = {"trusted_accounts": int(TrustedAccounts.REGISTERED_BEFORE)}
+    before = datetime.now(UTC)
+    first = await update(asked)
+    assert first.trusted_before is not None
+    assert before <= first.trusted_before <= datetime.now(UTC)
+    assert (await update(asked, first)).trusted_before == first.trusted_before
+    assert (await update({"sync_phone": True}, first)).trusted_before == first.trusted_before
+    assert (await update({"trusted_accounts": int(TrustedAccounts.ALL)}, first)).trusted_before is None

@@ -28,7 +28,7 @@ from tillsync_server.domain.matching import (
 )
 from tillsync_server.domain.order import UnlinkedProduct
 from tillsync_server.domain.verdict import AccountProblem, Disposition, Verdict
-from tillsync_server.domain.vocabulary import EntryState, GuestPolicy, MatchEmail, Outcome, ProblemReason, Side
+from tillsync_server.domain.vocabulary import EntryState, GuestPolicy, LinkGround, MatchEmail, Outcome, ProblemReason, Side
 
 LONG_EMAIL = f"{'a' * 40}@example.test"
 
@@ -64,7 +64,9 @@ def test_a_shop_customer_goes_on_to_the_links() -> None:
 
 def test_the_account_email_matches_and_links_by_default() -> None:
     facts = order_facts(account_email=" Ada@example.test", billing_email="other@example.test")
-    assert plan_by_email(till_account(), facts, unlinked_by_hand=False) == ByEmail(email="Ada@example.test", links=True)
+    assert plan_by_email(till_account(), facts, unlinked_by_hand=False) == ByEmail(
+        email="Ada@example.test", links=True, ground=LinkGround.TRUSTED_ACCOUNT
+    )
 
 
 @pytest.mark.parametrize(("billing", "links"), [("ADA@Example.test", True), ("eve@example.test", False)])
@@ -86,7 +88,9 @@ def test_an_email_that_cannot_find_anybody_is_for_a_person(email: str) -> None:
 def test_fifty_characters_are_not_too_many() -> None:
     email = f"{'a' * 37}@example.test"
     assert len(email) == 50
-    assert plan_by_email(till_account(), order_facts(email=email), unlinked_by_hand=False) == ByEmail(email=email, links=True)
+    assert plan_by_email(till_account(), order_facts(email=email), unlinked_by_hand=False) == ByEmail(
+        email=email, links=True, ground=LinkGround.TRUSTED_ACCOUNT
+    )
 
 
 def test_where_only_a_person_links_the_email_still_names_candidates() -> None:

@@ -147,6 +147,9 @@ SHARED_ENUMS: Sequence[tuple[EnumDescriptor, type[IntEnum], str]] = (
     (catalog_service_pb2.Responsible.DESCRIPTOR, vocabulary.Responsible, "RESPONSIBLE"),
     (token_pb2.TokenRole.DESCRIPTOR, vocabulary.Role, "TOKEN_ROLE"),
     (link_pb2.LinkOrigin.DESCRIPTOR, LinkOrigin, "LINK_ORIGIN"),
+    (link_pb2.LinkGround.DESCRIPTOR, vocabulary.LinkGround, "LINK_GROUND"),
+    (order_pb2.EmailConfirmation.DESCRIPTOR, vocabulary.EmailConfirmation, "EMAIL_CONFIRMATION"),
+    (account_pb2.TrustedAccounts.DESCRIPTOR, vocabulary.TrustedAccounts, "TRUSTED_ACCOUNTS"),
 )
 
 

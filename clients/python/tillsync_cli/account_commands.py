@@ -12,7 +12,7 @@ from rich.text import Text
 from tillsync.v1 import account_pb2, account_service_pb2, vocabulary_pb2
 from tillsync_client import PermissionDeniedError, TillsyncClient
 
-from tillsync_cli.choices import ApiVersion, GuestPolicy, MatchEmail, TypeField, enum_name
+from tillsync_cli.choices import ApiVersion, GuestPolicy, MatchEmail, TrustedAccounts, TypeField, enum_name
 from tillsync_cli.output import console, counted, entries_counted, print_json, table, when, word
 from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, AddressOption, JsonOption, TokenOption, fail, secret_value, talk
 
@@ -45,6 +45,16 @@ Names = Annotated[
 Phone = Annotated[
     bool | None, typer.Option("--sync-phone/--no-sync-phone", help="The phone travels too. Default no.", rich_help_panel="Settings")
 ]
+Trusted = Annotated[
+    TrustedAccounts | None,
+    _choice(
+        "Shop accounts linked though nobody has confirmed their email (who registers with another person's email then sees that "
+        "person's points); registered-before: those that exist when this is set",
+        "Settings",
+        TrustedAccounts,
+        TrustedAccounts.CONFIRMED_ONLY,
+    ),
+]
 Till = Annotated[str | None, _option("Slug of the Epos Now company. Default: the account's id.", "Till")]
 SharedTill = Annotated[
     bool | None,
@@ -76,6 +86,7 @@ def create(
     auto_link: AutoLink = None,
     sync_names: Names = None,
     sync_phone: Phone = None,
+    trusted_accounts: Trusted = None,
     till_id: Till = None,
     shared_till: SharedTill = None,
     till_url: TillUrl = None,
@@ -112,6 +123,7 @@ def set_fields(
     auto_link: AutoLink = None,
     sync_names: Names = None,
     sync_phone: Phone = None,
+    trusted_accounts: Trusted = None,
     till_id: Till = None,
     shared_till: SharedTill = None,
     till_url: TillUrl = None,
@@ -245,6 +257,7 @@ _SECRETS = {
 }
 _CHOICES = {
     "match_email": ("match_email", "MATCH_EMAIL", account_pb2.MatchEmail),
+    "trusted_accounts": ("trusted_accounts", "TRUSTED_ACCOUNTS", account_pb2.TrustedAccounts),
     "guest_policy": ("guest_policy", "GUEST_POLICY", account_pb2.GuestPolicy),
     "customer_api": ("epos.customer_api_version", "TILL_API_VERSION", account_pb2.TillApiVersion),
     "type_api": ("epos.customer_type_api_version", "TILL_API_VERSION", account_pb2.TillApiVersion),
@@ -298,6 +311,7 @@ def _print_account(account: account_pb2.Account, *, json: bool) -> None:
         ("automatic links", _on(account.auto_link)),
         ("names travel", _on(account.sync_names)),
         ("phone travels", _on(account.sync_phone)),
+        ("trusted shop accounts", _trusted(account)),
         ("till", f"{account.till_id}{' (shared)' if account.shared_till else ''} at {epos.base_url}"),
         ("till credentials", _set(epos.has_api_key and epos.has_api_secret)),
         ("till requests a minute", str(epos.requests_per_minute)),
@@ -323,6 +337,11 @@ def _webhook_addresses(account: account_pb2.Account) -> tuple[str, str]:
 
 def _troubles(account: account_pb2.Account) -> list[str]:
     return [*([account.problem.text] if account.HasField("problem") else []), *(warning.text for warning in account.warnings)]
+
+
+def _trusted(account: account_pb2.Account) -> str:
+    said = word(account_pb2.TrustedAccounts.Name(account.trusted_accounts), "TRUSTED_ACCOUNTS")
+    return f"{said} {when(account.trusted_before_time)}" if account.HasField("trusted_before_time") else said
 
 
 def _on(value: bool) -> str:

@@ -43,6 +43,12 @@ class GuestPolicy(StrEnum):
     MATCH_OR_CREATE = "match-or-create"
 
 
+class TrustedAccounts(StrEnum):
+    CONFIRMED_ONLY = "confirmed-only"
+    REGISTERED_BEFORE = "registered-before"
+    ALL = "all"
+
+
 class ApiVersion(StrEnum):
     V2 = "v2"
     V4 = "v4"

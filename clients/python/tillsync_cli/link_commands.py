@@ -26,6 +26,9 @@ def list_links(
     epos_customer: EposOption = None,
     woo_customer: WooOption = None,
     broken: Annotated[bool, typer.Option("--broken", help="Only links with a customer that was found gone.")] = False,
+    unconfirmed: Annotated[
+        bool, typer.Option("--unconfirmed", help="Only links made by an email that nobody has confirmed, and not by hand.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="Links at most.")] = 200,
     address: AddressOption = DEFAULT_ADDRESS,
     token: TokenOption = "",
@@ -40,6 +43,7 @@ def list_links(
             epos_customer_id=epos_customer or 0,
             woo_customer_id=woo_customer or 0,
             broken_only=broken,
+            unconfirmed_only=unconfirmed,
             page_size=min(limit, 500),
         )
         async for link in links:
@@ -52,13 +56,14 @@ def list_links(
     if json:
         print_json(links)
         return
-    shown = table("Till customer", "Shop customer", "Made", "How", "Values of", "State", title=f"Links of {account}")
+    shown = table("Till customer", "Shop customer", "Made", "How", "Shown because", "Values of", "State", title=f"Links of {account}")
     for link in links:
         shown.add_row(
             str(link.epos_customer_id),
             str(link.woo_customer_id),
             when(link.create_time),
             word(link_pb2.LinkOrigin.Name(link.origin), "LINK_ORIGIN"),
+            word(link_pb2.LinkGround.Name(link.ground), "LINK_GROUND"),
             when(link.as_of, empty="not written yet"),
             _state(link),
         )

@@ -20,7 +20,14 @@ class Links:
         self._stub = LinkServiceStub(connection.channel)
 
     async def list_links(
-        self, account_id: str, *, epos_customer_id: int = 0, woo_customer_id: int = 0, broken_only: bool = False, page_size: int = 0
+        self,
+        account_id: str,
+        *,
+        epos_customer_id: int = 0,
+        woo_customer_id: int = 0,
+        broken_only: bool = False,
+        unconfirmed_only: bool = False,
+        page_size: int = 0,
     ) -> AsyncIterator[link_pb2.Link]:
         """By ascending till customer id; pages are fetched as they are needed."""
         request = pb.ListLinksRequest(
@@ -28,6 +35,7 @@ class Links:
             epos_customer_id=epos_customer_id,
             woo_customer_id=woo_customer_id,
             broken_only=broken_only,
+            unconfirmed_only=unconfirmed_only,
             page_size=page_size,
         )
         while True:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from tillsync_server.domain.account_warnings import AccountWarning
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, TillId
-from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, ProblemReason, Side, TillApiVersion, TillTypeField
+from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, ProblemReason, Side, TillApiVersion, TillTypeField, TrustedAccounts
 
 EPOS_DEFAULT_BASE_URL = "https://api.eposnowhq.com"
 DEFAULT_REQUESTS_PER_MINUTE = 300
@@ -69,6 +69,10 @@ class Account:
     auto_link: bool = True
     sync_names: bool = False
     sync_phone: bool = False
+    trusted_accounts: TrustedAccounts = TrustedAccounts.ALL
+    """Of an account that was made before the merchant was asked. CreateAccount gives CONFIRMED_ONLY."""
+    trusted_before: datetime | None = None
+    """With REGISTERED_BEFORE: when that was set."""
     till_id: TillId
     shared_till: bool = False
     epos: EposSettings = field(default_factory=EposSettings)

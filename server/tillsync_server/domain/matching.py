@@ -16,6 +16,7 @@ from typing import assert_never
 import idna
 
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.confirmation import UNCONFIRMED_NOTE, ground_to_link
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer
 from tillsync_server.domain.emails import (
     TILL_EMAIL_MAX_LENGTH,
@@ -28,7 +29,7 @@ from tillsync_server.domain.emails import (
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
 from tillsync_server.domain.order_texts import shortened
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryState, GuestPolicy, MatchEmail, Outcome
+from tillsync_server.domain.vocabulary import EntryState, GuestPolicy, LinkGround, MatchEmail, Outcome
 
 TILL_NAME_MAX_LENGTH = 50
 """Forename and Surname of the till hold 50 characters (eposnow-api, grade C); longer ones are cut, with a note."""
@@ -59,6 +60,8 @@ class ByEmail:
     email: str
     links: bool
     """The shop customer is linked to what is found or created."""
+    ground: LinkGround = LinkGround.NOT_KEPT
+    """Of that link."""
     not_linked_because: str = ""
     """The note when ``links`` is False."""
     creates: bool = True
@@ -117,7 +120,10 @@ def plan_by_email(account: Account, facts: OrderFacts, *, unlinked_by_hand: bool
     if obstacle is not None:
         return ForPerson(f"matching the order by email: {obstacle}")
     if facts.account_email_normalised == normalise_email(email):
-        return ByEmail(email=email, links=True)
+        ground = ground_to_link(account, facts)
+        if ground is None:
+            return ByEmail(email=email, links=False, not_linked_because=UNCONFIRMED_NOTE)
+        return ByEmail(email=email, links=True, ground=ground)
     return ByEmail(email=email, links=False, not_linked_because="not linked: the billing email differs from the account email")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tillsync_server.domain.emails import email_form_before, normalise_email
 from tillsync_server.domain.ids import OrderId, WooCustomerId
+from tillsync_server.domain.vocabulary import EmailConfirmation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -41,6 +42,8 @@ class OrderFacts:
     phone: str = ""
     """Needed only to create a customer: what is stored loses it when the order is PROCESSED (finish.sql)."""
     unlinked_products: tuple[UnlinkedProduct, ...] = ()
+    email_confirmation: EmailConfirmation | None = None
+    """Of the account email. None: the caller does not say."""
     is_of_reused_id: bool = False
     """Found on arrival: a different order stood under this id before. No part of the hash."""
 
@@ -80,6 +83,8 @@ class OrderFacts:
             self.last_name,
             self.company,
             [[p.product_id, p.variation_id, p.sku, p.name] for p in sorted(self.unlinked_products)],
+            # only where it is said: the hashes of orders stored before stay as they are
+            *([] if self.email_confirmation is None else [int(self.email_confirmation)]),
         ]
         if self.woo_registered_at is not None:
             facts.append(self.woo_registered_at.isoformat())
@@ -101,17 +106,20 @@ class OrderFacts:
             "company": self.company,
             "phone": self.phone,
             "unlinked_products": [[p.product_id, p.variation_id, p.sku, p.name] for p in self.unlinked_products],
+            **({"email_confirmation": int(self.email_confirmation)} if self.email_confirmation is not None else {}),
             **({"is_of_reused_id": True} if self.is_of_reused_id else {}),
         }
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> OrderFacts:
         """What another version of this service has stored besides is left aside."""
+        registered, confirmation = stored.get("woo_registered_at"), stored.get("email_confirmation")
         return cls(
             **{
                 **{name: value for name, value in stored.items() if name in _FACTS},
                 "create_time": datetime.fromisoformat(stored["create_time"]),
-                "woo_registered_at": datetime.fromisoformat(stored["woo_registered_at"]) if stored.get("woo_registered_at") else None,
+                "woo_registered_at": None if registered is None else datetime.fromisoformat(registered),
+                "email_confirmation": None if confirmation is None else EmailConfirmation(confirmation),
                 "unlinked_products": tuple(
                     UnlinkedProduct(product_id=row[0], variation_id=row[1], sku=row[2], name=row[3]) for row in stored["unlinked_products"]
                 ),

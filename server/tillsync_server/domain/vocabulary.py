@@ -160,3 +160,30 @@ class TillTypeField(IntEnum):
     TYPE_ID = 2
     CUSTOMER_TYPE_ID = 3
     TYPE = 4
+
+
+class EmailConfirmation(IntEnum):
+    """What a shop knows of the email of a shop customer's account. None in its place: the caller does not say."""
+
+    UNCONFIRMED = 1
+    CONFIRMED = 2
+    CHANGED = 3
+    """Unconfirmed, and typed after the account was registered."""
+
+
+class TrustedAccounts(IntEnum):
+    """Which shop accounts are linked although nobody has confirmed their email."""
+
+    CONFIRMED_ONLY = 1
+    REGISTERED_BEFORE = 2
+    ALL = 3
+
+
+class LinkGround(IntEnum):
+    """Why a link may show a till customer's values to a shopper."""
+
+    NOT_KEPT = 1
+    """Made before grounds were kept."""
+    CONFIRMED_EMAIL = 2
+    TRUSTED_ACCOUNT = 3
+    BY_HAND = 4

@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Protocol
 
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, EposCustomerTypeId, WooCustomerId
+from tillsync_server.domain.vocabulary import LinkGround
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
 
 
@@ -37,6 +38,7 @@ class Link:
     """When the shop user registered: number and time together are the person. None: not heard yet."""
     epos_read_at: datetime | None = None
     """When the till was last read for the customer, where that brought no new values."""
+    ground: LinkGround = LinkGround.NOT_KEPT
 
     @property
     def is_usable(self) -> bool:
@@ -53,6 +55,8 @@ class LinkFilter:
     epos_customer_id: EposCustomerId | None = None
     woo_customer_id: WooCustomerId | None = None
     broken_only: bool = False
+    unconfirmed_only: bool = False
+    """Of ground NOT_KEPT or TRUSTED_ACCOUNT."""
 
 
 class LinkReader(Protocol):
@@ -168,6 +172,7 @@ class OrderLinker(Protocol):
         epos_customer_id: EposCustomerId,
         woo_customer_id: WooCustomerId,
         origin: LinkOrigin,
+        ground: LinkGround,
         replaces: Link | None,
         woo_registered_at: datetime | None = None,
     ) -> OrderLinkOutcome:

@@ -82,6 +82,8 @@ async def bridged_shop(
         made.CopyFrom(account or account_pb2.Account())
         if account is None:
             made.customer_sync_enabled = True
+        # as an account of before: what the tests' users registered with is theirs, unless a test says otherwise
+        made.trusted_accounts = made.trusted_accounts or account_pb2.TRUSTED_ACCOUNTS_ALL
         made.default_epos_customer_id = made.default_epos_customer_id or default
         made.epos.MergeFrom(
             account_pb2.EposSettings(base_url=till.origin, api_key=till.switches.api_key, api_secret=till.switches.api_secret)

@@ -73,6 +73,36 @@ GUEST_POLICY_MATCH_OR_CREATE: GuestPolicy.ValueType  # 3
 """The one till customer with the billing email, a new one when there is none; several: HELD. No link."""
 Global___GuestPolicy: _TypeAlias = GuestPolicy  # noqa: Y015
 
+class _TrustedAccounts:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TrustedAccountsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TrustedAccounts.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRUSTED_ACCOUNTS_UNSPECIFIED: _TrustedAccounts.ValueType  # 0
+    """Not given: CONFIRMED_ONLY on creation."""
+    TRUSTED_ACCOUNTS_CONFIRMED_ONLY: _TrustedAccounts.ValueType  # 1
+    """None."""
+    TRUSTED_ACCOUNTS_REGISTERED_BEFORE: _TrustedAccounts.ValueType  # 2
+    """Those registered before this was set, with the email they had then. Needs Order.woo_registered_time."""
+    TRUSTED_ACCOUNTS_ALL: _TrustedAccounts.ValueType  # 3
+    """Every account."""
+
+class TrustedAccounts(_TrustedAccounts, metaclass=_TrustedAccountsEnumTypeWrapper):
+    """Which shop accounts an order may link although their email is not confirmed. Whoever registers with somebody else's email, and is
+    trusted, sees that person's points, credit and type.
+    """
+
+TRUSTED_ACCOUNTS_UNSPECIFIED: TrustedAccounts.ValueType  # 0
+"""Not given: CONFIRMED_ONLY on creation."""
+TRUSTED_ACCOUNTS_CONFIRMED_ONLY: TrustedAccounts.ValueType  # 1
+"""None."""
+TRUSTED_ACCOUNTS_REGISTERED_BEFORE: TrustedAccounts.ValueType  # 2
+"""Those registered before this was set, with the email they had then. Needs Order.woo_registered_time."""
+TRUSTED_ACCOUNTS_ALL: TrustedAccounts.ValueType  # 3
+"""Every account."""
+Global___TrustedAccounts: _TypeAlias = TrustedAccounts  # noqa: Y015
+
 class _TillApiVersion:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -233,6 +263,8 @@ class Account(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    TRUSTED_ACCOUNTS_FIELD_NUMBER: _builtins.int
+    TRUSTED_BEFORE_TIME_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """A slug: 1 to 64 of a-z, 0-9 and inner hyphens. Set by CreateAccountRequest.account_id, never changed; in requests leave it
     empty or give the same.
@@ -265,6 +297,10 @@ class Account(_message.Message):
     """Changes with every change of settings or of links made by hand. Give it to UpdateAccount to refuse to overwrite a change
     you have not seen. Opaque.
     """
+    trusted_accounts: Global___TrustedAccounts.ValueType
+    """Which shop accounts are linked although nobody has confirmed their email. Default CONFIRMED_ONLY; accounts made before this
+    setting have ALL.
+    """
     @_builtins.property
     def epos(self) -> Global___EposSettings:
         """How to reach the till."""
@@ -289,6 +325,10 @@ class Account(_message.Message):
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccountWarning]:
         """What is wrong without pausing the account. Given by GetAccount and ListAccounts."""
 
+    @_builtins.property
+    def trusted_before_time(self) -> _timestamp_pb2.Timestamp:
+        """With REGISTERED_BEFORE: when that was set. Accounts registered earlier are trusted."""
+
     def __init__(
         self,
         *,
@@ -310,10 +350,12 @@ class Account(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         warnings: _abc.Iterable[Global___AccountWarning] | None = ...,
+        trusted_accounts: Global___TrustedAccounts.ValueType = ...,
+        trusted_before_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_auto_link", b"_auto_link", "_customer_sync_enabled", b"_customer_sync_enabled", "auto_link", b"auto_link", "create_time", b"create_time", "customer_sync_enabled", b"customer_sync_enabled", "epos", b"epos", "problem", b"problem", "shop", b"shop", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_auto_link", b"_auto_link", "_customer_sync_enabled", b"_customer_sync_enabled", "auto_link", b"auto_link", "create_time", b"create_time", "customer_sync_enabled", b"customer_sync_enabled", "epos", b"epos", "problem", b"problem", "shop", b"shop", "trusted_before_time", b"trusted_before_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_auto_link", b"_auto_link", "_customer_sync_enabled", b"_customer_sync_enabled", "account_id", b"account_id", "auto_link", b"auto_link", "create_time", b"create_time", "customer_sync_enabled", b"customer_sync_enabled", "default_epos_customer_id", b"default_epos_customer_id", "epos", b"epos", "etag", b"etag", "guest_policy", b"guest_policy", "match_email", b"match_email", "name", b"name", "problem", b"problem", "shared_till", b"shared_till", "shop", b"shop", "sync_names", b"sync_names", "sync_phone", b"sync_phone", "till_id", b"till_id", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_auto_link", b"_auto_link", "_customer_sync_enabled", b"_customer_sync_enabled", "account_id", b"account_id", "auto_link", b"auto_link", "create_time", b"create_time", "customer_sync_enabled", b"customer_sync_enabled", "default_epos_customer_id", b"default_epos_customer_id", "epos", b"epos", "etag", b"etag", "guest_policy", b"guest_policy", "match_email", b"match_email", "name", b"name", "problem", b"problem", "shared_till", b"shared_till", "shop", b"shop", "sync_names", b"sync_names", "sync_phone", b"sync_phone", "till_id", b"till_id", "trusted_accounts", b"trusted_accounts", "trusted_before_time", b"trusted_before_time", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__auto_link: _TypeAlias = _typing.Literal["auto_link"]  # noqa: Y015
     _WhichOneofArgType__auto_link: _TypeAlias = _typing.Literal["_auto_link", b"_auto_link"]  # noqa: Y015
@@ -368,7 +410,7 @@ class EposSettings(_message.Message):
     (UTF-8, ISO-8859-1, Windows-1252). Unset: webhooks to this account's address are refused.
     """
     webhook_secret: _builtins.str
-    """Password of these credentials. As webhook_key."""
+    """Password of these credentials. At most 512 characters, as webhook_key."""
     has_api_key: _builtins.bool
     """Whether an api_key is set."""
     has_api_secret: _builtins.bool

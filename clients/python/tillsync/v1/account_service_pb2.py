@@ -24,12 +24,13 @@ _sym_db = _symbol_database.Default()
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tillsync.v1 import account_pb2 as tillsync_dot_v1_dot_account__pb2
 from tillsync.v1 import token_pb2 as tillsync_dot_v1_dot_token__pb2
 from tillsync.v1 import vocabulary_pb2 as tillsync_dot_v1_dot_vocabulary__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tillsync/v1/account_service.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x19tillsync/v1/account.proto\x1a\x17tillsync/v1/token.proto\x1a\x1ctillsync/v1/vocabulary.proto\"]\n\x14\x43reateAccountRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12+\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0b\x32\x14.tillsync.v1.AccountB\x04\xe2\x41\x01\x02\">\n\x15\x43reateAccountResponse\x12%\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x14.tillsync.v1.Account\"-\n\x11GetAccountRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\";\n\x12GetAccountResponse\x12%\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x14.tillsync.v1.Account\"<\n\x13ListAccountsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x14ListAccountsResponse\x12&\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x14.tillsync.v1.Account\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa2\x01\n\x14UpdateAccountRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12+\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0b\x32\x14.tillsync.v1.AccountB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x02\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"k\n\x15UpdateAccountResponse\x12%\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x14.tillsync.v1.Account\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x02 \x01(\x0b\x32\x1b.tillsync.v1.SettingsEffect\"\xe8\x01\n\x0cSiteSettings\x12\x1d\n\x15\x63ustomer_sync_enabled\x18\x01 \x01(\x08\x12 \n\x18\x64\x65\x66\x61ult_epos_customer_id\x18\x02 \x01(\x03\x12,\n\x0bmatch_email\x18\x03 \x01(\x0e\x32\x17.tillsync.v1.MatchEmail\x12.\n\x0cguest_policy\x18\x04 \x01(\x0e\x32\x18.tillsync.v1.GuestPolicy\x12\x11\n\tauto_link\x18\x05 \x01(\x08\x12\x12\n\nsync_names\x18\x06 \x01(\x08\x12\x12\n\nsync_phone\x18\x07 \x01(\x08\"\xb8\x01\n\x19UpdateSiteSettingsRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12+\n\x08settings\x18\x02 \x01(\x0b\x32\x19.tillsync.v1.SiteSettings\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"\x84\x01\n\x1aUpdateSiteSettingsResponse\x12+\n\x08settings\x18\x01 \x01(\x0b\x32\x19.tillsync.v1.SiteSettings\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x02 \x01(\x0b\x32\x1b.tillsync.v1.SettingsEffect\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"\x80\x01\n\x0eSettingsEffect\x12\x1d\n\x15queued_customer_count\x18\x01 \x01(\x05\x12\"\n\x1aqueued_customer_type_count\x18\x02 \x01(\x05\x12\x1c\n\x14requeued_entry_count\x18\x03 \x01(\x05\x12\r\n\x05notes\x18\x04 \x03(\t\"/\n\x13\x43heckAccountRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"v\n\x14\x43heckAccountResponse\x12%\n\x05steps\x18\x01 \x03(\x0b\x32\x16.tillsync.v1.CheckStep\x12+\n\x08warnings\x18\x02 \x03(\x0b\x32\x19.tillsync.v1.CheckWarning\x12\n\n\x02ok\x18\x03 \x01(\x08\"\xca\x01\n\tCheckStep\x12\x1f\n\x04side\x18\x01 \x01(\x0e\x32\x11.tillsync.v1.Side\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\n\n\x02ok\x18\x03 \x01(\x08\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0e\n\x06remedy\x18\x05 \x01(\t\x12\x34\n\x07\x64\x65tails\x18\x06 \x03(\x0b\x32#.tillsync.v1.CheckStep.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"[\n\x0c\x43heckWarning\x12\x1f\n\x04side\x18\x01 \x01(\x0e\x32\x11.tillsync.v1.Side\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0e\n\x06remedy\x18\x04 \x01(\t\"\x8e\x01\n\x12\x43onnectShopRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x62\x61se_url\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\rbridge_secret\x18\x03 \x01(\tB\x05\xe2\x41\x02\x02\x04\x12\x16\n\x0e\x62ridge_version\x18\x04 \x01(\t\x12\x10\n\x08rest_url\x18\x05 \x01(\t\"f\n\x13\x43onnectShopResponse\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x01 \x01(\t\x12+\n\x08settings\x18\x02 \x01(\x0b\x32\x19.tillsync.v1.SiteSettings\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"1\n\x15\x44isconnectShopRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"/\n\x16\x44isconnectShopResponse\x12\x15\n\rtoken_revoked\x18\x01 \x01(\x08\"b\n\x12\x43reateTokenRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12*\n\x04role\x18\x02 \x01(\x0e\x32\x16.tillsync.v1.TokenRoleB\x04\xe2\x41\x01\x02\x12\x0c\n\x04name\x18\x03 \x01(\t\"`\n\x13\x43reateTokenResponse\x12!\n\x05token\x18\x01 \x01(\x0b\x32\x12.tillsync.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\x12\x16\n\x0e\x63onnect_string\x18\x03 \x01(\t\"N\n\x11ListTokensRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Q\n\x12ListTokensResponse\x12\"\n\x06tokens\x18\x01 \x03(\x0b\x32\x12.tillsync.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"@\n\x12RevokeTokenRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x16\n\x08token_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"8\n\x13RevokeTokenResponse\x12!\n\x05token\x18\x01 \x01(\x0b\x32\x12.tillsync.v1.Token2\xc0\x07\n\x0e\x41\x63\x63ountService\x12V\n\rCreateAccount\x12!.tillsync.v1.CreateAccountRequest\x1a\".tillsync.v1.CreateAccountResponse\x12M\n\nGetAccount\x12\x1e.tillsync.v1.GetAccountRequest\x1a\x1f.tillsync.v1.GetAccountResponse\x12S\n\x0cListAccounts\x12 .tillsync.v1.ListAccountsRequest\x1a!.tillsync.v1.ListAccountsResponse\x12V\n\rUpdateAccount\x12!.tillsync.v1.UpdateAccountRequest\x1a\".tillsync.v1.UpdateAccountResponse\x12\x65\n\x12UpdateSiteSettings\x12&.tillsync.v1.UpdateSiteSettingsRequest\x1a\'.tillsync.v1.UpdateSiteSettingsResponse\x12S\n\x0c\x43heckAccount\x12 .tillsync.v1.CheckAccountRequest\x1a!.tillsync.v1.CheckAccountResponse\x12P\n\x0b\x43onnectShop\x12\x1f.tillsync.v1.ConnectShopRequest\x1a .tillsync.v1.ConnectShopResponse\x12Y\n\x0e\x44isconnectShop\x12\".tillsync.v1.DisconnectShopRequest\x1a#.tillsync.v1.DisconnectShopResponse\x12P\n\x0b\x43reateToken\x12\x1f.tillsync.v1.CreateTokenRequest\x1a .tillsync.v1.CreateTokenResponse\x12M\n\nListTokens\x12\x1e.tillsync.v1.ListTokensRequest\x1a\x1f.tillsync.v1.ListTokensResponse\x12P\n\x0bRevokeToken\x12\x1f.tillsync.v1.RevokeTokenRequest\x1a .tillsync.v1.RevokeTokenResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tillsync/v1/account_service.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tillsync/v1/account.proto\x1a\x17tillsync/v1/token.proto\x1a\x1ctillsync/v1/vocabulary.proto\"]\n\x14\x43reateAccountRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12+\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0b\x32\x14.tillsync.v1.AccountB\x04\xe2\x41\x01\x02\">\n\x15\x43reateAccountResponse\x12%\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x14.tillsync.v1.Account\"-\n\x11GetAccountRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\";\n\x12GetAccountResponse\x12%\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x14.tillsync.v1.Account\"<\n\x13ListAccountsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x14ListAccountsResponse\x12&\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x14.tillsync.v1.Account\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa2\x01\n\x14UpdateAccountRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12+\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0b\x32\x14.tillsync.v1.AccountB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x02\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"k\n\x15UpdateAccountResponse\x12%\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x14.tillsync.v1.Account\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x02 \x01(\x0b\x32\x1b.tillsync.v1.SettingsEffect\"\xdf\x02\n\x0cSiteSettings\x12\x1d\n\x15\x63ustomer_sync_enabled\x18\x01 \x01(\x08\x12 \n\x18\x64\x65\x66\x61ult_epos_customer_id\x18\x02 \x01(\x03\x12,\n\x0bmatch_email\x18\x03 \x01(\x0e\x32\x17.tillsync.v1.MatchEmail\x12.\n\x0cguest_policy\x18\x04 \x01(\x0e\x32\x18.tillsync.v1.GuestPolicy\x12\x11\n\tauto_link\x18\x05 \x01(\x08\x12\x12\n\nsync_names\x18\x06 \x01(\x08\x12\x12\n\nsync_phone\x18\x07 \x01(\x08\x12\x36\n\x10trusted_accounts\x18\x08 \x01(\x0e\x32\x1c.tillsync.v1.TrustedAccounts\x12=\n\x13trusted_before_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xb8\x01\n\x19UpdateSiteSettingsRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12+\n\x08settings\x18\x02 \x01(\x0b\x32\x19.tillsync.v1.SiteSettings\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"\x84\x01\n\x1aUpdateSiteSettingsResponse\x12+\n\x08settings\x18\x01 \x01(\x0b\x32\x19.tillsync.v1.SiteSettings\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x02 \x01(\x0b\x32\x1b.tillsync.v1.SettingsEffect\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"\x80\x01\n\x0eSettingsEffect\x12\x1d\n\x15queued_customer_count\x18\x01 \x01(\x05\x12\"\n\x1aqueued_customer_type_count\x18\x02 \x01(\x05\x12\x1c\n\x14requeued_entry_count\x18\x03 \x01(\x05\x12\r\n\x05notes\x18\x04 \x03(\t\"/\n\x13\x43heckAccountRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"v\n\x14\x43heckAccountResponse\x12%\n\x05steps\x18\x01 \x03(\x0b\x32\x16.tillsync.v1.CheckStep\x12+\n\x08warnings\x18\x02 \x03(\x0b\x32\x19.tillsync.v1.CheckWarning\x12\n\n\x02ok\x18\x03 \x01(\x08\"\xca\x01\n\tCheckStep\x12\x1f\n\x04side\x18\x01 \x01(\x0e\x32\x11.tillsync.v1.Side\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\n\n\x02ok\x18\x03 \x01(\x08\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0e\n\x06remedy\x18\x05 \x01(\t\x12\x34\n\x07\x64\x65tails\x18\x06 \x03(\x0b\x32#.tillsync.v1.CheckStep.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"[\n\x0c\x43heckWarning\x12\x1f\n\x04side\x18\x01 \x01(\x0e\x32\x11.tillsync.v1.Side\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0e\n\x06remedy\x18\x04 \x01(\t\"\x8e\x01\n\x12\x43onnectShopRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x62\x61se_url\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\rbridge_secret\x18\x03 \x01(\tB\x05\xe2\x41\x02\x02\x04\x12\x16\n\x0e\x62ridge_version\x18\x04 \x01(\t\x12\x10\n\x08rest_url\x18\x05 \x01(\t\"f\n\x13\x43onnectShopResponse\x12\x14\n\x0c\x61\x63\x63ount_name\x18\x01 \x01(\t\x12+\n\x08settings\x18\x02 \x01(\x0b\x32\x19.tillsync.v1.SiteSettings\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"1\n\x15\x44isconnectShopRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"/\n\x16\x44isconnectShopResponse\x12\x15\n\rtoken_revoked\x18\x01 \x01(\x08\"b\n\x12\x43reateTokenRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12*\n\x04role\x18\x02 \x01(\x0e\x32\x16.tillsync.v1.TokenRoleB\x04\xe2\x41\x01\x02\x12\x0c\n\x04name\x18\x03 \x01(\t\"`\n\x13\x43reateTokenResponse\x12!\n\x05token\x18\x01 \x01(\x0b\x32\x12.tillsync.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\x12\x16\n\x0e\x63onnect_string\x18\x03 \x01(\t\"N\n\x11ListTokensRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Q\n\x12ListTokensResponse\x12\"\n\x06tokens\x18\x01 \x03(\x0b\x32\x12.tillsync.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"@\n\x12RevokeTokenRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x16\n\x08token_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"8\n\x13RevokeTokenResponse\x12!\n\x05token\x18\x01 \x01(\x0b\x32\x12.tillsync.v1.Token2\xc0\x07\n\x0e\x41\x63\x63ountService\x12V\n\rCreateAccount\x12!.tillsync.v1.CreateAccountRequest\x1a\".tillsync.v1.CreateAccountResponse\x12M\n\nGetAccount\x12\x1e.tillsync.v1.GetAccountRequest\x1a\x1f.tillsync.v1.GetAccountResponse\x12S\n\x0cListAccounts\x12 .tillsync.v1.ListAccountsRequest\x1a!.tillsync.v1.ListAccountsResponse\x12V\n\rUpdateAccount\x12!.tillsync.v1.UpdateAccountRequest\x1a\".tillsync.v1.UpdateAccountResponse\x12\x65\n\x12UpdateSiteSettings\x12&.tillsync.v1.UpdateSiteSettingsRequest\x1a\'.tillsync.v1.UpdateSiteSettingsResponse\x12S\n\x0c\x43heckAccount\x12 .tillsync.v1.CheckAccountRequest\x1a!.tillsync.v1.CheckAccountResponse\x12P\n\x0b\x43onnectShop\x12\x1f.tillsync.v1.ConnectShopRequest\x1a .tillsync.v1.ConnectShopResponse\x12Y\n\x0e\x44isconnectShop\x12\".tillsync.v1.DisconnectShopRequest\x1a#.tillsync.v1.DisconnectShopResponse\x12P\n\x0b\x43reateToken\x12\x1f.tillsync.v1.CreateTokenRequest\x1a .tillsync.v1.CreateTokenResponse\x12M\n\nListTokens\x12\x1e.tillsync.v1.ListTokensRequest\x1a\x1f.tillsync.v1.ListTokensResponse\x12P\n\x0bRevokeToken\x12\x1f.tillsync.v1.RevokeTokenRequest\x1a .tillsync.v1.RevokeTokenResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,6 +49,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEACCOUNTREQUEST'].fields_by_name['account']._serialized_options = b'\342A\001\002'
   _globals['_UPDATEACCOUNTREQUEST'].fields_by_name['update_mask']._loaded_options = None
   _globals['_UPDATEACCOUNTREQUEST'].fields_by_name['update_mask']._serialized_options = b'\342A\001\002'
+  _globals['_SITESETTINGS'].fields_by_name['trusted_before_time']._loaded_options = None
+  _globals['_SITESETTINGS'].fields_by_name['trusted_before_time']._serialized_options = b'\342A\001\003'
   _globals['_UPDATESITESETTINGSREQUEST'].fields_by_name['account_id']._loaded_options = None
   _globals['_UPDATESITESETTINGSREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002'
   _globals['_CHECKACCOUNTREQUEST'].fields_by_name['account_id']._loaded_options = None
@@ -66,60 +69,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATETOKENREQUEST'].fields_by_name['role']._serialized_options = b'\342A\001\002'
   _globals['_REVOKETOKENREQUEST'].fields_by_name['token_id']._loaded_options = None
   _globals['_REVOKETOKENREQUEST'].fields_by_name['token_id']._serialized_options = b'\342A\001\002'
-  _globals['_CREATEACCOUNTREQUEST']._serialized_start=199
-  _globals['_CREATEACCOUNTREQUEST']._serialized_end=292
-  _globals['_CREATEACCOUNTRESPONSE']._serialized_start=294
-  _globals['_CREATEACCOUNTRESPONSE']._serialized_end=356
-  _globals['_GETACCOUNTREQUEST']._serialized_start=358
-  _globals['_GETACCOUNTREQUEST']._serialized_end=403
-  _globals['_GETACCOUNTRESPONSE']._serialized_start=405
-  _globals['_GETACCOUNTRESPONSE']._serialized_end=464
-  _globals['_LISTACCOUNTSREQUEST']._serialized_start=466
-  _globals['_LISTACCOUNTSREQUEST']._serialized_end=526
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=528
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=615
-  _globals['_UPDATEACCOUNTREQUEST']._serialized_start=618
-  _globals['_UPDATEACCOUNTREQUEST']._serialized_end=780
-  _globals['_UPDATEACCOUNTRESPONSE']._serialized_start=782
-  _globals['_UPDATEACCOUNTRESPONSE']._serialized_end=889
-  _globals['_SITESETTINGS']._serialized_start=892
-  _globals['_SITESETTINGS']._serialized_end=1124
-  _globals['_UPDATESITESETTINGSREQUEST']._serialized_start=1127
-  _globals['_UPDATESITESETTINGSREQUEST']._serialized_end=1311
-  _globals['_UPDATESITESETTINGSRESPONSE']._serialized_start=1314
-  _globals['_UPDATESITESETTINGSRESPONSE']._serialized_end=1446
-  _globals['_SETTINGSEFFECT']._serialized_start=1449
-  _globals['_SETTINGSEFFECT']._serialized_end=1577
-  _globals['_CHECKACCOUNTREQUEST']._serialized_start=1579
-  _globals['_CHECKACCOUNTREQUEST']._serialized_end=1626
-  _globals['_CHECKACCOUNTRESPONSE']._serialized_start=1628
-  _globals['_CHECKACCOUNTRESPONSE']._serialized_end=1746
-  _globals['_CHECKSTEP']._serialized_start=1749
-  _globals['_CHECKSTEP']._serialized_end=1951
-  _globals['_CHECKSTEP_DETAILSENTRY']._serialized_start=1905
-  _globals['_CHECKSTEP_DETAILSENTRY']._serialized_end=1951
-  _globals['_CHECKWARNING']._serialized_start=1953
-  _globals['_CHECKWARNING']._serialized_end=2044
-  _globals['_CONNECTSHOPREQUEST']._serialized_start=2047
-  _globals['_CONNECTSHOPREQUEST']._serialized_end=2189
-  _globals['_CONNECTSHOPRESPONSE']._serialized_start=2191
-  _globals['_CONNECTSHOPRESPONSE']._serialized_end=2293
-  _globals['_DISCONNECTSHOPREQUEST']._serialized_start=2295
-  _globals['_DISCONNECTSHOPREQUEST']._serialized_end=2344
-  _globals['_DISCONNECTSHOPRESPONSE']._serialized_start=2346
-  _globals['_DISCONNECTSHOPRESPONSE']._serialized_end=2393
-  _globals['_CREATETOKENREQUEST']._serialized_start=2395
-  _globals['_CREATETOKENREQUEST']._serialized_end=2493
-  _globals['_CREATETOKENRESPONSE']._serialized_start=2495
-  _globals['_CREATETOKENRESPONSE']._serialized_end=2591
-  _globals['_LISTTOKENSREQUEST']._serialized_start=2593
-  _globals['_LISTTOKENSREQUEST']._serialized_end=2671
-  _globals['_LISTTOKENSRESPONSE']._serialized_start=2673
-  _globals['_LISTTOKENSRESPONSE']._serialized_end=2754
-  _globals['_REVOKETOKENREQUEST']._serialized_start=2756
-  _globals['_REVOKETOKENREQUEST']._serialized_end=2820
-  _globals['_REVOKETOKENRESPONSE']._serialized_start=2822
-  _globals['_REVOKETOKENRESPONSE']._serialized_end=2878
-  _globals['_ACCOUNTSERVICE']._serialized_start=2881
-  _globals['_ACCOUNTSERVICE']._serialized_end=3841
+  _globals['_CREATEACCOUNTREQUEST']._serialized_start=232
+  _globals['_CREATEACCOUNTREQUEST']._serialized_end=325
+  _globals['_CREATEACCOUNTRESPONSE']._serialized_start=327
+  _globals['_CREATEACCOUNTRESPONSE']._serialized_end=389
+  _globals['_GETACCOUNTREQUEST']._serialized_start=391
+  _globals['_GETACCOUNTREQUEST']._serialized_end=436
+  _globals['_GETACCOUNTRESPONSE']._serialized_start=438
+  _globals['_GETACCOUNTRESPONSE']._serialized_end=497
+  _globals['_LISTACCOUNTSREQUEST']._serialized_start=499
+  _globals['_LISTACCOUNTSREQUEST']._serialized_end=559
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=561
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=648
+  _globals['_UPDATEACCOUNTREQUEST']._serialized_start=651
+  _globals['_UPDATEACCOUNTREQUEST']._serialized_end=813
+  _globals['_UPDATEACCOUNTRESPONSE']._serialized_start=815
+  _globals['_UPDATEACCOUNTRESPONSE']._serialized_end=922
+  _globals['_SITESETTINGS']._serialized_start=925
+  _globals['_SITESETTINGS']._serialized_end=1276
+  _globals['_UPDATESITESETTINGSREQUEST']._serialized_start=1279
+  _globals['_UPDATESITESETTINGSREQUEST']._serialized_end=1463
+  _globals['_UPDATESITESETTINGSRESPONSE']._serialized_start=1466
+  _globals['_UPDATESITESETTINGSRESPONSE']._serialized_end=1598
+  _globals['_SETTINGSEFFECT']._serialized_start=1601
+  _globals['_SETTINGSEFFECT']._serialized_end=1729
+  _globals['_CHECKACCOUNTREQUEST']._serialized_start=1731
+  _globals['_CHECKACCOUNTREQUEST']._serialized_end=1778
+  _globals['_CHECKACCOUNTRESPONSE']._serialized_start=1780
+  _globals['_CHECKACCOUNTRESPONSE']._serialized_end=1898
+  _globals['_CHECKSTEP']._serialized_start=1901
+  _globals['_CHECKSTEP']._serialized_end=2103
+  _globals['_CHECKSTEP_DETAILSENTRY']._serialized_start=2057
+  _globals['_CHECKSTEP_DETAILSENTRY']._serialized_end=2103
+  _globals['_CHECKWARNING']._serialized_start=2105
+  _globals['_CHECKWARNING']._serialized_end=2196
+  _globals['_CONNECTSHOPREQUEST']._serialized_start=2199
+  _globals['_CONNECTSHOPREQUEST']._serialized_end=2341
+  _globals['_CONNECTSHOPRESPONSE']._serialized_start=2343
+  _globals['_CONNECTSHOPRESPONSE']._serialized_end=2445
+  _globals['_DISCONNECTSHOPREQUEST']._serialized_start=2447
+  _globals['_DISCONNECTSHOPREQUEST']._serialized_end=2496
+  _globals['_DISCONNECTSHOPRESPONSE']._serialized_start=2498
+  _globals['_DISCONNECTSHOPRESPONSE']._serialized_end=2545
+  _globals['_CREATETOKENREQUEST']._serialized_start=2547
+  _globals['_CREATETOKENREQUEST']._serialized_end=2645
+  _globals['_CREATETOKENRESPONSE']._serialized_start=2647
+  _globals['_CREATETOKENRESPONSE']._serialized_end=2743
+  _globals['_LISTTOKENSREQUEST']._serialized_start=2745
+  _globals['_LISTTOKENSREQUEST']._serialized_end=2823
+  _globals['_LISTTOKENSRESPONSE']._serialized_start=2825
+  _globals['_LISTTOKENSRESPONSE']._serialized_end=2906
+  _globals['_REVOKETOKENREQUEST']._serialized_start=2908
+  _globals['_REVOKETOKENREQUEST']._serialized_end=2972
+  _globals['_REVOKETOKENRESPONSE']._serialized_start=2974
+  _globals['_REVOKETOKENRESPONSE']._serialized_end=3030
+  _globals['_ACCOUNTSERVICE']._serialized_start=3033
+  _globals['_ACCOUNTSERVICE']._serialized_end=3993
 # @@protoc_insertion_point(module_scope)

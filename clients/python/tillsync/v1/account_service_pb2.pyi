@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from tillsync.v1 import account_pb2 as _account_pb2
 from tillsync.v1 import token_pb2 as _token_pb2
@@ -258,6 +259,8 @@ class SiteSettings(_message.Message):
     AUTO_LINK_FIELD_NUMBER: _builtins.int
     SYNC_NAMES_FIELD_NUMBER: _builtins.int
     SYNC_PHONE_FIELD_NUMBER: _builtins.int
+    TRUSTED_ACCOUNTS_FIELD_NUMBER: _builtins.int
+    TRUSTED_BEFORE_TIME_FIELD_NUMBER: _builtins.int
     customer_sync_enabled: _builtins.bool
     """The main switch."""
     default_epos_customer_id: _builtins.int
@@ -272,6 +275,12 @@ class SiteSettings(_message.Message):
     """Whether first and last name travel to the shop."""
     sync_phone: _builtins.bool
     """Whether the phone travels to the shop."""
+    trusted_accounts: _account_pb2.TrustedAccounts.ValueType
+    """Which shop accounts are linked although nobody has confirmed their email."""
+    @_builtins.property
+    def trusted_before_time(self) -> _timestamp_pb2.Timestamp:
+        """With REGISTERED_BEFORE: when that was set. Output only."""
+
     def __init__(
         self,
         *,
@@ -282,10 +291,12 @@ class SiteSettings(_message.Message):
         auto_link: _builtins.bool = ...,
         sync_names: _builtins.bool = ...,
         sync_phone: _builtins.bool = ...,
+        trusted_accounts: _account_pb2.TrustedAccounts.ValueType = ...,
+        trusted_before_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["trusted_before_time", b"trusted_before_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["auto_link", b"auto_link", "customer_sync_enabled", b"customer_sync_enabled", "default_epos_customer_id", b"default_epos_customer_id", "guest_policy", b"guest_policy", "match_email", b"match_email", "sync_names", b"sync_names", "sync_phone", b"sync_phone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auto_link", b"auto_link", "customer_sync_enabled", b"customer_sync_enabled", "default_epos_customer_id", b"default_epos_customer_id", "guest_policy", b"guest_policy", "match_email", b"match_email", "sync_names", b"sync_names", "sync_phone", b"sync_phone", "trusted_accounts", b"trusted_accounts", "trusted_before_time", b"trusted_before_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

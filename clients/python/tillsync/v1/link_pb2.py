@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16tillsync/v1/link.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x03\n\x04Link\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x65pos_customer_id\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fwoo_customer_id\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12-\n\x06origin\x18\x04 \x01(\x0e\x32\x17.tillsync.v1.LinkOriginB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12/\n\x05\x61s_of\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x14\n\x06usable\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x38\n\x0e\x65pos_gone_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x37\n\rwoo_gone_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12=\n\x13woo_registered_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xe8\x01\n\x0c\x45posCustomer\x12\x1e\n\x10\x65pos_customer_id\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cmasked_email\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x63\x61rd_number\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06points\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62\x61lance\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0csign_up_date\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12$\n\x16linked_woo_customer_id\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03*z\n\nLinkOrigin\x12\x1b\n\x17LINK_ORIGIN_UNSPECIFIED\x10\x00\x12\x1d\n\x19LINK_ORIGIN_MATCHED_EMAIL\x10\x01\x12\x17\n\x13LINK_ORIGIN_CREATED\x10\x02\x12\x17\n\x13LINK_ORIGIN_BY_HAND\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16tillsync/v1/link.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xed\x03\n\x04Link\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x65pos_customer_id\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fwoo_customer_id\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12-\n\x06origin\x18\x04 \x01(\x0e\x32\x17.tillsync.v1.LinkOriginB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12/\n\x05\x61s_of\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x14\n\x06usable\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x38\n\x0e\x65pos_gone_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x37\n\rwoo_gone_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12=\n\x13woo_registered_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12-\n\x06ground\x18\x0c \x01(\x0e\x32\x17.tillsync.v1.LinkGroundB\x04\xe2\x41\x01\x03\"\xe8\x01\n\x0c\x45posCustomer\x12\x1e\n\x10\x65pos_customer_id\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0cmasked_email\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x63\x61rd_number\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06points\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x62\x61lance\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0csign_up_date\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12$\n\x16linked_woo_customer_id\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03*\x9e\x01\n\nLinkGround\x12\x1b\n\x17LINK_GROUND_UNSPECIFIED\x10\x00\x12\x18\n\x14LINK_GROUND_NOT_KEPT\x10\x01\x12\x1f\n\x1bLINK_GROUND_CONFIRMED_EMAIL\x10\x02\x12\x1f\n\x1bLINK_GROUND_TRUSTED_ACCOUNT\x10\x03\x12\x17\n\x13LINK_GROUND_BY_HAND\x10\x04*z\n\nLinkOrigin\x12\x1b\n\x17LINK_ORIGIN_UNSPECIFIED\x10\x00\x12\x1d\n\x19LINK_ORIGIN_MATCHED_EMAIL\x10\x01\x12\x17\n\x13LINK_ORIGIN_CREATED\x10\x02\x12\x17\n\x13LINK_ORIGIN_BY_HAND\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,6 +53,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LINK'].fields_by_name['woo_gone_time']._serialized_options = b'\342A\001\003'
   _globals['_LINK'].fields_by_name['woo_registered_time']._loaded_options = None
   _globals['_LINK'].fields_by_name['woo_registered_time']._serialized_options = b'\342A\001\003'
+  _globals['_LINK'].fields_by_name['ground']._loaded_options = None
+  _globals['_LINK'].fields_by_name['ground']._serialized_options = b'\342A\001\003'
   _globals['_EPOSCUSTOMER'].fields_by_name['epos_customer_id']._loaded_options = None
   _globals['_EPOSCUSTOMER'].fields_by_name['epos_customer_id']._serialized_options = b'\342A\001\003'
   _globals['_EPOSCUSTOMER'].fields_by_name['name']._loaded_options = None
@@ -69,10 +71,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EPOSCUSTOMER'].fields_by_name['sign_up_date']._serialized_options = b'\342A\001\003'
   _globals['_EPOSCUSTOMER'].fields_by_name['linked_woo_customer_id']._loaded_options = None
   _globals['_EPOSCUSTOMER'].fields_by_name['linked_woo_customer_id']._serialized_options = b'\342A\001\003'
-  _globals['_LINKORIGIN']._serialized_start=789
-  _globals['_LINKORIGIN']._serialized_end=911
+  _globals['_LINKGROUND']._serialized_start=837
+  _globals['_LINKGROUND']._serialized_end=995
+  _globals['_LINKORIGIN']._serialized_start=997
+  _globals['_LINKORIGIN']._serialized_end=1119
   _globals['_LINK']._serialized_start=106
-  _globals['_LINK']._serialized_end=552
-  _globals['_EPOSCUSTOMER']._serialized_start=555
-  _globals['_EPOSCUSTOMER']._serialized_end=787
+  _globals['_LINK']._serialized_end=599
+  _globals['_EPOSCUSTOMER']._serialized_start=602
+  _globals['_EPOSCUSTOMER']._serialized_end=834
 # @@protoc_insertion_point(module_scope)

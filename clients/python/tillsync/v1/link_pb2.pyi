@@ -18,6 +18,38 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _LinkGround:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LinkGroundEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LinkGround.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LINK_GROUND_UNSPECIFIED: _LinkGround.ValueType  # 0
+    """Not given; never in an answer."""
+    LINK_GROUND_NOT_KEPT: _LinkGround.ValueType  # 1
+    """Made before grounds were kept, by an email that nobody may have confirmed."""
+    LINK_GROUND_CONFIRMED_EMAIL: _LinkGround.ValueType  # 2
+    """The shopper's email was confirmed."""
+    LINK_GROUND_TRUSTED_ACCOUNT: _LinkGround.ValueType  # 3
+    """Account.trusted_accounts vouched for the shopper's account."""
+    LINK_GROUND_BY_HAND: _LinkGround.ValueType  # 4
+    """A person linked the two."""
+
+class LinkGround(_LinkGround, metaclass=_LinkGroundEnumTypeWrapper):
+    """Why a link may show a till customer's values to a shopper."""
+
+LINK_GROUND_UNSPECIFIED: LinkGround.ValueType  # 0
+"""Not given; never in an answer."""
+LINK_GROUND_NOT_KEPT: LinkGround.ValueType  # 1
+"""Made before grounds were kept, by an email that nobody may have confirmed."""
+LINK_GROUND_CONFIRMED_EMAIL: LinkGround.ValueType  # 2
+"""The shopper's email was confirmed."""
+LINK_GROUND_TRUSTED_ACCOUNT: LinkGround.ValueType  # 3
+"""Account.trusted_accounts vouched for the shopper's account."""
+LINK_GROUND_BY_HAND: LinkGround.ValueType  # 4
+"""A person linked the two."""
+Global___LinkGround: _TypeAlias = LinkGround  # noqa: Y015
+
 class _LinkOrigin:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -62,6 +94,7 @@ class Link(_message.Message):
     EPOS_GONE_TIME_FIELD_NUMBER: _builtins.int
     WOO_GONE_TIME_FIELD_NUMBER: _builtins.int
     WOO_REGISTERED_TIME_FIELD_NUMBER: _builtins.int
+    GROUND_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account the link belongs to."""
     epos_customer_id: _builtins.int
@@ -72,6 +105,8 @@ class Link(_message.Message):
     """How it came to be."""
     usable: _builtins.bool
     """Whether both customers are present. An unusable link is not used: the next order matches again and replaces it."""
+    ground: Global___LinkGround.ValueType
+    """Why the shopper may see what the till says."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -107,10 +142,11 @@ class Link(_message.Message):
         epos_gone_time: _timestamp_pb2.Timestamp | None = ...,
         woo_gone_time: _timestamp_pb2.Timestamp | None = ...,
         woo_registered_time: _timestamp_pb2.Timestamp | None = ...,
+        ground: Global___LinkGround.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "create_time", b"create_time", "epos_gone_time", b"epos_gone_time", "woo_gone_time", b"woo_gone_time", "woo_registered_time", b"woo_registered_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "as_of", b"as_of", "create_time", b"create_time", "epos_customer_id", b"epos_customer_id", "epos_gone_time", b"epos_gone_time", "origin", b"origin", "usable", b"usable", "woo_customer_id", b"woo_customer_id", "woo_gone_time", b"woo_gone_time", "woo_registered_time", b"woo_registered_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "as_of", b"as_of", "create_time", b"create_time", "epos_customer_id", b"epos_customer_id", "epos_gone_time", b"epos_gone_time", "ground", b"ground", "origin", b"origin", "usable", b"usable", "woo_customer_id", b"woo_customer_id", "woo_gone_time", b"woo_gone_time", "woo_registered_time", b"woo_registered_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

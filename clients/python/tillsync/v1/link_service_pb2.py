@@ -28,7 +28,7 @@ from tillsync.v1 import link_pb2 as tillsync_dot_v1_dot_link__pb2
 from tillsync.v1 import queue_entry_pb2 as tillsync_dot_v1_dot_queue__entry__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etillsync/v1/link_service.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16tillsync/v1/link.proto\x1a\x1dtillsync/v1/queue_entry.proto\"\x9b\x01\n\x10ListLinksRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\x10\x65pos_customer_id\x18\x02 \x01(\x03\x12\x17\n\x0fwoo_customer_id\x18\x03 \x01(\x03\x12\x13\n\x0b\x62roken_only\x18\x04 \x01(\x08\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"N\n\x11ListLinksResponse\x12 \n\x05links\x18\x01 \x03(\x0b\x32\x11.tillsync.v1.Link\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"m\n\x0eGetLinkRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x10\x65pos_customer_id\x18\x02 \x01(\x03H\x00\x12\x19\n\x0fwoo_customer_id\x18\x03 \x01(\x03H\x00\x42\n\n\x08\x63ustomer\"2\n\x0fGetLinkResponse\x12\x1f\n\x04link\x18\x01 \x01(\x0b\x32\x11.tillsync.v1.Link\"l\n\x11\x43reateLinkRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1e\n\x10\x65pos_customer_id\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x1d\n\x0fwoo_customer_id\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\"m\n\x12\x43reateLinkResponse\x12\x1f\n\x04link\x18\x01 \x01(\x0b\x32\x11.tillsync.v1.Link\x12\x18\n\x10refresh_entry_id\x18\x02 \x01(\t\x12\x1c\n\x14released_order_count\x18\x03 \x01(\x05\"p\n\x11\x44\x65leteLinkRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x10\x65pos_customer_id\x18\x02 \x01(\x03H\x00\x12\x19\n\x0fwoo_customer_id\x18\x03 \x01(\x03H\x00\x42\n\n\x08\x63ustomer\"O\n\x12\x44\x65leteLinkResponse\x12\x1f\n\x04link\x18\x01 \x01(\x0b\x32\x11.tillsync.v1.Link\x12\x18\n\x10removal_entry_id\x18\x02 \x01(\t\"I\n\x15ListCandidatesRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x65ntry_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"o\n\x16ListCandidatesResponse\x12&\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x17.tillsync.v1.QueueEntry\x12-\n\ncandidates\x18\x02 \x03(\x0b\x32\x19.tillsync.v1.EposCustomer\"^\n\x1aSearchEposCustomersRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05query\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x03 \x01(\x05\"^\n\x1bSearchEposCustomersResponse\x12,\n\tcustomers\x18\x01 \x03(\x0b\x32\x19.tillsync.v1.EposCustomer\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"\x84\x01\n\x1bResolveOrderCustomerRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x65ntry_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1e\n\x10\x65pos_customer_id\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x13\n\x0b\x63reate_link\x18\x04 \x01(\x08\"\x85\x01\n\x1cResolveOrderCustomerResponse\x12&\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x17.tillsync.v1.QueueEntry\x12\x1f\n\x04link\x18\x02 \x01(\x0b\x32\x11.tillsync.v1.Link\x12\x1c\n\x14released_order_count\x18\x03 \x01(\x05\"f\n\x16ReportShopUsersRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x32\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x1b.tillsync.v1.ShopUserChangeB\x04\xe2\x41\x01\x02\"\xd2\x01\n\x0eShopUserChange\x12\x1d\n\x0fwoo_customer_id\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x37\n\x13woo_registered_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63hange_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\x07\x64\x65leted\x18\x04 \x01(\x08H\x00\x12\x1a\n\nemail_hash\x18\x05 \x01(\tB\x04\xe2\x41\x01\x04H\x00\x42\x08\n\x06\x63hange\"O\n\x17ReportShopUsersResponse\x12\x16\n\x0eunlinked_count\x18\x01 \x01(\x05\x12\x1c\n\x14released_order_count\x18\x02 \x01(\x05\x32\xcd\x05\n\x0bLinkService\x12J\n\tListLinks\x12\x1d.tillsync.v1.ListLinksRequest\x1a\x1e.tillsync.v1.ListLinksResponse\x12\x44\n\x07GetLink\x12\x1b.tillsync.v1.GetLinkRequest\x1a\x1c.tillsync.v1.GetLinkResponse\x12M\n\nCreateLink\x12\x1e.tillsync.v1.CreateLinkRequest\x1a\x1f.tillsync.v1.CreateLinkResponse\x12M\n\nDeleteLink\x12\x1e.tillsync.v1.DeleteLinkRequest\x1a\x1f.tillsync.v1.DeleteLinkResponse\x12Y\n\x0eListCandidates\x12\".tillsync.v1.ListCandidatesRequest\x1a#.tillsync.v1.ListCandidatesResponse\x12h\n\x13SearchEposCustomers\x12\'.tillsync.v1.SearchEposCustomersRequest\x1a(.tillsync.v1.SearchEposCustomersResponse\x12k\n\x14ResolveOrderCustomer\x12(.tillsync.v1.ResolveOrderCustomerRequest\x1a).tillsync.v1.ResolveOrderCustomerResponse\x12\\\n\x0fReportShopUsers\x12#.tillsync.v1.ReportShopUsersRequest\x1a$.tillsync.v1.ReportShopUsersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etillsync/v1/link_service.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16tillsync/v1/link.proto\x1a\x1dtillsync/v1/queue_entry.proto\"\xb5\x01\n\x10ListLinksRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\x10\x65pos_customer_id\x18\x02 \x01(\x03\x12\x17\n\x0fwoo_customer_id\x18\x03 \x01(\x03\x12\x13\n\x0b\x62roken_only\x18\x04 \x01(\x08\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x18\n\x10unconfirmed_only\x18\x07 \x01(\x08\"N\n\x11ListLinksResponse\x12 \n\x05links\x18\x01 \x03(\x0b\x32\x11.tillsync.v1.Link\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"m\n\x0eGetLinkRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x10\x65pos_customer_id\x18\x02 \x01(\x03H\x00\x12\x19\n\x0fwoo_customer_id\x18\x03 \x01(\x03H\x00\x42\n\n\x08\x63ustomer\"2\n\x0fGetLinkResponse\x12\x1f\n\x04link\x18\x01 \x01(\x0b\x32\x11.tillsync.v1.Link\"l\n\x11\x43reateLinkRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1e\n\x10\x65pos_customer_id\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x1d\n\x0fwoo_customer_id\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\"m\n\x12\x43reateLinkResponse\x12\x1f\n\x04link\x18\x01 \x01(\x0b\x32\x11.tillsync.v1.Link\x12\x18\n\x10refresh_entry_id\x18\x02 \x01(\t\x12\x1c\n\x14released_order_count\x18\x03 \x01(\x05\"p\n\x11\x44\x65leteLinkRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x10\x65pos_customer_id\x18\x02 \x01(\x03H\x00\x12\x19\n\x0fwoo_customer_id\x18\x03 \x01(\x03H\x00\x42\n\n\x08\x63ustomer\"O\n\x12\x44\x65leteLinkResponse\x12\x1f\n\x04link\x18\x01 \x01(\x0b\x32\x11.tillsync.v1.Link\x12\x18\n\x10removal_entry_id\x18\x02 \x01(\t\"I\n\x15ListCandidatesRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x65ntry_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"o\n\x16ListCandidatesResponse\x12&\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x17.tillsync.v1.QueueEntry\x12-\n\ncandidates\x18\x02 \x03(\x0b\x32\x19.tillsync.v1.EposCustomer\"^\n\x1aSearchEposCustomersRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05query\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x03 \x01(\x05\"^\n\x1bSearchEposCustomersResponse\x12,\n\tcustomers\x18\x01 \x03(\x0b\x32\x19.tillsync.v1.EposCustomer\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"\x84\x01\n\x1bResolveOrderCustomerRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x65ntry_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1e\n\x10\x65pos_customer_id\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x13\n\x0b\x63reate_link\x18\x04 \x01(\x08\"\x85\x01\n\x1cResolveOrderCustomerResponse\x12&\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x17.tillsync.v1.QueueEntry\x12\x1f\n\x04link\x18\x02 \x01(\x0b\x32\x11.tillsync.v1.Link\x12\x1c\n\x14released_order_count\x18\x03 \x01(\x05\"f\n\x16ReportShopUsersRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x32\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x1b.tillsync.v1.ShopUserChangeB\x04\xe2\x41\x01\x02\"\xd2\x01\n\x0eShopUserChange\x12\x1d\n\x0fwoo_customer_id\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x37\n\x13woo_registered_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63hange_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\x07\x64\x65leted\x18\x04 \x01(\x08H\x00\x12\x1a\n\nemail_hash\x18\x05 \x01(\tB\x04\xe2\x41\x01\x04H\x00\x42\x08\n\x06\x63hange\"O\n\x17ReportShopUsersResponse\x12\x16\n\x0eunlinked_count\x18\x01 \x01(\x05\x12\x1c\n\x14released_order_count\x18\x02 \x01(\x05\x32\xcd\x05\n\x0bLinkService\x12J\n\tListLinks\x12\x1d.tillsync.v1.ListLinksRequest\x1a\x1e.tillsync.v1.ListLinksResponse\x12\x44\n\x07GetLink\x12\x1b.tillsync.v1.GetLinkRequest\x1a\x1c.tillsync.v1.GetLinkResponse\x12M\n\nCreateLink\x12\x1e.tillsync.v1.CreateLinkRequest\x1a\x1f.tillsync.v1.CreateLinkResponse\x12M\n\nDeleteLink\x12\x1e.tillsync.v1.DeleteLinkRequest\x1a\x1f.tillsync.v1.DeleteLinkResponse\x12Y\n\x0eListCandidates\x12\".tillsync.v1.ListCandidatesRequest\x1a#.tillsync.v1.ListCandidatesResponse\x12h\n\x13SearchEposCustomers\x12\'.tillsync.v1.SearchEposCustomersRequest\x1a(.tillsync.v1.SearchEposCustomersResponse\x12k\n\x14ResolveOrderCustomer\x12(.tillsync.v1.ResolveOrderCustomerRequest\x1a).tillsync.v1.ResolveOrderCustomerResponse\x12\\\n\x0fReportShopUsers\x12#.tillsync.v1.ReportShopUsersRequest\x1a$.tillsync.v1.ReportShopUsersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -70,39 +70,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHOPUSERCHANGE'].fields_by_name['email_hash']._loaded_options = None
   _globals['_SHOPUSERCHANGE'].fields_by_name['email_hash']._serialized_options = b'\342A\001\004'
   _globals['_LISTLINKSREQUEST']._serialized_start=169
-  _globals['_LISTLINKSREQUEST']._serialized_end=324
-  _globals['_LISTLINKSRESPONSE']._serialized_start=326
-  _globals['_LISTLINKSRESPONSE']._serialized_end=404
-  _globals['_GETLINKREQUEST']._serialized_start=406
-  _globals['_GETLINKREQUEST']._serialized_end=515
-  _globals['_GETLINKRESPONSE']._serialized_start=517
-  _globals['_GETLINKRESPONSE']._serialized_end=567
-  _globals['_CREATELINKREQUEST']._serialized_start=569
-  _globals['_CREATELINKREQUEST']._serialized_end=677
-  _globals['_CREATELINKRESPONSE']._serialized_start=679
-  _globals['_CREATELINKRESPONSE']._serialized_end=788
-  _globals['_DELETELINKREQUEST']._serialized_start=790
-  _globals['_DELETELINKREQUEST']._serialized_end=902
-  _globals['_DELETELINKRESPONSE']._serialized_start=904
-  _globals['_DELETELINKRESPONSE']._serialized_end=983
-  _globals['_LISTCANDIDATESREQUEST']._serialized_start=985
-  _globals['_LISTCANDIDATESREQUEST']._serialized_end=1058
-  _globals['_LISTCANDIDATESRESPONSE']._serialized_start=1060
-  _globals['_LISTCANDIDATESRESPONSE']._serialized_end=1171
-  _globals['_SEARCHEPOSCUSTOMERSREQUEST']._serialized_start=1173
-  _globals['_SEARCHEPOSCUSTOMERSREQUEST']._serialized_end=1267
-  _globals['_SEARCHEPOSCUSTOMERSRESPONSE']._serialized_start=1269
-  _globals['_SEARCHEPOSCUSTOMERSRESPONSE']._serialized_end=1363
-  _globals['_RESOLVEORDERCUSTOMERREQUEST']._serialized_start=1366
-  _globals['_RESOLVEORDERCUSTOMERREQUEST']._serialized_end=1498
-  _globals['_RESOLVEORDERCUSTOMERRESPONSE']._serialized_start=1501
-  _globals['_RESOLVEORDERCUSTOMERRESPONSE']._serialized_end=1634
-  _globals['_REPORTSHOPUSERSREQUEST']._serialized_start=1636
-  _globals['_REPORTSHOPUSERSREQUEST']._serialized_end=1738
-  _globals['_SHOPUSERCHANGE']._serialized_start=1741
-  _globals['_SHOPUSERCHANGE']._serialized_end=1951
-  _globals['_REPORTSHOPUSERSRESPONSE']._serialized_start=1953
-  _globals['_REPORTSHOPUSERSRESPONSE']._serialized_end=2032
-  _globals['_LINKSERVICE']._serialized_start=2035
-  _globals['_LINKSERVICE']._serialized_end=2752
+  _globals['_LISTLINKSREQUEST']._serialized_end=350
+  _globals['_LISTLINKSRESPONSE']._serialized_start=352
+  _globals['_LISTLINKSRESPONSE']._serialized_end=430
+  _globals['_GETLINKREQUEST']._serialized_start=432
+  _globals['_GETLINKREQUEST']._serialized_end=541
+  _globals['_GETLINKRESPONSE']._serialized_start=543
+  _globals['_GETLINKRESPONSE']._serialized_end=593
+  _globals['_CREATELINKREQUEST']._serialized_start=595
+  _globals['_CREATELINKREQUEST']._serialized_end=703
+  _globals['_CREATELINKRESPONSE']._serialized_start=705
+  _globals['_CREATELINKRESPONSE']._serialized_end=814
+  _globals['_DELETELINKREQUEST']._serialized_start=816
+  _globals['_DELETELINKREQUEST']._serialized_end=928
+  _globals['_DELETELINKRESPONSE']._serialized_start=930
+  _globals['_DELETELINKRESPONSE']._serialized_end=1009
+  _globals['_LISTCANDIDATESREQUEST']._serialized_start=1011
+  _globals['_LISTCANDIDATESREQUEST']._serialized_end=1084
+  _globals['_LISTCANDIDATESRESPONSE']._serialized_start=1086
+  _globals['_LISTCANDIDATESRESPONSE']._serialized_end=1197
+  _globals['_SEARCHEPOSCUSTOMERSREQUEST']._serialized_start=1199
+  _globals['_SEARCHEPOSCUSTOMERSREQUEST']._serialized_end=1293
+  _globals['_SEARCHEPOSCUSTOMERSRESPONSE']._serialized_start=1295
+  _globals['_SEARCHEPOSCUSTOMERSRESPONSE']._serialized_end=1389
+  _globals['_RESOLVEORDERCUSTOMERREQUEST']._serialized_start=1392
+  _globals['_RESOLVEORDERCUSTOMERREQUEST']._serialized_end=1524
+  _globals['_RESOLVEORDERCUSTOMERRESPONSE']._serialized_start=1527
+  _globals['_RESOLVEORDERCUSTOMERRESPONSE']._serialized_end=1660
+  _globals['_REPORTSHOPUSERSREQUEST']._serialized_start=1662
+  _globals['_REPORTSHOPUSERSREQUEST']._serialized_end=1764
+  _globals['_SHOPUSERCHANGE']._serialized_start=1767
+  _globals['_SHOPUSERCHANGE']._serialized_end=1977
+  _globals['_REPORTSHOPUSERSRESPONSE']._serialized_start=1979
+  _globals['_REPORTSHOPUSERSRESPONSE']._serialized_end=2058
+  _globals['_LINKSERVICE']._serialized_start=2061
+  _globals['_LINKSERVICE']._serialized_end=2778
 # @@protoc_insertion_point(module_scope)

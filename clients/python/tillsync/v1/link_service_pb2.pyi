@@ -33,6 +33,7 @@ class ListLinksRequest(_message.Message):
     BROKEN_ONLY_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    UNCONFIRMED_ONLY_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account."""
     epos_customer_id: _builtins.int
@@ -45,6 +46,10 @@ class ListLinksRequest(_message.Message):
     """Links a page. Default 50, at most 500: more is lowered. Negative: INVALID_ARGUMENT."""
     page_token: _builtins.str
     """next_page_token of the page before. Empty: the first page. The filters must stay the same."""
+    unconfirmed_only: _builtins.bool
+    """Only links of ground NOT_KEPT or TRUSTED_ACCOUNT: nobody has confirmed the email they were made by. Default false. Index
+    link_unconfirmed.
+    """
     def __init__(
         self,
         *,
@@ -54,10 +59,11 @@ class ListLinksRequest(_message.Message):
         broken_only: _builtins.bool = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        unconfirmed_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "broken_only", b"broken_only", "epos_customer_id", b"epos_customer_id", "page_size", b"page_size", "page_token", b"page_token", "woo_customer_id", b"woo_customer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "broken_only", b"broken_only", "epos_customer_id", b"epos_customer_id", "page_size", b"page_size", "page_token", b"page_token", "unconfirmed_only", b"unconfirmed_only", "woo_customer_id", b"woo_customer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

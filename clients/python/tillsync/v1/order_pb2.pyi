@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from tillsync.v1 import link_pb2 as _link_pb2
 from tillsync.v1 import vocabulary_pb2 as _vocabulary_pb2
 import builtins as _builtins
@@ -21,10 +22,39 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _EmailConfirmation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EmailConfirmationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EmailConfirmation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EMAIL_CONFIRMATION_UNSPECIFIED: _EmailConfirmation.ValueType  # 0
+    """The caller does not say: callers without a bridge, and bridges older than this field. Account.trusted_accounts decides."""
+    EMAIL_CONFIRMATION_UNCONFIRMED: _EmailConfirmation.ValueType  # 1
+    """A claim: whoever registers types it. Account.trusted_accounts decides."""
+    EMAIL_CONFIRMATION_CONFIRMED: _EmailConfirmation.ValueType  # 2
+    """The person has shown that mail to it arrives, or somebody who manages the shop said so."""
+    EMAIL_CONFIRMATION_CHANGED: _EmailConfirmation.ValueType  # 3
+    """A claim, typed after the account was registered: an account trusted for its age is not trusted for this email."""
+
+class EmailConfirmation(_EmailConfirmation, metaclass=_EmailConfirmationEnumTypeWrapper):
+    """What a shop knows of the email of a shop customer's account."""
+
+EMAIL_CONFIRMATION_UNSPECIFIED: EmailConfirmation.ValueType  # 0
+"""The caller does not say: callers without a bridge, and bridges older than this field. Account.trusted_accounts decides."""
+EMAIL_CONFIRMATION_UNCONFIRMED: EmailConfirmation.ValueType  # 1
+"""A claim: whoever registers types it. Account.trusted_accounts decides."""
+EMAIL_CONFIRMATION_CONFIRMED: EmailConfirmation.ValueType  # 2
+"""The person has shown that mail to it arrives, or somebody who manages the shop said so."""
+EMAIL_CONFIRMATION_CHANGED: EmailConfirmation.ValueType  # 3
+"""A claim, typed after the account was registered: an account trusted for its age is not trusted for this email."""
+Global___EmailConfirmation: _TypeAlias = EmailConfirmation  # noqa: Y015
+
 @_typing.final
 class Order(_message.Message):
     """The facts of a web order that its customer is matched by. What decides: order_key, woo_customer_id, woo_registered_time, both
-    emails (normalised), names, company and the unlinked products. When one of these changes, a HELD or FAILED order runs again;
+    emails (normalised), names, company, email_confirmation and the unlinked products. When one of these changes, a HELD or FAILED order
+    runs again;
     order_number, create_time and phone do not count.
 
     Emails are compared normalised: Unicode NFC, without blanks at the ends and without characters that have no width
@@ -48,6 +78,7 @@ class Order(_message.Message):
     COMPANY_FIELD_NUMBER: _builtins.int
     PHONE_FIELD_NUMBER: _builtins.int
     WOO_REGISTERED_TIME_FIELD_NUMBER: _builtins.int
+    EMAIL_CONFIRMATION_FIELD_NUMBER: _builtins.int
     order_id: _builtins.int
     """WooCommerce's order id; greater than 0."""
     order_key: _builtins.str
@@ -70,6 +101,10 @@ class Order(_message.Message):
     """Billing company. At most 255 characters."""
     phone: _builtins.str
     """Billing phone, used only for a customer that is created, then forgotten. At most 100 characters."""
+    email_confirmation: Global___EmailConfirmation.ValueType
+    """Whether the account email is known to be the shop customer's. Without it an order finds its till customer all the same, but
+    the two are not linked, so the shop shows nothing, unless Account.trusted_accounts vouches for the account.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the order was placed; becomes the sign-up date of a created customer."""
@@ -96,10 +131,11 @@ class Order(_message.Message):
         company: _builtins.str = ...,
         phone: _builtins.str = ...,
         woo_registered_time: _timestamp_pb2.Timestamp | None = ...,
+        email_confirmation: Global___EmailConfirmation.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "woo_registered_time", b"woo_registered_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_email", b"account_email", "billing_email", b"billing_email", "company", b"company", "create_time", b"create_time", "first_name", b"first_name", "last_name", b"last_name", "order_id", b"order_id", "order_key", b"order_key", "order_number", b"order_number", "phone", b"phone", "woo_customer_id", b"woo_customer_id", "woo_registered_time", b"woo_registered_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_email", b"account_email", "billing_email", b"billing_email", "company", b"company", "create_time", b"create_time", "email_confirmation", b"email_confirmation", "first_name", b"first_name", "last_name", b"last_name", "order_id", b"order_id", "order_key", b"order_key", "order_number", b"order_number", "phone", b"phone", "woo_customer_id", b"woo_customer_id", "woo_registered_time", b"woo_registered_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

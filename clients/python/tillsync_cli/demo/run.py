@@ -95,6 +95,7 @@ async def _open_account(client: TillsyncClient, till: SandboxTill, shop: Sandbox
         customer_sync_enabled=True,
         default_epos_customer_id=cast.walk_in,
         auto_link=True,
+        trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_ALL,
         epos=epos,
         shop=shop_settings,
     )

@@ -11,7 +11,7 @@ from tillsync_server.adapters.postgres.entry_rows import lane_status
 from tillsync_server.adapters.postgres.secrets import SecretBox
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
-from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField
+from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField, TrustedAccounts
 
 SECRETS: Final[dict[str, Callable[[Account], str]]] = {
     "epos_api_key": lambda account: account.epos.api_key,
@@ -38,6 +38,8 @@ def account_from(row: asyncpg.Record, box: SecretBox) -> Account:
         auto_link=row["auto_link"],
         sync_names=row["sync_names"],
         sync_phone=row["sync_phone"],
+        trusted_accounts=TrustedAccounts(row["trusted_accounts"]),
+        trusted_before=row["trusted_before"],
         till_id=TillId(row["till_id"]),
         shared_till=row["shared_till"],
         epos=EposSettings(
@@ -66,7 +68,7 @@ def account_from(row: asyncpg.Record, box: SecretBox) -> Account:
 
 
 def settings_columns(account: Account) -> list[Any]:
-    """Parameters $2 to $18 of insert.sql and update.sql."""
+    """Parameters $2 to $20 of insert.sql and update.sql."""
     return [
         account.name,
         account.customer_sync_enabled,
@@ -85,11 +87,13 @@ def settings_columns(account: Account) -> list[Any]:
         account.epos.requests_per_minute,
         account.shop.base_url,
         account.shop.price_decimals,
+        int(account.trusted_accounts),
+        account.trusted_before,
     ]
 
 
 def secret_columns(account: Account, box: SecretBox, *, before: Account | None = None, stored: asyncpg.Record | None = None) -> list[Any]:
-    """Parameters $19 to $25. A secret that is what it was ``before`` keeps its ``stored`` bytes."""
+    """Parameters $21 to $27. A secret that is what it was ``before`` keeps its ``stored`` bytes."""
     columns: list[bytes | None] = []
     for column, secret_of in SECRETS.items():
         secret = secret_of(account)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import asyncpg
@@ -16,7 +17,7 @@ from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId, new_entry_id
 from tillsync_server.domain.shop_users import is_linked_person
-from tillsync_server.domain.vocabulary import EntryKind, EntryState
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, LinkGround
 from tillsync_server.ports.links import Link, LinkedByHand, LinkOrigin, OrderResolved, ShopUserChange, ShopUsersReported, UnlinkedByHand
 from tillsync_server.ports.wakeups import Notifier
 
@@ -26,6 +27,7 @@ _RAISE_CONFIG_VERSION = load("links/raise_config_version")
 _LIVE_ENTRY = load("links/live_entry")
 _FINISHED_ENTRY = load("links/finished_entry")
 _REOPEN_ORDER = load("links/reopen_order")
+_NOW_BY_HAND = load("links/now_by_hand")
 
 
 class PostgresLinkKeeper:
@@ -114,7 +116,8 @@ class PostgresLinkKeeper:
 async def _link_by_hand(
     lane: LockedLane, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId, woo_registered_at: datetime | None = None
 ) -> tuple[Link, EntryId]:
-    """Just this link being there already, only the refresh is queued again. ``woo_registered_at``: as the order says that it is for."""
+    """Just this link being there already, it counts as made by hand from now on, and the refresh is queued again. ``woo_registered_at``:
+    as the order says that it is for."""
     if await is_default_customer(lane, epos_customer_id):
         raise FailedPrecondition(
             f"till customer {epos_customer_id} is the account's default customer, which guest orders go to: it cannot be linked",
@@ -129,13 +132,16 @@ async def _link_by_hand(
             raise _linked_already(link, epos_customer_id)
         if is_unmarked:
             await lane.connection.execute(_RAISE_CONFIG_VERSION, lane.account_id)
-        return link, await lane.queue_customer(epos_customer_id)
+        await lane.connection.execute(_NOW_BY_HAND, lane.account_id, epos_customer_id)
+        by_hand = replace(link, origin=LinkOrigin.BY_HAND, ground=LinkGround.BY_HAND)
+        return by_hand, await lane.queue_customer(epos_customer_id)
     await lane.connection.execute(_RAISE_CONFIG_VERSION, lane.account_id)
     return await put_link(
         lane,
         epos_customer_id,
         woo_customer_id,
         LinkOrigin.BY_HAND,
+        ground=LinkGround.BY_HAND,
         instead_of=standing,
         deciding=None,
         woo_registered_at=woo_registered_at,

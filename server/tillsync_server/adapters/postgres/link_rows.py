@@ -9,6 +9,7 @@ from tillsync_server.adapters.postgres.links import link_of_row
 from tillsync_server.adapters.postgres.locked_lane import LockedLane
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
+from tillsync_server.domain.vocabulary import LinkGround
 from tillsync_server.ports.links import Link, LinkOrigin
 
 _OF_EITHER = load("links/of_either")
@@ -36,6 +37,7 @@ async def put_link(
     woo_customer_id: WooCustomerId,
     origin: LinkOrigin,
     *,
+    ground: LinkGround,
     instead_of: Sequence[Link],
     deciding: EntryId | None,
     woo_registered_at: datetime | None = None,
@@ -52,7 +54,7 @@ async def put_link(
         unlinked = [link for link in instead_of if link.woo_customer_id != woo_customer_id and link.woo_gone_at is None]
         await want_removal(lane, unlinked)
     row = await lane.connection.fetchrow(
-        _INSERT, lane.account_id, epos_customer_id, woo_customer_id, int(origin), lane.at, woo_registered_at
+        _INSERT, lane.account_id, epos_customer_id, woo_customer_id, int(origin), lane.at, woo_registered_at, int(ground)
     )
     if row is None:
         raise ValueError(f"a link of till customer {epos_customer_id} or shop customer {woo_customer_id} was left in the way")

@@ -9,6 +9,7 @@ import asyncpg
 from tillsync_server.adapters.postgres.pool import Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
+from tillsync_server.domain.vocabulary import LinkGround
 from tillsync_server.ports.links import Link, LinkFilter, LinkOrigin
 
 _BY_EPOS = load("links/by_epos")
@@ -37,7 +38,14 @@ class PostgresLinks:
     async def list_links(self, account_id: AccountId, wanted: LinkFilter, *, after: EposCustomerId | None, limit: int) -> list[Link]:
         async with self._database.acquire() as connection:
             rows = await connection.fetch(
-                _LIST, account_id, wanted.epos_customer_id, wanted.woo_customer_id, wanted.broken_only, after or 0, limit
+                _LIST,
+                account_id,
+                wanted.epos_customer_id,
+                wanted.woo_customer_id,
+                wanted.broken_only,
+                after or 0,
+                limit,
+                wanted.unconfirmed_only,
             )
         return [link_of_row(row) for row in rows]
 
@@ -52,11 +60,12 @@ class PostgresLinks:
 
 
 def link_of_row(row: asyncpg.Record) -> Link:
+    origin = LinkOrigin(row["origin"])
     return Link(
         account_id=AccountId(row["account_id"]),
         epos_customer_id=EposCustomerId(row["epos_customer_id"]),
         woo_customer_id=WooCustomerId(row["woo_customer_id"]),
-        origin=LinkOrigin(row["origin"]),
+        origin=origin,
         create_time=row["create_time"],
         content_hash=row["content_hash"],
         hash_lapses=row["hash_lapses"],
@@ -65,4 +74,6 @@ def link_of_row(row: asyncpg.Record) -> Link:
         woo_gone_at=row["woo_gone_at"],
         woo_registered_at=row["woo_registered_at"],
         epos_read_at=row["epos_read_at"],
+        # one made by hand before grounds were kept was a person's word too
+        ground=LinkGround.BY_HAND if origin is LinkOrigin.BY_HAND else LinkGround(row["ground"]),
     )

@@ -20,7 +20,7 @@ from tillsync_server.adapters.postgres.locked_lane import LockedLane, fenced_lan
 from tillsync_server.adapters.postgres.pool import Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
-from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority
+from tillsync_server.domain.vocabulary import EntryKind, LinkGround, Outcome, Priority
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, NewHint
 from tillsync_server.ports.links import Link, LinkOrigin, OrderLinkOutcome
 from tillsync_server.ports.wakeups import Notifier
@@ -51,6 +51,7 @@ class PostgresOrderLinker:
         epos_customer_id: EposCustomerId,
         woo_customer_id: WooCustomerId,
         origin: LinkOrigin,
+        ground: LinkGround,
         replaces: Link | None,
         woo_registered_at: datetime | None = None,
     ) -> OrderLinkOutcome:
@@ -74,6 +75,7 @@ class PostgresOrderLinker:
                     epos_customer_id,
                     woo_customer_id,
                     origin,
+                    ground=ground,
                     instead_of=standing,
                     deciding=entry.entry_id,
                     woo_registered_at=woo_registered_at,

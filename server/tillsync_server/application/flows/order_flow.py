@@ -34,7 +34,7 @@ from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE
 from tillsync_server.domain.shop_users import is_linked_person
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import Outcome, Side
+from tillsync_server.domain.vocabulary import LinkGround, Outcome, Side
 from tillsync_server.ports.lanes import ClaimedEntry
 from tillsync_server.ports.links import Link, LinkOrigin, OrderLinkOutcome
 
@@ -205,7 +205,7 @@ class OrderFlow:
         outcome = Outcome.MATCHED_EMAIL if answer.created is None else Outcome.CUSTOMER_CREATED
         cut = cut_names(facts) if answer.created is not None else ()
         if plan.links and facts.woo_customer_id is not None:
-            verdict = await self._link(entry, customer_id, facts, outcome, broken)
+            verdict = await self._link(entry, customer_id, facts, outcome, plan.ground, broken)
             return verdict if verdict is None or not cut else replace(verdict, notes=(*verdict.notes, *cut))
         if facts.woo_customer_id is None:
             await self._services.order_linker.release_held_of_guest(self._context.lane.lease, entry, email=facts.billing_email_normalised)
@@ -221,7 +221,13 @@ class OrderFlow:
         return Verdict.held(Outcome.DUPLICATE_EMAIL, *notes, candidate_ids=ids[:MAX_CANDIDATES])
 
     async def _link(
-        self, entry: ClaimedEntry, customer_id: EposCustomerId, facts: OrderFacts, outcome: Outcome, broken: Link | None
+        self,
+        entry: ClaimedEntry,
+        customer_id: EposCustomerId,
+        facts: OrderFacts,
+        outcome: Outcome,
+        ground: LinkGround,
+        broken: Link | None,
     ) -> Verdict | None:
         woo_customer_id = facts.woo_customer_id
         if woo_customer_id is None:
@@ -241,6 +247,7 @@ class OrderFlow:
             epos_customer_id=customer_id,
             woo_customer_id=woo_customer_id,
             origin=LinkOrigin.MATCHED_EMAIL if outcome is Outcome.MATCHED_EMAIL else LinkOrigin.CREATED,
+            ground=ground,
             replaces=broken,
             woo_registered_at=facts.woo_registered_at,
         )

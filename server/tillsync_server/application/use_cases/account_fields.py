@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from tillsync_server.domain.account import DEFAULT_REQUESTS_PER_MINUTE, EPOS_DEF
 from tillsync_server.domain.base_urls import PlainHttpAllowed, shop_base_url, till_base_url
 from tillsync_server.domain.errors import FieldViolation, InvalidArgument
 from tillsync_server.domain.ids import EposCustomerId, TillId
-from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField
+from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField, TrustedAccounts
 
 MAX_NAME_LENGTH = 100
 MAX_SECRET_LENGTH = 512
@@ -57,6 +58,7 @@ def setting_fields(plain_http_allowed: PlainHttpAllowed) -> dict[str, SettingFie
         SettingField("auto_link", True, bool),
         SettingField("sync_names", False, bool),
         SettingField("sync_phone", False, bool),
+        SettingField("trusted_accounts", TrustedAccounts.CONFIRMED_ONLY, _word(TrustedAccounts)),
         SettingField("till_id", None, _till_id),
         SettingField("shared_till", False, bool),
         SettingField("epos.base_url", EPOS_DEFAULT_BASE_URL, lambda text: till_base_url(text, plain_http_allowed)),
@@ -103,9 +105,18 @@ def with_settings(account: Account, settings: Mapping[str, Any]) -> Account:
             parts[part][name] = value
         else:
             own[path] = value
+    if "trusted_accounts" in own:
+        own["trusted_before"] = _trusted_before(account, own["trusted_accounts"])
     if "till_id" in own and own["till_id"] is None:
         own["till_id"] = TillId(account.account_id)
     return replace(account, **own, epos=replace(account.epos, **parts["epos"]), shop=replace(account.shop, **parts["shop"]))
+
+
+def _trusted_before(present: Account, trusted: TrustedAccounts) -> datetime | None:
+    """Set once: whoever saves REGISTERED_BEFORE again does not trust those who have registered since."""
+    if trusted is not TrustedAccounts.REGISTERED_BEFORE:
+        return None
+    return present.trusted_before or datetime.now(UTC)
 
 
 def _text(most: int) -> Check:

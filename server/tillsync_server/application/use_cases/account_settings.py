@@ -28,6 +28,7 @@ OUTPUT_ONLY = frozenset(
         "etag",
         "create_time",
         "update_time",
+        "trusted_before_time",
         *(f"epos.has_{name}" for name in ("api_key", "api_secret", "webhook_key", "webhook_secret")),
         *(f"shop.has_{name}" for name in ("consumer_key", "consumer_secret", "bridge_secret")),
         "shop.price_decimals",

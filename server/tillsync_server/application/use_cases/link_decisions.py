@@ -26,6 +26,7 @@ class ListLinks:
     epos_customer_id: int = 0
     woo_customer_id: int = 0
     broken_only: bool = False
+    unconfirmed_only: bool = False
     page_size: int = 0
     page_token: str = ""
 
@@ -82,8 +83,10 @@ class LinkDecisions:
             epos_customer_id=EposCustomerId(asked.epos_customer_id) if asked.epos_customer_id else None,
             woo_customer_id=WooCustomerId(asked.woo_customer_id) if asked.woo_customer_id else None,
             broken_only=asked.broken_only,
+            unconfirmed_only=asked.unconfirmed_only,
         )
-        tokens = TokenOf("page_token", asked.account_id, wanted.epos_customer_id, wanted.woo_customer_id, wanted.broken_only)
+        named = (wanted.epos_customer_id, wanted.woo_customer_id, wanted.broken_only, *(["unconfirmed"] if wanted.unconfirmed_only else []))
+        tokens = TokenOf("page_token", asked.account_id, *named)
         after = tokens.take_int(asked.page_token)
         found = await self._links.list_links(
             asked.account_id, wanted, after=None if after is None else EposCustomerId(after), limit=limit + 1

@@ -21,6 +21,7 @@ SITE_SETTINGS: Final = (
     "auto_link",
     "sync_names",
     "sync_phone",
+    "trusted_accounts",
 )
 """Fields of Account with the same meaning and defaults."""
 

@@ -15,7 +15,10 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.ports.accounts import SettingsEffect
 
-_OWN = ("name", "customer_sync_enabled", "match_email", "guest_policy", "auto_link", "sync_names", "sync_phone", "till_id", "shared_till")
+_OWN = (
+    *("name", "customer_sync_enabled", "match_email", "guest_policy", "auto_link", "sync_names", "sync_phone", "trusted_accounts"),
+    *("till_id", "shared_till"),
+)
 _EPOS = ("base_url", "customer_api_version", "customer_type_api_version", "v4_type_field", "requests_per_minute")
 _EPOS_SECRETS = ("api_key", "api_secret", "webhook_key", "webhook_secret")
 _SHOP_SECRETS = ("consumer_key", "consumer_secret", "bridge_secret")
@@ -55,6 +58,7 @@ def fill_account(message: account_pb2.Account, account: Account) -> None:
     m.shop.base_url, m.shop.price_decimals = account.shop.base_url, account.shop.price_decimals
     for name in _SHOP_SECRETS:
         setattr(m.shop, f"has_{name}", bool(getattr(account.shop, name)))
+    _fill_trusted_before(m, account)
     m.etag = account.etag
     if account.create_time is not None:
         m.create_time.FromDatetime(account.create_time)
@@ -80,6 +84,12 @@ def fill_site_settings(message: account_service_pb2.SiteSettings, account: Accou
     m: Any = message
     for name in SITE_SETTINGS:
         setattr(m, name, getattr(account, name) or 0)
+    _fill_trusted_before(m, account)
+
+
+def _fill_trusted_before(m: Any, account: Account) -> None:
+    if account.trusted_before is not None:
+        m.trusted_before_time.FromDatetime(account.trusted_before)
 
 
 def fill_effect(message: account_service_pb2.SettingsEffect, effect: SettingsEffect) -> None:

@@ -33,6 +33,7 @@ def fill_link(message: link_pb2.Link, link: Link) -> None:
     m.epos_customer_id = link.epos_customer_id
     m.woo_customer_id = link.woo_customer_id
     m.origin = link.origin
+    m.ground = link.ground
     m.create_time.FromDatetime(link.create_time)
     m.usable = link.is_usable
     times = {

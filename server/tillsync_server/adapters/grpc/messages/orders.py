@@ -18,7 +18,7 @@ from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
 from tillsync_server.domain.order_texts import tidied, tidied_email
 from tillsync_server.domain.shop_users import whole_seconds
 from tillsync_server.domain.shown_text import shown
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Queue
+from tillsync_server.domain.vocabulary import EmailConfirmation, EntryKind, EntryState, Queue
 from tillsync_server.ports.orders import NewOrder, OrderMatch
 
 _ITEM_CHECK = check_of(customer_sync_service_pb2.OrderToMatch.DESCRIPTOR)
@@ -59,6 +59,7 @@ def _facts(order: order_pb2.Order, unlinked: Iterable[order_pb2.UnlinkedProduct]
         last_name=text(order, "last_name"),
         company=text(order, "company"),
         phone=text(order, "phone"),
+        email_confirmation=_confirmation(order.email_confirmation),
         unlinked_products=tuple(
             UnlinkedProduct(
                 product_id=product.product_id, variation_id=product.variation_id, sku=text(product, "sku"), name=text(product, "name")
@@ -66,6 +67,14 @@ def _facts(order: order_pb2.Order, unlinked: Iterable[order_pb2.UnlinkedProduct]
             for product in unlinked
         ),
     )
+
+
+def _confirmation(number: int) -> EmailConfirmation | None:
+    """None for UNSPECIFIED, and for a word that a later release knows: that one vouches for nothing here."""
+    try:
+        return EmailConfirmation(number)
+    except ValueError:
+        return None
 
 
 def fill_answer(message: customer_sync_service_pb2.MatchOrderCustomerResponse, answer: OrderAnswer) -> None:

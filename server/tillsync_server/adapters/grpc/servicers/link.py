@@ -25,6 +25,7 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
                 epos_customer_id=request.epos_customer_id,
                 woo_customer_id=request.woo_customer_id,
                 broken_only=request.broken_only,
+                unconfirmed_only=request.unconfirmed_only,
                 page_size=request.page_size,
                 page_token=request.page_token,
             )

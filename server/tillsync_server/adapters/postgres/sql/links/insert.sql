@@ -1,7 +1,8 @@
 -- A new link, unless one of the two has one (then no row). $1 account, $2 till and $3 shop customer, $4 origin, $5 the database's time,
--- $6 when the shop user registered (or NULL). Under the lane's lock. Indexes: link primary key, link_account_id_woo_customer_id_key.
-INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, create_time, woo_registered_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+-- $6 when the shop user registered (or NULL), $7 ground. Under the lane's lock.
+-- Indexes: link primary key, link_account_id_woo_customer_id_key.
+INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, create_time, woo_registered_at, ground)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT DO NOTHING
 RETURNING account_id, epos_customer_id, woo_customer_id, origin, create_time, content_hash, hash_lapses, as_of, epos_gone_at, woo_gone_at,
-  woo_registered_at, epos_read_at
+  woo_registered_at, epos_read_at, ground

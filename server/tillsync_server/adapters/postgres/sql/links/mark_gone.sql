@@ -10,5 +10,5 @@ marked AS (
     woo_gone_at = CASE WHEN woo_customer_id = ANY ($3::bigint[]) THEN coalesce(woo_gone_at, $4::timestamptz) ELSE woo_gone_at END
   WHERE account_id = $1 AND (epos_customer_id = ANY ($2::bigint[]) OR woo_customer_id = ANY ($3::bigint[]))
   RETURNING account_id, epos_customer_id, woo_customer_id, origin, create_time, content_hash, hash_lapses, as_of, epos_gone_at,
-    woo_gone_at, woo_registered_at, epos_read_at)
+    woo_gone_at, woo_registered_at, epos_read_at, ground)
 SELECT marked.* FROM marked JOIN before USING (epos_customer_id) ORDER BY epos_customer_id
