@@ -24,7 +24,13 @@ final class SiteSettings {
 	public const MATCH_EMAILS   = array( 'MATCH_EMAIL_ACCOUNT', 'MATCH_EMAIL_BILLING' );
 	public const GUEST_POLICIES = array( 'GUEST_POLICY_DEFAULT_CUSTOMER', 'GUEST_POLICY_MATCH_ONLY', 'GUEST_POLICY_MATCH_OR_CREATE' );
 
-	private const FIELDS = array( 'customerSyncEnabled', 'defaultEposCustomerId', 'matchEmail', 'guestPolicy', 'autoLink', 'syncNames', 'syncPhone' );
+	/** The last one is what a service does that does not know the setting. */
+	public const TRUSTED_ACCOUNTS = array( 'TRUSTED_ACCOUNTS_CONFIRMED_ONLY', 'TRUSTED_ACCOUNTS_REGISTERED_BEFORE', 'TRUSTED_ACCOUNTS_ALL' );
+
+	/** Set once the merchant has been asked which accounts are trusted, and has saved. */
+	private const ASKED = 'tillsync_bridge_trust_asked';
+
+	private const FIELDS = array( 'customerSyncEnabled', 'defaultEposCustomerId', 'matchEmail', 'guestPolicy', 'autoLink', 'syncNames', 'syncPhone', 'trustedAccounts' );
 
 	private Services $services;
 
@@ -35,11 +41,26 @@ final class SiteSettings {
 	/**
 	 * As the service said last; null: not known.
 	 *
-	 * @return array{customerSyncEnabled: bool, defaultEposCustomerId: string, matchEmail: string, guestPolicy: string, autoLink: bool, syncNames: bool, syncPhone: bool}|null
+	 * @return array{customerSyncEnabled: bool, defaultEposCustomerId: string, matchEmail: string, guestPolicy: string, autoLink: bool, syncNames: bool, syncPhone: bool, trustedAccounts: string, trustedBeforeTime: string}|null
 	 */
 	public function known(): ?array {
 		$kept = get_option( self::OPTION );
 		return is_array( $kept ) && is_array( $kept['settings'] ?? null ) ? self::complete( $kept['settings'] ) : null;
+	}
+
+	/** Whether the merchant has said which accounts are trusted. */
+	public function is_trust_decided(): bool {
+		return 'yes' === get_option( self::ASKED );
+	}
+
+	public function trust_is_decided(): void {
+		update_option( self::ASKED, 'yes', false );
+	}
+
+	/** Whether the service knows the setting at all. */
+	public function knows_trust(): bool {
+		$kept = get_option( self::OPTION );
+		return is_array( $kept ) && isset( $kept['settings']['trustedAccounts'] );
 	}
 
 	/** @param array<string, mixed> $answer An answer with `settings` and `etag`. */
@@ -129,7 +150,7 @@ final class SiteSettings {
 	 * Proto3 JSON leaves out what has its zero value.
 	 *
 	 * @param array<string, mixed> $settings As the service wrote them.
-	 * @return array{customerSyncEnabled: bool, defaultEposCustomerId: string, matchEmail: string, guestPolicy: string, autoLink: bool, syncNames: bool, syncPhone: bool}
+	 * @return array{customerSyncEnabled: bool, defaultEposCustomerId: string, matchEmail: string, guestPolicy: string, autoLink: bool, syncNames: bool, syncPhone: bool, trustedAccounts: string, trustedBeforeTime: string}
 	 */
 	private static function complete( array $settings ): array {
 		$match_email = $settings['matchEmail'] ?? '';
@@ -142,6 +163,8 @@ final class SiteSettings {
 			'autoLink'              => true === ( $settings['autoLink'] ?? false ),
 			'syncNames'             => true === ( $settings['syncNames'] ?? false ),
 			'syncPhone'             => true === ( $settings['syncPhone'] ?? false ),
+			'trustedAccounts'       => in_array( $settings['trustedAccounts'] ?? '', self::TRUSTED_ACCOUNTS, true ) ? $settings['trustedAccounts'] : 'TRUSTED_ACCOUNTS_ALL',
+			'trustedBeforeTime'     => (string) ( $settings['trustedBeforeTime'] ?? '' ),
 		);
 	}
 

@@ -9,6 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Customers;
 
+use Tillsync\Bridge\Confirmation\ConfirmationPages;
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Part;
 use Tillsync\Bridge\Plugin;
@@ -99,9 +100,11 @@ final class PointsDisplay implements Part {
 		$given = array(
 			'url'     => rest_url( ShopperPointsRoute::ADDRESS ),
 			'nonce'   => wp_create_nonce( 'wp_rest' ),
+			'confirm' => rest_url( ConfirmationPages::ADDRESS ),
 			'renew'   => admin_url( 'admin-ajax.php?action=rest-nonce' ),
 			'loading' => __( 'Loading your points …', 'tillsync-bridge' ),
 			'failed'  => __( 'Your points cannot be shown just now.', 'tillsync-bridge' ),
+			'unsent'  => __( 'The mail could not be sent just now. Try again later.', 'tillsync-bridge' ),
 		);
 		wp_add_inline_script( self::HANDLE, 'window.tillsyncPoints = ' . wp_json_encode( $given, JSON_HEX_TAG ) . ';', 'before' );
 	}

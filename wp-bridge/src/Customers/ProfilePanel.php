@@ -9,6 +9,8 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Customers;
 
+use Tillsync\Bridge\Confirmation\ConfirmationActions;
+use Tillsync\Bridge\Confirmation\Confirmations;
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Part;
 use Tillsync\Bridge\Rest\AdminGate;
@@ -57,11 +59,22 @@ final class ProfilePanel implements Part {
 			$this->line( __( 'Last changed', 'tillsync-bridge' ), $time );
 		}
 		if ( $is_connected ) {
+			$this->line( __( 'Email', 'tillsync-bridge' ), $this->email( $user ) );
 			$this->enqueue();
 			$place = sprintf( '<div class="tillsync-profile-link" data-user="%d"><button type="button" class="button tillsync-profile-show">%s</button></div>', $user->ID, esc_html__( 'Show the link', 'tillsync-bridge' ) );
 			$this->line( __( 'Link', 'tillsync-bridge' ), $place );
 		}
 		echo '</table>';
+	}
+
+	/** Whether it is confirmed, and a link for the word of who manages the shop. Escaped. */
+	private function email( WP_User $user ): string {
+		$confirmations = $this->services->get( Confirmations::class );
+		$words         = esc_html( $confirmations->words( $user ) );
+		if ( $confirmations->is_confirmed( $user->ID ) ) {
+			return $words;
+		}
+		return sprintf( '%s <a class="button" href="%s">%s</a>', $words, esc_url( ConfirmationActions::url( $user->ID ) ), esc_html__( 'Email confirmed', 'tillsync-bridge' ) );
 	}
 
 	/** @param string $html Escaped. */

@@ -1,6 +1,6 @@
 <?php
 /**
- * Hangs our mail into WooCommerce.
+ * Hangs our mails into WooCommerce.
  *
  * @package Tillsync\Bridge
  */
@@ -27,8 +27,8 @@ final class EmailParts implements Part {
 	}
 
 	public function register(): void {
-		add_filter( 'woocommerce_email_classes', Guarded::filter( $this->services, 'woocommerce_email_classes', static fn( $emails = array() ) => is_array( $emails ) ? $emails + array( AttentionEmail::CLASS_KEY => new AttentionEmail() ) : $emails ) );
-		add_filter( 'woocommerce_transactional_emails_for_block_editor', Guarded::filter( $this->services, 'woocommerce_transactional_emails_for_block_editor', static fn( $ids = array() ) => is_array( $ids ) ? array_values( array_unique( array_merge( $ids, array( Digest::EMAIL_ID ) ) ) ) : $ids ) );
+		add_filter( 'woocommerce_email_classes', Guarded::filter( $this->services, 'woocommerce_email_classes', static fn( $emails = array() ) => is_array( $emails ) ? $emails + array( AttentionEmail::CLASS_KEY => new AttentionEmail(), ConfirmationEmail::CLASS_KEY => new ConfirmationEmail() ) : $emails ) );
+		add_filter( 'woocommerce_transactional_emails_for_block_editor', Guarded::filter( $this->services, 'woocommerce_transactional_emails_for_block_editor', static fn( $ids = array() ) => is_array( $ids ) ? array_values( array_unique( array_merge( $ids, array( Digest::EMAIL_ID, ConfirmationEmail::EMAIL_ID ) ) ) ) : $ids ) );
 		// Some versions look for the template of the block editor in WooCommerce's own folder only.
 		add_filter( 'woocommerce_locate_template', Guarded::filter( $this->services, 'woocommerce_locate_template', static fn( $file = '', $name = '' ) => self::located( $file, $name ) ), 10, 2 );
 		add_action( Schedule::MINUTE, Guarded::action( $this->services, 'mail', fn() => $this->services->get( Digest::class )->send_due() ), 30 );
@@ -45,7 +45,7 @@ final class EmailParts implements Part {
 	 * @return mixed
 	 */
 	private static function located( $file, $name ) {
-		$ours = is_string( $name ) && preg_match( '#^emails/(plain/|block/)?tillsync-attention(-content)?\.php$#D', $name );
+		$ours = is_string( $name ) && preg_match( '#^emails/(plain/|block/)?tillsync-(attention|confirmation)(-content)?\.php$#D', $name );
 		return $ours && is_string( $file ) && ! file_exists( $file ) ? self::templates() . $name : $file;
 	}
 }

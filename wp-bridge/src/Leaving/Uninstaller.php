@@ -97,14 +97,17 @@ final class Uninstaller {
 				delete_option( (string) $option );
 			}
 		}
-		// WooCommerce keeps the settings of our mail and of our settings screen, and the mail's post of the block editor.
-		$post_option = 'woocommerce_email_templates_' . Digest::EMAIL_ID . '_post_id';
-		$post_id     = (int) get_option( $post_option, 0 );
-		if ( $post_id > 0 ) {
-			wp_delete_post( $post_id, true );
-		}
-		foreach ( array( 'woocommerce_tillsync_settings', 'woocommerce_' . Digest::EMAIL_ID . '_settings', $post_option ) as $option ) {
-			delete_option( $option );
+		// WooCommerce keeps the settings of our mails and of our settings screen, and the mails' posts of the block editor.
+		delete_option( 'woocommerce_tillsync_settings' );
+		// Not by the class of a mail: without WooCommerce it has nothing to extend.
+		foreach ( array( Digest::EMAIL_ID, 'tillsync_confirmation' ) as $email_id ) {
+			$post_option = "woocommerce_email_templates_{$email_id}_post_id";
+			$post_id     = (int) get_option( $post_option, 0 );
+			if ( $post_id > 0 ) {
+				wp_delete_post( $post_id, true );
+			}
+			delete_option( $post_option );
+			delete_option( "woocommerce_{$email_id}_settings" );
 		}
 	}
 

@@ -10,6 +10,9 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Orders;
 
 use Tillsync\Bridge\Clock;
+use Tillsync\Bridge\Confirmation\ConfirmationKey;
+use Tillsync\Bridge\Confirmation\Confirmations;
+use Tillsync\Bridge\Confirmation\ConfirmationTable;
 use Tillsync\Bridge\Connection\SiteSettings;
 use Tillsync\Bridge\Customers\Registered;
 use Tillsync\Bridge\Database;
@@ -20,6 +23,7 @@ use Tillsync\Bridge\Health\Causes;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Schedule;
+use Tillsync\Bridge\Schema\Tables;
 use Tillsync\Bridge\Service\Breaker;
 use Tillsync\Bridge\Service\ServiceApi;
 use Tillsync\Bridge\Service\ServiceClient;
@@ -47,6 +51,7 @@ class Drain {
 		Answer::class, AnswerKeeper::class, Answers::class, AnswerWords::class, CallOutcome::class, DrainLimits::class, DrainReport::class,
 		OrderFacts::class, Outbox::class, OutboxPause::class, OutboxRow::class, Poller::class, QuietStatements::class, RowDelay::class, Sender::class,
 		Breaker::class, ServiceClient::class, ServiceError::class, SiteSettings::class, Cause::class, Causes::class, HeldCount::class,
+		Confirmations::class, ConfirmationKey::class, ConfirmationTable::class, ServiceApi::class, Tables::class,
 		Clock::class, Database::class, Guarded::class, Log::class, NotStored::class, Schedule::class,
 		Registered::class, ServiceApi::class, UserChanges::class, UserChangeSender::class, UserWatch::class,
 	);

@@ -9,10 +9,10 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
+use Tillsync\Bridge\Confirmation\Confirmations;
 use Tillsync\Bridge\Customers\Registered;
-use Tillsync\Bridge\Plugin;
-use Tillsync\Bridge\Service\ServiceApi;
 use WC_Order;
+use WP_User;
 
 /** The facts of one order, read when they are sent: OrderToMatch of the contract. */
 final class OrderFacts {
@@ -59,9 +59,10 @@ final class OrderFacts {
 	/**
 	 * Reads an order. Plugins' filters run here and may throw anything.
 	 *
-	 * @param int $noted_at Stands in for a creation time that is not there.
+	 * @param int                $noted_at      Stands in for a creation time that is not there.
+	 * @param Confirmations|null $confirmations Null: the service is too old to be told of confirmations.
 	 */
-	public static function of( WC_Order $order, int $noted_at ): self {
+	public static function of( WC_Order $order, int $noted_at, ?Confirmations $confirmations = null ): self {
 		$created = $order->get_date_created();
 		$created = gmdate( 'Y-m-d\TH:i:s\Z', null === $created ? $noted_at : $created->getTimestamp() );
 		$key     = (string) $order->get_order_key();
@@ -82,9 +83,8 @@ final class OrderFacts {
 		if ( false !== $user ) {
 			$facts['wooCustomerId'] = (string) $user->ID;
 			$facts['accountEmail']  = OrderText::tidied_email( (string) $user->user_email );
-			$registered             = Registered::seconds( $user->user_registered );
-			if ( Registered::UNKNOWN !== $registered && 2 <= Plugin::services()->get( ServiceApi::class )->version() ) {
-				$facts['wooRegisteredTime'] = Registered::text( $registered );
+			if ( null !== $confirmations ) {
+				$facts += self::of_account( $user, $confirmations );
 			}
 		}
 		$message  = array( 'order' => $facts );
@@ -93,6 +93,16 @@ final class OrderFacts {
 			$message['unlinkedProducts'] = $products;
 		}
 		return new self( $message );
+	}
+
+	/** @return array<string, string> When the account was made, and whether its email is more than a claim. */
+	private static function of_account( WP_User $user, Confirmations $confirmations ): array {
+		$facts      = array( 'emailConfirmation' => $confirmations->state( $user ) );
+		$registered = Registered::seconds( $user->user_registered );
+		if ( Registered::UNKNOWN !== $registered ) {
+			$facts['wooRegisteredTime'] = Registered::text( $registered );
+		}
+		return $facts;
 	}
 
 	/** Of what the service decides by. Number and phone do not count. */
@@ -106,7 +116,7 @@ final class OrderFacts {
 	 */
 	public function are_as_sent( string $hash ): bool {
 		$earlier = $this->message;
-		unset( $earlier['order']['wooRegisteredTime'] );
+		unset( $earlier['order']['wooRegisteredTime'], $earlier['order']['emailConfirmation'] );
 		return in_array( $hash, array( $this->hash(), self::hash_of( $earlier ) ), true );
 	}
 

@@ -10,6 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Orders;
 
 use Throwable;
+use Tillsync\Bridge\Service\ServiceApi;
 use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
 
@@ -101,7 +102,7 @@ class Poller {
 		try {
 			$order = wc_get_order( $row->order_id );
 			return '' !== $row->facts_hash && null === OrderFacts::reason_not_to_send( $order )
-				&& ! OrderFacts::of( $order, $row->created_at )->are_as_sent( $row->facts_hash );
+				&& ! OrderFacts::of( $order, $row->created_at, $this->services->get( ServiceApi::class )->confirmations() )->are_as_sent( $row->facts_hash );
 		} catch ( Throwable $error ) {
 			$this->services->log()->failure( "reading order {$row->order_id}", $error );
 			return false;

@@ -10,6 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Orders;
 
 use Throwable;
+use Tillsync\Bridge\Service\ServiceApi;
 use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
 
@@ -54,7 +55,7 @@ class Sender {
 				++$report->closed;
 				return null;
 			}
-			return OrderFacts::of( $order, $row->created_at );
+			return OrderFacts::of( $order, $row->created_at, $this->services->get( ServiceApi::class )->confirmations() );
 		} catch ( Throwable $error ) {
 			$this->services->log()->failure( "reading order {$row->order_id}", $error );
 			/* translators: %s: technical name of an error */

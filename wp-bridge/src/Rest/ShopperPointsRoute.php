@@ -9,6 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Rest;
 
+use Tillsync\Bridge\Confirmation\ConfirmationPrompt;
 use Tillsync\Bridge\Customers\CustomerRow;
 use Tillsync\Bridge\Customers\PointsDisplay;
 use Tillsync\Bridge\Customers\PointsText;
@@ -75,10 +76,15 @@ final class ShopperPointsRoute implements Part {
 		return $response;
 	}
 
-	/** @return array{points: string|null, as_of: string|null, html: string} Null: the till has told nothing of this shopper. */
+	/** @return array{points: string|null, as_of: string|null, html: string, soon: bool} Null: the till has told nothing of this shopper. */
 	private function points( int $user_id ): array {
 		$row    = $this->services->customers()->find( $user_id );
 		$points = CustomerRow::shown_points( $row );
+		$prompt = $this->services->get( ConfirmationPrompt::class );
+		$kind   = null === $row ? $prompt->kind( $user_id ) : ConfirmationPrompt::NONE;
+		if ( ConfirmationPrompt::NONE !== $kind ) {
+			return array( 'points' => null, 'as_of' => null, 'html' => $prompt->html( $kind ), 'soon' => ConfirmationPrompt::SOON === $kind );
+		}
 		return array(
 			'points' => $points,
 			'as_of'  => null === $row ? null : PointsText::machine_time( $row->as_of ),
@@ -92,6 +98,7 @@ final class ShopperPointsRoute implements Part {
 				'tillsync-bridge/',
 				dirname( \Tillsync\Bridge\PLUGIN_FILE ) . '/templates/'
 			),
+			'soon'   => false,
 		);
 	}
 }

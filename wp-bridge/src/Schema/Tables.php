@@ -59,13 +59,20 @@ final class Tables {
 		return $this->name( 'user_changes' );
 	}
 
+	/** Whether the email of a user is confirmed, and the mails that went out for it. */
+	public function confirmation(): string {
+		return $this->name( 'confirmation' );
+	}
+
 	/**
 	 * All of them, for uninstallation.
 	 *
 	 * @return string[]
 	 */
 	public function all(): array {
-		return array( $this->outbox(), $this->customer(), $this->customer_type(), $this->role_grant(), $this->event(), $this->user_changes() );
+		return array(
+			$this->outbox(), $this->customer(), $this->customer_type(), $this->role_grant(), $this->event(), $this->user_changes(), $this->confirmation(),
+		);
 	}
 
 	public function is_current(): bool {
@@ -109,6 +116,7 @@ final class Tables {
 	 * registered: when the user registered to whom the values belong (NULL: not known), since a number can be given to somebody else.
 	 * Role_grant: type_id: the type that brought the role. User_changes: registered 0: not known; orders_due: the user's held orders are to be
 	 * sent again.
+	 * Confirmation: email_hash, keyed, of the email that was confirmed (empty: none); changed_at: the email was changed then.
 	 *
 	 * @return string[]
 	 */
@@ -190,6 +198,17 @@ final class Tables {
   PRIMARY KEY  (id),
   UNIQUE KEY person_kind (user_id,registered,kind),
   KEY orders_due (orders_due,id)
+) {$collate};",
+			"CREATE TABLE {$this->confirmation()} (
+  user_id bigint(20) unsigned NOT NULL,
+  email_hash varchar(64) NOT NULL DEFAULT '',
+  ground varchar(20) NOT NULL DEFAULT '',
+  confirmed_at bigint(20) NOT NULL DEFAULT 0,
+  changed_at bigint(20) NOT NULL DEFAULT 0,
+  mailed_at bigint(20) NOT NULL DEFAULT 0,
+  mails int(10) unsigned NOT NULL DEFAULT 0,
+  mails_since bigint(20) NOT NULL DEFAULT 0,
+  PRIMARY KEY  (user_id)
 ) {$collate};",
 		);
 	}

@@ -59,6 +59,9 @@ final class Integration extends WC_Integration {
 			foreach ( array() === $changes ? array() : SettingsWords::effect( $this->change( $changes ), false ) as $line ) {
 				WC_Admin_Settings::add_message( $line );
 			}
+			if ( $this->settings()->knows_trust() ) {
+				$this->settings()->trust_is_decided();
+			}
 			return true;
 		} catch ( ServiceError $error ) {
 			$is_overtaken = 'aborted' === $error->connect_code;

@@ -52,6 +52,7 @@ final class SettingsActions {
 			'refresh'          => fn() => $this->refresh(),
 			'resume'           => fn() => $this->resume(),
 			'preview'          => fn() => Flash::keep( 'info', SettingsWords::effect( $this->preview( SettingsInput::read() ), true ) ),
+			'unconfirmed'      => fn() => Flash::keep( 'info', $this->services->get( UnconfirmedLinks::class )->lines() ),
 			'backfill_preview' => fn() => $this->backfill_preview(),
 			'backfill'         => fn() => $this->backfill(),
 		);

@@ -41,6 +41,16 @@ final class SettingsFields {
 		$this->older( max( 1, (int) $days ) );
 	}
 
+	/** @param array<string, bool|string> $settings Of SiteSettings. */
+	private function trust( array $settings ): void {
+		$meaning = __( 'An email is a claim until it is confirmed: by a mail from My Account, by a password set through a mailed link, or by you on the list of users. Other accounts still find their till customer with each order, but nothing is shown to the shopper.', 'tillsync-bridge' )
+			. ' ' . __( 'Warning: with all accounts trusted, whoever registers with another person\'s email sees that person\'s points and gets that person\'s role.', 'tillsync-bridge' );
+		self::choice( 'trustedAccounts', __( 'Points are shown to', 'tillsync-bridge' ), SettingsWords::trusted_accounts( (string) $settings['trustedBeforeTime'] ), (string) $settings['trustedAccounts'], $meaning );
+		echo '<tr><th scope="row"></th><td><p class="submit">';
+		SettingsScreen::button( 'unconfirmed', __( 'List links that no confirmed email stands behind', 'tillsync-bridge' ) );
+		echo '</p></td></tr>';
+	}
+
 	/**
 	 * @param array<string, bool|string> $settings   Of SiteSettings.
 	 * @param string[]                   $statuses   Without "wc-".
@@ -49,6 +59,9 @@ final class SettingsFields {
 	private function fields( array $settings, array $statuses, bool $is_unsaved ): void {
 		if ( $is_unsaved ) {
 			echo '<div class="notice notice-warning inline" role="status"><p>' . esc_html__( 'The settings below are not saved yet. Press Save to keep them.', 'tillsync-bridge' ) . '</p></div>';
+		}
+		if ( $this->services->get( SiteSettings::class )->knows_trust() && ! $this->services->get( SiteSettings::class )->is_trust_decided() ) {
+			echo '<div class="notice notice-warning inline tillsync-trust-question"><p>' . esc_html__( 'Please decide once, at "Points are shown to", and press Save: do you trust the accounts that exist today? Then choose "registered before". Otherwise their shoppers confirm their emails first.', 'tillsync-bridge' ) . '</p></div>';
 		}
 		echo '<input type="hidden" name="tillsync_settings[form]" value="1"><table class="form-table" role="presentation"><tbody>';
 		self::boxes(
@@ -67,6 +80,9 @@ final class SettingsFields {
 		);
 		self::choice( 'guestPolicy', __( 'Orders of guests go to', 'tillsync-bridge' ), SettingsWords::guest_policies(), (string) $settings['guestPolicy'], '' );
 		self::choice( 'matchEmail', __( 'Shoppers are found by', 'tillsync-bridge' ), SettingsWords::match_emails(), (string) $settings['matchEmail'], __( 'A billing email is unverified: it finds the customer of that order, but links only when it equals the account\'s email.', 'tillsync-bridge' ) );
+		if ( $this->services->get( SiteSettings::class )->knows_trust() ) {
+			$this->trust( $settings );
+		}
 		self::boxes(
 			__( 'From the till to the shop', 'tillsync-bridge' ),
 			array(

@@ -44,7 +44,7 @@ final class SettingsInput {
 		if ( '' === $customer || preg_match( '/^\d{1,18}$/D', $customer ) ) {
 			$read['defaultEposCustomerId'] = '' === $customer ? '0' : ( ltrim( $customer, '0' ) ?: '0' );
 		}
-		foreach ( array( 'matchEmail' => SiteSettings::MATCH_EMAILS, 'guestPolicy' => SiteSettings::GUEST_POLICIES ) as $name => $allowed ) {
+		foreach ( array( 'matchEmail' => SiteSettings::MATCH_EMAILS, 'guestPolicy' => SiteSettings::GUEST_POLICIES, 'trustedAccounts' => SiteSettings::TRUSTED_ACCOUNTS ) as $name => $allowed ) {
 			if ( in_array( $given[ $name ] ?? '', $allowed, true ) ) {
 				$read[ $name ] = $given[ $name ];
 			}

@@ -62,6 +62,23 @@ final class SettingsWords {
 		);
 	}
 
+	/**
+	 * Of the select: value: words.
+	 *
+	 * @param string $since When "registered before" was chosen, RFC 3339; empty: it is not chosen now.
+	 * @return array<string, string>
+	 */
+	public static function trusted_accounts( string $since ): array {
+		$time = strtotime( $since );
+		$day  = (string) wp_date( get_option( 'date_format' ) . ' ' . get_option( 'time_format' ), false === $time ? null : $time );
+		return array(
+			'TRUSTED_ACCOUNTS_CONFIRMED_ONLY'    => __( 'Only accounts whose email is confirmed', 'tillsync-bridge' ),
+			/* translators: %s: date and time */
+			'TRUSTED_ACCOUNTS_REGISTERED_BEFORE' => sprintf( __( 'Also accounts registered before %s', 'tillsync-bridge' ), $day ),
+			'TRUSTED_ACCOUNTS_ALL'               => __( 'All accounts, whatever email they were registered with', 'tillsync-bridge' ),
+		);
+	}
+
 	/** @param string $side Of ServiceTest. */
 	public static function side( string $side ): string {
 		switch ( $side ) {

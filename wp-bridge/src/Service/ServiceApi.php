@@ -9,6 +9,9 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Service;
 
+use Tillsync\Bridge\Confirmation\Confirmations;
+use Tillsync\Bridge\Services;
+
 /**
  * The service says it with every answer, in the header Tillsync-Api. 1 (no header): it refuses a message with a field that it does not
  * know, so whatever came later is left out. 2: it passes over such fields.
@@ -19,9 +22,20 @@ class ServiceApi {
 
 	private const OPTION = 'tillsync_bridge_service_api';
 
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
 	/** As the service said last. */
 	public function version(): int {
 		return max( 1, (int) get_option( self::OPTION, 1 ) );
+	}
+
+	/** What orders say of their account's email; null: the service would refuse the order for it. */
+	public function confirmations(): ?Confirmations {
+		return 2 <= $this->version() ? $this->services->get( Confirmations::class ) : null;
 	}
 
 	/**

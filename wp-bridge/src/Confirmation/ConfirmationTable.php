@@ -1,0 +1,92 @@
+<?php
+/**
+ * The confirmation table.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Confirmation;
+
+use Tillsync\Bridge\Database;
+use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\Services;
+
+/** Gateway of `{prefix}tillsync_confirmation`: which email of a user was confirmed, how, and which mails went out. */
+class ConfirmationTable {
+
+	/** Between two mails to one user, and at most so many a day: the address may be a stranger's. */
+	public const BETWEEN_SECONDS = 300;
+	public const MAILS_A_DAY     = 5;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	/**
+	 * @return array{email_hash: string, ground: string, confirmed_at: int, changed_at: int}|null Null: nothing is known.
+	 * @throws NotStored
+	 */
+	public function find( int $user_id ): ?array {
+		$row = $this->database()->rows( "SELECT email_hash, ground, confirmed_at, changed_at FROM {$this->name()} WHERE user_id = %d", array( $user_id ) )[0] ?? null;
+		return null === $row ? null : array( 'email_hash' => (string) $row['email_hash'], 'ground' => (string) $row['ground'], 'confirmed_at' => (int) $row['confirmed_at'], 'changed_at' => (int) $row['changed_at'] );
+	}
+
+	/** @throws NotStored */
+	public function confirm( int $user_id, string $email_hash, string $ground ): void {
+		$now = $this->services->clock()->now();
+		$this->database()->write(
+			"INSERT INTO {$this->name()} (user_id, email_hash, ground, confirmed_at) VALUES (%d, %s, %s, %d)
+			ON DUPLICATE KEY UPDATE email_hash = VALUES(email_hash), ground = VALUES(ground), confirmed_at = VALUES(confirmed_at)",
+			array( $user_id, $email_hash, $ground, $now )
+		);
+	}
+
+	/**
+	 * The user's email is another one than when the account was registered.
+	 *
+	 * @throws NotStored
+	 */
+	public function email_changed( int $user_id ): void {
+		$this->database()->write(
+			"INSERT INTO {$this->name()} (user_id, changed_at) VALUES (%d, %d) ON DUPLICATE KEY UPDATE changed_at = VALUES(changed_at)",
+			array( $user_id, $this->services->clock()->now() )
+		);
+	}
+
+	/**
+	 * Of several requests at once one gets the mail: the statement decides.
+	 *
+	 * @return bool False: too many, or too soon.
+	 * @throws NotStored
+	 */
+	public function claim_mail( int $user_id ): bool {
+		$now = $this->services->clock()->now();
+		$day = $now - DAY_IN_SECONDS;
+		if ( null === $this->find( $user_id ) ) {
+			$this->database()->write( "INSERT INTO {$this->name()} (user_id) VALUES (%d) ON DUPLICATE KEY UPDATE user_id = user_id", array( $user_id ) );
+		}
+		// MySQL sets from left to right: what the others depend on comes last.
+		return 1 === $this->database()->write(
+			"UPDATE {$this->name()} SET mails = CASE WHEN mails_since <= %d THEN 1 ELSE mails + 1 END, mails_since = CASE WHEN mails_since <= %d THEN %d ELSE mails_since END, mailed_at = %d
+			WHERE user_id = %d AND mailed_at <= %d AND (mails_since <= %d OR mails < %d)",
+			array( $day, $day, $now, $now, $user_id, $now - self::BETWEEN_SECONDS, $day, self::MAILS_A_DAY )
+		);
+	}
+
+	/** @throws NotStored */
+	public function forget( int $user_id ): void {
+		$this->database()->write( "DELETE FROM {$this->name()} WHERE user_id = %d", array( $user_id ) );
+	}
+
+	private function database(): Database {
+		return $this->services->get( Database::class );
+	}
+
+	private function name(): string {
+		return $this->services->tables()->confirmation();
+	}
+}

@@ -1,0 +1,59 @@
+<?php
+/**
+ * Confirming takes effect at once.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Confirmation;
+
+use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Services;
+use WC_Order;
+
+/** A confirmed shopper's newest order is matched again, in the background: now it links, and points arrive without a new order. */
+class Rematch {
+
+	/** Orders that are looked at. */
+	private const NEWEST = 10;
+
+	private Services $services;
+
+	public function __construct( Services $services ) {
+		$this->services = $services;
+	}
+
+	public function of( int $user_id ): void {
+		Guarded::call( $this->services, 'orders of a confirmed shopper', fn() => $this->ask( $user_id ) );
+	}
+
+	private function ask( int $user_id ): void {
+		if ( null === $this->services->copy_guard()->usable() || ! function_exists( 'wc_get_orders' ) ) {
+			return;
+		}
+		$order = $this->order( $user_id );
+		if ( null !== $order && $this->services->outbox()->ask_again( $order->get_id() ) ) {
+			$this->services->get( Drain::class )->kick();
+		}
+	}
+
+	/** The newest that was sent; one billed to the account's own email before others: by a different billing email nothing is linked. */
+	private function order( int $user_id ): ?WC_Order {
+		$user   = get_userdata( $user_id );
+		$found  = wc_get_orders( array( 'customer_id' => $user_id, 'type' => 'shop_order', 'limit' => self::NEWEST, 'orderby' => 'ID', 'order' => 'DESC' ) );
+		$chosen = null;
+		foreach ( is_array( $found ) ? $found : array() as $order ) {
+			if ( ! $order instanceof WC_Order || null === $this->services->outbox()->find( $order->get_id() ) ) {
+				continue;
+			}
+			if ( false !== $user && 0 === strcasecmp( $order->get_billing_email(), $user->user_email ) ) {
+				return $order;
+			}
+			$chosen ??= $order;
+		}
+		return $chosen;
+	}
+}

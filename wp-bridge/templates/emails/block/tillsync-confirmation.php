@@ -1,0 +1,16 @@
+<?php
+/**
+ * Mail "confirm your email", what WooCommerce's block email editor begins with.
+ *
+ * @package Tillsync\Bridge
+ */
+
+defined( 'ABSPATH' ) || exit;
+?>
+<!-- wp:heading -->
+<h2 class="wp-block-heading"><?php esc_html_e( 'Confirm your email', 'tillsync-bridge' ); ?></h2>
+<!-- /wp:heading -->
+
+<!-- wp:woocommerce/email-content {"lock":{"move":false,"remove":true}} -->
+<div class="wp-block-woocommerce-email-content">##WOO_CONTENT##</div>
+<!-- /wp:woocommerce/email-content -->

@@ -1,0 +1,22 @@
+<?php
+/**
+ * Mail "confirm your email", HTML. Override: yourtheme/woocommerce/emails/tillsync-confirmation.php
+ *
+ * @package Tillsync\Bridge
+ * @var string   $url                Of the link.
+ * @var string   $email_heading      Heading.
+ * @var string   $additional_content Text of the merchant.
+ * @var WC_Email $email              The mail.
+ */
+
+defined( 'ABSPATH' ) || exit;
+
+do_action( 'woocommerce_email_header', $email_heading, $email );
+
+wc_get_template( 'emails/block/tillsync-confirmation-content.php', array( 'url' => $url, 'email' => $email ), '', $email->template_base );
+
+if ( $additional_content ) {
+	echo wp_kses_post( wpautop( wptexturize( $additional_content ) ) );
+}
+
+do_action( 'woocommerce_email_footer', $email );
