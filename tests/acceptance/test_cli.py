@@ -111,6 +111,18 @@ async def test_an_account_from_making_to_checking(shell: Shell, tmp_path: Any) -
     assert "→" in wrong, "the remedy"
 
 
+async def test_which_shop_accounts_are_trusted_and_which_links_nobody_confirmed(shell: Shell) -> None:
+    assert (await shell.json("account", "show", "shop-a"))["trustedAccounts"] == "TRUSTED_ACCOUNTS_CONFIRMED_ONLY"
+    assert "registered before 20" in await shell.type("account", "set", "shop-a", "--trusted-accounts", "registered-before")
+    await shell.type("account", "set", "shop-a", "--trusted-accounts", "all")
+    assert "trustedBeforeTime" not in await shell.json("account", "show", "shop-a")
+    assert "no links" in await shell.type("link", "list", "shop-a", "--unconfirmed")
+    customer = shell.till.add_customer(email="ada@example.test")
+    await shell.service.client.sync.match_order("shop-a", an_order(account_email="ada@example.test", billing_email="ada@example.test"))
+    listed = await shell.until("link", "list", "shop-a", "--unconfirmed", text=str(customer))
+    assert "trusted account" in listed
+
+
 async def test_an_account_says_what_is_wrong_without_stopping_it(shell: Shell) -> None:
     shell.shop.switches.event_types = ()
     default = shell.till.add_customer(forename="Web", surname="Orders")

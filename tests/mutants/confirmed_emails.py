@@ -9,4 +9,6 @@ CONFIRMED_EMAILS = [
         "unconfirmed-emails-are-not-linked", "an order links by an email that nobody has confirmed", value("LinkGround.TRUSTED_ACCOUNT")
     ),
     Mutant("trust-by-age-ends-with-the-email", "an account trusted for its age is trusted for any email it claims", condition("False")),
+    Mutant("only-a-mailed-key-confirms", "any new password confirms the email", condition("false")),
+    Mutant("confirmation-links-are-signed", "a link is followed whatever its signature", condition("false")),
 ]

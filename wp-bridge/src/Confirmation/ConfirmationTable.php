@@ -77,6 +77,19 @@ class ConfirmationTable {
 		);
 	}
 
+	/**
+	 * A person's data is erased. That the email was once another stays known: it vouches for nothing.
+	 *
+	 * @return bool Whether there was a confirmation.
+	 * @throws NotStored
+	 */
+	public function erase( int $user_id ): bool {
+		return 0 < $this->database()->write(
+			"UPDATE {$this->name()} SET changed_at = %d, email_hash = '', ground = '', confirmed_at = 0, mailed_at = 0, mails = 0, mails_since = 0 WHERE user_id = %d AND email_hash <> ''",
+			array( $this->services->clock()->now(), $user_id )
+		);
+	}
+
 	/** @throws NotStored */
 	public function forget( int $user_id ): void {
 		$this->database()->write( "DELETE FROM {$this->name()} WHERE user_id = %d", array( $user_id ) );

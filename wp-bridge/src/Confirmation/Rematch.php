@@ -11,6 +11,7 @@ namespace Tillsync\Bridge\Confirmation;
 
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Orders\OutboxRow;
 use Tillsync\Bridge\Services;
 use WC_Order;
 
@@ -46,7 +47,9 @@ class Rematch {
 		$found  = wc_get_orders( array( 'customer_id' => $user_id, 'type' => 'shop_order', 'limit' => self::NEWEST, 'orderby' => 'ID', 'order' => 'DESC' ) );
 		$chosen = null;
 		foreach ( is_array( $found ) ? $found : array() as $order ) {
-			if ( ! $order instanceof WC_Order || null === $this->services->outbox()->find( $order->get_id() ) ) {
+			$row = $order instanceof WC_Order ? $this->services->outbox()->find( $order->get_id() ) : null;
+			// Without a hash it was never sent, or the person's data was erased: this must not bring it back.
+			if ( null === $row || ( '' === $row->facts_hash && OutboxRow::WAITING !== $row->state ) ) {
 				continue;
 			}
 			if ( false !== $user && 0 === strcasecmp( $order->get_billing_email(), $user->user_email ) ) {

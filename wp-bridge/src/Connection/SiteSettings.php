@@ -48,6 +48,18 @@ final class SiteSettings {
 		return is_array( $kept ) && is_array( $kept['settings'] ?? null ) ? self::complete( $kept['settings'] ) : null;
 	}
 
+	/** For cron: what was changed at the service, or is new there since an update, is known here too. A service that is away is asked later. */
+	public function look_again(): void {
+		if ( null === $this->services->copy_guard()->usable() ) {
+			return;
+		}
+		try {
+			$this->refresh();
+		} catch ( ServiceError $error ) {
+			$this->services->log()->info( 'the settings could not be fetched: ' . $error->connect_code );
+		}
+	}
+
 	/** Whether the merchant has said which accounts are trusted. */
 	public function is_trust_decided(): bool {
 		return 'yes' === get_option( self::ASKED );

@@ -132,12 +132,17 @@ final class PrivacyTools implements Part {
 
 	/** @return array<int, array<string, mixed>> */
 	private function values( string $email ): array {
-		$row = $this->services->get( ShopPerson::class )->values( $email );
+		$row       = $this->services->get( ShopPerson::class )->values( $email );
+		$confirmed = $this->services->get( ShopPerson::class )->confirmation( $email );
+		$items     = array();
+		if ( null !== $confirmed ) {
+			$items[] = self::item( 'confirmation', __( 'Confirmed email', 'tillsync-bridge' ), array( __( 'Confirmed by', 'tillsync-bridge' ) => $confirmed['ground'], __( 'On', 'tillsync-bridge' ) => PointsText::machine_time( $confirmed['confirmed_at'] ) ) );
+		}
 		if ( null === $row ) {
-			return array();
+			return $items;
 		}
 		$type = null === $row->type_id ? '' : (string) $row->type_id;
-		return array( self::item( 'values', __( 'Points', 'tillsync-bridge' ), array( __( 'Points', 'tillsync-bridge' ) => $row->points, __( 'Credit', 'tillsync-bridge' ) => $row->credit, __( 'Customer type', 'tillsync-bridge' ) => $type, __( 'As of', 'tillsync-bridge' ) => PointsText::machine_time( $row->as_of ) ) ) );
+		return array_merge( $items, array( self::item( 'values', __( 'Points', 'tillsync-bridge' ), array( __( 'Points', 'tillsync-bridge' ) => $row->points, __( 'Credit', 'tillsync-bridge' ) => $row->credit, __( 'Customer type', 'tillsync-bridge' ) => $type, __( 'As of', 'tillsync-bridge' ) => PointsText::machine_time( $row->as_of ) ) ) ) );
 	}
 
 	/** @return array<string, mixed> */
@@ -205,7 +210,7 @@ final class PrivacyTools implements Part {
 		foreach ( array_filter( $values, static fn( string $value ) => '' !== $value ) as $name => $value ) {
 			$data[] = array( 'name' => $name, 'value' => $value );
 		}
-		$group_id = 0 === strncmp( $id, 'order-', 6 ) ? 'tillsync-orders' : 'tillsync-values';
+		$group_id = 0 === strncmp( $id, 'order-', 6 ) ? 'tillsync-orders' : "tillsync-{$id}";
 		return array( 'group_id' => $group_id, 'group_label' => $group, 'item_id' => "tillsync-{$id}", 'data' => $data );
 	}
 }

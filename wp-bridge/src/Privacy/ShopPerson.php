@@ -9,6 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Privacy;
 
+use Tillsync\Bridge\Confirmation\ConfirmationTable;
 use Tillsync\Bridge\Customers\CustomerRow;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Health\Causes;
@@ -33,6 +34,18 @@ class ShopPerson {
 	public function values( string $email ): ?CustomerRow {
 		$user = get_user_by( 'email', $email );
 		return false === $user ? null : $this->services->customers()->find( $user->ID );
+	}
+
+	/**
+	 * How the email was confirmed, and when; null: it was not.
+	 *
+	 * @return array{ground: string, confirmed_at: int}|null
+	 * @throws NotStored
+	 */
+	public function confirmation( string $email ): ?array {
+		$user = get_user_by( 'email', $email );
+		$kept = false === $user ? null : $this->services->get( ConfirmationTable::class )->find( $user->ID );
+		return null === $kept || '' === $kept['email_hash'] ? null : array( 'ground' => $kept['ground'], 'confirmed_at' => $kept['confirmed_at'] );
 	}
 
 	/**
@@ -71,11 +84,12 @@ class ShopPerson {
 		if ( false === $user ) {
 			return false;
 		}
-		$table = $this->services->tables()->customer();
+		$confirmed = $this->services->get( ConfirmationTable::class )->erase( $user->ID );
+		$table     = $this->services->tables()->customer();
 		return 0 < $this->services->get( Database::class )->write(
 			"UPDATE {$table} SET removed = 1, points = '0', credit = '0', type_id = NULL, as_of = 0, write_token = '', role_due = 1, updated_at = %d WHERE user_id = %d AND removed = 0",
 			array( $this->services->clock()->now(), $user->ID )
-		);
+		) || $confirmed;
 	}
 
 	/**

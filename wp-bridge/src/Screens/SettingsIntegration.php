@@ -9,8 +9,10 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Screens;
 
+use Tillsync\Bridge\Connection\SiteSettings;
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Schedule;
 use Tillsync\Bridge\Services;
 
 /** Hangs the settings screen into WooCommerce. Its class extends one of WooCommerce's, which is loaded only when the filter runs. */
@@ -28,6 +30,7 @@ final class SettingsIntegration implements Part {
 			'plugin_action_links_' . plugin_basename( \Tillsync\Bridge\PLUGIN_FILE ),
 			Guarded::filter( $this->services, 'plugin_action_links', static fn( $links = array() ) => is_array( $links ) ? array_merge( array( '<a href="' . esc_url( self::url() ) . '">' . esc_html__( 'Settings', 'tillsync-bridge' ) . '</a>' ), $links ) : $links )
 		);
+		add_action( Schedule::DAILY, Guarded::action( $this->services, 'daily look at the settings', fn() => $this->services->get( SiteSettings::class )->look_again() ) );
 		$this->services->get( SettingsActions::class )->register();
 	}
 

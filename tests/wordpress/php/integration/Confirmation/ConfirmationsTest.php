@@ -3,11 +3,13 @@ declare( strict_types=1 );
 
 namespace Tillsync\Tests;
 
+use Tillsync\Bridge\Confirmation\ConfirmationKey;
 use Tillsync\Bridge\Confirmation\ConfirmationLink;
 use Tillsync\Bridge\Confirmation\Confirmations;
 use Tillsync\Bridge\Confirmation\ConfirmationTable;
 use Tillsync\Bridge\Orders\OrderFacts;
 use Tillsync\Bridge\Orders\OutboxRow;
+use Tillsync\Bridge\Privacy\ShopPerson;
 use WP_User;
 
 require_once dirname( __DIR__ ) . '/BridgeTestCase.php';
@@ -177,12 +179,28 @@ final class ConfirmationsTest extends BridgeTestCase {
 		$newest = $this->due_order( $user->ID );
 		$others = $this->due_order( $this->person( 'ben@example.test' )->ID );
 		foreach ( array( $older, $newest, $others ) as $order ) {
-			$this->services->outbox()->settle( $this->services->outbox()->claim_one( $order->get_id(), 60 ), array( 'state' => OutboxRow::DONE ) );
+			$this->services->outbox()->settle( $this->services->outbox()->claim_one( $order->get_id(), 60 ), array( 'state' => OutboxRow::DONE, 'facts_hash' => 'as sent' ) );
 		}
 		$calls = $this->calls_of( 'tillsync_email_confirmed' );
 		$this->services->get( Confirmations::class )->confirm( $user, Confirmations::BY_MAIL );
 		$this->assertSame( array( array( $user->ID, 'mail' ) ), $calls->getArrayCopy() );
 		$this->assertSame( array( OutboxRow::DONE, OutboxRow::WAITING, OutboxRow::DONE ), array( $this->row( $older->get_id() )->state, $this->row( $newest->get_id() )->state, $this->row( $others->get_id() )->state ) );
 		$this->assertTrue( $this->row( $newest->get_id() )->rerun );
+	}
+
+	public function test_an_erased_person_is_not_sent_again_and_is_confirmed_no_more(): void {
+		$this->connect();
+		$user  = $this->person();
+		$order = $this->due_order( $user->ID );
+		$this->services->outbox()->settle( $this->services->outbox()->claim_one( $order->get_id(), 60 ), array( 'state' => OutboxRow::DONE, 'facts_hash' => 'as sent' ) );
+		$this->services->get( ConfirmationTable::class )->confirm( $user->ID, $this->services->get( ConfirmationKey::class )->hash( 'ada@example.test' ), Confirmations::BY_MAIL );
+		$person = $this->services->get( ShopPerson::class );
+		$this->assertSame( 'mail', $person->confirmation( 'ada@example.test' )['ground'] );
+		$this->assertTrue( $person->erase_values( 'ada@example.test' ) );
+		$person->erase_order( $order );
+		$this->assertNull( $person->confirmation( 'ada@example.test' ) );
+		$this->assertSame( Confirmations::CHANGED, $this->state( $user ) );
+		$this->services->get( Confirmations::class )->confirm( $user, Confirmations::BY_ADMIN );
+		$this->assertSame( OutboxRow::DONE, $this->row( $order->get_id() )->state );
 	}
 }
