@@ -110,6 +110,12 @@ def create(
     given, _ = _settings(locals())
     made = talk(address, token, lambda client: client.accounts.create_account(account, given), as_typed=_as_typed)
     _print_account(made, json=json)
+    if trusted_accounts is None and not json:
+        console.print(
+            "Shop accounts are linked once their email is confirmed. To trust those that exist today: "
+            f"tillsync account set {account} --trusted-accounts registered-before",
+            soft_wrap=True,
+        )
 
 
 @app.command("set")
