@@ -1,6 +1,6 @@
 """Search proofs per kind of emails, and the second form of emails."""
 
-revision = "0010"
+revision = "0009"
 down_revision = "0008"
-sql_file = "0010_email_form.sql"
+sql_file = "0009_email_form.sql"
 in_transaction = True
