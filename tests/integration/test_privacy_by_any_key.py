@@ -177,6 +177,20 @@ async def test_the_number_of_a_deleted_shop_customer_may_be_somebody_elses(desk:
     assert kinds(page) == {"queue_entry": 1, "order_match": 1, "event": 1}
 
 
+async def test_a_number_that_was_given_again_is_not_the_person_of_its_link(desk: DeskWorld) -> None:
+    desk.till.add_customer(90072, email=ADA)
+    await link(desk, 90072, 49)
+    await matched(desk, 1, 90072, email=ADA)
+    await desk.grpc.engine.fetch("UPDATE link SET woo_registered_at = '2019-03-01T10:00:00Z' RETURNING 1")
+    desk.shop.add_customer(49, email=GRACE)  # a restored backup gave the number again; no order has told so yet
+    answer = await erase(desk, email=GRACE, woo_customer_id=49)
+    assert names(answer) == {("till_customer", "90072", False)}
+    assert answer.also_known_as[0].reason == "a link names it, but the shop customer's number belongs to another user by now"
+    page = await export(desk, email=ADA)
+    assert kinds(page) == {"pending_removal": 1, "queue_entry": 2, "order_match": 1, "event": 1}
+    assert names(page) == {("till_customer", "90072", True)}
+
+
 @pytest.mark.catches("records-prove-no-number")
 async def test_an_email_that_changed_hands_reaches_only_its_present_owner(desk: DeskWorld) -> None:
     desk.till.add_customer(90001, email=ADA, forename="Ada")

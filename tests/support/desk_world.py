@@ -97,7 +97,7 @@ async def desk_world(engine: EngineWorld, *, shop_seconds: float | None = None, 
     keeper = PostgresLinkKeeper(database, notifier)
     lookup, persons = TillLookup(accounts, tills, links), PostgresPrivacy(database, notifier)
     decisions = LinkDecisions(accounts, links, keeper, reader, lookup)
-    resolver = PersonResolver(persons, lookup, shops)
+    resolver = PersonResolver(persons, lookup, shops, shops)
     privacy = Privacy(persons, accounts, resolver, PageTokenSealer(box), removal_seconds=removal_seconds)
     settings = AccountSettings(accounts, PostgresAccountWarnings(database))
     check = AccountCheck(accounts, tills, shops, PostgresTillKnowledge(database), accounts, PostgresAccountWarnings(database))

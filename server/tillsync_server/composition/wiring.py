@@ -134,7 +134,7 @@ class Wiring:
                 Privacy(
                     persons,
                     self._accounts,
-                    PersonResolver(persons, lookup, self._shops),
+                    PersonResolver(persons, lookup, self._shops, self._shops),
                     PageTokenSealer(self._secret_box),
                 )
             ),

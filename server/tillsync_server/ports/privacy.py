@@ -47,11 +47,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class JoinedPair:
-    """A link. ``is_crossed`` False: the shop customer is gone, and its number may be somebody else's by now."""
+    """A link. ``is_crossed`` False: the shop customer is gone, and its number may be somebody else's by now. ``woo_registered_at``: of the
+    user whom it was made for; None: not heard yet."""
 
     epos_customer_id: EposCustomerId
     woo_customer_id: WooCustomerId
     is_crossed: bool
+    woo_registered_at: datetime | None
+    create_time: datetime
 
 
 @dataclass(frozen=True, slots=True)

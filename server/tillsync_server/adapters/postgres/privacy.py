@@ -102,7 +102,7 @@ class PostgresPrivacy:
     ) -> list[JoinedPair]:
         async with self._database.acquire() as connection:
             rows = await connection.fetch(_JOINED, account_id, list(epos_customer_ids), list(woo_customer_ids))
-        return [JoinedPair(row["epos_customer_id"], row["woo_customer_id"], row["is_crossed"]) for row in rows]
+        return [JoinedPair(**row) for row in rows]
 
     async def named_with(self, account_id: AccountId, email: str) -> NamedByRecords:
         async with self._database.acquire() as connection:

@@ -34,7 +34,9 @@ def link_record(row: asyncpg.Record) -> PersonRecord:
         ("Till customer", row["epos_customer_id"]),
         ("Shop customer", row["woo_customer_id"]),
         ("Linked by", LinkOrigin(row["origin"]).name.lower().replace("_", " ")),
+        ("Shop customer registered at", row["woo_registered_at"]),
         ("Values as of", row["as_of"]),
+        ("Till last read at", row["epos_read_at"]),
         ("Gone from the till since", row["epos_gone_at"]),
         ("Gone from the shop since", row["woo_gone_at"]),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -19,9 +20,10 @@ from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.emails import email_forms, mask_email, normalise_email
 from tillsync_server.domain.errors import FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.shop_users import is_linked_person
 from tillsync_server.domain.vocabulary import Side
-from tillsync_server.ports.privacy import Person, PrivacyStore
-from tillsync_server.ports.shop import ShopDirectory
+from tillsync_server.ports.privacy import JoinedPair, Person, PrivacyStore
+from tillsync_server.ports.shop import ShopDirectory, ShopGateway
 
 RESOLVE_SECONDS = 8.0
 """What asking till and shop may take as a whole: WordPress waits for the answer."""
@@ -80,25 +82,36 @@ def checked_email(raw: str) -> str:
 
 
 class PersonResolver:
-    def __init__(self, store: PrivacyStore, tills: TillLookup, shops: ShopDirectory, *, seconds: float = RESOLVE_SECONDS) -> None:
+    def __init__(
+        self, store: PrivacyStore, tills: TillLookup, directory: ShopDirectory, shops: ShopGateway, *, seconds: float = RESOLVE_SECONDS
+    ) -> None:
         self._store = store
         self._tills = tills
+        self._directory = directory
         self._shops = shops
         self._seconds = seconds
 
     async def resolve(self, account: Account, given: PersonGiven) -> ResolvedPerson:
         """InvalidArgument (person.email). What till and shop do is told, never raised."""
-        return await _Resolution(self._store, self._tills, self._shops, account, given, self._seconds).run()
+        return await _Resolution(self._store, self._tills, self._directory, self._shops, account, given, self._seconds).run()
 
 
 class _Resolution:
     """One person's. Reasons by number; an empty one: the request named it."""
 
     def __init__(
-        self, store: PrivacyStore, tills: TillLookup, shops: ShopDirectory, account: Account, given: PersonGiven, seconds: float
+        self,
+        store: PrivacyStore,
+        tills: TillLookup,
+        directory: ShopDirectory,
+        shops: ShopGateway,
+        account: Account,
+        given: PersonGiven,
+        seconds: float,
     ) -> None:
         self._store = store
         self._tills = tills
+        self._directory = directory
         self._shops = shops
         self._account = account
         self._given = given
@@ -111,6 +124,8 @@ class _Resolution:
         self._unproven_woo: list[WooCustomerId] = []
         self._silent: dict[Side, str] = {}
         self._is_till_away = False
+        self._registered: dict[WooCustomerId, datetime | None] = {}
+        """When shop users registered, as the shop said for this request. None: it did not say, or has no such user."""
         self._read: dict[EposCustomerId, TillCustomer] = {}
         """Till customers as the till served them for this request."""
 
@@ -196,7 +211,15 @@ class _Resolution:
     async def _cross_links(self) -> None:
         for pair in await self._store.joined(self._account.account_id, list(self._epos), list(self._woo)):
             epos_id, woo_id = pair.epos_customer_id, pair.woo_customer_id
-            if pair.is_crossed:
+            if pair.is_crossed and epos_id in self._epos and woo_id in self._woo:
+                continue
+            if pair.is_crossed and await self._is_of_another(pair):
+                reason = "a link names it, but the shop customer's number belongs to another user by now"
+                if epos_id not in self._epos:
+                    self._name(AliasKind.TILL_CUSTOMER, epos_id, reason)
+                else:
+                    self._name(AliasKind.SHOP_CUSTOMER, woo_id, reason)
+            elif pair.is_crossed:
                 self._epos.setdefault(epos_id, f"linked to shop customer {woo_id}")
                 self._woo.setdefault(woo_id, f"linked to till customer {epos_id}")
             elif epos_id not in self._epos or woo_id not in self._woo:
@@ -205,6 +228,19 @@ class _Resolution:
                     self._name(AliasKind.TILL_CUSTOMER, epos_id, reason)
                 else:
                     self._name(AliasKind.SHOP_CUSTOMER, woo_id, reason)
+
+    async def _is_of_another(self, pair: JoinedPair) -> bool:
+        """Whether the shop says that the number was given again. Where it cannot be asked, the link stands as it is stored."""
+        if pair.woo_customer_id not in self._registered:
+            try:
+                async with asyncio.timeout_at(self._deadline):
+                    users = await self._shops.client(self._account).read_users([pair.woo_customer_id])
+            except (TimeoutError, UpstreamError):
+                users = {}
+            user = users.get(pair.woo_customer_id)
+            self._registered[pair.woo_customer_id] = None if user is None else user.registered_at
+        registered_at = self._registered[pair.woo_customer_id]
+        return registered_at is not None and not is_linked_person(pair.woo_registered_at, pair.create_time, registered_at)
 
     # the sides
 
@@ -237,7 +273,7 @@ class _Resolution:
                 "or name the shop customer too",
             )
             return None
-        found = await self._answer(Side.SHOP, self._shops.customers_with_email(self._account, email))
+        found = await self._answer(Side.SHOP, self._directory.customers_with_email(self._account, email))
         return None if found is None else [each.woo_customer_id for each in found]
 
     async def _answer(self, side: Side, asking: Awaitable[T]) -> T | None:
