@@ -13,7 +13,8 @@ from contracts.links_on_postgres import on_postgres
 from fakes.queues import SHOP
 from support.engine import EngineWorld
 from support.links import HELD_DUPLICATE, epos, woo
-from tillsync_server.domain.vocabulary import EntryState
+from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.vocabulary import EntryState, Outcome
 from tillsync_server.ports.links import ShopUserChange
 
 PENDING, HELD = EntryState.PENDING, EntryState.HELD
@@ -49,14 +50,34 @@ class ChangedGroundContract:
     async def test_held_orders_run_again_when_a_candidate_has_another_email(self, bench: LinkBench) -> None:
         waiting = await held(bench, 5, woo=30)
         lease = await bench.lease()
-        assert await bench.linker.release_held_with_candidate(lease, epos(1), unless_email="ada@example.test") == 0
+        assert await bench.linker.release_held_with_candidate(lease, epos(1), email="Ada@example.test", is_linked=False) == 0
         assert await bench.states(waiting) == [HELD]
-        assert await bench.linker.release_held_with_candidate(lease, epos(1), unless_email="other@example.test") == 1
+        assert await bench.linker.release_held_with_candidate(lease, epos(1), email="other@example.test", is_linked=False) == 1
         assert await bench.states(waiting) == [PENDING]
+
+    @pytest.mark.parametrize(
+        ("email", "is_linked", "released"),
+        [
+            ("mailto:ada@example.test", False, 0),
+            ("ada@example.test", False, 1),
+            ("ada@example.test", True, 0),
+            ("bea@example.test", True, 1),
+            ("", False, 1),
+        ],
+        ids=["still resembles it", "corrected", "of a link", "other email", "none"],
+    )
+    async def test_an_order_that_is_held_for_a_spelling_runs_again_when_that_is_corrected(
+        self, bench: LinkBench, email: str, is_linked: bool, released: int
+    ) -> None:
+        spelling = Verdict.held(Outcome.CUSTOMER_NOT_MATCHED, "another spelling", candidate_ids=(epos(1),))
+        waiting = [await bench.ended(5, spelling, woo=30)]
+        lease = await bench.lease()
+        assert await bench.linker.release_held_with_candidate(lease, epos(1), email=email, is_linked=is_linked) == released
+        assert await bench.states(waiting) == [PENDING if released else HELD]
 
     async def test_a_candidate_without_an_email_has_another_one(self, bench: LinkBench) -> None:
         waiting = await held(bench, 5, woo=30)
-        assert await bench.linker.release_held_with_candidate(await bench.lease(), epos(1), unless_email="") == 1
+        assert await bench.linker.release_held_with_candidate(await bench.lease(), epos(1), email="", is_linked=False) == 1
         assert await bench.states(waiting) == [PENDING]
 
     async def test_held_orders_run_again_when_their_candidate_is_unlinked(self, bench: LinkBench) -> None:
@@ -139,7 +160,7 @@ class ChangedGroundContract:
         await bench.linker.confirm_person(stale, link, BEFORE)
         await bench.linker.end_of_person(stale, link)
         await bench.linker.check_soon(stale, epos(77))
-        assert await bench.linker.release_held_with_candidate(stale, epos(1), unless_email="") == 0
+        assert await bench.linker.release_held_with_candidate(stale, epos(1), email="", is_linked=False) == 0
         assert await bench.states(waiting) == [HELD]
         assert replace(await link_of(bench, 1), hash_lapses=link.hash_lapses) == link
         assert not await bench.is_queued(77)

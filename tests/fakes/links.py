@@ -10,6 +10,7 @@ from fakes.accounts import FakeAccounts
 from fakes.clock import FakeClock
 from fakes.queues import FakeQueues
 from fakes.script import Faults, Step, no_step, raise_fault
+from tillsync_server.domain.emails import addresses_in, email_forms
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId, new_entry_id
@@ -249,13 +250,21 @@ class FakeLinks:
         if self._queues is not None:
             self._queues.hint(lease.account_id, EntryKind.CUSTOMER, epos_customer_id)
 
-    async def release_held_with_candidate(self, lease: LaneLease, epos_customer_id: EposCustomerId, *, unless_email: str) -> int:
+    async def release_held_with_candidate(self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, is_linked: bool) -> int:
         await self._step("links.release_held_with_candidate")
         if not self.is_ours(lease):
             return 0
         held = [] if self._queues is None else self._queues.held_orders(lease.account_id, but=None)
-        changed = [each for each in held if not unless_email or unless_email not in (each.account_email, each.billing_email)]
-        return self._release([each for each in changed if epos_customer_id in each.candidate_ids])
+        forms = set(email_forms(email))
+        like = forms | addresses_in(email)
+
+        def decides(order: Entry) -> bool:
+            emails = {order.account_email, order.billing_email} - {""}
+            if Outcome.DUPLICATE_EMAIL in (order.outcome, *order.causes):
+                return not emails & forms
+            return (not is_linked and bool(emails & forms)) or not emails & like
+
+        return self._release([each for each in held if epos_customer_id in each.candidate_ids and decides(each)])
 
     async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
         await self._step("links.release_held_of_guest")

@@ -109,7 +109,19 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     held_ones = entries | {"entry_held_by_candidate"}
     await check_plan(world, "links/candidates_of_held", SHOP, some, indexes=held_ones, most_rows=1200)
     await check_plan(world, "links/held_because_of", SHOP, [3], [3], None, 500, indexes=held_ones, most_rows=1200)
-    await check_plan(world, "links/held_with_candidate", SHOP, 3, "3@example.test", 500, indexes=held_ones, most_rows=600)
+    await check_plan(
+        world,
+        "links/held_with_candidate",
+        SHOP,
+        3,
+        ["3@example.test"],
+        ["3@example.test"],
+        False,
+        10,
+        500,
+        indexes=held_ones,
+        most_rows=600,
+    )
     await check_plan(world, "links/confirm_person", SHOP, 100, 200, at, indexes={"link_pkey", woo_key}, **small)
     await check_plan(world, "links/note_read", SHOP, some[:2], at, indexes={"link_pkey"}, most_rows=20)
     answers = {"order_match_pkey", "order_match_by_epos_customer"}

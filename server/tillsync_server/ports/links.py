@@ -194,9 +194,10 @@ class OrderLinker(Protocol):
         """Queues a BULK customer entry: the till customer has not been read for long."""
         ...
 
-    async def release_held_with_candidate(self, lease: LaneLease, epos_customer_id: EposCustomerId, *, unless_email: str) -> int:
-        """The till customer has been changed: HELD orders that have it as a candidate run again, unless it still has their (normalised)
-        email. Returns how many."""
+    async def release_held_with_candidate(self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, is_linked: bool) -> int:
+        """The till customer may have been changed; ``email``: what it has now (raw). HELD orders that have it as a candidate run again
+        where that decides something: it is no longer one of several with their email, or has their email in place of one that resembles it, or
+        does not even resemble it any more. Returns how many."""
         ...
 
     async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:

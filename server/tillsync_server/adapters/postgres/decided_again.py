@@ -11,7 +11,9 @@ from tillsync_server.adapters.postgres.link_rows import revise_waiting_orders
 from tillsync_server.adapters.postgres.links import link_of_row
 from tillsync_server.adapters.postgres.locked_lane import LockedLane
 from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.emails import addresses_in, email_forms
 from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
+from tillsync_server.domain.vocabulary import Outcome
 from tillsync_server.ports.links import Link
 
 _HELD_BECAUSE_OF = load("links/held_because_of")
@@ -32,9 +34,19 @@ async def decide_again(
     return await release_now_or_soon(lane, [EntryId(row["entry_id"]) for row in rows])
 
 
-async def decide_candidates_again(lane: LockedLane, epos_customer_id: EposCustomerId, *, unless_email: str) -> int:
-    """Held orders with this candidate, which does not have their email any more."""
-    rows = await lane.connection.fetch(_HELD_WITH_CANDIDATE, lane.account_id, epos_customer_id, unless_email, MAX_COUNTED)
+async def decide_candidates_again(lane: LockedLane, epos_customer_id: EposCustomerId, *, email: str, is_linked: bool) -> int:
+    """Held orders with this candidate, whose email is ``email`` now (raw)."""
+    forms = list(email_forms(email))
+    rows = await lane.connection.fetch(
+        _HELD_WITH_CANDIDATE,
+        lane.account_id,
+        epos_customer_id,
+        forms,
+        [*forms, *(address for address in addresses_in(email) if address)],
+        is_linked,
+        int(Outcome.DUPLICATE_EMAIL),
+        MAX_COUNTED,
+    )
     return await release_now_or_soon(lane, [EntryId(row["entry_id"]) for row in rows])
 
 

@@ -111,9 +111,9 @@ class PostgresOrderLinker:
                 hint = NewHint(lane.account_id, EntryKind.CUSTOMER, epos_customer_id, Priority.BULK)
                 await enqueue_in_transaction(lane.connection, [hint])
 
-    async def release_held_with_candidate(self, lease: LaneLease, epos_customer_id: EposCustomerId, *, unless_email: str) -> int:
+    async def release_held_with_candidate(self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, is_linked: bool) -> int:
         async with fenced_lane(self._database, lease) as lane:
-            released = 0 if lane is None else await decide_candidates_again(lane, epos_customer_id, unless_email=unless_email)
+            released = 0 if lane is None else await decide_candidates_again(lane, epos_customer_id, email=email, is_linked=is_linked)
         if released and lane is not None:
             lane.tell(self._notifier)
         return released

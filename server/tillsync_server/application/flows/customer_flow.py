@@ -12,7 +12,6 @@ from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.shop_writer import ShopWrite, ShopWriter
 from tillsync_server.application.flows.till_reader import TillReader
 from tillsync_server.domain.customer import TillCustomer
-from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.shop_users import ADOPTED_WITHIN
@@ -140,14 +139,12 @@ class CustomerFlow:
                 return await judge.judge(unproven, Outcome.EPOS_FETCH_FAILED, _READING)
             await self._services.shop_state.mark_gone(self._context.lane.lease, epos=[customer_id])
             return None
-        await self._decide_held_again(read.customer)
+        await self._decide_held_again(read.customer, is_linked=False)
         return None
 
-    async def _decide_held_again(self, customer: TillCustomer) -> None:
-        lease = self._context.lane.lease
-        await self._services.order_linker.release_held_with_candidate(
-            lease, customer.epos_customer_id, unless_email=normalise_email(customer.email)
-        )
+    async def _decide_held_again(self, customer: TillCustomer, *, is_linked: bool) -> None:
+        lease, customer_id = self._context.lane.lease, customer.epos_customer_id
+        await self._services.order_linker.release_held_with_candidate(lease, customer_id, email=customer.email, is_linked=is_linked)
 
     # the link's values
 
@@ -165,7 +162,7 @@ class CustomerFlow:
                 return _about(link, await self._not_read(error, link))
             await self._note_read(link)
             if is_candidate:
-                await self._decide_held_again(read.customer)
+                await self._decide_held_again(read.customer, is_linked=True)
             shop_values = for_shop(read.customer, self._account)
             values, notes = shop_values.values, shop_values.notes
             content_hash = values.content_hash(link.woo_customer_id, self._account)
