@@ -238,6 +238,7 @@ async def test_no_log_line_names_a_person_or_holds_a_credential(database: TestDa
                     first_name=person["first"],
                     last_name=person["last"],
                     phone=person["phone"],
+                    email_confirmation=order_pb2.EMAIL_CONFIRMATION_CONFIRMED,
                 )
                 order.create_time.FromDatetime(datetime.now(UTC))
                 assert (await client.sync.match_order("shop-1", order)).epos_customer_id == customer
