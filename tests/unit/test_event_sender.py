@@ -223,8 +223,6 @@ def test_what_a_shop_says_it_holds_is_believed_within_reason(version: object, he
 
 
 def test_the_name_of_a_refused_field_is_made_fit_for_the_database() -> None:
-    """It is kept with the event and shown to people: NUL is legal in JSON and in no database."""
+    """It is kept with the event and shown to people: NUL is legal in JSON and in no database, and what is no name may be a person's."""
     [result] = event_results({"results": [{"status": "invalid", "field": "ty\x00pe<b>\ud800" + "x" * 500}]}, [an_event(1)])
-    assert result.field.startswith("type")
-    assert len(result.field) <= 60
-    assert result.field.encode()
+    assert result.field == "…"
