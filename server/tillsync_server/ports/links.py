@@ -196,8 +196,8 @@ class OrderLinker(Protocol):
 
     async def release_held_with_candidate(self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, is_linked: bool) -> int:
         """The till customer may have been changed; ``email``: what it has now (raw). HELD orders that have it as a candidate run again
-        where that decides something: it is no longer one of several with their email, or has their email in place of one that resembles it, or
-        does not even resemble it any more. Returns how many."""
+        where that decides something: it is no longer one of several with their email, or has their email in place of one that resembles it,
+        or does not even resemble it any more. Returns how many."""
         ...
 
     async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
