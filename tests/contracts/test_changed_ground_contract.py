@@ -15,7 +15,7 @@ from support.engine import EngineWorld
 from support.links import HELD_DUPLICATE, epos, woo
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryState, Outcome
-from tillsync_server.ports.links import ShopUserChange
+from tillsync_server.ports.links import ConfirmedWrite, ShopUserChange
 
 PENDING, HELD = EntryState.PENDING, EntryState.HELD
 BEFORE = datetime(2024, 5, 1, 9, 30, tzinfo=UTC)
@@ -121,10 +121,15 @@ class ChangedGroundContract:
     # whose number it is
 
     async def test_a_person_who_is_confirmed_is_there_again(self, bench: LinkBench) -> None:
-        await bench.put_link(1, 40, woo_gone=True)
-        lease, link = await bench.lease(), await link_of(bench, 1)
-        await bench.linker.confirm_person(lease, link, BEFORE)
+        await bench.put_link(1, 40)
+        lease = await bench.lease()
+        await bench.shop.confirm(lease, [ConfirmedWrite(epos(1), woo(40), b"hash", BEFORE)])
+        await bench.linker.confirm_person(lease, await link_of(bench, 1), BEFORE)
+        assert (await link_of(bench, 1)).content_hash == b"hash"
+        await bench.shop.mark_gone(lease, woo=[woo(40)])
+        await bench.linker.confirm_person(lease, await link_of(bench, 1), BEFORE)
         confirmed = await link_of(bench, 1)
+        assert confirmed.content_hash is None, "what the shop has of somebody who was gone is not known"
         assert (confirmed.woo_registered_at, confirmed.woo_gone_at, confirmed.is_usable) == (BEFORE, None, True)
         assert await bench.refresh(1) is not None, "what changed meanwhile is written"
 

@@ -230,7 +230,8 @@ class FakeLinks:
         now = self.of_woo(lease.account_id, link.woo_customer_id)
         if not self.is_ours(lease) or now is None or now.epos_customer_id != link.epos_customer_id:
             return
-        self.put(replace(now, woo_registered_at=woo_registered_at, woo_gone_at=None))
+        content_hash = now.content_hash if now.woo_gone_at is None else None
+        self.put(replace(now, woo_registered_at=woo_registered_at, woo_gone_at=None, content_hash=content_hash))
         if link.woo_gone_at is not None:
             self.refresh(lease.account_id, link.epos_customer_id)
 

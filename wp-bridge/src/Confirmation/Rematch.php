@@ -11,6 +11,7 @@ namespace Tillsync\Bridge\Confirmation;
 
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Orders\OrderFacts;
 use Tillsync\Bridge\Orders\OutboxRow;
 use Tillsync\Bridge\Services;
 use WC_Order;
@@ -47,7 +48,8 @@ class Rematch {
 		$found  = wc_get_orders( array( 'customer_id' => $user_id, 'type' => 'shop_order', 'limit' => self::NEWEST, 'orderby' => 'ID', 'order' => 'DESC' ) );
 		$chosen = null;
 		foreach ( is_array( $found ) ? $found : array() as $order ) {
-			$row = $order instanceof WC_Order ? $this->services->outbox()->find( $order->get_id() ) : null;
+			$is_own = $order instanceof WC_Order && null !== OrderFacts::buyer( $order );
+			$row    = $is_own ? $this->services->outbox()->find( $order->get_id() ) : null;
 			// Without a hash it was never sent, or the person's data was erased: this must not bring it back.
 			if ( null === $row || ( '' === $row->facts_hash && OutboxRow::WAITING !== $row->state ) ) {
 				continue;

@@ -66,9 +66,8 @@ final class OrderFacts {
 		$created = $order->get_date_created();
 		$created = gmdate( 'Y-m-d\TH:i:s\Z', null === $created ? $noted_at : $created->getTimestamp() );
 		$key     = (string) $order->get_order_key();
-		// A deleted user's orders get customer 0, but not all of them, and not at once.
-		$user  = $order->get_customer_id() > 0 ? get_userdata( $order->get_customer_id() ) : false;
-		$facts = array(
+		$user    = self::buyer( $order );
+		$facts   = array(
 			'orderId'      => (string) $order->get_id(),
 			'orderKey'     => hash( 'sha256', '' !== $key ? $key : $created ),
 			'orderNumber'  => OrderText::tidied( (string) $order->get_order_number(), 100 ),
@@ -80,7 +79,7 @@ final class OrderFacts {
 			// Longer than the contract allows is no phone number.
 			'phone'        => mb_strlen( (string) $order->get_billing_phone() ) <= 100 ? OrderText::tidied( (string) $order->get_billing_phone(), 100 ) : '',
 		);
-		if ( false !== $user ) {
+		if ( null !== $user ) {
 			$facts['wooCustomerId'] = (string) $user->ID;
 			$facts['accountEmail']  = OrderText::tidied_email( (string) $user->user_email );
 			if ( null !== $confirmations ) {
@@ -93,6 +92,22 @@ final class OrderFacts {
 			$message['unlinkedProducts'] = $products;
 		}
 		return new self( $message );
+	}
+
+	/**
+	 * The user who placed the order; null: a guest, or somebody whose account is not there any more. A deleted user's orders get customer 0,
+	 * but not all of them, and not at once. An order that is older than the account of its number, billed to another email, is of the
+	 * person who had the number before: WooCommerce gives a new account the guest orders with its own email only.
+	 */
+	public static function buyer( WC_Order $order ): ?WP_User {
+		$user = $order->get_customer_id() > 0 ? get_userdata( $order->get_customer_id() ) : false;
+		if ( false === $user ) {
+			return null;
+		}
+		$created  = $order->get_date_created();
+		$is_older = null !== $created && $created->getTimestamp() < Registered::seconds( $user->user_registered );
+		$billed   = trim( (string) $order->get_billing_email() );
+		return $is_older && '' !== $billed && 0 !== strcasecmp( $billed, trim( (string) $user->user_email ) ) ? null : $user;
 	}
 
 	/** @return array<string, string> When the account was made, and whether its email is more than a claim. */
