@@ -250,7 +250,7 @@ async def test_one_entry_and_counts_are_cheap(seeded: EngineWorld) -> None:
 
 async def test_a_person_is_looked_for_by_email_through_indexes(seeded: EngineWorld) -> None:
     for email in ("person7@example.test", "bill7@example.test", "nobody@example.test"):
-        plan = await explain(seeded, load("privacy/named_with"), "shop-1", email, 50)
+        plan = await explain(seeded, load("privacy/named_with"), "shop-1", [email], 50)
         assert not big_seq_scans(plan), (email, big_seq_scans(plan))
         assert rows_touched(plan) <= 200, (email, rows_touched(plan))
         for statement in ("live_entries", "finished_entries"):

@@ -37,7 +37,7 @@ ORDERS = """
     return \\Automattic\\WooCommerce\\Utilities\\OrderUtil::custom_orders_table_usage_is_enabled()
         ? '/wp-admin/admin.php?page=wc-orders' : '/wp-admin/edit.php?post_type=shop_order';
 """
-OWN = ("/tillsync-bridge/v1/points",)
+OWN = ("/tillsync-bridge/v1/points", "/tillsync-bridge/v1/confirmation")
 """For every shopper, about themselves."""
 BODY = {"key": "refused", "entry_ids": ["7"], "epos_customer_id": "7", "settings": {}, "query": "x"}
 

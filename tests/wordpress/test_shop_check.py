@@ -61,11 +61,6 @@ TROUBLES = {
         "The shop answered with a web page in place of data, mostly out of a cache.",
         "Except /wp-json/ from page caches",
     ),
-    "a PHP notice": (
-        "add_action( 'init', static function () { echo '<br /><b>Notice</b>:  Undefined index in <b>/plugins/loyal.php</b><br />'; } );",
-        "PHP printed a message before the data of the shop.",
-        "Set WP_DEBUG_DISPLAY to false",
-    ),
     "the plugin is off": (
         "add_filter( 'rest_endpoints', fn( $all ) => array_diff_key( $all, array( '/wc-tillsync/v1/status' => 1 ) ), 999 );",
         "The service does not find this plugin at the shop's address.",
@@ -130,6 +125,21 @@ async def test_whatever_stands_before_the_shop_is_named_with_what_to_do(bridged:
     assert await bridged.secret() == secret
     await press(site, session, "check")
     assert "Both sides answer as they should." in flash(await screen(site, session))
+
+
+@pytest.mark.shops("mariadb")
+async def test_what_the_shop_prints_around_its_answers_is_a_warning(bridged: BridgedShop) -> None:
+    """The answers are read all the same, so nothing is wrong."""
+    site = bridged.site
+    bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test")
+    notice = "echo '<br /><b>Notice</b>:  Undefined index in <b>/wp-content/plugins/loyal/loyal.php</b><br />';"
+    injected = site.inject(f"{FOR_THE_SERVICE}add_action( 'init', static function () {{ {notice} }} );")
+    steps = await checked(site)
+    [told] = [step for step in steps if "Look at this" in step and "print" in step]
+    assert "WP_DEBUG_DISPLAY" in told
+    injected.unlink()
+    site.forgive_log()
+    assert not any("print" in step for step in await checked(site))
 
 
 @pytest.mark.shops("mariadb")

@@ -22,7 +22,7 @@ LEFT = """
         return $value;
     };
     $tables = array();
-    foreach ( array( 'outbox', 'customer', 'customer_type', 'role_grant', 'event', 'user_changes' ) as $name ) {
+    foreach ( array( 'outbox', 'customer', 'customer_type', 'role_grant', 'event', 'user_changes', 'confirmation' ) as $name ) {
         $wpdb->suppress_errors( true );
         if ( false !== $wpdb->query( "SELECT 1 FROM {$wpdb->prefix}tillsync_$name" ) ) { $tables[] = $name; }
         $wpdb->suppress_errors( false );
@@ -73,7 +73,7 @@ async def test_deactivation_unschedules_and_keeps_the_rest(bridged: BridgedShop)
     await site.php(DEACTIVATE, plugins=[BRIDGE], admin=True, user="admin")
     after = await site.php(LEFT)
     assert (after["cron"], after["actions"]) == (0, 0)
-    assert len(after["tables"]) == 6
+    assert len(after["tables"]) == 7
     assert "tillsync_bridge_connection" in after["options"]
 
 
@@ -150,7 +150,7 @@ async def test_every_site_of_a_network_is_tidied(wp_network: tuple[Shop, Shop]) 
         await shop.php("foreach ( $users as $id ) { add_user_to_blog( get_current_blog_id(), $id, 'customer' ); }", users=[user, other])
         await shop.php(ROLES, user_id=user, other_id=other)
         await shop.php(FILLED, order=order)
-        assert len((await shop.php(LEFT))["tables"]) == 6
+        assert len((await shop.php(LEFT))["tables"]) == 7
         members.append((user, other))
     first = wp_network[0]
     await first.php(
@@ -183,4 +183,4 @@ async def test_a_new_site_of_a_network_gets_its_tables_and_takes_them_along(wp_n
         return array( $made, count( $wpdb->get_col( "SHOW TABLES LIKE '{$prefix}tillsync%'" ) ) );
     """
     first = wp_network[0]
-    assert await first.php(code, domain=first.url.removeprefix("http://"), user="admin", admin=True) == [6, 0]
+    assert await first.php(code, domain=first.url.removeprefix("http://"), user="admin", admin=True) == [7, 0]
