@@ -227,3 +227,20 @@ async def test_a_till_customer_deleted_without_a_word_is_found_out_and_its_order
         assert await made.links() == {(501, 12, False)}
         events = {(event.subject, event.type) for event in made.shop.store.events}
         assert ("order:1", "order.finished") in events, events
+
+
+async def test_orders_that_were_answered_by_a_link_say_that_it_was_taken_off(ground: Ground) -> None:
+    async with ground.stage() as made:
+        made.till.add_customer(501, email=ADA)
+        made.shop.add_customer(12, email=ADA)
+        made.shop.add_customer(40, email=EVE)
+        await answered(made, of_user(made, 1, 12, ADA))
+        await made.unlink(501)
+        await made.quiet()
+        match = await made.match_of(1)
+        note = "the link to customer 501 was taken off after this order was answered: match the order again if it is not theirs"
+        assert (match.state, match.epos_customer_id, match.notes[-1]) == (PROCESSED, 501, note)
+        await made.link(501, 40)
+        await made.unlink(501)
+        await made.quiet()
+        assert list((await made.match_of(1)).notes).count(note) == 1, "told once"

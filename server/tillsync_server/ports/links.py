@@ -257,7 +257,8 @@ class LinkKeeper(Protocol):
     async def delete(
         self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, woo_customer_id: WooCustomerId | None = None
     ) -> UnlinkedByHand:
-        """NotFound when there is none. Leaves the do-not-auto-link mark and queues the removal of our values (LIVE)."""
+        """NotFound when there is none. Leaves the do-not-auto-link mark and queues the removal of our values (LIVE). Orders of the shop
+        customer that were answered with the till customer get a note."""
         ...
 
     async def resolve_order(

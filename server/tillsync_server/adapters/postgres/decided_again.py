@@ -24,6 +24,9 @@ _NOTE_ANSWERS = load("links/note_answers")
 GONE_NOTE = "customer {} was deleted in Epos Now after this order was answered: match the order again to find its customer"
 
 
+UNLINKED_NOTE = "the link to customer {} was taken off after this order was answered: match the order again if it is not theirs"
+
+
 async def decide_again(
     lane: LockedLane, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = (), but: EntryId | None = None
 ) -> int:
@@ -62,6 +65,19 @@ async def mark_gone(lane: LockedLane, *, epos: Sequence[EposCustomerId] = (), wo
         woo=[*woo, *(link.woo_customer_id for link in broken)],
     )
     for each in sorted(set(epos)):
-        noted = await lane.connection.fetch(_NOTE_ANSWERS, lane.account_id, [each], GONE_NOTE.format(each), lane.at, MAX_RELEASED)
-        await record_order_events(lane.connection, [(lane.account_id, row["order_id"]) for row in noted], lane.at)
+        await _note_answers(lane, each, GONE_NOTE.format(each))
     return broken, released
+
+
+async def note_unlinked(lane: LockedLane, link: Link) -> None:
+    """Orders of the shop customer that were answered with the till customer: a person has taken the link off since."""
+    await _note_answers(lane, link.epos_customer_id, UNLINKED_NOTE.format(link.epos_customer_id), link.woo_customer_id)
+
+
+async def _note_answers(
+    lane: LockedLane, epos_customer_id: EposCustomerId, note: str, woo_customer_id: WooCustomerId | None = None
+) -> None:
+    """The shop is told, as of a new answer."""
+    of = (lane.account_id, [epos_customer_id], note, lane.at, MAX_RELEASED, woo_customer_id)
+    noted = await lane.connection.fetch(_NOTE_ANSWERS, *of)
+    await record_order_events(lane.connection, [(lane.account_id, row["order_id"]) for row in noted], lane.at)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import asyncpg
 
-from tillsync_server.adapters.postgres.decided_again import decide_again, mark_gone
+from tillsync_server.adapters.postgres.decided_again import decide_again, mark_gone, note_unlinked
 from tillsync_server.adapters.postgres.held_orders import MAX_RELEASED, held_of_guest, release, release_held_of_customer
 from tillsync_server.adapters.postgres.link_rows import is_default_customer, links_of_either, put_link, take_link_away
 from tillsync_server.adapters.postgres.locked_lane import LockedLane, locked_lane
@@ -61,6 +61,7 @@ class PostgresLinkKeeper:
             await lane.connection.execute(_SET_MARK, account_id, link.woo_customer_id, lane.at)
             removal = await take_link_away(lane, link)
             await decide_again(lane, epos=[link.epos_customer_id])
+            await note_unlinked(lane, link)
         lane.tell(self._notifier)
         return UnlinkedByHand(link=link, removal_entry_id=removal)
 
