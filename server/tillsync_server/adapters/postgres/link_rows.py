@@ -84,6 +84,6 @@ async def revise_waiting_orders(
     """``but``: a shop customer whose orders are left as they are."""
     if not links:
         return
-    woo = sorted({link.woo_customer_id for link in links} - {but})
+    woo = sorted({link.woo_customer_id for link in links})
     epos = sorted({link.epos_customer_id for link in links})
     await lane.connection.execute(_REVISE_WAITING_ORDERS, lane.account_id, woo, epos, deciding, lane.at, but)
