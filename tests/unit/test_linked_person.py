@@ -224,3 +224,15 @@ async def test_a_till_customer_not_read_for_a_day_is_read_after_the_order(world:
     world.clock.advance(hours * 3600)
     verdict = await match(world, order(BEFORE))
     assert (verdict.outcome, world.links.checked_soon, world.till.calls) == (Outcome.MATCHED_LINK, checked, [])
+
+
+async def test_a_shop_that_is_away_is_not_asked_by_each_order(world: FlowWorld) -> None:
+    linked(world, BEFORE)
+    world.shop.faults["read_users"] = Unreachable(Side.SHOP, "DNS")
+    flow = OrderFlow(world.context(ACCOUNT))
+    for number in range(5):
+        assert (await flow.run(order_entry(ACCOUNT, order_facts(1000 + number, email=ADA)))).state is EntryState.HELD
+    assert world.shop.count("read_users") == 1
+    world.shop.faults, world.shop.registered = {}, {12: BEFORE}
+    world.clock.advance(15)
+    assert (await flow.run(order_entry(ACCOUNT, order_facts(2000, email=ADA)))).outcome is Outcome.MATCHED_LINK

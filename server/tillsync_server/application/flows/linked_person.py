@@ -20,6 +20,8 @@ from tillsync_server.domain.vocabulary import Outcome, Side
 from tillsync_server.ports.links import Link
 
 _BELIEVED_SECONDS = 60.0
+_SILENT_SECONDS = 15.0
+"""A shop that could not be asked is not asked again for so long: one that is away takes seconds to say nothing."""
 
 
 class Standing(Enum):
@@ -56,7 +58,7 @@ class ShopUsers:
         now = self._clock()
         unknown = [each for each in ids if each not in self._known or now - self._known[each][1] > _BELIEVED_SECONDS]
         if unknown:
-            if self._failed is not None and now - self._failed[1] < self._context.services.settings.probe_reuse_seconds:
+            if self._failed is not None and now - self._failed[1] < _SILENT_SECONDS:
                 raise self._failed[0]
             if (incomplete := self._context.judge.missing_settings(Side.SHOP, Outcome.CUSTOMER_NOT_MATCHED)) is not None:
                 raise Refused(Side.SHOP, incomplete.notes[0])
