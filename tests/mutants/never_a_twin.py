@@ -41,6 +41,7 @@ NEVER_A_TWIN = [
     Mutant("searches-read-every-page", "a search is read for its first page only", condition("True")),
     # the person
     Mutant("a-number-is-not-a-person", "a number that another person has is the linked one's", value("True")),
+    Mutant("waiting-orders-end-no-later-link", "an order that waited ends the link of who has the number now", value("True")),
     # gone
     Mutant("gone-needs-a-proof", "every 404 means gone", condition("True")),
     Mutant("html-pages-are-no-missing-customer", "an HTML page with 404 is a missing customer", condition("False")),

@@ -109,6 +109,27 @@ async def test_another_person_with_several_at_the_till_is_held_with_them(world: 
     assert (verdict.outcome, verdict.candidate_ids) == (Outcome.DUPLICATE_EMAIL, twins)
 
 
+@pytest.mark.parametrize("can_be_asked", [True, False], ids=["the shop says so", "the later account has it"])
+@pytest.mark.catches("waiting-orders-end-no-later-link")
+async def test_an_order_of_who_had_the_number_before_ends_no_link_of_who_has_it_now(world: FlowWorld, can_be_asked: bool) -> None:
+    """It was held while the number went to another person, and runs again because that one was linked."""
+    linked(world, LATER)
+    eve = world.till.add(EVE)
+    world.shop.registered = {12: LATER} if can_be_asked else None
+    verdict = await match(world, order(BEFORE, EVE))
+    assert (verdict.outcome, verdict.epos_customer_id) == (Outcome.MATCHED_EMAIL, eve)
+    assert verdict.notes[0] == "not linked: the number of shop customer 12 belongs to another account than the one that ordered"
+    assert (world.links.of_epos(501).is_usable, world.links.pairs()) == (True, {(501, 12)})
+
+
+async def test_a_backup_that_brings_the_former_person_back_ends_the_link_of_the_later_one(world: FlowWorld) -> None:
+    linked(world, LATER)
+    eve = world.till.add(EVE)
+    world.shop.registered = {12: BEFORE}
+    verdict = await match(world, order(BEFORE, EVE))
+    assert (verdict.outcome, verdict.epos_customer_id, world.links.pairs()) == (Outcome.MATCHED_EMAIL, eve, {(eve, 12)})
+
+
 # an order that does not say when its customer registered
 
 

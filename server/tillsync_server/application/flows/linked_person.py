@@ -15,7 +15,7 @@ from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.errors import Refused, UpstreamError
 from tillsync_server.domain.ids import WooCustomerId
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.domain.shop_users import ShopUser, is_linked_person
+from tillsync_server.domain.shop_users import ShopUser, is_linked_person, whole_seconds
 from tillsync_server.domain.vocabulary import Outcome, Side
 from tillsync_server.ports.links import Link
 
@@ -28,7 +28,9 @@ class Standing(Enum):
     LINKED = auto()
     """The linked person."""
     ANOTHER = auto()
-    """The number was given to another person."""
+    """The number was given to another person, who ordered."""
+    FORMER = auto()
+    """The order is of another person who had the number before, or for a while: the link stands."""
     GONE = auto()
     """The linked person, whom the shop does not have any more."""
     NOT_TOLD = auto()
@@ -80,7 +82,7 @@ class LinkedPersons:
         said = facts.woo_registered_at
         if said is not None:
             if not is_linked_person(link.woo_registered_at, link.create_time, said):
-                return Person(Standing.ANOTHER, said)
+                return await self._other(link, said)
             if link.woo_gone_at is None:
                 return Person(Standing.LINKED, said)
         try:
@@ -96,3 +98,15 @@ class LinkedPersons:
             return Person(Standing.LINKED, user.registered_at)
         # the order's own word stands: it was the linked person's, before the number was given to another one
         return Person(Standing.GONE) if said is not None else Person(Standing.ANOTHER, user.registered_at)
+
+    async def _other(self, link: Link, said: datetime) -> Person:
+        """The order is not the linked person's. Whether the link's time is over says the shop: an order may have waited while the number
+        was given away, or a backup has brought the linked person back. Otherwise the later account has the number."""
+        try:
+            user = (await self._users.ask(link.woo_customer_id))[link.woo_customer_id]
+        except UpstreamError:
+            is_later = link.woo_registered_at is None or said > link.woo_registered_at
+            return Person(Standing.ANOTHER, said) if is_later else Person(Standing.FORMER)
+        # invariant: waiting-orders-end-no-later-link
+        has_it = user is not None and user.registered_at is not None and whole_seconds(user.registered_at) == whole_seconds(said)
+        return Person(Standing.ANOTHER, said) if has_it else Person(Standing.FORMER)

@@ -132,6 +132,8 @@ class OrderFlow:
                 if link.woo_gone_at is None:
                     await self._services.order_linker.end_of_person(lease, link)
                 return None
+            case Standing.FORMER:
+                return None
             case Standing.NOT_TOLD if link.woo_gone_at is not None:
                 return None
             case Standing.NOT_TOLD if link.woo_registered_at is None:
@@ -293,6 +295,10 @@ def _of_linked_number(plan: ByEmail, link: Link, person: Person) -> ByEmail:
         was = f"shop customer {number} is another person than the one who was linked to customer {customer_id}"
         none_found = f"{was}: no customer in Epos Now has this email, and none is created by itself: choose the customer"
         return replace(plan, creates=False, none_found=none_found)
+    if person.standing is Standing.FORMER:
+        former = f"the number of shop customer {number} belongs to another account than the one that ordered"
+        none_found = f"{former}: no customer in Epos Now has this email: choose the customer"
+        return replace(plan, links=False, not_linked_because=f"not linked: {former}", creates=False, none_found=none_found)
     gone = f"shop customer {number} was found deleted in the shop ({person.because})"
     none_found = f"{gone}: no customer in Epos Now has this email: choose the customer"
     return replace(plan, links=False, not_linked_because=f"not linked: {gone}", creates=False, none_found=none_found)
