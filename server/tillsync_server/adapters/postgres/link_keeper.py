@@ -150,10 +150,11 @@ async def _link_by_hand(
 
 
 def _is_of_another(link: Link, woo_customer_id: WooCustomerId, registered_at: datetime | None) -> bool:
-    """The number of this link belongs to another person now."""
+    """The number of this link belongs to another person now, who registered later."""
     if link.woo_customer_id != woo_customer_id or registered_at is None:
         return False
-    return not is_linked_person(link.woo_registered_at, link.create_time, registered_at)
+    is_later = link.woo_registered_at is None or registered_at > link.woo_registered_at
+    return is_later and not is_linked_person(link.woo_registered_at, link.create_time, registered_at)
 
 
 def _is_of(link: Link, change: ShopUserChange) -> bool:
