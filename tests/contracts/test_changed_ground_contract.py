@@ -143,6 +143,19 @@ class ChangedGroundContract:
         assert await bench.refresh(1) is not None
         assert await bench.states(waiting) == [PENDING]
 
+    async def test_a_number_that_was_linked_to_another_meanwhile_keeps_that_link(self, bench: LinkBench) -> None:
+        """What was found gone is the link that was looked at."""
+        await bench.put_link(1, 40)
+        lease, before = await bench.lease(), await link_of(bench, 1)
+        await bench.put_link(1, 41)
+        await bench.put_link(2, 40)
+        await bench.shop.mark_gone(lease, woo=[woo(40)], of=[epos(1)])
+        await bench.linker.end_of_person(lease, before)
+        assert (await link_of(bench, 2)).is_usable
+        assert await bench.shop.pending_removals(SHOP, [epos(1), epos(2)]) == {}
+        await bench.shop.mark_gone(lease, woo=[woo(40)], of=[epos(2)])
+        assert not (await link_of(bench, 2)).is_usable
+
     async def test_a_read_is_noted_on_the_link(self, bench: LinkBench) -> None:
         await bench.put_link(1, 40)
         before = await bench.database_now()

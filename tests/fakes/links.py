@@ -239,9 +239,10 @@ class FakeLinks:
         await self._step("links.end_of_person")
         if not self.is_ours(lease):
             return
-        self.mark_gone(lease.account_id, woo=[link.woo_customer_id])
-        self.want_removal(lease.account_id, link.epos_customer_id, link.woo_customer_id)
-        self.refresh(lease.account_id, link.epos_customer_id)
+        broken, _ = self.mark_gone(lease.account_id, woo=[link.woo_customer_id], of=[link.epos_customer_id])
+        if broken:
+            self.want_removal(lease.account_id, link.epos_customer_id, link.woo_customer_id)
+            self.refresh(lease.account_id, link.epos_customer_id)
 
     async def check_soon(self, lease: LaneLease, epos_customer_id: EposCustomerId) -> None:
         await self._step("links.check_soon")
@@ -276,7 +277,12 @@ class FakeLinks:
         return self._release([each for each in held if each.outcome is not Outcome.PRODUCT_NOT_MATCHED])
 
     def mark_gone(
-        self, account_id: AccountId, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = ()
+        self,
+        account_id: AccountId,
+        *,
+        epos: Sequence[EposCustomerId] = (),
+        woo: Sequence[WooCustomerId] = (),
+        of: Sequence[EposCustomerId] = (),
     ) -> tuple[list[Link], int]:
         """As every change of the ground that orders rest on: held ones are decided again, answered ones get a note."""
         now = self._clock.database_now()
@@ -285,7 +291,9 @@ class FakeLinks:
             gone = replace(
                 link,
                 epos_gone_at=link.epos_gone_at or now if link.epos_customer_id in epos else link.epos_gone_at,
-                woo_gone_at=link.woo_gone_at or now if link.woo_customer_id in woo else link.woo_gone_at,
+                woo_gone_at=link.woo_gone_at or now
+                if link.woo_customer_id in woo and (not of or link.epos_customer_id in of)
+                else link.woo_gone_at,
             )
             if gone != link:
                 self.put(gone)

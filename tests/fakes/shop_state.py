@@ -113,12 +113,19 @@ class FakeShopState:
             self._links.removals.pop((lease.account_id, each), None)
         self._doubt(lease.account_id, woo_customer_ids)
 
-    async def mark_gone(self, lease: LaneLease, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = ()) -> None:
+    async def mark_gone(
+        self,
+        lease: LaneLease,
+        *,
+        epos: Sequence[EposCustomerId] = (),
+        woo: Sequence[WooCustomerId] = (),
+        of: Sequence[EposCustomerId] = (),
+    ) -> None:
         if not self._links.is_ours(lease):
             return
         self.gone_epos += epos
         self.gone_woo += woo
-        self._links.mark_gone(lease.account_id, epos=epos, woo=woo)
+        self._links.mark_gone(lease.account_id, epos=epos, woo=woo, of=of)
 
     async def note_read(self, lease: LaneLease, epos: Sequence[EposCustomerId]) -> None:
         if not self._links.is_ours(lease):

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.flow_world import FlowWorld, order_entry, order_facts, till_account
 from tillsync_server.application.flows.order_flow import OrderFlow
-from tillsync_server.domain.errors import Unreachable
+from tillsync_server.domain.errors import Missing, Unreachable
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.shop_users import is_linked_person
-from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.verdict import Disposition, Verdict
 from tillsync_server.domain.vocabulary import EntryState, Outcome, Side
 from tillsync_server.ports.links import Link
 
@@ -234,6 +234,39 @@ async def test_an_order_of_a_deleted_shopper_finds_the_customer_that_is_linked_t
     verdict = await match(world, order(None))
     assert (verdict.outcome, verdict.epos_customer_id, world.links.pairs()) == (Outcome.MATCHED_EMAIL, 501, {(501, 40)})
     assert verdict.notes[0] == "not linked: shop customer 12 is deleted in the shop"
+
+
+# a link whose till customer is gone
+
+
+async def test_for_a_number_that_was_linked_nobody_is_created_though_the_till_customer_is_gone(world: FlowWorld) -> None:
+    link = linked(world, BEFORE)
+    world.links.put(replace(link, epos_gone_at=link.create_time))
+    world.shop.registered = {12: LATER}
+    verdict = await match(world, order(LATER, EVE))
+    assert (verdict.state, world.till.count("create_customer")) == (EntryState.HELD, 0)
+    assert verdict.notes[0].startswith("shop customer 12 is another person than the one who was linked to customer 501")
+
+
+async def test_the_linked_person_gets_a_new_till_customer_when_the_old_one_is_gone(world: FlowWorld) -> None:
+    link = linked(world, BEFORE)
+    world.links.put(replace(link, epos_gone_at=link.create_time))
+    world.till.customers.pop(EposCustomerId(501))
+    verdict = await match(world, order(BEFORE))
+    assert (verdict.outcome, world.shop.calls) == (Outcome.CUSTOMER_CREATED, [])
+
+
+async def test_a_customer_that_only_the_search_still_finds_is_not_linked_again(world: FlowWorld) -> None:
+    """Its entry would find it gone again, and let this order run again, without an end."""
+    link = linked(world, BEFORE)
+    world.links.put(replace(link, epos_gone_at=link.create_time))
+    world.till.faults["read_customer"] = Missing(Side.TILL, "not found in Epos Now: HTTP 404", status=404)
+    verdict = await match(world, order(BEFORE))
+    assert (verdict.disposition, verdict.notes) == (
+        Disposition.RETRY,
+        ("linking the customer: Epos Now's search still finds customer 501, which is deleted there",),
+    )
+    assert world.links.refreshed == []
 
 
 # a till customer that nobody has read for long

@@ -143,6 +143,7 @@ ADD_ORDERS = """
         $order->set_customer_id( $id );
         $order->set_billing_email( get_userdata( $id )->user_email );
         $order->set_billing_first_name( 'Ada' );
+        $order->set_date_created( time() - $age );
         $order->save();
         $order->update_status( 'processing' );
         $orders[] = $order->get_id();
@@ -218,9 +219,9 @@ class Play:
     def of(self, *kinds: str) -> list[int]:
         return [person.number for person in self.persons if person.kind in kinds]
 
-    async def order(self, numbers: list[int], wanted: Mapping[str, str]) -> None:
-        """One order each, and their ends."""
-        orders = await self.site.php(ADD_ORDERS, ids=[self.users[number] for number in numbers])
+    async def order(self, numbers: list[int], wanted: Mapping[str, str], *, days: int = 0) -> None:
+        """One order each, ``days`` ago, and their ends."""
+        orders = await self.site.php(ADD_ORDERS, ids=[self.users[number] for number in numbers], age=days * 86400)
         await self.see(wanted, lambda: self.outcomes(numbers, orders))
 
     async def outcomes(self, numbers: list[int], orders: list[int]) -> dict[str, str]:
@@ -276,7 +277,7 @@ async def test_a_hundred_persons_and_not_one_mistaken_for_another(wp_site: Shop,
         bridged.till.switches.email_match = EmailMatch.CONTAINS
         play = Play(bridged, persons)
         await play.enter()
-        await play.order([person.number for person in persons], {person.name: person.first for person in persons})
+        await play.order([person.number for person in persons], {person.name: person.first for person in persons}, days=3)
         await play.see({person.name: person.own(person.first_points) for person in persons}, play.shown)
         await play.change()
         again = [person for person in persons if person.second is not None]

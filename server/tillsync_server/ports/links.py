@@ -139,8 +139,16 @@ class ShopStateStore(Protocol):
 
     async def removal_done(self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId]) -> None: ...
 
-    async def mark_gone(self, lease: LaneLease, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = ()) -> None:
-        """Links of these customers become unusable (a proven 404). Orders that were held because of them are decided again, in order of
+    async def mark_gone(
+        self,
+        lease: LaneLease,
+        *,
+        epos: Sequence[EposCustomerId] = (),
+        woo: Sequence[WooCustomerId] = (),
+        of: Sequence[EposCustomerId] = (),
+    ) -> None:
+        """Links of these customers become unusable (a proven 404); of shop customers only links with a till customer of ``of``, if any is
+        given: another one may have been linked to the number since. Orders that were held because of them are decided again, in order of
         arrival; orders that were answered with a till customer of ``epos`` get a note, and the shop is told."""
         ...
 

@@ -96,8 +96,9 @@ final class OrderFacts {
 
 	/**
 	 * The user who placed the order; null: a guest, or somebody whose account is not there any more. A deleted user's orders get customer 0,
-	 * but not all of them, and not at once. An order that is older than the account of its number, billed to another email, is of the
-	 * person who had the number before: WooCommerce gives a new account the guest orders with its own email only.
+	 * but not all of them, and not at once. An order that is a day older than the account of its number, billed to another email, is of the
+	 * person who had the number before: WooCommerce gives a new account the guest orders with its own email only. An account that is made at
+	 * the checkout is a little younger than its order.
 	 */
 	public static function buyer( WC_Order $order ): ?WP_User {
 		$user = $order->get_customer_id() > 0 ? get_userdata( $order->get_customer_id() ) : false;
@@ -105,7 +106,7 @@ final class OrderFacts {
 			return null;
 		}
 		$created  = $order->get_date_created();
-		$is_older = null !== $created && $created->getTimestamp() < Registered::seconds( $user->user_registered );
+		$is_older = null !== $created && $created->getTimestamp() + DAY_IN_SECONDS < Registered::seconds( $user->user_registered );
 		$billed   = trim( (string) $order->get_billing_email() );
 		return $is_older && '' !== $billed && 0 !== strcasecmp( $billed, trim( (string) $user->user_email ) ) ? null : $user;
 	}

@@ -53,9 +53,12 @@ async def decide_candidates_again(lane: LockedLane, epos_customer_id: EposCustom
     return await release_now_or_soon(lane, [EntryId(row["entry_id"]) for row in rows])
 
 
-async def mark_gone(lane: LockedLane, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = ()) -> tuple[list[Link], int]:
-    """Links of these customers are unusable from now on. Returns those that were usable, and how many held orders run again."""
-    rows = await lane.connection.fetch(_MARK_GONE, lane.account_id, list(epos), list(woo), lane.at)
+async def mark_gone(
+    lane: LockedLane, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = (), of: Sequence[EposCustomerId] = ()
+) -> tuple[list[Link], int]:
+    """Links of these customers are unusable from now on. ``of``: the till customers that those of ``woo`` were found linked to; a link that
+    was made since stays. Returns the links that were usable, and how many held orders run again."""
+    rows = await lane.connection.fetch(_MARK_GONE, lane.account_id, list(epos), list(woo), lane.at, list(of))
     broken = [link_of_row(row) for row in rows]
     # an order that is being answered with the till customer has no answer yet that could get a note
     await revise_waiting_orders(lane, [link for link in broken if link.epos_customer_id in epos], deciding=None)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tillsync_server.adapters.postgres.event_log import record_events_of_entries
 from tillsync_server.adapters.postgres.locked_lane import LockedLane
 from tillsync_server.adapters.postgres.sql_files import load
-from tillsync_server.domain.emails import email_forms
+from tillsync_server.domain.emails import email_forms, normalise_email
 from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.vocabulary import Outcome
 
@@ -25,11 +25,13 @@ _REQUEUE_HELD_ORDERS = load("links/requeue_held_orders")
 async def held_of_guest(
     lane: LockedLane, email: str, *, but: EntryId | None, limit: int = MAX_COUNTED, without_outcome: Outcome | None = None
 ) -> list[EntryId]:
-    """HELD orders without a shop customer and with this normalised billing email, in order of arrival."""
+    """HELD orders without a shop customer and with this billing email (raw or normalised), in order of arrival. The form of the release
+    before joined mailboxes that differ: what is kept of an order's own email decides."""
     rows = await lane.connection.fetch(
         _HELD_OF_GUEST, lane.account_id, email_forms(email), but, limit, without_outcome and int(without_outcome)
     )
-    return [EntryId(row["entry_id"]) for row in rows]
+    wanted = normalise_email(email)
+    return [EntryId(row["entry_id"]) for row in rows if row["raw_email"] is None or normalise_email(row["raw_email"]) == wanted]
 
 
 async def release_held_of_customer(lane: LockedLane, woo_customer_id: WooCustomerId, *, but: EntryId | None) -> int:

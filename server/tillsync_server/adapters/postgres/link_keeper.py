@@ -23,6 +23,7 @@ from tillsync_server.ports.wakeups import Notifier
 
 _SET_MARK = load("links/set_mark")
 _CLEAR_MARK = load("links/clear_mark")
+_CLEAR_MARK_BEFORE = load("links/clear_mark_before")
 _RAISE_CONFIG_VERSION = load("links/raise_config_version")
 _LIVE_ENTRY = load("links/live_entry")
 _FINISHED_ENTRY = load("links/finished_entry")
@@ -67,19 +68,13 @@ class PostgresLinkKeeper:
 
     async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReported:
         unlinked = released = 0
-        async with locked_lane(self._database, account_id) as lane:
-            for change in changes:
-                if not change.is_deleted:
-                    released += await decide_again(lane, woo=[change.woo_customer_id])
-                    continue
-                if any(not _is_of(link, change) for link in await links_of_either(lane, None, change.woo_customer_id)):
-                    continue
-                await lane.connection.execute(_CLEAR_MARK, account_id, change.woo_customer_id)
-                broken, held = await mark_gone(lane, woo=[change.woo_customer_id])
-                unlinked += len(broken)
-                released += held
-        if released:
-            lane.tell(self._notifier)
+        for change in changes:  # one transaction each: each may release as many orders as one may
+            async with locked_lane(self._database, account_id) as lane:
+                broken, held = await _report(lane, change)
+            if held:
+                lane.tell(self._notifier)
+            unlinked += broken
+            released += held
         return ShopUsersReported(unlinked, released)
 
     async def resolve_order(
@@ -112,6 +107,17 @@ class PostgresLinkKeeper:
             lane.tell(self._notifier)
             if last:
                 return OrderResolved(entry_id=current, link=link, released_order_entries=released)
+
+
+async def _report(lane: LockedLane, change: ShopUserChange) -> tuple[int, int]:
+    """Links that became unusable, and held orders that run again."""
+    if not change.is_deleted:
+        return 0, await decide_again(lane, woo=[change.woo_customer_id])
+    if any(not _is_of(link, change) for link in await links_of_either(lane, None, change.woo_customer_id)):
+        return 0, 0
+    await lane.connection.execute(_CLEAR_MARK_BEFORE, lane.account_id, change.woo_customer_id, change.changed_at or lane.at)
+    broken, held = await mark_gone(lane, woo=[change.woo_customer_id])
+    return len(broken), held
 
 
 async def _link_by_hand(

@@ -100,9 +100,10 @@ class PostgresOrderLinker:
         async with fenced_lane(self._database, lease) as lane:
             if lane is None:
                 return
-            await mark_gone(lane, woo=[link.woo_customer_id])
-            await want_removal(lane, [link])
-            await lane.queue_customer(link.epos_customer_id)
+            broken, _ = await mark_gone(lane, woo=[link.woo_customer_id], of=[link.epos_customer_id])
+            if broken:  # otherwise somebody else was linked to the number meanwhile: the values there are that person's
+                await want_removal(lane, [link])
+                await lane.queue_customer(link.epos_customer_id)
         lane.tell(self._notifier)
 
     async def check_soon(self, lease: LaneLease, epos_customer_id: EposCustomerId) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from tillsync_server.adapters.postgres import privacy_records as words
+from tillsync_server.adapters.postgres.decided_again import decide_again
 from tillsync_server.adapters.postgres.event_log import record_order_events
 from tillsync_server.adapters.postgres.locked_lane import LockedLane, locked_lane
 from tillsync_server.adapters.postgres.pool import Connection, Database
@@ -232,6 +233,7 @@ class PostgresPrivacy:
             removals = await connection.fetch(_REMOVALS, account_id, known.epos, known.woo, 0, _MOST)
             for former in sorted({row["epos_customer_id"] for row in removals}):
                 await lane.queue_customer(former)
+            await decide_again(lane, epos=[row["epos_customer_id"] for row in links])  # what waits because of the link
             counts[PersonCategory.LINK] = len(links)
             counts[PersonCategory.LINK_MARK] = len(await connection.fetch(_DELETE_LINK_MARKS, account_id, known.woo))
             await connection.execute(_DELETE_VERSIONS, account_id, known.woo, (lane.at - _EPOCH) // timedelta(microseconds=1))

@@ -134,9 +134,16 @@ class PostgresShopState:
                 await lane.connection.execute(_DROP_REMOVALS, lane.account_id, chunk)
                 await _doubt(lane, chunk)
 
-    async def mark_gone(self, lease: LaneLease, *, epos: Sequence[EposCustomerId] = (), woo: Sequence[WooCustomerId] = ()) -> None:
+    async def mark_gone(
+        self,
+        lease: LaneLease,
+        *,
+        epos: Sequence[EposCustomerId] = (),
+        woo: Sequence[WooCustomerId] = (),
+        of: Sequence[EposCustomerId] = (),
+    ) -> None:
         async with fenced_lane(self._database, lease) as lane:
-            released = 0 if lane is None else (await mark_gone(lane, epos=epos, woo=woo))[1]
+            released = 0 if lane is None else (await mark_gone(lane, epos=epos, woo=woo, of=of))[1]
         if released and lane is not None and self._notifier is not None:
             lane.tell(self._notifier)
 

@@ -139,7 +139,9 @@ class CustomerFlow:
                 return await judge.judge(unproven, Outcome.EPOS_FETCH_FAILED, _READING)
             await self._services.shop_state.mark_gone(self._context.lane.lease, epos=[customer_id])
             return None
-        await self._decide_held_again(read.customer, is_linked=False)
+        # where orders wait for a person whatever the email is, only another email decides something
+        waits_anyway = not self._account.auto_link or customer_id == self._account.default_epos_customer_id
+        await self._decide_held_again(read.customer, is_linked=waits_anyway)
         return None
 
     async def _decide_held_again(self, customer: TillCustomer, *, is_linked: bool) -> None:

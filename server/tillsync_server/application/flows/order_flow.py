@@ -92,9 +92,14 @@ class OrderFlow:
         if facts.woo_customer_id is None:
             raise ValueError("only an order of a shop customer goes on to links")
         link = await self._services.links.by_woo(self._account.account_id, facts.woo_customer_id)
-        person = None if link is None or link.epos_gone_at is not None else await self._persons.of_order(link, facts)
-        if link is not None and person is not None and (verdict := await self._by_link(link, person)) is not None:
-            return verdict
+        # whose number it is matters for a link whose till customer is gone, too; the shop is asked only where the order's word differs
+        asks = link is not None and (link.epos_gone_at is None or facts.woo_registered_at is not None)
+        person = await self._persons.of_order(link, facts) if link is not None and asks else None
+        if link is not None and person is not None:
+            if link.epos_gone_at is None and (verdict := await self._by_link(link, person)) is not None:
+                return verdict
+            if link.epos_gone_at is not None and person.standing not in (Standing.ANOTHER, Standing.FORMER):
+                person = None
         marked = await self._services.links.is_marked_do_not_auto_link(self._account.account_id, facts.woo_customer_id)
         plan = plan_by_email(self._account, facts, unlinked_by_hand=marked)
         match plan:
@@ -125,7 +130,7 @@ class OrderFlow:
                 return self._linked(customer_id)
             case Standing.GONE:
                 if link.woo_gone_at is None:
-                    await self._services.shop_state.mark_gone(lease, woo=[number])
+                    await self._services.shop_state.mark_gone(lease, woo=[number], of=[customer_id])
                 note = f"shop customer {number} is deleted in the shop: nothing is written there"
                 return _is(customer_id, Verdict.finished(Outcome.MATCHED_LINK, note))
             case Standing.ANOTHER:
@@ -234,6 +239,12 @@ class OrderFlow:
         woo_customer_id = facts.woo_customer_id
         if woo_customer_id is None:
             raise ValueError("a guest cannot be linked")
+        if broken is not None and broken.epos_gone_at is not None and broken.epos_customer_id == customer_id:
+            try:
+                await self._context.till.read_customer(customer_id)
+            except Missing:  # linked again, its entry would find it gone again, and this order would run again without an end
+                note = f"Epos Now's search still finds customer {customer_id}, which is deleted there"
+                return Verdict.retry(_NOT_MATCHED, f"linking the customer: {note}", side=Side.TILL)
         if customer_id == self._account.default_epos_customer_id:
             reason = f"the only customer with this email, {customer_id}, is the default customer, which cannot be linked"
             return Verdict.held(_NOT_MATCHED, reason, candidate_ids=(customer_id,))
@@ -277,7 +288,7 @@ class OrderFlow:
             return replace(held, notes=(*held.notes, f"whether that one is still there: {cause_of(error)}"))
         holder, lease = users[holder_id], self._context.lane.lease
         if holder is None:
-            await self._services.shop_state.mark_gone(lease, woo=[holder_id])
+            await self._services.shop_state.mark_gone(lease, woo=[holder_id], of=[customer_id])
             return None
         registered_at, known = holder.registered_at, standing.woo_registered_at
         if registered_at is not None and not is_linked_person(known, standing.create_time, registered_at):

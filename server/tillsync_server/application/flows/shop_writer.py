@@ -282,7 +282,7 @@ class ShopWriter:
     async def _note(self, group: Sequence[_Item], results: Sequence[WriteResult]) -> None:
         confirmed: list[ConfirmedWrite] = []
         removed: list[WooCustomerId] = []
-        gone: list[WooCustomerId] = []
+        gone: dict[WooCustomerId, EposCustomerId] = {}
         for item, result in zip(group, results, strict=True):
             write, status = item.write, result.status
             if status in (WriteStatus.UPDATED, WriteStatus.UNCHANGED):
@@ -291,7 +291,10 @@ class ShopWriter:
                 else:
                     confirmed.append(_confirmed(write, write.content_hash))
             elif status is WriteStatus.NOT_FOUND:
-                (removed if write.values is None else gone).append(write.woo_customer_id)
+                if write.values is None:
+                    removed.append(write.woo_customer_id)
+                else:
+                    gone[write.woo_customer_id] = write.epos_customer_id
             elif status is WriteStatus.ERROR and write.values is not None and result.error is not None and effect_unknown(result.error):
                 confirmed.append(_confirmed(write, None))
         state, lease = self._services.shop_state, self._context.lane.lease
@@ -300,7 +303,7 @@ class ShopWriter:
         if removed:
             await state.removal_done(lease, removed)
         if gone:
-            await state.mark_gone(lease, woo=gone)
+            await state.mark_gone(lease, woo=list(gone), of=list(gone.values()))
         progress = any(result.status is not WriteStatus.NOT_DONE for result in results)
         for item, result in zip(group, results, strict=True):
             if result.status is WriteStatus.NOT_DONE and progress and not item.result.done():

@@ -26,9 +26,10 @@ final class OrderBuyerTest extends SiteTestCase {
 	/** @return array<string, array{int, string, bool}> */
 	public static function orders(): array {
 		return array(
-			'older, of another email'                => array( 3600, 'before@example.test', false ),
-			'older, a guest order of the own email'  => array( 3600, 'own', true ),
-			'older, without an email'                => array( 3600, '', true ),
+			'older, of another email'                => array( 90000, 'before@example.test', false ),
+			'older, a guest order of the own email'  => array( 90000, 'own', true ),
+			'older, without an email'                => array( 90000, '', true ),
+			'of the checkout that made the account'   => array( 600, 'typo@exmaple.test', true ),
 			'younger, billed to another email'       => array( -5, 'office@example.test', true ),
 		);
 	}
