@@ -61,7 +61,7 @@ class UserChanges {
 	 * @return array<int, array{id: int, user_id: int, kind: string, registered: int, changed_at: int}>
 	 */
 	public function oldest( int $limit ): array {
-		return $this->read( 'orders_due = 0', $limit );
+		return $this->read( '1 = 1', $limit );
 	}
 
 	/**
