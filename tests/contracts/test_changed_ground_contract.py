@@ -50,13 +50,13 @@ class ChangedGroundContract:
     async def test_held_orders_run_again_when_a_candidate_has_another_email(self, bench: LinkBench) -> None:
         waiting = await held(bench, 5, woo=30)
         lease = await bench.lease()
-        assert await bench.linker.release_held_with_candidate(lease, epos(1), email="Ada@example.test", is_linked=False) == 0
+        assert await bench.linker.release_held_with_candidate(lease, epos(1), email="Ada@example.test", waits_anyway=False) == 0
         assert await bench.states(waiting) == [HELD]
-        assert await bench.linker.release_held_with_candidate(lease, epos(1), email="other@example.test", is_linked=False) == 1
+        assert await bench.linker.release_held_with_candidate(lease, epos(1), email="other@example.test", waits_anyway=False) == 1
         assert await bench.states(waiting) == [PENDING]
 
     @pytest.mark.parametrize(
-        ("email", "is_linked", "released"),
+        ("email", "waits_anyway", "released"),
         [
             ("mailto:ada@example.test", False, 0),
             ("ada@example.test", False, 1),
@@ -67,17 +67,17 @@ class ChangedGroundContract:
         ids=["still resembles it", "corrected", "of a link", "other email", "none"],
     )
     async def test_an_order_that_is_held_for_a_spelling_runs_again_when_that_is_corrected(
-        self, bench: LinkBench, email: str, is_linked: bool, released: int
+        self, bench: LinkBench, email: str, waits_anyway: bool, released: int
     ) -> None:
         spelling = Verdict.held(Outcome.CUSTOMER_NOT_MATCHED, "another spelling", candidate_ids=(epos(1),))
         waiting = [await bench.ended(5, spelling, woo=30)]
         lease = await bench.lease()
-        assert await bench.linker.release_held_with_candidate(lease, epos(1), email=email, is_linked=is_linked) == released
+        assert await bench.linker.release_held_with_candidate(lease, epos(1), email=email, waits_anyway=waits_anyway) == released
         assert await bench.states(waiting) == [PENDING if released else HELD]
 
     async def test_a_candidate_without_an_email_has_another_one(self, bench: LinkBench) -> None:
         waiting = await held(bench, 5, woo=30)
-        assert await bench.linker.release_held_with_candidate(await bench.lease(), epos(1), email="", is_linked=False) == 1
+        assert await bench.linker.release_held_with_candidate(await bench.lease(), epos(1), email="", waits_anyway=False) == 1
         assert await bench.states(waiting) == [PENDING]
 
     async def test_held_orders_run_again_when_their_candidate_is_unlinked(self, bench: LinkBench) -> None:
@@ -178,7 +178,7 @@ class ChangedGroundContract:
         await bench.linker.confirm_person(stale, link, BEFORE)
         await bench.linker.end_of_person(stale, link)
         await bench.linker.check_soon(stale, epos(77))
-        assert await bench.linker.release_held_with_candidate(stale, epos(1), email="", is_linked=False) == 0
+        assert await bench.linker.release_held_with_candidate(stale, epos(1), email="", waits_anyway=False) == 0
         assert await bench.states(waiting) == [HELD]
         assert replace(await link_of(bench, 1), hash_lapses=link.hash_lapses) == link
         assert not await bench.is_queued(77)

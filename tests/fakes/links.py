@@ -252,7 +252,9 @@ class FakeLinks:
         if self._queues is not None:
             self._queues.hint(lease.account_id, EntryKind.CUSTOMER, epos_customer_id)
 
-    async def release_held_with_candidate(self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, is_linked: bool) -> int:
+    async def release_held_with_candidate(
+        self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, waits_anyway: bool
+    ) -> int:
         await self._step("links.release_held_with_candidate")
         if not self.is_ours(lease):
             return 0
@@ -264,7 +266,7 @@ class FakeLinks:
             emails = {order.account_email, order.billing_email} - {""}
             if Outcome.DUPLICATE_EMAIL in (order.outcome, *order.causes):
                 return not emails & forms
-            return (not is_linked and bool(emails & forms)) or not emails & like
+            return (not waits_anyway and bool(emails & forms)) or not emails & like
 
         return self._release([each for each in held if epos_customer_id in each.candidate_ids and decides(each)])
 

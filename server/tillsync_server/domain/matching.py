@@ -26,6 +26,7 @@ from tillsync_server.domain.emails import (
     visible_email,
     without_capitals,
 )
+from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
 from tillsync_server.domain.order_texts import shortened
 from tillsync_server.domain.verdict import Verdict
@@ -224,6 +225,12 @@ def creation_obstacle(customer: NewTillCustomer) -> str | None:
     if email_problem(customer.email) is not None:
         return "the email is no valid email address"
     return None
+
+
+def ids_shown(ids: Sequence[EposCustomerId], most: int = 10) -> str:
+    """``501, 502 and 3 more``: as many as a person reads."""
+    shown = ", ".join(str(each) for each in ids[:most])
+    return f"{shown} and {len(ids) - most} more" if len(ids) > most else shown
 
 
 def with_products(verdict: Verdict, products: Sequence[UnlinkedProduct]) -> Verdict:

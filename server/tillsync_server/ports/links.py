@@ -202,10 +202,13 @@ class OrderLinker(Protocol):
         """Queues a BULK customer entry: the till customer has not been read for long."""
         ...
 
-    async def release_held_with_candidate(self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, is_linked: bool) -> int:
+    async def release_held_with_candidate(
+        self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, waits_anyway: bool
+    ) -> int:
         """The till customer may have been changed; ``email``: what it has now (raw). HELD orders that have it as a candidate run again
         where that decides something: it is no longer one of several with their email, or has their email in place of one that resembles it,
-        or does not even resemble it any more. Returns how many."""
+        or does not even resemble it any more. ``waits_anyway``: they wait for another reason than the email (a link, a setting), so that
+        having it decides nothing. Returns how many."""
         ...
 
     async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:

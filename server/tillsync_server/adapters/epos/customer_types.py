@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from tillsync_server.adapters.epos.requests import TillRequests
-from tillsync_server.adapters.epos.rows import Row, array, endless, single, unreadable
+from tillsync_server.adapters.epos.rows import Row, array, endless, readable, single, unreadable
 from tillsync_server.domain.customer import TillCustomerType
-from tillsync_server.domain.errors import Misaddressed, Missing, Unreadable
+from tillsync_server.domain.errors import Misaddressed, Missing
 from tillsync_server.domain.ids import EposCustomerTypeId
 from tillsync_server.domain.vocabulary import Side
 
@@ -24,20 +23,6 @@ def read_row(value: Any) -> TillCustomerType:
         discount=row.decimal("Discount"),
         description=row.text("Description"),
     )
-
-
-def _readable(values: Sequence[Any]) -> list[TillCustomerType]:
-    """A type that cannot be read is told where it is read by itself. Raises Unreadable where none can: then it is another API's list."""
-    rows: list[TillCustomerType] = []
-    failed: Unreadable | None = None
-    for value in values:
-        try:
-            rows.append(read_row(value))
-        except Unreadable as error:
-            failed = failed or error
-    if failed is not None and not rows:
-        raise failed
-    return rows
 
 
 class CustomerTypeResource:
@@ -63,7 +48,7 @@ class CustomerTypeResource:
                 text = f"Epos Now has no list of customer types there: check base address and API version ({error.text})"[:500]
                 raise Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text) from error
             before = len(found)
-            for row in _readable(array(answer.json(), "customer type")):
+            for row in readable(array(answer.json(), "customer type"), read_row):
                 found.setdefault(row.epos_customer_type_id, row)
             if len(found) == before:
                 return list(found.values())

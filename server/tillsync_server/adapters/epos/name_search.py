@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 from tillsync_server.adapters.epos.customers import read_row
 from tillsync_server.adapters.epos.requests import TillRequests
-from tillsync_server.adapters.epos.rows import array
+from tillsync_server.adapters.epos.rows import array, readable
 from tillsync_server.domain.customer import TillCustomer
-from tillsync_server.domain.errors import Missing, Refused, Unreadable
+from tillsync_server.domain.errors import Missing, Refused
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.ports.till import NameSearch
 
@@ -52,24 +52,10 @@ async def _filtered(
             answer = await requests.get(path, {name: text, "page": number})
         except Missing:  # a miss, where the till says it so; a wrong address is proved by the callers' other reads
             return found
-        rows = _readable(array(answer.json(), "customer"))
+        rows = readable(array(answer.json(), "customer"), partial(read_row, with_ledgers=False))
         if any(wanted not in value_of(customer).casefold() for customer in rows):
             raise _FilterIgnored
         before = len(found)
         found.update((customer.epos_customer_id, customer) for customer in rows)
         if len(found) == before or len(found) > limit:
             return found
-
-
-def _readable(values: Sequence[Any]) -> list[TillCustomer]:
-    """One row that cannot be read hides no other from the person who looks. Raises Unreadable where none can."""
-    rows: list[TillCustomer] = []
-    failed: Unreadable | None = None
-    for value in values:
-        try:
-            rows.append(read_row(value, with_ledgers=False))
-        except Unreadable as error:
-            failed = failed or error
-    if failed is not None and not rows:
-        raise failed
-    return rows

@@ -134,6 +134,21 @@ def array(value: Any, what: str) -> list[Any]:
     return value
 
 
+def readable(values: Sequence[Any], read: Callable[[Any], T]) -> list[T]:
+    """The rows that can be read: one that cannot hides no other, and is told where it is read by itself. Raises Unreadable where none can:
+    then it is another API's list."""
+    rows: list[T] = []
+    failed: Unreadable | None = None
+    for value in values:
+        try:
+            rows.append(read(value))
+        except Unreadable as error:
+            failed = failed or error
+    if failed is not None and not rows:
+        raise failed
+    return rows
+
+
 def single(value: Any) -> Any:
     """The object itself where the till wraps one object into an array."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value

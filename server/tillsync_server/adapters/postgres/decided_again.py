@@ -37,7 +37,7 @@ async def decide_again(
     return await release_now_or_soon(lane, [EntryId(row["entry_id"]) for row in rows])
 
 
-async def decide_candidates_again(lane: LockedLane, epos_customer_id: EposCustomerId, *, email: str, is_linked: bool) -> int:
+async def decide_candidates_again(lane: LockedLane, epos_customer_id: EposCustomerId, *, email: str, waits_anyway: bool) -> int:
     """Held orders with this candidate, whose email is ``email`` now (raw)."""
     forms = list(email_forms(email))
     rows = await lane.connection.fetch(
@@ -46,7 +46,7 @@ async def decide_candidates_again(lane: LockedLane, epos_customer_id: EposCustom
         epos_customer_id,
         forms,
         [*forms, *(address for address in addresses_in(email) if address)],
-        is_linked,
+        waits_anyway,
         int(Outcome.DUPLICATE_EMAIL),
         MAX_COUNTED,
     )

@@ -8,7 +8,7 @@ from tillsync_server.adapters.postgres.event_log import record_events_of_entries
 from tillsync_server.adapters.postgres.locked_lane import LockedLane
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.emails import email_forms, normalise_email
-from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
+from tillsync_server.domain.ids import EntryId, EposCustomerId
 from tillsync_server.domain.vocabulary import Outcome
 
 MAX_RELEASED = 500
@@ -16,7 +16,6 @@ MAX_RELEASED = 500
 MAX_COUNTED = 10_000
 """Of held orders that are to run again."""
 
-_HELD_OF_CUSTOMER = load("links/held_of_customer")
 _HELD_OF_GUEST = load("links/held_of_guest")
 _RELEASE_ORDERS = load("links/release_orders")
 _REQUEUE_HELD_ORDERS = load("links/requeue_held_orders")
@@ -32,12 +31,6 @@ async def held_of_guest(
     )
     wanted = normalise_email(email)
     return [EntryId(row["entry_id"]) for row in rows if row["raw_email"] is None or normalise_email(row["raw_email"]) == wanted]
-
-
-async def release_held_of_customer(lane: LockedLane, woo_customer_id: WooCustomerId, *, but: EntryId | None) -> int:
-    """Every HELD order of the shop customer, ``but`` one, runs again. Returns how many (at most 10,000 are counted)."""
-    rows = await lane.connection.fetch(_HELD_OF_CUSTOMER, lane.account_id, woo_customer_id, but, MAX_COUNTED)
-    return await release_now_or_soon(lane, [EntryId(row["entry_id"]) for row in rows])
 
 
 async def release_now_or_soon(lane: LockedLane, entry_ids: Sequence[EntryId]) -> int:

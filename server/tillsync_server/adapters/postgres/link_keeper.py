@@ -9,7 +9,7 @@ from datetime import datetime
 import asyncpg
 
 from tillsync_server.adapters.postgres.decided_again import decide_again, mark_gone, note_unlinked
-from tillsync_server.adapters.postgres.held_orders import MAX_RELEASED, held_of_guest, release, release_held_of_customer
+from tillsync_server.adapters.postgres.held_orders import MAX_RELEASED, held_of_guest, release
 from tillsync_server.adapters.postgres.link_rows import is_default_customer, links_of_either, put_link, take_link_away
 from tillsync_server.adapters.postgres.locked_lane import LockedLane, locked_lane
 from tillsync_server.adapters.postgres.pool import Database
@@ -41,7 +41,7 @@ class PostgresLinkKeeper:
     async def create(self, account_id: AccountId, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId) -> LinkedByHand:
         async with locked_lane(self._database, account_id) as lane:
             link, refresh = await _link_by_hand(lane, epos_customer_id, woo_customer_id)
-            released = await release_held_of_customer(lane, woo_customer_id, but=None)
+            released = await decide_again(lane, woo=[woo_customer_id])
         lane.tell(self._notifier)
         return LinkedByHand(link=link, refresh_entry_id=refresh, released_order_entries=released)
 
@@ -100,7 +100,7 @@ class PostgresLinkKeeper:
                 if last:
                     current, count = await _release_with(lane, order, entry_id, others, None if create_link else epos_customer_id)
                     if create_link and woo_customer_id is not None:
-                        count = await release_held_of_customer(lane, woo_customer_id, but=current)
+                        count = await decide_again(lane, woo=[woo_customer_id], but=current)
                 else:
                     count = await release(lane, others, chosen=epos_customer_id)
                 released += count

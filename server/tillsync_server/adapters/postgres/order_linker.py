@@ -12,8 +12,8 @@ from datetime import datetime
 
 import asyncpg
 
-from tillsync_server.adapters.postgres.decided_again import decide_candidates_again, mark_gone
-from tillsync_server.adapters.postgres.held_orders import held_of_guest, release_held_of_customer, release_now_or_soon
+from tillsync_server.adapters.postgres.decided_again import decide_again, decide_candidates_again, mark_gone
+from tillsync_server.adapters.postgres.held_orders import held_of_guest, release_now_or_soon
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
 from tillsync_server.adapters.postgres.link_rows import is_default_customer, links_of_either, put_link, want_removal
 from tillsync_server.adapters.postgres.locked_lane import LockedLane, fenced_lane
@@ -80,7 +80,7 @@ class PostgresOrderLinker:
                     deciding=entry.entry_id,
                     woo_registered_at=woo_registered_at,
                 )
-                await release_held_of_customer(lane, woo_customer_id, but=entry.entry_id)
+                await decide_again(lane, woo=[woo_customer_id], but=entry.entry_id)
         except asyncpg.LockNotAvailableError:
             return OrderLinkOutcome.STALE
         lane.tell(self._notifier)
@@ -112,9 +112,11 @@ class PostgresOrderLinker:
                 hint = NewHint(lane.account_id, EntryKind.CUSTOMER, epos_customer_id, Priority.BULK)
                 await enqueue_in_transaction(lane.connection, [hint])
 
-    async def release_held_with_candidate(self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, is_linked: bool) -> int:
+    async def release_held_with_candidate(
+        self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, waits_anyway: bool
+    ) -> int:
         async with fenced_lane(self._database, lease) as lane:
-            released = 0 if lane is None else await decide_candidates_again(lane, epos_customer_id, email=email, is_linked=is_linked)
+            released = 0 if lane is None else await decide_candidates_again(lane, epos_customer_id, email=email, waits_anyway=waits_anyway)
         if released and lane is not None:
             lane.tell(self._notifier)
         return released

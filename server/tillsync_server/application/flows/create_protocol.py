@@ -34,7 +34,7 @@ from tillsync_server.domain.errors import (
     UpstreamError,
 )
 from tillsync_server.domain.ids import EposCustomerId
-from tillsync_server.domain.matching import creation_obstacle
+from tillsync_server.domain.matching import creation_obstacle, ids_shown
 from tillsync_server.domain.verdict import Disposition, Verdict
 from tillsync_server.domain.vocabulary import Outcome, Side
 from tillsync_server.ports.till import WritePermit
@@ -45,7 +45,6 @@ _ROUNDS = 4
 _FIRST_LOOK_SECONDS = 2.0
 MAX_CANDIDATES = 100
 """Kept of a held order's candidates, the oldest first; ListCandidates searches the till itself."""
-_MAX_SHOWN = 10
 _SEND_WITHIN = 2 / 7
 _ANSWERED_WITHIN = 2 / 3
 """Shares of the settle time. Of the default 105 s: sent within 30 s of the intent, given up after a timeout of 15 s (and after 70 s
@@ -105,12 +104,11 @@ def provably_not_stored(error: UpstreamError) -> bool:
 def resembling_found(customers: Sequence[TillCustomer]) -> Verdict:
     """Nobody has exactly the order's email; these contain it. Creating another one would be a twin, matching one a guess."""
     ids = tuple(each.epos_customer_id for each in customers)
-    shown = ", ".join(str(each) for each in ids[:_MAX_SHOWN]) + (f" and {len(ids) - _MAX_SHOWN} more" if len(ids) > _MAX_SHOWN else "")
     return Verdict.held(
         _OUTCOME,
         "no customer in Epos Now has exactly this email, and there are customers whose email contains it in another spelling: choose the "
         "customer, or correct the email in Epos Now and let the order run again",
-        f"in Epos Now with this email in another spelling: {shown}",
+        f"in Epos Now with this email in another spelling: {ids_shown(ids)}",
         candidate_ids=ids[:MAX_CANDIDATES],
     )
 

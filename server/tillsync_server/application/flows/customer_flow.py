@@ -141,12 +141,12 @@ class CustomerFlow:
             return None
         # where orders wait for a person whatever the email is, only another email decides something
         waits_anyway = not self._account.auto_link or customer_id == self._account.default_epos_customer_id
-        await self._decide_held_again(read.customer, is_linked=waits_anyway)
+        await self._decide_held_again(read.customer, waits_anyway=waits_anyway)
         return None
 
-    async def _decide_held_again(self, customer: TillCustomer, *, is_linked: bool) -> None:
+    async def _decide_held_again(self, customer: TillCustomer, *, waits_anyway: bool) -> None:
         lease, customer_id = self._context.lane.lease, customer.epos_customer_id
-        await self._services.order_linker.release_held_with_candidate(lease, customer_id, email=customer.email, is_linked=is_linked)
+        await self._services.order_linker.release_held_with_candidate(lease, customer_id, email=customer.email, waits_anyway=waits_anyway)
 
     # the link's values
 
@@ -164,7 +164,7 @@ class CustomerFlow:
                 return _about(link, await self._not_read(error, link))
             await self._note_read(link)
             if is_candidate:
-                await self._decide_held_again(read.customer, is_linked=True)
+                await self._decide_held_again(read.customer, waits_anyway=True)
             shop_values = for_shop(read.customer, self._account)
             values, notes = shop_values.values, shop_values.notes
             content_hash = values.content_hash(link.woo_customer_id, self._account)

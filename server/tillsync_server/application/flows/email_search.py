@@ -80,22 +80,23 @@ class CustomersByEmail:
                 return await self.find_in_list(email)
             answer.check()  # a row that the till found by this email and nobody can read: neither "found" nor "nobody"
             rows += answer.rows
-        if same_email(rows, email):
+        found = _found(rows, email)
+        if found.customers:
             await self._kinds.note_found(email)
-            return _found(rows, email)
+            return found
         if not prove_miss:
-            return _found(rows, email)
+            return found
         search = await self._search_worth()
         match search:
             case _Search.PROVEN:
-                return _found(rows, email) if await self._kinds.are_there(email) else await self.find_in_list(email)
+                return found if await self._kinds.are_there(email) else await self.find_in_list(email)
             case _Search.NOBODY_THERE:
-                return _found(rows, email)
+                return found
             case _Search.BY_LIST:
                 return await self.find_in_list(email)
             case _Search.UNPROVEN:
                 text = "Epos Now's search does not find customers that are there, so nobody found proves nothing"
-                return replace(_found(rows, email), unproven_because=text)
+                return replace(found, unproven_because=text)
             case _:
                 assert_never(search)
 

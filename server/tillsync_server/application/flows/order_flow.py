@@ -7,7 +7,7 @@ till customer found gone by any customer entry makes the link unusable. A link a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import assert_never
@@ -25,6 +25,7 @@ from tillsync_server.domain.matching import (
     OnlyCandidates,
     ToDefault,
     cut_names,
+    ids_shown,
     new_customer,
     plan_by_email,
     plan_without_customer,
@@ -319,9 +320,5 @@ def _is(customer_id: EposCustomerId, verdict: Verdict) -> Verdict:
     return replace(verdict, epos_customer_id=customer_id)
 
 
-def _candidates_note(ids: Iterable[EposCustomerId]) -> str:
-    shown = [str(each) for each in ids]
-    if not shown:
-        return "no customer in Epos Now has this email"
-    more = f" and {len(shown) - 10} more" if len(shown) > 10 else ""
-    return f"in Epos Now with this email: {', '.join(shown[:10])}{more}"
+def _candidates_note(ids: Sequence[EposCustomerId]) -> str:
+    return f"in Epos Now with this email: {ids_shown(ids)}" if ids else "no customer in Epos Now has this email"
