@@ -15,7 +15,7 @@ from fakes.lanes import FakeLane
 from fakes.permit import FakePermit
 from support.flow_world import order_entry, order_facts, till_account
 from support.waiting import until
-from tillsync_server.application.engine.batcher import MicroBatcher
+from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
 from tillsync_server.application.engine.idle_lanes import IdleLanes
 from tillsync_server.application.engine.lane_runner import LaneRunner, LaneServices
 from tillsync_server.application.engine.lease_clock import LeaseClock

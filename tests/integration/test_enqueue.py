@@ -7,7 +7,7 @@ import asyncio
 import asyncpg
 import pytest
 from support.engine import EngineWorld, RecordingHandler
-from tillsync_server.application.engine.batcher import MicroBatcher
+from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
 from tillsync_server.application.engine.enqueuer import Enqueuer
 from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId

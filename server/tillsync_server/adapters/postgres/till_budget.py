@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tillsync_server.adapters.postgres.pool import Database
 from tillsync_server.adapters.postgres.sql_files import load
-from tillsync_server.application.engine.batcher import MicroBatcher
+from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
 from tillsync_server.domain.errors import Throttled
 from tillsync_server.domain.ids import TillId
 from tillsync_server.domain.vocabulary import Side

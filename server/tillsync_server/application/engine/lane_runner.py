@@ -17,7 +17,7 @@ from zlib import crc32
 
 import structlog
 
-from tillsync_server.application.engine.batcher import MicroBatcher
+from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
 from tillsync_server.application.engine.exclusion import Exclusion
 from tillsync_server.application.engine.idle_lanes import IdleLanes
 from tillsync_server.application.engine.lease_clock import LeaseClock

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from tillsync_server.application.engine.batcher import MicroBatcher
+from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
 from tillsync_server.application.engine.idle_lanes import IdleLanes
 from tillsync_server.application.engine.lane_runner import AccountReader, LaneRunner, LaneServices
 from tillsync_server.application.engine.lease_clock import LeaseClock

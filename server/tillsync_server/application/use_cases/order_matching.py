@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tillsync_server.application.engine.batcher import MicroBatcher
-from tillsync_server.application.engine.waiters import MAX_WAITERS_PER_ACCOUNT, EntryWaiters
+from tillsync_server.application.concurrency.entry_waiters import MAX_WAITERS_PER_ACCOUNT, EntryWaiters
+from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
 from tillsync_server.application.use_cases.admission import Admission
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import InvalidArgument, NotFound, RequestError, ResourceExhausted, Unavailable
