@@ -33,11 +33,11 @@ def leasing_no_more(running: RunningService) -> Iterator[None]:
     """This process takes no lanes, as one that is stopped; what it has leased goes on."""
     worker = running.service.worker
     assert worker is not None
-    worker._tasks[0].cancel()
+    free, worker.slots.total = worker.slots.total, 0
     try:
         yield
     finally:
-        worker._tasks[0] = asyncio.create_task(worker._lease_lanes(), name="lease")
+        worker.slots.total = free
 
 
 async def lapse(made: Stage) -> None:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from benchmarks.tally import OrderCheck, Tally
+from support.fault_verdicts import FaultVerdicts
 from tillsync_server.adapters.postgres.hints import PostgresHintStore
 from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
 from tillsync_server.adapters.postgres.notifications import PostgresNotifications
@@ -24,7 +25,7 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority
-from tillsync_server.ports.handler import LaneRun, LaneWork
+from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
 from tillsync_server.ports.lanes import ClaimedEntry, Completion, NewHint, Written
 
 REQUESTS_PER_MINUTE = 100_000
@@ -43,7 +44,7 @@ class CountingLaneStore(PostgresLaneStore):
         return written
 
 
-class UpdatedHandler:
+class UpdatedHandler(FaultVerdicts):
     """``started`` is told each entry as its run begins, ``ended`` as it is finished."""
 
     def __init__(
@@ -54,13 +55,13 @@ class UpdatedHandler:
     ) -> None:
         self.budget, self.started, self.ended = budget, started, ended
 
-    def open(self, lane: LaneRun) -> LaneWork:
-        return _Work(self, lane)
+    def open(self, lane: LaneRun, verdicts: VerdictSink) -> LaneWork:
+        return _Work(self, lane, verdicts)
 
 
 class _Work:
-    def __init__(self, handler: UpdatedHandler, lane: LaneRun) -> None:
-        self._handler, self._lane = handler, lane
+    def __init__(self, handler: UpdatedHandler, lane: LaneRun, verdicts: VerdictSink) -> None:
+        self._handler, self._lane, self._verdicts = handler, lane, verdicts
 
     async def run(self, entries: Sequence[ClaimedEntry]) -> None:
         handler = self._handler
@@ -72,7 +73,7 @@ class _Work:
         if wait:
             await asyncio.sleep(wait)
         for entry in entries:
-            self._lane.finish(entry, _UPDATED)
+            self._verdicts.finish(entry, _UPDATED)
             if handler.ended is not None:
                 handler.ended(entry)
 

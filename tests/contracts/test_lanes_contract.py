@@ -7,26 +7,29 @@ import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, cast
 
 import pytest
 from fakes.clock import FakeClock
 from fakes.lanes import FakeLane
 from fakes.permit import FakePermit
+from support.fault_verdicts import FaultVerdicts
 from support.flow_world import order_entry, order_facts, till_account
 from support.waiting import until
-from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
-from tillsync_server.application.engine.idle_lanes import IdleLanes
 from tillsync_server.application.engine.lane_runner import LaneRunner, LaneServices
+from tillsync_server.application.engine.lane_statements import LaneStatements, WorkerCounters
 from tillsync_server.application.engine.lease_clock import LeaseClock
+from tillsync_server.application.engine.lease_renewal import LeaseRenewal
+from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
 from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.application.engine.slots import Slots
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import LeaseTooShort
 from tillsync_server.domain.ids import AccountId, EntryId, WooCustomerId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import Outcome
-from tillsync_server.ports.handler import LaneRun, LaneWork
-from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, Written
+from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, LaneStore, Written
 from tillsync_server.ports.till import WritePermit
 
 LEASE_SECONDS = 30.0
@@ -115,11 +118,17 @@ class TestLeaseClock(WritePermitContract):
 # ports.handler.LaneRun
 
 
+@dataclass
+class Opened:
+    lane: LaneRun
+    verdicts: VerdictSink
+
+
 class Bench(Protocol):
     clock: FakeClock
     account_now: Account
 
-    def running(self, *entries: ClaimedEntry) -> AbstractAsyncContextManager[LaneRun]:
+    def running(self, *entries: ClaimedEntry) -> AbstractAsyncContextManager[Opened]:
         """The lane with these entries claimed, until the end of the block."""
         ...
 
@@ -134,80 +143,80 @@ class Bench(Protocol):
 
 class LaneRunContract:
     async def test_the_tag_names_owner_account_and_token(self, bench: Bench) -> None:
-        async with bench.running() as lane:
-            assert lane.owner_tag == f"{lane.lease.owner}:{lane.lease.account_id}:{lane.lease.token}"
-            assert lane.lease.account_id == ACCOUNT.account_id
+        async with bench.running() as opened:
+            assert opened.lane.owner_tag == f"{opened.lane.lease.owner}:{opened.lane.lease.account_id}:{opened.lane.lease.token}"
+            assert opened.lane.lease.account_id == ACCOUNT.account_id
 
     async def test_a_write_is_allowed_as_long_as_the_lease_lasts(self, bench: Bench) -> None:
-        async with bench.running() as lane:
-            assert lane.seconds_allowed(20) == 20
+        async with bench.running() as opened:
+            assert opened.lane.seconds_allowed(20) == 20
             bench.clock.advance(15)
-            assert lane.seconds_allowed(20) == pytest.approx(13)
+            assert opened.lane.seconds_allowed(20) == pytest.approx(13)
             bench.clock.advance(10.5)
             with pytest.raises(LeaseTooShort):
-                lane.seconds_allowed(20)
+                opened.lane.seconds_allowed(20)
 
     async def test_a_lease_is_renewed_once_half_of_it_is_gone(self, bench: Bench) -> None:
-        async with bench.running() as lane:
+        async with bench.running() as opened:
             bench.clock.advance(14)
-            await lane.renew_if_needed()
-            assert lane.seconds_allowed(60) == pytest.approx(LEASE_SECONDS - 14 - 2)
+            await opened.lane.renew_if_needed()
+            assert opened.lane.seconds_allowed(60) == pytest.approx(LEASE_SECONDS - 14 - 2)
             bench.clock.advance(2)
-            await lane.renew_if_needed()
-            assert lane.seconds_allowed(60) == pytest.approx(LEASE_SECONDS - 2)
+            await opened.lane.renew_if_needed()
+            assert opened.lane.seconds_allowed(60) == pytest.approx(LEASE_SECONDS - 2)
 
     async def test_a_lease_that_ran_out_is_renewed_when_no_other_has_taken_the_lane(self, bench: Bench) -> None:
-        async with bench.running() as lane:
+        async with bench.running() as opened:
             bench.clock.advance(500)
             with pytest.raises(LeaseTooShort):
-                lane.seconds_allowed(1)
-            await lane.renew_if_needed()
-            assert lane.seconds_allowed(1) == 1
+                opened.lane.seconds_allowed(1)
+            await opened.lane.renew_if_needed()
+            assert opened.lane.seconds_allowed(1) == 1
 
     async def test_a_lane_of_another_allows_and_renews_nothing_ever_again(self, bench: Bench) -> None:
-        async with bench.running() as lane:
+        async with bench.running() as opened:
             bench.clock.advance(LEASE_SECONDS + 1)
             bench.take_over()
             for _ in range(2):
                 with pytest.raises(LeaseTooShort):
-                    await lane.renew_if_needed()
+                    await opened.lane.renew_if_needed()
             with pytest.raises(LeaseTooShort, match="another owner"):
-                lane.seconds_allowed(1)
+                opened.lane.seconds_allowed(1)
 
     async def test_settings_are_no_older_than_the_entry(self, bench: Bench) -> None:
-        async with bench.running() as lane:
-            assert await lane.account(an_entry()) == ACCOUNT
+        async with bench.running() as opened:
+            assert await opened.lane.account(an_entry()) == ACCOUNT
             bench.account_now = replace(ACCOUNT, config_version=3, name="renamed")
             entry = replace(an_entry(), config_version=3)
-            assert await lane.account(entry) == bench.account_now
+            assert await opened.lane.account(entry) == bench.account_now
 
     async def test_each_entry_has_its_verdict_written_once_in_order(self, bench: Bench) -> None:
         one, two = an_entry(1), an_entry(2)
-        async with bench.running(one, two) as lane:
-            lane.finish(two, MATCHED)
-            lane.finish(one, Verdict.held(Outcome.DUPLICATE_EMAIL, "two customers"))
+        async with bench.running(one, two) as opened:
+            opened.verdicts.finish(two, MATCHED)
+            opened.verdicts.finish(one, Verdict.held(Outcome.DUPLICATE_EMAIL, "two customers"))
             assert await bench.verdicts() == [(two.entry_id, Outcome.MATCHED_EMAIL), (one.entry_id, Outcome.DUPLICATE_EMAIL)]
 
     async def test_a_second_verdict_and_one_of_a_foreign_entry_are_refused(self, bench: Bench) -> None:
         one = an_entry(1)
-        async with bench.running(one) as lane:
-            lane.finish(one, MATCHED)
+        async with bench.running(one) as opened:
+            opened.verdicts.finish(one, MATCHED)
             for entry in (one, an_entry(3), replace(one)):
                 with pytest.raises(ValueError, match="has its verdict already, or was never claimed here"):
-                    lane.finish(entry, MATCHED)
+                    opened.verdicts.finish(entry, MATCHED)
             assert await bench.verdicts() == [(one.entry_id, Outcome.MATCHED_EMAIL)]
 
 
 @dataclass
-class _Work:
+class _Work(FaultVerdicts):
     """Shows the lane it was opened with, and runs until it is let go."""
 
-    lane: asyncio.Future[LaneRun]
+    opened: asyncio.Future[tuple[LaneRun, VerdictSink]]
     running: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def open(self, lane: LaneRun) -> LaneWork:
-        self.lane.set_result(lane)
+    def open(self, lane: LaneRun, verdicts: VerdictSink) -> LaneWork:
+        self.opened.set_result((lane, verdicts))
         return self
 
     async def run(self, entries: Sequence[ClaimedEntry]) -> None:
@@ -232,12 +241,12 @@ class InMemory:
         self._lane.account_now = account
 
     @asynccontextmanager
-    async def running(self, *entries: ClaimedEntry) -> AsyncIterator[LaneRun]:
+    async def running(self, *entries: ClaimedEntry) -> AsyncIterator[Opened]:
         work = _Work(asyncio.get_running_loop().create_future())
         opened = self._lane.open(work)
         task = asyncio.create_task(opened.run(entries))
         await work.running.wait()
-        yield self._lane
+        yield Opened(self._lane, self._lane)
         work.ended.set()
         await task
         await opened.close()
@@ -258,53 +267,39 @@ class InRunner:
         self._taken_over = False
         self._claims: list[ClaimedEntry] = []
         self._written: list[Completion] = []
-        self._settings = EngineSettings(lease_seconds=LEASE_SECONDS, idle_lane_seconds=0)
+        self._settings = EngineSettings(lease_seconds=LEASE_SECONDS)
 
     async def at_version(self, account_id: AccountId, config_version: int) -> Account:
         return self.account_now
 
-    async def _claim(self, requests: Sequence[ClaimRequest]) -> Sequence[list[ClaimedEntry]]:
+    async def claim(self, requests: Sequence[ClaimRequest]) -> list[list[ClaimedEntry]]:
         claimed, self._claims = self._claims, []
         return [claimed for _ in requests]
 
-    async def _complete(self, completions: Sequence[Completion]) -> Sequence[Written]:
+    async def complete(self, completions: Sequence[Completion]) -> list[Written | Exception]:
         self._written += completions
         return [Written.DONE] * len(completions)
 
+    async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool | None]:
+        return [not self._taken_over for _ in leases]
+
     @asynccontextmanager
-    async def running(self, *entries: ClaimedEntry) -> AsyncIterator[LaneRun]:
+    async def running(self, *entries: ClaimedEntry) -> AsyncIterator[Opened]:
         self._claims = list(entries) or [an_entry(99)]  # a lane without an entry ends
         work = _Work(asyncio.get_running_loop().create_future())
-        lease_clock = LeaseClock(self._settings, self.clock(), self.clock)
         lease = LaneLease(ACCOUNT.account_id, "worker-1", 7, lapses=0, problem_side=None, pause_count=0)
-
-        async def renew(_lease: LaneLease) -> bool:
-            if not self._taken_over:
-                lease_clock.renewed(self.clock())
-            return not self._taken_over
-
-        async def charge_first(_lease: LaneLease, _entry: ClaimedEntry, _delay: float) -> bool:
-            raise AssertionError("this lease has not lapsed")
-
-        services = LaneServices(
-            settings=self._settings,
-            handler=work,
-            accounts=self,
-            claims=MicroBatcher(self._claim, name="claims"),
-            completions=[MicroBatcher(self._complete, name="completions")],
-            renew=renew,
-            charge_first=charge_first,
-            others_wait=lambda: False,
-            idle=IdleLanes(most=0, slots=1, live_reserved_slots=0, leased=lambda: 1, others_wait=lambda: False),
-            clock=self.clock,
-        )
-        runner = LaneRunner(services, lease, lease_clock)
+        store = cast(LaneStore, self)  # nothing else is asked of it
+        renewal = LeaseRenewal(store, lease_seconds=LEASE_SECONDS, clock=self.clock)
+        lane = LeasedLane(lease, LeaseClock(self._settings, self.clock(), self.clock), self, renewal.renew_one)
+        statements = LaneStatements(store, WorkerCounters(), (OSError,))
+        runner = LaneRunner(LaneServices(self._settings, work, statements, Slots(1, 0)), lane)
         task = asyncio.create_task(runner.run())
         await work.running.wait()
-        yield await work.lane
-        runner.stop()
+        yield Opened(*await work.opened)
+        lane.end(LaneState.STOPPING)
         work.ended.set()
         await task
+        await statements.stop()
 
     def take_over(self) -> None:
         self._taken_over = True

@@ -19,7 +19,10 @@ LEASE_SECONDS = 30.0
 
 
 class FakeLane:
-    """Implements ports.handler.LaneRun, with a lease that tests shorten. ``finished``: the verdicts, in the order they came."""
+    """Implements ports.handler.LaneRun and VerdictSink, with a lease that tests shorten.
+
+    ``finished``: the verdicts, in the order they came.
+    """
 
     def __init__(
         self,
@@ -51,7 +54,7 @@ class FakeLane:
 
     def open(self, handler: EntryHandler) -> LaneWork:
         """A handler's work as the engine feeds it: whatever it runs was claimed by this lease."""
-        return _ClaimedWork(self, handler.open(self))
+        return _ClaimedWork(self, handler.open(self, self))
 
     @property
     def lease(self) -> LaneLease:

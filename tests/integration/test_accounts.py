@@ -240,7 +240,7 @@ async def test_the_end_of_a_pause_without_work_wakes_nobody(world: EngineWorld) 
     await accounts.create(PLAIN)
     await world.fetch("UPDATE lane SET paused_until = now() + interval '1 hour' RETURNING 1")
     await accounts.update(SHOP, setting(epos=EposSettings(api_key="new")))
-    assert await world.lanes.seconds_until_due() is None
+    assert (await world.lanes.lease("owner-3", limit=0, bulk_limit=0, lease_seconds=30)).seconds_until_due is None
 
 
 async def test_a_decision_taken_on_former_settings_is_refused(world: EngineWorld) -> None:
@@ -248,7 +248,7 @@ async def test_a_decision_taken_on_former_settings_is_refused(world: EngineWorld
     accounts = store(world)
     await accounts.create(PLAIN)
     await world.hint("shop-a", 1)
-    [lease] = await world.lanes.lease("worker", limit=1, bulk_limit=1, lease_seconds=30)
+    [lease] = (await world.lanes.lease("worker", limit=1, bulk_limit=1, lease_seconds=30)).leases
     [[entry]] = await world.lanes.claim([ClaimRequest(lease, 10, 10)])
     assert (await accounts.at_version(SHOP, entry.config_version)).sync_names is False
     await accounts.update(SHOP, setting(sync_names=True))

@@ -190,7 +190,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def lease_for(self, owner: str) -> list[LaneLease]:
         ready = {key[0] for key, entry in self.live.items() if entry.due} - set(self.holder)
-        leases = self.runner.run(self.world.lanes.lease(owner, limit=5, bulk_limit=5, lease_seconds=600))
+        leases = self.runner.run(self.world.lanes.lease(owner, limit=5, bulk_limit=5, lease_seconds=600)).leases
         assert {lease.account_id for lease in leases} == ready
         for lease in leases:
             self.holder[lease.account_id] = lease
@@ -205,7 +205,7 @@ class QueueMachine(RuleBasedStateMachine):
         sql = "UPDATE lane SET lease_expires_at = now() - interval '1 second' WHERE account_id = $1 RETURNING 1"
         self.runner.run(self.world.fetch(sql, account))
         taker = data.draw(st.sampled_from(OWNERS))
-        leases = self.runner.run(self.world.lanes.lease(taker, limit=5, bulk_limit=5, lease_seconds=600))
+        leases = self.runner.run(self.world.lanes.lease(taker, limit=5, bulk_limit=5, lease_seconds=600)).leases
         for lease in leases:
             if lease.account_id == account:
                 assert lease.token > self.holder[account].token

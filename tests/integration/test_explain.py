@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
 from support.engine import EngineWorld
@@ -71,10 +69,11 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
         "WHERE account_id = ANY ($1::text[]) RETURNING 1",
         accounts,
     )
-    starts = [[datetime.min.replace(tzinfo=UTC)] * 32, [UUID(int=0)] * 32] * 2
     in_flight, leases = [new_entry_id() for _ in range(50)], [["o"] * 32, [1] * 32]
-    claim = await explain(world, load("engine/claim"), accounts, [20] * 32, [20] * 32, in_flight, *starts, *leases)
+    claim = await explain(world, load("engine/claim"), accounts, [20] * 32, [20] * 32, in_flight, *leases)
     assert_plan(claim, indexes={"entry_due"}, most_rows=32 * 40 * 2)
+    assert not any("Sort" in node["Node Type"] for node in claim), "its order is the index's"
+    assert all("due_at" in node["Index Cond"] for node in claim if node.get("Index Name") == "entry_due")
 
     rows = await world.fetch("SELECT account_id, entry_id FROM entry ORDER BY entry_id LIMIT 200")
     names = sorted({row["account_id"] for row in rows})
@@ -85,27 +84,18 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     )
     fence = await explain(world, load("engine/fence"), names, ["o"] * len(names), [1] * len(names))
     assert_plan(fence, indexes={"lane_pkey"}, most_rows=400)
-    release = await explain(world, load("engine/release"), names, [True] * len(names), (await world.fetch("SELECT now() AS at"))[0]["at"])
-    assert_plan(release, indexes={"lane_pkey", "entry_due"}, most_rows=400)
-
-    at = (await world.fetch("SELECT now() AS at"))[0]["at"]
-    per_entry: list[object] = [
+    claims: list[object] = [names, ["o"] * len(names), [1] * len(names), [1] * len(names)]
+    per_run: list[object] = [
         [names.index(row["account_id"]) + 1 for row in rows],
         [row["entry_id"] for row in rows],
-        [1] * 200,
-        [1] * 200,
-        [0.01] * 200,
-        [None] * 200,
-        [None] * 200,
-        at,
-        [None] * 200,
-        names,
+        *([1] * 200, [1] * 200, [0.01] * 200),
+        *([], [], [], [], [], []),
     ]
-    per_class: list[object] = [[2], [1], [None], ["Successfully Updated"], [""], [1], ["{}"], [None]]
-    finish = await explain(world, load("engine/finish"), *per_entry, *per_class)
-    assert_plan(finish, indexes={"entry_pkey"}, most_rows=800)
-    reschedule = await explain(world, load("engine/reschedule"), *per_entry, [1], *per_class[1:], [at] * 200, [None] * 200)
-    assert_plan(reschedule, indexes={"entry_pkey"}, most_rows=800)
+    no_problems: list[object] = [[], [], [], [], [], []]
+    for state in (2, 1):  # ended, put off
+        per_class: list[object] = [[state], [1], [None], ["Successfully Updated"], [""], [1], ["{}"], [None]]
+        complete = await explain(world, load("engine/complete"), *claims, *per_class, *per_run, *no_problems)
+        assert_plan(complete, indexes={"lane_pkey", "entry_pkey"}, most_rows=1600)
 
     enqueue = await explain(
         world,
@@ -114,7 +104,7 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
         *([new_entry_id() for _ in range(200)], [0] * 200, [f"shop-{n}" for n in range(1, 51)]),
     )
     assert_plan(enqueue, indexes={"lane_pkey"}, most_rows=800)
-    due = await explain(world, load("engine/seconds_until_due"))
+    due = await explain(world, load("engine/lease"), 0, 0, "owner", 30.0)
     assert_plan(due, indexes={"lane_ready"}, most_rows=10)
 
 

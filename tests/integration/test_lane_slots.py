@@ -11,76 +11,30 @@ from support.engine import EngineWorld, RecordingHandler
 from support.waiting import NEVER_SECONDS, until
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
 from tillsync_server.application.engine.settings import EngineSettings
-from tillsync_server.application.engine.worker import Worker
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import EntryKind, Priority
-from tillsync_server.ports.lanes import LaneLease, NewHint
+from tillsync_server.ports.lanes import Leased, NewHint
 
 pytestmark = pytest.mark.integration
-PATIENT = EngineSettings(poll_floor_seconds=NEVER_SECONDS, idle_lane_seconds=NEVER_SECONDS)
+PATIENT = EngineSettings(poll_floor_seconds=NEVER_SECONDS)
 SHOP = AccountId("shop-a")
 
 
-async def until_idle_leased(worker: Worker, *accounts: str) -> None:
-    await until(
-        lambda: sorted(worker.leased_accounts) == sorted(accounts) and worker.idle_lanes == len(accounts),
-        lambda: f"leased: {worker.leased_accounts}, of them idle: {worker.idle_lanes}",
-    )
-
-
-async def test_idle_lanes_do_not_take_the_slots_that_lanes_are_being_leased_for(
-    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    old, new = [f"old-{number}" for number in range(3)], [f"new-{number}" for number in range(3)]
-    await world.add_accounts(*old, *new, "late")
-    handler = RecordingHandler()
-    lease, may_answer, was_leased = world.lanes.lease, asyncio.Event(), asyncio.Event()
-    may_answer.set()
-
-    async def slow(owner: str, **how: Any) -> list[LaneLease]:
-        leased = await lease(owner, **how)
-        if leased and not may_answer.is_set():
-            was_leased.set()
-            await may_answer.wait()
-        return leased
-
-    monkeypatch.setattr(world.lanes, "lease", slow)
-    async with world.running(handler, replace(PATIENT, lane_slots=4, live_reserved_slots=1)) as worker:
-        for number, account in enumerate(old, start=1):
-            await world.hint(account, number)
-            await until_idle_leased(worker, *old[:number])
-        for subject in range(100, 106):
-            handler.gate(subject)
-        may_answer.clear()
-        await world.hints.enqueue([bulk(account, 100 + number) for number, account in enumerate(new)])
-        await was_leased.wait()
-        await world.hints.enqueue([bulk(account, 103 + number) for number, account in enumerate(old)])
-        may_answer.set()
-        await handler.wait_for(lambda: sum(handler.count(subject) for subject in range(100, 106)) == 3)
-        await world.hint("late", 500)
-        await handler.wait_for(lambda: handler.count(500) == 1)  # the slot that is kept for live work was kept
-        assert sum(handler.count(subject) for subject in range(100, 106)) == 3
-        for gate in handler.gates.values():
-            gate.set()
-        await handler.wait_for(lambda: sum(handler.count(subject) for subject in range(100, 106)) == 6)
-
-
-def bulk(account: str, subject: int) -> NewHint:
-    return NewHint(AccountId(account), EntryKind.CUSTOMER, subject, Priority.BULK)
-
-
-async def test_live_work_of_an_idle_lane_gets_a_slot_that_is_kept_for_live_work(world: EngineWorld) -> None:
-    await world.add_accounts("shop-a", "shop-b")
+@pytest.mark.catches("bulk-work-takes-no-reserved-slot")
+async def test_a_slot_that_is_kept_for_live_work_is_not_given_to_bulk_work(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b", "shop-c")
     handler = RecordingHandler()
     gate = handler.gate(7)
     async with world.running(handler, replace(PATIENT, lane_slots=3, live_reserved_slots=2)) as worker:
-        await world.hint("shop-a", 1)
-        await until_idle_leased(worker, "shop-a")
         await world.hint("shop-b", 7, priority=Priority.BULK)
         await handler.wait_for(lambda: handler.count(7) == 1)
+        await world.hint("shop-c", 8, priority=Priority.BULK)
+        await until(lambda: worker.slots.are_missing, world.work)
         await world.hint("shop-a", 2)
         await handler.wait_for(lambda: handler.count(2) == 1)
+        assert handler.count(8) == 0
         gate.set()
+        await handler.wait_for(lambda: handler.count(8) == 1)
 
 
 async def test_a_lane_that_was_locked_when_it_was_to_be_leased_is_leased_as_soon_as_it_is_free(
@@ -91,7 +45,7 @@ async def test_a_lane_that_was_locked_when_it_was_to_be_leased_is_leased_as_soon
     handler = RecordingHandler()
     lease, is_armed, skipped = world.lanes.lease, False, False
 
-    async def beside_another(owner: str, **how: Any) -> list[LaneLease]:
+    async def beside_another(owner: str, **how: Any) -> Leased:
         nonlocal is_armed, skipped
         if not is_armed:
             return await lease(owner, **how)
@@ -99,13 +53,13 @@ async def test_a_lane_that_was_locked_when_it_was_to_be_leased_is_leased_as_soon
         async with world.database.acquire() as connection, connection.transaction():
             await enqueue_in_transaction(connection, [NewHint(SHOP, EntryKind.CUSTOMER, 2, Priority.LIVE)])
             leased = await lease(owner, **how)
-        skipped = not leased
+        skipped = not leased.leases
         return leased
 
     monkeypatch.setattr(world.lanes, "lease", beside_another)
     async with world.running(handler, PATIENT) as worker:
         await world.hint("shop-a", 1)
-        await until_idle_leased(worker, "shop-a")
+        await world.until_idle()
         await worker.stop()
     async with world.running(handler, PATIENT):
         await world.add_accounts("shop-b")
@@ -131,7 +85,7 @@ async def test_a_lane_is_given_back_although_the_database_was_away_for_a_moment(
         await release(leases, **how)
 
     monkeypatch.setattr(world.lanes, "release", fails_once)
-    async with world.running(handler, replace(PATIENT, idle_lane_seconds=0, lease_seconds=600)):
+    async with world.running(handler, replace(PATIENT, lease_seconds=600)):
         await world.hint("shop-a", 1)
         await failed.wait()
         await world.hint("shop-a", 2)
@@ -143,9 +97,9 @@ async def test_a_stop_gives_back_what_is_leased_at_that_very_moment(world: Engin
     handler = RecordingHandler()
     lease, was_leased = world.lanes.lease, asyncio.Event()
 
-    async def slow(owner: str, **how: Any) -> list[LaneLease]:
+    async def slow(owner: str, **how: Any) -> Leased:
         leased = await lease(owner, **how)
-        if leased:
+        if leased.leases:
             was_leased.set()
             await asyncio.sleep(0.05)  # its answer is on its way while the stop begins; the stop waits for it however long it takes
         return leased

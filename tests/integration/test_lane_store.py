@@ -22,7 +22,7 @@ POLICY = RetryPolicy()
 
 
 async def lease_one(world: EngineWorld, owner: str = "owner-1", seconds: float = 30.0) -> LaneLease:
-    [lease] = await world.lanes.lease(owner, limit=1, bulk_limit=1, lease_seconds=seconds)
+    [lease] = (await world.lanes.lease(owner, limit=1, bulk_limit=1, lease_seconds=seconds)).leases
     return lease
 
 
@@ -43,7 +43,7 @@ async def test_a_leased_lane_is_nobody_elses(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     first = await lease_one(world)
-    assert await world.lanes.lease("owner-2", limit=5, bulk_limit=5, lease_seconds=30) == []
+    assert (await world.lanes.lease("owner-2", limit=5, bulk_limit=5, lease_seconds=30)).leases == []
     assert (first.owner, first.token, first.lapses) == ("owner-1", 1, 0)
 
 
@@ -76,7 +76,7 @@ async def test_an_end_that_waited_for_the_lane_sees_what_was_changed_under_its_l
     await world.add_accounts("shop-a", "shop-b")
     await world.hint("shop-a", 1)
     await world.hint("shop-b", 2)
-    leases = {lease.account_id: lease for lease in await world.lanes.lease("owner-1", limit=2, bulk_limit=2, lease_seconds=30)}
+    leases = {lease.account_id: lease for lease in (await world.lanes.lease("owner-1", limit=2, bulk_limit=2, lease_seconds=30)).leases}
     claimed = await world.lanes.claim([ClaimRequest(lease, 10, 10) for lease in leases.values()])
     completions = [completion(leases[entry.account_id], entry) for [entry] in claimed]
     async with world.database.acquire() as connection, connection.transaction():
@@ -123,7 +123,6 @@ async def test_a_lapsed_lease_changes_nothing_beside_its_successor_in_one_batch(
 
 
 @pytest.mark.catches("completions-are-fenced")
-@pytest.mark.catches("fallback-completions-are-fenced")
 async def test_a_stale_owner_changes_nothing(world: EngineWorld) -> None:
     """Invariant 3: the lease lapsed and another process took the lane over."""
     await world.add_accounts("shop-a")
@@ -151,7 +150,7 @@ async def test_a_stale_lane_drops_only_its_own_completions(world: EngineWorld) -
     await world.add_accounts("shop-a", "shop-b")
     await world.hint("shop-a", 1)
     await world.hint("shop-b", 2)
-    leases = await world.lanes.lease("owner-1", limit=2, bulk_limit=2, lease_seconds=30)
+    leases = (await world.lanes.lease("owner-1", limit=2, bulk_limit=2, lease_seconds=30)).leases
     claimed = [entries[0] for entries in await world.lanes.claim([ClaimRequest(lease, 10, 10) for lease in leases])]
     await world.fetch("UPDATE lane SET lease_token = lease_token + 1 WHERE account_id = $1 RETURNING 1", leases[0].account_id)
     pairs = zip(leases, claimed, strict=True)
@@ -159,7 +158,6 @@ async def test_a_stale_lane_drops_only_its_own_completions(world: EngineWorld) -
 
 
 @pytest.mark.catches("changed-settings-void-decisions")
-@pytest.mark.catches("changed-settings-void-fallback-decisions")
 async def test_settings_that_changed_meanwhile_void_the_decision(world: EngineWorld) -> None:
     """Invariant 6: config_version moved between claim and completion."""
     await world.add_accounts("shop-a")
@@ -174,7 +172,6 @@ async def test_settings_that_changed_meanwhile_void_the_decision(world: EngineWo
 
 
 @pytest.mark.catches("hints-during-a-run-survive")
-@pytest.mark.catches("hints-during-a-run-survive-the-fallback")
 async def test_an_entry_whose_revision_moved_runs_again(world: EngineWorld) -> None:
     """Invariant 5: a hint came while the entry ran; the attempt is kept, the entry stays PENDING."""
     await world.add_accounts("shop-a")
@@ -249,8 +246,8 @@ async def test_an_empty_lane_sleeps_for_good(world: EngineWorld) -> None:
     await world.lanes.release([lease], clean=[True])
     [lane] = await world.fetch("SELECT next_run_at = 'infinity' AND next_live_at = 'infinity' AS asleep FROM lane")
     assert lane["asleep"]
-    assert await world.lanes.lease("owner-2", limit=5, bulk_limit=5, lease_seconds=30) == []
-    assert await world.lanes.seconds_until_due() is None
+    assert (await world.lanes.lease("owner-2", limit=5, bulk_limit=5, lease_seconds=30)).leases == []
+    assert (await world.lanes.lease("owner-3", limit=0, bulk_limit=0, lease_seconds=30)).seconds_until_due is None
 
 
 @pytest.mark.catches("account-wide-failures-pause-the-lane")
@@ -274,7 +271,7 @@ async def test_a_pause_holds_the_lane_and_new_work(world: EngineWorld) -> None:
     assert row is not None
     assert (row["attempt_count"], row["comment"]) == (0, "WooCommerce customer not updated")
     assert '"g": 0' in row["attempts"]
-    assert await world.lanes.lease("owner-2", limit=5, bulk_limit=5, lease_seconds=30) == []
+    assert (await world.lanes.lease("owner-2", limit=5, bulk_limit=5, lease_seconds=30)).leases == []
 
 
 async def test_the_first_success_on_its_side_closes_the_problem(world: EngineWorld) -> None:
@@ -301,7 +298,7 @@ async def test_live_lanes_come_before_bulk_ones_and_bulk_is_capped(world: Engine
     for name in names:
         await world.hint(name, 1, priority=Priority.BULK)
     await world.hint("live-1", 1)
-    leases = await world.lanes.lease("owner-1", limit=4, bulk_limit=2, lease_seconds=30)
+    leases = (await world.lanes.lease("owner-1", limit=4, bulk_limit=2, lease_seconds=30)).leases
     accounts = [lease.account_id for lease in leases]
     assert "live-1" in accounts
     assert len(accounts) == 3
@@ -332,7 +329,7 @@ async def test_the_sweep_repairs_a_lane_that_sleeps_past_its_work(world: EngineW
     )
     assert await world.lanes.repair_lost_wakeups() == 1
     assert await world.lanes.repair_lost_wakeups() == 0
-    leases = await world.lanes.lease("owner", limit=5, bulk_limit=5, lease_seconds=30)
+    leases = (await world.lanes.lease("owner", limit=5, bulk_limit=5, lease_seconds=30)).leases
     assert {lease.account_id for lease in leases} == {"shop-a", "shop-b"}
 
 
@@ -342,8 +339,8 @@ async def test_many_lanes_complete_in_one_statement_without_deadlock(world: Engi
     for round_number in range(5):
         for name in names:
             await world.hint_many(name, [round_number * 10 + subject for subject in range(1, 4)])
-        first = await world.lanes.lease("one", limit=6, bulk_limit=6, lease_seconds=30)
-        second = await world.lanes.lease("two", limit=6, bulk_limit=6, lease_seconds=30)
+        first = (await world.lanes.lease("one", limit=6, bulk_limit=6, lease_seconds=30)).leases
+        second = (await world.lanes.lease("two", limit=6, bulk_limit=6, lease_seconds=30)).leases
 
         async def drain(leases: list[LaneLease]) -> None:
             claimed = await world.lanes.claim([ClaimRequest(lease, 10, 10) for lease in leases])
@@ -352,7 +349,7 @@ async def test_many_lanes_complete_in_one_statement_without_deadlock(world: Engi
             await world.lanes.release(leases, clean=[True] * len(leases))
 
         await asyncio.gather(drain(first), drain(second), *(world.hint(name, 999) for name in names))
-        rest = await world.lanes.lease("three", limit=20, bulk_limit=20, lease_seconds=30)
+        rest = (await world.lanes.lease("three", limit=20, bulk_limit=20, lease_seconds=30)).leases
         await drain(rest)
     assert not await world.fetch("SELECT 1 FROM entry")
 

@@ -130,7 +130,7 @@ async def test_a_held_order_is_open_again(shop: EngineWorld) -> None:
 
 async def test_a_run_under_way_cannot_end_an_entry_that_was_retried_meanwhile(shop: EngineWorld) -> None:
     entry_id = (await shop.hint("shop-a", 1)).entry_id
-    [lease] = await shop.lanes.lease("worker", limit=1, bulk_limit=1, lease_seconds=30)
+    [lease] = (await shop.lanes.lease("worker", limit=1, bulk_limit=1, lease_seconds=30)).leases
     [[claimed]] = await shop.lanes.claim([ClaimRequest(lease, 10, 10)])
     await actions(shop).retry(SHOP, [entry_id])
     settlement = settle(Verdict.finished(Outcome.UPDATED), attempts_before=0, policy=RetryPolicy())
@@ -257,7 +257,7 @@ async def test_dismissing_ends_entries_now_answers_their_orders_and_tells_who_wa
 
 async def test_a_run_under_way_cannot_bring_a_dismissed_entry_back(shop: EngineWorld) -> None:
     entry_id = await take_order(shop, "shop-a", order_facts(1))
-    [lease] = await shop.lanes.lease("worker", limit=1, bulk_limit=1, lease_seconds=30)
+    [lease] = (await shop.lanes.lease("worker", limit=1, bulk_limit=1, lease_seconds=30)).leases
     [[claimed]] = await shop.lanes.claim([ClaimRequest(lease, 10, 10)])
     await actions(shop).dismiss(SHOP, [entry_id], "no")
     for verdict in (Verdict.finished(Outcome.MATCHED_EMAIL), Verdict.held(Outcome.DUPLICATE_EMAIL)):

@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 from support.engine import UPDATED, EngineWorld, RecordingHandler
+from support.fault_verdicts import FaultVerdicts
 from support.waiting import NEVER_SECONDS, until
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.verdict import AccountProblem, Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority, ProblemReason, Side
-from tillsync_server.ports.handler import LaneRun, LaneWork
-from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, LaneLease
+from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Leased
 
 pytestmark = pytest.mark.integration
-QUICK = EngineSettings(poll_floor_seconds=0.2, idle_lane_seconds=0.05)
+QUICK = EngineSettings(poll_floor_seconds=0.2)
 
 
 async def test_entries_of_many_accounts_are_run_once_each(world: EngineWorld) -> None:
@@ -40,7 +41,7 @@ async def test_an_idle_system_issues_no_leases(world: EngineWorld, monkeypatch: 
     handler = RecordingHandler()
     looks, lease = 0, world.lanes.lease
 
-    async def counted(owner: str, **how: Any) -> list[LaneLease]:
+    async def counted(owner: str, **how: Any) -> Leased:
         nonlocal looks
         leased = await lease(owner, **how)
         looks += 1
@@ -126,13 +127,13 @@ async def test_a_verdict_written_while_the_run_goes_on_hides_nobody_left_without
     """Two entries in one run: the first ends early and is written; the second is left without a verdict, and is charged all the same."""
     await world.add_accounts("shop-a")
 
-    class EarlyAndNever:
-        def open(self, lane: LaneRun) -> LaneWork:
-            self.lane = lane
+    class EarlyAndNever(FaultVerdicts):
+        def open(self, lane: LaneRun, verdicts: VerdictSink) -> LaneWork:
+            self.verdicts = verdicts
             return self
 
         async def run(self, entries: Sequence[ClaimedEntry]) -> None:
-            self.lane.finish(entries[0], UPDATED)
+            self.verdicts.finish(entries[0], UPDATED)
             await world.until_finished("shop-a", entries[0].subject_id)
 
         async def close(self) -> None:

@@ -17,10 +17,10 @@ from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryState, Outcome, Priority
-from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
+from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, Leased
 
 pytestmark = pytest.mark.integration
-QUICK = EngineSettings(poll_floor_seconds=0.1, idle_lane_seconds=0.05)
+QUICK = EngineSettings(poll_floor_seconds=0.1)
 
 
 class FailingStore(PostgresLaneStore):
@@ -36,7 +36,7 @@ class FailingStore(PostgresLaneStore):
         if waiting := self.faults.get(name):
             raise waiting.pop(0)
 
-    async def lease(self, owner: str, *, limit: int, bulk_limit: int, lease_seconds: float) -> list[LaneLease]:
+    async def lease(self, owner: str, *, limit: int, bulk_limit: int, lease_seconds: float) -> Leased:
         self._meet("lease")
         return await super().lease(owner, limit=limit, bulk_limit=bulk_limit, lease_seconds=lease_seconds)
 

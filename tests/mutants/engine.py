@@ -14,12 +14,10 @@ ENGINE = [
     Mutant("webhook-secrets-in-each-encoding", "a webhook's secret is compared in UTF-8 only", value("('utf-8',)")),
     Mutant("sales-leave-the-allowance-to-others", "sales are read from the till as fast as it answers", drop()),
     Mutant("live-work-is-told-to-the-owner", "the owner of a leased lane is not told of live work", drop()),
-    Mutant("idle-lanes-hear-of-new-work", "the owner of an idle lane is not told of new work", drop()),
-    Mutant("postponed-entries-wake-idle-lanes", "an idle lane forgets an entry that was put off", drop()),
-    Mutant("deep-lanes-are-read-from-the-start", "a deep lane counts as drained without a look from the first", drop()),
+    Mutant("leased-lanes-hear-of-new-work", "the runner of a leased lane passes over the notification of new work", drop()),
+    Mutant("postponed-entries-wake-their-lane", "a leased lane forgets an entry that was put off", drop()),
     # one owner
     Mutant("completions-are-fenced", "completions do not match the lease's token", drop()),
-    Mutant("fallback-completions-are-fenced", "completions by way of the transaction do not match the lease's token", drop()),
     Mutant("lost-lanes-claim-nothing", "a process that lost the lane claims entries", drop()),
     Mutant("versions-are-drawn-by-the-owner", "a process that lost the lane draws versions, and writes", drop()),
     Mutant("writes-need-enough-lease", "a write starts however little of the lease is left", condition("False")),
@@ -32,20 +30,18 @@ ENGINE = [
     Mutant("stale-writes-are-not-applied", "a stale write counts as applied", condition("True")),
     # recovery
     Mutant("lapsed-leases-are-taken-over", "a lapsed lease keeps its owner", becomes("lease_owner IS NULL AND IT")),
-    Mutant("stops-release-idle-lanes", "a stop leaves idle lanes leased until their time is over", drop()),
+    Mutant("stops-end-lanes", "a stop lets lanes claim on", drop()),
     # order per customer
     Mutant("hints-during-a-run-survive", "the end of a run swallows a hint that came during it", drop()),
-    Mutant("hints-during-a-run-survive-the-fallback", "the transaction that ends a run swallows a hint that came during it", drop()),
     Mutant("moved-entries-are-claimed-again", "an entry that did not end as decided is not claimed again", condition("False")),
     Mutant("hints-raise-the-revision", "a hint does not raise the revision", drop()),
     # settings
     Mutant("changed-settings-void-decisions", "a decision stands although settings have changed", drop()),
-    Mutant("changed-settings-void-fallback-decisions", "the transaction writes a decision on former settings", becomes("LEFT is not None")),
     # isolation and fairness
     Mutant("subjects-exclude-only-themselves", "one entry at a time in every lane", value("'lane'")),
     Mutant("locked-lanes-delay-no-other-account", "one locked lane fails the batch of all accounts", becomes("raise")),
     Mutant("crashing-entries-are-charged-first", "an entry that kills the process is never charged", value("False")),
-    Mutant("idle-lanes-take-no-reserved-slot", "an idle lane passes accounts that wait for a slot", condition("True")),
+    Mutant("bulk-work-takes-no-reserved-slot", "bulk work takes the slots kept for live work", value("self.free")),
     # retries
     Mutant("attempts-run-out", "attempts never run out", value("False")),
     Mutant("account-wide-failures-pause-the-lane", "an account-wide failure does not pause the lane", condition("False")),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import asyncpg
+from support.fault_verdicts import FaultVerdicts
 from support.waiting import HANG_SECONDS, hang_limit, until, words_of
 from tillsync_server.adapters.postgres.hints import PostgresHintStore
 from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
@@ -22,7 +23,7 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority
-from tillsync_server.ports.handler import EntryHandler, LaneRun, LaneWork
+from tillsync_server.ports.handler import EntryHandler, LaneRun, LaneWork, VerdictSink
 from tillsync_server.ports.lanes import ClaimedEntry, EnqueueResult, NewHint
 
 UPDATED = Verdict.finished(Outcome.UPDATED)
@@ -37,7 +38,7 @@ class NoAccounts:
 
 
 @dataclass
-class RecordingHandler:
+class RecordingHandler(FaultVerdicts):
     """Records every run. ``decide`` gives the verdict; ``gate`` (per subject) holds an entry until the test sets it."""
 
     decide: Decide = lambda entry: UPDATED
@@ -47,8 +48,8 @@ class RecordingHandler:
     overlaps: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def open(self, lane: LaneRun) -> LaneWork:
-        return _RecordingWork(self, lane)
+    def open(self, lane: LaneRun, verdicts: VerdictSink) -> LaneWork:
+        return _RecordingWork(self, verdicts)
 
     def gate(self, subject_id: int) -> asyncio.Event:
         return self.gates.setdefault(subject_id, asyncio.Event())
@@ -71,8 +72,8 @@ class RecordingHandler:
 
 
 class _RecordingWork:
-    def __init__(self, handler: RecordingHandler, lane: LaneRun) -> None:
-        self._handler, self._lane = handler, lane
+    def __init__(self, handler: RecordingHandler, verdicts: VerdictSink) -> None:
+        self._handler, self._verdicts = handler, verdicts
 
     async def run(self, entries: Sequence[ClaimedEntry]) -> None:
         await asyncio.gather(*(self._one(entry) for entry in entries))
@@ -86,7 +87,7 @@ class _RecordingWork:
         try:
             if entry.subject_id in handler.gates:
                 await handler.gates[entry.subject_id].wait()
-            self._lane.finish(entry, handler.decide(entry))
+            self._verdicts.finish(entry, handler.decide(entry))
         finally:
             handler.concurrent[key] -= 1
             handler.changed.set()

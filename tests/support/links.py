@@ -48,7 +48,7 @@ async def put_order(world: EngineWorld, facts: OrderFacts, account: str = SHOP) 
 
 
 async def lease_of(world: EngineWorld, account: str = SHOP, owner: str = "one") -> LaneLease:
-    leases = await world.lanes.lease(owner, limit=10, bulk_limit=10, lease_seconds=600)
+    leases = (await world.lanes.lease(owner, limit=10, bulk_limit=10, lease_seconds=600)).leases
     [lease] = [lease for lease in leases if lease.account_id == account]
     return lease
 

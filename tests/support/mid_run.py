@@ -278,7 +278,6 @@ class Ground:
 @contextlib.asynccontextmanager
 async def ground_on(cluster: Cluster, **changes: str) -> AsyncIterator[Ground]:
     gates = StoreGates()
-    changes = {"TILLSYNC_IDLE_LANE_SECONDS": "0.03"} | changes  # a run is over when its lane is given back
     with quick_requeue() as patch:
         gates.install(patch)
         async with cluster.database() as database, running_service(database.dsn, changes=changes) as running:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 import asyncpg
+from support.fault_verdicts import FaultVerdicts
 from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
 from tillsync_server.adapters.postgres.notifications import PostgresNotifications
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
@@ -18,22 +19,22 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import Outcome
-from tillsync_server.ports.handler import LaneRun, LaneWork
+from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
 from tillsync_server.ports.lanes import ClaimedEntry
 
 
-class RanInTable:
+class RanInTable(FaultVerdicts):
     def __init__(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         self.connection = connection
         self.lock = asyncio.Lock()
 
-    def open(self, lane: LaneRun) -> LaneWork:
-        return _Work(self, lane)
+    def open(self, lane: LaneRun, verdicts: VerdictSink) -> LaneWork:
+        return _Work(self, lane, verdicts)
 
 
 class _Work:
-    def __init__(self, handler: RanInTable, lane: LaneRun) -> None:
-        self._handler, self._lane = handler, lane
+    def __init__(self, handler: RanInTable, lane: LaneRun, verdicts: VerdictSink) -> None:
+        self._handler, self._lane, self._verdicts = handler, lane, verdicts
 
     async def run(self, entries: Sequence[ClaimedEntry]) -> None:
         for entry in entries:
@@ -46,7 +47,7 @@ class _Work:
                     self._lane.lease.token,
                     os.getpid(),
                 )
-            self._lane.finish(entry, Verdict.finished(Outcome.UPDATED))
+            self._verdicts.finish(entry, Verdict.finished(Outcome.UPDATED))
 
     async def close(self) -> None:
         return None

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 from fakes.lanes import FakeLane
 from fakes.till import EmailMatch, LostAnswer
+from support.engine import NoAccounts
 from support.flow_world import TILL, FlowWorld, order_facts, till_account
-from tillsync_server.application.engine.lane_runner import LaneRunner, LaneServices
 from tillsync_server.application.engine.lease_clock import LeaseClock
+from tillsync_server.application.engine.leased_lane import LeasedLane
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.flows.create_protocol import (
     CreateProtocol,
@@ -503,10 +502,11 @@ def test_the_tag_of_a_lease_is_like_no_other() -> None:
     """The lanes of one process share its owner, and their tokens may be equal."""
 
     def tag(account: str, owner: str = "worker-1", token: int = 1) -> str:
-        settings = EngineSettings()
-        services = cast(LaneServices, SimpleNamespace(settings=settings, completions=(None,)))
+        async def renew(lane: LeasedLane) -> None:
+            raise AssertionError("nothing is written")
+
         lease = LaneLease(AccountId(account), owner, token, lapses=0, problem_side=None, pause_count=0)
-        return LaneRunner(services, lease, LeaseClock(settings, 0.0)).owner_tag
+        return LeasedLane(lease, LeaseClock(EngineSettings(), 0.0), NoAccounts(), renew).owner_tag
 
     tags = [tag("shop-1"), tag("shop-2"), tag("shop-1", token=2), tag("shop-1", owner="worker-2")]
     assert len(set(tags)) == 4

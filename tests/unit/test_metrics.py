@@ -12,7 +12,7 @@ from tillsync_server.adapters.observability.measured import MeasuredDatabase, Me
 from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundSettings
 from tillsync_server.adapters.postgres.pulse import DatabasePulse, QueueSample
-from tillsync_server.application.engine.worker import WorkerCounters
+from tillsync_server.application.engine.lane_statements import WorkerCounters
 from tillsync_server.application.events.sender import EventCounters
 from tillsync_server.domain.errors import LeaseTooShort, Unreachable
 from tillsync_server.domain.vocabulary import Side

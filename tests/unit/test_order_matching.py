@@ -11,7 +11,7 @@ from fakes.orders import FakeOrders
 from fakes.queues import SHOP, FakeQueues, an_entry
 from fakes.wakeups import FakeWakeUps
 from support.waiting import NEVER_SECONDS, until, within
-from tillsync_server.application.engine import waiters
+from tillsync_server.application.concurrency import entry_waiters
 from tillsync_server.application.use_cases import order_matching
 from tillsync_server.application.use_cases.admission import Admission, AdmissionSettings
 from tillsync_server.application.use_cases.order_matching import OrderAnswer, OrderMatching
@@ -146,7 +146,7 @@ async def test_an_attempt_within_the_wait_is_waited_for() -> None:
 
 
 async def test_one_poll_covers_all_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiters, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(entry_waiters, "POLL_SECONDS", 0.01)
     desk = Desk()
     entries = [desk.knows(pending(number)) for number in (1, 2, 3)]
     matching = desk.matching()

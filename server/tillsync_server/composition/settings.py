@@ -189,9 +189,6 @@ class ServiceSettings(BaseSettings):
     lane_slots: int = _setting(
         32, "TILLSYNC_LANE_SLOTS", "Accounts this process works on at once; a quarter is kept for live work.", ge=2, le=1000
     )
-    idle_lane_seconds: float = _setting(
-        1.0, "TILLSYNC_IDLE_LANE_SECONDS", "A drained lane stays leased so long: what comes meanwhile starts sooner.", unit="s", ge=0, le=5
-    )
     poll_seconds: float = _setting(
         1.0,
         "TILLSYNC_POLL_SECONDS",
@@ -289,7 +286,6 @@ class ServiceSettings(BaseSettings):
             lease_seconds=self.lease_seconds,
             lane_slots=self.lane_slots,
             live_reserved_slots=max(self.lane_slots // 4, 1),
-            idle_lane_seconds=self.idle_lane_seconds,
             poll_floor_seconds=self.poll_seconds,
             stop_grace_seconds=self.drain_seconds,
             retry=RetryPolicy(max_attempts=self.max_attempts, base_seconds=self.retry_base_seconds),

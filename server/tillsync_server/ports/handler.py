@@ -31,8 +31,10 @@ class LaneRun(WritePermit, Protocol):
         when it is lost."""
         ...
 
+
+class VerdictSink(Protocol):
     def finish(self, entry: ClaimedEntry, verdict: Verdict) -> None:
-        """Hand over the verdict of one entry. It is written with its neighbours' at once; exactly one per claimed entry."""
+        """Hand over the verdict of one entry. It is stored with its neighbours' at once; exactly one per claimed entry."""
         ...
 
 
@@ -53,4 +55,12 @@ class LaneWork(Protocol):
 
 
 class EntryHandler(Protocol):
-    def open(self, lane: LaneRun) -> LaneWork: ...
+    def open(self, lane: LaneRun, verdicts: VerdictSink) -> LaneWork: ...
+
+    def fault_verdict(self, entry: ClaimedEntry) -> Verdict:
+        """The service itself failed on the entry."""
+        ...
+
+    def stopped_verdict(self, entry: ClaimedEntry) -> Verdict:
+        """The process ended each time it ran the entry, until its attempts were used up."""
+        ...

@@ -7,20 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.settlement import Settlement
 from tillsync_server.domain.vocabulary import EntryKind, Priority, Side
-
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
-Position: TypeAlias = tuple[datetime, EntryId]
-"""Of an entry in its lane: when it is due, and its id. Entries of one priority are claimed in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +55,6 @@ class ClaimedEntry:
     facts: OrderFacts | None
     chosen_epos_customer_id: EposCustomerId | None = None
     """Of an order: the till customer a person chose (ResolveOrderCustomer)."""
-    due_at: datetime = _LONG_AGO
 
 
 @dataclass(slots=True)
@@ -118,30 +111,27 @@ class HintStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimRequest:
-    """``in_flight``: entries of this lane that run or wait to be written; the claim leaves them out. ``live_after``, ``bulk_after``: go on
-    behind this one, which the claim before ended with, instead of looking through what it brought; None: from the first.
+class Leased:
+    leases: list[LaneLease]
+    seconds_until_due: float | None
+    """Until the next lane that was left is ready, or its lease runs out (negative: it is). None: there is none."""
 
-    Going on misses what was committed later with an earlier time: before a lane counts as drained it is looked at from the first.
-    """
+
+@dataclass(frozen=True, slots=True)
+class ClaimRequest:
+    """``in_flight``: entries of this lane that run or wait to be written; the claim leaves them out."""
 
     lease: LaneLease
     live_limit: int
     bulk_limit: int
     in_flight: tuple[EntryId, ...] = ()
-    live_after: Position | None = None
-    bulk_after: Position | None = None
 
 
 class LaneStore(Protocol):
     """The engine's statements. Everything that ends, fails or reschedules entries is fenced by owner and token."""
 
-    async def lease(self, owner: str, *, limit: int, bulk_limit: int, lease_seconds: float) -> list[LaneLease]:
+    async def lease(self, owner: str, *, limit: int, bulk_limit: int, lease_seconds: float) -> Leased:
         """Up to ``limit`` ready lanes or run-out leases, of which at most ``bulk_limit`` without live work."""
-        ...
-
-    async def seconds_until_due(self) -> float | None:
-        """Until the next lane is ready or a lease runs out (negative: it is); None when there is none."""
         ...
 
     async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool | None]:
@@ -163,7 +153,7 @@ class LaneStore(Protocol):
         ...
 
     async def release(self, leases: Sequence[LaneLease], *, clean: Sequence[bool]) -> None:
-        """Locks the lanes, looks again in a new statement, and stores when they next have work. ``clean`` resets the lapses."""
+        """Locks the lanes, looks again after that, and stores when they next have work. ``clean`` resets the lapses."""
         ...
 
     async def repair_lost_wakeups(self) -> int:

@@ -23,9 +23,9 @@ class MeasuredDatabase(Database):
         self._metrics = metrics
 
     @asynccontextmanager
-    async def acquire(self, *, planned_once: bool = False) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
+    async def acquire(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
         try:
-            async with super().acquire(planned_once=planned_once) as connection:
+            async with super().acquire() as connection:
                 yield connection
         except DATABASE_GONE as error:
             self._metrics.database_failed(error)

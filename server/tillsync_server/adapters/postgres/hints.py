@@ -18,8 +18,6 @@ from tillsync_server.ports.wakeups import Notifier
 
 _ENQUEUE_HINTS = load("engine/enqueue_hints")
 _SubjectKey = tuple[AccountId, int, int]
-_PLANNED_ONCE_UP_TO = 64
-"""Hints of one statement. With more, planning is a small part of it, and a bulk caller's statements leave the few connections to others."""
 
 
 class PostgresHintStore:
@@ -33,7 +31,7 @@ class PostgresHintStore:
         """One statement for all; where a lane stays locked, account by account, so that one never delays another."""
         try:
             # invariant: accepted-hints-are-committed
-            async with self._database.acquire(planned_once=len(hints) <= _PLANNED_ONCE_UP_TO) as connection:
+            async with self._database.acquire() as connection:
                 return await enqueue_in_transaction(connection, hints, self._notifier)
         except asyncpg.LockNotAvailableError:
             # invariant: locked-lanes-delay-no-other-account

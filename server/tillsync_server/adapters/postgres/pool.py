@@ -1,4 +1,4 @@
-"""The connection pools: one schema through search_path, statements planned anew or once, renewed after a failover."""
+"""The connection pool: one schema through search_path, statements planned anew, renewed after a failover."""
 
 from __future__ import annotations
 
@@ -54,17 +54,6 @@ _RELEASE_SECONDS = 1.0
 """For the database to confirm that the statement of a caller who left has ended; then its connection is ended instead."""
 
 
-_PLANNED_ONCE = {
-    "plan_cache_mode": "force_generic_plan",
-    "enable_seqscan": "off",  # a plan made while a table is empty must do when it is full
-    "enable_bitmapscan": "off",  # the engine's statements read by an index's order, or a row at a time
-    "jit": "off",
-}
-_PLANS_LAST_SECONDS = 3.0
-"""A plan rests on what the tables held when it was made (on few rows any index is as good as another): after so long it is made again, on
-the tables as they are then."""
-
-
 async def _leaves_nothing_behind(_connection: object) -> None:
     """Instead of asyncpg's own reset (UNLISTEN, RESET ALL, advisory locks: a round trip at each release): no statement of ours changes
     a pooled connection's session. An open transaction is rolled back before this is called."""
@@ -74,8 +63,7 @@ class Database:
     """One schema of one PostgreSQL. Session pooling or direct connections only (prepared statements, LISTEN).
 
     ``dsn`` may name several hosts with ``target_session_attrs=read-write``. Custom plans are forced: array parameters would otherwise be
-    planned as sequential scans at ten thousand lanes. Some of the connections plan once instead, for the engine's few statements, each of
-    which has one good plan whatever its parameters are: planning them is as dear as running them where they carry one entry.
+    planned as sequential scans at ten thousand lanes.
     """
 
     def __init__(
@@ -102,40 +90,31 @@ class Database:
             "timezone": "UTC",
         }
         self._pool: _Pool | None = None
-        self._planned_once: _Pool | None = None
-        self._planned_at: dict[int, float] = {}
-        """Of the connections that plan once, by their backend: when their plans were last thrown away."""
         self._opening = asyncio.Lock()
         self._expiring: asyncio.Task[None] | None = None
         self._silent_until = self._answered_at = 0.0
 
     async def open(self) -> None:
-        """Make the pools; raises what connecting raises."""
+        """Make the pool; raises what connecting raises."""
         async with self._opening:
             if self._pool is None:
-                planned_once = max(1, self._max_size * 2 // 5)
-                # of these none is opened before it is needed: many a process has no engine
-                self._planned_once = await self._make_pool(0, planned_once, self._server_settings | _PLANNED_ONCE)
-                self._pool = await self._make_pool(self._min_size, max(1, self._max_size - planned_once), self._server_settings)
-
-    async def _make_pool(self, min_size: int, max_size: int, server_settings: dict[str, str]) -> _Pool:
-        return await asyncpg.create_pool(
-            self.dsn,
-            min_size=min(min_size, max_size),
-            max_size=max_size,
-            server_settings=server_settings,
-            command_timeout=_ANSWER_SECONDS,
-            timeout=self._acquire_timeout,
-            max_inactive_connection_lifetime=300,
-            reset=_leaves_nothing_behind,
-            init=self._end_when_silent,
-        )
+                self._pool = await asyncpg.create_pool(
+                    self.dsn,
+                    min_size=min(self._min_size, self._max_size),
+                    max_size=self._max_size,
+                    server_settings=self._server_settings,
+                    command_timeout=_ANSWER_SECONDS,
+                    timeout=self._acquire_timeout,
+                    max_inactive_connection_lifetime=300,
+                    reset=_leaves_nothing_behind,
+                    init=self._end_when_silent,
+                )
 
     async def close(self) -> None:
         """Bounded in time, even if the database never answers."""
-        pools = [pool for pool in (self._pool, self._planned_once) if pool is not None]
-        self._pool = self._planned_once = None
-        await asyncio.gather(*(_close(pool) for pool in pools))
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await _close(pool)
 
     async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
         """A connection outside the pool (LISTEN), which ends when the database does not answer any more."""
@@ -158,19 +137,15 @@ class Database:
         connection.add_query_logger(ended)
 
     @asynccontextmanager
-    async def acquire(self, *, planned_once: bool = False) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
-        """A pooled connection. After a failover error every idle connection of the pools is renewed.
-
-        ``planned_once``: for statements whose plan must not depend on their parameters, nor on how much the tables hold."""
+    async def acquire(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
+        """A pooled connection. After a failover error every idle connection of the pool is renewed."""
         if self._pool is None:
             await self.open()
-        pool = self._planned_once if planned_once else self._pool
+        pool = self._pool
         if pool is None:
             raise asyncpg.InterfaceError("the pool is closed")
         try:
             async with self._borrowed(pool) as connection:
-                if planned_once:
-                    await self._plan_again(connection)
                 yield connection
         except _FAILOVER_ERRORS as error:
             _LOG.warning("database_failover", sqlstate=error.sqlstate)
@@ -210,17 +185,8 @@ class Database:
 
     async def _expire(self) -> None:
         """Every connection that is idle now is made anew."""
-        for pool in (self._pool, self._planned_once):
-            if pool is not None:
-                await pool.expire_connections()
-
-    async def _plan_again(self, connection: Connection) -> None:
-        backend, now = connection.get_server_pid(), time.monotonic()
-        if now - self._planned_at.get(backend, -_PLANS_LAST_SECONDS) >= _PLANS_LAST_SECONDS:
-            if len(self._planned_at) > 2 * self._max_size:
-                self._planned_at.clear()  # of connections long gone
-            self._planned_at[backend] = now
-            await connection.execute("DISCARD PLANS")
+        if self._pool is not None:
+            await self._pool.expire_connections()
 
 
 async def _close(pool: _Pool) -> None:

@@ -13,8 +13,6 @@ from tillsync_server.domain.ids import TillId
 from tillsync_server.domain.vocabulary import Side
 
 LONGEST_WAIT_SECONDS = 10.0
-_MOST_ON_PLANNED_ONCE = 1
-"""Of the few connections that plan once: most takes of a trickle, and none of a crowd, that the engine would have to wait for."""
 
 _TAKE = load("tills/take")
 _ENSURE_TILL = load("tills/ensure_till")
@@ -45,7 +43,6 @@ class PostgresTillBudget:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lines: dict[tuple[TillId, int], _Line] = {}
-        self._on_planned_once = 0
 
     async def take(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
         """In order of the calls; a larger take never lets a later smaller one pass. Throttled carries the seconds after which the
@@ -68,16 +65,11 @@ class PostgresTillBudget:
 
     async def _take_together(self, till_id: TillId, wanted: Sequence[int], per_minute: int) -> list[float | Exception]:
         parameters = (till_id, list(wanted), tokens_per_second(per_minute), float(burst(per_minute)), LONGEST_WAIT_SECONDS)
-        planned_once = self._on_planned_once < _MOST_ON_PLANNED_ONCE
-        self._on_planned_once += planned_once
-        try:
-            async with self._database.acquire(planned_once=planned_once) as connection:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_TAKE, *parameters)
+            if not rows:
+                await connection.execute(_ENSURE_TILL, till_id)
                 rows = await connection.fetch(_TAKE, *parameters)
-                if not rows:
-                    await connection.execute(_ENSURE_TILL, till_id)
-                    rows = await connection.fetch(_TAKE, *parameters)
-        finally:
-            self._on_planned_once -= planned_once
         return [_granted(row["wait_seconds"], row["paused_seconds"]) for row in rows]
 
     async def pause(self, till_id: TillId, seconds: float) -> None:

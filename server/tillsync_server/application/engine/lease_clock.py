@@ -17,7 +17,7 @@ class LeaseClock:
 
     def __init__(self, settings: EngineSettings, asked_at: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        self.clock = clock
+        self.now = clock
         self._expires_at = asked_at + settings.lease_seconds
 
     def renewed(self, asked_at: float) -> None:
@@ -25,7 +25,7 @@ class LeaseClock:
 
     @property
     def seconds_left(self) -> float:
-        return self._expires_at - self.clock()
+        return self._expires_at - self.now()
 
     @property
     def wants_renewal(self) -> bool:

@@ -15,11 +15,6 @@ class EngineSettings:
     """Lanes leased at once by one process."""
     live_reserved_slots: int = 8
     """Of these, kept for lanes with live work: bulk never takes the last ones."""
-    idle_lane_seconds: float = 1.0
-    """A drained lane stays leased for so long, without a slot: what comes meanwhile is claimed without a lease. No longer, because a
-    process that is killed keeps its idle lanes from the others until their leases run out."""
-    idle_lanes: int = 256
-    """Most of them in one process."""
     in_flight_limit: int = 1200
     """Entries of one lane that run at once; most of them wait for a shop batch to fill."""
     live_reserved_in_flight: int = 100

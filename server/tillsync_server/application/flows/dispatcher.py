@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
@@ -12,25 +12,18 @@ import structlog
 
 from tillsync_server.application.flows.customer_flow import CustomerFlow
 from tillsync_server.application.flows.customer_type_flow import CustomerTypeFlow
+from tillsync_server.application.flows.fault_verdicts import database_away, service_fault, stopped_each_time
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.lane_halt import LaneHalt
 from tillsync_server.application.flows.order_flow import OrderFlow
 from tillsync_server.domain.errors import RunInterrupted
 from tillsync_server.domain.verdict import Disposition, Verdict
-from tillsync_server.domain.vocabulary import EntryKind, Outcome
-from tillsync_server.ports.handler import LaneRun, LaneWork
+from tillsync_server.domain.vocabulary import EntryKind
+from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
 from tillsync_server.ports.lanes import ClaimedEntry
 
 _LOG = structlog.get_logger(__name__)
-
-_FAULT_OUTCOMES = {
-    EntryKind.CUSTOMER: Outcome.EPOS_FETCH_FAILED,
-    EntryKind.CUSTOMER_TYPE: Outcome.TYPE_REQUEST_FAILED,
-    EntryKind.ORDER_CUSTOMER: Outcome.CUSTOMER_NOT_MATCHED,
-}
-_SERVICE_FAULT = "the service itself failed on this entry; it is tried again"
-_DATABASE_AWAY = "the service could not ask its database; it is tried again by itself"
 
 RunOne = Callable[[ClaimedEntry], Awaitable[Verdict]]
 
@@ -41,8 +34,14 @@ class FlowHandler:
     def __init__(self, services: FlowServices) -> None:
         self._services = services
 
-    def open(self, lane: LaneRun) -> LaneWork:
-        return FlowWork(self._services, lane)
+    def open(self, lane: LaneRun, verdicts: VerdictSink) -> LaneWork:
+        return FlowWork(self._services, lane, verdicts)
+
+    def fault_verdict(self, entry: ClaimedEntry) -> Verdict:
+        return service_fault(entry)
+
+    def stopped_verdict(self, entry: ClaimedEntry) -> Verdict:
+        return stopped_each_time(entry)
 
 
 @dataclass(slots=True)
@@ -59,9 +58,10 @@ class _Flows:
 class FlowWork:
     """Implements ports.handler.LaneWork: one lease of one lane."""
 
-    def __init__(self, services: FlowServices, lane: LaneRun) -> None:
+    def __init__(self, services: FlowServices, lane: LaneRun, verdicts: VerdictSink) -> None:
         self._services = services
         self._lane = lane
+        self._verdicts = verdicts
         self._halt = LaneHalt()
         self._flows: dict[int, _Flows] = {}
         """By the config_version of the settings they were made with."""
@@ -71,8 +71,9 @@ class FlowWork:
         by_version: dict[int, list[ClaimedEntry]] = {}
         for entry in entries:
             by_version.setdefault(entry.config_version, []).append(entry)
-        parts = await asyncio.gather(*(self._run_version(part) for part in by_version.values()))
-        if not all(parts):
+        async with asyncio.TaskGroup() as group:
+            parts = [group.create_task(self._run_version(part)) for part in by_version.values()]
+        if not all(part.result() for part in parts):
             raise RunInterrupted("the run was interrupted")
 
     async def close(self) -> None:
@@ -95,14 +96,13 @@ class FlowWork:
         others = [entry for entry in entries if entry.kind is not EntryKind.CUSTOMER]
         flows.runs += 1
         try:
-            done = await asyncio.gather(
-                self._run_customers(flows.customers, customers),
-                *(self._run_one(entry, self._flow_of(flows, entry.kind)) for entry in others),
-            )
+            async with asyncio.TaskGroup() as group:
+                parts = [group.create_task(self._run_customers(flows.customers, customers))]
+                parts += [group.create_task(self._run_one(entry, self._flow_of(flows, entry.kind))) for entry in others]
         finally:
             flows.runs -= 1
         await self._drop_former()
-        return all(done)
+        return all(part.result() for part in parts)
 
     async def _drop_former(self) -> None:
         """A lease may last for days of a trickle, and see many configurations."""
@@ -122,7 +122,9 @@ class FlowWork:
         async def run(entry: ClaimedEntry) -> Verdict:
             return await flow.run(entry, known[entry.subject_id])
 
-        return all(await asyncio.gather(*(self._run_one(entry, run) for entry in entries)))
+        async with asyncio.TaskGroup() as group:
+            parts = [group.create_task(self._run_one(entry, run)) for entry in entries]
+        return all(part.result() for part in parts)
 
     def _flow_of(self, flows: _Flows, kind: EntryKind) -> RunOne:
         match kind:
@@ -150,7 +152,7 @@ class FlowWork:
     def _finish(self, entry: ClaimedEntry, verdict: Verdict) -> None:
         if verdict.disposition is Disposition.PAUSE_LANE:
             self._halt.halt()
-        self._lane.finish(entry, verdict)
+        self._verdicts.finish(entry, verdict)
 
     def _all_faulty(self, entries: Sequence[ClaimedEntry], error: Exception) -> bool:
         if isinstance(error, RunInterrupted):
@@ -160,22 +162,18 @@ class FlowWork:
         return True
 
     def _faulty(self, entry: ClaimedEntry, error: Exception) -> Verdict:
-        outcome = _FAULT_OUTCOMES[entry.kind]
         if isinstance(error, self._services.database_gone):
-            again = self._services.now() + timedelta(seconds=self._services.settings.database_retry_seconds)
-            verdict, text = Verdict.postponed(outcome, _DATABASE_AWAY, not_before=again), _DATABASE_AWAY
-        else:
-            # no message and no values: they may hold personal data
-            _LOG.error(
-                "entry_failed",
-                account_id=entry.account_id,
-                entry_id=str(entry.entry_id),
-                kind=entry.kind.name,
-                error=type(error).__name__,
-                where=_place_of(error),
-            )
-            verdict, text = Verdict.retry(outcome, _SERVICE_FAULT), _SERVICE_FAULT
-        return verdict if verdict.comment else replace(verdict, comment=text)
+            return database_away(entry, self._services.now() + timedelta(seconds=self._services.settings.database_retry_seconds))
+        # no message and no values: they may hold personal data
+        _LOG.error(
+            "entry_failed",
+            account_id=entry.account_id,
+            entry_id=str(entry.entry_id),
+            kind=entry.kind.name,
+            error=type(error).__name__,
+            where=_place_of(error),
+        )
+        return service_fault(entry)
 
 
 def _place_of(error: Exception) -> str:

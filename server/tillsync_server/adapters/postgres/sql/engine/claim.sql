@@ -1,22 +1,20 @@
 -- Due entries of leased lanes, live ones first. Writes nothing; a statement of its own, so that it sees what is committed now.
--- $1 accounts, $2 live limits, $3 bulk limits, $4 entries in flight; $5 and $6, $7 and $8: the due time and id of the live and of the bulk
--- entry after which to begin (-infinity: from the first), so that a deep lane's next batch does not walk over the ones before; $9 owners
--- and $10 tokens of the leases: one that is lost brings nothing. The last column is the number of the request, from 1.
--- Index: entry_due. Planned once: no array here is looked through row by row.
+-- $1 accounts, $2 live limits, $3 bulk limits, $4 entries in flight, $5 owners and $6 tokens of the leases: a lost one brings nothing. The
+-- last column is the number of the request, from 1.
+-- Index: entry_due.
 SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.priority, e.entry_revision, lane.config_version, e.attempt_count,
   e.coalesced_count, e.force, e.account_email, e.billing_email, e.woo_customer_id, e.epos_customer_id, e.facts, e.chosen_epos_customer_id,
-  e.due_at, t.number
-FROM unnest($1::text[], $2::integer[], $3::integer[], $5::timestamptz[], $6::uuid[], $7::timestamptz[], $8::uuid[],
-    $9::text[], $10::bigint[])
-  WITH ORDINALITY AS t(account_id, live_limit, bulk_limit, live_due, live_id, bulk_due, bulk_id, owner, token, number)
+  t.number
+FROM unnest($1::text[], $2::integer[], $3::integer[], $5::text[], $6::bigint[])
+  WITH ORDINALITY AS t(account_id, live_limit, bulk_limit, owner, token, number)
 JOIN lane ON lane.account_id = t.account_id
   /* invariant: lost-lanes-claim-nothing */ AND lane.lease_owner = t.owner AND lane.lease_token = t.token
   /* /invariant: lost-lanes-claim-nothing */
 CROSS JOIN LATERAL (
   (SELECT * FROM entry WHERE entry.account_id = t.account_id AND state = 1 AND priority = 1 AND due_at <= now()
-     AND (due_at, entry_id) > (t.live_due, t.live_id) AND entry_id NOT IN (SELECT unnest($4::uuid[]))
+     AND entry_id NOT IN (SELECT unnest($4::uuid[]))
    ORDER BY due_at, entry_id LIMIT t.live_limit)
   UNION ALL
   (SELECT * FROM entry WHERE entry.account_id = t.account_id AND state = 1 AND priority = 2 AND due_at <= now()
-     AND (due_at, entry_id) > (t.bulk_due, t.bulk_id) AND entry_id NOT IN (SELECT unnest($4::uuid[]))
+     AND entry_id NOT IN (SELECT unnest($4::uuid[]))
    ORDER BY due_at, entry_id LIMIT t.bulk_limit)) AS e

@@ -1,8 +1,10 @@
-"""The verdicts of entries on which the service itself fails: an exception of ours, or the end of the process."""
+"""The verdicts of entries on which the service itself fails: a fault of ours, its database away, or the end of the process."""
 
 from __future__ import annotations
 
-from tillsync_server.domain.catalogue import comment_of
+from dataclasses import replace
+from datetime import datetime
+
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, Outcome
 from tillsync_server.ports.lanes import ClaimedEntry
@@ -13,13 +15,23 @@ _OUTCOMES = {
     EntryKind.ORDER_CUSTOMER: Outcome.CUSTOMER_NOT_MATCHED,
 }
 _SERVICE_FAULT = "the service itself failed on this entry; it is tried again"
+_DATABASE_AWAY = "the service could not ask its database; it is tried again by itself"
 
 
 def service_fault(entry: ClaimedEntry) -> Verdict:
-    outcome = _OUTCOMES[entry.kind]
-    return Verdict.retry(outcome, _SERVICE_FAULT, comment=comment_of(outcome) or _SERVICE_FAULT)
+    """Charges an attempt."""
+    return _with_comment(Verdict.retry(_OUTCOMES[entry.kind], _SERVICE_FAULT), _SERVICE_FAULT)
+
+
+def database_away(entry: ClaimedEntry, again: datetime) -> Verdict:
+    """Charges nothing."""
+    return _with_comment(Verdict.postponed(_OUTCOMES[entry.kind], _DATABASE_AWAY, not_before=again), _DATABASE_AWAY)
 
 
 def stopped_each_time(entry: ClaimedEntry) -> Verdict:
     """The process ended each time it ran the entry, until its attempts were used up."""
     return Verdict.failed(_OUTCOMES[entry.kind], "the service stopped each time it ran this entry")
+
+
+def _with_comment(verdict: Verdict, text: str) -> Verdict:
+    return verdict if verdict.comment else replace(verdict, comment=text)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tillsync_server.application.engine.exclusion import Exclusion, exclusion_keys
+from tillsync_server.application.engine.concurrency_keys import ConcurrencyKeys, concurrency_keys
 from tillsync_server.domain.ids import AccountId, EntryId, WooCustomerId
 from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import ClaimedEntry
@@ -37,38 +37,36 @@ def numbers(entries: list[ClaimedEntry]) -> list[int]:
 
 
 def test_one_of_each_customer_runs_and_the_others_follow_in_order() -> None:
-    exclusion = Exclusion()
-    assert numbers(exclusion.take([order(1, 7), order(2, 7), order(3, 8), order(4, 7)])) == [1, 3]
-    assert exclusion.parked_count == 2
-    assert exclusion.take([]) == []
-    exclusion.release(EntryId(UUID(int=1)))
-    assert numbers(exclusion.take([order(5, 7)])) == [2], "what came later waits behind"
-    exclusion.release(EntryId(UUID(int=2)))
-    assert numbers(exclusion.take([])) == [4]
-    exclusion.release(EntryId(UUID(int=4)))
-    assert numbers(exclusion.take([])) == [5]
-    assert exclusion.parked_count == 0
+    keys = ConcurrencyKeys()
+    assert numbers(keys.take([order(1, 7), order(2, 7), order(3, 8), order(4, 7)])) == [1, 3]
+    assert keys.take([]) == []
+    keys.free(EntryId(UUID(int=1)))
+    assert numbers(keys.take([order(5, 7)])) == [2], "what came later waits behind"
+    keys.free(EntryId(UUID(int=2)))
+    assert numbers(keys.take([])) == [4]
+    keys.free(EntryId(UUID(int=4)))
+    assert numbers(keys.take([])) == [5]
 
 
 def test_an_entry_with_two_emails_waits_for_both() -> None:
-    exclusion = Exclusion()
-    taken = exclusion.take([order(1, account_email="a@example.test"), order(2, account_email="b@example.test")])
+    keys = ConcurrencyKeys()
+    taken = keys.take([order(1, account_email="a@example.test"), order(2, account_email="b@example.test")])
     assert numbers(taken) == [1, 2]
-    assert exclusion.take([order(3, account_email="a@example.test", billing_email="b@example.test")]) == []
-    exclusion.release(EntryId(UUID(int=1)))
-    assert exclusion.take([]) == []
-    exclusion.release(EntryId(UUID(int=2)))
-    assert numbers(exclusion.take([])) == [3]
+    assert keys.take([order(3, account_email="a@example.test", billing_email="b@example.test")]) == []
+    keys.free(EntryId(UUID(int=1)))
+    assert keys.take([]) == []
+    keys.free(EntryId(UUID(int=2)))
+    assert numbers(keys.take([])) == [3]
 
 
 def test_the_older_of_two_that_become_free_together_goes_first() -> None:
     """They wait at different keys, and share a third one that nobody holds."""
-    exclusion = Exclusion()
-    exclusion.take([order(1, account_email="a@example.test"), order(2, account_email="b@example.test")])
-    exclusion.take([order(3, 9, account_email="b@example.test"), order(4, 9, account_email="a@example.test")])
-    exclusion.release(EntryId(UUID(int=1)))
-    exclusion.release(EntryId(UUID(int=2)))
-    assert numbers(exclusion.take([])) == [3]
+    keys = ConcurrencyKeys()
+    keys.take([order(1, account_email="a@example.test"), order(2, account_email="b@example.test")])
+    keys.take([order(3, 9, account_email="b@example.test"), order(4, 9, account_email="a@example.test")])
+    keys.free(EntryId(UUID(int=1)))
+    keys.free(EntryId(UUID(int=2)))
+    assert numbers(keys.take([])) == [3]
 
 
 entries = st.builds(
@@ -82,7 +80,7 @@ entries = st.builds(
 
 @given(st.lists(st.lists(entries, max_size=6), max_size=12), st.randoms(use_true_random=False))
 def test_whatever_comes_nobody_overlaps_nobody_is_forgotten_and_equals_keep_their_order(batches: list[list[ClaimedEntry]], random) -> None:  # type: ignore[no-untyped-def]
-    exclusion, running, started, arrived, number = Exclusion(), dict[int, ClaimedEntry](), list[int](), list[ClaimedEntry](), 0
+    keys, running, started, arrived, number = ConcurrencyKeys(), dict[int, ClaimedEntry](), list[int](), list[ClaimedEntry](), 0
     rounds = [*batches, *([[]] * (sum(map(len, batches)) + 1))]
     for batch in rounds:
         named = []
@@ -90,20 +88,19 @@ def test_whatever_comes_nobody_overlaps_nobody_is_forgotten_and_equals_keep_thei
             number += 1
             named.append(order(number, each.woo_customer_id, each.account_email, each.billing_email))
         arrived += named
-        for entry in exclusion.take(named):
-            held = {key for other in running.values() for key in exclusion_keys(other)}
-            assert held.isdisjoint(exclusion_keys(entry))
+        for entry in keys.take(named):
+            held = {key for other in running.values() for key in concurrency_keys(other)}
+            assert held.isdisjoint(concurrency_keys(entry))
             running[entry.subject_id] = entry
             started.append(entry.subject_id)
-        assert exclusion.parked_count == len(arrived) - len(started)
-        assert running or not exclusion.parked_count, "who waits, waits for somebody who runs"
+        assert running or len(started) == len(arrived), "who waits, waits for somebody who runs"
         for subject in random.sample(sorted(running), k=(len(running) + 1) // 2):
-            exclusion.release(running.pop(subject).entry_id)
+            keys.free(running.pop(subject).entry_id)
     assert sorted(started) == [entry.subject_id for entry in arrived]
     position = {subject: index for index, subject in enumerate(started)}
     alike: dict[tuple[object, ...], int] = {}
     for entry in arrived:
-        keys = tuple(sorted(map(str, list(exclusion_keys(entry))[1:])))
-        if keys and keys in alike:
-            assert position[alike[keys]] < position[entry.subject_id]
-        alike[keys] = entry.subject_id
+        named_by = tuple(sorted(map(str, list(concurrency_keys(entry))[1:])))
+        if named_by and named_by in alike:
+            assert position[alike[named_by]] < position[entry.subject_id]
+        alike[named_by] = entry.subject_id

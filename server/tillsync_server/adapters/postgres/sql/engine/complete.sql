@@ -1,0 +1,112 @@
+-- Store what runs came to: end entries, hold them or put them off, answer their orders, tell the shop of it, open and close account
+-- problems. One statement, which commits by itself.
+-- Per claim (a lease under one version of the settings), numbered from 1: $1 accounts, $2 owners, $3 tokens, $4 config_versions.
+-- Per class of results, numbered from 1: $5 state, $6 outcome, $7 cause, $8 comment, $9 notes, $10 charged, $11 attempt (JSON without
+-- times), $12 candidate ids as text.
+-- Per run: $13 claim number, $14 entry_id, $15 revision (NULL: 1), $16 class number (NULL: 1), $17 seconds it ran, $18 epos and $19 woo
+-- customer, $20 subject label, $21 seconds until due, $22 seconds in which no hint may run it, $23 time before which nothing may run it.
+-- Columns of NULLs may be shorter or empty.
+-- Per account whose problem changes: $24 claim number, $25 seconds of the pause, $26 reason (NULL: the problem closes), $27 side, $28 text,
+-- $29 entry that met it.
+-- Returns one row for each run whose lane is still ours: its number, from 1; true: stored as decided; false: a hint came during the run,
+-- the entry stays PENDING as the hint left it, and only the attempt is kept; NULL: another session changed the entry while this statement
+-- waited for the lane's lock, or the entry is gone. Run the statement again for these: it sees what was committed then.
+-- Of an order that a hint changed, outcome, comment, notes and customer stay: they may answer other facts. Of an order that is stored as
+-- decided, customer and candidates are those of this run.
+-- Locks: the lanes, in account order; the entries; the events, in order. Indexes: the primary keys of lane, entry, order_match, account
+-- and order_event. "state <> 4" instead of "state = 1": no plan can take the index of due entries for the primary key.
+WITH clock AS MATERIALIZED (SELECT now() AS at),
+locked AS MATERIALIZED (
+  SELECT account_id, lease_owner, lease_token, config_version FROM lane WHERE account_id = ANY ($1::text[])
+  ORDER BY account_id FOR UPDATE),
+claimed AS MATERIALIZED (
+  SELECT locked.account_id, t.claim_number
+  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) WITH ORDINALITY
+    AS t(account_id, owner, token, config_version, claim_number)
+  JOIN locked ON locked.account_id = t.account_id
+    /* invariant: completions-are-fenced */ AND locked.lease_owner = t.owner AND locked.lease_token = t.token
+    /* /invariant: completions-are-fenced */
+    /* invariant: changed-settings-void-decisions */ AND locked.config_version = t.config_version
+    /* /invariant: changed-settings-void-decisions */),
+class AS MATERIALIZED (
+  SELECT t.class_number, t.state, t.outcome, t.cause, t.comment, t.notes, t.charged, t.attempt, t.candidates::bigint[] AS candidate_ids
+  FROM unnest($5::smallint[], $6::smallint[], $7::smallint[], $8::text[], $9::text[], $10::integer[], $11::jsonb[], $12::text[])
+    WITH ORDINALITY AS t(state, outcome, cause, comment, notes, charged, attempt, candidates, class_number)),
+run AS MATERIALIZED (
+  SELECT t.number, claimed.account_id, t.entry_id, coalesce(t.revision, 1) AS revision, t.epos, t.woo, t.label, class.state, class.outcome,
+    class.cause, class.comment, class.notes, class.charged, class.candidate_ids, class.state NOT IN (1, 4) AS ends,
+    CASE WHEN t.not_before IS NULL THEN clock.at + make_interval(secs => coalesce(t.wait, 0))
+      ELSE greatest(t.not_before, clock.at + interval '1 second') END AS due_at,
+    CASE WHEN t.quiet IS NULL THEN t.not_before ELSE clock.at + make_interval(secs => t.quiet) END AS not_before,
+    jsonb_build_array(class.attempt || jsonb_build_object(
+      's', clock.at - make_interval(secs => t.run_seconds), 'f', clock.at)) AS attempt,
+    clock.at
+  FROM unnest($13::integer[], $14::uuid[], $15::bigint[], $16::integer[], $17::float8[], $18::bigint[], $19::bigint[], $20::text[],
+      $21::float8[], $22::float8[], $23::timestamptz[]) WITH ORDINALITY
+    AS t(claim_number, entry_id, revision, class_number, run_seconds, epos, woo, label, wait, quiet, not_before, number)
+  JOIN claimed USING (claim_number) JOIN class ON class.class_number = coalesce(t.class_number, 1) CROSS JOIN clock),
+gone AS (
+  DELETE FROM entry e USING run
+  WHERE run.ends AND e.account_id = run.account_id AND e.entry_id = run.entry_id AND e.state <> 4
+    /* invariant: hints-during-a-run-survive */ AND e.entry_revision = run.revision /* /invariant: hints-during-a-run-survive */
+  RETURNING e.*, run.number),
+ended AS (
+  INSERT INTO entry_history (account_id, entry_id, queue, kind, subject_id, state, priority, force, entry_revision, attempt_count,
+    coalesced_count, outcome, cause, comment, notes, epos_customer_id, woo_customer_id, order_number, subject_label, account_email,
+    billing_email, candidate_ids, facts, attempts, retried_from, create_time, update_time, finish_time, retention)
+  SELECT g.account_id, g.entry_id, g.queue, g.kind, g.subject_id, run.state, g.priority, g.force, g.entry_revision,
+    g.attempt_count + run.charged, g.coalesced_count, run.outcome, run.cause, run.comment, run.notes,
+    CASE WHEN g.kind = 3 THEN run.epos ELSE coalesce(run.epos, g.epos_customer_id) END, coalesce(run.woo, g.woo_customer_id),
+    g.order_number, coalesce(run.label, g.subject_label), g.account_email, g.billing_email, run.candidate_ids,
+    CASE WHEN run.state = 2 AND g.facts IS NOT NULL THEN g.facts || '{"phone": ""}' ELSE g.facts END,
+    (CASE WHEN jsonb_array_length(g.attempts) >= 30 THEN g.attempts - 0 ELSE g.attempts END) || run.attempt,
+    g.retried_from, g.create_time, run.at, run.at, CASE WHEN run.state IN (2, 3) THEN 1 ELSE 2 END
+  FROM gone g JOIN run USING (number)),
+kept AS (
+  UPDATE entry e SET
+    state = CASE WHEN e.entry_revision = run.revision THEN run.state ELSE 1 END,
+    due_at = CASE WHEN e.entry_revision = run.revision THEN run.due_at ELSE greatest(e.due_at, run.not_before) END,
+    not_before = run.not_before,
+    attempt_count = e.attempt_count + CASE WHEN e.entry_revision = run.revision THEN run.charged ELSE 0 END,
+    outcome = CASE WHEN e.kind <> 3 OR e.entry_revision = run.revision THEN run.outcome ELSE e.outcome END,
+    cause = CASE WHEN e.kind <> 3 OR e.entry_revision = run.revision THEN run.cause ELSE e.cause END,
+    comment = CASE WHEN e.kind <> 3 OR e.entry_revision = run.revision THEN run.comment ELSE e.comment END,
+    notes = CASE WHEN e.kind <> 3 OR e.entry_revision = run.revision THEN run.notes ELSE e.notes END,
+    epos_customer_id = CASE WHEN e.kind <> 3 THEN coalesce(run.epos, e.epos_customer_id)
+      WHEN e.entry_revision = run.revision THEN run.epos ELSE e.epos_customer_id END,
+    woo_customer_id = coalesce(run.woo, e.woo_customer_id), subject_label = coalesce(run.label, e.subject_label),
+    candidate_ids = CASE WHEN e.entry_revision = run.revision THEN run.candidate_ids ELSE e.candidate_ids END,
+    attempts = (CASE WHEN jsonb_array_length(e.attempts) >= 30 THEN e.attempts - 0 ELSE e.attempts END) || run.attempt,
+    update_time = run.at
+  FROM run
+  WHERE e.account_id = run.account_id AND e.entry_id = run.entry_id AND e.state <> 4
+    AND (NOT run.ends OR e.entry_revision <> run.revision)
+  RETURNING run.number, e.kind, e.subject_id, e.entry_revision = run.revision AS as_decided),
+answered AS (
+  UPDATE order_match m SET state = run.state, outcome = run.outcome, cause = run.cause, comment = run.comment, notes = run.notes,
+    epos_customer_id = run.epos, woo_customer_id = coalesce(run.woo, m.woo_customer_id), candidate_ids = run.candidate_ids,
+    update_time = run.at
+  FROM (SELECT number, subject_id FROM gone WHERE kind = 3
+        UNION ALL SELECT number, subject_id FROM kept WHERE kind = 3 AND as_decided) AS decided JOIN run USING (number)
+  WHERE m.account_id = run.account_id AND m.order_id = decided.subject_id AND m.entry_id = run.entry_id
+  RETURNING m.account_id, m.order_id, m.entry_id, m.state, m.outcome, m.update_time),
+told AS (
+  INSERT INTO order_event AS o (account_id, order_id, sequence, type, entry_id, state, outcome, event_time)
+  SELECT d.account_id, d.order_id, 1, CASE d.state WHEN 4 THEN 2 ELSE 1 END, d.entry_id, d.state, d.outcome, d.update_time
+  FROM answered d JOIN account a ON a.account_id = d.account_id AND a.shop_bridge_secret IS NOT NULL
+  WHERE d.state <> 1 ORDER BY d.account_id, d.order_id
+  ON CONFLICT (account_id, order_id) DO UPDATE SET sequence = o.sequence + 1, type = excluded.type, entry_id = excluded.entry_id,
+    state = excluded.state, outcome = excluded.outcome, event_time = excluded.event_time),
+problem AS MATERIALIZED (
+  SELECT claimed.account_id, clock.at + make_interval(secs => t.pause) AS paused_until, t.reason, t.side, t.text, t.entry_id,
+    CASE WHEN t.reason IS NOT NULL THEN clock.at END AS since
+  FROM unnest($24::integer[], $25::float8[], $26::smallint[], $27::smallint[], $28::text[], $29::uuid[])
+    AS t(claim_number, pause, reason, side, text, entry_id) JOIN claimed USING (claim_number) CROSS JOIN clock),
+paused AS (
+  UPDATE lane SET paused_until = p.paused_until, pause_count = CASE WHEN p.reason IS NULL THEN 0 ELSE lane.pause_count + 1 END,
+    problem_since = CASE WHEN lane.problem_reason = p.reason AND lane.problem_side = p.side THEN lane.problem_since ELSE p.since END,
+    problem_entry_id = CASE WHEN lane.problem_reason = p.reason AND lane.problem_side = p.side THEN lane.problem_entry_id ELSE p.entry_id END,
+    problem_reason = p.reason, problem_side = p.side, problem_text = p.text
+  FROM problem p WHERE lane.account_id = p.account_id)
+SELECT run.number, CASE WHEN gone.number IS NOT NULL THEN true ELSE kept.as_decided END AS as_decided
+FROM run LEFT JOIN gone USING (number) LEFT JOIN kept USING (number)

@@ -1,0 +1,167 @@
+"""The runs of one lane: claimed entries from the claim until their results are stored. Implements ports.handler.VerdictSink."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import Protocol
+
+import structlog
+
+from tillsync_server.application.engine.claim_schedule import ClaimSchedule
+from tillsync_server.application.engine.concurrency_keys import ConcurrencyKeys
+from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
+from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.errors import Unavailable
+from tillsync_server.domain.ids import EntryId
+from tillsync_server.domain.settlement import Settlement, settle
+from tillsync_server.domain.verdict import Disposition, Verdict
+from tillsync_server.domain.vocabulary import EntryState
+from tillsync_server.ports.lanes import ClaimedEntry, Completion, Written
+
+_LOG = structlog.get_logger(__name__)
+
+
+class RunState(Enum):
+    BLOCKED = auto()
+    """Waits for an entry with a key in common."""
+    RUNNING = auto()
+    DECIDED = auto()
+    """Has its verdict, which is being stored."""
+
+
+@dataclass(slots=True, eq=False)
+class InFlight:
+    entry: ClaimedEntry
+    state: RunState = RunState.BLOCKED
+    started_at: float = 0.0
+    is_charged: bool = False
+    """The attempt was charged before the run."""
+
+
+class Completions(Protocol):
+    def complete(self, completion: Completion) -> asyncio.Future[Written]: ...
+
+
+class LaneRuns:
+    """``fault_verdict``: the verdict of an entry on which the service itself fails. ``changed`` of the lane is set whenever a run ends."""
+
+    def __init__(
+        self,
+        lane: LeasedLane,
+        schedule: ClaimSchedule,
+        completions: Completions,
+        fault_verdict: Callable[[ClaimedEntry], Verdict],
+        policy: RetryPolicy,
+        *,
+        limit: int,
+        limit_once_proven: int,
+    ) -> None:
+        self.limit = limit
+        """Entries in flight at once; ``limit_once_proven`` when the side with the account's problem has done what was asked."""
+        self._limit_once_proven = limit_once_proven
+        self._lane = lane
+        self._schedule = schedule
+        self._completions = completions
+        self._fault_verdict = fault_verdict
+        self._policy = policy
+        self._keys = ConcurrencyKeys()
+        self._in_flight: dict[EntryId, InFlight] = {}
+        self._is_pause_stored = False
+
+    def __len__(self) -> int:
+        return len(self._in_flight)
+
+    @property
+    def entry_ids(self) -> tuple[EntryId, ...]:
+        return tuple(self._in_flight)
+
+    def start(self, claimed: Sequence[ClaimedEntry]) -> list[InFlight]:
+        """The entries that run now: those that waited for a key that is free, then those of ``claimed`` that need not wait."""
+        self._in_flight.update((entry.entry_id, InFlight(entry)) for entry in claimed)
+        started = [self._in_flight[entry.entry_id] for entry in self._keys.take(claimed)]
+        now = self._lane.clock.now()
+        for run in started:
+            run.state, run.started_at = RunState.RUNNING, now
+        return started
+
+    def needs_verdict(self, run: InFlight) -> bool:
+        """By identity: while a long run goes on, its early verdict may be stored and the entry claimed again (a hint came)."""
+        return run.state is RunState.RUNNING and self._in_flight.get(run.entry.entry_id) is run
+
+    def finish(self, entry: ClaimedEntry, verdict: Verdict) -> None:
+        """Stores the verdict together with its neighbours'. ValueError for an entry that has one, or does not run here."""
+        run = self._in_flight.get(entry.entry_id)
+        if run is None or run.entry is not entry or run.state is not RunState.RUNNING:
+            raise ValueError(f"entry {entry.entry_id} has its verdict already, or was never claimed here")
+        if verdict.disposition is Disposition.PAUSE_LANE:
+            if self._is_pause_stored:  # the others wait as they are, and keep what they showed
+                self._forget(run)
+                return
+            self._is_pause_stored = True
+            self._lane.end(LaneState.PAUSED)
+        self._store(run, verdict)
+
+    def leave(self, run: InFlight) -> None:
+        """The entry stays as it was, without a verdict: it is still due."""
+        self._schedule.look_again()
+        self._forget(run)
+
+    def _store(self, run: InFlight, verdict: Verdict) -> None:
+        completion = self._completion(run, verdict)
+        stored = self._completions.complete(completion)
+        # a callback, not a task: this runs for every entry
+        if run.state is RunState.DECIDED:  # the database refused the first verdict
+            stored.add_done_callback(lambda future: self._stored(run, completion, future))
+        else:
+            run.state = RunState.DECIDED
+            stored.add_done_callback(lambda future: self._first_stored(run, completion, future))
+
+    def _completion(self, run: InFlight, verdict: Verdict) -> Completion:
+        lease, clock = self._lane.lease, self._lane.clock
+        settlement = settle(verdict, attempts_before=run.entry.attempt_count, policy=self._policy)
+        if run.is_charged:
+            settlement = replace(settlement, charged=False)
+        pause = 0.0
+        if settlement.problem is not None:
+            pause = self._policy.pause_seconds(lease.pause_count + 1, settlement.problem.retry_after_seconds)
+        elif lease.problem_side in settlement.sides_proven:
+            self.limit = self._limit_once_proven
+        return Completion(lease, run.entry, settlement, clock.now() - run.started_at, pause)
+
+    def _first_stored(self, run: InFlight, completion: Completion, stored: asyncio.Future[Written]) -> None:
+        error = None if stored.cancelled() else stored.exception()
+        if error is None or isinstance(error, Unavailable):
+            self._stored(run, completion, stored)
+            return
+        # the database refuses what the verdict says: that costs an attempt, or the entry would run in a circle for ever
+        _LOG.error("completion_failed", account_id=run.entry.account_id, entry_id=str(run.entry.entry_id), exc_info=error)
+        self._store(run, self._fault_verdict(run.entry))
+
+    def _stored(self, run: InFlight, completion: Completion, stored: asyncio.Future[Written]) -> None:
+        if not stored.cancelled() and (error := stored.exception()) is not None:
+            _LOG.error("completion_failed", account_id=run.entry.account_id, entry_id=str(run.entry.entry_id), exc_info=error)
+            self._lane.end(LaneState.STOPPING)  # the entry stays as it was, and runs again after the lease
+        # invariant: moved-entries-are-claimed-again
+        elif stored.cancelled() or stored.result() is not Written.DONE:
+            self._schedule.look_again()
+        elif completion.settlement.state is EntryState.PENDING:
+            # invariant: postponed-entries-wake-their-lane
+            self._schedule.due_in(_seconds_until_due(completion.settlement, completion.pause_seconds))
+        self._forget(run)
+
+    def _forget(self, run: InFlight) -> None:
+        if self._in_flight.get(run.entry.entry_id) is run:
+            del self._in_flight[run.entry.entry_id]
+            self._keys.free(run.entry.entry_id)
+        self._lane.changed.set()
+
+
+def _seconds_until_due(settlement: Settlement, pause_seconds: float) -> float:
+    """As it is stored, by this process's clock."""
+    if settlement.not_before is not None:
+        return max((settlement.not_before - datetime.now(UTC)).total_seconds(), 0.0)
+    return max(settlement.delay_seconds, pause_seconds)

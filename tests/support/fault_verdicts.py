@@ -1,0 +1,17 @@
+"""What test handlers say of entries on which the service itself fails: as the flows do."""
+
+from __future__ import annotations
+
+from tillsync_server.application.flows.fault_verdicts import service_fault, stopped_each_time
+from tillsync_server.domain.verdict import Verdict
+from tillsync_server.ports.lanes import ClaimedEntry
+
+
+class FaultVerdicts:
+    """Half of ports.handler.EntryHandler."""
+
+    def fault_verdict(self, entry: ClaimedEntry) -> Verdict:
+        return service_fault(entry)
+
+    def stopped_verdict(self, entry: ClaimedEntry) -> Verdict:
+        return stopped_each_time(entry)
