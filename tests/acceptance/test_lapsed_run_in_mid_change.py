@@ -33,11 +33,11 @@ def leasing_no_more(running: RunningService) -> Iterator[None]:
     """This process takes no lanes, as one that is stopped; what it has leased goes on."""
     worker = running.service.worker
     assert worker is not None
-    free, worker.slots.total = worker.slots.total, 0
+    free, worker.slots.lanes = worker.slots.lanes, 0
     try:
         yield
     finally:
-        worker.slots.total = free
+        worker.slots.lanes = free
 
 
 async def lapse(made: Stage) -> None:

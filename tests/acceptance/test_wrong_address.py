@@ -146,7 +146,7 @@ def _writes(shop: Shop) -> int:
 
 
 async def _has_paused(rows: asyncpg.Connection[asyncpg.Record], shop: Shop, times: int) -> bool:
-    return bool(await rows.fetchval("SELECT pause_count >= $2 FROM lane WHERE account_id = $1", shop.account_id, times))
+    return bool(await rows.fetchval("SELECT max(failures) >= $2 FROM account_side WHERE account_id = $1", shop.account_id, times))
 
 
 async def _lasting(rows: asyncpg.Connection[asyncpg.Record], shop: Shop) -> dict[str, list[tuple[object, ...]]]:

@@ -74,7 +74,7 @@ class InMemory:
 
     async def lease(self) -> LaneLease:
         if self._lease is None:
-            self._lease = LaneLease(SHOP, "one", 1, lapses=0, problem_side=None, pause_count=0)
+            self._lease = LaneLease(SHOP, "one", 1, lapses=0)
             self._links.give_lane_to(self._lease)
         return self._lease
 

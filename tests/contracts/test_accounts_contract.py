@@ -146,11 +146,10 @@ class AccountStoreContract:
         [other] = set(Side) - {side}
         assert not await accounts.side_works(SHOP, other, config_version=version)
         assert not await accounts.side_works(SHOP, side, config_version=version + 1), "tested under other settings"
-        problem = (await accounts.get(SHOP)).problem
-        assert problem is not None
+        [problem] = (await accounts.get(SHOP)).problems
         assert (problem.side, problem.reason) == (side, ProblemReason.CREDENTIALS_REFUSED)
         assert await accounts.side_works(SHOP, side, config_version=version)
-        assert (await accounts.get(SHOP)).problem is None
+        assert (await accounts.get(SHOP)).problems == ()
         assert not await accounts.side_works(SHOP, side, config_version=version), "there is none any more"
 
     async def test_tills_with_common_customers_look_alike(self, bench: Bench) -> None:
@@ -178,7 +177,7 @@ class InMemory:
 
     async def open_problem(self, side: Side) -> None:
         problem = Problem(reason=ProblemReason.CREDENTIALS_REFUSED, side=side, text="refused", since=datetime(2026, 1, 2, tzinfo=UTC))
-        self.accounts.add(replace(self.accounts.accounts[SHOP], problem=problem))
+        self.accounts.add(replace(self.accounts.accounts[SHOP], problems=(problem,)))
 
 
 @dataclass
@@ -198,13 +197,7 @@ class OnPostgres:
         return None  # the database's clock does
 
     async def open_problem(self, side: Side) -> None:
-        await self.world.fetch(
-            "UPDATE lane SET problem_reason = $2, problem_side = $3, problem_text = 'refused', problem_since = now() "
-            "WHERE account_id = $1 RETURNING 1",
-            SHOP,
-            int(ProblemReason.CREDENTIALS_REFUSED),
-            int(side),
-        )
+        await self.world.make_ill(SHOP, side, reason=ProblemReason.CREDENTIALS_REFUSED, text="refused")
 
 
 class TestFakeAccounts(AccountStoreContract):

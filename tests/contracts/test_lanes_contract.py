@@ -22,14 +22,14 @@ from tillsync_server.application.engine.lease_clock import LeaseClock
 from tillsync_server.application.engine.lease_renewal import LeaseRenewal
 from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
 from tillsync_server.application.engine.settings import EngineSettings
-from tillsync_server.application.engine.slots import Slots
+from tillsync_server.application.engine.slots import Probes, ProvenSides, Slots
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import LeaseTooShort
 from tillsync_server.domain.ids import AccountId, EntryId, WooCustomerId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import Outcome
 from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
-from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, LaneStore, Written
+from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest, Completion, LaneLease, LaneStore, Written
 from tillsync_server.ports.till import WritePermit
 
 LEASE_SECONDS = 30.0
@@ -272,9 +272,9 @@ class InRunner:
     async def at_version(self, account_id: AccountId, config_version: int) -> Account:
         return self.account_now
 
-    async def claim(self, requests: Sequence[ClaimRequest]) -> list[list[ClaimedEntry]]:
+    async def claim(self, requests: Sequence[ClaimRequest]) -> list[Claimed]:
         claimed, self._claims = self._claims, []
-        return [claimed for _ in requests]
+        return [Claimed(claimed, {}) for _ in requests]
 
     async def complete(self, completions: Sequence[Completion]) -> list[Written | Exception]:
         self._written += completions
@@ -287,12 +287,12 @@ class InRunner:
     async def running(self, *entries: ClaimedEntry) -> AsyncIterator[Opened]:
         self._claims = list(entries) or [an_entry(99)]  # a lane without an entry ends
         work = _Work(asyncio.get_running_loop().create_future())
-        lease = LaneLease(ACCOUNT.account_id, "worker-1", 7, lapses=0, problem_side=None, pause_count=0)
+        lease = LaneLease(ACCOUNT.account_id, "worker-1", 7, lapses=0)
         store = cast(LaneStore, self)  # nothing else is asked of it
         renewal = LeaseRenewal(store, lease_seconds=LEASE_SECONDS, clock=self.clock)
         lane = LeasedLane(lease, LeaseClock(self._settings, self.clock(), self.clock), self, renewal.renew_one)
         statements = LaneStatements(store, WorkerCounters(), (OSError,))
-        runner = LaneRunner(LaneServices(self._settings, work, statements, Slots(1, 0)), lane)
+        runner = LaneRunner(LaneServices(self._settings, work, statements, Slots(1, 0, 1000), Probes(1), ProvenSides()), lane)
         task = asyncio.create_task(runner.run())
         await work.running.wait()
         yield Opened(*await work.opened)

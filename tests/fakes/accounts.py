@@ -40,7 +40,7 @@ class FakeAccounts:
             raise AlreadyExists(f"account {account.account_id} exists already", reason="ACCOUNT_EXISTS")
         self._refuse_foreign_till(account)
         now = self.clock.database_now()
-        return self.add(replace(account, config_version=1, create_time=now, update_time=now, problem=None))
+        return self.add(replace(account, config_version=1, create_time=now, update_time=now, problems=()))
 
     async def get(self, account_id: AccountId) -> Account:
         assert "\0" not in account_id, "a database text cannot hold it"
@@ -76,9 +76,10 @@ class FakeAccounts:
 
     async def side_works(self, account_id: AccountId, side: Side, *, config_version: int) -> bool:
         account = await self.get(account_id)
-        if account.problem is None or account.problem.side is not side or account.config_version != config_version:
+        others = tuple(problem for problem in account.problems if problem.side is not side)
+        if others == account.problems or account.config_version != config_version:
             return False
-        self.add(replace(account, problem=None))
+        self.add(replace(account, problems=others))
         return True
 
     async def accounts_of_till(self, till_id: TillId) -> Sequence[Account]:

@@ -37,7 +37,7 @@ class FakeLane:
         """``lease_seconds``: infinite for a lease that never ends."""
         self._clock = clock
         self._step = step
-        self._lease = LaneLease(account.account_id, owner, token, lapses=0, problem_side=None, pause_count=0)
+        self._lease = LaneLease(account.account_id, owner, token, lapses=0)
         self._lease_seconds = lease_seconds
         self.account_now = account
         self.lease_ends_at = clock() + lease_seconds

@@ -164,9 +164,9 @@ class FakeQueues:
         states = [each.state for each in self.entries.values() if each.account_id == account_id and each.queue is queue]
         return {state: states.count(state) + self.counts.get(state, 0) for state in EntryState}
 
-    async def problem(self, account_id: AccountId) -> Problem | None:
+    async def problems(self, account_id: AccountId) -> tuple[Problem, ...]:
         self._require(account_id)
-        return self.open_problem
+        return () if self.open_problem is None else (self.open_problem,)
 
     async def entries_of_subject(
         self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, order_id: OrderId | None = None, limit: int = 20

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fakes.clock import FakeClock
+from fakes.gated import gated
 from fakes.script import Faults, raise_fault
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
@@ -15,6 +16,7 @@ from tillsync_server.domain.errors import Refused
 from tillsync_server.domain.ids import EposCustomerTypeId, WooCustomerId
 from tillsync_server.domain.shop_users import ShopUser
 from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 from tillsync_server.ports.till import WritePermit
 
@@ -183,10 +185,10 @@ class FakeShopGateway:
 
     shop: FakeShop | None
 
-    def client(self, account: Account) -> FakeShop:
+    def client(self, account: Account, gate: RequestGate | None = None) -> FakeShop:
         if self.shop is None:
             raise AssertionError("the shop was asked for")
-        return self.shop
+        return gated(self.shop, gate)
 
     async def close(self) -> None:
         return None

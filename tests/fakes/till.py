@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from fakes.clock import FakeClock
+from fakes.gated import gated
 from fakes.script import Faults, Step, next_fault, no_step
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillCustomerType
@@ -16,6 +17,7 @@ from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.errors import Missing, Throttled, Unreachable, Unreadable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import CustomerPage, EmailSearch, NameSearch, UnreadRow, WritePermit
 
 TILL_TIMEOUT_SECONDS = 15.0
@@ -255,8 +257,8 @@ class FakeTillGateway:
 
     till: FakeTill
 
-    def client(self, account: Account) -> FakeTill:
-        return self.till
+    def client(self, account: Account, gate: RequestGate | None = None) -> FakeTill:
+        return gated(self.till, gate)
 
     async def close(self) -> None:
         return None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
-from support.engine import EngineWorld
+from support.engine import EngineWorld, claim_limits, entries_of
 from support.queues import HELD, finish, order_facts, take_order
 from support.waiting import within
 from tillsync_server.adapters.postgres.accounts import PostgresAccounts
@@ -193,11 +193,7 @@ async def test_another_shop_is_known_to_hold_no_types(world: EngineWorld) -> Non
 
 async def paused_lane(world: EngineWorld) -> None:
     await world.hint("shop-a", 1)
-    await world.fetch(
-        "UPDATE lane SET paused_until = now() + interval '1 hour', pause_count = 4, next_run_at = now() + interval '1 hour', "
-        "next_live_at = now() + interval '1 hour', problem_reason = 2, problem_side = 1, problem_text = 'refused', "
-        "problem_since = now() RETURNING 1"
-    )
+    await world.make_ill("shop-a", Side.TILL, reason=ProblemReason.CREDENTIALS_REFUSED, text="refused", failures=4)
 
 
 @pytest.mark.parametrize(
@@ -219,10 +215,10 @@ async def test_new_credentials_end_the_pause_and_the_problem_stays_until_it_is_p
     ready = asyncio.Event()
     world.notifications.on_lanes_ready(ready.set)
     changed = await accounts.update(SHOP, setting(**changes))
-    [lane] = await world.fetch("SELECT *, next_run_at <= now() AND next_live_at <= now() AS ready FROM lane")
-    assert (lane["paused_until"], lane["pause_count"], lane["ready"]) == (None, 0, True)
-    assert changed.account.problem is not None
-    assert (changed.account.problem.reason, changed.account.problem.next_try_time) == (ProblemReason.CREDENTIALS_REFUSED, None)
+    [lane] = await world.fetch("SELECT failures, next_probe_at <= now() AS ready FROM lane JOIN account_side USING (account_id)")
+    assert (lane["failures"], lane["ready"]) == (0, True)
+    [problem] = changed.account.problems
+    assert (problem.reason, problem.next_try_time) == (ProblemReason.CREDENTIALS_REFUSED, None)
     await within(ready.wait())
 
 
@@ -231,16 +227,18 @@ async def test_other_changes_leave_the_pause_alone(world: EngineWorld) -> None:
     await accounts.create(PLAIN)
     await paused_lane(world)
     await accounts.update(SHOP, setting(name="other", auto_link=False, epos=EposSettings(requests_per_minute=5)))
-    [lane] = await world.fetch("SELECT *, next_run_at > now() AS sleeps FROM lane")
-    assert (lane["pause_count"], lane["sleeps"]) == (4, True)
+    [lane] = await world.fetch(
+        "SELECT failures, next_run_at > now() AND next_probe_at > now() AS sleeps FROM lane JOIN account_side USING (account_id)"
+    )
+    assert (lane["failures"], lane["sleeps"]) == (4, True)
 
 
 async def test_the_end_of_a_pause_without_work_wakes_nobody(world: EngineWorld) -> None:
     accounts = store(world)
     await accounts.create(PLAIN)
-    await world.fetch("UPDATE lane SET paused_until = now() + interval '1 hour' RETURNING 1")
+    await world.make_ill("shop-a", Side.TILL)
     await accounts.update(SHOP, setting(epos=EposSettings(api_key="new")))
-    assert (await world.lanes.lease("owner-3", limit=0, bulk_limit=0, lease_seconds=30)).seconds_until_due is None
+    assert (await world.lanes.lease("owner-3", limit=0, bulk_limit=0, probe_limit=1, lease_seconds=30)).seconds_until_due is None
 
 
 async def test_a_decision_taken_on_former_settings_is_refused(world: EngineWorld) -> None:
@@ -248,13 +246,13 @@ async def test_a_decision_taken_on_former_settings_is_refused(world: EngineWorld
     accounts = store(world)
     await accounts.create(PLAIN)
     await world.hint("shop-a", 1)
-    [lease] = (await world.lanes.lease("worker", limit=1, bulk_limit=1, lease_seconds=30)).leases
-    [[entry]] = await world.lanes.claim([ClaimRequest(lease, 10, 10)])
+    [lease] = (await world.lanes.lease("worker", limit=1, bulk_limit=1, probe_limit=1, lease_seconds=30)).leases
+    [[entry]] = entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
     assert (await accounts.at_version(SHOP, entry.config_version)).sync_names is False
     await accounts.update(SHOP, setting(sync_names=True))
     settlement = settle(Verdict.finished(Outcome.UPDATED), attempts_before=0, policy=RetryPolicy())
     assert await world.lanes.complete([Completion(lease, entry, settlement, 0.1)]) == [Written.DROPPED]
-    [[again]] = await world.lanes.claim([ClaimRequest(lease, 10, 10)])
+    [[again]] = entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
     assert (again.entry_id, again.kind, again.config_version) == (entry.entry_id, EntryKind.CUSTOMER, 2)
     assert (await accounts.at_version(SHOP, again.config_version)).sync_names is True
 
@@ -323,14 +321,15 @@ async def test_a_side_that_was_tested_closes_its_problem_and_ends_the_pause(worl
     accounts = store(world)
     made = await accounts.create(PLAIN)
     await paused_lane(world)
-    problem = (await accounts.get(SHOP)).problem
-    assert problem is not None
+    [problem] = (await accounts.get(SHOP)).problems
     other = Side.TILL if problem.side is Side.SHOP else Side.SHOP
     assert not await accounts.side_works(SHOP, other, config_version=made.config_version)
     assert not await accounts.side_works(SHOP, problem.side, config_version=made.config_version + 1), "tested under other settings"
-    assert (await accounts.get(SHOP)).problem is not None
+    assert (await accounts.get(SHOP)).problems
     assert await accounts.side_works(SHOP, problem.side, config_version=made.config_version)
-    assert (await accounts.get(SHOP)).problem is None
-    [lane] = await world.fetch("SELECT paused_until, pause_count, next_run_at <= now() AS ready FROM lane WHERE account_id = 'shop-a'")
-    assert (lane["paused_until"], lane["pause_count"], lane["ready"]) == (None, 0, True)
+    assert (await accounts.get(SHOP)).problems == ()
+    [lane] = await world.fetch(
+        "SELECT till_probe_at, failures, next_run_at <= now() AS ready FROM lane JOIN account_side USING (account_id)"
+    )
+    assert tuple(lane) == (None, 0, True)
     assert not await accounts.side_works(SHOP, problem.side, config_version=made.config_version), "there is none any more"

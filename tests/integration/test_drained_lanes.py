@@ -15,7 +15,7 @@ from tillsync_server.application.engine.worker import Worker
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority
-from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest
+from tillsync_server.ports.lanes import Claimed, ClaimRequest
 
 pytestmark = pytest.mark.integration
 PATIENT = EngineSettings(poll_floor_seconds=NEVER_SECONDS, stop_grace_seconds=NEVER_SECONDS)
@@ -39,7 +39,7 @@ async def test_a_trickle_costs_one_lease_and_one_claim_an_entry(world: EngineWor
     await world.add_accounts("shop-a")
     claims, claim = 0, world.lanes.claim
 
-    async def counted(requests: Sequence[ClaimRequest]) -> list[list[ClaimedEntry]]:
+    async def counted(requests: Sequence[ClaimRequest]) -> list[Claimed]:
         nonlocal claims
         claims += 1
         return await claim(requests)
@@ -162,7 +162,7 @@ async def test_a_lost_lane_runs_nothing_and_stays_with_its_new_owner(world: Engi
         await hold_the_lane(world, handler, "shop-a")
         slept = PATIENT.lease_seconds
         await world.fetch("UPDATE lane SET lease_expires_at = now() RETURNING 1")
-        [successor] = (await world.lanes.lease("successor", limit=1, bulk_limit=1, lease_seconds=30)).leases
+        [successor] = (await world.lanes.lease("successor", limit=1, bulk_limit=1, probe_limit=1, lease_seconds=30)).leases
         await world.hint("shop-a", 2)
         handler.gate(GATED).set()
         await until(lambda: not worker.leased_accounts, world.work)
@@ -176,7 +176,7 @@ async def test_a_lost_lane_runs_nothing_and_stays_with_its_new_owner(world: Engi
 async def test_the_lapses_are_forgotten_once_the_lane_is_drained(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
-    await world.lanes.lease("vanished", limit=1, bulk_limit=1, lease_seconds=0.1)
+    await world.lanes.lease("vanished", limit=1, bulk_limit=1, probe_limit=1, lease_seconds=0.1)
     handler = RecordingHandler()
     async with world.running(handler, replace(PATIENT, poll_floor_seconds=0.2)):
         await handler.wait_for(lambda: handler.count(1) == 1)

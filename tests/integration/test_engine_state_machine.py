@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
-from support.engine import UPDATED, EngineWorld, engine_world
+from support.engine import UPDATED, EngineWorld, claim_limits, engine_world, entries_of
 from support.postgres import Cluster
 from support.soak import rounds
 from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
@@ -190,7 +190,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def lease_for(self, owner: str) -> list[LaneLease]:
         ready = {key[0] for key, entry in self.live.items() if entry.due} - set(self.holder)
-        leases = self.runner.run(self.world.lanes.lease(owner, limit=5, bulk_limit=5, lease_seconds=600)).leases
+        leases = self.runner.run(self.world.lanes.lease(owner, limit=5, bulk_limit=5, probe_limit=5, lease_seconds=600)).leases
         assert {lease.account_id for lease in leases} == ready
         for lease in leases:
             self.holder[lease.account_id] = lease
@@ -205,7 +205,7 @@ class QueueMachine(RuleBasedStateMachine):
         sql = "UPDATE lane SET lease_expires_at = now() - interval '1 second' WHERE account_id = $1 RETURNING 1"
         self.runner.run(self.world.fetch(sql, account))
         taker = data.draw(st.sampled_from(OWNERS))
-        leases = self.runner.run(self.world.lanes.lease(taker, limit=5, bulk_limit=5, lease_seconds=600)).leases
+        leases = self.runner.run(self.world.lanes.lease(taker, limit=5, bulk_limit=5, probe_limit=5, lease_seconds=600)).leases
         for lease in leases:
             if lease.account_id == account:
                 assert lease.token > self.holder[account].token
@@ -221,7 +221,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def claim_for(self, key: tuple[str, str]) -> None:
         lease = self.known_leases[key]
-        [claimed] = self.runner.run(self.world.lanes.claim([ClaimRequest(lease, 20, 20)]))
+        [claimed] = entries_of(self.runner.run(self.world.lanes.claim([ClaimRequest(lease, claim_limits(20))])))
         due = {entry_key for entry_key, entry in self.live.items() if entry_key[0] == lease.account_id and entry.due}
         assert {_key(entry) for entry in claimed} == (due if self.holder.get(lease.account_id) == lease else set()), "the fence"
         self.claims[key] = (lease, [Claim(entry, self.decide(_key(entry))) for entry in claimed])

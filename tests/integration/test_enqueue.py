@@ -109,7 +109,7 @@ async def test_a_wake_up_racing_with_a_release_is_not_lost(world: EngineWorld, p
     await world.add_accounts("shop-a")
     for round_number in range(1, 6):
         await world.hint("shop-a", round_number)
-        [lease] = (await world.lanes.lease("owner", limit=1, bulk_limit=1, lease_seconds=30)).leases
+        [lease] = (await world.lanes.lease("owner", limit=1, bulk_limit=1, probe_limit=1, lease_seconds=30)).leases
         await world.fetch("DELETE FROM entry RETURNING 1")
         holder = await asyncpg.connect(world.database.dsn, server_settings={"search_path": "tillsync"})
         async with holder.transaction():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from support.engine import EngineWorld
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Priority
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Priority, Side
 
 pytestmark = pytest.mark.integration
 
@@ -19,25 +22,36 @@ async def as_read(world: EngineWorld, entry: Entry) -> Entry:
     return found[entry.entry_id]
 
 
-@pytest.mark.parametrize("kind", [EntryKind.CUSTOMER, EntryKind.CUSTOMER_TYPE])
-@pytest.mark.parametrize(
-    "situation",
-    [
-        "UPDATE lane SET paused_until = NULL RETURNING 1",
-        "UPDATE lane SET paused_until = now() + interval '1 hour', problem_reason = 1, problem_side = 1, problem_since = now(), "
-        "problem_text = 'not reached: DNS' RETURNING 1",
-        "UPDATE lane SET paused_until = now() + interval '1 hour' RETURNING 1",
-        "UPDATE lane SET paused_until = now() - interval '1 hour' RETURNING 1",
+HOUR = timedelta(hours=1)
+SITUATIONS: dict[str, Callable[[EngineWorld], Awaitable[object]]] = {
+    "plain": lambda world: asyncio.sleep(0),
+    "waits for the till": lambda world: world.make_ill("shop-a", Side.TILL),
+    "waits for the shop": lambda world: world.make_ill("shop-a", Side.SHOP, text=None),
+    "waited before": lambda world: world.make_ill("shop-a", Side.TILL, probe_in=-HOUR),
+    "held": lambda world: world.fetch(
         "UPDATE entry SET state = 4, outcome = 5, comment = 'WooCommerce customer not updated', notes = E'first\\nsecond', "
-        "attempt_count = 3, woo_customer_id = 12, subject_label = 'Ada B.' RETURNING 1",
-        "UPDATE entry SET outcome = 10, cause = 8, due_at = now() + interval '2 hours', not_before = now() + interval '1 hour' RETURNING 1",
-    ],
-    ids=["plain", "paused for a reason", "paused", "paused before", "held", "waiting with a cause"],
-)
+        "attempt_count = 3, woo_customer_id = 12, subject_label = 'Ada B.' RETURNING 1"
+    ),
+    "waiting with a cause": lambda world: world.fetch(
+        "UPDATE entry SET outcome = 10, cause = 8, due_at = now() + interval '2 hours', not_before = now() + interval '1 hour' RETURNING 1"
+    ),
+}
+
+
+async def both_ill(world: EngineWorld) -> None:
+    await world.make_ill("shop-a", Side.TILL, probe_in=HOUR)
+    await world.make_ill("shop-a", Side.SHOP, probe_in=2 * HOUR, text="the shop is away")
+
+
+SITUATIONS["waits for both"] = both_ill
+
+
+@pytest.mark.parametrize("kind", [EntryKind.CUSTOMER, EntryKind.CUSTOMER_TYPE])
+@pytest.mark.parametrize("situation", list(SITUATIONS))
 async def test_the_entry_that_comes_back_is_the_one_that_is_read(world: EngineWorld, kind: EntryKind, situation: str) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 7, kind=kind, priority=Priority.BULK)
-    await world.fetch(situation)
+    await SITUATIONS[situation](world)
     again = await world.hint("shop-a", 7, kind=kind)
     fresh = await world.hint("shop-a", 8, kind=kind)
     assert again.coalesced

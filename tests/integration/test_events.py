@@ -211,7 +211,10 @@ async def test_two_accounts_of_one_batch_keep_their_own_sequences(events: EventW
     for account in (SHOP, OTHER):
         for order in (2, 1):
             await put_order(engine, facts_of(order), account)
-    leases = {lease.account_id: lease for lease in (await engine.lanes.lease("one", limit=10, bulk_limit=10, lease_seconds=600)).leases}
+    leases = {
+        lease.account_id: lease
+        for lease in (await engine.lanes.lease("one", limit=10, bulk_limit=10, probe_limit=10, lease_seconds=600)).leases
+    }
     claimed = [entry for lease in leases.values() for entry in await claim(engine, lease)]
     assert all(await engine.lanes.complete([completion(leases[entry.account_id], entry, MATCHED) for entry in claimed]))
     rows = [(row["account_id"], row["order_id"], row["sequence"]) for row in await events.rows()]

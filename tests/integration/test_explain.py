@@ -60,7 +60,7 @@ def assert_plan(plan: list[dict[str, Any]], *, indexes: set[str], most_rows: int
 
 async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: EngineWorld) -> None:
     await seed(world)
-    lease = await explain(world, load("engine/lease"), 32, 24, "owner", 30.0)
+    lease = await explain(world, load("engine/lease"), 32, 24, "owner", 30.0, 8)
     assert_plan(lease, indexes={"lane_ready"}, most_rows=200)
 
     accounts = [f"shop-{number}" for number in range(1, 33)]
@@ -70,10 +70,10 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
         accounts,
     )
     in_flight, leases = [new_entry_id() for _ in range(50)], [["o"] * 32, [1] * 32]
-    claim = await explain(world, load("engine/claim"), accounts, [20] * 32, [20] * 32, in_flight, *leases)
-    assert_plan(claim, indexes={"entry_due"}, most_rows=32 * 40 * 2)
+    claim = await explain(world, load("engine/claim"), accounts, *leases, *([20] * 32 for _ in range(4)), in_flight)
+    assert_plan(claim, indexes={"entry_due_by_queue"}, most_rows=32 * 40 * 2)
     assert not any("Sort" in node["Node Type"] for node in claim), "its order is the index's"
-    assert all("due_at" in node["Index Cond"] for node in claim if node.get("Index Name") == "entry_due")
+    assert all("due_at" in node["Index Cond"] for node in claim if node.get("Index Name") == "entry_due_by_queue")
 
     rows = await world.fetch("SELECT account_id, entry_id FROM entry ORDER BY entry_id LIMIT 200")
     names = sorted({row["account_id"] for row in rows})
@@ -104,7 +104,7 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
         *([new_entry_id() for _ in range(200)], [0] * 200, [f"shop-{n}" for n in range(1, 51)]),
     )
     assert_plan(enqueue, indexes={"lane_pkey"}, most_rows=800)
-    due = await explain(world, load("engine/lease"), 0, 0, "owner", 30.0)
+    due = await explain(world, load("engine/lease"), 0, 0, "owner", 30.0, 0)
     assert_plan(due, indexes={"lane_ready"}, most_rows=10)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.engine import UPDATED, EngineWorld
+from support.engine import UPDATED, EngineWorld, claim_limits, entries_of
 from support.waiting import within
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
 from tillsync_server.domain.backoff import RetryPolicy
@@ -22,17 +22,18 @@ POLICY = RetryPolicy()
 
 
 async def lease_one(world: EngineWorld, owner: str = "owner-1", seconds: float = 30.0) -> LaneLease:
-    [lease] = (await world.lanes.lease(owner, limit=1, bulk_limit=1, lease_seconds=seconds)).leases
+    [lease] = (await world.lanes.lease(owner, limit=1, bulk_limit=1, probe_limit=1, lease_seconds=seconds)).leases
     return lease
 
 
 async def claim_one(world: EngineWorld, lease: LaneLease) -> ClaimedEntry:
-    [[entry]] = await world.lanes.claim([ClaimRequest(lease, 10, 10)])
+    [[entry]] = entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
     return entry
 
 
 def completion(lease: LaneLease, entry: ClaimedEntry, verdict: Verdict = UPDATED, pause_seconds: float = 0.0) -> Completion:
-    return Completion(lease, entry, settle(verdict, attempts_before=entry.attempt_count, policy=POLICY), 0.01, pause_seconds)
+    settlement = settle(verdict, attempts_before=entry.attempt_count, policy=POLICY)
+    return Completion(lease, entry, settlement, 0.01, pause_seconds, frozenset(settlement.sides_proven & lease.ill.keys()))
 
 
 async def lapse(world: EngineWorld) -> None:
@@ -43,7 +44,7 @@ async def test_a_leased_lane_is_nobody_elses(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     first = await lease_one(world)
-    assert (await world.lanes.lease("owner-2", limit=5, bulk_limit=5, lease_seconds=30)).leases == []
+    assert (await world.lanes.lease("owner-2", limit=5, bulk_limit=5, probe_limit=5, lease_seconds=30)).leases == []
     assert (first.owner, first.token, first.lapses) == ("owner-1", 1, 0)
 
 
@@ -55,7 +56,7 @@ async def test_a_lost_lease_brings_nothing_and_its_successor_each_entry_once(wor
     lost = await lease_one(world)
     await lapse(world)
     lease = await lease_one(world)
-    claimed = await world.lanes.claim([ClaimRequest(lost, 10, 10), ClaimRequest(lease, 10, 10)])
+    claimed = entries_of(await world.lanes.claim([ClaimRequest(lost, claim_limits(10)), ClaimRequest(lease, claim_limits(10))]))
     assert [[entry.subject_id for entry in part] for part in claimed] == [[], [1]]
 
 
@@ -68,7 +69,7 @@ async def test_the_claim_writes_nothing(world: EngineWorld) -> None:
     again = await claim_one(world, lease)
     assert claimed == again
     assert await world.fetch("SELECT xmin, * FROM entry") == before
-    assert (await world.lanes.claim([ClaimRequest(lease, 10, 10, (claimed.entry_id,))])) == [[]]
+    assert entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(10), (claimed.entry_id,))])) == [[]]
 
 
 async def test_an_end_that_waited_for_the_lane_sees_what_was_changed_under_its_lock(world: EngineWorld, patient: EngineWorld) -> None:
@@ -76,8 +77,11 @@ async def test_an_end_that_waited_for_the_lane_sees_what_was_changed_under_its_l
     await world.add_accounts("shop-a", "shop-b")
     await world.hint("shop-a", 1)
     await world.hint("shop-b", 2)
-    leases = {lease.account_id: lease for lease in (await world.lanes.lease("owner-1", limit=2, bulk_limit=2, lease_seconds=30)).leases}
-    claimed = await world.lanes.claim([ClaimRequest(lease, 10, 10) for lease in leases.values()])
+    leases = {
+        lease.account_id: lease
+        for lease in (await world.lanes.lease("owner-1", limit=2, bulk_limit=2, probe_limit=2, lease_seconds=30)).leases
+    }
+    claimed = entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(10)) for lease in leases.values()]))
     completions = [completion(leases[entry.account_id], entry) for [entry] in claimed]
     async with world.database.acquire() as connection, connection.transaction():
         await enqueue_in_transaction(connection, [NewHint(AccountId("shop-a"), EntryKind.CUSTOMER, 1, Priority.LIVE)])
@@ -150,8 +154,8 @@ async def test_a_stale_lane_drops_only_its_own_completions(world: EngineWorld) -
     await world.add_accounts("shop-a", "shop-b")
     await world.hint("shop-a", 1)
     await world.hint("shop-b", 2)
-    leases = (await world.lanes.lease("owner-1", limit=2, bulk_limit=2, lease_seconds=30)).leases
-    claimed = [entries[0] for entries in await world.lanes.claim([ClaimRequest(lease, 10, 10) for lease in leases])]
+    leases = (await world.lanes.lease("owner-1", limit=2, bulk_limit=2, probe_limit=2, lease_seconds=30)).leases
+    claimed = [entries[0] for entries in entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(10)) for lease in leases]))]
     await world.fetch("UPDATE lane SET lease_token = lease_token + 1 WHERE account_id = $1 RETURNING 1", leases[0].account_id)
     pairs = zip(leases, claimed, strict=True)
     assert await world.lanes.complete([completion(lease, entry) for lease, entry in pairs]) == [Written.DROPPED, Written.DONE]
@@ -246,12 +250,12 @@ async def test_an_empty_lane_sleeps_for_good(world: EngineWorld) -> None:
     await world.lanes.release([lease], clean=[True])
     [lane] = await world.fetch("SELECT next_run_at = 'infinity' AND next_live_at = 'infinity' AS asleep FROM lane")
     assert lane["asleep"]
-    assert (await world.lanes.lease("owner-2", limit=5, bulk_limit=5, lease_seconds=30)).leases == []
-    assert (await world.lanes.lease("owner-3", limit=0, bulk_limit=0, lease_seconds=30)).seconds_until_due is None
+    assert (await world.lanes.lease("owner-2", limit=5, bulk_limit=5, probe_limit=5, lease_seconds=30)).leases == []
+    assert (await world.lanes.lease("owner-3", limit=0, bulk_limit=0, probe_limit=0, lease_seconds=30)).seconds_until_due is None
 
 
-@pytest.mark.catches("account-wide-failures-pause-the-lane")
-async def test_a_pause_holds_the_lane_and_new_work(world: EngineWorld) -> None:
+@pytest.mark.catches("account-wide-failures-make-their-side-wait")
+async def test_an_ill_side_holds_what_needs_it_and_new_work(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     queued = await world.hint("shop-a", 1)
     lease = await lease_one(world)
@@ -261,35 +265,34 @@ async def test_a_pause_holds_the_lane_and_new_work(world: EngineWorld) -> None:
     await world.lanes.release([lease], clean=[False])
     await world.hint("shop-a", 2)
     [lane] = await world.fetch(
-        "SELECT *, next_run_at >= paused_until AND next_live_at >= paused_until AND paused_until > now() + interval '9 minutes' AS held "
-        "FROM lane"
+        "SELECT *, next_run_at = 'infinity' AND next_live_at = 'infinity' AND next_probe_at = shop_probe_at "
+        "AND shop_probe_at > now() + interval '9 minutes' AS held FROM lane"
     )
     assert lane["held"]
-    assert (lane["problem_reason"], lane["problem_side"], lane["problem_text"]) == (1, 2, "not reached: DNS")
-    assert lane["problem_entry_id"] == queued.entry_id
+    [side] = await world.fetch("SELECT * FROM account_side")
+    assert (side["problem_reason"], side["side"], side["problem_text"]) == (1, 2, "not reached: DNS")
+    assert (side["problem_entry_id"], side["failures"]) == (queued.entry_id, 1)
     row = await world.live("shop-a", 1)
     assert row is not None
     assert (row["attempt_count"], row["comment"]) == (0, "WooCommerce customer not updated")
     assert '"g": 0' in row["attempts"]
-    assert (await world.lanes.lease("owner-2", limit=5, bulk_limit=5, lease_seconds=30)).leases == []
+    assert (await world.lanes.lease("owner-2", limit=5, bulk_limit=5, probe_limit=5, lease_seconds=30)).leases == []
 
 
 async def test_the_first_success_on_its_side_closes_the_problem(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
-    await world.fetch(
-        "UPDATE lane SET problem_reason = 1, problem_side = 2, problem_text = 't', problem_since = now(), pause_count = 3 RETURNING 1"
-    )
+    await world.make_ill("shop-a", Side.SHOP, probe_in=timedelta(0), failures=3)
     lease = await lease_one(world)
-    assert lease.problem_side is Side.SHOP
+    assert (set(lease.ill), lease.ill[Side.SHOP].failures) == ({Side.SHOP}, 3)
     unchanged = replace(Verdict.finished(Outcome.UPDATED, "unchanged"), sides_met=frozenset({Side.TILL}))
     await world.lanes.complete([completion(lease, await claim_one(world, lease), unchanged)])
-    [lane] = await world.fetch("SELECT problem_reason, pause_count FROM lane")
-    assert lane["problem_reason"] == 1, "an unchanged customer proves the till, not the shop"
+    [side] = await world.fetch("SELECT problem_reason, failures FROM account_side")
+    assert side["problem_reason"] == 1, "an unchanged customer proves the till, not the shop"
     await world.hint("shop-a", 2)
     await world.lanes.complete([completion(lease, await claim_one(world, lease))])
-    [lane] = await world.fetch("SELECT problem_reason, pause_count FROM lane")
-    assert (lane["problem_reason"], lane["pause_count"]) == (None, 0)
+    [side] = await world.fetch("SELECT s.problem_reason, failures, shop_probe_at FROM account_side s JOIN lane USING (account_id)")
+    assert tuple(side) == (None, 0, None)
 
 
 async def test_live_lanes_come_before_bulk_ones_and_bulk_is_capped(world: EngineWorld) -> None:
@@ -298,7 +301,7 @@ async def test_live_lanes_come_before_bulk_ones_and_bulk_is_capped(world: Engine
     for name in names:
         await world.hint(name, 1, priority=Priority.BULK)
     await world.hint("live-1", 1)
-    leases = (await world.lanes.lease("owner-1", limit=4, bulk_limit=2, lease_seconds=30)).leases
+    leases = (await world.lanes.lease("owner-1", limit=4, bulk_limit=2, probe_limit=2, lease_seconds=30)).leases
     accounts = [lease.account_id for lease in leases]
     assert "live-1" in accounts
     assert len(accounts) == 3
@@ -323,13 +326,10 @@ async def test_the_sweep_repairs_a_lane_that_sleeps_past_its_work(world: EngineW
     for name in ("shop-a", "shop-b", "shop-c"):
         await world.hint(name, 1)
     await world.fetch("UPDATE lane SET next_run_at = 'infinity', next_live_at = 'infinity' WHERE account_id = 'shop-b' RETURNING 1")
-    await world.fetch(
-        "UPDATE lane SET paused_until = now() + interval '1 hour', next_run_at = now() + interval '1 hour', "
-        "next_live_at = now() + interval '1 hour' WHERE account_id = 'shop-c' RETURNING 1"
-    )
+    await world.make_ill("shop-c", Side.TILL)
     assert await world.lanes.repair_lost_wakeups() == 1
     assert await world.lanes.repair_lost_wakeups() == 0
-    leases = (await world.lanes.lease("owner", limit=5, bulk_limit=5, lease_seconds=30)).leases
+    leases = (await world.lanes.lease("owner", limit=5, bulk_limit=5, probe_limit=5, lease_seconds=30)).leases
     assert {lease.account_id for lease in leases} == {"shop-a", "shop-b"}
 
 
@@ -339,17 +339,17 @@ async def test_many_lanes_complete_in_one_statement_without_deadlock(world: Engi
     for round_number in range(5):
         for name in names:
             await world.hint_many(name, [round_number * 10 + subject for subject in range(1, 4)])
-        first = (await world.lanes.lease("one", limit=6, bulk_limit=6, lease_seconds=30)).leases
-        second = (await world.lanes.lease("two", limit=6, bulk_limit=6, lease_seconds=30)).leases
+        first = (await world.lanes.lease("one", limit=6, bulk_limit=6, probe_limit=6, lease_seconds=30)).leases
+        second = (await world.lanes.lease("two", limit=6, bulk_limit=6, probe_limit=6, lease_seconds=30)).leases
 
         async def drain(leases: list[LaneLease]) -> None:
-            claimed = await world.lanes.claim([ClaimRequest(lease, 10, 10) for lease in leases])
+            claimed = entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(10)) for lease in leases]))
             completions = [completion(lease, entry) for lease, entries in zip(leases, claimed, strict=True) for entry in entries]
             assert all(await world.lanes.complete(completions))
             await world.lanes.release(leases, clean=[True] * len(leases))
 
         await asyncio.gather(drain(first), drain(second), *(world.hint(name, 999) for name in names))
-        rest = (await world.lanes.lease("three", limit=20, bulk_limit=20, lease_seconds=30)).leases
+        rest = (await world.lanes.lease("three", limit=20, bulk_limit=20, probe_limit=20, lease_seconds=30)).leases
         await drain(rest)
     assert not await world.fetch("SELECT 1 FROM entry")
 

@@ -173,7 +173,10 @@ async def test_two_accounts_link_the_same_numbers_apart(world: EngineWorld) -> N
     await world.add_accounts("shop-a", "shop-b")
     await put_order(world, facts_of(1, woo_customer_id=12), "shop-b")
     await put_order(world, facts_of(1, woo_customer_id=12))
-    leases = {lease.account_id: lease for lease in (await world.lanes.lease("one", limit=5, bulk_limit=5, lease_seconds=600)).leases}
+    leases = {
+        lease.account_id: lease
+        for lease in (await world.lanes.lease("one", limit=5, bulk_limit=5, probe_limit=5, lease_seconds=600)).leases
+    }
     for lease in leases.values():
         [entry] = await claim(world, lease)
         assert await link(world, lease, entry) is OrderLinkOutcome.LINKED

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from support.engine import EngineWorld
+from support.engine import EngineWorld, claim_limits, entries_of
 from support.links import end_all, facts_of, put_order
 from support.queues import FAILED, HELD, PROCESSED, Finish, add_finished, finish, order_facts, take_order
 from support.waiting import within
@@ -24,7 +24,7 @@ from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, new_entry_id
 from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, Side
 from tillsync_server.ports.lanes import ClaimRequest, Completion, Written
 from tillsync_server.ports.orders import OrderMatch
 from tillsync_server.ports.queues import Acted, ActedOn
@@ -97,9 +97,15 @@ async def test_a_retry_never_runs_before_a_retry_after_or_the_end_of_a_pause(sho
     )
     assert (row["waits"], row["sleeps"]) == (True, True)
     await shop.fetch("UPDATE entry SET not_before = NULL RETURNING 1")
-    await shop.fetch("UPDATE lane SET paused_until = now() + interval '5 hours', next_run_at = 'infinity' RETURNING 1")
+    await shop.make_ill("shop-a", Side.TILL, probe_in=timedelta(hours=5))
     await actions(shop).retry(SHOP, [limited])
-    assert (await shop.fetch("SELECT next_run_at = paused_until AS sleeps FROM lane WHERE account_id = 'shop-a'"))[0]["sleeps"]
+    [lease] = (await shop.lanes.lease("worker", limit=1, bulk_limit=1, probe_limit=0, lease_seconds=30)).leases
+    await shop.lanes.release([lease], clean=[True])
+    assert (
+        await shop.fetch(
+            "SELECT next_run_at = 'infinity' AND next_probe_at = till_probe_at AS sleeps FROM lane WHERE account_id = 'shop-a'"
+        )
+    )[0]["sleeps"]
 
 
 @pytest.mark.parametrize("at_once", [True, False])
@@ -130,8 +136,8 @@ async def test_a_held_order_is_open_again(shop: EngineWorld) -> None:
 
 async def test_a_run_under_way_cannot_end_an_entry_that_was_retried_meanwhile(shop: EngineWorld) -> None:
     entry_id = (await shop.hint("shop-a", 1)).entry_id
-    [lease] = (await shop.lanes.lease("worker", limit=1, bulk_limit=1, lease_seconds=30)).leases
-    [[claimed]] = await shop.lanes.claim([ClaimRequest(lease, 10, 10)])
+    [lease] = (await shop.lanes.lease("worker", limit=1, bulk_limit=1, probe_limit=1, lease_seconds=30)).leases
+    [[claimed]] = entries_of(await shop.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
     await actions(shop).retry(SHOP, [entry_id])
     settlement = settle(Verdict.finished(Outcome.UPDATED), attempts_before=0, policy=RetryPolicy())
     assert await shop.lanes.complete([Completion(lease, claimed, settlement, 0.1)]) == [Written.MOVED_ON]
@@ -257,8 +263,8 @@ async def test_dismissing_ends_entries_now_answers_their_orders_and_tells_who_wa
 
 async def test_a_run_under_way_cannot_bring_a_dismissed_entry_back(shop: EngineWorld) -> None:
     entry_id = await take_order(shop, "shop-a", order_facts(1))
-    [lease] = (await shop.lanes.lease("worker", limit=1, bulk_limit=1, lease_seconds=30)).leases
-    [[claimed]] = await shop.lanes.claim([ClaimRequest(lease, 10, 10)])
+    [lease] = (await shop.lanes.lease("worker", limit=1, bulk_limit=1, probe_limit=1, lease_seconds=30)).leases
+    [[claimed]] = entries_of(await shop.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
     await actions(shop).dismiss(SHOP, [entry_id], "no")
     for verdict in (Verdict.finished(Outcome.MATCHED_EMAIL), Verdict.held(Outcome.DUPLICATE_EMAIL)):
         await shop.lanes.complete([Completion(lease, claimed, settle(verdict, attempts_before=0, policy=RetryPolicy()), 0.1)])

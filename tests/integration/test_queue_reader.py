@@ -177,24 +177,19 @@ async def test_what_an_entry_without_an_attempt_says(world: EngineWorld) -> None
     [entry] = (await reader.list_entries(CUSTOMERS, before=None, limit=9, with_attempts=True)).entries
     assert (entry.outcome, entry.comment, entry.notes, entry.next_attempt_time) == (None, "", ("waiting",), None)
     assert (entry.state, entry.priority, entry.attempts, entry.finish_time) == (EntryState.PENDING, Priority.LIVE, (), None)
-    await world.fetch(
-        "UPDATE lane SET paused_until = date_trunc('day', now()) + interval '1 day 14 hours 5 minutes', pause_count = 1, "
-        "problem_reason = 1, problem_side = 1, problem_text = 'Epos Now is not reached: DNS', problem_since = now(), "
-        "problem_entry_id = $1 RETURNING 1",
-        entry.entry_id,
-    )
+    now = datetime.now(UTC)
+    in_time = now.replace(hour=14, minute=5, second=0, microsecond=0) + timedelta(days=1) - now
+    await world.make_ill("shop-a", Side.TILL, probe_in=in_time, text="Epos Now is not reached: DNS", entry_id=entry.entry_id)
     [paused] = (await reader.list_entries(CUSTOMERS, before=None, limit=9, with_attempts=False)).entries
     assert paused.notes == ("paused until 14:05: Epos Now is not reached: DNS",)
-    problem = await reader.problem(SHOP)
-    assert problem is not None
+    [problem] = await reader.problems(SHOP)
     assert (problem.reason, problem.side, problem.oldest_entry_id) == (ProblemReason.UNREACHABLE, Side.TILL, entry.entry_id)
     assert paused.next_attempt_time == problem.next_try_time
     assert problem.next_try_time is not None
-    await world.fetch("UPDATE lane SET paused_until = now() - interval '1 minute' RETURNING 1")
+    await world.fetch("UPDATE lane SET till_probe_at = now() - interval '1 minute' RETURNING 1")
     [over] = (await reader.list_entries(CUSTOMERS, before=None, limit=9, with_attempts=False)).entries
     assert over.notes == ("waiting",)
-    still = await reader.problem(SHOP)
-    assert still is not None
+    [still] = await reader.problems(SHOP)
     assert still.next_try_time is None
 
 
@@ -223,7 +218,7 @@ async def test_an_entry_is_never_read_with_a_pause_and_without_the_attempt_that_
         monkeypatch.undo()
         ended += 1
         await finish(world, entry_id, Finish(EntryState.PENDING, Outcome.WOO_NOT_UPDATED, comment="a comment"))
-        await world.fetch("UPDATE lane SET paused_until = now() + interval '1 hour' RETURNING 1")
+        await world.make_ill("shop-a", Side.TILL)
         return rows
 
     monkeypatch.setattr(asyncpg.Connection, "fetch", fetch_and_see_it_end)
@@ -308,4 +303,4 @@ async def test_an_unknown_account_is_named(world: EngineWorld) -> None:
     with pytest.raises(NotFound, match="nowhere"):
         await reader.waiting_entries(AccountId("nowhere"), 1)
     with pytest.raises(NotFound, match="nowhere"):
-        await reader.problem(AccountId("nowhere"))
+        await reader.problems(AccountId("nowhere"))

@@ -56,7 +56,7 @@ async def test_linked_customers_are_queued_in_chunks_at_bulk(shop: EngineWorld) 
     assert [row["subject_id"] for row in rows] == list(range(1, CHUNK + 21))
     assert {(row["kind"], row["priority"]) for row in rows} == {(EntryKind.CUSTOMER, Priority.BULK)}
     assert not await work(shop).run_chunk()
-    assert (await shop.lanes.lease("w", limit=9, bulk_limit=9, lease_seconds=30)).leases[0].account_id == "shop-a"
+    assert (await shop.lanes.lease("w", limit=9, bulk_limit=9, probe_limit=9, lease_seconds=30)).leases[0].account_id == "shop-a"
 
 
 async def test_a_full_last_chunk_ends_with_an_empty_one(shop: EngineWorld) -> None:

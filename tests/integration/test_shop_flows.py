@@ -22,6 +22,7 @@ from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.application.flows.dispatcher import FlowHandler
 from tillsync_server.application.flows.flow_services import FlowServices
+from tillsync_server.application.flows.side_gates import SideWindows
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import EntryState, Outcome, Priority
@@ -74,6 +75,7 @@ async def flows_on(world: EngineWorld) -> AsyncIterator[Flows]:
     services = FlowServices(
         tills=FakeTillGateway(flows.till),
         shops=FakeShopGateway(flows.shop),
+        windows=SideWindows(first=16),
         knowledge=PostgresTillKnowledge(world.database),
         intents=nothing,
         links=PostgresLinks(world.database),

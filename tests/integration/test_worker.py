@@ -16,7 +16,7 @@ from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.verdict import AccountProblem, Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority, ProblemReason, Side
 from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
-from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Leased
+from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest, Leased
 
 pytestmark = pytest.mark.integration
 QUICK = EngineSettings(poll_floor_seconds=0.2)
@@ -66,7 +66,7 @@ async def test_live_work_is_picked_up_while_bulk_runs(world: EngineWorld, monkey
     gate = handler.gate(1)
     claims, claim = 0, world.lanes.claim
 
-    async def counted(requests: Sequence[ClaimRequest]) -> list[list[ClaimedEntry]]:
+    async def counted(requests: Sequence[ClaimRequest]) -> list[Claimed]:
         nonlocal claims
         answer = await claim(requests)
         claims += 1
@@ -188,7 +188,7 @@ async def test_an_account_wide_failure_pauses_the_lane_and_charges_nothing(world
     async with world.running(handler, QUICK):
         await world.hint_many("shop-a", range(1, 51))
         await world.hint_many("shop-b", range(101, 151))
-        paused = "SELECT 1 FROM lane WHERE account_id = 'shop-a' AND paused_until > now() AND lease_owner IS NULL"
+        paused = "SELECT 1 FROM lane WHERE account_id = 'shop-a' AND shop_probe_at > now() AND lease_owner IS NULL"
         await until(lambda: world.fetch(paused), world.work)
         await handler.wait_for(lambda: sum(entry.account_id == "shop-b" for entry in handler.runs) == 50)
     rows = await world.fetch("SELECT attempt_count, outcome FROM entry WHERE account_id = 'shop-a'")
@@ -219,8 +219,8 @@ async def test_a_paused_lane_comes_back_with_one_entry_and_then_all(world: Engin
 
         await until(all_ended, world.work)
         await world.until_idle()
-    [lane] = await world.fetch("SELECT problem_reason, paused_until FROM lane")
-    assert (lane["problem_reason"], lane["paused_until"]) == (None, None)
+    [state] = await world.fetch("SELECT shop_reason, shop_probe_at FROM account_state")
+    assert tuple(state) == (None, None)
 
 
 async def test_a_graceful_stop_gives_the_lanes_back_at_once(world: EngineWorld) -> None:
@@ -246,7 +246,7 @@ async def test_a_lapsed_lease_is_taken_over(world: EngineWorld) -> None:
     """Invariant 4: a worker that vanished loses no entry."""
     await world.add_accounts("shop-a")
     await world.hint_many("shop-a", range(1, 6))
-    await world.lanes.lease("vanished", limit=1, bulk_limit=1, lease_seconds=0.3)
+    await world.lanes.lease("vanished", limit=1, bulk_limit=1, probe_limit=1, lease_seconds=0.3)
     handler = RecordingHandler()
     async with world.running(handler, QUICK) as worker:
         await handler.wait_for(lambda: len(handler.runs) == 5)
@@ -307,7 +307,7 @@ async def test_two_workers_share_the_lanes_and_keep_order_per_subject(world: Eng
 async def test_a_deep_bulk_lane_gives_way_when_others_wait(world: EngineWorld) -> None:
     await world.add_accounts("deep", "other")
     handler = RecordingHandler()
-    settings = replace(QUICK, lane_slots=1, live_reserved_slots=0, bulk_lease_seconds=0.0, claim_limit=20, live_reserved_in_flight=0)
+    settings = replace(QUICK, lane_slots=1, live_reserved_slots=0, bulk_lease_seconds=0.0, claim_limit=20, reserved_in_flight=0)
     await world.hint_many("deep", range(1, 1001))
     await world.hint_many("other", [5000])
     async with world.running(handler, settings) as worker:

@@ -36,9 +36,9 @@ class FailingStore(PostgresLaneStore):
         if waiting := self.faults.get(name):
             raise waiting.pop(0)
 
-    async def lease(self, owner: str, *, limit: int, bulk_limit: int, lease_seconds: float) -> Leased:
+    async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> Leased:
         self._meet("lease")
-        return await super().lease(owner, limit=limit, bulk_limit=bulk_limit, lease_seconds=lease_seconds)
+        return await super().lease(owner, limit=limit, bulk_limit=bulk_limit, probe_limit=bulk_limit, lease_seconds=lease_seconds)
 
     async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool | None]:
         self._meet("renew")

@@ -44,5 +44,6 @@ ENGINE = [
     Mutant("bulk-work-takes-no-reserved-slot", "bulk work takes the slots kept for live work", value("self.free")),
     # retries
     Mutant("attempts-run-out", "attempts never run out", value("False")),
-    Mutant("account-wide-failures-pause-the-lane", "an account-wide failure does not pause the lane", condition("False")),
+    Mutant("account-wide-failures-make-their-side-wait", "an account-wide failure does not make its side wait", condition("False")),
+    Mutant("probes-have-a-bounded-share", "every ill side is probed at once", value("True")),
 ]

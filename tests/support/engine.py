@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
@@ -17,17 +18,29 @@ from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
 from tillsync_server.adapters.postgres.notifications import PostgresNotifications
 from tillsync_server.adapters.postgres.order_intake import PostgresOrderIntake
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority
+from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority, ProblemReason, Side
+from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.handler import EntryHandler, LaneRun, LaneWork, VerdictSink
-from tillsync_server.ports.lanes import ClaimedEntry, EnqueueResult, NewHint
+from tillsync_server.ports.lanes import Claimed, ClaimedEntry, EnqueueResult, NewHint
 
 UPDATED = Verdict.finished(Outcome.UPDATED)
 Decide = Callable[[ClaimedEntry], Verdict]
+
+
+def claim_limits(most: int) -> dict[WorkClass, int]:
+    """So many of each class."""
+    return dict.fromkeys(WorkClass, most)
+
+
+def entries_of(claimed: Sequence[Claimed]) -> list[list[ClaimedEntry]]:
+    """By request."""
+    return [each.entries for each in claimed]
 
 
 class NoAccounts:
@@ -125,6 +138,27 @@ class EngineWorld:
         results = await self.hints.enqueue([NewHint(AccountId(account), EntryKind.CUSTOMER, subject, priority) for subject in subjects])
         assert all(isinstance(result, EnqueueResult) for result in results)
 
+    async def make_ill(
+        self,
+        account: str,
+        side: Side,
+        *,
+        probe_in: timedelta = timedelta(hours=1),
+        reason: ProblemReason = ProblemReason.UNREACHABLE,
+        text: str | None = "not reached: DNS",
+        entry_id: UUID | None = None,
+        failures: int = 1,
+    ) -> None:
+        """A problem is open on the side, and the lane knows when it may probe it."""
+        await self.fetch(
+            "INSERT INTO account_side (account_id, side, failures, problem_reason, problem_text, problem_since, problem_entry_id) "
+            "VALUES ($1, $2, $3, $4, $5, now(), $6) RETURNING 1",
+            *(account, int(side), failures, int(reason), text, entry_id),
+        )
+        column = "till_probe_at" if side is Side.TILL else "shop_probe_at"
+        await self.fetch(f"UPDATE lane SET {column} = now() + $2::interval WHERE account_id = $1 RETURNING 1", account, probe_in)
+        await self.fetch(load("engine/reschedule_lane") + " RETURNING 1", account)
+
     async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
         async with self.database.acquire() as connection:
             return list(await connection.fetch(sql, *args))
@@ -190,7 +224,8 @@ class EngineWorld:
         """Lanes, live entries and sessions, for the message of a failure."""
         rows = [
             *await self.fetch(
-                "SELECT account_id, lease_owner, lease_expires_at, lapses, paused_until, next_run_at, now() FROM lane LIMIT 20"
+                "SELECT account_id, lease_owner, lease_expires_at, lapses, till_probe_at, shop_probe_at, next_run_at, next_probe_at, now() "
+                "FROM lane LIMIT 20"
             ),
             *await self.fetch("SELECT account_id, kind, subject_id, state, due_at, attempt_count, outcome, notes FROM entry LIMIT 20"),
             *await self.fetch(

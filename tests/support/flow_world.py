@@ -17,6 +17,7 @@ from fakes.shop_state import FakeShopState
 from fakes.till import FakeTill, FakeTillGateway
 from tillsync_server.application.flows.flow_services import FlowServices, FlowSettings
 from tillsync_server.application.flows.lane_context import LaneContext
+from tillsync_server.application.flows.side_gates import SideWindows
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.ids import AccountId, EposCustomerId, OrderId, TillId, WooCustomerId, new_entry_id
 from tillsync_server.domain.order import OrderFacts
@@ -48,6 +49,7 @@ class FlowWorld:
         self.services = FlowServices(
             tills=FakeTillGateway(self.till),
             shops=FakeShopGateway(self.shop),
+            windows=SideWindows(first=16),
             knowledge=self.knowledge,
             intents=self.intents,
             links=self.links,

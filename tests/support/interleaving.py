@@ -149,7 +149,7 @@ class Interleaving:
             shop.answer = verdict
             return
         shop.due = verdict.not_before or now + timedelta(seconds=verdict.wait_seconds)
-        if verdict.disposition in (Disposition.RETRY, Disposition.PAUSE_LANE):
+        if verdict.disposition in (Disposition.RETRY, Disposition.PAUSE_SIDE):
             shop.due = now + timedelta(seconds=max(verdict.retry_after_seconds or 0.0, 15.0))
 
     async def finish(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from support.engine import EngineWorld
+from support.engine import EngineWorld, claim_limits, entries_of
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
@@ -48,13 +48,13 @@ async def put_order(world: EngineWorld, facts: OrderFacts, account: str = SHOP) 
 
 
 async def lease_of(world: EngineWorld, account: str = SHOP, owner: str = "one") -> LaneLease:
-    leases = (await world.lanes.lease(owner, limit=10, bulk_limit=10, lease_seconds=600)).leases
+    leases = (await world.lanes.lease(owner, limit=10, bulk_limit=10, probe_limit=10, lease_seconds=600)).leases
     [lease] = [lease for lease in leases if lease.account_id == account]
     return lease
 
 
 async def claim(world: EngineWorld, lease: LaneLease, *, limit: int = 1000) -> list[ClaimedEntry]:
-    [claimed] = await world.lanes.claim([ClaimRequest(lease, limit, limit)])
+    [claimed] = entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(limit))]))
     return claimed
 
 

@@ -19,6 +19,7 @@ from fakes.till import FakeTill, FakeTillGateway
 from tillsync_server.application.flows.dispatcher import FlowHandler
 from tillsync_server.application.flows.flow_services import FlowServices, FlowSettings
 from tillsync_server.application.flows.lane_context import LaneContext
+from tillsync_server.application.flows.side_gates import SideWindows
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.customer import CustomerWrite, TillCustomer, TillCustomerType
 from tillsync_server.domain.ids import (
@@ -71,6 +72,7 @@ class ShopWorld:
         self.services = FlowServices(
             tills=FakeTillGateway(self.till),
             shops=FakeShopGateway(self.shop),
+            windows=SideWindows(first=16),
             knowledge=self.knowledge,
             intents=FakeIntents(clock),
             links=self.links,

@@ -229,10 +229,10 @@ async def test_a_side_that_hangs_fails_in_the_step_it_is_at() -> None:
 @pytest.mark.parametrize("side", list(Side))
 async def test_a_side_that_passes_closes_its_problem_and_no_other(side: Side) -> None:
     problem = Problem(reason=ProblemReason.UNREACHABLE, side=side, text="not reached", since=datetime(2026, 1, 2, tzinfo=UTC))
-    desk = Desk(replace(ACCOUNT, problem=problem))
+    desk = Desk(replace(ACCOUNT, problems=(problem,)))
     desk.till.faults["probe"] = CredentialsRefused(Side.TILL, "no")
     assert not (await desk.run()).ok
-    assert ((await desk.accounts.get(SHOP)).problem is None) == (side is Side.SHOP), "the shop works, the till does not"
+    assert ((await desk.accounts.get(SHOP)).problems == ()) == (side is Side.SHOP), "the shop works, the till does not"
 
 
 async def test_an_unknown_account_is_the_one_error_of_the_call() -> None:

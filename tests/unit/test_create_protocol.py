@@ -207,7 +207,7 @@ async def test_refused_or_never_sent_clears_the_intent(world: FlowWorld, error: 
     if isinstance(error, Refused):
         assert (verdict.disposition, verdict.state) == (Disposition.FINISH, EntryState.FAILED), "a permanent refusal ends at once"
     else:
-        assert verdict.disposition is Disposition.PAUSE_LANE
+        assert verdict.disposition is Disposition.PAUSE_SIDE
 
 
 @pytest.mark.parametrize("error", UNKNOWN, ids=repr)
@@ -505,7 +505,7 @@ def test_the_tag_of_a_lease_is_like_no_other() -> None:
         async def renew(lane: LeasedLane) -> None:
             raise AssertionError("nothing is written")
 
-        lease = LaneLease(AccountId(account), owner, token, lapses=0, problem_side=None, pause_count=0)
+        lease = LaneLease(AccountId(account), owner, token, lapses=0)
         return LeasedLane(lease, LeaseClock(EngineSettings(), 0.0), NoAccounts(), renew).owner_tag
 
     tags = [tag("shop-1"), tag("shop-2"), tag("shop-1", token=2), tag("shop-1", owner="worker-2")]

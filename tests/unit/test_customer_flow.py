@@ -151,7 +151,7 @@ async def test_a_404_without_proof_is_a_wrong_address_and_ends_nothing() -> None
     world.link(1, 12)
     world.till.decide_fault = lambda method, argument: Missing(Side.TILL, "HTTP 404", status=404)
     verdict = await world.sync(1)
-    is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.PAUSE_LANE)
+    is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.PAUSE_SIDE)
     assert verdict.problem is not None
     assert (verdict.problem.reason, verdict.problem.side) == (ProblemReason.WRONG_ADDRESS, Side.TILL)
     assert "address" in verdict.problem.text
@@ -216,7 +216,7 @@ async def test_account_wide_failures_of_the_till_pause_the_lane() -> None:
         world.link(1, 12)
         world.till.decide_fault = lambda method, argument, error=error: error  # type: ignore[misc]
         verdict = await world.sync(1)
-        is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.PAUSE_LANE)
+        is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.PAUSE_SIDE)
         assert verdict.problem is not None
         assert (verdict.problem.reason, verdict.problem.side) == (reason, Side.TILL)
 
@@ -226,12 +226,12 @@ async def test_missing_settings_are_an_account_problem_that_names_them() -> None
     world = ShopWorld(epos=EposSettings(base_url="https://till.example.test"))
     world.link(1, 12)
     verdict = await world.sync(1)
-    is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.PAUSE_LANE)
+    is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.PAUSE_SIDE)
     assert verdict.notes == ("settings incomplete: set epos.api_key, epos.api_secret of the account",)
     world = ShopWorld(shop=ShopSettings(base_url="https://shop.example.test"))
     world.link(1, 12)
     verdict = await world.sync(1)
-    is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.PAUSE_LANE)
+    is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.PAUSE_SIDE)
     assert verdict.notes == ("settings incomplete: set shop.consumer_key, shop.consumer_secret of the account",)
 
 
@@ -285,7 +285,7 @@ async def test_a_shop_that_is_not_reached_pauses_the_lane_and_confirms_nothing()
 
     world.shop.answer = down
     verdict = await world.sync(1)
-    is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.PAUSE_LANE)
+    is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.PAUSE_SIDE)
     assert verdict.notes[0] == "writing the customer to the shop: not reached: DNS"
     assert world.state.confirmed == before
     assert world.links.of_epos(1).content_hash is None, "taken back with the version that was drawn: the next run writes"
@@ -300,7 +300,7 @@ async def test_5xx_of_one_item_is_charged_when_the_shop_answers_its_probe_and_pa
     is_(await world.sync(1), Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.RETRY)
     world.shop.faults["probe"] = Unanswered(Side.SHOP, "no answer within 20 s")
     verdict = await world.sync(1)
-    is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.PAUSE_LANE)
+    is_(verdict, Outcome.WOO_NOT_UPDATED, NOT_UPDATED, EntryState.PENDING, Disposition.PAUSE_SIDE)
     assert verdict.problem is not None
     assert verdict.problem.reason is ProblemReason.UNREACHABLE
 
@@ -458,5 +458,5 @@ async def test_another_address_or_version_needs_a_new_proof_of_gone() -> None:
     world.lane.account_now = replace(world.account, epos=replace(world.account.epos, customer_api_version=TillApiVersion.V4))
     world.till.decide_fault = lambda method, argument: Missing(Side.TILL, "HTTP 404", status=404)
     [verdict] = await world.run(entry_of(1))
-    assert verdict.disposition is Disposition.PAUSE_LANE
+    assert verdict.disposition is Disposition.PAUSE_SIDE
     assert world.state.gone_epos == [2]

@@ -105,7 +105,7 @@ async def test_a_404_without_proof_deletes_nothing() -> None:
     world = ShopWorld()
     world.till.decide_fault = lambda method, argument: Missing(Side.TILL, "not found in Epos Now: HTTP 404", status=404)
     verdict = await world.sync_type(4001)
-    assert verdict.disposition is Disposition.PAUSE_LANE
+    assert verdict.disposition is Disposition.PAUSE_SIDE
     assert verdict.problem is not None
     assert verdict.problem.reason is ProblemReason.WRONG_ADDRESS
     assert world.shop.type_calls == []
@@ -174,7 +174,7 @@ async def test_account_wide_failures_pause_the_lane_and_keep_the_comment() -> No
         world.till.put_types(till_type())
         world.shop.type_answer = fails_with(error)  # type: ignore[assignment]
         verdict = await world.sync_type(4001)
-        assert verdict.disposition is Disposition.PAUSE_LANE
+        assert verdict.disposition is Disposition.PAUSE_SIDE
         assert verdict.problem is not None
         assert verdict.problem.reason is reason
         assert verdict.comment

@@ -74,7 +74,7 @@ async def test_account_wide_failures_pause_and_charge_nothing(error: UpstreamErr
     judge = ShopWorld().context().judge
     assert judge.is_account_wide(error)
     verdict = await judge.judge(error, Outcome.WOO_NOT_UPDATED, "writing", refusal_is_final=True)
-    assert verdict.disposition is Disposition.PAUSE_LANE
+    assert verdict.disposition is Disposition.PAUSE_SIDE
     assert verdict.comment == "WooCommerce customer not updated"
     assert verdict.problem is not None
     assert (verdict.problem.reason, verdict.problem.side) == (reason, error.side)
@@ -117,7 +117,7 @@ async def test_the_probe_decides_over_5xx_and_is_shared() -> None:
     world.till.faults["probe"] = CredentialsRefused(Side.TILL, "refused", status=401)
     await asyncio.sleep(world.services.settings.probe_reuse_seconds)
     verdict = await judge.judge(failure, Outcome.EPOS_FETCH_FAILED, "reading")
-    assert verdict.disposition is Disposition.PAUSE_LANE
+    assert verdict.disposition is Disposition.PAUSE_SIDE
     assert verdict.problem is not None
     assert verdict.problem.reason is ProblemReason.CREDENTIALS_REFUSED
     assert len(verdict.notes) == 2

@@ -140,7 +140,7 @@ async def test_a_404_that_proves_nothing_holds_nobody(world: FlowWorld) -> None:
     world.till.faults["read_customer"] = [Missing(Side.TILL, "404", status=404)]
     world.till.faults["list_customers"] = [Missing(Side.TILL, "404", status=404)]
     verdict = await match(world, chosen=DEFAULT_CUSTOMER)
-    assert verdict.disposition is Disposition.PAUSE_LANE
+    assert verdict.disposition is Disposition.PAUSE_SIDE
     assert verdict.problem is not None
     assert verdict.problem.reason is ProblemReason.WRONG_ADDRESS
 
@@ -409,7 +409,7 @@ async def test_what_changed_meanwhile_runs_again_at_once_and_nothing_was_decided
 async def test_what_everybody_would_meet_pauses_the_account(world: FlowWorld, error: Exception, reason: ProblemReason) -> None:
     world.till.faults["search_by_email"] = [error]
     verdict = await match(world)
-    assert verdict.disposition is Disposition.PAUSE_LANE
+    assert verdict.disposition is Disposition.PAUSE_SIDE
     assert (verdict.outcome, verdict.comment) == (Outcome.CUSTOMER_NOT_MATCHED, NOT_MATCHED_COMMENT)
     assert verdict.problem is not None
     assert (verdict.problem.reason, verdict.problem.side) == (reason, Side.TILL)

@@ -27,7 +27,7 @@ async def test_pages_interrupted_together_leave_no_error_unheard() -> None:
     till = FakeTill(step=until_paused)
     till.decide_fault = lambda method, argument: RunInterrupted("the account is paused")
     scan = PageScan(
-        till,
+        till.list_customers,
         is_wanted=lambda: 100,
         serve=lambda rows, asked_at, as_of: 0,
         last_page=9,
@@ -53,7 +53,7 @@ async def test_a_list_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatc
     for _ in range(100):
         till.add()
     scan = PageScan(
-        till,
+        till.list_customers,
         is_wanted=lambda: 100,
         serve=lambda rows, asked_at, as_of: 0,
         last_page=9,

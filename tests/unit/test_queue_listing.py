@@ -85,7 +85,7 @@ async def test_the_problem_of_the_account_comes_along_and_an_unknown_account_is_
     queues = FakeQueues(open_problem=problem)
     queues.add(an_entry(kind=EntryKind.CUSTOMER))
     page = await QueueListing(queues).list_queue(ListQueue(account_id=SHOP, filter=ORDERS))
-    assert page.problem == problem
+    assert page.problems == (problem,)
     assert page.entries == ()
     with pytest.raises(NotFound):
         await QueueListing(queues).list_queue(ListQueue(account_id=AccountId("nobody"), filter=ORDERS))

@@ -31,6 +31,7 @@ from tillsync_server.domain.errors import (
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.vocabulary import EntryState, Side
 from tillsync_server.ports.lanes import EnqueueResult, NewHint
+from tillsync_server.ports.request_gate import RequestGate
 
 TILL, A, B = TillId("company"), AccountId("shop-a"), AccountId("shop-b")
 KEYS = EposSettings(api_key="key", api_secret="secret")
@@ -183,7 +184,7 @@ async def test_another_account_of_the_till_reads_for_one_that_left_or_has_no_key
     asked: list[str] = []
     client = world.gateway.client
 
-    def note(account: Account) -> FakeTill:
+    def note(account: Account, gate: RequestGate | None = None) -> FakeTill:
         asked.append(account.account_id)
         return client(account)
 

@@ -52,10 +52,6 @@ def test_a_wait_that_a_person_may_end_is_a_delay_and_no_barrier() -> None:
     assert (waits.delay_seconds, waits.not_before, waits.retry_after_seconds) == (300, None, 0)
 
 
-def test_an_attempt_charged_first_is_not_charged_again() -> None:
-    assert settle(RETRY, attempts_before=3, policy=POLICY, already_charged=True).charged is False
-
-
 @pytest.mark.parametrize(
     ("verdict", "sides"),
     [

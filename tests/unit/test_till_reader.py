@@ -231,7 +231,7 @@ async def test_once_the_lane_is_paused_nothing_more_is_asked() -> None:
     context = world.context()
     world.put(*range(1, 101))
     reader = TillReader(context)
-    context.halt.halt()
+    context.gates[Side.TILL].close()
     results = await read_all(reader, list(range(1, 101)))
     assert all(isinstance(each, RunInterrupted) for each in results)
     assert world.till.requests == 0

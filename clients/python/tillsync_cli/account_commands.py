@@ -14,6 +14,7 @@ from tillsync_client import PermissionDeniedError, TillsyncClient
 
 from tillsync_cli.choices import ApiVersion, GuestPolicy, MatchEmail, TrustedAccounts, TypeField, enum_name
 from tillsync_cli.output import console, counted, entries_counted, print_json, table, when, word
+from tillsync_cli.problems import problems_of
 from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, AddressOption, JsonOption, TokenOption, fail, secret_value, talk
 
 app = typer.Typer(no_args_is_help=True, help="Create, show, change and check accounts.")
@@ -326,7 +327,7 @@ def _print_account(account: account_pb2.Account, *, json: bool) -> None:
         ("shop", shop.base_url or "-"),
         ("shop credentials", "bridge" if shop.has_bridge_secret else _set(shop.has_consumer_key and shop.has_consumer_secret)),
         ("changed", when(account.update_time)),
-        ("problem", account.problem.text if account.HasField("problem") else "none"),
+        ("problem", "\n".join(problem.text for problem in problems_of(account)) or "none"),
         *(("warning", _with_remedy(warning.text, warning.remedy)) for warning in account.warnings),
     ):
         shown.add_row(setting, value)
@@ -342,7 +343,7 @@ def _webhook_addresses(account: account_pb2.Account) -> tuple[str, str]:
 
 
 def _troubles(account: account_pb2.Account) -> list[str]:
-    return [*([account.problem.text] if account.HasField("problem") else []), *(warning.text for warning in account.warnings)]
+    return [*(problem.text for problem in problems_of(account)), *(warning.text for warning in account.warnings)]
 
 
 def _trusted(account: account_pb2.Account) -> str:

@@ -14,6 +14,7 @@ from tillsync_client.customer_sync import timestamp
 
 from tillsync_cli.choices import Queue, State, enum_name
 from tillsync_cli.output import comment_cell, console, entries_counted, parse_time, print_json, state_text, table, when, word
+from tillsync_cli.problems import problems_of
 from tillsync_cli.session import DEFAULT_ADDRESS, REFUSED, USAGE, AddressOption, JsonOption, TokenOption, fail, talk
 
 app = typer.Typer(no_args_is_help=True, help="Read the Customers Queue and the Orders Queue; retry and dismiss entries.")
@@ -92,8 +93,8 @@ def list_entries(
     if json:
         print_json(found)
         return
-    if found.HasField("problem"):
-        _print_problem(found.problem)
+    for problem in problems_of(found):
+        _print_problem(problem)
     print_entries(found.entries, title=f"{queue.value.capitalize()} Queue of {account}")
     counts = ", ".join(
         f"{each.count}{'+' if each.capped else ''} {vocabulary_pb2.EntryState.Name(each.state).removeprefix('ENTRY_STATE_').lower()}"
@@ -271,7 +272,8 @@ def subject(entry: queue_entry_pb2.QueueEntry) -> str:
 
 def _print_problem(problem: account_pb2.AccountProblem) -> None:
     again = f", next try {when(problem.next_try_time)}" if problem.HasField("next_try_time") else ""
-    console.print(f"The whole account waits: {problem.text} (since {when(problem.since)}{again})", style="bold red")
+    waits = "Customers and customer types wait" if problem.side is vocabulary_pb2.SIDE_SHOP else "The whole account waits"
+    console.print(f"{waits}: {problem.text} (since {when(problem.since)}{again})", style="bold red")
 
 
 def _left(unchanged: int) -> str:

@@ -187,7 +187,13 @@ class ServiceSettings(BaseSettings):
         le=86400,
     )
     lane_slots: int = _setting(
-        32, "TILLSYNC_LANE_SLOTS", "Accounts this process works on at once; a quarter is kept for live work.", ge=2, le=1000
+        2048, "TILLSYNC_LANE_SLOTS", "Accounts this process works on at once; a quarter is kept for live work.", ge=2, le=10_000
+    )
+    entry_slots: int = _setting(
+        4096, "TILLSYNC_ENTRY_SLOTS", "Entries that run at once in this process; each account has at least one.", ge=16, le=100_000
+    )
+    probe_slots: int = _setting(
+        32, "TILLSYNC_PROBE_SLOTS", "Tills and shops with a problem that this process tries again at once.", ge=1, le=1000
     )
     poll_seconds: float = _setting(
         1.0,
@@ -286,6 +292,8 @@ class ServiceSettings(BaseSettings):
             lease_seconds=self.lease_seconds,
             lane_slots=self.lane_slots,
             live_reserved_slots=max(self.lane_slots // 4, 1),
+            entry_slots=self.entry_slots,
+            probe_slots=self.probe_slots,
             poll_floor_seconds=self.poll_seconds,
             stop_grace_seconds=self.drain_seconds,
             retry=RetryPolicy(max_attempts=self.max_attempts, base_seconds=self.retry_base_seconds),

@@ -48,7 +48,7 @@ class ShopSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Why the whole account waits (invariant 8). One at a time; closes itself with the first success on its side."""
+    """Why the account's work that needs one side waits (invariant 8). It closes itself with the first success on its side."""
 
     reason: ProblemReason
     side: Side
@@ -81,7 +81,8 @@ class Account:
     """The lane's; the etag of the account is made of it."""
     create_time: datetime | None = None
     update_time: datetime | None = None
-    problem: Problem | None = None
+    problems: tuple[Problem, ...] = ()
+    """At most one a side, the oldest first."""
     warnings: tuple[AccountWarning, ...] = ()
     """Only where somebody looks at the account: GetAccount, ListAccounts, CheckAccount."""
 

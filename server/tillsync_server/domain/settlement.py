@@ -43,8 +43,8 @@ class Settlement:
     """Sides that evidently work: an account problem of theirs is closed."""
 
 
-def settle(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy, already_charged: bool = False) -> Settlement:
-    """``attempts_before``: charged attempts of the entry before this run (without the one charged first, if it was)."""
+def settle(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy) -> Settlement:
+    """``attempts_before``: charged attempts of the entry before this run."""
     charged, delay, retry_after = True, 0.0, 0.0
     state, not_before = verdict.state, None
     attempts = attempts_before + 1
@@ -60,7 +60,7 @@ def settle(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy, alrea
                 delay = policy.delay_seconds(attempts, retry_after)
         case Disposition.POSTPONE:
             charged, state, not_before, delay = False, EntryState.PENDING, verdict.not_before, verdict.wait_seconds
-        case Disposition.PAUSE_LANE:
+        case Disposition.PAUSE_SIDE:
             charged, state = False, EntryState.PENDING
         case _:
             assert_never(verdict.disposition)
@@ -70,7 +70,7 @@ def settle(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy, alrea
         comment=verdict.comment,
         cause=verdict.causes[0] if verdict.causes else None,
         notes=tuple(" ".join(note.split())[:MAX_NOTE_LENGTH] for note in verdict.notes[:MAX_NOTES]),
-        charged=charged and not already_charged,
+        charged=charged,
         delay_seconds=delay,
         retry_after_seconds=retry_after,
         not_before=not_before,

@@ -21,8 +21,8 @@ class Disposition(Enum):
     POSTPONE = auto()
     """Charges nothing; PENDING until ``not_before`` (settle time, budget, configuration changed meanwhile) or for ``wait_seconds`` (what is
     missing may be there sooner: a proof of the search)."""
-    PAUSE_LANE = auto()
-    """Charges nothing; the whole account waits with ``problem``."""
+    PAUSE_SIDE = auto()
+    """Charges nothing; whatever needs the side of ``problem`` waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,7 @@ class Verdict:
     @classmethod
     def paused(cls, outcome: Outcome, problem: AccountProblem, *notes: str, comment: str | None = None) -> Verdict:
         return cls(
-            disposition=Disposition.PAUSE_LANE,
+            disposition=Disposition.PAUSE_SIDE,
             outcome=outcome,
             comment=comment_of(outcome) if comment is None else comment,
             state=EntryState.PENDING,

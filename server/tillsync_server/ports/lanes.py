@@ -5,8 +5,8 @@ Lock order everywhere: lanes in account order, then till, then intents, then ent
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
@@ -15,6 +15,16 @@ from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCu
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.settlement import Settlement
 from tillsync_server.domain.vocabulary import EntryKind, Priority, Side
+from tillsync_server.domain.work_class import WorkClass
+
+
+@dataclass(frozen=True, slots=True)
+class IllSide:
+    """A side with an open problem. The entries that need it wait until ``seconds_until_probe`` are over (negative: they are)."""
+
+    failures: int
+    """In a row."""
+    seconds_until_probe: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +36,8 @@ class LaneLease:
     token: int
     lapses: int
     """How often in a row a lease ran out instead of being released."""
-    problem_side: Side | None
-    """An account problem is open on this side: the lane runs one entry at a time until it is closed."""
-    pause_count: int
+    ill: Mapping[Side, IllSide] = field(default_factory=dict)
+    """As it was when the lane was leased."""
 
 
 @dataclass(slots=True)
@@ -56,6 +65,10 @@ class ClaimedEntry:
     chosen_epos_customer_id: EposCustomerId | None = None
     """Of an order: the till customer a person chose (ResolveOrderCustomer)."""
 
+    @property
+    def work_class(self) -> WorkClass:
+        return WorkClass.of(self.kind, self.priority)
+
 
 @dataclass(slots=True)
 class Completion:
@@ -66,7 +79,9 @@ class Completion:
     settlement: Settlement
     run_seconds: float
     pause_seconds: float = 0.0
-    """With ``settlement.problem``: how long the lane waits."""
+    """With ``settlement.problem``: how long its side waits for the next probe."""
+    mended: frozenset[Side] = frozenset()
+    """Sides that were ill and did what was asked: their problems close."""
 
 
 class Written(IntEnum):
@@ -119,27 +134,38 @@ class Leased:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """``in_flight``: entries of this lane that run or wait to be written; the claim leaves them out."""
+    """``limits``: the most entries of each class; none of a class that is not named.
+
+    ``in_flight``: entries of this lane that run or wait to be stored; the claim leaves them out.
+    """
 
     lease: LaneLease
-    live_limit: int
-    bulk_limit: int
+    limits: Mapping[WorkClass, int]
     in_flight: tuple[EntryId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """``ill``: the account's sides as they are now; a person may have mended one. None: the lane is not ours any more."""
+
+    entries: list[ClaimedEntry]
+    ill: Mapping[Side, IllSide] | None
 
 
 class LaneStore(Protocol):
     """The engine's statements. Everything that ends, fails or reschedules entries is fenced by owner and token."""
 
-    async def lease(self, owner: str, *, limit: int, bulk_limit: int, lease_seconds: float) -> Leased:
-        """Up to ``limit`` ready lanes or run-out leases, of which at most ``bulk_limit`` without live work."""
+    async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> Leased:
+        """Up to ``limit`` ready lanes or run-out leases, of which at most ``bulk_limit`` without live work; and up to ``probe_limit`` lanes
+        whose work waits for a side that is to be probed."""
         ...
 
     async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool | None]:
         """By position: still ours, and now for ``lease_seconds`` more. None: somebody has the lane locked for long; ask again."""
         ...
 
-    async def claim(self, requests: Sequence[ClaimRequest]) -> list[list[ClaimedEntry]]:
-        """By position: due entries, live ones first. Writes nothing."""
+    async def claim(self, requests: Sequence[ClaimRequest]) -> list[Claimed]:
+        """By position: due entries, in order of their classes. Writes nothing."""
         ...
 
     async def charge_first(self, lease: LaneLease, entry: ClaimedEntry, *, delay_seconds: float) -> bool:

@@ -58,7 +58,7 @@ class QueueReader(Protocol):
         """Every state; each at most COUNT_CAP + 1 (then there are more)."""
         ...
 
-    async def problem(self, account_id: AccountId) -> Problem | None:
+    async def problems(self, account_id: AccountId) -> tuple[Problem, ...]:
         """NotFound for an unknown account: how the use cases tell one from an empty queue."""
         ...
 

@@ -12,6 +12,7 @@ from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
 from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import EposCustomerTypeId, WooCustomerId
 from tillsync_server.domain.shop_users import ShopUser
+from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import WritePermit
 
 
@@ -96,7 +97,9 @@ class ShopClient(Protocol):
 
 
 class ShopGateway(Protocol):
-    def client(self, account: Account) -> ShopClient: ...
+    def client(self, account: Account, gate: RequestGate | None = None) -> ShopClient:
+        """``gate``: entered by each request. None: nothing holds the requests up."""
+        ...
 
     async def close(self) -> None: ...
 

@@ -16,6 +16,7 @@ from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.errors import Unreadable
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.request_gate import RequestGate
 
 MAX_SEARCH_PAGES = 100
 """Pages of one search. Tens of thousands of customers with one text: a till that goes on is out of order, and nothing it says counts."""
@@ -160,6 +161,8 @@ class TillClient(Protocol):
 class TillGateway(Protocol):
     """Makes clients; owns the connection pool. ``client`` is cheap: call it for each run with the account's present settings."""
 
-    def client(self, account: Account) -> TillClient: ...
+    def client(self, account: Account, gate: RequestGate | None = None) -> TillClient:
+        """``gate``: entered by each request. None: nothing holds the requests up."""
+        ...
 
     async def close(self) -> None: ...

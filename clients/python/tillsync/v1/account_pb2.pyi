@@ -265,6 +265,7 @@ class Account(_message.Message):
     WARNINGS_FIELD_NUMBER: _builtins.int
     TRUSTED_ACCOUNTS_FIELD_NUMBER: _builtins.int
     TRUSTED_BEFORE_TIME_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """A slug: 1 to 64 of a-z, 0-9 and inner hyphens. Set by CreateAccountRequest.account_id, never changed; in requests leave it
     empty or give the same.
@@ -311,7 +312,7 @@ class Account(_message.Message):
 
     @_builtins.property
     def problem(self) -> Global___AccountProblem:
-        """Why the whole account waits. Unset: it does not."""
+        """The first of problems. Unset: there is none."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -328,6 +329,12 @@ class Account(_message.Message):
     @_builtins.property
     def trusted_before_time(self) -> _timestamp_pb2.Timestamp:
         """With REGISTERED_BEFORE: when that was set. Accounts registered earlier are trusted."""
+
+    @_builtins.property
+    def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccountProblem]:
+        """Why entries wait: at most one problem for each side, the oldest first. Orders need only the till; customers and customer types need
+        both sides.
+        """
 
     def __init__(
         self,
@@ -352,10 +359,11 @@ class Account(_message.Message):
         warnings: _abc.Iterable[Global___AccountWarning] | None = ...,
         trusted_accounts: Global___TrustedAccounts.ValueType = ...,
         trusted_before_time: _timestamp_pb2.Timestamp | None = ...,
+        problems: _abc.Iterable[Global___AccountProblem] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_auto_link", b"_auto_link", "_customer_sync_enabled", b"_customer_sync_enabled", "auto_link", b"auto_link", "create_time", b"create_time", "customer_sync_enabled", b"customer_sync_enabled", "epos", b"epos", "problem", b"problem", "shop", b"shop", "trusted_before_time", b"trusted_before_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_auto_link", b"_auto_link", "_customer_sync_enabled", b"_customer_sync_enabled", "account_id", b"account_id", "auto_link", b"auto_link", "create_time", b"create_time", "customer_sync_enabled", b"customer_sync_enabled", "default_epos_customer_id", b"default_epos_customer_id", "epos", b"epos", "etag", b"etag", "guest_policy", b"guest_policy", "match_email", b"match_email", "name", b"name", "problem", b"problem", "shared_till", b"shared_till", "shop", b"shop", "sync_names", b"sync_names", "sync_phone", b"sync_phone", "till_id", b"till_id", "trusted_accounts", b"trusted_accounts", "trusted_before_time", b"trusted_before_time", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_auto_link", b"_auto_link", "_customer_sync_enabled", b"_customer_sync_enabled", "account_id", b"account_id", "auto_link", b"auto_link", "create_time", b"create_time", "customer_sync_enabled", b"customer_sync_enabled", "default_epos_customer_id", b"default_epos_customer_id", "epos", b"epos", "etag", b"etag", "guest_policy", b"guest_policy", "match_email", b"match_email", "name", b"name", "problem", b"problem", "problems", b"problems", "shared_till", b"shared_till", "shop", b"shop", "sync_names", b"sync_names", "sync_phone", b"sync_phone", "till_id", b"till_id", "trusted_accounts", b"trusted_accounts", "trusted_before_time", b"trusted_before_time", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__auto_link: _TypeAlias = _typing.Literal["auto_link"]  # noqa: Y015
     _WhichOneofArgType__auto_link: _TypeAlias = _typing.Literal["_auto_link", b"_auto_link"]  # noqa: Y015

@@ -634,6 +634,7 @@ class ListQueueResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATE_COUNTS_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token of the next page. Empty: there is none."""
     @_builtins.property
@@ -646,7 +647,11 @@ class ListQueueResponse(_message.Message):
 
     @_builtins.property
     def problem(self) -> _account_pb2.AccountProblem:
-        """Why the whole account waits. Unset: it does not."""
+        """The first of problems. Unset: there is none."""
+
+    @_builtins.property
+    def problems(self) -> _containers.RepeatedCompositeFieldContainer[_account_pb2.AccountProblem]:
+        """Why entries of the account wait: at most one problem for each side, the oldest first."""
 
     def __init__(
         self,
@@ -655,10 +660,11 @@ class ListQueueResponse(_message.Message):
         next_page_token: _builtins.str = ...,
         state_counts: _abc.Iterable[_queue_entry_pb2.StateCount] | None = ...,
         problem: _account_pb2.AccountProblem | None = ...,
+        problems: _abc.Iterable[_account_pb2.AccountProblem] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["problem", b"problem"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token", "problem", b"problem", "state_counts", b"state_counts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token", "problem", b"problem", "problems", b"problems", "state_counts", b"state_counts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,6 +9,7 @@ from tillsync_server.adapters.epos.requests import Sleep, TillRequests
 from tillsync_server.adapters.epos.settings import EposAdapterSettings
 from tillsync_server.adapters.outbound import OutboundHttp
 from tillsync_server.domain.account import Account
+from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import TillClient
 from tillsync_server.ports.tills import TillBudget
 
@@ -24,9 +25,9 @@ class EposGateway:
         self._settings = settings or EposAdapterSettings()
         self._sleep = sleep
 
-    def client(self, account: Account) -> TillClient:
+    def client(self, account: Account, gate: RequestGate | None = None) -> TillClient:
         epos = account.epos
-        requests = TillRequests(self._http, self._budget, self._settings, account.till_id, epos, self._sleep)
+        requests = TillRequests(self._http, self._budget, self._settings, account.till_id, epos, gate, self._sleep)
         return EposClient(requests, epos.customer_api_version, epos.customer_type_api_version, epos.v4_type_field)
 
     async def close(self) -> None:

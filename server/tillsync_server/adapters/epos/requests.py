@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from tillsync_server.domain.account import EposSettings
 from tillsync_server.domain.errors import CredentialsRefused, Misaddressed, ServerFailure, Throttled, Unanswered, Unreachable
 from tillsync_server.domain.ids import TillId
 from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import WritePermit
 from tillsync_server.ports.tills import TillBudget
 
@@ -38,6 +40,7 @@ class TillRequests:
         settings: EposAdapterSettings,
         till_id: TillId,
         epos: EposSettings,
+        gate: RequestGate | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._http = http
@@ -45,6 +48,7 @@ class TillRequests:
         self._settings = settings
         self._till_id = till_id
         self._epos = epos
+        self._gate = gate
         self._sleep = sleep
 
     async def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Answer:
@@ -82,26 +86,27 @@ class TillRequests:
         if not key or not secret:
             raise CredentialsRefused(Side.TILL, "no Epos Now API key and secret are set: enter both in the account")
         pair = f"{key}:{secret}"
-        wait = await self._budget.take(self._till_id, 1, per_minute=self._epos.requests_per_minute)
-        if wait > 0:
-            await self._sleep(wait)
-        answer = await self._http.request(
-            Side.TILL,
-            method,
-            url,
-            headers={
-                "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
-                "Accept": "application/json",
-                # On a GET too: the till takes the format of its answer from it.
-                "Content-Type": "application/json",
-            },
-            body=body,
-            timeout_seconds=self._settings.timeout_seconds,
-            # invariant: till-creates-need-a-permit
-            permit=permit,
-            fresh_connection=permit is not None,
-            secrets=(pair, key, secret),
-        )
+        async with self._gate.request() if self._gate is not None else nullcontext():
+            wait = await self._budget.take(self._till_id, 1, per_minute=self._epos.requests_per_minute)
+            if wait > 0:
+                await self._sleep(wait)
+            answer = await self._http.request(
+                Side.TILL,
+                method,
+                url,
+                headers={
+                    "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
+                    "Accept": "application/json",
+                    # On a GET too: the till takes the format of its answer from it.
+                    "Content-Type": "application/json",
+                },
+                body=body,
+                timeout_seconds=self._settings.timeout_seconds,
+                # invariant: till-creates-need-a-permit
+                permit=permit,
+                fresh_connection=permit is not None,
+                secrets=(pair, key, secret),
+            )
         error = error_of(answer, throttle_pause_seconds=self._settings.throttle_pause_seconds)
         if isinstance(error, Throttled):
             await self._budget.pause(self._till_id, error.retry_after_seconds or 0.0)

@@ -63,7 +63,7 @@ def account_from(row: asyncpg.Record, box: SecretBox) -> Account:
         config_version=row["config_version"],
         create_time=row["create_time"],
         update_time=row["update_time"],
-        problem=lane_status(row).problem,
+        problems=lane_status(row).problems,
     )
 
 

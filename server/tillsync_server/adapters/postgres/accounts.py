@@ -33,7 +33,8 @@ _LOCK = load("accounts/lock")
 _LIST = load("accounts/list")
 _UPDATE = load("accounts/update")
 _RAISE_CONFIG_VERSION = load("accounts/raise_config_version")
-_END_PAUSE = load("accounts/end_pause")
+_PROBE_NOW = load("accounts/probe_now")
+_RESCHEDULE_LANE = load("engine/reschedule_lane")
 _CLOSE_PROBLEM_OF_SIDE = load("accounts/close_problem_of_side")
 _IS_LINKED = load("accounts/is_linked")
 _COUNT_OBSOLETE = load("accounts/count_obsolete")
@@ -141,7 +142,8 @@ class PostgresAccounts:
             await connection.execute(_WRITE_REQUEUE, account_id, wanted, lane["at"])
         paused_no_more = ends_pause(before, after)
         if paused_no_more:
-            await connection.execute(_END_PAUSE, account_id, lane["at"])
+            await connection.execute(_PROBE_NOW, account_id, lane["at"])
+            await connection.execute(_RESCHEDULE_LANE, account_id)
             await connection.execute(_REOPEN_EVENTS, account_id)
             await connection.execute(_TRY_EVENTS_NOW, account_id, lane["at"])
         now = account_from(_present(await connection.fetchrow(_GET, account_id), account_id), self._box)
@@ -187,10 +189,10 @@ class PostgresAccounts:
                     await lane.connection.execute(_REOPEN_EVENTS, account_id)
                 if await lane.connection.fetchval(_CLOSE_PROBLEM_OF_SIDE, account_id, int(side)) is None:
                     return False
-                await lane.connection.execute(_END_PAUSE, account_id, lane.at)
+                await lane.connection.execute(_RESCHEDULE_LANE, account_id)
         except Unavailable:  # the lane is busy: whoever has it meets the side by itself
             return False
-        self._notifier.lanes_ready()
+        lane.tell(self._notifier)
         return True
 
     async def accounts_of_till(self, till_id: TillId) -> Sequence[Account]:

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from tillsync_server.domain.settlement import Settlement
 from tillsync_server.domain.verdict import AccountProblem
+from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.lanes import Completion, LaneLease
 
 _CLASS_COLUMNS = 8
@@ -60,7 +61,7 @@ def completion_parameters(completions: Sequence[Completion]) -> list[Any]:
         _sparse([settlement.epos_customer_id for settlement in settlements]),
         _sparse([settlement.woo_customer_id for settlement in settlements]),
         _sparse([settlement.subject_label for settlement in settlements]),
-        _sparse([max(each.settlement.delay_seconds, each.pause_seconds) or None for each in completions]),
+        _sparse([settlement.delay_seconds or None for settlement in settlements]),
         _sparse([settlement.retry_after_seconds or None for settlement in settlements]),
         _sparse([settlement.not_before for settlement in settlements]),
         *_problem_columns(completions, claim_numbers),
@@ -102,21 +103,21 @@ def _class_columns(settlements: Sequence[Settlement]) -> list[list[Any]]:
 
 
 def _problem_columns(completions: Sequence[Completion], claim_numbers: Sequence[int]) -> list[list[Any]]:
-    """Of each claim at most one: a problem that is met stands above one that closes."""
-    changed: dict[int, tuple[Completion, AccountProblem | None]] = {}
+    """Of each claim and side at most one: a problem that is met stands above one that closes."""
+    changed: dict[tuple[int, Side], tuple[Completion, AccountProblem | None]] = {}
     for number, completion in zip(claim_numbers, completions, strict=True):
+        for side in completion.mended:
+            changed.setdefault((number, side), (completion, None))
         problem = completion.settlement.problem
-        # invariant: account-wide-failures-pause-the-lane
+        # invariant: account-wide-failures-make-their-side-wait
         if problem is not None:
-            changed[number] = (completion, problem)
-        elif completion.lease.problem_side in completion.settlement.sides_proven:
-            changed.setdefault(number, (completion, None))
+            changed[number, problem.side] = (completion, problem)
     rows = list(changed.values())
     return [
-        list(changed),
+        [number for number, _ in changed],
+        [int(side) for _, side in changed],
         [completion.pause_seconds if problem else None for completion, problem in rows],
         [problem and int(problem.reason) for _, problem in rows],
-        [problem and int(problem.side) for _, problem in rows],
         [problem and problem.text for _, problem in rows],
         [completion.entry.entry_id if problem else None for completion, problem in rows],
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,34 +16,49 @@ from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCu
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, ProblemReason, Side
 from tillsync_server.domain.waiting import WAITING_NOTE, next_attempt, shown_notes, waiting_note
+from tillsync_server.domain.work_class import sides_needed
+
+_SIDES = ((Side.TILL, "till"), (Side.SHOP, "shop"))
+"""With the prefix of their columns in ``account_state``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneStatus:
-    """Whether the account waits; ``at`` is the database's time."""
+    """Why entries of the account wait; ``at`` is the database's time."""
 
     at: datetime
-    paused_until: datetime | None
-    problem: Problem | None
+    probe_times: Mapping[Side, datetime]
+    """Of the ill sides: when each is probed."""
+    problems: tuple[Problem, ...]
+    """The oldest first."""
 
-    @property
-    def waiting_note(self) -> str:
-        return waiting_note(self.paused_until, "" if self.problem is None else self.problem.text, self.at)
+    def blocked_until(self, kind: EntryKind) -> datetime | None:
+        """Entries of this kind wait so long for a side that they need. None: they do not."""
+        return max((time for side, time in self.probe_times.items() if side in sides_needed(kind)), default=None)
+
+    def waiting_note(self, kind: EntryKind) -> str:
+        until = self.blocked_until(kind)
+        texts = {problem.side: problem.text for problem in self.problems}
+        side = next((side for side, time in self.probe_times.items() if time == until and side in sides_needed(kind)), None)
+        return waiting_note(until, "" if side is None else texts.get(side, ""), self.at)
 
 
 def lane_status(row: asyncpg.Record) -> LaneStatus:
-    problem = None
-    if row["problem_reason"] is not None:
-        paused_until: datetime | None = row["paused_until"]
-        problem = Problem(
-            reason=ProblemReason(row["problem_reason"]),
-            side=Side(row["problem_side"]),
-            text=row["problem_text"] or "",
-            since=row["problem_since"],
-            next_try_time=paused_until if paused_until is not None and paused_until > row["at"] else None,
-            oldest_entry_id=None if row["problem_entry_id"] is None else EntryId(row["problem_entry_id"]),
-        )
-    return LaneStatus(at=row["at"], paused_until=row["paused_until"], problem=problem)
+    probe_times = {side: row[f"{name}_probe_at"] for side, name in _SIDES if row[f"{name}_probe_at"] is not None}
+    problems = [_problem(row, side, name) for side, name in _SIDES if row[f"{name}_reason"] is not None]
+    return LaneStatus(at=row["at"], probe_times=probe_times, problems=tuple(sorted(problems, key=lambda problem: problem.since)))
+
+
+def _problem(row: asyncpg.Record, side: Side, name: str) -> Problem:
+    probe_at, entry_id = row[f"{name}_probe_at"], row[f"{name}_entry_id"]
+    return Problem(
+        reason=ProblemReason(row[f"{name}_reason"]),
+        side=side,
+        text=row[f"{name}_text"] or "",
+        since=row[f"{name}_since"],
+        next_try_time=probe_at if probe_at is not None and probe_at > row["at"] else None,
+        oldest_entry_id=None if entry_id is None else EntryId(entry_id),
+    )
 
 
 def entry_from(row: asyncpg.Record, lane: LaneStatus | None) -> Entry:
@@ -54,8 +70,8 @@ def entry_from(row: asyncpg.Record, lane: LaneStatus | None) -> Entry:
         notes = shown_notes(state, outcome, notes, WAITING_NOTE, None, row["update_time"])
     else:
         if row["due_at"] is not None:
-            next_time = next_attempt(state, row["due_at"], lane.paused_until, lane.at)
-        notes = shown_notes(state, outcome, notes, lane.waiting_note, next_time, lane.at)
+            next_time = next_attempt(state, row["due_at"], lane.blocked_until(kind), lane.at)
+        notes = shown_notes(state, outcome, notes, lane.waiting_note(kind), next_time, lane.at)
     facts = row["facts"]
     return Entry(
         account_id=AccountId(row["account_id"]),

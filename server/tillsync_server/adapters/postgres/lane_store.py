@@ -19,7 +19,8 @@ from tillsync_server.domain.errors import Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.vocabulary import EntryKind, Priority, Side
-from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, Leased, Written
+from tillsync_server.domain.work_class import WorkClass
+from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest, Completion, IllSide, LaneLease, Leased, Written
 from tillsync_server.ports.wakeups import Notifier
 
 _LEASE = load("engine/lease")
@@ -45,9 +46,9 @@ class PostgresLaneStore:
         self._database = database
         self._notifier = notifier
 
-    async def lease(self, owner: str, *, limit: int, bulk_limit: int, lease_seconds: float) -> Leased:
+    async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> Leased:
         async with self._database.acquire() as connection:
-            *rows, rest = await connection.fetch(_LEASE, limit, bulk_limit, owner, lease_seconds)
+            *rows, rest = await connection.fetch(_LEASE, limit, bulk_limit, owner, lease_seconds, probe_limit)
         return Leased([_lease(owner, row) for row in rows], rest["seconds"])
 
     async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool | None]:
@@ -62,20 +63,21 @@ class PostgresLaneStore:
         renewed = {row["account_id"] for row in rows}
         return [lease.account_id in renewed for lease in leases]
 
-    async def claim(self, requests: Sequence[ClaimRequest]) -> list[list[ClaimedEntry]]:
+    async def claim(self, requests: Sequence[ClaimRequest]) -> list[Claimed]:
         async with self._database.acquire() as connection:
             rows = await connection.fetch(
                 _CLAIM,
-                [request.lease.account_id for request in requests],
-                [request.live_limit for request in requests],
-                [request.bulk_limit for request in requests],
+                *_fence_parameters([request.lease for request in requests]),
+                *([request.limits.get(work_class, 0) for request in requests] for work_class in WorkClass),
                 [entry_id for request in requests for entry_id in request.in_flight],
-                [request.lease.owner for request in requests],
-                [request.lease.token for request in requests],
             )
-        claimed: list[list[ClaimedEntry]] = [[] for _ in requests]
+        claimed = [Claimed([], None) for _ in requests]
         for row in rows:
-            claimed[row[16] - 1].append(_claimed_entry(row))
+            number = row[0] - 1
+            if claimed[number].ill is None:
+                claimed[number] = Claimed([], _ill_sides((row[1], 0), (row[2], 0)))
+            if row[4] is not None:
+                claimed[number].entries.append(_claimed_entry(row))
         return claimed
 
     async def charge_first(self, lease: LaneLease, entry: ClaimedEntry, *, delay_seconds: float) -> bool:
@@ -149,29 +151,35 @@ def _lease(owner: str, row: asyncpg.Record) -> LaneLease:
         owner=owner,
         token=row["lease_token"],
         lapses=row["lapses"],
-        problem_side=None if row["problem_side"] is None else Side(row["problem_side"]),
-        pause_count=row["pause_count"],
+        ill=_ill_sides((row["till_seconds"], row["till_failures"]), (row["shop_seconds"], row["shop_failures"])),
     )
+
+
+def _ill_sides(till: tuple[float | None, int | None], shop: tuple[float | None, int | None]) -> dict[Side, IllSide]:
+    """Of each: the seconds until its probe (NULL: it is well), and its failures."""
+    return {
+        side: IllSide(failures or 0, seconds) for side, (seconds, failures) in ((Side.TILL, till), (Side.SHOP, shop)) if seconds is not None
+    }
 
 
 def _claimed_entry(row: asyncpg.Record) -> ClaimedEntry:
     # by position, in the order of claim.sql: this runs for every entry, and names cost a third of it
-    facts: Any = row[14]
+    facts: Any = row[17]
     return ClaimedEntry(
-        AccountId(row[0]),
-        EntryId(row[1]),
-        _KINDS[row[2]],
-        row[3],
-        _PRIORITIES[row[4]],
-        row[5],
+        AccountId(row[3]),
+        EntryId(row[4]),
+        _KINDS[row[5]],
         row[6],
-        row[7],
+        _PRIORITIES[row[7]],
         row[8],
         row[9],
-        row[10] or "",
-        row[11] or "",
+        row[10],
+        row[11],
         row[12],
-        row[13],
-        None if facts is None else OrderFacts.from_json(json.loads(facts)),
+        row[13] or "",
+        row[14] or "",
         row[15],
+        row[16],
+        None if facts is None else OrderFacts.from_json(json.loads(facts)),
+        row[18],
     )

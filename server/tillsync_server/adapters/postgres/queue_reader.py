@@ -88,12 +88,12 @@ class PostgresQueueReader:
             rows = await connection.fetch(_STATE_COUNTS, account_id, int(queue), COUNT_CAP + 1)
         return {EntryState(row["state"]): row["entries"] for row in rows}
 
-    async def problem(self, account_id: AccountId) -> Problem | None:
+    async def problems(self, account_id: AccountId) -> tuple[Problem, ...]:
         async with self._database.acquire() as connection:
             row = await connection.fetchrow(_LANE_STATUS, account_id)
         if row is None:
             raise _unknown(account_id)
-        return lane_status(row).problem
+        return lane_status(row).problems
 
     async def entries_of_subject(
         self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, order_id: OrderId | None = None, limit: int = 20

@@ -20,6 +20,7 @@ from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge, SiteKnowl
 from tillsync_server.domain.account import Account
 from tillsync_server.ports.accounts import AccountWarnings
 from tillsync_server.ports.events import EventReceiver
+from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.shop import ShopClient, ShopCustomer
 
 
@@ -45,9 +46,9 @@ class WooGateway:
         self._clock = clock
         self._known = SiteKnowledgeBook()
 
-    def client(self, account: Account) -> ShopClient:
+    def client(self, account: Account, gate: RequestGate | None = None) -> ShopClient:
         signer, known = signer_for(account.shop), self._known.of(account)
-        requests = self._requests(account, signer, known)
+        requests = self._requests(account, signer, known, gate)
         match signer.surface:
             case Surface.BRIDGE:
                 return BridgeClient(requests, known)
@@ -61,9 +62,9 @@ class WooGateway:
         by_keys = signer_for(replace(account.shop, bridge_secret=""))
         return await customers_with_email(self._requests(account, by_keys, self._known.of(account)), email)
 
-    def _requests(self, account: Account, signer: RequestSigner, known: SiteKnowledge) -> ShopRequests:
+    def _requests(self, account: Account, signer: RequestSigner, known: SiteKnowledge, gate: RequestGate | None = None) -> ShopRequests:
         heard = None if self._warnings is None else partial(self._warnings.note_answer, account.account_id)
-        return ShopRequests(self._http, self._settings, account.shop.base_url, signer, known, self._sleep, heard)
+        return ShopRequests(self._http, self._settings, account.shop.base_url, signer, known, self._sleep, heard, gate)
 
     async def close(self) -> None:
         """Closes the outbound pool, which may be shared: closing it twice is harmless."""

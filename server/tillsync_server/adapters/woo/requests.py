@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import Any, NoReturn
 
 import tenacity
@@ -20,6 +21,7 @@ from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge
 from tillsync_server.domain.account_warnings import StrayOutput
 from tillsync_server.domain.errors import Misaddressed, Refused, ServerFailure, Unanswered, Unreachable, Unreadable, UpstreamError
 from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import WritePermit
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -59,6 +61,7 @@ class ShopRequests:
         knowledge: SiteKnowledge,
         sleep: Sleep = asyncio.sleep,
         heard: Heard | None = None,
+        gate: RequestGate | None = None,
     ) -> None:
         """``heard``: told of every success, with the route asked and what stood around its data."""
         self._http = http
@@ -68,6 +71,7 @@ class ShopRequests:
         self._knowledge = knowledge
         self._sleep = sleep
         self._heard = heard
+        self._gate = gate
 
     async def read(self, route: str, query: str = "", *, ours: IsOurs) -> Any:
         """The JSON of a GET, with retries. ``ours``: knows the answer's envelope among stray output. Raises UpstreamError."""
@@ -184,19 +188,20 @@ class ShopRequests:
         if sent_method != method:
             headers["X-HTTP-Method-Override"] = method
         try:
-            return await self._http.request(
-                Side.SHOP,
-                sent_method,
-                url,
-                headers=headers,
-                body=body,
-                timeout_seconds=self._settings.timeout_seconds,
-                # invariant: shop-writes-need-a-permit
-                permit=permit,
-                # A write on a connection that the web server is just closing would count as unanswered.
-                fresh_connection=permit is not None,
-                secrets=self._signer.secrets,
-            )
+            async with self._gate.request() if self._gate is not None else nullcontext():
+                return await self._http.request(
+                    Side.SHOP,
+                    sent_method,
+                    url,
+                    headers=headers,
+                    body=body,
+                    timeout_seconds=self._settings.timeout_seconds,
+                    # invariant: shop-writes-need-a-permit
+                    permit=permit,
+                    # A write on a connection that the web server is just closing would count as unanswered.
+                    fresh_connection=permit is not None,
+                    secrets=self._signer.secrets,
+                )
         except Misaddressed as error:
             # The right address without our route behind it is what has to be entered in the account.
             error.text = error.text.replace(form.suffix(route), "")

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from tillsync_server.domain.vocabulary import Priority
+from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.lanes import ClaimedEntry
 
 
@@ -19,13 +19,13 @@ class ClaimSchedule:
     def __init__(self, *, floor_seconds: float, clock: Callable[[], float]) -> None:
         self._floor_seconds = floor_seconds
         self._clock = clock
-        self._may_be_due = set(Priority)
+        self._may_be_due = set(WorkClass)
         self._floor_at = clock() + floor_seconds
         self._next_due_at = math.inf
 
     def look_again(self) -> None:
-        """Entries of each priority may be due."""
-        self._may_be_due = set(Priority)
+        """Entries of each class may be due."""
+        self._may_be_due = set(WorkClass)
         self._floor_at = self._clock() + self._floor_seconds
 
     def due_in(self, seconds: float) -> None:
@@ -37,17 +37,17 @@ class ClaimSchedule:
         """Without news no claim is worth it before."""
         return max(min(self._next_due_at, self._floor_at) - self._clock(), 0.0)
 
-    def worth_claiming(self, room: Mapping[Priority, int]) -> dict[Priority, int]:
-        """The limits of the next claim; empty when none would bring anything. ``room``: how many entries of each priority may start."""
+    def worth_claiming(self, room: Mapping[WorkClass, int]) -> dict[WorkClass, int]:
+        """The limits of the next claim; empty when none would bring anything. ``room``: how many entries of each class may start."""
         if self.seconds_until_next <= 0:
             self._next_due_at = math.inf
             self.look_again()
-        return {priority: room[priority] for priority in self._may_be_due if room[priority] > 0}
+        return {work_class: most for work_class, most in room.items() if most > 0 and work_class in self._may_be_due}
 
-    def claim_sent(self, limits: Mapping[Priority, int]) -> None:
+    def claim_sent(self, limits: Mapping[WorkClass, int]) -> None:
         """News that comes before the answer counts for the next claim."""
         self._may_be_due -= limits.keys()
 
-    def claim_answered(self, limits: Mapping[Priority, int], claimed: Sequence[ClaimedEntry]) -> None:
-        found = Counter(entry.priority for entry in claimed)
-        self._may_be_due |= {priority for priority, limit in limits.items() if found[priority] >= limit}
+    def claim_answered(self, limits: Mapping[WorkClass, int], claimed: Sequence[ClaimedEntry]) -> None:
+        found = Counter(entry.work_class for entry in claimed)
+        self._may_be_due |= {work_class for work_class, limit in limits.items() if found[work_class] >= limit}

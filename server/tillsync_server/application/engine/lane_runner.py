@@ -14,16 +14,19 @@ import structlog
 
 from tillsync_server.application.engine.claim_schedule import ClaimSchedule
 from tillsync_server.application.engine.lane_runs import InFlight, LaneRuns
+from tillsync_server.application.engine.lane_sides import LaneSides
 from tillsync_server.application.engine.lane_statements import LaneStatements
 from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
 from tillsync_server.application.engine.settings import EngineSettings
-from tillsync_server.application.engine.slots import Slots
+from tillsync_server.application.engine.slots import Probes, ProvenSides, Slots
 from tillsync_server.domain.errors import RunInterrupted
-from tillsync_server.domain.vocabulary import Priority
+from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.handler import EntryHandler, LaneWork
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest
 
 _LOG = structlog.get_logger(__name__)
+_RESERVES = {WorkClass.ORDER: 0, WorkClass.LIVE: 1, WorkClass.BULK_ORDER: 2, WorkClass.BULK: 2}
+"""Of a lane's room a class leaves so many reserves to the classes before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class LaneServices:
     handler: EntryHandler
     statements: LaneStatements
     slots: Slots
+    probes: Probes
+    proven: ProvenSides
 
 
 class _LaneLost(Exception):
@@ -50,15 +55,18 @@ class LaneRunner:
         self.lane = lane
         # invariant: crashing-entries-are-charged-first
         self._charges_first = lease.lapses >= settings.lapses_before_single
+        self._limit = 1 if self._charges_first else settings.in_flight_limit
         self._schedule = ClaimSchedule(floor_seconds=settings.poll_floor_seconds, clock=lane.clock.now)
+        self._sides = LaneSides(lease.account_id, lease.ill, services.probes, services.proven, lane.clock.now)
+        self._schedule.due_in(self._sides.seconds_until_probe)
         self._runs = LaneRuns(
             lane,
             self._schedule,
             services.statements,
             services.handler.fault_verdict,
             settings.retry,
-            limit=1 if self._charges_first or lease.problem_side is not None else settings.in_flight_limit,
-            limit_once_proven=1 if self._charges_first else settings.in_flight_limit,
+            self._sides,
+            services.slots,
         )
         self._parts = 0
         """Calls of the flows under way."""
@@ -83,13 +91,14 @@ class LaneRunner:
         except* _LaneLost:
             pass
         finally:
+            self._runs.close()
             await work.close()
 
     async def _turn(self, work: LaneWork, parts: asyncio.TaskGroup) -> None:
         started = self._runs.start(await self._claim(self._room()))
         # live ones apart: a bulk entry that raises must not take them along
-        for priority in Priority:
-            part = [run for run in started if run.entry.priority is priority]
+        for is_bulk in (False, True):
+            part = [run for run in started if run.entry.work_class.is_bulk is is_bulk]
             if part:
                 self._parts += 1
                 parts.create_task(self._run_part(work, part))
@@ -101,39 +110,52 @@ class LaneRunner:
         if len(self._runs) or self._parts:
             await self._changed_or_due()
         else:
-            self.lane.end(LaneState.DRAINED if room[Priority.BULK] > 0 else LaneState.YIELDED)
+            self.lane.end(LaneState.YIELDED if self._seconds_over() > 0 else LaneState.DRAINED)
 
-    def _room(self) -> dict[Priority, int]:
-        """How many entries of each priority may start. Where other lanes wait for a slot, a lane has its time and no more."""
-        settings = self._settings
-        free = self._runs.limit - len(self._runs)
-        reserved = min(settings.live_reserved_in_flight, self._runs.limit - 1)
-        room = {Priority.LIVE: min(free, settings.claim_limit), Priority.BULK: min(free - reserved, settings.claim_limit)}
-        if self._first_at is not None and self._services.slots.are_missing:
-            had_seconds = self.lane.clock.now() - self._first_at
-            if had_seconds > settings.bulk_lease_seconds:
-                room[Priority.BULK] = 0
-            if had_seconds > settings.live_lease_seconds:
-                room[Priority.LIVE] = 0
+    def _room(self) -> dict[WorkClass, int]:
+        """How many entries of each class may start: within the lane's room, the process's, and what their sides allow."""
+        settings, slots, running = self._settings, self._services.slots, len(self._runs)
+        free, classes = self._limit - running, self._runs.classes
+        reserved = min(settings.reserved_in_flight, self._limit - 1)
+        room: dict[WorkClass, int] = {}
+        for work_class in WorkClass:
+            if self._seconds_over(work_class) > 0:
+                continue
+            of_process = slots.entries_of_proven if self._sides.are_proven(work_class) else slots.entries_of_unproven
+            most = min(free - reserved * _RESERVES[work_class], of_process(running), settings.claim_limit)
+            room[work_class] = self._sides.room(work_class, most, classes)
         return room
 
-    async def _claim(self, room: dict[Priority, int]) -> list[ClaimedEntry]:
+    def _seconds_over(self, work_class: WorkClass = WorkClass.BULK) -> float:
+        """How long the lane has worked on the class past its time. It has as much as it wants while no other lane waits for a slot."""
+        if self._first_at is None or not self._services.slots.are_missing:
+            return 0.0
+        most = self._settings.bulk_lease_seconds if work_class.is_bulk else self._settings.live_lease_seconds
+        return self.lane.clock.now() - self._first_at - most
+
+    async def _claim(self, room: dict[WorkClass, int]) -> list[ClaimedEntry]:
         limits = self._schedule.worth_claiming(room)
         if not limits:
             return []
         self._schedule.claim_sent(limits)
-        request = ClaimRequest(self.lane.lease, limits.get(Priority.LIVE, 0), limits.get(Priority.BULK, 0), self._runs.entry_ids)
+        asked_at = self.lane.clock.now()
         try:
-            claimed = await self._services.statements.claim(request)
+            answer = await self._services.statements.claim(ClaimRequest(self.lane.lease, limits, self._runs.entry_ids))
         except self._services.statements.database_gone:
             self.lane.end(LaneState.STOPPING)  # what runs may end, and is stored once the database answers
             return []
-        self._schedule.claim_answered(limits, claimed)
-        if claimed and self._first_at is None:
+        if answer.ill is None:
+            self.lane.end(LaneState.LOST)
+            return []
+        self._sides.update(answer.ill, asked_at)
+        self._schedule.claim_answered(limits, answer.entries)
+        if answer.entries and self._first_at is None:
             self._first_at = self.lane.clock.now()
-        if len(claimed) > (free := self._runs.limit - len(self._runs)):  # one live and one bulk entry where one may run
+        # a side may have failed while the claim was under way
+        may_start = {each for each in limits if self._sides.room(each, 1, self._runs.classes) > 0}
+        claimed = [entry for entry in answer.entries if entry.work_class in may_start][: self._limit - len(self._runs)]
+        if len(claimed) < len(answer.entries):
             self._schedule.look_again()
-            return claimed[:free]
         return claimed
 
     async def _changed_or_due(self) -> None:

@@ -13,13 +13,16 @@ import structlog
 
 from tillsync_server.application.engine.claim_schedule import ClaimSchedule
 from tillsync_server.application.engine.concurrency_keys import ConcurrencyKeys
+from tillsync_server.application.engine.lane_sides import LaneSides
 from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
+from tillsync_server.application.engine.slots import Slots
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.errors import Unavailable
 from tillsync_server.domain.ids import EntryId
 from tillsync_server.domain.settlement import Settlement, settle
-from tillsync_server.domain.verdict import Disposition, Verdict
+from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryState
+from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.lanes import ClaimedEntry, Completion, Written
 
 _LOG = structlog.get_logger(__name__)
@@ -56,13 +59,9 @@ class LaneRuns:
         completions: Completions,
         fault_verdict: Callable[[ClaimedEntry], Verdict],
         policy: RetryPolicy,
-        *,
-        limit: int,
-        limit_once_proven: int,
+        sides: LaneSides,
+        slots: Slots,
     ) -> None:
-        self.limit = limit
-        """Entries in flight at once; ``limit_once_proven`` when the side with the account's problem has done what was asked."""
-        self._limit_once_proven = limit_once_proven
         self._lane = lane
         self._schedule = schedule
         self._completions = completions
@@ -70,7 +69,8 @@ class LaneRuns:
         self._policy = policy
         self._keys = ConcurrencyKeys()
         self._in_flight: dict[EntryId, InFlight] = {}
-        self._is_pause_stored = False
+        self._sides = sides
+        self._slots = slots
 
     def __len__(self) -> int:
         return len(self._in_flight)
@@ -79,9 +79,14 @@ class LaneRuns:
     def entry_ids(self) -> tuple[EntryId, ...]:
         return tuple(self._in_flight)
 
+    @property
+    def classes(self) -> set[WorkClass]:
+        return {run.entry.work_class for run in self._in_flight.values()}
+
     def start(self, claimed: Sequence[ClaimedEntry]) -> list[InFlight]:
         """The entries that run now: those that waited for a key that is free, then those of ``claimed`` that need not wait."""
         self._in_flight.update((entry.entry_id, InFlight(entry)) for entry in claimed)
+        self._slots.entries_taken += len(claimed)
         started = [self._in_flight[entry.entry_id] for entry in self._keys.take(claimed)]
         now = self._lane.clock.now()
         for run in started:
@@ -97,21 +102,28 @@ class LaneRuns:
         run = self._in_flight.get(entry.entry_id)
         if run is None or run.entry is not entry or run.state is not RunState.RUNNING:
             raise ValueError(f"entry {entry.entry_id} has its verdict already, or was never claimed here")
-        if verdict.disposition is Disposition.PAUSE_LANE:
-            if self._is_pause_stored:  # the others wait as they are, and keep what they showed
+        failures = 0
+        if verdict.problem is not None:
+            failed = self._sides.failed(verdict.problem.side, run.started_at)
+            if failed is None:  # the problem is known: the entry waits as it is, and keeps what it showed
                 self._forget(run)
                 return
-            self._is_pause_stored = True
-            self._lane.end(LaneState.PAUSED)
-        self._store(run, verdict)
+            failures = failed
+        self._store(run, verdict, failures)
+
+    def close(self) -> None:
+        """The lease ends: what is left in flight stays as it was."""
+        self._slots.entries_taken -= len(self._in_flight)
+        self._in_flight.clear()
+        self._sides.close()
 
     def leave(self, run: InFlight) -> None:
         """The entry stays as it was, without a verdict: it is still due."""
         self._schedule.look_again()
         self._forget(run)
 
-    def _store(self, run: InFlight, verdict: Verdict) -> None:
-        completion = self._completion(run, verdict)
+    def _store(self, run: InFlight, verdict: Verdict, failures: int = 0) -> None:
+        completion = self._completion(run, verdict, failures)
         stored = self._completions.complete(completion)
         # a callback, not a task: this runs for every entry
         if run.state is RunState.DECIDED:  # the database refused the first verdict
@@ -120,17 +132,18 @@ class LaneRuns:
             run.state = RunState.DECIDED
             stored.add_done_callback(lambda future: self._first_stored(run, completion, future))
 
-    def _completion(self, run: InFlight, verdict: Verdict) -> Completion:
-        lease, clock = self._lane.lease, self._lane.clock
+    def _completion(self, run: InFlight, verdict: Verdict, failures: int) -> Completion:
+        """``failures``: of the side whose problem the verdict tells, in a row."""
         settlement = settle(verdict, attempts_before=run.entry.attempt_count, policy=self._policy)
         if run.is_charged:
             settlement = replace(settlement, charged=False)
         pause = 0.0
         if settlement.problem is not None:
-            pause = self._policy.pause_seconds(lease.pause_count + 1, settlement.problem.retry_after_seconds)
-        elif lease.problem_side in settlement.sides_proven:
-            self.limit = self._limit_once_proven
-        return Completion(lease, run.entry, settlement, clock.now() - run.started_at, pause)
+            pause = self._policy.pause_seconds(failures, settlement.problem.retry_after_seconds)
+        mended = self._sides.worked(settlement.sides_proven)
+        if mended:
+            self._schedule.look_again()
+        return Completion(self._lane.lease, run.entry, settlement, self._lane.clock.now() - run.started_at, pause, mended)
 
     def _first_stored(self, run: InFlight, completion: Completion, stored: asyncio.Future[Written]) -> None:
         error = None if stored.cancelled() else stored.exception()
@@ -150,18 +163,22 @@ class LaneRuns:
             self._schedule.look_again()
         elif completion.settlement.state is EntryState.PENDING:
             # invariant: postponed-entries-wake-their-lane
-            self._schedule.due_in(_seconds_until_due(completion.settlement, completion.pause_seconds))
+            self._schedule.due_in(_seconds_until_due(completion.settlement))
+        if (problem := completion.settlement.problem) is not None:
+            self._sides.failure_stored(problem.side, completion.pause_seconds)
+            self._schedule.due_in(self._sides.seconds_until_probe)
         self._forget(run)
 
     def _forget(self, run: InFlight) -> None:
         if self._in_flight.get(run.entry.entry_id) is run:
             del self._in_flight[run.entry.entry_id]
+            self._slots.entries_taken -= 1
             self._keys.free(run.entry.entry_id)
         self._lane.changed.set()
 
 
-def _seconds_until_due(settlement: Settlement, pause_seconds: float) -> float:
+def _seconds_until_due(settlement: Settlement) -> float:
     """As it is stored, by this process's clock."""
     if settlement.not_before is not None:
         return max((settlement.not_before - datetime.now(UTC)).total_seconds(), 0.0)
-    return max(settlement.delay_seconds, pause_seconds)
+    return settlement.delay_seconds

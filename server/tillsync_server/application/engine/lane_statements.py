@@ -14,7 +14,7 @@ import structlog
 from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
 from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
 from tillsync_server.domain.errors import Unavailable
-from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, LaneStore, Written
+from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest, Completion, LaneLease, LaneStore, Written
 
 _LOG = structlog.get_logger(__name__)
 _COMPLETION_WRITERS = 2
@@ -45,7 +45,7 @@ class LaneStatements:
         self._store = store
         self._counters = counters
         self._stopped = asyncio.Event()
-        self._claims: MicroBatcher[ClaimRequest, list[ClaimedEntry]] = MicroBatcher(
+        self._claims: MicroBatcher[ClaimRequest, Claimed] = MicroBatcher(
             self._claim, name="claim", max_items=8, linger_seconds=0.001, retry_singly=False
         )
         self._completions: list[MicroBatcher[Completion, Written]] = [
@@ -53,7 +53,7 @@ class LaneStatements:
         ]
         self._releases: MicroBatcher[LeasedLane, None] = MicroBatcher(self._release, name="release")
 
-    async def claim(self, request: ClaimRequest) -> list[ClaimedEntry]:
+    async def claim(self, request: ClaimRequest) -> Claimed:
         """Raises ``database_gone``."""
         return await self._claims.submit(request)
 
@@ -78,9 +78,9 @@ class LaneStatements:
             await completions.close()
         await self._releases.close()
 
-    async def _claim(self, requests: Sequence[ClaimRequest]) -> Sequence[list[ClaimedEntry] | Exception]:
+    async def _claim(self, requests: Sequence[ClaimRequest]) -> Sequence[Claimed | Exception]:
         claimed = await self._store.claim(requests)
-        self._counters.claimed += sum(map(len, claimed))
+        self._counters.claimed += sum(len(each.entries) for each in claimed)
         return claimed
 
     async def _complete(self, completions: Sequence[Completion]) -> Sequence[Written | Exception]:

@@ -27,8 +27,6 @@ class LaneState(Enum):
     """No entry is due. The release resets the lapses."""
     YIELDED = auto()
     """The lane has had its time; other lanes wait for its slot."""
-    PAUSED = auto()
-    """An account problem was met."""
     STOPPING = auto()
     """The process stops, or a statement failed. What runs may end; nothing more is claimed."""
     LOST = auto()

@@ -11,13 +11,18 @@ from tillsync_server.domain.backoff import RetryPolicy
 class EngineSettings:
     lease_seconds: float = 30.0
     """A killed worker's lanes resume after so long. Renewed at a third."""
-    lane_slots: int = 32
+    lane_slots: int = 2048
     """Lanes leased at once by one process."""
-    live_reserved_slots: int = 8
+    live_reserved_slots: int = 512
     """Of these, kept for lanes with live work: bulk never takes the last ones."""
+    entry_slots: int = 4096
+    """Entries that run at once in one process."""
+    probe_slots: int = 32
+    """Probes of ill sides under way at once in one process."""
     in_flight_limit: int = 1200
     """Entries of one lane that run at once; most of them wait for a shop batch to fill."""
-    live_reserved_in_flight: int = 100
+    reserved_in_flight: int = 100
+    """Of these, kept for orders; live customers leave so many, bulk work twice as many."""
     claim_limit: int = 500
     bulk_lease_seconds: float = 10.0
     """A lane with bulk work goes to the back of the line after so long when others wait."""

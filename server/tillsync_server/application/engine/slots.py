@@ -1,24 +1,86 @@
-"""Room of one process for lanes."""
+"""Room of one process: for lanes, for running entries, and for probes of ill sides."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.vocabulary import Side
+
+_UNPROVEN_SHARE = 16
+_UNPROVEN_MOST = 64
+_PROVEN_KEPT = 20_000
 
 
 @dataclass(slots=True)
 class Slots:
-    total: int
-    live_reserved: int
+    """A lane is small and leased by the thousand. A slot belongs to a running entry."""
+
+    lanes: int
+    live_reserved_lanes: int
     """Of these, kept for lanes with live work."""
-    taken: int = 0
+    entries: int
+    lanes_taken: int = 0
+    entries_taken: int = 0
     are_missing: bool = False
-    """Lanes are ready that found no slot: a lane that runs yields after its time."""
+    """Lanes are ready that found no room: a lane that runs yields after its time."""
+
+    @property
+    def free_lanes(self) -> int:
+        return self.lanes - self.lanes_taken
+
+    @property
+    def free_lanes_for_bulk(self) -> int:
+        # invariant: bulk-work-takes-no-reserved-slot
+        return max(self.free_lanes - self.live_reserved_lanes, 0)
+
+    def entries_of_proven(self, running: int) -> int:
+        """How many more entries a lane with ``running`` ones may start: at least one a lane."""
+        return max(self.entries - self.entries_taken, 1 - running, 0)
+
+    def entries_of_unproven(self, running: int) -> int:
+        """The same for a lane whose sides have not shown that they answer: a small share of what is free, so that thousands of accounts
+        whose till or shop hangs leave room for the others."""
+        share = min((self.entries - self.entries_taken) // _UNPROVEN_SHARE, _UNPROVEN_MOST)
+        return max(share - running, 1 - running, 0)
+
+
+@dataclass(slots=True)
+class Probes:
+    """Probes of ill sides under way at once in this process: they may each take a whole time-out."""
+
+    most: int
+    taken: int = 0
 
     @property
     def free(self) -> int:
-        return self.total - self.taken
+        return self.most - self.taken
 
-    @property
-    def free_for_bulk(self) -> int:
-        # invariant: bulk-work-takes-no-reserved-slot
-        return max(self.free - self.live_reserved, 0)
+    def take(self) -> bool:
+        if self.free <= 0:
+            return False
+        self.taken += 1
+        return True
+
+    def give_back(self) -> None:
+        self.taken -= 1
+
+
+@dataclass(slots=True)
+class ProvenSides:
+    """Which sides have answered this process, and not failed since; the oldest are forgotten."""
+
+    _sides: dict[tuple[AccountId, Side], None] = field(default_factory=dict)
+
+    def has(self, account_id: AccountId, sides: Collection[Side]) -> bool:
+        return all((account_id, side) in self._sides for side in sides)
+
+    def note(self, account_id: AccountId, sides: Collection[Side]) -> None:
+        for side in sides:
+            self._sides[account_id, side] = None
+        while len(self._sides) > _PROVEN_KEPT:
+            del self._sides[next(iter(self._sides))]
+
+    def drop(self, account_id: AccountId, side: Side) -> None:
+        self._sides.pop((account_id, side), None)

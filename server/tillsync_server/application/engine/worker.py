@@ -18,7 +18,7 @@ from tillsync_server.application.engine.lease_clock import LeaseClock
 from tillsync_server.application.engine.lease_renewal import LeaseRenewal
 from tillsync_server.application.engine.leased_lane import AccountReader, LaneState, LeasedLane
 from tillsync_server.application.engine.settings import EngineSettings
-from tillsync_server.application.engine.slots import Slots
+from tillsync_server.application.engine.slots import Probes, ProvenSides, Slots
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.ports.handler import EntryHandler
 from tillsync_server.ports.lanes import LaneLease, LaneStore
@@ -27,6 +27,7 @@ from tillsync_server.ports.wakeups import WakeUps
 _LOG = structlog.get_logger(__name__)
 _LEASE_ANSWER_SECONDS = 2.0
 _CANCELLED_SECONDS = 5.0
+_LEASED_AT_ONCE = 256
 _SKIPPED_SECONDS = 0.02
 """Another session holds the row lock of a ready lane and sends no notification on release. Lease again after this delay, then twice it."""
 
@@ -52,14 +53,15 @@ class Worker:
     ) -> None:
         self.owner = new_owner()
         self.counters = WorkerCounters()
-        self.slots = Slots(settings.lane_slots, settings.live_reserved_slots)
+        self.slots = Slots(settings.lane_slots, settings.live_reserved_slots, settings.entry_slots)
+        self.probes = Probes(settings.probe_slots)
         self._store = store
         self._settings = settings
         self._accounts = accounts
         self._clock = clock
         self._statements = LaneStatements(store, self.counters, database_gone)
         self._renewal = LeaseRenewal(store, lease_seconds=settings.lease_seconds, clock=clock)
-        self._services = LaneServices(settings, handler, self._statements, self.slots)
+        self._services = LaneServices(settings, handler, self._statements, self.slots, self.probes, ProvenSides())
         self._runners: dict[AccountId, LaneRunner] = {}
         self._lane_tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -153,16 +155,22 @@ class Worker:
 
     async def _lease(self, tasks: asyncio.TaskGroup) -> None:
         slots, asked_at = self.slots, self._clock()
-        left = slots.free
-        leased = await self._store.lease(self.owner, limit=left, bulk_limit=slots.free_for_bulk, lease_seconds=self._settings.lease_seconds)
+        left = slots.free_lanes
+        leased = await self._store.lease(
+            self.owner,
+            limit=min(left, _LEASED_AT_ONCE),
+            bulk_limit=slots.free_lanes_for_bulk,
+            probe_limit=min(left, self.probes.free),
+            lease_seconds=self._settings.lease_seconds,
+        )
         for lease in leased.leases:
             self._start_lane(tasks, lease, asked_at)
         due = leased.seconds_until_due
         is_ready = due is not None and due <= 0
         # with more slots free than are kept for live work, a ready lane has only just become ready, or is locked
-        slots.are_missing = is_ready and slots.free <= slots.live_reserved
-        if is_ready and slots.free > left - len(leased.leases):
-            self._wake.set()  # a slot was freed before it was known to be missing
+        slots.are_missing = is_ready and slots.free_lanes <= slots.live_reserved_lanes
+        if is_ready and (slots.free_lanes > left - len(leased.leases) or len(leased.leases) >= _LEASED_AT_ONCE):
+            self._wake.set()  # a slot was freed before it was known to be missing, or there are more
         if leased.leases or not is_ready:
             self._skipped_seconds = _SKIPPED_SECONDS
         if due is not None and due > 0:
@@ -181,7 +189,7 @@ class Worker:
         if predecessor is not None:  # our own lease ran out (this process was stopped for a while): the new one counts
             predecessor.lane.end(LaneState.LOST)
         runner = self._runners[lease.account_id] = LaneRunner(self._services, lane)
-        self.slots.taken += 1
+        self.slots.lanes_taken += 1
         task = tasks.create_task(self._run_lane(runner), name=f"lane:{lease.account_id}")
         self._lane_tasks.add(task)
         task.add_done_callback(self._lane_tasks.discard)
@@ -196,7 +204,7 @@ class Worker:
             _LOG.exception("lane_failed", account_id=account_id)
         if self._runners.get(account_id) is runner:
             del self._runners[account_id]
-        self.slots.taken -= 1
+        self.slots.lanes_taken -= 1
         if lane.is_lost:
             self.counters.lost_leases += 1
         else:

@@ -68,7 +68,7 @@ class CustomerFlow:
             return Verdict.skipped(Outcome.SYNC_DISABLED)
         with self._writer.approaching():
             removed = await self._remove(entry, linked)
-            if removed is not None and removed.disposition is Disposition.PAUSE_LANE:
+            if removed is not None and removed.disposition is Disposition.PAUSE_SIDE:
                 return removed
             link = linked.link
             if link is None or not link.is_usable:
@@ -78,7 +78,7 @@ class CustomerFlow:
         if removed is None:
             return verdict
         if removed.outcome is not Outcome.UPDATED:
-            return verdict if verdict.disposition is Disposition.PAUSE_LANE else removed
+            return verdict if verdict.disposition is Disposition.PAUSE_SIDE else removed
         return replace(verdict, notes=(*verdict.notes, *removed.notes))
 
     async def close(self) -> None:

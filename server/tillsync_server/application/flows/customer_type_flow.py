@@ -86,7 +86,7 @@ class CustomerTypeFlow:
     async def _write(self, type_id: EposCustomerTypeId, customer_type: TillCustomerType | None, at_least: int) -> WriteResult:
         lane, shop = self._context.lane, self._context.shop
         await lane.renew_if_needed()
-        self._context.halt.check()
+        self._context.gates[Side.SHOP].check()
         version = await self._services.shop_state.next_type_version(
             lane.lease,
             type_id,

@@ -15,11 +15,12 @@ from tillsync_server.application.flows.customer_type_flow import CustomerTypeFlo
 from tillsync_server.application.flows.fault_verdicts import database_away, service_fault, stopped_each_time
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.application.flows.lane_context import LaneContext
-from tillsync_server.application.flows.lane_halt import LaneHalt
 from tillsync_server.application.flows.order_flow import OrderFlow
+from tillsync_server.application.flows.side_gates import SideGates
 from tillsync_server.domain.errors import RunInterrupted
-from tillsync_server.domain.verdict import Disposition, Verdict
+from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind
+from tillsync_server.domain.work_class import sides_needed
 from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
 from tillsync_server.ports.lanes import ClaimedEntry
 
@@ -62,12 +63,13 @@ class FlowWork:
         self._services = services
         self._lane = lane
         self._verdicts = verdicts
-        self._halt = LaneHalt()
+        self._gates = SideGates(lane.lease.account_id, services.windows)
         self._flows: dict[int, _Flows] = {}
         """By the config_version of the settings they were made with."""
 
     async def run(self, entries: Sequence[ClaimedEntry]) -> None:
         """Raises RunInterrupted at the end when an entry was left without a verdict; every other one has its own by then."""
+        self._gates.open({side for entry in entries for side in sides_needed(entry.kind)})
         by_version: dict[int, list[ClaimedEntry]] = {}
         for entry in entries:
             by_version.setdefault(entry.config_version, []).append(entry)
@@ -83,11 +85,10 @@ class FlowWork:
 
     async def _run_version(self, entries: list[ClaimedEntry]) -> bool:
         try:
-            self._halt.check()
             account = await self._lane.account(entries[0])
             flows = self._flows.get(account.config_version)
             if flows is None:
-                context = LaneContext(self._services, self._lane, account, self._halt)
+                context = LaneContext(self._services, self._lane, account, self._gates)
                 flows = _Flows(CustomerFlow(context), CustomerTypeFlow(context), OrderFlow(context))
                 self._flows[account.config_version] = flows
         except Exception as error:  # noqa: BLE001 - settings that cannot be read: each entry says so
@@ -140,7 +141,7 @@ class FlowWork:
     async def _run_one(self, entry: ClaimedEntry, run: RunOne) -> bool:
         """False: interrupted, left without a verdict."""
         try:
-            self._halt.check()
+            self._gates.check(sides_needed(entry.kind))
             verdict = await run(entry)
         except RunInterrupted:
             return False
@@ -150,8 +151,8 @@ class FlowWork:
         return True
 
     def _finish(self, entry: ClaimedEntry, verdict: Verdict) -> None:
-        if verdict.disposition is Disposition.PAUSE_LANE:
-            self._halt.halt()
+        if verdict.problem is not None:
+            self._gates[verdict.problem.side].close()
         self._verdicts.finish(entry, verdict)
 
     def _all_faulty(self, entries: Sequence[ClaimedEntry], error: Exception) -> bool:

@@ -58,6 +58,7 @@ class CustomersByEmail:
         self._till_id = context.account.till_id
         self._configuration = context.account.till_configuration
         self._till = context.till
+        self._list_page = context.list_page
         self._gone = context.gone
         self._slots = asyncio.Semaphore(context.services.settings.till_concurrency)
         self._list = _ListReader()
@@ -119,7 +120,7 @@ class CustomersByEmail:
 
     async def _page(self, number: int) -> CustomerPage:
         async with self._slots:
-            return await self._till.list_customers(number)
+            return await self._list_page(number)
 
     async def _page_in_time(self, number: int) -> CustomerPage:
         """A long reading is not thrown away because the till's allowance is short for a moment; a limit the till itself tells of is."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from tillsync_server.application.flows.side_gates import SideWindows
 from tillsync_server.ports.links import LinkReader, OrderLinker, ShopStateStore
 from tillsync_server.ports.shop import ShopGateway
 from tillsync_server.ports.till import TillGateway
@@ -61,6 +62,7 @@ class FlowServices:
     links: LinkReader
     shop_state: ShopStateStore
     order_linker: OrderLinker
+    windows: SideWindows = field(default_factory=SideWindows)
     settings: FlowSettings = field(default_factory=FlowSettings)
     database_gone: tuple[type[Exception], ...] = ()
     now: Callable[[], datetime] = _utc_now

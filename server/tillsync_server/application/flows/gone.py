@@ -12,7 +12,7 @@ from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import Misaddressed, Missing, UpstreamError
 from tillsync_server.domain.vocabulary import Side
-from tillsync_server.ports.till import TillClient
+from tillsync_server.ports.till import CustomerPage, TillClient
 
 _NOTED_EVERY_SECONDS = 15.0
 """Reads are many and count for ten minutes."""
@@ -32,12 +32,15 @@ class _Resource:
 class GoneProof:
     """One per lease and configuration."""
 
-    def __init__(self, services: FlowServices, account: Account, till: TillClient) -> None:
+    def __init__(
+        self, services: FlowServices, account: Account, list_page: Callable[[int], Awaitable[CustomerPage]], till: TillClient
+    ) -> None:
         self._services = services
         self._till_id = account.till_id
         self._configuration = account.till_configuration
         # types have an API version of their own: a change of it needs its own proof
         self._types_configuration = f"{account.till_configuration}|types {account.epos.customer_type_api_version.name}"
+        self._list_page = list_page
         self._till = till
         self._customers = _Resource()
         self._types = _Resource()
@@ -111,7 +114,7 @@ class GoneProof:
         return (await self._services.knowledge.get(self._till_id, self._types_configuration)).types_read_at
 
     async def _list_customers(self) -> None:
-        (await self._till.list_customers(1)).check()
+        (await self._list_page(1)).check()
         await self.note_customers_read()
 
     async def _list_types(self) -> None:

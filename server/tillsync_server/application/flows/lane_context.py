@@ -2,52 +2,56 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from tillsync_server.application.flows.failure_verdicts import FailureJudge
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.application.flows.gone import GoneProof
-from tillsync_server.application.flows.lane_halt import HaltingShop, HaltingTill, LaneHalt
+from tillsync_server.application.flows.side_gates import SideGates
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.handler import LaneRun
+from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.shop import ShopClient
-from tillsync_server.ports.till import TillClient
+from tillsync_server.ports.till import CustomerPage, TillClient
 
 
 class _ShopOfAccount:
     """Its client, made when first asked for. Not the context's own method: judge and context would hold each other, and a busy worker's
     memory be full of ended leases that wait for the cycle collector."""
 
-    def __init__(self, services: FlowServices, account: Account) -> None:
+    def __init__(self, services: FlowServices, account: Account, gate: RequestGate | None) -> None:
         self._services = services
         self._account = account
+        self._gate = gate
         self._client: ShopClient | None = None
 
     def __call__(self) -> ShopClient:
         if self._client is None:
-            self._client = self._services.shops.client(self._account)
+            self._client = self._services.shops.client(self._account, self._gate)
         return self._client
 
 
 class LaneContext:
-    """Made anew when the account's ``config_version`` changes within a lease; ``halt`` is the lease's."""
+    """Made anew when the account's ``config_version`` changes within a lease; ``gates`` are the lease's."""
 
-    def __init__(self, services: FlowServices, lane: LaneRun, account: Account, halt: LaneHalt | None = None) -> None:
+    def __init__(self, services: FlowServices, lane: LaneRun, account: Account, gates: SideGates | None = None) -> None:
         self.services = services
         self.lane = lane
         self.account = account
-        self.halt = halt or LaneHalt()
-        till = services.tills.client(account)
-        self.till: TillClient = HaltingTill(till, self.halt, partial(services.knowledge.note_list_page, account.till_id))
-        self.gone = GoneProof(services, account, self.till)
-        # the judge probes also for an entry that met its failure before the halt
-        self._bare_shop = _ShopOfAccount(services, account)
-        self.judge = FailureJudge(services, account, till, self._bare_shop)
-        self._halting_shop: ShopClient | None = None
+        self.gates = gates or SideGates(account.account_id, services.windows)
+        self.till: TillClient = services.tills.client(account, self.gates[Side.TILL])
+        self.gone = GoneProof(services, account, self.list_page, self.till)
+        # the judge probes also for an entry that met its failure before the gate closed
+        ungated_shop = _ShopOfAccount(services, account, None)
+        self.judge = FailureJudge(services, account, services.tills.client(account), ungated_shop)
+        self._shop = _ShopOfAccount(services, account, self.gates[Side.SHOP])
 
     @property
     def shop(self) -> ShopClient:
         """Made when first asked for: a shop without credentials does not hinder orders. Raises CredentialsRefused without any."""
-        if self._halting_shop is None:
-            self._halting_shop = HaltingShop(self._bare_shop(), self.halt)
-        return self._halting_shop
+        return self._shop()
+
+    async def list_page(self, number: int) -> CustomerPage:
+        """A page of the till's customers; what of it cannot be read is noted."""
+        page = await self.till.list_customers(number)
+        await self.services.knowledge.note_list_page(self.account.till_id, page)
+        return page

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
 
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import Unreadable, UpstreamError
-from tillsync_server.ports.till import MAX_LIST_PAGES, TillClient
+from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage
 
 _PATIENCE_SHARE = 8
 """Up to an eighth of the single reads it could save is spent on finding out whether pages pay."""
@@ -30,7 +30,7 @@ class PageScan:
 
     def __init__(
         self,
-        till: TillClient,
+        read_page: Callable[[int], Awaitable[CustomerPage]],
         *,
         is_wanted: Callable[[], int],
         serve: ServePage,
@@ -40,7 +40,7 @@ class PageScan:
         clock: Callable[[], float],
     ) -> None:
         """``is_wanted``: how many of the crowd still wait. ``last_page``: of an earlier whole reading."""
-        self._till = till
+        self._read_page = read_page
         self._left = is_wanted
         self._serve = serve
         self._known_last_page = last_page
@@ -107,7 +107,7 @@ class PageScan:
     async def _read(self, number: int) -> None:
         asked_at, as_of = self._clock(), self._now()
         try:
-            page = await self._till.list_customers(number)
+            page = await self._read_page(number)
         except Unreadable:
             self.pages_read += 1
             self._unreadable += 1

@@ -230,7 +230,7 @@ class ShopWriter:
         """Those that still rest on what is stored, each with its version; the others are told to run again."""
         lane = self._context.lane
         await lane.renew_if_needed()
-        self._context.halt.check()
+        self._context.gates[Side.SHOP].check()
         writes = [item.write for item in group]
         at_least = {write.woo_customer_id: write.at_least for write in writes if write.at_least}
         basis = WriteBasis(

@@ -213,7 +213,7 @@ class TillReader:
         if len(crowd) <= max(known.last_page or 0, self._pages_at_least):
             return
         scan = PageScan(
-            context.till,
+            context.list_page,
             is_wanted=lambda: sum(self._waiting.get(wanted.customer_id) is wanted for wanted in crowd),
             serve=self._serve_page,
             last_page=known.last_page,

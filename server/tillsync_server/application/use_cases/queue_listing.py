@@ -1,4 +1,4 @@
-"""ListQueue: one page of a queue, its counts and the account's problem."""
+"""ListQueue: one page of a queue, its counts and the account's problems."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class QueuePage:
     next_page_token: str
     counts: tuple[Count, ...]
     """One for each state, where they were asked for."""
-    problem: Problem | None
+    problems: tuple[Problem, ...]
 
 
 class QueueListing:
@@ -115,14 +115,14 @@ class QueueListing:
         limit = coerced_page_size(asked.page_size)
         tokens = TokenOf("page_token", *identity_of(wanted), asked.with_counts)
         before = tokens.take_entry(asked.page_token)
-        problem = await self._reader.problem(asked.account_id)
+        problems = await self._reader.problems(asked.account_id)
         found = await self._reader.list_entries(wanted, before=before, limit=limit, with_attempts=asked.with_attempts)
         counts: tuple[Count, ...] = ()
         if asked.with_counts:
             counted = await self._reader.state_counts(asked.account_id, wanted.queue)
             counts = tuple(Count(state, min(counted.get(state, 0), COUNT_CAP), counted.get(state, 0) > COUNT_CAP) for state in EntryState)
         token = "" if found.next_before is None else tokens.give(str(found.next_before))
-        return QueuePage(entries=found.entries, next_page_token=token, counts=counts, problem=problem)
+        return QueuePage(entries=found.entries, next_page_token=token, counts=counts, problems=problems)
 
 
 def identity_of(wanted: QueueFilter) -> tuple[object, ...]:

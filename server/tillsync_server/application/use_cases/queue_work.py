@@ -140,7 +140,7 @@ class QueueWork:
             tally.add(known, acted, as_they_are=chosen.validate_only)
             results = dict(zip(known, acted, strict=True))
         else:
-            await self._reader.problem(chosen.account_id)  # NotFound for an unknown account, as with an id that could be one
+            await self._reader.problems(chosen.account_id)  # NotFound for an unknown account, as with an id that could be one
         failures = []
         for text, entry_id in given.items():
             acted_on = results.get(entry_id) if entry_id is not None else None
@@ -155,7 +155,7 @@ class QueueWork:
         tokens = TokenOf("continuation_token", *operation, *identity_of(wanted), chosen.validate_only)
         before = tokens.take_entry(chosen.continuation_token)
         if before is None:
-            await self._reader.problem(chosen.account_id)
+            await self._reader.problems(chosen.account_id)
             before = new_entry_id()
         tally = _Tally()
         left = VALIDATED_ENTRIES if chosen.validate_only else CHUNK_ENTRIES
@@ -191,7 +191,7 @@ async def one_entry(reader: QueueReader, account_id: AccountId, entry_id: str, *
         found = (await reader.get(account_id, [known], with_attempts=with_attempts)).get(known)
         if found is not None:
             return found
-    await reader.problem(account_id)  # NotFound with the better reason where the account is unknown
+    await reader.problems(account_id)  # NotFound with the better reason where the account is unknown
     raise NotFound("there is no such entry in this account, or its history has been dropped", reason="ENTRY_NOT_FOUND")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tillsync.v1 import account_pb2, account_service_pb2
 
-from tillsync_server.adapters.grpc.messages.entries import fill_problem
+from tillsync_server.adapters.grpc.messages.entries import fill_problems
 from tillsync_server.application.use_cases.account_check import AccountChecked
 from tillsync_server.application.use_cases.account_settings import AccountGiven, ReadSettings
 from tillsync_server.application.use_cases.site_settings import SITE_SETTINGS
@@ -64,8 +64,7 @@ def fill_account(message: account_pb2.Account, account: Account) -> None:
         m.create_time.FromDatetime(account.create_time)
     if account.update_time is not None:
         m.update_time.FromDatetime(account.update_time)
-    if account.problem is not None:
-        fill_problem(message.problem, account.problem)
+    fill_problems(message, account.problems)
     for warning in account.warnings:
         w: Any = message.warnings.add(text=warning.text[:500], remedy=warning.remedy[:500], count=warning.count)
         w.reason, w.side = warning.reason, warning.side

@@ -6,12 +6,12 @@ Enum numbers of the contract are the domain's (tests/unit/test_protos.py), so me
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from tillsync.v1 import account_pb2, link_pb2, queue_entry_pb2
+from tillsync.v1 import account_pb2, customer_sync_service_pb2, link_pb2, queue_entry_pb2
 
 from tillsync_server.domain.account import Problem
 from tillsync_server.domain.emails import mask_email
@@ -113,8 +113,15 @@ def _fill_attempt(m: Any, attempt: Attempt) -> None:
         m.side = attempt.side
 
 
-def fill_problem(message: account_pb2.AccountProblem, problem: Problem) -> None:
-    """Write ``problem`` into an empty message. Where there is none, leave the field of the answer untouched (unset)."""
+def fill_problems(answer: account_pb2.Account | customer_sync_service_pb2.ListQueueResponse, problems: Sequence[Problem]) -> None:
+    """``problem`` is the first of ``problems``; where there is none it stays unset."""
+    for problem in problems:
+        _fill_problem(answer.problems.add(), problem)
+    if answer.problems:
+        answer.problem.CopyFrom(answer.problems[0])
+
+
+def _fill_problem(message: account_pb2.AccountProblem, problem: Problem) -> None:
     m: Any = message
     m.reason = problem.reason
     m.side = problem.side

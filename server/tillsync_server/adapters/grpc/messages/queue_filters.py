@@ -8,7 +8,7 @@ from google.rpc import status_pb2
 from tillsync.v1 import customer_sync_service_pb2, queue_entry_pb2, queue_service_pb2
 
 from tillsync_server.adapters.grpc.field_checks import word
-from tillsync_server.adapters.grpc.messages.entries import fill_entry, fill_problem, time_of
+from tillsync_server.adapters.grpc.messages.entries import fill_entry, fill_problems, time_of
 from tillsync_server.adapters.grpc.status import status_of
 from tillsync_server.application.use_cases.queue_listing import Count, FilterAsked, ListQueue, QueuePage
 from tillsync_server.application.use_cases.queue_work import EntriesChosen, EntryFailure, FailureKind, WorkDone
@@ -36,8 +36,7 @@ def list_queue_response(page: QueuePage, *, with_attempts: bool) -> customer_syn
         fill_entry(response.entries.add(), entry, with_attempts=with_attempts)
     for count in page.counts:
         _fill_count(response.state_counts.add(), count)
-    if page.problem is not None:
-        fill_problem(response.problem, page.problem)
+    fill_problems(response, page.problems)
     return response
 
 

@@ -6,7 +6,7 @@
 -- Per run: $13 claim number, $14 entry_id, $15 revision (NULL: 1), $16 class number (NULL: 1), $17 seconds it ran, $18 epos and $19 woo
 -- customer, $20 subject label, $21 seconds until due, $22 seconds in which no hint may run it, $23 time before which nothing may run it.
 -- Columns of NULLs may be shorter or empty.
--- Per account whose problem changes: $24 claim number, $25 seconds of the pause, $26 reason (NULL: the problem closes), $27 side, $28 text,
+-- Per side whose problem changes: $24 claim number, $25 side, $26 seconds until its probe, $27 reason (NULL: the problem closes), $28 text,
 -- $29 entry that met it.
 -- Returns one row for each run whose lane is still ours: its number, from 1; true: stored as decided; false: a hint came during the run,
 -- the entry stays PENDING as the hint left it, and only the attempt is kept; NULL: another session changed the entry while this statement
@@ -97,16 +97,25 @@ told AS (
   WHERE d.state <> 1 ORDER BY d.account_id, d.order_id
   ON CONFLICT (account_id, order_id) DO UPDATE SET sequence = o.sequence + 1, type = excluded.type, entry_id = excluded.entry_id,
     state = excluded.state, outcome = excluded.outcome, event_time = excluded.event_time),
-problem AS MATERIALIZED (
-  SELECT claimed.account_id, clock.at + make_interval(secs => t.pause) AS paused_until, t.reason, t.side, t.text, t.entry_id,
+change AS MATERIALIZED (
+  SELECT claimed.account_id, t.side, t.reason, t.text, t.entry_id, clock.at + make_interval(secs => t.seconds) AS probe_at,
     CASE WHEN t.reason IS NOT NULL THEN clock.at END AS since
-  FROM unnest($24::integer[], $25::float8[], $26::smallint[], $27::smallint[], $28::text[], $29::uuid[])
-    AS t(claim_number, pause, reason, side, text, entry_id) JOIN claimed USING (claim_number) CROSS JOIN clock),
-paused AS (
-  UPDATE lane SET paused_until = p.paused_until, pause_count = CASE WHEN p.reason IS NULL THEN 0 ELSE lane.pause_count + 1 END,
-    problem_since = CASE WHEN lane.problem_reason = p.reason AND lane.problem_side = p.side THEN lane.problem_since ELSE p.since END,
-    problem_entry_id = CASE WHEN lane.problem_reason = p.reason AND lane.problem_side = p.side THEN lane.problem_entry_id ELSE p.entry_id END,
-    problem_reason = p.reason, problem_side = p.side, problem_text = p.text
-  FROM problem p WHERE lane.account_id = p.account_id)
+  FROM unnest($24::integer[], $25::smallint[], $26::float8[], $27::smallint[], $28::text[], $29::uuid[])
+    AS t(claim_number, side, seconds, reason, text, entry_id) JOIN claimed USING (claim_number) CROSS JOIN clock),
+sides AS (
+  INSERT INTO account_side AS s (account_id, side, failures, problem_reason, problem_text, problem_since, problem_entry_id)
+  SELECT account_id, side, CASE WHEN reason IS NULL THEN 0 ELSE 1 END, reason, text, since, entry_id FROM change ORDER BY account_id, side
+  ON CONFLICT (account_id, side) DO UPDATE SET
+    failures = CASE WHEN excluded.problem_reason IS NULL THEN 0 ELSE s.failures + 1 END,
+    problem_since = CASE WHEN s.problem_reason = excluded.problem_reason THEN s.problem_since ELSE excluded.problem_since END,
+    problem_entry_id = CASE WHEN s.problem_reason = excluded.problem_reason THEN s.problem_entry_id ELSE excluded.problem_entry_id END,
+    problem_reason = excluded.problem_reason, problem_text = excluded.problem_text),
+probes AS (
+  UPDATE lane SET till_probe_at = CASE WHEN c.till THEN c.till_probe_at ELSE lane.till_probe_at END,
+    shop_probe_at = CASE WHEN c.shop THEN c.shop_probe_at ELSE lane.shop_probe_at END
+  FROM (SELECT account_id, bool_or(side = 1) AS till, max(probe_at) FILTER (WHERE side = 1) AS till_probe_at,
+          bool_or(side = 2) AS shop, max(probe_at) FILTER (WHERE side = 2) AS shop_probe_at
+        FROM change GROUP BY account_id) AS c
+  WHERE lane.account_id = c.account_id)
 SELECT run.number, CASE WHEN gone.number IS NOT NULL THEN true ELSE kept.as_decided END AS as_decided
 FROM run LEFT JOIN gone USING (number) LEFT JOIN kept USING (number)

@@ -9,7 +9,8 @@ i AS MATERIALIZED (
   SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::smallint[], $5::boolean[], $6::uuid[], $7::integer[])
     AS t(account_id, kind, subject_id, priority, force, entry_id, folded)),
 l AS MATERIALIZED (
-  SELECT account_id, next_run_at, next_live_at, lease_expires_at, paused_until, problem_text
+  SELECT account_id, next_run_at, next_live_at, next_probe_at, lease_expires_at, till_probe_at, shop_probe_at,
+    greatest(till_probe_at, shop_probe_at) AS blocked_until
   FROM lane WHERE account_id = ANY($8::text[]) ORDER BY account_id
   /* invariant: wake-ups-use-the-locked-lane */ FOR NO KEY UPDATE /* /invariant: wake-ups-use-the-locked-lane */),
 ins AS (
@@ -31,15 +32,21 @@ want AS (
   FROM ins GROUP BY account_id),
 woken AS (
   UPDATE lane SET
-    next_run_at = least(l.next_run_at, greatest(want.any_due, l.paused_until)),
-    next_live_at = least(l.next_live_at, greatest(want.live_due, l.paused_until))
+    next_run_at = CASE WHEN l.blocked_until IS NULL THEN least(l.next_run_at, want.any_due) ELSE l.next_run_at END,
+    next_live_at = CASE WHEN l.blocked_until IS NULL THEN least(l.next_live_at, want.live_due) ELSE l.next_live_at END,
+    next_probe_at = CASE WHEN l.blocked_until IS NULL THEN l.next_probe_at
+      ELSE least(l.next_probe_at, greatest(want.any_due, l.blocked_until)) END
   FROM want JOIN l USING (account_id)
   WHERE lane.account_id = want.account_id AND l.lease_expires_at IS NULL
-    AND (greatest(want.any_due, l.paused_until) < l.next_run_at OR greatest(want.live_due, l.paused_until) < l.next_live_at)
+    AND CASE WHEN l.blocked_until IS NULL THEN want.any_due < l.next_run_at OR want.live_due < l.next_live_at
+      ELSE greatest(want.any_due, l.blocked_until) < l.next_probe_at END
   RETURNING lane.account_id)
 SELECT ins.account_id, ins.kind, ins.subject_id, ins.entry_id, ins.entry_revision,
   l.lease_expires_at IS NOT NULL AS tell_owner,
   EXISTS (SELECT FROM woken WHERE woken.account_id = ins.account_id) AS woke,
-  ins.priority, ins.coalesced_count, ins.due_at, ins.create_time, ins.update_time, l.paused_until, l.problem_text,
+  ins.priority, ins.coalesced_count, ins.due_at, ins.create_time, ins.update_time, l.blocked_until,
+  CASE WHEN l.blocked_until IS NOT NULL THEN (
+    SELECT s.problem_text FROM account_side s WHERE s.account_id = ins.account_id
+      AND s.side = CASE WHEN l.blocked_until = l.shop_probe_at THEN 2 ELSE 1 END) END AS problem_text,
   ins.outcome, ins.cause, ins.comment, ins.notes, ins.epos_customer_id, ins.woo_customer_id, ins.subject_label, ins.retried_from
 FROM ins JOIN l USING (account_id)

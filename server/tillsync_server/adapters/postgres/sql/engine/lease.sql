@@ -1,7 +1,7 @@
--- Lease ready lanes and run-out leases, and tell when the next lane is ready. $1 most lanes, $2 most lanes without live work, $3 owner,
--- $4 lease seconds. The last row has no account: seconds until the next lane that was left is ready or its lease runs out (negative: it
--- is; NULL: there is none).
--- Indexes: lane_ready_live, lane_ready. Locks: the lanes taken, SKIP LOCKED. An idle system writes nothing.
+-- Lease ready lanes, run-out leases and lanes whose ill side is to be probed, and tell when the next lane is ready. $1 most lanes, $2 most of
+-- them without live work, $3 owner, $4 lease seconds, $5 most lanes to probe. The last row has no account: seconds until the next lane that
+-- was left is ready, is to be probed (where $5 allows one), or its lease runs out (negative: it is; NULL: there is none).
+-- Indexes: lane_ready_live, lane_ready, lane_probe. Locks: the lanes taken, SKIP LOCKED. An idle system writes nothing.
 WITH live AS MATERIALIZED (
   SELECT account_id FROM lane WHERE coalesce(lease_expires_at, next_live_at) <= now()
   ORDER BY coalesce(lease_expires_at, next_live_at) LIMIT $1 FOR UPDATE SKIP LOCKED),
@@ -10,16 +10,30 @@ bulk AS MATERIALIZED (
     AND account_id <> ALL (ARRAY(SELECT account_id FROM live))
   ORDER BY coalesce(lease_expires_at, next_run_at)
   LIMIT (SELECT greatest(0, least($2::bigint, $1::bigint - count(*))) FROM live) FOR UPDATE SKIP LOCKED),
-taken AS MATERIALIZED (SELECT account_id FROM live UNION ALL SELECT account_id FROM bulk),
+probed AS MATERIALIZED (
+  SELECT account_id FROM lane WHERE next_probe_at <= now() AND next_probe_at < 'infinity' AND lease_expires_at IS NULL
+    AND account_id <> ALL (ARRAY(SELECT account_id FROM live)) AND account_id <> ALL (ARRAY(SELECT account_id FROM bulk))
+  ORDER BY next_probe_at LIMIT $5 FOR UPDATE SKIP LOCKED),
+taken AS MATERIALIZED (SELECT account_id FROM live UNION ALL SELECT account_id FROM bulk UNION ALL SELECT account_id FROM probed),
 leased AS (
   UPDATE lane SET lease_owner = $3, lease_token = lease_token + 1, lease_expires_at = now() + make_interval(secs => $4),
     lapses = lapses + (lease_expires_at IS NOT NULL)::integer
   WHERE /* invariant: lapsed-leases-are-taken-over */ account_id = ANY (ARRAY(SELECT account_id FROM taken))
     /* /invariant: lapsed-leases-are-taken-over */
-  RETURNING account_id, lease_token, lapses, problem_side, pause_count)
-SELECT account_id, lease_token, lapses, problem_side, pause_count, NULL::float8 AS seconds FROM leased
+  RETURNING account_id, lease_token, lapses, till_probe_at, shop_probe_at),
+ill AS (
+  SELECT s.account_id, max(s.failures) FILTER (WHERE s.side = 1) AS till_failures, max(s.failures) FILTER (WHERE s.side = 2) AS shop_failures
+  FROM account_side s WHERE s.account_id = ANY (ARRAY(
+    SELECT account_id FROM leased WHERE till_probe_at IS NOT NULL OR shop_probe_at IS NOT NULL))
+  GROUP BY s.account_id)
+SELECT account_id, lease_token, lapses, extract(epoch FROM till_probe_at - now())::float8 AS till_seconds, till_failures,
+  extract(epoch FROM shop_probe_at - now())::float8 AS shop_seconds, shop_failures, NULL::float8 AS seconds
+FROM leased LEFT JOIN ill USING (account_id)
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, (
-  SELECT extract(epoch FROM coalesce(lease_expires_at, next_run_at) - clock_timestamp())::float8 FROM lane
-  WHERE coalesce(lease_expires_at, next_run_at) < 'infinity' AND account_id <> ALL (ARRAY(SELECT account_id FROM taken))
-  ORDER BY coalesce(lease_expires_at, next_run_at) LIMIT 1)
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, least(
+  (SELECT extract(epoch FROM coalesce(lease_expires_at, next_run_at) - clock_timestamp())::float8 FROM lane
+   WHERE coalesce(lease_expires_at, next_run_at) < 'infinity' AND account_id <> ALL (ARRAY(SELECT account_id FROM taken))
+   ORDER BY coalesce(lease_expires_at, next_run_at) LIMIT 1),
+  (SELECT extract(epoch FROM next_probe_at - clock_timestamp())::float8 FROM lane
+   WHERE $5 > 0 AND next_probe_at < 'infinity' AND lease_expires_at IS NULL AND account_id <> ALL (ARRAY(SELECT account_id FROM taken))
+   ORDER BY next_probe_at LIMIT 1))

@@ -1,3 +1,3 @@
 -- Lock one lane before anything else of its account. $1 account. Brings the database's time.
-SELECT account_id, next_run_at, next_live_at, lease_expires_at, paused_until, config_version, now() AS at
+SELECT account_id, next_run_at, next_live_at, lease_expires_at, till_probe_at, shop_probe_at, config_version, now() AS at
 FROM lane WHERE account_id = $1 FOR NO KEY UPDATE

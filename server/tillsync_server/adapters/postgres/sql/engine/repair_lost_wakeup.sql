@@ -1,7 +1,8 @@
 -- Wake one lane that sleeps past its earliest pending entry. $1 account; its lane is locked by the statement before.
-UPDATE lane SET next_run_at = greatest(first.due, lane.paused_until), next_live_at = greatest(first.live_due, lane.paused_until)
-FROM (SELECT min(due_at) AS due, coalesce(min(due_at) FILTER (WHERE priority = 1), 'infinity') AS live_due
-      FROM entry WHERE account_id = $1 AND state = 1) AS first
-WHERE lane.account_id = $1 AND lane.lease_expires_at IS NULL AND lane.next_run_at > now()
-  AND greatest(first.due, lane.paused_until) < lane.next_run_at
+-- Index: entry_due_by_queue (lane_times, migration 0012).
+UPDATE lane SET next_live_at = coalesce(times.live_at, 'infinity'), next_run_at = coalesce(times.run_at, 'infinity'),
+  next_probe_at = coalesce(times.probe_at, 'infinity')
+FROM lane AS stands CROSS JOIN LATERAL lane_times(stands.account_id, stands.till_probe_at, stands.shop_probe_at) AS times
+WHERE lane.account_id = $1 AND stands.account_id = lane.account_id AND lane.lease_expires_at IS NULL AND lane.next_run_at > now()
+  AND (times.run_at < lane.next_run_at OR times.probe_at < lane.next_probe_at)
 RETURNING lane.account_id

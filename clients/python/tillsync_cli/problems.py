@@ -1,0 +1,14 @@
+"""The problems of an account, whatever release answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tillsync.v1 import account_pb2, customer_sync_service_pb2
+
+
+def problems_of(answer: account_pb2.Account | customer_sync_service_pb2.ListQueueResponse) -> Sequence[account_pb2.AccountProblem]:
+    """A server of a release before ``problems`` tells only one."""
+    if answer.problems or not answer.HasField("problem"):
+        return answer.problems
+    return [answer.problem]
