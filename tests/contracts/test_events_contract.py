@@ -76,6 +76,10 @@ class Bench(Protocol):
     async def time_passes(self, seconds: float) -> None: ...
 
 
+def _is_due(seconds: float | None) -> bool:
+    return seconds is not None and seconds <= 0
+
+
 class EventOutboxContract:
     async def test_only_accounts_with_a_bridge_and_waiting_events_are_claimed(self, bench: Bench) -> None:
         assert await bench.outbox.claim(limit=10, lease_seconds=60) == []
@@ -105,6 +109,22 @@ class EventOutboxContract:
         await bench.time_passes(31)
         [again] = await bench.outbox.claim(limit=10, lease_seconds=60)
         assert again.failures == 3
+
+    async def test_it_says_when_the_next_account_is_due(self, bench: Bench) -> None:
+        assert await bench.outbox.seconds_until_due() is None
+        await bench.put(KEYS, an_event(1))
+        assert await bench.outbox.seconds_until_due() is None, "without a bridge"
+        await bench.put(SHOP, an_event(1))
+        assert _is_due(await bench.outbox.seconds_until_due())
+        [lease] = await bench.outbox.claim(limit=10, lease_seconds=60)
+        assert 50 < (await bench.outbox.seconds_until_due() or 0) <= 60, "until the lease ends"
+        await bench.outbox.release(lease, failures=3, delay_seconds=30)
+        assert 20 < (await bench.outbox.seconds_until_due() or 0) <= 30, "until the next try"
+        await bench.put(OTHER, an_event(1))
+        assert _is_due(await bench.outbox.seconds_until_due())
+        await bench.outbox.settle(OTHER, [ToldEvent(OrderId(1), 1)])
+        await bench.time_passes(31)
+        assert _is_due(await bench.outbox.seconds_until_due())
 
     async def test_the_longest_waiting_come_first(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(3))

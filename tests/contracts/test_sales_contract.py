@@ -60,6 +60,21 @@ class SaleStoreContract:
         await bench.pass_seconds(PACE_SECONDS + 0.1)
         assert await ids(bench) == [(TILL_A, 3)]
 
+    async def test_it_says_when_the_next_sale_is_due(self, bench: Bench) -> None:
+        assert await bench.sales.seconds_until_due() is None
+        await bench.sales.add(TILL_A, A, [1, 2])
+        seconds = await bench.sales.seconds_until_due()
+        assert seconds is not None
+        assert seconds <= 0
+        await claim(bench)
+        seconds = await bench.sales.seconds_until_due()
+        assert seconds is not None
+        assert 0 < seconds <= PACE_SECONDS
+        await bench.sales.add(TILL_B, B, [1])
+        seconds = await bench.sales.seconds_until_due()
+        assert seconds is not None
+        assert seconds <= 0, "the next one of any till"
+
     async def test_no_more_tills_than_asked_for(self, bench: Bench) -> None:
         await bench.sales.add(TILL_A, A, [1])
         await bench.sales.add(TILL_B, B, [1])
@@ -140,7 +155,7 @@ class OnPostgres:
 
     @property
     def sales(self) -> PostgresSales:
-        return PostgresSales(self.world.database)
+        return PostgresSales(self.world.database, self.world.notifications)
 
     async def pass_seconds(self, seconds: float) -> None:
         async with self.world.database.acquire() as connection:

@@ -21,12 +21,18 @@ class WakeUpsContract:
         wakeups.on_lanes_ready(lambda: heard.append("lanes"))
         wakeups.on_live_work(heard.append)
         wakeups.on_entry_finished(heard.append)
+        wakeups.on_order_events(lambda: heard.append("events"))
+        wakeups.on_sales_waiting(lambda: heard.append("sales"))
+        wakeups.on_requeue_waiting(lambda: heard.append("requeue"))
         wakeups.on_tokens_changed(lambda: heard.append("tokens"))
         wakeups.live_work(AccountId("shop-a"))
         wakeups.entry_finished(entry_id)
         wakeups.lanes_ready()
+        wakeups.order_events()
+        wakeups.sales_waiting()
+        wakeups.requeue_waiting()
         wakeups.tokens_changed()
-        assert heard == ["shop-a", entry_id, "lanes", "tokens"]
+        assert heard == ["shop-a", entry_id, "lanes", "events", "sales", "requeue", "tokens"]
 
     async def test_every_listener_hears(self, wakeups: NotifierAndWakeUps) -> None:
         heard: list[str] = []

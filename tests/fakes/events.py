@@ -60,6 +60,14 @@ class FakeEventOutbox:
     def _delivery(self, account_id: AccountId) -> _Delivery:
         return self._deliveries.setdefault(account_id, _Delivery())
 
+    async def seconds_until_due(self) -> float | None:
+        due = [
+            max(self._delivery(account_id).leased_until, self._delivery(account_id).next_try_at)
+            for account_id, events in self.events.items()
+            if events and self.accounts.accounts[account_id].shop.has_bridge
+        ]
+        return min(due) - self.clock() if due else None
+
     async def claim(self, *, limit: int, lease_seconds: float) -> list[EventLease]:
         leases: list[EventLease] = []
         for account_id in sorted(account_id for account_id, events in self.events.items() if events):

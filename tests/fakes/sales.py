@@ -55,6 +55,10 @@ class FakeSales:
             claimed.append(row.sale)
         return claimed
 
+    async def seconds_until_due(self) -> float | None:
+        due = [max(row.due_at, self.next_at.get(key[0], row.due_at)) for key, row in self.rows.items()]
+        return min(due) - self.clock() if due else None
+
     async def done(self, sale: WaitingSale) -> None:
         row = self.rows.get((sale.till_id, sale.transaction_id))
         if row is not None and row.sale.revision == sale.revision:

@@ -14,6 +14,9 @@ class FakeWakeUps:
         self._lanes_ready: list[Callable[[], None]] = []
         self._live_work: list[Callable[[AccountId], None]] = []
         self._entry_finished: list[Callable[[EntryId], None]] = []
+        self._order_events: list[Callable[[], None]] = []
+        self._sales_waiting: list[Callable[[], None]] = []
+        self._requeue_waiting: list[Callable[[], None]] = []
         self._tokens_changed: list[Callable[[], None]] = []
 
     def lanes_ready(self) -> None:
@@ -28,6 +31,18 @@ class FakeWakeUps:
         for listener in self._entry_finished:
             listener(entry_id)
 
+    def order_events(self) -> None:
+        for listener in self._order_events:
+            listener()
+
+    def sales_waiting(self) -> None:
+        for listener in self._sales_waiting:
+            listener()
+
+    def requeue_waiting(self) -> None:
+        for listener in self._requeue_waiting:
+            listener()
+
     def tokens_changed(self) -> None:
         for listener in self._tokens_changed:
             listener()
@@ -40,6 +55,15 @@ class FakeWakeUps:
 
     def on_entry_finished(self, listener: Callable[[EntryId], None]) -> None:
         self._entry_finished.append(listener)
+
+    def on_order_events(self, listener: Callable[[], None]) -> None:
+        self._order_events.append(listener)
+
+    def on_sales_waiting(self, listener: Callable[[], None]) -> None:
+        self._sales_waiting.append(listener)
+
+    def on_requeue_waiting(self, listener: Callable[[], None]) -> None:
+        self._requeue_waiting.append(listener)
 
     def on_tokens_changed(self, listener: Callable[[], None]) -> None:
         self._tokens_changed.append(listener)

@@ -399,6 +399,7 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_events(events:
         "FROM generate_series(1, 50000) AS n",
     )
     for statement, parameters, most in (
+        ("events/seconds_until_due", (), 200),
         ("events/claim", (16, 60.0), 200),
         ("events/waiting", ("shop-3", 500), 500),
         ("events/settle", ("shop-3", [502, 1002], [5, 5], [None, None]), 20),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -247,14 +247,6 @@ async def stage(
                 await made.quiet(5)
 
 
-@contextlib.contextmanager
-def quick_requeue() -> Iterator[pytest.MonkeyPatch]:
-    """What a change of settings queues is worked off at once instead of within a second."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tillsync_server.composition.service.REQUEUE_SECONDS", 0.02)
-        yield patch
-
-
 @dataclass
 class Ground:
     """What all runs of a module share: one service on one database. ``serial``: what serial runs came to, by scenario and change."""
@@ -278,7 +270,7 @@ class Ground:
 @contextlib.asynccontextmanager
 async def ground_on(cluster: Cluster, **changes: str) -> AsyncIterator[Ground]:
     gates = StoreGates()
-    with quick_requeue() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         gates.install(patch)
         async with cluster.database() as database, running_service(database.dsn, changes=changes) as running:
             connection = await asyncpg.connect(database.dsn, server_settings={"search_path": "tillsync"})

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from support.waiting import within
 from tillsync_server.adapters.outbound import AllowedHosts
+from tillsync_server.application.concurrency.recurring import Recurring, while_more, without_due_time
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.private_files import make_private, read_private
-from tillsync_server.composition.recurring import Recurring
 from tillsync_server.composition.socket_directory import SocketDirectory
 from tillsync_server.composition.wiring import inside
 
@@ -89,7 +89,7 @@ async def test_recurring_work_survives_faults_and_goes_on_at_once_while_there_is
             raise step
         return bool(step)
 
-    task = Recurring("test", work, seconds=0.01, database_gone=(Away,))
+    task = Recurring("test", while_more(work), seconds=0.01, database_gone=(Away,))
     task.start()
     await within(done.wait())
     await task.stop()
@@ -102,7 +102,7 @@ async def test_recurring_work_can_be_woken() -> None:
     async def work() -> None:
         rounds.release()
 
-    task = Recurring("test", work, seconds=3600, database_gone=())
+    task = Recurring("test", without_due_time(work), seconds=3600, database_gone=())
     task.start()
     for _ in range(3):
         await within(rounds.acquire())

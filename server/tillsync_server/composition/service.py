@@ -23,21 +23,19 @@ from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import OutboundSettings
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE
 from tillsync_server.adapters.postgres.pulse import DatabasePulse
+from tillsync_server.application.concurrency.recurring import Recurring, Work, while_more, without_due_time
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.first_token import ensure_admin_token
-from tillsync_server.composition.recurring import Recurring
 from tillsync_server.composition.settings import ServiceSettings, SettingsError
 from tillsync_server.composition.socket_directory import SocketDirectory
 from tillsync_server.composition.storage import Storage
 from tillsync_server.composition.wiring import Edges, Wiring
 
 _LOG = structlog.get_logger(__name__)
-REQUEUE_SECONDS = 1.0
 EMAIL_REKEY_SECONDS = 60.0
 HISTORY_SECONDS = 3600.0
 REFUSED_EVENTS_SECONDS = 600.0
-SALES_SECONDS = 0.5
 SAMPLE_SECONDS = 15.0
 QUICK_SECONDS, DATABASE_SECONDS, EMBEDDED_SECONDS = 3.0, 8.0, 25.0
 """What the steps of a stop may take; those that drain get the drain's grace and ten seconds."""
@@ -125,7 +123,9 @@ class Service:
         wiring = Wiring(settings, storage, http, self.metrics)
         pulse = DatabasePulse(storage.database)
         start_labour = self._prepare_labour(wiring) if self._works else None
-        self._recur(Recurring("gauges", lambda: self._sample(pulse), seconds=SAMPLE_SECONDS, database_gone=DATABASE_GONE))
+        gauges = _recurring("gauges", without_due_time(lambda: self._sample(pulse)), SAMPLE_SECONDS)
+        self._on_stop(gauges.name, gauges.stop)
+        gauges.start()
         probes = Probes(pulse.answers, lambda: self._draining, self.metrics.scrape)
         if self._serves:
             token = settings.admin_token.get_secret_value() if settings.admin_token is not None else None
@@ -150,22 +150,25 @@ class Service:
         self.worker = labour.worker
         self.metrics.watch_worker(labour.worker.counters)
         self.metrics.watch_events(labour.events.counters)
-        requeue = Recurring("requeue", labour.requeue.run_chunk, seconds=REQUEUE_SECONDS, database_gone=DATABASE_GONE)
-        rekey = Recurring("email rekey", labour.email_rekey.run_chunk, seconds=EMAIL_REKEY_SECONDS, database_gone=DATABASE_GONE)
-        history = Recurring("history", labour.history.maintain, seconds=HISTORY_SECONDS, database_gone=DATABASE_GONE)
-        refused = Recurring("refused events", labour.events.reopen_refused, seconds=REFUSED_EVENTS_SECONDS, database_gone=DATABASE_GONE)
-        sales = Recurring("sales", labour.sales.run_chunk, seconds=SALES_SECONDS, database_gone=DATABASE_GONE)
-        self.storage.notifications.on_lanes_ready(requeue.wake)
-        self._on_stop(requeue.name, requeue.stop)
-        self._on_stop(rekey.name, rekey.stop)
-        self._on_stop(history.name, history.stop)
-        self._on_stop(refused.name, refused.stop)
-        self._on_stop(sales.name, sales.stop)
+        floor, wakeups = self.settings.side_work_seconds, self.storage.notifications
+        requeue = _recurring("requeue", labour.requeue.run, floor)
+        sales = _recurring("sales", labour.sales.run, floor)
+        recurring = (
+            requeue,
+            sales,
+            _recurring("email rekey", while_more(labour.email_rekey.run_chunk), EMAIL_REKEY_SECONDS),
+            _recurring("history", without_due_time(labour.history.maintain), HISTORY_SECONDS),
+            _recurring("refused events", while_more(labour.events.reopen_refused), REFUSED_EVENTS_SECONDS),
+        )
+        wakeups.on_requeue_waiting(requeue.wake)
+        wakeups.on_sales_waiting(sales.wake)
+        for each in recurring:
+            self._on_stop(each.name, each.stop)
         self._on_stop("events", labour.events.stop)
         self._on_stop("worker", labour.worker.stop, seconds=self._drain_seconds)
 
         def start() -> None:
-            for part in (requeue, rekey, history, refused, sales, labour.events, labour.worker):
+            for part in (*recurring, labour.events, labour.worker):
                 part.start()
 
         return start
@@ -231,12 +234,12 @@ class Service:
             raise StartError(f"TILLSYNC_TLS_CERT_FILE and TILLSYNC_TLS_KEY_FILE are no pair that fits: {error}") from error
         return context
 
-    def _recur(self, task: Recurring) -> None:
-        self._on_stop(task.name, task.stop)
-        task.start()
-
     async def _sample(self, pulse: DatabasePulse) -> None:
         self.metrics.queues_sampled(await pulse.sample())
+
+
+def _recurring(name: str, work: Work, seconds: float) -> Recurring:
+    return Recurring(name, work, seconds=seconds, database_gone=DATABASE_GONE)
 
 
 async def _taken(name: str, step: Callable[[], Awaitable[object]]) -> None:

@@ -198,7 +198,7 @@ class ServiceSettings(BaseSettings):
     poll_seconds: float = _setting(
         1.0,
         "TILLSYNC_POLL_SECONDS",
-        "How often work is looked for when no notification comes (the floor under each).",
+        "The floor under every notification. Sales, order events and requeued work have a floor of five times this, at most 15 s.",
         unit="s",
         gt=0,
         le=60,
@@ -299,8 +299,12 @@ class ServiceSettings(BaseSettings):
             retry=RetryPolicy(max_attempts=self.max_attempts, base_seconds=self.retry_base_seconds),
         )
 
+    @property
+    def side_work_seconds(self) -> float:  # bounds the delay after a hint that is lost, or that the release before does not send
+        return min(5 * self.poll_seconds, 15.0)
+
     def events(self) -> EventSettings:
-        return EventSettings(poll_seconds=self.poll_seconds, lease_seconds=self.shop_timeout_seconds + EVENT_LEASE_MARGIN_SECONDS)
+        return EventSettings(poll_seconds=self.side_work_seconds, lease_seconds=self.shop_timeout_seconds + EVENT_LEASE_MARGIN_SECONDS)
 
     def flows(self) -> FlowSettings:
         return FlowSettings(settle_seconds=self.effective_settle_seconds)

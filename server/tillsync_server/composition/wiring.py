@@ -151,7 +151,7 @@ class Wiring:
             interceptor=Interceptor(authenticator, KnownAccounts(queues), self._metrics, database_gone=DATABASE_GONE),
             webhooks=WebhookReceiver(
                 self._accounts,
-                TillHints(PostgresSubjectAccounts(database), PostgresSales(database), enqueuer, admission),
+                TillHints(PostgresSubjectAccounts(database), PostgresSales(database, notifier), enqueuer, admission),
                 database_gone=DATABASE_GONE,
                 observe=self._metrics.webhook_received,
             ),
@@ -191,7 +191,7 @@ class Wiring:
             self._settings.events(),
             database_gone=DATABASE_GONE,
         )
-        sales, enqueuer = PostgresSales(database), Enqueuer(PostgresHintStore(database, notifier))
+        sales, enqueuer = PostgresSales(database, notifier), Enqueuer(PostgresHintStore(database, notifier))
         admission = Admission(PostgresQueueReader(database), self._settings.admission())
         hints = TillHints(PostgresSubjectAccounts(database), sales, enqueuer, admission)
         return Labour(

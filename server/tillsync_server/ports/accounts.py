@@ -84,8 +84,12 @@ class AccountWarnings(Protocol):
 class RequeueWork(Protocol):
     """Works off what changes of settings left to queue, chunk by chunk under the lane's lock; any process, any number of them."""
 
+    async def run(self) -> float | None:
+        """One chunk of at most 500 rows. Returns the seconds until there may be more to do: 0 after a chunk, None where nothing waits."""
+        ...
+
     async def run_chunk(self) -> bool:
-        """One chunk of at most 500 rows. False when there was nothing to do."""
+        """The same. False when there was nothing that could be done now."""
         ...
 
 

@@ -91,6 +91,11 @@ class EventOutbox(Protocol):
         """Accounts with a bridge, events waiting and a try due; nobody else sends their events for so long."""
         ...
 
+    async def seconds_until_due(self) -> float | None:
+        """Until :meth:`claim` may return something; 0 or less: now. None: no account's events wait. The one statement of an
+        idle loop."""
+        ...
+
     async def waiting(self, account_id: AccountId, limit: int) -> WaitingEvents: ...
 
     async def settle(self, account_id: AccountId, told: Sequence[ToldEvent]) -> None:

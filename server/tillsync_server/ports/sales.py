@@ -30,13 +30,17 @@ class WaitingSale:
 
 class SaleStore(Protocol):
     async def add(self, till_id: TillId, account_id: AccountId, transaction_ids: Sequence[int]) -> None:
-        """Committed. A sale that waits already is kept as one, and read after this. ResourceExhausted, with nothing added, where more than
-        MAX_WAITING_SALES of the till would wait."""
+        """Committed, and announced to every process. A sale that waits already is kept as one, and read after this. ResourceExhausted, with
+        nothing added, where more than MAX_WAITING_SALES of the till would wait."""
         ...
 
     async def claim(self, *, limit: int, lease_seconds: float) -> list[WaitingSale]:
         """At most one sale a till, the oldest, and no sooner than ALLOWANCE_SHARE × 60 s / the account's requests a minute after the till's
         last one. One that is neither done nor postponed is claimed again after ``lease_seconds``."""
+        ...
+
+    async def seconds_until_due(self) -> float | None:
+        """Until :meth:`claim` may return something; 0 or less: now. None: no sale waits. The one statement of an idle loop."""
         ...
 
     async def done(self, sale: WaitingSale) -> None:

@@ -9,7 +9,7 @@ from tillsync_server.domain.ids import AccountId, EntryId
 
 
 class Notifier(Protocol):
-    """Told after a commit; coalesces and sends. Never blocks, never fails the caller."""
+    """Called after a commit; coalesces and sends. Never blocks, never fails the caller."""
 
     def lanes_ready(self) -> None: ...
 
@@ -17,18 +17,38 @@ class Notifier(Protocol):
         """A lane that is leased just now got work: its owner looks, be the lane idle, or busy with bulk entries."""
         ...
 
-    def entry_finished(self, entry_id: EntryId) -> None: ...
+    def entry_finished(self, entry_id: EntryId) -> None:
+        """An order's entry ended or is held. Its order event, if any, is in the same commit: the event sender wakes up too."""
+        ...
+
+    def order_events(self) -> None:
+        """An order event waits that no :meth:`entry_finished` announces."""
+        ...
+
+    def sales_waiting(self) -> None:
+        """A sale waits to be read."""
+        ...
+
+    def requeue_waiting(self) -> None:
+        """A change of settings or links left entries to queue again."""
+        ...
 
     def tokens_changed(self) -> None: ...
 
 
 class WakeUps(Protocol):
-    """Heard from every process; what this one tells at once, without a way round."""
+    """Delivers the hints of every process; those of this process at once, without a round trip."""
 
     def on_lanes_ready(self, listener: Callable[[], None]) -> None: ...
 
     def on_live_work(self, listener: Callable[[AccountId], None]) -> None: ...
 
     def on_entry_finished(self, listener: Callable[[EntryId], None]) -> None: ...
+
+    def on_order_events(self, listener: Callable[[], None]) -> None: ...
+
+    def on_sales_waiting(self, listener: Callable[[], None]) -> None: ...
+
+    def on_requeue_waiting(self, listener: Callable[[], None]) -> None: ...
 
     def on_tokens_changed(self, listener: Callable[[], None]) -> None: ...

@@ -96,11 +96,11 @@ class PostgresAccounts:
         counts = await self._count(account_id, requeued_by(seen, change(seen)))
         try:
             async with self._database.acquire() as connection, connection.transaction():
-                changed, woken = await self._change_under_lock(connection, account_id, change, etag, counts, dry_run=dry_run)
+                changed, announcements = await self._change_under_lock(connection, account_id, change, etag, counts, dry_run=dry_run)
         except asyncpg.LockNotAvailableError as error:
             raise Unavailable(f"account {account_id} is busy; try again", reason="ACCOUNT_BUSY") from error
-        if woken:
-            self._notifier.lanes_ready()
+        for announce in announcements:
+            announce()
         return changed
 
     async def _change_under_lock(
@@ -112,14 +112,15 @@ class PostgresAccounts:
         counted: dict[Requeue, int],
         *,
         dry_run: bool,
-    ) -> tuple[AccountChange, bool]:
+    ) -> tuple[AccountChange, list[Callable[[], None]]]:
+        """The change, and what to announce after the commit."""
         lane = _present(await connection.fetchrow(_LOCK_LANE, account_id), account_id)
         stored = _present(await connection.fetchrow(_LOCK, account_id), account_id)
         before = account_from(stored, self._box)
         _require_etag(before, etag)
         after = change(before)
         if after == before:
-            return AccountChange(account=before, effect=effect_of({})), False
+            return AccountChange(account=before, effect=effect_of({})), []
         await self._require_unlinked_default(connection, before, after)
         obsolete = requeued_by(before, after)
         # nothing a moment ago may be something now, and what is not counted is not queued: that is looked at again, which costs nothing
@@ -127,7 +128,7 @@ class PostgresAccounts:
         counts |= await self._count_with(connection, account_id, obsolete - counts.keys())
         if dry_run:
             await self._refuse_foreign_till(connection, after)
-            return AccountChange(account=after, effect=effect_of(counts)), False
+            return AccountChange(account=after, effect=effect_of(counts)), []
         if (after.till_id, after.shared_till) != (before.till_id, before.shared_till):
             await self._require_till(connection, after)
         secrets = secret_columns(after, self._box, before=before, stored=stored)
@@ -147,7 +148,10 @@ class PostgresAccounts:
             await connection.execute(_REOPEN_EVENTS, account_id)
             await connection.execute(_TRY_EVENTS_NOW, account_id, lane["at"])
         now = account_from(_present(await connection.fetchrow(_GET, account_id), account_id), self._box)
-        return AccountChange(account=now, effect=effect_of(counts)), paused_no_more or bool(wanted)
+        announcements = [self._notifier.lanes_ready] if wanted or paused_no_more else []
+        announcements += [self._notifier.requeue_waiting] if wanted else []
+        announcements += [self._notifier.order_events] if paused_no_more else []
+        return AccountChange(account=now, effect=effect_of(counts)), announcements
 
     async def _count(self, account_id: AccountId, obsolete: Iterable[Requeue]) -> dict[Requeue, int]:
         async with self._database.acquire() as connection:
@@ -187,13 +191,16 @@ class PostgresAccounts:
                     return False
                 if side is Side.SHOP:
                     await lane.connection.execute(_REOPEN_EVENTS, account_id)
-                if await lane.connection.fetchval(_CLOSE_PROBLEM_OF_SIDE, account_id, int(side)) is None:
-                    return False
-                await lane.connection.execute(_RESCHEDULE_LANE, account_id)
+                had_problem = await lane.connection.fetchval(_CLOSE_PROBLEM_OF_SIDE, account_id, int(side)) is not None
+                if had_problem:
+                    await lane.connection.execute(_RESCHEDULE_LANE, account_id)
         except Unavailable:  # the lane is busy: whoever has it meets the side by itself
             return False
-        lane.tell(self._notifier)
-        return True
+        if side is Side.SHOP:
+            self._notifier.order_events()
+        if had_problem:
+            lane.tell(self._notifier)
+        return had_problem
 
     async def accounts_of_till(self, till_id: TillId) -> Sequence[Account]:
         async with self._database.acquire() as connection:

@@ -9,7 +9,7 @@ from tillsync_server.adapters.postgres.event_log import record_order_events
 from tillsync_server.adapters.postgres.held_orders import MAX_COUNTED, MAX_RELEASED, release_now_or_soon
 from tillsync_server.adapters.postgres.link_rows import revise_waiting_orders
 from tillsync_server.adapters.postgres.links import link_of_row
-from tillsync_server.adapters.postgres.locked_lane import LockedLane
+from tillsync_server.adapters.postgres.locked_lane import AfterCommit, LockedLane
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.emails import addresses_in, email_forms
 from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
@@ -83,4 +83,5 @@ async def _note_answers(
     """The shop is told, as of a new answer."""
     of = (lane.account_id, [epos_customer_id], note, lane.at, MAX_RELEASED, woo_customer_id)
     noted = await lane.connection.fetch(_NOTE_ANSWERS, *of)
-    await record_order_events(lane.connection, [(lane.account_id, row["order_id"]) for row in noted], lane.at)
+    if await record_order_events(lane.connection, [(lane.account_id, row["order_id"]) for row in noted], lane.at):
+        lane.after_commit.add(AfterCommit.ORDER_EVENTS)

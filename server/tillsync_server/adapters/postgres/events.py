@@ -11,6 +11,7 @@ from tillsync_server.domain.vocabulary import EntryState, Outcome
 from tillsync_server.ports.events import EventLease, EventType, OrderEvent, RefusedEvent, ToldEvent, WaitingEvents
 
 _CLAIM = load("events/claim")
+_SECONDS_UNTIL_DUE = load("events/seconds_until_due")
 _WAITING = load("events/waiting")
 _HELD_COUNT = load("events/held_count")
 _SETTLE = load("events/settle")
@@ -32,6 +33,11 @@ class PostgresEvents:
         async with self._database.acquire() as connection:
             rows = await connection.fetch(_CLAIM, limit, lease_seconds)
         return [EventLease(AccountId(row["account_id"]), row["lease_token"], row["failures"]) for row in rows]
+
+    async def seconds_until_due(self) -> float | None:
+        async with self._database.acquire() as connection:
+            seconds: float | None = await connection.fetchval(_SECONDS_UNTIL_DUE)
+        return seconds
 
     async def waiting(self, account_id: AccountId, limit: int) -> WaitingEvents:
         async with self._database.acquire() as connection:

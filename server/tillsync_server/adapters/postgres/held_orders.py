@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tillsync_server.adapters.postgres.event_log import record_events_of_entries
-from tillsync_server.adapters.postgres.locked_lane import LockedLane
+from tillsync_server.adapters.postgres.locked_lane import AfterCommit, LockedLane
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.emails import email_forms, normalise_email
 from tillsync_server.domain.ids import EntryId, EposCustomerId
@@ -39,6 +39,7 @@ async def release_now_or_soon(lane: LockedLane, entry_ids: Sequence[EntryId]) ->
     released = await release(lane, entry_ids[:MAX_RELEASED], chosen=None)
     if len(entry_ids) > MAX_RELEASED:
         await lane.connection.execute(_REQUEUE_HELD_ORDERS, lane.account_id, lane.at)
+        lane.after_commit.add(AfterCommit.REQUEUE)
         released += len(entry_ids) - MAX_RELEASED
     return released
 
@@ -48,6 +49,7 @@ async def release(lane: LockedLane, entry_ids: Sequence[EntryId], *, chosen: Epo
     if not entry_ids:
         return 0
     released: int = await lane.connection.fetchval(_RELEASE_ORDERS, lane.account_id, list(entry_ids), lane.at, chosen)
-    await record_events_of_entries(lane.connection, lane.account_id, entry_ids, lane.at)
+    if await record_events_of_entries(lane.connection, lane.account_id, entry_ids, lane.at):
+        lane.after_commit.add(AfterCommit.ORDER_EVENTS)
     await lane.wake()
     return released

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 
 import asyncpg
 
@@ -23,6 +24,13 @@ _FENCE = load("engine/fence")
 _WAKE_LANE = load("engine/wake_lane")
 
 
+class AfterCommit(Enum):
+    """What a transaction wrote that another task waits for."""
+
+    ORDER_EVENTS = auto()
+    REQUEUE = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class LockedLane:
     """Good only inside the transaction that locked it. ``at``: the database's time."""
@@ -32,6 +40,8 @@ class LockedLane:
     at: datetime
     config_version: int
     is_leased: bool
+    after_commit: set[AfterCommit] = field(default_factory=set)
+    """What :meth:`tell` announces besides live work."""
 
     async def queue_customer(self, epos_customer_id: EposCustomerId) -> EntryId:
         """The LIVE customer entry of a link that is new, or gone."""
@@ -46,11 +56,19 @@ class LockedLane:
         await self.connection.execute(_WAKE_LANE, self.account_id, self.at, True)
 
     def tell(self, notifier: Notifier) -> None:
-        """After the commit: live work is there."""
+        """Announces live work, and what :meth:`tell_rest` announces. After the commit."""
         if self.is_leased:
             notifier.live_work(self.account_id)
         else:
             notifier.lanes_ready()
+        self.tell_rest(notifier)
+
+    def tell_rest(self, notifier: Notifier) -> None:
+        """Announces what the transaction wrote for other tasks than the lane's owner. After the commit."""
+        if AfterCommit.ORDER_EVENTS in self.after_commit:
+            notifier.order_events()
+        if AfterCommit.REQUEUE in self.after_commit:
+            notifier.requeue_waiting()
 
 
 @asynccontextmanager

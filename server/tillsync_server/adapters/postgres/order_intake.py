@@ -62,7 +62,7 @@ class PostgresOrderIntake:
                 if lane is None:
                     missing = NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
                     return [missing] * len(orders)
-                taken = await self._take_under_lock(connection, account_id, orders, lane["at"])
+                taken, order_events = await self._take_under_lock(connection, account_id, orders, lane["at"])
         except asyncpg.LockNotAvailableError:
             return [Unavailable(f"account {account_id} is busy; try again", reason="ACCOUNT_BUSY")] * len(orders)
         if any(result.queued for result in taken):
@@ -70,11 +70,14 @@ class PostgresOrderIntake:
                 self._notifier.lanes_ready()
             else:
                 self._notifier.live_work(account_id)
+        if order_events:
+            self._notifier.order_events()
         return taken
 
     async def _take_under_lock(
         self, connection: Connection, account_id: AccountId, orders: Sequence[NewOrder], at: datetime
-    ) -> list[OrderTaken]:
+    ) -> tuple[list[OrderTaken], int]:
+        """By position, and how many order events wait because of it."""
         last_of = {order.facts.order_id: order for order in orders}  # asked twice in one batch: the later facts count
         known = {
             row["order_id"]: (EntryId(row["entry_id"]), KnownOrder(row["order_key"], row["facts_hash"], EntryState(row["state"])))
@@ -108,11 +111,13 @@ class PostgresOrderIntake:
             await connection.execute(_INSERT_ENTRIES, *_entry_columns(account_id, inserts, at))
         if revisions:
             await connection.execute(_REVISE_ENTRIES, *_entry_columns(account_id, revisions, at))
+        order_events = 0
         if inserts or revisions:
             await connection.execute(_STORE_MATCHES, *_match_columns(account_id, inserts + revisions, at))
-            await record_order_events(connection, [(account_id, item.order.facts.order_id) for item in revisions], at)
+            revised = [(account_id, item.order.facts.order_id) for item in revisions]
+            order_events = await record_order_events(connection, revised, at)
             await connection.execute(_WAKE_LANE, account_id, at, True)
-        return [current[order.facts.order_id] for order in orders]
+        return [current[order.facts.order_id] for order in orders], order_events
 
     async def get(self, account_id: AccountId, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderMatch]:
         async with self._database.acquire() as connection:

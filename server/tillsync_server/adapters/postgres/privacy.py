@@ -239,6 +239,8 @@ class PostgresPrivacy:
             await connection.execute(_DELETE_VERSIONS, account_id, known.woo, (lane.at - _EPOCH) // timedelta(microseconds=1))
         if removals:
             lane.tell(self._notifier)
+        else:
+            lane.tell_rest(self._notifier)
         return len(removals), lane.at
 
 

@@ -64,6 +64,8 @@ class PostgresQueueActions:
             self._notifier.lanes_ready()
         elif retry.queued:
             self._notifier.live_work(account_id)
+        if retry.order_events:
+            self._notifier.order_events()
         return acted
 
     async def dismiss(self, account_id: AccountId, entry_ids: Sequence[EntryId], reason: str, *, dry_run: bool = False) -> list[ActedOn]:
@@ -98,6 +100,8 @@ class _Retry:
     def __init__(self, connection: Connection, account_id: AccountId, at: datetime) -> None:
         self._connection, self._account_id, self._at = connection, account_id, at
         self.queued = False
+        self.order_events = 0
+        """Order events that wait because of it."""
 
     async def apply(self, entry_ids: Sequence[EntryId], planned: Sequence[Planned]) -> list[ActedOn]:
         hints = await self._hint([one.entry for one in planned if one.step in (Step.HINT, Step.HINT_JOINS) and one.entry is not None])
@@ -189,7 +193,7 @@ class _Retry:
         if not live:
             return
         rows = await self._connection.fetch(_RERUN, self._account_id, sorted(live), self._at)
-        await record_events_of_entries(self._connection, self._account_id, sorted(live), self._at)
+        self.order_events = await record_events_of_entries(self._connection, self._account_id, sorted(live), self._at)
         for priority in Priority:
             due = [row["due_at"] for row in rows if row["priority"] == priority]
             if due:

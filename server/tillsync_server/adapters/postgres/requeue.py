@@ -31,6 +31,8 @@ _RELEASE_HELD_ORDERS = load("queues/requeue_held_orders")
 
 CHUNK = 500
 _CANDIDATES = 16
+_BUSY_LANE_SECONDS = 1.0
+"""Until the next try where another session holds the lanes of everything that waits."""
 
 _SUBJECTS = {
     Requeue.LINKED_CUSTOMERS: (_LINKED_CUSTOMERS, EntryKind.CUSTOMER),
@@ -47,6 +49,9 @@ class PostgresRequeue:
         self._notifier = notifier
 
     async def run_chunk(self) -> bool:
+        return await self.run() == 0.0
+
+    async def run(self) -> float | None:
         async with self._database.acquire() as connection:
             waiting = [(AccountId(row["account_id"]), Requeue(row["what"])) for row in await connection.fetch(_WAITING, _CANDIDATES)]
             shuffle(waiting)  # several processes rarely choose the same lane
@@ -60,8 +65,10 @@ class PostgresRequeue:
                     self._notifier.live_work(account_id)
                 elif leased is not None:
                     self._notifier.lanes_ready()
-                return True
-        return False
+                if what is Requeue.HELD_ORDERS:
+                    self._notifier.order_events()
+                return 0.0
+        return _BUSY_LANE_SECONDS if waiting else None
 
     async def _run_chunk_of(self, connection: Connection, account_id: AccountId, what: Requeue) -> bool | None:
         """Whether the lane is leased; None when another process was faster."""

@@ -10,9 +10,11 @@ from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.errors import ResourceExhausted
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.ports.sales import ALLOWANCE_SHARE, MAX_WAITING_SALES, WaitingSale
+from tillsync_server.ports.wakeups import Notifier
 
 _LOCK_TILL = load("accounts/lock_till")
 _ADD = load("tills/add_sales")
+_SECONDS_UNTIL_SALE = load("tills/seconds_until_sale")
 _LOCK_READY = load("tills/lock_ready_for_sales")
 _CLAIM = load("tills/claim_sales")
 _FINISH = load("tills/finish_sale")
@@ -27,8 +29,9 @@ _LOOK_AGAIN_SECONDS = 5.0
 class PostgresSales:
     """Implements :class:`tillsync_server.ports.sales.SaleStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, notifier: Notifier) -> None:
         self._database = database
+        self._notifier = notifier
 
     async def add(self, till_id: TillId, account_id: AccountId, transaction_ids: Sequence[int]) -> None:
         told = sorted(set(transaction_ids))
@@ -41,6 +44,12 @@ class PostgresSales:
                 reason="TOO_MANY_WAITING_SALES",
                 retry_after_seconds=30.0,
             )
+        self._notifier.sales_waiting()
+
+    async def seconds_until_due(self) -> float | None:
+        async with self._database.acquire() as connection:
+            seconds: float | None = await connection.fetchval(_SECONDS_UNTIL_SALE)
+        return seconds
 
     async def claim(self, *, limit: int, lease_seconds: float) -> list[WaitingSale]:
         async with self._database.acquire() as connection, connection.transaction():

@@ -144,8 +144,12 @@ class PostgresShopState:
     ) -> None:
         async with fenced_lane(self._database, lease) as lane:
             released = 0 if lane is None else (await mark_gone(lane, epos=epos, woo=woo, of=of))[1]
-        if released and lane is not None and self._notifier is not None:
+        if lane is None or self._notifier is None:
+            return
+        if released:
             lane.tell(self._notifier)
+        else:
+            lane.tell_rest(self._notifier)
 
     async def note_read(self, lease: LaneLease, epos: Sequence[EposCustomerId]) -> None:
         async with fenced_lane(self._database, lease) as lane:

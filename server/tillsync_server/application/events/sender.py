@@ -15,9 +15,11 @@ from typing import Protocol
 
 import structlog
 
+from tillsync_server.application.concurrency.background import BackgroundTasks
+from tillsync_server.application.concurrency.recurring import Recurring
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import LeaseTooShort, RunInterrupted, Unanswered, UpstreamError
-from tillsync_server.domain.ids import AccountId, EntryId
+from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.events import (
     MAX_EVENTS,
@@ -37,6 +39,8 @@ _LEAST_SECONDS = 5.0
 """With less of its lease left nothing is sent."""
 _MOST_FAILURES = 30
 _STOP_SECONDS = 2.0
+_CONTENDED_SECONDS = 0.5
+"""Until the next look where another process took what was due."""
 
 
 class AccountSource(Protocol):
@@ -46,7 +50,7 @@ class AccountSource(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSettings:
     poll_seconds: float = 5.0
-    """The floor: how long after a lost NOTIFY, or another process's death, waiting events are looked for."""
+    """The floor: waiting events are sent so long after a lost NOTIFY at the latest."""
     gather_seconds: float = 0.2
     """Least time between two looks, so that what belongs together travels together."""
     lease_seconds: float = 60.0
@@ -90,69 +94,49 @@ class EventSender:
         self._settings = settings or EventSettings()
         self._database_gone = database_gone
         self._clock = clock
-        self._wake = asyncio.Event()
-        self._loop: asyncio.Task[None] | None = None
-        self._sending: set[asyncio.Task[None]] = set()
-        wakeups.on_entry_finished(self._entry_finished)
+        self._loop = Recurring(
+            "events",
+            self._start_sends,
+            seconds=self._settings.poll_seconds,
+            pause_seconds=self._settings.gather_seconds,
+            database_gone=database_gone,
+        )
+        self._sends = BackgroundTasks()
+        wakeups.on_order_events(self._loop.wake)
+        wakeups.on_entry_finished(lambda _entry_id: self._loop.wake())
 
     def start(self) -> None:
-        self._loop = asyncio.create_task(self._run(), name="events")
+        self._loop.start()
 
     async def stop(self) -> None:
-        """What is under way gets a moment to end; its lease is given back. Bounded in time."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
-            self._loop = None
-        if self._sending:
-            await asyncio.wait(self._sending, timeout=_STOP_SECONDS)
-        for task in self._sending:
-            task.cancel()
-        await asyncio.gather(*self._sending, return_exceptions=True)
+        """Requests under way get a moment to end; their leases are given back. Bounded in time."""
+        await self._loop.stop()
+        await self._sends.stop(grace_seconds=_STOP_SECONDS)
 
     async def reopen_refused(self) -> bool:
         """Comes round (``composition.recurring``): what bridges refused a while ago is told again. True: there may be more."""
         reopened = await self._outbox.reopen(told_before_seconds=self._settings.refused_again_seconds, limit=MAX_EVENTS)
         if reopened:
-            self._wake.set()
+            self._loop.wake()
         return reopened == MAX_EVENTS
 
-    def _entry_finished(self, _entry_id: EntryId) -> None:
-        self._wake.set()
-
-    async def _run(self) -> None:
-        was_away = False
-        while True:
-            self._wake.clear()
-            try:
-                await self._begin()
-                was_away = False
-            except self._database_gone as error:
-                self.counters.database_errors += 1
-                if not was_away:
-                    _LOG.warning("database_unavailable", during="events", error=type(error).__name__)
-                was_away = True
-            except Exception:  # noqa: BLE001 - a fault of ours in one look never ends the looking
-                _LOG.exception("event_claim_failed")
-            await asyncio.sleep(self._settings.gather_seconds)
-            # not wait_for: before Python 3.12 it loses a cancellation that comes together with the wake
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._settings.poll_seconds * random.uniform(0.9, 1.1)):
-                    await self._wake.wait()
-
-    async def _begin(self) -> None:
-        free = self._settings.accounts_at_once - len(self._sending)
-        if free <= 0:
-            return  # each that ends wakes us
-        claimed_at = self._clock()
-        for lease in await self._outbox.claim(limit=free, lease_seconds=self._settings.lease_seconds):
-            task = asyncio.create_task(self._send(lease, claimed_at + self._settings.lease_seconds), name=f"events {lease.account_id}")
-            self._sending.add(task)
-            task.add_done_callback(self._sent)
-
-    def _sent(self, task: asyncio.Task[None]) -> None:
-        self._sending.discard(task)
-        self._wake.set()
+    async def _start_sends(self) -> float | None:
+        """Starts a request for each account that is due. Returns the seconds until the next account is due; None: none waits, or each
+        request that ends starts the next look."""
+        try:
+            due = await self._outbox.seconds_until_due()
+            free = self._settings.accounts_at_once - len(self._sends)
+            if due is None or due > 0 or free <= 0:
+                return due if free > 0 else None
+            claimed_at = self._clock()
+            leases = await self._outbox.claim(limit=free, lease_seconds=self._settings.lease_seconds)
+        except self._database_gone:
+            self.counters.database_errors += 1
+            raise
+        for lease in leases:
+            task = self._sends.start(self._send(lease, claimed_at + self._settings.lease_seconds), name=f"events {lease.account_id}")
+            task.add_done_callback(lambda _task: self._loop.wake())
+        return None if leases else _CONTENDED_SECONDS
 
     async def _send(self, lease: EventLease, lease_ends: float) -> None:
         failures, delay = 0, 0.0
@@ -205,6 +189,8 @@ class EventSender:
                 await self._outbox.refuse(lease.account_id, refused)
             if not told and not refused:
                 raise Unanswered(Side.SHOP, "the shop did none of the events it was sent in the time it gives itself")
+            if len(told) + len(refused) == len(waiting.events) < MAX_EVENTS and not any(one.held_sequence for one in told):
+                return  # the sender looks again once the lease is given back: an event of the meantime waits no longer than that
 
     def _sorted(
         self, account_id: AccountId, events: tuple[OrderEvent, ...], results: list[EventResult]

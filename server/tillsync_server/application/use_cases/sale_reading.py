@@ -25,6 +25,8 @@ PAUSE_SECONDS = 60.0
 would meet the same."""
 BUSY_SECONDS = 5.0
 """While an account cannot take its hint."""
+CONTENDED_SECONDS = 0.5
+"""Until the next look where another process holds the tills that are due."""
 LONGEST_WAIT_SECONDS = 24 * 3600.0
 """Of a sale whose till cannot be asked. Afterwards the customer's next change brings the points."""
 
@@ -46,7 +48,7 @@ class SaleOutcome(StrEnum):
 
 
 class SaleReading:
-    """``run_chunk`` comes round by itself; any process, any number of them."""
+    """Recurring work; any number of processes may do it."""
 
     def __init__(
         self,
@@ -64,6 +66,13 @@ class SaleReading:
         self._hints = hints
         self._retry = retry or RetryPolicy()
         self._observe = observe
+
+    async def run(self) -> float | None:
+        """Reads the sales that are due. Returns the seconds until the next one is; None: none waits. Raises what the database raises."""
+        seconds = await self._sales.seconds_until_due()
+        if seconds is None or seconds > 0:
+            return seconds
+        return 0.0 if await self.run_chunk() else CONTENDED_SECONDS
 
     async def run_chunk(self) -> bool:
         """One sale of each till that is due. False when there was none. Raises what the database raises: the sales come again."""
