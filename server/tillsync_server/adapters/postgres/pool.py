@@ -53,6 +53,7 @@ _SILENCE_SECONDS = 1.0
 _RELEASE_SECONDS = 1.0
 """For the database to confirm that the statement of a caller who left has ended; then its connection is ended instead."""
 
+_CLOSED = "the database is closed: this process is stopping"
 
 async def _leaves_nothing_behind(_connection: object) -> None:
     """Instead of asyncpg's own reset (UNLISTEN, RESET ALL, advisory locks: a round trip at each release): no statement of ours changes
@@ -93,10 +94,12 @@ class Database:
         self._opening = asyncio.Lock()
         self._expiring: asyncio.Task[None] | None = None
         self._silent_until = self._answered_at = 0.0
+        self._closed = False
 
     async def open(self) -> None:
-        """Make the pool; raises what connecting raises."""
+        """Make the pool; raises what connecting raises, and InterfaceError after :meth:`close`."""
         async with self._opening:
+            self._require_open()
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     self.dsn,
@@ -109,15 +112,23 @@ class Database:
                     reset=_leaves_nothing_behind,
                     init=self._end_when_silent,
                 )
+                if self._closed:  # while the pool was made
+                    await self._close_pool()
+                    self._require_open()
 
     async def close(self) -> None:
-        """Bounded in time, even if the database never answers."""
+        """Final: whoever asks for a connection afterwards gets an InterfaceError. Bounded in time, even if the database never answers."""
+        self._closed = True
+        await self._close_pool()
+
+    async def _close_pool(self) -> None:
         pool, self._pool = self._pool, None
         if pool is not None:
             await _close(pool)
 
     async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
         """A connection outside the pool (LISTEN), which ends when the database does not answer any more."""
+        self._require_open()
         connection: WatchedConnection = await asyncpg.connect(
             self.dsn, server_settings=self._server_settings, timeout=self._acquire_timeout, connection_class=WatchedConnection
         )
@@ -143,7 +154,7 @@ class Database:
             await self.open()
         pool = self._pool
         if pool is None:
-            raise asyncpg.InterfaceError("the pool is closed")
+            raise asyncpg.InterfaceError(_CLOSED)
         try:
             async with self._borrowed(pool) as connection:
                 yield connection
@@ -151,6 +162,10 @@ class Database:
             _LOG.warning("database_failover", sqlstate=error.sqlstate)
             await self._expire()
             raise
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise asyncpg.InterfaceError(_CLOSED)
 
     def _not_answered(self, seconds: float) -> None:
         """After ``seconds``. Where others get their answers it was a long statement, or no connection was free; else nobody is there: every
