@@ -19,7 +19,7 @@ class Script:
         self.runs: list[float] = []
         self._ran = asyncio.Semaphore(0)
 
-    async def __call__(self) -> float | None:
+    async def work(self) -> float | None:
         self.runs.append(round(asyncio.get_running_loop().time(), 3))
         self._ran.release()
         due = self._due.pop(0) if len(self._due) > 1 else self._due[0]
@@ -37,7 +37,7 @@ class Script:
 @on_virtual_time
 async def test_it_runs_when_it_is_due_by_its_own_word_and_at_the_floor_at_the_latest() -> None:
     script = Script(0.0, 3.0, 60.0, None)
-    task = Recurring("test", script, seconds=10, database_gone=())
+    task = Recurring("test", script.work, seconds=10, database_gone=())
     task.start()
     at_once, soon, late, unknown = await script.ran(5)
     assert (at_once, soon) == (0, 3)
@@ -49,7 +49,7 @@ async def test_it_runs_when_it_is_due_by_its_own_word_and_at_the_floor_at_the_la
 @on_virtual_time
 async def test_what_comes_together_shares_a_run() -> None:
     script = Script(None)
-    task = Recurring("test", script, seconds=3600, pause_seconds=0.2, database_gone=())
+    task = Recurring("test", script.work, seconds=3600, pause_seconds=0.2, database_gone=())
     task.start()
     await script.ran(1)
     for _ in range(5):
@@ -68,7 +68,7 @@ async def test_a_wake_while_it_runs_is_not_lost() -> None:
     async def work() -> float | None:
         if not script.runs:
             task.wake()
-        return await script()
+        return await script.work()
 
     task = Recurring("test", work, seconds=3600, database_gone=())
     task.start()
@@ -81,7 +81,7 @@ async def test_a_wake_while_it_runs_is_not_lost() -> None:
 async def test_a_database_that_is_away_is_logged_once_and_asked_again_at_the_floor() -> None:
     script = Script(OSError(), OSError(), OSError(), None)
     with captured_lines() as lines:
-        task = Recurring("test", script, seconds=10, database_gone=(OSError,))
+        task = Recurring("test", script.work, seconds=10, database_gone=(OSError,))
         task.start()
         assert all(9 <= seconds <= 11 for seconds in await script.ran(4))
         await task.stop()
