@@ -16,8 +16,9 @@ from tillsync_server.adapters.postgres.secrets import SecretBox
 from tillsync_server.domain.account import Account, EposSettings, Problem
 from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.domain.settings_change import SettingsEffect
 from tillsync_server.domain.vocabulary import ProblemReason, Side
-from tillsync_server.ports.accounts import AccountStore, SettingsEffect, TillCustomersSeen
+from tillsync_server.ports.accounts import AccountStore, TillCustomersSeen
 
 SHOP, OTHER, NOWHERE = AccountId("shop-a"), AccountId("shop-b"), AccountId("nowhere")
 PLAIN = Account(account_id=SHOP, till_id=TillId("shop-a"))

@@ -9,8 +9,9 @@ from fakes.clock import FakeClock
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.domain.settings_change import SettingsEffect
 from tillsync_server.domain.vocabulary import Side
-from tillsync_server.ports.accounts import AccountChange, SettingsEffect
+from tillsync_server.ports.accounts import AccountChange
 
 
 @dataclass

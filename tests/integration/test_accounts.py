@@ -15,11 +15,11 @@ from support.queues import HELD, finish, order_facts, take_order
 from support.waiting import within
 from tillsync_server.adapters.postgres.accounts import PostgresAccounts
 from tillsync_server.adapters.postgres.secrets import SecretBox, SecretKeyError
-from tillsync_server.adapters.postgres.settings_effect import Requeue
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.errors import FailedPrecondition, Unavailable
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.domain.settings_change import Requeue, SettingsEffect
 from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import (
@@ -32,7 +32,6 @@ from tillsync_server.domain.vocabulary import (
     TillApiVersion,
     TillTypeField,
 )
-from tillsync_server.ports.accounts import SettingsEffect
 from tillsync_server.ports.lanes import ClaimRequest, Completion, Written
 
 pytestmark = pytest.mark.integration

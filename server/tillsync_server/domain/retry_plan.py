@@ -1,4 +1,4 @@
-"""What retrying a chunk of entries does to each of them: decided from what is stored, before anything is written. Pure."""
+"""The plan of a retry: what it does to each entry of a chunk, decided from the stored rows before anything is written."""
 
 from __future__ import annotations
 

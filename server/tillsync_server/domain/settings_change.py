@@ -1,12 +1,12 @@
-"""What a change of settings sets going: which stored work it makes obsolete, and whether it ends a pause. Pure."""
+"""Consequences of a change of settings: which stored work runs again, and whether a pause of the account ends."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
-from tillsync_server.ports.accounts import SettingsEffect
 
 
 class Requeue(IntEnum):
@@ -18,14 +18,24 @@ class Requeue(IntEnum):
     PENDING_REMOVALS = 4
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsEffect:
+    """Work that a change of settings queues, in numbers."""
+
+    queued_customers: int = 0
+    queued_customer_types: int = 0
+    requeued_entries: int = 0
+    notes: tuple[str, ...] = ()
+
+
 def requeued_by(before: Account, after: Account) -> frozenset[Requeue]:
-    """Customers and types only while sync is on: switching it on queues them all anyway. Held orders are decided in either case."""
+    """Customers and types are queued only while sync is on, as switching it on queues all of them. Held orders run again in any case."""
     found: set[Requeue] = set()
     switched_on = after.customer_sync_enabled and not before.customer_sync_enabled
     if switched_on:
         found |= {Requeue.LINKED_CUSTOMERS, Requeue.KNOWN_TYPES, Requeue.PENDING_REMOVALS, Requeue.HELD_ORDERS}
     elif after.customer_sync_enabled:
-        # what the former address was told, this one may never have heard; one that connects anew may have lost it
+        # the values were written to the former address; a shop that connects again may have lost them
         if is_other_shop(before, after) or before.shop.bridge_secret != after.shop.bridge_secret:
             found |= {Requeue.LINKED_CUSTOMERS, Requeue.KNOWN_TYPES, Requeue.PENDING_REMOVALS}
         if _value_settings(after) != _value_settings(before):
@@ -41,7 +51,7 @@ def is_other_shop(before: Account, after: Account) -> bool:
 
 
 def ends_pause(before: Account, after: Account) -> bool:
-    """Credentials, addresses or versions changed: worth another try at once."""
+    """Credentials, addresses or API versions changed, so the next try may succeed."""
     return _epos_reach(before.epos) != _epos_reach(after.epos) or _shop_reach(before.shop) != _shop_reach(after.shop)
 
 

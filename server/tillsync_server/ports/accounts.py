@@ -10,17 +10,8 @@ from typing import Protocol
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.account_warnings import AccountWarning, StrayOutput
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.domain.settings_change import SettingsEffect
 from tillsync_server.domain.vocabulary import Role, Side
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingsEffect:
-    """What a change of settings sets going, in numbers."""
-
-    queued_customers: int = 0
-    queued_customer_types: int = 0
-    requeued_entries: int = 0
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,11 +14,11 @@ from tillsync_server.adapters.postgres.account_rows import SECRETS, account_from
 from tillsync_server.adapters.postgres.locked_lane import locked_lane
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.secrets import SecretBox
-from tillsync_server.adapters.postgres.settings_effect import Requeue, effect_of, ends_pause, is_other_shop, requeued_by
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, RunInterrupted, Unavailable
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.domain.settings_change import Requeue, effect_of, ends_pause, is_other_shop, requeued_by
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.accounts import AccountChange
 from tillsync_server.ports.wakeups import Notifier

@@ -11,7 +11,8 @@ from tillsync_server.application.use_cases.account_settings import ReadSettings
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import Aborted, FieldViolation, InvalidArgument
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.ports.accounts import AccountChange, AccountStore, SettingsEffect
+from tillsync_server.domain.settings_change import SettingsEffect
+from tillsync_server.ports.accounts import AccountChange, AccountStore
 
 SITE_SETTINGS: Final = (
     "customer_sync_enabled",

@@ -13,7 +13,7 @@ from tillsync_server.application.use_cases.account_settings import AccountGiven,
 from tillsync_server.application.use_cases.site_settings import SITE_SETTINGS
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.ports.accounts import SettingsEffect
+from tillsync_server.domain.settings_change import SettingsEffect
 
 _OWN = (
     *("name", "customer_sync_enabled", "match_email", "guest_policy", "auto_link", "sync_names", "sync_phone", "trusted_accounts"),
