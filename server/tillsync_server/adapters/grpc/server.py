@@ -29,6 +29,7 @@ from tillsync_server.adapters.grpc.interceptor import Interceptor
 from tillsync_server.adapters.grpc.listening import GrpcSettings, credentials_of
 from tillsync_server.adapters.grpc.servicers.catalog import CatalogServicer
 from tillsync_server.adapters.grpc.servicers.unbuilt import DiagnosisServicer
+from tillsync_server.application.concurrency.recurring import Recurring, without_due_time
 from tillsync_server.domain.vocabulary import Role
 
 _LOG = structlog.get_logger(__name__)
@@ -91,7 +92,7 @@ class GrpcServer:
         self._health = health.aio.HealthServicer()
         self._service_names: list[str] = []
         self._server: grpc.aio.Server | None = None
-        self._health_task: asyncio.Task[None] | None = None
+        self._health_checks = Recurring("grpc-health", without_due_time(self._check_health), seconds=_HEALTH_SECONDS, database_gone=())
         self.port = 0
         """The TCP port, once started."""
 
@@ -115,10 +116,10 @@ class GrpcServer:
             self.port = server.add_secure_port(self._settings.listen, credentials)
         if self._settings.unix_socket is not None:
             server.add_insecure_port(f"unix:{self._settings.unix_socket}")
-        await self._look_at_health()
+        await self._check_health()
         await server.start()
         self._server = server
-        self._health_task = asyncio.create_task(self._keep_health(), name="grpc-health")
+        self._health_checks.start()
         _LOG.info("grpc_listening", address=self._settings.listen, port=self.port, tls=credentials is not None)
 
     async def drain(self) -> None:
@@ -128,12 +129,11 @@ class GrpcServer:
     async def stop(self) -> None:
         """Drain, refuse new calls, give those under way their grace, end. Bounded in time; call before the pool closes."""
         await self.drain()
-        if self._health_task is not None:
-            self._health_task.cancel()
-            await asyncio.gather(self._health_task, return_exceptions=True)
+        await self._health_checks.stop()
         if self._server is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._server.stop(self._settings.stop_grace_seconds), self._settings.stop_grace_seconds + 5)
+                async with asyncio.timeout(self._settings.stop_grace_seconds + 5):
+                    await self._server.stop(self._settings.stop_grace_seconds)
             self._server = None
 
     def _register(self, server: grpc.aio.Server) -> None:
@@ -157,14 +157,10 @@ class GrpcServer:
         )
         self._service_names = ["", *contract]
 
-    async def _keep_health(self) -> None:
-        while True:
-            await asyncio.sleep(_HEALTH_SECONDS)
-            await self._look_at_health()
-
-    async def _look_at_health(self) -> None:
+    async def _check_health(self) -> None:
         try:
-            answers = await asyncio.wait_for(self._database_answers(), _HEALTH_SECONDS)
+            async with asyncio.timeout(_HEALTH_SECONDS):
+                answers = await self._database_answers()
         except TimeoutError:
             answers = False
         for service in self._service_names:

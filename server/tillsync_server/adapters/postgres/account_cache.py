@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
+from tillsync_server.application.concurrency.single_flight import SingleFlight
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import RunInterrupted
 from tillsync_server.domain.ids import AccountId
@@ -19,7 +19,7 @@ class AccountCache:
     def __init__(self, read: Callable[[AccountId], Awaitable[Account]]) -> None:
         self._read = read
         self._known: OrderedDict[AccountId, Account] = OrderedDict()
-        self._reading: dict[AccountId, asyncio.Task[Account]] = {}
+        self._reads: SingleFlight[AccountId, Account] = SingleFlight("account")
 
     async def at_version(self, account_id: AccountId, config_version: int) -> Account:
         """Raises what ``read`` raises; RunInterrupted where even a fresh read is older (a database that fell back in time)."""
@@ -27,21 +27,13 @@ class AccountCache:
         if known is not None and known.config_version >= config_version:
             self._known.move_to_end(account_id)
             return known
-        joined = account_id in self._reading
-        account = await self._shared_read(account_id)
+        joined = account_id in self._reads
+        account = await self._reads.run(account_id, lambda: self._read_and_keep(account_id))
         if account.config_version < config_version and joined:  # that read may have begun before the version was committed
-            account = await self._shared_read(account_id)
+            account = await self._reads.run(account_id, lambda: self._read_and_keep(account_id))
         if account.config_version < config_version:
             raise RunInterrupted(f"settings of account {account_id} are at version {account.config_version}, asked for {config_version}")
         return account
-
-    async def _shared_read(self, account_id: AccountId) -> Account:
-        reading = self._reading.get(account_id)
-        if reading is None:
-            reading = asyncio.create_task(self._read_and_keep(account_id), name=f"account {account_id}")
-            self._reading[account_id] = reading
-            reading.add_done_callback(lambda done: self._forget(account_id, done))
-        return await asyncio.shield(reading)  # one caller going away must not take the read from the others
 
     async def _read_and_keep(self, account_id: AccountId) -> Account:
         account = await self._read(account_id)
@@ -52,8 +44,3 @@ class AccountCache:
             while len(self._known) > _MOST_ACCOUNTS:
                 self._known.popitem(last=False)
         return account
-
-    def _forget(self, account_id: AccountId, done: asyncio.Task[Account]) -> None:
-        self._reading.pop(account_id, None)
-        if not done.cancelled():
-            done.exception()  # seen by the callers; when all of them went away, by nobody

@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 
 from tillsync_server.adapters.postgres.pool import Connection, Database
+from tillsync_server.application.concurrency.background import BackgroundTasks
 from tillsync_server.domain.ids import AccountId, EntryId
 
 _LOG = structlog.get_logger(__name__)
@@ -47,7 +48,7 @@ class PostgresNotifications:
         self._signal_listeners: dict[str, list[Callable[[], None]]] = {signal: [] for signal in _SIGNALS}
         self._live_listeners: list[Callable[[AccountId], None]] = []
         self._finished_listeners: list[Callable[[EntryId], None]] = []
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = BackgroundTasks()
         self.listening = asyncio.Event()
         """Set while the LISTEN connection stands."""
 
@@ -109,13 +110,11 @@ class PostgresNotifications:
     # life
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._send(), name="notify"), asyncio.create_task(self._listen(), name="listen")]
+        self._tasks.start(self._send(), name="notify")
+        self._tasks.start(self._listen(), name="listen")
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        await self._tasks.stop()
 
     async def _send(self) -> None:
         while True:

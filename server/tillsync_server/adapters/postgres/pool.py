@@ -14,6 +14,8 @@ import structlog
 from asyncpg.connection import LoggedQuery
 
 from tillsync_server.adapters.postgres.watched_connection import WatchedConnection
+from tillsync_server.application.concurrency.background import BackgroundTasks
+from tillsync_server.application.concurrency.together import settled
 
 _LOG = structlog.get_logger(__name__)
 
@@ -92,7 +94,7 @@ class Database:
         }
         self._pool: _Pool | None = None
         self._opening = asyncio.Lock()
-        self._expiring: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
         self._silent_until = self._answered_at = 0.0
         self._closed = False
 
@@ -119,6 +121,7 @@ class Database:
     async def close(self) -> None:
         """Final: whoever asks for a connection afterwards gets an InterfaceError. Bounded in time, even if the database never answers."""
         self._closed = True
+        await self._tasks.stop()
         await self._close_pool()
 
     async def _close_pool(self) -> None:
@@ -176,7 +179,7 @@ class Database:
             return
         _LOG.warning("database_silent", seconds=seconds)
         self._silent_until = now + _SILENCE_SECONDS
-        self._expiring = asyncio.create_task(self._expire(), name="expire-connections")
+        self._tasks.start(self._expire(), name="expire-connections")
 
     @asynccontextmanager
     async def _borrowed(self, pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
@@ -206,6 +209,7 @@ class Database:
 
 async def _close(pool: _Pool) -> None:
     try:
-        await asyncio.wait_for(pool.close(), timeout=5)
+        async with asyncio.timeout(5):
+            await pool.close()
     except (TimeoutError, *DATABASE_GONE):
         pool.terminate()

@@ -1,4 +1,4 @@
-"""Tasks that outlive the call that starts them: one owner keeps them, and ends them."""
+"""Tasks that outlive the call that starts them. One owner keeps them and ends them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,13 @@ class BackgroundTasks:
         task.add_done_callback(self._ended)
         return task
 
+    async def join(self) -> None:
+        """Waits for the tasks to end, those included that start meanwhile."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def stop(self, *, grace_seconds: float = 0.0) -> None:
-        """Waits ``grace_seconds`` for the tasks to end, cancels those that have not, and waits for their end."""
+        """Waits ``grace_seconds`` for the tasks to end, cancels the others, and waits for their end."""
         if grace_seconds > 0 and self._tasks:
             await asyncio.wait(self._tasks, timeout=grace_seconds)
         tasks = list(self._tasks)

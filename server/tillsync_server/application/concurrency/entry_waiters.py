@@ -1,4 +1,4 @@
-"""Callers that wait for the end of an entry: told by NOTIFY, covered by one batched poll, capped per account."""
+"""Callers that wait for the end of an entry: woken by NOTIFY, covered by one batched poll, capped per account."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import structlog
 
+from tillsync_server.application.concurrency.background import BackgroundTasks
 from tillsync_server.domain.errors import ResourceExhausted
 from tillsync_server.domain.ids import AccountId, EntryId
 from tillsync_server.ports.wakeups import WakeUps
@@ -30,8 +31,9 @@ class EntryWaiters:
         self._waiting: dict[EntryId, set[asyncio.Event]] = {}
         self._accounts: dict[EntryId, AccountId] = {}
         self._per_account: Counter[AccountId] = Counter()
-        self._poll_task: asyncio.Task[None] | None = None
-        wakeups.on_entry_finished(self._told)
+        self._tasks = BackgroundTasks()
+        self._is_polling = self._is_closed = False
+        wakeups.on_entry_finished(self._wake)
 
     @contextlib.asynccontextmanager
     async def registered(self, account_id: AccountId, entry_id: EntryId) -> AsyncIterator[asyncio.Event]:
@@ -46,8 +48,9 @@ class EntryWaiters:
         self._per_account[account_id] += 1
         self._waiting.setdefault(entry_id, set()).add(event)
         self._accounts[entry_id] = account_id
-        if self._poll_task is None:
-            self._poll_task = asyncio.create_task(self._poll(), name="waiters-poll")
+        if not self._is_polling and not self._is_closed:
+            self._is_polling = True
+            self._tasks.start(self._poll(), name="waiters-poll")
         try:
             yield event
         finally:
@@ -61,12 +64,11 @@ class EntryWaiters:
                 del self._accounts[entry_id]
 
     async def close(self) -> None:
-        if self._poll_task is not None:
-            self._poll_task.cancel()
-            await asyncio.gather(self._poll_task, return_exceptions=True)
-            self._poll_task = None
+        """Ends the poll for good. Callers that still wait have deadlines of their own."""
+        self._is_closed = True
+        await self._tasks.stop()
 
-    def _told(self, entry_id: EntryId) -> None:
+    def _wake(self, entry_id: EntryId) -> None:
         for event in self._waiting.get(entry_id, ()):
             event.set()
 
@@ -78,7 +80,7 @@ class EntryWaiters:
             waiting = [(account_id, entry_id) for entry_id, account_id in self._accounts.items()]
             try:
                 for entry_id in await self._settled(waiting):
-                    self._told(entry_id)
+                    self._wake(entry_id)
             except Exception as error:  # noqa: BLE001 - the next poll asks again; callers have their own deadlines
                 _LOG.warning("waiters_poll_failed", error=type(error).__name__)
-        self._poll_task = None
+        self._is_polling = False

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
+
+from tillsync_server.application.concurrency.background import BackgroundTasks
+from tillsync_server.domain.errors import Unavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -41,53 +43,72 @@ class MicroBatcher(Generic[Item, Result]):
         self._retry_singly = retry_singly
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._last_size = 0
-        self._task: asyncio.Task[None] | None = None
         self._full = asyncio.Event()
+        self._tasks = BackgroundTasks()
+        self._is_flushing = False
+        self._is_closed = False
 
     async def submit(self, item: Item) -> Result:
         return await self.submit_nowait(item)
 
     def submit_nowait(self, item: Item) -> asyncio.Future[Result]:
+        """Unavailable after :meth:`close`."""
+        if self._is_closed:
+            raise Unavailable(f"this process is stopping ({self._name})")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if len(self._waiting) >= self._max_items:
             self._full.set()
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name=f"batcher:{self._name}")
+        if not self._is_flushing:
+            self._is_flushing = True
+            self._tasks.start(self._flush_waiting(), name=f"batcher:{self._name}")
         return future
 
     async def close(self) -> None:
-        """Waits for what was submitted."""
-        while self._task is not None:
-            await asyncio.wait([self._task])
+        """Waits for what was submitted; refuses what is submitted later."""
+        self._is_closed = True
+        await self._tasks.join()
 
-    async def _run(self) -> None:
+    async def _flush_waiting(self) -> None:
         try:
             while self._waiting:
                 if self._last_size >= self._crowd and len(self._waiting) < self._max_items:
-                    self._full.clear()
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._full.wait(), self._linger_seconds)
+                    await self._linger()
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_items))]
                 self._last_size = len(batch)
                 await self._flush_batch(batch)
         finally:
-            self._task = None
-            if self._waiting:  # submitted while the loop above was ending
-                self._task = asyncio.create_task(self._run(), name=f"batcher:{self._name}")
+            self._is_flushing = False
+            while self._waiting:  # only where this task was cancelled: no caller waits for ever
+                self._waiting.popleft()[1].cancel()
+
+    async def _linger(self) -> None:
+        """Until the batch is full, ``linger_seconds`` at most. A timer costs less than a task or a timeout for each flush."""
+        self._full.clear()
+        timer = asyncio.get_running_loop().call_later(self._linger_seconds, self._full.set)
+        try:
+            await self._full.wait()
+        finally:
+            timer.cancel()
 
     async def _flush_batch(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
             results = await self._flush([item for item, _ in batch])
+            if len(results) != len(batch):
+                raise ValueError(f"{self._name} answered {len(results)} of {len(batch)} items")
         except Exception as error:  # noqa: BLE001 - it is raised to the callers
             if len(batch) > 1 and self._retry_singly and not isinstance(error, OSError | TimeoutError):
                 for pair in batch:
                     await self._flush_batch([pair])
                 return
             results = [error] * len(batch)
+        except BaseException:
+            for _, future in batch:
+                future.cancel()
+            raise
         for (_, future), result in zip(batch, results, strict=True):
             if future.done():
-                continue  # the caller went away; what it asked for is committed all the same
+                continue  # the caller went away; its item is committed all the same
             if isinstance(result, Exception):
                 future.set_exception(result)
             else:

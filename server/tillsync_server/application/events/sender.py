@@ -141,7 +141,7 @@ class EventSender:
     async def _send(self, lease: EventLease, lease_ends: float) -> None:
         failures, delay = 0, 0.0
         try:
-            await self._tell_all(lease, _Permit(lease_ends, self._clock))
+            await self._send_all(lease, _Permit(lease_ends, self._clock))
         except RunInterrupted:
             pass  # the lease is nearly over: somebody takes it anew
         except UpstreamError as error:
@@ -172,7 +172,7 @@ class EventSender:
         with contextlib.suppress(*self._database_gone):
             await self._outbox.release(lease, failures=failures, delay_seconds=delay)
 
-    async def _tell_all(self, lease: EventLease, permit: _Permit) -> None:
+    async def _send_all(self, lease: EventLease, permit: _Permit) -> None:
         """Until none waits. UpstreamError also where the shop does none of a whole batch: it is not asked over and over."""
         while True:
             waiting = await self._outbox.waiting(lease.account_id, MAX_EVENTS)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from tillsync_server.application.concurrency.background import BackgroundTasks
+from tillsync_server.application.concurrency.single_flight import SingleFlight
 from tillsync_server.domain.errors import Unauthenticated
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.tokens import token_hash
@@ -53,11 +55,11 @@ class Authenticator:
         self._tokens = tokens
         self._clock = clock
         self._known: dict[bytes, _Known] = {}
-        self._lookups: dict[bytes, asyncio.Task[_Known]] = {}
+        self._lookups: SingleFlight[bytes, _Known] = SingleFlight("token")
         self._asking = asyncio.Semaphore(LOOKUPS_AT_ONCE)
         self._generation = 0
         self._noted: dict[str, float] = {}
-        self._notes: set[asyncio.Task[None]] = set()
+        self._notes = BackgroundTasks()
         wakeups.on_tokens_changed(self._forget)
 
     def cached(self, authorization: str) -> Caller | None:
@@ -77,31 +79,15 @@ class Authenticator:
         if known is None or known.expires_at <= self._clock():
             if len(secret) > MAX_SECRET_LENGTH:
                 raise _unknown()
-            known = await self._look_up(key, secret)
+            known = await self._lookups.run(key, lambda: self._ask(key, secret))
         if known.caller is None:
             raise _unknown()
         return known.caller
 
     async def close(self) -> None:
-        """Ends what runs beside the calls."""
-        tasks = [*self._notes, *self._lookups.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _look_up(self, key: bytes, secret: str) -> _Known:
-        """Callers with the same token share one query; a caller that goes away does not end it for the others."""
-        task = self._lookups.get(key)
-        if task is None:
-            task = asyncio.create_task(self._ask(key, secret), name="token")
-            self._lookups[key] = task
-            task.add_done_callback(lambda done: self._looked_up(key, done))
-        return await asyncio.shield(task)
-
-    def _looked_up(self, key: bytes, done: asyncio.Task[_Known]) -> None:
-        self._lookups.pop(key, None)
-        if not done.cancelled():
-            done.exception()  # its callers may all have gone away
+        """Ends the lookups and notes under way."""
+        await self._lookups.stop()
+        await self._notes.stop()
 
     async def _ask(self, key: bytes, secret: str) -> _Known:
         async with self._asking:
@@ -135,11 +121,9 @@ class Authenticator:
         if len(self._noted) >= CACHE_SIZE:
             self._noted.clear()
         self._noted[token_id] = now
-        task = asyncio.create_task(self._tell_used(token_id), name="token-used")
-        self._notes.add(task)
-        task.add_done_callback(self._notes.discard)
+        self._notes.start(self._store_used(token_id), name="token-used")
 
-    async def _tell_used(self, token_id: str) -> None:
+    async def _store_used(self, token_id: str) -> None:
         try:
             await self._tokens.note_used([token_id])
         except Exception as error:  # noqa: BLE001 - only a note about a call that has gone its way

@@ -91,7 +91,8 @@ class OrderMatching:
                 if self._answers(answer, remaining):
                     return answer
                 try:
-                    await asyncio.wait_for(told.wait(), remaining)
+                    async with asyncio.timeout(remaining):
+                        await told.wait()
                 except TimeoutError:
                     return await self._reading.submit(asked)
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from tillsync_server.application.concurrency.together import both
 from tillsync_server.application.use_cases.till_lookup import MAX_CANDIDATES, MAX_FOUND, TillLookup
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import TillCustomer
@@ -148,7 +149,7 @@ class _Resolution:
     # an email that the request names
 
     async def _by_email(self, email: str) -> None:
-        at_till, in_shop = await asyncio.gather(self._till_customers_with(email), self._shop_customers_with(email))
+        at_till, in_shop = await both(self._till_customers_with(email), self._shop_customers_with(email))
         for customer_id in at_till or ():
             self._follow_till(customer_id, "has this email at Epos Now")
         for woo_customer_id in in_shop or ():
@@ -193,7 +194,7 @@ class _Resolution:
 
     async def _take_email(self, customer_id: EposCustomerId, email: str) -> None:
         """An email that several people share, or that records join to others, is asked for by itself."""
-        at_till, in_shop = await asyncio.gather(self._till_customers_with(email), self._shop_customers_with(email))
+        at_till, in_shop = await both(self._till_customers_with(email), self._shop_customers_with(email))
         named = await self._store.named_with(self._account.account_id, email)
         default = {self._account.default_epos_customer_id}
         others = [f"till customer {each}" for each in {*(at_till or ()), *named.epos_customer_ids} - set(self._epos) - default]

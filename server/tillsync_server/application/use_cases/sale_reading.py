@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from enum import StrEnum
 
 import structlog
 
+from tillsync_server.application.concurrency.together import settled
 from tillsync_server.application.use_cases.till_hints import Sender, TillHints
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.errors import CredentialsRefused, Missing, RequestError, Throttled, Unreachable, UpstreamError
@@ -77,13 +77,12 @@ class SaleReading:
     async def run_chunk(self) -> bool:
         """One sale of each till that is due. False when there was none. Raises what the database raises: the sales come again."""
         claimed = await self._sales.claim(limit=TILLS_AT_ONCE, lease_seconds=LEASE_SECONDS)
-        results = await asyncio.gather(*(self._settle(sale) for sale in claimed), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
+        for result in await settled(self._read_and_count(sale) for sale in claimed):
+            if isinstance(result, Exception):
                 raise result
         return bool(claimed)
 
-    async def _settle(self, sale: WaitingSale) -> None:
+    async def _read_and_count(self, sale: WaitingSale) -> None:
         self._observe(await self._read(sale))
 
     async def _read(self, sale: WaitingSale) -> SaleOutcome:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from tillsync_server.application.concurrency.together import settled
 from tillsync_server.application.engine.enqueuer import Enqueuer
 from tillsync_server.application.use_cases.admission import Admission
 from tillsync_server.domain.errors import RequestError, ResourceExhausted
@@ -84,15 +84,8 @@ class TillHints:
 
     async def _enqueue(self, hints: Sequence[NewHint]) -> list[EnqueueResult | Exception]:
         if len(hints) <= _ONE_BY_ONE:
-            results = await asyncio.gather(*(self._enqueuer.enqueue(hint) for hint in hints), return_exceptions=True)
-            return [_no_interruption(result) for result in results]
+            return await settled(self._enqueuer.enqueue(hint) for hint in hints)
         found: list[EnqueueResult | Exception] = []
         for start in range(0, len(hints), _CHUNK):
             found += await self._enqueuer.enqueue_many(hints[start : start + _CHUNK])
         return found
-
-
-def _no_interruption(result: EnqueueResult | BaseException) -> EnqueueResult | Exception:
-    if isinstance(result, BaseException) and not isinstance(result, Exception):
-        raise result
-    return result

@@ -21,6 +21,7 @@ from tillsync_server.adapters.postgres.embedded.binaries import usable_bin_dir
 from tillsync_server.adapters.postgres.embedded.data_directory import DataDirectory
 from tillsync_server.adapters.postgres.embedded.errors import EmbeddedPostgresError
 from tillsync_server.adapters.postgres.embedded.identity import run_as
+from tillsync_server.application.concurrency.background import BackgroundTasks
 
 _LOG = structlog.get_logger(__name__)
 _RESTART_DELAYS = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -60,7 +61,7 @@ class EmbeddedPostgres:
         self._socket_dir: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._log_file: IO[bytes] | None = None
-        self._watcher: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
         self._program: Path | None = None
 
     @property
@@ -88,22 +89,20 @@ class EmbeddedPostgres:
         except BaseException:
             await self.stop()
             raise
-        self._watcher = asyncio.create_task(self._watch(), name="embedded-postgres")
+        self._tasks.start(self._watch(), name="embedded-postgres")
         return self.dsn()
 
     async def stop(self) -> None:
         """Fast shutdown, then immediate, then kill: at most about 20 seconds."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.gather(self._watcher, return_exceptions=True)
-            self._watcher = None
+        await self._tasks.stop()
         process, self._process = self._process, None
         if process is not None:
             for sent, seconds in ((signal.SIGINT, 12.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
                 if process.poll() is None:
                     process.send_signal(sent)
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(_exited(process), seconds)
+                        async with asyncio.timeout(seconds):
+                            await _exited(process)
             process.wait(timeout=1)
         if self._log_file is not None:
             self._log_file.close()
