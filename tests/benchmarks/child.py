@@ -136,7 +136,7 @@ async def _main(command: str, *arguments: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     import uvloop
-    from tillsync_server.composition.garbage import spare_the_collector
+    from tillsync_server.composition.gc_tuning import tune_gc
 
-    spare_the_collector()  # as `tillsync serve` and `worker` do; the peers get it as well
+    tune_gc()  # as `tillsync serve` and `worker` do; the peers get it as well
     print(json.dumps(uvloop.run(_main(*sys.argv[1:]))), flush=True)

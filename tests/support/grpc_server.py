@@ -33,8 +33,8 @@ from tillsync_server.adapters.grpc.listening import GrpcSettings
 from tillsync_server.adapters.grpc.server import GrpcServer, GrpcServices
 from tillsync_server.adapters.grpc.servicers.customer_sync import CustomerSyncServicer
 from tillsync_server.adapters.grpc.servicers.queue import QueueServicer
+from tillsync_server.adapters.postgres.db_health import DatabaseHealth
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE
-from tillsync_server.adapters.postgres.pulse import DatabasePulse
 from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
 from tillsync_server.adapters.postgres.tokens import PostgresTokens
@@ -188,7 +188,7 @@ async def grpc_world(
         ),
         Interceptor(authenticator, KnownAccounts(reader), metrics, database_gone=DATABASE_GONE),
         settings or GrpcSettings(listen="127.0.0.1:0", stop_grace_seconds=1.0),
-        database_answers=DatabasePulse(database).answers,
+        database_answers=DatabaseHealth(database).answers,
     )
     await server.start()
     channel = grpc.aio.insecure_channel(f"127.0.0.1:{server.port}")

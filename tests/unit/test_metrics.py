@@ -11,7 +11,7 @@ from tillsync_server.adapters.http.webhook_answers import WebhookReason
 from tillsync_server.adapters.observability.measured import MeasuredDatabase, MeasuredHttp
 from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundSettings
-from tillsync_server.adapters.postgres.pulse import DatabasePulse, QueueSample
+from tillsync_server.adapters.postgres.db_health import DatabaseHealth, QueueSample
 from tillsync_server.application.engine.lane_statements import WorkerCounters
 from tillsync_server.application.events.sender import EventCounters
 from tillsync_server.domain.errors import LeaseTooShort, Unreachable
@@ -115,8 +115,8 @@ async def test_requests_to_the_other_sides_are_counted_by_what_came_of_them() ->
 async def test_a_database_that_is_away_is_counted_and_does_not_answer() -> None:
     metrics = Metrics("1")
     database = MeasuredDatabase(metrics, "postgresql://u@127.0.0.1:1/none", acquire_timeout_seconds=1)
-    assert not await DatabasePulse(database).answers()
+    assert not await DatabaseHealth(database).answers()
     with pytest.raises((OSError, asyncpg.PostgresError)):
-        await DatabasePulse(database).sample()
+        await DatabaseHealth(database).sample()
     await database.close()
     assert value(metrics, "tillsync_database_errors_total", error="ConnectionRefusedError") == 2

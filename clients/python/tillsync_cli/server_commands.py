@@ -152,10 +152,10 @@ def sandbox(
 
 
 async def _serve(settings: ServiceSettings, *, serves: bool, works: bool) -> None:
-    from tillsync_server.composition.garbage import spare_the_collector
+    from tillsync_server.composition.gc_tuning import tune_gc
     from tillsync_server.composition.service import Service, run_until_signalled
 
-    spare_the_collector()
+    tune_gc()
     await run_until_signalled(Service(settings, serves=serves, works=works), _tell_started)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import ssl
 from collections.abc import Awaitable, Callable
@@ -21,8 +22,9 @@ from tillsync_server.adapters.http.probes import Probes
 from tillsync_server.adapters.observability.measured import MeasuredHttp
 from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import OutboundSettings
+from tillsync_server.adapters.postgres.db_health import DatabaseHealth
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE
-from tillsync_server.adapters.postgres.pulse import DatabasePulse
+from tillsync_server.application.concurrency.background import BackgroundTasks
 from tillsync_server.application.concurrency.recurring import Recurring, Work, while_more, without_due_time
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.composition.errors import StartError
@@ -30,7 +32,7 @@ from tillsync_server.composition.first_token import ensure_admin_token
 from tillsync_server.composition.settings import ServiceSettings, SettingsError
 from tillsync_server.composition.socket_directory import SocketDirectory
 from tillsync_server.composition.storage import Storage
-from tillsync_server.composition.wiring import Edges, Wiring
+from tillsync_server.composition.wiring import ServerComponents, Wiring
 
 _LOG = structlog.get_logger(__name__)
 EMAIL_REKEY_SECONDS = 60.0
@@ -72,7 +74,7 @@ class Service:
         await self.stop()
 
     async def start(self) -> None:
-        """Database, then the way out, the edges, and last the worker. A step that fails stops those before it."""
+        """The database first, then the HTTP client, the servers, and the worker last. A step that fails stops the steps before it."""
         problems = self.settings.problems(serves=self._serves, works=self._works)
         if problems:
             raise SettingsError(problems)
@@ -89,17 +91,16 @@ class Service:
         take as long), and ends when the pool is torn down.
         """
         self._draining = True
-        late: set[asyncio.Task[None]] = set()
+        steps = BackgroundTasks()
         while self._steps:
             name, seconds, step = self._steps.pop()
-            task = asyncio.create_task(_taken(name, step), name=f"stop {name}")
-            _, late_now = await asyncio.wait([task], timeout=seconds)
-            for each in late_now:
+            _, late = await asyncio.wait([steps.start(_taken(name, step), name=f"stop {name}")], timeout=seconds)
+            for task in late:
                 _LOG.error("stop_step_took_too_long", step=name)
-                each.cancel()
-            late |= late_now
-        if late:
-            await asyncio.wait(late, timeout=QUICK_SECONDS)
+                task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(QUICK_SECONDS):
+                await steps.join()
 
     # starting
 
@@ -119,22 +120,22 @@ class Service:
         self._on_stop("notifications", notifications.stop)
         notifications.start()
         http = MeasuredHttp(self.metrics, OutboundSettings(allowed_hosts=settings.hosts(serves=self._serves)))
-        self._on_stop("way out", http.close)
+        self._on_stop("http client", http.close)
         wiring = Wiring(settings, storage, http, self.metrics)
-        pulse = DatabasePulse(storage.database)
-        start_labour = self._prepare_labour(wiring) if self._works else None
-        gauges = _recurring("gauges", without_due_time(lambda: self._sample(pulse)), SAMPLE_SECONDS)
+        db_health = DatabaseHealth(storage.database)
+        start_worker = self._prepare_worker(wiring) if self._works else None
+        gauges = _recurring("gauges", without_due_time(lambda: self._sample(db_health)), SAMPLE_SECONDS)
         self._on_stop(gauges.name, gauges.stop)
         gauges.start()
-        probes = Probes(pulse.answers, lambda: self._draining, self.metrics.scrape)
+        probes = Probes(db_health.answers, lambda: self._draining, self.metrics.scrape)
         if self._serves:
             token = settings.admin_token.get_secret_value() if settings.admin_token is not None else None
             self.admin_token_file = await ensure_admin_token(wiring.tokens, token, settings.data_dir)
-            await self._start_edges(wiring.edges(), pulse, probes)
+            await self._start_servers(wiring.server_components(), db_health, probes)
         else:
             await self._listen_http(HttpSide(settings.http_listen.host, settings.http_listen.port, probes, ssl_context=self._tls()))
-        if start_labour is not None:
-            start_labour()
+        if start_worker is not None:
+            start_worker()
         _LOG.info(
             "started",
             version=version("tillsync"),
@@ -144,46 +145,47 @@ class Service:
             works=self._works,
         )
 
-    def _prepare_labour(self, wiring: Wiring) -> Callable[[], None]:
-        """It starts last, so that nothing is begun where an address cannot be had, and stops after the edges."""
-        labour = wiring.labour()
-        self.worker = labour.worker
-        self.metrics.watch_worker(labour.worker.counters)
-        self.metrics.watch_events(labour.events.counters)
+    def _prepare_worker(self, wiring: Wiring) -> Callable[[], None]:
+        """The worker starts last, so that no work begins where an address is taken. It stops after the servers."""
+        components = wiring.worker_components()
+        self.worker = components.worker
+        self.metrics.watch_worker(components.worker.counters)
+        self.metrics.watch_events(components.events.counters)
         floor, wakeups = self.settings.side_work_seconds, self.storage.notifications
-        requeue = _recurring("requeue", labour.requeue.run, floor)
-        sales = _recurring("sales", labour.sales.run, floor)
+        requeue = _recurring("requeue", components.requeue.run, floor)
+        sales = _recurring("sales", components.sales.run, floor)
         recurring = (
             requeue,
             sales,
-            _recurring("email rekey", while_more(labour.email_rekey.run_chunk), EMAIL_REKEY_SECONDS),
-            _recurring("history", without_due_time(labour.history.maintain), HISTORY_SECONDS),
-            _recurring("refused events", while_more(labour.events.reopen_refused), REFUSED_EVENTS_SECONDS),
+            _recurring("email rekey", while_more(components.email_rekey.run_chunk), EMAIL_REKEY_SECONDS),
+            _recurring("history", without_due_time(components.history.maintain), HISTORY_SECONDS),
+            _recurring("refused events", while_more(components.events.reopen_refused), REFUSED_EVENTS_SECONDS),
         )
         wakeups.on_requeue_waiting(requeue.wake)
         wakeups.on_sales_waiting(sales.wake)
+        self._on_stop("hints of sales", components.sale_hints.close)
         for each in recurring:
             self._on_stop(each.name, each.stop)
-        self._on_stop("events", labour.events.stop)
-        self._on_stop("worker", labour.worker.stop, seconds=self._drain_seconds)
+        self._on_stop("events", components.events.stop)
+        self._on_stop("worker", components.worker.stop, seconds=self._drain_seconds)
 
         def start() -> None:
-            for part in (*recurring, labour.events, labour.worker):
+            for part in (*recurring, components.events, components.worker):
                 part.start()
 
         return start
 
-    async def _start_edges(self, edges: Edges, pulse: DatabasePulse, probes: Probes) -> None:
+    async def _start_servers(self, components: ServerComponents, db_health: DatabaseHealth, probes: Probes) -> None:
         settings = self.settings
-        self._on_stop("enqueuer", edges.enqueuer.close)
-        self._on_stop("authenticator", edges.authenticator.close)
-        self._on_stop("orders", edges.orders.close)
+        self._on_stop("enqueuer", components.enqueuer.close)
+        self._on_stop("authenticator", components.authenticator.close)
+        self._on_stop("orders", components.orders.close)
         socket_directory = SocketDirectory()
         self._on_stop("socket", socket_directory.remove)
         socket = socket_directory.path / "grpc.sock"
         grpc_server = GrpcServer(
-            edges.services,
-            edges.interceptor,
+            components.services,
+            components.interceptor,
             GrpcSettings(
                 listen=str(settings.grpc_listen),
                 unix_socket=socket,
@@ -193,13 +195,13 @@ class Service:
                 public_reflection=settings.public_reflection,
                 stop_grace_seconds=settings.drain_seconds,
             ),
-            database_answers=pulse.answers,
+            database_answers=db_health.answers,
         )
-        connect = ConnectHandler(f"unix:{socket}", edges.authenticator.authenticate, database_gone=DATABASE_GONE)
+        connect = ConnectHandler(f"unix:{socket}", components.authenticator.authenticate, database_gone=DATABASE_GONE)
         http_side = HttpSide(
             settings.http_listen.host,
             settings.http_listen.port,
-            *(connect, edges.webhooks, probes),
+            *(connect, components.webhooks, probes),
             ssl_context=self._tls(),
             grace_seconds=settings.drain_seconds,
         )
@@ -234,8 +236,8 @@ class Service:
             raise StartError(f"TILLSYNC_TLS_CERT_FILE and TILLSYNC_TLS_KEY_FILE are no pair that fits: {error}") from error
         return context
 
-    async def _sample(self, pulse: DatabasePulse) -> None:
-        self.metrics.queues_sampled(await pulse.sample())
+    async def _sample(self, db_health: DatabaseHealth) -> None:
+        self.metrics.queues_sampled(await db_health.sample())
 
 
 def _recurring(name: str, work: Work, seconds: float) -> Recurring:
@@ -263,15 +265,14 @@ async def run_until_signalled(service: Service, started: Callable[[Service], Non
     waiting = asyncio.create_task(asked.wait(), name="signal")
     try:
         await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
-            return
-        await starting
-        started(service)
-        await waiting
+        if starting.done():
+            await starting
+            started(service)
+            await waiting
     finally:
+        starting.cancel()
         waiting.cancel()
+        await asyncio.gather(starting, waiting, return_exceptions=True)
         await service.stop()
         _LOG.info("stopped")
         for number in (signal.SIGTERM, signal.SIGINT):

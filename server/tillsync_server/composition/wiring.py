@@ -72,8 +72,8 @@ from tillsync_server.composition.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)
-class Edges:
-    """The serving side. ``enqueuer``, ``orders`` and ``authenticator`` are closed when it stops."""
+class ServerComponents:
+    """What the servers of a process consist of. ``enqueuer``, ``orders`` and ``authenticator`` are closed when the servers stop."""
 
     services: GrpcServices
     interceptor: Interceptor
@@ -84,8 +84,8 @@ class Edges:
 
 
 @dataclass(frozen=True, slots=True)
-class Labour:
-    """The working side."""
+class WorkerComponents:
+    """What the worker of a process consists of, with its recurring work. ``sale_hints`` is closed when the worker stops."""
 
     worker: Worker
     requeue: PostgresRequeue
@@ -93,6 +93,7 @@ class Labour:
     history: PostgresHistory
     events: EventSender
     sales: SaleReading
+    sale_hints: Enqueuer
 
 
 class Wiring:
@@ -113,7 +114,7 @@ class Wiring:
         self._warnings = PostgresAccountWarnings(database)
         self._shops = WooGateway(http, WooAdapterSettings(timeout_seconds=settings.shop_timeout_seconds), warnings=self._warnings)
 
-    def edges(self) -> Edges:
+    def server_components(self) -> ServerComponents:
         settings, database, notifier = self._settings, self._database, self._notifier
         queues = PostgresQueueReader(database)
         intake = PostgresOrderIntake(database, notifier)
@@ -146,7 +147,7 @@ class Wiring:
                 TokenDesk(self.tokens, self._accounts, public_url=settings.public_url),
             ),
         )
-        return Edges(
+        return ServerComponents(
             services=services,
             interceptor=Interceptor(authenticator, KnownAccounts(queues), self._metrics, database_gone=DATABASE_GONE),
             webhooks=WebhookReceiver(
@@ -160,7 +161,7 @@ class Wiring:
             authenticator=authenticator,
         )
 
-    def labour(self) -> Labour:
+    def worker_components(self) -> WorkerComponents:
         database, notifier = self._database, self._notifier
         flows = FlowHandler(
             FlowServices(
@@ -194,13 +195,14 @@ class Wiring:
         sales, enqueuer = PostgresSales(database, notifier), Enqueuer(PostgresHintStore(database, notifier))
         admission = Admission(PostgresQueueReader(database), self._settings.admission())
         hints = TillHints(PostgresSubjectAccounts(database), sales, enqueuer, admission)
-        return Labour(
+        return WorkerComponents(
             worker=worker,
             requeue=PostgresRequeue(database, notifier),
             email_rekey=PostgresEmailRekey(database),
             history=PostgresHistory(database),
             events=events,
             sales=SaleReading(sales, self._accounts, self._tills, hints, observe=self._metrics.sale_read),
+            sale_hints=enqueuer,
         )
 
 

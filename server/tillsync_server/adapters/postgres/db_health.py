@@ -1,4 +1,4 @@
-"""How the database is: does it answer, how deep are the queues about. For the readiness probe and the metrics."""
+"""Health of the database for readiness probe and metrics: whether it answers, and how deep the queues are."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class QueueSample:
     """How long the most overdue lane has been waiting for a worker: the one figure to alarm on."""
 
 
-class DatabasePulse:
+class DatabaseHealth:
     def __init__(self, database: Database) -> None:
         self._database = database
 
