@@ -4,6 +4,7 @@ GET    /sandbox/requests?method=POST&path=/api/*&contains=text&after=12&at_least
 DELETE /sandbox/requests
 GET    /sandbox/faults
 POST   /sandbox/faults            {"method":"POST","path":"/api/v2/customer*","times":1,"skip":0,"disconnect":"after"}
+                                  {"path":"*","times":null,"page":"siteground_202"}: one of :class:`Page`
 POST   /sandbox/faults/{id}/release
 DELETE /sandbox/faults/{id}       and without an id: all
 """
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from tillsync_sandbox.faults import Faults
+from tillsync_sandbox.pages import Page
 from tillsync_sandbox.request_log import LoggedRequest, RequestLog
 
 MAX_WAIT_SECONDS = 60.0
@@ -35,6 +37,8 @@ _FAULT_FIELDS: dict[str, tuple[type, ...]] = {
     "content_type": (str,),
     "headers": (dict,),
     "carry_out": (bool,),
+    "printed_before": (str,),
+    "page": (str,),
     "truncate": (bool,),
 }
 
@@ -91,6 +95,8 @@ class ControlRoutes:
                 fits = isinstance(value, _FAULT_FIELDS[name]) and (not isinstance(value, bool) or bool in _FAULT_FIELDS[name])
                 if not fits:
                     raise ValueError(f"{name}: {value!r} is of the wrong type")
+            if (page := fields.pop("page", None)) is not None:
+                fields = {**Page(page).fault, **fields}
             script = self._faults.script(**fields)
         except ValueError as error:
             return refused(error)

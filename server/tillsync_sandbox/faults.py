@@ -4,6 +4,7 @@ lost = till.faults.script(method="POST", path="/api/v2/customer*", disconnect="a
 held = till.faults.script(method="GET", path="*", hang="before")                         # the next read hangs ...
 await held.arrived(); held.release()                                                     # ... until told to go on
 till.faults.script(path="*", status=503, times=None)                                     # all answer 503, until ``cancel``
+shop.faults.script(path="*", times=None, **Page.SITEGROUND_202.fault)                    # a page of something before it (``pages``)
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Fault:
     content_type: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
     carry_out: bool = False
+    printed_before: str = ""
+    """Stands before the body of the answer, as a notice of PHP does; its headers stay as they are."""
     truncate: bool = False
     """The answer says its whole length and breaks off in the middle."""
 

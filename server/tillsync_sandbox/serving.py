@@ -125,6 +125,8 @@ class SandboxServer:
         if response is None or fault.carry_out:
             real = await self._answer(exchange)
             response = response or real
+        if fault.printed_before:
+            response = _after(fault.printed_before, response)
         if fault.hang == "after":
             await script.until_released()
         if fault.disconnect == "after":
@@ -134,6 +136,12 @@ class SandboxServer:
 
 def _scripted(fault: Fault) -> web.Response:
     return web.Response(status=fault.status or 200, body=fault.body.encode(), headers={"Content-Type": fault.content_type, **fault.headers})
+
+
+def _after(printed: str, response: web.Response) -> web.Response:
+    body = response.body if isinstance(response.body, bytes) else b""
+    kept = {name: value for name, value in response.headers.items() if name.lower() != "content-length"}
+    return web.Response(status=response.status, body=printed.encode() + body, headers=kept)
 
 
 def _closed(request: web.Request) -> web.Response:

@@ -15,7 +15,8 @@
         ├── ServerFailure           5xx: a probe decides between this entry and the whole account
         ├── Unreadable              a success status whose body is not what the contract says
         ├── Missing                 404 of one resource
-        ├── Misaddressed            redirects, HTML 404, rest_no_route: address or version wrong
+        ├── Misaddressed            something else answers at the address: redirects, HTML 404, rest_no_route
+        │   ├── Blocked             something before the till or the shop answers: a bot check, a firewall, a page of the host
         │   └── BridgeMissing       rest_no_route although the account has a bridge: its plugin is off
         └── Refused                 any other 4xx: permanent, names the field where known
 
@@ -135,6 +136,7 @@ class UpstreamError(TillsyncError):
     ``text``: one plain sentence, already without credentials, markup and control characters, at most 500 characters, for notes.
     ``remedy``: how it ends where it says what to do, as "correct the base address"; empty: it does not.
     ``status``: the HTTP status, where there was one. ``retry_after_seconds``: what the answer's Retry-After said.
+    ``is_of_whole_side``: a request without this entry's content failed too, so every entry would meet it.
     """
 
     def __init__(
@@ -148,9 +150,11 @@ class UpstreamError(TillsyncError):
         field: str | None = None,
         cause: ShopCause | None = None,
         remedy: str = "",
+        is_of_whole_side: bool = False,
     ) -> None:
         super().__init__(text)
         self.side = side
+        self.is_of_whole_side = is_of_whole_side
         self.text = text
         self.remedy = remedy
         self.status = status
@@ -189,6 +193,9 @@ class Missing(UpstreamError): ...
 
 
 class Misaddressed(UpstreamError): ...
+
+
+class Blocked(Misaddressed): ...
 
 
 class BridgeMissing(Misaddressed): ...

@@ -1,4 +1,7 @@
-"""From an error answer of the till to the upstream error tree, by status (throttling apart, see ``throttling.py``)."""
+"""From an answer of the till to the upstream error tree: by status, by type, and by who answers (throttling apart, see ``throttling.py``).
+
+Epos Now's API answers data or one plain sentence. A web page comes from something before it, so it is never about the API key.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import json
 import re
 
 from tillsync_server.adapters.epos.throttling import is_throttled
-from tillsync_server.adapters.outbound import Answer, error_sentence
+from tillsync_server.adapters.outbound import Answer, StrangerKind, error_sentence, refusal_of, stranger_of
 from tillsync_server.domain.errors import (
+    Blocked,
     CredentialsRefused,
     Misaddressed,
     Missing,
@@ -51,26 +55,72 @@ def _message_in(body: str) -> str:
     return str(message)
 
 
-def error_of(answer: Answer, *, throttle_pause_seconds: float) -> UpstreamError | None:
-    """The error an answer stands for; None for 2xx. A Throttled always says for how long."""
-    if answer.is_success:
+_OF_CONTENT = frozenset({400, 409, 413, 414, 415, 422, 431})
+"""Statuses that are about the one request: a page without a mark may refuse its content."""
+_WHO = {
+    StrangerKind.BOT_CHECK: "a bot check",
+    StrangerKind.FIREWALL: "a firewall",
+    StrangerKind.LOGIN: "a login page",
+    StrangerKind.HOST: "a page of its host",
+    StrangerKind.GATEWAY: "a proxy",
+    StrangerKind.MAINTENANCE: "a maintenance page",
+}
+_NOT_THE_KEY = "this is not about the API key: wait, and report it to Epos Now if it stays"
+
+
+def _blocked(answer: Answer) -> Blocked | None:
+    """None: the API itself answers, or a page that may be about the one request."""
+    page, refusal = answer.is_html, refusal_of(answer)
+    if answer.is_success and not page and refusal is None:
         return None
-    status, text, said = answer.status, _told(answer), answer.text
+    stranger = stranger_of(answer)
+    if stranger is None and answer.is_success and refusal is not None:
+        told = f"HTTP {answer.status}: {refusal}" if refusal else answer.status_text
+        return _blocked_by("a refusal without data", told, answer)
+    if stranger is None and (not page or answer.is_success or answer.status == 404 or answer.status in _OF_CONTENT):
+        return None
+    if answer.status >= 500 and (stranger is None or stranger.kind not in (StrangerKind.BOT_CHECK, StrangerKind.FIREWALL)):
+        return None
+    who = "a web page" if stranger is None else _WHO[stranger.kind]
+    named = f"{who} ({stranger.name})" if stranger is not None and stranger.name else who
+    return _blocked_by(named, answer.status_text, answer)
+
+
+def _blocked_by(who: str, told: str, answer: Answer) -> Blocked:
+    finding = f"{who} answers instead of Epos Now's API ({told})"
+    wait = answer.retry_after_seconds
+    return Blocked(
+        Side.TILL,
+        f"{finding[: 498 - len(_NOT_THE_KEY)]}: {_NOT_THE_KEY}",
+        status=answer.status,
+        retry_after_seconds=wait,
+        body_text=answer.text,
+        remedy=_NOT_THE_KEY,
+    )
+
+
+def error_of(answer: Answer, *, throttle_pause_seconds: float) -> UpstreamError | None:
+    """The error an answer stands for; None for a success with data. A Throttled always says for how long."""
+    if answer.is_success:
+        # a Location names what was created, whatever stands in the body
+        return None if "Location" in answer.headers else _blocked(answer)
     if is_throttled(answer):
         wait = answer.retry_after_seconds
         return Throttled(
             Side.TILL,
-            f"Epos Now's request limit is used up: {text}",
-            status=status,
+            f"Epos Now's request limit is used up: {_told(answer)}",
+            status=answer.status,
             retry_after_seconds=throttle_pause_seconds if wait is None else max(wait, 1.0),
-            body_text=said,
+            body_text=answer.text,
         )
+    return _blocked(answer) or _refusal(answer)
+
+
+def _refusal(answer: Answer) -> UpstreamError:
+    status, text, said = answer.status, _told(answer), answer.text
     match status:
         case 401 | 403:
-            remedy = "check API key and secret of the account against the API device in Epos Now"
-            return CredentialsRefused(
-                Side.TILL, f"Epos Now refuses the credentials ({text}): {remedy}"[:500], status=status, body_text=said
-            )
+            return _not_allowed(answer, text)
         # invariant: html-pages-are-no-missing-customer
         case 404 if answer.is_html:
             remedy = "the base address or the API version set for Epos Now is wrong"
@@ -80,9 +130,20 @@ def error_of(answer: Answer, *, throttle_pause_seconds: float) -> UpstreamError 
         case 408:
             return Unanswered(Side.TILL, f"Epos Now gave up waiting: {text}"[:500], status=status, body_text=said)
         case _ if status >= 500:
-            wait = answer.retry_after_seconds
-            return ServerFailure(Side.TILL, f"Epos Now failed: {text}"[:500], status=status, retry_after_seconds=wait, body_text=said)
+            stranger, wait = stranger_of(answer), answer.retry_after_seconds
+            failed = "Epos Now failed" if stranger is None else f"{_WHO[stranger.kind]} answers instead of Epos Now's API"
+            named = f"{failed} ({stranger.name})" if stranger is not None and stranger.name else failed
+            return ServerFailure(Side.TILL, f"{named}: {text}"[:500], status=status, retry_after_seconds=wait, body_text=said)
         case _:
             field = refused_field(answer.body.decode("utf-8", "replace"))
             reason = f"refused field: {field}: {text}" if field else f"Epos Now refused: {text}"
             return Refused(Side.TILL, reason[:500], status=status, body_text=said, field=field)
+
+
+def _not_allowed(answer: Answer, text: str) -> CredentialsRefused:
+    """403 with a sentence of its own may be about the plan or the rights of the API device: then the key is right."""
+    remedy = "check API key and secret of the account against the API device in Epos Now"
+    if answer.status == 403 and text != answer.status_text:
+        remedy = "check in Epos Now what the API device and its plan may do, and API key and secret of the account"
+    told = f"Epos Now refuses the credentials ({text}): {remedy}"[:500]
+    return CredentialsRefused(Side.TILL, told, status=answer.status, body_text=answer.text)

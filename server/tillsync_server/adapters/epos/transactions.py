@@ -11,7 +11,7 @@ from typing import Any
 
 from tillsync_server.adapters.epos.requests import TillRequests
 from tillsync_server.adapters.epos.rows import Row, single, unreadable
-from tillsync_server.domain.errors import Misaddressed, Missing
+from tillsync_server.domain.errors import Blocked, Misaddressed, Missing
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.vocabulary import TillApiVersion
 
@@ -28,6 +28,8 @@ class TransactionResource:
         for path in self._paths:
             try:
                 answer = await self._requests.get(f"{path}/{transaction_id}")
+            except Blocked:
+                raise
             except (Missing, Misaddressed) as error:
                 errors.append(error)
             else:

@@ -6,6 +6,7 @@ from tillsync_server.adapters.outbound.cleaning import clean_text, redact
 from tillsync_server.adapters.outbound.client import OutboundHttp, OutboundSettings
 from tillsync_server.adapters.outbound.describing import error_sentence, name_of
 from tillsync_server.adapters.outbound.retry_after import retry_after_seconds
+from tillsync_server.adapters.outbound.strangers import Stranger, StrangerKind, refusal_of, stranger_of
 
 __all__ = [
     "Answer",
@@ -14,9 +15,13 @@ __all__ = [
     "AddressRefused",
     "AllowedHosts",
     "GuardedResolver",
+    "Stranger",
+    "StrangerKind",
     "clean_text",
     "error_sentence",
     "name_of",
     "redact",
+    "refusal_of",
     "retry_after_seconds",
+    "stranger_of",
 ]

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 from tillsync_server.adapters.woo.bridge_wire import registered_time
 from tillsync_server.adapters.woo.customer_fields import customer_body, invalid_result, is_another_person, stored_result
-from tillsync_server.adapters.woo.refusals import NO_SUCH_USER, BatchRefused, FirewallPage
-from tillsync_server.adapters.woo.requests import INDEX_QUERY, ShopRequests, is_index
+from tillsync_server.adapters.woo.refusals import NO_SUCH_USER, BatchRefused
+from tillsync_server.adapters.woo.requests import INDEX_QUERY, Harmless, ShopRequests, is_index
 from tillsync_server.adapters.woo.rest_answers import is_list_of, unreadable, wp_error_of
 from tillsync_server.adapters.woo.settings import WooAdapterSettings
 from tillsync_server.adapters.woo.single_writes import write_one_by_one
@@ -27,6 +27,8 @@ KEYS_MAX_BATCH = 100
 """WooCommerce's limit of ``batch``; more is refused whole with 413."""
 _CUSTOMERS = "/wc/v3/customers"
 _BATCH = f"{_CUSTOMERS}/batch"
+_EMPTY_BATCH = Harmless(_BATCH, {"update": []}, lambda value: not value or (isinstance(value, Mapping) and "update" in value))
+"""WooCommerce answers it with an empty array or object."""
 ANOTHER_PERSON = "date_created"
 """``WriteResult.field`` where the number belongs to another person than the one that the write was for."""
 
@@ -117,11 +119,12 @@ class KeysClient:
     async def _batch(self, writes: Sequence[CustomerWrite], permit: WritePermit) -> list[WriteResult]:
         bodies = [customer_body(write) for write in writes]
         items = [{"id": write.woo_customer_id, **body} for write, body in zip(writes, bodies, strict=True)]
-        try:
-            ids = [write.woo_customer_id for write in writes]
-            answer = await self._requests.write("POST", _BATCH, {"update": items}, permit, ours=lambda value: _is_batch_of(value, ids))
-        except FirewallPage as page:
-            await self._requests.blame(page, _BATCH, {"update": []}, permit, ours=lambda value: isinstance(value, Mapping))
+        ids = [write.woo_customer_id for write in writes]
+
+        def is_ours(value: Any) -> bool:
+            return _is_batch_of(value, ids)
+
+        answer = await self._requests.write("POST", _BATCH, {"update": items}, permit, ours=is_ours, harmless=_EMPTY_BATCH)
         rows = answer.get("update") if isinstance(answer, Mapping) else None
         if not isinstance(rows, list):
             raise unreadable("it has no list of updated customers")
@@ -177,9 +180,14 @@ class KeysClient:
             return isinstance(value, Mapping) and value.get("id") == write.woo_customer_id and "meta_data" in value
 
         try:
-            return await self._requests.write("PUT", route, body, permit, ours=is_customer)
-        except FirewallPage as page:
-            await self._requests.blame(page, route, {}, permit, ours=is_customer)
+            return await self._requests.write("PUT", route, body, permit, ours=is_customer, harmless=Harmless(route, {}, is_customer))
+        except Misaddressed as error:
+            if error.status != 404:
+                raise
+            await self.check_access()
+            # the address names this customer, and the list of customers can be read: what answers 404 is about this one
+            text = f"the shop does not serve this customer, others it does: {error.text}"[:500]
+            raise Unreadable(Side.SHOP, text, status=404, body_text=error.body_text) from error
 
 
 def _is_batch_of(value: Any, ids: Sequence[int]) -> bool:

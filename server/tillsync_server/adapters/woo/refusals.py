@@ -1,13 +1,15 @@
 """From an error answer of the shop to the upstream error tree: by status and by WordPress's error code, never by its words.
 
-An answer without WordPress's error object comes from something before WordPress: web server, firewall, cache, maintenance page.
+An answer without WordPress's error object comes from something before WordPress: web server, firewall, cache, maintenance page. Who that
+is, is told by :func:`blocked_by`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tillsync_server.adapters.outbound import Answer
+from tillsync_server.adapters.outbound import Answer, StrangerKind, stranger_of
+from tillsync_server.adapters.woo.pages import blocked_by
 from tillsync_server.adapters.woo.rest_answers import WpError, error_object
 from tillsync_server.adapters.woo.signing import Surface
 from tillsync_server.domain.errors import (
@@ -32,6 +34,8 @@ _CANNOT_BATCH = "woocommerce_rest_cannot_batch"
 _CANNOT_EDIT = "woocommerce_rest_cannot_edit"
 _OF_CREDENTIALS = ("rest_forbidden", "woocommerce_rest_", "tillsync_")
 """Beginnings of the codes with which WordPress, WooCommerce and the bridge refuse a caller. A plugin that switches REST off uses others."""
+_BLOCK_AT_ANY_STATUS = (StrangerKind.BOT_CHECK, StrangerKind.FIREWALL, StrangerKind.LOGIN)
+"""Those that answer 503 as well, and do not mean that the shop failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +46,6 @@ class _Sorted:
     finding: str
     remedy: str
     cause: ShopCause | None = None
-
-
-class FirewallPage(Misaddressed):
-    """Something before WordPress refuses the request: all of them, or only this content."""
 
 
 class BatchRefused(Refused):
@@ -94,9 +94,9 @@ def error_of(answer: Answer, surface: Surface, *, throttle_pause_seconds: float)
             remedy=remedy,
         )
 
-    if answer.headers.get("cf-mitigated") == "challenge":
-        remedy = "except /wp-json/ from it, or allow this service's address"
-        return as_(FirewallPage, f"a bot check stands before the shop ({said})", remedy, ShopCause.FIREWALL)
+    stranger = stranger_of(answer) if error is None else None
+    if stranger is not None and status != 429 and (status < 500 or stranger.kind in _BLOCK_AT_ANY_STATUS):
+        return blocked_by(answer, stranger)
     match status:
         case 429:
             return as_(
@@ -113,6 +113,9 @@ def error_of(answer: Answer, surface: Surface, *, throttle_pause_seconds: float)
             # Maintenance is over the whole site, so the probe that decides over a 5xx fails too, and the account waits.
             finding = f"the shop is in maintenance or overloaded ({said})"
             return as_(ServerFailure, finding, "wait until it is done", ShopCause.MAINTENANCE, retry_after=wait)
+        case _ if stranger is not None and stranger.kind is StrangerKind.GATEWAY:
+            finding = f"{stranger.name} does not reach the shop's server ({said})"
+            return as_(ServerFailure, finding, "ask the shop's host whether its server runs", retry_after=wait)
         case _ if status >= 500 and error is None:
             finding = f"the shop's site failed before its REST API could answer ({said})"
             return as_(ServerFailure, finding, "see its PHP error log and database, or ask its host", retry_after=wait)
@@ -131,8 +134,7 @@ def error_of(answer: Answer, surface: Surface, *, throttle_pause_seconds: float)
             found = _not_allowed(error, said, surface, status)
             return as_(found.kind, found.finding, found.remedy, found.cause)
         case _ if error is None:
-            finding = f"a firewall before the shop refuses the request ({said})"
-            return as_(FirewallPage, finding, "have its host allow this service's requests to /wp-json/", ShopCause.FIREWALL)
+            return blocked_by(answer, None)
         case _:
             named = f"refused field: {error.field}" if error.field else "the shop refuses the request"
             return as_(Refused, f"{named} ({said})", "correct the value, or see which plugin of the shop refuses it", field=error.field)

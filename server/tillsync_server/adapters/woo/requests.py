@@ -7,19 +7,34 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import tenacity
 
-from tillsync_server.adapters.outbound import Answer, OutboundHttp
-from tillsync_server.adapters.woo.refusals import FirewallPage, error_of, is_method_refused, is_no_route, is_rest_absent
+from tillsync_server.adapters.outbound import Answer, OutboundHttp, stranger_of
+from tillsync_server.adapters.woo.pages import login_in_place_of
+from tillsync_server.adapters.woo.refusals import error_of, is_method_refused, is_no_route, is_rest_absent
 from tillsync_server.adapters.woo.rest_address import RestForm, rest_url
 from tillsync_server.adapters.woo.rest_answers import IsOurs, data_of, error_object, json_of
 from tillsync_server.adapters.woo.settings import WooAdapterSettings
 from tillsync_server.adapters.woo.signing import RequestSigner
 from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge
 from tillsync_server.domain.account_warnings import StrayOutput
-from tillsync_server.domain.errors import Misaddressed, Refused, ServerFailure, Unanswered, Unreachable, Unreadable, UpstreamError
+from tillsync_server.domain.errors import (
+    Blocked,
+    BridgeMissing,
+    CredentialsRefused,
+    Misaddressed,
+    Refused,
+    RunInterrupted,
+    ServerFailure,
+    Throttled,
+    Unanswered,
+    Unreachable,
+    Unreadable,
+    UpstreamError,
+)
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import WritePermit
@@ -47,6 +62,16 @@ def _plain_permalinks() -> Misaddressed:
 def _worth_another_try(error: BaseException) -> bool:
     # A Retry-After is longer than the seconds that are spent here: the queue waits for it instead.
     return isinstance(error, Unreachable | Unanswered | ServerFailure) and not error.retry_after_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Harmless:
+    """A write that changes nothing, and that a shop answers whatever is in it: it shows whether a failure is one content's or everybody's.
+    ``ours``: knows its answer's envelope."""
+
+    route: str
+    content: Any
+    ours: IsOurs
 
 
 class ShopRequests:
@@ -86,25 +111,46 @@ class ShopRequests:
         )
         return await retrying(self._read_once, route, query, ours)
 
-    async def write(self, method: str, route: str, content: Any, permit: WritePermit, *, ours: IsOurs) -> Any:
-        """The JSON of a success. Sent again only where the first answer proves that it did not reach WordPress. Raises UpstreamError."""
+    async def write(
+        self, method: str, route: str, content: Any, permit: WritePermit, *, ours: IsOurs, harmless: Harmless | None = None
+    ) -> Any:
+        """The JSON of a success. Sent again only where the first answer proves that it did not reach WordPress. Raises UpstreamError.
+
+        ``harmless``: sent where the answer does not come from the shop. It decides whose failure that is, so that one customer's odd name
+        does not stop the shop, and a firewall before the shop is not met customer by customer.
+        """
+        try:
+            return await self._write(method, route, content, permit, ours)
+        except (Blocked, Unreadable, Misaddressed) as error:
+            if harmless is None or isinstance(error, BridgeMissing):
+                raise
+            await self._blame(error, harmless, permit)
+
+    async def _write(self, method: str, route: str, content: Any, permit: WritePermit, ours: IsOurs) -> Any:
         body = json.dumps(content, separators=(",", ":")).encode()
         answer = await self._by_a_method_that_passes(method, route, body, permit)
         return await self._data(answer, route, ours)
 
-    async def blame(self, page: FirewallPage, route: str, empty: Any, permit: WritePermit, *, ours: IsOurs) -> NoReturn:
-        """Does the firewall refuse everybody or only this content? Sends the same request without content. Raises Refused when that
-        one passes, so that one customer's odd name does not stop the shop, and ``page`` otherwise."""
+    async def _blame(self, error: UpstreamError, harmless: Harmless, permit: WritePermit) -> NoReturn:
+        """Raises ``error``, marked where the harmless write fails too. Where that one passes, the content is at fault: Refused, or
+        Unreadable where the write may have had its effect."""
         try:
-            await self.write("POST", route, empty, permit, ours=ours)
+            await self._write("POST", harmless.route, harmless.content, permit, harmless.ours)
+        except Refused:
+            pass  # in WordPress' own words: it gets through
+        except (CredentialsRefused, BridgeMissing, Throttled):
+            raise
+        except RunInterrupted:
+            raise error from None  # what the write did is as unknown as before
         except UpstreamError:
-            raise page from None
-        raise Refused(
-            Side.SHOP,
-            f"a firewall before the shop refuses the content of this request, others pass: {page.text}"[:500],
-            status=page.status,
-            body_text=page.body_text,
-        ) from page
+            error.is_of_whole_side = True
+            raise error from None
+        if isinstance(error, Unreadable):
+            raise error
+        refused = error.status is not None and 400 <= error.status < 500
+        kind = Refused if refused else Unreadable
+        text = f"something before the shop refuses the content of this request, others pass: {error.text}"[:500]
+        raise kind(Side.SHOP, text, status=error.status, body_text=error.body_text) from error
 
     async def _read_once(self, route: str, query: str, ours: IsOurs) -> Any:
         return await self._data(await self._at_an_address_that_answers("GET", "GET", route, query, None, None), route, ours)
@@ -153,7 +199,7 @@ class ShopRequests:
             if error.status is None:
                 raise
             redirect = error
-        if answer is None or is_rest_absent(answer) or (permit is None and answer.is_success and answer.is_html):
+        if answer is None or (self._is_no_rest(answer, is_read=permit is None) and stranger_of(answer) is None):
             for form in self._signer.forms:
                 if form is not tried and await self._has_rest(form):
                     self._knowledge.form = form
@@ -164,6 +210,10 @@ class ShopRequests:
             assert redirect is not None
             raise redirect
         return answer
+
+    @staticmethod
+    def _is_no_rest(answer: Answer, *, is_read: bool) -> bool:
+        return is_rest_absent(answer) or (is_read and answer.is_success and answer.is_html)
 
     async def _has_rest(self, form: RestForm) -> bool:
         """By a read of the index, so that no write goes to an address where a REST API is only suspected. A refusal in WordPress's
@@ -206,4 +256,4 @@ class ShopRequests:
             # The right address without our route behind it is what has to be entered in the account.
             error.text = error.text.replace(form.suffix(route), "")
             error.args = (error.text,)
-            raise
+            raise login_in_place_of(error) or error from error

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from tillsync_server.adapters.outbound import Answer, error_sentence, name_of
+from tillsync_server.adapters.outbound import Answer, error_sentence, name_of, refusal_of, stranger_of
+from tillsync_server.adapters.woo.pages import blocked_by
 from tillsync_server.domain.account_warnings import StrayKind, StrayOutput
-from tillsync_server.domain.errors import ShopCause, Unreadable
+from tillsync_server.domain.errors import Blocked, ShopCause, Unreadable
 from tillsync_server.domain.vocabulary import Side
 
 IsOurs = Callable[[Any], bool]
@@ -167,24 +168,33 @@ def error_object(answer: Answer) -> WpError | None:
 
 
 def data_of(answer: Answer, is_ours: IsOurs) -> Found:
-    """The JSON of a success, also among stray output. Raises Unreadable, with the effect of a write unknown, saying what stands there."""
+    """The JSON of a success, also among stray output. Raises Blocked where something before the shop answers, and Unreadable, saying what
+    stands there; with either the effect of a write is unknown."""
     try:
-        return Found(answer.json())
+        found = Found(answer.json())
     except Unreadable as error:
-        found = found_in(answer, is_ours)
-        if found is not None:
-            return found
-        cause: ShopCause | None = None
-        if found_in(answer, lambda value: isinstance(value, dict | list)) is not None:
-            cause = ShopCause.PHP_MESSAGE
-            finding = "the shop's answer has other output around its data, and the data is not the answer to this request"
-            remedy = "set WP_DEBUG_DISPLAY to false in the shop, or mend the plugin that prints"
-        elif answer.is_html:
-            cause = ShopCause.WEB_PAGE
-            finding = f"the shop answers with a web page in place of data ({answer.status_text})"
-            remedy = "exclude /wp-json/ from the caches and from plugins that print into every answer"
-        else:
-            finding, remedy = error.text[:300], "see the shop's PHP error log"
-        raise Unreadable(
-            Side.SHOP, f"{finding}: {remedy}"[:500], status=answer.status, body_text=answer.status_text, cause=cause, remedy=remedy
-        ) from error
+        among = found_in(answer, is_ours)
+        if among is not None:
+            return among
+        raise _no_data(answer, error) from error
+    if not is_ours(found.value) and (refusal_of(answer) is not None or stranger_of(answer) is not None):
+        raise blocked_by(answer, stranger_of(answer))
+    return found
+
+
+def _no_data(answer: Answer, error: Unreadable) -> Blocked | Unreadable:
+    if (stranger := stranger_of(answer)) is not None:
+        return blocked_by(answer, stranger)
+    cause: ShopCause | None = None
+    if found_in(answer, lambda value: isinstance(value, dict | list)) is not None:
+        cause = ShopCause.PHP_MESSAGE
+        finding = "the shop's answer has other output around its data, and the data is not the answer to this request"
+        remedy = "set WP_DEBUG_DISPLAY to false in the shop, or mend the plugin that prints"
+    elif answer.is_html:
+        cause = ShopCause.WEB_PAGE
+        finding = f"the shop answers with a web page in place of data ({answer.status_text})"
+        remedy = "exclude /wp-json/ from the caches and from plugins that print into every answer"
+    else:
+        finding, remedy = error.text[:300], "see the shop's PHP error log"
+    text = f"{finding}: {remedy}"[:500]
+    return Unreadable(Side.SHOP, text, status=answer.status, body_text=answer.status_text, cause=cause, remedy=remedy)

@@ -28,7 +28,7 @@ async def write_one_by_one(
                 results[position] = await put(writes[position])
             except (Unanswered, ServerFailure, Unreadable) as error:
                 results[position] = WriteResult(status=WriteStatus.ERROR, error=error)
-                if isinstance(error, Unanswered):
+                if isinstance(error, Unanswered) or error.is_of_whole_side:
                     stopped = stopped or error  # each further one would wait as long
             except (RunInterrupted, UpstreamError) as error:
                 stopped = stopped or error

@@ -1,6 +1,8 @@
 """From an upstream error to what it means: for this entry, or for the whole account (invariant 8).
 
-A 5xx alone does not say which: a probe decides. It is asked at most once per few seconds and side, and shared by all entries in flight.
+Most errors do not say which. A 5xx, a page in place of data, a 404 or a refusal of one read may be about one customer, or about everything.
+So the side is probed before the account is paused; and where the answer names a resource, the list of that resource is read, which is known
+to be good. Both are asked at most once per few seconds, and shared by all entries in flight.
 """
 
 from __future__ import annotations
@@ -8,10 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import (
+    Blocked,
     BridgeMissing,
     CredentialsRefused,
     Misaddressed,
@@ -38,6 +42,7 @@ _CAUSES: tuple[tuple[type[UpstreamError], str], ...] = (
     (ServerFailure, "server error"),
     (Unreadable, "unreadable answer"),
     (Missing, "not found"),
+    (Blocked, "blocked"),
     (Misaddressed, "address or version wrong"),
     (Refused, "refused"),
 )
@@ -66,13 +71,27 @@ def type_comment(error: UpstreamError) -> str:
 
 def effect_unknown(error: UpstreamError) -> bool:
     """The request may have had its effect: only then does a shop write clear the hash."""
+    if isinstance(error, Blocked):  # a page with a success or a 5xx may stand in the place of the shop's own answer
+        return error.status is None or not 300 <= error.status < 500
     return isinstance(error, Unanswered | Unreadable | ServerFailure)
+
+
+class _Asked(Enum):
+    """What is asked of a side to see whether it answers."""
+
+    PROBE = auto()
+    CUSTOMERS = auto()
+    """The resource whose list is read; of the shop, what only valid credentials get."""
+    TYPES = auto()
 
 
 @dataclass(slots=True)
 class _Probe:
     asked_at: float
     error: UpstreamError | None
+
+
+_ASKED_NAMES = {_Asked.PROBE: "its status check", _Asked.CUSTOMERS: "its list of customers", _Asked.TYPES: "its list of customer types"}
 
 
 class FailureJudge:
@@ -84,8 +103,8 @@ class FailureJudge:
         self._account = account
         self._till = till
         self._shop = shop
-        self._locks = {side: asyncio.Lock() for side in Side}
-        self._probes: dict[Side, _Probe] = {}
+        self._locks = {(side, asked): asyncio.Lock() for side in Side for asked in _Asked}
+        self._probes: dict[tuple[Side, _Asked], _Probe] = {}
 
     async def judge(
         self, error: UpstreamError, outcome: Outcome, stage: str, *, comment: str | None = None, refusal_is_final: bool = False
@@ -95,41 +114,75 @@ class FailureJudge:
         ``refusal_is_final``: a refused write ends the entry at once; a refused read is tried again while attempts remain.
         """
         note = f"{stage}: {cause_of(error)}"
-        if isinstance(error, ServerFailure) and (probe := await self.probe(error.side)) is not None:
-            also = f"{_SIDE_NAMES[error.side]} does not answer its status check either ({cause_of(probe)})"
-            return self._paused(self._reason(probe) or ProblemReason.UNREACHABLE, outcome, error, probe, comment, note, also)
-        reason = self._reason(error)
-        if reason is not None:
-            return self._paused(reason, outcome, error, error, comment, note)
+        # invariant: account-problems-are-probed-first
+        if _is_certain(error, is_write=refusal_is_final):
+            return self._paused(_reason(error) or ProblemReason.UNREACHABLE, outcome, error, error, comment, note)
+        failed = await self._also_failed(error, _resource_of(outcome))
+        if failed is not None:
+            also = f"{_SIDE_NAMES[error.side]} does not answer {_ASKED_NAMES[failed[0]]} either ({cause_of(failed[1])})"
+            reason = _reason(failed[1]) or _reason(error) or ProblemReason.UNREACHABLE
+            return self._paused(reason, outcome, error, failed[1], comment, note, also)
         if isinstance(error, Refused) and refusal_is_final:
             verdict = Verdict.failed(outcome, note, comment=comment)
             return _with_upstream(verdict, error)
+        alone = [f"{_SIDE_NAMES[error.side]} answers other requests: only this entry meets it"] if _reason(error) is not None else []
         return Verdict.retry(
             outcome,
             note,
+            *alone,
             comment=comment,
             side=error.side,
             upstream_status=error.status,
             retry_after_seconds=error.retry_after_seconds,
         )
 
-    def is_account_wide(self, error: UpstreamError) -> bool:
-        """Everybody in the lane would meet it. A 5xx is not: the probe has to say so first."""
-        return self._reason(error) is not None
+    async def is_account_wide(self, error: UpstreamError) -> bool:
+        """Everybody in the lane would meet it. Probes the side where the error does not say so by itself."""
+        return _is_certain(error, is_write=False) or await self._also_failed(error, _Asked.CUSTOMERS) is not None
+
+    async def _also_failed(self, error: UpstreamError, resource: _Asked) -> tuple[_Asked, UpstreamError] | None:
+        """What else fails of the side, where ``error`` leaves it open whose failure it is. None: it is the entry's own."""
+        if not isinstance(error, ServerFailure | Unreadable | Misaddressed | Missing | CredentialsRefused):
+            return None
+        if isinstance(error, Unreadable) and error.field is not None:
+            return None  # one row has something wrong in it
+        if (failed := await self.probe(error.side)) is not None:
+            return _Asked.PROBE, failed
+        if isinstance(error, ServerFailure) or (error.side is Side.SHOP and self._account.shop.has_bridge):
+            return None  # a bridge's probe is signed as everything else, and the only read there is
+        listed = await self._ask(error.side, resource)
+        return None if listed is None else (resource, listed)
 
     async def probe(self, side: Side) -> UpstreamError | None:
         """None: the side answers. Single-flight, and reused for ``probe_reuse_seconds``."""
-        async with self._locks[side]:
-            known = self._probes.get(side)
+        return await self._ask(side, _Asked.PROBE)
+
+    async def _ask(self, side: Side, asked: _Asked) -> UpstreamError | None:
+        key = side, asked
+        async with self._locks[key]:
+            known = self._probes.get(key)
             if known is not None and self._services.clock() - known.asked_at < self._services.settings.probe_reuse_seconds:
                 return known.error
             failed: UpstreamError | None = None
             try:
-                await (self._till.probe() if side is Side.TILL else self._shop().probe())
+                await (self._ask_till(asked) if side is Side.TILL else self._ask_shop(asked))
             except UpstreamError as error:
                 failed = error
-            self._probes[side] = _Probe(self._services.clock(), failed)
+            self._probes[key] = _Probe(self._services.clock(), failed)
             return failed
+
+    async def _ask_till(self, asked: _Asked) -> None:
+        match asked:
+            case _Asked.PROBE:
+                await self._till.probe()
+            case _Asked.CUSTOMERS:
+                (await self._till.list_customers(1)).check()
+            case _Asked.TYPES:
+                await self._till.list_customer_types()
+
+    async def _ask_shop(self, asked: _Asked) -> None:
+        shop = self._shop()
+        await (shop.probe() if asked is _Asked.PROBE else shop.check_access())
 
     def missing_settings(self, side: Side, outcome: Outcome, *, comment: str | None = None) -> Verdict | None:
         """The account problem when what the flow needs of ``side`` is not set; None when it is all there."""
@@ -147,30 +200,50 @@ class FailureJudge:
         problem = AccountProblem(reason=ProblemReason.SETTINGS_INCOMPLETE, side=side, text=text)
         return Verdict.paused(outcome, problem, text, comment=text if comment is None and not _has_comment(outcome) else comment)
 
-    def _reason(self, error: UpstreamError) -> ProblemReason | None:
-        match error:
-            case Unreachable():
-                return ProblemReason.UNREACHABLE
-            case CredentialsRefused():
-                return ProblemReason.CREDENTIALS_REFUSED
-            case Throttled():
-                return ProblemReason.THROTTLED
-            case BridgeMissing():
-                return ProblemReason.BRIDGE_MISSING
-            case Misaddressed() | Missing():
-                return ProblemReason.WRONG_ADDRESS
-            case _:
-                return None
-
     def _paused(
         self, reason: ProblemReason, outcome: Outcome, error: UpstreamError, cause: UpstreamError, comment: str | None, *notes: str
     ) -> Verdict:
         retry_after = max(error.retry_after_seconds or 0.0, cause.retry_after_seconds or 0.0) or None
-        text = f"{_SIDE_NAMES[error.side]}: {cause_of(error)}"
+        told = cause if isinstance(cause, Blocked) and not isinstance(error, Blocked) else error  # its remedy is the one that helps
+        text = f"{_SIDE_NAMES[error.side]}: {cause_of(told)}"
         if reason is ProblemReason.BRIDGE_MISSING:
             text = f"the shop's tillsync plugin does not answer: {cause_of(error)}"
         problem = AccountProblem(reason=reason, side=error.side, text=text, retry_after_seconds=retry_after)
         return _with_upstream(Verdict.paused(outcome, problem, *notes, comment=comment), error)
+
+
+def _is_certain(error: UpstreamError, *, is_write: bool) -> bool:
+    """The error says by itself that everybody meets it. No address of the shop's routes names an entry, and its keys are refused in
+    WordPress' own words; a till may refuse one customer or one search, but what refuses a create has no list to be compared with."""
+    match error:
+        case Unreachable() | Throttled() | BridgeMissing():
+            return True
+        case CredentialsRefused():
+            return error.side is Side.SHOP or is_write or error.status is None
+        case Misaddressed() if error.status is None:
+            return True  # nothing was sent: the address itself cannot be used
+        case _:
+            return error.is_of_whole_side
+
+
+def _reason(error: UpstreamError) -> ProblemReason | None:
+    match error:
+        case Unreachable() | Blocked():
+            return ProblemReason.UNREACHABLE
+        case CredentialsRefused():
+            return ProblemReason.CREDENTIALS_REFUSED
+        case Throttled():
+            return ProblemReason.THROTTLED
+        case BridgeMissing():
+            return ProblemReason.BRIDGE_MISSING
+        case Misaddressed() | Missing():
+            return ProblemReason.WRONG_ADDRESS
+        case _:
+            return None
+
+
+def _resource_of(outcome: Outcome) -> _Asked:
+    return _Asked.TYPES if outcome is Outcome.TYPE_REQUEST_FAILED else _Asked.CUSTOMERS
 
 
 def _has_comment(outcome: Outcome) -> bool:

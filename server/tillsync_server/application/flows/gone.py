@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.domain.account import Account
-from tillsync_server.domain.errors import Misaddressed, Missing, UpstreamError
+from tillsync_server.domain.errors import Blocked, Misaddressed, Missing, UpstreamError
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.till import CustomerPage, TillClient
 
@@ -93,10 +93,10 @@ class GoneProof:
                 else:
                     resource.failure = None
                     return None
-        if not isinstance(known, Missing | Misaddressed):
+        if not isinstance(known, Missing | Misaddressed) or isinstance(known, Blocked):
             return known  # the list could not be asked: nothing is proven, and what kept it is what is told
         text = "Epos Now answers 404, and its list cannot be read either: the base address or the API version set for it is wrong"
-        return Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text)
+        return Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text, is_of_whole_side=True)
 
     def _is_recent(self, read_at: float | None) -> bool:
         return read_at is not None and self._services.clock() - read_at < self._services.settings.gone_proof_seconds

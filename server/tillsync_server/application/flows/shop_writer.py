@@ -259,17 +259,17 @@ class ShopWriter:
 
     async def _may_be_one_items_fault(self, error: UpstreamError) -> bool:
         match error:
-            case Refused() | Unreadable():
+            case Refused():
                 return True
-            case ServerFailure() | Unanswered():
+            case Unreadable() if error.is_of_whole_side:
+                return False
+            case ServerFailure() | Unanswered() | Unreadable():
                 return await self._context.judge.probe(Side.SHOP) is None
             case _:
                 return False
 
     async def _concerns_all(self, error: UpstreamError) -> bool:
-        if isinstance(error, ServerFailure):
-            return await self._context.judge.probe(Side.SHOP) is not None
-        return self._context.judge.is_account_wide(error)
+        return await self._context.judge.is_account_wide(error)
 
     # what is known afterwards
 

@@ -10,7 +10,7 @@ import structlog
 from tillsync_server.application.concurrency.together import settled
 from tillsync_server.application.use_cases.till_hints import Sender, TillHints
 from tillsync_server.domain.backoff import RetryPolicy
-from tillsync_server.domain.errors import CredentialsRefused, Missing, RequestError, Throttled, Unreachable, UpstreamError
+from tillsync_server.domain.errors import Blocked, CredentialsRefused, Missing, RequestError, Throttled, Unreachable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.ports.accounts import AccountStore
 from tillsync_server.ports.sales import SaleStore, WaitingSale
@@ -94,7 +94,7 @@ class SaleReading:
                 outcome = SaleOutcome.HINTED if await self._hints.customers(sender, [buyer]) else SaleOutcome.NOBODY
         except Missing:
             outcome = SaleOutcome.MISSING
-        except (Throttled, CredentialsRefused, Unreachable) as error:
+        except (Throttled, CredentialsRefused, Unreachable, Blocked) as error:
             return await self._paused(sale, error, max(error.retry_after_seconds or 0.0, PAUSE_SECONDS))
         except RequestError as error:
             return await self._paused(sale, error, BUSY_SECONDS)

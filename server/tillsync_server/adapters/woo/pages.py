@@ -1,0 +1,57 @@
+"""What answers in place of the shop, in plain words and with its remedy."""
+
+from __future__ import annotations
+
+from tillsync_server.adapters.outbound import Answer, Stranger, StrangerKind, refusal_of
+from tillsync_server.domain.errors import Blocked, Misaddressed, ShopCause
+from tillsync_server.domain.vocabulary import Side
+
+_MAX_TEXT = 500
+_LOGIN_PAGE = "/wp-login.php"
+_LOGIN_REMEDY = "except /wp-json/ from the plugin or the password that asks for a login"
+
+
+def blocked_by(answer: Answer, stranger: Stranger | None) -> Blocked:
+    """``stranger`` None: nothing tells who answers; mostly it is a firewall."""
+    told = answer.status_text
+    if (refusal := refusal_of(answer)) is not None and refusal:
+        told = f"HTTP {answer.status}: {refusal}"
+    if stranger is not None and stranger.name:
+        told = f"{stranger.name}; {told}"
+    finding, remedy, cause = _words(stranger)
+    return Blocked(
+        Side.SHOP,
+        f"{f'{finding} ({told})'[: _MAX_TEXT - len(remedy) - 2]}: {remedy}",
+        status=answer.status,
+        retry_after_seconds=answer.retry_after_seconds,
+        body_text=answer.text,
+        cause=cause,
+        remedy=remedy,
+    )
+
+
+def _words(stranger: Stranger | None) -> tuple[str, str, ShopCause]:
+    match None if stranger is None else stranger.kind:
+        case StrangerKind.BOT_CHECK:
+            return "a bot check stands before the shop", "except /wp-json/ from it, or allow this service's address", ShopCause.FIREWALL
+        case StrangerKind.FIREWALL if stranger is not None and stranger.name:
+            remedy = f"allow this service's requests to /wp-json/ in {stranger.name}"
+            return "a firewall before the shop refuses the request", remedy, ShopCause.FIREWALL
+        case StrangerKind.HOST:
+            remedy = "ask the host why it has switched the site off"
+            return "the host answers in place of the shop", remedy, ShopCause.WEB_PAGE
+        case StrangerKind.LOGIN:
+            return "a login page answers in place of the shop", _LOGIN_REMEDY, ShopCause.PASSWORD
+        case StrangerKind.MAINTENANCE:
+            return "the shop is in maintenance", "wait until it is done", ShopCause.MAINTENANCE
+        case _:
+            remedy = "have its host allow this service's requests to /wp-json/"
+            return "a firewall before the shop refuses the request", remedy, ShopCause.FIREWALL
+
+
+def login_in_place_of(redirect: Misaddressed) -> Blocked | None:
+    """A redirect to WordPress' own login page: the address is right, and something asks for a login before the REST API."""
+    if redirect.status is None or _LOGIN_PAGE not in redirect.text:
+        return None
+    finding = f"the shop asks for a login before its REST API (HTTP {redirect.status}, a redirect to {_LOGIN_PAGE})"
+    return Blocked(Side.SHOP, f"{finding}: {_LOGIN_REMEDY}", status=redirect.status, cause=ShopCause.PASSWORD, remedy=_LOGIN_REMEDY)
