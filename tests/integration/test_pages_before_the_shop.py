@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from support.engine import EngineWorld
 from support.shop_flow_world import shop_account, till_customer
 from support.waiting import until
 from tillsync_sandbox import SandboxShop
+from tillsync_sandbox.pages import Page
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
 from tillsync_server.adapters.postgres.links import PostgresLinks
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE
@@ -28,7 +28,7 @@ from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.domain.account import Account, ShopSettings
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import EntryState, Outcome
+from tillsync_server.domain.vocabulary import EntryState, Outcome, Priority, ProblemReason, Side
 
 pytestmark = pytest.mark.integration
 NAME, CUSTOMERS = "shop-1", 500
@@ -53,7 +53,8 @@ async def flows_to(world: EngineWorld, settings: ShopSettings) -> AsyncIterator[
     till = FakeTill(clock)
     till.put(*(till_customer(each) for each in range(1, CUSTOMERS + 1)))
     await world.fetch(
-        "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) SELECT $1, id, id + 100000, 3 FROM generate_series(1, $2) id",
+        "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) "
+        "SELECT $1, id, id + 100000, 3 FROM generate_series(1, $2) id",
         NAME,
         CUSTOMERS,
     )
@@ -81,32 +82,39 @@ async def flows_to(world: EngineWorld, settings: ShopSettings) -> AsyncIterator[
         await shops.close()
 
 
-BOT_CHECK = (
-    '<html><head><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;/.well-known/sgcaptcha/?r=%2F"></meta></head></html>'
+@pytest.mark.parametrize(
+    ("page", "with_bridge", "priority"),
+    [
+        (Page.SITEGROUND_202, True, Priority.LIVE),
+        (Page.SITEGROUND_202, False, Priority.BULK),
+        (Page.ACCESS_DENIED_200, True, Priority.BULK),
+    ],
 )
-
-
-@pytest.mark.parametrize("with_bridge", [True, False])
-async def test_a_bot_check_costs_a_handful_of_requests_and_nobody_an_attempt(world: EngineWorld, with_bridge: bool) -> None:
+async def test_it_costs_a_handful_of_requests_and_nobody_an_attempt(
+    world: EngineWorld, page: Page, with_bridge: bool, priority: Priority
+) -> None:
     async with SandboxShop() as shop:
         for each in range(1, CUSTOMERS + 1):
             shop.add_customer(each + 100_000, email=f"c{each}@example.test")
         switches = shop.switches
         keys = ShopSettings(base_url=shop.origin, consumer_key=switches.consumer_key, consumer_secret=switches.consumer_secret)
         by_bridge = ShopSettings(base_url=shop.origin, bridge_secret=switches.bridge_secret)
-        page = shop.faults.script(path="*", status=202, body=BOT_CHECK, content_type="text/html", times=None)
+        blocked = shop.faults.script(path="*", times=None, **page.fault)
         async with flows_to(world, by_bridge if with_bridge else keys):
-            await world.hint_many(NAME, list(range(1, CUSTOMERS + 1)))
-            await asyncio.sleep(10)
-            [row] = await world.fetch("SELECT sum(attempt_count) AS charged, count(*) AS live FROM entry")
-            [lane] = await world.fetch("SELECT problem_text, pause_count FROM lane")
-            print("BEFORE", with_bridge, shop.log.total, dict(row), dict(lane))
-            page.cancel()
+            await world.hint_many(NAME, list(range(1, CUSTOMERS + 1)), priority)
+            await until(lambda: world.fetch("SELECT 1 FROM lane WHERE pause_count >= 3"), world.work)
+            [lane] = await world.fetch("SELECT problem_reason, problem_side, problem_text, pause_count FROM lane")
+            assert (lane["problem_reason"], lane["problem_side"]) == (ProblemReason.UNREACHABLE, Side.SHOP)
+            assert lane["problem_text"].startswith("the shop: blocked: ")
+            assert shop.log.total <= 3 * lane["pause_count"]
+            blocked.cancel()
 
-            async def done() -> bool:
-                rows = await world.fetch("SELECT outcome, state, count(*) AS n FROM entry_history GROUP BY 1, 2")
-                return [(each["outcome"], each["state"], each["n"]) for each in rows] == [
-                    (Outcome.UPDATED, EntryState.PROCESSED, CUSTOMERS)
-                ]
+            async def all_updated() -> bool:
+                rows = await world.fetch(
+                    "SELECT outcome, state, count(*) AS n, sum(attempt_count) AS charged FROM entry_history GROUP BY 1, 2"
+                )
+                return [tuple(row) for row in rows] == [(Outcome.UPDATED, EntryState.PROCESSED, CUSTOMERS, CUSTOMERS)]
 
-            await until(done, world.work)
+            await until(all_updated, world.work)  # one attempt each: the one that ended it
+            [lane] = await world.fetch("SELECT problem_reason, pause_count FROM lane")
+            assert tuple(lane) == (None, 0)

@@ -28,6 +28,7 @@ ENGINE = [
     Mutant("versions-always-rise", "versions do not rise when the clock is turned back", becomes("excluded.last_version")),
     Mutant("stray-json-is-no-answer", "whatever JSON a shop prints is taken for its answer", condition("True")),
     Mutant("stale-writes-are-not-applied", "a stale write counts as applied", condition("True")),
+    Mutant("account-problems-are-probed-first", "what one entry meets pauses the account", condition("True")),
     # recovery
     Mutant("lapsed-leases-are-taken-over", "a lapsed lease keeps its owner", becomes("lease_owner IS NULL AND IT")),
     Mutant("stops-end-lanes", "a stop lets lanes claim on", drop()),

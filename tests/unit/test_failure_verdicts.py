@@ -10,6 +10,7 @@ from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.failure_verdicts import cause_of, effect_unknown, type_comment
 from tillsync_server.domain.account import EposSettings, ShopSettings
 from tillsync_server.domain.errors import (
+    Blocked,
     BridgeMissing,
     CredentialsRefused,
     Misaddressed,
@@ -37,6 +38,7 @@ from tillsync_server.domain.vocabulary import EntryState, Outcome, ProblemReason
         (Refused(Side.SHOP, "refused field: phone: it is no number", field="phone"), "refused field: phone: it is no number"),
         (Refused(Side.SHOP, "", field="phone"), "refused field: phone"),
         (Misaddressed(Side.TILL, "HTML"), "address or version wrong: HTML"),
+        (Blocked(Side.SHOP, "a bot check", status=202), "blocked: a bot check"),
     ],
 )
 def test_causes_are_plain_words(error: UpstreamError, cause: str) -> None:
@@ -52,7 +54,9 @@ def test_the_types_comment_is_the_response_then_the_status_then_the_transport() 
 
 def test_only_what_may_have_had_an_effect_is_unknown() -> None:
     unknown = [Unanswered(Side.SHOP, ""), Unreadable(Side.SHOP, ""), ServerFailure(Side.SHOP, "")]
+    unknown += [Blocked(Side.SHOP, "", status=202), Blocked(Side.SHOP, "", status=503)]
     known = [Unreachable(Side.SHOP, ""), Refused(Side.SHOP, ""), Throttled(Side.SHOP, ""), CredentialsRefused(Side.SHOP, "")]
+    known += [Blocked(Side.SHOP, "", status=403), Blocked(Side.SHOP, "", status=302)]
     assert all(map(effect_unknown, unknown))
     assert not any(map(effect_unknown, known))
 
@@ -67,12 +71,17 @@ def test_only_what_may_have_had_an_effect_is_unknown() -> None:
         (Misaddressed(Side.SHOP, "a redirect", status=301), ProblemReason.WRONG_ADDRESS),
         (Missing(Side.TILL, "unproven", status=404), ProblemReason.WRONG_ADDRESS),
         (BridgeMissing(Side.SHOP, "off", status=404), ProblemReason.BRIDGE_MISSING),
+        (Blocked(Side.SHOP, "a bot check", status=202), ProblemReason.UNREACHABLE),
+        (Blocked(Side.TILL, "a web page", status=403), ProblemReason.UNREACHABLE),
+        (Unreadable(Side.SHOP, "a web page", status=200), ProblemReason.UNREACHABLE),
     ],
 )
 @on_virtual_time
 async def test_account_wide_failures_pause_and_charge_nothing(error: UpstreamError, reason: ProblemReason) -> None:
-    judge = ShopWorld().context().judge
-    assert judge.is_account_wide(error)
+    world = ShopWorld()
+    world.till.faults["probe"] = world.shop.faults["probe"] = error
+    judge = world.context().judge
+    assert await judge.is_account_wide(error)
     verdict = await judge.judge(error, Outcome.WOO_NOT_UPDATED, "writing", refusal_is_final=True)
     assert verdict.disposition is Disposition.PAUSE_SIDE
     assert verdict.comment == "WooCommerce customer not updated"
@@ -86,7 +95,9 @@ async def test_account_wide_failures_pause_and_charge_nothing(error: UpstreamErr
 @on_virtual_time
 async def test_a_missing_bridge_is_the_plugin_being_off_whatever_stands_before_it() -> None:
     """A 404 from a web server before WordPress is a wrong address, also of an account with a bridge; the bridge's own is the plugin."""
-    judge = ShopWorld().context().judge
+    world = ShopWorld()
+    world.shop.faults["probe"] = Misaddressed(Side.SHOP, "no WordPress here", status=404)
+    judge = world.context().judge
     verdict = await judge.judge(BridgeMissing(Side.SHOP, "not active", status=404), Outcome.WOO_NOT_UPDATED, "writing")
     assert verdict.problem is not None
     assert verdict.problem.text.startswith("the shop's tillsync plugin does not answer")
@@ -101,9 +112,89 @@ async def test_what_is_the_entrys_own_is_charged_and_a_refused_write_ends_it() -
     for error in (Unanswered(Side.SHOP, "slow"), Unreadable(Side.SHOP, "odd"), Refused(Side.SHOP, "no", status=400)):
         verdict = await judge.judge(error, Outcome.EPOS_FETCH_FAILED, "reading")
         assert (verdict.disposition, verdict.comment) == (Disposition.RETRY, "Customer Endpoint Point call api failed")
-        assert not judge.is_account_wide(error)
+        assert not await judge.is_account_wide(error)
     verdict = await judge.judge(Refused(Side.SHOP, "no", status=400), Outcome.WOO_NOT_UPDATED, "writing", refusal_is_final=True)
     assert (verdict.disposition, verdict.state) == (Disposition.FINISH, EntryState.FAILED)
+
+
+OF_ONE_ENTRY = [
+    Misaddressed(Side.TILL, "HTML", status=404),
+    Missing(Side.TILL, "unproven", status=404),
+    Blocked(Side.TILL, "a web page", status=403),
+    CredentialsRefused(Side.TILL, "not this one", status=403),
+    Unreadable(Side.TILL, "no object", status=200),
+]
+
+
+@pytest.mark.parametrize("error", OF_ONE_ENTRY, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    ("outcome", "listed"), [(Outcome.EPOS_FETCH_FAILED, "list_customers"), (Outcome.TYPE_REQUEST_FAILED, "list_customer_types")]
+)
+@on_virtual_time
+@pytest.mark.catches("account-problems-are-probed-first")
+async def test_what_one_entry_meets_is_its_own_where_status_and_list_answer(error: UpstreamError, outcome: Outcome, listed: str) -> None:
+    world = ShopWorld()
+    judge = world.context().judge
+    verdicts = await asyncio.gather(*(judge.judge(error, outcome, "reading", comment="said") for _ in range(20)))
+    assert {verdict.disposition for verdict in verdicts} == {Disposition.RETRY}
+    assert [method for method, _ in world.till.calls] == ["probe", listed]
+    assert ("Epos Now answers other requests: only this entry meets it" in verdicts[0].notes) is not isinstance(error, Unreadable)
+
+
+@pytest.mark.parametrize("error", OF_ONE_ENTRY, ids=lambda error: type(error).__name__)
+@on_virtual_time
+async def test_it_is_the_accounts_where_the_list_of_the_resource_fails_too(error: UpstreamError) -> None:
+    world = ShopWorld()
+    world.till.faults["list_customers"] = error
+    verdict = await world.context().judge.judge(error, Outcome.EPOS_FETCH_FAILED, "reading")
+    assert verdict.disposition is Disposition.PAUSE_LANE
+    assert verdict.notes[1].startswith("Epos Now does not answer its list of customers either")
+    verdict = await world.context().judge.judge(error, Outcome.TYPE_REQUEST_FAILED, "reading", comment="said")
+    assert verdict.disposition is Disposition.RETRY  # types are another resource, and theirs is served
+
+
+@on_virtual_time
+async def test_a_shop_with_keys_is_asked_for_what_only_keys_get() -> None:
+    page = Unreadable(Side.SHOP, "a web page", status=200)
+    world = ShopWorld(shop_account(shop=ShopSettings(base_url="https://s.example.test", consumer_key="ck", consumer_secret="cs")))
+    assert not await world.context().judge.is_account_wide(page)
+    assert world.shop.calls == ["probe", "check_access"]
+    world.shop.faults["check_access"] = page
+    assert await world.context().judge.is_account_wide(page)
+
+
+@on_virtual_time
+async def test_a_failure_of_the_whole_side_needs_no_probe() -> None:
+    world = ShopWorld()
+    page = Blocked(Side.SHOP, "a bot check", status=202, is_of_whole_side=True)
+    verdict = await world.context().judge.judge(page, Outcome.WOO_NOT_UPDATED, "writing", refusal_is_final=True)
+    assert verdict.disposition is Disposition.PAUSE_LANE
+    assert world.shop.calls == []
+
+
+@on_virtual_time
+async def test_the_problem_tells_the_remedy_that_the_probe_brings() -> None:
+    world = ShopWorld()
+    world.shop.faults["probe"] = Blocked(Side.SHOP, "a bot check: except /wp-json/ from it", status=202)
+    verdict = await world.context().judge.judge(Unreadable(Side.SHOP, "a web page"), Outcome.WOO_NOT_UPDATED, "writing")
+    assert verdict.problem is not None
+    assert verdict.problem.text == "the shop: blocked: a bot check: except /wp-json/ from it"
+
+
+@on_virtual_time
+async def test_one_row_that_cannot_be_read_asks_nobody() -> None:
+    world = ShopWorld()
+    verdict = await world.context().judge.judge(Unreadable(Side.TILL, "odd", field="Type"), Outcome.EPOS_FETCH_FAILED, "reading")
+    assert (verdict.disposition, world.till.calls) == (Disposition.RETRY, [])
+
+
+@on_virtual_time
+async def test_an_address_of_creates_names_nobody() -> None:
+    """Keys that may only read, a place to create that is not there: every create meets it."""
+    for error in (CredentialsRefused(Side.TILL, "read only", status=403), Misaddressed(Side.TILL, "no place", status=404)):
+        world = ShopWorld()
+        verdict = await world.context().judge.judge(error, Outcome.CUSTOMER_NOT_MATCHED, "creating", refusal_is_final=True)
+        assert (verdict.disposition, world.till.calls) == (Disposition.PAUSE_LANE, [])
 
 
 @on_virtual_time

@@ -407,7 +407,7 @@ async def test_what_changed_meanwhile_runs_again_at_once_and_nothing_was_decided
     ],
 )
 async def test_what_everybody_would_meet_pauses_the_account(world: FlowWorld, error: Exception, reason: ProblemReason) -> None:
-    world.till.faults["search_by_email"] = [error]
+    world.till.faults |= {"search_by_email": [error], "probe": error}
     verdict = await match(world)
     assert verdict.disposition is Disposition.PAUSE_SIDE
     assert (verdict.outcome, verdict.comment) == (Outcome.CUSTOMER_NOT_MATCHED, NOT_MATCHED_COMMENT)

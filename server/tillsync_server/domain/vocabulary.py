@@ -99,11 +99,11 @@ class ProblemReason(IntEnum):
     """Account-wide failures: they pause the lane and charge no attempt."""
 
     UNREACHABLE = 1
-    """DNS, connect or TLS failure, or 5xx while the probe fails too."""
+    """DNS, connect or TLS failure; a page of something before the side, 5xx or an unreadable answer while the probe fails too."""
     CREDENTIALS_REFUSED = 2
     THROTTLED = 3
     WRONG_ADDRESS = 4
-    """Address or API version wrong: 404 without proof, redirects, HTML where JSON is due."""
+    """Address or API version wrong: 404 without proof, redirects, an HTML 404 while the probe fails too."""
     BRIDGE_MISSING = 5
     """The account has a bridge secret but the shop's plugin does not answer."""
     SETTINGS_INCOMPLETE = 6

@@ -113,6 +113,7 @@ final class CheckWords {
 			'TILL_THROTTLES'           => array( __( 'The till limits how often the service may ask.', 'tillsync-bridge' ), __( 'Wait some minutes. If it happens often, tell your tillsync operator.', 'tillsync-bridge' ) ),
 			'TILL_FAILED'              => array( __( 'The till failed over the service\'s question.', 'tillsync-bridge' ), $later ),
 			'TILL_ANSWER_UNREADABLE'   => array( __( 'The till\'s answer could not be read.', 'tillsync-bridge' ), $later ),
+			'TILL_BLOCKED'             => array( __( 'Something before the till answers in its place and turns the service away.', 'tillsync-bridge' ), $later ),
 			'TILL_REFUSED'             => array( __( 'The till refused the service\'s question.', 'tillsync-bridge' ), $later ),
 		);
 	}

@@ -168,13 +168,15 @@ class _ProblemReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Problem
     PROBLEM_REASON_UNSPECIFIED: _ProblemReason.ValueType  # 0
     """Not given; never in an answer."""
     PROBLEM_REASON_UNREACHABLE: _ProblemReason.ValueType  # 1
-    """DNS, connect or TLS failure, or 5xx while a probe of that side fails too."""
+    """DNS, connect or TLS failure; something before the side answers in its place, such as a bot check, a firewall or a page of the host;
+    or 5xx or an answer without data. All but the first only where a probe of that side fails too.
+    """
     PROBLEM_REASON_CREDENTIALS_REFUSED: _ProblemReason.ValueType  # 2
     """The side refuses the credentials."""
     PROBLEM_REASON_THROTTLED: _ProblemReason.ValueType  # 3
     """The side limits requests."""
     PROBLEM_REASON_WRONG_ADDRESS: _ProblemReason.ValueType  # 4
-    """Address or API version wrong: redirects, HTML where JSON is due, or 404 that is no proof of a missing customer."""
+    """Address or API version wrong: redirects, an HTML 404, or a 404 that is no proof of a missing customer, where a probe fails too."""
     PROBLEM_REASON_BRIDGE_MISSING: _ProblemReason.ValueType  # 5
     """The account has a bridge secret but the shop's plugin does not answer."""
     PROBLEM_REASON_SETTINGS_INCOMPLETE: _ProblemReason.ValueType  # 6
@@ -186,13 +188,15 @@ class ProblemReason(_ProblemReason, metaclass=_ProblemReasonEnumTypeWrapper):
 PROBLEM_REASON_UNSPECIFIED: ProblemReason.ValueType  # 0
 """Not given; never in an answer."""
 PROBLEM_REASON_UNREACHABLE: ProblemReason.ValueType  # 1
-"""DNS, connect or TLS failure, or 5xx while a probe of that side fails too."""
+"""DNS, connect or TLS failure; something before the side answers in its place, such as a bot check, a firewall or a page of the host;
+or 5xx or an answer without data. All but the first only where a probe of that side fails too.
+"""
 PROBLEM_REASON_CREDENTIALS_REFUSED: ProblemReason.ValueType  # 2
 """The side refuses the credentials."""
 PROBLEM_REASON_THROTTLED: ProblemReason.ValueType  # 3
 """The side limits requests."""
 PROBLEM_REASON_WRONG_ADDRESS: ProblemReason.ValueType  # 4
-"""Address or API version wrong: redirects, HTML where JSON is due, or 404 that is no proof of a missing customer."""
+"""Address or API version wrong: redirects, an HTML 404, or a 404 that is no proof of a missing customer, where a probe fails too."""
 PROBLEM_REASON_BRIDGE_MISSING: ProblemReason.ValueType  # 5
 """The account has a bridge secret but the shop's plugin does not answer."""
 PROBLEM_REASON_SETTINGS_INCOMPLETE: ProblemReason.ValueType  # 6

@@ -516,8 +516,8 @@ class CheckStep(_message.Message):
     def details(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Facts for support, such as "http_status" or "bridge_version". No credentials, no personal data. A failed step has "reason", a
         stable code to explain it by in one's own words: SETTINGS_MISSING; DEFAULT_CUSTOMER_GONE; of the till TILL_UNREACHABLE,
-        TILL_TOO_SLOW, TILL_THROTTLES, TILL_FAILED, TILL_ANSWER_UNREADABLE, TILL_ADDRESS_WRONG, TILL_CREDENTIALS_REFUSED, TILL_REFUSED,
-        TILL_SEARCH_FINDS_NOTHING; of the shop the reasons of ConnectShop.
+        TILL_TOO_SLOW, TILL_THROTTLES, TILL_FAILED, TILL_ANSWER_UNREADABLE, TILL_BLOCKED, TILL_ADDRESS_WRONG, TILL_CREDENTIALS_REFUSED,
+        TILL_REFUSED, TILL_SEARCH_FINDS_NOTHING; of the shop the reasons of ConnectShop.
         """
 
     def __init__(

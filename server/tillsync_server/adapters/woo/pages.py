@@ -39,7 +39,7 @@ def _words(stranger: Stranger | None) -> tuple[str, str, ShopCause]:
             return "a firewall before the shop refuses the request", remedy, ShopCause.FIREWALL
         case StrangerKind.HOST:
             remedy = "ask the host why it has switched the site off"
-            return "the host answers in place of the shop", remedy, ShopCause.WEB_PAGE
+            return "the host answers in place of the shop", remedy, ShopCause.FIREWALL
         case StrangerKind.LOGIN:
             return "a login page answers in place of the shop", _LOGIN_REMEDY, ShopCause.PASSWORD
         case StrangerKind.MAINTENANCE:

@@ -213,8 +213,8 @@ class FailureJudge:
 
 
 def _is_certain(error: UpstreamError, *, is_write: bool) -> bool:
-    """The error says by itself that everybody meets it. No address of the shop's routes names an entry, and its keys are refused in
-    WordPress' own words; a till may refuse one customer or one search, but what refuses a create has no list to be compared with."""
+    """The error says by itself that everybody meets it. The shop refuses keys in WordPress' own words. A till may refuse one customer or
+    one search; the address of its creates names nobody."""
     match error:
         case Unreachable() | Throttled() | BridgeMissing():
             return True
@@ -222,6 +222,10 @@ def _is_certain(error: UpstreamError, *, is_write: bool) -> bool:
             return error.side is Side.SHOP or is_write or error.status is None
         case Misaddressed() if error.status is None:
             return True  # nothing was sent: the address itself cannot be used
+        case Blocked():
+            return error.is_of_whole_side
+        case Misaddressed() | Missing() if error.side is Side.TILL and is_write:
+            return True
         case _:
             return error.is_of_whole_side
 

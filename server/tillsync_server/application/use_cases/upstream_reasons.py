@@ -6,6 +6,7 @@ Of the shop they are the ErrorInfo reasons of ConnectShop; of both sides the det
 from __future__ import annotations
 
 from tillsync_server.domain.errors import (
+    Blocked,
     BridgeMissing,
     CredentialsRefused,
     Misaddressed,
@@ -75,6 +76,8 @@ def _of_till(error: UpstreamError) -> str:
             return "TILL_FAILED"
         case Unreadable():
             return "TILL_ANSWER_UNREADABLE"
+        case Blocked():
+            return "TILL_BLOCKED"
         case Misaddressed() | Missing():
             return "TILL_ADDRESS_WRONG"
         case CredentialsRefused():
