@@ -15,7 +15,16 @@ from fakes.till import EmailMatch, FakeTill, FakeTillGateway
 from tillsync_server.application.use_cases.account_check import AccountCheck, AccountChecked
 from tillsync_server.domain.account import Account, EposSettings, Problem, ShopSettings
 from tillsync_server.domain.customer import TillCustomerType
-from tillsync_server.domain.errors import BridgeMissing, CredentialsRefused, Misaddressed, Missing, NotFound, ServerFailure, Unavailable
+from tillsync_server.domain.errors import (
+    Blocked,
+    BridgeMissing,
+    CredentialsRefused,
+    Misaddressed,
+    Missing,
+    NotFound,
+    ServerFailure,
+    Unavailable,
+)
 from tillsync_server.domain.ids import AccountId, EposCustomerId, EposCustomerTypeId, TillId
 from tillsync_server.domain.vocabulary import ProblemReason, Side
 
@@ -88,6 +97,17 @@ async def test_a_sides_steps_end_with_its_first_failed_one_and_the_other_side_go
     assert "refuses the credentials" in failed.text
     assert "API device" in failed.remedy
     assert failed.details == {"reason": "TILL_CREDENTIALS_REFUSED", "http_status": "401"}
+
+
+async def test_a_page_before_the_till_is_not_told_as_a_wrong_key_or_address() -> None:
+    desk = Desk()
+    remedy = "this is not about the API key: wait, and report it to Epos Now if it stays"
+    page = f"a web page answers instead of Epos Now's API (HTTP 403, HTML page of 108 characters): {remedy}"
+    desk.till.faults["probe"] = Blocked(Side.TILL, page, status=403, remedy=remedy)
+    [failed] = [step for step in (await desk.run()).steps if not step.ok]
+    assert failed.text == "A web page answers instead of Epos Now's API (HTTP 403, HTML page of 108 characters)."
+    assert failed.remedy == "This is not about the API key: wait, and report it to Epos Now if it stays."
+    assert failed.details == {"reason": "TILL_BLOCKED", "http_status": "403"}
 
 
 @pytest.mark.parametrize(

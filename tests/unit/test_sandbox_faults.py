@@ -141,6 +141,21 @@ async def test_a_script_that_makes_no_sense_is_refused(till: SandboxTill, call: 
     assert name in reply.json["error"]
 
 
+async def test_a_page_answers_in_place_of_the_till_until_it_is_cancelled(till: SandboxTill, call: Caller) -> None:
+    reply = await call("POST", "/sandbox/faults", {"path": "*", "times": None, "page": "siteground_202"})
+    met = await call("GET", CUSTOMER)
+    assert (met.status, "sgcaptcha" in met.text) == (202, True)
+    assert (await call("DELETE", f"/sandbox/faults/{reply.json['script_id']}")).status == 200
+    assert (await call("GET", CUSTOMER)).json == []
+    assert (await call("POST", "/sandbox/faults", {"page": "no_such_page"})).status == 400
+
+
+async def test_something_printed_stands_before_the_real_answer(till: SandboxTill, call: Caller) -> None:
+    till.faults.script(path="*", printed_before="<b>Notice</b>: ")
+    met = await call("GET", CUSTOMER)
+    assert (met.status, met.text) == (200, "<b>Notice</b>: []")
+
+
 async def test_faults_over_the_control_api(till: SandboxTill, call: Caller) -> None:
     hanging = (await call("POST", "/sandbox/faults", {"method": "POST", "path": "/api/*/customer", "hang": "before"})).json["script_id"]
     failing = (await call("POST", "/sandbox/faults", {"method": "GET", "status": 500, "times": None})).json["script_id"]

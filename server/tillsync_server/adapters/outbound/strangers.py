@@ -103,6 +103,7 @@ _BODY_MARKS: tuple[tuple[Stranger, re.Pattern[bytes]], ...] = (
     ),
     (Stranger(StrangerKind.MAINTENANCE), _marks(r"briefly unavailable for scheduled maintenance")),
 )
+_DATA = re.compile(rb"[\xef\xbb\xbf\s]*[\[{]")
 _CLOUDFLARE_GATEWAY = range(520, 528)
 _REFUSAL_KEYS = frozenset(
     {
@@ -122,9 +123,9 @@ def stranger_of(answer: Answer) -> Stranger | None:
         return Stranger(StrangerKind.BOT_CHECK, "AWS WAF")
     if answer.status in _CLOUDFLARE_GATEWAY and ("cf-ray" in answer.headers or server == "cloudflare"):
         return Stranger(StrangerKind.GATEWAY, "Cloudflare")
-    if answer.content_type.endswith("json") and refusal_of(answer) is None:
-        return None
     start = answer.body[:_LOOKED_AT]
+    if answer.content_type.endswith("json") and _DATA.match(start) is not None and refusal_of(answer) is None:
+        return None
     return next((stranger for stranger, marks in _BODY_MARKS if marks.search(start) is not None), None)
 
 
