@@ -241,6 +241,18 @@ async def test_a_page_before_the_till_has_a_class_and_is_not_about_the_key(till:
     assert (await client.read_customer(EposCustomerId(90001))).forename == "Ada"
 
 
+async def test_an_object_without_an_id_is_no_row_of_one_customer(till: SandboxTill, tills: TillWorld) -> None:
+    """Then the whole answer is in doubt, and the till is probed."""
+    till.faults.script(path="*", times=None, status=200, body='{"maintenance": true}', content_type="application/json")
+    client = client_of(tills, till)
+    for ask in (lambda: client.read_customer(EposCustomerId(90001)), lambda: client.read_customer_type(EposCustomerTypeId(4001))):
+        with pytest.raises(Unreadable, match="is missing") as caught:
+            await ask()
+        assert caught.value.field is None
+    with pytest.raises(Unreadable, match="not an array"):
+        await client.list_customers(1)
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from tillsync_server.adapters.epos.requests import TillRequests
-from tillsync_server.adapters.epos.rows import Row, array, endless, readable, single, unreadable
+from tillsync_server.adapters.epos.rows import Row, array, endless, of_id, readable, single, unreadable
 from tillsync_server.domain.customer import TillCustomerType
 from tillsync_server.domain.errors import Misaddressed, Missing
 from tillsync_server.domain.ids import EposCustomerTypeId
@@ -33,7 +33,7 @@ class CustomerTypeResource:
 
     async def read(self, type_id: EposCustomerTypeId) -> TillCustomerType:
         answer = await self._requests.get(f"{self.path}/{type_id}")
-        found = read_row(single(answer.json()))
+        found = read_row(of_id(single(answer.json()), "customer type", "CustomerTypeID", "TypeId", "Id"))
         if found.epos_customer_type_id != type_id:
             raise unreadable(f"asked for customer type {type_id}, it served customer type {found.epos_customer_type_id}")
         return found

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 from tillsync_server.adapters.epos.requests import TillRequests
-from tillsync_server.adapters.epos.rows import Row, array, endless, single, texts_in, unreadable
+from tillsync_server.adapters.epos.rows import Row, array, endless, of_id, single, texts_in, unreadable
 from tillsync_server.adapters.outbound import Answer
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillField
 from tillsync_server.domain.emails import TILL_EMAIL_MAX_LENGTH, normalise_email
@@ -111,7 +111,7 @@ class CustomerResource(ABC):
 
     async def read(self, customer_id: EposCustomerId) -> TillCustomer:
         answer = await self._requests.get(f"{self.path}/{customer_id}")
-        customer = self._row(single(answer.json()))
+        customer = self._row(of_id(single(answer.json()), "customer", "CustomerID", "Id"))
         if customer.epos_customer_id != customer_id:
             raise unreadable(f"asked for customer {customer_id}, it served customer {customer.epos_customer_id}")
         return customer

@@ -149,6 +149,14 @@ def readable(values: Sequence[Any], read: Callable[[Any], T]) -> list[T]:
     return rows
 
 
+def of_id(value: Any, what: str, *names: str) -> Any:
+    """``value``, an object that has one of these ids. Where it has none it is no row, and the whole answer is in doubt: Unreadable that
+    names no field."""
+    if Row(value, what).first(*names) is None:
+        raise unreadable(f"field {names[0]} of a {what} is missing")
+    return value
+
+
 def single(value: Any) -> Any:
     """The object itself where the till wraps one object into an array."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
