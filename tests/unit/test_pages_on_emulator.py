@@ -158,7 +158,7 @@ async def test_content_that_alone_meets_a_page_is_its_own(shop: SandboxShop, cli
     shop.faults.script(contains="union select", times=None, **page.fault)
     with pytest.raises((Refused, Unreadable), match="refuses the content of this request, others pass") as caught:
         await client.write_customers([write(1, last_name="union select")], FakePermit())
-    assert isinstance(caught.value, Refused) is (400 <= page.fault["status"] < 500)
+    assert isinstance(caught.value, Refused) is (300 <= page.fault["status"] < 500)
     assert not caught.value.is_of_whole_side
     assert [each.status for each in await client.write_customers([write(2)], FakePermit())] == [WriteStatus.UPDATED]
 

@@ -134,21 +134,21 @@ class ShopRequests:
     async def _blame(self, error: UpstreamError, harmless: Harmless, permit: WritePermit) -> NoReturn:
         """Raises ``error``, marked where the harmless write fails too. Where that one passes, the content is at fault: Refused, or
         Unreadable where the write may have had its effect."""
+        had_no_effect = error.status is not None and 300 <= error.status < 500
         try:
             await self._write("POST", harmless.route, harmless.content, permit, harmless.ours)
         except Refused:
             pass  # in WordPress' own words: it gets through
-        except (CredentialsRefused, BridgeMissing, Throttled):
-            raise
         except RunInterrupted:
             raise error from None  # what the write did is as unknown as before
-        except UpstreamError:
+        except UpstreamError as second:
+            if had_no_effect and isinstance(second, CredentialsRefused | BridgeMissing | Throttled):
+                raise  # it says more
             error.is_of_whole_side = True
             raise error from None
         if isinstance(error, Unreadable):
             raise error
-        refused = error.status is not None and 400 <= error.status < 500
-        kind = Refused if refused else Unreadable
+        kind = Refused if had_no_effect else Unreadable
         text = f"something before the shop refuses the content of this request, others pass: {error.text}"[:500]
         raise kind(Side.SHOP, text, status=error.status, body_text=error.body_text) from error
 
@@ -256,4 +256,6 @@ class ShopRequests:
             # The right address without our route behind it is what has to be entered in the account.
             error.text = error.text.replace(form.suffix(route), "")
             error.args = (error.text,)
-            raise login_in_place_of(error) or error from error
+            if (blocked := login_in_place_of(error)) is not None:
+                raise blocked from error
+            raise
