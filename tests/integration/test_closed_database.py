@@ -35,10 +35,9 @@ async def test_a_closed_database_gives_no_connection(database: TestDatabase) -> 
     for ask in (made.open, made.connect):
         with pytest.raises(asyncpg.InterfaceError, match="this process is stopping"):
             await ask()
-    for planned_once in (False, True):
-        with pytest.raises(DATABASE_GONE):
-            async with made.acquire(planned_once=planned_once):
-                pytest.fail("there is no connection")
+    with pytest.raises(DATABASE_GONE):
+        async with made.acquire():
+            pytest.fail("there is no connection")
     await made.close()
     assert await sessions(database.dsn) == 0
 

@@ -102,11 +102,11 @@ async def test_it_costs_a_handful_of_requests_and_nobody_an_attempt(
         blocked = shop.faults.script(path="*", times=None, **page.fault)
         async with flows_to(world, by_bridge if with_bridge else keys):
             await world.hint_many(NAME, list(range(1, CUSTOMERS + 1)), priority)
-            await until(lambda: world.fetch("SELECT 1 FROM lane WHERE pause_count >= 3"), world.work)
-            [lane] = await world.fetch("SELECT problem_reason, problem_side, problem_text, pause_count FROM lane")
-            assert (lane["problem_reason"], lane["problem_side"]) == (ProblemReason.UNREACHABLE, Side.SHOP)
-            assert lane["problem_text"].startswith("the shop: blocked: ")
-            assert shop.log.total <= 3 * lane["pause_count"]
+            await until(lambda: world.fetch("SELECT 1 FROM account_side WHERE failures >= 3"), world.work)
+            [side] = await world.fetch("SELECT problem_reason, side, problem_text, failures FROM account_side")
+            assert (side["problem_reason"], side["side"]) == (ProblemReason.UNREACHABLE, Side.SHOP)
+            assert side["problem_text"].startswith("the shop: blocked: ")
+            assert shop.log.total <= 3 * side["failures"]
             blocked.cancel()
 
             async def all_updated() -> bool:
@@ -116,5 +116,5 @@ async def test_it_costs_a_handful_of_requests_and_nobody_an_attempt(
                 return [tuple(row) for row in rows] == [(Outcome.UPDATED, EntryState.PROCESSED, CUSTOMERS, CUSTOMERS)]
 
             await until(all_updated, world.work)  # one attempt each: the one that ended it
-            [lane] = await world.fetch("SELECT problem_reason, pause_count FROM lane")
-            assert tuple(lane) == (None, 0)
+            [side] = await world.fetch("SELECT problem_reason, failures FROM account_side")
+            assert tuple(side) == (None, 0)

@@ -147,7 +147,7 @@ async def test_it_is_the_accounts_where_the_list_of_the_resource_fails_too(error
     world = ShopWorld()
     world.till.faults["list_customers"] = error
     verdict = await world.context().judge.judge(error, Outcome.EPOS_FETCH_FAILED, "reading")
-    assert verdict.disposition is Disposition.PAUSE_LANE
+    assert verdict.disposition is Disposition.PAUSE_SIDE
     assert verdict.notes[1].startswith("Epos Now does not answer its list of customers either")
     verdict = await world.context().judge.judge(error, Outcome.TYPE_REQUEST_FAILED, "reading", comment="said")
     assert verdict.disposition is Disposition.RETRY  # types are another resource, and theirs is served
@@ -168,7 +168,7 @@ async def test_a_failure_of_the_whole_side_needs_no_probe() -> None:
     world = ShopWorld()
     page = Blocked(Side.SHOP, "a bot check", status=202, is_of_whole_side=True)
     verdict = await world.context().judge.judge(page, Outcome.WOO_NOT_UPDATED, "writing", refusal_is_final=True)
-    assert verdict.disposition is Disposition.PAUSE_LANE
+    assert verdict.disposition is Disposition.PAUSE_SIDE
     assert world.shop.calls == []
 
 
@@ -194,7 +194,7 @@ async def test_an_address_of_creates_names_nobody() -> None:
     for error in (CredentialsRefused(Side.TILL, "read only", status=403), Misaddressed(Side.TILL, "no place", status=404)):
         world = ShopWorld()
         verdict = await world.context().judge.judge(error, Outcome.CUSTOMER_NOT_MATCHED, "creating", refusal_is_final=True)
-        assert (verdict.disposition, world.till.calls) == (Disposition.PAUSE_LANE, [])
+        assert (verdict.disposition, world.till.calls) == (Disposition.PAUSE_SIDE, [])
 
 
 @on_virtual_time

@@ -92,7 +92,7 @@ async def test_a_till_that_answers_so_to_everybody_pauses_the_account_once(error
         world.link(each)
     world.till.decide_fault = lambda method, argument: error
     await run_to_the_pause(world, bulk(*range(1, 101)))
-    assert {verdict.disposition for verdict in world.lane.finished.values()} == {Disposition.PAUSE_LANE}
+    assert {verdict.disposition for verdict in world.lane.finished.values()} == {Disposition.PAUSE_SIDE}
     # pages for the crowd; as many single reads as go at once, and once more while the till is probed; status and list
     assert world.till.requests <= 3 + 2 * world.services.settings.till_concurrency + 2 * 2
 
@@ -109,7 +109,7 @@ async def test_a_shop_that_answers_so_to_everybody_is_sent_one_batch(error: Upst
         world.link(each)
     world.shop.faults = {"write_customers": error, "probe": error}
     finished = await world.run(*bulk(*range(1, 501)))
-    assert {verdict.disposition for verdict in finished} == {Disposition.PAUSE_LANE}
+    assert {verdict.disposition for verdict in finished} == {Disposition.PAUSE_SIDE}
     assert finished[0].problem is not None
     assert (finished[0].problem.reason, finished[0].problem.side) == (ProblemReason.UNREACHABLE, Side.SHOP)
     assert (world.shop.requests, world.shop.count("probe")) == (1, probes)

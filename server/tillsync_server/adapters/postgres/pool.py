@@ -15,7 +15,6 @@ from asyncpg.connection import LoggedQuery
 
 from tillsync_server.adapters.postgres.watched_connection import WatchedConnection
 from tillsync_server.application.concurrency.background import BackgroundTasks
-from tillsync_server.application.concurrency.together import settled
 
 _LOG = structlog.get_logger(__name__)
 
@@ -56,6 +55,7 @@ _RELEASE_SECONDS = 1.0
 """For the database to confirm that the statement of a caller who left has ended; then its connection is ended instead."""
 
 _CLOSED = "the database is closed: this process is stopping"
+
 
 async def _leaves_nothing_behind(_connection: object) -> None:
     """Instead of asyncpg's own reset (UNLISTEN, RESET ALL, advisory locks: a round trip at each release): no statement of ours changes
