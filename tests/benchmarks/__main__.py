@@ -19,6 +19,7 @@ import structlog
 from benchmarks import machine
 from benchmarks.bench import Bench, new_server
 from benchmarks.calls import batch, lone, sync
+from benchmarks.catch_up import catch_up
 from benchmarks.drain import drain, drain_deep
 from benchmarks.latency import latency
 from benchmarks.listing import listing
@@ -41,6 +42,7 @@ ROWS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "list": listing,
     "shop-requests": shop_requests,
     "till-requests": till_requests,
+    "catch-up": catch_up,
     "memory": memory,
 }
 

@@ -33,6 +33,7 @@ class Plan:
     list_text_pages: int
     request_updates: int
     till_waiting: int
+    catch_up_accounts: int
     memory_entries: int
     memory_seconds: float
 
@@ -62,6 +63,7 @@ FULL = Plan(
     list_text_pages=20,
     request_updates=3_000,
     till_waiting=1_000,
+    catch_up_accounts=200,
     memory_entries=1_000_000,
     memory_seconds=20.0,
 )
@@ -91,6 +93,7 @@ QUICK = Plan(
     list_text_pages=5,
     request_updates=3_000,
     till_waiting=1_000,
+    catch_up_accounts=50,
     memory_entries=200_000,
     memory_seconds=6.0,
 )

@@ -20,8 +20,8 @@ _LINKS = """
 INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin)
 SELECT $1, epos, woo, 2 FROM unnest($2::bigint[], $3::bigint[]) AS t(epos, woo)
 """
-_UNFINISHED = "SELECT count(*) FROM entry WHERE account_id = $1"
-_BY_OUTCOME = "SELECT outcome, count(*) AS entries FROM entry_history WHERE account_id = $1 GROUP BY outcome"
+_UNFINISHED = "SELECT count(*) FROM entry"
+_BY_OUTCOME = "SELECT outcome, count(*) AS entries FROM entry_history GROUP BY outcome"
 _UPDATED = 1
 
 
@@ -32,7 +32,7 @@ class ServiceWorld:
     till: SandboxTill
     shop: SandboxShop
 
-    async def open_account(self, *, with_bridge: bool) -> None:
+    async def open_account(self, *, with_bridge: bool, account: str = ACCOUNT) -> None:
         """The most requests a minute that the service takes: the rows count requests, and need not wait for an allowance."""
         switches = self.shop.switches
         shop = account_pb2.ShopSettings(base_url=self.shop.origin)
@@ -46,43 +46,45 @@ class ServiceWorld:
             api_secret=self.till.switches.api_secret,
             requests_per_minute=REQUESTS_PER_MINUTE,
         )
-        account = account_pb2.Account(customer_sync_enabled=True, trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_ALL, epos=epos, shop=shop)
-        await self.running.client.accounts.create_account(ACCOUNT, account)
+        settings = account_pb2.Account(customer_sync_enabled=True, trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_ALL, epos=epos, shop=shop)
+        await self.running.client.accounts.create_account(account, settings)
 
     def add_customers(self, count: int) -> list[int]:
         """At the till only. Their ids there."""
         return [self.till.add_customer(email=f"c{number}@example.test", points=number) for number in range(count)]
 
-    async def link(self, epos_ids: Sequence[int]) -> None:
+    async def link(self, epos_ids: Sequence[int], *, account: str = ACCOUNT) -> None:
         """Each to a new shop customer, by SQL: no entry is queued by it."""
-        woo_ids = [self.shop.add_customer(email=f"w{epos_id}@example.test") for epos_id in epos_ids]
+        woo_ids = [self.shop.add_customer(email=f"w{epos_id}.{account}@example.test") for epos_id in epos_ids]
         connection = await our_connection(self.dsn)
-        await connection.execute(_LINKS, ACCOUNT, list(epos_ids), woo_ids)
+        await connection.execute(_LINKS, account, list(epos_ids), woo_ids)
         await connection.close()
 
     async def sync_all(self, epos_ids: Sequence[int]) -> None:
         """BatchSyncCustomers in calls of 500 while a worker works; returns when every entry is finished, and raises unless each was
         updated."""
-        async with self._working():
+        async with self.working():
             await self.running.client.sync.sync_customers(ACCOUNT, epos_ids)
-            await self._all_updated(len(epos_ids))
+            await self.all_updated(len(epos_ids))
 
     async def sync_waiting(self, epos_ids: Sequence[int]) -> None:
         """The same, but the worker starts when all of them wait."""
         await self.running.client.sync.sync_customers(ACCOUNT, epos_ids)
-        async with self._working():
-            await self._all_updated(len(epos_ids))
+        async with self.working():
+            await self.all_updated(len(epos_ids))
 
-    def _working(self) -> Service:
+    def working(self) -> Service:
+        """A worker, to be entered."""
         return Service(load_settings(environment(self.dsn, TILLSYNC_ALLOWED_HOSTS="127.0.0.1")), serves=False)
 
-    async def _all_updated(self, entries: int, seconds: float = 300.0) -> None:
+    async def all_updated(self, entries: int, seconds: float = 300.0) -> None:
+        """Returns when nothing waits any more in any account. Raises unless so many entries were updated, and nothing else happened."""
         connection = await our_connection(self.dsn)
         try:
             async with asyncio.timeout(seconds):
-                while await connection.fetchval(_UNFINISHED, ACCOUNT):
+                while await connection.fetchval(_UNFINISHED):
                     await asyncio.sleep(0.1)
-            outcomes = {row["outcome"]: row["entries"] for row in await connection.fetch(_BY_OUTCOME, ACCOUNT)}
+            outcomes = {row["outcome"]: row["entries"] for row in await connection.fetch(_BY_OUTCOME)}
         finally:
             await connection.close()
         if outcomes != {_UPDATED: entries}:

@@ -1,0 +1,87 @@
+"""Row `catch-up`: many accounts with 50 changed customers each, all live: the time, and the requests to tills and shops.
+
+Each account has a till of 600 customers, which are three list pages, and 50 links spread over it. One sandbox stands for all tills and one
+for all shops, because they share two cores with the service; every account has its own allowance and its own knowledge of its till. A till
+request takes 100 ms, a shop request 200 ms. The limit is one reading of the list and one shop request an account.
+
+"waiting": the worker starts when all hints are stored, as after a stop. "as they come": each hint is a call of its own while the worker
+works, 50 of an account at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from benchmarks.bench import Bench
+from benchmarks.report import Figure, Goal
+from benchmarks.service_world import ServiceWorld, service_world
+from tillsync.v1 import vocabulary_pb2
+
+ON_TILL, PAGES, CHANGED = 600, 3, 50
+TILL_SECONDS, SHOP_SECONDS = 0.1, 0.2
+_LANE_SLOTS = 32
+"""Accounts that a worker runs at once by default."""
+_CALLS_AT_ONCE = 200
+
+_Changed = Mapping[str, Sequence[int]]
+"""Till customers by account."""
+
+
+async def catch_up(bench: Bench) -> list[Figure]:
+    return [*await _measure(bench, "waiting", _waiting), *await _measure(bench, "as they come", _as_they_come)]
+
+
+async def _waiting(world: ServiceWorld, changed: _Changed) -> float:
+    for account, customers in changed.items():
+        await world.running.client.sync.sync_customers(account, customers, priority=vocabulary_pb2.PRIORITY_LIVE)
+    began = time.perf_counter()
+    async with world.working():
+        await world.all_updated(sum(map(len, changed.values())))
+        return time.perf_counter() - began
+
+
+async def _as_they_come(world: ServiceWorld, changed: _Changed) -> float:
+    slots = asyncio.Semaphore(_CALLS_AT_ONCE)
+
+    async def sync(account: str, customer: int) -> None:
+        async with slots:
+            await world.running.client.sync.sync_customer(account, customer)
+
+    async with world.working():
+        began = time.perf_counter()
+        async with asyncio.TaskGroup() as calls:
+            for account, customers in changed.items():
+                for customer in customers:
+                    calls.create_task(sync(account, customer))
+        await world.all_updated(sum(map(len, changed.values())))
+        return time.perf_counter() - began
+
+
+async def _measure(bench: Bench, name: str, run: Callable[[ServiceWorld, _Changed], Awaitable[float]]) -> list[Figure]:
+    accounts = bench.plan.catch_up_accounts
+    async with service_world(bench) as world:
+        customers = world.add_customers(ON_TILL)[:: ON_TILL // CHANGED]
+        changed = {f"shop-{number}": customers for number in range(accounts)}
+        for account in changed:
+            await world.open_account(with_bridge=True, account=account)
+            await world.link(customers, account=account)
+        world.till.switches.latency_seconds, world.shop.switches.latency_seconds = TILL_SECONDS, SHOP_SECONDS
+        seconds = await run(world, changed)
+        kinds = Counter("page" if "page" in request.query else "single" for request in world.till.log)
+        till, shop = world.till.log.total, world.shop.log.total
+    at_best = math.ceil(accounts / _LANE_SLOTS) * (TILL_SECONDS + SHOP_SECONDS)
+    what = f"{accounts} accounts × {CHANGED} live changes, {name}"
+
+    def figure(part: str, got: float, limit: float, unit: str = "", detail: str = "") -> Figure:
+        goal = Goal(must=1.5 * limit, aim=1.1 * limit, unit=unit, lower_is_better=True)
+        return Figure(row="catch-up", what=f"{what}: {part}", goal=goal, got=got, detail=detail)
+
+    return [
+        figure("till requests", till, accounts * PAGES, detail=f"{dict(kinds)}"),
+        figure("shop requests", shop, accounts),
+        figure("time", seconds, at_best, "s", detail=f"{accounts * CHANGED / seconds:,.0f} customers/s"),
+    ]
