@@ -14,6 +14,7 @@ T = TypeVar("T")
 _MAX_IDENTIFIER = 2**63 - 1
 _MAX_DIGITS = 18
 """Either side of the decimal point. 1e999999 is legal JSON, and writing it out would take a megabyte."""
+_SCALARS = (str, int, Decimal)
 _SMALLEST, _WIDE = Decimal(1).scaleb(-_MAX_DIGITS), Context(prec=2 * _MAX_DIGITS + 2)
 
 
@@ -40,13 +41,18 @@ class Row:
 
     def first(self, *names: str) -> Any:
         """The first of these fields that is there and not null."""
-        return next((found for name in names if (found := self._fields.get(name.lower())) is not None), None)
+        for name in names:  # a loop, not a generator: it runs for every field of every row of a list page
+            if (found := self._fields.get(name.lower())) is not None:
+                return found
+        return None
 
     def text(self, *names: str) -> str:
         value = self.first(*names)
         if value is None:
             return ""
-        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        if isinstance(value, str) and value.isascii() and "\x00" not in value:
+            return value
+        if isinstance(value, bool) or not isinstance(value, _SCALARS):
             raise self._bad(names, f"is {_kind(value)}, not a text")
         # NUL and lone surrogates are legal in JSON and in no database.
         return str(value).replace("\x00", "").encode("utf-8", "replace").decode()
@@ -61,7 +67,7 @@ class Row:
         value = self.first(*names)
         if value is None:
             return Decimal(0)
-        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        if isinstance(value, bool) or not isinstance(value, _SCALARS):
             raise self._bad(names, f"is {_kind(value)}, not a number")
         try:
             number = Decimal(value.strip() if isinstance(value, str) else value)
