@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import time
+import itertools
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from support.waiting import until
 from tillsync_server.application.flows import page_scan
 from tillsync_server.application.flows.page_scan import PageScan
 from tillsync_server.domain.errors import RunInterrupted
+from tillsync_server.ports.till import CustomerPage
 
 
 async def test_pages_interrupted_together_leave_no_error_unheard() -> None:
@@ -33,7 +34,7 @@ async def test_pages_interrupted_together_leave_no_error_unheard() -> None:
         last_page=9,
         at_once=3,
         now=lambda: datetime.now(UTC),
-        clock=time.monotonic,
+        tick=itertools.count().__next__,
     )
     running = asyncio.create_task(scan.run())
     await until(lambda: till.requests == 3, lambda: till.requests)
@@ -59,8 +60,36 @@ async def test_a_list_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatc
         last_page=9,
         at_once=3,
         now=lambda: datetime.now(UTC),
-        clock=time.monotonic,
+        tick=itertools.count().__next__,
     )
     await scan.run()
     assert (till.requests, scan.pages_read) == (50, 50)
     assert (scan.last_page, scan.pages_at_least) == (None, 50), "and the next smaller crowd does not try again"
+
+
+async def test_one_page_that_raises_ends_the_others_before_the_scan_returns() -> None:
+    till, ended = FakeTill(), list[int]()
+
+    async def list_customers(page: int) -> CustomerPage:
+        if page == 2:
+            raise RunInterrupted("the account is paused")
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(page)
+        raise AssertionError("never answered")
+
+    till.list_customers = list_customers  # type: ignore[method-assign]
+    scan = PageScan(
+        till,
+        is_wanted=lambda: 100,
+        serve=lambda rows, asked_at, as_of: 0,
+        last_page=9,
+        at_once=3,
+        now=lambda: datetime.now(UTC),
+        tick=itertools.count().__next__,
+    )
+    with pytest.raises(RunInterrupted):
+        await scan.run()
+    assert sorted(ended) == [1, 3]
+    assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -1,8 +1,7 @@
-"""Reading the till's list pages while that costs less than single reads.
+"""Reads the till's list pages while they cost less than single reads.
 
-How many pages there are is known from an earlier whole reading, or learnt by reading on while it pays. Nothing is believed of the list
-but the rows themselves: the size of pages, and that ids ascend, may differ, and rows drift between pages while the list is read. Whoever
-is not found is simply read by itself.
+An earlier whole reading says how many pages there are; without one the scan reads on while it pays. It trusts nothing but the rows: page
+sizes and the order of ids may differ, and rows drift between pages while the list is read. A single read serves whoever is not found.
 """
 
 from __future__ import annotations
@@ -12,17 +11,18 @@ import math
 from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
 
+from tillsync_server.application.concurrency.task_scope import task_group
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import Unreadable, UpstreamError
 from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage
 
 _PATIENCE_SHARE = 8
-"""Up to an eighth of the single reads it could save is spent on finding out whether pages pay."""
+"""The scan spends up to an eighth of the single reads that it could save on finding out whether pages pay."""
 _UNREADABLE_PAGES = 4
-"""So many of them, and the list is not worth reading."""
+"""After so many unreadable pages the scan ends."""
 
-ServePage = Callable[[tuple[TillCustomer, ...], float, datetime], int]
-"""Rows, when the page was asked for (monotonic), the same as time; answers how many waiting customers it served."""
+ServePage = Callable[[tuple[TillCustomer, ...], int, datetime], int]
+"""Takes the rows, the tick and the time at which the page was asked for; returns how many waiting customers the page served."""
 
 
 class PageScan:
@@ -37,17 +37,20 @@ class PageScan:
         last_page: int | None,
         at_once: int,
         now: Callable[[], datetime],
-        clock: Callable[[], float],
+        tick: Callable[[], int],
     ) -> None:
-        """``is_wanted``: how many of the crowd still wait. ``last_page``: of an earlier whole reading."""
+        """``is_wanted``: how many of the crowd still wait. ``last_page``: of an earlier whole reading. ``tick``: orders page requests and
+        the questions of the crowd."""
         self._read_page = read_page
         self._left = is_wanted
         self._serve = serve
         self._known_last_page = last_page
         self._at_once = at_once
         self._now = now
-        self._clock = clock
+        self._tick = tick
         self._crowd = is_wanted()
+        self._under_way = 0
+        self._page_done = asyncio.Event()
         self._seen: set[Hashable] = set()
         self._served = 0
         self._ended = False
@@ -61,42 +64,36 @@ class PageScan:
         """Set when it was given up: it does not pay for a crowd of so many, or does not end."""
 
     async def run(self) -> None:
-        """Ends when nobody waits any more, at the list's end, or when it does not pay. Raises RunInterrupted; a page that fails ends
-        it too (the single reads then say what is wrong), except an unreadable one. A row that cannot be read is read by itself."""
+        """Ends when nobody waits any more, at the list's end, or when it does not pay. Raises RunInterrupted, and no page request outlives
+        it. A page that fails ends it too (the single reads then say what is wrong), except an unreadable one. A row that cannot be read is
+        read by itself."""
         number = 0
-        flying: set[asyncio.Task[None]] = set()
-        try:
+        async with task_group() as pages:
             while True:
-                while len(flying) < self._at_once and self._goes_on(number + 1, nothing_flies=not flying):
+                self._page_done.clear()
+                while self._under_way < self._at_once and self._goes_on(number + 1):
                     number += 1
-                    flying.add(asyncio.create_task(self._read(number)))
-                if not flying:
+                    self._under_way += 1
+                    pages.create_task(self._read(number))
+                if not self._under_way:
                     break
-                done, flying = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
-                failed = [error for task in done if (error := task.exception()) is not None]  # asked of all, or the loop complains of some
-                if failed:
-                    raise failed[0]
-        finally:
-            for task in flying:
-                task.cancel()
-            await asyncio.gather(*flying, return_exceptions=True)
+                await self._page_done.wait()
         if self._ended and not self._has_gaps and self._last_with_rows:
             self.last_page = self._last_with_rows
 
-    def _goes_on(self, number: int, *, nothing_flies: bool) -> bool:
-        left = self._left()
-        if self._ended or not left:
+    def _goes_on(self, number: int) -> bool:
+        if self._ended or not self._left():
             return False
         if number > MAX_LIST_PAGES:
             self.pages_at_least = MAX_LIST_PAGES
             return False
         if self._known_last_page is not None:
             # beyond it only one page at a time: it may have grown
-            return number <= self._known_last_page or nothing_flies
-        if self.pages_read > self._served + self._crowd // _PATIENCE_SHARE:
+            return number <= self._known_last_page or not self._under_way
+        if number > self._served + self._crowd // _PATIENCE_SHARE:  # pages under way are spent too
             self.pages_at_least = max(self._crowd, self._estimate())
             return False
-        return number <= self._estimate() or nothing_flies
+        return number <= self._estimate() or not self._under_way
 
     def _estimate(self) -> int:
         """Pages until all are found, if they lie evenly."""
@@ -105,7 +102,14 @@ class PageScan:
         return math.floor(self.pages_read * self._crowd / self._served)
 
     async def _read(self, number: int) -> None:
-        asked_at, as_of = self._clock(), self._now()
+        try:
+            await self._take(number)
+        finally:
+            self._under_way -= 1
+            self._page_done.set()
+
+    async def _take(self, number: int) -> None:
+        asked_at, as_of = self._tick(), self._now()
         try:
             page = await self._read_page(number)
         except Unreadable:

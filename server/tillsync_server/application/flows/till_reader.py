@@ -1,63 +1,74 @@
-"""Reading till customers for many entries at once: one by one, or, when more wait than the till has list pages, by its pages.
+"""Reads till customers for many entries at once: one by one, or by list pages where more wait than the till has pages.
 
-A value is given only to who asked before its request began: a hint that came meanwhile must see what changed meanwhile. So nothing is
-kept, and two entries of one customer share a read only while it has not started.
+A read is served only by a request that began after it was asked for: a hint that came meanwhile must see what changed meanwhile. So
+nothing is cached, and two entries of one customer share a read only while it has not started.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tillsync_server.application.concurrency.task_scope import TaskScope
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.page_scan import PageScan
 from tillsync_server.domain.customer import TillCustomer
+from tillsync_server.domain.errors import RunInterrupted
 from tillsync_server.domain.ids import EposCustomerId
 
 
 @dataclass(frozen=True, slots=True)
 class ReadCustomer:
-    """``as_of``: when the read that brought it began."""
+    """``as_of``: when the request that brought it began."""
 
     customer: TillCustomer
     as_of: datetime
 
 
 @dataclass(slots=True, eq=False)
-class _Wanted:
+class _PendingRead:
     customer_id: EposCustomerId
-    asked_at: float
+    asked_at: int
+    """On the reader's tick, which orders questions and page requests."""
     is_live: bool
-    read: asyncio.Future[ReadCustomer]
+    result: asyncio.Future[ReadCustomer]
     is_started: bool = False
     askers: int = 1
 
+    @property
+    def is_waiting(self) -> bool:
+        return not (self.is_started or self.result.done())
+
 
 @dataclass(slots=True)
-class _Line:
-    """Waiting for a single read, in order; those served by a page meanwhile are passed over."""
+class _SingleReads:
+    """The queue for single reads: LIVE first, then in order. A read that a page has served meanwhile is skipped."""
 
-    live: deque[_Wanted] = field(default_factory=deque)
-    bulk: deque[_Wanted] = field(default_factory=deque)
+    live: deque[_PendingRead] = field(default_factory=deque)
+    bulk: deque[_PendingRead] = field(default_factory=deque)
 
-    def add(self, wanted: _Wanted) -> None:
-        (self.live if wanted.is_live else self.bulk).append(wanted)
+    def add(self, read: _PendingRead) -> None:
+        (self.live if read.is_live else self.bulk).append(read)
 
-    def next(self) -> _Wanted | None:
-        return self.next_live() or _next_of(self.bulk)
+    def next(self) -> _PendingRead | None:
+        for queue in (self.live, self.bulk):
+            while queue:
+                read = queue.popleft()
+                if read.is_waiting:
+                    return read
+        return None
 
-    def next_live(self) -> _Wanted | None:
-        return _next_of(self.live)
+    def take_live(self) -> list[_PendingRead]:
+        reads = [read for read in self.live if read.is_waiting]
+        self.live.clear()
+        return reads
 
-
-def _next_of(line: deque[_Wanted]) -> _Wanted | None:
-    while line:
-        wanted = line.popleft()
-        if not wanted.is_started and not wanted.read.done():
-            return wanted
-    return None
+    def live_count(self) -> int:
+        return sum(read.is_waiting for read in self.live)
 
 
 class TillReader:
@@ -67,110 +78,129 @@ class TillReader:
         self._context = context
         self._services = context.services
         self._settings = context.services.settings
-        self._waiting: dict[EposCustomerId, _Wanted] = {}
+        self._tick = itertools.count().__next__
+        """Two questions may share a time of the clock; they never share a tick."""
+        self._waiting: dict[EposCustomerId, _PendingRead] = {}
         """Asked for and not started: later askers join."""
-        self._crowd: dict[EposCustomerId, _Wanted] = {}
-        """Of these the bulk ones for which it is not decided yet how they are read."""
-        self._line = _Line()
+        self._crowd: dict[EposCustomerId, _PendingRead] = {}
+        """Of these, the reads for which it is not decided yet whether pages or single reads serve them."""
+        self._single_reads = _SingleReads()
+        self._found: list[tuple[_PendingRead, ReadCustomer]] = []
+        """Brought by pages, and not delivered yet."""
+        self._delivery: asyncio.Handle | None = None
         self._busy = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = TaskScope()
+        self._turn: asyncio.Handle | None = None
         self._gathering: asyncio.Task[None] | None = None
         self._scanning = False
         self._last_arrival = 0.0
         self._pages_at_least = 0
-        """Learnt by a scan that was given up: it does not pay for a crowd of so many."""
+        """Learnt from a scan that was given up: pages do not pay for a crowd of this size."""
 
     async def read(self, customer_id: EposCustomerId, *, is_live: bool) -> ReadCustomer:
         """Raises UpstreamError of a single read (Missing: of this very customer), and RunInterrupted. LIVE reads go first."""
-        wanted = self._waiting.get(customer_id)
-        if wanted is None:
-            read = asyncio.get_running_loop().create_future()
-            wanted = self._waiting[customer_id] = _Wanted(customer_id, self._services.clock(), is_live, read)
-            self._arrived(wanted)
+        if self._tasks.is_closed:
+            raise RunInterrupted("the lease has ended")
+        read = self._waiting.get(customer_id)
+        if read is None:
+            read = _PendingRead(customer_id, self._tick(), is_live, asyncio.get_running_loop().create_future())
+            self._waiting[customer_id] = read
+            self._enqueue(read)
         else:
-            wanted.askers += 1
-            wanted.asked_at = self._services.clock()  # a page that is on its way is too old for this one
-            if is_live and not wanted.is_live:
-                wanted.is_live = True
+            read.askers += 1
+            read.asked_at = self._tick()  # a page under way is too old for this asker
+            if is_live and not read.is_live:
+                read.is_live = True
                 self._crowd.pop(customer_id, None)
-                self._line.add(wanted)
-                self._pump()
+                self._enqueue(read)
         try:
-            return await asyncio.shield(wanted.read)
+            return await asyncio.shield(read.result)
         finally:
-            wanted.askers -= 1
-            if not wanted.askers and not wanted.read.done():
-                wanted.read.cancel()  # nobody waits for it any more
-                self._forget(wanted)
+            read.askers -= 1
+            if not read.askers and not read.result.done():
+                read.result.cancel()  # no asker is left
+                self._forget(read)
 
     async def close(self) -> None:
-        tasks = [*self._tasks, *([self._gathering] if self._gathering else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for wanted in list(self._waiting.values()):
-            wanted.read.cancel()
+        """Ends every read: no request and no task outlives it, and whoever waits is cancelled."""
+        for handle in (self._turn, self._delivery):
+            if handle is not None:
+                handle.cancel()
+        try:
+            await self._tasks.close()
+        finally:
+            for read in [*self._waiting.values(), *(read for read, _ in self._found)]:
+                read.result.cancel()
 
     # one by one
 
-    def _arrived(self, wanted: _Wanted) -> None:
+    def _enqueue(self, read: _PendingRead) -> None:
         self._last_arrival = self._services.clock()
-        if wanted.is_live and not self._joins_crowd():
-            self._line.add(wanted)
-            self._pump()
-            if len(self._line.live) >= self._settings.crowd:  # many live ones behind busy slots are a crowd too
-                while (behind := self._line.next_live()) is not None:
-                    self._crowd[behind.customer_id] = behind
-        else:
-            self._crowd[wanted.customer_id] = wanted
-        if self._crowd and self._gathering is None:
-            self._gathering = asyncio.create_task(self._gather())
+        if not read.is_live:
+            self._join_crowd([read])
+            return
+        self._single_reads.add(read)
+        if self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._start_live_reads)
 
-    def _joins_crowd(self) -> bool:
-        """A LIVE read that would have to wait behind the slots anyway, while a crowd gathers."""
+    def _start_live_reads(self) -> None:
+        """Runs on the next turn of the loop: the reads of one claimed batch are all asked for by then."""
+        self._turn = None
+        if not self._scanning:
+            self._move_live_crowd()
+        self._start_single_reads()
+        self._move_live_crowd()  # many LIVE reads behind busy slots are a crowd too
+
+    def _move_live_crowd(self) -> None:
+        if self._single_reads.live_count() >= self._settings.crowd or self._would_wait_for_slots():
+            self._join_crowd(self._single_reads.take_live())
+
+    def _would_wait_for_slots(self) -> bool:
+        """All slots are busy while a crowd gathers: LIVE reads join it."""
         gathers = self._gathering is not None and not self._scanning
         return gathers and self._busy >= self._settings.till_concurrency and len(self._crowd) >= self._settings.crowd
 
-    def _pump(self) -> None:
-        while self._busy < self._settings.till_concurrency and (wanted := self._line.next()) is not None:
+    def _join_crowd(self, reads: Sequence[_PendingRead]) -> None:
+        self._crowd.update((read.customer_id, read) for read in reads)
+        if self._crowd and self._gathering is None:
+            self._gathering = self._tasks.start(self._gather())
+
+    def _start_single_reads(self) -> None:
+        while not self._tasks.is_closed and self._busy < self._settings.till_concurrency:
+            read = self._single_reads.next()
+            if read is None:
+                return
             self._busy += 1
-            self._start(wanted)
-            task = asyncio.create_task(self._read_single(wanted))
-            self._tasks.add(task)
-            task.add_done_callback(self._single_done)
+            read.is_started = True
+            self._forget(read)
+            self._tasks.start(self._read_single(read)).add_done_callback(self._single_read_done)
 
-    def _start(self, wanted: _Wanted) -> None:
-        wanted.is_started = True
-        self._forget(wanted)
+    def _forget(self, read: _PendingRead) -> None:
+        for reads in (self._waiting, self._crowd):
+            if reads.get(read.customer_id) is read:
+                del reads[read.customer_id]
 
-    def _forget(self, wanted: _Wanted) -> None:
-        for book in (self._waiting, self._crowd):
-            if book.get(wanted.customer_id) is wanted:
-                del book[wanted.customer_id]
-
-    def _single_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+    def _single_read_done(self, _: asyncio.Task[None]) -> None:
         self._busy -= 1
-        self._pump()
+        self._start_single_reads()
 
-    async def _read_single(self, wanted: _Wanted) -> None:
+    async def _read_single(self, read: _PendingRead) -> None:
         as_of = self._services.now()
         try:
-            customer = await self._context.till.read_customer(wanted.customer_id)
+            customer = await self._context.till.read_customer(read.customer_id)
             await self._context.gone.note_customers_read()
         except asyncio.CancelledError:
-            wanted.read.cancel()
+            read.result.cancel()
             raise
-        except Exception as error:  # noqa: BLE001 - told to who asked, whatever it is
-            _tell(wanted, error)
+        except Exception as error:  # noqa: BLE001 - the askers get it, whatever it is
+            _fail(read, error)
         else:
-            if not wanted.read.done():
-                wanted.read.set_result(ReadCustomer(customer, as_of))
+            _deliver(read, ReadCustomer(customer, as_of))
 
     # by pages
 
     async def _gather(self) -> None:
-        """Waits until nobody has come for a while, then decides for all that came; who comes during a scan gathers anew."""
+        """Waits until no BULK read has come for a while, then decides for all. Reads that come during a scan gather anew."""
         try:
             while self._crowd:
                 began = self._services.clock()
@@ -181,11 +211,14 @@ class TillReader:
                     await self._read_crowd()
                 finally:
                     self._scanning = False
-                self._pump()
+                self._start_single_reads()
         finally:
             self._gathering = None
 
     def _gathering_left(self, began: float) -> float:
+        """Zero as soon as a LIVE crowd is there: its batch has arrived, and it waits for nobody."""
+        if any(read.is_live for read in self._crowd.values()):
+            return 0.0
         until = min(
             self._last_arrival + self._settings.crowd_gather_seconds,
             began + self._settings.crowd_gather_limit_seconds,
@@ -193,52 +226,70 @@ class TillReader:
         return until - self._services.clock()
 
     async def _read_crowd(self) -> None:
-        """By pages where that pays; whoever is not served goes into the line."""
+        """By pages where that pays; single reads serve the rest."""
         crowd = list(self._waiting.values())
         try:
             if len(crowd) >= self._settings.crowd:
                 await self._scan(crowd)
-        except Exception as error:  # noqa: BLE001 - told to who waits for it, whatever it is
-            for wanted in crowd:
-                if self._waiting.get(wanted.customer_id) is wanted:
-                    self._forget(wanted)
-                    _tell(wanted, error)
-        for wanted in crowd:
-            if self._crowd.pop(wanted.customer_id, None) is not None:
-                self._line.add(wanted)
+        except Exception as error:  # noqa: BLE001 - the askers get it, whatever it is
+            for read in crowd:
+                if self._waiting.get(read.customer_id) is read:
+                    self._forget(read)
+                    _fail(read, error)
+        self._deliver_found()
+        for read in crowd:
+            if self._crowd.pop(read.customer_id, None) is not None:
+                self._single_reads.add(read)
 
-    async def _scan(self, crowd: list[_Wanted]) -> None:
+    async def _scan(self, crowd: Sequence[_PendingRead]) -> None:
         context, services = self._context, self._services
         known = await services.knowledge.get(context.account.till_id, context.account.till_configuration)
         if len(crowd) <= max(known.last_page or 0, self._pages_at_least):
             return
         scan = PageScan(
             context.list_page,
-            is_wanted=lambda: sum(self._waiting.get(wanted.customer_id) is wanted for wanted in crowd),
+            is_wanted=lambda: sum(self._waiting.get(read.customer_id) is read for read in crowd),
             serve=self._serve_page,
             last_page=known.last_page,
             at_once=self._settings.page_concurrency,
             now=services.now,
-            clock=services.clock,
+            tick=self._tick,
         )
         await scan.run()
         self._pages_at_least = max(self._pages_at_least, scan.pages_at_least)
         if scan.pages_read:
             await context.gone.note_customers_read(last_page=scan.last_page)
 
-    def _serve_page(self, rows: tuple[TillCustomer, ...], asked_at: float, as_of: datetime) -> int:
-        """How many of those who wait were served: only who asked before the page was asked for."""
+    def _serve_page(self, rows: Sequence[TillCustomer], asked_at: int, as_of: datetime) -> int:
+        """Returns how many reads the page serves: only those that were asked for before the page was."""
         served = 0
         for customer in rows:
-            wanted = self._waiting.get(customer.epos_customer_id)
-            if wanted is not None and wanted.asked_at < asked_at and not wanted.read.done():
-                self._forget(wanted)
-                wanted.read.set_result(ReadCustomer(customer, as_of))
+            read = self._waiting.get(customer.epos_customer_id)
+            if read is not None and read.asked_at < asked_at and not read.result.done():
+                self._forget(read)
+                self._found.append((read, ReadCustomer(customer, as_of)))
                 served += 1
+        if self._found and self._delivery is None:
+            seconds = self._settings.page_delivery_seconds
+            self._delivery = asyncio.get_running_loop().call_later(seconds, self._deliver_found)
         return served
 
+    def _deliver_found(self) -> None:
+        """Delivers the customers of several pages together, so that their shop writes share a request."""
+        if self._delivery is not None:
+            self._delivery.cancel()
+            self._delivery = None
+        found, self._found = self._found, []
+        for read, customer in found:
+            _deliver(read, customer)
 
-def _tell(wanted: _Wanted, error: Exception) -> None:
-    if not wanted.read.done():
-        wanted.read.set_exception(error)
-        wanted.read.exception()  # its askers may all be gone
+
+def _deliver(read: _PendingRead, customer: ReadCustomer) -> None:
+    if not read.result.done():
+        read.result.set_result(customer)
+
+
+def _fail(read: _PendingRead, error: Exception) -> None:
+    if not read.result.done():
+        read.result.set_exception(error)
+        read.result.exception()  # its askers may all be gone
