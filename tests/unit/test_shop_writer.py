@@ -63,6 +63,18 @@ def sizes(world: ShopWorld) -> list[int]:
 
 
 @on_virtual_time
+async def test_the_writes_of_a_live_crowd_share_one_request() -> None:
+    world = ShopWorld()
+    world.till.latency = 0.1
+    for each in range(1, 601):
+        world.link(each)
+    verdicts = await world.run(*(entry_of(each) for each in range(12, 601, 12)))
+    assert [verdict.outcome for verdict in verdicts] == [Outcome.UPDATED] * 50
+    assert (world.till.count("list_customers"), world.till.count("read_customer")) == (3, 0)
+    assert sizes(world) == [50]
+
+
+@on_virtual_time
 async def test_a_lone_live_write_leaves_at_once() -> None:
     world, writer = world_of(1)
     await writer.write(write_of(1, is_live=True))
@@ -75,9 +87,9 @@ async def test_a_live_write_waits_at_most_50_ms_for_who_is_on_the_way() -> None:
     world, writer = world_of(3)
 
     async def late(woo: int, seconds: float) -> None:
-        with writer.approaching():
+        with writer.pending_write():
             await asyncio.sleep(seconds)
-            with writer.arrived():
+            with writer.write_queued():
                 await writer.write(write_of(woo, is_live=True))
 
     await asyncio.gather(late(1, 0.0), late(2, 0.03), late(3, 0.5))
@@ -102,7 +114,7 @@ async def test_a_bulk_write_leaves_when_it_is_quiet_or_after_five_seconds() -> N
     await writer.write(write_of(1))
     assert world.shop.sent_at == [pytest.approx(1000.25)]
     began = asyncio.get_running_loop().time()
-    with writer.approaching():  # somebody is being read all the time
+    with writer.pending_write():  # somebody is being read all the time
         await writer.write(write_of(2))
     assert world.shop.sent_at[1] == pytest.approx(began + 5.0)
     await writer.close()
@@ -111,7 +123,7 @@ async def test_a_bulk_write_leaves_when_it_is_quiet_or_after_five_seconds() -> N
 @on_virtual_time
 async def test_a_live_write_takes_waiting_bulk_ones_along() -> None:
     world, writer = world_of(10)
-    with writer.approaching():
+    with writer.pending_write():
         waiting = [asyncio.create_task(writer.write(write_of(each))) for each in range(1, 10)]
         await asyncio.sleep(1.0)
         assert world.shop.requests == 0
@@ -215,7 +227,7 @@ async def test_versions_are_drawn_for_the_settings_that_the_values_rest_on(monke
 @on_virtual_time
 async def test_closing_leaves_nobody_waiting() -> None:
     world, writer = world_of(2)
-    with writer.approaching():
+    with writer.pending_write():
         waiting = asyncio.create_task(write_all(writer, [write_of(1), write_of(2)]))
         await asyncio.sleep(0.1)
         await writer.close()
@@ -361,3 +373,22 @@ async def test_mixed_results_reach_their_own_entries() -> None:
         (Outcome.WOO_NOT_UPDATED, EntryState.PENDING, Disposition.RETRY),
         (Outcome.UPDATED, EntryState.PROCESSED, Disposition.FINISH),
     ]
+
+
+# the end
+
+
+@on_virtual_time
+async def test_no_request_is_under_way_or_leaves_after_close() -> None:
+    world, writer = world_of(501)
+    world.shop.latency = 10.0
+    writing = asyncio.create_task(write_all(writer, [write_of(each) for each in range(1, 502)]))
+    await asyncio.sleep(1.0)
+    assert sizes(world) == [500], "and one waits"
+    await writer.close()
+    assert {type(each) for each in await writing} == {asyncio.CancelledError}
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    await asyncio.sleep(60.0)
+    assert sizes(world) == [500]
+    with pytest.raises(RunInterrupted):
+        await writer.write(write_of(1))

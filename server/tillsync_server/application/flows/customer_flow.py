@@ -66,7 +66,7 @@ class CustomerFlow:
         """Raises RunInterrupted, and what the database raises; everything till and shop do becomes a verdict."""
         if not self._account.customer_sync_enabled:
             return Verdict.skipped(Outcome.SYNC_DISABLED)
-        with self._writer.approaching():
+        with self._writer.pending_write():
             removed = await self._remove(entry, linked)
             if removed is not None and removed.disposition is Disposition.PAUSE_SIDE:
                 return removed
@@ -82,8 +82,11 @@ class CustomerFlow:
         return replace(verdict, notes=(*verdict.notes, *removed.notes))
 
     async def close(self) -> None:
-        await self._reader.close()
-        await self._writer.close()
+        """Ends every read and write: no task of the flow outlives it."""
+        try:
+            await self._reader.close()
+        finally:
+            await self._writer.close()
 
     # values that a DeleteLink wants removed
 
@@ -211,8 +214,7 @@ class CustomerFlow:
         return replace(verdict, side=Side.TILL, upstream_status=error.status)
 
     async def _write(self, write: ShopWrite) -> WriteResult:
-        """The one who waits for the writer is not on the way to it any more."""
-        with self._writer.arrived():
+        with self._writer.write_queued():
             return await self._writer.write(write)
 
     async def _of_result(self, result: WriteResult, woo_customer_id: WooCustomerId) -> Verdict:

@@ -1,17 +1,19 @@
-"""Writing shop customers for many entries at once: gathered into as few requests as their haste allows.
+"""Writes shop customers for many entries at once, gathered into as few requests as their priorities allow.
 
-LIVE writes leave after at most 50 ms, at once when nobody is on the way, and take waiting BULK ones along; BULK ones leave as a full
-batch, after 5 s, or when nothing of the lane is being read or written any more. A shop customer is never in two requests at a time.
+A LIVE write leaves after at most 50 ms, at once when no write is pending, and takes queued BULK writes along. BULK writes leave as a full
+batch, after 5 s, or when the lane reads and writes nothing any more. A shop customer is never in two requests at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from tillsync_server.application.concurrency.task_scope import TaskScope
 from tillsync_server.application.flows.failure_verdicts import effect_unknown
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import CustomerValues, CustomerWrite
@@ -22,9 +24,9 @@ from tillsync_server.ports.links import ConfirmedWrite, WriteBasis
 from tillsync_server.ports.shop import WriteResult, WriteStatus
 
 _LIVE_REQUESTS = 2
-"""Requests under way at once: a LIVE one may leave beside another, BULK ones leave one after the other."""
+"""Requests under way at once: a LIVE batch may leave beside another, BULK batches leave one after the other."""
 _UNANSWERED_COST = 8
-"""What a request that was waited for in vain costs of ``split_requests``: each takes the whole timeout."""
+"""What an unanswered request costs of ``split_requests``: each takes the whole timeout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class _Item:
     queued_at: float
     result: asyncio.Future[WriteResult]
     is_overdue: bool = False
-    """The shop did not get to it: it goes with the next request."""
+    """The shop did not get to it: the next request takes it."""
 
 
 class ShopWriter:
@@ -61,32 +63,33 @@ class ShopWriter:
         self._services = context.services
         self._settings = context.services.settings
         self._queue: list[_Item] = []
-        self._flying: set[asyncio.Task[None]] = set()
+        self._tasks = TaskScope()
+        self._batches_under_way = 0
         self._in_flight: set[WooCustomerId] = set()
-        self._approaching = 0
+        self._pending = 0
         self._quiet_since = self._services.clock()
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
 
     @contextmanager
-    def approaching(self) -> Iterator[None]:
-        """While a write may come of what is done inside: others wait for its company, within their time."""
-        self._approaching += 1
+    def pending_write(self) -> Iterator[None]:
+        """Marks a write as pending. LIVE writes wait for pending ones until their deadline, so that they share one request."""
+        self._pending += 1
         try:
             yield
         finally:
-            self._approaching -= 1
-            self._stirred()
+            self._pending -= 1
+            self._state_changed()
 
     @contextmanager
-    def arrived(self) -> Iterator[None]:
-        """Inside :meth:`approaching`: this one is not on its way any more, it is here."""
-        self._approaching -= 1
-        self._stirred()
+    def write_queued(self) -> Iterator[None]:
+        """Inside :meth:`pending_write`: the write is in the queue and no longer pending."""
+        self._pending -= 1
+        self._state_changed()
         try:
             yield
         finally:
-            self._approaching += 1
+            self._pending += 1
 
     async def write(self, write: ShopWrite) -> WriteResult:
         """NOT_DONE: the shop did not get to it, or its neighbours kept failing (``error`` then says how); nothing is charged.
@@ -94,71 +97,79 @@ class ShopWriter:
         Raises UpstreamError when the request failed as a whole, RunInterrupted (also when settings or its link have changed: nothing was
         sent), and what the database raises. Confirmed writes are noted (hash, removal, gone) before this returns.
         """
+        if self._tasks.is_closed:
+            raise RunInterrupted("the lease has ended")
         _ = self._context.shop.max_batch  # raises here what a missing credential raises
         item = _Item(write, self._services.clock(), asyncio.get_running_loop().create_future())
         self._queue.append(item)
         self._wake.set()
         if self._loop is None:
-            self._loop = asyncio.create_task(self._run())
+            self._loop = self._tasks.start(self._run())
         return await item.result
 
     async def close(self) -> None:
-        tasks = [*self._flying, *([self._loop] if self._loop else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for item in self._queue:
-            item.result.cancel()
-        self._queue.clear()
+        """Ends every request: no task outlives it, and whoever waits is cancelled."""
+        try:
+            await self._tasks.close()
+        finally:
+            for item in self._queue:
+                item.result.cancel()
+            self._queue.clear()
 
     # gathering
 
-    def _stirred(self) -> None:
-        if not self._approaching and not self._flying:
+    def _state_changed(self) -> None:
+        if not self._pending and not self._batches_under_way:
             self._quiet_since = self._services.clock()
         self._wake.set()
 
     async def _run(self) -> None:
         try:
-            while self._queue or self._flying:
+            while self._queue or self._batches_under_way:
                 self._wake.clear()
-                self._queue = [item for item in self._queue if not item.result.done()]  # askers that were cancelled
+                self._queue = [item for item in self._queue if not item.result.done()]  # its asker was cancelled
                 due = self._due_at()
-                wait = None if due is None else due - self._services.clock()
-                if wait is not None and wait <= 0:
-                    self._send_off()
-                    continue
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(wait):
-                        await self._wake.wait()
-        except Exception as error:  # noqa: BLE001 - nobody may wait for a loop that is not there
+                wait = math.inf if due is None else due - self._services.clock()
+                if wait <= 0:
+                    self._dispatch_batch()
+                else:
+                    await self._woken_within(wait)
+        except Exception as error:  # noqa: BLE001 - no write may wait for a loop that has ended
             waiting, self._queue = self._queue, []
             _fail(waiting, error)
         finally:
             self._loop = None
 
+    async def _woken_within(self, seconds: float) -> None:
+        timer = None if seconds == math.inf else asyncio.get_running_loop().call_later(seconds, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
+
     def _free(self) -> list[_Item]:
         return [item for item in self._queue if item.write.woo_customer_id not in self._in_flight]
 
     def _due_at(self) -> float | None:
-        """When the next request leaves, as things are now. None: something must happen first."""
+        """When the next request leaves. None: not before something changes."""
         free = self._free()
-        if not free or len(self._flying) >= _LIVE_REQUESTS:
+        if not free or self._batches_under_way >= _LIVE_REQUESTS:
             return None
         live = [item for item in free if item.write.is_live]
         times = []
         if live:
-            patience = self._settings.live_gather_seconds if self._approaching else 0.0
+            patience = self._settings.live_gather_seconds if self._pending else 0.0
             times.append(min(item.queued_at for item in live) + patience)
-        if not self._flying:
+        if not self._batches_under_way:
             times.append(min(item.queued_at for item in free) + self._settings.bulk_gather_seconds)
-            if not self._approaching:
+            if not self._pending:
                 times.append(self._quiet_since + self._settings.bulk_quiet_seconds)
             if len(free) >= self._context.shop.max_batch or any(item.is_overdue for item in free):
                 times.append(self._services.clock())
         return min(times, default=None)
 
-    def _send_off(self) -> None:
+    def _dispatch_batch(self) -> None:
         chosen: dict[WooCustomerId, _Item] = {}
         limit = self._context.shop.max_batch
         for item in sorted(self._free(), key=lambda item: (not item.write.is_live, not item.is_overdue)):
@@ -169,28 +180,27 @@ class ShopWriter:
         taken = set(map(id, items))
         self._queue = [item for item in self._queue if id(item) not in taken]
         self._in_flight.update(chosen)
-        task = asyncio.create_task(self._send(items))
-        self._flying.add(task)
-        task.add_done_callback(lambda task: self._sent(task, items))
+        self._batches_under_way += 1
+        self._tasks.start(self._send(items)).add_done_callback(lambda task: self._sent(task, items))
 
     def _sent(self, task: asyncio.Task[None], items: Sequence[_Item]) -> None:
-        self._flying.discard(task)
+        self._batches_under_way -= 1
         self._in_flight.difference_update(item.write.woo_customer_id for item in items)
         fault = None if task.cancelled() else task.exception()
         waiting = set(map(id, self._queue))
         for item in items:
             if id(item) not in waiting and not item.result.done():
                 _fail([item], fault) if fault is not None else item.result.cancel()
-        self._stirred()
+        self._state_changed()
 
     # sending
 
     async def _send(self, items: list[_Item]) -> None:
-        """The batch, and what of it must be sent again in parts. What is raised here is told to all that have no result yet.
+        """Sends the batch, and in parts what must be sent again. Every item without a result gets the error that is raised here.
 
-        The first half of the budget goes to all parts in turn, so that good neighbours get through early; the other to the smallest ones,
-        until single items are found out. Past it the rest is left for later, but only once somebody has a result: otherwise one item that
-        the shop never answers would keep its neighbours waiting for ever.
+        The first half of the budget goes to all parts in turn, so that good neighbours get through early. The other half goes to the
+        smallest parts, until the bad items are alone. After that the rest is NOT_DONE, but only once an item has a result: otherwise one
+        item that the shop never answers would keep its neighbours waiting for ever.
         """
         groups, budget, splits, got_through = [items], self._settings.split_requests, False, False
         doubt: UpstreamError | None = None
@@ -227,7 +237,7 @@ class ShopWriter:
                 got_through = True
 
     async def _batch(self, group: list[_Item]) -> tuple[list[_Item], list[CustomerWrite]]:
-        """Those that still rest on what is stored, each with its version; the others are told to run again."""
+        """The items that still rest on what is stored, each with its version. The others fail with RunInterrupted and run again."""
         lane = self._context.lane
         await lane.renew_if_needed()
         self._context.gates[Side.SHOP].check()
@@ -271,7 +281,7 @@ class ShopWriter:
     async def _concerns_all(self, error: UpstreamError) -> bool:
         return await self._context.judge.is_account_wide(error)
 
-    # what is known afterwards
+    # recording results
 
     async def _note_unknown(self, group: Sequence[_Item], error: UpstreamError) -> None:
         if effect_unknown(error):
