@@ -39,6 +39,7 @@ NEVER_A_TWIN = [
     Mutant("search-hits-are-compared", "every customer found counts as the one searched for", drop()),
     Mutant("ignored-filters-are-noticed", "an ignored filter goes unnoticed", value("False")),
     Mutant("searches-read-every-page", "a search is read for its first page only", condition("True")),
+    Mutant("unmatched-searches-are-read-on", "a search ends at a short page that does not hold the email", condition("False")),
     # the person
     Mutant("a-number-is-not-a-person", "a number that another person has is the linked one's", value("True")),
     Mutant("waiting-orders-end-no-later-link", "an order that waited ends the link of who has the number now", value("True")),

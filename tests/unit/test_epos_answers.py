@@ -374,6 +374,60 @@ async def test_a_search_reads_on_until_a_page_brings_no_new_id(server: RawServer
     ]
 
 
+def _rows(count: int) -> list[dict[str, object]]:
+    return [_row(number, f"c{number}@example.test") for number in range(1, count + 1)]
+
+
+@pytest.mark.parametrize(
+    ("list_pages", "version", "requests"),
+    [
+        pytest.param([5], V2, 1, id="a page that was not filled ends it"),
+        pytest.param([], V2, 2, id="the page size is not known"),
+        pytest.param([1], V2, 2, id="the page may have been full"),
+        pytest.param([5, 3, 5], V2, 2, id="short pages are not always the last"),
+        pytest.param([5], V4, 2, id="V4 searches at an address of its own"),
+    ],
+)
+async def test_a_match_asks_for_no_second_page_where_the_first_was_not_full(
+    server: RawServer, world: TillWorld, list_pages: list[int], version: TillApiVersion, requests: int
+) -> None:
+    client = world.client(server.url, version)
+    server.answers(*(json_answer(_rows(count)) for count in list_pages), json_answer([_row(1, "ada@example.test")]), json_answer([]))
+    for number in range(1, len(list_pages) + 1):
+        await client.list_customers(number)
+    search = await world.client(server.url, version).search_by_email("ada@example.test")
+    assert [row.epos_customer_id for row in search.rows] == [1]
+    assert len(server.requests) == len(list_pages) + requests
+
+
+@pytest.mark.catches("unmatched-searches-are-read-on")
+async def test_a_search_without_the_email_itself_reads_on_behind_a_short_page(server: RawServer, world: TillWorld) -> None:
+    client = world.client(server.url)
+    only_containing, wanted = [_row(1, "xada@example.test")], [_row(2, "ada@example.test")]
+    server.answers(json_answer(_rows(5)), json_answer(only_containing), json_answer(wanted), json_answer([]))
+    await client.list_customers(1)
+    assert [row.epos_customer_id for row in (await client.search_by_email("ada@example.test")).rows] == [1, 2]
+
+
+async def test_a_match_beside_an_unreadable_row_reads_on(server: RawServer, world: TillWorld) -> None:
+    client = world.client(server.url)
+    unreadable = {**V2_ROW, "CustomerID": "?", "EmailAddress": "ada@example.test"}
+    server.answers(json_answer(_rows(5)), json_answer([_row(1, "ada@example.test"), unreadable]), json_answer([]))
+    await client.list_customers(1)
+    await client.search_by_email("ada@example.test")
+    assert len(server.requests) == 3
+
+
+async def test_two_with_one_email_are_both_found_across_full_pages(server: RawServer, world: TillWorld) -> None:
+    client = world.client(server.url)
+    first = [_row(number, f"x{number}.ada@example.test") for number in range(1, 5)] + [_row(5, "ada@example.test")]
+    server.answers(json_answer(_rows(5)), json_answer(first), json_answer([_row(6, "ADA@example.test")]))
+    await client.list_customers(1)
+    rows = (await client.search_by_email("ada@example.test")).rows
+    assert [row.epos_customer_id for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert len(server.requests) == 3, "the second page holds one of them, and was not full"
+
+
 @pytest.mark.parametrize("email", ["other@example.test", None, ""])
 @pytest.mark.parametrize("version", [V2, V4])
 @pytest.mark.catches("ignored-filters-are-noticed")

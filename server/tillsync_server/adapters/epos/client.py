@@ -10,6 +10,7 @@ from tillsync_server.adapters.epos.customers import CustomerResource, CustomerV2
 from tillsync_server.adapters.epos.name_search import search_by_name
 from tillsync_server.adapters.epos.requests import TillRequests
 from tillsync_server.adapters.epos.rows import unreadable
+from tillsync_server.adapters.epos.seen_pages import SeenPages
 from tillsync_server.adapters.epos.transactions import TransactionResource
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillCustomerType
 from tillsync_server.domain.errors import Misaddressed, Missing
@@ -18,12 +19,12 @@ from tillsync_server.domain.vocabulary import Side, TillApiVersion, TillTypeFiel
 from tillsync_server.ports.till import CustomerPage, EmailSearch, NameSearch, WritePermit
 
 
-def _customers(version: TillApiVersion, requests: TillRequests, v4_type_field: TillTypeField) -> CustomerResource:
+def _customers(version: TillApiVersion, requests: TillRequests, seen: SeenPages, v4_type_field: TillTypeField) -> CustomerResource:
     match version:
         case TillApiVersion.V2:
-            return CustomerV2(requests)
+            return CustomerV2(requests, seen)
         case TillApiVersion.V4:
-            return CustomerV4(requests, v4_type_field)
+            return CustomerV4(requests, seen, v4_type_field)
         case _:
             assert_never(version)
 
@@ -44,12 +45,13 @@ class EposClient:
     def __init__(
         self,
         requests: TillRequests,
+        seen: SeenPages,
         customer_version: TillApiVersion,
         type_version: TillApiVersion,
         v4_type_field: TillTypeField = TillTypeField.AUTO,
     ) -> None:
         self._requests = requests
-        self._customers = _customers(customer_version, requests, v4_type_field)
+        self._customers = _customers(customer_version, requests, seen, v4_type_field)
         self._types = _types(type_version, requests)
         self._transactions = TransactionResource(requests, customer_version)
 

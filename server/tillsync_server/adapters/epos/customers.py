@@ -10,11 +10,13 @@ from typing import Any, ClassVar, Final
 
 from tillsync_server.adapters.epos.requests import TillRequests
 from tillsync_server.adapters.epos.rows import Row, array, endless, of_id, single, texts_in, unreadable
+from tillsync_server.adapters.epos.seen_pages import SeenPages
 from tillsync_server.adapters.outbound import Answer
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillField
 from tillsync_server.domain.emails import TILL_EMAIL_MAX_LENGTH, normalise_email
 from tillsync_server.domain.errors import Misaddressed, Missing, Refused, Unreadable
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
+from tillsync_server.domain.matching import same_email
 from tillsync_server.domain.vocabulary import Side, TillTypeField
 from tillsync_server.ports.till import MAX_SEARCH_PAGES, CustomerPage, EmailSearch, UnreadRow, WritePermit
 
@@ -101,9 +103,12 @@ def _refused(field: str, problem: str) -> Refused:
 
 class CustomerResource(ABC):
     path: ClassVar[str]
+    searches_the_list: ClassVar[bool]
+    """A search is the list with a filter, at the same address: its pages are as large."""
 
-    def __init__(self, requests: TillRequests, type_field: TillTypeField = TillTypeField.AUTO) -> None:
+    def __init__(self, requests: TillRequests, seen: SeenPages, type_field: TillTypeField = TillTypeField.AUTO) -> None:
         self._requests = requests
+        self._seen = seen
         self._type_field = type_field
 
     def _row(self, value: Any, *, with_ledgers: bool = True) -> TillCustomer:
@@ -145,10 +150,13 @@ class CustomerResource(ABC):
         except Missing as error:  # a till without customers has an empty list
             text = f"Epos Now has no list of customers there: check base address and API version ({error.text})"[:500]
             raise Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text) from error
-        return self._page_of(answer.json(), number)
+        page = self._page_of(answer.json(), number)
+        self._seen.note(number, len(page.rows) + len(page.unread))
+        return page
 
     async def search(self, text: str) -> EmailSearch:
-        """Ends at an empty page, at one without a new id, and at the first row that proves the filter ignored."""
+        """Ends at an empty page, at one without a new id, and at the first row that proves the filter ignored; also at a page that holds
+        the email itself and is known to be the last. A search that has not found it reads on, because a create may follow."""
         if not text.strip():
             raise ValueError("an empty text cannot be searched for")
         found: dict[EposCustomerId, TillCustomer] = {}
@@ -165,10 +173,16 @@ class CustomerResource(ABC):
             # invariant: ignored-filters-are-noticed
             ignored = any(not _contains(customer.email, text) for customer in fresh)
             # invariant: searches-read-every-page
-            if ignored or not (fresh or fresh_unread):
+            if ignored or not (fresh or fresh_unread) or self._ends_search(page, text):
                 counted = () if ignored else tuple(unread.values())
                 return EmailSearch(searched=text, rows=tuple(found.values()), filter_ignored=ignored, unread=counted)
         raise endless("its search for one email", MAX_SEARCH_PAGES)
+
+    def _ends_search(self, page: CustomerPage, text: str) -> bool:
+        # invariant: unmatched-searches-are-read-on
+        if not same_email(page.rows, text):
+            return False
+        return self.searches_the_list and not page.unread and self._seen.is_last(len(page.rows))
 
     async def create(self, customer: NewTillCustomer, permit: WritePermit) -> EposCustomerId:
         try:
@@ -192,6 +206,7 @@ class CustomerResource(ABC):
 
 class CustomerV2(CustomerResource):
     path = "/api/V2/Customer"
+    searches_the_list = True
 
     @property
     def _create_path(self) -> str:
@@ -206,6 +221,7 @@ class CustomerV2(CustomerResource):
 
 class CustomerV4(CustomerResource):
     path = "/api/v4/Customer"
+    searches_the_list = False
 
     @property
     def _create_path(self) -> str:

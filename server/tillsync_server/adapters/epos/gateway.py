@@ -6,9 +6,11 @@ import asyncio
 
 from tillsync_server.adapters.epos.client import EposClient
 from tillsync_server.adapters.epos.requests import Sleep, TillRequests
+from tillsync_server.adapters.epos.seen_pages import SeenPages
 from tillsync_server.adapters.epos.settings import EposAdapterSettings
 from tillsync_server.adapters.outbound import OutboundHttp
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.ids import TillId
 from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import TillClient
 from tillsync_server.ports.tills import TillBudget
@@ -24,11 +26,14 @@ class EposGateway:
         self._budget = budget
         self._settings = settings or EposAdapterSettings()
         self._sleep = sleep
+        self._seen: dict[tuple[TillId, str], SeenPages] = {}
+        """By till and ``Account.till_configuration``."""
 
     def client(self, account: Account, gate: RequestGate | None = None) -> TillClient:
         epos = account.epos
         requests = TillRequests(self._http, self._budget, self._settings, account.till_id, epos, gate, self._sleep)
-        return EposClient(requests, epos.customer_api_version, epos.customer_type_api_version, epos.v4_type_field)
+        seen = self._seen.setdefault((account.till_id, account.till_configuration), SeenPages())
+        return EposClient(requests, seen, epos.customer_api_version, epos.customer_type_api_version, epos.v4_type_field)
 
     async def close(self) -> None:
         """Closes the outbound pool, which may be shared: closing it twice is harmless."""
