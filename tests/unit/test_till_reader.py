@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from decimal import Decimal
 
 import pytest
 from fakes.clock import START
 from support.shop_flow_world import ShopWorld, till_customer
+from support.till_reads import ids_of, read_all, scattered
 from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.till_reader import ReadCustomer, TillReader
 from tillsync_server.domain.errors import Missing, RunInterrupted, ServerFailure, Unreadable
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.tills import TillKnowledge
-
-
-async def read_all(reader: TillReader, ids: list[int], *, is_live: bool = False) -> list[ReadCustomer | BaseException]:
-    return await asyncio.gather(*(reader.read(each, is_live=is_live) for each in ids), return_exceptions=True)  # type: ignore[arg-type]
-
-
-def ids_of(results: list[ReadCustomer | BaseException]) -> list[int | str]:
-    return [each.customer.epos_customer_id if isinstance(each, ReadCustomer) else type(each).__name__ for each in results]
-
-
-def scattered(customers: int, waiting: int) -> list[int]:
-    return random.Random(7).sample(range(1, customers + 1), waiting)
 
 
 @pytest.mark.parametrize(("customers", "must"), [(2_000, 11), (50_000, 250)])
@@ -209,143 +197,6 @@ async def test_a_crowd_of_live_reads_is_read_by_pages_too() -> None:
     reader, wanted = TillReader(world.context()), scattered(2_000, 500)
     assert ids_of(await read_all(reader, wanted, is_live=True)) == wanted
     assert world.till.requests <= 30
-    await reader.close()
-
-
-def known_pages(world: ShopWorld, last_page: int | None) -> None:
-    world.knowledge.known[world.account.till_id, world.account.till_configuration] = TillKnowledge(last_page=last_page)
-
-
-@pytest.mark.parametrize("last_page", [None, 3])
-@on_virtual_time
-async def test_fifty_live_reads_of_one_batch_cost_three_pages_and_no_single_read(last_page: int | None) -> None:
-    world = ShopWorld()
-    world.put(*range(1, 601))
-    known_pages(world, last_page)
-    reader, wanted = TillReader(world.context()), scattered(600, 50)
-    began = world.clock()
-    assert ids_of(await read_all(reader, wanted, is_live=True)) == wanted
-    assert (world.till.count("list_customers"), world.till.count("read_customer")) == (3, 0)
-    assert world.till.called_at == [began] * 3, "a live crowd waits for nobody"
-    await reader.close()
-
-
-@on_virtual_time
-async def test_lone_and_few_live_reads_start_at_once_and_singly() -> None:
-    world = ShopWorld()
-    world.till.latency = 0.1
-    world.put(*range(1, 601))
-    known_pages(world, 3)
-    reader, began = TillReader(world.context()), world.clock()
-    assert ids_of(await read_all(reader, [7], is_live=True)) == [7]
-    assert world.till.called_at == [began]
-    few = list(range(11, 11 + world.services.settings.crowd - 1))
-    again = world.clock()
-    assert ids_of(await read_all(reader, few, is_live=True)) == few
-    assert world.till.count("list_customers") == 0
-    slots = world.services.settings.till_concurrency
-    assert world.till.called_at[1 : 1 + slots] == [again] * slots
-    await reader.close()
-
-
-@on_virtual_time
-async def test_a_live_crowd_below_the_price_of_pages_is_read_singly_at_once() -> None:
-    world = ShopWorld()
-    world.till.latency = 0.1
-    world.put(*range(1, 50_001))
-    known_pages(world, 250)
-    reader, wanted, began = TillReader(world.context()), scattered(50_000, 50), world.clock()
-    assert ids_of(await read_all(reader, wanted, is_live=True)) == wanted
-    assert (world.till.count("list_customers"), world.till.count("read_customer")) == (0, 50)
-    slots = world.services.settings.till_concurrency
-    assert world.till.called_at[:slots] == [began] * slots
-    await reader.close()
-
-
-@on_virtual_time
-async def test_finding_out_that_pages_do_not_pay_costs_a_live_crowd_an_eighth() -> None:
-    world = ShopWorld()
-    world.till.latency = 0.1
-    world.put(*range(1, 50_001))
-    reader, wanted, began = TillReader(world.context()), scattered(50_000, 50), world.clock()
-    assert ids_of(await read_all(reader, wanted, is_live=True)) == wanted
-    assert world.till.count("read_customer") <= 50
-    assert 0 < world.till.count("list_customers") <= 50 // 8
-    assert world.clock() - began == pytest.approx(0.9), "two rounds of pages, seven of single reads"
-    await reader.close()
-
-
-@on_virtual_time
-async def test_a_live_crowd_takes_gathering_bulk_reads_along() -> None:
-    world = ShopWorld()
-    world.put(*range(1, 601))
-    known_pages(world, 3)
-    reader, wanted = TillReader(world.context()), scattered(600, 60)
-    bulk = asyncio.create_task(read_all(reader, wanted[:20]))
-    await asyncio.sleep(0.01)
-    began = world.clock()
-    assert ids_of(await read_all(reader, wanted[20:], is_live=True)) == wanted[20:]
-    assert ids_of(await bulk) == wanted[:20]
-    assert world.till.requests == world.till.count("list_customers") == 3
-    assert world.clock() - began <= world.services.settings.crowd_gather_seconds + world.till.latency
-    await reader.close()
-
-
-@on_virtual_time
-async def test_a_question_of_the_same_instant_as_the_page_request_is_too_late_for_it() -> None:
-    world = ShopWorld()
-    world.till.latency = 0.1
-    world.put(*range(1, 101))
-    reader, began = TillReader(world.context()), world.clock()
-    crowd = asyncio.create_task(read_all(reader, list(range(1, 101)), is_live=True))
-    while not world.till.count("list_customers"):
-        await asyncio.sleep(0)
-    assert world.clock() == began
-    world.till.on_call["list_customers"] = [lambda: world.put(50, points=77)]
-    late = asyncio.create_task(reader.read(50, is_live=True))  # type: ignore[arg-type]
-    await crowd
-    assert (await late).customer.points == 77
-    assert world.till.count("read_customer") == 1
-    await reader.close()
-
-
-@on_virtual_time
-async def test_customers_found_early_wait_a_moment_for_the_other_pages() -> None:
-    world = ShopWorld()
-    world.till.latency = 0.1
-    world.put(*range(1, 1_201))
-    known_pages(world, 6)
-    reader, began = TillReader(world.context()), world.clock()
-    wanted, ends = scattered(1_200, 50), list[float]()
-
-    async def read(customer_id: int) -> None:
-        await reader.read(EposCustomerId(customer_id), is_live=True)
-        ends.append(world.clock() - began)
-
-    await asyncio.gather(*map(read, wanted))
-    assert world.till.requests == world.till.count("list_customers") == 6
-    assert ends == [pytest.approx(0.2)] * 50, "two rounds of pages, delivered together"
-    await reader.close()
-
-
-@on_virtual_time
-async def test_slow_pages_hold_back_nobody_for_long_nor_serve_later_questions() -> None:
-    world = ShopWorld()
-    world.till.latency = 1.0
-    world.put(*range(1, 1_201), points=1)
-    known_pages(world, 6)
-    reader, began = TillReader(world.context()), world.clock()
-    crowd = asyncio.create_task(read_all(reader, [1, *range(1_000, 1_040)], is_live=True))
-    first = asyncio.create_task(reader.read(EposCustomerId(1), is_live=True))
-    await asyncio.sleep(1.1)  # its page has come, and waits for others
-    assert not first.done()
-    world.put(1, points=2)
-    second = asyncio.create_task(reader.read(EposCustomerId(1), is_live=True))
-    found = await first
-    assert world.clock() - began == pytest.approx(1.0 + world.services.settings.page_delivery_seconds)
-    assert found.customer.points == Decimal(1)
-    assert (await second).customer.points == Decimal(2)
-    await crowd
     await reader.close()
 
 

@@ -92,6 +92,8 @@ class TillReader:
         self._tasks = TaskScope()
         self._turn: asyncio.Handle | None = None
         self._gathering: asyncio.Task[None] | None = None
+        self._is_gathered = False
+        """A whole LIVE batch is in the crowd: it waits for no more arrivals."""
         self._scanning = False
         self._last_arrival = 0.0
         self._pages_at_least = 0
@@ -146,14 +148,17 @@ class TillReader:
     def _start_live_reads(self) -> None:
         """Runs on the next turn of the loop: the reads of one claimed batch are all asked for by then."""
         self._turn = None
-        if not self._scanning:
-            self._move_live_crowd()
-        self._start_single_reads()
-        self._move_live_crowd()  # many LIVE reads behind busy slots are a crowd too
-
-    def _move_live_crowd(self) -> None:
-        if self._single_reads.live_count() >= self._settings.crowd or self._would_wait_for_slots():
+        if self._is_live_crowd() and not self._scanning:
+            self._is_gathered = self._busy < self._settings.till_concurrency  # else it trickles in behind busy slots
             self._join_crowd(self._single_reads.take_live())
+        elif self._would_wait_for_slots():
+            self._join_crowd(self._single_reads.take_live())
+        self._start_single_reads()
+        if self._is_live_crowd():  # behind busy slots, during a scan
+            self._join_crowd(self._single_reads.take_live())
+
+    def _is_live_crowd(self) -> bool:
+        return self._single_reads.live_count() >= self._settings.crowd
 
     def _would_wait_for_slots(self) -> bool:
         """All slots are busy while a crowd gathers: LIVE reads join it."""
@@ -200,13 +205,13 @@ class TillReader:
     # by pages
 
     async def _gather(self) -> None:
-        """Waits until no BULK read has come for a while, then decides for all. Reads that come during a scan gather anew."""
+        """Waits until no read has come for a while, then decides for all. Reads that come during a scan gather anew."""
         try:
             while self._crowd:
                 began = self._services.clock()
                 while (pause := self._gathering_left(began)) > 0:  # noqa: ASYNC110 - each arrival moves the end
                     await asyncio.sleep(pause)
-                self._scanning = True
+                self._scanning, self._is_gathered = True, False
                 try:
                     await self._read_crowd()
                 finally:
@@ -216,8 +221,7 @@ class TillReader:
             self._gathering = None
 
     def _gathering_left(self, began: float) -> float:
-        """Zero as soon as a LIVE crowd is there: its batch has arrived, and it waits for nobody."""
-        if any(read.is_live for read in self._crowd.values()):
+        if self._is_gathered:
             return 0.0
         until = min(
             self._last_arrival + self._settings.crowd_gather_seconds,
