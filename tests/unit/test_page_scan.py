@@ -81,7 +81,7 @@ async def test_one_page_that_raises_ends_the_others_before_the_scan_returns() ->
 
     till.list_customers = list_customers  # type: ignore[method-assign]
     scan = PageScan(
-        till,
+        till.list_customers,
         is_wanted=lambda: 100,
         serve=lambda rows, asked_at, as_of: 0,
         last_page=9,

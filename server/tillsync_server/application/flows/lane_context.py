@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from tillsync_server.application.flows.failure_verdicts import FailureJudge
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.application.flows.gone import GoneProof
@@ -53,5 +55,6 @@ class LaneContext:
     async def list_page(self, number: int) -> CustomerPage:
         """A page of the till's customers; what of it cannot be read is noted."""
         page = await self.till.list_customers(number)
-        await self.services.knowledge.note_list_page(self.account.till_id, page)
+        with suppress(*self.services.database_gone):  # a page that was read is not lost because it cannot be noted
+            await self.services.knowledge.note_list_page(self.account.till_id, page)
         return page
