@@ -1,0 +1,175 @@
+"""One state for each side of an account: what needs a side that is ill waits, and nothing else does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from support.engine import UPDATED, EngineWorld, RecordingHandler
+from support.links import facts_of, put_order
+from support.waiting import NEVER_SECONDS, until
+from tillsync_server.adapters.postgres.accounts import PostgresAccounts
+from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.adapters.postgres.secrets import SecretBox
+from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.verdict import AccountProblem, Verdict
+from tillsync_server.domain.vocabulary import EntryKind, Outcome, ProblemReason, Side
+from tillsync_server.ports.lanes import ClaimedEntry
+
+pytestmark = pytest.mark.integration
+MATCHED = Verdict.finished(Outcome.MATCHED_EMAIL)
+PATIENT = EngineSettings(poll_floor_seconds=NEVER_SECONDS)
+QUICK = EngineSettings(poll_floor_seconds=0.05, retry=RetryPolicy(base_seconds=0.05))
+
+
+class Upstream:
+    """Decides as till and shop answer. A side that is away makes every entry that needs it meet the problem."""
+
+    def __init__(self) -> None:
+        self.away: set[Side] = set()
+
+    def __call__(self, entry: ClaimedEntry) -> Verdict:
+        if Side.TILL in self.away:
+            return Verdict.paused(Outcome.EPOS_FETCH_FAILED, _problem(Side.TILL))
+        if entry.kind is EntryKind.ORDER_CUSTOMER:
+            return MATCHED
+        if Side.SHOP in self.away:
+            return Verdict.paused(Outcome.WOO_NOT_UPDATED, _problem(Side.SHOP))
+        return UPDATED
+
+
+def _problem(side: Side) -> AccountProblem:
+    return AccountProblem(reason=ProblemReason.UNREACHABLE, side=side, text=f"{side.name} is not reached")
+
+
+def count(handler: RecordingHandler, kind: EntryKind) -> int:
+    return sum(entry.kind is kind for entry in handler.runs)
+
+
+async def test_orders_flow_while_the_shop_is_away_and_customers_come_back_at_once(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    upstream = Upstream()
+    handler = RecordingHandler(upstream)
+    upstream.away = {Side.SHOP}
+    async with world.running(handler, PATIENT):
+        await world.hint_many("shop-a", range(1, 51))
+        await until(lambda: world.fetch("SELECT 1 FROM lane WHERE shop_probe_at > now() AND lease_owner IS NULL"), world.work)
+        for order in range(1000, 1020):
+            await put_order(world, facts_of(order, email=f"c{order}@example.test"))
+        await handler.wait_for(lambda: count(handler, EntryKind.ORDER_CUSTOMER) == 20)
+        [customers] = await world.fetch("SELECT count(*) AS n, sum(attempt_count) AS charged FROM entry WHERE kind = 1")
+        assert tuple(customers) == (50, 0)
+        upstream.away = set()
+        await world.fetch("UPDATE lane SET shop_probe_at = now(), next_probe_at = now() RETURNING 1")
+        world.notifications.lanes_ready()
+        await until(lambda: world.fetch("SELECT 1 FROM entry_history WHERE kind = 1 HAVING count(*) = 50"), world.work)
+    assert await world.fetch("SELECT 1 FROM account_state WHERE shop_probe_at IS NOT NULL OR shop_reason IS NOT NULL") == []
+
+
+async def test_a_till_that_is_away_holds_orders_too(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    upstream = Upstream()
+    handler = RecordingHandler(upstream)
+    upstream.away = {Side.TILL}
+    async with world.running(handler, QUICK):
+        await put_order(world, facts_of(1000))
+        await world.hint("shop-a", 1)
+        await handler.wait_for(lambda: len(handler.runs) >= 4)
+        [lane] = await world.fetch("SELECT till_probe_at, shop_probe_at FROM lane")
+        assert lane["till_probe_at"] is not None
+        assert lane["shop_probe_at"] is None
+        upstream.away = set()
+        await until(lambda: world.fetch("SELECT 1 FROM entry_history HAVING count(*) = 2"), world.work)
+    rows = await world.fetch("SELECT attempt_count FROM entry_history")
+    assert [row["attempt_count"] for row in rows] == [1, 1]
+
+
+async def test_both_sides_may_be_ill_and_each_tells_its_problem(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    upstream = Upstream()
+    handler = RecordingHandler(upstream)
+    accounts = PostgresAccounts(world.database, SecretBox(["a key for these tests of enough characters"]), world.notifications)
+    async with world.running(handler, QUICK):
+        upstream.away = {Side.SHOP}
+        await world.hint("shop-a", 1)
+        await until(lambda: world.fetch("SELECT 1 FROM account_side WHERE side = 2"), world.work)
+        upstream.away = {Side.SHOP, Side.TILL}
+        await put_order(world, facts_of(1000))
+        await until(lambda: world.fetch("SELECT 1 FROM account_side WHERE side = 1"), world.work)
+        problems = (await accounts.get(AccountId("shop-a"))).problems
+        assert [(problem.side, problem.text) for problem in problems] == [
+            (Side.SHOP, "SHOP is not reached"),
+            (Side.TILL, "TILL is not reached"),
+        ], "the oldest first"
+        upstream.away = set()
+        await until(lambda: world.fetch("SELECT 1 FROM entry_history HAVING count(*) = 2"), world.work)
+    assert (await accounts.get(AccountId("shop-a"))).problems == ()
+
+
+async def test_a_person_mends_a_side_while_orders_keep_the_lane(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.make_ill("shop-a", Side.SHOP)
+    accounts = PostgresAccounts(world.database, SecretBox(["a key for these tests of enough characters"]), world.notifications)
+    handler = RecordingHandler(Upstream())
+    gate = handler.gate(1000)
+    async with world.running(handler, PATIENT):
+        await put_order(world, facts_of(1000))
+        await world.hint("shop-a", 1)
+        await handler.wait_for(lambda: handler.count(1000) == 1)
+        assert handler.count(1) == 0
+        assert await accounts.side_works(AccountId("shop-a"), Side.SHOP, config_version=1)
+        await handler.wait_for(lambda: handler.count(1) == 1)
+        gate.set()
+        await world.until_idle()
+
+
+async def test_hung_accounts_hold_nobody_up_and_are_probed_a_few_at_a_time(world: EngineWorld) -> None:
+    """Every hung entry takes its time-out; the healthy account does not wait for one of them."""
+    hung = [f"hung-{number}" for number in range(60)]
+    await world.add_accounts(*hung, "healthy")
+    upstream = Upstream()
+    handler = RecordingHandler(lambda entry: upstream(entry) if entry.account_id != "healthy" else UPDATED)
+    upstream.away = {Side.TILL}
+    for subject in range(1, 61):
+        handler.gate(subject)
+    settings = replace(PATIENT, probe_slots=4, retry=RetryPolicy(base_seconds=0.01))
+    async with world.running(handler, settings) as worker:
+        for number, account in enumerate(hung, start=1):
+            await world.hint(account, number)
+        await handler.wait_for(lambda: len(handler.runs) == 60)
+        await world.hint("healthy", 500)
+        await handler.wait_for(lambda: handler.count(500) == 1)
+        for gate in handler.gates.values():
+            gate.set()
+        await until(lambda: world.fetch("SELECT 1 FROM account_side WHERE problem_reason IS NOT NULL HAVING count(*) = 60"), world.work)
+        for gate in handler.gates.values():
+            gate.clear()
+        world.notifications.lanes_ready()
+        await until(lambda: worker.probes.taken == 4, world.work)
+        await world.hint("healthy", 501)
+        await handler.wait_for(lambda: handler.count(501) == 1)
+        assert worker.probes.taken == 4
+        upstream.away = set()
+        for gate in handler.gates.values():
+            gate.set()
+
+        async def all_done() -> bool:
+            world.notifications.lanes_ready()
+            return bool(await world.fetch("SELECT 1 FROM entry_history HAVING count(*) = 62"))
+
+        await until(all_done, world.work)
+
+
+async def test_an_entry_waits_only_for_the_side_that_it_needs(world: EngineWorld) -> None:
+    """As the queues show it."""
+    await world.add_accounts("shop-a")
+    await world.make_ill("shop-a", Side.SHOP, probe_in=timedelta(hours=2), text="the shop is away")
+    order = await put_order(world, facts_of(1000))
+    customer = (await world.hint("shop-a", 1)).entry_id
+    found = await PostgresQueueReader(world.database).get(AccountId("shop-a"), [order, customer], with_attempts=False)
+    assert (found[order].notes, found[order].next_attempt_time) == (("waiting",), None)
+    assert found[customer].notes[0].endswith(": the shop is away")
+    assert found[customer].next_attempt_time is not None

@@ -1,0 +1,79 @@
+"""When a lane claims again: few claims, and none of them too late."""
+
+from __future__ import annotations
+
+from fakes.clock import FakeClock
+from support.engine import claim_limits
+from support.flow_world import order_entry, order_facts, till_account
+from tillsync_server.application.engine.claim_schedule import ClaimSchedule
+from tillsync_server.domain.work_class import WorkClass
+from tillsync_server.ports.lanes import ClaimedEntry
+
+ROOM = claim_limits(2)
+
+
+def schedule(clock: FakeClock | None = None, floor_seconds: float = 1000) -> ClaimSchedule:
+    return ClaimSchedule(floor_seconds=floor_seconds, clock=clock or FakeClock(100.0))
+
+
+def orders(count: int) -> list[ClaimedEntry]:
+    return [order_entry(till_account(), order_facts(number)) for number in range(1, count + 1)]
+
+
+def claim(claims: ClaimSchedule, brought: list[ClaimedEntry], room: dict[WorkClass, int] | None = None) -> None:
+    limits = claims.worth_claiming(room or ROOM)
+    claims.claim_sent(limits)
+    claims.claim_answered(limits, brought)
+
+
+def test_a_claim_that_brought_less_than_its_limit_is_not_repeated() -> None:
+    claims = schedule()
+    assert claims.worth_claiming(ROOM) == ROOM
+    claim(claims, orders(1))
+    assert claims.worth_claiming(ROOM) == {}
+
+
+def test_a_class_that_came_back_full_is_claimed_again_and_no_other() -> None:
+    claims = schedule()
+    claim(claims, orders(2))
+    assert claims.worth_claiming(ROOM) == {WorkClass.ORDER: 2}
+
+
+def test_news_during_a_claim_makes_it_worth_another_one() -> None:
+    claims = schedule()
+    limits = claims.worth_claiming(ROOM)
+    claims.claim_sent(limits)
+    claims.look_again()
+    claims.claim_answered(limits, [])
+    assert claims.worth_claiming(ROOM) == ROOM
+
+
+def test_an_entry_that_was_put_off_is_claimed_when_it_is_due() -> None:
+    clock = FakeClock(100.0)
+    claims = schedule(clock)
+    claim(claims, [])
+    claims.due_in(30)
+    claims.due_in(60)
+    assert claims.seconds_until_next == 30
+    clock.set(129)
+    assert claims.worth_claiming(ROOM) == {}
+    clock.set(130)
+    assert claims.worth_claiming(ROOM) == ROOM
+
+
+def test_a_notification_that_was_lost_costs_no_more_than_the_floor() -> None:
+    clock = FakeClock(100.0)
+    claims = schedule(clock, floor_seconds=1.0)
+    claim(claims, [])
+    clock.advance(0.9)
+    assert claims.worth_claiming(ROOM) == {}
+    clock.advance(0.1)
+    assert claims.worth_claiming(ROOM) == ROOM
+
+
+def test_without_room_for_a_class_what_is_known_of_it_stays() -> None:
+    claims = schedule()
+    full = ROOM | {WorkClass.BULK: 0}
+    claim(claims, [], full)
+    assert claims.worth_claiming(full) == {}
+    assert claims.worth_claiming(ROOM) == {WorkClass.BULK: 2}

@@ -1,0 +1,149 @@
+"""What a lane may start with its sides well, ill or being probed."""
+
+from __future__ import annotations
+
+import pytest
+from fakes.clock import FakeClock
+from tillsync_server.application.engine.lane_sides import LaneSides
+from tillsync_server.application.engine.slots import Probes, ProvenSides, Slots
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.domain.work_class import WorkClass
+from tillsync_server.ports.lanes import IllSide
+
+SHOP = AccountId("shop-a")
+
+
+class Desk:
+    def __init__(self, *, probes: int = 1, **ill: float) -> None:
+        """``till``, ``shop``: seconds until the ill side's probe."""
+        self.clock = FakeClock(100.0)
+        self.probes, self.proven = Probes(probes), ProvenSides()
+        self.sides = self.lease(**ill)
+
+    def lease(self, **ill: float) -> LaneSides:
+        sides = {Side[name.upper()]: IllSide(3, seconds) for name, seconds in ill.items()}
+        return LaneSides(SHOP, sides, self.probes, self.proven, self.clock)
+
+    def room(self, *running: WorkClass) -> dict[WorkClass, int]:
+        return {each: self.sides.room(each, 50, running) for each in WorkClass}
+
+    @property
+    def may_start(self) -> set[WorkClass]:
+        return {each for each, room in self.room().items() if room == 50}
+
+
+ORDERS = {WorkClass.ORDER, WorkClass.BULK_ORDER}
+
+
+def test_orders_need_only_the_till() -> None:
+    assert Desk().may_start == set(WorkClass)
+    assert Desk(shop=60).may_start == ORDERS
+    assert Desk(till=60).may_start == set()
+
+
+def test_a_probe_is_one_entry_and_its_success_opens_the_side() -> None:
+    desk = Desk(shop=60)
+    desk.clock.advance(60)
+    assert desk.room()[WorkClass.LIVE] == 1
+    assert desk.room(WorkClass.LIVE)[WorkClass.BULK] == 0, "one at a time"
+    assert desk.room(WorkClass.LIVE)[WorkClass.ORDER] == 50
+    assert desk.sides.worked({Side.TILL}) == frozenset()
+    assert desk.room()[WorkClass.LIVE] == 1, "the till's word says nothing of the shop"
+    assert desk.sides.worked({Side.TILL, Side.SHOP}) == {Side.SHOP}
+    assert desk.may_start == set(WorkClass)
+    assert desk.probes.taken == 0
+
+
+def test_both_sides_are_probed_together() -> None:
+    desk = Desk(probes=2, till=10, shop=20)
+    desk.clock.advance(10)
+    assert (desk.room()[WorkClass.ORDER], desk.room()[WorkClass.LIVE]) == (1, 0)
+    desk.clock.advance(10)
+    assert desk.room()[WorkClass.LIVE] == 1
+
+
+@pytest.mark.catches("probes-have-a-bounded-share")
+def test_probes_have_a_bounded_share_of_the_process() -> None:
+    desk = Desk(probes=1, shop=0)
+    other = desk.lease(shop=0)
+    assert desk.room()[WorkClass.LIVE] == 1
+    assert other.room(WorkClass.LIVE, 50, ()) == 0
+    desk.sides.close()
+    assert other.room(WorkClass.LIVE, 50, ()) == 1
+
+
+def test_a_failure_is_told_once_and_counted_on() -> None:
+    desk = Desk(shop=0)
+    assert desk.room()[WorkClass.LIVE] == 1
+    assert desk.sides.failed(Side.SHOP, started_at=100.0) == 4, "three before this lease"
+    assert desk.sides.failed(Side.SHOP, started_at=100.0) is None
+    assert desk.probes.taken == 0
+    desk.clock.advance(1000)
+    assert desk.may_start == ORDERS, "not before the database knows of it"
+    desk.sides.failure_stored(Side.SHOP, 60.0)
+    assert desk.sides.seconds_until_probe == 60
+    desk.clock.advance(60)
+    assert desk.room()[WorkClass.LIVE] == 1
+
+
+def test_a_straggler_of_before_the_mending_opens_no_problem() -> None:
+    desk = Desk(shop=0)
+    desk.room()
+    desk.clock.advance(5)
+    desk.sides.worked({Side.SHOP})
+    assert desk.sides.failed(Side.SHOP, started_at=101.0) is None
+    assert desk.sides.failed(Side.SHOP, started_at=106.0) == 1
+
+
+def test_a_person_may_mend_a_side() -> None:
+    desk = Desk(shop=600)
+    desk.clock.advance(1)
+    desk.sides.update({}, asked_at=100.5)
+    assert desk.may_start == set(WorkClass)
+
+
+def test_an_answer_older_than_the_failure_mends_nothing() -> None:
+    desk = Desk()
+    assert desk.sides.failed(Side.SHOP, started_at=100.0) == 1
+    desk.clock.advance(1)
+    desk.sides.failure_stored(Side.SHOP, 60.0)
+    desk.sides.update({}, asked_at=100.5)
+    assert desk.may_start == ORDERS
+    desk.sides.update({}, asked_at=101.5)
+    assert desk.may_start == set(WorkClass)
+
+
+def test_an_answer_older_than_the_mending_makes_nothing_ill() -> None:
+    desk = Desk(shop=0)
+    desk.room()
+    desk.sides.worked({Side.SHOP})
+    desk.sides.update({Side.SHOP: IllSide(3, 60)}, asked_at=100.0)
+    assert desk.may_start == set(WorkClass)
+
+
+def test_accounts_that_have_not_answered_leave_most_slots_to_the_others() -> None:
+    slots = Slots(lanes=2048, live_reserved_lanes=512, entries=4096)
+    taken = 0
+    for _ in range(1000):
+        room = slots.entries_of_unproven(0)
+        assert room >= 1
+        slots.entries_taken += room
+        taken += room
+    assert taken < 4096 + 1000
+    assert slots.entries_of_proven(0) >= 1
+    slots.entries_taken = 2000
+    assert slots.entries_of_unproven(0) == 64
+    assert slots.entries_of_unproven(60) == 4
+    assert slots.entries_of_proven(60) == 2096
+
+
+def test_a_side_is_proven_until_it_fails() -> None:
+    desk = Desk()
+    assert not desk.sides.are_proven(WorkClass.LIVE)
+    desk.sides.worked({Side.TILL})
+    assert (desk.sides.are_proven(WorkClass.ORDER), desk.sides.are_proven(WorkClass.LIVE)) == (True, False)
+    desk.sides.worked({Side.SHOP})
+    assert desk.lease().are_proven(WorkClass.LIVE), "the next lease knows it"
+    desk.sides.failed(Side.SHOP, started_at=100.0)
+    assert not desk.lease().are_proven(WorkClass.LIVE)
