@@ -64,9 +64,8 @@ class QueueList {
 		if ( $request['counts'] ) {
 			$message['withCounts'] = true;
 		}
-		$answer  = $this->services->service_client()->call( 'CustomerSyncService', 'ListQueue', $message, self::TIMEOUT_SECONDS );
-		$problem = is_array( $answer['problem'] ?? null ) ? $answer['problem'] : null;
-		$this->services->get( CauseKeeper::class )->problem( $problem );
+		$answer = $this->services->service_client()->call( 'CustomerSyncService', 'ListQueue', $message, self::TIMEOUT_SECONDS );
+		$this->services->get( CauseKeeper::class )->problem( is_array( $answer['problem'] ?? null ) ? $answer['problem'] : null );
 		$rows  = array_map( fn( array $entry ) => $this->services->get( QueueRow::class )->plain( $entry ), array_filter( (array) ( $answer['entries'] ?? array() ), 'is_array' ) );
 		$after = array_slice( $order, 1 + (int) array_search( $by, $order, true ) );
 		return array(
@@ -75,8 +74,21 @@ class QueueList {
 			'by'              => $by,
 			'try_next'        => array() === $rows && '' === $request['page_token'] ? ( $after[0] ?? '' ) : '',
 			'counts'          => $this->counts( $queue, (array) ( $answer['stateCounts'] ?? array() ) ),
-			'problem'         => null === $problem ? '' : (string) ( $problem['text'] ?? '' ),
+			'problem'         => implode( ' ', self::problems_of( $queue, $answer ) ),
 		);
+	}
+
+	/**
+	 * Why the queue's entries wait. Orders need only the till. A service of an earlier release tells one problem, which holds everything.
+	 *
+	 * @param array<string, mixed> $answer of ListQueue.
+	 * @return array<int, string>
+	 */
+	private static function problems_of( string $queue, array $answer ): array {
+		$holds    = static fn( array $problem ): bool => 'orders' !== $queue || 'SIDE_SHOP' !== ( $problem['side'] ?? '' );
+		$problems = is_array( $answer['problems'] ?? null ) ? array_filter( $answer['problems'], 'is_array' ) : array();
+		$problems = array() === $problems ? array_filter( array( $answer['problem'] ?? null ), 'is_array' ) : array_filter( $problems, $holds );
+		return array_values( array_map( static fn( array $problem ): string => (string) ( $problem['text'] ?? '' ), $problems ) );
 	}
 
 	/**

@@ -189,6 +189,15 @@ final class ScreensQueuesTest extends SiteTestCase {
 		$this->assertNull( $this->services->get( Causes::class )->find( Cause::ACCOUNT_PROBLEM ) );
 	}
 
+	public function test_a_problem_of_the_shop_holds_customers_and_no_orders(): void {
+		$till   = array( 'reason' => 'PROBLEM_REASON_THROTTLED', 'side' => 'SIDE_TILL', 'text' => 'the till is over its limit' );
+		$shop   = array( 'reason' => 'PROBLEM_REASON_UNREACHABLE', 'side' => 'SIDE_SHOP', 'text' => 'the shop is not reached' );
+		$answer = array( 'problem' => $shop, 'problems' => array( $shop, $till ) );
+		$this->service->script( 'ListQueue', $answer, $answer );
+		$this->assertSame( 'the till is over its limit', $this->ask( 'GET', 'queues', array( 'queue' => 'orders' ) )->get_data()['problem'] );
+		$this->assertSame( 'the shop is not reached the till is over its limit', $this->ask( 'GET', 'queues', array( 'queue' => 'customers' ) )->get_data()['problem'] );
+	}
+
 	public function test_a_dismissed_cause_is_dismissed_for_one_user(): void {
 		$this->services->get( Causes::class )->open( Cause::REFUSED, '' );
 		$this->assertTrue( $this->ask( 'POST', 'notices/dismiss', array( 'key' => 'refused' ) )->get_data()['dismissed'] );
