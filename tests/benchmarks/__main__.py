@@ -24,6 +24,7 @@ from benchmarks.drain import drain, drain_deep
 from benchmarks.latency import latency
 from benchmarks.listing import listing
 from benchmarks.memory import memory
+from benchmarks.order_beside_bulk import order_beside_bulk
 from benchmarks.ordered import ordered
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.report import Figure, markdown, print_table
@@ -43,6 +44,7 @@ ROWS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "shop-requests": shop_requests,
     "till-requests": till_requests,
     "catch-up": catch_up,
+    "order-beside-bulk": order_beside_bulk,
     "memory": memory,
 }
 

@@ -34,6 +34,8 @@ class Plan:
     request_updates: int
     till_waiting: int
     catch_up_accounts: int
+    bulk_waiting: int
+    bulk_orders: int
     memory_entries: int
     memory_seconds: float
 
@@ -64,6 +66,8 @@ FULL = Plan(
     request_updates=3_000,
     till_waiting=1_000,
     catch_up_accounts=200,
+    bulk_waiting=20_000,
+    bulk_orders=5,
     memory_entries=1_000_000,
     memory_seconds=20.0,
 )
@@ -94,6 +98,8 @@ QUICK = Plan(
     request_updates=3_000,
     till_waiting=1_000,
     catch_up_accounts=50,
+    bulk_waiting=2_000,
+    bulk_orders=3,
     memory_entries=200_000,
     memory_seconds=6.0,
 )

@@ -32,8 +32,8 @@ class ServiceWorld:
     till: SandboxTill
     shop: SandboxShop
 
-    async def open_account(self, *, with_bridge: bool, account: str = ACCOUNT) -> None:
-        """The most requests a minute that the service takes: the rows count requests, and need not wait for an allowance."""
+    async def open_account(self, *, with_bridge: bool, account: str = ACCOUNT, requests_per_minute: int = REQUESTS_PER_MINUTE) -> None:
+        """By default the most requests a minute that the service takes: most rows count requests, and need not wait for an allowance."""
         switches = self.shop.switches
         shop = account_pb2.ShopSettings(base_url=self.shop.origin)
         if with_bridge:
@@ -44,7 +44,7 @@ class ServiceWorld:
             base_url=self.till.origin,
             api_key=self.till.switches.api_key,
             api_secret=self.till.switches.api_secret,
-            requests_per_minute=REQUESTS_PER_MINUTE,
+            requests_per_minute=requests_per_minute,
         )
         settings = account_pb2.Account(customer_sync_enabled=True, trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_ALL, epos=epos, shop=shop)
         await self.running.client.accounts.create_account(account, settings)
