@@ -98,7 +98,7 @@ async def _worker(
     worker = Worker(
         store(database, notifications),
         notifications,
-        handler(PostgresTillBudget(database)),
+        handler(PostgresTillBudget(database, share=1)),
         _NoAccounts(),
         EngineSettings(),
         database_gone=DATABASE_GONE,

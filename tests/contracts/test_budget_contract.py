@@ -10,7 +10,7 @@ from fakes.budget import FakeTillBudget
 from fakes.clock import FakeClock
 from support.engine import EngineWorld
 from tillsync_server.adapters.postgres.till_budget import PostgresTillBudget
-from tillsync_server.domain.errors import Throttled
+from tillsync_server.domain.errors import AllowanceSpent, Throttled
 from tillsync_server.domain.ids import TillId
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.tills import TillBudget
@@ -20,8 +20,12 @@ PER_MINUTE = 6000
 
 
 class Bench(Protocol):
-    def budget(self) -> TillBudget:
-        """As one more process has it."""
+    def budget(self, *, is_short: bool = False) -> TillBudget:
+        """As one more process has it. ``is_short``: it allows what ``per_minute`` says."""
+        ...
+
+    async def wait(self, seconds: float) -> None:
+        """Nobody asks the till anything for so long."""
         ...
 
     async def pauses_end(self) -> None: ...
@@ -55,6 +59,47 @@ class TillBudgetContract:
         with pytest.raises(Throttled):
             await budget.take(TILL, 1, per_minute=PER_MINUTE)
 
+    async def test_what_is_there_is_given_and_the_next_time_is_told(self, bench: Bench) -> None:
+        budget = bench.budget(is_short=True)
+        await bench.wait(2.0)
+        first = await budget.take_available(TILL, 500, per_minute=PER_MINUTE)
+        assert 1 <= first.requests <= 100
+        assert first.wait_seconds == 0.0
+        second = await budget.take_available(TILL, 500, per_minute=PER_MINUTE)
+        assert 0 < second.next_seconds <= 1 / 98
+        assert second.wait_seconds == 0.0
+
+    @pytest.mark.catches("only-orders-book-ahead")
+    async def test_what_orders_have_booked_is_not_there_for_others(self, bench: Bench) -> None:
+        here, elsewhere = bench.budget(is_short=True), bench.budget(is_short=True)
+        assert await here.take(TILL, 8, per_minute=60) > 7.0
+        given = await elsewhere.take_available(TILL, 5, per_minute=60)
+        assert given.requests == 0
+        assert 0 < given.next_seconds <= 2.0, "the tenth is theirs: two bookings of orders away"
+
+    @pytest.mark.catches("every-tenth-request-is-left-to-others")
+    async def test_every_tenth_is_left_to_others(self, bench: Bench) -> None:
+        here, elsewhere = bench.budget(is_short=True), bench.budget(is_short=True)
+        for _ in range(9):
+            await here.take(TILL, 1, per_minute=60)
+        given = await elsewhere.take_available(TILL, 5, per_minute=60)
+        assert given.requests == 1
+        assert 8.0 < given.wait_seconds <= 10.0, "booked behind the orders"
+        assert (await elsewhere.take_available(TILL, 5, per_minute=60)).requests == 0, "one, and the next nine are for orders"
+
+    async def test_a_pause_stops_those_who_book_nothing_too(self, bench: Bench) -> None:
+        budget = bench.budget()
+        await budget.pause(TILL, 60)
+        with pytest.raises(Throttled) as refused:
+            await budget.take_available(TILL, 1, per_minute=PER_MINUTE)
+        assert type(refused.value) is Throttled
+
+    async def test_a_wait_that_is_too_long_is_no_limit_of_the_tills(self, bench: Bench) -> None:
+        budget = bench.budget(is_short=True)
+        with pytest.raises(AllowanceSpent) as spent:
+            await budget.take(TILL, 12, per_minute=60)
+        assert spent.value.retry_after_seconds == pytest.approx(12.0, abs=1.0)
+
     async def test_tills_are_apart(self, bench: Bench) -> None:
         budget = bench.budget()
         await budget.pause(TILL, 60)
@@ -66,8 +111,13 @@ class InMemory:
         self._clock = FakeClock()
         self._budget = FakeTillBudget(self._clock)
 
-    def budget(self) -> FakeTillBudget:
+    def budget(self, *, is_short: bool = False) -> FakeTillBudget:
+        self._budget.is_short = is_short
         return self._budget
+
+    async def wait(self, seconds: float) -> None:
+        await self._budget.take_available(TILL, 0, per_minute=PER_MINUTE)
+        self._clock.advance(seconds)
 
     async def pauses_end(self) -> None:
         self._clock.advance(121)
@@ -80,8 +130,12 @@ class InMemory:
 class OnPostgres:
     world: EngineWorld
 
-    def budget(self) -> PostgresTillBudget:
-        return PostgresTillBudget(self.world.database)
+    def budget(self, *, is_short: bool = False) -> PostgresTillBudget:
+        return PostgresTillBudget(self.world.database, share=1)
+
+    async def wait(self, seconds: float) -> None:
+        await self.budget().take_available(TILL, 0, per_minute=PER_MINUTE)
+        await self.world.fetch("UPDATE till SET refilled_at = refilled_at - make_interval(secs => $1) RETURNING 1", seconds)
 
     async def pauses_end(self) -> None:
         await self.world.fetch("UPDATE till SET paused_until = now() - interval '1 second' RETURNING 1")

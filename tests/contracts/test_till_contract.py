@@ -17,6 +17,7 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomerType
 from tillsync_server.domain.errors import LeaseTooShort, Missing, ServerFailure, Unanswered
 from tillsync_server.domain.ids import AccountId, EposCustomerId, EposCustomerTypeId, TillId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import Side, TillApiVersion
 from tillsync_server.ports.till import TillClient
 
@@ -265,7 +266,8 @@ class InMemory:
         for name, value in switches.items():
             assert hasattr(self.till, name)
             setattr(self.till, name, value)
-        self.client = FakeTillGateway(self.till).client(Account(account_id=AccountId("shop-a"), till_id=TillId("till-a")))
+        account = Account(account_id=AccountId("shop-a"), till_id=TillId("till-a"))
+        self.client = FakeTillGateway(self.till).client(account, RequestClass.ORDER)
 
     @property
     def ignores_emails(self) -> bool:

@@ -2,30 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fakes.clock import FakeClock
-from tillsync_server.domain.errors import Throttled
+from tillsync_server.adapters.postgres.till_budget import LONGEST_WAIT_SECONDS, burst, tokens_per_second
+from tillsync_server.domain.errors import AllowanceSpent, Throttled
 from tillsync_server.domain.ids import TillId
 from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.tills import Available
+
+
+@dataclass
+class _Bucket:
+    tokens: float
+    refilled_at: float
+    passed_over: int = 0
 
 
 @dataclass
 class FakeTillBudget:
-    """Implements ports.tills.TillBudget with an allowance that never runs out. ``waits`` are handed out in order, then 0."""
+    """Implements ports.tills.TillBudget with an allowance that never runs out. ``waits`` are handed out in order, then 0.
 
-    clock: FakeClock = field(default_factory=FakeClock)
+    ``is_short``: the allowance is that of ``per_minute`` instead, all of it.
+    """
+
+    clock: Callable[[], float] = field(default_factory=FakeClock)
     taken: list[tuple[TillId, int, int]] = field(default_factory=list)
     pauses: list[tuple[TillId, float]] = field(default_factory=list)
+    refusals: list[tuple[TillId, int]] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
+    is_short: bool = False
+    questions: int = 0
+    """Calls of take_available."""
     _paused_until: dict[TillId, float] = field(default_factory=dict)
+    _buckets: dict[TillId, _Bucket] = field(default_factory=dict)
 
     async def take(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
+        self._check_pause(till_id)
+        wait = self._book(till_id, requests, per_minute) if self.is_short else 0.0
+        self.taken.append((till_id, requests, per_minute))
+        return self.waits.pop(0) if self.waits else wait
+
+    def _book(self, till_id: TillId, requests: int, per_minute: int) -> float:
+        bucket, rate = self._refilled(till_id, per_minute), tokens_per_second(per_minute)
+        wait = max(0.0, requests - bucket.tokens) / rate
+        if wait > LONGEST_WAIT_SECONDS:
+            raise AllowanceSpent(Side.TILL, "the till's allowance of requests is used up for now", retry_after_seconds=wait)
+        bucket.tokens -= requests
+        bucket.passed_over = min(9, bucket.passed_over + requests)
+        return wait
+
+    async def take_available(self, till_id: TillId, most: int, *, per_minute: int) -> Available:
+        self.questions += 1
+        self._check_pause(till_id)
+        given = self._available(till_id, most, per_minute) if self.is_short else Available(requests=most)
+        self.taken += [(till_id, 1, per_minute)] * given.requests
+        return given
+
+    def _available(self, till_id: TillId, most: int, per_minute: int) -> Available:
+        bucket, rate = self._refilled(till_id, per_minute), tokens_per_second(per_minute)
+        requests = min(most, int(bucket.tokens)) if bucket.tokens >= 1 else int(bucket.passed_over >= 9)
+        wait = max(0.0, requests - bucket.tokens) / rate
+        if requests:
+            bucket.tokens -= requests
+            bucket.passed_over = 0
+        until_there, until_turn = max(0.0, 1 - bucket.tokens) / rate, (10 - bucket.passed_over) / rate
+        return Available(requests=requests, wait_seconds=wait, next_seconds=min(until_there, until_turn))
+
+    def _refilled(self, till_id: TillId, per_minute: int) -> _Bucket:
+        bucket = self._buckets.setdefault(till_id, _Bucket(0.0, self.clock()))
+        tokens = bucket.tokens + (self.clock() - bucket.refilled_at) * tokens_per_second(per_minute)
+        bucket.tokens, bucket.refilled_at = min(float(burst(per_minute)), tokens), self.clock()
+        return bucket
+
+    async def note_refusal(self, till_id: TillId, *, per_minute: int) -> None:
+        self.refusals.append((till_id, per_minute))
+
+    def _check_pause(self, till_id: TillId) -> None:
         paused_seconds = self._paused_until.get(till_id, 0.0) - self.clock()
         if paused_seconds > 0:
             raise Throttled(Side.TILL, "Epos Now said its request limit is reached", retry_after_seconds=paused_seconds)
-        self.taken.append((till_id, requests, per_minute))
-        return self.waits.pop(0) if self.waits else 0.0
 
     async def pause(self, till_id: TillId, seconds: float) -> None:
         self.pauses.append((till_id, seconds))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -16,6 +16,7 @@ from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillC
 from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.errors import Missing, Throttled, Unreachable, Unreadable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import CustomerPage, EmailSearch, NameSearch, UnreadRow, WritePermit
@@ -253,12 +254,13 @@ class FakeTill:
 
 @dataclass
 class FakeTillGateway:
-    """Implements ports.till.TillGateway: every account has this till."""
+    """Implements ports.till.TillGateway: every account has this till. ``by_class``: tills of their own, to see which class asked what."""
 
     till: FakeTill
+    by_class: dict[RequestClass, FakeTill] = field(default_factory=dict)
 
-    def client(self, account: Account, gate: RequestGate | None = None) -> FakeTill:
-        return gated(self.till, gate)
+    def client(self, account: Account, request_class: RequestClass, gate: RequestGate | None = None) -> FakeTill:
+        return gated(self.by_class.get(request_class, self.till), gate)
 
     async def close(self) -> None:
         return None

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from support.engine import EngineWorld
 from support.waiting import within
+from tillsync_server.adapters.epos.till_gate import TillGate
 from tillsync_server.adapters.postgres.till_budget import (
     LONGEST_WAIT_SECONDS,
     PostgresTillBudget,
@@ -15,6 +16,7 @@ from tillsync_server.adapters.postgres.till_budget import (
 )
 from tillsync_server.domain.errors import Throttled
 from tillsync_server.domain.ids import TillId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import Side
 
 pytestmark = pytest.mark.integration
@@ -26,6 +28,11 @@ async def clock(world: EngineWorld) -> float:
     [row] = await world.fetch("SELECT extract(epoch FROM clock_timestamp())::float8 AS at")
     at: float = row["at"]
     return at
+
+
+def whole(world: EngineWorld) -> PostgresTillBudget:
+    """The budget of one more process that takes the till's whole limit."""
+    return PostgresTillBudget(world.database, share=1)
 
 
 async def refill(world: EngineWorld, tokens: float) -> None:
@@ -53,12 +60,12 @@ def test_a_burst_and_a_minutes_refill_are_the_allowance(per_minute: int) -> None
 
 
 async def test_a_till_without_a_bucket_starts_with_nothing_saved_up(world: EngineWorld) -> None:
-    wait = await PostgresTillBudget(world.database).take(TILL, 1, per_minute=60)
+    wait = await whole(world).take(TILL, 1, per_minute=60)
     assert 0.5 < wait <= 1.0
 
 
 async def test_a_burst_leaves_at_once_and_what_follows_is_spaced(world: EngineWorld) -> None:
-    budget = PostgresTillBudget(world.database)
+    budget = whole(world)
     began = await clock(world)
     await refill(world, 5)
     rate = tokens_per_second(300)
@@ -68,7 +75,7 @@ async def test_a_burst_leaves_at_once_and_what_follows_is_spaced(world: EngineWo
 
 
 async def test_silence_saves_up_no_more_than_a_burst(world: EngineWorld) -> None:
-    budget = PostgresTillBudget(world.database)
+    budget = whole(world)
     await refill(world, 5)
     await world.fetch("UPDATE till SET refilled_at = now() - interval '1 hour' RETURNING 1")
     began, rate = await clock(world), tokens_per_second(300)
@@ -78,7 +85,7 @@ async def test_silence_saves_up_no_more_than_a_burst(world: EngineWorld) -> None
 
 
 async def test_a_long_wait_is_refused_and_books_nothing(world: EngineWorld) -> None:
-    budget = PostgresTillBudget(world.database)
+    budget = whole(world)
     began = await clock(world)
     await refill(world, 1)
 
@@ -99,7 +106,7 @@ async def test_a_long_wait_is_refused_and_books_nothing(world: EngineWorld) -> N
 
 
 async def test_two_tills_and_their_waits_are_apart(world: EngineWorld) -> None:
-    budget = PostgresTillBudget(world.database)
+    budget = whole(world)
     await refill(world, 0)
     await budget.pause(TILL, 60)
     assert await budget.take(TillId("till-b"), 1, per_minute=6000) < 1.0
@@ -107,7 +114,7 @@ async def test_two_tills_and_their_waits_are_apart(world: EngineWorld) -> None:
 
 async def test_two_processes_never_take_more_than_the_allowance(world: EngineWorld) -> None:
     """Concurrent takes of two budgets: every grant has a place of its own on the till's time line."""
-    budgets = [PostgresTillBudget(world.database) for _ in range(2)]
+    budgets = [whole(world) for _ in range(2)]
     per_minute = 6000
     await refill(world, 0)
     [began] = await world.fetch("SELECT clock_timestamp() AS at")
@@ -131,7 +138,7 @@ async def test_two_processes_never_take_more_than_the_allowance(world: EngineWor
 
 async def test_a_take_that_had_to_wait_for_the_row_counts_what_was_taken_meanwhile(world: EngineWorld, patient: EngineWorld) -> None:
     """The bucket is decided on by the value that the lock returned, not by the one the statement saw when it began."""
-    budget = PostgresTillBudget(patient.database)
+    budget = whole(patient)
     began = await clock(world)
     await refill(world, 5)
     async with world.database.acquire() as other:
@@ -147,7 +154,7 @@ async def test_a_take_that_had_to_wait_for_the_row_counts_what_was_taken_meanwhi
 
 
 async def test_takes_of_one_process_share_statements(world: EngineWorld) -> None:
-    budget = PostgresTillBudget(world.database)
+    budget = whole(world)
     await refill(world, 100)
     statements = 0
     take_together = budget._take_together
@@ -162,3 +169,111 @@ async def test_takes_of_one_process_share_statements(world: EngineWorld) -> None
     assert list(waits) == sorted(waits), "in order of the calls"
     assert statements <= 5
     assert budget._lines == {}, "nothing is kept of a till that nobody asks"
+
+
+# -- our share of the till's limit
+
+
+async def pace_of(world: EngineWorld, budget: PostgresTillBudget, per_minute: int) -> float:
+    """Tokens a second: from the wait for three of an empty bucket."""
+    await refill(world, 0)
+    began = await clock(world)
+    wait, elapsed = await budget.take(TILL, 3, per_minute=per_minute), await clock(world) - began
+    assert 3 / (wait + elapsed + 1e-6) <= 3 / wait
+    return 3 / (wait + elapsed / 2)
+
+
+async def pass_by(world: EngineWorld, *, minutes: int) -> None:
+    """So much of the time in which another app is busy."""
+    await world.fetch(
+        "UPDATE till SET busy_since = busy_since - make_interval(mins => $1), busy_until = busy_until - make_interval(mins => $1) "
+        "RETURNING 1",
+        minutes,
+    )
+
+
+async def test_half_of_the_tills_limit_is_taken_by_default(world: EngineWorld) -> None:
+    assert await pace_of(world, PostgresTillBudget(world.database), 300) == pytest.approx(tokens_per_second(150), rel=0.2)
+    assert await pace_of(world, PostgresTillBudget(world.database, share=0.25), 300) == pytest.approx(tokens_per_second(75), rel=0.2)
+
+
+async def test_a_refusal_with_our_share_unspent_halves_it_for_an_hour(world: EngineWorld) -> None:
+    budget, elsewhere = PostgresTillBudget(world.database), PostgresTillBudget(world.database)
+    await refill(world, 0)
+    await budget.note_refusal(TILL, per_minute=300)
+    assert await pace_of(world, elsewhere, 300) == pytest.approx(tokens_per_second(75), rel=0.2)
+    await refill(world, 100)
+    given = await elsewhere.take_available(TILL, 100, per_minute=300)
+    assert given.requests == burst(75)
+    [row] = await world.fetch("SELECT busy_until - now() AS still, busy_until - busy_since AS whole FROM till")
+    assert 3590 <= row["still"].total_seconds() <= 3600
+    assert row["whole"].total_seconds() == pytest.approx(3600)
+
+    await world.fetch(
+        "UPDATE till SET busy_since = busy_since - interval '1 hour', busy_until = busy_until - interval '1 hour' RETURNING 1"
+    )
+    assert await pace_of(world, elsewhere, 300) == pytest.approx(tokens_per_second(150), rel=0.2), "it comes back by itself"
+    await budget.note_refusal(TILL, per_minute=300)
+    [row] = await world.fetch("SELECT now() - busy_since AS since FROM till")
+    assert row["since"].total_seconds() < 60, "another hour is another time"
+
+
+async def test_another_refusal_within_the_hour_prolongs_it(world: EngineWorld) -> None:
+    budget = PostgresTillBudget(world.database)
+    await refill(world, 0)
+    await budget.note_refusal(TILL, per_minute=300)
+    await world.fetch(
+        "UPDATE till SET busy_since = busy_since - interval '30 minutes', busy_until = busy_until - interval '30 minutes' RETURNING 1"
+    )
+    await budget.note_refusal(TILL, per_minute=300)
+    [row] = await world.fetch("SELECT busy_until - busy_since AS whole FROM till")
+    assert 5390 <= row["whole"].total_seconds() <= 5410
+
+
+@pytest.mark.parametrize(("saved_up", "is_halved"), [(0, False), (5, True)])
+async def test_with_the_whole_limit_only_what_is_left_of_it_says_that_another_app_is_busy(
+    world: EngineWorld, saved_up: float, is_halved: bool
+) -> None:
+    await refill(world, saved_up - 1)
+    await whole(world).note_refusal(TILL, per_minute=300)
+    [row] = await world.fetch("SELECT busy_until IS NOT NULL AS is_halved FROM till")
+    assert row["is_halved"] is is_halved
+
+
+# -- orders, live and bulk, on the database
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["one process", "two processes"])
+async def test_an_order_waits_for_at_most_one_request_of_others(world: EngineWorld, apart: bool) -> None:
+    """At ten a second and bulk that never ends: an order's four requests, each after the one before."""
+    sent: list[RequestClass] = []
+
+    def gate() -> TillGate:
+        return TillGate(whole(world), TILL, room=16, sleep=asyncio.sleep)
+
+    async def send(through: TillGate, request_class: RequestClass) -> None:
+        async with through.request(request_class, 600):
+            sent.append(request_class)
+
+    async def endlessly(through: TillGate) -> None:
+        while True:
+            await send(through, RequestClass.BULK)
+
+    ours = gate()
+    others = gate() if apart else ours
+    async with asyncio.TaskGroup() as group:
+        bulk = [group.create_task(endlessly(others)) for _ in range(20)]
+        await within(until_sent(sent, 15))
+        before = []
+        for _ in range(4):
+            begun = len(sent)
+            await within(send(ours, RequestClass.ORDER))
+            before.append(sent[begun:].count(RequestClass.BULK))
+        for task in bulk:
+            task.cancel()
+    assert max(before) <= 1, before
+
+
+async def until_sent(sent: list[RequestClass], count: int) -> None:
+    while len(sent) < count:
+        await asyncio.sleep(0.01)

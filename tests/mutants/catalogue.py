@@ -9,5 +9,6 @@ from mutants.engine import ENGINE
 from mutants.never_a_twin import NEVER_A_TWIN
 from mutants.privacy import PRIVACY
 from mutants.releases import RELEASES
+from mutants.turns import TURNS
 
-MUTANTS = [*ENGINE, *CURRENT_SETTINGS, *CONFIRMED_EMAILS, *NEVER_A_TWIN, *PRIVACY, *RELEASES, *BRIDGE]
+MUTANTS = [*ENGINE, *CURRENT_SETTINGS, *CONFIRMED_EMAILS, *NEVER_A_TWIN, *PRIVACY, *RELEASES, *TURNS, *BRIDGE]

@@ -89,7 +89,7 @@ async def desk_world(engine: EngineWorld, *, shop_seconds: float | None = None, 
     box = SecretBox(["a test key of at least thirty-two characters"])
     accounts = PostgresAccounts(database, box, notifier)
     http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
-    tills = EposGateway(http, PostgresTillBudget(database), EposAdapterSettings(read_attempts=1), sleep=_no_wait)
+    tills = EposGateway(http, PostgresTillBudget(database, share=1), EposAdapterSettings(read_attempts=1), sleep=_no_wait)
     shops = WooGateway(
         http, WooAdapterSettings() if shop_seconds is None else WooAdapterSettings(timeout_seconds=shop_seconds), sleep=_no_wait
     )

@@ -23,7 +23,12 @@ SECRET_KEY = "key-of-the-tests-only-0123456789abcdef"
 ADMIN_TOKEN = "tls_admin-token-of-this-test-run-0123456789"
 PROGRAM = Path(sys.executable).with_name("tillsync")
 FREE_PORTS = {"TILLSYNC_GRPC_LISTEN": "127.0.0.1:0", "TILLSYNC_HTTP_LISTEN": "127.0.0.1:0"}
-QUICK = {"TILLSYNC_POLL_SECONDS": "0.2", "TILLSYNC_RETRY_BASE_SECONDS": "0.2", "TILLSYNC_DRAIN_SECONDS": "5"}
+QUICK = {
+    "TILLSYNC_POLL_SECONDS": "0.2",
+    "TILLSYNC_RETRY_BASE_SECONDS": "0.2",
+    "TILLSYNC_DRAIN_SECONDS": "5",
+    "TILLSYNC_TILL_SHARE": "1",  # no other app asks a sandbox
+}
 
 
 def environment(dsn: str | None, **changes: str) -> dict[str, str]:

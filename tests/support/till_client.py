@@ -14,6 +14,7 @@ from tillsync_server.adapters.epos import EposAdapterSettings, EposGateway
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
 from tillsync_server.domain.account import Account, EposSettings
 from tillsync_server.domain.ids import AccountId, TillId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import TillApiVersion
 from tillsync_server.ports.till import TillClient
 
@@ -41,7 +42,13 @@ class TillWorld:
     waited: list[float]
 
     def client(
-        self, base_url: str, version: TillApiVersion = TillApiVersion.V2, *, key: str = "key-1234", secret: str = "secret-5678"
+        self,
+        base_url: str,
+        version: TillApiVersion = TillApiVersion.V2,
+        *,
+        key: str = "key-1234",
+        secret: str = "secret-5678",
+        request_class: RequestClass = RequestClass.ORDER,
     ) -> TillClient:
         epos = EposSettings(
             base_url=base_url,
@@ -51,7 +58,7 @@ class TillWorld:
             customer_type_api_version=version,
             requests_per_minute=77,
         )
-        return self.gateway.client(Account(account_id=AccountId("shop-a"), till_id=TillId("till-a"), epos=epos))
+        return self.gateway.client(Account(account_id=AccountId("shop-a"), till_id=TillId("till-a"), epos=epos), request_class)
 
 
 @asynccontextmanager

@@ -8,12 +8,14 @@ from datetime import timedelta
 import pytest
 from fakes.clock import START
 from fakes.shop import FakeShopGateway
+from fakes.till import FakeTillGateway
 from support.flow_world import order_facts
 from support.logs import captured_lines
-from support.shop_flow_world import DatabaseAway, ShopWorld, bulk, entry_of, till_type
+from support.shop_flow_world import DatabaseAway, ShopWorld, bulk, entry_of, till_in_memory, till_type
 from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.dispatcher import FlowHandler
-from tillsync_server.domain.errors import RunInterrupted, Throttled, Unreachable
+from tillsync_server.domain.errors import AllowanceSpent, RunInterrupted, Throttled, Unreachable
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.verdict import Disposition
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, Side
 
@@ -228,3 +230,39 @@ async def test_closing_in_mid_run_leaves_no_task_behind() -> None:
     await work.close()
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert world.lane.finished == {}
+
+
+@on_virtual_time
+async def test_each_entry_asks_the_till_in_its_own_class() -> None:
+    world = ShopWorld()
+    tills = {request_class: till_in_memory(world.clock) for request_class in RequestClass}
+    object.__setattr__(world.services, "tills", FakeTillGateway(world.till, tills))
+    world.link(1)
+    world.link(2)
+    for till in tills.values():
+        till.customers |= world.till.customers
+        till.put_types(till_type(4001), till_type(4002))
+    await world.run(
+        entry_of(1, priority=Priority.LIVE),
+        entry_of(2, priority=Priority.BULK),
+        entry_of(4001, kind=EntryKind.CUSTOMER_TYPE, priority=Priority.LIVE),
+        entry_of(4002, kind=EntryKind.CUSTOMER_TYPE, priority=Priority.BULK),
+        entry_of(1042, kind=EntryKind.ORDER_CUSTOMER, facts=order_facts(1042, woo_customer_id=77, account_email="new@example.test")),
+    )
+    assert sorted(tills[RequestClass.LIVE].calls) == [("read_customer", 1), ("read_customer_type", 4001)]
+    assert sorted(tills[RequestClass.BULK].calls) == [("read_customer", 2), ("read_customer_type", 4002)]
+    assert "search_by_email" in {method for method, _ in tills[RequestClass.ORDER].calls}
+    assert not world.till.calls
+
+
+@on_virtual_time
+async def test_a_bulk_read_that_waits_for_the_allowance_pauses_no_order() -> None:
+    world = ShopWorld()
+    bulk_till = till_in_memory(world.clock)
+    bulk_till.decide_fault = lambda method, argument: AllowanceSpent(Side.TILL, "used up for now", retry_after_seconds=9.0)
+    object.__setattr__(world.services, "tills", FakeTillGateway(world.till, {RequestClass.BULK: bulk_till}))
+    world.link(1)
+    order = entry_of(1042, kind=EntryKind.ORDER_CUSTOMER, facts=order_facts(1042, woo_customer_id=77, account_email="new@example.test"))
+    [swept, matched] = await world.run(entry_of(1, priority=Priority.BULK), order)
+    assert (swept.disposition, swept.problem) == (Disposition.POSTPONE, None)
+    assert matched.disposition is Disposition.FINISH

@@ -29,6 +29,7 @@ from tillsync_server.domain.errors import (
     UpstreamError,
 )
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId, TillId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import Side, TillApiVersion
 from tillsync_server.ports.till import MAX_SEARCH_PAGES
 
@@ -150,6 +151,7 @@ async def test_a_limit_pauses_the_till_and_is_not_tried_again(server: RawServer,
         await world.client(server.url).read_customer(ADA)
     assert caught.value.retry_after_seconds == seconds
     assert world.budget.pauses == [("till-a", seconds)]
+    assert world.budget.refusals == [("till-a", 77)]
     assert len(server.requests) == 1
 
 
@@ -159,6 +161,15 @@ async def test_the_budget_is_asked_before_every_request_and_waited_for(server: R
     await world.client(server.url).search_by_email("ada@example.test")
     assert world.budget.taken == [("till-a", 1, 77)] * 2
     assert world.waited == [1.5]
+
+
+@pytest.mark.parametrize("request_class", [RequestClass.LIVE, RequestClass.BULK])
+async def test_who_is_no_order_takes_only_what_is_there(server: RawServer, world: TillWorld, request_class: RequestClass) -> None:
+    server.answers(json_answer([V2_ROW]), json_answer([]))
+    await world.client(server.url, request_class=request_class).search_by_email("ada@example.test")
+    assert world.budget.taken == [("till-a", 1, 77)] * 2
+    assert world.budget.questions == 2
+    assert world.waited == []
 
 
 async def test_a_paused_till_is_asked_nothing(server: RawServer, world: TillWorld) -> None:

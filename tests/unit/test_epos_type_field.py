@@ -9,6 +9,7 @@ from support.raw_http import raw_server
 from support.till_client import V2_ROW, json_answer, till_world
 from tillsync_server.domain.account import Account, EposSettings
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import TillApiVersion, TillTypeField
 
 ALL_THREE = {"TypeId": 1, "CustomerTypeId": 2, "Type": {"Id": 3}}
@@ -18,7 +19,7 @@ async def type_read(row: dict[str, Any], field: TillTypeField, version: TillApiV
     """As a read, a list page and a search give it."""
     async with raw_server() as server, till_world() as world:
         epos = EposSettings(base_url=server.url, api_key="k", api_secret="s", customer_api_version=version, v4_type_field=field)
-        client = world.gateway.client(Account(account_id=AccountId("shop-a"), till_id=TillId("till-a"), epos=epos))
+        client = world.gateway.client(Account(account_id=AccountId("shop-a"), till_id=TillId("till-a"), epos=epos), RequestClass.ORDER)
         server.answers(json_answer(row))
         one = await client.read_customer(EposCustomerId(90001))
         server.answers(json_answer([row]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from support.shop_flow_world import ShopWorld, shop_account
@@ -10,6 +11,7 @@ from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.failure_verdicts import cause_of, effect_unknown, type_comment
 from tillsync_server.domain.account import EposSettings, ShopSettings
 from tillsync_server.domain.errors import (
+    AllowanceSpent,
     Blocked,
     BridgeMissing,
     CredentialsRefused,
@@ -244,3 +246,25 @@ async def test_missing_settings_are_named(side: Side, settings: dict[str, object
     assert of_type is not None
     assert of_type.comment == verdict.notes[0]
     assert ShopWorld().context().judge.missing_settings(side, Outcome.WOO_NOT_UPDATED) is None
+
+
+@pytest.mark.catches("a-spent-allowance-charges-nobody")
+@on_virtual_time
+async def test_a_spent_allowance_puts_off_this_entry_and_pauses_nobody() -> None:
+    world = ShopWorld()
+    spent = AllowanceSpent(Side.TILL, "the till's allowance of requests is used up for now", retry_after_seconds=12.0)
+    verdict = await world.context().judge.judge(spent, Outcome.EPOS_FETCH_FAILED, "reading the customer from Epos Now")
+    assert verdict.disposition is Disposition.POSTPONE
+    assert verdict.problem is None
+    assert verdict.not_before == world.clock.now() + timedelta(seconds=12)
+    assert verdict.notes == ("reading the customer from Epos Now: request limit: the till's allowance of requests is used up for now",)
+    assert not await world.context().judge.is_account_wide(spent)
+
+
+@on_virtual_time
+async def test_a_probe_that_was_never_sent_says_nothing_of_the_till() -> None:
+    world = ShopWorld()
+    world.till.faults["probe"] = AllowanceSpent(Side.TILL, "used up", retry_after_seconds=7.0)
+    verdict = await world.context().judge.judge(ServerFailure(Side.TILL, "", status=500), Outcome.EPOS_FETCH_FAILED, "reading")
+    assert verdict.disposition is Disposition.POSTPONE
+    assert verdict.not_before == world.clock.now() + timedelta(seconds=7)

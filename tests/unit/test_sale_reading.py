@@ -29,6 +29,7 @@ from tillsync_server.domain.errors import (
     UpstreamError,
 )
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import EntryState, Side
 from tillsync_server.ports.lanes import EnqueueResult, NewHint
 from tillsync_server.ports.request_gate import RequestGate
@@ -184,9 +185,10 @@ async def test_another_account_of_the_till_reads_for_one_that_left_or_has_no_key
     asked: list[str] = []
     client = world.gateway.client
 
-    def note(account: Account, gate: RequestGate | None = None) -> FakeTill:
+    def note(account: Account, request_class: RequestClass, gate: RequestGate | None = None) -> FakeTill:
         asked.append(account.account_id)
-        return client(account)
+        assert request_class is RequestClass.LIVE
+        return client(account, request_class)
 
     world.gateway.client = note  # type: ignore[method-assign]
     await world.sell(1, 2, 3)

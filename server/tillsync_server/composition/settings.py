@@ -173,6 +173,14 @@ class ServiceSettings(BaseSettings):
     till_timeout_seconds: float = _setting(
         15.0, "TILLSYNC_TILL_TIMEOUT_SECONDS", "Total time of one request to Epos Now.", unit="s", gt=0, le=120
     )
+    till_share: float = _setting(
+        0.5,
+        "TILLSYNC_TILL_SHARE",
+        "Part of a till's requests a minute that the service takes: the limit is one number for all apps of the company. 1 where no other "
+        "app asks the till.",
+        gt=0,
+        le=1,
+    )
     shop_timeout_seconds: float = _setting(
         20.0, "TILLSYNC_SHOP_TIMEOUT_SECONDS", "Total time of one request to a shop.", unit="s", gt=0, le=120
     )

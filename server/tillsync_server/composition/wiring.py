@@ -110,7 +110,8 @@ class Wiring:
         self._accounts = PostgresAccounts(database, storage.secret_box, notifier)
         self._links = PostgresLinks(database)
         self._knowledge = PostgresTillKnowledge(database)
-        self._tills = EposGateway(http, PostgresTillBudget(database), EposAdapterSettings(timeout_seconds=settings.till_timeout_seconds))
+        budget = PostgresTillBudget(database, share=settings.till_share)
+        self._tills = EposGateway(http, budget, EposAdapterSettings(timeout_seconds=settings.till_timeout_seconds))
         self._warnings = PostgresAccountWarnings(database)
         self._shops = WooGateway(http, WooAdapterSettings(timeout_seconds=settings.shop_timeout_seconds), warnings=self._warnings)
 
@@ -152,7 +153,12 @@ class Wiring:
             interceptor=Interceptor(authenticator, KnownAccounts(queues), self._metrics, database_gone=DATABASE_GONE),
             webhooks=WebhookReceiver(
                 self._accounts,
-                TillHints(PostgresSubjectAccounts(database), PostgresSales(database, notifier), enqueuer, admission),
+                TillHints(
+                    PostgresSubjectAccounts(database),
+                    PostgresSales(database, notifier, till_share=settings.till_share),
+                    enqueuer,
+                    admission,
+                ),
                 database_gone=DATABASE_GONE,
                 observe=self._metrics.webhook_received,
             ),
@@ -192,7 +198,8 @@ class Wiring:
             self._settings.events(),
             database_gone=DATABASE_GONE,
         )
-        sales, enqueuer = PostgresSales(database, notifier), Enqueuer(PostgresHintStore(database, notifier))
+        sales = PostgresSales(database, notifier, till_share=self._settings.till_share)
+        enqueuer = Enqueuer(PostgresHintStore(database, notifier))
         admission = Admission(PostgresQueueReader(database), self._settings.admission())
         hints = TillHints(PostgresSubjectAccounts(database), sales, enqueuer, admission)
         return WorkerComponents(

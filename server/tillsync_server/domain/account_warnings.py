@@ -51,7 +51,10 @@ class StrayOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountWarning:
-    """``count``: of what it is about, as far as it is counted. ``detail``: the field, id or text that the sentence names."""
+    """``count``: of what it is about, as far as it is counted; of TILL_BUSY our requests a minute.
+
+    ``detail``: the field, id or text that the sentence names; of TILL_BUSY the till's limit and the time of its end.
+    """
 
     reason: WarningReason
     count: int
@@ -64,7 +67,7 @@ class AccountWarning:
         match self.reason:
             case WarningReason.EVENTS_REFUSED | WarningReason.STRAY_OUTPUT:
                 return Side.SHOP
-            case WarningReason.ROWS_UNREADABLE:
+            case WarningReason.ROWS_UNREADABLE | WarningReason.TILL_BUSY:
                 return Side.TILL
             case _:
                 assert_never(self.reason)
@@ -90,6 +93,12 @@ class AccountWarning:
                 stray = StrayOutput.of_detail(self.detail)
                 named = f" (it names {stray.plugin})" if stray.plugin else ""
                 return f"The shop's answers are not only data: {_STRAY_OUTPUT[stray.kind][0]}{named}. They are read all the same."
+            case WarningReason.TILL_BUSY:
+                limit, _, until = self.detail.partition(" ")
+                return (
+                    f"Epos Now refuses requests although tillsync uses only {self.count:,} of its {int(limit):,} a minute: another app of "
+                    f"this company is busy. tillsync takes half of that until {until} UTC."
+                )
             case _:
                 assert_never(self.reason)
 
@@ -102,5 +111,7 @@ class AccountWarning:
                 return "Correct the customer in Epos Now, then check the account; where it looks right there, report it to Epos Now."
             case WarningReason.STRAY_OUTPUT:
                 return _STRAY_OUTPUT[StrayOutput.of_detail(self.detail).kind][1]
+            case WarningReason.TILL_BUSY:
+                return "Nothing has to be done. If it comes back, lower requests_per_minute, or ask who else uses the API of this company."
             case _:
                 assert_never(self.reason)

@@ -11,6 +11,7 @@
         ├── Unreachable             provably never left: DNS, connect, TLS
         ├── Unanswered              sent, no whole answer: the effect is unknown
         ├── Throttled               429, or the till's limit text
+        │   └── AllowanceSpent      never sent: the part of the till's limit that we take is used up for some seconds
         ├── CredentialsRefused      401, or 403 that is no limit
         ├── ServerFailure           5xx: a probe decides between this entry and the whole account
         ├── Unreadable              a success status whose body is not what the contract says
@@ -178,6 +179,9 @@ class Unanswered(UpstreamError): ...
 
 
 class Throttled(UpstreamError): ...
+
+
+class AllowanceSpent(Throttled): ...
 
 
 class CredentialsRefused(UpstreamError): ...

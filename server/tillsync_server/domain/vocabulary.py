@@ -119,6 +119,8 @@ class WarningReason(IntEnum):
     """Rows of the till's customer list cannot be read; they are passed over."""
     STRAY_OUTPUT = 3
     """The shop prints something around the data of its answers; it is read all the same."""
+    TILL_BUSY = 4
+    """The till refuses requests although our part of its limit is not used up: another app of the company is busy."""
 
 
 class MessageClass(IntEnum):

@@ -35,7 +35,7 @@ class SaleStore(Protocol):
         ...
 
     async def claim(self, *, limit: int, lease_seconds: float) -> list[WaitingSale]:
-        """At most one sale a till, the oldest, and no sooner than ALLOWANCE_SHARE × 60 s / the account's requests a minute after the till's
+        """At most one sale a till, the oldest, and no sooner than ALLOWANCE_SHARE × 60 s / our requests a minute after the till's
         last one. One that is neither done nor postponed is claimed again after ``lease_seconds``."""
         ...
 

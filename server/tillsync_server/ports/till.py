@@ -15,6 +15,7 @@ from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillC
 from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.errors import Unreadable
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.request_gate import RequestGate
 
@@ -161,8 +162,9 @@ class TillClient(Protocol):
 class TillGateway(Protocol):
     """Makes clients; owns the connection pool. ``client`` is cheap: call it for each run with the account's present settings."""
 
-    def client(self, account: Account, gate: RequestGate | None = None) -> TillClient:
-        """``gate``: entered by each request. None: nothing holds the requests up."""
+    def client(self, account: Account, request_class: RequestClass, gate: RequestGate | None = None) -> TillClient:
+        """``request_class``: of every request of this client. It decides who goes first at the till. ``gate``: entered by each request.
+        None: nothing but the till's allowance holds the requests up."""
         ...
 
     async def close(self) -> None: ...

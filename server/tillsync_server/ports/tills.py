@@ -15,17 +15,47 @@ from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.ports.till import CustomerPage
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Available:
+    """What ``TillBudget.take_available`` gave."""
+
+    requests: int
+    """So many may be sent."""
+    wait_seconds: float = 0.0
+    """Before they are sent. Above 0 only where the till's turn rule booked one."""
+    next_seconds: float = 0.0
+    """Asking again earlier brings nothing, unless another process gives requests back."""
+
+
 class TillBudget(Protocol):
+    """The till's allowance of requests: a token bucket shared by all processes. ``per_minute``: the till's limit for all apps of the
+    company, of which the budget takes its share.
+    """
+
     async def take(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
-        """Take ``requests`` from the till's allowance (a token bucket shared by all processes).
+        """Books ``requests`` ahead. For orders, and what orders wait for.
 
         Returns the seconds to wait before sending (0.0: at once); a wait is already booked, so callers wait, then send.
-        Raises Throttled (with retry_after_seconds) when the wait would exceed 10 s, booking nothing, and while the till is paused.
+        Raises AllowanceSpent (with retry_after_seconds) when the wait would exceed 10 s, booking nothing, and Throttled while the till is
+        paused.
+        """
+        ...
+
+    async def take_available(self, till_id: TillId, most: int, *, per_minute: int) -> Available:
+        """Takes up to ``most`` requests that are there now. For everybody but orders.
+
+        Every tenth request is left to them: where nine were booked since they took one, one is booked for them too.
+        Raises Throttled while the till is paused.
         """
         ...
 
     async def pause(self, till_id: TillId, seconds: float) -> None:
         """The till said it is over its limit: nobody asks it anything for so long."""
+        ...
+
+    async def note_refusal(self, till_id: TillId, *, per_minute: int) -> None:
+        """The till said it is over its limit. Where our part of the limit was not used up, another app is busy: half of it is taken for an
+        hour, and the accounts of the till are told so by a warning."""
         ...
 
 

@@ -223,6 +223,10 @@ class _WarningReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Warning
     """Other output stands around the data of the shop's answers: byte-order marks, a message of PHP, a comment. The data is read all the
     same. It ends with the next answer that is nothing but data.
     """
+    WARNING_REASON_TILL_BUSY: _WarningReason.ValueType  # 4
+    """Epos Now refuses requests although the service's part of requests_per_minute is not used up: another app of the company is busy.
+    Half of that part is taken for an hour after the last refusal; then the warning ends.
+    """
 
 class WarningReason(_WarningReason, metaclass=_WarningReasonEnumTypeWrapper):
     """What is wrong with an account without pausing it."""
@@ -240,6 +244,10 @@ names up to five by their customer id.
 WARNING_REASON_STRAY_OUTPUT: WarningReason.ValueType  # 3
 """Other output stands around the data of the shop's answers: byte-order marks, a message of PHP, a comment. The data is read all the
 same. It ends with the next answer that is nothing but data.
+"""
+WARNING_REASON_TILL_BUSY: WarningReason.ValueType  # 4
+"""Epos Now refuses requests although the service's part of requests_per_minute is not used up: another app of the company is busy.
+Half of that part is taken for an hour after the last refusal; then the warning ends.
 """
 Global___WarningReason: _TypeAlias = WarningReason  # noqa: Y015
 
@@ -414,8 +422,9 @@ class EposSettings(_message.Message):
     v4_type_field: Global___TillTypeField.ValueType
     """Which field of a V4 customer names its type. Default AUTO. Without effect with V2."""
     requests_per_minute: _builtins.int
-    """How many requests a minute this till is asked at most, over all accounts and processes that share the till_id. 0: the
-    default, 300. At most 100,000. Too high a value makes the till refuse requests for minutes.
+    """How many requests a minute this till takes, from all apps of the company together. Over all accounts and processes that share
+    the till_id the service sends half of it (TILLSYNC_TILL_SHARE). 0: the default, 300. At most 100,000. Too high a value makes the
+    till refuse requests for minutes.
     """
     webhook_key: _builtins.str
     """User of the Basic credentials that Epos Now's webhooks send. At most 512 characters, in whichever encoding they send them
@@ -582,7 +591,9 @@ class AccountWarning(_message.Message):
     remedy: _builtins.str
     """What to do, in one plain sentence. At most 500 characters."""
     count: _builtins.int
-    """Of how many orders, customers or answers. At most 10,000 are counted."""
+    """Of how many orders, customers or answers; at most 10,000 are counted. Of TILL_BUSY: the service's requests a minute when the till
+    refused one.
+    """
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
         """When it began."""

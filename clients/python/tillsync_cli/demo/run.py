@@ -73,6 +73,7 @@ async def _service(data_dir: Path, token: str, log: TextIO, grpc_port: int, http
             "TILLSYNC_HTTP_LISTEN": f"127.0.0.1:{http_port}",
             "TILLSYNC_PUBLIC_URL": f"http://127.0.0.1:{http_port}" if http_port else "",
             "TILLSYNC_RETRY_BASE_SECONDS": "2",
+            "TILLSYNC_TILL_SHARE": "1",
         }
     )
     configure_logging(settings.log_level, settings.log_format, stream=log)

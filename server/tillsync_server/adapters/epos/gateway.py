@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from weakref import WeakValueDictionary
 
 from tillsync_server.adapters.epos.client import EposClient
-from tillsync_server.adapters.epos.requests import Sleep, TillRequests
+from tillsync_server.adapters.epos.requests import TillRequests
 from tillsync_server.adapters.epos.seen_pages import SeenPages
 from tillsync_server.adapters.epos.settings import EposAdapterSettings
+from tillsync_server.adapters.epos.till_gate import Sleep, TillGate
 from tillsync_server.adapters.outbound import OutboundHttp
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import TillId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import TillClient
 from tillsync_server.ports.tills import TillBudget
@@ -26,14 +29,23 @@ class EposGateway:
         self._budget = budget
         self._settings = settings or EposAdapterSettings()
         self._sleep = sleep
+        self._gates: WeakValueDictionary[TillId, TillGate] = WeakValueDictionary()
+        """A gate lives as long as a client that uses it."""
         self._seen: dict[tuple[TillId, str], SeenPages] = {}
         """By till and ``Account.till_configuration``."""
 
-    def client(self, account: Account, gate: RequestGate | None = None) -> TillClient:
-        epos = account.epos
-        requests = TillRequests(self._http, self._budget, self._settings, account.till_id, epos, gate, self._sleep)
+    def client(self, account: Account, request_class: RequestClass, gate: RequestGate | None = None) -> TillClient:
+        epos, turns = account.epos, self._turns(account.till_id)
+        requests = TillRequests(self._http, self._budget, turns, self._settings, account.till_id, epos, request_class, gate, self._sleep)
         seen = self._seen.setdefault((account.till_id, account.till_configuration), SeenPages())
         return EposClient(requests, seen, epos.customer_api_version, epos.customer_type_api_version, epos.v4_type_field)
+
+    def _turns(self, till_id: TillId) -> TillGate:
+        gate = self._gates.get(till_id)
+        if gate is None:
+            gate = TillGate(self._budget, till_id, room=self._settings.requests_in_flight, sleep=self._sleep)
+            self._gates[till_id] = gate
+        return gate
 
     async def close(self) -> None:
         """Closes the outbound pool, which may be shared: closing it twice is harmless."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 from urllib.parse import quote
@@ -15,16 +15,16 @@ from yarl import URL
 
 from tillsync_server.adapters.epos.refusals import error_of
 from tillsync_server.adapters.epos.settings import EposAdapterSettings
+from tillsync_server.adapters.epos.till_gate import Sleep, TillGate
 from tillsync_server.adapters.outbound import Answer, OutboundHttp
 from tillsync_server.domain.account import EposSettings
 from tillsync_server.domain.errors import CredentialsRefused, Misaddressed, ServerFailure, Throttled, Unanswered, Unreachable
 from tillsync_server.domain.ids import TillId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import WritePermit
 from tillsync_server.ports.tills import TillBudget
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 def _worth_another_try(error: BaseException) -> bool:
@@ -37,17 +37,21 @@ class TillRequests:
         self,
         http: OutboundHttp,
         budget: TillBudget,
+        turns: TillGate,
         settings: EposAdapterSettings,
         till_id: TillId,
         epos: EposSettings,
+        request_class: RequestClass,
         gate: RequestGate | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._http = http
         self._budget = budget
+        self._turns = turns
         self._settings = settings
         self._till_id = till_id
         self._epos = epos
+        self._request_class = request_class
         self._gate = gate
         self._sleep = sleep
 
@@ -86,10 +90,9 @@ class TillRequests:
         if not key or not secret:
             raise CredentialsRefused(Side.TILL, "no Epos Now API key and secret are set: enter both in the account")
         pair = f"{key}:{secret}"
-        async with self._gate.request() if self._gate is not None else nullcontext():
-            wait = await self._budget.take(self._till_id, 1, per_minute=self._epos.requests_per_minute)
-            if wait > 0:
-                await self._sleep(wait)
+        # the turn first: whoever waits for it holds nobody's place in the side's window
+        turn = self._turns.request(self._request_class, self._epos.requests_per_minute)
+        async with turn, self._gate.request() if self._gate is not None else nullcontext():
             answer = await self._http.request(
                 Side.TILL,
                 method,
@@ -109,6 +112,7 @@ class TillRequests:
             )
         error = error_of(answer, throttle_pause_seconds=self._settings.throttle_pause_seconds)
         if isinstance(error, Throttled):
+            await self._budget.note_refusal(self._till_id, per_minute=self._epos.requests_per_minute)
             await self._budget.pause(self._till_id, error.retry_after_seconds or 0.0)
         if error is not None:
             raise error

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 class EposAdapterSettings:
     timeout_seconds: float = 15.0
     """TILLSYNC_TILL_TIMEOUT_SECONDS: total per request. Timeouts seen in the field lie between 8 and 20 s."""
+    requests_in_flight: int = 16
+    """Of one till and process, over all its accounts and kinds of work."""
     throttle_pause_seconds: float = 120.0
     """Pause of the whole till after a limit answer without Retry-After: no window is published, so minutes."""
     read_attempts: int = 3

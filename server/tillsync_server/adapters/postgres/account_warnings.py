@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
 from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.till_budget import BUSY_SECONDS
 from tillsync_server.domain.account_warnings import AccountWarning, StrayOutput
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import WarningReason
@@ -31,7 +32,7 @@ class PostgresAccountWarnings:
 
     async def of(self, account_ids: Sequence[AccountId]) -> Mapping[AccountId, tuple[AccountWarning, ...]]:
         async with self._database.acquire() as connection:
-            rows = await connection.fetch(_WARNINGS, list(account_ids), COUNT_CAP, STRAY_OUTPUT_DAYS)
+            rows = await connection.fetch(_WARNINGS, list(account_ids), COUNT_CAP, STRAY_OUTPUT_DAYS, BUSY_SECONDS)
         found: dict[AccountId, tuple[AccountWarning, ...]] = {}
         for row in rows:
             warning = AccountWarning(

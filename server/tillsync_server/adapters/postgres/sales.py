@@ -21,17 +21,17 @@ _FINISH = load("tills/finish_sale")
 _POSTPONE = load("tills/postpone_sale")
 _PAUSE = load("tills/pause_sales")
 
-_PACE = 60.0 * ALLOWANCE_SHARE
-"""Seconds between two reads times the requests a minute."""
 _LOOK_AGAIN_SECONDS = 5.0
 
 
 class PostgresSales:
-    """Implements :class:`tillsync_server.ports.sales.SaleStore`."""
+    """Implements :class:`tillsync_server.ports.sales.SaleStore`. ``till_share``: of the till's limit, what we take."""
 
-    def __init__(self, database: Database, notifier: Notifier) -> None:
+    def __init__(self, database: Database, notifier: Notifier, *, till_share: float = 1.0) -> None:
         self._database = database
         self._notifier = notifier
+        self._pace = 60.0 * ALLOWANCE_SHARE / till_share
+        """Seconds between two reads times the till's requests a minute."""
 
     async def add(self, till_id: TillId, account_id: AccountId, transaction_ids: Sequence[int]) -> None:
         told = sorted(set(transaction_ids))
@@ -54,7 +54,7 @@ class PostgresSales:
     async def claim(self, *, limit: int, lease_seconds: float) -> list[WaitingSale]:
         async with self._database.acquire() as connection, connection.transaction():
             ready = [row["till_id"] for row in await connection.fetch(_LOCK_READY, limit)]
-            rows = await connection.fetch(_CLAIM, ready, lease_seconds, _PACE, _LOOK_AGAIN_SECONDS) if ready else []
+            rows = await connection.fetch(_CLAIM, ready, lease_seconds, self._pace, _LOOK_AGAIN_SECONDS) if ready else []
         return [
             WaitingSale(
                 till_id=TillId(row["till_id"]),

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, LiteralString
+
+import asyncpg
 
 from tillsync_server.adapters.postgres.pool import Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
-from tillsync_server.domain.errors import Throttled
+from tillsync_server.domain.errors import AllowanceSpent, Throttled
 from tillsync_server.domain.ids import TillId
 from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.tills import Available
 
 LONGEST_WAIT_SECONDS = 10.0
+DEFAULT_SHARE = 0.5
+"""The till's limit is one number for all apps of the company."""
+BUSY_SECONDS = 3600.0
+"""Half is taken for so long after the till refused a request that our part of its limit had room for."""
 
 _TAKE = load("tills/take")
+_TAKE_AVAILABLE = load("tills/take_available")
 _ENSURE_TILL = load("tills/ensure_till")
 _PAUSE = load("tills/pause")
+_NOTE_BUSY = load("tills/note_busy")
 
 
 def burst(per_minute: int) -> int:
@@ -38,15 +48,20 @@ class _Line:
 
 
 class PostgresTillBudget:
-    """Implements :class:`tillsync_server.ports.tills.TillBudget`."""
+    """Implements :class:`tillsync_server.ports.tills.TillBudget`. ``share``: of the till's limit, what we take."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, share: float = DEFAULT_SHARE) -> None:
         self._database = database
+        self._share = share
         self._lines: dict[tuple[TillId, int], _Line] = {}
 
+    def allowance(self, per_minute: int) -> int:
+        """Requests a minute that we take of the till's limit."""
+        return max(1, int(per_minute * self._share))
+
     async def take(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
-        """In order of the calls; a larger take never lets a later smaller one pass. Throttled carries the seconds after which the
-        allowance, or the pause, has room again."""
+        """In order of the calls; a larger take never lets a later smaller one pass. AllowanceSpent and Throttled carry the seconds after
+        which the allowance, or the pause, has room again."""
         key = (till_id, per_minute)
         line = self._lines.get(key)
         if line is None:
@@ -64,22 +79,52 @@ class PostgresTillBudget:
                 self._lines.pop(key, None)
 
     async def _take_together(self, till_id: TillId, wanted: Sequence[int], per_minute: int) -> list[float | Exception]:
-        parameters = (till_id, list(wanted), tokens_per_second(per_minute), float(burst(per_minute)), LONGEST_WAIT_SECONDS)
+        allowance = self.allowance(per_minute)
+        rows = await self._fetch(_TAKE, till_id, list(wanted), *_pace(allowance), LONGEST_WAIT_SECONDS, *_pace(_half(allowance)))
+        return [_granted(row["wait_seconds"], row["paused_seconds"]) for row in rows]
+
+    async def take_available(self, till_id: TillId, most: int, *, per_minute: int) -> Available:
+        allowance = self.allowance(per_minute)
+        [row] = await self._fetch(_TAKE_AVAILABLE, till_id, most, *_pace(allowance), *_pace(_half(allowance)))
+        if row["paused_seconds"] > 0:
+            raise _paused(row["paused_seconds"])
+        return Available(requests=row["requests"], wait_seconds=row["wait_seconds"], next_seconds=row["next_seconds"])
+
+    async def _fetch(self, statement: LiteralString, till_id: TillId, *parameters: Any) -> list[asyncpg.Record]:
+        """Makes the till's row where there is none."""
         async with self._database.acquire() as connection:
-            rows = await connection.fetch(_TAKE, *parameters)
+            rows = await connection.fetch(statement, till_id, *parameters)
             if not rows:
                 await connection.execute(_ENSURE_TILL, till_id)
-                rows = await connection.fetch(_TAKE, *parameters)
-        return [_granted(row["wait_seconds"], row["paused_seconds"]) for row in rows]
+                rows = await connection.fetch(statement, till_id, *parameters)
+        return list(rows)
 
     async def pause(self, till_id: TillId, seconds: float) -> None:
         async with self._database.acquire() as connection:
             await connection.execute(_PAUSE, till_id, seconds)
 
+    async def note_refusal(self, till_id: TillId, *, per_minute: int) -> None:
+        allowance = self.allowance(per_minute)
+        async with self._database.acquire() as connection:
+            await connection.execute(_NOTE_BUSY, till_id, BUSY_SECONDS, allowance, per_minute, *_pace(allowance))
+
+
+def _half(allowance: int) -> int:
+    return max(1, allowance // 2)
+
+
+def _pace(allowance: int) -> tuple[float, float]:
+    """Tokens a second, and the burst."""
+    return tokens_per_second(allowance), float(burst(allowance))
+
+
+def _paused(seconds: float) -> Throttled:
+    return Throttled(Side.TILL, "Epos Now said its request limit is reached", retry_after_seconds=seconds)
+
 
 def _granted(wait_seconds: float, paused_seconds: float) -> float | Exception:
     if paused_seconds > 0:
-        return Throttled(Side.TILL, "Epos Now said its request limit is reached", retry_after_seconds=paused_seconds)
+        return _paused(paused_seconds)
     if wait_seconds > LONGEST_WAIT_SECONDS:
-        return Throttled(Side.TILL, "the till's allowance of requests is used up for now", retry_after_seconds=wait_seconds)
+        return AllowanceSpent(Side.TILL, "the till's allowance of requests is used up for now", retry_after_seconds=wait_seconds)
     return wait_seconds

@@ -15,6 +15,7 @@ from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import TillCustomerType, decimal_text
 from tillsync_server.domain.errors import RunInterrupted, UpstreamError
 from tillsync_server.domain.ids import EposCustomerTypeId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.shown_text import shown
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority, Side
@@ -50,7 +51,7 @@ class CustomerTypeFlow:
         at_least = 0
         for _ in range(self._services.settings.stale_rounds):
             try:
-                customer_type = await self._read(type_id)
+                customer_type = await self._read(type_id, RequestClass.of(entry.priority))
             except UpstreamError as error:
                 return await self._judge(error, _READING)
             content_hash = None if customer_type is None else self._content_hash(customer_type)
@@ -71,10 +72,10 @@ class CustomerTypeFlow:
         text = "the shop holds a newer version each time; the till is read again"
         return Verdict.retry(_FAILED, f"{stage}: {text}", comment=text, side=Side.SHOP)
 
-    async def _read(self, type_id: EposCustomerTypeId) -> TillCustomerType | None:
+    async def _read(self, type_id: EposCustomerTypeId, request_class: RequestClass) -> TillCustomerType | None:
         """None: proven gone. Raises UpstreamError."""
         try:
-            customer_type = await self._context.till.read_customer_type(type_id)
+            customer_type = await self._context.till_of(request_class).read_customer_type(type_id)
         except UpstreamError as error:
             unproven = await self._context.gone.of_type(error)
             if unproven is not None:

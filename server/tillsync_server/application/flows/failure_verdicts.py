@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import Enum, auto
 
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import (
+    AllowanceSpent,
     Blocked,
     BridgeMissing,
     CredentialsRefused,
@@ -114,10 +116,15 @@ class FailureJudge:
         ``refusal_is_final``: a refused write ends the entry at once; a refused read is tried again while attempts remain.
         """
         note = f"{stage}: {cause_of(error)}"
+        # invariant: a-spent-allowance-charges-nobody
+        if isinstance(error, AllowanceSpent):
+            return self._waits_for_allowance(error, outcome, note, comment)
         # invariant: account-problems-are-probed-first
         if _is_certain(error, is_write=refusal_is_final):
             return self._paused(_reason(error) or ProblemReason.UNREACHABLE, outcome, error, error, comment, note)
         failed = await self._also_failed(error, _resource_of(outcome))
+        if failed is not None and isinstance(failed[1], AllowanceSpent):  # it was never sent, so nothing is known of the side
+            return self._waits_for_allowance(failed[1], outcome, note, comment)
         if failed is not None:
             also = f"{_SIDE_NAMES[error.side]} does not answer {_ASKED_NAMES[failed[0]]} either ({cause_of(failed[1])})"
             reason = _reason(failed[1]) or _reason(error) or ProblemReason.UNREACHABLE
@@ -135,6 +142,12 @@ class FailureJudge:
             upstream_status=error.status,
             retry_after_seconds=error.retry_after_seconds,
         )
+
+    def _waits_for_allowance(self, error: AllowanceSpent, outcome: Outcome, note: str, comment: str | None) -> Verdict:
+        """Nothing was sent, and others of the account need no request, or go first: only this entry comes again."""
+        again = self._services.now() + timedelta(seconds=error.retry_after_seconds or 0.0)
+        verdict = Verdict.postponed(outcome, note, not_before=again, side=error.side)
+        return verdict if comment is None else replace(verdict, comment=comment)
 
     async def is_account_wide(self, error: UpstreamError) -> bool:
         """Everybody in the lane would meet it. Probes the side where the error does not say so by itself."""
@@ -216,6 +229,8 @@ def _is_certain(error: UpstreamError, *, is_write: bool) -> bool:
     """The error says by itself that everybody meets it. The shop refuses keys in WordPress' own words. A till may refuse one customer or
     one search; the address of its creates names nobody."""
     match error:
+        case AllowanceSpent():
+            return False
         case Unreachable() | Throttled() | BridgeMissing():
             return True
         case CredentialsRefused():
@@ -236,6 +251,8 @@ def _reason(error: UpstreamError) -> ProblemReason | None:
             return ProblemReason.UNREACHABLE
         case CredentialsRefused():
             return ProblemReason.CREDENTIALS_REFUSED
+        case AllowanceSpent():
+            return None
         case Throttled():
             return ProblemReason.THROTTLED
         case BridgeMissing():

@@ -9,6 +9,7 @@ from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.application.flows.gone import GoneProof
 from tillsync_server.application.flows.side_gates import SideGates
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.handler import LaneRun
 from tillsync_server.ports.request_gate import RequestGate
@@ -40,21 +41,29 @@ class LaneContext:
         self.lane = lane
         self.account = account
         self.gates = gates or SideGates(account.account_id, services.windows)
-        self.till: TillClient = services.tills.client(account, self.gates[Side.TILL])
+        self._tills: dict[RequestClass, TillClient] = {}
+        self.till: TillClient = self.till_of(RequestClass.ORDER)
+        """For orders, and for what orders wait for."""
         self.gone = GoneProof(services, account, self.list_page, self.till)
         # the judge probes also for an entry that met its failure before the gate closed
         ungated_shop = _ShopOfAccount(services, account, None)
-        self.judge = FailureJudge(services, account, services.tills.client(account), ungated_shop)
+        self.judge = FailureJudge(services, account, services.tills.client(account, RequestClass.ORDER), ungated_shop)
         self._shop = _ShopOfAccount(services, account, self.gates[Side.SHOP])
+
+    def till_of(self, request_class: RequestClass) -> TillClient:
+        till = self._tills.get(request_class)
+        if till is None:
+            till = self._tills[request_class] = self.services.tills.client(self.account, request_class, self.gates[Side.TILL])
+        return till
 
     @property
     def shop(self) -> ShopClient:
         """Made when first asked for: a shop without credentials does not hinder orders. Raises CredentialsRefused without any."""
         return self._shop()
 
-    async def list_page(self, number: int) -> CustomerPage:
+    async def list_page(self, number: int, request_class: RequestClass = RequestClass.ORDER) -> CustomerPage:
         """A page of the till's customers; what of it cannot be read is noted."""
-        page = await self.till.list_customers(number)
+        page = await self.till_of(request_class).list_customers(number)
         with suppress(*self.services.database_gone):  # a page that was read is not lost because it cannot be noted
             await self.services.knowledge.note_list_page(self.account.till_id, page)
         return page

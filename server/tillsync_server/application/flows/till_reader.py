@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from tillsync_server.application.concurrency.task_scope import TaskScope
 from tillsync_server.application.flows.lane_context import LaneContext
@@ -19,6 +20,7 @@ from tillsync_server.application.flows.page_scan import PageScan
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import RunInterrupted
 from tillsync_server.domain.ids import EposCustomerId
+from tillsync_server.domain.request_class import RequestClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,10 @@ class _PendingRead:
     def is_waiting(self) -> bool:
         return not (self.is_started or self.result.done())
 
+    @property
+    def request_class(self) -> RequestClass:
+        return RequestClass.LIVE if self.is_live else RequestClass.BULK
+
 
 @dataclass(slots=True)
 class _SingleReads:
@@ -54,9 +60,10 @@ class _SingleReads:
     def add(self, read: _PendingRead) -> None:
         (self.live if read.is_live else self.bulk).append(read)
 
-    def next(self) -> _PendingRead | None:
-        for queue in (self.live, self.bulk):
-            while queue:
+    def next(self, free: Collection[RequestClass]) -> _PendingRead | None:
+        """``free``: the classes that have a slot."""
+        for request_class, queue in ((RequestClass.LIVE, self.live), (RequestClass.BULK, self.bulk)):
+            while queue and request_class in free:
                 read = queue.popleft()
                 if read.is_waiting:
                     return read
@@ -88,7 +95,8 @@ class TillReader:
         self._found: list[tuple[_PendingRead, ReadCustomer]] = []
         """Brought by pages, and not delivered yet."""
         self._delivery: asyncio.Handle | None = None
-        self._busy = 0
+        self._busy: Counter[RequestClass] = Counter()
+        """Single reads under way. LIVE reads have slots of their own: BULK reads may wait at the till's gate for long."""
         self._tasks = TaskScope()
         self._turn: asyncio.Handle | None = None
         self._gathering: asyncio.Task[None] | None = None
@@ -149,7 +157,7 @@ class TillReader:
         """Runs on the next turn of the loop: the reads of one claimed batch are all asked for by then."""
         self._turn = None
         if self._is_live_crowd() and not self._scanning:
-            self._is_gathered = self._busy < self._settings.till_concurrency  # else it trickles in behind busy slots
+            self._is_gathered = self._busy[RequestClass.LIVE] < self._settings.till_concurrency  # else it trickles in behind busy slots
             self._join_crowd(self._single_reads.take_live())
         elif self._would_wait_for_slots():
             self._join_crowd(self._single_reads.take_live())
@@ -163,7 +171,7 @@ class TillReader:
     def _would_wait_for_slots(self) -> bool:
         """All slots are busy while a crowd gathers: LIVE reads join it."""
         gathers = self._gathering is not None and not self._scanning
-        return gathers and self._busy >= self._settings.till_concurrency and len(self._crowd) >= self._settings.crowd
+        return gathers and self._busy[RequestClass.LIVE] >= self._settings.till_concurrency and len(self._crowd) >= self._settings.crowd
 
     def _join_crowd(self, reads: Sequence[_PendingRead]) -> None:
         self._crowd.update((read.customer_id, read) for read in reads)
@@ -171,28 +179,28 @@ class TillReader:
             self._gathering = self._tasks.start(self._gather())
 
     def _start_single_reads(self) -> None:
-        while not self._tasks.is_closed and self._busy < self._settings.till_concurrency:
-            read = self._single_reads.next()
+        while not self._tasks.is_closed:
+            read = self._single_reads.next([each for each in RequestClass if self._busy[each] < self._settings.till_concurrency])
             if read is None:
                 return
-            self._busy += 1
+            self._busy[read.request_class] += 1
             read.is_started = True
             self._forget(read)
-            self._tasks.start(self._read_single(read)).add_done_callback(self._single_read_done)
+            self._tasks.start(self._read_single(read)).add_done_callback(partial(self._single_read_done, read.request_class))
 
     def _forget(self, read: _PendingRead) -> None:
         for reads in (self._waiting, self._crowd):
             if reads.get(read.customer_id) is read:
                 del reads[read.customer_id]
 
-    def _single_read_done(self, _: asyncio.Task[None]) -> None:
-        self._busy -= 1
+    def _single_read_done(self, request_class: RequestClass, _: asyncio.Task[None]) -> None:
+        self._busy[request_class] -= 1
         self._start_single_reads()
 
     async def _read_single(self, read: _PendingRead) -> None:
         as_of = self._services.now()
         try:
-            customer = await self._context.till.read_customer(read.customer_id)
+            customer = await self._context.till_of(read.request_class).read_customer(read.customer_id)
             await self._context.gone.note_customers_read()
         except asyncio.CancelledError:
             read.result.cancel()
@@ -251,7 +259,7 @@ class TillReader:
         if len(crowd) <= max(known.last_page or 0, self._pages_at_least):
             return
         scan = PageScan(
-            context.list_page,
+            partial(context.list_page, request_class=min(read.request_class for read in crowd)),
             is_wanted=lambda: sum(self._waiting.get(read.customer_id) is read for read in crowd),
             serve=self._serve_page,
             last_page=known.last_page,

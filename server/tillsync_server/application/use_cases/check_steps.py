@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from tillsync_server.application.use_cases.upstream_reasons import SHOP_TOO_SLOW, TILL_TOO_SLOW, reason_of
 from tillsync_server.domain.errors import (
+    AllowanceSpent,
     BridgeMissing,
     CredentialsRefused,
     Misaddressed,
@@ -110,6 +111,8 @@ def remedy_of(error: UpstreamError) -> str:
             return "Copy API key and secret again from the API device in the Epos Now Back Office."
         case CredentialsRefused():
             return "Connect the bridge plugin again, or make a new consumer key with read and write rights in WooCommerce."
+        case AllowanceSpent():
+            return "Try again in a minute: other requests of this company go first."
         case Throttled():
             return "Wait some minutes; if it happens often, lower requests_per_minute." if till else "Ask the shop's host to allow more."
         case Unreachable():

@@ -12,6 +12,7 @@ from tillsync_server.application.use_cases.till_hints import Sender, TillHints
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.errors import Blocked, CredentialsRefused, Missing, RequestError, Throttled, Unreachable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.ports.accounts import AccountStore
 from tillsync_server.ports.sales import SaleStore, WaitingSale
 from tillsync_server.ports.till import TillGateway
@@ -124,4 +125,4 @@ class SaleReading:
             return None  # nor is anybody left who could be told
         with_keys = [account for account in accounts if account.epos.api_key and account.epos.api_secret] or accounts
         asking = next((account for account in with_keys if account.account_id == sale.account_id), with_keys[0])
-        return await self._tills.client(asking).read_buyer(sale.transaction_id)
+        return await self._tills.client(asking, RequestClass.LIVE).read_buyer(sale.transaction_id)

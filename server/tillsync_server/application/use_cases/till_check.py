@@ -8,6 +8,7 @@ from tillsync_server.domain.email_kinds import email_kinds
 from tillsync_server.domain.errors import Missing, Unreadable
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.matching import respelled, same_email
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.ports.till import CustomerPage, TillClient, TillGateway
 from tillsync_server.ports.tills import TillKnowledgeStore
 
@@ -23,7 +24,7 @@ async def check_till(
 ) -> None:
     """``customer_ids`` takes those of list page 1. What was read is noted, as it would be by the flows."""
     with run.step("credentials"):
-        till = tills.client(account)
+        till = tills.client(account, RequestClass.ORDER)
         await till.probe()
         run.passed("credentials", "Epos Now accepts the API key and secret.", base_url=account.epos.base_url)
     with run.step("list_customers"):

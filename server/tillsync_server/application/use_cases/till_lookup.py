@@ -23,6 +23,7 @@ from tillsync_server.domain.errors import (
 )
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.matching import resembling, same_email, search_texts
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.accounts import AccountStore
 from tillsync_server.ports.links import LinkReader
@@ -82,7 +83,7 @@ class TillLookup:
         return CustomersFound(tuple(await self._with_links(account_id, shown)), more or len(rows) > limit)
 
     async def _till(self, account_id: AccountId) -> TillClient:
-        return self._tills.client(await self._accounts.get(account_id))
+        return self._tills.client(await self._accounts.get(account_id), RequestClass.ORDER)
 
     async def _with_links(self, account_id: AccountId, customers: Sequence[TillCustomer]) -> list[CustomerAtTill]:
         if not customers:

@@ -1,7 +1,8 @@
 -- What is wrong with accounts without stopping them. Reason 1: events that the shop's bridge refused. Reason 2: rows of the till's customer
 -- list that cannot be read; the first five are named. Reason 3: other output around the data of the shop's answers, by route, met in the
--- last $3 days; detail is the latest one's kind and plugin. $1 accounts, $2 events or rows counted at most. Takes no lock. Index:
--- refused_event, unread_row and stray_output primary keys.
+-- last $3 days; detail is the latest one's kind and plugin. Reason 4: another app is busy at the till; count is what we took of the limit
+-- in detail, before the time until which half of it is taken. $1 accounts, $2 events or rows counted at most. Takes no lock. Index:
+-- refused_event, unread_row, stray_output and till primary keys.
 SELECT a.account_id, 1::smallint AS reason, refused.count, refused.since, refused.last_time, refused.detail
 FROM unnest($1::text[]) AS a(account_id)
 CROSS JOIN LATERAL (
@@ -24,4 +25,9 @@ SELECT s.account_id, 3::smallint, count(*), min(s.first_time), max(s.last_time),
 FROM stray_output s
 WHERE s.account_id = ANY ($1::text[]) AND s.last_time > now() - make_interval(days => $3)
 GROUP BY s.account_id
+UNION ALL
+SELECT a.account_id, 4::smallint, t.busy_allowance, t.busy_since, t.busy_until - make_interval(secs => $4),
+  t.busy_limit || to_char(t.busy_until AT TIME ZONE 'UTC', ' HH24:MI')
+FROM account a JOIN till t ON t.till_id = a.till_id
+WHERE a.account_id = ANY ($1::text[]) AND t.busy_until > now()
 ORDER BY account_id, reason

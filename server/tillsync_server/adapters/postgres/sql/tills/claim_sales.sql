@@ -1,5 +1,5 @@
 -- The oldest due sale of each till, charged with an attempt, and when the till's next one may be read. $1 tills, $2 seconds until a sale
--- whose reader died is due again, $3 seconds between two reads of a till times the account's requests a minute, $4 most seconds until a
+-- whose reader died is due again, $3 seconds between two reads of a till times its requests a minute, $4 most seconds until a
 -- till is looked at again whose sales are put off. A till without any has no time.
 -- After lock_ready_for_sales.sql in its transaction, and a statement of its own: what was committed before the lock is seen.
 -- Indexes: till_sale_due, primary keys of account and till. Locks: the sales.
