@@ -29,6 +29,7 @@ from benchmarks.ordered import ordered
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.report import Figure, markdown, print_table
 from benchmarks.shop_requests import shop_requests
+from benchmarks.statements import statements
 from benchmarks.till_requests import till_requests
 from rich.console import Console
 
@@ -45,6 +46,7 @@ ROWS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "till-requests": till_requests,
     "catch-up": catch_up,
     "order-beside-bulk": order_beside_bulk,
+    "statements": statements,
     "memory": memory,
 }
 

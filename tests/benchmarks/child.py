@@ -2,7 +2,7 @@
 
 Commands: ``drain SYSTEM DSN WARM COUNT [OPTIONS]`` · ``starts SYSTEM DSN`` (stdin tells
 how many are to start) · ``calls ...`` (`calls_client`) ·
-``echo`` (`echo_server`). OPTIONS is a JSON object of keyword arguments, for tuning.
+``echo`` (`echo_server`) · ``service`` (`counted_service`). OPTIONS is a JSON object of keyword arguments, for tuning.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,14 @@ async def run_child(*arguments: object, seconds: float = 900.0) -> dict[str, Any
 
 
 @asynccontextmanager
-async def running_child(*arguments: object, await_ready: bool = False) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Killed at the end if it still runs. ``await_ready``: entered once it has said so."""
+async def running_child(
+    *arguments: object, await_ready: bool = False, variables: Mapping[str, str] | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Killed at the end if it still runs. ``await_ready``: entered once it has said so. ``variables``: its environment."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.child", *map(str, arguments)),
         cwd=ROOT,
+        env=variables,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=64 * 2**20,
@@ -126,6 +129,11 @@ async def _main(command: str, *arguments: str) -> dict[str, Any]:
             from benchmarks.echo_server import serve
 
             return await serve()
+        case ("service",):
+            from benchmarks import counted_service
+
+            await counted_service.serve()
+            return {}
         case "calls", target, kind, token, warm, count, in_flight, first_id:
             from benchmarks.calls_client import measure
 

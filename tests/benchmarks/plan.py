@@ -36,6 +36,8 @@ class Plan:
     catch_up_accounts: int
     bulk_waiting: int
     bulk_orders: int
+    statement_units: int
+    statement_idle_seconds: float
     memory_entries: int
     memory_seconds: float
 
@@ -68,6 +70,8 @@ FULL = Plan(
     catch_up_accounts=200,
     bulk_waiting=20_000,
     bulk_orders=5,
+    statement_units=100,
+    statement_idle_seconds=60.0,
     memory_entries=1_000_000,
     memory_seconds=20.0,
 )
@@ -100,6 +104,8 @@ QUICK = Plan(
     catch_up_accounts=50,
     bulk_waiting=2_000,
     bulk_orders=3,
+    statement_units=30,
+    statement_idle_seconds=20.0,
     memory_entries=200_000,
     memory_seconds=6.0,
 )
