@@ -101,9 +101,8 @@ CUSTOMER_POINTS = [
     Point("the claim", "after", store="claim"),
     Point("settings are read", "before", store="at_version"),
     Point("settings are read", "after", store="at_version"),
-    Point("links are read", "before", store="by_epos"),
-    Point("links are read", "after", store="by_epos"),
-    Point("removals are read", "after", store="pending_removals"),
+    Point("links and removals are read", "before", store="stored_customers"),
+    Point("links and removals are read", "after", store="stored_customers"),
     Point("the till reads", "before", **READ),
     Point("the till has read", "after", **READ),
     Point("the version is drawn", "before", store="next_versions"),
@@ -170,9 +169,8 @@ async def test_a_customer_while_settings_or_links_change(ground: Ground, change:
 
 REMOVAL_POINTS = [
     Point("the claim", "after", store="claim"),
-    Point("links are read", "before", store="by_epos"),
-    Point("removals are read", "before", store="pending_removals"),
-    Point("removals are read", "after", store="pending_removals"),
+    Point("links and removals are read", "before", store="stored_customers"),
+    Point("links and removals are read", "after", store="stored_customers"),
     Point("the version is drawn", "before", store="next_versions"),
     Point("the version is drawn", "after", store="next_versions", sent=True),
     Point("the shop removes", "before", **WRITE, sent=True),

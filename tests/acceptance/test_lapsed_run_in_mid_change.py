@@ -105,7 +105,7 @@ READ: SandboxRequest = {"side": "till", "method": "GET", "path": f"/api/*/custom
 WRITE: SandboxRequest = {"side": "shop", "method": "POST", "path": "*/customers/batch"}
 POINTS = [
     Point("the claim", "after", store="claim"),
-    Point("links are read", "after", store="by_epos"),
+    Point("links are read", "after", store="stored_customers"),
     Point("the till reads", "before", **READ),
     Point("the till has read", "after", **READ),
     Point("the version is drawn", "before", store="next_versions"),

@@ -12,7 +12,7 @@ from contracts.links_in_memory import InMemory
 from contracts.links_on_postgres import on_postgres
 from fakes.queues import SHOP
 from support.engine import EngineWorld
-from support.links import HELD_DUPLICATE, epos, woo
+from support.links import HELD_DUPLICATE, epos, pending_removals, woo
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryState, Outcome
 from tillsync_server.ports.links import ConfirmedWrite, ShopUserChange
@@ -30,8 +30,9 @@ class ChangedGroundContract:
 
     async def test_candidates_of_held_orders_are_known(self, bench: LinkBench) -> None:
         await held(bench, 1, 2, woo=30)
-        assert await bench.reader.candidates_of_held(SHOP, [epos(1), epos(3)]) == {1}
-        assert await bench.reader.candidates_of_held(SHOP, [epos(3)]) == frozenset()
+        for asked, candidates in (([epos(1), epos(3)], {1}), ([epos(3)], set())):
+            stored = await bench.reader.stored_customers(SHOP, asked)
+            assert {each for each, found in stored.items() if found.is_candidate} == candidates
 
     async def test_held_orders_run_again_when_a_candidate_is_gone(self, bench: LinkBench) -> None:
         waiting = await held(bench, 5, 3, woo=30)
@@ -139,7 +140,7 @@ class ChangedGroundContract:
         lease, link = await bench.lease(), await link_of(bench, 1)
         await bench.linker.end_of_person(lease, link)
         assert (await link_of(bench, 1)).is_usable is False
-        assert await bench.shop.pending_removals(SHOP, [epos(1)]) == {1: (40,)}
+        assert await pending_removals(bench.reader, 1) == {1: (40,)}
         assert await bench.refresh(1) is not None
         assert await bench.states(waiting) == [PENDING]
 
@@ -152,7 +153,7 @@ class ChangedGroundContract:
         await bench.shop.mark_gone(lease, woo=[woo(40)], of=[epos(1)])
         await bench.linker.end_of_person(lease, before)
         assert (await link_of(bench, 2)).is_usable
-        assert await bench.shop.pending_removals(SHOP, [epos(1), epos(2)]) == {}
+        assert await pending_removals(bench.reader, 1, 2) == {}
         await bench.shop.mark_gone(lease, woo=[woo(40)], of=[epos(2)])
         assert not (await link_of(bench, 2)).is_usable
 

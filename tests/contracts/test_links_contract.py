@@ -11,7 +11,7 @@ from contracts.links_in_memory import InMemory
 from contracts.links_on_postgres import on_postgres
 from fakes.queues import SHOP
 from support.engine import EngineWorld
-from support.links import epos, woo
+from support.links import epos, pending_removals, woo
 from tillsync_server.domain.vocabulary import EntryState, LinkGround
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
 from tillsync_server.ports.links import Link, LinkFilter, LinkOrigin, OrderLinkOutcome
@@ -180,7 +180,7 @@ class OrderLinkerContract:
         await bench.break_link(80001)
         assert await link(bench, lease, entry, replaces=await link_of(bench, 80001)) is OrderLinkOutcome.LINKED
         assert await pairs(bench) == {(90001, 12)}
-        removals = await bench.shop.pending_removals(SHOP, [epos(70001), epos(80001)])
+        removals = await pending_removals(bench.reader, 70001, 80001)
         assert removals == {}, "its values are written anew, nothing is to be removed"
 
     async def test_both_sides_may_have_broken_links(self, bench: LinkBench) -> None:
@@ -193,7 +193,7 @@ class OrderLinkerContract:
         await bench.break_link(90001)
         assert await link(bench, lease, entry, replaces=broken) is OrderLinkOutcome.LINKED
         assert await pairs(bench) == {(90001, 12)}
-        assert await bench.shop.pending_removals(SHOP, [epos(90001)]) == {90001: (11,)}
+        assert await pending_removals(bench.reader, 90001) == {90001: (11,)}
 
     async def test_a_link_that_is_no_longer_the_one_that_was_read_is_not_replaced(self, bench: LinkBench) -> None:
         lease, entry = await running_order(bench)

@@ -26,6 +26,7 @@ from tillsync_server.ports.links import (
     OrderResolved,
     ShopUserChange,
     ShopUsersReported,
+    StoredCustomer,
     UnlinkedByHand,
 )
 
@@ -140,17 +141,25 @@ class FakeLinks:
 
     async def by_epos(self, account_id: AccountId, ids: Sequence[EposCustomerId]) -> dict[EposCustomerId, Link]:
         await self._step("links.by_epos")
-        raise_fault(self.faults, "by_epos")
-        self.look_ups += 1
         return {each: self._by_epos[account_id, each] for each in ids if (account_id, each) in self._by_epos}
 
     async def by_woo(self, account_id: AccountId, woo_customer_id: WooCustomerId) -> Link | None:
         await self._step("links.by_woo")
         return self.of_woo(account_id, woo_customer_id)
 
-    async def candidates_of_held(self, account_id: AccountId, ids: Sequence[EposCustomerId]) -> frozenset[EposCustomerId]:
+    async def stored_customers(self, account_id: AccountId, ids: Sequence[EposCustomerId]) -> dict[EposCustomerId, StoredCustomer]:
+        await self._step("links.stored_customers")
+        raise_fault(self.faults, "stored_customers")
+        self.look_ups += 1
         held = [] if self._queues is None else self._queues.held_orders(account_id, but=None)
-        return frozenset(ids) & {candidate for each in held for candidate in each.candidate_ids}
+        candidates = {candidate for each in held for candidate in each.candidate_ids}
+        removals = sorted((woo, epos) for (account, woo), epos in self.removals.items() if account == account_id)
+        return {
+            each: StoredCustomer(
+                self._by_epos.get((account_id, each)), tuple(woo for woo, epos in removals if epos == each), each in candidates
+            )
+            for each in ids
+        }
 
     async def list_links(self, account_id: AccountId, wanted: LinkFilter, *, after: EposCustomerId | None, limit: int) -> list[Link]:
         found = [

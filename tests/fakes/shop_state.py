@@ -98,13 +98,6 @@ class FakeShopState:
     async def known_type_hash(self, lease: LaneLease, type_id: EposCustomerTypeId) -> bytes | None:
         return self.type_hashes.get(type_id) if self.type_lapses.get(type_id, 0) >= lease.lapses else None
 
-    async def pending_removals(
-        self, account_id: AccountId, epos_ids: Sequence[EposCustomerId]
-    ) -> dict[EposCustomerId, tuple[WooCustomerId, ...]]:
-        of_account = sorted((woo, epos) for (account, woo), epos in self._links.removals.items() if account == account_id)
-        pending = {epos: tuple(woo for woo, each in of_account if each == epos) for epos in epos_ids}
-        return {epos: found for epos, found in pending.items() if found}
-
     async def removal_done(self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId]) -> None:
         if not self._links.is_ours(lease):
             return

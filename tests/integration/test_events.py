@@ -401,7 +401,7 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_events(events:
     for statement, parameters, most in (
         ("events/seconds_until_due", (), 200),
         ("events/claim", (16, 60.0), 200),
-        ("events/waiting", ("shop-3", 500), 500),
+        ("events/waiting", ("shop-3", 500, 10_000), 500),
         ("events/settle", ("shop-3", [502, 1002], [5, 5], [None, None]), 20),
         ("events/discard", ("shop-3",), 500),
     ):

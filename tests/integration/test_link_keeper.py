@@ -22,6 +22,7 @@ from support.links import (
     held_orders,
     lease_of,
     match_of,
+    pending_removals,
     put_order,
     states,
     woo,
@@ -29,7 +30,6 @@ from support.links import (
 from tillsync_server.adapters.postgres import link_keeper as link_keeper_module
 from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
 from tillsync_server.adapters.postgres.links import PostgresLinks
-from tillsync_server.adapters.postgres.shop_state import PostgresShopState
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Unavailable
 from tillsync_server.domain.ids import EntryId, new_entry_id
 from tillsync_server.domain.verdict import Verdict
@@ -61,7 +61,7 @@ async def test_create_replaces_an_unusable_link(world: EngineWorld) -> None:
     assert again.link.content_hash is None
     await world.fetch("UPDATE link SET epos_gone_at = now() RETURNING 1")
     await keeper_of(world).create(SHOP, epos(90001), woo(13))  # its former shop customer is there and shows its values
-    assert await PostgresShopState(world.database).pending_removals(SHOP, [epos(90001)]) == {90001: (12,)}
+    assert await pending_removals(PostgresLinks(world.database), 90001) == {90001: (12,)}
     assert await PostgresLinks(world.database).by_woo(SHOP, woo(12)) is None
 
 
@@ -126,7 +126,7 @@ async def test_delete_leaves_a_mark_and_queues_the_removal(world: EngineWorld, b
     assert gone.link == made.link
     assert await PostgresLinks(world.database).by_woo(SHOP, woo(12)) is None
     assert await marked(world, 12)
-    assert await PostgresShopState(world.database).pending_removals(SHOP, [epos(90001)]) == {90001: (12,)}
+    assert await pending_removals(PostgresLinks(world.database), 90001) == {90001: (12,)}
     row = await entry_row(world, gone.removal_entry_id)
     assert (row["kind"], row["subject_id"], row["priority"], row["due"]) == (1, 90001, 1, True)
     assert await config_version(world) == before + 1

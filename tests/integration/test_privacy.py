@@ -14,10 +14,10 @@ import pytest
 import pytest_asyncio
 from support.desk_world import DeskWorld, desk_world
 from support.engine import EngineWorld
-from support.links import HELD_DUPLICATE, claim, completion, end_all, epos, facts_of, lease_of, match_of, put_order
+from support.links import HELD_DUPLICATE, claim, completion, end_all, epos, facts_of, lease_of, match_of, pending_removals, put_order
 from tillsync.v1 import privacy_service_pb2, queue_service_pb2
-from tillsync_server.adapters.postgres.shop_state import PostgresShopState
-from tillsync_server.domain.ids import AccountId, EntryId
+from tillsync_server.adapters.postgres.links import PostgresLinks
+from tillsync_server.domain.ids import EntryId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, Role
@@ -325,7 +325,7 @@ async def test_a_link_that_goes_is_seen_by_what_runs(desk: DeskWorld) -> None:
     await erase(desk, woo_customer_id=12)
     [after] = await engine.fetch("SELECT config_version FROM lane")
     assert after["config_version"] == before["config_version"] + 1
-    assert await PostgresShopState(engine.database).pending_removals(AccountId("shop-a"), [epos(90001)]) == {90001: (12,)}
+    assert await pending_removals(PostgresLinks(engine.database), 90001) == {90001: (12,)}
 
 
 async def test_two_erasures_at_once(desk: DeskWorld) -> None:

@@ -6,18 +6,21 @@ What callers rely on besides: tests/contracts/test_shop_state_contract.py.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.engine import EngineWorld
-from support.links import SHOP, epos, lease_of, woo
+from support.links import SHOP, epos, lease_of, pending_removals, woo
+from support.waiting import until, within
 from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
 from tillsync_server.adapters.postgres.links import PostgresLinks
 from tillsync_server.adapters.postgres.shop_state import PostgresShopState
 from tillsync_server.domain.ids import EposCustomerTypeId
 from tillsync_server.ports.lanes import LaneLease
-from tillsync_server.ports.links import ConfirmedWrite, Link
+from tillsync_server.ports.links import ConfirmedWrite, Link, WriteBasis
 
 pytestmark = pytest.mark.integration
 
@@ -71,6 +74,7 @@ async def test_versions_outlive_links_and_are_kept_by_the_thousand(world: Engine
     assert row["count"] == 1200
 
 
+@pytest.mark.catches("stale-leases-change-nothing")
 async def test_a_stale_lease_changes_nothing(world: EngineWorld) -> None:
     shop, stale = await leased(world)
     await put_link(world, 90001, 12)
@@ -88,7 +92,7 @@ async def test_a_stale_lease_changes_nothing(world: EngineWorld) -> None:
     await shop.mark_gone(stale, epos=[epos(90001)], woo=[woo(12)])
 
     assert (await world.fetch("SELECT * FROM link"), await world.fetch("SELECT * FROM customer_type")) == before
-    assert await shop.pending_removals(SHOP, [epos(90002)]) == {90002: (13,)}
+    assert await pending_removals(PostgresLinks(world.database), 90002) == {90002: (13,)}
     assert await world.fetch("SELECT * FROM shop_version") == []
     assert await world.live("shop-a", 90001) is None
 
@@ -143,3 +147,117 @@ async def test_a_types_hash_is_forgotten_while_it_is_written_and_after_a_lapse(w
     await shop.confirm_type(lease, GOLD, b"back", gone=False)
     [row] = await world.fetch("SELECT * FROM customer_type")
     assert (row["gone_at"], row["content_hash"]) == (None, b"back")
+
+
+# what waits for the lane's lock sees what was committed under it
+
+
+@asynccontextmanager
+async def changed_meanwhile(world: EngineWorld, change: str, *, waiting: int = 1) -> AsyncIterator[None]:
+    """Another session holds the lane's lock, makes this change, and commits once ``waiting`` statements wait for the lock."""
+
+    async def are_waiting() -> bool:
+        blocked = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return len(await world.fetch(blocked)) == waiting
+
+    async with world.database.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM lane WHERE account_id = $1 FOR UPDATE", SHOP)
+        await connection.execute(change)
+        yield
+        await until(are_waiting, world.work)
+
+
+TAKEN_OVER = "UPDATE lane SET lease_owner = 'two', lease_token = lease_token + 1"
+
+
+@pytest.mark.parametrize(
+    ("change", "drawn"),
+    [
+        ("UPDATE link SET epos_customer_id = 90009 WHERE woo_customer_id = 12", {13, 14}),
+        ("DELETE FROM link WHERE woo_customer_id = 12", {13, 14}),
+        ("INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) VALUES ('shop-a', 90005, 15, 1)", {12, 13, 14, 15}),
+        ("DELETE FROM shop_removal", {12, 13}),
+        ("UPDATE account SET update_time = now() + interval '1 second'", set()),
+        (TAKEN_OVER, set()),
+        ("UPDATE link SET content_hash = 'late'", {12, 13, 14}),
+    ],
+)
+async def test_a_draw_that_waited_for_the_lane_rests_on_what_was_changed_meanwhile(
+    world: EngineWorld, patient: EngineWorld, change: str, drawn: set[int]
+) -> None:
+    _, lease = await leased(world)
+    await put_link(world, 90001, 12)
+    await put_link(world, 90002, 13)
+    await world.fetch("INSERT INTO shop_removal (account_id, woo_customer_id, epos_customer_id) VALUES ($1, 14, 90003) RETURNING 1", SHOP)
+    [account] = await world.fetch("SELECT update_time FROM account")
+    linked = {woo(12): epos(90001), woo(13): epos(90002), woo(15): epos(90005)}
+    basis = WriteBasis(account["update_time"], linked, [woo(14)])
+    async with changed_meanwhile(world, change):
+        drawing = asyncio.create_task(
+            PostgresShopState(patient.database).next_versions(lease, [woo(number) for number in (12, 13, 14, 15)], at_least={}, basis=basis)
+        )
+    assert set(await within(drawing)) == drawn
+    assert len(await world.fetch("SELECT FROM shop_version")) == len(drawn)
+    assert all(row["content_hash"] is None for row in await world.fetch("SELECT * FROM link WHERE woo_customer_id = ANY ($1)", list(drawn)))
+
+
+async def test_a_draw_of_a_type_that_waited_rests_on_the_settings_of_now(world: EngineWorld, patient: EngineWorld) -> None:
+    shop, lease = await leased(world)
+    await shop.confirm_type(lease, GOLD, b"type", gone=False)
+    [account] = await world.fetch("SELECT update_time FROM account")
+    for change in ("UPDATE account SET update_time = now() + interval '1 second'", TAKEN_OVER):
+        async with changed_meanwhile(world, change):
+            drawing = asyncio.create_task(
+                PostgresShopState(patient.database).next_type_version(lease, GOLD, settings_of=account["update_time"])
+            )
+        assert await within(drawing) is None
+    [row] = await world.fetch("SELECT content_hash FROM customer_type")
+    assert row["content_hash"] == b"type"
+    assert await world.fetch("SELECT FROM shop_version") == []
+
+
+async def test_a_confirmation_that_waited_for_the_lane_is_of_the_link_of_now(world: EngineWorld, patient: EngineWorld) -> None:
+    shop, lease = await leased(world)
+    await put_link(world, 90001, 12)
+    await put_link(world, 90002, 13)
+    await shop.next_versions(lease, [woo(12), woo(13)], at_least={})
+    moved = "UPDATE link SET epos_customer_id = 90009, content_hash = 'present' WHERE woo_customer_id = 12"
+    writes = [ConfirmedWrite(epos(90001), woo(12), b"former", AS_OF), ConfirmedWrite(epos(90002), woo(13), b"hash", AS_OF)]
+    async with changed_meanwhile(world, moved):
+        confirming = asyncio.create_task(PostgresShopState(patient.database).confirm(lease, writes))
+    await within(confirming)
+    assert (await link_of(world, 90009)).content_hash is None
+    assert (await link_of(world, 90002)).content_hash == b"hash"
+    assert await world.live("shop-a", 90009) is not None
+    assert await world.live("shop-a", 90002) is None
+
+
+async def test_what_waited_for_a_lane_that_another_process_has_now_changes_nothing(world: EngineWorld, patient: EngineWorld) -> None:
+    _, lease = await leased(world)
+    await put_link(world, 90001, 12)
+    before = await world.fetch("SELECT * FROM link")
+    shop = PostgresShopState(patient.database)
+    async with changed_meanwhile(world, TAKEN_OVER, waiting=4):
+        late = [
+            asyncio.create_task(each)
+            for each in (
+                shop.confirm(lease, [ConfirmedWrite(epos(90001), woo(12), b"hash", AS_OF)]),
+                shop.confirm(lease, [ConfirmedWrite(epos(90002), woo(12), b"former", AS_OF)]),
+                shop.confirm_type(lease, GOLD, b"type", gone=False),
+                shop.note_read(lease, [epos(90001)]),
+            )
+        ]
+    for each in late:
+        await within(each)
+    assert await world.fetch("SELECT * FROM link") == before
+    assert await world.fetch("SELECT FROM customer_type") == []
+    assert await world.live("shop-a", 90001) is None
+
+
+async def test_a_read_is_noted_with_the_databases_time(world: EngineWorld) -> None:
+    shop, lease = await leased(world)
+    await put_link(world, 90001, 12)
+    await put_link(world, 90002, 13)
+    await shop.note_read(lease, [epos(90001)])
+    noted = await world.fetch("SELECT epos_customer_id, epos_read_at <= now() AS is_past FROM link WHERE epos_read_at IS NOT NULL")
+    assert [tuple(row) for row in noted] == [(90001, True)]

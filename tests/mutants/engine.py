@@ -20,6 +20,7 @@ ENGINE = [
     Mutant("completions-are-fenced", "completions do not match the lease's token", drop()),
     Mutant("lost-lanes-claim-nothing", "a process that lost the lane claims entries", drop()),
     Mutant("versions-are-drawn-by-the-owner", "a process that lost the lane draws versions, and writes", drop()),
+    Mutant("stale-leases-change-nothing", "a process that lost the lane marks links gone and removals done", drop()),
     Mutant("writes-need-enough-lease", "a write starts however little of the lease is left", condition("False")),
     Mutant("permit-before-headers", "the permit is not asked before the headers", drop()),
     Mutant("permit-before-body", "the permit is not asked again before the body", condition("False")),

@@ -14,6 +14,7 @@ from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryState, Outcome
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease
+from tillsync_server.ports.links import LinkReader
 from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
 
 SHOP = AccountId("shop-a")
@@ -39,6 +40,12 @@ def facts_of(order_id: int, *, woo_customer_id: int | None = None, email: str = 
         first_name="Ada",
         last_name="Byron",
     )
+
+
+async def pending_removals(links: LinkReader, *epos_ids: int) -> dict[int, tuple[int, ...]]:
+    """Shop customers whose values are to be removed, by the till customers of shop-a that have any."""
+    stored = await links.stored_customers(SHOP, [EposCustomerId(each) for each in epos_ids])
+    return {each: found.removals for each, found in stored.items() if found.removals}
 
 
 async def put_order(world: EngineWorld, facts: OrderFacts, account: str = SHOP) -> EntryId:

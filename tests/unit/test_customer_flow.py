@@ -425,10 +425,10 @@ async def test_a_lost_lease_sends_nothing_and_leaves_no_verdict() -> None:
 
 @on_virtual_time
 async def test_a_database_that_cannot_be_asked_charges_nothing() -> None:
-    for method in ("by_epos", "next_versions", "confirm"):
+    for method in ("stored_customers", "next_versions", "confirm"):
         world = ShopWorld()
         world.link(1, 12)
-        (world.links if method == "by_epos" else world.state).faults[method] = [DatabaseAway()]
+        (world.links if method == "stored_customers" else world.state).faults[method] = [DatabaseAway()]
         verdict = await world.sync(1)
         is_(verdict, Outcome.EPOS_FETCH_FAILED, FETCH_FAILED, EntryState.PENDING, Disposition.POSTPONE)
         assert verdict.not_before is not None

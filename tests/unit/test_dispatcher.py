@@ -104,7 +104,7 @@ async def test_a_database_that_is_away_postpones_uncharged(where: str) -> None:
         case "settings":
             world.lane.faults["account"] = DatabaseAway()
         case "links":
-            world.links.faults["by_epos"] = [DatabaseAway()]
+            world.links.faults["stored_customers"] = [DatabaseAway()]
         case _:
             world.knowledge.faults["note"] = [DatabaseAway()]
     verdict = await world.sync(1)

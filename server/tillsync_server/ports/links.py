@@ -59,6 +59,17 @@ class LinkFilter:
     """Of ground NOT_KEPT or TRUSTED_ACCOUNT."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredCustomer:
+    """What is stored about one till customer."""
+
+    link: Link | None
+    removals: tuple[WooCustomerId, ...] = ()
+    """Shop customers whose values a DeleteLink wants removed, ascending."""
+    is_candidate: bool = False
+    """HELD orders have it to choose from."""
+
+
 class LinkReader(Protocol):
     async def by_epos(self, account_id: AccountId, ids: Sequence[EposCustomerId]) -> dict[EposCustomerId, Link]: ...
 
@@ -70,8 +81,8 @@ class LinkReader(Protocol):
 
     async def is_marked_do_not_auto_link(self, account_id: AccountId, woo_customer_id: WooCustomerId) -> bool: ...
 
-    async def candidates_of_held(self, account_id: AccountId, ids: Sequence[EposCustomerId]) -> frozenset[EposCustomerId]:
-        """Which of these till customers are candidates of HELD orders."""
+    async def stored_customers(self, account_id: AccountId, ids: Sequence[EposCustomerId]) -> dict[EposCustomerId, StoredCustomer]:
+        """All of them, as they are at one moment."""
         ...
 
 
@@ -129,12 +140,6 @@ class ShopStateStore(Protocol):
 
     async def known_type_hash(self, lease: LaneLease, type_id: EposCustomerTypeId) -> bytes | None:
         """None when unknown, or stored before a lapse of the lane."""
-        ...
-
-    async def pending_removals(
-        self, account_id: AccountId, epos_ids: Sequence[EposCustomerId]
-    ) -> dict[EposCustomerId, tuple[WooCustomerId, ...]]:
-        """Shop customers whose values a DeleteLink wants removed, by the till customer they were linked to."""
         ...
 
     async def removal_done(self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId]) -> None: ...

@@ -13,7 +13,6 @@ from tillsync_server.ports.events import EventLease, EventType, OrderEvent, Refu
 _CLAIM = load("events/claim")
 _SECONDS_UNTIL_DUE = load("events/seconds_until_due")
 _WAITING = load("events/waiting")
-_HELD_COUNT = load("events/held_count")
 _SETTLE = load("events/settle")
 _REFUSE = load("events/refuse")
 _REOPEN = load("events/reopen")
@@ -41,8 +40,7 @@ class PostgresEvents:
 
     async def waiting(self, account_id: AccountId, limit: int) -> WaitingEvents:
         async with self._database.acquire() as connection:
-            rows = await connection.fetch(_WAITING, account_id, limit)
-            held: int = await connection.fetchval(_HELD_COUNT, account_id, HELD_COUNT_CAP) if rows else 0
+            rows = await connection.fetch(_WAITING, account_id, limit, HELD_COUNT_CAP)
         events = tuple(
             OrderEvent(
                 order_id=OrderId(row["order_id"]),
@@ -54,7 +52,7 @@ class PostgresEvents:
             )
             for row in rows
         )
-        return WaitingEvents(events, held)
+        return WaitingEvents(events, rows[0]["held_count"] if rows else 0)
 
     async def settle(self, account_id: AccountId, told: Sequence[ToldEvent]) -> None:
         async with self._database.acquire() as connection:

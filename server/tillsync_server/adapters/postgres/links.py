@@ -10,13 +10,13 @@ from tillsync_server.adapters.postgres.pool import Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.vocabulary import LinkGround
-from tillsync_server.ports.links import Link, LinkFilter, LinkOrigin
+from tillsync_server.ports.links import Link, LinkFilter, LinkOrigin, StoredCustomer
 
 _BY_EPOS = load("links/by_epos")
 _OF_EITHER = load("links/of_either")
 _LIST = load("links/list")
 _IS_MARKED = load("links/is_marked")
-_CANDIDATES_OF_HELD = load("links/candidates_of_held")
+_STORED_CUSTOMERS = load("links/stored_customers")
 
 
 class PostgresLinks:
@@ -53,10 +53,17 @@ class PostgresLinks:
         async with self._database.acquire() as connection:
             return bool(await connection.fetchval(_IS_MARKED, account_id, woo_customer_id))
 
-    async def candidates_of_held(self, account_id: AccountId, ids: Sequence[EposCustomerId]) -> frozenset[EposCustomerId]:
+    async def stored_customers(self, account_id: AccountId, ids: Sequence[EposCustomerId]) -> dict[EposCustomerId, StoredCustomer]:
         async with self._database.acquire() as connection:
-            rows = await connection.fetch(_CANDIDATES_OF_HELD, account_id, list(ids))
-        return frozenset(EposCustomerId(row["epos_customer_id"]) for row in rows)
+            rows = await connection.fetch(_STORED_CUSTOMERS, account_id, list(ids))
+        return {
+            EposCustomerId(row["wanted_id"]): StoredCustomer(
+                None if row["woo_customer_id"] is None else link_of_row(row),
+                tuple(WooCustomerId(each) for each in row["removals"]),
+                row["is_candidate"],
+            )
+            for row in rows
+        }
 
 
 def link_of_row(row: asyncpg.Record) -> Link:

@@ -15,9 +15,9 @@ import asyncpg
 from tillsync_server.adapters.postgres.decided_again import decide_again, decide_candidates_again, mark_gone
 from tillsync_server.adapters.postgres.held_orders import held_of_guest, release_now_or_soon
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
-from tillsync_server.adapters.postgres.link_rows import is_default_customer, links_of_either, put_link, want_removal
-from tillsync_server.adapters.postgres.locked_lane import LockedLane, fenced_lane
-from tillsync_server.adapters.postgres.pool import Database
+from tillsync_server.adapters.postgres.link_rows import links_of_either, put_link, want_removal
+from tillsync_server.adapters.postgres.locked_lane import fenced_lane
+from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.vocabulary import EntryKind, LinkGround, Outcome, Priority
@@ -25,7 +25,7 @@ from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, NewHint
 from tillsync_server.ports.links import Link, LinkOrigin, OrderLinkOutcome
 from tillsync_server.ports.wakeups import Notifier
 
-_IS_AS_CLAIMED = load("links/is_as_claimed")
+_AS_CLAIMED = load("links/as_claimed")
 _CONFIRM_PERSON = load("links/confirm_person")
 
 
@@ -37,11 +37,9 @@ class PostgresOrderLinker:
         self._notifier = notifier
 
     async def still_stands(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
-        try:
-            async with fenced_lane(self._database, lease) as lane:
-                return lane is not None and await _is_as_claimed(lane, entry)
-        except asyncpg.LockNotAvailableError:
-            return False
+        """As far as it is committed: a change that holds the lane's lock just now comes after this answer."""
+        async with self._database.acquire() as connection:
+            return await _as_claimed(connection, lease, entry) is not None
 
     async def link(
         self,
@@ -60,9 +58,10 @@ class PostgresOrderLinker:
         STALE also when the lane stayed locked for long. LINKED, with nothing written, when just this link is there."""
         try:
             async with fenced_lane(self._database, lease) as lane:
-                if lane is None or not await _is_as_claimed(lane, entry):
+                claimed = None if lane is None else await _as_claimed(lane.connection, lease, entry)
+                if lane is None or claimed is None:
                     return OrderLinkOutcome.STALE
-                if await is_default_customer(lane, epos_customer_id):
+                if claimed["default_epos_customer_id"] == epos_customer_id:
                     raise ValueError(f"the default customer {epos_customer_id} of account {lane.account_id} cannot be linked")
                 standing = await links_of_either(lane, epos_customer_id, woo_customer_id)
                 in_the_way = [link for link in standing if link.is_usable and not _is_same(link, replaces)]
@@ -127,7 +126,7 @@ class PostgresOrderLinker:
             return 0
         try:
             async with fenced_lane(self._database, lease) as lane:
-                if lane is None or not await _is_as_claimed(lane, entry):
+                if lane is None or await _as_claimed(lane.connection, lease, entry) is None:
                     return 0
                 held = await held_of_guest(lane, email, but=entry.entry_id, without_outcome=Outcome.PRODUCT_NOT_MATCHED)
                 released = await release_now_or_soon(lane, held)
@@ -138,11 +137,11 @@ class PostgresOrderLinker:
         return released
 
 
-async def _is_as_claimed(lane: LockedLane, entry: ClaimedEntry) -> bool:
-    # invariant: order-links-rest-on-current-settings
-    if lane.config_version != entry.config_version:
-        return False
-    return bool(await lane.connection.fetchval(_IS_AS_CLAIMED, lane.account_id, entry.entry_id, entry.entry_revision))
+async def _as_claimed(connection: Connection, lease: LaneLease, entry: ClaimedEntry) -> asyncpg.Record | None:
+    """The account's default customer, if lease, settings and entry are as they were when the entry was claimed."""
+    return await connection.fetchrow(
+        _AS_CLAIMED, lease.account_id, lease.owner, lease.token, entry.config_version, entry.entry_id, entry.entry_revision
+    )
 
 
 def _is_same(link: Link, read: Link | None) -> bool:

@@ -8,7 +8,7 @@ hold foreign values: the present link's hash is taken back too, and its customer
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from tillsync_server.adapters.postgres.decided_again import mark_gone
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
@@ -21,21 +21,16 @@ from tillsync_server.ports.lanes import LaneLease, NewHint
 from tillsync_server.ports.links import ConfirmedWrite, WriteBasis
 from tillsync_server.ports.wakeups import Notifier
 
-_NEXT_VERSIONS = load("links/next_versions")
-_STILL_WANTED = load("links/still_wanted")
-_SETTINGS_ARE_OF = load("accounts/settings_are_of")
+_DRAW_VERSIONS = load("links/draw_versions")
 _DOUBT_HASHES = load("links/doubt_hashes")
-_DOUBT_TYPE = load("links/doubt_type")
 _CONFIRM = load("links/confirm")
 _CONFIRM_TYPE = load("links/confirm_type")
 _TYPE_HASH = load("links/type_hash")
-_PENDING_REMOVALS = load("links/pending_removals")
 _DROP_REMOVALS = load("links/drop_removals")
 _NOTE_READ = load("links/note_read")
 
 _CUSTOMERS, _TYPES = 1, 2  # shop_version.subject_kind
 _CHUNK = 500
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class PostgresShopState:
@@ -59,69 +54,50 @@ class PostgresShopState:
         wanted = sorted(set(woo_customer_ids))
         for start in range(0, len(wanted), _CHUNK):
             chunk = wanted[start : start + _CHUNK]
-            async with fenced_lane(self._database, lease) as lane:
-                if lane is None:
-                    return {}
-                if basis is not None:
-                    chunk = await _still_wanted(lane, chunk, basis)
-                drawn = await _draw_versions(lane, _CUSTOMERS, chunk, [at_least.get(each, 0) for each in chunk])
-                await lane.connection.execute(_DOUBT_HASHES, lane.account_id, chunk)
-            versions.update((WooCustomerId(subject_id), version) for subject_id, version in drawn.items())
+            lowest = [at_least.get(each, 0) for each in chunk]
+            async with self._database.acquire() as connection:
+                rows = await connection.fetch(_DRAW_VERSIONS, *_fence(lease), _CUSTOMERS, chunk, lowest, *_rests_on(basis, chunk))
+            versions.update((WooCustomerId(row["subject"]), row["version"]) for row in rows)
         return versions
 
     async def next_type_version(
         self, lease: LaneLease, type_id: EposCustomerTypeId, *, at_least: int = 0, settings_of: datetime | None = None
     ) -> int | None:
         """Takes back the type's hash until :meth:`confirm_type`."""
-        async with fenced_lane(self._database, lease) as lane:
-            if lane is None:
-                return None
-            if settings_of is not None and not await lane.connection.fetchval(_SETTINGS_ARE_OF, lane.account_id, settings_of):
-                return None
-            drawn = await _draw_versions(lane, _TYPES, [type_id], [at_least])
-            await lane.connection.execute(_DOUBT_TYPE, lane.account_id, type_id)
-        return drawn[type_id]
+        async with self._database.acquire() as connection:
+            row = await connection.fetchrow(_DRAW_VERSIONS, *_fence(lease), _TYPES, [type_id], [at_least], settings_of, None, None)
+        return None if row is None else int(row["version"])
 
     async def confirm(self, lease: LaneLease, writes: Sequence[ConfirmedWrite]) -> None:
+        """A process that dies between the two statements is one that dies before them: the present link's own write comes later."""
         last = {(write.epos_customer_id, write.woo_customer_id): write for write in writes}
         ordered = [last[key] for key in sorted(last)]
         for start in range(0, len(ordered), _CHUNK):
             chunk = ordered[start : start + _CHUNK]
-            async with fenced_lane(self._database, lease) as lane:
-                if lane is None:
-                    return
-                rows = await lane.connection.fetch(
+            async with self._database.acquire() as connection:
+                rows = await connection.fetch(
                     _CONFIRM,
-                    lane.account_id,
+                    *_fence(lease),
                     [write.epos_customer_id for write in chunk],
                     [write.woo_customer_id for write in chunk],
                     [write.content_hash for write in chunk],
                     [write.as_of for write in chunk],
                     lease.lapses,
                 )
-                joined = {row["woo_customer_id"] for row in rows}
-                await _doubt(lane, [write.woo_customer_id for write in chunk if write.woo_customer_id not in joined])
+            joined = {row["woo_customer_id"] for row in rows}
+            if foreign := [write.woo_customer_id for write in chunk if write.woo_customer_id not in joined]:
+                async with fenced_lane(self._database, lease) as lane:
+                    if lane is not None:
+                        await _doubt(lane, foreign)
 
     async def confirm_type(self, lease: LaneLease, type_id: EposCustomerTypeId, content_hash: bytes | None, *, gone: bool) -> None:
-        async with fenced_lane(self._database, lease) as lane:
-            if lane is not None:
-                await lane.connection.execute(_CONFIRM_TYPE, lane.account_id, type_id, content_hash, lease.lapses, gone, lane.at)
+        async with self._database.acquire() as connection:
+            await connection.execute(_CONFIRM_TYPE, *_fence(lease), type_id, content_hash, lease.lapses, gone)
 
     async def known_type_hash(self, lease: LaneLease, type_id: EposCustomerTypeId) -> bytes | None:
         async with self._database.acquire() as connection:
             known: bytes | None = await connection.fetchval(_TYPE_HASH, lease.account_id, type_id, lease.lapses)
         return known
-
-    async def pending_removals(
-        self, account_id: AccountId, epos_ids: Sequence[EposCustomerId]
-    ) -> dict[EposCustomerId, tuple[WooCustomerId, ...]]:
-        async with self._database.acquire() as connection:
-            rows = await connection.fetch(_PENDING_REMOVALS, account_id, list(epos_ids))
-        pending: dict[EposCustomerId, tuple[WooCustomerId, ...]] = {}
-        for row in rows:
-            epos = EposCustomerId(row["epos_customer_id"])
-            pending[epos] = (*pending.get(epos, ()), WooCustomerId(row["woo_customer_id"]))
-        return pending
 
     async def removal_done(self, lease: LaneLease, woo_customer_ids: Sequence[WooCustomerId]) -> None:
         """A shop customer that was linked again meanwhile gets its values anew: the removal may have been the later write."""
@@ -152,23 +128,20 @@ class PostgresShopState:
             lane.tell_rest(self._notifier)
 
     async def note_read(self, lease: LaneLease, epos: Sequence[EposCustomerId]) -> None:
-        async with fenced_lane(self._database, lease) as lane:
-            if lane is not None:
-                await lane.connection.execute(_NOTE_READ, lane.account_id, sorted(set(epos)), lane.at)
+        async with self._database.acquire() as connection:
+            await connection.execute(_NOTE_READ, *_fence(lease), sorted(set(epos)))
 
 
-async def _still_wanted(lane: LockedLane, chunk: Sequence[WooCustomerId], basis: WriteBasis) -> list[WooCustomerId]:
-    linked = [each for each in chunk if each in basis.linked]
-    removals = sorted(set(basis.removals) & set(chunk))
-    epos = [basis.linked[each] for each in linked]
-    rows = await lane.connection.fetch(_STILL_WANTED, lane.account_id, basis.settings_of, epos, linked, removals)
-    return sorted({WooCustomerId(row["woo_customer_id"]) for row in rows})
+def _fence(lease: LaneLease) -> tuple[AccountId, str, int]:
+    return lease.account_id, lease.owner, lease.token
 
 
-async def _draw_versions(lane: LockedLane, kind: int, subject_ids: Sequence[int], at_least: Sequence[int]) -> dict[int, int]:
-    microseconds = (lane.at - _EPOCH) // timedelta(microseconds=1)
-    rows = await lane.connection.fetch(_NEXT_VERSIONS, lane.account_id, kind, list(subject_ids), list(at_least), microseconds)
-    return {row["subject_id"]: row["last_version"] for row in rows}
+def _rests_on(
+    basis: WriteBasis | None, woo: Sequence[WooCustomerId]
+) -> tuple[datetime | None, list[EposCustomerId | None] | None, list[WooCustomerId] | None]:
+    if basis is None:
+        return None, None, None
+    return basis.settings_of, [basis.linked.get(each) for each in woo], sorted(set(basis.removals) & set(woo))
 
 
 async def _doubt(lane: LockedLane, woo_customer_ids: Sequence[WooCustomerId]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import assert_never
 
@@ -20,7 +20,7 @@ from tillsync_server.domain.shown_text import first_letter, shown
 from tillsync_server.domain.verdict import Disposition, Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority, Side
 from tillsync_server.ports.lanes import ClaimedEntry
-from tillsync_server.ports.links import Link
+from tillsync_server.ports.links import Link, StoredCustomer
 from tillsync_server.ports.shop import WriteResult, WriteStatus
 
 _READING = "reading the customer from Epos Now"
@@ -30,16 +30,6 @@ UNCHANGED = "unchanged"
 TILL_ONLY, _SHOP_ONLY = frozenset({Side.TILL}), frozenset({Side.SHOP})
 NOT_DONE_SECONDS = 15.0
 """A shop that did not get to a write, with no progress at all, is given so long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Linked:
-    """What is stored about one till customer. ``removals``: shop customers whose values a DeleteLink wants removed."""
-
-    link: Link | None
-    removals: tuple[WooCustomerId, ...] = ()
-    is_candidate: bool = False
-    """Held orders have it to choose from."""
 
 
 class CustomerFlow:
@@ -52,17 +42,15 @@ class CustomerFlow:
         self._reader = TillReader(context)
         self._writer = ShopWriter(context)
 
-    async def look_up(self, entries: Sequence[ClaimedEntry]) -> dict[int, Linked]:
-        """By subject, for :meth:`run`: three statements for all of them, none where sync is switched off."""
+    async def look_up(self, entries: Sequence[ClaimedEntry]) -> dict[int, StoredCustomer]:
+        """By subject, for :meth:`run`: one statement for all of them, none where sync is switched off."""
         if not self._account.customer_sync_enabled:
-            return {entry.subject_id: Linked(None) for entry in entries}
+            return {entry.subject_id: StoredCustomer(None) for entry in entries}
         ids = [EposCustomerId(entry.subject_id) for entry in entries]
-        links = await self._services.links.by_epos(self._account.account_id, ids)
-        removals = await self._services.shop_state.pending_removals(self._account.account_id, ids)
-        candidates = await self._services.links.candidates_of_held(self._account.account_id, ids)
-        return {each: Linked(links.get(each), removals.get(each, ()), each in candidates) for each in ids}
+        stored = await self._services.links.stored_customers(self._account.account_id, ids)
+        return {each: stored[each] for each in ids}
 
-    async def run(self, entry: ClaimedEntry, linked: Linked) -> Verdict:
+    async def run(self, entry: ClaimedEntry, linked: StoredCustomer) -> Verdict:
         """Raises RunInterrupted, and what the database raises; everything till and shop do becomes a verdict."""
         if not self._account.customer_sync_enabled:
             return Verdict.skipped(Outcome.SYNC_DISABLED)
@@ -90,7 +78,7 @@ class CustomerFlow:
 
     # values that a DeleteLink wants removed
 
-    async def _remove(self, entry: ClaimedEntry, linked: Linked) -> Verdict | None:
+    async def _remove(self, entry: ClaimedEntry, linked: StoredCustomer) -> Verdict | None:
         """None: nothing to remove. The first failure when there is one."""
         link = linked.link
         wanted = [each for each in linked.removals if link is None or not link.is_usable or each != link.woo_customer_id]

@@ -4,7 +4,7 @@
 SELECT lane.account_id, t.owner, t.token, lane.config_version, now() AS at
 FROM lane JOIN unnest($1::text[], $2::text[], $3::bigint[]) AS t(account_id, owner, token)
   ON lane.account_id = t.account_id
-    /* invariant: versions-are-drawn-by-the-owner */
+    /* invariant: stale-leases-change-nothing */
     AND lane.lease_owner = t.owner AND lane.lease_token = t.token
-    /* /invariant: versions-are-drawn-by-the-owner */
+    /* /invariant: stale-leases-change-nothing */
 ORDER BY lane.account_id FOR UPDATE OF lane

@@ -1,6 +1,10 @@
--- What the shop holds of a type, or that it is not known (hash NULL); $5 whether the till has it no more. $1 account, $2 type, $3 hash,
--- $4 the lease's lapses, $6 the database's time. After fence.sql in its transaction. Index: customer_type primary key.
+-- What the shop holds of a type, or that it is not known (hash NULL); $7 whether the till has it no more. $1 account, $2 owner, $3 token,
+-- $4 type, $5 hash, $6 the lease's lapses. Nothing where the lease is another's. Locks: the lane, then the type.
+-- Indexes: lane and customer_type primary keys.
+WITH clock AS MATERIALIZED (SELECT now() AS at),
+mine AS MATERIALIZED (
+  SELECT account_id FROM lane WHERE account_id = $1 AND lease_owner = $2 AND lease_token = $3 FOR UPDATE)
 INSERT INTO customer_type (account_id, epos_customer_type_id, content_hash, hash_lapses, gone_at, update_time)
-VALUES ($1, $2, $3, $4, CASE WHEN $5::boolean THEN $6::timestamptz END, $6)
+SELECT mine.account_id, $4, $5, $6, CASE WHEN $7::boolean THEN clock.at END, clock.at FROM mine CROSS JOIN clock
 ON CONFLICT (account_id, epos_customer_type_id) DO UPDATE SET content_hash = excluded.content_hash, hash_lapses = excluded.hash_lapses,
   gone_at = excluded.gone_at, update_time = excluded.update_time
