@@ -138,7 +138,7 @@ class QueueReaderContract:
         assert await bench.reader.waiting_entries(SHOP, 2) == 2
 
     async def test_an_unknown_account_is_named(self, bench: Bench) -> None:
-        assert await bench.reader.problems(SHOP) is None
+        assert await bench.reader.problems(SHOP) == ()
         for ask in (bench.reader.problems(NOBODY), bench.reader.waiting_entries(NOBODY, 5)):
             with pytest.raises(NotFound) as missing:
                 await ask

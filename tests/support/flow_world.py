@@ -49,7 +49,7 @@ class FlowWorld:
         self.services = FlowServices(
             tills=FakeTillGateway(self.till),
             shops=FakeShopGateway(self.shop),
-            windows=SideWindows(first=16),
+            windows=SideWindows(first=1000),
             knowledge=self.knowledge,
             intents=self.intents,
             links=self.links,

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Sequence
 
 import asyncpg
-from support.fault_verdicts import FaultVerdicts
 from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
 from tillsync_server.adapters.postgres.notifications import PostgresNotifications
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
+from tillsync_server.application.flows.fault_verdicts import service_fault, stopped_each_time
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import Verdict
@@ -23,13 +23,19 @@ from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
 from tillsync_server.ports.lanes import ClaimedEntry
 
 
-class RanInTable(FaultVerdicts):
+class RanInTable:
     def __init__(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         self.connection = connection
         self.lock = asyncio.Lock()
 
     def open(self, lane: LaneRun, verdicts: VerdictSink) -> LaneWork:
         return _Work(self, lane, verdicts)
+
+    def fault_verdict(self, entry: ClaimedEntry) -> Verdict:
+        return service_fault(entry)
+
+    def stopped_verdict(self, entry: ClaimedEntry) -> Verdict:
+        return stopped_each_time(entry)
 
 
 class _Work:
@@ -63,7 +69,9 @@ async def main(dsn: str, lease_seconds: float) -> None:
     await database.open()
     notifications = PostgresNotifications(database)
     notifications.start()
-    settings = EngineSettings(lease_seconds=lease_seconds, poll_floor_seconds=0.2, lane_slots=30, claim_limit=5, in_flight_limit=105)
+    settings = EngineSettings(
+        lease_seconds=lease_seconds, poll_floor_seconds=0.2, lane_slots=30, live_reserved_slots=8, claim_limit=5, in_flight_limit=105
+    )
     handler = RanInTable(await database.connect())
     worker = Worker(
         PostgresLaneStore(database, notifications), notifications, handler, _NoAccounts(), settings, database_gone=DATABASE_GONE

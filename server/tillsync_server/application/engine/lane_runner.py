@@ -116,7 +116,7 @@ class LaneRunner:
         """How many entries of each class may start: within the lane's room, the process's, and what their sides allow."""
         settings, slots, running = self._settings, self._services.slots, len(self._runs)
         free, classes = self._limit - running, self._runs.classes
-        reserved = min(settings.reserved_in_flight, self._limit - 1)
+        reserved = min(settings.reserved_in_flight, (self._limit - 1) // 2)
         room: dict[WorkClass, int] = {}
         for work_class in WorkClass:
             if self._seconds_over(work_class) > 0:

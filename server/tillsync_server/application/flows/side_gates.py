@@ -46,7 +46,7 @@ class SideWindow:
         self._let_in()
 
     def answered(self) -> None:
-        self._size = min(self._size * 2, self._most)
+        self._size = max(self._size, min(self._size * 2, self._most))
 
     def timed_out(self) -> None:
         self._size = 1

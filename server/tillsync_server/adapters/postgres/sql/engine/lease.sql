@@ -30,10 +30,11 @@ SELECT account_id, lease_token, lapses, extract(epoch FROM till_probe_at - now()
   extract(epoch FROM shop_probe_at - now())::float8 AS shop_seconds, shop_failures, NULL::float8 AS seconds
 FROM leased LEFT JOIN ill USING (account_id)
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, least(
-  (SELECT extract(epoch FROM coalesce(lease_expires_at, next_run_at) - clock_timestamp())::float8 FROM lane
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, extract(epoch FROM min(due) - clock_timestamp())::float8 FROM (
+  (SELECT coalesce(lease_expires_at, next_run_at) AS due FROM lane
    WHERE coalesce(lease_expires_at, next_run_at) < 'infinity' AND account_id <> ALL (ARRAY(SELECT account_id FROM taken))
-   ORDER BY coalesce(lease_expires_at, next_run_at) LIMIT 1),
-  (SELECT extract(epoch FROM next_probe_at - clock_timestamp())::float8 FROM lane
+   ORDER BY coalesce(lease_expires_at, next_run_at) LIMIT 1)
+  UNION ALL
+  (SELECT next_probe_at FROM lane
    WHERE $5 > 0 AND next_probe_at < 'infinity' AND lease_expires_at IS NULL AND account_id <> ALL (ARRAY(SELECT account_id FROM taken))
-   ORDER BY next_probe_at LIMIT 1))
+   ORDER BY next_probe_at LIMIT 1)) AS first
