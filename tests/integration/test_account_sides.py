@@ -12,6 +12,7 @@ from support.waiting import NEVER_SECONDS, until
 from tillsync_server.adapters.postgres.accounts import PostgresAccounts
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
 from tillsync_server.adapters.postgres.secrets import SecretBox
+from tillsync_server.adapters.postgres.side_history import PostgresSideHistory
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.ids import AccountId
@@ -124,6 +125,31 @@ async def test_a_person_mends_a_side_while_orders_keep_the_lane(world: EngineWor
         await handler.wait_for(lambda: handler.count(1) == 1)
         gate.set()
         await world.until_idle()
+
+
+async def test_who_opens_a_problem_again_after_others_closed_it_is_remembered(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    history = PostgresSideHistory(world.database)
+    odd: list[ClaimedEntry] = []
+
+    def decide(entry: ClaimedEntry) -> Verdict:
+        if entry.subject_id != 1:
+            return UPDATED
+        odd.append(entry)
+        return Verdict.paused(Outcome.WOO_NOT_UPDATED, _problem(Side.SHOP))
+
+    handler = RecordingHandler(decide)
+    async with world.running(handler, QUICK):
+        await world.hint("shop-a", 1)
+        for times in (1, 2, 3):
+            await handler.wait_for(lambda: len(odd) >= times)  # noqa: B023 - waited for in this round
+            await until(lambda: world.fetch("SELECT 1 FROM account_side WHERE times_opened >= $1", times), world.work)  # noqa: B023
+            assert await history.times_opened(odd[0], Side.SHOP) in (0, times), "0 while the problem is open"
+            await world.hint("shop-a", 100 + times)  # another entry closes it
+            await world.until_finished("shop-a", 100 + times)
+    [row] = await world.fetch("SELECT opened_by, times_opened FROM account_side")
+    assert row["opened_by"] == odd[0].entry_id
+    assert row["times_opened"] >= 3
 
 
 async def test_hung_accounts_hold_nobody_up_and_are_probed_a_few_at_a_time(world: EngineWorld) -> None:

@@ -19,6 +19,7 @@ from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, Outbou
 from tillsync_server.adapters.postgres.links import PostgresLinks
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE
 from tillsync_server.adapters.postgres.shop_state import PostgresShopState
+from tillsync_server.adapters.postgres.side_history import PostgresSideHistory
 from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
 from tillsync_server.adapters.woo import WooGateway
 from tillsync_server.application.engine.settings import EngineSettings
@@ -68,6 +69,7 @@ async def flows_to(world: EngineWorld, settings: ShopSettings) -> AsyncIterator[
         links=PostgresLinks(world.database),
         shop_state=PostgresShopState(world.database),
         order_linker=nothing,
+        side_history=PostgresSideHistory(world.database),
         database_gone=DATABASE_GONE,
     )
     account = Settings(shop_account(shop=settings))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fakes.clock import LoopClock
 from fakes.shop import FakeShop, FakeShopGateway
+from fakes.side_history import FakeSideHistory
 from fakes.till import FakeTill, FakeTillGateway
 from support.engine import EngineWorld
 from support.shop_flow_world import shop_account, shop_in_memory, till_customer, till_in_memory
@@ -76,6 +77,7 @@ async def flows_on(world: EngineWorld) -> AsyncIterator[Flows]:
         tills=FakeTillGateway(flows.till),
         shops=FakeShopGateway(flows.shop),
         windows=SideWindows(first=16),
+        side_history=FakeSideHistory(),
         knowledge=PostgresTillKnowledge(world.database),
         intents=nothing,
         links=PostgresLinks(world.database),

@@ -14,6 +14,7 @@ from fakes.links import FakeLinks
 from fakes.script import Step
 from fakes.shop import FakeShop, FakeShopGateway
 from fakes.shop_state import FakeShopState
+from fakes.side_history import FakeSideHistory
 from fakes.till import FakeTill, FakeTillGateway
 from tillsync_server.application.flows.flow_services import FlowServices, FlowSettings
 from tillsync_server.application.flows.lane_context import LaneContext
@@ -50,6 +51,7 @@ class FlowWorld:
             tills=FakeTillGateway(self.till),
             shops=FakeShopGateway(self.shop),
             windows=SideWindows(first=1000),
+            side_history=FakeSideHistory(),
             knowledge=self.knowledge,
             intents=self.intents,
             links=self.links,

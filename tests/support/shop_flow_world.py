@@ -15,6 +15,7 @@ from fakes.lanes import FakeLane
 from fakes.links import FakeLinks
 from fakes.shop import FakeShop, FakeShopGateway
 from fakes.shop_state import FakeShopState
+from fakes.side_history import FakeSideHistory
 from fakes.till import FakeTill, FakeTillGateway
 from tillsync_server.application.flows.dispatcher import FlowHandler
 from tillsync_server.application.flows.flow_services import FlowServices, FlowSettings
@@ -69,10 +70,12 @@ class ShopWorld:
         self.links = FakeLinks(clock)
         self.state = FakeShopState(clock, self.links)
         self.lane = FakeLane(clock, self.account, lease_seconds=math.inf)
+        self.history = FakeSideHistory()
         self.services = FlowServices(
             tills=FakeTillGateway(self.till),
             shops=FakeShopGateway(self.shop),
             windows=SideWindows(first=16),
+            side_history=self.history,
             knowledge=self.knowledge,
             intents=FakeIntents(clock),
             links=self.links,

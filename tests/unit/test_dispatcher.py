@@ -266,3 +266,23 @@ async def test_a_bulk_read_that_waits_for_the_allowance_pauses_no_order() -> Non
     [swept, matched] = await world.run(entry_of(1, priority=Priority.BULK), order)
     assert (swept.disposition, swept.problem) == (Disposition.POSTPONE, None)
     assert matched.disposition is Disposition.FINISH
+
+
+@pytest.mark.catches("an-entrys-fault-stops-only-itself")
+@on_virtual_time
+async def test_a_problem_that_one_entry_opens_again_and_again_is_that_entrys() -> None:
+    world = ShopWorld()
+    for each in (1, 2):
+        world.link(each)
+    odd, good = bulk(1, 2)
+    world.till.decide_fault = lambda method, argument: Unreachable(Side.TILL, "not reached: DNS") if argument == 1 else None
+    work = world.lane.open(FlowHandler(world.services))
+    await work.run([odd])
+    assert world.lane.finished.pop(odd.entry_id).problem is not None
+    world.history.opened[odd.entry_id, Side.TILL] = 2
+    await work.run([odd])
+    own = world.lane.finished[odd.entry_id]
+    assert (own.disposition, own.problem, own.notes[-1]) == (Disposition.RETRY, None, "only this entry meets it, again and again")
+    await work.run([good])
+    assert world.lane.finished[good.entry_id].outcome is Outcome.UPDATED
+    await work.close()

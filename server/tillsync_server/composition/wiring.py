@@ -38,6 +38,7 @@ from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
 from tillsync_server.adapters.postgres.requeue import PostgresRequeue
 from tillsync_server.adapters.postgres.sales import PostgresSales
 from tillsync_server.adapters.postgres.shop_state import PostgresShopState
+from tillsync_server.adapters.postgres.side_history import PostgresSideHistory
 from tillsync_server.adapters.postgres.subject_accounts import PostgresSubjectAccounts
 from tillsync_server.adapters.postgres.till_budget import PostgresTillBudget
 from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
@@ -178,6 +179,7 @@ class Wiring:
                 links=self._links,
                 shop_state=PostgresShopState(database, notifier),
                 order_linker=PostgresOrderLinker(database, notifier),
+                side_history=PostgresSideHistory(database),
                 settings=self._settings.flows(),
                 database_gone=DATABASE_GONE,
             )

@@ -185,3 +185,9 @@ class LaneStore(Protocol):
     async def repair_lost_wakeups(self) -> int:
         """The slow sweep: lanes that sleep past their earliest pending entry. Must find none, ever; the metric shows it."""
         ...
+
+
+class SideHistory(Protocol):
+    async def times_opened(self, entry: ClaimedEntry, side: Side) -> int:
+        """How often in a row the entry has opened the problem of this side, which is well now. 0: another entry did, or the side is ill."""
+        ...

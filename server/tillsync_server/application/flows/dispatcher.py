@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
 
@@ -18,7 +18,7 @@ from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.order_flow import OrderFlow
 from tillsync_server.application.flows.side_gates import SideGates
 from tillsync_server.domain.errors import RunInterrupted
-from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.verdict import Disposition, Verdict
 from tillsync_server.domain.vocabulary import EntryKind
 from tillsync_server.domain.work_class import sides_needed
 from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
@@ -142,13 +142,24 @@ class FlowWork:
         """False: interrupted, left without a verdict."""
         try:
             self._gates.check(sides_needed(entry.kind))
-            verdict = await run(entry)
+            verdict = await self._own_fault(entry, await run(entry))
         except RunInterrupted:
             return False
         except Exception as error:  # noqa: BLE001 - a fault of ours on this entry never touches its neighbours
             verdict = self._faulty(entry, error)
         self._finish(entry, verdict)
         return True
+
+    async def _own_fault(self, entry: ClaimedEntry, verdict: Verdict) -> Verdict:
+        """A problem that others close and the same entry opens again is that entry's: it is tried again, and its neighbours run on."""
+        if verdict.problem is None:
+            return verdict
+        times = await self._services.side_history.times_opened(entry, verdict.problem.side)
+        # invariant: an-entrys-fault-stops-only-itself
+        if times < self._services.settings.own_problem_times:
+            return verdict
+        own = "only this entry meets it, again and again"
+        return replace(verdict, disposition=Disposition.RETRY, problem=None, notes=(*verdict.notes, own))
 
     def _finish(self, entry: ClaimedEntry, verdict: Verdict) -> None:
         if verdict.problem is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tillsync_server.application.flows.side_gates import SideWindows
+from tillsync_server.ports.lanes import SideHistory
 from tillsync_server.ports.links import LinkReader, OrderLinker, ShopStateStore
 from tillsync_server.ports.shop import ShopGateway
 from tillsync_server.ports.till import TillGateway
@@ -47,6 +48,8 @@ class FlowSettings:
     split_requests: int = 40
     """How many requests the splitting of one failed shop batch may cost; what is left then is tried again later."""
     database_retry_seconds: float = 2.0
+    own_problem_times: int = 2
+    """An entry that has opened its side's problem so often, and each time others closed it, meets a fault of its own."""
 
 
 def _utc_now() -> datetime:
@@ -64,6 +67,7 @@ class FlowServices:
     links: LinkReader
     shop_state: ShopStateStore
     order_linker: OrderLinker
+    side_history: SideHistory
     windows: SideWindows = field(default_factory=SideWindows)
     settings: FlowSettings = field(default_factory=FlowSettings)
     database_gone: tuple[type[Exception], ...] = ()

@@ -8,6 +8,9 @@ CREATE TABLE account_side (
   problem_text text,
   problem_since timestamptz,
   problem_entry_id uuid,
+  -- the entry that opened the last problem, and how often it did so in a row; they outlive the problem
+  opened_by uuid,
+  times_opened integer NOT NULL DEFAULT 0,
   PRIMARY KEY (account_id, side)
 );
 

@@ -103,12 +103,17 @@ change AS MATERIALIZED (
   FROM unnest($24::integer[], $25::smallint[], $26::float8[], $27::smallint[], $28::text[], $29::uuid[])
     AS t(claim_number, side, seconds, reason, text, entry_id) JOIN claimed USING (claim_number) CROSS JOIN clock),
 sides AS (
-  INSERT INTO account_side AS s (account_id, side, failures, problem_reason, problem_text, problem_since, problem_entry_id)
-  SELECT account_id, side, CASE WHEN reason IS NULL THEN 0 ELSE 1 END, reason, text, since, entry_id FROM change ORDER BY account_id, side
+  INSERT INTO account_side AS s (account_id, side, failures, problem_reason, problem_text, problem_since, problem_entry_id, opened_by,
+    times_opened)
+  SELECT account_id, side, CASE WHEN reason IS NULL THEN 0 ELSE 1 END, reason, text, since, entry_id, entry_id, 1
+  FROM change ORDER BY account_id, side
   ON CONFLICT (account_id, side) DO UPDATE SET
     failures = CASE WHEN excluded.problem_reason IS NULL THEN 0 ELSE s.failures + 1 END,
     problem_since = CASE WHEN s.problem_reason = excluded.problem_reason THEN s.problem_since ELSE excluded.problem_since END,
     problem_entry_id = CASE WHEN s.problem_reason = excluded.problem_reason THEN s.problem_entry_id ELSE excluded.problem_entry_id END,
+    opened_by = CASE WHEN s.problem_reason IS NULL THEN coalesce(excluded.opened_by, s.opened_by) ELSE s.opened_by END,
+    times_opened = CASE WHEN s.problem_reason IS NOT NULL OR excluded.opened_by IS NULL THEN s.times_opened
+      WHEN s.opened_by = excluded.opened_by THEN s.times_opened + 1 ELSE 1 END,
     problem_reason = excluded.problem_reason, problem_text = excluded.problem_text),
 probes AS (
   UPDATE lane SET till_probe_at = CASE WHEN c.till THEN c.till_probe_at ELSE lane.till_probe_at END,

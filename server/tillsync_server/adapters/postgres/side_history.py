@@ -1,0 +1,22 @@
+"""Which entry opened a side's problem, again and again. Written by ``engine/complete.sql``."""
+
+from __future__ import annotations
+
+from tillsync_server.adapters.postgres.pool import Database
+from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.lanes import ClaimedEntry
+
+_TIMES_OPENED = load("engine/times_opened")
+
+
+class PostgresSideHistory:
+    """Implements :class:`tillsync_server.ports.lanes.SideHistory`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def times_opened(self, entry: ClaimedEntry, side: Side) -> int:
+        async with self._database.acquire() as connection:
+            times: int | None = await connection.fetchval(_TIMES_OPENED, entry.account_id, int(side), entry.entry_id)
+        return times or 0
