@@ -16,7 +16,7 @@ from tillsync_server.adapters.postgres.sql_files import load
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-_END_PAUSE = load("accounts/end_pause")
+_PROBE_NOW, _RESCHEDULE_LANE = load("accounts/probe_now"), load("engine/reschedule_lane")
 HTML = "<!DOCTYPE html><html><head><title>Welcome</title></head><body>Log in, please</body></html>"
 JSON = {"content_type": "application/json"}
 DEEP = "[" * 50_000
@@ -113,7 +113,8 @@ async def well_again(made: Stage) -> None:
     """The pause, if there is one, is over; the customer changes again."""
     account = await made.running.client.accounts.get_account(made.account)
     if account.HasField("problem"):
-        await made.connection.execute(_END_PAUSE, made.account, datetime.now(UTC))
+        await made.connection.execute(_PROBE_NOW, made.account, datetime.now(UTC))
+        await made.connection.execute(_RESCHEDULE_LANE, made.account)
     await made.hint(501)
     await made_true(lambda: _now(points(made)), lambda found: found == {21: "7", 22: "7"})
     await made.quiet()

@@ -21,6 +21,7 @@ from benchmarks.bench import Bench, new_server
 from benchmarks.calls import batch, lone, sync
 from benchmarks.catch_up import catch_up
 from benchmarks.drain import drain, drain_deep
+from benchmarks.hung import hung
 from benchmarks.latency import latency
 from benchmarks.listing import listing
 from benchmarks.memory import memory
@@ -46,6 +47,7 @@ ROWS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "till-requests": till_requests,
     "catch-up": catch_up,
     "order-beside-bulk": order_beside_bulk,
+    "hung": hung,
     "statements": statements,
     "memory": memory,
 }

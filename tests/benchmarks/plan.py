@@ -36,6 +36,7 @@ class Plan:
     catch_up_accounts: int
     bulk_waiting: int
     bulk_orders: int
+    hung_accounts: tuple[int, ...]
     statement_units: int
     statement_idle_seconds: float
     memory_entries: int
@@ -70,6 +71,7 @@ FULL = Plan(
     catch_up_accounts=200,
     bulk_waiting=20_000,
     bulk_orders=5,
+    hung_accounts=(60, 1_000),
     statement_units=100,
     statement_idle_seconds=60.0,
     memory_entries=1_000_000,
@@ -104,6 +106,7 @@ QUICK = Plan(
     catch_up_accounts=50,
     bulk_waiting=2_000,
     bulk_orders=3,
+    hung_accounts=(60,),
     statement_units=30,
     statement_idle_seconds=20.0,
     memory_entries=200_000,

@@ -133,8 +133,8 @@ def test_accounts_that_have_not_answered_leave_most_slots_to_the_others() -> Non
     assert taken < 4096 + 1000
     assert slots.entries_of_proven(0) >= 1
     slots.entries_taken = 2000
-    assert slots.entries_of_unproven(0) == 64
-    assert slots.entries_of_unproven(60) == 4
+    assert slots.entries_of_unproven(0) == 131
+    assert slots.entries_of_unproven(60) == 71
     assert slots.entries_of_proven(60) == 2096
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -69,6 +70,7 @@ class LaneRuns:
         self._policy = policy
         self._keys = ConcurrencyKeys()
         self._in_flight: dict[EntryId, InFlight] = {}
+        self._classes: Counter[WorkClass] = Counter()
         self._sides = sides
         self._slots = slots
 
@@ -80,12 +82,14 @@ class LaneRuns:
         return tuple(self._in_flight)
 
     @property
-    def classes(self) -> set[WorkClass]:
-        return {run.entry.work_class for run in self._in_flight.values()}
+    def classes(self) -> list[WorkClass]:
+        """Of the entries in flight."""
+        return [work_class for work_class, count in self._classes.items() if count]
 
     def start(self, claimed: Sequence[ClaimedEntry]) -> list[InFlight]:
         """The entries that run now: those that waited for a key that is free, then those of ``claimed`` that need not wait."""
         self._in_flight.update((entry.entry_id, InFlight(entry)) for entry in claimed)
+        self._classes.update(entry.work_class for entry in claimed)
         self._slots.entries_taken += len(claimed)
         started = [self._in_flight[entry.entry_id] for entry in self._keys.take(claimed)]
         now = self._lane.clock.now()
@@ -172,6 +176,7 @@ class LaneRuns:
     def _forget(self, run: InFlight) -> None:
         if self._in_flight.get(run.entry.entry_id) is run:
             del self._in_flight[run.entry.entry_id]
+            self._classes[run.entry.work_class] -= 1
             self._slots.entries_taken -= 1
             self._keys.free(run.entry.entry_id)
         self._lane.changed.set()

@@ -9,7 +9,6 @@ from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import Side
 
 _UNPROVEN_SHARE = 16
-_UNPROVEN_MOST = 64
 _PROVEN_KEPT = 20_000
 
 
@@ -42,7 +41,7 @@ class Slots:
     def entries_of_unproven(self, running: int) -> int:
         """The same for a lane whose sides have not shown that they answer: a small share of what is free, so that thousands of accounts
         whose till or shop hangs leave room for the others."""
-        share = min((self.entries - self.entries_taken) // _UNPROVEN_SHARE, _UNPROVEN_MOST)
+        share = (self.entries - self.entries_taken) // _UNPROVEN_SHARE
         return max(share - running, 1 - running, 0)
 
 

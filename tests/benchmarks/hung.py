@@ -1,0 +1,98 @@
+"""Rows `hung-60`, `hung-1000`: a live change of a healthy account while the tills of so many other accounts accept and never answer.
+
+Each hung account has five changed customers, and gets more hints all the while. The till's time-out is the service's own (15 s), so the
+first ones meet it during the measurement. The worker is a process of its own; its peak memory is told too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Sequence
+
+import psutil
+from benchmarks.bench import Bench
+from benchmarks.report import Figure, Goal
+from benchmarks.service_world import ACCOUNT, ServiceWorld, service_world
+from support.service import child, environment
+from tillsync_sandbox import SandboxTill
+
+_CUSTOMERS_EACH = 5
+_IDLE_CHANGES = 10
+_CHANGES = 60
+_BETWEEN_SECONDS = 0.5
+_LONGEST_SECONDS = 60.0
+
+
+async def hung(bench: Bench) -> list[Figure]:
+    return [figure for accounts in bench.plan.hung_accounts for figure in await _beside(bench, accounts)]
+
+
+async def _beside(bench: Bench, accounts: int) -> list[Figure]:
+    async with service_world(bench) as world, SandboxTill() as silent:
+        [healthy] = world.add_customers(1)
+        await world.open_account(with_bridge=True)
+        await world.link([healthy])
+        shopper = max(world.shop.store.users)
+        names = [f"hung-{number}" for number in range(accounts)]
+        working, world.till = world.till, silent
+        for name in names:
+            await world.open_account(with_bridge=True, account=name)
+        customers = world.add_customers(_CUSTOMERS_EACH)
+        for name in names:
+            await world.link(customers, account=name)
+        world.till = working
+        silent.faults.script(path="*", times=None, hang="before")
+        with child(["worker"], environment(world.dsn, TILLSYNC_ALLOWED_HOSTS="127.0.0.1"), bench.directory) as worker:
+            await worker.started()
+            process = psutil.Process(worker.process.pid)
+            idle = [await _change(world, healthy, shopper, points) for points in range(1, _IDLE_CHANGES + 1)]
+            hinting = asyncio.create_task(_hint(world, names, customers))
+            took, memory = [], 0
+            for points in range(_IDLE_CHANGES + 1, _IDLE_CHANGES + _CHANGES + 1):
+                await asyncio.sleep(_BETWEEN_SECONDS)
+                took.append(await _change(world, healthy, shopper, points))
+                memory = max(memory, process.memory_info().rss)
+            hinting.cancel()
+            await asyncio.wait([hinting])
+            silent.faults.clear()
+    later = [seconds - statistics.median(idle) for seconds in took]
+    what = f"live change of a healthy account beside {accounts:,} hung ones"
+    return [
+        Figure(
+            row=f"hung-{accounts}",
+            what=f"{what}: later than alone, worst of {_CHANGES}",
+            goal=Goal(must=1.0, aim=0.5, unit="s", lower_is_better=True),
+            got=max(later),
+            runs=tuple(later),
+            detail=f"median {statistics.median(took):.3f} s, alone {statistics.median(idle):.3f} s",
+        ),
+        Figure(
+            row=f"hung-{accounts}-memory",
+            what=f"{what}: peak memory of the worker",
+            goal=Goal(must=200, aim=160, unit="MB", lower_is_better=True),
+            got=memory / 1e6,
+        ),
+    ]
+
+
+async def _change(world: ServiceWorld, customer: int, shopper: int, points: int) -> float:
+    """From the change at the till until the shop has it."""
+    world.till.change_customer(customer, points=points)
+    began = time.perf_counter()
+    await world.running.client.sync.sync_customer(ACCOUNT, customer)
+    await world.shop.wait_for(lambda: _points(world, shopper) == points, timeout=_LONGEST_SECONDS)
+    return time.perf_counter() - began
+
+
+def _points(world: ServiceWorld, shopper: int) -> float:
+    row = world.shop.store.bridge_rows.get(shopper)
+    return float(row.points) if row is not None and row.points is not None else -1.0
+
+
+async def _hint(world: ServiceWorld, names: Sequence[str], customers: Sequence[int]) -> None:
+    while True:
+        for name in names:
+            await world.running.client.sync.sync_customers(name, customers)
+        await asyncio.sleep(1.0)
