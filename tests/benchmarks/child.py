@@ -1,8 +1,8 @@
 """Processes of a round: each runs this module as a script under uvloop and answers with one line of JSON.
 
-Commands: ``drain SYSTEM DSN WARM COUNT [OPTIONS]`` · ``starts SYSTEM DSN`` (stdin tells
-how many are to start) · ``calls ...`` (`calls_client`) ·
-``echo`` (`echo_server`) · ``service`` (`counted_service`). OPTIONS is a JSON object of keyword arguments, for tuning.
+Commands: ``drain SYSTEM DSN WARM COUNT [OPTIONS]`` · ``starts SYSTEM DSN`` (stdin tells how many are to start) · ``calls ...``
+(`calls_client`) · ``echo`` (`echo_server`) · ``silent`` (`silent_server`) · ``service`` (`counted_service`). OPTIONS is a JSON object of
+keyword arguments, for tuning.
 """
 
 from __future__ import annotations
@@ -125,6 +125,10 @@ async def _main(command: str, *arguments: str) -> dict[str, Any]:
             return await _drain(system, dsn, int(warm), int(count), json.loads(options[0]) if options else {})
         case "starts", system, dsn, *options:
             return await _starts(system, dsn, json.loads(options[0]) if options else {})
+        case ("silent",):
+            from benchmarks.silent_server import serve as hold
+
+            return await hold()
         case ("echo",):
             from benchmarks.echo_server import serve
 

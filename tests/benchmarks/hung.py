@@ -13,12 +13,13 @@ from collections.abc import Sequence
 
 import psutil
 from benchmarks.bench import Bench
+from benchmarks.child import running_child
 from benchmarks.report import Figure, Goal
 from benchmarks.service_world import ACCOUNT, ServiceWorld, service_world
 from support.service import child, environment
-from tillsync_sandbox import SandboxTill
 
-_CUSTOMERS_EACH = 5
+_CUSTOMERS = range(1, 6)
+_BETWEEN_HINTS_SECONDS = 10.0
 _IDLE_CHANGES = 10
 _CHANGES = 60
 _BETWEEN_SECONDS = 0.5
@@ -30,25 +31,22 @@ async def hung(bench: Bench) -> list[Figure]:
 
 
 async def _beside(bench: Bench, accounts: int) -> list[Figure]:
-    async with service_world(bench) as world, SandboxTill() as silent:
+    names = [f"hung-{number}" for number in range(accounts)]
+    async with service_world(bench) as world, running_child("silent") as silent:
+        assert silent.stdout is not None
+        port = int((await silent.stdout.readline()).decode().split()[1])
         [healthy] = world.add_customers(1)
         await world.open_account(with_bridge=True)
         await world.link([healthy])
         shopper = max(world.shop.store.users)
-        names = [f"hung-{number}" for number in range(accounts)]
-        working, world.till = world.till, silent
         for name in names:
-            await world.open_account(with_bridge=True, account=name)
-        customers = world.add_customers(_CUSTOMERS_EACH)
-        for name in names:
-            await world.link(customers, account=name)
-        world.till = working
-        silent.faults.script(path="*", times=None, hang="before")
+            await world.open_account(with_bridge=True, account=name, till=f"http://127.0.0.1:{port}")
+            await world.link(_CUSTOMERS, account=name)
         with child(["worker"], environment(world.dsn, TILLSYNC_ALLOWED_HOSTS="127.0.0.1"), bench.directory) as worker:
             await worker.started()
             process = psutil.Process(worker.process.pid)
             idle = [await _change(world, healthy, shopper, points) for points in range(1, _IDLE_CHANGES + 1)]
-            hinting = asyncio.create_task(_hint(world, names, customers))
+            hinting = asyncio.create_task(_hint(world, names))
             took, memory = [], 0
             for points in range(_IDLE_CHANGES + 1, _IDLE_CHANGES + _CHANGES + 1):
                 await asyncio.sleep(_BETWEEN_SECONDS)
@@ -56,7 +54,6 @@ async def _beside(bench: Bench, accounts: int) -> list[Figure]:
                 memory = max(memory, process.memory_info().rss)
             hinting.cancel()
             await asyncio.wait([hinting])
-            silent.faults.clear()
     later = [seconds - statistics.median(idle) for seconds in took]
     what = f"live change of a healthy account beside {accounts:,} hung ones"
     return [
@@ -91,8 +88,8 @@ def _points(world: ServiceWorld, shopper: int) -> float:
     return float(row.points) if row is not None and row.points is not None else -1.0
 
 
-async def _hint(world: ServiceWorld, names: Sequence[str], customers: Sequence[int]) -> None:
+async def _hint(world: ServiceWorld, names: Sequence[str]) -> None:
     while True:
         for name in names:
-            await world.running.client.sync.sync_customers(name, customers)
-        await asyncio.sleep(1.0)
+            await world.running.client.sync.sync_customers(name, _CUSTOMERS)
+        await asyncio.sleep(_BETWEEN_HINTS_SECONDS)

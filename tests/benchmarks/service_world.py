@@ -32,8 +32,11 @@ class ServiceWorld:
     till: SandboxTill
     shop: SandboxShop
 
-    async def open_account(self, *, with_bridge: bool, account: str = ACCOUNT, requests_per_minute: int = REQUESTS_PER_MINUTE) -> None:
-        """By default the most requests a minute that the service takes: most rows count requests, and need not wait for an allowance."""
+    async def open_account(
+        self, *, with_bridge: bool, account: str = ACCOUNT, requests_per_minute: int = REQUESTS_PER_MINUTE, till: str = ""
+    ) -> None:
+        """``till``: another till's origin. By default the most requests a minute that the service takes: most rows count requests, and need
+        not wait for an allowance."""
         switches = self.shop.switches
         shop = account_pb2.ShopSettings(base_url=self.shop.origin)
         if with_bridge:
@@ -41,7 +44,7 @@ class ServiceWorld:
         else:
             shop.consumer_key, shop.consumer_secret = switches.consumer_key, switches.consumer_secret
         epos = account_pb2.EposSettings(
-            base_url=self.till.origin,
+            base_url=till or self.till.origin,
             api_key=self.till.switches.api_key,
             api_secret=self.till.switches.api_secret,
             requests_per_minute=requests_per_minute,

@@ -76,6 +76,8 @@ def test_only_what_may_have_had_an_effect_is_unknown() -> None:
         (Blocked(Side.SHOP, "a bot check", status=202), ProblemReason.UNREACHABLE),
         (Blocked(Side.TILL, "a web page", status=403), ProblemReason.UNREACHABLE),
         (Unreadable(Side.SHOP, "a web page", status=200), ProblemReason.UNREACHABLE),
+        (Unanswered(Side.TILL, "no answer within 15 s"), ProblemReason.UNREACHABLE),
+        (Unanswered(Side.SHOP, "no answer within 20 s"), ProblemReason.UNREACHABLE),
     ],
 )
 @on_virtual_time

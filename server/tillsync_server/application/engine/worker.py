@@ -84,7 +84,6 @@ class Worker:
         """Give every lane back: runs get a grace, then they are cancelled. Bounded in time, even if the database never answers."""
         self._stopping = True
         self._wake.set()
-        # invariant: stops-end-lanes
         self._end_lanes()
         if self._leasing is not None:  # not cancelled in the middle: what it has just leased would wait for the end of that lease
             await asyncio.wait([self._leasing], timeout=min(self._settings.stop_grace_seconds, _LEASE_ANSWER_SECONDS))
@@ -104,6 +103,7 @@ class Worker:
 
     def _end_lanes(self) -> None:
         for runner in self._runners.values():
+            # invariant: stops-end-lanes
             runner.lane.end(LaneState.STOPPING)
 
     def _look_again(self, account_id: AccountId) -> None:

@@ -155,13 +155,13 @@ class FailureJudge:
 
     async def _also_failed(self, error: UpstreamError, resource: _Asked) -> tuple[_Asked, UpstreamError] | None:
         """What else fails of the side, where ``error`` leaves it open whose failure it is. None: it is the entry's own."""
-        if not isinstance(error, ServerFailure | Unreadable | Misaddressed | Missing | CredentialsRefused):
+        if not isinstance(error, ServerFailure | Unanswered | Unreadable | Misaddressed | Missing | CredentialsRefused):
             return None
         if isinstance(error, Unreadable) and error.field is not None:
             return None  # one row has something wrong in it
         if (failed := await self.probe(error.side)) is not None:
             return _Asked.PROBE, failed
-        if isinstance(error, ServerFailure) or (error.side is Side.SHOP and self._account.shop.has_bridge):
+        if isinstance(error, ServerFailure | Unanswered) or (error.side is Side.SHOP and self._account.shop.has_bridge):
             return None  # a bridge's probe is signed as everything else, and the only read there is
         listed = await self._ask(error.side, resource)
         return None if listed is None else (resource, listed)
