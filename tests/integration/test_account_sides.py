@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,7 +19,7 @@ from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import AccountProblem, Verdict
 from tillsync_server.domain.vocabulary import EntryKind, Outcome, ProblemReason, Side
-from tillsync_server.ports.lanes import ClaimedEntry
+from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest
 
 pytestmark = pytest.mark.integration
 MATCHED = Verdict.finished(Outcome.MATCHED_EMAIL)
@@ -187,6 +188,35 @@ async def test_hung_accounts_hold_nobody_up_and_are_probed_a_few_at_a_time(world
             return bool(await world.fetch("SELECT 1 FROM entry_history HAVING count(*) = 62"))
 
         await until(all_done, world.work)
+
+
+@pytest.mark.catches("ended-lanes-leave-blocked-entries")
+async def test_a_lane_that_ends_leaves_the_entries_that_wait_for_another(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database fails once while an order of the same person runs: the second order runs after the lane was leased again."""
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler(lambda entry: MATCHED)
+    gate = handler.gate(1)
+    claim, fails = world.lanes.claim, False
+
+    async def claim_or_fail(requests: Sequence[ClaimRequest]) -> list[Claimed]:
+        nonlocal fails
+        if fails:
+            fails = False
+            raise OSError("the database is away")
+        return await claim(requests)
+
+    monkeypatch.setattr(world.lanes, "claim", claim_or_fail)
+    async with world.running(handler, QUICK):
+        await put_order(world, facts_of(1))
+        await put_order(world, facts_of(2))
+        await handler.wait_for(lambda: handler.count(1) == 1)
+        fails = True
+        world.notifications.live_work(AccountId("shop-a"))
+        await until(lambda: not fails, world.work)
+        gate.set()
+        await handler.wait_for(lambda: handler.count(2) == 1)
+        await world.until_idle()
+    assert handler.overlaps == 0
 
 
 async def test_an_entry_waits_only_for_the_side_that_it_needs(world: EngineWorld) -> None:

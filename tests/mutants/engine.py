@@ -48,5 +48,6 @@ ENGINE = [
     Mutant("attempts-run-out", "attempts never run out", value("False")),
     Mutant("account-wide-failures-make-their-side-wait", "an account-wide failure does not make its side wait", condition("False")),
     Mutant("an-entrys-fault-stops-only-itself", "an entry opens its side's problem however often others close it", condition("True")),
-    Mutant("probes-have-a-bounded-share", "every ill side is probed at once", value("True")),
+    Mutant("probes-have-a-bounded-share", "every ill side is probed at once", condition("False")),
+    Mutant("ended-lanes-leave-blocked-entries", "a lane that ends waits for entries that never start", drop()),
 ]

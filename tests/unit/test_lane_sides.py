@@ -46,6 +46,7 @@ def test_a_probe_is_one_entry_and_its_success_opens_the_side() -> None:
     desk = Desk(shop=60)
     desk.clock.advance(60)
     assert desk.room()[WorkClass.LIVE] == 1
+    assert desk.sides.start(WorkClass.LIVE, ())
     assert desk.room(WorkClass.LIVE)[WorkClass.BULK] == 0, "one at a time"
     assert desk.room(WorkClass.LIVE)[WorkClass.ORDER] == 50
     assert desk.sides.worked({Side.TILL}) == frozenset()
@@ -67,15 +68,56 @@ def test_both_sides_are_probed_together() -> None:
 def test_probes_have_a_bounded_share_of_the_process() -> None:
     desk = Desk(probes=1, shop=0)
     other = desk.lease(shop=0)
-    assert desk.room()[WorkClass.LIVE] == 1
+    assert desk.room()[WorkClass.LIVE] == other.room(WorkClass.LIVE, 50, ()) == 1, "nobody probes yet"
+    assert desk.sides.start(WorkClass.LIVE, ())
     assert other.room(WorkClass.LIVE, 50, ()) == 0
+    assert not other.start(WorkClass.LIVE, ())
     desk.sides.close()
     assert other.room(WorkClass.LIVE, 50, ()) == 1
 
 
+def test_a_probe_of_two_sides_takes_both_places_or_none() -> None:
+    desk = Desk(probes=1, till=0, shop=0)
+    assert desk.room()[WorkClass.LIVE] == 0
+    assert not desk.sides.start(WorkClass.LIVE, ())
+    assert desk.probes.taken == 0
+    assert desk.sides.start(WorkClass.ORDER, ())
+    assert desk.probes.taken == 1
+
+
+def test_a_second_entry_does_not_start_beside_the_probe() -> None:
+    desk = Desk(shop=0)
+    assert desk.sides.start(WorkClass.LIVE, ())
+    assert not desk.sides.start(WorkClass.LIVE, {WorkClass.LIVE})
+    assert desk.sides.start(WorkClass.ORDER, {WorkClass.LIVE})
+
+
+def test_new_settings_have_the_side_probed_at_once() -> None:
+    desk = Desk(shop=600)
+    desk.clock.advance(1)
+    desk.sides.update({Side.SHOP: IllSide(0, 0.0)}, asked_at=100.5)
+    assert desk.room()[WorkClass.LIVE] == 1
+
+
+def test_a_mending_that_was_dropped_is_told_again() -> None:
+    desk = Desk(shop=0)
+    assert desk.sides.start(WorkClass.LIVE, ())
+    mended = desk.sides.worked({Side.SHOP})
+    desk.sides.not_stored(mended, None)
+    desk.sides.update({Side.SHOP: IllSide(3, 0.0)}, asked_at=101.0)
+    assert desk.sides.worked({Side.SHOP}) == {Side.SHOP}
+
+
+def test_a_failure_that_was_dropped_leaves_the_side_to_the_database() -> None:
+    desk = Desk()
+    assert desk.sides.failed(Side.TILL, started_at=100.0) == 1
+    desk.sides.not_stored((), Side.TILL)
+    assert desk.may_start == set(WorkClass)
+
+
 def test_a_failure_is_told_once_and_counted_on() -> None:
     desk = Desk(shop=0)
-    assert desk.room()[WorkClass.LIVE] == 1
+    assert desk.sides.start(WorkClass.LIVE, ())
     assert desk.sides.failed(Side.SHOP, started_at=100.0) == 4, "three before this lease"
     assert desk.sides.failed(Side.SHOP, started_at=100.0) is None
     assert desk.probes.taken == 0

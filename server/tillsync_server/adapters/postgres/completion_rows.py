@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from tillsync_server.domain.settlement import Settlement
@@ -66,6 +67,13 @@ def completion_parameters(completions: Sequence[Completion]) -> list[Any]:
         _sparse([settlement.not_before for settlement in settlements]),
         *_problem_columns(completions, claim_numbers),
     ]
+
+
+def without_problem(completion: Completion) -> Completion:
+    """Tells no side's problem and no mending."""
+    if not completion.mended and completion.settlement.problem is None:
+        return completion
+    return replace(completion, mended=frozenset(), settlement=replace(completion.settlement, problem=None))
 
 
 def _class_key(settlement: Settlement) -> Hashable:

@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from tillsync_server.adapters.postgres.completion_rows import completion_parameters
+from tillsync_server.adapters.postgres.completion_rows import completion_parameters, without_problem
 from tillsync_server.adapters.postgres.pool import Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.errors import Unavailable
@@ -112,6 +112,7 @@ class PostgresLaneStore:
         for _ in range(_COMPLETE_ROUNDS):
             async with self._database.acquire() as connection:
                 rows = await connection.fetch(_COMPLETE, *completion_parameters([completions[position] for position in left]))
+            completions = [without_problem(completion) for completion in completions]  # the first round has stored them
             as_decided = {left[number - 1]: decided for number, decided in rows}
             for position, decided in as_decided.items():
                 results[position] = Written.DONE if decided else Written.MOVED_ON

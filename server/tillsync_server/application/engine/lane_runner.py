@@ -70,6 +70,8 @@ class LaneRunner:
         )
         self._parts = 0
         """Calls of the flows under way."""
+        self._asks_sides = False
+        """There was news: a person may have mended a side for which every class waits."""
         self._first_at: float | None = None
         """When the first entries came: every lease gets something done."""
 
@@ -77,6 +79,7 @@ class LaneRunner:
         """New work came to the lane."""
         # invariant: leased-lanes-hear-of-new-work
         self._schedule.look_again()
+        self._asks_sides = True
         self.lane.changed.set()
 
     async def run(self) -> None:
@@ -135,8 +138,9 @@ class LaneRunner:
 
     async def _claim(self, room: dict[WorkClass, int]) -> list[ClaimedEntry]:
         limits = self._schedule.worth_claiming(room)
-        if not limits:
+        if not limits and not (self._asks_sides and self._sides.is_any_ill):
             return []
+        self._asks_sides = False
         self._schedule.claim_sent(limits)
         asked_at = self.lane.clock.now()
         try:
@@ -168,7 +172,9 @@ class LaneRunner:
             timer.cancel()
 
     async def _runs_ended(self) -> None:
-        """Bounded by the worker's stop and the lease."""
+        """Bounded by the worker's stop and the lease. Blocked entries are left: nothing starts any more."""
+        # invariant: ended-lanes-leave-blocked-entries
+        self._runs.leave_blocked()
         while (len(self._runs) or self._parts) and not self.lane.is_lost:
             self.lane.changed.clear()
             await self.lane.changed.wait()

@@ -91,11 +91,22 @@ class LaneRuns:
         self._in_flight.update((entry.entry_id, InFlight(entry)) for entry in claimed)
         self._classes.update(entry.work_class for entry in claimed)
         self._slots.entries_taken += len(claimed)
-        started = [self._in_flight[entry.entry_id] for entry in self._keys.take(claimed)]
-        now = self._lane.clock.now()
-        for run in started:
-            run.state, run.started_at = RunState.RUNNING, now
+        started: list[InFlight] = []
+        for run in [self._in_flight[entry.entry_id] for entry in self._keys.take(claimed)]:
+            if self._sides.is_any_ill and not self._sides.start(run.entry.work_class, self._classes_that_run()):
+                self.leave(run)  # its side became ill while it was blocked, or is probed by another entry
+                continue
+            run.state, run.started_at = RunState.RUNNING, self._lane.clock.now()
+            started.append(run)
         return started
+
+    def leave_blocked(self) -> None:
+        """The lane ends: what waits for a key is not going to run here."""
+        for run in [run for run in self._in_flight.values() if run.state is RunState.BLOCKED]:
+            self._drop(run)
+
+    def _classes_that_run(self) -> set[WorkClass]:
+        return {run.entry.work_class for run in self._in_flight.values() if run.state is not RunState.BLOCKED}
 
     def needs_verdict(self, run: InFlight) -> bool:
         """By identity: while a long run goes on, its early verdict may be stored and the entry claimed again (a hint came)."""
@@ -154,6 +165,7 @@ class LaneRuns:
         if error is None or isinstance(error, Unavailable):
             self._stored(run, completion, stored)
             return
+        self._not_stored(completion)
         # the database refuses what the verdict says: that costs an attempt, or the entry would run in a circle for ever
         _LOG.error("completion_failed", account_id=run.entry.account_id, entry_id=str(run.entry.entry_id), exc_info=error)
         self._store(run, self._fault_verdict(run.entry))
@@ -161,9 +173,12 @@ class LaneRuns:
     def _stored(self, run: InFlight, completion: Completion, stored: asyncio.Future[Written]) -> None:
         if not stored.cancelled() and (error := stored.exception()) is not None:
             _LOG.error("completion_failed", account_id=run.entry.account_id, entry_id=str(run.entry.entry_id), exc_info=error)
+            self._not_stored(completion)
             self._lane.end(LaneState.STOPPING)  # the entry stays as it was, and runs again after the lease
         # invariant: moved-entries-are-claimed-again
         elif stored.cancelled() or stored.result() is not Written.DONE:
+            if stored.cancelled() or stored.result() is Written.DROPPED:
+                self._not_stored(completion)
             self._schedule.look_again()
         elif completion.settlement.state is EntryState.PENDING:
             # invariant: postponed-entries-wake-their-lane
@@ -173,13 +188,20 @@ class LaneRuns:
             self._schedule.due_in(self._sides.seconds_until_probe)
         self._forget(run)
 
+    def _not_stored(self, completion: Completion) -> None:
+        problem = completion.settlement.problem
+        self._sides.not_stored(completion.mended, None if problem is None else problem.side)
+
     def _forget(self, run: InFlight) -> None:
         if self._in_flight.get(run.entry.entry_id) is run:
-            del self._in_flight[run.entry.entry_id]
-            self._classes[run.entry.work_class] -= 1
-            self._slots.entries_taken -= 1
+            self._drop(run)
             self._keys.free(run.entry.entry_id)
         self._lane.changed.set()
+
+    def _drop(self, run: InFlight) -> None:
+        del self._in_flight[run.entry.entry_id]
+        self._classes[run.entry.work_class] -= 1
+        self._slots.entries_taken -= 1
 
 
 def _seconds_until_due(settlement: Settlement) -> float:

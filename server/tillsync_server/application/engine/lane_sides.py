@@ -46,18 +46,38 @@ class LaneSides:
         for side in [side for side, each in self._ill.items() if each.stored_at < asked_at and side not in ill]:
             self._forget(side)
         for side, each in ill.items():
-            if side not in self._ill and side not in self._mended_at:
-                self._ill[side] = _Ill(each.failures, self._now() + each.seconds_until_probe)
+            known, probe_at = self._ill.get(side), self._now() + each.seconds_until_probe
+            if known is not None and known.stored_at < asked_at:
+                known.probe_at = min(known.probe_at, probe_at)  # new settings have it probed at once
+            elif known is None and side not in self._mended_at:
+                self._ill[side] = _Ill(each.failures, probe_at)
+
+    @property
+    def is_any_ill(self) -> bool:
+        return bool(self._ill)
 
     def room(self, work_class: WorkClass, room: int, running: Iterable[WorkClass]) -> int:
-        """How many entries of the class may start, of ``room``. 0 while a side that they need is ill, 1 while it is probed."""
+        """How many entries of the class may start, of ``room``. 0 while a side that they need is ill, 1 when it may be probed."""
         ill = [self._ill[side] for side in work_class.sides if side in self._ill]
         if not ill:
             return room
-        if not all(self._is_probed(each) for each in ill):
+        waiting = [each for each in ill if not each.is_probed]
+        if any(each.probe_at > self._now() for each in waiting):
+            return 0
+        # invariant: probes-have-a-bounded-share
+        if len(waiting) > self._probes.free:
             return 0
         is_busy = any(other.sides & self._ill.keys() for other in running)
         return 0 if is_busy else min(room, 1)
+
+    def start(self, work_class: WorkClass, running: Iterable[WorkClass]) -> bool:
+        """An entry of the class starts, as a probe where a side that it needs is ill. False: it may not."""
+        if self.room(work_class, 1, running) == 0:
+            return False
+        for side in work_class.sides & self._ill.keys():
+            ill = self._ill[side]
+            ill.is_probed = ill.is_probed or self._probes.take()
+        return True
 
     def failed(self, side: Side, started_at: float) -> int | None:
         """The side's failures in a row, this one included. None: it is known already, or older than the side's mending."""
@@ -89,15 +109,17 @@ class LaneSides:
             self._mended_at[side] = self._now()
         return mended
 
+    def not_stored(self, mended: Iterable[Side], failed: Side | None) -> None:
+        """A completion that mended these sides, or told the problem of this one, was dropped: what the database says counts again."""
+        for side in mended:
+            self._mended_at.pop(side, None)
+        known = None if failed is None else self._ill.get(failed)
+        if failed is not None and known is not None and known.stored_at == math.inf:
+            self._forget(failed)
+
     def close(self) -> None:
         for side in list(self._ill):
             self._forget(side)
-
-    def _is_probed(self, ill: _Ill) -> bool:
-        if not ill.is_probed and ill.probe_at <= self._now():
-            # invariant: probes-have-a-bounded-share
-            ill.is_probed = self._probes.take()
-        return ill.is_probed
 
     def _forget(self, side: Side) -> None:
         ill = self._ill.pop(side, None)

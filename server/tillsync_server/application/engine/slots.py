@@ -77,6 +77,7 @@ class ProvenSides:
 
     def note(self, account_id: AccountId, sides: Collection[Side]) -> None:
         for side in sides:
+            self._sides.pop((account_id, side), None)
             self._sides[account_id, side] = None
         while len(self._sides) > _PROVEN_KEPT:
             del self._sides[next(iter(self._sides))]

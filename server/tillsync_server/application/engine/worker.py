@@ -155,7 +155,7 @@ class Worker:
 
     async def _lease(self, tasks: asyncio.TaskGroup) -> None:
         slots, asked_at = self.slots, self._clock()
-        left = slots.free_lanes
+        left = max(slots.free_lanes, 0)
         leased = await self._store.lease(
             self.owner,
             limit=min(left, _LEASED_AT_ONCE),

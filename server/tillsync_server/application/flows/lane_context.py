@@ -45,9 +45,9 @@ class LaneContext:
         self.till: TillClient = self.till_of(RequestClass.ORDER)
         """For orders, and for what orders wait for."""
         self.gone = GoneProof(services, account, self.list_page, self.till)
+        self._ungated_shop = _ShopOfAccount(services, account, None)
         # the judge probes also for an entry that met its failure before the gate closed
-        ungated_shop = _ShopOfAccount(services, account, None)
-        self.judge = FailureJudge(services, account, services.tills.client(account, RequestClass.ORDER), ungated_shop)
+        self.judge = FailureJudge(services, account, services.tills.client(account, RequestClass.ORDER), self._ungated_shop)
         self._shop = _ShopOfAccount(services, account, self.gates[Side.SHOP])
 
     def till_of(self, request_class: RequestClass) -> TillClient:
@@ -60,6 +60,11 @@ class LaneContext:
     def shop(self) -> ShopClient:
         """Made when first asked for: a shop without credentials does not hinder orders. Raises CredentialsRefused without any."""
         return self._shop()
+
+    @property
+    def shop_of_orders(self) -> ShopClient:
+        """Without the gate: orders need only the till, and do not wait for the shop. Raises CredentialsRefused."""
+        return self._ungated_shop()
 
     async def list_page(self, number: int, request_class: RequestClass = RequestClass.ORDER) -> CustomerPage:
         """A page of the till's customers; what of it cannot be read is noted."""

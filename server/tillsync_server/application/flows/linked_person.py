@@ -65,7 +65,7 @@ class ShopUsers:
             if (incomplete := self._context.judge.missing_settings(Side.SHOP, Outcome.CUSTOMER_NOT_MATCHED)) is not None:
                 raise Refused(Side.SHOP, incomplete.notes[0])
             try:
-                found = await self._context.shop.read_users(unknown)
+                found = await self._context.shop_of_orders.read_users(unknown)
             except UpstreamError as error:
                 self._failed = (error, self._clock())
                 raise

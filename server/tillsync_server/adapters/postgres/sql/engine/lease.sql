@@ -13,7 +13,9 @@ bulk AS MATERIALIZED (
 probed AS MATERIALIZED (
   SELECT account_id FROM lane WHERE next_probe_at <= now() AND next_probe_at < 'infinity' AND lease_expires_at IS NULL
     AND account_id <> ALL (ARRAY(SELECT account_id FROM live)) AND account_id <> ALL (ARRAY(SELECT account_id FROM bulk))
-  ORDER BY next_probe_at LIMIT $5 FOR UPDATE SKIP LOCKED),
+  ORDER BY next_probe_at
+  LIMIT (SELECT greatest(0, least($5::bigint, $1::bigint - (SELECT count(*) FROM live) - (SELECT count(*) FROM bulk))))
+  FOR UPDATE SKIP LOCKED),
 taken AS MATERIALIZED (SELECT account_id FROM live UNION ALL SELECT account_id FROM bulk UNION ALL SELECT account_id FROM probed),
 leased AS (
   UPDATE lane SET lease_owner = $3, lease_token = lease_token + 1, lease_expires_at = now() + make_interval(secs => $4),
