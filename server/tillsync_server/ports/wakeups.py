@@ -14,7 +14,7 @@ class Notifier(Protocol):
     def lanes_ready(self) -> None: ...
 
     def live_work(self, account_id: AccountId) -> None:
-        """A lane that is leased just now got work: its owner looks, be the lane idle, or busy with bulk entries."""
+        """A lane that is leased just now got work: its owner claims again, though entries run."""
         ...
 
     def entry_finished(self, entry_id: EntryId) -> None:

@@ -112,13 +112,13 @@ class PostgresLaneStore:
         for _ in range(_COMPLETE_ROUNDS):
             async with self._database.acquire() as connection:
                 rows = await connection.fetch(_COMPLETE, *completion_parameters([completions[position] for position in left]))
-            completions = [without_problem(completion) for completion in completions]  # the first round has stored them
             as_decided = {left[number - 1]: decided for number, decided in rows}
             for position, decided in as_decided.items():
                 results[position] = Written.DONE if decided else Written.MOVED_ON
             left = [position for position, decided in as_decided.items() if decided is None]
             if not left:
                 break
+            completions = [without_problem(completion) for completion in completions]  # the first round has stored them
         for completion, result in zip(completions, results, strict=True):
             if result is not Written.DROPPED and completion.entry.kind is EntryKind.ORDER_CUSTOMER:
                 self._notifier.entry_finished(completion.entry.entry_id)

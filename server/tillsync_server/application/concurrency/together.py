@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
+from tillsync_server.application.concurrency.task_scope import task_group
+
 A = TypeVar("A")
 B = TypeVar("B")
 T = TypeVar("T")
@@ -13,11 +15,8 @@ T = TypeVar("T")
 
 async def both(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]) -> tuple[A, B]:
     """What both return. The error of the first that fails, itself and not in a group; the other call is cancelled then."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            one, other = group.create_task(first), group.create_task(second)
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+    async with task_group() as group:
+        one, other = group.create_task(first), group.create_task(second)
     return one.result(), other.result()
 
 

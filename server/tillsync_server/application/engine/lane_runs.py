@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum, auto
-from typing import Protocol
 
 import structlog
 
 from tillsync_server.application.engine.claim_schedule import ClaimSchedule
 from tillsync_server.application.engine.concurrency_keys import ConcurrencyKeys
 from tillsync_server.application.engine.lane_sides import LaneSides
+from tillsync_server.application.engine.lane_statements import LaneStatements
 from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
 from tillsync_server.application.engine.slots import Slots
 from tillsync_server.domain.backoff import RetryPolicy
@@ -46,10 +46,6 @@ class InFlight:
     """The attempt was charged before the run."""
 
 
-class Completions(Protocol):
-    def complete(self, completion: Completion) -> asyncio.Future[Written]: ...
-
-
 class LaneRuns:
     """``fault_verdict``: the verdict of an entry on which the service itself fails. ``changed`` of the lane is set whenever a run ends."""
 
@@ -57,7 +53,7 @@ class LaneRuns:
         self,
         lane: LeasedLane,
         schedule: ClaimSchedule,
-        completions: Completions,
+        statements: LaneStatements,
         fault_verdict: Callable[[ClaimedEntry], Verdict],
         policy: RetryPolicy,
         sides: LaneSides,
@@ -65,7 +61,7 @@ class LaneRuns:
     ) -> None:
         self._lane = lane
         self._schedule = schedule
-        self._completions = completions
+        self._statements = statements
         self._fault_verdict = fault_verdict
         self._policy = policy
         self._keys = ConcurrencyKeys()
@@ -92,11 +88,12 @@ class LaneRuns:
         self._classes.update(entry.work_class for entry in claimed)
         self._slots.entries_taken += len(claimed)
         started: list[InFlight] = []
+        now = self._lane.clock.now()
         for run in [self._in_flight[entry.entry_id] for entry in self._keys.take(claimed)]:
             if self._sides.is_any_ill and not self._sides.start(run.entry.work_class, self._classes_that_run()):
                 self.leave(run)  # its side became ill while it was blocked, or is probed by another entry
                 continue
-            run.state, run.started_at = RunState.RUNNING, self._lane.clock.now()
+            run.state, run.started_at = RunState.RUNNING, now
             started.append(run)
         return started
 
@@ -139,7 +136,7 @@ class LaneRuns:
 
     def _store(self, run: InFlight, verdict: Verdict, failures: int = 0) -> None:
         completion = self._completion(run, verdict, failures)
-        stored = self._completions.complete(completion)
+        stored = self._statements.complete(completion)
         # a callback, not a task: this runs for every entry
         if run.state is RunState.DECIDED:  # the database refused the first verdict
             stored.add_done_callback(lambda future: self._stored(run, completion, future))

@@ -34,7 +34,7 @@ class LaneState(Enum):
 
 
 class LeasedLane:
-    """``renew``: asks the database for more time for this lane; it calls :meth:`lose` where the lane is not ours any more."""
+    """``renew``: asks the database for more time for this lane; it ends the lane as LOST where the lane is not ours any more."""
 
     def __init__(
         self, lease: LaneLease, clock: LeaseClock, accounts: AccountReader, renew: Callable[[LeasedLane], Awaitable[None]]
