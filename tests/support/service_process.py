@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -19,9 +19,10 @@ from support.service import Child, environment
 from support.twin_world import SHORT_TIMES, Shop
 from support.waiting import HANG_SECONDS, until
 
-_WAITS_FOR_ITS_CLIENT = """
-SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
-  AND wait_event = 'ClientRead')
+_BACKENDS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+_IS_BETWEEN_STEPS = """
+SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+  AND state <> 'idle' AND wait_event_type IS DISTINCT FROM 'Lock')
 """
 _QUIET_TABLES = ("entry", "entry_history", "order_match", "link", "intent", "shop_version", "shop_removal", "customer_type", "lane")
 """What a worker that has lost its lane must leave alone."""
@@ -34,23 +35,34 @@ def process_environment(dsn: str, directory: Path) -> dict[str, str]:
 
 
 async def stop_still(pid: int, database: asyncpg.Connection[asyncpg.Record]) -> None:
-    """SIGSTOP; returns when the process stands still, and none of the database's sessions waits for its client inside a transaction.
+    """SIGSTOP; returns when the process stands still, and each session of the database is idle or waits for a lock.
 
-    PostgreSQL ends such a session after 10 s (`idle_in_transaction_session_timeout`), but not between the preparation of a statement and
-    its execution: until the process goes on, that session keeps the lane's row locked, and nobody can take the lane over.
+    A session that waits for its client inside a transaction keeps its locks until the process goes on: PostgreSQL ends it after 10 s
+    (`idle_in_transaction_session_timeout`), but not between the preparation of a statement and its execution. A process may be stopped
+    just after it sent a preparation: pg_stat_activity calls that session idle until its backend has run, so the backends are asked first.
     """
     seen = psutil.Process(pid)
 
-    async def stands_outside_of_transactions() -> bool:
+    async def stands_between_statements() -> bool:
         seen.suspend()
         await until(lambda: seen.status() == psutil.STATUS_STOPPED, seen.status)
-        await database.execute("SELECT pg_stat_clear_snapshot()")  # in a transaction, the view shows what the first look saw
-        if not await database.fetchval(_WAITS_FOR_ITS_CLIENT):
+        if await _backends_sleep(database) and not await database.fetchval(_IS_BETWEEN_STEPS):
             return True
         seen.resume()
         return False
 
-    await until(stands_outside_of_transactions, lambda: sessions(database))
+    await until(stands_between_statements, lambda: sessions(database))
+
+
+async def _backends_sleep(database: asyncpg.Connection[asyncpg.Record]) -> bool:
+    """Whether no backend of the database has a message to read: one that was sent a message is no longer asleep for the kernel."""
+    await database.execute("SELECT pg_stat_clear_snapshot()")  # in a transaction, the view shows what the first look saw
+    for backend in await database.fetch(_BACKENDS):
+        with suppress(psutil.NoSuchProcess):
+            if psutil.Process(backend["pid"]).status() != psutil.STATUS_SLEEPING:
+                return False
+    await database.execute("SELECT pg_stat_clear_snapshot()")
+    return True
 
 
 def go_on(process: Child) -> None:
