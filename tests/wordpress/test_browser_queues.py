@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, Route, expect
 from support.waiting import within
-from tillsync.v1 import vocabulary_pb2
+from tillsync.v1 import account_pb2, vocabulary_pb2
 from wordpress.bed.bridge import BridgedShop
 from wordpress.bed.browser import PHONE, open_browser, overflow, picture, serious_findings
 
@@ -25,6 +25,14 @@ SILENT = """
         return new WP_Error( 'http_request_failed', 'cURL error 28: Operation timed out' );
     }, 10, 3 );
 """
+AWAY = """
+    if ( isset( $_SERVER['HTTP_X_TILLSYNC_SIGNATURE'] ) ) {
+        http_response_code( 503 );
+        header( 'Content-Type: text/plain' );
+        exit( 'The shop is being looked after.' );
+    }
+"""
+"""The shop answers its visitors, and the service not at all."""
 LONG = "Wolfeschlegelsteinhausenbergerdorff" * 2
 
 
@@ -91,6 +99,52 @@ async def test_a_held_order_says_what_it_is_and_where(bridged: BridgedShop) -> N
 
 async def finished(bridged: BridgedShop, order: int) -> bool:
     return any(entry.order_id == order and entry.state == vocabulary_pb2.ENTRY_STATE_PROCESSED for entry in await bridged.entries())
+
+
+@pytest.mark.shops("mariadb")
+async def test_each_queue_tells_the_problems_of_the_sides_it_needs(bridged: BridgedShop) -> None:
+    """Shop away, then the till's key is refused: orders need only the till, customers both (README *When a side is ill*)."""
+    site, till = bridged.site, bridged.till
+    ada = till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=5)
+    user = await site.add_user("ada@example.test")
+    order = await site.add_order(customer_id=user, email="ada@example.test", first_name="Ada", last_name="Byron")
+    await bridged.drain()
+    await site.until(lambda: finished(bridged, order))
+
+    async def problems() -> list[account_pb2.AccountProblem]:
+        return list((await bridged.service.client.accounts.get_account(bridged.account_id)).problems)
+
+    async def are(count: int) -> bool:
+        return len(await problems()) == count
+
+    site.inject(AWAY)
+    till.change_customer(ada, points=77)
+    await bridged.service.client.sync.sync_customer(bridged.account_id, ada)
+    await site.until(lambda: are(1))
+    [of_shop] = await problems()
+    async with open_browser(site, await site.log_in()) as page:
+        problem = page.locator(".tillsync-problem")
+        await opened(page)
+        await expect(problem).to_be_empty()
+        await page.get_by_role("tab", name="Customers Queue").click()
+        await expect(problem).to_contain_text(of_shop.text)
+
+        till.switches.api_key = "another-key"
+        guest = await site.add_order(email="grace@example.test", first_name="Grace")
+        await bridged.drain()
+        await site.until(lambda: are(2))
+        of_till = next(each for each in await problems() if each.side == vocabulary_pb2.SIDE_TILL)
+        await page.get_by_role("tab", name="Orders Queue").click()
+        await expect(problem).to_contain_text(of_till.text)
+        await expect(problem).not_to_contain_text(of_shop.text)
+        await picture(page, "queues-problem-of-the-till")
+        await page.get_by_role("tab", name="Customers Queue").click()
+        await expect(problem).to_contain_text(of_till.text)
+        await expect(problem).to_contain_text(of_shop.text)
+        assert await overflow(page) == 0
+        assert await serious_findings(page, "#tillsync-queues") == []
+        await picture(page, "queues-problems-of-both")
+    assert guest != order
 
 
 @pytest.mark.shops("mariadb")

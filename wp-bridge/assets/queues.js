@@ -140,7 +140,8 @@
 	};
 
 	const showEntries = ( answer ) => {
-		problem.replaceChildren( ...( answer.problem ? [ element( 'div', { className: 'notice notice-warning inline' }, element( 'p', {}, element( 'strong', { textContent: `${ words.problem }: ` } ), element( 'span', { lang: 'en', dir: 'ltr', textContent: answer.problem } ) ) ) ] : [] ) );
+		const told = answer.problems.map( ( text ) => element( 'p', {}, element( 'strong', { textContent: `${ words.problem }: ` } ), element( 'span', { lang: 'en', dir: 'ltr', textContent: text } ) ) );
+		problem.replaceChildren( ...( told.length ? [ element( 'div', { className: 'notice notice-warning inline' }, ...told ) ] : [] ) );
 		countsOf( answer.counts );
 		if ( answer.rows.length ) {
 			list.replaceChildren( page.table( words[ view.queue ], answer.rows, page.entryRow, known.entries ) );

@@ -74,7 +74,7 @@ class QueueList {
 			'by'              => $by,
 			'try_next'        => array() === $rows && '' === $request['page_token'] ? ( $after[0] ?? '' ) : '',
 			'counts'          => $this->counts( $queue, (array) ( $answer['stateCounts'] ?? array() ) ),
-			'problem'         => implode( ' ', self::problems_of( $queue, $answer ) ),
+			'problems'        => self::problems_of( $queue, $answer ),
 		);
 	}
 

@@ -183,7 +183,7 @@ final class ScreensQueuesTest extends SiteTestCase {
 
 	public function test_the_problem_of_the_account_opens_and_closes_its_cause(): void {
 		$this->service->script( 'ListQueue', array( 'problem' => array( 'reason' => 'PROBLEM_REASON_UNREACHABLE', 'text' => 'not reached: DNS' ) ), array() );
-		$this->assertSame( 'not reached: DNS', $this->ask( 'GET', 'queues', array( 'queue' => 'orders' ) )->get_data()['problem'] );
+		$this->assertSame( array( 'not reached: DNS' ), $this->ask( 'GET', 'queues', array( 'queue' => 'orders' ) )->get_data()['problems'] );
 		$this->assertNotNull( $this->services->get( Causes::class )->find( Cause::ACCOUNT_PROBLEM ) );
 		$this->ask( 'GET', 'queues', array( 'queue' => 'orders' ) );
 		$this->assertNull( $this->services->get( Causes::class )->find( Cause::ACCOUNT_PROBLEM ) );
@@ -194,8 +194,8 @@ final class ScreensQueuesTest extends SiteTestCase {
 		$shop   = array( 'reason' => 'PROBLEM_REASON_UNREACHABLE', 'side' => 'SIDE_SHOP', 'text' => 'the shop is not reached' );
 		$answer = array( 'problem' => $shop, 'problems' => array( $shop, $till ) );
 		$this->service->script( 'ListQueue', $answer, $answer );
-		$this->assertSame( 'the till is over its limit', $this->ask( 'GET', 'queues', array( 'queue' => 'orders' ) )->get_data()['problem'] );
-		$this->assertSame( 'the shop is not reached the till is over its limit', $this->ask( 'GET', 'queues', array( 'queue' => 'customers' ) )->get_data()['problem'] );
+		$this->assertSame( array( 'the till is over its limit' ), $this->ask( 'GET', 'queues', array( 'queue' => 'orders' ) )->get_data()['problems'] );
+		$this->assertSame( array( 'the shop is not reached', 'the till is over its limit' ), $this->ask( 'GET', 'queues', array( 'queue' => 'customers' ) )->get_data()['problems'] );
 	}
 
 	public function test_a_dismissed_cause_is_dismissed_for_one_user(): void {
