@@ -16,6 +16,7 @@ from pathlib import Path
 
 import asyncpg
 import structlog
+import uvloop
 from benchmarks import machine
 from benchmarks.bench import Bench, new_server
 from benchmarks.calls import batch, lone, sync
@@ -25,6 +26,7 @@ from benchmarks.hung import hung
 from benchmarks.latency import latency
 from benchmarks.listing import listing
 from benchmarks.memory import memory
+from benchmarks.order_answered import order_answered
 from benchmarks.order_beside_bulk import order_beside_bulk
 from benchmarks.ordered import ordered
 from benchmarks.plan import FULL, QUICK, Plan
@@ -32,9 +34,13 @@ from benchmarks.report import Figure, markdown, print_table
 from benchmarks.shop_requests import shop_requests
 from benchmarks.statements import statements
 from benchmarks.till_requests import till_requests
+from benchmarks.webhook_to_shop import webhook_to_shop
 from rich.console import Console
+from tillsync_server.composition.gc_tuning import tune_gc
 
 ROWS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
+    "webhook": webhook_to_shop,
+    "order": order_answered,
     "sync": sync,
     "lone": lone,
     "batch": batch,
@@ -65,10 +71,12 @@ def main() -> int:
     if arguments.rounds:
         plan = replace(plan, rounds=arguments.rounds)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    tune_gc()
     directory = Path(tempfile.mkdtemp(prefix="tillsync-bench-", dir="/var/tmp"))
     directory.chmod(0o711)  # the user PostgreSQL runs as passes through
     try:
-        return asyncio.run(_run(plan, arguments.only or list(ROWS), directory, arguments.json, arguments.markdown))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the service's processes do: producers run in this one
+            return runner.run(_run(plan, arguments.only or list(ROWS), directory, arguments.json, arguments.markdown))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

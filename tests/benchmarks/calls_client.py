@@ -44,10 +44,15 @@ def _call(channel: grpc.aio.Channel, kind: str, token: str) -> Callable[[int], A
             raise ValueError(kind)
 
 
-async def measure(target: str, kind: str, token: str, warm: int, count: int, in_flight: int, first_id: int) -> dict[str, Any]:
-    """Calls a second over ``count`` calls, and the median time of one, after ``warm`` others."""
+async def measure(target: str, kind: str, token: str, warm: int, count: int, in_flight: int, first_id: int) -> dict[str, float]:
     channel = grpc.aio.insecure_channel(target)
-    call = _call(channel, kind, token)
+    measured = await timed(_call(channel, kind, token), warm, count, in_flight, first_id)
+    await channel.close()
+    return measured
+
+
+async def timed(call: Callable[[int], Awaitable[Any]], warm: int, count: int, in_flight: int, first_id: int) -> dict[str, float]:
+    """Calls a second over ``count`` calls, and the median time of one, after ``warm`` others."""
     times: list[float] = []
 
     async def some(first: int, calls: int) -> None:
@@ -59,12 +64,13 @@ async def measure(target: str, kind: str, token: str, warm: int, count: int, in_
                 await call(number)
                 times.append(time.perf_counter() - began)
 
-        await asyncio.gather(*(one_after_another() for _ in range(in_flight)))
+        async with asyncio.TaskGroup() as callers:
+            for _ in range(in_flight):
+                callers.create_task(one_after_another())
 
     await some(first_id, warm)
     times.clear()
     began = time.perf_counter()
     await some(first_id + warm, count)
     seconds = time.perf_counter() - began
-    await channel.close()
     return {"per_second": count / seconds, "median_ms": sorted(times)[len(times) // 2] * 1000}

@@ -38,7 +38,7 @@ async def catch_up(bench: Bench) -> list[Figure]:
 
 async def _waiting(world: ServiceWorld, changed: _Changed) -> float:
     for account, customers in changed.items():
-        await world.running.client.sync.sync_customers(account, customers, priority=vocabulary_pb2.PRIORITY_LIVE)
+        await world.client.sync.sync_customers(account, customers, priority=vocabulary_pb2.PRIORITY_LIVE)
     began = time.perf_counter()
     async with world.working():
         await world.all_updated(sum(map(len, changed.values())))
@@ -50,7 +50,7 @@ async def _as_they_come(world: ServiceWorld, changed: _Changed) -> float:
 
     async def sync(account: str, customer: int) -> None:
         async with slots:
-            await world.running.client.sync.sync_customer(account, customer)
+            await world.client.sync.sync_customer(account, customer)
 
     async with world.working():
         began = time.perf_counter()

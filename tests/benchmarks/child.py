@@ -1,8 +1,8 @@
 """Processes of a round: each runs this module as a script under uvloop and answers with one line of JSON.
 
-Commands: ``drain SYSTEM DSN WARM COUNT [OPTIONS]`` · ``starts SYSTEM DSN`` (stdin tells how many are to start) · ``calls ...``
-(`calls_client`) · ``echo`` (`echo_server`) · ``silent`` (`silent_server`) · ``service`` (`counted_service`). OPTIONS is a JSON object of
-keyword arguments, for tuning.
+Commands: ``drain SYSTEM DSN WARM COUNT [OPTIONS]`` · ``starts SYSTEM DSN`` (stdin tells how many are to start) · ``insert ...``
+(`least_sql`) · ``calls ...`` (`calls_client`) · ``echo`` (`echo_server`) · ``silent`` (`silent_server`) · ``service`` (`counted_service`).
+OPTIONS is a JSON object of keyword arguments, for tuning.
 """
 
 from __future__ import annotations
@@ -77,6 +77,10 @@ async def _drain(system: str, dsn: str, warm: int, count: int, options: dict[str
             from benchmarks import ours
 
             await ours.drain(dsn, tally)
+        case "least-sql":
+            from benchmarks import least_sql
+
+            await least_sql.drain(dsn, tally, **options)
         case "ours-ordered":
             from benchmarks import ours
 
@@ -138,6 +142,10 @@ async def _main(command: str, *arguments: str) -> dict[str, Any]:
 
             await counted_service.serve()
             return {}
+        case "insert", dsn, warm, count, in_flight, first_id:
+            from benchmarks import least_sql
+
+            return await least_sql.insert(dsn, int(warm), int(count), int(in_flight), int(first_id))
         case "calls", target, kind, token, warm, count, in_flight, first_id:
             from benchmarks.calls_client import measure
 

@@ -32,7 +32,7 @@ async def order_beside_bulk(bench: Bench) -> list[Figure]:
         await world.open_account(with_bridge=True, requests_per_minute=_REQUESTS_PER_MINUTE)
         await world.link(customers)
         for start in range(0, waiting, 500):
-            await world.running.client.sync.sync_customers(ACCOUNT, customers[start : start + 500])
+            await world.client.sync.sync_customers(ACCOUNT, customers[start : start + 500])
         async with world.working():
             await asyncio.sleep(_BULK_AHEAD_SECONDS)
             took, asked = [], []
@@ -76,7 +76,7 @@ async def _seconds_of(world: ServiceWorld, number: int) -> float:
     began = time.perf_counter()
     async with asyncio.timeout(_LONGEST_SECONDS):
         while True:
-            answer = await world.running.client.sync.match_order(ACCOUNT, order)
+            answer = await world.client.sync.match_order(ACCOUNT, order)
             if answer.outcome == vocabulary_pb2.OUTCOME_CUSTOMER_CREATED:
                 return time.perf_counter() - began
             if answer.entry.state != vocabulary_pb2.ENTRY_STATE_PENDING:

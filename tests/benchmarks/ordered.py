@@ -16,7 +16,7 @@ from benchmarks.fill import fill_orders
 from benchmarks.peers import procrastinate
 from benchmarks.report import Figure, Goal, of_runs
 
-_GOAL = Goal(must=50, aim=100, unit="×")
+_GOAL = Goal(must=40, aim=40, unit="×")
 _ACCOUNTS = 100
 
 

@@ -11,6 +11,8 @@ class Plan:
 
     name: str
     rounds: int
+    felt_alone: int
+    felt_seconds: float
     call_count: int
     call_warm: int
     lone_calls: int
@@ -46,6 +48,8 @@ class Plan:
 FULL = Plan(
     name="full",
     rounds=5,
+    felt_alone=60,
+    felt_seconds=15.0,
     call_count=12_000,
     call_warm=600,
     lone_calls=400,
@@ -81,6 +85,8 @@ FULL = Plan(
 QUICK = Plan(
     name="quick",
     rounds=1,
+    felt_alone=30,
+    felt_seconds=5.0,
     call_count=8_000,
     call_warm=400,
     lone_calls=200,

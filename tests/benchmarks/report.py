@@ -63,6 +63,17 @@ def of_runs(row: str, what: str, goal: Goal, runs: Sequence[float], detail: str 
     return Figure(row=row, what=what, goal=goal, got=statistics.median(runs), runs=tuple(runs), detail=detail, facts=facts)
 
 
+_OF_THE_LIMIT = Goal(must=0.5, aim=0.75, unit="×")
+"""What the heavier engine reached, in its worst and in its best row."""
+
+
+def of_the_limit(row: str, what: str, runs: Sequence[float], least: Sequence[float]) -> Figure:
+    """Of what the least SQL does with the same rows in the same second. Both: units a second, by round."""
+    ratios = [ours / limit for ours, limit in zip(runs, least, strict=True)]
+    detail = f"least SQL {statistics.median(least):,.0f}/s"
+    return of_runs(row, f"{what} / least SQL for the same rows", _OF_THE_LIMIT, ratios, detail, least_sql_per_second=list(least))
+
+
 def number(value: float) -> str:
     if value >= 1000:
         return f"{value:,.0f}"

@@ -8,14 +8,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from benchmarks.bench import Bench, our_connection
-from support.service import RunningService, environment, running_service
+from support.service import environment, running_service
 from tillsync.v1 import account_pb2
+from tillsync_client import TillsyncClient
 from tillsync_sandbox import SandboxShop, SandboxTill
 from tillsync_server.composition.service import Service
 from tillsync_server.composition.settings import load_settings
 
 ACCOUNT = "shop-a"
 REQUESTS_PER_MINUTE = 100_000
+WEBHOOK_KEY, WEBHOOK_SECRET = "hook", "secret of the hook"
 _LINKS = """
 INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin)
 SELECT $1, epos, woo, 2 FROM unnest($2::bigint[], $3::bigint[]) AS t(epos, woo)
@@ -28,7 +30,7 @@ _UPDATED = 1
 @dataclass
 class ServiceWorld:
     dsn: str
-    running: RunningService
+    client: TillsyncClient
     till: SandboxTill
     shop: SandboxShop
 
@@ -47,10 +49,12 @@ class ServiceWorld:
             base_url=till or self.till.origin,
             api_key=self.till.switches.api_key,
             api_secret=self.till.switches.api_secret,
+            webhook_key=WEBHOOK_KEY,
+            webhook_secret=WEBHOOK_SECRET,
             requests_per_minute=requests_per_minute,
         )
         settings = account_pb2.Account(customer_sync_enabled=True, trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_ALL, epos=epos, shop=shop)
-        await self.running.client.accounts.create_account(account, settings)
+        await self.client.accounts.create_account(account, settings)
 
     def add_customers(self, count: int) -> list[int]:
         """At the till only. Their ids there."""
@@ -67,12 +71,12 @@ class ServiceWorld:
         """BatchSyncCustomers in calls of 500 while a worker works; returns when every entry is finished, and raises unless each was
         updated."""
         async with self.working():
-            await self.running.client.sync.sync_customers(ACCOUNT, epos_ids)
+            await self.client.sync.sync_customers(ACCOUNT, epos_ids)
             await self.all_updated(len(epos_ids))
 
     async def sync_waiting(self, epos_ids: Sequence[int]) -> None:
         """The same, but the worker starts when all of them wait."""
-        await self.running.client.sync.sync_customers(ACCOUNT, epos_ids)
+        await self.client.sync.sync_customers(ACCOUNT, epos_ids)
         async with self.working():
             await self.all_updated(len(epos_ids))
 
@@ -80,13 +84,21 @@ class ServiceWorld:
         """A worker, to be entered."""
         return Service(load_settings(environment(self.dsn, TILLSYNC_ALLOWED_HOSTS="127.0.0.1")), serves=False)
 
-    async def all_updated(self, entries: int, seconds: float = 300.0) -> None:
-        """Returns when nothing waits any more in any account. Raises unless so many entries were updated, and nothing else happened."""
+    async def all_ended(self, seconds: float = 300.0) -> None:
+        """Returns when nothing waits any more in any account."""
         connection = await our_connection(self.dsn)
         try:
             async with asyncio.timeout(seconds):
                 while await connection.fetchval(_UNFINISHED):
                     await asyncio.sleep(0.1)
+        finally:
+            await connection.close()
+
+    async def all_updated(self, entries: int) -> None:
+        """The same. Raises unless so many entries were updated, and nothing else happened."""
+        await self.all_ended()
+        connection = await our_connection(self.dsn)
+        try:
             outcomes = {row["outcome"]: row["entries"] for row in await connection.fetch(_BY_OUTCOME)}
         finally:
             await connection.close()
@@ -98,5 +110,5 @@ class ServiceWorld:
 async def service_world(bench: Bench) -> AsyncIterator[ServiceWorld]:
     dsn = await bench.make_ours("service")
     async with SandboxTill() as till, SandboxShop() as shop, running_service(dsn, works=False) as running:
-        yield ServiceWorld(dsn, running, till, shop)
+        yield ServiceWorld(dsn, running.client, till, shop)
     await bench.drop_database("service")

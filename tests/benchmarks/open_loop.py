@@ -1,0 +1,25 @@
+"""An open loop: each call starts at its time, whether or not those before it have returned."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+
+async def open_loop(call: Callable[[int], Awaitable[None]], count: int, per_second: int) -> dict[int, int]:
+    """Starts calls 1 to ``count``. Returns when all have returned: when each was due, in nanoseconds of the monotonic clock."""
+    due: dict[int, int] = {}
+    begin = time.monotonic_ns() + 200_000_000
+    async with asyncio.TaskGroup() as calls:
+        for number in range(1, count + 1):
+            due[number] = begin + number * 1_000_000_000 // per_second
+            ahead = (due[number] - time.monotonic_ns()) / 1e9
+            if ahead > 0:
+                await asyncio.sleep(ahead)
+            calls.create_task(_awaited(call(number)))
+    return due
+
+
+async def _awaited(call: Awaitable[None]) -> None:
+    await call
