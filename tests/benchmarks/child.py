@@ -1,8 +1,8 @@
 """Processes of a round: each runs this module as a script under uvloop and answers with one line of JSON.
 
-Commands: ``drain SYSTEM DSN WARM COUNT [OPTIONS]`` · ``starts SYSTEM DSN`` (stdin tells how many are to start) · ``insert ...``
-(`least_sql`) · ``calls ...`` (`calls_client`) · ``echo`` (`echo_server`) · ``silent`` (`silent_server`) · ``service`` (`counted_service`).
-OPTIONS is a JSON object of keyword arguments, for tuning.
+Commands: ``drain SYSTEM DSN WARM COUNT [OPTIONS]`` · ``starts SYSTEM DSN [OPTIONS]`` (stdin tells how many are to start) ·
+``one-process ...`` (`one_process`) · ``insert ...`` (`least_sql`) · ``calls ...`` (`calls_client`) · ``echo`` (`echo_server`) · ``silent``
+(`silent_server`) · ``service`` (`counted_service`). OPTIONS is a JSON object of keyword arguments, for tuning.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ async def _starts(system: str, dsn: str, options: dict[str, Any]) -> dict[str, A
         case "ours":
             from benchmarks import ours
 
-            work = ours.start_times(dsn, starts, stop)
+            work = _until(stop, ours.noting_worker(dsn, starts))
         case "pgqueuer":
             from benchmarks.peers import pgqueuer
 
@@ -123,12 +123,21 @@ async def _starts(system: str, dsn: str, options: dict[str, Any]) -> dict[str, A
     return {"starts": starts}
 
 
+async def _until(stop: asyncio.Event, working: AbstractAsyncContextManager[object]) -> None:
+    async with working:
+        await stop.wait()
+
+
 async def _main(command: str, *arguments: str) -> dict[str, Any]:
     match command, *arguments:
         case "drain", system, dsn, warm, count, *options:
             return await _drain(system, dsn, int(warm), int(count), json.loads(options[0]) if options else {})
         case "starts", system, dsn, *options:
             return await _starts(system, dsn, json.loads(options[0]) if options else {})
+        case "one-process", system, dsn, warm, count, per_second:
+            from benchmarks.one_process import measure as measure_one_process
+
+            return {"p50_p99_ms": await measure_one_process(system, dsn, int(warm), int(count), int(per_second))}
         case ("silent",):
             from benchmarks.silent_server import serve as hold
 

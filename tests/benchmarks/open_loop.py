@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 
 async def open_loop(call: Callable[[int], Awaitable[None]], count: int, per_second: int) -> dict[int, int]:
@@ -23,3 +23,9 @@ async def open_loop(call: Callable[[int], Awaitable[None]], count: int, per_seco
 
 async def _awaited(call: Awaitable[None]) -> None:
     await call
+
+
+def wait_percentiles(due: Mapping[int, int], starts: Mapping[int, int], warm: int) -> tuple[float, float]:
+    """p50 and p99 in milliseconds between due and start, of the numbers above ``warm``."""
+    waits = sorted((starts[number] - due[number]) / 1e6 for number in due if number > warm)
+    return waits[len(waits) // 2], waits[int(len(waits) * 0.99)]

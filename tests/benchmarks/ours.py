@@ -29,6 +29,8 @@ from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
 from tillsync_server.ports.lanes import ClaimedEntry, Completion, NewHint, Written
 
 REQUESTS_PER_MINUTE = 100_000
+ACCOUNTS = 100
+"""Among which a producer spreads its hints: N."""
 _UPDATED = Verdict.finished(Outcome.UPDATED)
 
 
@@ -89,7 +91,8 @@ class _NoAccounts:
 @asynccontextmanager
 async def _worker(
     dsn: str, store: type[PostgresLaneStore], handler: Callable[[PostgresTillBudget], UpdatedHandler]
-) -> AsyncIterator[Worker]:
+) -> AsyncIterator[tuple[Database, PostgresNotifications]]:
+    """A worker at work; the pool and the notifications of its process."""
     database = Database(dsn)
     await database.open()
     notifications = PostgresNotifications(database)
@@ -105,7 +108,7 @@ async def _worker(
     )
     worker.start()
     try:
-        yield worker
+        yield database, notifications
     finally:
         await worker.stop()
         await notifications.stop()
@@ -133,23 +136,23 @@ async def drain(dsn: str, tally: Tally, check: OrderCheck | None = None, keys: i
         await tally.done.wait()
 
 
-async def start_times(dsn: str, starts: dict[int, int], stop: asyncio.Event) -> None:
-    """Runs until ``stop``; notes the monotonic nanoseconds at which each entry's run began."""
+@asynccontextmanager
+async def noting_worker(dsn: str, starts: dict[int, int]) -> AsyncIterator[Producer]:
+    """Notes the monotonic nanoseconds at which each entry's run began. The producer is one of the same process, as in `tillsync serve`."""
 
     def note(entry: ClaimedEntry) -> None:
         starts[entry.subject_id] = time.monotonic_ns()
 
-    async with _worker(dsn, PostgresLaneStore, lambda budget: UpdatedHandler(budget, note)):
-        await stop.wait()
+    async with _worker(dsn, PostgresLaneStore, lambda budget: UpdatedHandler(budget, note)) as (database, notifications):
+        yield Producer(database, notifications)
 
 
 class Producer:
-    """The service's own way in (micro-batched, durable when it returns), without the RPC around it."""
+    """The service's own way in (micro-batched, durable when it returns), without the RPC around it. To shop-1 to shop-N in turn."""
 
-    def __init__(self, database: Database, notifications: PostgresNotifications, accounts: int) -> None:
+    def __init__(self, database: Database, notifications: PostgresNotifications) -> None:
         self._enqueuer = Enqueuer(PostgresHintStore(database, notifications))
-        self._accounts = accounts
 
     async def enqueue(self, number: int) -> None:
-        account = AccountId(f"shop-{number % self._accounts + 1}")
+        account = AccountId(f"shop-{number % ACCOUNTS + 1}")
         await self._enqueuer.enqueue(NewHint(account, EntryKind.CUSTOMER, number, Priority.LIVE))
