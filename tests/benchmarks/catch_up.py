@@ -2,8 +2,8 @@
 
 Each account has a till of 600 customers, which are three list pages, and 50 links spread over it. One sandbox stands for all tills and one
 for all shops, because they share two cores with the service; every account has its own allowance and its own knowledge of its till. A till
-request takes 100 ms, a shop request 200 ms. The limit is one reading of the list and one shop write an account; once per process and shop
-the plugin is also asked what it can do.
+request takes 100 ms, a shop request 200 ms. The limit of requests is one reading of the list and one shop write an account; once per
+process and shop the plugin is also asked what it can do. The limit of time is the two cores, which all of it shares.
 
 "waiting": the worker starts when all hints are stored, as after a stop. "as they come": each hint is a call of its own while the worker
 works, 50 of an account at once.
@@ -12,7 +12,6 @@ works, 50 of an account at once.
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -24,8 +23,8 @@ from tillsync.v1 import vocabulary_pb2
 
 ON_TILL, PAGES, CHANGED = 600, 3, 50
 TILL_SECONDS, SHOP_SECONDS = 0.1, 0.2
-_LANE_SLOTS = 32
-"""Accounts that a worker runs at once by default."""
+_ACCOUNT_SECONDS = 0.025
+"""Of the two cores, for one account: 10,000 customers of 200 accounts in 5 s, which the prototype of the crowd's reading took."""
 _CALLS_AT_ONCE = 200
 
 _Changed = Mapping[str, Sequence[int]]
@@ -75,15 +74,20 @@ async def _measure(bench: Bench, name: str, run: Callable[[ServiceWorld, _Change
         kinds = Counter("page" if "page" in request.query else "single" for request in world.till.log)
         till = world.till.log.total
         methods = Counter(request.method for request in world.shop.log)
-    at_best = math.ceil(accounts / _LANE_SLOTS) * (TILL_SECONDS + SHOP_SECONDS)
     what = f"{accounts} accounts × {CHANGED} live changes, {name}"
 
-    def figure(part: str, got: float, limit: float, unit: str = "", detail: str = "") -> Figure:
-        goal = Goal(must=1.5 * limit, aim=1.1 * limit, unit=unit, lower_is_better=True)
+    def figure(part: str, got: float, limit: float, detail: str = "") -> Figure:
+        goal = Goal(must=1.5 * limit, aim=1.1 * limit, lower_is_better=True)
         return Figure(row="catch-up", what=f"{what}: {part}", goal=goal, got=got, detail=detail)
 
     return [
         figure("till requests", till, accounts * PAGES, detail=f"{dict(kinds)}"),
         figure("shop writes", methods["POST"], accounts, detail=f"and {methods['GET']} reads of what the shop's plugin can do"),
-        figure("time", seconds, at_best, "s", detail=f"{accounts * CHANGED / seconds:,.0f} customers/s"),
+        Figure(
+            row="catch-up",
+            what=f"{what}: time",
+            goal=Goal(must=accounts * _ACCOUNT_SECONDS, aim=accounts * _ACCOUNT_SECONDS, unit="s", lower_is_better=True),
+            got=seconds,
+            detail=f"{accounts * CHANGED / seconds:,.0f} customers/s",
+        ),
     ]
