@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tillsync_sandbox.switch_values import switch_values
+
 
 class Trouble(StrEnum):
     """What a real site answers, on every REST address, when something outside WooCommerce is wrong."""
@@ -135,52 +137,8 @@ class ShopSwitches:
 
     def update(self, changes: dict[str, object]) -> None:
         """Set switches from JSON values. Raises ValueError naming the switch and what it takes; then nothing is changed."""
-        converted = {name: _converted(name, value) for name, value in changes.items()}
-        for name, value in converted.items():
+        for name, value in switch_values(ShopSwitches, changes).items():
             setattr(self, name, value)
 
     def as_json(self) -> dict[str, object]:
         return dataclasses.asdict(self)
-
-
-def _converted(name: str, value: object) -> object:
-    match name:
-        case "trouble":
-            return None if value is None else _choice(name, Trouble, value)
-        case "stray_output":
-            return _choice(name, StrayOutput, value)
-        case "permalinks":
-            return _choice(name, Permalinks, value)
-        case "key_owner":
-            return _choice(name, KeyOwner, value)
-        case "key_permissions":
-            return _choice(name, KeyPermissions, value)
-        case "https_seen" | "bridge_installed" | "three_byte_tables" | "firewall_refuses_put_and_delete":
-            if not isinstance(value, bool):
-                raise ValueError(f"{name}: true or false, not {value!r}")
-        case "max_batch" | "retry_after_seconds":
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise ValueError(f"{name}: a whole number from 0, not {value!r}")
-        case "not_done_after":
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-                raise ValueError(f"{name}: null or a whole number from 0, not {value!r}")
-        case "latency_seconds" | "item_latency_seconds" | "not_done_after_seconds":
-            if value is None and name == "not_done_after_seconds":
-                return None
-            if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-                raise ValueError(f"{name}: seconds from 0, not {value!r}")
-        case _ if name in {field.name for field in dataclasses.fields(ShopSwitches)}:
-            if not isinstance(value, str):
-                raise ValueError(f"{name}: a text, not {value!r}")
-        case _:
-            known = ", ".join(field.name for field in dataclasses.fields(ShopSwitches))
-            raise ValueError(f"{name}: no such switch; there are {known}")
-    return value
-
-
-def _choice(name: str, choices: type[StrEnum], value: object) -> StrEnum:
-    if isinstance(value, str):
-        for choice in choices:
-            if choice.value == value:
-                return choice
-    raise ValueError(f"{name}: one of {', '.join(choices)}, not {value!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -21,47 +21,36 @@ def firewall_page() -> web.Response:
 
 def answer_instead(switches: ShopSwitches, path_qs: str) -> web.Response | None:
     """The answer that takes the place of the REST API's, or None where the request still runs. ``path_qs``: path and query asked for."""
-    match switches.trouble:
-        case None | Trouble.HEADER_STRIPPED:
-            return None
-        case Trouble.MAINTENANCE:
-            return html_response(
-                503,
-                "Maintenance",
-                "Briefly unavailable for scheduled maintenance. Check back in a minute.",
-                {"Retry-After": str(switches.retry_after_seconds)},
-            )
-        case Trouble.MOVED_301:
-            return _moved(301, switches.moved_to + path_qs)
-        case Trouble.MOVED_302:
-            return _moved(302, switches.moved_to + path_qs)
-        case Trouble.MOVED_308:
-            return _moved(308, switches.moved_to + path_qs)
-        case Trouble.REST_OFF_401:
-            return RestError(401, "rest_login_required", "REST API restricted to authenticated users.").response()
-        case Trouble.REST_OFF_403:
-            return RestError(403, "rest_disabled", "The REST API on this site has been disabled.").response()
-        case Trouble.REST_OFF_404:
-            return page_not_found()
-        case Trouble.FIREWALL:
-            return firewall_page()
-        case Trouble.CHALLENGE:
-            return html_response(
-                403,
-                "Just a moment...",
-                "<noscript>Enable JavaScript and cookies to continue</noscript>",
-                {"Server": "cloudflare", "cf-mitigated": "challenge"},
-            )
-        case Trouble.FORBIDDEN:
-            return rest_forbidden().response()
-        case Trouble.CACHED_HTML:
-            return html_response(200, "Sandbox shop", "Welcome to our shop.", {"X-Cache": "HIT", "Age": "311"})
-        case Trouble.CRITICAL_ERROR:
-            return CriticalError().response()
-        case Trouble.DATABASE_DOWN:
-            return html_response(500, "Database Error", "Error establishing a database connection")
-        case other:
-            assert_never(other)
+    if switches.trouble is None or switches.trouble is Trouble.HEADER_STRIPPED:
+        return None
+    if switches.trouble in _MOVES:
+        return _moved(_MOVES[switches.trouble], switches.moved_to + path_qs)
+    return _PAGES[switches.trouble](switches)
+
+
+def _maintenance(switches: ShopSwitches) -> web.Response:
+    text = "Briefly unavailable for scheduled maintenance. Check back in a minute."
+    return html_response(503, "Maintenance", text, {"Retry-After": str(switches.retry_after_seconds)})
+
+
+def _challenge() -> web.Response:
+    page = "<noscript>Enable JavaScript and cookies to continue</noscript>"
+    return html_response(403, "Just a moment...", page, {"Server": "cloudflare", "cf-mitigated": "challenge"})
+
+
+_MOVES = {Trouble.MOVED_301: 301, Trouble.MOVED_302: 302, Trouble.MOVED_308: 308}
+_PAGES: dict[Trouble, Callable[[ShopSwitches], web.Response]] = {
+    Trouble.MAINTENANCE: _maintenance,
+    Trouble.REST_OFF_401: lambda _: RestError(401, "rest_login_required", "REST API restricted to authenticated users.").response(),
+    Trouble.REST_OFF_403: lambda _: RestError(403, "rest_disabled", "The REST API on this site has been disabled.").response(),
+    Trouble.REST_OFF_404: lambda _: page_not_found(),
+    Trouble.FIREWALL: lambda _: firewall_page(),
+    Trouble.CHALLENGE: lambda _: _challenge(),
+    Trouble.FORBIDDEN: lambda _: rest_forbidden().response(),
+    Trouble.CACHED_HTML: lambda _: html_response(200, "Sandbox shop", "Welcome to our shop.", {"X-Cache": "HIT", "Age": "311"}),
+    Trouble.CRITICAL_ERROR: lambda _: CriticalError().response(),
+    Trouble.DATABASE_DOWN: lambda _: html_response(500, "Database Error", "Error establishing a database connection"),
+}
 
 
 _AROUND: dict[StrayOutput, tuple[bytes, bytes]] = {

@@ -6,7 +6,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import get_type_hints
+
+from tillsync_sandbox.switch_values import Range, switch_values
 
 
 class KeyCase(StrEnum):
@@ -173,40 +174,15 @@ class TillSwitches:
 
     def update(self, changes: dict[str, object]) -> None:
         """Set switches from JSON values. Raises ValueError naming the switch and what it takes; then nothing is changed."""
-        converted = {name: _converted(name, value) for name, value in changes.items()}
-        for name, value in converted.items():
+        for name, value in switch_values(TillSwitches, changes, _RANGES).items():
             setattr(self, name, value)
 
     def as_json(self) -> dict[str, object]:
         return dataclasses.asdict(self)
 
 
-_KINDS = get_type_hints(TillSwitches)
-_SIGNED = frozenset({"page_drift"})
-
-
-def _converted(name: str, value: object) -> object:
-    kind = _KINDS.get(name)
-    if kind is None:
-        raise ValueError(f"{name}: no such switch; there are {', '.join(_KINDS)}")
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        for choice in kind:
-            if choice.value == value:
-                return choice
-        raise ValueError(f"{name}: one of {', '.join(kind)}, not {value!r}")
-    if kind is bool or kind is str:
-        if not isinstance(value, kind):
-            raise ValueError(f"{name}: {'true or false' if kind is bool else 'a text'}, not {value!r}")
-        return value
-    if value is None and kind == float | None:
-        return None
-    whole = kind is int
-    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-        raise ValueError(f"{name}: a {'whole ' if whole else ''}number, not {value!r}")
-    if isinstance(value, int | float) and value < 0 and name not in _SIGNED:
-        raise ValueError(f"{name}: from 0, not {value!r}")
-    if name == "page_size" and value == 0:
-        raise ValueError("page_size: from 1, not 0")
-    if name.endswith("_percent") and isinstance(value, int | float) and value > 100:
-        raise ValueError(f"{name}: a percentage, not {value!r}")
-    return value
+_RANGES = {
+    "page_drift": Range(least=None),
+    "page_size": Range(least=1),
+    **{field.name: Range(most=100) for field in dataclasses.fields(TillSwitches) if field.name.endswith("_percent")},
+}
