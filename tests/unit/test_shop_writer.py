@@ -11,7 +11,8 @@ from fakes.clock import START
 from support.shop_flow_world import ShopWorld, bulk, entry_of
 from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.dispatcher import FlowHandler
-from tillsync_server.application.flows.shop_writer import ShopWrite, ShopWriter
+from tillsync_server.application.flows.shop_write import ShopWrite
+from tillsync_server.application.flows.shop_writer import ShopWriter
 from tillsync_server.domain.customer import CustomerValues, CustomerWrite
 from tillsync_server.domain.errors import (
     Refused,

@@ -9,7 +9,8 @@ from typing import assert_never
 
 from tillsync_server.application.flows.failure_verdicts import cause_of
 from tillsync_server.application.flows.lane_context import LaneContext
-from tillsync_server.application.flows.shop_writer import ShopWrite, ShopWriter
+from tillsync_server.application.flows.shop_write import ShopWrite
+from tillsync_server.application.flows.shop_writer import ShopWriter
 from tillsync_server.application.flows.till_reader import TillReader
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import UpstreamError

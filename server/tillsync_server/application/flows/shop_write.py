@@ -1,0 +1,49 @@
+"""One write to a shop customer, on its way from the flow that asks for it to the request that carries it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tillsync_server.domain.customer import CustomerValues
+from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.ports.shop import WriteResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopWrite:
+    """``values`` None removes ours. ``content_hash``: kept with the link once the shop has confirmed the write."""
+
+    woo_customer_id: WooCustomerId
+    epos_customer_id: EposCustomerId
+    values: CustomerValues | None
+    content_hash: bytes | None = None
+    as_of: datetime | None = None
+    is_live: bool = False
+    at_least: int = 0
+    """A version the shop answered as stale: this one goes above it."""
+    registered_at: datetime | None = None
+    registered_before: datetime | None = None
+    """As in ``CustomerWrite``."""
+
+
+@dataclass(slots=True, eq=False)
+class QueuedWrite:
+    write: ShopWrite
+    queued_at: float
+    result: asyncio.Future[WriteResult]
+    is_overdue: bool = False
+    """The shop did not get to it: the next request takes it."""
+
+    def tell(self, result: WriteResult) -> None:
+        if not self.result.done():
+            self.result.set_result(result)
+
+
+def fail(items: Sequence[QueuedWrite], fault: BaseException) -> None:
+    for item in items:
+        if not item.result.done():
+            item.result.set_exception(fault)
+            item.result.exception()  # its asker may be gone
