@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from fakes.till import EmailMatch
 from support.flow_world import TILL, FlowWorld, till_account
-from tillsync_server.application.flows import email_search
+from tillsync_server.application.flows import customer_list
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.application.flows.flow_services import FlowSettings
 from tillsync_server.domain.customer import TillCustomer
@@ -207,7 +207,7 @@ async def test_a_till_that_repeats_its_last_page_for_ever_ends_the_reading(world
 
 
 async def test_a_list_that_never_ends_proves_nothing_and_names_itself(world: FlowWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(email_search, "MAX_LIST_PAGES", 40)
+    monkeypatch.setattr(customer_list, "MAX_LIST_PAGES", 40)
     world.till.match = EmailMatch.FILTER_IGNORED
     listed = world.till.list_customers
 

@@ -60,6 +60,10 @@ class Verdict:
     subject_label: str | None = None
     candidate_ids: tuple[EposCustomerId, ...] = ()
 
+    def for_customer(self, customer_id: EposCustomerId) -> Verdict:
+        """The same verdict with the till customer of the order."""
+        return replace(self, epos_customer_id=customer_id)
+
     @classmethod
     def finished(cls, outcome: Outcome, *notes: str, state: EntryState = EntryState.PROCESSED) -> Verdict:
         return cls(disposition=Disposition.FINISH, outcome=outcome, comment=comment_of(outcome), notes=notes, state=state)

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum, auto
 from typing import assert_never
 
+from tillsync_server.application.flows.customer_list import CustomerList
 from tillsync_server.application.flows.kind_proofs import REMEMBERED_SECONDS, SAMPLES, KindProofs, usable_samples
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.email_kinds import email_kinds
-from tillsync_server.domain.errors import Throttled, Unreadable, UpstreamError
-from tillsync_server.domain.matching import email_key, email_keys, resembling, respelled, same_email, search_texts
-from tillsync_server.domain.vocabulary import Side
-from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage, EmailSearch, UnreadRow
+from tillsync_server.domain.errors import Throttled
+from tillsync_server.domain.matching import resembling, respelled, same_email, search_texts
+from tillsync_server.ports.till import CustomerPage, EmailSearch
 
 _SHORT_WAITS = 5
 _SHORT_WAIT_SECONDS = 20.0
@@ -61,7 +61,7 @@ class CustomersByEmail:
         self._list_page = context.list_page
         self._gone = context.gone
         self._slots = asyncio.Semaphore(context.services.settings.till_concurrency)
-        self._list = _ListReader()
+        self._list = CustomerList()
         self._kinds = KindProofs(
             context.services, self._till_id, self._configuration, search=self._search, read_page=self._page_of_customers
         )
@@ -195,106 +195,3 @@ def _samples(rows: Iterable[TillCustomer]) -> list[str]:
     """Emails to try the search with: plain ones and those with letters first."""
     usable = usable_samples(row.email for row in rows)
     return sorted(usable, key=lambda email: (bool(email_kinds(email)), respelled(email) is None, email))[:SAMPLES]
-
-
-def _endless_list() -> Unreadable:
-    text = f"Epos Now does not end its list of customers: {MAX_LIST_PAGES} pages, and still new ones; report it to Epos Now"
-    return Unreadable(Side.TILL, text)
-
-
-def _unreadable_list(row: UnreadRow) -> Unreadable:
-    text = f"too many rows of Epos Now's customers cannot be read, so that nobody found proves nothing: {row.reason}"
-    return Unreadable(Side.TILL, text)
-
-
-def _may_be_theirs(row: UnreadRow, page: int) -> Unreadable:
-    who = f"row {row.position} of page {page}" if row.customer_id is None else f"customer {row.customer_id}"
-    return Unreadable(Side.TILL, f"{who} in Epos Now may have this email and cannot be read: {row.reason}")
-
-
-@dataclass(slots=True)
-class _Wanted:
-    email: str
-    rows: list[TillCustomer] = field(default_factory=list)
-    error: UpstreamError | None = None
-    served: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    rows: list[TillCustomer]
-    samples: tuple[str, ...]
-    """Emails of the list, one of each kind that is there."""
-    last_page: int
-    completed_here: bool
-    """This caller did the reading (and notes it)."""
-
-
-_ReadPage = Callable[[int], Awaitable[CustomerPage]]
-
-
-class _ListReader:
-    """Reads the whole list for all who wait when it begins; who comes later gets the next reading, as a proof must be younger than
-    the question. The first in line reads for the others; when it is cancelled the next one begins anew."""
-
-    def __init__(self) -> None:
-        self._waiting: list[_Wanted] = []
-        self._reading = asyncio.Lock()
-        self._samples: dict[str, str] = {}
-
-    async def read_for(self, email: str, read_page: _ReadPage) -> _Reading:
-        wanted = _Wanted(email_key(email))
-        self._waiting.append(wanted)
-        last_page = 0
-        try:
-            async with self._reading:
-                reads_itself = not wanted.served
-                if reads_itself:
-                    last_page = await self._read(list(self._waiting), read_page)
-        finally:
-            self._waiting.remove(wanted)
-        if wanted.error is not None:
-            raise wanted.error
-        return _Reading(wanted.rows, tuple(self._samples.values()), last_page, reads_itself)
-
-    async def _read(self, wanted: list[_Wanted], read_page: _ReadPage) -> int:
-        """Until an empty page or one without a new id: whatever the page size, and though the list may drift meanwhile. A list that does
-        not end proves nothing."""
-        by_email: dict[str, list[TillCustomer]] = {each.email: [] for each in wanted}
-        seen: set[Hashable] = set()
-        unread: list[UnreadRow] = []
-        number = 0
-        error: UpstreamError | None = None
-        unclear: dict[str, Unreadable] = {}
-        try:
-            while True:
-                page = await read_page(number + 1)
-                fresh = [row for row in page.with_emails if row.epos_customer_id not in seen]
-                fresh_unread = [row for row in page.unknown if row.key not in seen]
-                if not fresh and not fresh_unread:
-                    if page.unread and not page.with_emails and all(row.customer_id is None for row in page.unread):
-                        raise _unreadable_list(page.unread[0])  # the last page again, or others: without ids nobody can tell
-                    break
-                number += 1
-                if number > MAX_LIST_PAGES:
-                    raise _endless_list()
-                # invariant: lists-end-without-new-customers
-                for row in fresh:
-                    seen.add(row.epos_customer_id)
-                    self._samples.update((kind, row.email) for kind in email_kinds(row.email))
-                    for key in email_keys(row.email) if row.email else ():
-                        if (rows := by_email.get(key)) is not None:
-                            rows.append(row)
-                for other in fresh_unread:
-                    seen.add(other.key)
-                    # invariant: unread-rows-may-be-the-one
-                    unclear.update((email, _may_be_theirs(other, number)) for email in by_email if other.may_have(email))
-                unread += fresh_unread
-            # One row that cannot be read is that row's fault. Where most cannot, it is ours, or that of the API version.
-            if 2 * len(unread) > len(seen):
-                raise _unreadable_list(unread[0])
-        except UpstreamError as failed:
-            error = failed
-        for each in wanted:
-            each.rows, each.error, each.served = by_email[each.email], error or unclear.get(each.email), True
-        return number

@@ -16,7 +16,8 @@ from tillsync_server.application.flows.create_protocol import MAX_CANDIDATES, Cr
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.application.flows.failure_verdicts import cause_of
 from tillsync_server.application.flows.lane_context import LaneContext
-from tillsync_server.application.flows.linked_person import LinkedPersons, Person, ShopUsers, Standing
+from tillsync_server.application.flows.linked_order import LinkedOrders, matched_by_link, plan_of_linked_number
+from tillsync_server.application.flows.linked_person import LinkedPersons, ShopUsers
 from tillsync_server.domain.errors import Missing, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.matching import (
@@ -55,7 +56,7 @@ class OrderFlow:
         self._emails = CustomersByEmail(context)
         self._creation = CreateProtocol(context, self._emails)
         self._users = ShopUsers(context)
-        self._persons = LinkedPersons(self._users)
+        self._linked = LinkedOrders(context, LinkedPersons(self._users))
 
     async def run(self, entry: ClaimedEntry) -> Verdict:
         """Raises RunInterrupted, and what the database raises; everything the till does becomes a verdict."""
@@ -84,23 +85,30 @@ class OrderFlow:
         if self._account.customer_sync_enabled and entry.chosen_epos_customer_id is not None:
             return await self._chosen(entry.chosen_epos_customer_id, facts)
         first = plan_without_customer(self._account, facts)
-        if isinstance(first, ToDefault):
-            return self._to_default(first.reason)
-        if isinstance(first, ForPerson):
-            return Verdict.held(_NOT_MATCHED, first.reason)
-        if isinstance(first, ByEmail):
-            return await self._by_email(entry, facts, first, None)
+        match first:
+            case ToDefault(reason):
+                return self._to_default(reason)
+            case ForPerson(reason):
+                return Verdict.held(_NOT_MATCHED, reason)
+            case ByEmail():
+                return await self._by_email(entry, facts, first, None)
+            case None:
+                return await self._of_shop_customer(entry, facts)
+            case _:
+                assert_never(first)
+
+    # the rungs
+
+    async def _of_shop_customer(self, entry: ClaimedEntry, facts: OrderFacts) -> Verdict | None:
+        """By the customer's link, else by email."""
         if facts.woo_customer_id is None:
             raise ValueError("only an order of a shop customer goes on to links")
         link = await self._services.links.by_woo(self._account.account_id, facts.woo_customer_id)
-        # whose number it is matters for a link whose till customer is gone, too; the shop is asked only where the order's word differs
-        asks = link is not None and (link.epos_gone_at is None or facts.woo_registered_at is not None)
-        person = await self._persons.of_order(link, facts) if link is not None and asks else None
-        if link is not None and person is not None:
-            if link.epos_gone_at is None and (verdict := await self._by_link(link, person)) is not None:
-                return verdict
-            if link.epos_gone_at is not None and person.standing not in (Standing.ANOTHER, Standing.FORMER):
-                person = None
+        person = None if link is None else await self._linked.person(link, facts)
+        if link is not None and link.epos_gone_at is None and person is not None:
+            answer = await self._linked.answer(link, person)
+            if answer is not None:
+                return answer
         marked = await self._services.links.is_marked_do_not_auto_link(self._account.account_id, facts.woo_customer_id)
         plan = plan_by_email(self._account, facts, unlinked_by_hand=marked)
         match plan:
@@ -110,61 +118,24 @@ class OrderFlow:
                 return await self._only_candidates(plan)
             case ByEmail():
                 if link is not None and person is not None:
-                    plan = _of_linked_number(plan, link, person)
+                    plan = plan_of_linked_number(plan, link, person)
                     facts = facts if person.registered_at is None else replace(facts, woo_registered_at=person.registered_at)
                 return await self._by_email(entry, facts, plan, link)
             case _:
                 assert_never(plan)
 
-    # the rungs
-
-    async def _by_link(self, link: Link, person: Person) -> Verdict | None:
-        """None: the link says nothing about this order; it is matched by email."""
-        lease = self._context.lane.lease
-        customer_id, number = link.epos_customer_id, link.woo_customer_id
-        match person.standing:
-            case Standing.LINKED:
-                if person.registered_at is not None and (link.woo_registered_at is None or link.woo_gone_at is not None):
-                    await self._services.order_linker.confirm_person(lease, link, person.registered_at)
-                if self._services.now() - link.last_read_at > timedelta(seconds=self._services.settings.linked_check_seconds):
-                    await self._services.order_linker.check_soon(lease, customer_id)
-                return self._linked(customer_id)
-            case Standing.GONE:
-                if link.woo_gone_at is None:
-                    await self._services.shop_state.mark_gone(lease, woo=[number], of=[customer_id])
-                note = f"shop customer {number} is deleted in the shop: nothing is written there"
-                return _is(customer_id, Verdict.finished(Outcome.MATCHED_LINK, note))
-            case Standing.ANOTHER:
-                if link.woo_gone_at is None:
-                    await self._services.order_linker.end_of_person(lease, link)
-                return None
-            case Standing.FORMER:
-                return None
-            case Standing.NOT_TOLD if link.woo_gone_at is not None:
-                return None
-            case Standing.NOT_TOLD if link.woo_registered_at is None:
-                return self._linked(customer_id)  # neither link nor order ever heard a time: as it was before there were times
-            case Standing.NOT_TOLD:
-                asked = f"asking the shop whether shop customer {number} is still the one who is linked to customer {customer_id}"
-                return Verdict.held(_NOT_MATCHED, f"{asked}: {person.because}; try again once it can say", candidate_ids=(customer_id,))
-            case _:
-                assert_never(person.standing)
-
     def _to_default(self, reason: str) -> Verdict:
         customer_id = self._account.default_epos_customer_id
         if customer_id is None:
             return Verdict.held(_NOT_MATCHED, "no default customer is set in the account: set it, then this order runs again", reason)
-        return _is(customer_id, Verdict.finished(Outcome.DEFAULT_CUSTOMER, reason))
-
-    def _linked(self, customer_id: EposCustomerId) -> Verdict:
-        return _is(customer_id, Verdict.finished(Outcome.MATCHED_LINK))
+        return Verdict.finished(Outcome.DEFAULT_CUSTOMER, reason).for_customer(customer_id)
 
     async def _chosen(self, customer_id: EposCustomerId, facts: OrderFacts) -> Verdict:
         """A person's choice for this order stands above guest policy, links and emails; only its being there is checked."""
         if facts.woo_customer_id is not None:
             link = await self._services.links.by_woo(self._account.account_id, facts.woo_customer_id)
             if link is not None and link.is_usable and link.epos_customer_id == customer_id:
-                return self._linked(customer_id)
+                return matched_by_link(customer_id)
         if (incomplete := self._context.judge.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
             return incomplete
         try:
@@ -174,7 +145,7 @@ class OrderFlow:
             if unproven is not None:
                 raise unproven from missing
             return Verdict.held(_NOT_MATCHED, f"the customer chosen by hand, {customer_id}, is deleted in Epos Now: choose another one")
-        return _is(customer_id, Verdict.finished(Outcome.MATCHED_EMAIL, "chosen by hand; not linked"))
+        return Verdict.finished(Outcome.MATCHED_EMAIL, "chosen by hand; not linked").for_customer(customer_id)
 
     async def _only_candidates(self, plan: OnlyCandidates) -> Verdict:
         ids: list[EposCustomerId] = []
@@ -217,7 +188,7 @@ class OrderFlow:
             return verdict if verdict is None or not cut else replace(verdict, notes=(*verdict.notes, *cut))
         if facts.woo_customer_id is None:
             await self._services.order_linker.release_held_of_guest(self._context.lane.lease, entry, email=facts.billing_email_normalised)
-        return _is(customer_id, Verdict.finished(outcome, plan.not_linked_because, *cut))
+        return Verdict.finished(outcome, plan.not_linked_because, *cut).for_customer(customer_id)
 
     def _several(self, answer: Holders) -> Verdict:
         ids = answer.customer_ids
@@ -268,7 +239,7 @@ class OrderFlow:
         match linked:
             case OrderLinkOutcome.LINKED:
                 replaced = () if broken is None else (f"the link to customer {broken.epos_customer_id} was broken and is replaced",)
-                return _is(customer_id, Verdict.finished(outcome, f"linked to shop customer {woo_customer_id}", *replaced))
+                return Verdict.finished(outcome, f"linked to shop customer {woo_customer_id}", *replaced).for_customer(customer_id)
             case OrderLinkOutcome.CONFLICT:
                 return None
             case OrderLinkOutcome.STALE:
@@ -296,28 +267,9 @@ class OrderFlow:
             await self._services.order_linker.end_of_person(lease, standing)
             return None
         if users[woo_customer_id] is None:
-            return _is(customer_id, Verdict.finished(outcome, f"not linked: shop customer {woo_customer_id} is deleted in the shop"))
+            deleted = f"not linked: shop customer {woo_customer_id} is deleted in the shop"
+            return Verdict.finished(outcome, deleted).for_customer(customer_id)
         return held
-
-
-def _of_linked_number(plan: ByEmail, link: Link, person: Person) -> ByEmail:
-    """The number was linked: nothing is created for it, and a pair whose shop customer is proven gone is not linked again."""
-    number, customer_id = link.woo_customer_id, link.epos_customer_id
-    if person.standing is Standing.ANOTHER:
-        was = f"shop customer {number} is another person than the one who was linked to customer {customer_id}"
-        none_found = f"{was}: no customer in Epos Now has this email, and none is created by itself: choose the customer"
-        return replace(plan, creates=False, none_found=none_found)
-    if person.standing is Standing.FORMER:
-        former = f"the number of shop customer {number} belongs to another account than the one that ordered"
-        none_found = f"{former}: no customer in Epos Now has this email: choose the customer"
-        return replace(plan, links=False, not_linked_because=f"not linked: {former}", creates=False, none_found=none_found)
-    gone = f"shop customer {number} was found deleted in the shop ({person.because})"
-    none_found = f"{gone}: no customer in Epos Now has this email: choose the customer"
-    return replace(plan, links=False, not_linked_because=f"not linked: {gone}", creates=False, none_found=none_found)
-
-
-def _is(customer_id: EposCustomerId, verdict: Verdict) -> Verdict:
-    return replace(verdict, epos_customer_id=customer_id)
 
 
 def _candidates_note(ids: Sequence[EposCustomerId]) -> str:
