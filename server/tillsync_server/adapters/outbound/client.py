@@ -199,24 +199,7 @@ def _translate(
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     detail = clean_text(str(cause), secrets, max_length=200)
     if not state.may_have_left:
-        match error:
-            case _ if isinstance(cause, AddressRefused):
-                text = f"address refused: {detail}"
-            case aiohttp.InvalidURL():
-                text = f"address: {host} is not a proper host name"
-            case aiohttp.ClientConnectorDNSError():
-                text = f"DNS: the name {host} cannot be resolved"
-            case aiohttp.ClientConnectorCertificateError():
-                certificate = clean_text(str(error.certificate_error), secrets, max_length=200)
-                text = f"TLS: the certificate of {host} is not valid: {certificate}"
-            case aiohttp.ClientSSLError():
-                text = f"TLS: no secure connection to {host}: {detail}"
-            case TimeoutError():
-                text = f"connect: {host} did not accept a connection in time"
-            case _:
-                refusal = os.strerror(cause.errno) if isinstance(cause, OSError) and cause.errno else detail
-                text = f"connect: {host} does not accept connections: {refusal or type(error).__name__}"
-        raise Unreachable(side, f"not reached: {text}") from error
+        raise Unreachable(side, f"not reached: {_obstacle(host, error, cause, detail, secrets)}") from error
     match error:
         case TimeoutError():
             seconds = f"{state.seconds_allowed:.1f}".removesuffix(".0")
@@ -227,6 +210,27 @@ def _translate(
             raise Unreadable(side, f"{host} does not answer in HTTP: {clean_text(error.message, secrets, max_length=200)}") from error
         case _:
             raise Unanswered(side, f"{host} closed the connection before a whole answer: {detail or type(error).__name__}") from error
+
+
+def _obstacle(host: str, error: aiohttp.ClientError | OSError, cause: Exception, detail: str, secrets: Sequence[str]) -> str:
+    """What kept a request from leaving."""
+    match error:
+        case _ if isinstance(cause, AddressRefused):
+            return f"address refused: {detail}"
+        case aiohttp.InvalidURL():
+            return f"address: {host} is not a proper host name"
+        case aiohttp.ClientConnectorDNSError():
+            return f"DNS: the name {host} cannot be resolved"
+        case aiohttp.ClientConnectorCertificateError():
+            certificate = clean_text(str(error.certificate_error), secrets, max_length=200)
+            return f"TLS: the certificate of {host} is not valid: {certificate}"
+        case aiohttp.ClientSSLError():
+            return f"TLS: no secure connection to {host}: {detail}"
+        case TimeoutError():
+            return f"connect: {host} did not accept a connection in time"
+        case _:
+            refusal = os.strerror(cause.errno) if isinstance(cause, OSError) and cause.errno else detail
+            return f"connect: {host} does not accept connections: {refusal or type(error).__name__}"
 
 
 def _is_encoding_error(error: BaseException | None) -> bool:

@@ -43,14 +43,18 @@ def invalid_result(write: CustomerWrite) -> WriteResult | None:
     if values.type_id is not None and values.type_id < 1:
         return _invalid("type_id", "is no id of a customer type: correct it in Epos Now")
     for name, text in (("first_name", values.first_name), ("last_name", values.last_name), ("phone", values.phone)):
-        if text is None:
-            continue
-        if len(_folded(text)) > MAX_TEXT_LENGTH:
-            return _invalid(name, f"is longer than {MAX_TEXT_LENGTH} characters: shorten it in Epos Now")
-        if _ALTERED_BY_WORDPRESS.search(text):
-            return _invalid(name, "has characters that WordPress would alter: correct it in Epos Now")
+        if text is not None and (problem := _text_problem(text)):
+            return _invalid(name, problem)
     if values.phone is not None and PHONE.fullmatch(values.phone) is None:
         return _invalid("phone", "is no phone number to WooCommerce: correct it in Epos Now")
+    return None
+
+
+def _text_problem(text: str) -> str | None:
+    if len(_folded(text)) > MAX_TEXT_LENGTH:
+        return f"is longer than {MAX_TEXT_LENGTH} characters: shorten it in Epos Now"
+    if _ALTERED_BY_WORDPRESS.search(text):
+        return "has characters that WordPress would alter: correct it in Epos Now"
     return None
 
 

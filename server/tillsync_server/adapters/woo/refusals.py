@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tillsync_server.adapters.outbound import Answer, StrangerKind, stranger_of
+from tillsync_server.adapters.outbound import Answer, Stranger, StrangerKind, stranger_of
 from tillsync_server.adapters.woo.pages import blocked_by
 from tillsync_server.adapters.woo.rest_answers import WpError, error_object
 from tillsync_server.adapters.woo.signing import Surface
@@ -46,6 +46,20 @@ class _Sorted:
     finding: str
     remedy: str
     cause: ShopCause | None = None
+    retry_after_seconds: float | None = None
+    field: str | None = None
+
+    def error(self, answer: Answer) -> UpstreamError:
+        return self.kind(
+            Side.SHOP,
+            f"{self.finding[: _MAX_TEXT - len(self.remedy) - 2]}: {self.remedy}",
+            status=answer.status,
+            retry_after_seconds=self.retry_after_seconds,
+            body_text=answer.text,
+            field=self.field,
+            cause=self.cause,
+            remedy=self.remedy,
+        )
 
 
 class BatchRefused(Refused):
@@ -71,73 +85,66 @@ def error_of(answer: Answer, surface: Surface, *, throttle_pause_seconds: float)
     if answer.is_success:
         return None
     error = error_object(answer)
-    status, wait = answer.status, answer.retry_after_seconds
+    status = answer.status
     said = f"HTTP {status}: {error.said}" if error else answer.status_text
-
-    def as_(
-        kind: type[UpstreamError],
-        finding: str,
-        remedy: str,
-        cause: ShopCause | None = None,
-        *,
-        retry_after: float | None = None,
-        field: str | None = None,
-    ) -> UpstreamError:
-        return kind(
-            Side.SHOP,
-            f"{finding[: _MAX_TEXT - len(remedy) - 2]}: {remedy}",
-            status=status,
-            retry_after_seconds=retry_after,
-            body_text=answer.text,
-            field=field,
-            cause=cause,
-            remedy=remedy,
-        )
-
     stranger = stranger_of(answer) if error is None else None
     if stranger is not None and status != 429 and (status < 500 or stranger.kind in _BLOCK_AT_ANY_STATUS):
         return blocked_by(answer, stranger)
-    match status:
+    found = _by_any_server(answer, said, throttle_pause_seconds)
+    if found is None:
+        found = _before_wordpress(answer, said, stranger) if error is None else _by_wordpress(answer, said, error, surface)
+    return blocked_by(answer, None) if found is None else found.error(answer)
+
+
+def _by_any_server(answer: Answer, said: str, throttle_pause_seconds: float) -> _Sorted | None:
+    """Statuses that mean the same whoever answers."""
+    match answer.status:
         case 429:
-            return as_(
-                Throttled,
-                f"the shop's host limits requests ({said})",
-                "ask it to allow this service more",
-                retry_after=throttle_pause_seconds if wait is None else max(wait, 1.0),
-            )
+            wait = answer.retry_after_seconds
+            pause = throttle_pause_seconds if wait is None else max(wait, 1.0)
+            finding = f"the shop's host limits requests ({said})"
+            return _Sorted(Throttled, finding, "ask it to allow this service more", retry_after_seconds=pause)
         case 408:
-            return as_(Unanswered, f"the shop gave up waiting ({said})", "its host should look at its load")
+            return _Sorted(Unanswered, f"the shop gave up waiting ({said})", "its host should look at its load")
         case 413:
-            return as_(BatchRefused, f"the request is too large for the shop ({said})", "raise its limit of the size of requests")
-        case 503 if error is None:
-            # Maintenance is over the whole site, so the probe that decides over a 5xx fails too, and the account waits.
-            finding = f"the shop is in maintenance or overloaded ({said})"
-            return as_(ServerFailure, finding, "wait until it is done", ShopCause.MAINTENANCE, retry_after=wait)
-        case _ if stranger is not None and stranger.kind is StrangerKind.GATEWAY:
-            finding = f"{stranger.name} does not reach the shop's server ({said})"
-            return as_(ServerFailure, finding, "ask the shop's host whether its server runs", retry_after=wait)
-        case _ if status >= 500 and error is None:
-            finding = f"the shop's site failed before its REST API could answer ({said})"
-            return as_(ServerFailure, finding, "see its PHP error log and database, or ask its host", retry_after=wait)
-        case _ if status >= 500:
-            return as_(ServerFailure, f"the shop failed ({said})", "see the PHP error log and WooCommerce's status logs", retry_after=wait)
-        case 401 if error is None:
-            finding = f"the web server asks for a password before the shop ({said})"
-            return as_(CredentialsRefused, finding, "except /wp-json/ from the site's password protection", ShopCause.PASSWORD)
-        case 404 if error is None:
-            finding = f"there is no WordPress REST API at the shop's address ({said})"
-            return as_(Misaddressed, finding, "correct the base address, or show the hidden REST API")
-        case 404 if error is not None:
-            found = _not_found(error, said, surface)
-            return as_(found.kind, found.finding, found.remedy, found.cause)
-        case 401 | 403 if error is not None:
-            found = _not_allowed(error, said, surface, status)
-            return as_(found.kind, found.finding, found.remedy, found.cause)
-        case _ if error is None:
-            return blocked_by(answer, None)
+            return _Sorted(BatchRefused, f"the request is too large for the shop ({said})", "raise its limit of the size of requests")
         case _:
-            named = f"refused field: {error.field}" if error.field else "the shop refuses the request"
-            return as_(Refused, f"{named} ({said})", "correct the value, or see which plugin of the shop refuses it", field=error.field)
+            return None
+
+
+def _before_wordpress(answer: Answer, said: str, stranger: Stranger | None) -> _Sorted | None:
+    """Without WordPress's error object. None: whatever answers keeps the request from WordPress."""
+    status, wait = answer.status, answer.retry_after_seconds
+    if status == 503:
+        # Maintenance is over the whole site, so the probe that decides over a 5xx fails too, and the account waits.
+        finding = f"the shop is in maintenance or overloaded ({said})"
+        return _Sorted(ServerFailure, finding, "wait until it is done", ShopCause.MAINTENANCE, retry_after_seconds=wait)
+    if stranger is not None and stranger.kind is StrangerKind.GATEWAY:
+        finding = f"{stranger.name} does not reach the shop's server ({said})"
+        return _Sorted(ServerFailure, finding, "ask the shop's host whether its server runs", retry_after_seconds=wait)
+    if status >= 500:
+        finding = f"the shop's site failed before its REST API could answer ({said})"
+        return _Sorted(ServerFailure, finding, "see its PHP error log and database, or ask its host", retry_after_seconds=wait)
+    if status == 401:
+        finding = f"the web server asks for a password before the shop ({said})"
+        return _Sorted(CredentialsRefused, finding, "except /wp-json/ from the site's password protection", ShopCause.PASSWORD)
+    if status == 404:
+        finding = f"there is no WordPress REST API at the shop's address ({said})"
+        return _Sorted(Misaddressed, finding, "correct the base address, or show the hidden REST API")
+    return None
+
+
+def _by_wordpress(answer: Answer, said: str, error: WpError, surface: Surface) -> _Sorted:
+    status = answer.status
+    if status >= 500:
+        remedy = "see the PHP error log and WooCommerce's status logs"
+        return _Sorted(ServerFailure, f"the shop failed ({said})", remedy, retry_after_seconds=answer.retry_after_seconds)
+    if status == 404:
+        return _not_found(error, said, surface)
+    if status in (401, 403):
+        return _not_allowed(error, said, surface, status)
+    named = f"refused field: {error.field}" if error.field else "the shop refuses the request"
+    return _Sorted(Refused, f"{named} ({said})", "correct the value, or see which plugin of the shop refuses it", field=error.field)
 
 
 def _not_found(error: WpError, said: str, surface: Surface) -> _Sorted:

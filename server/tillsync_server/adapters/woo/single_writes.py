@@ -40,8 +40,11 @@ async def write_one_by_one(
         return [result for result in results if result is not None]
     if all(result is None for result in results):
         raise stopped
-    if isinstance(stopped, RunInterrupted | Unanswered):
-        rest = WriteResult(status=WriteStatus.NOT_DONE)
-    else:
-        rest = WriteResult(status=WriteStatus.ERROR, error=stopped)
+    rest = _of_left_out(stopped)
     return [result or rest for result in results]
+
+
+def _of_left_out(stopped: RunInterrupted | UpstreamError) -> WriteResult:
+    if isinstance(stopped, RunInterrupted | Unanswered):
+        return WriteResult(status=WriteStatus.NOT_DONE)
+    return WriteResult(status=WriteStatus.ERROR, error=stopped)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from types import UnionType
 
 from tillsync_server.application.use_cases.upstream_reasons import SHOP_TOO_SLOW, TILL_TOO_SLOW, reason_of
 from tillsync_server.domain.errors import (
@@ -101,27 +102,47 @@ def _sentence(text: str) -> str:
 
 def remedy_of(error: UpstreamError) -> str:
     """Where the adapter's text holds none."""
-    till = error.side is Side.TILL
-    match error:
-        case BridgeMissing():
-            return "Activate or update the tillsync bridge plugin in the shop, or disconnect the shop."
-        case Misaddressed() | Missing():
-            return f"Correct {'epos.base_url and the API version' if till else 'shop.base_url'} of the account."
-        case CredentialsRefused() if till:
-            return "Copy API key and secret again from the API device in the Epos Now Back Office."
-        case CredentialsRefused():
-            return "Connect the bridge plugin again, or make a new consumer key with read and write rights in WooCommerce."
-        case AllowanceSpent():
-            return "Try again in a minute: other requests of this company go first."
-        case Throttled():
-            return "Wait some minutes; if it happens often, lower requests_per_minute." if till else "Ask the shop's host to allow more."
-        case Unreachable():
-            return f"Check that {'epos.base_url' if till else 'shop.base_url'} is right and that this service may reach it."
-        case Unanswered():
-            return "Try again; when it stays slow, ask its host or vendor why."
-        case Refused():
-            return "The text names what is refused: correct it there."
-        case _ if till:
-            return "Try again later; if it stays, report the text to Epos Now."
-        case _:
-            return "See the PHP error log and WooCommerce's status logs of the shop."
+    remedy = next((remedy for kind, remedy in _REMEDIES if isinstance(error, kind)), _LAST_REMEDY)
+    return remedy[error.side]
+
+
+def _of_both(text: str) -> Mapping[Side, str]:
+    return {Side.TILL: text, Side.SHOP: text}
+
+
+_REMEDIES: Sequence[tuple[type[UpstreamError] | UnionType, Mapping[Side, str]]] = (
+    # a kind stands before the kind that it derives from
+    (BridgeMissing, _of_both("Activate or update the tillsync bridge plugin in the shop, or disconnect the shop.")),
+    (
+        Misaddressed | Missing,
+        {Side.TILL: "Correct epos.base_url and the API version of the account.", Side.SHOP: "Correct shop.base_url of the account."},
+    ),
+    (
+        CredentialsRefused,
+        {
+            Side.TILL: "Copy API key and secret again from the API device in the Epos Now Back Office.",
+            Side.SHOP: "Connect the bridge plugin again, or make a new consumer key with read and write rights in WooCommerce.",
+        },
+    ),
+    (AllowanceSpent, _of_both("Try again in a minute: other requests of this company go first.")),
+    (
+        Throttled,
+        {
+            Side.TILL: "Wait some minutes; if it happens often, lower requests_per_minute.",
+            Side.SHOP: "Ask the shop's host to allow more.",
+        },
+    ),
+    (
+        Unreachable,
+        {
+            Side.TILL: "Check that epos.base_url is right and that this service may reach it.",
+            Side.SHOP: "Check that shop.base_url is right and that this service may reach it.",
+        },
+    ),
+    (Unanswered, _of_both("Try again; when it stays slow, ask its host or vendor why.")),
+    (Refused, _of_both("The text names what is refused: correct it there.")),
+)
+_LAST_REMEDY = {
+    Side.TILL: "Try again later; if it stays, report the text to Epos Now.",
+    Side.SHOP: "See the PHP error log and WooCommerce's status logs of the shop.",
+}

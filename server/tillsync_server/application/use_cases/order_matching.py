@@ -100,36 +100,24 @@ class OrderMatching:
         """By position; never waits. An error among ``orders`` (what was wrong with that one) comes back in its place."""
         if not 1 <= len(orders) <= MAX_MATCH_BATCH:
             raise InvalidArgument.of("orders", f"must have 1 to {MAX_MATCH_BATCH} items; send the rest in further calls")
-        results: list[OrderAnswer | RequestError] = [
-            order if isinstance(order, RequestError) else Unavailable("not tried") for order in orders
-        ]
-        good = [(position, order) for position, order in enumerate(orders) if not isinstance(order, RequestError)]
-        if not good:
-            return results
+        good = [order for order in orders if not isinstance(order, RequestError)]
+        answers = iter(await self._match_good(account_id, good) if good else ())
+        return [order if isinstance(order, RequestError) else next(answers) for order in orders]
+
+    async def _match_good(self, account_id: AccountId, orders: Sequence[NewOrder]) -> list[OrderAnswer | RequestError]:
         try:
-            await self._admission.admit(account_id, len(good))
+            await self._admission.admit(account_id, len(orders))
         except ResourceExhausted as error:
-            for position, _ in good:
-                results[position] = error
-            return results
-        taken = await self._intake.take([order for _, order in good])
-        asked: list[tuple[int, _Asked]] = []
-        for (position, order), result in zip(good, taken, strict=True):
+            return [error] * len(orders)
+        taken = await self._intake.take(orders)
+        asked: list[_Asked] = []
+        for order, result in zip(orders, taken, strict=True):
             if isinstance(result, OrderTaken):
-                asked.append((position, _Asked(account_id, result.entry_id, order.facts.order_id)))
-            elif isinstance(result, Unavailable):
-                results[position] = result
-            else:
+                asked.append(_Asked(account_id, result.entry_id, order.facts.order_id))
+            elif not isinstance(result, Unavailable):
                 raise result  # of the account or of the database, not of an item
-        answers = await self._read_many([one for _, one in asked]) if asked else []
-        for (position, _), answer in zip(asked, answers, strict=True):
-            if isinstance(answer, RequestError):
-                results[position] = answer
-            elif isinstance(answer, Exception):
-                raise answer
-            else:
-                results[position] = answer
-        return results
+        answers = iter(await self._read_many(asked) if asked else ())
+        return [result if isinstance(result, Unavailable) else next(answers) for result in taken]
 
     async def get_many(self, account_id: AccountId, order_ids: Sequence[int]) -> list[OrderMatch | RequestError]:
         """By position. Reads only."""
@@ -157,7 +145,7 @@ class OrderMatching:
         due = entry.next_attempt_time
         return due is not None and (due - datetime.now(UTC)).total_seconds() > remaining
 
-    async def _read_many(self, asked: Sequence[_Asked]) -> list[OrderAnswer | Exception]:
+    async def _read_many(self, asked: Sequence[_Asked]) -> list[OrderAnswer | NotFound]:
         entries: dict[EntryId, Entry] = {}
         kept: dict[tuple[AccountId, OrderId], OrderMatch] = {}
         for account_id in sorted({one.account_id for one in asked}):
@@ -167,7 +155,7 @@ class OrderMatching:
             if dropped:
                 found = await self._matches.get(account_id, dropped)
                 kept |= {(account_id, order_id): match for order_id, match in found.items()}
-        answers: list[OrderAnswer | Exception] = []
+        answers: list[OrderAnswer | NotFound] = []
         for one in asked:
             entry, match = entries.get(one.entry_id), kept.get((one.account_id, one.order_id))
             if entry is None and match is None:
