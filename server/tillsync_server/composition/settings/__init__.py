@@ -1,0 +1,10 @@
+"""Every setting of the server: its environment variable, unit, default and meaning, by what it is for. `tillsync settings` prints them.
+
+Values come from the environment only. An empty variable counts as not set.
+"""
+
+from tillsync_server.composition.settings.listing import SettingLine, setting_lines
+from tillsync_server.composition.settings.loading import SettingsError, load_settings
+from tillsync_server.composition.settings.service import ServiceSettings, variables
+
+__all__ = ["ServiceSettings", "SettingLine", "SettingsError", "load_settings", "setting_lines", "variables"]

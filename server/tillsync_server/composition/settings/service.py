@@ -1,0 +1,33 @@
+"""All settings of a process, checked as a whole."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tillsync_server.composition.settings.intake import IntakeSettings
+from tillsync_server.composition.settings.network import NetworkSettings
+from tillsync_server.composition.settings.setting import EnvironmentSettings, setting, variable_of
+from tillsync_server.composition.settings.storage import StorageSettings
+from tillsync_server.composition.settings.work import WorkSettings
+
+
+class LogSettings(EnvironmentSettings):
+    log_level: Literal["debug", "info", "warning", "error"] = setting("info", "TILLSYNC_LOG_LEVEL", "debug, info, warning or error.")
+    log_format: Literal["json", "console"] = setting("json", "TILLSYNC_LOG_FORMAT", "json (one object a line) or console (for people).")
+
+
+# `tillsync settings` lists the fields of the last base first
+class ServiceSettings(LogSettings, IntakeSettings, WorkSettings, NetworkSettings, StorageSettings):
+    """The service's settings. Build it by :func:`load_settings`, which words what is wrong."""
+
+    def problems(self, *, serves: bool = True, works: bool = True) -> list[str]:
+        """What keeps ``serve`` (``serves``) or a worker (``works``) from starting; one line each."""
+        return [
+            *(self.work_problems() if works else ()),
+            *self.storage_problems(),
+            *(self.network_problems() if serves else ()),
+        ]
+
+
+def variables() -> list[str]:
+    return [variable_of(info) for info in ServiceSettings.model_fields.values()]

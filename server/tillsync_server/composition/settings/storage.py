@@ -1,0 +1,61 @@
+"""Where the data is, and what encrypts it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from tillsync_server.composition.settings.setting import EnvironmentSettings, setting
+
+
+def _default_data_dir() -> Path:
+    if os.geteuid() == 0:
+        return Path("/var/lib/tillsync")
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "tillsync"
+
+
+class StorageSettings(EnvironmentSettings):
+    database_url: SecretStr | None = setting(
+        None,
+        "DATABASE_URL",
+        "PostgreSQL 15 to 18, postgresql://user:password@host/database; may name several hosts with target_session_attrs=read-write. "
+        "Direct connections or session pooling only. Without it the embedded PostgreSQL serves.",
+        shown="the embedded PostgreSQL",
+    )
+    db_schema: str = setting(
+        "tillsync",
+        "TILLSYNC_DB_SCHEMA",
+        "The one schema everything lives in. One deployment is one cell: another schema is another, separate one.",
+        pattern=r"^[a-z_][a-z0-9_]{0,39}$",
+    )
+    db_pool_size: int = setting(
+        10, "TILLSYNC_DB_POOL_SIZE", "Most database connections of this process (two more LISTEN and watch).", ge=2, le=200
+    )
+    data_dir: Path = setting(
+        _default_data_dir(),
+        "TILLSYNC_DATA_DIR",
+        "Directory of the embedded PostgreSQL, of the secret key made for it, and of the first admin token.",
+        shown="/var/lib/tillsync as root, else ~/.local/share/tillsync",
+    )
+    secret_key: SecretStr | None = setting(
+        None,
+        "TILLSYNC_SECRET_KEY",
+        "Encrypts till and shop credentials at rest. A comma list: the first encrypts, all decrypt. Losing it loses the credentials. "
+        "Required with DATABASE_URL.",
+        shown="made once, in the file secret-key (0600) of the data directory (embedded PostgreSQL only)",
+    )
+
+    @property
+    def is_embedded(self) -> bool:
+        return self.database_url is None
+
+    def storage_problems(self) -> list[str]:
+        if self.is_embedded or self.secret_key is not None:
+            return []
+        return [
+            "TILLSYNC_SECRET_KEY is required with DATABASE_URL (the key must survive this host): make one with "
+            "`openssl rand -base64 32`, keep it safe, give the same one to every process"
+        ]
