@@ -170,5 +170,5 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     await check_plan(world, "tills/knowledge", "till-a", "77shop-a", indexes={"till_knowledge_pkey"}, **small)
     await check_plan(world, "tills/note_read", "till-a", "77shop-a", True, False, None, indexes={"till_knowledge_pkey"}, **small)
     await check_plan(world, "tills/take", "till-a", [1] * 50, 5.0, 5.0, 10.0, 2.5, 2.0, indexes={"till_pkey"}, most_rows=10)
-    await check_plan(world, "tills/take_available", "till-a", 8, 5.0, 5.0, 2.5, 2.0, indexes={"till_pkey"}, most_rows=10)
+    await check_plan(world, "tills/take", "till-a", [1] * 8, 5.0, 5.0, 0.0, 2.5, 2.0, indexes={"till_pkey"}, most_rows=10)
     await check_plan(world, "tills/note_busy", "till-a", 3600.0, 150, 300, 2.5, 2.0, indexes={"till_pkey"}, most_rows=10)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutants.mutant import Mutant, becomes, condition, drop
 
 TURNS = [
-    Mutant("only-orders-book-ahead", "live and bulk book requests ahead too", becomes("WHEN $2::integer > 0 THEN $2::integer")),
+    Mutant("only-orders-book-ahead", "live and bulk book requests ahead too", becomes("(IT OR NOT for_orders)")),
     Mutant("every-tenth-request-is-left-to-others", "live and bulk get nothing while orders never end", drop()),
     Mutant("no-class-starves", "bulk gets nothing while live never ends", condition("False")),
     Mutant("room-is-left-to-others", "orders that never end take every place in flight", condition("False")),

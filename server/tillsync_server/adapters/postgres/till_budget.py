@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, LiteralString
 
 import asyncpg
 
@@ -23,7 +22,6 @@ BUSY_SECONDS = 3600.0
 """Half is taken for so long after the till refused a request that our part of its limit had room for."""
 
 _TAKE = load("tills/take")
-_TAKE_AVAILABLE = load("tills/take_available")
 _ENSURE_TILL = load("tills/ensure_till")
 _PAUSE = load("tills/pause")
 _NOTE_BUSY = load("tills/note_busy")
@@ -79,24 +77,25 @@ class PostgresTillBudget:
                 self._lines.pop(key, None)
 
     async def _take_together(self, till_id: TillId, wanted: Sequence[int], per_minute: int) -> list[float | Exception]:
-        allowance = self.allowance(per_minute)
-        rows = await self._fetch(_TAKE, till_id, list(wanted), *_pace(allowance), LONGEST_WAIT_SECONDS, *_pace(_half(allowance)))
+        rows = await self._take(till_id, wanted, per_minute, longest_wait=LONGEST_WAIT_SECONDS)
         return [_granted(row["wait_seconds"], row["paused_seconds"]) for row in rows]
 
     async def take_available(self, till_id: TillId, most: int, *, per_minute: int) -> Available:
-        allowance = self.allowance(per_minute)
-        [row] = await self._fetch(_TAKE_AVAILABLE, till_id, most, *_pace(allowance), *_pace(_half(allowance)))
-        if row["paused_seconds"] > 0:
-            raise _paused(row["paused_seconds"])
-        return Available(requests=row["requests"], wait_seconds=row["wait_seconds"], next_seconds=row["next_seconds"])
+        rows = await self._take(till_id, [1] * most, per_minute, longest_wait=0.0)
+        if rows[0]["paused_seconds"] > 0:
+            raise _paused(rows[0]["paused_seconds"])
+        waits = [row["wait_seconds"] for row in rows if row["is_granted"]]
+        return Available(requests=len(waits), wait_seconds=max(waits, default=0.0), next_seconds=rows[0]["next_seconds"])
 
-    async def _fetch(self, statement: LiteralString, till_id: TillId, *parameters: Any) -> list[asyncpg.Record]:
-        """Makes the till's row where there is none."""
+    async def _take(self, till_id: TillId, wanted: Sequence[int], per_minute: int, *, longest_wait: float) -> list[asyncpg.Record]:
+        """A row for each of ``wanted``. Makes the till's row where there is none."""
+        allowance = self.allowance(per_minute)
+        parameters = (till_id, list(wanted), *_pace(allowance), longest_wait, *_pace(_half(allowance)))
         async with self._database.acquire() as connection:
-            rows = await connection.fetch(statement, till_id, *parameters)
+            rows = await connection.fetch(_TAKE, *parameters)
             if not rows:
                 await connection.execute(_ENSURE_TILL, till_id)
-                rows = await connection.fetch(statement, till_id, *parameters)
+                rows = await connection.fetch(_TAKE, *parameters)
         return list(rows)
 
     async def pause(self, till_id: TillId, seconds: float) -> None:
