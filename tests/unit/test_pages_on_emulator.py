@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 import pytest_asyncio
 from fakes.permit import FakePermit
-from support.shop_client import ShopWorld, shop_world, write
+from support.shop_client import ShopWorld, write
 from support.till_client import TillWorld, till_world
 from tillsync_sandbox import SandboxShop, SandboxTill
 from tillsync_sandbox.pages import Page
@@ -98,20 +98,6 @@ BEFORE_THE_TILL: dict[Page, tuple[type[UpstreamError], str]] = {
     Page.PLAIN_PAGE_403: (Blocked, r"a web page " + API.format(403)),
     Page.PLAIN_TEXT_400: (Refused, "Epos Now refused: HTTP 400: Bad Request"),
 }
-
-
-@pytest_asyncio.fixture
-async def shop() -> AsyncIterator[SandboxShop]:
-    async with SandboxShop() as running:
-        for number in range(1, 4):
-            running.add_customer(number, email=f"c{number}@example.test", first_name="Ada", last_name="Byron")
-        yield running
-
-
-@pytest_asyncio.fixture
-async def world() -> AsyncIterator[ShopWorld]:
-    async with shop_world() as made:
-        yield made
 
 
 @pytest.fixture(params=["bridge", "keys"])

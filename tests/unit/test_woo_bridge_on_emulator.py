@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from fakes.permit import FakePermit
-from support.shop_client import ShopWorld, removal, shop_world, write
+from support.shop_client import ShopWorld, removal, write
 from tillsync_sandbox import SandboxShop
 from tillsync_sandbox.shop import Permalinks
 from tillsync_server.domain.customer import TillCustomerType
@@ -29,20 +28,6 @@ from tillsync_server.ports.shop import ShopClient, WriteStatus
 
 BATCH = "/wc-tillsync/v1/customers/batch"
 GOLD = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4002), name="Gold", discount=Decimal("12.50"), description="Gold card")
-
-
-@pytest_asyncio.fixture
-async def shop() -> AsyncIterator[SandboxShop]:
-    async with SandboxShop() as running:
-        for number in range(1, 4):
-            running.add_customer(number, email=f"c{number}@example.test", first_name="Ada", last_name="Byron")
-        yield running
-
-
-@pytest_asyncio.fixture
-async def world() -> AsyncIterator[ShopWorld]:
-    async with shop_world() as made:
-        yield made
 
 
 @pytest_asyncio.fixture

@@ -43,12 +43,6 @@ async def shop() -> AsyncIterator[SandboxShop]:
 
 
 @pytest_asyncio.fixture
-async def world() -> AsyncIterator[ShopWorld]:
-    async with shop_world() as made:
-        yield made
-
-
-@pytest_asyncio.fixture
 async def client(world: ShopWorld, shop: SandboxShop) -> ShopClient:
     return world.with_keys(shop)
 

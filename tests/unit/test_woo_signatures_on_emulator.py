@@ -11,7 +11,7 @@ import pytest_asyncio
 from fakes.permit import FakePermit
 from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, SIGNATURE_TYPE_QUERY, Client
 from support.sandbox import Caller, caller
-from support.shop_client import ShopWorld, shop_world, write
+from support.shop_client import ShopWorld, write
 from tillsync_sandbox import SandboxShop
 from tillsync_sandbox.shop import KeyPermissions, Trouble
 from tillsync_sandbox.shop.bridge_auth import bridge_signature
@@ -19,20 +19,6 @@ from tillsync_server.domain.errors import CredentialsRefused
 from tillsync_server.ports.shop import ShopClient, WriteStatus
 
 BATCH = "/wc-tillsync/v1/customers/batch"
-
-
-@pytest_asyncio.fixture
-async def shop() -> AsyncIterator[SandboxShop]:
-    async with SandboxShop() as running:
-        for number in range(1, 4):
-            running.add_customer(number, email=f"c{number}@example.test", first_name="Ada", last_name="Byron")
-        yield running
-
-
-@pytest_asyncio.fixture
-async def world() -> AsyncIterator[ShopWorld]:
-    async with shop_world() as made:
-        yield made
 
 
 @pytest_asyncio.fixture

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
-import pytest_asyncio
 from fakes.permit import FakePermit
-from support.shop_client import ShopWorld, removal, shop_world, write
+from support.shop_client import ShopWorld, removal, write
 from tillsync_sandbox import SandboxShop
 from tillsync_sandbox.shop import StrayOutput as Printed
 from tillsync_server.domain.account_warnings import StrayKind, StrayOutput
@@ -29,20 +27,6 @@ TOLD: dict[Printed, StrayOutput | None] = {
     Printed.JSON_BEFORE: StrayOutput(StrayKind.TEXT_BEFORE),
     Printed.LATIN_1_BEFORE: StrayOutput(StrayKind.TEXT_BEFORE),
 }
-
-
-@pytest_asyncio.fixture
-async def shop() -> AsyncIterator[SandboxShop]:
-    async with SandboxShop() as running:
-        for number in range(1, 4):
-            running.add_customer(number, email=f"c{number}@example.test", first_name="Ada", last_name="Byron")
-        yield running
-
-
-@pytest_asyncio.fixture
-async def world() -> AsyncIterator[ShopWorld]:
-    async with shop_world() as made:
-        yield made
 
 
 @pytest.mark.parametrize("printed", list(Printed))

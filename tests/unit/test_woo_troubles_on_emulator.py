@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
 import pytest_asyncio
 from fakes.permit import FakePermit
-from support.shop_client import ShopWorld, shop_world, write
+from support.shop_client import ShopWorld, write
 from tillsync_sandbox import SandboxShop
 from tillsync_sandbox.shop import Trouble
 from tillsync_server.domain.customer import TillCustomerType
@@ -36,20 +35,6 @@ WITH_BRIDGE: dict[Trouble, tuple[type[UpstreamError], str]] = {
 }
 
 WITH_KEYS = WITH_BRIDGE | {Trouble.FORBIDDEN: (CredentialsRefused, "does not accept the consumer key.*check key, secret and its owner")}
-
-
-@pytest_asyncio.fixture
-async def shop() -> AsyncIterator[SandboxShop]:
-    async with SandboxShop() as running:
-        for number in range(1, 4):
-            running.add_customer(number, email=f"c{number}@example.test", first_name="Ada", last_name="Byron")
-        yield running
-
-
-@pytest_asyncio.fixture
-async def world() -> AsyncIterator[ShopWorld]:
-    async with shop_world() as made:
-        yield made
 
 
 @pytest_asyncio.fixture
