@@ -109,6 +109,7 @@ async def check_touched(world: EngineWorld, name: str, *args: object, rows: int,
 
 async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: EngineWorld) -> None:
     await seed(world)
+    await world.fetch("DROP INDEX IF EXISTS entry_due")  # the next release has none
     at, woo_key = datetime.now(UTC), "link_account_id_woo_customer_id_key"
     some = [100 * number for number in range(1, 201)]  # of shop-a
     held = [row["entry_id"] for row in await world.fetch("SELECT entry_id FROM entry WHERE account_id = 'shop-a' AND state = 4 LIMIT 200")]
@@ -137,7 +138,7 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     await check_plan(world, "links/mark_gone", SHOP, some[:2], some[:2], at, [], indexes={"link_pkey", woo_key}, most_rows=20)
     await check_plan(world, "links/confirm_type", *OURS, 100, b"h", 0, False, indexes={"customer_type_pkey"}, **small)
     await check_plan(world, "links/type_hash", SHOP, 100, 0, indexes={"customer_type_pkey"}, **small)
-    entries = {"entry_by_woo_customer", "entry_by_state", "entry_by_epos_customer", "entry_by_billing_email", "entry_due", "entry_live"}
+    entries = {"entry_by_woo_customer", "entry_by_state", "entry_by_epos_customer", "entry_by_billing_email", "entry_live"}
     await check_plan(world, "links/held_because_of", SHOP, [], [3], None, 500, indexes=entries, most_rows=600)
     await check_plan(world, "links/held_of_guest", SHOP, ["3@example.test"], None, 500, 10, indexes=entries, most_rows=600)
     await check_plan(world, "links/revise_waiting_orders", SHOP, [3], [3], None, at, 7, indexes=entries, most_rows=1200)

@@ -71,6 +71,7 @@ async def seeded_database(cluster: Cluster) -> AsyncIterator[TestDatabase]:
     async with cluster.database() as database:
         async with engine_world(database.dsn) as world:
             await seed(world)
+            await world.fetch("DROP INDEX IF EXISTS entry_due")  # the next release has none
         yield database
 
 
@@ -246,6 +247,7 @@ async def test_one_entry_and_counts_are_cheap(seeded: EngineWorld) -> None:
     assert rows_touched(subject) <= 60
     live = await explain(seeded, load("queues/waiting"), "shop-1", 100)
     assert rows_touched(live) <= 100
+    assert "entry_due_by_queue" in {node.get("Index Name") for node in live}
 
 
 async def test_a_person_is_looked_for_by_email_through_indexes(seeded: EngineWorld) -> None:

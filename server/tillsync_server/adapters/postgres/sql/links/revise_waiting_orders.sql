@@ -1,7 +1,7 @@
 -- Order entries that may be running on links as they were: what they decide is not their last word (invariant 6). $1 account, $2 shop and
 -- $3 till customers, $4 the entry that decides (or NULL), $5 the database's time, $6 a shop customer whose orders are left as they are (or
 -- NULL). Only due ones can be running, the first ones first.
--- Under the lane's lock. Indexes: entry_by_woo_customer, entry_by_epos_customer, or entry_due.
+-- Under the lane's lock. Indexes: entry_by_woo_customer and entry_by_epos_customer, or entry_by_state for many customers.
 UPDATE entry SET entry_revision = entry_revision + 1, update_time = $5
 WHERE account_id = $1 AND entry_id = ANY (ARRAY(
   SELECT entry_id FROM entry
