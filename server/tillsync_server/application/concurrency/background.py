@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 
 class BackgroundTasks:
-    """The running tasks of one owner. A task that fails is logged and ends no other task."""
+    """The running tasks of one owner, for which no call waits. A task that fails is logged and ends no other task.
+
+    ``TaskScope`` is for tasks whose errors go to the calls that wait for them: a log line of each would tell them twice.
+    """
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()

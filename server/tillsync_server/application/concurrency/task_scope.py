@@ -11,7 +11,8 @@ from typing import Any
 class TaskScope:
     """The tasks of one owner. ``close`` ends them: none outlives it, and none starts after it.
 
-    A TaskGroup for owners that are no ``async with`` block. The coroutines report their own errors: nobody else hears of one.
+    A TaskGroup for owners that are no ``async with`` block. The owner passes each error on to the calls that wait for it, so the scope
+    logs none. ``BackgroundTasks`` is for tasks that no call waits for.
     """
 
     def __init__(self) -> None:
