@@ -25,7 +25,7 @@ UPDATED, NOT_UPDATED = "Successfully Updated", "WooCommerce customer not updated
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tillsync_server.application.flows.customer_flow.NOT_DONE_SECONDS", 0.2)  # not a quarter of a minute
+        patch.setattr("tillsync_server.application.flows.write_verdicts.NOT_DONE_SECONDS", 0.2)  # not a quarter of a minute
         async with ground_on(cluster, TILLSYNC_MAX_ATTEMPTS="3", TILLSYNC_RETRY_BASE_SECONDS="0.05") as made:
             yield made
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import assert_never
 
-from tillsync_server.application.flows.failure_verdicts import cause_of
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.shop_write import ShopWrite
 from tillsync_server.application.flows.shop_writer import ShopWriter
 from tillsync_server.application.flows.till_reader import TillReader
+from tillsync_server.application.flows.write_verdicts import WRITING, WriteVerdicts, always_stale
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.shop_users import ADOPTED_WITHIN
-from tillsync_server.domain.shop_values import for_shop, not_kept_notes
+from tillsync_server.domain.shop_values import for_shop
 from tillsync_server.domain.shown_text import first_letter, shown
 from tillsync_server.domain.verdict import Disposition, Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority, Side
@@ -25,12 +24,9 @@ from tillsync_server.ports.links import Link, StoredCustomer
 from tillsync_server.ports.shop import WriteResult, WriteStatus
 
 _READING = "reading the customer from Epos Now"
-_WRITING = "writing the customer to the shop"
 _REMOVING = "removing our values from the shop"
 UNCHANGED = "unchanged"
 TILL_ONLY, _SHOP_ONLY = frozenset({Side.TILL}), frozenset({Side.SHOP})
-NOT_DONE_SECONDS = 15.0
-"""A shop that did not get to a write, with no progress at all, is given so long."""
 
 
 class CustomerFlow:
@@ -42,6 +38,7 @@ class CustomerFlow:
         self._account = context.account
         self._reader = TillReader(context)
         self._writer = ShopWriter(context)
+        self._verdicts = WriteVerdicts(context)
 
     async def look_up(self, entries: Sequence[ClaimedEntry]) -> dict[int, StoredCustomer]:
         """By subject, for :meth:`run`: one statement for all of them, none where sync is switched off."""
@@ -107,14 +104,14 @@ class CustomerFlow:
             try:
                 result = await self._write(write)
             except UpstreamError as error:
-                return await self._judge_write(error, _REMOVING)
+                return await self._verdicts.of_error(error, _REMOVING)
             if result.status is WriteStatus.STALE:
                 at_least = result.version or 0
                 continue
             if result.status in (WriteStatus.UPDATED, WriteStatus.UNCHANGED, WriteStatus.NOT_FOUND):
                 return None
-            return await self._not_written(result, woo_customer_id, _REMOVING)
-        return _always_stale(_REMOVING)
+            return await self._verdicts.of_failure(result, woo_customer_id, _REMOVING)
+        return always_stale(_REMOVING)
 
     # held orders that have the customer to choose from
 
@@ -177,13 +174,13 @@ class CustomerFlow:
             try:
                 result = await self._write(write)
             except UpstreamError as error:
-                return _about(link, await self._judge_write(error, _WRITING), label)
+                return _about(link, await self._verdicts.of_error(error, WRITING), label)
             # invariant: stale-writes-are-not-applied
             if result.status is not WriteStatus.STALE:
-                verdict = await self._of_result(result, link.woo_customer_id)
+                verdict = await self._verdicts.of_result(result, link.woo_customer_id)
                 return _about(link, replace(verdict, notes=(*verdict.notes, *notes)), label)
             at_least = result.version or 0
-        return _about(link, _always_stale(_WRITING), label)
+        return _about(link, always_stale(WRITING), label)
 
     async def _note_read(self, link: Link) -> None:
         """Now and then: it only has to be younger than what sends an order's customer to be read."""
@@ -206,53 +203,12 @@ class CustomerFlow:
         with self._writer.write_queued():
             return await self._writer.write(write)
 
-    async def _of_result(self, result: WriteResult, woo_customer_id: WooCustomerId) -> Verdict:
-        match result.status:
-            case WriteStatus.UPDATED:
-                return Verdict.finished(Outcome.UPDATED, *not_kept_notes(result.not_kept))
-            case WriteStatus.UNCHANGED:
-                return Verdict.finished(Outcome.UPDATED, "unchanged in the shop: it had these values")
-            case _:
-                return await self._not_written(result, woo_customer_id, _WRITING)
-
-    async def _not_written(self, result: WriteResult, woo_customer_id: WooCustomerId, stage: str) -> Verdict:
-        outcome = Outcome.WOO_NOT_UPDATED
-        match result.status:
-            case WriteStatus.NOT_FOUND:
-                note = f"gone: the shop has no customer {woo_customer_id} any more"
-                return replace(Verdict.failed(outcome, note), side=Side.SHOP)
-            case WriteStatus.INVALID:
-                cause = cause_of(result.error) if result.error is not None else f"refused field: {result.field or 'not named'}"
-                status = None if result.error is None else result.error.status
-                return replace(Verdict.failed(outcome, f"{stage}: {cause}"), side=Side.SHOP, upstream_status=status)
-            case WriteStatus.NOT_DONE:
-                because = "the shop did not get to it" if result.error is None else f"in a batch that failed: {cause_of(result.error)}"
-                again = self._services.now() + timedelta(seconds=NOT_DONE_SECONDS)
-                return Verdict.postponed(outcome, f"{stage}: {because}; it is sent again", not_before=again, side=Side.SHOP)
-            case WriteStatus.ERROR:
-                if result.error is None:
-                    return Verdict.retry(outcome, f"{stage}: failed without a reason", side=Side.SHOP)
-                return await self._judge_write(result.error, stage)
-            case WriteStatus.UPDATED | WriteStatus.UNCHANGED | WriteStatus.STALE:
-                raise ValueError(f"{result.status} is no failure")
-            case _:
-                assert_never(result.status)
-
-    async def _judge_write(self, error: UpstreamError, stage: str) -> Verdict:
-        return await self._context.judge.judge(error, Outcome.WOO_NOT_UPDATED, stage, refusal_is_final=True)
-
 
 def _not_linked(link: Link | None) -> Verdict:
     if link is None:
         return Verdict.skipped(Outcome.CUSTOMER_NOT_LINKED)
     gone = "the customer is deleted in Epos Now" if link.epos_gone_at is not None else "the shop customer is deleted"
     return _about(link, Verdict.skipped(Outcome.CUSTOMER_NOT_LINKED, f"the link is broken: {gone}"))
-
-
-def _always_stale(stage: str) -> Verdict:
-    return Verdict.retry(
-        Outcome.WOO_NOT_UPDATED, f"{stage}: the shop holds a newer version each time; the till is read again", side=Side.SHOP
-    )
 
 
 def _about(link: Link, verdict: Verdict, label: str | None = None) -> Verdict:

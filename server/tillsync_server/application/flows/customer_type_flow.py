@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import assert_never
 
-from tillsync_server.application.flows.customer_flow import NOT_DONE_SECONDS, TILL_ONLY, UNCHANGED
+from tillsync_server.application.flows.customer_flow import TILL_ONLY, UNCHANGED
 from tillsync_server.application.flows.failure_verdicts import cause_of, effect_unknown, type_comment
 from tillsync_server.application.flows.lane_context import LaneContext
+from tillsync_server.application.flows.write_verdicts import NOT_DONE_SECONDS
 from tillsync_server.domain.customer import TillCustomerType, decimal_text
 from tillsync_server.domain.errors import RunInterrupted, UpstreamError
 from tillsync_server.domain.ids import EposCustomerTypeId
