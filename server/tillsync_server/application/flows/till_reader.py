@@ -8,74 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import Counter, deque
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
 from tillsync_server.application.concurrency.task_scope import TaskScope
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.page_scan import PageScan
+from tillsync_server.application.flows.single_reads import PendingRead, ReadCustomer, SingleReads
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import RunInterrupted
 from tillsync_server.domain.ids import EposCustomerId
-from tillsync_server.domain.request_class import RequestClass
-
-
-@dataclass(frozen=True, slots=True)
-class ReadCustomer:
-    """``as_of``: when the request that brought it began."""
-
-    customer: TillCustomer
-    as_of: datetime
-
-
-@dataclass(slots=True, eq=False)
-class _PendingRead:
-    customer_id: EposCustomerId
-    asked_at: int
-    """On the reader's tick, which orders questions and page requests."""
-    is_live: bool
-    result: asyncio.Future[ReadCustomer]
-    is_started: bool = False
-    askers: int = 1
-
-    @property
-    def is_waiting(self) -> bool:
-        return not (self.is_started or self.result.done())
-
-    @property
-    def request_class(self) -> RequestClass:
-        return RequestClass.LIVE if self.is_live else RequestClass.BULK
-
-
-@dataclass(slots=True)
-class _SingleReads:
-    """The queue for single reads: LIVE first, then in order. A read that a page has served meanwhile is skipped."""
-
-    live: deque[_PendingRead] = field(default_factory=deque)
-    bulk: deque[_PendingRead] = field(default_factory=deque)
-
-    def add(self, read: _PendingRead) -> None:
-        (self.live if read.is_live else self.bulk).append(read)
-
-    def next(self, free: Collection[RequestClass]) -> _PendingRead | None:
-        """``free``: the classes that have a slot."""
-        for request_class, queue in ((RequestClass.LIVE, self.live), (RequestClass.BULK, self.bulk)):
-            while queue and request_class in free:
-                read = queue.popleft()
-                if read.is_waiting:
-                    return read
-        return None
-
-    def take_live(self) -> list[_PendingRead]:
-        reads = [read for read in self.live if read.is_waiting]
-        self.live.clear()
-        return reads
-
-    def live_count(self) -> int:
-        return sum(read.is_waiting for read in self.live)
 
 
 class TillReader:
@@ -87,17 +30,15 @@ class TillReader:
         self._settings = context.services.settings
         self._tick = itertools.count().__next__
         """Two questions may share a time of the clock; they never share a tick."""
-        self._waiting: dict[EposCustomerId, _PendingRead] = {}
+        self._waiting: dict[EposCustomerId, PendingRead] = {}
         """Asked for and not started: later askers join."""
-        self._crowd: dict[EposCustomerId, _PendingRead] = {}
+        self._crowd: dict[EposCustomerId, PendingRead] = {}
         """Of these, the reads for which it is not decided yet whether pages or single reads serve them."""
-        self._single_reads = _SingleReads()
-        self._found: list[tuple[_PendingRead, ReadCustomer]] = []
+        self._found: list[tuple[PendingRead, ReadCustomer]] = []
         """Brought by pages, and not delivered yet."""
         self._delivery: asyncio.Handle | None = None
-        self._busy: Counter[RequestClass] = Counter()
-        """Single reads under way. LIVE reads have slots of their own: BULK reads may wait at the till's gate for long."""
         self._tasks = TaskScope()
+        self._single_reads = SingleReads(context, self._tasks, self._forget)
         self._turn: asyncio.Handle | None = None
         self._gathering: asyncio.Task[None] | None = None
         self._is_gathered = False
@@ -113,7 +54,7 @@ class TillReader:
             raise RunInterrupted("the lease has ended")
         read = self._waiting.get(customer_id)
         if read is None:
-            read = _PendingRead(customer_id, self._tick(), is_live, asyncio.get_running_loop().create_future())
+            read = PendingRead(customer_id, self._tick(), is_live, asyncio.get_running_loop().create_future())
             self._waiting[customer_id] = read
             self._enqueue(read)
         else:
@@ -144,7 +85,7 @@ class TillReader:
 
     # one by one
 
-    def _enqueue(self, read: _PendingRead) -> None:
+    def _enqueue(self, read: PendingRead) -> None:
         self._last_arrival = self._services.clock()
         if not read.is_live:
             self._join_crowd([read])
@@ -157,11 +98,11 @@ class TillReader:
         """Runs on the next turn of the loop: the reads of one claimed batch are all asked for by then."""
         self._turn = None
         if self._is_live_crowd() and not self._scanning:
-            self._is_gathered = self._busy[RequestClass.LIVE] < self._settings.till_concurrency  # else it trickles in behind busy slots
+            self._is_gathered = not self._single_reads.are_live_slots_busy  # else it trickles in behind busy slots
             self._join_crowd(self._single_reads.take_live())
         elif self._would_wait_for_slots():
             self._join_crowd(self._single_reads.take_live())
-        self._start_single_reads()
+        self._single_reads.start()
         if self._is_live_crowd():  # behind busy slots, during a scan
             self._join_crowd(self._single_reads.take_live())
 
@@ -171,44 +112,17 @@ class TillReader:
     def _would_wait_for_slots(self) -> bool:
         """All slots are busy while a crowd gathers: LIVE reads join it."""
         gathers = self._gathering is not None and not self._scanning
-        return gathers and self._busy[RequestClass.LIVE] >= self._settings.till_concurrency and len(self._crowd) >= self._settings.crowd
+        return gathers and self._single_reads.are_live_slots_busy and len(self._crowd) >= self._settings.crowd
 
-    def _join_crowd(self, reads: Sequence[_PendingRead]) -> None:
+    def _join_crowd(self, reads: Sequence[PendingRead]) -> None:
         self._crowd.update((read.customer_id, read) for read in reads)
         if self._crowd and self._gathering is None:
             self._gathering = self._tasks.start(self._gather())
 
-    def _start_single_reads(self) -> None:
-        while not self._tasks.is_closed:
-            read = self._single_reads.next([each for each in RequestClass if self._busy[each] < self._settings.till_concurrency])
-            if read is None:
-                return
-            self._busy[read.request_class] += 1
-            read.is_started = True
-            self._forget(read)
-            self._tasks.start(self._read_single(read)).add_done_callback(partial(self._single_read_done, read.request_class))
-
-    def _forget(self, read: _PendingRead) -> None:
+    def _forget(self, read: PendingRead) -> None:
         for reads in (self._waiting, self._crowd):
             if reads.get(read.customer_id) is read:
                 del reads[read.customer_id]
-
-    def _single_read_done(self, request_class: RequestClass, _: asyncio.Task[None]) -> None:
-        self._busy[request_class] -= 1
-        self._start_single_reads()
-
-    async def _read_single(self, read: _PendingRead) -> None:
-        as_of = self._services.now()
-        try:
-            customer = await self._context.till_of(read.request_class).read_customer(read.customer_id)
-            await self._context.gone.note_customers_read()
-        except asyncio.CancelledError:
-            read.result.cancel()
-            raise
-        except Exception as error:  # noqa: BLE001 - the askers get it, whatever it is
-            _fail(read, error)
-        else:
-            _deliver(read, ReadCustomer(customer, as_of))
 
     # by pages
 
@@ -224,7 +138,7 @@ class TillReader:
                     await self._read_crowd()
                 finally:
                     self._scanning = False
-                self._start_single_reads()
+                self._single_reads.start()
         finally:
             self._gathering = None
 
@@ -247,13 +161,13 @@ class TillReader:
             for read in crowd:
                 if self._waiting.get(read.customer_id) is read:
                     self._forget(read)
-                    _fail(read, error)
+                    read.fail(error)
         self._deliver_found()
         for read in crowd:
             if self._crowd.pop(read.customer_id, None) is not None:
                 self._single_reads.add(read)
 
-    async def _scan(self, crowd: Sequence[_PendingRead]) -> None:
+    async def _scan(self, crowd: Sequence[PendingRead]) -> None:
         context, services = self._context, self._services
         known = await services.knowledge.get(context.account.till_id, context.account.till_configuration)
         if len(crowd) <= max(known.last_page or 0, self._pages_at_least):
@@ -293,15 +207,4 @@ class TillReader:
             self._delivery = None
         found, self._found = self._found, []
         for read, customer in found:
-            _deliver(read, customer)
-
-
-def _deliver(read: _PendingRead, customer: ReadCustomer) -> None:
-    if not read.result.done():
-        read.result.set_result(customer)
-
-
-def _fail(read: _PendingRead, error: Exception) -> None:
-    if not read.result.done():
-        read.result.set_exception(error)
-        read.result.exception()  # its askers may all be gone
+            read.deliver(customer)
