@@ -17,6 +17,19 @@ from tillsync_server.domain.errors import RunInterrupted
 from tillsync_server.ports.till import CustomerPage
 
 
+def scan_of(till: FakeTill) -> PageScan:
+    """100 customers wait, and no page serves one."""
+    return PageScan(
+        till.list_customers,
+        is_wanted=lambda: 100,
+        serve=lambda rows, asked_at, as_of: 0,
+        last_page=9,
+        at_once=3,
+        now=lambda: datetime.now(UTC),
+        tick=itertools.count().__next__,
+    )
+
+
 async def test_pages_interrupted_together_leave_no_error_unheard() -> None:
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
@@ -27,15 +40,7 @@ async def test_pages_interrupted_together_leave_no_error_unheard() -> None:
 
     till = FakeTill(step=until_paused)
     till.decide_fault = lambda method, argument: RunInterrupted("the account is paused")
-    scan = PageScan(
-        till.list_customers,
-        is_wanted=lambda: 100,
-        serve=lambda rows, asked_at, as_of: 0,
-        last_page=9,
-        at_once=3,
-        now=lambda: datetime.now(UTC),
-        tick=itertools.count().__next__,
-    )
+    scan = scan_of(till)
     running = asyncio.create_task(scan.run())
     await until(lambda: till.requests == 3, lambda: till.requests)
     paused.set()
@@ -53,15 +58,7 @@ async def test_a_list_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatc
     till.page_size = 1  # another customer on every page
     for _ in range(100):
         till.add()
-    scan = PageScan(
-        till.list_customers,
-        is_wanted=lambda: 100,
-        serve=lambda rows, asked_at, as_of: 0,
-        last_page=9,
-        at_once=3,
-        now=lambda: datetime.now(UTC),
-        tick=itertools.count().__next__,
-    )
+    scan = scan_of(till)
     await scan.run()
     assert (till.requests, scan.pages_read) == (50, 50)
     assert (scan.last_page, scan.pages_at_least) == (None, 50), "and the next smaller crowd does not try again"
@@ -80,15 +77,7 @@ async def test_one_page_that_raises_ends_the_others_before_the_scan_returns() ->
         raise AssertionError("never answered")
 
     till.list_customers = list_customers  # type: ignore[method-assign]
-    scan = PageScan(
-        till.list_customers,
-        is_wanted=lambda: 100,
-        serve=lambda rows, asked_at, as_of: 0,
-        last_page=9,
-        at_once=3,
-        now=lambda: datetime.now(UTC),
-        tick=itertools.count().__next__,
-    )
+    scan = scan_of(till)
     with pytest.raises(RunInterrupted):
         await scan.run()
     assert sorted(ended) == [1, 3]
