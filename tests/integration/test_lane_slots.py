@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from support.engine import EngineWorld, RecordingHandler
-from support.waiting import NEVER_SECONDS, until
+from support.waiting import NEVER_SECONDS, until, within
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import EntryKind, Priority
+from tillsync_server.domain.verdict import AccountProblem, Verdict
+from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority, ProblemReason, Side
 from tillsync_server.ports.lanes import Leased, NewHint
 
 pytestmark = pytest.mark.integration
@@ -35,6 +37,34 @@ async def test_a_slot_that_is_kept_for_live_work_is_not_given_to_bulk_work(world
         assert handler.count(8) == 0
         gate.set()
         await handler.wait_for(lambda: handler.count(8) == 1)
+
+
+@pytest.mark.catches("free-probe-slots-are-told")
+async def test_a_lane_that_waits_for_a_probe_slot_is_leased_as_soon_as_one_is_free(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease, found_none = world.lanes.lease, asyncio.Event()
+
+    async def asks(owner: str, *, probe_limit: int, **how: Any) -> Leased:
+        leased = await lease(owner, probe_limit=probe_limit, **how)
+        if probe_limit == 0:
+            found_none.set()
+        return leased
+
+    monkeypatch.setattr(world.lanes, "lease", asks)
+    await world.add_accounts("shop-a", "shop-b")
+    problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.SHOP, text="not reached: DNS")
+    handler = RecordingHandler(decide=lambda entry: Verdict.paused(Outcome.WOO_NOT_UPDATED, problem))
+    gates = [handler.gate(1), handler.gate(2)]
+    for account, subject in (("shop-a", 1), ("shop-b", 2)):
+        await world.make_ill(account, Side.SHOP, probe_in=timedelta(0))
+        await world.hint(account, subject)
+    async with world.running(handler, replace(PATIENT, probe_slots=1)):
+        await within(found_none.wait())
+        gates[handler.runs[0].subject_id - 1].set()
+        await handler.wait_for(lambda: len({entry.subject_id for entry in handler.runs}) == 2)
+        for gate in gates:
+            gate.set()
 
 
 async def test_a_lane_that_was_locked_when_it_was_to_be_leased_is_leased_as_soon_as_it_is_free(

@@ -43,11 +43,13 @@ ENGINE = [
     Mutant("subjects-exclude-only-themselves", "one entry at a time in every lane", value("'lane'")),
     Mutant("locked-lanes-delay-no-other-account", "one locked lane fails the batch of all accounts", becomes("raise")),
     Mutant("crashing-entries-are-charged-first", "an entry that kills the process is never charged", value("False")),
+    Mutant("no-class-fills-the-lane", "one class of work takes the whole lane", value("0")),
     Mutant("bulk-work-takes-no-reserved-slot", "bulk work takes the slots kept for live work", value("self.free")),
     # retries
     Mutant("attempts-run-out", "attempts never run out", value("False")),
     Mutant("account-wide-failures-make-their-side-wait", "an account-wide failure does not make its side wait", condition("False")),
     Mutant("an-entrys-fault-stops-only-itself", "an entry opens its side's problem however often others close it", condition("True")),
     Mutant("probes-have-a-bounded-share", "every ill side is probed at once", condition("False")),
+    Mutant("free-probe-slots-are-told", "who waits for a probe slot is not told that one is free", drop()),
     Mutant("ended-lanes-leave-blocked-entries", "a lane that ends waits for entries that never start", drop()),
 ]

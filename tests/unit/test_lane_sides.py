@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from fakes.clock import FakeClock
 from tillsync_server.application.engine.lane_sides import LaneSides
@@ -23,7 +25,7 @@ class Desk:
 
     def lease(self, **ill: float) -> LaneSides:
         sides = {Side[name.upper()]: IllSide(3, seconds) for name, seconds in ill.items()}
-        return LaneSides(SHOP, sides, self.probes, self.proven, self.clock)
+        return LaneSides(SHOP, sides, self.probes, self.proven, self.clock, asyncio.Event())
 
     def room(self, *running: WorkClass) -> dict[WorkClass, int]:
         return {each: self.sides.room(each, 50, running) for each in WorkClass}
@@ -168,15 +170,15 @@ def test_accounts_that_have_not_answered_leave_most_slots_to_the_others() -> Non
     slots = Slots(lanes=2048, live_reserved_lanes=512, entries=4096)
     taken = 0
     for _ in range(1000):
-        room = slots.entries_of_unproven(0)
+        room = slots.entries_of_unproven(0, 0)
         assert room >= 1
         slots.entries_taken += room
         taken += room
     assert taken < 4096 + 1000
     assert slots.entries_of_proven(0) >= 1
     slots.entries_taken = 2000
-    assert slots.entries_of_unproven(0) == 131
-    assert slots.entries_of_unproven(60) == 71
+    assert slots.entries_of_unproven(0, 0) == 131
+    assert slots.entries_of_unproven(60, 60) == 71
     assert slots.entries_of_proven(60) == 2096
 
 

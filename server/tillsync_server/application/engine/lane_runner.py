@@ -7,8 +7,10 @@ one at a time per subject, email and shop customer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import structlog
 
@@ -25,8 +27,6 @@ from tillsync_server.ports.handler import EntryHandler, LaneWork
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest
 
 _LOG = structlog.get_logger(__name__)
-_RESERVES = {WorkClass.ORDER: 0, WorkClass.LIVE: 1, WorkClass.BULK_ORDER: 2, WorkClass.BULK: 2}
-"""Of a lane's room a class leaves so many reserves to the classes before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,9 @@ class LaneRunner:
         # invariant: crashing-entries-are-charged-first
         self._charges_first = lease.lapses >= settings.lapses_before_single
         self._limit = 1 if self._charges_first else settings.in_flight_limit
+        self._reserve = min(settings.reserved_in_flight, (self._limit - 1) // len(WorkClass))
         self._schedule = ClaimSchedule(floor_seconds=settings.poll_floor_seconds, clock=lane.clock.now)
-        self._sides = LaneSides(lease.account_id, lease.ill, services.probes, services.proven, lane.clock.now)
+        self._sides = LaneSides(lease.account_id, lease.ill, services.probes, services.proven, lane.clock.now, lane.changed)
         self._schedule.due_in(self._sides.seconds_until_probe)
         self._runs = LaneRuns(
             lane,
@@ -98,7 +99,7 @@ class LaneRunner:
             await work.close()
 
     async def _turn(self, work: LaneWork, parts: asyncio.TaskGroup) -> None:
-        started = self._runs.start(await self._claim(self._room()))
+        started = self._runs.start(await self._claim())
         # live ones apart: a bulk entry that raises must not take them along
         for is_bulk in (False, True):
             part = [run for run in started if run.entry.work_class.is_bulk is is_bulk]
@@ -107,27 +108,25 @@ class LaneRunner:
                 parts.create_task(self._run_part(work, part))
         if started:
             await asyncio.sleep(0)
-        room = self._room()
-        if self._schedule.worth_claiming(room):
+        if self._worth_claiming():
             return
         if len(self._runs) or self._parts:
             await self._changed_or_due()
         else:
             self.lane.end(LaneState.YIELDED if self._seconds_over() > 0 else LaneState.DRAINED)
 
-    def _room(self) -> dict[WorkClass, int]:
-        """How many entries of each class may start: within the lane's room, the process's, and what their sides allow."""
-        settings, slots, running = self._settings, self._services.slots, len(self._runs)
-        free, classes = self._limit - running, self._runs.classes
-        reserved = min(settings.reserved_in_flight, (self._limit - 1) // 2)
-        room: dict[WorkClass, int] = {}
-        for work_class in WorkClass:
-            if self._seconds_over(work_class) > 0:
-                continue
-            of_process = slots.entries_of_proven if self._sides.are_proven(work_class) else slots.entries_of_unproven
-            most = min(free - reserved * _RESERVES[work_class], of_process(running), settings.claim_limit)
-            room[work_class] = self._sides.room(work_class, most, classes)
-        return room
+    def _room(self, work_class: WorkClass) -> int:
+        """How many more entries of the class may start: of the lane's room, the process's, and what their sides allow."""
+        if self._seconds_over(work_class) > 0:
+            return 0
+        runs, slots = self._runs, self._services.slots
+        running, of_class = len(runs), runs.count(work_class)
+        # invariant: no-class-fills-the-lane
+        kept = sum(max(self._reserve - runs.count(other), 0) for other in WorkClass if other is not work_class)
+        is_proven = self._sides.are_proven(work_class)
+        of_process = slots.entries_of_proven(of_class) if is_proven else slots.entries_of_unproven(of_class, running)
+        most = min(self._limit - running - kept, of_process, self._settings.claim_limit)
+        return self._sides.room(work_class, most, runs.classes)
 
     def _seconds_over(self, work_class: WorkClass = WorkClass.BULK) -> float:
         """How long the lane has worked on the class past its time. It has as much as it wants while no other lane waits for a slot."""
@@ -136,8 +135,11 @@ class LaneRunner:
         most = self._settings.bulk_lease_seconds if work_class.is_bulk else self._settings.live_lease_seconds
         return self.lane.clock.now() - self._first_at - most
 
-    async def _claim(self, room: dict[WorkClass, int]) -> list[ClaimedEntry]:
-        limits = self._schedule.worth_claiming(room)
+    def _worth_claiming(self) -> dict[WorkClass, int]:
+        return self._schedule.worth_claiming({work_class: self._room(work_class) for work_class in WorkClass})
+
+    async def _claim(self) -> list[ClaimedEntry]:
+        limits = self._worth_claiming()
         if not limits and not (self._asks_sides and self._sides.is_any_ill):
             return []
         self._asks_sides = False
@@ -153,14 +155,21 @@ class LaneRunner:
             return []
         self._sides.update(answer.ill, asked_at)
         self._schedule.claim_answered(limits, answer.entries)
-        if answer.entries and self._first_at is None:
-            self._first_at = self.lane.clock.now()
-        # a side may have failed while the claim was under way
-        may_start = {each for each in limits if self._sides.room(each, 1, self._runs.classes) > 0}
-        claimed = [entry for entry in answer.entries if entry.work_class in may_start][: self._limit - len(self._runs)]
-        if len(claimed) < len(answer.entries):
+        taken = self._take(answer.entries)
+        if len(taken) < len(answer.entries):
             self._schedule.look_again()
-        return claimed
+        if taken and self._first_at is None:
+            self._first_at = self.lane.clock.now()
+        return taken
+
+    def _take(self, claimed: Sequence[ClaimedEntry]) -> list[ClaimedEntry]:
+        """Those for which there is room now: each class was claimed as if it were alone, and other lanes claim too."""
+        taken: list[ClaimedEntry] = []
+        for work_class, entries in itertools.groupby(claimed, key=attrgetter("work_class")):
+            of_class = list(itertools.islice(entries, max(self._room(work_class), 0)))
+            self._runs.take(of_class)
+            taken += of_class
+        return taken
 
     async def _changed_or_due(self) -> None:
         """Also while entries run, however long: what was put off comes due, and a notification may be lost."""
@@ -184,9 +193,9 @@ class LaneRunner:
     async def _run_part(self, work: LaneWork, runs: Sequence[InFlight]) -> None:
         end = self._fail
         try:
-            runs = await self._charged(runs) if self._charges_first else runs
-            if runs:
-                await work.run([run.entry for run in runs])
+            may_run = await self._charged(runs) if self._charges_first else runs
+            if may_run:
+                await work.run([run.entry for run in may_run])
         except RunInterrupted:
             end = self._runs.leave
         except Exception:  # noqa: BLE001 - a fault of ours: told, charged, tried again; never a crash of the lane
@@ -194,9 +203,6 @@ class LaneRunner:
         finally:
             self._parts -= 1
             self.lane.changed.set()
-        self._end_undecided(runs, end)
-
-    def _end_undecided(self, runs: Sequence[InFlight], end: Callable[[InFlight], None]) -> None:
         for run in runs:
             if self._runs.needs_verdict(run):
                 end(run)
@@ -207,14 +213,13 @@ class LaneRunner:
     # entries that may end the process
 
     async def _charged(self, runs: Sequence[InFlight]) -> list[InFlight]:
-        """The runs that may start. Where a statement fails none may: they stay as they are, and the lease ends."""
+        """The runs that may start. Where a statement fails the lease ends. Raises RunInterrupted then: none may."""
         try:
             return [run for run in runs if await self._charge(run)]
-        except Exception:  # noqa: BLE001 - whatever it is, an entry that is left in flight would hang the lane
+        except Exception as error:
             _LOG.exception("charge_failed", account_id=self.lane.lease.account_id)
             self.lane.end(LaneState.STOPPING)
-            self._end_undecided(runs, self._runs.leave)
-            return []
+            raise RunInterrupted("the attempt could not be charged") from error
 
     async def _charge(self, run: InFlight) -> bool:
         """Charges the attempt before the run, due again after its delay: the run may never be heard of."""

@@ -82,11 +82,18 @@ class LaneRuns:
         """Of the entries in flight."""
         return [work_class for work_class, count in self._classes.items() if count]
 
-    def start(self, claimed: Sequence[ClaimedEntry]) -> list[InFlight]:
-        """The entries that run now: those that waited for a key that is free, then those of ``claimed`` that need not wait."""
+    def count(self, work_class: WorkClass) -> int:
+        """In flight."""
+        return self._classes[work_class]
+
+    def take(self, claimed: Sequence[ClaimedEntry]) -> None:
+        """These are in flight now, and start with the next :meth:`start`."""
         self._in_flight.update((entry.entry_id, InFlight(entry)) for entry in claimed)
         self._classes.update(entry.work_class for entry in claimed)
         self._slots.entries_taken += len(claimed)
+
+    def start(self, claimed: Sequence[ClaimedEntry]) -> list[InFlight]:
+        """The entries that run now: those that waited for a key that is free, then those of ``claimed`` that need not wait."""
         started: list[InFlight] = []
         now = self._lane.clock.now()
         for run in [self._in_flight[entry.entry_id] for entry in self._keys.take(claimed)]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -23,15 +24,23 @@ class _Ill:
 
 
 class LaneSides:
-    """Of one lease. A side that is probed runs one entry at a time until one has proven that it works."""
+    """Of one lease. A side that is probed runs one entry at a time until one has proven that it works. ``changed``: set when a probe that
+    waits for a slot may start."""
 
     def __init__(
-        self, account_id: AccountId, ill: Mapping[Side, IllSide], probes: Probes, proven: ProvenSides, now: Callable[[], float]
+        self,
+        account_id: AccountId,
+        ill: Mapping[Side, IllSide],
+        probes: Probes,
+        proven: ProvenSides,
+        now: Callable[[], float],
+        changed: asyncio.Event,
     ) -> None:
         self._account_id = account_id
         self._probes = probes
         self._proven = proven
         self._now = now
+        self._changed = changed
         self._ill: dict[Side, _Ill] = {}
         self._mended_at: dict[Side, float] = {}
         self.update(ill, now())
@@ -66,6 +75,7 @@ class LaneSides:
             return 0
         # invariant: probes-have-a-bounded-share
         if len(waiting) > self._probes.free:
+            self._probes.wake_when_free(self._changed)
             return 0
         is_busy = any(other.sides & self._ill.keys() for other in running)
         return 0 if is_busy else min(room, 1)

@@ -22,7 +22,7 @@ class EngineSettings:
     in_flight_limit: int = 1200
     """Entries of one lane that run at once; most of them wait for a shop batch to fill."""
     reserved_in_flight: int = 100
-    """Of these, kept for orders; live customers leave so many, bulk work twice as many."""
+    """Of these, kept for each class of work while others fill the lane."""
     claim_limit: int = 500
     bulk_lease_seconds: float = 10.0
     """A lane with bulk work goes to the back of the line after so long when others wait."""

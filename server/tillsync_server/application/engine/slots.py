@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -34,15 +35,15 @@ class Slots:
         # invariant: bulk-work-takes-no-reserved-slot
         return max(self.free_lanes - self.live_reserved_lanes, 0)
 
-    def entries_of_proven(self, running: int) -> int:
-        """How many more entries a lane with ``running`` ones may start: at least one a lane."""
-        return max(self.entries - self.entries_taken, 1 - running, 0)
+    def entries_of_proven(self, of_class: int) -> int:
+        """How many more entries of a class a lane may start that runs ``of_class`` of them: at least one of each class."""
+        return max(self.entries - self.entries_taken, 1 - of_class)
 
-    def entries_of_unproven(self, running: int) -> int:
-        """The same for a lane whose sides have not shown that they answer: a small share of what is free, so that thousands of accounts
-        whose till or shop hangs leave room for the others."""
+    def entries_of_unproven(self, of_class: int, of_lane: int) -> int:
+        """The same where the sides have not shown that they answer: a small share of what is free for the lane's ``of_lane``, so that
+        thousands of accounts whose till or shop hangs leave room for the others."""
         share = (self.entries - self.entries_taken) // _UNPROVEN_SHARE
-        return max(share - running, 1 - running, 0)
+        return max(share - of_lane, 1 - of_class)
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class Probes:
 
     most: int
     taken: int = 0
+    _waiting: set[asyncio.Event] = field(default_factory=set)
 
     @property
     def free(self) -> int:
@@ -62,8 +64,15 @@ class Probes:
         self.taken += 1
         return True
 
+    def wake_when_free(self, event: asyncio.Event) -> None:
+        self._waiting.add(event)
+
     def give_back(self) -> None:
         self.taken -= 1
+        waiting, self._waiting = self._waiting, set()
+        for event in waiting:
+            # invariant: free-probe-slots-are-told
+            event.set()
 
 
 @dataclass(slots=True)

@@ -156,6 +156,8 @@ class Worker:
     async def _lease(self, tasks: asyncio.TaskGroup) -> None:
         slots, asked_at = self.slots, self._clock()
         left = max(slots.free_lanes, 0)
+        if self.probes.free <= 0:
+            self.probes.wake_when_free(self._wake)
         leased = await self._store.lease(
             self.owner,
             limit=min(left, _LEASED_AT_ONCE),
