@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from support.shop_flow_world import ShopWorld
 from support.virtual_time import on_virtual_time
+from tillsync_server.application.flows.shop_writer import ShopWrite, ShopWriter
 from tillsync_server.application.flows.side_gates import SideGate, SideGates, SideWindows
+from tillsync_server.domain.customer import CustomerValues
 from tillsync_server.domain.errors import RunInterrupted, ServerFailure, Unanswered, UpstreamError
-from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import Side
 
 SHOP = AccountId("shop-a")
@@ -21,9 +25,11 @@ class Upstream:
         self.gate, self.seconds = gate, seconds
         self.under_way = self.most = self.sent = 0
         self.fails: UpstreamError | None = None
+        self.served: list[RequestClass] = []
 
-    async def ask(self) -> None:
-        async with self.gate.request():
+    async def ask(self, request_class: RequestClass = RequestClass.LIVE) -> None:
+        async with self.gate.request(request_class):
+            self.served.append(request_class)
             self.sent += 1
             self.under_way += 1
             self.most = max(self.most, self.under_way)
@@ -94,3 +100,55 @@ async def test_whoever_leaves_the_line_takes_no_place_along() -> None:
     await asyncio.wait(tasks)
     assert upstream.sent == 2
     await upstream.ask()
+
+
+@on_virtual_time
+async def test_of_those_that_wait_orders_go_first_and_every_tenth_is_of_the_lowest_class() -> None:
+    windows = SideWindows()
+    windows.of(SHOP, Side.SHOP).timed_out()
+    upstream = Upstream(SideGates(SHOP, windows)[Side.SHOP])
+    upstream.fails = ServerFailure(Side.SHOP, "502", status=502)  # the window stays as it is
+    counts = {RequestClass.BULK: 40, RequestClass.LIVE: 40, RequestClass.ORDER: 40}
+    waiting = [upstream.ask(request_class) for request_class, count in counts.items() for _ in range(count)]
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert upstream.most == 1
+    first, later = upstream.served[0], upstream.served[1:]
+    assert first is RequestClass.BULK, "nobody else waited yet"
+    assert later[:9] == [RequestClass.ORDER] * 9
+    assert later[9] is RequestClass.BULK
+    assert [each for each in later[:40] if each is not RequestClass.ORDER] == [
+        *(RequestClass.BULK, RequestClass.LIVE, RequestClass.BULK, RequestClass.LIVE)
+    ]
+
+
+@on_virtual_time
+async def test_a_place_of_one_who_left_goes_to_the_next() -> None:
+    upstream = Upstream(SideGates(SHOP, SideWindows())[Side.SHOP])
+    tasks = [asyncio.create_task(upstream.ask(each)) for each in (RequestClass.BULK, RequestClass.ORDER, RequestClass.BULK)]
+    await asyncio.sleep(0.5)
+    tasks[1].cancel()
+    await asyncio.wait(tasks)
+    assert upstream.served == [RequestClass.BULK, RequestClass.BULK]
+
+
+def _write(number: int, *, is_live: bool = False) -> ShopWrite:
+    values = CustomerValues(points="10", credit="3.50", type_id=None)
+    return ShopWrite(woo_customer_id=WooCustomerId(number), epos_customer_id=EposCustomerId(number), values=values, is_live=is_live)
+
+
+@on_virtual_time
+async def test_a_live_write_goes_before_bulk_writes_that_wait_for_the_same_shop() -> None:
+    world = ShopWorld()
+    for number in range(1, 5):
+        world.link(number, number)
+    world.services.windows.of(world.account.account_id, Side.SHOP).timed_out()
+    world.shop.latency = 1.0
+    writers = [ShopWriter(world.context()) for _ in range(4)]
+    bulk = [asyncio.create_task(writer.write(_write(number))) for number, writer in enumerate(writers[:3], start=1)]
+    await asyncio.sleep(0.5)
+    live = asyncio.create_task(writers[3].write(_write(4, is_live=True)))
+    await asyncio.gather(*bulk, live)
+    sent = {batch[0].woo_customer_id: at for batch, at in zip(world.shop.batches, world.shop.sent_at, strict=True)}
+    assert sent == {1: 1000.25, 4: 1001.25, 2: 1001.25, 3: 1002.25}
+    for writer in writers:
+        await writer.close()

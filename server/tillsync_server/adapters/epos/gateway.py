@@ -11,12 +11,16 @@ from tillsync_server.adapters.epos.seen_pages import SeenPages
 from tillsync_server.adapters.epos.settings import EposAdapterSettings
 from tillsync_server.adapters.epos.till_gate import Sleep, TillGate
 from tillsync_server.adapters.outbound import OutboundHttp
+from tillsync_server.application.concurrency.recent import Recent
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import TillId
 from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import TillClient
 from tillsync_server.ports.tills import TillBudget
+
+SEEN_KEPT = 20_000
+"""Tills whose pages are remembered."""
 
 
 class EposGateway:
@@ -31,13 +35,14 @@ class EposGateway:
         self._sleep = sleep
         self._gates: WeakValueDictionary[TillId, TillGate] = WeakValueDictionary()
         """A gate lives as long as a client that uses it."""
-        self._seen: dict[tuple[TillId, str], SeenPages] = {}
+        self._seen: Recent[tuple[TillId, str], SeenPages] = Recent(SEEN_KEPT)
         """By till and ``Account.till_configuration``."""
 
     def client(self, account: Account, request_class: RequestClass, gate: RequestGate | None = None) -> TillClient:
         epos, turns = account.epos, self._turns(account.till_id)
         requests = TillRequests(self._http, self._budget, turns, self._settings, account.till_id, epos, request_class, gate, self._sleep)
-        seen = self._seen.setdefault((account.till_id, account.till_configuration), SeenPages())
+        key = account.till_id, account.till_configuration
+        seen = self._seen.keep(key, self._seen.get(key) or SeenPages())
         return EposClient(requests, seen, epos.customer_api_version, epos.customer_type_api_version, epos.v4_type_field)
 
     def _turns(self, till_id: TillId) -> TillGate:

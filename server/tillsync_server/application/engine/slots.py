@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from tillsync_server.application.concurrency.recent import Recent
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import Side
 
@@ -79,17 +80,14 @@ class Probes:
 class ProvenSides:
     """Which sides have answered this process, and not failed since; the oldest are forgotten."""
 
-    _sides: dict[tuple[AccountId, Side], None] = field(default_factory=dict)
+    _sides: Recent[tuple[AccountId, Side], None] = field(default_factory=lambda: Recent(_PROVEN_KEPT))
 
     def has(self, account_id: AccountId, sides: Collection[Side]) -> bool:
         return all((account_id, side) in self._sides for side in sides)
 
     def note(self, account_id: AccountId, sides: Collection[Side]) -> None:
         for side in sides:
-            self._sides.pop((account_id, side), None)
-            self._sides[account_id, side] = None
-        while len(self._sides) > _PROVEN_KEPT:
-            del self._sides[next(iter(self._sides))]
+            self._sides.keep((account_id, side), None)
 
     def drop(self, account_id: AccountId, side: Side) -> None:
         self._sides.pop((account_id, side), None)

@@ -62,7 +62,7 @@ class CustomerTypeFlow:
             if (incomplete := self._context.judge.missing_settings(Side.SHOP, _FAILED)) is not None:
                 return _labelled(incomplete if self._account.shop.has_bridge else _needs_bridge(stage), customer_type)
             try:
-                result = await self._write(type_id, customer_type, at_least)
+                result = await self._write(entry, customer_type, at_least)
             except UpstreamError as error:
                 if effect_unknown(error):
                     await self._confirm(type_id, None, gone=customer_type is None)
@@ -85,8 +85,9 @@ class CustomerTypeFlow:
         await self._context.gone.note_types_read()
         return customer_type
 
-    async def _write(self, type_id: EposCustomerTypeId, customer_type: TillCustomerType | None, at_least: int) -> WriteResult:
-        lane, shop = self._context.lane, self._context.shop
+    async def _write(self, entry: ClaimedEntry, customer_type: TillCustomerType | None, at_least: int) -> WriteResult:
+        lane, type_id = self._context.lane, EposCustomerTypeId(entry.subject_id)
+        shop = self._context.shop_of(RequestClass.of(entry.priority))
         await lane.renew_if_needed()
         self._context.gates[Side.SHOP].check()
         version = await self._services.shop_state.next_type_version(

@@ -7,7 +7,7 @@ from contextlib import suppress
 from tillsync_server.application.flows.failure_verdicts import FailureJudge
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.application.flows.gone import GoneProof
-from tillsync_server.application.flows.side_gates import SideGates
+from tillsync_server.application.flows.side_gates import ClassGate, SideGates
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import Side
@@ -48,18 +48,18 @@ class LaneContext:
         self._ungated_shop = _ShopOfAccount(services, account, None)
         # the judge probes also for an entry that met its failure before the gate closed
         self.judge = FailureJudge(services, account, services.tills.client(account, RequestClass.ORDER), self._ungated_shop)
-        self._shop = _ShopOfAccount(services, account, self.gates[Side.SHOP])
+        self._shops = {each: _ShopOfAccount(services, account, ClassGate(self.gates[Side.SHOP], each)) for each in RequestClass}
 
     def till_of(self, request_class: RequestClass) -> TillClient:
         till = self._tills.get(request_class)
         if till is None:
-            till = self._tills[request_class] = self.services.tills.client(self.account, request_class, self.gates[Side.TILL])
+            gate = ClassGate(self.gates[Side.TILL], request_class)
+            till = self._tills[request_class] = self.services.tills.client(self.account, request_class, gate)
         return till
 
-    @property
-    def shop(self) -> ShopClient:
+    def shop_of(self, request_class: RequestClass) -> ShopClient:
         """Made when first asked for: a shop without credentials does not hinder orders. Raises CredentialsRefused without any."""
-        return self._shop()
+        return self._shops[request_class]()
 
     @property
     def shop_of_orders(self) -> ShopClient:

@@ -11,6 +11,7 @@ from tillsync_server.application.flows.shop_write import QueuedWrite, ShopWrite,
 from tillsync_server.domain.customer import CustomerWrite
 from tillsync_server.domain.errors import Refused, RunInterrupted, ServerFailure, Unanswered, Unreadable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.lanes import LaneLease
 from tillsync_server.ports.links import ConfirmedWrite, ShopStateStore, WriteBasis
@@ -51,7 +52,8 @@ class ShopSender:
                 if not batch:
                     got_through = True
                     continue
-                results = await self._context.shop.write_customers(batch, self._context.lane)
+                shop = self._context.shop_of(RequestClass.LIVE if any(item.write.is_live for item in group) else RequestClass.BULK)
+                results = await shop.write_customers(batch, self._context.lane)
             except UpstreamError as error:
                 await self._note_unknown(group, error)
                 if len(group) > 1 and await self._may_be_one_items_fault(error):

@@ -17,6 +17,7 @@ from tillsync_server.application.flows.shop_sender import ShopSender
 from tillsync_server.application.flows.shop_write import QueuedWrite, ShopWrite, fail
 from tillsync_server.domain.errors import RunInterrupted
 from tillsync_server.domain.ids import WooCustomerId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.ports.shop import WriteResult
 
 _LIVE_REQUESTS = 2
@@ -68,7 +69,7 @@ class ShopWriter:
         """
         if self._tasks.is_closed:
             raise RunInterrupted("the lease has ended")
-        _ = self._context.shop.max_batch  # raises here what a missing credential raises
+        _ = self._max_batch  # raises here what a missing credential raises
         item = QueuedWrite(write, self._services.clock(), asyncio.get_running_loop().create_future())
         self._queue.append(item)
         self._wake.set()
@@ -86,6 +87,11 @@ class ShopWriter:
             self._queue.clear()
 
     # gathering
+
+    @property
+    def _max_batch(self) -> int:
+        """Raises CredentialsRefused without credentials."""
+        return self._context.shop_of(RequestClass.BULK).max_batch
 
     def _state_changed(self) -> None:
         if not self._pending and not self._batches_under_way:
@@ -134,13 +140,13 @@ class ShopWriter:
             times.append(min(item.queued_at for item in free) + self._settings.bulk_gather_seconds)
             if not self._pending:
                 times.append(self._quiet_since + self._settings.bulk_quiet_seconds)
-            if len(free) >= self._context.shop.max_batch or any(item.is_overdue for item in free):
+            if len(free) >= self._max_batch or any(item.is_overdue for item in free):
                 times.append(self._services.clock())
         return min(times, default=None)
 
     def _dispatch_batch(self) -> None:
         chosen: dict[WooCustomerId, QueuedWrite] = {}
-        limit = self._context.shop.max_batch
+        limit = self._max_batch
         for item in sorted(self._free(), key=lambda item: (not item.write.is_live, not item.is_overdue)):
             if len(chosen) >= limit:
                 break

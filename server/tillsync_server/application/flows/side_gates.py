@@ -1,18 +1,21 @@
 """What leaves for one side of an account: nothing once the side is known to be ill, and few requests at once until it has answered some.
 
 A side starts with one request in flight. Each success doubles that number, a time-out makes it one again. So an account whose till or
-shop hangs keeps one request waiting, and not a whole batch.
+shop hangs keeps one request waiting, and not a whole batch. Where several wait, their classes decide as at the till's gate.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 
+from tillsync_server.application.concurrency.class_queues import ClassQueues
+from tillsync_server.application.concurrency.recent import Recent
 from tillsync_server.domain.errors import RunInterrupted, Unanswered
 from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import Side
 
 _MOST = {Side.TILL: 16, Side.SHOP: 8}
@@ -26,17 +29,18 @@ class SideWindow:
         self._most = most
         self._size = first
         self._under_way = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: ClassQueues[asyncio.Future[None]] = ClassQueues()
 
-    async def enter(self) -> None:
+    async def enter(self, request_class: RequestClass) -> None:
         if self._under_way < self._size and not self._waiting:
             self._under_way += 1
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+        self._waiting.add(request_class, place)
         try:
             await place
         except asyncio.CancelledError:
+            self._waiting.discard(place)
             if place.done() and not place.cancelled():
                 self.leave()  # the place was given at the same moment
             raise
@@ -53,7 +57,7 @@ class SideWindow:
 
     def _let_in(self) -> None:
         while self._waiting and self._under_way < self._size:
-            place = self._waiting.popleft()
+            place = self._waiting.pop()
             if not place.done():
                 self._under_way += 1
                 place.set_result(None)
@@ -65,19 +69,15 @@ class SideWindows:
     def __init__(self, first: int = 1) -> None:
         """``first``: requests under way at once before a side has answered any."""
         self._first = first
-        self._windows: dict[tuple[AccountId, Side], SideWindow] = {}
+        self._windows: Recent[tuple[AccountId, Side], SideWindow] = Recent(_WINDOWS_KEPT)
 
     def of(self, account_id: AccountId, side: Side) -> SideWindow:
         key = account_id, side
-        known = self._windows.pop(key, None)
-        window = self._windows[key] = SideWindow(self._first, _MOST[side]) if known is None else known
-        while len(self._windows) > _WINDOWS_KEPT:
-            del self._windows[next(iter(self._windows))]
-        return window
+        return self._windows.keep(key, self._windows.get(key) or SideWindow(self._first, _MOST[side]))
 
 
 class SideGate:
-    """Of one side and lease. Implements ports.request_gate.RequestGate."""
+    """Of one side and lease."""
 
     def __init__(self, window: SideWindow) -> None:
         self._window = window
@@ -95,9 +95,10 @@ class SideGate:
             raise RunInterrupted("the side is ill")
 
     @asynccontextmanager
-    async def request(self) -> AsyncIterator[None]:
+    async def request(self, request_class: RequestClass) -> AsyncIterator[None]:
+        """Raises RunInterrupted as :meth:`check` does."""
         self.check()
-        await self._window.enter()
+        await self._window.enter(request_class)
         try:
             self.check()  # who waited behind the failure does not meet it too
             yield
@@ -108,6 +109,17 @@ class SideGate:
             self._window.answered()
         finally:
             self._window.leave()
+
+
+@dataclass(frozen=True, slots=True)
+class ClassGate:
+    """Of one class of requests. Implements ports.request_gate.RequestGate."""
+
+    gate: SideGate
+    request_class: RequestClass
+
+    def request(self) -> AbstractAsyncContextManager[None]:
+        return self.gate.request(self.request_class)
 
 
 class SideGates:

@@ -1,0 +1,23 @@
+"""A bounded memory of what was used last."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Recent(dict[Key, Value]):
+    """The ``most`` keys that were kept last; the oldest are forgotten."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def keep(self, key: Key, value: Value) -> Value:
+        self.pop(key, None)
+        self[key] = value
+        while len(self) > self._most:
+            del self[next(iter(self))]
+        return value

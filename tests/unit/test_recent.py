@@ -1,0 +1,29 @@
+"""What is remembered of many, by number."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from fakes.budget import FakeTillBudget
+from support.flow_world import till_account
+from tillsync_server.adapters.epos import gateway as epos
+from tillsync_server.adapters.outbound import OutboundHttp
+from tillsync_server.application.concurrency.recent import Recent
+from tillsync_server.domain.ids import TillId
+from tillsync_server.domain.request_class import RequestClass
+
+
+def test_the_oldest_are_forgotten() -> None:
+    recent: Recent[str, int] = Recent(2)
+    assert [recent.keep(key, number) for number, key in enumerate("aba")] == [0, 1, 2]
+    assert recent.keep("c", 3) == 3
+    assert recent == {"a": 2, "c": 3}
+
+
+def test_a_process_remembers_the_pages_of_a_bounded_number_of_tills() -> None:
+    gateway = epos.EposGateway(cast(OutboundHttp, None), FakeTillBudget())  # no request is made
+    for number in range(epos.SEEN_KEPT + 10):
+        gateway.client(till_account(till_id=TillId(f"till-{number}")), RequestClass.ORDER)
+    gateway.client(till_account(till_id=TillId("till-10")), RequestClass.ORDER)
+    assert len(gateway._seen) == epos.SEEN_KEPT
+    assert list(gateway._seen)[-1][0] == "till-10", "the one used last is kept longest"
