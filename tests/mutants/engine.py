@@ -48,6 +48,7 @@ ENGINE = [
     # retries
     Mutant("attempts-run-out", "attempts never run out", value("False")),
     Mutant("account-wide-failures-make-their-side-wait", "an account-wide failure does not make its side wait", condition("False")),
+    Mutant("the-end-of-a-problem-charges-nobody", "who meets the end of a side's problem is charged", condition("False")),
     Mutant("an-entrys-fault-stops-only-itself", "an entry opens its side's problem however often others close it", condition("True")),
     Mutant("probes-have-a-bounded-share", "every ill side is probed at once", condition("False")),
     Mutant("free-probe-slots-are-told", "who waits for a probe slot is not told that one is free", drop()),

@@ -208,6 +208,7 @@ async def test_the_probe_decides_over_5xx_and_is_shared() -> None:
     verdicts = await asyncio.gather(*(judge.judge(failure, Outcome.EPOS_FETCH_FAILED, "reading") for _ in range(100)))
     assert {verdict.disposition for verdict in verdicts} == {Disposition.RETRY}
     assert verdicts[0].retry_after_seconds == 45.0
+    assert {verdict.sides_answered for verdict in verdicts} == {frozenset({Side.TILL})}
     assert world.till.count("probe") == 1
     world.till.faults["probe"] = CredentialsRefused(Side.TILL, "refused", status=401)
     await asyncio.sleep(world.services.settings.probe_reuse_seconds)

@@ -140,6 +140,14 @@ def test_a_straggler_of_before_the_mending_opens_no_problem() -> None:
     assert desk.sides.failed(Side.SHOP, started_at=106.0) == 1
 
 
+def test_a_problem_counts_for_the_runs_that_had_begun() -> None:
+    desk = Desk(shop=0)
+    assert desk.sides.ill_since(100.0) == {Side.SHOP}
+    desk.clock.advance(5)
+    desk.sides.worked({Side.SHOP})
+    assert (desk.sides.ill_since(104.0), desk.sides.ill_since(105.0)) == ({Side.SHOP}, set())
+
+
 def test_a_person_may_mend_a_side() -> None:
     desk = Desk(shop=600)
     desk.clock.advance(1)

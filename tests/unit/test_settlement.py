@@ -64,10 +64,22 @@ def test_a_wait_that_a_person_may_end_is_a_delay_and_no_barrier() -> None:
         (Verdict.skipped(Outcome.CUSTOMER_NOT_LINKED), set()),
         (Verdict.held(Outcome.DUPLICATE_EMAIL), {Side.TILL}),
         (RETRY, set()),
+        (replace(RETRY, side=Side.TILL, sides_answered=frozenset({Side.TILL})), {Side.TILL}),
     ],
 )
 def test_what_a_verdict_proves(verdict: Verdict, sides: set[Side]) -> None:
     assert settle(verdict, attempts_before=0, policy=POLICY).sides_proven == sides
+
+
+@pytest.mark.catches("the-end-of-a-problem-charges-nobody")
+def test_an_entry_that_met_the_end_of_a_problem_is_not_charged() -> None:
+    answered = replace(RETRY, side=Side.TILL, retry_after_seconds=60.0, sides_answered=frozenset({Side.TILL}))
+    met = settle(answered, attempts_before=POLICY.max_attempts - 1, policy=POLICY, ill={Side.TILL})
+    assert (met.state, met.charged, met.delay_seconds, met.retry_after_seconds) == (EntryState.PENDING, False, 0.0, 0.0)
+    assert met.sides_proven == {Side.TILL}
+    for verdict, ill in ((answered, ()), (answered, {Side.SHOP}), (RETRY, {Side.TILL})):
+        own = settle(verdict, attempts_before=0, policy=POLICY, ill=ill)
+        assert (own.state, own.charged) == (EntryState.PENDING, True)
 
 
 def test_notes_are_single_lines_and_bounded() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -43,8 +44,8 @@ class Settlement:
     """Sides that evidently work: an account problem of theirs is closed."""
 
 
-def settle(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy) -> Settlement:
-    """``attempts_before``: charged attempts of the entry before this run."""
+def settle(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy, ill: Collection[Side] = ()) -> Settlement:
+    """``attempts_before``: charged attempts of the entry before this run. ``ill``: sides with a problem at some time of the run."""
     charged, delay, retry_after = True, 0.0, 0.0
     state, not_before = verdict.state, None
     attempts = attempts_before + 1
@@ -52,11 +53,13 @@ def settle(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy) -> Se
         case Disposition.FINISH | Disposition.HOLD:
             pass
         case Disposition.RETRY:
-            retry_after = verdict.retry_after_seconds or 0.0
-            if policy.is_exhausted(attempts):
+            # invariant: the-end-of-a-problem-charges-nobody
+            if not verdict.sides_answered.isdisjoint(ill):
+                charged = False  # it met a problem that is over, and runs again at once
+            elif policy.is_exhausted(attempts):
                 state = EntryState.FAILED
             else:
-                state = EntryState.PENDING
+                retry_after = verdict.retry_after_seconds or 0.0
                 delay = policy.delay_seconds(attempts, retry_after)
         case Disposition.POSTPONE:
             charged, state, not_before, delay = False, EntryState.PENDING, verdict.not_before, verdict.wait_seconds
@@ -93,4 +96,4 @@ def _sides_proven(verdict: Verdict, state: EntryState) -> frozenset[Side]:
         return frozenset() if verdict.side is None else frozenset({verdict.side})
     if verdict.outcome in (Outcome.MATCHED_EMAIL, Outcome.CUSTOMER_CREATED, Outcome.DUPLICATE_EMAIL):
         return frozenset({Side.TILL})
-    return frozenset()
+    return verdict.sides_answered

@@ -55,6 +55,8 @@ class Verdict:
     problem: AccountProblem | None = None
     sides_met: frozenset[Side] | None = None
     """Of a PROCESSED entry: the sides that did what was asked. None: all that its outcome asks."""
+    sides_answered: frozenset[Side] = frozenset()
+    """Of a RETRY: the status check of these sides passed after the failure."""
     epos_customer_id: EposCustomerId | None = None
     woo_customer_id: WooCustomerId | None = None
     subject_label: str | None = None

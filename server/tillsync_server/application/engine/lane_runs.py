@@ -153,7 +153,8 @@ class LaneRuns:
 
     def _completion(self, run: InFlight, verdict: Verdict, failures: int) -> Completion:
         """``failures``: of the side whose problem the verdict tells, in a row."""
-        settlement = settle(verdict, attempts_before=run.entry.attempt_count, policy=self._policy)
+        ill = self._sides.ill_since(run.started_at)
+        settlement = settle(verdict, attempts_before=run.entry.attempt_count, policy=self._policy, ill=ill)
         if run.is_charged:
             settlement = replace(settlement, charged=False)
         pause = 0.0

@@ -101,6 +101,10 @@ class LaneSides:
         self._ill[side] = _Ill(failures, math.inf, stored_at=math.inf)
         return failures
 
+    def ill_since(self, started_at: float) -> set[Side]:
+        """The sides that have had a problem since then."""
+        return {*self._ill, *(side for side, at in self._mended_at.items() if started_at < at)}
+
     def failure_stored(self, side: Side, pause_seconds: float) -> None:
         known = self._ill.get(side)
         if known is not None and known.stored_at == math.inf:

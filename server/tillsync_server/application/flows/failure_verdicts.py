@@ -130,18 +130,10 @@ class FailureJudge:
             reason = _reason(failed[1]) or _reason(error) or ProblemReason.UNREACHABLE
             return self._paused(reason, outcome, error, failed[1], comment, note, also)
         if isinstance(error, Refused) and refusal_is_final:
-            verdict = Verdict.failed(outcome, note, comment=comment)
-            return _with_upstream(verdict, error)
+            return _with_upstream(Verdict.failed(outcome, note, comment=comment), error)
         alone = [f"{_SIDE_NAMES[error.side]} answers other requests: only this entry meets it"] if _reason(error) is not None else []
-        return Verdict.retry(
-            outcome,
-            note,
-            *alone,
-            comment=comment,
-            side=error.side,
-            upstream_status=error.status,
-            retry_after_seconds=error.retry_after_seconds,
-        )
+        answered = frozenset({error.side}) if _needs_probe(error) else frozenset[Side]()
+        return replace(_with_upstream(Verdict.retry(outcome, note, *alone, comment=comment), error), sides_answered=answered)
 
     def _waits_for_allowance(self, error: AllowanceSpent, outcome: Outcome, note: str, comment: str | None) -> Verdict:
         """Nothing was sent, and others of the account need no request, or go first: only this entry comes again."""
@@ -155,10 +147,8 @@ class FailureJudge:
 
     async def _also_failed(self, error: UpstreamError, resource: _Asked) -> tuple[_Asked, UpstreamError] | None:
         """What else fails of the side, where ``error`` leaves it open whose failure it is. None: it is the entry's own."""
-        if not isinstance(error, ServerFailure | Unanswered | Unreadable | Misaddressed | Missing | CredentialsRefused):
+        if not _needs_probe(error):
             return None
-        if isinstance(error, Unreadable) and error.field is not None:
-            return None  # one row has something wrong in it
         if (failed := await self.probe(error.side)) is not None:
             return _Asked.PROBE, failed
         if isinstance(error, ServerFailure | Unanswered) or (error.side is Side.SHOP and self._account.shop.has_bridge):
@@ -243,6 +233,17 @@ def _is_certain(error: UpstreamError, *, is_write: bool) -> bool:
             return True
         case _:
             return error.is_of_whole_side
+
+
+def _needs_probe(error: UpstreamError) -> bool:
+    """The error may be the entry's or everybody's."""
+    match error:
+        case Unreadable():
+            return error.field is None  # else one row has something wrong in it
+        case ServerFailure() | Unanswered() | Misaddressed() | Missing() | CredentialsRefused():
+            return True
+        case _:
+            return False
 
 
 def _reason(error: UpstreamError) -> ProblemReason | None:
