@@ -13,6 +13,7 @@ from tillsync.v1 import account_pb2, vocabulary_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 EPOS, WOO, COUNT = 500, 100, 40
+ROUNDS = 15
 DEFAULT = 7
 
 
@@ -99,6 +100,28 @@ async def _has_none(made: Stage) -> bool:
     return not await problems(made)
 
 
-async def _both_answered(made: Stage) -> bool:
-    matches = [await made.match_of(number) for number in (1, 2)]
+async def test_while_the_shop_is_away_orders_flow_and_customers_wait_uncharged(ground: Ground) -> None:
+    async with ground.stage() as made:
+        await linked_customers(made)
+        away = made.shop.faults.script(path="*", times=None, disconnect="before")
+        for number in range(COUNT):
+            await made.hint(EPOS + number)
+        await until(lambda: problems(made), lambda: problems(made))
+        for number in range(1, 2 * ROUNDS, 2):
+            await made.order(an_order(number, email="", billing="guest@example.test"))
+            await made.order(an_order(number + 1, woo=WOO + number, email=f"c{number}@example.test", billing=f"c{number}@example.test"))
+            await until(lambda: _both_answered(made, number), lambda: _both_answered(made, number))  # noqa: B023
+            await made.hint(EPOS + number)
+        assert [problem.side for problem in await problems(made)] == [vocabulary_pb2.SIDE_SHOP]
+        assert {row.points for row in made.shop.store.bridge_rows.values()} == {"1"}
+        waiting = await made.connection.fetchrow("SELECT count(*), sum(attempt_count) FROM entry WHERE account_id = $1", made.account)
+        assert tuple(waiting) == (COUNT, 0)
+        assert away.used < COUNT, "a few probes, however many customers wait"
+        away.cancel()
+        await all_updated(made)
+        assert await problems(made) == []
+
+
+async def _both_answered(made: Stage, first: int = 1) -> bool:
+    matches = [await made.match_of(number) for number in (first, first + 1)]
     return all(match.state == vocabulary_pb2.ENTRY_STATE_PROCESSED for match in matches)
