@@ -114,7 +114,7 @@ async def test_while_the_shop_is_away_orders_flow_and_customers_wait_uncharged(g
             await made.hint(EPOS + number)
         assert [problem.side for problem in await problems(made)] == [vocabulary_pb2.SIDE_SHOP]
         assert {row.points for row in made.shop.store.bridge_rows.values()} == {"1"}
-        waiting = await made.connection.fetchrow("SELECT count(*), sum(attempt_count) FROM entry WHERE account_id = $1", made.account)
+        [waiting] = await made.connection.fetch("SELECT count(*), sum(attempt_count) FROM entry WHERE account_id = $1", made.account)
         assert tuple(waiting) == (COUNT, 0)
         assert away.used < COUNT, "a few probes, however many customers wait"
         away.cancel()
