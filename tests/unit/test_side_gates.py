@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from support.shop_flow_world import ShopWorld
 from support.virtual_time import on_virtual_time
-from tillsync_server.application.flows.shop_writer import ShopWrite, ShopWriter
+from tillsync_server.application.flows.shop_write import ShopWrite
+from tillsync_server.application.flows.shop_writer import ShopWriter
 from tillsync_server.application.flows.side_gates import SideGate, SideGates, SideWindows
 from tillsync_server.domain.customer import CustomerValues
 from tillsync_server.domain.errors import RunInterrupted, ServerFailure, Unanswered, UpstreamError
