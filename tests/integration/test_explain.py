@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -47,6 +49,23 @@ async def explain(world: EngineWorld, statement: str, *args: object) -> list[dic
     return list(nodes(json.loads(raw)[0]["Plan"]))
 
 
+async def explain_function(world: EngineWorld, name: str, *args: object) -> list[dict[str, Any]]:
+    """The query of a function of ours, as the function plans it: its parameters numbered, under its settings."""
+    [row] = await world.fetch(
+        "SELECT prosrc, proargnames, proargtypes::oid[]::regtype[]::text[] AS types, proconfig FROM pg_proc WHERE proname = $1", name
+    )
+    found = re.search(r"RETURN QUERY (.*?);", row["prosrc"], re.DOTALL)
+    assert found is not None
+    query: str = found[1]
+    for number, (parameter, kind) in enumerate(zip(row["proargnames"], row["types"], strict=False), 1):
+        query = re.sub(rf"\b{parameter}\b", f"${number}::{kind}", query)
+    async with world.database.acquire() as connection, connection.transaction():
+        for setting in row["proconfig"]:
+            await connection.execute("SELECT set_config($1, $2, true)", *setting.split("=", 1))
+        raw = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", *args)
+    return list(nodes(json.loads(raw)[0]["Plan"]))
+
+
 def assert_plan(plan: list[dict[str, Any]], *, indexes: set[str], most_rows: int) -> None:
     used = {node["Index Name"] for node in plan if "Index Name" in node}
     assert indexes <= used, used
@@ -60,7 +79,7 @@ def assert_plan(plan: list[dict[str, Any]], *, indexes: set[str], most_rows: int
 
 async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: EngineWorld) -> None:
     await seed(world)
-    lease = await explain(world, load("engine/lease"), 32, 24, "owner", 30.0, 8)
+    lease = await explain(world, load("engine/lease"), 32, 24, "owner", 30.0, 8, None)
     assert_plan(lease, indexes={"lane_ready"}, most_rows=200)
 
     accounts = [f"shop-{number}" for number in range(1, 33)]
@@ -71,11 +90,13 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     )
     in_flight, leases = [new_entry_id() for _ in range(50)], [["o"] * 32, [1] * 32]
     claim = await explain(world, load("engine/claim"), accounts, *leases, *([20] * 32 for _ in range(4)), in_flight)
-    assert_plan(claim, indexes={"entry_due_by_queue"}, most_rows=32 * 40 * 2)
-    assert not any("Sort" in node["Node Type"] for node in claim), "its order is the index's"
-    assert all("due_at" in node["Index Cond"] for node in claim if node.get("Index Name") == "entry_due_by_queue")
+    assert_plan(claim, indexes={"lane_pkey"}, most_rows=64)
+    due = await explain_function(world, "due_entries", "shop-1", 1, 1, datetime(2000, 1, 1, tzinfo=UTC), 20, in_flight)
+    assert_plan(due, indexes={"entry_due_by_queue"}, most_rows=40 * 2)
+    assert not any("Sort" in node["Node Type"] for node in due), "its order is the index's"
+    assert all("due_at" in node["Index Cond"] for node in due if node.get("Index Name") == "entry_due_by_queue")
 
-    rows = await world.fetch("SELECT account_id, entry_id FROM entry ORDER BY entry_id LIMIT 200")
+    rows = await world.fetch("SELECT account_id, entry_id, subject_id FROM entry ORDER BY entry_id LIMIT 200")
     names = sorted({row["account_id"] for row in rows})
     await world.fetch(
         "UPDATE lane SET lease_owner = 'o', lease_token = 1, lease_expires_at = now() + interval '1 hour' "
@@ -91,11 +112,13 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
         *([1] * 200, [1] * 200, [0.01] * 200),
         *([], [], [], [], [], []),
     ]
+    subjects: list[object] = [[1] * 200, [row["subject_id"] for row in rows]]
     no_problems: list[object] = [[], [], [], [], [], []]
     for state in (2, 1):  # ended, put off
         per_class: list[object] = [[state], [1], [None], ["Successfully Updated"], [""], [1], ["{}"], [None]]
-        complete = await explain(world, load("engine/complete"), *claims, *per_class, *per_run, *no_problems)
-        assert_plan(complete, indexes={"lane_pkey", "entry_pkey"}, most_rows=1600)
+        complete = await explain(world, load("engine/complete"), *claims, *per_class, *per_run, *no_problems, *subjects)
+        assert_plan(complete, indexes={"lane_pkey"}, most_rows=1600)
+        assert {"entry_pkey", "entry_live"} & {node.get("Index Name") for node in complete}, "an entry is found by its id or its subject"
 
     enqueue = await explain(
         world,
@@ -104,7 +127,7 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
         *([new_entry_id() for _ in range(200)], [0] * 200, [f"shop-{n}" for n in range(1, 51)]),
     )
     assert_plan(enqueue, indexes={"lane_pkey"}, most_rows=800)
-    due = await explain(world, load("engine/lease"), 0, 0, "owner", 30.0, 0)
+    due = await explain(world, load("engine/lease"), 0, 0, "owner", 30.0, 0, None)
     assert_plan(due, indexes={"lane_ready"}, most_rows=10)
 
 

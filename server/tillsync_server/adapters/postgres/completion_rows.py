@@ -66,6 +66,8 @@ def completion_parameters(completions: Sequence[Completion]) -> list[Any]:
         _sparse([settlement.retry_after_seconds or None for settlement in settlements]),
         _sparse([settlement.not_before for settlement in settlements]),
         *_problem_columns(completions, claim_numbers),
+        [int(completion.entry.kind) for completion in completions],
+        [completion.entry.subject_id for completion in completions],
     ]
 
 

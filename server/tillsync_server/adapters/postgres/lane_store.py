@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -45,10 +46,13 @@ class PostgresLaneStore:
     def __init__(self, database: Database, notifier: Notifier) -> None:
         self._database = database
         self._notifier = notifier
+        self._look_from: datetime | None = None
+        """No lane is ready before this time; the database's. None: look at all lanes."""
 
     async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> Leased:
         async with self._database.acquire() as connection:
-            *rows, rest = await connection.fetch(_LEASE, limit, bulk_limit, owner, lease_seconds, probe_limit)
+            *rows, rest = await connection.fetch(_LEASE, limit, bulk_limit, owner, lease_seconds, probe_limit, self._look_from)
+        self._look_from = rest["look_from"]
         return Leased([_lease(owner, row) for row in rows], rest["seconds"])
 
     async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool | None]:
@@ -137,6 +141,8 @@ class PostgresLaneStore:
                 async with connection.transaction():
                     await connection.fetch(_LOCK_LANE, row["account_id"])
                     repaired += await connection.fetchval(_REPAIR_LOST_WAKEUP, row["account_id"]) is not None
+        # invariant: sweeps-look-at-all-lanes
+        self._look_from = None
         if repaired:
             self._notifier.lanes_ready()
         return repaired

@@ -74,9 +74,7 @@ BEGIN
     UPDATE lane SET lease_owner = NULL, lease_expires_at = NULL, lapses = CASE WHEN t.clean THEN 0 ELSE lane.lapses END,
       next_live_at = CASE WHEN times.live_at IS NULL THEN 'infinity' ELSE greatest(times.live_at, now()) END,
       next_run_at = CASE
-        WHEN /* invariant: releases-keep-due-work-ready */ /* invariant: empty-lanes-sleep */
-          times.run_at IS NULL
-          /* /invariant: empty-lanes-sleep */ /* /invariant: releases-keep-due-work-ready */ THEN 'infinity'
+        WHEN times.run_at IS NULL THEN 'infinity'
         ELSE greatest(times.run_at, now()) END,
       next_probe_at = coalesce(times.probe_at, 'infinity')
     FROM unnest(account_ids, owners, tokens, clean_runs) AS t(account_id, owner, token, clean)

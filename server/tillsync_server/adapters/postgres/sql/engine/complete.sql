@@ -7,18 +7,20 @@
 -- customer, $20 subject label, $21 seconds until due, $22 seconds in which no hint may run it, $23 time before which nothing may run it.
 -- Columns of NULLs may be shorter or empty.
 -- Per side whose problem changes: $24 claim number, $25 side, $26 seconds until its probe, $27 reason (NULL: the problem closes), $28 text,
--- $29 entry that met it.
+-- $29 entry that met it. Per run again: $30 kind and $31 subject of the entry.
 -- Returns one row for each run whose lane is still ours: its number, from 1; true: stored as decided; false: a hint came during the run,
 -- the entry stays PENDING as the hint left it, and only the attempt is kept; NULL: another session changed the entry while this statement
 -- waited for the lane's lock, or the entry is gone. Run the statement again for these: it sees what was committed then.
 -- Of an order that a hint changed, outcome, comment, notes and customer stay: they may answer other facts. Of an order that is stored as
 -- decided, customer and candidates are those of this run.
--- Locks: the lanes, in account order; the entries; the events, in order. Indexes: the primary keys of lane, entry, order_match, account
--- and order_event. "state <> 4" instead of "state = 1": no plan can take the index of due entries for the primary key.
+-- Locks: the lanes that still have the token, in account order; the entries; the events, in order. Indexes: the primary keys of lane, entry,
+-- order_match, account and order_event, and entry_live. "state <> 4" instead of "state = 1": no plan can take the index of due entries for
+-- the primary key. With kind and subject entry_live serves as well: where few entries live, the planner takes the smaller of the two, and with
+-- the account alone it would lead through every dead entry of the account.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 locked AS MATERIALIZED (
-  SELECT account_id, lease_owner, lease_token, config_version FROM lane WHERE account_id = ANY ($1::text[])
-  ORDER BY account_id FOR UPDATE),
+  SELECT account_id, lease_owner, lease_token, config_version FROM lane
+  WHERE (account_id, lease_token) IN (SELECT * FROM unnest($1::text[], $3::bigint[])) ORDER BY account_id FOR UPDATE),
 claimed AS MATERIALIZED (
   SELECT locked.account_id, t.claim_number
   FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) WITH ORDINALITY
@@ -33,8 +35,8 @@ class AS MATERIALIZED (
   FROM unnest($5::smallint[], $6::smallint[], $7::smallint[], $8::text[], $9::text[], $10::integer[], $11::jsonb[], $12::text[])
     WITH ORDINALITY AS t(state, outcome, cause, comment, notes, charged, attempt, candidates, class_number)),
 run AS MATERIALIZED (
-  SELECT t.number, claimed.account_id, t.entry_id, coalesce(t.revision, 1) AS revision, t.epos, t.woo, t.label, class.state, class.outcome,
-    class.cause, class.comment, class.notes, class.charged, class.candidate_ids, class.state NOT IN (1, 4) AS ends,
+  SELECT t.number, claimed.account_id, t.entry_id, t.kind, t.subject_id, coalesce(t.revision, 1) AS revision, t.epos, t.woo, t.label,
+    class.state, class.outcome, class.cause, class.comment, class.notes, class.charged, class.candidate_ids, class.state NOT IN (1, 4) AS ends,
     CASE WHEN t.not_before IS NULL THEN clock.at + make_interval(secs => coalesce(t.wait, 0))
       ELSE greatest(t.not_before, clock.at + interval '1 second') END AS due_at,
     CASE WHEN t.quiet IS NULL THEN t.not_before ELSE clock.at + make_interval(secs => t.quiet) END AS not_before,
@@ -42,12 +44,14 @@ run AS MATERIALIZED (
       's', clock.at - make_interval(secs => t.run_seconds), 'f', clock.at)) AS attempt,
     clock.at
   FROM unnest($13::integer[], $14::uuid[], $15::bigint[], $16::integer[], $17::float8[], $18::bigint[], $19::bigint[], $20::text[],
-      $21::float8[], $22::float8[], $23::timestamptz[]) WITH ORDINALITY
-    AS t(claim_number, entry_id, revision, class_number, run_seconds, epos, woo, label, wait, quiet, not_before, number)
+      $21::float8[], $22::float8[], $23::timestamptz[], $30::smallint[], $31::bigint[]) WITH ORDINALITY
+    AS t(claim_number, entry_id, revision, class_number, run_seconds, epos, woo, label, wait, quiet, not_before, kind, subject_id,
+      number)
   JOIN claimed USING (claim_number) JOIN class ON class.class_number = coalesce(t.class_number, 1) CROSS JOIN clock),
 gone AS (
   DELETE FROM entry e USING run
-  WHERE run.ends AND e.account_id = run.account_id AND e.entry_id = run.entry_id AND e.state <> 4
+  WHERE run.ends AND e.account_id = run.account_id AND e.entry_id = run.entry_id AND e.kind = run.kind AND e.subject_id = run.subject_id
+    AND e.state <> 4
     /* invariant: hints-during-a-run-survive */ AND e.entry_revision = run.revision /* /invariant: hints-during-a-run-survive */
   RETURNING e.*, run.number),
 ended AS (
@@ -79,8 +83,8 @@ kept AS (
     attempts = (CASE WHEN jsonb_array_length(e.attempts) >= 30 THEN e.attempts - 0 ELSE e.attempts END) || run.attempt,
     update_time = run.at
   FROM run
-  WHERE e.account_id = run.account_id AND e.entry_id = run.entry_id AND e.state <> 4
-    AND (NOT run.ends OR e.entry_revision <> run.revision)
+  WHERE e.account_id = run.account_id AND e.entry_id = run.entry_id AND e.kind = run.kind AND e.subject_id = run.subject_id
+    AND e.state <> 4 AND (NOT run.ends OR e.entry_revision <> run.revision)
   RETURNING run.number, e.kind, e.subject_id, e.entry_revision = run.revision AS as_decided),
 answered AS (
   UPDATE order_match m SET state = run.state, outcome = run.outcome, cause = run.cause, comment = run.comment, notes = run.notes,

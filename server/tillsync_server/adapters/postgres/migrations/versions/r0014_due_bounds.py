@@ -1,0 +1,6 @@
+"""Lower bounds of due times, and lanes found by their token."""
+
+revision = "0014"
+down_revision = "0013"
+sql_file = "0014_due_bounds.sql"
+in_transaction = True
