@@ -32,6 +32,7 @@ from benchmarks.ordered import ordered
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.report import Figure, markdown, print_table
 from benchmarks.shop_requests import shop_requests
+from benchmarks.snapshot import snapshot
 from benchmarks.statements import statements
 from benchmarks.till_requests import till_requests
 from benchmarks.webhook_to_shop import webhook_to_shop
@@ -54,6 +55,7 @@ ROWS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "catch-up": catch_up,
     "order-beside-bulk": order_beside_bulk,
     "hung": hung,
+    "snapshot": snapshot,
     "statements": statements,
     "memory": memory,
 }

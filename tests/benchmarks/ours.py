@@ -89,7 +89,7 @@ class _NoAccounts:
 
 
 @asynccontextmanager
-async def _worker(
+async def running_worker(
     dsn: str, store: type[PostgresLaneStore], handler: Callable[[PostgresTillBudget], UpdatedHandler]
 ) -> AsyncIterator[tuple[Database, PostgresNotifications]]:
     """A worker at work; the pool and the notifications of its process."""
@@ -132,7 +132,7 @@ async def drain(dsn: str, tally: Tally, check: OrderCheck | None = None, keys: i
             lambda entry: check.ended(int(entry.woo_customer_id or 0)),
         )
 
-    async with _worker(dsn, Store, handler):
+    async with running_worker(dsn, Store, handler):
         await tally.done.wait()
 
 
@@ -143,7 +143,7 @@ async def noting_worker(dsn: str, starts: dict[int, int]) -> AsyncIterator[Produ
     def note(entry: ClaimedEntry) -> None:
         starts[entry.subject_id] = time.monotonic_ns()
 
-    async with _worker(dsn, PostgresLaneStore, lambda budget: UpdatedHandler(budget, note)) as (database, notifications):
+    async with running_worker(dsn, PostgresLaneStore, lambda budget: UpdatedHandler(budget, note)) as (database, notifications):
         yield Producer(database, notifications)
 
 

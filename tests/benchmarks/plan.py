@@ -39,6 +39,7 @@ class Plan:
     bulk_waiting: int
     bulk_orders: int
     hung_accounts: tuple[int, ...]
+    snapshot_per_second: int
     statement_units: int
     statement_idle_seconds: float
     memory_entries: int
@@ -76,6 +77,7 @@ FULL = Plan(
     bulk_waiting=20_000,
     bulk_orders=5,
     hung_accounts=(60, 1_000),
+    snapshot_per_second=200,
     statement_units=100,
     statement_idle_seconds=60.0,
     memory_entries=1_000_000,
@@ -113,6 +115,7 @@ QUICK = Plan(
     bulk_waiting=2_000,
     bulk_orders=3,
     hung_accounts=(60,),
+    snapshot_per_second=50,
     statement_units=30,
     statement_idle_seconds=20.0,
     memory_entries=200_000,
