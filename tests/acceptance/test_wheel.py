@@ -163,7 +163,7 @@ def test_alone_it_is_client_and_command_line(base: Installed) -> None:
     assert "127.0.0.1:1" in asked.stderr
 
 
-@pytest.mark.parametrize("command", ["serve", "worker", "migrate", "settings", "sandbox", "demo", "reencrypt"])
+@pytest.mark.parametrize("command", ["serve", "worker", "migrate", "settings", "sandbox", "demo", "reencrypt", "status"])
 def test_alone_a_command_of_the_server_says_which_extra_it_needs(base: Installed, command: str) -> None:
     run = base.run("tillsync", command)
     assert run.returncode != 0

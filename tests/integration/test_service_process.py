@@ -69,6 +69,8 @@ async def test_serve_with_the_embedded_database(directory: Path) -> None:
         assert second.returncode == 1
         assert f"another tillsync (pid {first.process.pid}) uses {data}" in second.stderr
         assert "Traceback" not in second.stderr
+        status = await asyncio.to_thread(run_command, ["status"], variables)
+        assert (status.returncode, "accounts: 1," in status.stdout) == (0, True), status
         assert await first.stop() == 0
     assert left_behind(directory) == []
     with child(["serve"], variables, directory) as again:
@@ -207,6 +209,24 @@ async def test_credentials_can_be_brought_under_a_new_key(database: TestDatabase
     wrong = await asyncio.to_thread(run_command, ["reencrypt"], variables("a"))
     assert wrong.returncode == 1
     assert "TILLSYNC_SECRET_KEY" in wrong.stderr
+
+
+async def test_the_status_names_the_oldest_transaction_of_another_program(database: TestDatabase, directory: Path) -> None:
+    variables = environment(database.dsn, TILLSYNC_DATA_DIR=str(directory))
+    quiet = await asyncio.to_thread(run_command, ["status"], variables)
+    assert (quiet.returncode, "oldest foreign transaction: none" in quiet.stdout) == (0, True), quiet
+    holder = await asyncpg.connect(database.dsn, server_settings={"application_name": "pg_dump"})
+    await holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    await holder.fetchval("SELECT count(*) FROM tillsync.lane")
+    told = await asyncio.to_thread(run_command, ["status"], variables)
+    assert f"oldest foreign transaction: session {holder.get_server_pid()} of role" in told.stdout
+    assert "application 'pg_dump', idle in transaction" in told.stdout
+    assert "warning" not in told.stdout, "a young one is ordinary"
+    listed = json.loads((await asyncio.to_thread(run_command, ["status", "--json"], variables)).stdout)
+    assert listed["oldest_foreign"]["name"] == "pg_dump"
+    await holder.close()
+    nowhere = await asyncio.to_thread(run_command, ["status"], environment(None, TILLSYNC_DATA_DIR=str(directory / "none")))
+    assert (nowhere.returncode, "no embedded PostgreSQL runs in" in nowhere.stderr) == (1, True), nowhere
 
 
 async def test_no_log_line_names_a_person_or_holds_a_credential(database: TestDatabase, directory: Path) -> None:

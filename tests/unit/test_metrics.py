@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import asyncpg
 import pytest
 from fakes.permit import FakePermit
@@ -15,6 +17,7 @@ from tillsync_server.adapters.postgres.db_health import DatabaseHealth, QueueSam
 from tillsync_server.application.engine.lane_statements import WorkerCounters
 from tillsync_server.application.events.sender import EventCounters
 from tillsync_server.domain.errors import LeaseTooShort, Unreachable
+from tillsync_server.domain.foreign_transactions import ForeignTransaction
 from tillsync_server.domain.vocabulary import Side
 
 LOOPBACK = OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True))
@@ -77,6 +80,19 @@ def test_queue_gauges_are_silent_before_the_first_sample() -> None:
     assert value(metrics, "tillsync_live_entries") == 7
     assert value(metrics, "tillsync_oldest_ready_lane_seconds") == 9.5
     assert [value(metrics, "tillsync_lanes", state=state) for state in ("all", "leased", "ready", "paused", "problem")] == [5, 1, 2, 3, 4]
+
+
+def test_the_oldest_foreign_transaction_is_a_gauge() -> None:
+    metrics = Metrics("1")
+    sample = QueueSample(live_entries=0, lanes=0, leased=0, ready=0, paused=0, with_problem=0, oldest_ready_seconds=0.0)
+    metrics.queues_sampled(sample)
+    assert value(metrics, "tillsync_oldest_foreign_transaction_seconds") == 0
+    assert value(metrics, "tillsync_foreign_transactions_seen") == 1
+    metrics.queues_sampled(
+        replace(sample, oldest_foreign=ForeignTransaction(7, "pg_dump", "backup", "active", 301.5), sees_all_sessions=False)
+    )
+    assert value(metrics, "tillsync_oldest_foreign_transaction_seconds") == 301.5
+    assert value(metrics, "tillsync_foreign_transactions_seen") == 0
 
 
 def test_the_scrape_can_be_read_by_prometheus() -> None:

@@ -1,4 +1,4 @@
-"""``tillsync serve``, ``worker``, ``migrate``, ``reencrypt``, ``settings`` and ``sandbox``: what runs on this machine.
+"""``tillsync serve``, ``worker``, ``migrate``, ``status``, ``reencrypt``, ``settings`` and ``sandbox``: what runs on this machine.
 
 They need the extra ``server``. Exit codes: 0 done (also: stopped by a signal) · 1 could not start or do it · 2 settings or command line
 wrong.
@@ -11,6 +11,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -20,6 +21,7 @@ from tillsync_cli.output import console, print_json
 from tillsync_cli.session import REFUSED, USAGE, JsonOption, fail
 
 if TYPE_CHECKING:
+    from tillsync_server.adapters.postgres.db_health import QueueSample
     from tillsync_server.composition.service import Service
     from tillsync_server.composition.settings import ServiceSettings
 
@@ -33,6 +35,7 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=panel)(serve)
     app.command(rich_help_panel=panel)(worker)
     app.command(rich_help_panel=panel)(migrate)
+    app.command(rich_help_panel=panel)(status)
     app.command(rich_help_panel=panel)(reencrypt)
     app.command("settings", rich_help_panel=panel)(show_settings)
     app.command(rich_help_panel=panel)(sandbox)
@@ -72,6 +75,36 @@ def migrate() -> None:
 
     applied = run_here(work)
     console.print(f"applied: {', '.join(applied)}" if applied else "nothing to do: the schema is up to date")
+
+
+def status(json: JsonOption = False) -> None:
+    """How the queues in the database stand, and which other program's transaction makes PostgreSQL keep dead rows."""
+    settings = _settings()
+
+    async def work() -> QueueSample:
+        from tillsync_server.composition.maintenance import database_status
+
+        return await database_status(settings)
+
+    sample = run_here(work)
+    if json:
+        print_json(asdict(sample))
+        return
+    from tillsync_server.domain.foreign_transactions import HIDDEN
+
+    foreign = sample.oldest_foreign
+    console.print(f"entries: about {sample.live_entries} wait or are held", soft_wrap=True)
+    console.print(
+        f"accounts: {sample.lanes}, of which {sample.leased} are worked on, {sample.ready} are ready "
+        f"(the longest for {sample.oldest_ready_seconds:.0f} s), {sample.with_problem} have a problem",
+        soft_wrap=True,
+    )
+    told = "none" if foreign is None else foreign.described()
+    console.print(f"oldest foreign transaction: {told}", soft_wrap=True, markup=False)
+    if foreign is not None and foreign.is_old:
+        console.print(f"warning: {foreign.remedy()}", soft_wrap=True, markup=False, style="yellow")
+    if not sample.sees_all_sessions:
+        console.print(f"warning: {HIDDEN}", soft_wrap=True, style="yellow")
 
 
 def reencrypt() -> None:

@@ -1,13 +1,20 @@
-"""What an operator runs once: bringing the schema up to date, and stored credentials under the newest key."""
+"""What an operator runs once: the database's status, and stored credentials brought under the newest key."""
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
+import asyncpg
+
 from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.postgres.accounts import PostgresAccounts
+from tillsync_server.adapters.postgres.db_health import DatabaseHealth, QueueSample
+from tillsync_server.adapters.postgres.migrations import SchemaOutdatedError, require_current
+from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
 from tillsync_server.adapters.postgres.secrets import SecretKeyError
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.settings import ServiceSettings
-from tillsync_server.composition.storage import Storage
+from tillsync_server.composition.storage import Storage, database_trouble
 
 
 async def reencrypt_credentials(settings: ServiceSettings) -> int:
@@ -22,3 +29,30 @@ async def reencrypt_credentials(settings: ServiceSettings) -> int:
     finally:
         await storage.close_database()
         await storage.stop_embedded()
+
+
+async def database_status(settings: ServiceSettings) -> QueueSample:
+    """`tillsync status`: beside a running service, also on its embedded PostgreSQL. Changes nothing. StartError."""
+    database = Database(_running_dsn(settings), schema=settings.db_schema, max_size=1)
+    try:
+        connection = await database.connect()
+        try:
+            await require_current(connection)
+        finally:
+            await connection.close(timeout=2)
+        return await DatabaseHealth(database).sample()
+    except SchemaOutdatedError as error:
+        raise StartError(str(error)) from error
+    except (asyncpg.PostgresError, ValueError, *DATABASE_GONE) as error:
+        raise StartError(f"the database cannot be asked: {database_trouble(error)}") from error
+    finally:
+        await database.close()
+
+
+def _running_dsn(settings: ServiceSettings) -> str:
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    socket_directory = settings.data_dir / "run"
+    if not (socket_directory / ".s.PGSQL.5432").exists():
+        raise StartError(f"no embedded PostgreSQL runs in {settings.data_dir}: start `tillsync serve`, or set DATABASE_URL")
+    return f"postgresql://tillsync@/postgres?host={quote(str(socket_directory), safe='')}"

@@ -63,6 +63,8 @@ class Service:
         """Where the first admin token is, when this process or one before made it."""
         self._serves, self._works = serves, works
         self._draining = False
+        self._told_holder: tuple[int | None, str] | None = None
+        """Whose old transaction the log has told of."""
         self._steps: list[_Step] = []
         """How to stop what is started, in order of starting."""
 
@@ -237,7 +239,13 @@ class Service:
         return context
 
     async def _sample(self, db_health: DatabaseHealth) -> None:
-        self.metrics.queues_sampled(await db_health.sample())
+        sample = await db_health.sample()
+        self.metrics.queues_sampled(sample)
+        foreign = sample.oldest_foreign
+        holder = (foreign.pid, foreign.name) if foreign is not None and foreign.is_old else None
+        if foreign is not None and holder not in (None, self._told_holder):  # once, not at every sample
+            _LOG.warning("foreign_transaction_open", where=foreign.described(), reason=foreign.remedy())
+        self._told_holder = holder
 
 
 def _recurring(name: str, work: Work, seconds: float) -> Recurring:

@@ -156,5 +156,16 @@ class _QueueGauges(Collector):
                 "How long the most overdue lane waits for a worker.",
                 value=sample.oldest_ready_seconds,
             ),
+            GaugeMetricFamily(
+                "tillsync_oldest_foreign_transaction_seconds",
+                "How long the oldest transaction of another program has been open in this database: PostgreSQL keeps every dead row since. "
+                "0: none is seen. `tillsync status` and the log name it.",
+                value=sample.oldest_foreign.seconds if sample.oldest_foreign is not None else 0.0,
+            ),
+            GaugeMetricFamily(
+                "tillsync_foreign_transactions_seen",
+                "1: transactions of all roles are seen. 0: the database's role lacks pg_read_all_stats, and one may be open unseen.",
+                value=float(sample.sees_all_sessions),
+            ),
             lanes,
         ]

@@ -1,4 +1,4 @@
-"""Health of the database for readiness probe and metrics: whether it answers, and how deep the queues are."""
+"""Health of the database for readiness probe, metrics and status: whether it answers, how deep the queues are, and who keeps dead rows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.domain.foreign_transactions import ForeignTransaction
 
 _ANSWERS = load("observability/answers")
 _LANES = load("observability/lane_gauges")
 _ENTRIES = load("observability/entry_estimate")
+_FOREIGN = load("observability/oldest_foreign_transaction")
 _ANSWER_SECONDS = 2.0
 
 
@@ -28,6 +30,9 @@ class QueueSample:
     with_problem: int
     oldest_ready_seconds: float
     """How long the most overdue lane has been waiting for a worker: the one figure to alarm on."""
+    oldest_foreign: ForeignTransaction | None = None
+    sees_all_sessions: bool = True
+    """False: a transaction of another role may be open unseen."""
 
 
 class DatabaseHealth:
@@ -47,6 +52,7 @@ class DatabaseHealth:
         async with self._database.acquire() as connection:
             lanes = await connection.fetchrow(_LANES)
             entries = await connection.fetchval(_ENTRIES)
+            oldest_foreign, sees_all_sessions = await oldest_foreign_transaction(connection)
         assert lanes is not None
         return QueueSample(
             live_entries=int(entries),
@@ -56,4 +62,15 @@ class DatabaseHealth:
             paused=lanes["paused"],
             with_problem=lanes["with_problem"],
             oldest_ready_seconds=float(lanes["oldest_ready_seconds"]),
+            oldest_foreign=oldest_foreign,
+            sees_all_sessions=sees_all_sessions,
         )
+
+
+async def oldest_foreign_transaction(connection: Connection) -> tuple[ForeignTransaction | None, bool]:
+    """And whether the connection's role sees the sessions of other roles."""
+    row = await connection.fetchrow(_FOREIGN)
+    assert row is not None
+    if row["kind"] is None:
+        return None, row["sees_all"]
+    return ForeignTransaction(row["pid"], row["name"], row["role"], row["state"] or "", row["seconds"]), row["sees_all"]
