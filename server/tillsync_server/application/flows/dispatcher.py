@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
@@ -23,10 +23,12 @@ from tillsync_server.domain.vocabulary import EntryKind
 from tillsync_server.domain.work_class import sides_needed
 from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
 from tillsync_server.ports.lanes import ClaimedEntry
+from tillsync_server.ports.links import StoredCustomer
 
 _LOG = structlog.get_logger(__name__)
 
 RunOne = Callable[[ClaimedEntry], Awaitable[Verdict]]
+_CUSTOMER_SIDES = sides_needed(EntryKind.CUSTOMER)
 
 
 class FlowHandler:
@@ -113,16 +115,33 @@ class FlowWork:
             await flows.customers.close()
 
     async def _run_customers(self, flow: CustomerFlow, entries: list[ClaimedEntry]) -> bool:
-        if not entries:
-            return True
-        try:
-            known = await flow.look_up(entries)
-        except Exception as error:  # noqa: BLE001 - as above
-            return self._all_faulty(entries, error)
+        """One entry alone, until both sides have shown that they answer: the others cost no task while a side hangs."""
+        is_done = True
+        while entries:
+            try:
+                self._gates.check(_CUSTOMER_SIDES)
+                known = await flow.look_up(entries)
+            except Exception as error:  # noqa: BLE001 - as above
+                return self._all_faulty(entries, error) and is_done
+            head = self._head(entries, known)
+            part = entries if head is None else [head]
+            known = {entry.subject_id: known[entry.subject_id] for entry in part}
+            is_done = await self._run_known(flow, part, known) and is_done
+            entries = [entry for entry in entries if entry is not head] if head is not None else []
+        return is_done
 
+    def _head(self, entries: Sequence[ClaimedEntry], known: Mapping[int, StoredCustomer]) -> ClaimedEntry | None:
+        """None: all of them run now. A crowd shares its requests, and an entry without a link sends none."""
+        if len(entries) >= self._services.settings.crowd or not self._gates.is_any_narrow(_CUSTOMER_SIDES):
+            return None
+        return next((entry for entry in entries if (link := known[entry.subject_id].link) is not None and link.is_usable), None)
+
+    async def _run_known(self, flow: CustomerFlow, entries: Sequence[ClaimedEntry], known: Mapping[int, StoredCustomer]) -> bool:
         async def run(entry: ClaimedEntry) -> Verdict:
             return await flow.run(entry, known[entry.subject_id])
 
+        if len(entries) == 1:
+            return await self._run_one(entries[0], run)
         async with asyncio.TaskGroup() as group:
             parts = [group.create_task(self._run_one(entry, run)) for entry in entries]
         return all(part.result() for part in parts)

@@ -105,7 +105,7 @@ class FailureJudge:
         self._account = account
         self._till = till
         self._shop = shop
-        self._locks = {(side, asked): asyncio.Lock() for side in Side for asked in _Asked}
+        self._locks: dict[tuple[Side, _Asked], asyncio.Lock] = {}
         self._probes: dict[tuple[Side, _Asked], _Probe] = {}
 
     async def judge(
@@ -122,6 +122,7 @@ class FailureJudge:
         # invariant: account-problems-are-probed-first
         if _is_certain(error, is_write=refusal_is_final):
             return self._paused(_reason(error) or ProblemReason.UNREACHABLE, outcome, error, error, comment, note)
+        _forget_frames(error)  # the probe may take as long as the request did
         failed = await self._also_failed(error, _resource_of(outcome))
         if failed is not None and isinstance(failed[1], AllowanceSpent):  # it was never sent, so nothing is known of the side
             return self._waits_for_allowance(failed[1], outcome, note, comment)
@@ -162,7 +163,7 @@ class FailureJudge:
 
     async def _ask(self, side: Side, asked: _Asked) -> UpstreamError | None:
         key = side, asked
-        async with self._locks[key]:
+        async with self._locks.setdefault(key, asyncio.Lock()):
             known = self._probes.get(key)
             if known is not None and self._services.clock() - known.asked_at < self._services.settings.probe_reuse_seconds:
                 return known.error
@@ -170,6 +171,7 @@ class FailureJudge:
             try:
                 await (self._ask_till(asked) if side is Side.TILL else self._ask_shop(asked))
             except UpstreamError as error:
+                _forget_frames(error)
                 failed = error
             self._probes[key] = _Probe(self._services.clock(), failed)
             return failed
@@ -213,6 +215,11 @@ class FailureJudge:
             text = f"the shop's tillsync plugin does not answer: {cause_of(error)}"
         problem = AccountProblem(reason=reason, side=error.side, text=text, retry_after_seconds=retry_after)
         return _with_upstream(Verdict.paused(outcome, problem, *notes, comment=comment), error)
+
+
+def _forget_frames(error: UpstreamError) -> None:
+    """The frames that raised it hold a whole request, in cycles with their errors: a thousand hung tills would keep them for long."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
 
 
 def _is_certain(error: UpstreamError, *, is_write: bool) -> bool:

@@ -49,6 +49,11 @@ class SideWindow:
         self._under_way -= 1
         self._let_in()
 
+    @property
+    def is_narrow(self) -> bool:
+        """One request at a time: the side has answered none, or has let one time out since."""
+        return self._size == 1
+
     def answered(self) -> None:
         self._size = max(self._size, min(self._size * 2, self._most))
 
@@ -82,6 +87,10 @@ class SideGate:
     def __init__(self, window: SideWindow) -> None:
         self._window = window
         self._is_open = True
+
+    @property
+    def is_narrow(self) -> bool:
+        return self._window.is_narrow
 
     def open(self) -> None:
         self._is_open = True
@@ -139,3 +148,6 @@ class SideGates:
     def check(self, sides: Iterable[Side]) -> None:
         for side in sides:
             self._gates[side].check()
+
+    def is_any_narrow(self, sides: Iterable[Side]) -> bool:
+        return any(self._gates[side].is_narrow for side in sides)
