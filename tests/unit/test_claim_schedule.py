@@ -77,3 +77,28 @@ def test_without_room_for_a_class_what_is_known_of_it_stays() -> None:
     claim(claims, [], full)
     assert claims.worth_claiming(full) == {}
     assert claims.worth_claiming(ROOM) == {WorkClass.BULK: 2}
+
+
+def test_a_lane_that_nothing_comes_to_is_asked_less_and_less_until_there_is_news() -> None:
+    clock = FakeClock(100.0)
+    claims = schedule(clock, floor_seconds=1.0)
+    claim(claims, [])
+    pauses = []
+    for _ in range(6):
+        pauses.append(claims.seconds_until_next)
+        clock.advance(pauses[-1])
+        claim(claims, [])
+    assert pauses == [1, 2, 4, 8, 8, 8]
+    claims.look_again()
+    claim(claims, [])
+    assert claims.seconds_until_next == 1
+
+
+def test_entries_that_nobody_told_of_make_the_floor_short_again() -> None:
+    clock = FakeClock(100.0)
+    claims = schedule(clock, floor_seconds=1.0)
+    claim(claims, [])
+    for brought in ([], [], orders(1)):
+        clock.advance(claims.seconds_until_next)
+        claim(claims, brought)
+    assert claims.seconds_until_next == 1

@@ -9,24 +9,28 @@ from collections.abc import Callable, Mapping, Sequence
 from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.lanes import ClaimedEntry
 
+_LONGEST_FLOOR = 8
+"""Times the floor. A thousand lanes that wait for a till that hangs would otherwise send a thousand claims each second."""
+
 
 class ClaimSchedule:
     """Of one lease. A claim that brought less than its limit has found all entries that were due: a trickle costs one claim an entry.
 
-    ``floor_seconds``: after so long a claim is worth it whatever was told, because a notification may be lost.
+    ``floor_seconds``: after so long a claim is worth it whatever was told, because a notification may be lost. Doubled by each claim
+    that nothing but the floor asked for and that brought nothing; news make it short again.
     """
 
     def __init__(self, *, floor_seconds: float, clock: Callable[[], float]) -> None:
-        self._floor_seconds = floor_seconds
+        self._shortest_floor = self._floor_seconds = floor_seconds
         self._clock = clock
         self._may_be_due = set(WorkClass)
         self._floor_at = clock() + floor_seconds
         self._next_due_at = math.inf
 
     def look_again(self) -> None:
-        """Entries of each class may be due."""
-        self._may_be_due = set(WorkClass)
-        self._floor_at = self._clock() + self._floor_seconds
+        """There was news: entries of each class may be due."""
+        self._floor_seconds = self._shortest_floor
+        self._all_may_be_due()
 
     def due_in(self, seconds: float) -> None:
         """An entry of this lane was put off for so long."""
@@ -40,8 +44,10 @@ class ClaimSchedule:
     def worth_claiming(self, room: Mapping[WorkClass, int]) -> dict[WorkClass, int]:
         """The limits of the next claim; empty when none would bring anything. ``room``: how many entries of each class may start."""
         if self.seconds_until_next <= 0:
+            if self._next_due_at > self._clock():
+                self._floor_seconds = min(self._floor_seconds * 2, self._shortest_floor * _LONGEST_FLOOR)
             self._next_due_at = math.inf
-            self.look_again()
+            self._all_may_be_due()
         return {work_class: most for work_class, most in room.items() if most > 0 and work_class in self._may_be_due}
 
     def claim_sent(self, limits: Mapping[WorkClass, int]) -> None:
@@ -51,3 +57,10 @@ class ClaimSchedule:
     def claim_answered(self, limits: Mapping[WorkClass, int], claimed: Sequence[ClaimedEntry]) -> None:
         found = Counter(entry.work_class for entry in claimed)
         self._may_be_due |= {work_class for work_class, limit in limits.items() if found[work_class] >= limit}
+        if claimed:
+            self._floor_seconds = self._shortest_floor
+            self._floor_at = self._clock() + self._floor_seconds
+
+    def _all_may_be_due(self) -> None:
+        self._may_be_due = set(WorkClass)
+        self._floor_at = self._clock() + self._floor_seconds
