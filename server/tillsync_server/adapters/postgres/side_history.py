@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tillsync_server.adapters.postgres.pool import Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.lanes import ClaimedEntry
 
 _TIMES_OPENED = load("engine/times_opened")
+_AT_ONCE = 2
+"""Of the pool's connections. Hung accounts fail by the hundred in the same second, and the rest of the pool is for those that work."""
 
 
 class PostgresSideHistory:
@@ -15,8 +19,9 @@ class PostgresSideHistory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def times_opened(self, entry: ClaimedEntry, side: Side) -> int:
-        async with self._database.acquire() as connection:
+        async with self._turns, self._database.acquire() as connection:
             times: int | None = await connection.fetchval(_TIMES_OPENED, entry.account_id, int(side), entry.entry_id)
         return times or 0
