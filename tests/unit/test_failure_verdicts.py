@@ -152,9 +152,17 @@ async def test_it_is_the_accounts_where_the_list_of_the_resource_fails_too(error
     world.till.faults["list_customers"] = error
     verdict = await world.context().judge.judge(error, Outcome.EPOS_FETCH_FAILED, "reading")
     assert verdict.disposition is Disposition.PAUSE_SIDE
-    assert verdict.notes[1].startswith("Epos Now does not answer its list of customers either")
+    assert verdict.notes[1] == "Epos Now: its list of customers fails too"
     verdict = await world.context().judge.judge(error, Outcome.TYPE_REQUEST_FAILED, "reading", comment="said")
     assert verdict.disposition is Disposition.RETRY  # types are another resource, and theirs is served
+
+
+@on_virtual_time
+async def test_a_note_says_how_the_status_check_fails_where_it_fails_otherwise() -> None:
+    world = ShopWorld()
+    world.till.faults["probe"] = Unanswered(Side.TILL, "no answer within 20 s")
+    verdict = await world.context().judge.judge(OF_ONE_ENTRY[0], Outcome.EPOS_FETCH_FAILED, "reading")
+    assert verdict.notes[1] == f"Epos Now: its status check fails too ({cause_of(Unanswered(Side.TILL, 'no answer within 20 s'))})"
 
 
 @on_virtual_time

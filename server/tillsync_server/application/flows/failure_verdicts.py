@@ -127,7 +127,9 @@ class FailureJudge:
         if failed is not None and isinstance(failed[1], AllowanceSpent):  # it was never sent, so nothing is known of the side
             return self._waits_for_allowance(failed[1], outcome, note, comment)
         if failed is not None:
-            also = f"{_SIDE_NAMES[error.side]} does not answer {_ASKED_NAMES[failed[0]]} either ({cause_of(failed[1])})"
+            also = f"{_SIDE_NAMES[error.side]}: {_ASKED_NAMES[failed[0]]} fails too"
+            if cause_of(failed[1]) != cause_of(error):
+                also += f" ({cause_of(failed[1])})"
             reason = _reason(failed[1]) or _reason(error) or ProblemReason.UNREACHABLE
             return self._paused(reason, outcome, error, failed[1], comment, note, also)
         if isinstance(error, Refused) and refusal_is_final:
