@@ -7,10 +7,20 @@ from contextlib import ExitStack
 
 import pytest
 import pytest_asyncio
+import structlog
 import support.soak  # noqa: F401 - loads the profile of Hypothesis
 from support.late_connections import close_late_connections
 from support.postgres import GIVEN_URL_VARIABLE, Cluster, Clusters, TestDatabase, given_url, versions_of
 
+# drawn with all local variables, a traceback stops the loop for seconds on a busy machine, and the database's answers come too late
+structlog.configure(
+    processors=[
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if isinstance(each, structlog.dev.ConsoleRenderer)
+        else each
+        for each in structlog.get_config()["processors"]
+    ]
+)
 pytest_plugins = ["support.not_run"]
 close_late_connections()
 

@@ -13,6 +13,7 @@ from fakes.till import FakeTill
 from support.waiting import until
 from tillsync_server.application.flows import page_scan
 from tillsync_server.application.flows.page_scan import PageScan
+from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import RunInterrupted
 from tillsync_server.ports.till import CustomerPage
 
@@ -82,3 +83,33 @@ async def test_one_page_that_raises_ends_the_others_before_the_scan_returns() ->
         await scan.run()
     assert sorted(ended) == [1, 3]
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize(("sufficed", "pages"), [(0, 5), (6, 6), (44, 5)])
+async def test_a_small_crowd_reads_as_many_pages_as_sufficed_before(sufficed: int, pages: int) -> None:
+    """The last 44 of a sweep wait for customers of page 6: an eighth of their single reads ends at page 5."""
+    till = FakeTill()
+    for _ in range(1_200):
+        till.add()
+    left = 44
+
+    def serve(rows: tuple[TillCustomer, ...], asked_at: int, as_of: datetime) -> int:
+        nonlocal left
+        served = 44 if rows[0].epos_customer_id == first_of_page_6 else 0
+        left -= served
+        return served
+
+    first_of_page_6 = (await till.list_customers(6)).rows[0].epos_customer_id
+    scan = PageScan(
+        till.list_customers,
+        is_wanted=lambda: left,
+        serve=serve,
+        last_page=None,
+        sufficed=sufficed,
+        at_once=3,
+        now=lambda: datetime.now(UTC),
+        tick=itertools.count().__next__,
+    )
+    await scan.run()
+    assert scan.pages_read == pages
+    assert left == (0 if pages == 6 else 44)

@@ -35,12 +35,13 @@ class PageScan:
         is_wanted: Callable[[], int],
         serve: ServePage,
         last_page: int | None,
+        sufficed: int = 0,
         at_once: int,
         now: Callable[[], datetime],
         tick: Callable[[], int],
     ) -> None:
-        """``is_wanted``: how many of the crowd still wait. ``last_page``: of an earlier whole reading. ``tick``: orders page requests and
-        the questions of the crowd."""
+        """``is_wanted``: how many of the crowd still wait. ``last_page``: of an earlier whole reading. ``sufficed``: so many pages
+        served an earlier crowd. ``tick``: orders page requests and the questions of the crowd."""
         self._read_page = read_page
         self._left = is_wanted
         self._serve = serve
@@ -49,6 +50,7 @@ class PageScan:
         self._now = now
         self._tick = tick
         self._crowd = is_wanted()
+        self._sufficed = sufficed if sufficed < self._crowd else 0
         self._under_way = 0
         self._page_done = asyncio.Event()
         self._seen: set[Hashable] = set()
@@ -90,7 +92,7 @@ class PageScan:
         if self._known_last_page is not None:
             # beyond it only one page at a time: it may have grown
             return number <= self._known_last_page or not self._under_way
-        if number > self._served + self._crowd // _PATIENCE_SHARE:  # pages under way are spent too
+        if number > max(self._served + self._crowd // _PATIENCE_SHARE, self._sufficed):  # pages under way are spent too
             self.pages_at_least = max(self._crowd, self._estimate())
             return False
         return number <= self._estimate() or not self._under_way

@@ -47,6 +47,8 @@ class TillReader:
         self._last_arrival = 0.0
         self._pages_at_least = 0
         """Learnt from a scan that was given up: pages do not pay for a crowd of this size."""
+        self._pages_sufficed = 0
+        """Learnt from scans that served their whole crowd: the rest of that crowd's sweep lies in as many pages."""
 
     async def read(self, customer_id: EposCustomerId, *, is_live: bool) -> ReadCustomer:
         """Raises UpstreamError of a single read (Missing: of this very customer), and RunInterrupted. LIVE reads go first."""
@@ -172,17 +174,24 @@ class TillReader:
         known = await services.knowledge.get(context.account.till_id, context.account.till_configuration)
         if len(crowd) <= max(known.last_page or 0, self._pages_at_least):
             return
+
+        def left() -> int:
+            return sum(self._waiting.get(read.customer_id) is read for read in crowd)
+
         scan = PageScan(
             partial(context.list_page, request_class=min(read.request_class for read in crowd)),
-            is_wanted=lambda: sum(self._waiting.get(read.customer_id) is read for read in crowd),
+            is_wanted=left,
             serve=self._serve_page,
             last_page=known.last_page,
+            sufficed=self._pages_sufficed,
             at_once=self._settings.page_concurrency,
             now=services.now,
             tick=self._tick,
         )
         await scan.run()
         self._pages_at_least = max(self._pages_at_least, scan.pages_at_least)
+        if not left():
+            self._pages_sufficed = max(self._pages_sufficed, scan.pages_read)
         if scan.pages_read:
             await context.gone.note_customers_read(last_page=scan.last_page)
 
