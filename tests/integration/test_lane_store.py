@@ -107,8 +107,10 @@ async def test_finishing_moves_the_entry_to_the_history(world: EngineWorld) -> N
     assert await world.live("shop-a", 1) is None
 
 
+@pytest.mark.catches("completions-are-fenced")
 async def test_a_lapsed_lease_changes_nothing_beside_its_successor_in_one_batch(world: EngineWorld) -> None:
-    """A process whose lane lapsed, because its database was away, may have leased it again itself: the batch then holds both."""
+    """A process whose lane lapsed, because its database was away, may have leased it again itself: the batch then holds both, and
+    the lane is locked for the newer one."""
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     stale = await lease_one(world)
@@ -126,7 +128,6 @@ async def test_a_lapsed_lease_changes_nothing_beside_its_successor_in_one_batch(
     assert (lane["lapses"], lane["lease_owner"]) == (0, None)
 
 
-@pytest.mark.catches("completions-are-fenced")
 async def test_a_stale_owner_changes_nothing(world: EngineWorld) -> None:
     """Invariant 3: the lease lapsed and another process took the lane over."""
     await world.add_accounts("shop-a")
