@@ -39,6 +39,12 @@ async def problems(made: Stage) -> list[account_pb2.AccountProblem]:
     return list((await made.running.client.accounts.get_account(made.account)).problems)
 
 
+async def all_hinted_until_ill(made: Stage) -> None:
+    for number in range(COUNT):
+        await made.hint(EPOS + number)
+    await until(lambda: problems(made), lambda: problems(made))
+
+
 async def all_updated(made: Stage) -> None:
     await made.quiet()
     rows = made.shop.store.bridge_rows
@@ -52,9 +58,7 @@ async def test_a_till_that_hangs_keeps_few_requests_waiting_and_charges_nobody(g
         await linked_customers(made)
         silent = made.till.faults.script(path="*", times=None, hang="before")
         made.till.log.clear()
-        for number in range(COUNT):
-            await made.hint(EPOS + number)
-        await until(lambda: problems(made), lambda: problems(made))
+        await all_hinted_until_ill(made)
         [problem] = await problems(made)
         assert (problem.side, problem.reason) == (vocabulary_pb2.SIDE_TILL, account_pb2.PROBLEM_REASON_UNREACHABLE)
         assert problem.text.startswith("Epos Now: no answer")
@@ -68,9 +72,7 @@ async def test_a_shop_that_hangs_stops_no_order(ground: Ground) -> None:
     async with ground.stage() as made:
         await linked_customers(made)
         silent = made.shop.faults.script(path="*", times=None, hang="before")
-        for number in range(COUNT):
-            await made.hint(EPOS + number)
-        await until(lambda: problems(made), lambda: problems(made))
+        await all_hinted_until_ill(made)
         assert [problem.side for problem in await problems(made)] == [vocabulary_pb2.SIDE_SHOP]
         await made.order(an_order(1, email="", billing="guest@example.test"))
         await made.order(an_order(2, woo=WOO, email="c0@example.test", billing="c0@example.test"))
@@ -87,9 +89,7 @@ async def test_a_status_check_that_passes_mends_its_side_and_charges_nobody(grou
         await linked_customers(made)
         faults = (made.till if side == "till" else made.shop).faults
         hangs, silent = (faults.script(path=path, times=None, hang="before") for path in (work, "*"))
-        for number in range(COUNT):
-            await made.hint(EPOS + number)
-        await until(lambda: problems(made), lambda: problems(made))
+        await all_hinted_until_ill(made)
         silent.cancel()  # the status check is answered; the request of the entry that probes the side is not
         await until(lambda: _has_none(made), lambda: problems(made))
         hangs.cancel()
@@ -104,9 +104,7 @@ async def test_while_the_shop_is_away_orders_flow_and_customers_wait_uncharged(g
     async with ground.stage() as made:
         await linked_customers(made)
         away = made.shop.faults.script(path="*", times=None, disconnect="before")
-        for number in range(COUNT):
-            await made.hint(EPOS + number)
-        await until(lambda: problems(made), lambda: problems(made))
+        await all_hinted_until_ill(made)
         for number in range(1, 2 * ROUNDS, 2):
             await made.order(an_order(number, email="", billing="guest@example.test"))
             await made.order(an_order(number + 1, woo=WOO + number, email=f"c{number}@example.test", billing=f"c{number}@example.test"))

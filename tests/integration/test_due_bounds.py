@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from support.engine import EngineWorld, claim_limits, entries_of
 from support.waiting import hang_limit
+from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
 from tillsync_server.adapters.postgres.locked_lane import locked_lane
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.ids import AccountId
@@ -135,6 +136,20 @@ async def test_after_a_sweep_a_lease_looks_at_all_lanes(world: EngineWorld) -> N
     assert await leases(world) == [], "the bound does what it is for"
     await world.lanes.repair_lost_wakeups()
     assert len(await leases(world)) == 1
+
+
+async def test_a_lane_that_a_sweep_repairs_is_leased_by_every_process(world: EngineWorld) -> None:
+    """Its entry came due before the time from which another process looks."""
+    await world.add_accounts(SHOP)
+    await world.hint(SHOP, 1)
+    other = PostgresLaneStore(world.database, world.notifications)
+    await world.fill(
+        "UPDATE entry SET due_at = now() - interval '1 hour'", "UPDATE lane SET next_run_at = 'infinity', next_live_at = 'infinity'"
+    )
+    assert (await other.lease("other", limit=5, bulk_limit=5, probe_limit=5, lease_seconds=30)).leases == []
+    assert await world.lanes.repair_lost_wakeups() == 1
+    [lease] = (await other.lease("other", limit=5, bulk_limit=5, probe_limit=5, lease_seconds=30)).leases
+    assert await claimed(world, lease) == [1]
 
 
 @pytest.mark.catches("locked-lanes-may-have-a-newer-token")

@@ -54,6 +54,16 @@ async def settled(bridged: BridgedShop, held: int) -> None:
     await bridged.site.until(are_held)
 
 
+async def linked_by_an_order(bridged: BridgedShop) -> tuple[int, int, int]:
+    """Ada at the till, her user, and her order, which is answered."""
+    ada = bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=5)
+    user = await bridged.site.add_user("ada@example.test")
+    order = await bridged.site.add_order(customer_id=user, email="ada@example.test", first_name="Ada", last_name="Byron")
+    await bridged.drain()
+    await bridged.site.until(lambda: finished(bridged, order))
+    return ada, user, order
+
+
 async def opened(page: Page, query: str = "") -> None:
     await page.goto(QUEUES + query)
     if "tillsync-queues" not in page.url:  # a new WooCommerce shows its own beginning first, once
@@ -105,11 +115,7 @@ async def finished(bridged: BridgedShop, order: int) -> bool:
 async def test_each_queue_tells_the_problems_of_the_sides_it_needs(bridged: BridgedShop) -> None:
     """Shop away, then the till's key is refused: orders need only the till, customers both (README *When a side is ill*)."""
     site, till = bridged.site, bridged.till
-    ada = till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=5)
-    user = await site.add_user("ada@example.test")
-    order = await site.add_order(customer_id=user, email="ada@example.test", first_name="Ada", last_name="Byron")
-    await bridged.drain()
-    await site.until(lambda: finished(bridged, order))
+    ada, _, order = await linked_by_an_order(bridged)
 
     async def problems() -> list[account_pb2.AccountProblem]:
         return list((await bridged.service.client.accounts.get_account(bridged.account_id)).problems)
@@ -150,12 +156,8 @@ async def test_each_queue_tells_the_problems_of_the_sides_it_needs(bridged: Brid
 @pytest.mark.shops("mariadb")
 async def test_the_customers_queue_filters_and_searches(bridged: BridgedShop) -> None:
     site, till = bridged.site, bridged.till
-    ada = till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=5)
-    user = await site.add_user("ada@example.test")
-    order = await site.add_order(customer_id=user, email="ada@example.test", first_name="Ada", last_name="Byron")
+    ada, user, order = await linked_by_an_order(bridged)
     stranger = till.add_customer(forename="Grace", surname="Hopper", email="grace@example.test")
-    await bridged.drain()
-    await site.until(lambda: finished(bridged, order))
     await bridged.service.client.sync.sync_customer(bridged.account_id, stranger)
 
     async def both_ended() -> bool:

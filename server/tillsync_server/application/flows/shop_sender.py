@@ -64,7 +64,7 @@ class ShopSender:
                     continue
                 fail(group, error)
                 got_through = True
-                if await self._concerns_all(error):
+                if await self._context.judge.is_account_wide(error):
                     for rest in groups:
                         fail(rest, error)
                     return
@@ -113,9 +113,6 @@ class ShopSender:
                 return await self._context.judge.probe(Side.SHOP) is None
             case _:
                 return False
-
-    async def _concerns_all(self, error: UpstreamError) -> bool:
-        return await self._context.judge.is_account_wide(error)
 
     async def _note_unknown(self, group: Sequence[QueuedWrite], error: UpstreamError) -> None:
         if effect_unknown(error):

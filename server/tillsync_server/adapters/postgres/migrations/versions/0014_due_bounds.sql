@@ -33,7 +33,9 @@ BEGIN
   END IF;
 END $$;
 
--- As lane_times without the bound, which the previous release and the sweep call. first_due: the earliest waiting entry, whatever its sides.
+-- When a lane next has work, from its entries and its sides: live and any work whose sides are well, work that may probe an ill side, and
+-- first_due, the earliest waiting entry, whatever its sides. NULL: none. due_from: the lane's bound, or '-infinity'.
+-- A function and not a view, because its callers look with a snapshot of their own, taken under the lane's lock.
 -- Index: entry_due_by_queue (four probes, from the bound).
 CREATE FUNCTION lane_times(
   of_account text, till_probe_at timestamptz, shop_probe_at timestamptz, due_from timestamptz,
@@ -77,7 +79,7 @@ $$;
 -- The lock and the look at the entries are two statements: each takes a snapshot of its own, so the look sees every hint that was
 -- committed before the lock was had. One statement would look with a snapshot older than its lock, and lose such a hint.
 -- Locks: the lanes, in account order.
-CREATE OR REPLACE FUNCTION release_lanes(account_ids text[], owners text[], tokens bigint[], clean_runs boolean[]) RETURNS boolean
+CREATE FUNCTION release_lanes(account_ids text[], owners text[], tokens bigint[], clean_runs boolean[]) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
   at timestamptz := now();

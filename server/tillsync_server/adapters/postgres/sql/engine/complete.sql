@@ -15,8 +15,8 @@
 -- decided, customer and candidates are those of this run.
 -- Locks: the lanes that still have the token, in account order; the entries; the events, in order. Indexes: the primary keys of lane, entry,
 -- order_match, account and order_event, and entry_live. "state <> 4" instead of "state = 1": no plan can take the index of due entries for
--- the primary key. With kind and subject entry_live serves as well: where few entries live, the planner takes the smaller of the two, and with
--- the account alone it would lead through every dead entry of the account.
+-- the primary key. With kind and subject entry_live serves as well: where few entries live, the planner takes the smaller of the two, and
+-- with the account alone it would lead through every dead entry of the account.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 locked AS MATERIALIZED (
   SELECT account_id, lease_owner, lease_token, config_version FROM lane
