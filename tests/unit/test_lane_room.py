@@ -53,6 +53,8 @@ class Desk(FaultVerdicts):
     runs: list[ClaimedEntry] = field(default_factory=list)
     verdicts: VerdictSink | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    brought: int = 0
+    """Entries that claims have read."""
 
     # ports.lanes.LaneStore
 
@@ -65,6 +67,7 @@ class Desk(FaultVerdicts):
             if left[entry.work_class] and entry.entry_id not in request.in_flight:
                 left[entry.work_class] -= 1
                 found.append(entry)
+        self.brought += len(found)
         return found
 
     async def complete(self, completions: Sequence[Completion]) -> list[Written | Exception]:
@@ -161,13 +164,14 @@ async def test_a_claim_of_all_classes_takes_no_more_than_the_process_has(entry_s
         assert slots.entries_taken == sum(running.values())
 
 
-async def test_lanes_that_claim_at_once_take_no_more_than_the_process_has() -> None:
+async def test_lanes_that_claim_at_once_read_and_take_no_more_than_the_process_has() -> None:
     slots = Slots(lanes=4, live_reserved_lanes=0, entries=60)
     desks = [Desk(slots=slots, due=entries(WorkClass.ORDER, 200)) for _ in range(4)]
     async with desks[0].lane(), desks[1].lane(), desks[2].lane(), desks[3].lane():
         for desk in desks:
             await settled(desk)
         assert slots.entries_taken == sum(sum(desk.running().values()) for desk in desks) < 60 + 4
+        assert sum(desk.brought for desk in desks) < 60 + 4, "what is read is taken: each row that is left costs as much as a run"
     assert slots.entries_taken == 0
 
 

@@ -146,7 +146,8 @@ class LaneRunner:
         self._schedule.claim_sent(limits)
         asked_at = self.lane.clock.now()
         try:
-            answer = await self._services.statements.claim(ClaimRequest(self.lane.lease, limits, self._runs.entry_ids))
+            with self._services.slots.kept_for(max(limits.values(), default=0)):
+                answer = await self._services.statements.claim(ClaimRequest(self.lane.lease, limits, self._runs.entry_ids))
         except self._services.statements.database_gone:
             self.lane.end(LaneState.STOPPING)  # what runs may end, and is stored once the database answers
             return []

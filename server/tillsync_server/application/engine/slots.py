@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tillsync_server.application.concurrency.recent import Recent
@@ -45,6 +46,16 @@ class Slots:
         thousands of accounts whose till or shop hangs leave room for the others."""
         share = (self.entries - self.entries_taken) // _UNPROVEN_SHARE
         return max(share - of_lane, 1 - of_class)
+
+
+    @contextmanager
+    def kept_for(self, entries: int) -> Iterator[None]:
+        """While a claim of so many is on its way: others that claim meanwhile would read the same room full, and leave most of it."""
+        self.entries_taken += entries
+        try:
+            yield
+        finally:
+            self.entries_taken -= entries
 
 
 @dataclass(slots=True)

@@ -16,7 +16,8 @@
 -- Locks: the lanes that still have the token, in account order; the entries; the events, in order. Indexes: the primary keys of lane, entry,
 -- order_match, account and order_event, and entry_live. "state <> 4" instead of "state = 1": no plan can take the index of due entries for
 -- the primary key. With kind and subject entry_live serves as well: where few entries live, the planner takes the smaller of the two, and
--- with the account alone it would lead through every dead entry of the account.
+-- with the account alone it would lead through every dead entry of the account. What became of a run is carried on by RETURNING and joined
+-- with no other of these results: the planner expects one row of each, so that a join of 500 with 500 looks at 250,000 pairs.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 locked AS MATERIALIZED (
   SELECT account_id, lease_owner, lease_token, config_version FROM lane
@@ -53,19 +54,22 @@ gone AS (
   WHERE run.ends AND e.account_id = run.account_id AND e.entry_id = run.entry_id AND e.kind = run.kind AND e.subject_id = run.subject_id
     AND e.state <> 4
     /* invariant: hints-during-a-run-survive */ AND e.entry_revision = run.revision /* /invariant: hints-during-a-run-survive */
-  RETURNING e.*, run.number),
+  RETURNING run.number, e.account_id, e.entry_id, e.queue, e.kind, e.subject_id, run.state, e.priority, e.force, e.entry_revision,
+    e.attempt_count + run.charged AS attempt_count, e.coalesced_count, run.outcome, run.cause, run.comment, run.notes,
+    CASE WHEN e.kind = 3 THEN run.epos ELSE coalesce(run.epos, e.epos_customer_id) END AS epos_customer_id, run.woo,
+    coalesce(run.woo, e.woo_customer_id) AS woo_customer_id, e.order_number, coalesce(run.label, e.subject_label) AS subject_label,
+    e.account_email, e.billing_email, run.candidate_ids,
+    CASE WHEN run.state = 2 AND e.facts IS NOT NULL THEN e.facts || '{"phone": ""}' ELSE e.facts END AS facts,
+    (CASE WHEN jsonb_array_length(e.attempts) >= 30 THEN e.attempts - 0 ELSE e.attempts END) || run.attempt AS attempts,
+    e.retried_from, e.create_time, run.at, CASE WHEN run.state IN (2, 3) THEN 1 ELSE 2 END AS retention),
 ended AS (
   INSERT INTO entry_history (account_id, entry_id, queue, kind, subject_id, state, priority, force, entry_revision, attempt_count,
     coalesced_count, outcome, cause, comment, notes, epos_customer_id, woo_customer_id, order_number, subject_label, account_email,
     billing_email, candidate_ids, facts, attempts, retried_from, create_time, update_time, finish_time, retention)
-  SELECT g.account_id, g.entry_id, g.queue, g.kind, g.subject_id, run.state, g.priority, g.force, g.entry_revision,
-    g.attempt_count + run.charged, g.coalesced_count, run.outcome, run.cause, run.comment, run.notes,
-    CASE WHEN g.kind = 3 THEN run.epos ELSE coalesce(run.epos, g.epos_customer_id) END, coalesce(run.woo, g.woo_customer_id),
-    g.order_number, coalesce(run.label, g.subject_label), g.account_email, g.billing_email, run.candidate_ids,
-    CASE WHEN run.state = 2 AND g.facts IS NOT NULL THEN g.facts || '{"phone": ""}' ELSE g.facts END,
-    (CASE WHEN jsonb_array_length(g.attempts) >= 30 THEN g.attempts - 0 ELSE g.attempts END) || run.attempt,
-    g.retried_from, g.create_time, run.at, run.at, CASE WHEN run.state IN (2, 3) THEN 1 ELSE 2 END
-  FROM gone g JOIN run USING (number)),
+  SELECT account_id, entry_id, queue, kind, subject_id, state, priority, force, entry_revision, attempt_count,
+    coalesced_count, outcome, cause, comment, notes, epos_customer_id, woo_customer_id, order_number, subject_label, account_email,
+    billing_email, candidate_ids, facts, attempts, retried_from, create_time, at, at, retention
+  FROM gone),
 kept AS (
   UPDATE entry e SET
     state = CASE WHEN e.entry_revision = run.revision THEN run.state ELSE 1 END,
@@ -85,14 +89,17 @@ kept AS (
   FROM run
   WHERE e.account_id = run.account_id AND e.entry_id = run.entry_id AND e.kind = run.kind AND e.subject_id = run.subject_id
     AND e.state <> 4 AND (NOT run.ends OR e.entry_revision <> run.revision)
-  RETURNING run.number, e.kind, e.subject_id, e.entry_revision = run.revision AS as_decided),
+  RETURNING run.number, e.account_id, e.entry_id, e.kind, e.subject_id, run.state, run.outcome, run.cause, run.comment, run.notes,
+    run.epos, run.woo, run.candidate_ids, run.at, e.entry_revision = run.revision AS as_decided),
 answered AS (
-  UPDATE order_match m SET state = run.state, outcome = run.outcome, cause = run.cause, comment = run.comment, notes = run.notes,
-    epos_customer_id = run.epos, woo_customer_id = coalesce(run.woo, m.woo_customer_id), candidate_ids = run.candidate_ids,
-    update_time = run.at
-  FROM (SELECT number, subject_id FROM gone WHERE kind = 3
-        UNION ALL SELECT number, subject_id FROM kept WHERE kind = 3 AND as_decided) AS decided JOIN run USING (number)
-  WHERE m.account_id = run.account_id AND m.order_id = decided.subject_id AND m.entry_id = run.entry_id
+  UPDATE order_match m SET state = d.state, outcome = d.outcome, cause = d.cause, comment = d.comment, notes = d.notes,
+    epos_customer_id = d.epos, woo_customer_id = coalesce(d.woo, m.woo_customer_id), candidate_ids = d.candidate_ids, update_time = d.at
+  FROM (SELECT account_id, entry_id, subject_id, state, outcome, cause, comment, notes, epos_customer_id AS epos, woo, candidate_ids, at
+        FROM gone WHERE kind = 3
+        UNION ALL
+        SELECT account_id, entry_id, subject_id, state, outcome, cause, comment, notes, epos, woo, candidate_ids, at
+        FROM kept WHERE kind = 3 AND as_decided) AS d
+  WHERE m.account_id = d.account_id AND m.order_id = d.subject_id AND m.entry_id = d.entry_id
   RETURNING m.account_id, m.order_id, m.entry_id, m.state, m.outcome, m.update_time),
 told AS (
   INSERT INTO order_event AS o (account_id, order_id, sequence, type, entry_id, state, outcome, event_time)
@@ -126,5 +133,8 @@ probes AS (
           bool_or(side = 2) AS shop, max(probe_at) FILTER (WHERE side = 2) AS shop_probe_at
         FROM change GROUP BY account_id) AS c
   WHERE lane.account_id = c.account_id)
-SELECT run.number, CASE WHEN gone.number IS NOT NULL THEN true ELSE kept.as_decided END AS as_decided
-FROM run LEFT JOIN gone USING (number) LEFT JOIN kept USING (number)
+SELECT number, bool_or(as_decided) AS as_decided
+FROM (SELECT number, NULL::boolean AS as_decided FROM run
+      UNION ALL SELECT number, true FROM gone
+      UNION ALL SELECT number, as_decided FROM kept) AS results
+GROUP BY number
