@@ -47,7 +47,6 @@ class Slots:
         share = (self.entries - self.entries_taken) // _UNPROVEN_SHARE
         return max(share - of_lane, 1 - of_class)
 
-
     @contextmanager
     def kept_for(self, entries: int) -> Iterator[None]:
         """While a claim of so many is on its way: others that claim meanwhile would read the same room full, and leave most of it."""
