@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 from support.engine import EngineWorld, RecordingHandler
 from support.waiting import NEVER_SECONDS, until, within
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
+from tillsync_server.application.engine import lane_statements
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import AccountProblem, Verdict
 from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority, ProblemReason, Side
-from tillsync_server.ports.lanes import Leased, NewHint
+from tillsync_server.ports.lanes import Completion, Leased, NewHint, Written
 
 pytestmark = pytest.mark.integration
 PATIENT = EngineSettings(poll_floor_seconds=NEVER_SECONDS)
@@ -37,6 +39,34 @@ async def test_a_slot_that_is_kept_for_live_work_is_not_given_to_bulk_work(world
         assert handler.count(8) == 0
         gate.set()
         await handler.wait_for(lambda: handler.count(8) == 1)
+
+
+@pytest.mark.catches("bulk-lanes-wait-for-the-database")
+async def test_bulk_lanes_wait_for_a_database_that_is_behind_and_live_ones_do_not(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete, may_store = world.lanes.complete, asyncio.Event()
+
+    async def waits(completions: Sequence[Completion]) -> list[Written | Exception]:
+        await may_store.wait()
+        return await complete(completions)
+
+    monkeypatch.setattr(world.lanes, "complete", waits)
+    monkeypatch.setattr(lane_statements, "_WAITING_COMPLETIONS", 4)
+    await world.add_accounts("shop-a", "shop-b", "shop-c")
+    handler = RecordingHandler()
+    async with world.running(handler, PATIENT) as worker:
+        for subject in range(11, 17):  # the first is being stored, five wait
+            await world.hint("shop-b", subject, priority=Priority.BULK)
+            await handler.wait_for(lambda subject=subject: handler.count(subject) == 1)
+        await world.hint("shop-c", 7, priority=Priority.BULK)
+        await until(lambda: worker.slots.are_missing or handler.count(7) > 0, world.work)
+        await world.hint("shop-a", 2)
+        await handler.wait_for(lambda: handler.count(2) == 1)
+        before = handler.count(7)
+        may_store.set()
+        await handler.wait_for(lambda: handler.count(7) == 1)
+    assert before == 0
 
 
 @pytest.mark.catches("free-probe-slots-are-told")

@@ -56,6 +56,11 @@ ENGINE = [
     Mutant("locked-lanes-delay-no-other-account", "one locked lane fails the batch of all accounts", becomes("raise")),
     Mutant("crashing-entries-are-charged-first", "an entry that kills the process is never charged", value("False")),
     Mutant("no-class-fills-the-lane", "one class of work takes the whole lane", value("0")),
+    Mutant(
+        "bulk-lanes-wait-for-the-database",
+        "lanes are leased while the database cannot keep up with those that run",
+        value("slots.free_lanes_for_bulk"),
+    ),
     Mutant("bulk-work-takes-no-reserved-slot", "bulk work takes the slots kept for live work", value("self.free")),
     # retries
     Mutant("attempts-run-out", "attempts never run out", value("False")),

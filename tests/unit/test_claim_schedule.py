@@ -9,7 +9,8 @@ from tillsync_server.application.engine.claim_schedule import ClaimSchedule
 from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.lanes import ClaimedEntry
 
-ROOM = claim_limits(2)
+LIMITS = claim_limits(2)
+ROOM = LIMITS.__getitem__
 
 
 def schedule(clock: FakeClock | None = None, floor_seconds: float = 1000) -> ClaimSchedule:
@@ -21,14 +22,14 @@ def orders(count: int) -> list[ClaimedEntry]:
 
 
 def claim(claims: ClaimSchedule, brought: list[ClaimedEntry], room: dict[WorkClass, int] | None = None) -> None:
-    limits = claims.worth_claiming(room or ROOM)
+    limits = claims.worth_claiming((room or LIMITS).__getitem__)
     claims.claim_sent(limits)
     claims.claim_answered(limits, brought)
 
 
 def test_a_claim_that_brought_less_than_its_limit_is_not_repeated() -> None:
     claims = schedule()
-    assert claims.worth_claiming(ROOM) == ROOM
+    assert claims.worth_claiming(ROOM) == LIMITS
     claim(claims, orders(1))
     assert claims.worth_claiming(ROOM) == {}
 
@@ -45,7 +46,7 @@ def test_news_during_a_claim_makes_it_worth_another_one() -> None:
     claims.claim_sent(limits)
     claims.look_again()
     claims.claim_answered(limits, [])
-    assert claims.worth_claiming(ROOM) == ROOM
+    assert claims.worth_claiming(ROOM) == LIMITS
 
 
 def test_an_entry_that_was_put_off_is_claimed_when_it_is_due() -> None:
@@ -58,7 +59,7 @@ def test_an_entry_that_was_put_off_is_claimed_when_it_is_due() -> None:
     clock.set(129)
     assert claims.worth_claiming(ROOM) == {}
     clock.set(130)
-    assert claims.worth_claiming(ROOM) == ROOM
+    assert claims.worth_claiming(ROOM) == LIMITS
 
 
 def test_a_notification_that_was_lost_costs_no_more_than_the_floor() -> None:
@@ -68,14 +69,14 @@ def test_a_notification_that_was_lost_costs_no_more_than_the_floor() -> None:
     clock.advance(0.9)
     assert claims.worth_claiming(ROOM) == {}
     clock.advance(0.1)
-    assert claims.worth_claiming(ROOM) == ROOM
+    assert claims.worth_claiming(ROOM) == LIMITS
 
 
 def test_without_room_for_a_class_what_is_known_of_it_stays() -> None:
     claims = schedule()
-    full = ROOM | {WorkClass.BULK: 0}
+    full = LIMITS | {WorkClass.BULK: 0}
     claim(claims, [], full)
-    assert claims.worth_claiming(full) == {}
+    assert claims.worth_claiming(full.__getitem__) == {}
     assert claims.worth_claiming(ROOM) == {WorkClass.BULK: 2}
 
 

@@ -175,19 +175,19 @@ def test_an_answer_older_than_the_mending_makes_nothing_ill() -> None:
 
 
 def test_accounts_that_have_not_answered_leave_most_slots_to_the_others() -> None:
-    slots = Slots(lanes=2048, live_reserved_lanes=512, entries=4096)
-    taken = 0
-    for _ in range(1000):
+    slots = Slots(lanes=2048, live_reserved_lanes=512, entries=4000)
+    slots.take(300, unproven=0)
+    for number in range(1000):
         room = slots.entries_of_unproven(0, 0)
-        assert room >= 1
-        slots.entries_taken += room
-        taken += room
-    assert taken < 4096 + 1000
-    assert slots.entries_of_proven(0) >= 1
-    slots.entries_taken = 2000
-    assert slots.entries_of_unproven(0, 0) == 131
-    assert slots.entries_of_unproven(60, 60) == 71
-    assert slots.entries_of_proven(60) == 2096
+        assert room == (100 if number < 10 else 1), "a quarter of the process for all of them"
+        slots.take(room, unproven=room)
+    assert slots.entries_of_proven(0) == 4000 - 300 - 10 * 100 - 990
+    assert slots.entries_of_unproven(1, 1) == 0
+    slots.give_back(1060, unproven=1060)
+    assert slots.entries_of_unproven(0, 0) == 70
+    assert slots.entries_of_unproven(0, 60) == 40, "what the lane runs of other classes counts"
+    slots.take(2750, unproven=0)
+    assert slots.entries_of_unproven(0, 0) == slots.entries_of_proven(0) == 20
 
 
 def test_a_side_is_proven_until_it_fails() -> None:

@@ -153,3 +153,20 @@ def test_no_caller_waits_for_ever_where_the_loop_ends_in_mid_flush() -> None:
 
     asyncio.run(main())
     assert ended == [True, True]
+
+
+async def test_a_caller_that_fails_on_its_answer_keeps_nobody_waiting() -> None:
+    flushes = Flushes()
+    batcher: MicroBatcher[int, int] = MicroBatcher(flushes.flush, name="test")
+    told: list[int | BaseException] = []
+
+    def fails(_result: int | BaseException) -> None:
+        raise RuntimeError("a fault of the caller")
+
+    batcher.put(1, fails)
+    batcher.put(2, told.append)
+    assert len(batcher) == 2
+    assert await batcher.submit(3) == await batcher.submit(3)
+    assert len(told) == 1
+    assert not isinstance(told[0], BaseException)
+    assert len(batcher) == 0

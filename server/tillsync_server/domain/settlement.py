@@ -72,7 +72,7 @@ def settle(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy, ill: 
         outcome=verdict.outcome,
         comment=verdict.comment,
         cause=verdict.causes[0] if verdict.causes else None,
-        notes=tuple(" ".join(note.split())[:MAX_NOTE_LENGTH] for note in verdict.notes[:MAX_NOTES]),
+        notes=tuple([" ".join(note.split())[:MAX_NOTE_LENGTH] for note in verdict.notes[:MAX_NOTES]]) if verdict.notes else (),
         charged=charged,
         delay_seconds=delay,
         retry_after_seconds=retry_after,

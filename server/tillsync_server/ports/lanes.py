@@ -65,9 +65,10 @@ class ClaimedEntry:
     chosen_epos_customer_id: EposCustomerId | None = None
     """Of an order: the till customer a person chose (ResolveOrderCustomer)."""
 
-    @property
-    def work_class(self) -> WorkClass:
-        return WorkClass.of(self.kind, self.priority)
+    work_class: WorkClass = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.work_class = WorkClass.of(self.kind, self.priority)
 
 
 @dataclass(slots=True)

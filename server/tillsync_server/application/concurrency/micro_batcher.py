@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
+
+import structlog
 
 from tillsync_server.application.concurrency.background import BackgroundTasks
 from tillsync_server.domain.errors import Unavailable
 
+_LOG = structlog.get_logger(__name__)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 Flush = Callable[[Sequence[Item]], Awaitable[Sequence["Result | Exception"]]]
+Done = Callable[["Result | BaseException"], None]
 _CROWD = 3
 
 
@@ -41,28 +46,37 @@ class MicroBatcher(Generic[Item, Result]):
         self._linger_seconds = linger_seconds
         self._crowd = crowd
         self._retry_singly = retry_singly
-        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._waiting: deque[tuple[Item, Done[Result]]] = deque()
         self._last_size = 0
         self._full = asyncio.Event()
         self._tasks = BackgroundTasks()
         self._is_flushing = False
         self._is_closed = False
 
+    def __len__(self) -> int:
+        """Items that wait for their flush."""
+        return len(self._waiting)
+
     async def submit(self, item: Item) -> Result:
         return await self.submit_nowait(item)
 
     def submit_nowait(self, item: Item) -> asyncio.Future[Result]:
         """Unavailable after :meth:`close`."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self.put(item, partial(_tell, future))
+        return future
+
+    def put(self, item: Item, done: Done[Result]) -> None:
+        """``done`` is told within the flush: with thousands of items at once a future of each costs more than the rest. CancelledError: it
+        is not known what became of the item. Unavailable after :meth:`close`."""
         if self._is_closed:
             raise Unavailable(f"this process is stopping ({self._name})")
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        self._waiting.append((item, done))
         if len(self._waiting) >= self._max_items:
             self._full.set()
         if not self._is_flushing:
             self._is_flushing = True
             self._tasks.start(self._flush_waiting(), name=f"batcher:{self._name}")
-        return future
 
     async def close(self) -> None:
         """Waits for what was submitted; refuses what is submitted later."""
@@ -80,7 +94,7 @@ class MicroBatcher(Generic[Item, Result]):
         finally:
             self._is_flushing = False
             while self._waiting:  # only where this task was cancelled: no caller waits for ever
-                self._waiting.popleft()[1].cancel()
+                self._tell_one(self._waiting.popleft()[1], asyncio.CancelledError())
 
     async def _linger(self) -> None:
         """Until the batch is full, ``linger_seconds`` at most. A timer costs less than a task or a timeout for each flush."""
@@ -91,7 +105,8 @@ class MicroBatcher(Generic[Item, Result]):
         finally:
             timer.cancel()
 
-    async def _flush_batch(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+    async def _flush_batch(self, batch: list[tuple[Item, Done[Result]]]) -> None:
+        results: Sequence[Result | BaseException]
         try:
             results = await self._flush([item for item, _ in batch])
             if len(results) != len(batch):
@@ -103,13 +118,25 @@ class MicroBatcher(Generic[Item, Result]):
                 return
             results = [error] * len(batch)
         except BaseException:
-            for _, future in batch:
-                future.cancel()
+            for _, done in batch:
+                self._tell_one(done, asyncio.CancelledError())
             raise
-        for (_, future), result in zip(batch, results, strict=True):
-            if future.done():
-                continue  # the caller went away; its item is committed all the same
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+        for (_, done), result in zip(batch, results, strict=True):
+            self._tell_one(done, result)
+
+    def _tell_one(self, done: Done[Result], result: Result | BaseException) -> None:
+        try:
+            done(result)
+        except Exception:  # noqa: BLE001 - a fault of ours in one caller never keeps the others waiting
+            _LOG.exception("batcher_caller_failed", batcher=self._name)
+
+
+def _tell(future: asyncio.Future[Result], result: Result | BaseException) -> None:
+    if future.done():
+        return  # the caller went away; its item is committed all the same
+    if isinstance(result, asyncio.CancelledError):
+        future.cancel()
+    elif isinstance(result, BaseException):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

@@ -101,11 +101,12 @@ class LaneRunner:
     async def _turn(self, work: LaneWork, parts: asyncio.TaskGroup) -> None:
         started = self._runs.start(await self._claim())
         # live ones apart: a bulk entry that raises must not take them along
-        for is_bulk in (False, True):
-            part = [run for run in started if run.entry.work_class.is_bulk is is_bulk]
-            if part:
-                self._parts += 1
-                parts.create_task(self._run_part(work, part))
+        live, bulk = list[InFlight](), list[InFlight]()
+        for run in started:
+            (bulk if run.entry.work_class.is_bulk else live).append(run)
+        for part in filter(None, (live, bulk)):
+            self._parts += 1
+            parts.create_task(self._run_part(work, part))
         if started:
             await asyncio.sleep(0)
         if self._worth_claiming():
@@ -136,7 +137,7 @@ class LaneRunner:
         return self.lane.clock.now() - self._first_at - most
 
     def _worth_claiming(self) -> dict[WorkClass, int]:
-        return self._schedule.worth_claiming({work_class: self._room(work_class) for work_class in WorkClass})
+        return self._schedule.worth_claiming(self._room)
 
     async def _claim(self) -> list[ClaimedEntry]:
         limits = self._worth_claiming()
@@ -145,8 +146,9 @@ class LaneRunner:
         self._asks_sides = False
         self._schedule.claim_sent(limits)
         asked_at = self.lane.clock.now()
+        unproven = [most for work_class, most in limits.items() if not self._sides.are_proven(work_class)]
         try:
-            with self._services.slots.kept_for(max(limits.values(), default=0)):
+            with self._services.slots.kept_for(max(limits.values(), default=0), max(unproven, default=0)):
                 answer = await self._services.statements.claim(ClaimRequest(self.lane.lease, limits, self._runs.entry_ids))
         except self._services.statements.database_gone:
             self.lane.end(LaneState.STOPPING)  # what runs may end, and is stored once the database answers

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum, auto
+from functools import partial
 
 import structlog
 
@@ -44,6 +44,8 @@ class InFlight:
     started_at: float = 0.0
     is_charged: bool = False
     """The attempt was charged before the run."""
+    is_unproven: bool = False
+    """Its sides had not shown that they answer when it was claimed."""
 
 
 class LaneRuns:
@@ -87,10 +89,15 @@ class LaneRuns:
         return self._classes[work_class]
 
     def take(self, claimed: Sequence[ClaimedEntry]) -> None:
-        """These are in flight now, and start with the next :meth:`start`."""
-        self._in_flight.update((entry.entry_id, InFlight(entry)) for entry in claimed)
-        self._classes.update(entry.work_class for entry in claimed)
-        self._slots.entries_taken += len(claimed)
+        """These, of one class, are in flight now, and start with the next :meth:`start`."""
+        if not claimed:
+            return
+        work_class = claimed[0].work_class
+        is_unproven = not self._sides.are_proven(work_class)
+        for entry in claimed:
+            self._in_flight[entry.entry_id] = InFlight(entry, is_unproven=is_unproven)
+        self._classes[work_class] += len(claimed)
+        self._slots.take(len(claimed), len(claimed) * is_unproven)
 
     def start(self, claimed: Sequence[ClaimedEntry]) -> list[InFlight]:
         """The entries that run now: those that waited for a key that is free, then those of ``claimed`` that need not wait."""
@@ -132,7 +139,7 @@ class LaneRuns:
 
     def close(self) -> None:
         """The lease ends: what is left in flight stays as it was."""
-        self._slots.entries_taken -= len(self._in_flight)
+        self._slots.give_back(len(self._in_flight), sum(run.is_unproven for run in self._in_flight.values()))
         self._in_flight.clear()
         self._sides.close()
 
@@ -143,13 +150,10 @@ class LaneRuns:
 
     def _store(self, run: InFlight, verdict: Verdict, failures: int = 0) -> None:
         completion = self._completion(run, verdict, failures)
-        stored = self._statements.complete(completion)
-        # a callback, not a task: this runs for every entry
-        if run.state is RunState.DECIDED:  # the database refused the first verdict
-            stored.add_done_callback(lambda future: self._stored(run, completion, future))
-        else:
-            run.state = RunState.DECIDED
-            stored.add_done_callback(lambda future: self._first_stored(run, completion, future))
+        # the database refused the first verdict where there is one already
+        done = self._stored if run.state is RunState.DECIDED else self._first_stored
+        self._statements.complete(completion, partial(done, run, completion))
+        run.state = RunState.DECIDED
 
     def _completion(self, run: InFlight, verdict: Verdict, failures: int) -> Completion:
         """``failures``: of the side whose problem the verdict tells, in a row."""
@@ -165,24 +169,23 @@ class LaneRuns:
             self._schedule.look_again()
         return Completion(self._lane.lease, run.entry, settlement, self._lane.clock.now() - run.started_at, pause, mended)
 
-    def _first_stored(self, run: InFlight, completion: Completion, stored: asyncio.Future[Written]) -> None:
-        error = None if stored.cancelled() else stored.exception()
-        if error is None or isinstance(error, Unavailable):
+    def _first_stored(self, run: InFlight, completion: Completion, stored: Written | BaseException) -> None:
+        if not isinstance(stored, Exception) or isinstance(stored, Unavailable):
             self._stored(run, completion, stored)
             return
         self._not_stored(completion)
         # the database refuses what the verdict says: that costs an attempt, or the entry would run in a circle for ever
-        _LOG.error("completion_failed", account_id=run.entry.account_id, entry_id=str(run.entry.entry_id), exc_info=error)
+        self._log_refused(run, stored)
         self._store(run, self._fault_verdict(run.entry))
 
-    def _stored(self, run: InFlight, completion: Completion, stored: asyncio.Future[Written]) -> None:
-        if not stored.cancelled() and (error := stored.exception()) is not None:
-            _LOG.error("completion_failed", account_id=run.entry.account_id, entry_id=str(run.entry.entry_id), exc_info=error)
+    def _stored(self, run: InFlight, completion: Completion, stored: Written | BaseException) -> None:
+        if isinstance(stored, Exception):
+            self._log_refused(run, stored)
             self._not_stored(completion)
             self._lane.end(LaneState.STOPPING)  # the entry stays as it was, and runs again after the lease
         # invariant: moved-entries-are-claimed-again
-        elif stored.cancelled() or stored.result() is not Written.DONE:
-            if stored.cancelled() or stored.result() is Written.DROPPED:
+        elif stored is not Written.DONE:
+            if stored is not Written.MOVED_ON:
                 self._not_stored(completion)
             self._schedule.look_again()
         elif completion.settlement.state is EntryState.PENDING:
@@ -192,6 +195,9 @@ class LaneRuns:
             self._sides.failure_stored(problem.side, completion.pause_seconds)
             self._schedule.due_in(self._sides.seconds_until_probe)
         self._forget(run)
+
+    def _log_refused(self, run: InFlight, error: Exception) -> None:
+        _LOG.error("completion_failed", account_id=run.entry.account_id, entry_id=str(run.entry.entry_id), exc_info=error)
 
     def _not_stored(self, completion: Completion) -> None:
         problem = completion.settlement.problem
@@ -206,7 +212,7 @@ class LaneRuns:
     def _drop(self, run: InFlight) -> None:
         del self._in_flight[run.entry.entry_id]
         self._classes[run.entry.work_class] -= 1
-        self._slots.entries_taken -= 1
+        self._slots.give_back(1, int(run.is_unproven))
 
 
 def _seconds_until_due(settlement: Settlement) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from tillsync_server.application.engine.slots import Probes, ProvenSides
@@ -12,6 +12,8 @@ from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.lanes import IllSide
+
+_NONE: frozenset[Side] = frozenset()
 
 
 @dataclass(slots=True)
@@ -43,6 +45,8 @@ class LaneSides:
         self._changed = changed
         self._ill: dict[Side, _Ill] = {}
         self._mended_at: dict[Side, float] = {}
+        self._answered: set[Side] = set()
+        """Known to be proven."""
         self.update(ill, now())
 
     @property
@@ -98,11 +102,14 @@ class LaneSides:
         self._forget(side)
         self._mended_at.pop(side, None)
         self._proven.drop(self._account_id, side)
+        self._answered.discard(side)
         self._ill[side] = _Ill(failures, math.inf, stored_at=math.inf)
         return failures
 
-    def ill_since(self, started_at: float) -> set[Side]:
+    def ill_since(self, started_at: float) -> Set[Side]:
         """The sides that have had a problem since then."""
+        if not self._ill and not self._mended_at:  # this runs for every entry
+            return _NONE
         return {*self._ill, *(side for side, at in self._mended_at.items() if started_at < at)}
 
     def failure_stored(self, side: Side, pause_seconds: float) -> None:
@@ -116,7 +123,11 @@ class LaneSides:
 
     def worked(self, sides: Collection[Side]) -> frozenset[Side]:
         """These evidently work. Returns those that were ill."""
-        self._proven.note(self._account_id, sides)
+        if not self._answered.issuperset(sides):  # once a lease: this runs for every entry
+            self._answered.update(sides)
+            self._proven.note(self._account_id, sides)
+        if not self._ill:
+            return _NONE
         mended = frozenset(side for side in sides if side in self._ill and self._ill[side].stored_at < math.inf)
         for side in mended:
             self._forget(side)

@@ -11,14 +11,17 @@ from zlib import crc32
 
 import structlog
 
-from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
+from tillsync_server.application.concurrency.micro_batcher import Done, MicroBatcher
 from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
 from tillsync_server.domain.errors import Unavailable
 from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest, Completion, LaneLease, LaneStore, Written
 
 _LOG = structlog.get_logger(__name__)
+_CLAIMS_AT_ONCE = 8
 _COMPLETION_WRITERS = 2
 """One writes while another's commit waits for the disk."""
+_WAITING_COMPLETIONS = 1000
+"""Two statements' full."""
 _DATABASE_PATIENCE_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 Result = TypeVar("Result")
 
@@ -38,29 +41,42 @@ class WorkerCounters:
 
 
 class LaneStatements:
-    """One per process. ``database_gone``: exceptions that mean the database cannot be asked now."""
+    """One per process. ``database_gone``: exceptions that mean the database cannot be asked now. ``caught_up`` is called when a statement
+    has ended and no more wait than the next ones take."""
 
-    def __init__(self, store: LaneStore, counters: WorkerCounters, database_gone: tuple[type[BaseException], ...]) -> None:
+    def __init__(
+        self,
+        store: LaneStore,
+        counters: WorkerCounters,
+        database_gone: tuple[type[BaseException], ...],
+        caught_up: Callable[[], None] = lambda: None,
+    ) -> None:
         self.database_gone = database_gone
         self._store = store
         self._counters = counters
+        self._caught_up = caught_up
         self._stopped = asyncio.Event()
         self._claims: MicroBatcher[ClaimRequest, Claimed] = MicroBatcher(
-            self._claim, name="claim", max_items=8, linger_seconds=0.001, retry_singly=False
+            self._claim, name="claim", max_items=_CLAIMS_AT_ONCE, linger_seconds=0.001, retry_singly=False
         )
         self._completions: list[MicroBatcher[Completion, Written]] = [
             MicroBatcher(self._complete, name=f"complete:{number}", linger_seconds=0.002) for number in range(_COMPLETION_WRITERS)
         ]
         self._releases: MicroBatcher[LeasedLane, None] = MicroBatcher(self._release, name="release")
 
+    @property
+    def are_behind(self) -> bool:
+        """The database has all that it can do: more lanes would only share it, each in smaller pieces."""
+        return len(self._claims) >= _CLAIMS_AT_ONCE or sum(map(len, self._completions)) >= _WAITING_COMPLETIONS
+
     async def claim(self, request: ClaimRequest) -> Claimed:
         """Raises ``database_gone``."""
         return await self._claims.submit(request)
 
-    def complete(self, completion: Completion) -> asyncio.Future[Written]:
+    def complete(self, completion: Completion, done: Done[Written]) -> None:
         """Waits until the database answers, at the latest until :meth:`stop`. A lane's completions are stored in order."""
         writer = crc32(completion.lease.account_id.encode()) % len(self._completions)
-        return self._completions[writer].submit_nowait(completion)
+        self._completions[writer].put(completion, done)
 
     async def charge_first(self, lease: LaneLease, entry: ClaimedEntry, delay_seconds: float) -> bool:
         return await self._store.charge_first(lease, entry, delay_seconds=delay_seconds)
@@ -81,6 +97,7 @@ class LaneStatements:
     async def _claim(self, requests: Sequence[ClaimRequest]) -> Sequence[Claimed | Exception]:
         claimed = await self._store.claim(requests)
         self._counters.claimed += sum(len(each.entries) for each in claimed)
+        self._ended()
         return claimed
 
     async def _complete(self, completions: Sequence[Completion]) -> Sequence[Written | Exception]:
@@ -92,7 +109,12 @@ class LaneStatements:
         dropped = written.count(Written.DROPPED)
         self._counters.dropped += dropped
         self._counters.completed += len(written) - dropped - sum(isinstance(each, Exception) for each in written)
+        self._ended()
         return written
+
+    def _ended(self) -> None:
+        if not self.are_behind:
+            self._caught_up()
 
     async def _release(self, lanes: Sequence[LeasedLane]) -> Sequence[Exception | None]:
         await self._store.release([lane.lease for lane in lanes], clean=[lane.state is LaneState.DRAINED for lane in lanes])

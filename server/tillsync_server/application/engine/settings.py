@@ -15,7 +15,7 @@ class EngineSettings:
     """Lanes leased at once by one process."""
     live_reserved_slots: int = 512
     """Of these, kept for lanes with live work: bulk never takes the last ones."""
-    entry_slots: int = 4096
+    entry_slots: int = 16_384
     """Entries that run at once in one process."""
     probe_slots: int = 32
     """Probes of ill sides under way at once in one process."""

@@ -11,7 +11,8 @@ from tillsync_server.application.concurrency.recent import Recent
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import Side
 
-_UNPROVEN_SHARE = 16
+_UNPROVEN_OF_LANE = 100
+_UNPROVEN_PART = 4
 _PROVEN_KEPT = 20_000
 
 
@@ -25,6 +26,8 @@ class Slots:
     entries: int
     lanes_taken: int = 0
     entries_taken: int = 0
+    unproven_taken: int = 0
+    """Of these, entries whose sides had not shown that they answer when they were claimed."""
     are_missing: bool = False
     """Lanes are ready that found no room: a lane that runs yields after its time."""
 
@@ -42,19 +45,29 @@ class Slots:
         return max(self.entries - self.entries_taken, 1 - of_class)
 
     def entries_of_unproven(self, of_class: int, of_lane: int) -> int:
-        """The same where the sides have not shown that they answer: a small share of what is free for the lane's ``of_lane``, so that
-        thousands of accounts whose till or shop hangs leave room for the others."""
-        share = (self.entries - self.entries_taken) // _UNPROVEN_SHARE
-        return max(share - of_lane, 1 - of_class)
+        """The same where the sides have not shown that they answer, for a lane that runs ``of_lane`` in all: no more than a list page of
+        the till holds, and a quarter of the process for all such lanes. Thousands of accounts whose till or shop hangs leave room for
+        the others."""
+        free = min(self.entries - self.entries_taken, self.entries // _UNPROVEN_PART - self.unproven_taken)
+        return max(min(free, _UNPROVEN_OF_LANE - of_lane), 1 - of_class)
 
     @contextmanager
-    def kept_for(self, entries: int) -> Iterator[None]:
+    def kept_for(self, entries: int, unproven: int) -> Iterator[None]:
         """While a claim of so many is on its way: others that claim meanwhile would read the same room full, and leave most of it."""
-        self.entries_taken += entries
+        self.take(entries, unproven)
         try:
             yield
         finally:
-            self.entries_taken -= entries
+            self.give_back(entries, unproven)
+
+    def take(self, entries: int, unproven: int) -> None:
+        """``unproven``: how many of the entries are."""
+        self.entries_taken += entries
+        self.unproven_taken += unproven
+
+    def give_back(self, entries: int, unproven: int) -> None:
+        self.entries_taken -= entries
+        self.unproven_taken -= unproven
 
 
 @dataclass(slots=True)

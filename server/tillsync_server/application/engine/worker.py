@@ -28,6 +28,7 @@ _LOG = structlog.get_logger(__name__)
 _LEASE_ANSWER_SECONDS = 2.0
 _CANCELLED_SECONDS = 5.0
 _LEASED_AT_ONCE = 256
+_BULK_LEASED_AT_ONCE = 32
 _SKIPPED_SECONDS = 0.02
 """Another session holds the row lock of a ready lane and sends no notification on release. Lease again after this delay, then twice it."""
 
@@ -59,7 +60,7 @@ class Worker:
         self._settings = settings
         self._accounts = accounts
         self._clock = clock
-        self._statements = LaneStatements(store, self.counters, database_gone)
+        self._statements = LaneStatements(store, self.counters, database_gone, self._database_caught_up)
         self._renewal = LeaseRenewal(store, lease_seconds=settings.lease_seconds, clock=clock)
         self._services = LaneServices(settings, handler, self._statements, self.slots, self.probes, ProvenSides())
         self._runners: dict[AccountId, LaneRunner] = {}
@@ -67,6 +68,8 @@ class Worker:
         self._wake = asyncio.Event()
         self._skipped_seconds = _SKIPPED_SECONDS
         self._lease_again_seconds = settings.poll_floor_seconds
+        self._database_is_behind = False
+        """Lanes are ready that were left because the database has enough to do."""
         self._stopping = False
         self._leasing: asyncio.Task[None] | None = None
         self._main: asyncio.Task[None] | None = None
@@ -148,6 +151,7 @@ class Worker:
         while not self._stopping:
             self._wake.clear()
             self._lease_again_seconds = self._settings.poll_floor_seconds
+            await asyncio.sleep(0)  # lanes leased just now ask for their claims: whether the database is behind shows then
             await self._guarded("lease", lambda: self._lease(tasks))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._lease_again_seconds):
@@ -155,13 +159,15 @@ class Worker:
 
     async def _lease(self, tasks: asyncio.TaskGroup) -> None:
         slots, asked_at = self.slots, self._clock()
-        left = max(slots.free_lanes, 0)
+        left, is_behind = max(slots.free_lanes, 0), self._statements.are_behind
+        # invariant: bulk-lanes-wait-for-the-database
+        bulk_limit = 0 if is_behind else min(slots.free_lanes_for_bulk, _BULK_LEASED_AT_ONCE)
         if self.probes.free <= 0:
             self.probes.wake_when_free(self._wake)
         leased = await self._store.lease(
             self.owner,
             limit=min(left, _LEASED_AT_ONCE),
-            bulk_limit=slots.free_lanes_for_bulk,
+            bulk_limit=bulk_limit,
             probe_limit=min(left, self.probes.free),
             lease_seconds=self._settings.lease_seconds,
         )
@@ -170,8 +176,9 @@ class Worker:
         due = leased.seconds_until_due
         is_ready = due is not None and due <= 0
         # with more slots free than are kept for live work, a ready lane has only just become ready, or is locked
-        slots.are_missing = is_ready and slots.free_lanes <= slots.live_reserved_lanes
-        if is_ready and (slots.free_lanes > left - len(leased.leases) or len(leased.leases) >= _LEASED_AT_ONCE):
+        self._database_is_behind = is_ready and is_behind
+        slots.are_missing = is_ready and (is_behind or slots.free_lanes <= slots.live_reserved_lanes)
+        if is_ready and (slots.free_lanes > left - len(leased.leases) or len(leased.leases) >= _BULK_LEASED_AT_ONCE):
             self._wake.set()  # a slot was freed before it was known to be missing, or there are more
         if leased.leases or not is_ready:
             self._skipped_seconds = _SKIPPED_SECONDS
@@ -180,6 +187,10 @@ class Worker:
         elif is_ready and not slots.are_missing:
             self._lease_again_seconds = min(self._lease_again_seconds, self._skipped_seconds)
             self._skipped_seconds *= 2
+
+    def _database_caught_up(self) -> None:
+        if self._database_is_behind:
+            self._wake.set()
 
     def _start_lane(self, tasks: asyncio.TaskGroup, lease: LaneLease, asked_at: float) -> None:
         self.counters.leases += 1

@@ -61,7 +61,7 @@ class WorkSettings(EnvironmentSettings):
         2048, "TILLSYNC_LANE_SLOTS", "Accounts this process works on at once; a quarter is kept for live work.", ge=2, le=10_000
     )
     entry_slots: int = setting(
-        4096, "TILLSYNC_ENTRY_SLOTS", "Entries that run at once in this process; each account has at least one.", ge=16, le=100_000
+        16_384, "TILLSYNC_ENTRY_SLOTS", "Entries that run at once in this process; each account has at least one.", ge=16, le=100_000
     )
     probe_slots: int = setting(
         32, "TILLSYNC_PROBE_SLOTS", "Tills and shops with a problem that this process tries again at once.", ge=1, le=1000

@@ -88,7 +88,7 @@ kept AS (
     update_time = run.at
   FROM run
   WHERE e.account_id = run.account_id AND e.entry_id = run.entry_id AND e.kind = run.kind AND e.subject_id = run.subject_id
-    AND e.state <> 4 AND (NOT run.ends OR e.entry_revision <> run.revision)
+    AND e.state <> 4 AND (NOT run.ends OR e.entry_revision <> run.revision) AND run.number NOT IN (SELECT number FROM gone)
   RETURNING run.number, e.account_id, e.entry_id, e.kind, e.subject_id, run.state, run.outcome, run.cause, run.comment, run.notes,
     run.epos, run.woo, run.candidate_ids, run.at, e.entry_revision = run.revision AS as_decided),
 answered AS (
