@@ -55,10 +55,14 @@ async def test_bulk_lanes_wait_for_a_database_that_is_behind_and_live_ones_do_no
     monkeypatch.setattr(lane_statements, "_WAITING_COMPLETIONS", 4)
     await world.add_accounts("shop-a", "shop-b", "shop-c")
     handler = RecordingHandler()
+
+    async def runs(subject: int) -> None:
+        await world.hint("shop-b", subject, priority=Priority.BULK)
+        await handler.wait_for(lambda: handler.count(subject) == 1)
+
     async with world.running(handler, PATIENT) as worker:
         for subject in range(11, 17):  # the first is being stored, five wait
-            await world.hint("shop-b", subject, priority=Priority.BULK)
-            await handler.wait_for(lambda subject=subject: handler.count(subject) == 1)
+            await runs(subject)
         await world.hint("shop-c", 7, priority=Priority.BULK)
         await until(lambda: worker.slots.are_missing or handler.count(7) > 0, world.work)
         await world.hint("shop-a", 2)

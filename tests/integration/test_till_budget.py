@@ -20,7 +20,7 @@ from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import Side
 
 pytestmark = pytest.mark.integration
-TILL = TillId("till-a")
+TILL, OTHER = TillId("till-a"), TillId("till-b")
 
 
 async def clock(world: EngineWorld) -> float:
@@ -157,18 +157,51 @@ async def test_takes_of_one_process_share_statements(world: EngineWorld) -> None
     budget = whole(world)
     await refill(world, 100)
     statements = 0
-    take_together = budget._take_together
+    taken = budget._taken
 
-    async def counted(*args: object) -> list[float | Exception]:
+    async def counted(*args: object) -> object:
         nonlocal statements
         statements += 1
-        return await take_together(*args)  # type: ignore[arg-type]
+        return await taken(*args)  # type: ignore[arg-type]
 
-    budget._take_together = counted  # type: ignore[method-assign,assignment]
+    budget._taken = counted  # type: ignore[method-assign,assignment]
     waits = await asyncio.gather(*(budget.take(TILL, 1, per_minute=6000) for _ in range(200)))
     assert list(waits) == sorted(waits), "in order of the calls"
     assert statements <= 5
+    tills = [TillId(f"till-{number}") for number in range(1, 41)]
+    await asyncio.gather(*(budget.take(till, 1, per_minute=6000) for till in tills))  # makes their rows
+    statements = 0
+    await asyncio.gather(*(budget.take(till, 1, per_minute=6000) for till in tills))
+    assert statements <= 2, "the first caller's, and one for all who came meanwhile"
     assert budget._lines == {}, "nothing is kept of a till that nobody asks"
+
+
+async def test_a_till_whose_row_is_locked_holds_up_no_other(world: EngineWorld) -> None:
+    budget = whole(world)
+    await budget.take(OTHER, 1, per_minute=6000)
+    await refill(world, 5)
+    async with world.database.acquire() as other:
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("UPDATE till SET tokens = tokens WHERE till_id = $1", TILL)
+        held = asyncio.create_task(budget.take(TILL, 1, per_minute=6000))
+        behind = asyncio.create_task(budget.take_available(TILL, 1, per_minute=6000))
+        for _ in range(3):
+            assert await within(budget.take(OTHER, 1, per_minute=6000)) < 1.0
+        await world.until_locked_out()
+        assert not held.done()
+        await transaction.rollback()
+    assert await within(held) == 0.0
+    assert (await within(behind)).requests == 1
+
+
+async def test_two_accounts_of_a_till_that_name_different_limits_are_both_answered(world: EngineWorld) -> None:
+    budget = whole(world)
+    await refill(world, 1000)
+    asked = asyncio.gather(*(budget.take(TILL, 3, per_minute=per_minute) for per_minute in (600, 6000, 600)))
+    nothing = await budget.take_available(TILL, 0, per_minute=600)
+    assert nothing.requests == 0
+    assert all(0 <= wait < 1 for wait in await asked)
 
 
 # -- our share of the till's limit

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
 
-from tillsync_server.adapters.postgres.pool import Database
+from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
 from tillsync_server.domain.errors import AllowanceSpent, Throttled
@@ -22,9 +23,12 @@ BUSY_SECONDS = 3600.0
 """Half is taken for so long after the till refused a request that our part of its limit had room for."""
 
 _TAKE = load("tills/take")
+_LOCK_TILL = load("tills/lock_till")
 _ENSURE_TILL = load("tills/ensure_till")
 _PAUSE = load("tills/pause")
 _NOTE_BUSY = load("tills/note_busy")
+_TILLS_AT_ONCE = 100
+_LINGER_SECONDS = 0.001
 
 
 def burst(per_minute: int) -> int:
@@ -37,11 +41,26 @@ def tokens_per_second(per_minute: int) -> float:
     return (per_minute - burst(per_minute) + 1) / 60
 
 
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    till_id: TillId
+    per_minute: int
+    longest_wait: float
+    """0: what is there now."""
+    wanted: tuple[int, ...]
+    """Requests that may be granted one without the other, in order."""
+
+    @property
+    def terms(self) -> tuple[TillId, int, float]:
+        """Of one till only questions on the same terms share a statement."""
+        return self.till_id, self.per_minute, self.longest_wait
+
+
 @dataclass(slots=True)
 class _Line:
-    """Callers of one till that wait for the next statement."""
+    """Callers that wait for one till's row, which another session holds, or which is not there yet."""
 
-    batcher: MicroBatcher[int, float]
+    batcher: MicroBatcher[_Ask, list[asyncpg.Record]]
     callers: int = field(default=0)
 
 
@@ -51,7 +70,10 @@ class PostgresTillBudget:
     def __init__(self, database: Database, *, share: float = DEFAULT_SHARE) -> None:
         self._database = database
         self._share = share
-        self._lines: dict[tuple[TillId, int], _Line] = {}
+        self._asking: MicroBatcher[_Ask, list[asyncpg.Record] | None] = MicroBatcher(
+            self._ask_free, name="budget", max_items=_TILLS_AT_ONCE, linger_seconds=_LINGER_SECONDS
+        )
+        self._lines: dict[tuple[TillId, int, float], _Line] = {}
 
     def allowance(self, per_minute: int) -> int:
         """Requests a minute that we take of the till's limit."""
@@ -60,43 +82,66 @@ class PostgresTillBudget:
     async def take(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
         """In order of the calls; a larger take never lets a later smaller one pass. AllowanceSpent and Throttled carry the seconds after
         which the allowance, or the pause, has room again."""
-        key = (till_id, per_minute)
-        line = self._lines.get(key)
-        if line is None:
-
-            async def flush(wanted: Sequence[int]) -> Sequence[float | Exception]:
-                return await self._take_together(till_id, wanted, per_minute)
-
-            line = self._lines[key] = _Line(MicroBatcher(flush, name=f"budget:{till_id}", retry_singly=False))
-        line.callers += 1
-        try:
-            return await line.batcher.submit(requests)
-        finally:
-            line.callers -= 1
-            if line.callers == 0:
-                self._lines.pop(key, None)
-
-    async def _take_together(self, till_id: TillId, wanted: Sequence[int], per_minute: int) -> list[float | Exception]:
-        rows = await self._take(till_id, wanted, per_minute, longest_wait=LONGEST_WAIT_SECONDS)
-        return [_granted(row["wait_seconds"], row["paused_seconds"]) for row in rows]
+        [row] = await self._ask(_Ask(till_id, per_minute, LONGEST_WAIT_SECONDS, (requests,)))
+        if row["paused_seconds"] > 0:
+            raise _paused(row["paused_seconds"])
+        wait: float = row["wait_seconds"]
+        if wait > LONGEST_WAIT_SECONDS:
+            raise AllowanceSpent(Side.TILL, "the till's allowance of requests is used up for now", retry_after_seconds=wait)
+        return wait
 
     async def take_available(self, till_id: TillId, most: int, *, per_minute: int) -> Available:
-        rows = await self._take(till_id, [1] * most, per_minute, longest_wait=0.0)
+        rows = await self._ask(_Ask(till_id, per_minute, 0.0, (1,) * most))
         if rows[0]["paused_seconds"] > 0:
             raise _paused(rows[0]["paused_seconds"])
         waits = [row["wait_seconds"] for row in rows if row["is_granted"]]
         return Available(requests=len(waits), wait_seconds=max(waits, default=0.0), next_seconds=rows[0]["next_seconds"])
 
-    async def _take(self, till_id: TillId, wanted: Sequence[int], per_minute: int, *, longest_wait: float) -> list[asyncpg.Record]:
-        """A row for each of ``wanted``. Makes the till's row where there is none."""
-        allowance = self.allowance(per_minute)
-        parameters = (till_id, list(wanted), *_pace(allowance), longest_wait, *_pace(_half(allowance)))
+    async def _ask(self, ask: _Ask) -> list[asyncpg.Record]:
+        """A row for each of ``wanted``, one at least. Together with questions to other tills; behind those who wait for this till's row."""
+        line = self._lines.get(ask.terms)
+        if line is None:
+            rows = await self._asking.submit(ask)
+            if rows is not None:
+                return rows
+            line = self._lines.setdefault(ask.terms, _Line(MicroBatcher(self._ask_locked, name=f"budget:{ask.till_id}")))
+        line.callers += 1
+        try:
+            return await line.batcher.submit(ask)
+        finally:
+            line.callers -= 1
+            if line.callers == 0:
+                self._lines.pop(ask.terms, None)
+
+    async def _ask_free(self, asks: Sequence[_Ask]) -> list[list[asyncpg.Record] | None]:
+        """None: its till's row is locked or missing, or the statement asks that till on other terms."""
         async with self._database.acquire() as connection:
-            rows = await connection.fetch(_TAKE, *parameters)
-            if not rows:
+            return await self._taken(connection, asks)
+
+    async def _ask_locked(self, asks: Sequence[_Ask]) -> list[list[asyncpg.Record]]:
+        """All of one till: waits for its row, and makes it where there is none."""
+        till_id = asks[0].till_id
+        async with self._database.acquire() as connection, connection.transaction():
+            if not await connection.fetchval(_LOCK_TILL, till_id):
                 await connection.execute(_ENSURE_TILL, till_id)
-                rows = await connection.fetch(_TAKE, *parameters)
-        return list(rows)
+            return [rows for rows in await self._taken(connection, asks) if rows is not None]
+
+    async def _taken(self, connection: Connection, asks: Sequence[_Ask]) -> list[list[asyncpg.Record] | None]:
+        terms: dict[TillId, _Ask] = {}
+        for ask in asks:
+            terms.setdefault(ask.till_id, ask)
+        numbers = {ask.terms: number for number, ask in enumerate(terms.values(), 1)}
+        asked = [ask for ask in asks if ask.terms in numbers]
+        paces = [(*_pace(allowance), *_pace(_half(allowance))) for allowance in (self.allowance(ask.per_minute) for ask in terms.values())]
+        rows = await connection.fetch(
+            _TAKE,
+            list(terms),
+            *map(list, zip(*paces, strict=True)),
+            [ask.longest_wait for ask in terms.values()],
+            [numbers[ask.terms] for ask in asked for _ in ask.wanted],
+            [requests for ask in asked for requests in ask.wanted],
+        )
+        return _by_ask(asks, numbers, rows)
 
     async def pause(self, till_id: TillId, seconds: float) -> None:
         async with self._database.acquire() as connection:
@@ -121,9 +166,18 @@ def _paused(seconds: float) -> Throttled:
     return Throttled(Side.TILL, "Epos Now said its request limit is reached", retry_after_seconds=seconds)
 
 
-def _granted(wait_seconds: float, paused_seconds: float) -> float | Exception:
-    if paused_seconds > 0:
-        return _paused(paused_seconds)
-    if wait_seconds > LONGEST_WAIT_SECONDS:
-        return AllowanceSpent(Side.TILL, "the till's allowance of requests is used up for now", retry_after_seconds=wait_seconds)
-    return wait_seconds
+def _by_ask(
+    asks: Sequence[_Ask], numbers: Mapping[tuple[TillId, int, float], int], rows: Sequence[asyncpg.Record]
+) -> list[list[asyncpg.Record] | None]:
+    """Its rows, those of its till where it wants nothing; None: the till has none, or was not asked on these terms."""
+    of_till: dict[int, list[asyncpg.Record]] = {}
+    for row in rows:  # in order of the callers
+        of_till.setdefault(row["till_number"], []).append(row)
+    used: Counter[int] = Counter()
+    answers: list[list[asyncpg.Record] | None] = []
+    for ask in asks:
+        number = numbers.get(ask.terms, 0)
+        found, begin = of_till.get(number), used[number]
+        used[number] += len(ask.wanted)
+        answers.append(None if found is None else found[begin : used[number]] or found)
+    return answers
