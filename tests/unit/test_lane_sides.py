@@ -179,14 +179,14 @@ def test_accounts_that_have_not_answered_leave_most_slots_to_the_others() -> Non
     slots.take(300, unproven=0)
     for number in range(1000):
         room = slots.entries_of_unproven(0, 0)
-        assert room == (100 if number < 10 else 1), "a quarter of the process for all of them"
+        assert room == (250 if number < 4 else 1), "a quarter of the process for all of them"
         slots.take(room, unproven=room)
-    assert slots.entries_of_proven(0) == 4000 - 300 - 10 * 100 - 990
+    assert slots.entries_of_proven(0) == 4000 - 300 - 4 * 250 - 996
     assert slots.entries_of_unproven(1, 1) == 0
-    slots.give_back(1060, unproven=1060)
-    assert slots.entries_of_unproven(0, 0) == 70
-    assert slots.entries_of_unproven(0, 60) == 40, "what the lane runs of other classes counts"
-    slots.take(2750, unproven=0)
+    slots.give_back(1196, unproven=1196)
+    assert slots.entries_of_unproven(0, 0) == 200
+    assert slots.entries_of_unproven(0, 150) == 100, "what the lane runs of other classes counts"
+    slots.take(2880, unproven=0)
     assert slots.entries_of_unproven(0, 0) == slots.entries_of_proven(0) == 20
 
 

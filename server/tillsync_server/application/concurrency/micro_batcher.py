@@ -128,7 +128,7 @@ class MicroBatcher(Generic[Item, Result]):
         try:
             done(result)
         except Exception:  # noqa: BLE001 - a fault of ours in one caller never keeps the others waiting
-            _LOG.exception("batcher_caller_failed", batcher=self._name)
+            _LOG.exception("batcher_caller_failed", task=self._name)
 
 
 def _tell(future: asyncio.Future[Result], result: Result | BaseException) -> None:
