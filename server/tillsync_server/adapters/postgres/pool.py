@@ -51,9 +51,6 @@ _HEARD_SECONDS = 3.0
 """A database that has answered anybody within so long is there."""
 _SILENCE_SECONDS = 1.0
 """So long after it did not answer nobody asks it again: who waited for one that was given up does not wait as long once more."""
-_PLAN_SECONDS = 60
-"""A statement is prepared anew after so long. A plan that was made while a table was small is wrong once it has grown, and PostgreSQL makes
-it anew only when the table was analyzed."""
 _RELEASE_SECONDS = 1.0
 """For the database to confirm that the statement of a caller who left has ended; then its connection is ended instead."""
 
@@ -69,7 +66,8 @@ class Database:
     """One schema of one PostgreSQL. Session pooling or direct connections only (prepared statements, LISTEN).
 
     ``dsn`` may name several hosts with ``target_session_attrs=read-write``. PostgreSQL chooses between one plan for all parameters and a
-    new one for each call: to plan the engine's statements costs two to three times what it costs to run them for one entry.
+    new one for each call: to plan the engine's statements costs two to three times what it costs to run them for one entry. A plan that was
+    made while a table was small lasts until the table is analyzed, and five minutes at most: asyncpg prepares a statement anew then.
     """
 
     def __init__(
@@ -114,7 +112,6 @@ class Database:
                     command_timeout=_ANSWER_SECONDS,
                     timeout=self._acquire_timeout,
                     max_inactive_connection_lifetime=300,
-                    max_cached_statement_lifetime=_PLAN_SECONDS,
                     reset=_leaves_nothing_behind,
                     init=self._end_when_silent,
                 )

@@ -15,7 +15,8 @@ from operator import attrgetter
 import structlog
 
 from tillsync_server.application.engine.claim_schedule import ClaimSchedule
-from tillsync_server.application.engine.lane_runs import InFlight, LaneRuns
+from tillsync_server.application.engine.in_flight import InFlight
+from tillsync_server.application.engine.lane_runs import LaneRuns
 from tillsync_server.application.engine.lane_sides import LaneSides
 from tillsync_server.application.engine.lane_statements import LaneStatements
 from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane

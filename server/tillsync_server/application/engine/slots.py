@@ -45,8 +45,8 @@ class Slots:
         return max(self.entries - self.entries_taken, 1 - of_class)
 
     def entries_of_unproven(self, of_class: int, of_lane: int) -> int:
-        """The same where the sides have not shown that they answer, for a lane that runs ``of_lane`` in all: no more than a few
-        requests read and write, and a quarter of the process for all such lanes. Thousands of accounts whose till or shop hangs leave room for
+        """The same where the sides have not shown that they answer, for a lane that runs ``of_lane`` in all: no more than a few requests
+        read and write, and a quarter of the process for all such lanes. Thousands of accounts whose till or shop hangs leave room for
         the others."""
         free = min(self.entries - self.entries_taken, self.entries // _UNPROVEN_PART - self.unproven_taken)
         return max(min(free, _UNPROVEN_OF_LANE - of_lane), 1 - of_class)

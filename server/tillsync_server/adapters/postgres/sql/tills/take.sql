@@ -9,7 +9,9 @@
 -- The bucket is decided on by the value that the lock returned, never by the snapshot's.
 -- next_seconds, for live and bulk work: until a request is there, or until the tenth may be, if orders book all that comes meanwhile.
 -- Locks: the tills' rows, SKIP LOCKED: no till holds up another. Index: till primary key.
-WITH clock AS MATERIALIZED (SELECT now() AS at),
+-- The commit does not wait for the disk: every request would wait for it, and a crash of the database forgets no more than what was taken
+-- in its last second, when nobody asks any till for longer than that.
+WITH clock AS MATERIALIZED (SELECT now() AS at, set_config('synchronous_commit', 'off', true)),
 asked AS MATERIALIZED (
   SELECT * FROM unnest($1::text[], $2::float8[], $3::float8[], $4::float8[], $5::float8[], $6::float8[]) WITH ORDINALITY
     AS a(till_id, a_second, burst, busy_a_second, busy_burst, longest_wait, till_number)),

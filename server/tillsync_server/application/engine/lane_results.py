@@ -1,0 +1,109 @@
+"""How the results of a lane's runs are stored, and what the lane does when one was not stored as decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+
+import structlog
+
+from tillsync_server.application.engine.claim_schedule import ClaimSchedule
+from tillsync_server.application.engine.in_flight import InFlight, RunState
+from tillsync_server.application.engine.lane_sides import LaneSides
+from tillsync_server.application.engine.lane_statements import LaneStatements
+from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
+from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.errors import Unavailable
+from tillsync_server.domain.settlement import Settlement, settle
+from tillsync_server.domain.verdict import Verdict
+from tillsync_server.domain.vocabulary import EntryState
+from tillsync_server.ports.lanes import ClaimedEntry, Completion, Written
+
+_LOG = structlog.get_logger(__name__)
+
+
+class LaneResults:
+    """``fault_verdict``: the verdict of an entry on which the service itself fails. ``ended`` is told each run whose result is stored, or
+    never will be."""
+
+    def __init__(
+        self,
+        lane: LeasedLane,
+        schedule: ClaimSchedule,
+        statements: LaneStatements,
+        fault_verdict: Callable[[ClaimedEntry], Verdict],
+        policy: RetryPolicy,
+        sides: LaneSides,
+        ended: Callable[[InFlight], None],
+    ) -> None:
+        self._lane = lane
+        self._schedule = schedule
+        self._statements = statements
+        self._fault_verdict = fault_verdict
+        self._policy = policy
+        self._sides = sides
+        self._ended = ended
+
+    def store(self, run: InFlight, verdict: Verdict, failures: int = 0) -> None:
+        completion = self._completion(run, verdict, failures)
+        # the database refused the first verdict where there is one already
+        done = self._stored if run.state is RunState.DECIDED else self._first_stored
+        self._statements.complete(completion, partial(done, run, completion))
+        run.state = RunState.DECIDED
+
+    def _completion(self, run: InFlight, verdict: Verdict, failures: int) -> Completion:
+        """``failures``: of the side whose problem the verdict tells, in a row."""
+        ill = self._sides.ill_since(run.started_at)
+        settlement = settle(verdict, attempts_before=run.entry.attempt_count, policy=self._policy, ill=ill)
+        if run.is_charged:
+            settlement = replace(settlement, charged=False)
+        pause = 0.0
+        if settlement.problem is not None:
+            pause = self._policy.pause_seconds(failures, settlement.problem.retry_after_seconds)
+        mended = self._sides.worked(settlement.sides_proven)
+        if mended:
+            self._schedule.look_again()
+        return Completion(self._lane.lease, run.entry, settlement, self._lane.clock.now() - run.started_at, pause, mended)
+
+    def _first_stored(self, run: InFlight, completion: Completion, stored: Written | BaseException) -> None:
+        if not isinstance(stored, Exception) or isinstance(stored, Unavailable):
+            self._stored(run, completion, stored)
+            return
+        self._not_stored(completion)
+        # the database refuses what the verdict says: that costs an attempt, or the entry would run in a circle for ever
+        self._log_refused(run, stored)
+        self.store(run, self._fault_verdict(run.entry))
+
+    def _stored(self, run: InFlight, completion: Completion, stored: Written | BaseException) -> None:
+        if isinstance(stored, Exception):
+            self._log_refused(run, stored)
+            self._not_stored(completion)
+            self._lane.end(LaneState.STOPPING)  # the entry stays as it was, and runs again after the lease
+        # invariant: moved-entries-are-claimed-again
+        elif stored is not Written.DONE:
+            if stored is not Written.MOVED_ON:
+                self._not_stored(completion)
+            self._schedule.look_again()
+        elif completion.settlement.state is EntryState.PENDING:
+            # invariant: postponed-entries-wake-their-lane
+            self._schedule.due_in(_seconds_until_due(completion.settlement))
+        if (problem := completion.settlement.problem) is not None:
+            self._sides.failure_stored(problem.side, completion.pause_seconds)
+            self._schedule.due_in(self._sides.seconds_until_probe)
+        self._ended(run)
+
+    def _log_refused(self, run: InFlight, error: Exception) -> None:
+        _LOG.error("completion_failed", account_id=run.entry.account_id, entry_id=str(run.entry.entry_id), exc_info=error)
+
+    def _not_stored(self, completion: Completion) -> None:
+        problem = completion.settlement.problem
+        self._sides.not_stored(completion.mended, None if problem is None else problem.side)
+
+
+def _seconds_until_due(settlement: Settlement) -> float:
+    """As it is stored, by this process's clock."""
+    if settlement.not_before is not None:
+        return max((settlement.not_before - datetime.now(UTC)).total_seconds(), 0.0)
+    return settlement.delay_seconds
