@@ -170,6 +170,7 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     await check_plan(world, "tills/open_intent", "till-a", "77@example.test", SHOP, "o", 90.0, *nothing, indexes={"intent_pkey"}, **small)
     await check_plan(world, "tills/knowledge", "till-a", "77shop-a", indexes={"till_knowledge_pkey"}, **small)
     await check_plan(world, "tills/note_read", "till-a", "77shop-a", True, False, None, indexes={"till_knowledge_pkey"}, **small)
-    await check_plan(world, "tills/take", "till-a", [1] * 50, 5.0, 5.0, 10.0, 2.5, 2.0, indexes={"till_pkey"}, most_rows=10)
-    await check_plan(world, "tills/take", "till-a", [1] * 8, 5.0, 5.0, 0.0, 2.5, 2.0, indexes={"till_pkey"}, most_rows=10)
+    for longest_wait in (10.0, 0.0):
+        terms: list[object] = [["till-a", "till-b"], [5.0] * 2, [5.0] * 2, [2.5] * 2, [2.0] * 2, [longest_wait] * 2]
+        await check_plan(world, "tills/take", *terms, [1, 2] * 25, [1] * 50, indexes={"till_pkey"}, most_rows=20)
     await check_plan(world, "tills/note_busy", "till-a", 3600.0, 150, 300, 2.5, 2.0, indexes={"till_pkey"}, most_rows=10)
