@@ -176,8 +176,8 @@ async def test_takes_of_one_process_share_statements(world: EngineWorld) -> None
     assert budget._lines == {}, "nothing is kept of a till that nobody asks"
 
 
-async def test_a_till_whose_row_is_locked_holds_up_no_other(world: EngineWorld) -> None:
-    budget = whole(world)
+async def test_a_till_whose_row_is_locked_holds_up_no_other(world: EngineWorld, patient: EngineWorld) -> None:
+    budget = whole(patient)
     await budget.take(OTHER, 1, per_minute=6000)
     await refill(world, 5)
     async with world.database.acquire() as other:
