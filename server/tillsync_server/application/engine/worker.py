@@ -175,8 +175,8 @@ class Worker:
             self._start_lane(tasks, lease, asked_at)
         due = leased.seconds_until_due
         is_ready = due is not None and due <= 0
-        # with more slots free than are kept for live work, a ready lane has only just become ready, or is locked
         self._database_is_behind = is_ready and is_behind
+        # with more slots free than are kept for live work, a ready lane has only just become ready, or is locked
         slots.are_missing = is_ready and (is_behind or slots.free_lanes <= slots.live_reserved_lanes)
         if is_ready and (slots.free_lanes > left - len(leased.leases) or len(leased.leases) >= _BULK_LEASED_AT_ONCE):
             self._wake.set()  # a slot was freed before it was known to be missing, or there are more
