@@ -19,7 +19,7 @@ from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.request_gate import RequestGate
-from tillsync_server.ports.till import CustomerPage, EmailSearch, NameSearch, UnreadRow, WritePermit
+from tillsync_server.ports.till import CustomerPage, EmailSearch, ListedCustomer, NameSearch, UnreadRow, WritePermit
 
 TILL_TIMEOUT_SECONDS = 15.0
 
@@ -169,7 +169,7 @@ class FakeTill:
         await self._called("list_customers", page)
         rows = [self.customers[key] for key in sorted(self.customers) if key not in self.soft_deleted]
         readable, unread = self._apart(rows[(page - 1) * self.page_size : page * self.page_size])
-        return CustomerPage(rows=readable, number=page, unread=unread)
+        return CustomerPage(rows=tuple(map(ListedCustomer.of, readable)), number=page, unread=unread)
 
     def _apart(self, rows: Sequence[TillCustomer]) -> tuple[tuple[TillCustomer, ...], tuple[UnreadRow, ...]]:
         unread = tuple(

@@ -14,7 +14,7 @@ from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import Missing, ServerFailure, Throttled, Unreadable
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.vocabulary import Side
-from tillsync_server.ports.till import CustomerPage, UnreadRow
+from tillsync_server.ports.till import CustomerPage, ListedCustomer, UnreadRow
 
 ACCOUNT = till_account()
 ADA = "ada@example.test"
@@ -213,8 +213,8 @@ async def test_a_list_that_never_ends_proves_nothing_and_names_itself(world: Flo
 
     async def always_others(page: int) -> CustomerPage:
         await listed(1)
-        rows = (TillCustomer(epos_customer_id=EposCustomerId(10_000 + page), forename="A", email=f"{page}@example.test"),)
-        return CustomerPage(rows=rows, number=page)
+        customer = TillCustomer(epos_customer_id=EposCustomerId(10_000 + page), forename="A", email=f"{page}@example.test")
+        return CustomerPage(rows=(ListedCustomer.of(customer),), number=page)
 
     world.till.list_customers = always_others  # type: ignore[method-assign]
     with pytest.raises(Unreadable, match="does not end its list of customers: 40 pages, and still new ones; report it to Epos Now"):
@@ -487,8 +487,8 @@ async def test_rows_without_an_id_end_no_reading_early(world: FlowWorld) -> None
     def null(position: int) -> UnreadRow:
         return UnreadRow(position=position, customer_id=None, reason="customer is null, not an object")
 
-    def row(customer_id: int, email: str) -> TillCustomer:
-        return TillCustomer(epos_customer_id=EposCustomerId(customer_id), email=email)
+    def row(customer_id: int, email: str) -> ListedCustomer:
+        return ListedCustomer.of(TillCustomer(epos_customer_id=EposCustomerId(customer_id), email=email))
 
     pages = {
         1: CustomerPage((row(1, "a@example.test"), row(2, "b@example.test")), 1, (null(1),)),

@@ -46,6 +46,10 @@ def test_v4_names_are_read_in_any_case(fold: Any, type_field: str) -> None:
     assert read_row(served(row)) == ADA
 
 
+def test_of_keys_that_differ_in_case_the_last_one_counts() -> None:
+    assert read_row(served(V2_ROW) | {"EMAILADDRESS": "other@example.test"}).email == "other@example.test"
+
+
 @pytest.mark.parametrize(
     ("value", "type_id"),
     [

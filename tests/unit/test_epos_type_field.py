@@ -26,7 +26,7 @@ async def type_read(row: dict[str, Any], field: TillTypeField, version: TillApiV
         page = await client.list_customers(1)
         server.answers(json_answer([row]), json_answer([]))
         found = await client.search_by_email("ada@example.test")
-        return [one.type_id, page.rows[0].type_id, found.rows[0].type_id]
+        return [one.type_id, page.rows[0].read().type_id, found.rows[0].type_id]
 
 
 def row_with(**fields: Any) -> dict[str, Any]:

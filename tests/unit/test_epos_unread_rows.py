@@ -38,7 +38,7 @@ async def test_a_page_tells_what_is_known_of_each_row_that_cannot_be_read(server
     page = await world.client(server.url).list_customers(1)
     assert [each.epos_customer_id for each in page.rows] == [1, 6]
     assert [(each.position, each.customer_id) for each in page.unread] == [(2, None), (3, None), (4, 4), (5, 5)]
-    assert [each.customer is not None for each in page.unread] == [False, False, False, True]
+    assert [each.listed is not None for each in page.unread] == [False, False, False, True]
     assert [each.epos_customer_id for each in page.with_emails] == [1, 6, 5]
     assert page.unread[0].reason == "Epos Now's answer is not understood: customer is null, not an object"
     assert page.unread[2].reason == EMAIL_IS_AN_OBJECT

@@ -13,9 +13,8 @@ from fakes.till import FakeTill
 from support.waiting import until
 from tillsync_server.application.flows import page_scan
 from tillsync_server.application.flows.page_scan import PageScan
-from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import RunInterrupted
-from tillsync_server.ports.till import CustomerPage
+from tillsync_server.ports.till import CustomerPage, ListedCustomer
 
 
 def scan_of(till: FakeTill) -> PageScan:
@@ -93,7 +92,7 @@ async def test_a_small_crowd_reads_as_many_pages_as_sufficed_before(sufficed: in
         till.add()
     left = 44
 
-    def serve(rows: tuple[TillCustomer, ...], asked_at: int, as_of: datetime) -> int:
+    def serve(rows: tuple[ListedCustomer, ...], asked_at: int, as_of: datetime) -> int:
         nonlocal left
         served = 44 if rows[0].epos_customer_id == first_of_page_6 else 0
         left -= served

@@ -6,7 +6,7 @@ Reads are retried inside the adapter (tenacity) when that can help within second
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,6 +33,21 @@ class WritePermit(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ListedCustomer:
+    """A row of the till's list. Whoever reads a page looks at every id and email, and wants few of the customers."""
+
+    epos_customer_id: EposCustomerId
+    email: str
+    """As it is served."""
+    read: Callable[[], TillCustomer] = field(repr=False, compare=False)
+    """Reads the rest of the row; it raises nothing."""
+
+    @classmethod
+    def of(cls, customer: TillCustomer) -> ListedCustomer:
+        return cls(customer.epos_customer_id, customer.email, lambda: customer)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadRow:
     """A row of customers that cannot be read. It is passed over by whoever does not need it, and never taken for "nobody".
@@ -46,8 +61,8 @@ class UnreadRow:
     """None: the id is what cannot be read, or the row is no object."""
     reason: str
     texts: tuple[str, ...] = field(default=(), repr=False)
-    customer: TillCustomer | None = None
-    """Id, email and the rest could be read, only points or balance are not served: enough for everybody who looks for an email."""
+    listed: ListedCustomer | None = None
+    """Id and email could be read, only points or balance are not served: enough for everybody who looks for an email."""
 
     @property
     def key(self) -> Hashable:
@@ -68,22 +83,22 @@ class UnreadRow:
 
 @dataclass(frozen=True, slots=True)
 class CustomerPage:
-    rows: tuple[TillCustomer, ...]
+    rows: tuple[ListedCustomer, ...]
     number: int
     """From 1. A page is the last one only when it is empty or brings no row that is new (drift, other page sizes)."""
     unread: tuple[UnreadRow, ...] = ()
 
     @property
-    def with_emails(self) -> tuple[TillCustomer, ...]:
+    def with_emails(self) -> tuple[ListedCustomer, ...]:
         """Every row of which id and email are known."""
         if not self.unread:
             return self.rows
-        return (*self.rows, *(row.customer for row in self.unread if row.customer is not None))
+        return (*self.rows, *(row.listed for row in self.unread if row.listed is not None))
 
     @property
     def unknown(self) -> tuple[UnreadRow, ...]:
         """Rows of which not even id and email are known."""
-        return tuple(row for row in self.unread if row.customer is None)
+        return tuple(row for row in self.unread if row.listed is None)
 
     def check(self) -> None:
         """Raises Unreadable where rows came and not one could be read: that is no customer's fault, but another API's list."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
-from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from tillsync_server.adapters.epos.requests import TillRequests
@@ -18,7 +18,7 @@ from tillsync_server.domain.errors import Misaddressed, Missing, Refused, Unread
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 from tillsync_server.domain.matching import same_email
 from tillsync_server.domain.vocabulary import Side, TillTypeField
-from tillsync_server.ports.till import MAX_SEARCH_PAGES, CustomerPage, EmailSearch, UnreadRow, WritePermit
+from tillsync_server.ports.till import MAX_SEARCH_PAGES, CustomerPage, EmailSearch, ListedCustomer, UnreadRow, WritePermit
 
 NAME_MAX_LENGTH: Final = 50
 """Forename and Surname (eposnow-api, grade C)."""
@@ -32,40 +32,43 @@ _TYPE_FIELDS: Final[dict[TillTypeField, tuple[str, ...]]] = {
     TillTypeField.CUSTOMER_TYPE_ID: ("CustomerTypeId",),
     TillTypeField.TYPE: ("Type",),
 }
+_TYPE_ID_FIELDS: Final = ("CustomerTypeId", "TypeId", "Id")
+"""Of a type that is served as an object."""
 
 
-def read_row(value: Any, *, with_ledgers: bool = True, type_field: TillTypeField = TillTypeField.AUTO) -> TillCustomer:
+def listed_row(value: Any, *, with_ledgers: bool = True, type_field: TillTypeField = TillTypeField.AUTO) -> ListedCustomer:
     """Raises Unreadable for what must be known: the id, the email, and with ``with_ledgers`` that points and balance are served at all
     (nothing is synced from a guess). Any other field that cannot be read is named in ``unread``, and the others are read.
 
     ``type_field``: which field names the type; AUTO takes the first of the three that is there and not null.
     """
     row = Row(value, "customer")
+    customer_id, email = EposCustomerId(row.identifier("CustomerID", "Id")), row.text("EmailAddress")
+    if with_ledgers:
+        row.require("CurrentPoints")
+        row.require("CurrentBalance")
+    return ListedCustomer(customer_id, email, partial(_whole, row, customer_id, email, type_field))
 
-    def type_of() -> int | None:
-        return row.optional_identifier(*_TYPE_FIELDS[type_field], nested=("CustomerTypeId", "TypeId", "Id"))
 
-    def ledger(field: TillField, name: str) -> Decimal | None:
-        if with_ledgers:
-            row.require(name)
-        return row.or_none(lambda: row.decimal(name), field)
+def read_row(value: Any, *, with_ledgers: bool = True, type_field: TillTypeField = TillTypeField.AUTO) -> TillCustomer:
+    """The whole of :func:`listed_row`."""
+    return listed_row(value, with_ledgers=with_ledgers, type_field=type_field).read()
 
-    def text(field: TillField, name: str) -> str:
-        return row.or_none(lambda: row.text(name), field) or ""
 
-    type_id = row.or_none(type_of, TillField.TYPE)
+def _whole(row: Row, customer_id: EposCustomerId, email: str, type_field: TillTypeField) -> TillCustomer:
+    type_id = row.or_unread(TillField.TYPE, row.optional_identifier, *_TYPE_FIELDS[type_field], nested=_TYPE_ID_FIELDS)
     return TillCustomer(
-        epos_customer_id=EposCustomerId(row.identifier("CustomerID", "Id")),
-        forename=text(TillField.FIRST_NAME, "Forename"),
-        surname=text(TillField.LAST_NAME, "Surname"),
-        business_name=text(TillField.BUSINESS_NAME, "BusinessName"),
-        email=row.text("EmailAddress"),
-        phone=text(TillField.PHONE, "ContactNumber"),
-        card_number=text(TillField.CARD_NUMBER, "CardNumber"),
+        epos_customer_id=customer_id,
+        forename=row.text_or_unread(TillField.FIRST_NAME, "Forename"),
+        surname=row.text_or_unread(TillField.LAST_NAME, "Surname"),
+        business_name=row.text_or_unread(TillField.BUSINESS_NAME, "BusinessName"),
+        email=email,
+        phone=row.text_or_unread(TillField.PHONE, "ContactNumber"),
+        card_number=row.text_or_unread(TillField.CARD_NUMBER, "CardNumber"),
         type_id=None if type_id is None else EposCustomerTypeId(type_id),
-        points=ledger(TillField.POINTS, "CurrentPoints"),
-        balance=ledger(TillField.CREDIT, "CurrentBalance"),
-        sign_up_date=text(TillField.SIGN_UP_DATE, "SignUpDate"),
+        points=row.or_unread(TillField.POINTS, row.decimal, "CurrentPoints"),
+        balance=row.or_unread(TillField.CREDIT, row.decimal, "CurrentBalance"),
+        sign_up_date=row.text_or_unread(TillField.SIGN_UP_DATE, "SignUpDate"),
         unread=frozenset(row.unread),
     )
 
@@ -111,18 +114,18 @@ class CustomerResource(ABC):
         self._seen = seen
         self._type_field = type_field
 
-    def _row(self, value: Any, *, with_ledgers: bool = True) -> TillCustomer:
-        return read_row(value, with_ledgers=with_ledgers, type_field=self._type_field)
+    def _row(self, value: Any, *, with_ledgers: bool = True) -> ListedCustomer:
+        return listed_row(value, with_ledgers=with_ledgers, type_field=self._type_field)
 
     async def read(self, customer_id: EposCustomerId) -> TillCustomer:
         answer = await self._requests.get(f"{self.path}/{customer_id}")
-        customer = self._row(of_id(single(answer.json()), "customer", "CustomerID", "Id"))
-        if customer.epos_customer_id != customer_id:
-            raise unreadable(f"asked for customer {customer_id}, it served customer {customer.epos_customer_id}")
-        return customer
+        row = self._row(of_id(single(answer.json()), "customer", "CustomerID", "Id"))
+        if row.epos_customer_id != customer_id:
+            raise unreadable(f"asked for customer {customer_id}, it served customer {row.epos_customer_id}")
+        return row.read()
 
     def _page_of(self, answer: Any, number: int, *, with_ledgers: bool = True) -> CustomerPage:
-        rows: list[TillCustomer] = []
+        rows: list[ListedCustomer] = []
         unread: list[UnreadRow] = []
         for position, value in enumerate(array(answer, "customer"), start=1):
             try:
@@ -133,14 +136,14 @@ class CustomerResource(ABC):
 
     def _unread(self, value: Any, position: int, reason: str) -> UnreadRow:
         try:
-            customer = self._row(value, with_ledgers=False)
+            listed = self._row(value, with_ledgers=False)
         except Unreadable:
-            customer = None
+            listed = None
         try:
             customer_id = EposCustomerId(Row(value, "customer").identifier("CustomerID", "Id"))
         except Unreadable:
             customer_id = None
-        return UnreadRow(position=position, customer_id=customer_id, reason=reason, texts=texts_in(value), customer=customer)
+        return UnreadRow(position=position, customer_id=customer_id, reason=reason, texts=texts_in(value), listed=listed)
 
     async def list_page(self, number: int) -> CustomerPage:
         if number < 1:
@@ -159,7 +162,7 @@ class CustomerResource(ABC):
         the email itself and is known to be the last. A search that has not found it reads on, because a create may follow."""
         if not text.strip():
             raise ValueError("an empty text cannot be searched for")
-        found: dict[EposCustomerId, TillCustomer] = {}
+        found: dict[EposCustomerId, ListedCustomer] = {}
         unread: dict[Hashable, UnreadRow] = {}
         for number in range(1, MAX_SEARCH_PAGES + 1):
             try:
@@ -175,12 +178,12 @@ class CustomerResource(ABC):
             # invariant: searches-read-every-page
             if ignored or not (fresh or fresh_unread) or self._ends_search(page, text):
                 counted = () if ignored else tuple(unread.values())
-                return EmailSearch(searched=text, rows=tuple(found.values()), filter_ignored=ignored, unread=counted)
+                return EmailSearch(text, tuple(row.read() for row in found.values()), filter_ignored=ignored, unread=counted)
         raise endless("its search for one email", MAX_SEARCH_PAGES)
 
     def _ends_search(self, page: CustomerPage, text: str) -> bool:
         # invariant: unmatched-searches-are-read-on
-        if not same_email(page.rows, text):
+        if not same_email((row.read() for row in page.rows), text):
             return False
         return self.searches_the_list and not page.unread and self._seen.is_last(len(page.rows))
 

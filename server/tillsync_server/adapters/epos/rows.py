@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Context, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from tillsync_server.domain.customer import TillField
@@ -15,6 +16,7 @@ _MAX_IDENTIFIER = 2**63 - 1
 _MAX_DIGITS = 18
 """Either side of the decimal point. 1e999999 is legal JSON, and writing it out would take a megabyte."""
 _SCALARS = (str, int, Decimal)
+_SPELLINGS_KEPT = 256
 _SMALLEST, _WIDE = Decimal(1).scaleb(-_MAX_DIGITS), Context(prec=2 * _MAX_DIGITS + 2)
 
 
@@ -26,23 +28,42 @@ def endless(what: str, pages: int) -> Unreadable:
     return Unreadable(Side.TILL, f"Epos Now does not end {what}: {pages} pages, and still something new on each; report it to Epos Now")
 
 
+class _Spelling(dict[str, str | None]):
+    """How objects with the same keys spell a field, whatever its case; None where they do not have it. Of keys that differ in case only,
+    the last one counts, as with a key that comes twice."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = {key.lower(): key for key in keys}
+
+    def __missing__(self, name: str) -> str | None:
+        spelt = self[name] = self._keys.get(name.lower())
+        return spelt
+
+
+_spelling = lru_cache(maxsize=_SPELLINGS_KEPT)(_Spelling)
+"""The rows of a till's list share their keys: to lower them row by row took a third of a list page's reading."""
+
+
 class Row:
     """One object of the till. ``what`` ("customer") is for error texts, which name fields and never their content."""
+
+    __slots__ = ("_spelling", "_value", "unread", "what")
 
     def __init__(self, value: Any, what: str) -> None:
         if not isinstance(value, dict):
             raise unreadable(f"{what} is {_kind(value)}, not an object")
         self.what = what
         self.unread: set[TillField] = set()
-        self._fields: dict[str, Any] = {str(key).lower(): item for key, item in value.items()}
+        self._value = value
+        self._spelling = _spelling(tuple(value))
 
     def has(self, name: str) -> bool:
-        return name.lower() in self._fields
+        return self._spelling[name] is not None
 
     def first(self, *names: str) -> Any:
         """The first of these fields that is there and not null."""
         for name in names:  # a loop, not a generator: it runs for every field of every row of a list page
-            if (found := self._fields.get(name.lower())) is not None:
+            if (found := self._value.get(self._spelling[name])) is not None:
                 return found
         return None
 
@@ -89,6 +110,8 @@ class Row:
     def optional_identifier(self, *names: str, nested: Sequence[str] = ()) -> int | None:
         """Null and 0 are none. ``nested``: names of the id where the field is an object instead of an id."""
         value = self.first(*names)
+        if type(value) is int and 0 < value <= _MAX_IDENTIFIER:
+            return value
         if isinstance(value, dict) and nested:
             return Row(value, f"{names[0]} of {self.what}").optional_identifier(*nested)
         if value is None or value == 0 or value == "":
@@ -100,10 +123,14 @@ class Row:
             raise self._bad(names, "is not an id")
         return int(text)
 
-    def or_none(self, read: Callable[[], T], field: TillField) -> T | None:
-        """What ``read`` makes of a field; None, and ``field`` among ``unread``, where it cannot make anything of it."""
+    def text_or_unread(self, field: TillField, name: str) -> str:
+        """Empty, and ``field`` among ``unread``, where it is no text."""
+        return self.or_unread(field, self.text, name) or ""
+
+    def or_unread(self, field: TillField, read: Callable[..., T], *names: str, **options: Any) -> T | None:
+        """What ``read`` makes of ``names``; None, and ``field`` among ``unread``, where it cannot make anything of them."""
         try:
-            return read()
+            return read(*names, **options)
         except Unreadable:
             self.unread.add(field)
             return None

@@ -14,7 +14,7 @@ from tillsync_server.domain.email_kinds import email_kinds
 from tillsync_server.domain.errors import Unreadable, UpstreamError
 from tillsync_server.domain.matching import email_key, email_keys
 from tillsync_server.domain.vocabulary import Side
-from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage, UnreadRow
+from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage, ListedCustomer, UnreadRow
 
 ReadPage = Callable[[int], Awaitable[CustomerPage]]
 
@@ -107,12 +107,12 @@ class _WholeList:
         if 2 * len(self._unread) > len(self._seen):
             raise _unreadable_list(self._unread[0])
 
-    def _note(self, row: TillCustomer) -> None:
+    def _note(self, row: ListedCustomer) -> None:
         self._seen.add(row.epos_customer_id)
         self._samples.update((kind, row.email) for kind in email_kinds(row.email))
         for key in email_keys(row.email) if row.email else ():
             if (rows := self.rows.get(key)) is not None:
-                rows.append(row)
+                rows.append(row.read())
 
     def _note_unread(self, row: UnreadRow) -> None:
         self._seen.add(row.key)

@@ -21,7 +21,7 @@ from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.email_kinds import email_kinds
 from tillsync_server.domain.errors import Throttled
 from tillsync_server.domain.matching import resembling, respelled, same_email, search_texts
-from tillsync_server.ports.till import CustomerPage, EmailSearch
+from tillsync_server.ports.till import CustomerPage, EmailSearch, ListedCustomer
 
 _SHORT_WAITS = 5
 _SHORT_WAIT_SECONDS = 20.0
@@ -191,7 +191,7 @@ def _found(rows: Sequence[TillCustomer], email: str) -> Found:
     return Found(same, () if same else tuple(resembling(rows, email)))
 
 
-def _samples(rows: Iterable[TillCustomer]) -> list[str]:
+def _samples(rows: Iterable[ListedCustomer]) -> list[str]:
     """Emails to try the search with: plain ones and those with letters first."""
     usable = usable_samples(row.email for row in rows)
     return sorted(usable, key=lambda email: (bool(email_kinds(email)), respelled(email) is None, email))[:SAMPLES]

@@ -12,16 +12,15 @@ from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
 
 from tillsync_server.application.concurrency.task_scope import task_group
-from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import Unreadable, UpstreamError
-from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage
+from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage, ListedCustomer
 
 _PATIENCE_SHARE = 8
 """The scan spends up to an eighth of the single reads that it could save on finding out whether pages pay."""
 _UNREADABLE_PAGES = 4
 """After so many unreadable pages the scan ends."""
 
-ServePage = Callable[[tuple[TillCustomer, ...], int, datetime], int]
+ServePage = Callable[[tuple[ListedCustomer, ...], int, datetime], int]
 """Takes the rows, the tick and the time at which the page was asked for; returns how many waiting customers the page served."""
 
 

@@ -16,9 +16,9 @@ from tillsync_server.application.concurrency.task_scope import TaskScope
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.page_scan import PageScan
 from tillsync_server.application.flows.single_reads import PendingRead, ReadCustomer, SingleReads
-from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import RunInterrupted
 from tillsync_server.domain.ids import EposCustomerId
+from tillsync_server.ports.till import ListedCustomer
 
 
 class TillReader:
@@ -195,14 +195,14 @@ class TillReader:
         if scan.pages_read:
             await context.gone.note_customers_read(last_page=scan.last_page)
 
-    def _serve_page(self, rows: Sequence[TillCustomer], asked_at: int, as_of: datetime) -> int:
+    def _serve_page(self, rows: Sequence[ListedCustomer], asked_at: int, as_of: datetime) -> int:
         """Returns how many reads the page serves: only those that were asked for before the page was."""
         served = 0
-        for customer in rows:
-            read = self._waiting.get(customer.epos_customer_id)
+        for row in rows:
+            read = self._waiting.get(row.epos_customer_id)
             if read is not None and read.asked_at < asked_at and not read.result.done():
                 self._forget(read)
-                self._found.append((read, ReadCustomer(customer, as_of)))
+                self._found.append((read, ReadCustomer(row.read(), as_of)))
                 served += 1
         if self._found and self._delivery is None:
             seconds = self._settings.page_delivery_seconds
