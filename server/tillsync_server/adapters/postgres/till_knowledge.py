@@ -18,6 +18,7 @@ _NOTE_SEARCH = load("tills/note_search")
 _NOTE_KINDS = load("tills/note_kinds")
 _NOTE_READ = load("tills/note_read")
 
+_HAS_UNREAD = load("tills/has_unread_rows")
 _NOTE_UNREAD = load("tills/note_unread_rows")
 _FORGET_READABLE = load("tills/forget_readable_rows")
 _UNREAD_CUSTOMERS = load("tills/unread_customers")
@@ -66,11 +67,13 @@ class PostgresTillKnowledge:
 
     async def note_list_page(self, till_id: TillId, page: CustomerPage) -> None:
         kept = {_key(page.number, row): row for row in page.unread[:_MOST_UNREAD_OF_A_PAGE]}
-        readable = [row.epos_customer_id for row in page.rows]
         async with self._database.acquire() as connection:
             if kept:
                 ids, reasons = [row.customer_id for row in kept.values()], [row.reason for row in kept.values()]
                 await connection.execute(_NOTE_UNREAD, till_id, page.number, list(kept), ids, reasons)
+            elif not await connection.fetchval(_HAS_UNREAD, till_id):
+                return  # nearly every till: hundreds of ids need not be sent for nothing
+            readable = [row.epos_customer_id for row in page.rows]
             await connection.execute(_FORGET_READABLE, till_id, page.number, list(kept), readable, UNREAD_ROW_DAYS)
 
     async def unread_customers(self, till_id: TillId, *, limit: int) -> list[EposCustomerId]:
