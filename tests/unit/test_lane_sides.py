@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 from fakes.clock import FakeClock
@@ -179,15 +180,36 @@ def test_accounts_that_have_not_answered_leave_most_slots_to_the_others() -> Non
     slots.take(300, unproven=0)
     for number in range(1000):
         room = slots.entries_of_unproven(0, 0)
-        assert room == (250 if number < 4 else 1), "a quarter of the process for all of them"
+        assert room == (250 if number < 8 else 1), "half of the process for all of them"
         slots.take(room, unproven=room)
-    assert slots.entries_of_proven(0) == 4000 - 300 - 4 * 250 - 996
+    assert slots.entries_of_proven(0) == 4000 - 300 - 8 * 250 - 992
     assert slots.entries_of_unproven(1, 1) == 0
-    slots.give_back(1196, unproven=1196)
+    slots.give_back(1192, unproven=1192)
     assert slots.entries_of_unproven(0, 0) == 200
     assert slots.entries_of_unproven(0, 150) == 100, "what the lane runs of other classes counts"
-    slots.take(2880, unproven=0)
-    assert slots.entries_of_unproven(0, 0) == slots.entries_of_proven(0) == 20
+    slots.take(1830, unproven=0)
+    assert slots.entries_of_unproven(0, 0) == slots.entries_of_proven(0) == 70
+
+
+def test_an_account_that_has_not_answered_starts_with_a_whole_piece_or_with_one_entry() -> None:
+    """What starts in crumbs shares neither a list page nor a shop request."""
+    slots = Slots(lanes=2048, live_reserved_lanes=512, entries=200)
+    slots.take(50, unproven=50)
+    assert slots.entries_of_unproven(0, 0) == 50
+    slots.take(1, unproven=1)
+    assert slots.entries_of_unproven(0, 0) == 1
+    assert slots.entries_of_proven(0) == 149, "who has answered takes what there is"
+
+
+def test_a_claim_on_its_way_keeps_room_for_a_piece_only() -> None:
+    slots = Slots(lanes=2048, live_reserved_lanes=512, entries=4000)
+    with ExitStack() as claims:
+        for _ in range(20):
+            claims.enter_context(slots.kept_for(500, unproven=250))
+        assert (slots.entries_taken, slots.unproven_taken) == (1000, 1000)
+        claims.enter_context(slots.kept_for(3, unproven=0))
+        assert (slots.entries_taken, slots.unproven_taken) == (1003, 1000)
+    assert (slots.entries_taken, slots.unproven_taken) == (0, 0)
 
 
 def test_a_side_is_proven_until_it_fails() -> None:

@@ -11,8 +11,9 @@ from tillsync_server.application.concurrency.recent import Recent
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import Side
 
+_PIECE = 50
 _UNPROVEN_OF_LANE = 250
-_UNPROVEN_PART = 4
+_UNPROVEN_PART = 2
 _PROVEN_KEPT = 20_000
 
 
@@ -46,19 +47,24 @@ class Slots:
 
     def entries_of_unproven(self, of_class: int, of_lane: int) -> int:
         """The same where the sides have not shown that they answer, for a lane that runs ``of_lane`` in all: no more than a few requests
-        read and write, and a quarter of the process for all such lanes. Thousands of accounts whose till or shop hangs leave room for
+        read and write, and half of the process for all such lanes. Thousands of accounts whose till or shop hangs leave room for
         the others."""
         free = min(self.entries - self.entries_taken, self.entries // _UNPROVEN_PART - self.unproven_taken)
-        return max(min(free, _UNPROVEN_OF_LANE - of_lane), 1 - of_class)
+        # not the crumbs of a full process: what starts one by one shares neither a list page nor a shop request
+        most = min(free, _UNPROVEN_OF_LANE - of_lane) if free >= _PIECE else 0
+        return max(most, 1 - of_class)
 
     @contextmanager
     def kept_for(self, entries: int, unproven: int) -> Iterator[None]:
-        """While a claim of so many is on its way: others that claim meanwhile would read the same room full, and leave most of it."""
-        self.take(entries, unproven)
+        """While a claim of at most so many is on its way: others that claim meanwhile would read the same room full, and leave most of it.
+        Most claims bring far fewer than they may. Room for all of it would be a full process for the others: they would start one entry
+        each, and customers that could share a list page and a shop request would not meet."""
+        kept = min(entries, _PIECE), min(unproven, _PIECE)
+        self.take(*kept)
         try:
             yield
         finally:
-            self.give_back(entries, unproven)
+            self.give_back(*kept)
 
     def take(self, entries: int, unproven: int) -> None:
         """``unproven``: how many of the entries are."""
