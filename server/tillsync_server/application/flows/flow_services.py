@@ -36,7 +36,7 @@ class FlowSettings:
     crowd_gather_seconds: float = 0.1
     """A bulk read waits so long after the last arrival before it is decided whether pages are read."""
     crowd_gather_limit_seconds: float = 1.0
-    page_delivery_seconds: float = 0.5
+    page_delivery_seconds: float = 1.0
     """Customers found on a list page wait at most so long for the other pages of the scan: their shop writes then share a request."""
     probe_reuse_seconds: float = 3.0
     """A probe's answer is shared so long among the entries in flight."""
