@@ -22,11 +22,11 @@ from tillsync_server.domain.vocabulary import EntryState
 from tillsync_server.ports.lanes import ClaimedEntry, Completion, Written
 
 _LOG = structlog.get_logger(__name__)
+_Ended = Callable[[InFlight], None]
 
 
 class LaneResults:
-    """``fault_verdict``: the verdict of an entry on which the service itself fails. ``ended`` is told each run whose result is stored, or
-    never will be."""
+    """``fault_verdict``: the verdict of an entry on which the service itself fails."""
 
     def __init__(
         self,
@@ -36,7 +36,6 @@ class LaneResults:
         fault_verdict: Callable[[ClaimedEntry], Verdict],
         policy: RetryPolicy,
         sides: LaneSides,
-        ended: Callable[[InFlight], None],
     ) -> None:
         self._lane = lane
         self._schedule = schedule
@@ -44,17 +43,17 @@ class LaneResults:
         self._fault_verdict = fault_verdict
         self._policy = policy
         self._sides = sides
-        self._ended = ended
 
-    def store(self, run: InFlight, verdict: Verdict, failures: int = 0) -> None:
+    def store(self, run: InFlight, verdict: Verdict, failures: int, ended: _Ended) -> None:
+        """``failures``: of the side whose problem the verdict tells, in a row. ``ended``: called once the result is stored, or never will
+        be."""
         completion = self._completion(run, verdict, failures)
         # the database refused the first verdict where there is one already
         done = self._stored if run.state is RunState.DECIDED else self._first_stored
-        self._statements.complete(completion, partial(done, run, completion))
+        self._statements.complete(completion, partial(done, run, completion, ended))
         run.state = RunState.DECIDED
 
     def _completion(self, run: InFlight, verdict: Verdict, failures: int) -> Completion:
-        """``failures``: of the side whose problem the verdict tells, in a row."""
         ill = self._sides.ill_since(run.started_at)
         settlement = settle(verdict, attempts_before=run.entry.attempt_count, policy=self._policy, ill=ill)
         if run.is_charged:
@@ -67,16 +66,16 @@ class LaneResults:
             self._schedule.look_again()
         return Completion(self._lane.lease, run.entry, settlement, self._lane.clock.now() - run.started_at, pause, mended)
 
-    def _first_stored(self, run: InFlight, completion: Completion, stored: Written | BaseException) -> None:
+    def _first_stored(self, run: InFlight, completion: Completion, ended: _Ended, stored: Written | BaseException) -> None:
         if not isinstance(stored, Exception) or isinstance(stored, Unavailable):
-            self._stored(run, completion, stored)
+            self._stored(run, completion, ended, stored)
             return
         self._not_stored(completion)
         # the database refuses what the verdict says: that costs an attempt, or the entry would run in a circle for ever
         self._log_refused(run, stored)
-        self.store(run, self._fault_verdict(run.entry))
+        self.store(run, self._fault_verdict(run.entry), 0, ended)
 
-    def _stored(self, run: InFlight, completion: Completion, stored: Written | BaseException) -> None:
+    def _stored(self, run: InFlight, completion: Completion, ended: _Ended, stored: Written | BaseException) -> None:
         if isinstance(stored, Exception):
             self._log_refused(run, stored)
             self._not_stored(completion)
@@ -92,7 +91,7 @@ class LaneResults:
         if (problem := completion.settlement.problem) is not None:
             self._sides.failure_stored(problem.side, completion.pause_seconds)
             self._schedule.due_in(self._sides.seconds_until_probe)
-        self._ended(run)
+        ended(run)
 
     def _log_refused(self, run: InFlight, error: Exception) -> None:
         _LOG.error("completion_failed", account_id=run.entry.account_id, entry_id=str(run.entry.entry_id), exc_info=error)

@@ -16,6 +16,7 @@ import structlog
 
 from tillsync_server.application.engine.claim_schedule import ClaimSchedule
 from tillsync_server.application.engine.in_flight import InFlight
+from tillsync_server.application.engine.lane_results import LaneResults
 from tillsync_server.application.engine.lane_runs import LaneRuns
 from tillsync_server.application.engine.lane_sides import LaneSides
 from tillsync_server.application.engine.lane_statements import LaneStatements
@@ -61,15 +62,8 @@ class LaneRunner:
         self._schedule = ClaimSchedule(floor_seconds=settings.poll_floor_seconds, clock=lane.clock.now)
         self._sides = LaneSides(lease.account_id, lease.ill, services.probes, services.proven, lane.clock.now, lane.changed)
         self._schedule.due_in(self._sides.seconds_until_probe)
-        self._runs = LaneRuns(
-            lane,
-            self._schedule,
-            services.statements,
-            services.handler.fault_verdict,
-            settings.retry,
-            self._sides,
-            services.slots,
-        )
+        results = LaneResults(lane, self._schedule, services.statements, services.handler.fault_verdict, settings.retry, self._sides)
+        self._runs = LaneRuns(lane, self._schedule, self._sides, services.slots, results)
         self._parts = 0
         """Calls of the flows under way."""
         self._asks_sides = False

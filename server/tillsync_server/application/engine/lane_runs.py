@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tillsync_server.application.engine.claim_schedule import ClaimSchedule
 from tillsync_server.application.engine.concurrency_keys import ConcurrencyKeys
 from tillsync_server.application.engine.in_flight import InFlight, RunState
 from tillsync_server.application.engine.lane_results import LaneResults
 from tillsync_server.application.engine.lane_sides import LaneSides
-from tillsync_server.application.engine.lane_statements import LaneStatements
 from tillsync_server.application.engine.leased_lane import LeasedLane
 from tillsync_server.application.engine.slots import Slots
-from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.ids import EntryId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.work_class import WorkClass
@@ -21,21 +19,12 @@ from tillsync_server.ports.lanes import ClaimedEntry
 
 
 class LaneRuns:
-    """``fault_verdict``: the verdict of an entry on which the service itself fails. ``changed`` of the lane is set whenever a run ends."""
+    """``changed`` of the lane is set whenever a run ends."""
 
-    def __init__(
-        self,
-        lane: LeasedLane,
-        schedule: ClaimSchedule,
-        statements: LaneStatements,
-        fault_verdict: Callable[[ClaimedEntry], Verdict],
-        policy: RetryPolicy,
-        sides: LaneSides,
-        slots: Slots,
-    ) -> None:
+    def __init__(self, lane: LeasedLane, schedule: ClaimSchedule, sides: LaneSides, slots: Slots, results: LaneResults) -> None:
         self._lane = lane
         self._schedule = schedule
-        self._results = LaneResults(lane, schedule, statements, fault_verdict, policy, sides, self._forget)
+        self._results = results
         self._keys = ConcurrencyKeys()
         self._in_flight: dict[EntryId, InFlight] = {}
         self._classes: Counter[WorkClass] = Counter()
@@ -105,7 +94,7 @@ class LaneRuns:
                 self._forget(run)
                 return
             failures = failed
-        self._results.store(run, verdict, failures)
+        self._results.store(run, verdict, failures, self._forget)
 
     def close(self) -> None:
         """The lease ends: what is left in flight stays as it was."""

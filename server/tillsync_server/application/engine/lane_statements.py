@@ -95,9 +95,11 @@ class LaneStatements:
         await self._releases.close()
 
     async def _claim(self, requests: Sequence[ClaimRequest]) -> Sequence[Claimed | Exception]:
-        claimed = await self._store.claim(requests)
+        try:
+            claimed = await self._store.claim(requests)
+        finally:  # also of one that failed: lanes wait for the database only while there is something on the way
+            self._ended()
         self._counters.claimed += sum(len(each.entries) for each in claimed)
-        self._ended()
         return claimed
 
     async def _complete(self, completions: Sequence[Completion]) -> Sequence[Written | Exception]:
