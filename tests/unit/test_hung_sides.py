@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from support.shop_flow_world import ShopWorld, entry_of
@@ -90,3 +94,32 @@ async def test_a_failure_that_waits_for_the_status_check_keeps_no_frames() -> No
     assert raised[0].__traceback__ is None
     await running
     await work.close()
+
+
+@on_virtual_time
+async def test_a_failed_read_leaves_nothing_to_the_cycle_collector() -> None:
+    """The collector runs seldom: a thousand hung tills would keep every request that timed out."""
+    world, entries = new_world(1)
+    raised: list[weakref.ref[UpstreamError]] = []
+
+    def fault(method: str, argument: object) -> UpstreamError:
+        error = Unanswered(Side.TILL, "no answer within 15 s")
+        raised.append(weakref.ref(error))
+        return error
+
+    world.till.decide_fault = fault
+    work = world.lane.open(FlowHandler(world.services))
+    with collector_off():
+        await work.run(entries)
+        await asyncio.sleep(0)  # callbacks of the ended tasks
+        assert raised[0]() is None
+    await work.close()
+
+
+@contextmanager
+def collector_off() -> Iterator[None]:
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -122,7 +122,7 @@ class FailureJudge:
         # invariant: account-problems-are-probed-first
         if _is_certain(error, is_write=refusal_is_final):
             return self._paused(_reason(error) or ProblemReason.UNREACHABLE, outcome, error, error, comment, note)
-        _forget_frames(error)  # the probe may take as long as the request did
+        error.forget_frames()  # the probe may take as long as the request did
         failed = await self._also_failed(error, _resource_of(outcome))
         if failed is not None and isinstance(failed[1], AllowanceSpent):  # it was never sent, so nothing is known of the side
             return self._waits_for_allowance(failed[1], outcome, note, comment)
@@ -173,7 +173,7 @@ class FailureJudge:
             try:
                 await (self._ask_till(asked) if side is Side.TILL else self._ask_shop(asked))
             except UpstreamError as error:
-                _forget_frames(error)
+                error.forget_frames()
                 failed = error
             self._probes[key] = _Probe(self._services.clock(), failed)
             return failed
@@ -217,11 +217,6 @@ class FailureJudge:
             text = f"the shop's tillsync plugin does not answer: {cause_of(error)}"
         problem = AccountProblem(reason=reason, side=error.side, text=text, retry_after_seconds=retry_after)
         return _with_upstream(Verdict.paused(outcome, problem, *notes, comment=comment), error)
-
-
-def _forget_frames(error: UpstreamError) -> None:
-    """The frames that raised it hold a whole request, in cycles with their errors: a thousand hung tills would keep them for long."""
-    error.__traceback__ = error.__cause__ = error.__context__ = None
 
 
 def _is_certain(error: UpstreamError, *, is_write: bool) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tillsync_server.domain.customer import CustomerValues
+from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.ports.shop import WriteResult
 
@@ -43,6 +44,8 @@ class QueuedWrite:
 
 
 def fail(items: Sequence[QueuedWrite], fault: BaseException) -> None:
+    if isinstance(fault, UpstreamError):
+        fault.forget_frames()
     for item in items:
         if not item.result.done():
             item.result.set_exception(fault)

@@ -12,6 +12,7 @@ from functools import partial
 from tillsync_server.application.concurrency.task_scope import TaskScope
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import TillCustomer
+from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.request_class import RequestClass
 
@@ -113,6 +114,9 @@ class SingleReads:
         except asyncio.CancelledError:
             read.result.cancel()
             raise
+        except UpstreamError as error:
+            error.forget_frames()
+            read.fail(error)
         except Exception as error:  # noqa: BLE001 - the askers get it, whatever it is
             read.fail(error)
         else:
