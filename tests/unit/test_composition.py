@@ -14,8 +14,8 @@ from tillsync_server.adapters.outbound import AllowedHosts
 from tillsync_server.application.concurrency.recurring import Recurring, while_more, without_due_time
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.private_files import make_private, read_private
+from tillsync_server.composition.servers import inside
 from tillsync_server.composition.socket_directory import SocketDirectory
-from tillsync_server.composition.wiring import inside
 
 
 def test_a_private_file_is_made_whole_for_its_owner_only_and_never_replaced(tmp_path: Path) -> None:
@@ -141,6 +141,21 @@ def test_a_bare_install_says_what_is_missing(command: str, missing: str, tmp_pat
     assert f"{missing} is missing" in run.stderr
     assert "pip install 'tillsync[server]'" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_a_worker_imports_no_grpc() -> None:
+    """gRPC and the messages take 14 MB, in each of many processes."""
+    script = "import sys; sys.modules.update(dict.fromkeys(('grpc', 'google', 'tillsync'))); from tillsync_cli.main import app; app()"
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "TILLSYNC_SECRET_KEY": "k" * 32,
+        "DATABASE_URL": "postgresql://u@127.0.0.1:1/x",
+        "COLUMNS": "200",
+    }
+    command = [sys.executable, "-c", script, "worker"]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 1, run.stdout
+    assert "the database cannot be used" in run.stderr, "it came as far as that"
 
 
 def test_a_bare_install_shows_its_help() -> None:

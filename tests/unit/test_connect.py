@@ -24,11 +24,10 @@ from support.grpc_server import unimplemented
 from support.waiting import within
 from tillsync.v1 import customer_sync_service_pb2 as pb
 from tillsync.v1 import customer_sync_service_pb2_grpc as pb_grpc
-from tillsync_server.adapters.http.app import HttpSide
+from tillsync_server.adapters.http.app import MAX_REQUEST_BYTES, HttpSide
 from tillsync_server.adapters.http.connect import (
     BIG_BYTES,
     DEFAULT_TIMEOUT_SECONDS,
-    MAX_REQUEST_BYTES,
     ConnectHandler,
     _Codec,
     rpc_methods,

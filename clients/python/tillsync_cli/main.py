@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
-from tillsync_cli import (
-    account_commands,
-    demo_command,
-    link_commands,
-    privacy_commands,
-    queue_commands,
-    server_commands,
-    sync_commands,
-    token_commands,
-)
+from tillsync_cli import demo_command, server_commands
 
-_OVER_GRPC = "Speaking to a service (needs TILLSYNC_TOKEN, or --token)"
+
+class _Commands(TyperGroup):
+    """Imports the commands that speak to a service only when they are needed. `tillsync worker` does not use gRPC, which takes 14 MB."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.commands:
+            self._import_service_commands()
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        self._import_service_commands()
+        return super().list_commands(ctx)
+
+    def _import_service_commands(self) -> None:
+        from tillsync_cli.service_commands import app as service_app
+
+        self.commands.update(get_group(service_app).commands)
+
 
 app = typer.Typer(
     name="tillsync",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -45,17 +56,6 @@ def _common(
 
 server_commands.register(app)
 app.command(rich_help_panel="On this machine")(demo_command.demo)
-for name, group in (
-    ("account", account_commands.app),
-    ("token", token_commands.app),
-    ("link", link_commands.app),
-    ("queue", queue_commands.app),
-    ("sync", sync_commands.app),
-    ("privacy", privacy_commands.app),
-):
-    app.add_typer(group, name=name, rich_help_panel=_OVER_GRPC)
-app.command("match", rich_help_panel=_OVER_GRPC)(sync_commands.match)
-app.command("messages", rich_help_panel=_OVER_GRPC)(sync_commands.messages)
 
 
 def main() -> None:

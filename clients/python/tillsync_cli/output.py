@@ -6,15 +6,16 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 from rich.highlighter import JSONHighlighter
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+    from google.protobuf.timestamp_pb2 import Timestamp
 
 console = Console(highlight=False, markup=False)
 """No markup: notes may hold brackets, such as the ``[redacted]`` of a credential."""
@@ -37,16 +38,18 @@ _STATE_STYLES = {
 
 def as_json(message: Message) -> Any:
     """Canonical proto JSON: lowerCamelCase, int64 as texts, enums by name; fields without presence are there even when empty."""
+    from google.protobuf.json_format import MessageToDict  # the commands that run the service print no message
+
     return MessageToDict(message, always_print_fields_with_no_presence=True)
 
 
 def print_json(value: Message | Sequence[Message] | dict[str, Any]) -> None:
-    if isinstance(value, Message):
-        plain: Any = as_json(value)
-    elif isinstance(value, dict):
-        plain = value
-    else:
+    if isinstance(value, dict):
+        plain: Any = value
+    elif isinstance(value, Sequence):
         plain = [as_json(message) for message in value]
+    else:
+        plain = as_json(value)
     text = Text(_without_unseen(json.dumps(plain, ensure_ascii=False, indent=2)))
     console.print(_json_highlighter(text), soft_wrap=True)
 

@@ -188,8 +188,9 @@ async def _serve(settings: ServiceSettings, *, serves: bool, works: bool) -> Non
     from tillsync_server.composition.gc_tuning import tune_gc
     from tillsync_server.composition.service import Service, run_until_signalled
 
+    service = Service(settings, serves=serves, works=works)
     tune_gc()
-    await run_until_signalled(Service(settings, serves=serves, works=works), _tell_started)
+    await run_until_signalled(service, _tell_started)
 
 
 def _tell_started(service: Service) -> None:

@@ -10,11 +10,13 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
-from tillsync_client import DeadlineError, TillsyncClient, TillsyncError, UnavailableError
+
+if TYPE_CHECKING:
+    from tillsync_client import TillsyncClient, TillsyncError
 
 Result = TypeVar("Result")
 
@@ -66,6 +68,8 @@ def talk(
 
     ``as_typed``: puts the options of this command line in the place of the contract's names.
     """
+    from tillsync_client import DeadlineError, TillsyncClient, TillsyncError, UnavailableError  # not for commands that run the service
+
     secret = secret_value(token, "--token") if token else ""
     if not secret:
         raise fail(

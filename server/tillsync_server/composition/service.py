@@ -10,14 +10,11 @@ from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
-from tillsync_server.adapters.grpc.listening import GrpcSettings, InsecureListenError
-from tillsync_server.adapters.grpc.server import GrpcServer
 from tillsync_server.adapters.http.app import HttpSide
-from tillsync_server.adapters.http.connect import ConnectHandler
 from tillsync_server.adapters.http.probes import Probes
 from tillsync_server.adapters.observability.measured import MeasuredHttp
 from tillsync_server.adapters.observability.metrics import Metrics
@@ -30,9 +27,11 @@ from tillsync_server.application.engine.worker import Worker
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.first_token import ensure_admin_token
 from tillsync_server.composition.settings import ServiceSettings, SettingsError
-from tillsync_server.composition.socket_directory import SocketDirectory
 from tillsync_server.composition.storage import Storage
-from tillsync_server.composition.wiring import ServerComponents, Wiring
+from tillsync_server.composition.wiring import Wiring
+
+if TYPE_CHECKING:
+    from tillsync_server.composition.servers import Servers
 
 _LOG = structlog.get_logger(__name__)
 EMAIL_REKEY_SECONDS = 60.0
@@ -62,6 +61,11 @@ class Service:
         self.admin_token_file: Path | None = None
         """Where the first admin token is, when this process or one before made it."""
         self._serves, self._works = serves, works
+        self._servers: type[Servers] | None = None
+        if serves:
+            from tillsync_server.composition.servers import Servers  # gRPC takes 14 MB: a process that only works does without
+
+            self._servers = Servers
         self._draining = False
         self._told_holder: tuple[int | None, str] | None = None
         """Whose old transaction the log has told of."""
@@ -109,10 +113,6 @@ class Service:
     def _on_stop(self, name: str, step: Callable[[], Awaitable[object]], *, seconds: float = QUICK_SECONDS) -> None:
         self._steps.append((name, seconds, step))
 
-    @property
-    def _drain_seconds(self) -> float:
-        return self.settings.drain_seconds + 10
-
     async def _start(self) -> None:
         settings, storage = self.settings, self.storage
         self._on_stop("embedded postgresql", storage.stop_embedded, seconds=EMBEDDED_SECONDS)
@@ -133,7 +133,7 @@ class Service:
         if self._serves:
             token = settings.admin_token.get_secret_value() if settings.admin_token is not None else None
             self.admin_token_file = await ensure_admin_token(wiring.tokens, token, settings.data_dir)
-            await self._start_servers(wiring.server_components(), db_health, probes)
+            await self._start_servers(wiring, db_health, probes)
         else:
             await self._listen_http(HttpSide(settings.http_listen.host, settings.http_listen.port, probes, ssl_context=self._tls()))
         if start_worker is not None:
@@ -169,7 +169,7 @@ class Service:
         for each in recurring:
             self._on_stop(each.name, each.stop)
         self._on_stop("events", components.events.stop)
-        self._on_stop("worker", components.worker.stop, seconds=self._drain_seconds)
+        self._on_stop("worker", components.worker.stop, seconds=self.settings.longest_drain_seconds)
 
         def start() -> None:
             for part in (*recurring, components.events, components.worker):
@@ -177,53 +177,19 @@ class Service:
 
         return start
 
-    async def _start_servers(self, components: ServerComponents, db_health: DatabaseHealth, probes: Probes) -> None:
-        settings = self.settings
-        self._on_stop("enqueuer", components.enqueuer.close)
-        self._on_stop("authenticator", components.authenticator.close)
-        self._on_stop("orders", components.orders.close)
-        socket_directory = SocketDirectory()
-        self._on_stop("socket", socket_directory.remove)
-        socket = socket_directory.path / "grpc.sock"
-        grpc_server = GrpcServer(
-            components.services,
-            components.interceptor,
-            GrpcSettings(
-                listen=str(settings.grpc_listen),
-                unix_socket=socket,
-                tls_certificate=settings.tls_cert_file,
-                tls_key=settings.tls_key_file,
-                allow_plaintext=settings.allow_plaintext,
-                public_reflection=settings.public_reflection,
-                stop_grace_seconds=settings.drain_seconds,
-            ),
-            database_answers=db_health.answers,
-        )
-        connect = ConnectHandler(f"unix:{socket}", components.authenticator.authenticate, database_gone=DATABASE_GONE)
-        http_side = HttpSide(
-            settings.http_listen.host,
-            settings.http_listen.port,
-            *(connect, components.webhooks, probes),
-            ssl_context=self._tls(),
-            grace_seconds=settings.drain_seconds,
-        )
-        try:
-            await grpc_server.start()
-        except (InsecureListenError, OSError, RuntimeError, ValueError) as error:
-            raise StartError(f"gRPC cannot listen on {settings.grpc_listen} (is the port taken?): {error}") from error
-        self._on_stop("grpc", grpc_server.stop, seconds=self._drain_seconds)
-        self.grpc_port = grpc_server.port
-        await connect.open()
-        self._on_stop("connect", connect.close)
-        await self._listen_http(http_side)
-        self._on_stop("health", grpc_server.drain)
+    async def _start_servers(self, wiring: Wiring, db_health: DatabaseHealth, probes: Probes) -> None:
+        assert self._servers is not None
+        servers = self._servers(wiring, db_health, probes, ssl_context=self._tls(), on_stop=self._on_stop)
+        self.grpc_port = await servers.start_grpc()
+        await self._listen_http(servers.http_side)
+        self._on_stop("health", servers.drain)
 
     async def _listen_http(self, side: HttpSide) -> None:
         try:
             await side.start()
         except OSError as error:
             raise StartError(f"HTTP cannot listen on {self.settings.http_listen}: {error.strerror or error}") from error
-        self._on_stop("http", side.stop, seconds=self._drain_seconds)
+        self._on_stop("http", side.stop, seconds=self.settings.longest_drain_seconds)
         self.http_port = side.port
 
     def _tls(self) -> ssl.SSLContext | None:

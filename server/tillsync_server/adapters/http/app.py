@@ -9,9 +9,9 @@ from typing import Protocol
 import structlog
 from aiohttp import web
 
-from tillsync_server.adapters.http.connect import MAX_REQUEST_BYTES
-
 _LOG = structlog.get_logger(__name__)
+MAX_REQUEST_BYTES = 8 * 1024 * 1024
+"""As the gRPC server's own limit; counted after decompression."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

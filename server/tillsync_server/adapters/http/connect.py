@@ -33,6 +33,7 @@ from tillsync.v1 import (
     queue_service_pb2,
 )
 
+from tillsync_server.adapters.http.app import MAX_REQUEST_BYTES
 from tillsync_server.adapters.http.connect_errors import ConnectError, error_response, from_grpc
 from tillsync_server.adapters.http.unknown_fields import split_unknown
 from tillsync_server.application.use_cases.authentication import Caller
@@ -43,8 +44,6 @@ _LOG = structlog.get_logger(__name__)
 SERVICE_API, API_HEADER = 2, "Tillsync-Api"
 """Which messages of a bridge this service reads, said with every answer. 1 (no header): it refuses fields that it does not know, so a
 bridge sends it none that came later. 2: it passes over them."""
-MAX_REQUEST_BYTES = 8 * 1024 * 1024
-"""As the gRPC server's own limit; counted after decompression."""
 MAX_OPEN_REQUEST_BYTES = 4096
 """Of methods that need no token."""
 BIG_BYTES, _BIG_AT_ONCE = 64 * 1024, 2

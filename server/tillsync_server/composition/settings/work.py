@@ -79,6 +79,11 @@ class WorkSettings(EnvironmentSettings):
     )
 
     @property
+    def longest_drain_seconds(self) -> float:
+        """What a step that drains may take of a stop: the grace, and the ending after it."""
+        return self.drain_seconds + 10
+
+    @property
     def effective_settle_seconds(self) -> float:
         if self.settle_seconds is not None:
             return self.settle_seconds

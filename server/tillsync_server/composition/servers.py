@@ -1,0 +1,196 @@
+"""The servers of a process: gRPC, Connect over it, webhooks. A process that only works does not import them: gRPC takes 14 MB."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from tillsync_server.adapters.grpc.interceptor import Interceptor
+from tillsync_server.adapters.grpc.listening import GrpcSettings, InsecureListenError
+from tillsync_server.adapters.grpc.server import GrpcServer, GrpcServices
+from tillsync_server.adapters.grpc.servicers.account import AccountServicer
+from tillsync_server.adapters.grpc.servicers.customer_sync import CustomerSyncServicer
+from tillsync_server.adapters.grpc.servicers.link import LinkServicer
+from tillsync_server.adapters.grpc.servicers.privacy import PrivacyServicer
+from tillsync_server.adapters.grpc.servicers.queue import QueueServicer
+from tillsync_server.adapters.http.app import HttpSide
+from tillsync_server.adapters.http.connect import ConnectHandler
+from tillsync_server.adapters.http.probes import Probes
+from tillsync_server.adapters.http.webhook import WebhookReceiver
+from tillsync_server.adapters.outbound import AllowedHosts
+from tillsync_server.adapters.postgres.db_health import DatabaseHealth
+from tillsync_server.adapters.postgres.hints import PostgresHintStore
+from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.order_intake import PostgresOrderIntake
+from tillsync_server.adapters.postgres.page_token_sealer import PageTokenSealer
+from tillsync_server.adapters.postgres.pool import DATABASE_GONE
+from tillsync_server.adapters.postgres.privacy import PostgresPrivacy
+from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
+from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.adapters.postgres.sales import PostgresSales
+from tillsync_server.adapters.postgres.subject_accounts import PostgresSubjectAccounts
+from tillsync_server.application.engine.enqueuer import Enqueuer
+from tillsync_server.application.use_cases.account_check import AccountCheck
+from tillsync_server.application.use_cases.account_settings import AccountSettings
+from tillsync_server.application.use_cases.admission import Admission
+from tillsync_server.application.use_cases.authentication import Authenticator
+from tillsync_server.application.use_cases.known_accounts import KnownAccounts
+from tillsync_server.application.use_cases.link_decisions import LinkDecisions
+from tillsync_server.application.use_cases.order_matching import OrderMatching
+from tillsync_server.application.use_cases.person_resolution import PersonResolver
+from tillsync_server.application.use_cases.privacy import Privacy
+from tillsync_server.application.use_cases.queue_listing import QueueListing
+from tillsync_server.application.use_cases.queue_work import QueueWork
+from tillsync_server.application.use_cases.shop_connection import ShopConnection
+from tillsync_server.application.use_cases.shop_users import ShopUserReports
+from tillsync_server.application.use_cases.site_settings import SiteSettings
+from tillsync_server.application.use_cases.sync_requests import SyncRequests
+from tillsync_server.application.use_cases.till_hints import TillHints
+from tillsync_server.application.use_cases.till_lookup import TillLookup
+from tillsync_server.application.use_cases.token_desk import TokenDesk
+from tillsync_server.composition.errors import StartError
+from tillsync_server.composition.socket_directory import SocketDirectory
+from tillsync_server.composition.wiring import Wiring
+
+
+class OnStop(Protocol):
+    def __call__(self, name: str, step: Callable[[], Awaitable[object]], *, seconds: float = ...) -> None: ...
+
+
+class Servers:
+    """``on_stop``: told how to stop each thing that was started."""
+
+    def __init__(
+        self, wiring: Wiring, db_health: DatabaseHealth, probes: Probes, *, ssl_context: ssl.SSLContext | None, on_stop: OnStop
+    ) -> None:
+        self._settings = settings = wiring.settings
+        self._on_stop = on_stop
+        components = _components(wiring)
+        on_stop("enqueuer", components.enqueuer.close)
+        on_stop("authenticator", components.authenticator.close)
+        on_stop("orders", components.orders.close)
+        socket_directory = SocketDirectory()
+        on_stop("socket", socket_directory.remove)
+        socket = socket_directory.path / "grpc.sock"
+        self._grpc = GrpcServer(
+            components.services,
+            components.interceptor,
+            GrpcSettings(
+                listen=str(settings.grpc_listen),
+                unix_socket=socket,
+                tls_certificate=settings.tls_cert_file,
+                tls_key=settings.tls_key_file,
+                allow_plaintext=settings.allow_plaintext,
+                public_reflection=settings.public_reflection,
+                stop_grace_seconds=settings.drain_seconds,
+            ),
+            database_answers=db_health.answers,
+        )
+        self._connect = ConnectHandler(f"unix:{socket}", components.authenticator.authenticate, database_gone=DATABASE_GONE)
+        self.http_side = HttpSide(
+            settings.http_listen.host,
+            settings.http_listen.port,
+            *(self._connect, components.webhooks, probes),
+            ssl_context=ssl_context,
+            grace_seconds=settings.drain_seconds,
+        )
+        """Started by the service, after gRPC."""
+
+    async def start_grpc(self) -> int:
+        """The port. StartError."""
+        settings = self._settings
+        try:
+            await self._grpc.start()
+        except (InsecureListenError, OSError, RuntimeError, ValueError) as error:
+            raise StartError(f"gRPC cannot listen on {settings.grpc_listen} (is the port taken?): {error}") from error
+        self._on_stop("grpc", self._grpc.stop, seconds=settings.longest_drain_seconds)
+        await self._connect.open()
+        self._on_stop("connect", self._connect.close)
+        return self._grpc.port
+
+    async def drain(self) -> None:
+        await self._grpc.drain()
+
+
+@dataclass(frozen=True, slots=True)
+class _Components:
+    """``enqueuer``, ``orders`` and ``authenticator`` are closed when the servers stop."""
+
+    services: GrpcServices
+    interceptor: Interceptor
+    webhooks: WebhookReceiver
+    enqueuer: Enqueuer
+    orders: OrderMatching
+    authenticator: Authenticator
+
+
+def _components(wiring: Wiring) -> _Components:
+    settings, database, notifier = wiring.settings, wiring.database, wiring.notifier
+    queues = PostgresQueueReader(database)
+    intake = PostgresOrderIntake(database, notifier)
+    enqueuer = Enqueuer(PostgresHintStore(database, notifier))
+    admission = Admission(queues, settings.admission())
+    sync = SyncRequests(enqueuer, admission)
+    orders = OrderMatching(intake, intake, queues, admission, wiring.wakeups)
+    lookup = TillLookup(wiring.accounts, wiring.tills, wiring.links)
+    keeper = PostgresLinkKeeper(database, notifier)
+    warnings = wiring.warnings
+    persons = PostgresPrivacy(database, notifier)
+    authenticator = Authenticator(wiring.tokens, wiring.wakeups)
+    services = GrpcServices(
+        customer_sync=CustomerSyncServicer(sync, orders, QueueListing(queues)),
+        queue=QueueServicer(QueueWork(queues, PostgresQueueActions(database, notifier))),
+        link=LinkServicer(LinkDecisions(wiring.accounts, wiring.links, keeper, queues, lookup), ShopUserReports(keeper)),
+        privacy=PrivacyServicer(
+            Privacy(
+                persons,
+                wiring.accounts,
+                PersonResolver(persons, lookup, wiring.shops, wiring.shops),
+                PageTokenSealer(wiring.secret_box),
+            )
+        ),
+        account=AccountServicer(
+            AccountSettings(wiring.accounts, warnings, plain_http_allowed=inside(settings.hosts(serves=True))),
+            SiteSettings(wiring.accounts),
+            AccountCheck(wiring.accounts, wiring.tills, wiring.shops, wiring.knowledge, wiring.accounts, warnings),
+            ShopConnection(wiring.accounts, wiring.shops, wiring.tokens),
+            TokenDesk(wiring.tokens, wiring.accounts, public_url=settings.public_url),
+        ),
+    )
+    return _Components(
+        services=services,
+        interceptor=Interceptor(authenticator, KnownAccounts(queues), wiring.metrics, database_gone=DATABASE_GONE),
+        webhooks=WebhookReceiver(
+            wiring.accounts,
+            TillHints(
+                PostgresSubjectAccounts(database),
+                PostgresSales(database, notifier, till_share=settings.till_share),
+                enqueuer,
+                admission,
+            ),
+            database_gone=DATABASE_GONE,
+            observe=wiring.metrics.webhook_received,
+        ),
+        enqueuer=enqueuer,
+        orders=orders,
+        authenticator=authenticator,
+    )
+
+
+def inside(allowed: AllowedHosts) -> Callable[[str, int], bool]:
+    """Whether a till may be asked in plain http there: the operator named it, so it is on a network of theirs."""
+
+    def is_named(host: str, port: int) -> bool:
+        name = host.lower().rstrip(".")
+        if name in allowed.hosts or (name, port) in allowed.host_ports:
+            return True
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return any(address.version == network.version and address in network for network in allowed.networks)
+
+    return is_named
