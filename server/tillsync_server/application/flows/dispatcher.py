@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from typing import assert_never
+from functools import cached_property
+from typing import Any, assert_never
 
 import structlog
 
@@ -47,15 +48,22 @@ class FlowHandler:
         return stopped_each_time(entry)
 
 
-@dataclass(slots=True)
 class _Flows:
-    """The flows of one configuration of the account."""
+    """The flows of one configuration of the account. Most lanes have entries of one kind: the others' flows are made when asked for."""
 
-    customers: CustomerFlow
-    types: CustomerTypeFlow
-    orders: OrderFlow
-    runs: int = 0
-    """Under way."""
+    def __init__(self, context: LaneContext) -> None:
+        self._context = context
+        self.customers = CustomerFlow(context)
+        self.runs = 0
+        """Under way."""
+
+    @cached_property
+    def types(self) -> CustomerTypeFlow:
+        return CustomerTypeFlow(self._context)
+
+    @cached_property
+    def orders(self) -> OrderFlow:
+        return OrderFlow(self._context)
 
 
 class FlowWork:
@@ -75,9 +83,7 @@ class FlowWork:
         by_version: dict[int, list[ClaimedEntry]] = {}
         for entry in entries:
             by_version.setdefault(entry.config_version, []).append(entry)
-        async with asyncio.TaskGroup() as group:
-            parts = [group.create_task(self._run_version(part)) for part in by_version.values()]
-        if not all(part.result() for part in parts):
+        if not await _all_done([self._run_version(part) for part in by_version.values()]):
             raise RunInterrupted("the run was interrupted")
 
     async def close(self) -> None:
@@ -90,8 +96,7 @@ class FlowWork:
             account = await self._lane.account(entries[0])
             flows = self._flows.get(account.config_version)
             if flows is None:
-                context = LaneContext(self._services, self._lane, account, self._gates)
-                flows = _Flows(CustomerFlow(context), CustomerTypeFlow(context), OrderFlow(context))
+                flows = _Flows(LaneContext(self._services, self._lane, account, self._gates))
                 self._flows[account.config_version] = flows
         except Exception as error:  # noqa: BLE001 - settings that cannot be read: each entry says so
             return self._all_faulty(entries, error)
@@ -99,13 +104,13 @@ class FlowWork:
         others = [entry for entry in entries if entry.kind is not EntryKind.CUSTOMER]
         flows.runs += 1
         try:
-            async with asyncio.TaskGroup() as group:
-                parts = [group.create_task(self._run_customers(flows.customers, customers))]
-                parts += [group.create_task(self._run_one(entry, self._flow_of(flows, entry.kind))) for entry in others]
+            parts = [self._run_customers(flows.customers, customers)] if customers else []
+            parts += [self._run_one(entry, self._flow_of(flows, entry.kind)) for entry in others]
+            is_done = await _all_done(parts)
         finally:
             flows.runs -= 1
         await self._drop_former()
-        return all(part.result() for part in parts)
+        return is_done
 
     async def _drop_former(self) -> None:
         """A lease may last for days of a trickle, and see many configurations."""
@@ -140,11 +145,7 @@ class FlowWork:
         async def run(entry: ClaimedEntry) -> Verdict:
             return await flow.run(entry, known[entry.subject_id])
 
-        if len(entries) == 1:
-            return await self._run_one(entries[0], run)
-        async with asyncio.TaskGroup() as group:
-            parts = [group.create_task(self._run_one(entry, run)) for entry in entries]
-        return all(part.result() for part in parts)
+        return await _all_done([self._run_one(entry, run) for entry in entries])
 
     def _flow_of(self, flows: _Flows, kind: EntryKind) -> RunOne:
         match kind:
@@ -205,6 +206,15 @@ class FlowWork:
             where=_place_of(error),
         )
         return service_fault(entry)
+
+
+async def _all_done(parts: Sequence[Coroutine[Any, Any, bool]]) -> bool:
+    """Runs them at once, and one alone without a task: a hung account would hold a task in a task in a task."""
+    if len(parts) == 1:
+        return await parts[0]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(part) for part in parts]
+    return all(task.result() for task in tasks)
 
 
 def _place_of(error: Exception) -> str:

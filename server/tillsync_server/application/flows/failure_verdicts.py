@@ -99,8 +99,8 @@ _ASKED_NAMES = {_Asked.PROBE: "its status check", _Asked.CUSTOMERS: "its list of
 class FailureJudge:
     """One per lease and configuration."""
 
-    def __init__(self, services: FlowServices, account: Account, till: TillClient, shop: Callable[[], ShopClient]) -> None:
-        """``shop``: makes or finds the client when a probe needs it; may raise UpstreamError where credentials are missing."""
+    def __init__(self, services: FlowServices, account: Account, till: Callable[[], TillClient], shop: Callable[[], ShopClient]) -> None:
+        """``till``, ``shop``: make or find the client when a probe needs it; may raise UpstreamError where credentials are missing."""
         self._services = services
         self._account = account
         self._till = till
@@ -179,13 +179,14 @@ class FailureJudge:
             return failed
 
     async def _ask_till(self, asked: _Asked) -> None:
+        till = self._till()
         match asked:
             case _Asked.PROBE:
-                await self._till.probe()
+                await till.probe()
             case _Asked.CUSTOMERS:
-                (await self._till.list_customers(1)).check()
+                (await till.list_customers(1)).check()
             case _Asked.TYPES:
-                await self._till.list_customer_types()
+                await till.list_customer_types()
 
     async def _ask_shop(self, asked: _Asked) -> None:
         shop = self._shop()

@@ -12,7 +12,7 @@ from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import Blocked, Misaddressed, Missing, UpstreamError
 from tillsync_server.domain.vocabulary import Side
-from tillsync_server.ports.till import CustomerPage, TillClient
+from tillsync_server.ports.till import CustomerPage
 
 _NOTED_EVERY_SECONDS = 15.0
 """Reads are many and count for ten minutes."""
@@ -33,7 +33,11 @@ class GoneProof:
     """One per lease and configuration."""
 
     def __init__(
-        self, services: FlowServices, account: Account, list_page: Callable[[int], Awaitable[CustomerPage]], till: TillClient
+        self,
+        services: FlowServices,
+        account: Account,
+        list_page: Callable[[int], Awaitable[CustomerPage]],
+        list_types: Callable[[], Awaitable[object]],
     ) -> None:
         self._services = services
         self._till_id = account.till_id
@@ -41,7 +45,7 @@ class GoneProof:
         # types have an API version of their own: a change of it needs its own proof
         self._types_configuration = f"{account.till_configuration}|types {account.epos.customer_type_api_version.name}"
         self._list_page = list_page
-        self._till = till
+        self._list_all_types = list_types
         self._customers = _Resource()
         self._types = _Resource()
 
@@ -118,7 +122,7 @@ class GoneProof:
         await self.note_customers_read()
 
     async def _list_types(self) -> None:
-        await self._till.list_customer_types()
+        await self._list_all_types()
         await self.note_types_read()
 
 

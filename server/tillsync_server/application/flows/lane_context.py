@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from tillsync_server.application.flows.failure_verdicts import FailureJudge
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.application.flows.gone import GoneProof
 from tillsync_server.application.flows.side_gates import ClassGate, SideGates
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.customer import TillCustomerType
 from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.handler import LaneRun
@@ -42,13 +45,16 @@ class LaneContext:
         self.account = account
         self.gates = gates or SideGates(account.account_id, services.windows)
         self._tills: dict[RequestClass, TillClient] = {}
-        self.till: TillClient = self.till_of(RequestClass.ORDER)
-        """For orders, and for what orders wait for."""
-        self.gone = GoneProof(services, account, self.list_page, self.till)
+        self.gone = GoneProof(services, account, self.list_page, self.list_types)
         self._ungated_shop = _ShopOfAccount(services, account, None)
         # the judge probes also for an entry that met its failure before the gate closed
-        self.judge = FailureJudge(services, account, services.tills.client(account, RequestClass.ORDER), self._ungated_shop)
+        self.judge = FailureJudge(services, account, partial(services.tills.client, account, RequestClass.ORDER), self._ungated_shop)
         self._shops = {each: _ShopOfAccount(services, account, ClassGate(self.gates[Side.SHOP], each)) for each in RequestClass}
+
+    @property
+    def till(self) -> TillClient:
+        """For orders, and for what orders wait for."""
+        return self.till_of(RequestClass.ORDER)
 
     def till_of(self, request_class: RequestClass) -> TillClient:
         till = self._tills.get(request_class)
@@ -65,6 +71,9 @@ class LaneContext:
     def shop_of_orders(self) -> ShopClient:
         """Without the gate: orders need only the till, and do not wait for the shop. Raises CredentialsRefused."""
         return self._ungated_shop()
+
+    async def list_types(self) -> Sequence[TillCustomerType]:
+        return await self.till.list_customer_types()
 
     async def list_page(self, number: int, request_class: RequestClass = RequestClass.ORDER) -> CustomerPage:
         """A page of the till's customers; what of it cannot be read is noted."""
