@@ -21,8 +21,10 @@ from benchmarks.one_process import Producer
 from benchmarks.open_loop import open_loop, wait_percentiles
 from benchmarks.peers import pgqueuer
 from benchmarks.report import Figure, Goal, of_runs
+from tillsync_server.adapters.postgres.hints import PostgresHintStore
 from tillsync_server.adapters.postgres.notifications import PostgresNotifications
 from tillsync_server.adapters.postgres.pool import Database
+from tillsync_server.application.engine.enqueuer import Enqueuer
 
 _ONE_PROCESS = Goal(must=1, aim=1, unit="×", lower_is_better=True)
 _TWO_PROCESSES = Goal(must=1.24, aim=1, unit="×", lower_is_better=True)
@@ -82,7 +84,7 @@ async def _of_ours(bench: Bench, dsn: str) -> _Percentiles:
     notifications.start()
     await notifications.listening.wait()
     try:
-        return await _between_two(bench, "ours", dsn, ours.Producer(database, notifications))
+        return await _between_two(bench, "ours", dsn, ours.Producer(Enqueuer(PostgresHintStore(database, notifications))))
     finally:
         await notifications.stop()
         await database.close()

@@ -91,8 +91,8 @@ class _NoAccounts:
 @asynccontextmanager
 async def running_worker(
     dsn: str, store: type[PostgresLaneStore], handler: Callable[[PostgresTillBudget], UpdatedHandler]
-) -> AsyncIterator[tuple[Database, PostgresNotifications]]:
-    """A worker at work; the pool and the notifications of its process."""
+) -> AsyncIterator[Enqueuer]:
+    """A worker at work, and what stores hints in its process, as in `tillsync serve`."""
     database = Database(dsn)
     await database.open()
     notifications = PostgresNotifications(database)
@@ -108,7 +108,7 @@ async def running_worker(
     )
     worker.start()
     try:
-        yield database, notifications
+        yield Enqueuer(PostgresHintStore(database, notifications, worker.offer))
     finally:
         await worker.stop()
         await notifications.stop()
@@ -143,15 +143,15 @@ async def noting_worker(dsn: str, starts: dict[int, int]) -> AsyncIterator[Produ
     def note(entry: ClaimedEntry) -> None:
         starts[entry.subject_id] = time.monotonic_ns()
 
-    async with running_worker(dsn, PostgresLaneStore, lambda budget: UpdatedHandler(budget, note)) as (database, notifications):
-        yield Producer(database, notifications)
+    async with running_worker(dsn, PostgresLaneStore, lambda budget: UpdatedHandler(budget, note)) as enqueuer:
+        yield Producer(enqueuer)
 
 
 class Producer:
     """The service's own way in (micro-batched, durable when it returns), without the RPC around it. To shop-1 to shop-N in turn."""
 
-    def __init__(self, database: Database, notifications: PostgresNotifications) -> None:
-        self._enqueuer = Enqueuer(PostgresHintStore(database, notifications))
+    def __init__(self, enqueuer: Enqueuer) -> None:
+        self._enqueuer = enqueuer
 
     async def enqueue(self, number: int) -> None:
         account = AccountId(f"shop-{number % ACCOUNTS + 1}")

@@ -157,7 +157,7 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
         world,
         load("engine/enqueue_hints"),
         *([f"shop-{n % 50 + 1}" for n in range(200)], [1] * 200, list(range(900_000, 900_200)), [2] * 200, [False] * 200),
-        *([new_entry_id() for _ in range(200)], [0] * 200, [f"shop-{n}" for n in range(1, 51)]),
+        *([new_entry_id() for _ in range(200)], [0] * 200, [f"shop-{n}" for n in range(1, 51)], "owner", 30.0),
     )
     assert_plan(enqueue, indexes={"lane_pkey"}, most_rows=800)
     due = await explain(world, load("engine/lease"), 0, 0, "owner", 30.0, 0, None)

@@ -27,6 +27,7 @@ ENGINE = [
     Mutant("sales-leave-the-allowance-to-others", "sales are read from the till as fast as it answers", drop()),
     Mutant("live-work-is-told-to-the-owner", "the owner of a leased lane is not told of live work", drop()),
     Mutant("leased-lanes-hear-of-new-work", "the runner of a leased lane passes over the notification of new work", drop()),
+    Mutant("early-wake-ups-are-kept", "work that is told before the lane's lease is answered is forgotten", drop()),
     Mutant("postponed-entries-wake-their-lane", "a leased lane forgets an entry that was put off", drop()),
     # one owner
     Mutant("completions-are-fenced", "completions do not match the lease's token", drop()),
@@ -42,6 +43,7 @@ ENGINE = [
     Mutant("stray-json-is-no-answer", "whatever JSON a shop prints is taken for its answer", condition("True")),
     Mutant("stale-writes-are-not-applied", "a stale write counts as applied", condition("True")),
     Mutant("account-problems-are-probed-first", "what one entry meets pauses the account", condition("True")),
+    Mutant("hints-lease-no-leased-lane", "a hint leases a lane that another process has", drop()),
     # recovery
     Mutant("lapsed-leases-are-taken-over", "a lapsed lease keeps its owner", becomes("lease_owner IS NULL AND IT")),
     Mutant("stops-end-lanes", "a stop lets lanes claim on", drop()),

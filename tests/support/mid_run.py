@@ -29,6 +29,7 @@ from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
 from tillsync_server.adapters.postgres.links import PostgresLinks
 from tillsync_server.adapters.postgres.order_linker import PostgresOrderLinker
 from tillsync_server.adapters.postgres.shop_state import PostgresShopState
+from tillsync_server.application.engine.lane_runner import LaneRunner
 
 QUEUES = (vocabulary_pb2.QUEUE_CUSTOMERS, vocabulary_pb2.QUEUE_ORDERS)
 When = Literal["before", "after"]
@@ -66,7 +67,7 @@ def _of_lease(*args: Any) -> list[str]:
 
 _POINTS: dict[str, tuple[type, Callable[..., list[str]]]] = {
     "at_version": (PostgresAccounts, lambda account_id, *_: [account_id]),
-    "claim": (PostgresLaneStore, lambda requests: [request.lease.account_id for request in requests]),
+    "claim": (LaneRunner, lambda runner: [runner.lane.lease.account_id]),  # entries also come with the lease, without a claim of the store
     "complete": (PostgresLaneStore, lambda completions: [completion.entry.account_id for completion in completions]),
     "by_epos": (PostgresLinks, lambda account_id, *_: [account_id]),
     "stored_customers": (PostgresLinks, lambda account_id, *_: [account_id]),
@@ -83,11 +84,11 @@ _POINTS: dict[str, tuple[type, Callable[..., list[str]]]] = {
     # the till's id is the account's unless it is given
     "take_done": (PostgresIntents, lambda till_id, *_: [till_id]),
 }
-_METHODS = {"take_done": "complete"}
+_METHODS = {"take_done": "complete", "claim": "_claim"}
 
 
 class StoreGates:
-    """``hold(account, point, when)`` stops the next call of that store for that account. Of a claim: the next that claims something."""
+    """``hold(account, point, when)`` stops the next call of that store for that account. After a claim: the next that brings something."""
 
     def __init__(self) -> None:
         self._gates: dict[tuple[str, str], Gate] = {}
@@ -103,13 +104,13 @@ class StoreGates:
 
     def _wrapped(self, point: str, method: Callable[..., Awaitable[Any]], accounts_of: Callable[..., list[str]]) -> Any:
         async def call(store: Any, *args: Any, **named: Any) -> Any:
-            keys = [(point, account_id) for account_id in accounts_of(*args)] if self._gates else []
+            keys = [(point, account_id) for account_id in accounts_of(*args or (store,))] if self._gates else []
             before = [self._gates.pop(key) for key in keys if key in self._gates and self._gates[key].when == "before"]
             for gate in before:
                 await gate.pass_through()
             answer = await method(store, *args, **named)
-            for number, key in enumerate(keys):
-                if key in self._gates and (point != "claim" or answer[number]):
+            for key in keys:
+                if key in self._gates and (point != "claim" or answer):
                     await self._gates.pop(key).pass_through()
             return answer
 

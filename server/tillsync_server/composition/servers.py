@@ -33,6 +33,7 @@ from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
 from tillsync_server.adapters.postgres.sales import PostgresSales
 from tillsync_server.adapters.postgres.subject_accounts import PostgresSubjectAccounts
 from tillsync_server.application.engine.enqueuer import Enqueuer
+from tillsync_server.application.engine.worker import Worker
 from tillsync_server.application.use_cases.account_check import AccountCheck
 from tillsync_server.application.use_cases.account_settings import AccountSettings
 from tillsync_server.application.use_cases.admission import Admission
@@ -61,14 +62,21 @@ class OnStop(Protocol):
 
 
 class Servers:
-    """``on_stop``: told how to stop each thing that was started."""
+    """``worker``: of this process; it leases the lanes that hints wake. ``on_stop``: told how to stop each thing that was started."""
 
     def __init__(
-        self, wiring: Wiring, db_health: DatabaseHealth, probes: Probes, *, ssl_context: ssl.SSLContext | None, on_stop: OnStop
+        self,
+        wiring: Wiring,
+        worker: Worker | None,
+        db_health: DatabaseHealth,
+        probes: Probes,
+        *,
+        ssl_context: ssl.SSLContext | None,
+        on_stop: OnStop,
     ) -> None:
         self._settings = settings = wiring.settings
         self._on_stop = on_stop
-        components = _components(wiring)
+        components = _components(wiring, worker)
         on_stop("enqueuer", components.enqueuer.close)
         on_stop("authenticator", components.authenticator.close)
         on_stop("orders", components.orders.close)
@@ -127,11 +135,11 @@ class _Components:
     authenticator: Authenticator
 
 
-def _components(wiring: Wiring) -> _Components:
+def _components(wiring: Wiring, worker: Worker | None) -> _Components:
     settings, database, notifier = wiring.settings, wiring.database, wiring.notifier
     queues = PostgresQueueReader(database)
     intake = PostgresOrderIntake(database, notifier)
-    enqueuer = Enqueuer(PostgresHintStore(database, notifier))
+    enqueuer = Enqueuer(PostgresHintStore(database, notifier, None if worker is None else worker.offer))
     admission = Admission(queues, settings.admission())
     sync = SyncRequests(enqueuer, admission)
     orders = OrderMatching(intake, intake, queues, admission, wiring.wakeups)

@@ -179,7 +179,7 @@ class Service:
 
     async def _start_servers(self, wiring: Wiring, db_health: DatabaseHealth, probes: Probes) -> None:
         assert self._servers is not None
-        servers = self._servers(wiring, db_health, probes, ssl_context=self._tls(), on_stop=self._on_stop)
+        servers = self._servers(wiring, self.worker, db_health, probes, ssl_context=self._tls(), on_stop=self._on_stop)
         self.grpc_port = await servers.start_grpc()
         await self._listen_http(servers.http_side)
         self._on_stop("health", servers.drain)

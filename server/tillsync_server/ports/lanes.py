@@ -5,7 +5,7 @@ Lock order everywhere: lanes in account order, then till, then intents, then ent
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
@@ -118,6 +118,16 @@ class EnqueueResult:
     @property
     def entry_id(self) -> EntryId:
         return self.entry.entry_id
+
+
+@dataclass(frozen=True, slots=True)
+class LaneOffer:
+    """A worker of this process leases lanes that sleep, in the statement that stores their live hints. ``leased`` is told each after the
+    commit, with its entries: nothing else of the lane is due."""
+
+    owner: str
+    lease_seconds: float
+    leased: Callable[[LaneLease, Sequence[ClaimedEntry]], None]
 
 
 class HintStore(Protocol):

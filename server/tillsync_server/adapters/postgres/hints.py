@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import asyncpg
 
@@ -13,7 +15,7 @@ from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, new_entry_id
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority
 from tillsync_server.domain.waiting import WAITING_NOTE, next_attempt, shown_notes, waiting_note
-from tillsync_server.ports.lanes import EnqueueResult, NewHint
+from tillsync_server.ports.lanes import ClaimedEntry, EnqueueResult, LaneLease, LaneOffer, NewHint
 from tillsync_server.ports.wakeups import Notifier
 
 _ENQUEUE_HINTS = load("engine/enqueue_hints")
@@ -21,18 +23,20 @@ _SubjectKey = tuple[AccountId, int, int]
 
 
 class PostgresHintStore:
-    """Implements :class:`tillsync_server.ports.lanes.HintStore`."""
+    """Implements :class:`tillsync_server.ports.lanes.HintStore`. ``offer``: asked before each statement, for so many lanes at most."""
 
-    def __init__(self, database: Database, notifier: Notifier) -> None:
+    def __init__(self, database: Database, notifier: Notifier, offer: Callable[[int], LaneOffer | None] | None = None) -> None:
         self._database = database
         self._notifier = notifier
+        self._offer = offer
 
     async def enqueue(self, hints: Sequence[NewHint]) -> list[EnqueueResult | Exception]:
         """One statement for all; where a lane stays locked, account by account, so that one never delays another."""
+        offer = None if self._offer is None else self._offer(len(hints))
         try:
             # invariant: accepted-hints-are-committed
             async with self._database.acquire() as connection:
-                return await enqueue_in_transaction(connection, hints, self._notifier)
+                return await enqueue_in_transaction(connection, hints, self._notifier, offer)
         except asyncpg.LockNotAvailableError:
             # invariant: locked-lanes-delay-no-other-account
             return await self._enqueue_by_account(hints)
@@ -53,9 +57,10 @@ class PostgresHintStore:
 
 
 async def enqueue_in_transaction(
-    connection: Connection, hints: Sequence[NewHint], notifier: Notifier | None = None
+    connection: Connection, hints: Sequence[NewHint], notifier: Notifier | None = None, offer: LaneOffer | None = None
 ) -> list[EnqueueResult | Exception]:
-    """Enqueue on ``connection``, in its transaction if it has one (then without ``notifier``: the caller tells after the commit).
+    """Enqueue on ``connection``, in its transaction if it has one (then without ``notifier`` and ``offer``: the caller tells
+    after the commit).
 
     Locks the lanes in account order; the caller may hold them already. By position; NotFound for unknown accounts.
     """
@@ -73,6 +78,7 @@ async def enqueue_in_transaction(
         [new_entry_id() for _ in first],
         [len(positions) - 1 for positions in folded.values()],
         sorted({hint.account_id for hint in first}),
+        *((None, 0.0) if offer is None else (offer.owner, offer.lease_seconds)),
     )
     results: list[EnqueueResult | Exception] = [
         NotFound(f"account {hint.account_id} does not exist", reason="ACCOUNT_NOT_FOUND") for hint in hints
@@ -82,6 +88,9 @@ async def enqueue_in_transaction(
         entry, coalesced = _entry(row), row[4] > 1
         for rank, position in enumerate(positions):
             results[position] = EnqueueResult(entry, coalesced or rank > 0)
+    if offer is not None:
+        for lease, entries in _leased(offer.owner, rows):
+            offer.leased(lease, entries)
     if notifier is not None:
         if any(row[6] for row in rows):
             notifier.lanes_ready()
@@ -89,6 +98,34 @@ async def enqueue_in_transaction(
             # invariant: live-work-is-told-to-the-owner
             notifier.live_work(account_id)
     return results
+
+
+def _leased(owner: str, rows: Sequence[asyncpg.Record]) -> Iterator[tuple[LaneLease, list[ClaimedEntry]]]:
+    leased = sorted((row for row in rows if row["lease_token"] is not None), key=itemgetter(0))
+    for account_id, of_lane in groupby(leased, key=itemgetter(0)):
+        own = list(of_lane)
+        lease = LaneLease(AccountId(account_id), owner, own[0]["lease_token"], own[0]["lapses"])
+        yield lease, [_claimed(row) for row in own if row["due_at"] <= row["update_time"]]
+
+
+def _claimed(row: asyncpg.Record) -> ClaimedEntry:
+    return ClaimedEntry(
+        account_id=AccountId(row["account_id"]),
+        entry_id=row["entry_id"],
+        kind=EntryKind(row["kind"]),
+        subject_id=row["subject_id"],
+        priority=Priority(row["priority"]),
+        entry_revision=row["entry_revision"],
+        config_version=row["config_version"],
+        attempt_count=0,
+        coalesced_count=row["coalesced_count"],
+        force=row["force"],
+        account_email="",
+        billing_email="",
+        woo_customer_id=row["woo_customer_id"],
+        epos_customer_id=row["epos_customer_id"],
+        facts=None,
+    )
 
 
 def _entry(row: asyncpg.Record) -> Entry:

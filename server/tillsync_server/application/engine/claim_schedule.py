@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.lanes import ClaimedEntry
@@ -50,9 +50,9 @@ class ClaimSchedule:
             self._all_may_be_due()
         return {work_class: most for work_class in WorkClass if work_class in self._may_be_due and (most := room(work_class)) > 0}
 
-    def claim_sent(self, limits: Mapping[WorkClass, int]) -> None:
+    def claim_sent(self, limits: Iterable[WorkClass]) -> None:
         """News that comes before the answer counts for the next claim."""
-        self._may_be_due -= limits.keys()
+        self._may_be_due.difference_update(limits)
 
     def claim_answered(self, limits: Mapping[WorkClass, int], claimed: Sequence[ClaimedEntry]) -> None:
         found = Counter(entry.work_class for entry in claimed)

@@ -50,16 +50,20 @@ class _LaneLost(Exception):
 class LaneRunner:
     """``run`` once. :meth:`LeasedLane.end` ends it earlier."""
 
-    def __init__(self, services: LaneServices, lane: LeasedLane) -> None:
+    def __init__(self, services: LaneServices, lane: LeasedLane, entries: Sequence[ClaimedEntry] = ()) -> None:
         settings, lease = services.settings, lane.lease
         self._services = services
         self._settings = settings
+        self._leased_entries = entries
+        """Claimed with the lease; taken by the first turn."""
         self.lane = lane
         # invariant: crashing-entries-are-charged-first
         self._charges_first = lease.lapses >= settings.lapses_before_single
         self._limit = 1 if self._charges_first else settings.in_flight_limit
         self._reserve = min(settings.reserved_in_flight, (self._limit - 1) // len(WorkClass))
         self._schedule = ClaimSchedule(floor_seconds=settings.poll_floor_seconds, clock=lane.clock.now)
+        if entries:
+            self._schedule.claim_sent(WorkClass)
         self._sides = LaneSides(lease.account_id, lease.ill, services.probes, services.proven, lane.clock.now, lane.changed)
         self._schedule.due_in(self._sides.seconds_until_probe)
         results = LaneResults(lane, self._schedule, services.statements, services.handler.fault_verdict, settings.retry, self._sides)
@@ -135,6 +139,9 @@ class LaneRunner:
         return self._schedule.worth_claiming(self._room)
 
     async def _claim(self) -> list[ClaimedEntry]:
+        if self._leased_entries:
+            entries, self._leased_entries = self._leased_entries, ()
+            return self._take(entries)
         limits = self._worth_claiming()
         if not limits and not (self._asks_sides and self._sides.is_any_ill):
             return []
@@ -153,12 +160,7 @@ class LaneRunner:
             return []
         self._sides.update(answer.ill, asked_at)
         self._schedule.claim_answered(limits, answer.entries)
-        taken = self._take(answer.entries)
-        if len(taken) < len(answer.entries):
-            self._schedule.look_again()
-        if taken and self._first_at is None:
-            self._first_at = self.lane.clock.now()
-        return taken
+        return self._take(answer.entries)
 
     def _take(self, claimed: Sequence[ClaimedEntry]) -> list[ClaimedEntry]:
         """Those for which there is room now: each class was claimed as if it were alone, and other lanes claim too."""
@@ -167,6 +169,10 @@ class LaneRunner:
             of_class = list(itertools.islice(entries, max(self._room(work_class), 0)))
             self._runs.take(of_class)
             taken += of_class
+        if len(taken) < len(claimed):
+            self._schedule.look_again()
+        if taken and self._first_at is None:
+            self._first_at = self.lane.clock.now()
         return taken
 
     async def _changed_or_due(self) -> None:

@@ -8,10 +8,12 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import structlog
 
+from tillsync_server.application.concurrency.recent import Recent
 from tillsync_server.application.engine.lane_runner import LaneRunner, LaneServices
 from tillsync_server.application.engine.lane_statements import LaneStatements, WorkerCounters
 from tillsync_server.application.engine.lease_clock import LeaseClock
@@ -21,7 +23,7 @@ from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.slots import Probes, ProvenSides, Slots
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.ports.handler import EntryHandler
-from tillsync_server.ports.lanes import LaneLease, LaneStore
+from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, LaneOffer, LaneStore
 from tillsync_server.ports.wakeups import WakeUps
 
 _LOG = structlog.get_logger(__name__)
@@ -29,6 +31,7 @@ _LEASE_ANSWER_SECONDS = 2.0
 _CANCELLED_SECONDS = 5.0
 _LEASED_AT_ONCE = 256
 _BULK_LEASED_AT_ONCE = 32
+_TOLD_EARLY_KEPT = 1000
 _SKIPPED_SECONDS = 0.02
 """Another session holds the row lock of a ready lane and sends no notification on release. Lease again after this delay, then twice it."""
 
@@ -64,6 +67,8 @@ class Worker:
         self._renewal = LeaseRenewal(store, lease_seconds=settings.lease_seconds, clock=clock)
         self._services = LaneServices(settings, handler, self._statements, self.slots, self.probes, ProvenSides())
         self._runners: dict[AccountId, LaneRunner] = {}
+        self._told_early: Recent[AccountId, None] = Recent(_TOLD_EARLY_KEPT)
+        """Lanes without a runner for which live work was told: the answer to the statement that leases the lane may be on its way."""
         self._lane_tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._skipped_seconds = _SKIPPED_SECONDS
@@ -87,11 +92,12 @@ class Worker:
         """Give every lane back: runs get a grace, then they are cancelled. Bounded in time, even if the database never answers."""
         self._stopping = True
         self._wake.set()
-        self._end_lanes()
+        for runner in self._runners.values():
+            # invariant: stops-end-lanes
+            runner.lane.end(LaneState.STOPPING)
         if self._leasing is not None:  # not cancelled in the middle: what it has just leased would wait for the end of that lease
             await asyncio.wait([self._leasing], timeout=min(self._settings.stop_grace_seconds, _LEASE_ANSWER_SECONDS))
             self._leasing.cancel()
-        self._end_lanes()  # those leased meanwhile too
         if self._lane_tasks:
             _, late = await asyncio.wait(self._lane_tasks, timeout=self._settings.stop_grace_seconds)
             for task in late:
@@ -104,20 +110,18 @@ class Worker:
             await asyncio.wait([self._main])
             self._main = self._leasing = None
 
-    def _end_lanes(self) -> None:
-        for runner in self._runners.values():
-            # invariant: stops-end-lanes
-            runner.lane.end(LaneState.STOPPING)
-
     def _look_again(self, account_id: AccountId) -> None:
         runner = self._runners.get(account_id)
         if runner is not None:
             runner.look_again()
+        else:
+            # invariant: early-wake-ups-are-kept
+            self._told_early.keep(account_id, None)
 
     async def _work(self) -> None:
         settings = self._settings
         async with asyncio.TaskGroup() as tasks:
-            self._leasing = tasks.create_task(self._lease_lanes(tasks), name="lease")
+            self._leasing = tasks.create_task(self._lease_lanes(), name="lease")
             tasks.create_task(self._repeat("renew", self._renew, settings.lease_seconds / 12), name="renew")
             tasks.create_task(self._repeat("sweep", self._sweep, settings.sweep_seconds), name="sweep")
 
@@ -147,17 +151,24 @@ class Worker:
 
     # leasing
 
-    async def _lease_lanes(self, tasks: asyncio.TaskGroup) -> None:
+    def offer(self, most: int) -> LaneOffer | None:
+        """To a statement that is sent now and stores hints of up to ``most`` lanes. None: without room for them, or while others wait."""
+        slots = self.slots
+        if self._leasing is None or self._stopping or slots.are_missing or self._statements.are_behind or most > slots.free_lanes:
+            return None
+        return LaneOffer(self.owner, self._settings.lease_seconds, partial(self._start_lane, self._clock()))
+
+    async def _lease_lanes(self) -> None:
         while not self._stopping:
             self._wake.clear()
             self._lease_again_seconds = self._settings.poll_floor_seconds
             await asyncio.sleep(0)  # lanes leased just now ask for their claims: whether the database is behind shows then
-            await self._guarded("lease", lambda: self._lease(tasks))
+            await self._guarded("lease", self._lease)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._lease_again_seconds):
                     await self._wake.wait()
 
-    async def _lease(self, tasks: asyncio.TaskGroup) -> None:
+    async def _lease(self) -> None:
         slots, asked_at = self.slots, self._clock()
         left, is_behind = max(slots.free_lanes, 0), self._statements.are_behind
         # invariant: bulk-lanes-wait-for-the-database
@@ -172,7 +183,7 @@ class Worker:
             lease_seconds=self._settings.lease_seconds,
         )
         for lease in leased.leases:
-            self._start_lane(tasks, lease, asked_at)
+            self._start_lane(asked_at, lease)
         due = leased.seconds_until_due
         is_ready = due is not None and due <= 0
         self._database_is_behind = is_ready and is_behind
@@ -192,7 +203,8 @@ class Worker:
         if self._database_is_behind:
             self._wake.set()
 
-    def _start_lane(self, tasks: asyncio.TaskGroup, lease: LaneLease, asked_at: float) -> None:
+    def _start_lane(self, asked_at: float, lease: LaneLease, entries: Sequence[ClaimedEntry] = ()) -> None:
+        """``entries``: claimed with the lease."""
         self.counters.leases += 1
         if lease.lapses:
             self.counters.lapsed_leases += 1
@@ -201,9 +213,14 @@ class Worker:
         predecessor = self._runners.get(lease.account_id)
         if predecessor is not None:  # our own lease ran out (this process was stopped for a while): the new one counts
             predecessor.lane.end(LaneState.LOST)
-        runner = self._runners[lease.account_id] = LaneRunner(self._services, lane)
+        runner = self._runners[lease.account_id] = LaneRunner(self._services, lane, entries)
+        if lease.account_id in self._told_early:
+            del self._told_early[lease.account_id]
+            runner.look_again()
+        if self._stopping:
+            lane.end(LaneState.STOPPING)
         self.slots.lanes_taken += 1
-        task = tasks.create_task(self._run_lane(runner), name=f"lane:{lease.account_id}")
+        task = asyncio.create_task(self._run_lane(runner), name=f"lane:{lease.account_id}")
         self._lane_tasks.add(task)
         task.add_done_callback(self._lane_tasks.discard)
 

@@ -1,6 +1,7 @@
 -- Enqueue hints on the Customers Queue, or coalesce them into the live entry of their subject: one statement, one commit.
 -- $1..$6: columns of the input (account_id, kind, subject_id, priority, force, entry_id), folded so that no subject stands twice;
 -- $7: how many further hints were folded into the row; $8: the distinct accounts.
+-- $9 owner that leases the lanes which sleep and get live work, $10 lease seconds (NULL: nobody does). The token is durable with the hint.
 -- Locks: lanes in account order (l), then entries. The lane is woken by the value that the lock returned, never by the snapshot's. It is
 -- found by the newest token that the snapshot sees, or a higher one: a lease that was committed meanwhile has raised it. An entry that is
 -- due before the lane's bound lowers the bound, also of a leased lane.
@@ -13,8 +14,8 @@ i AS MATERIALIZED (
 newest AS MATERIALIZED (
   SELECT account_id, newest_token(account_id) AS lease_token FROM unnest($8::text[]) AS t(account_id)),
 l AS MATERIALIZED (
-  SELECT lane.account_id, newest.lease_token, next_run_at, next_live_at, next_probe_at, lease_expires_at, due_from, till_probe_at,
-    shop_probe_at, greatest(till_probe_at, shop_probe_at) AS blocked_until
+  SELECT lane.account_id, newest.lease_token, next_run_at, next_live_at, next_probe_at, lease_expires_at, due_from, config_version,
+    till_probe_at, shop_probe_at, greatest(till_probe_at, shop_probe_at) AS blocked_until
   FROM newest JOIN lane ON lane.account_id = newest.account_id
     AND /* invariant: locked-lanes-may-have-a-newer-token */ lane.lease_token >= newest.lease_token
     /* /invariant: locked-lanes-may-have-a-newer-token */
@@ -43,23 +44,29 @@ wake AS MATERIALIZED (
     CASE WHEN l.blocked_until IS NULL THEN least(l.next_live_at, want.live_due) ELSE l.next_live_at END AS next_live_at,
     CASE WHEN l.blocked_until IS NULL THEN l.next_probe_at
       ELSE least(l.next_probe_at, greatest(want.any_due, l.blocked_until)) END AS next_probe_at,
-    least(l.due_from, want.any_due) AS due_from
-  FROM want JOIN l USING (account_id)
+    least(l.due_from, want.any_due) AS due_from,
+    $9::text IS NOT NULL AND l.blocked_until IS NULL AND l.next_run_at > want.live_due AND want.live_due <= clock.at
+      /* invariant: hints-lease-no-leased-lane */ AND l.lease_expires_at IS NULL /* /invariant: hints-lease-no-leased-lane */ AS is_leased,
+    clock.at + make_interval(secs => $10) AS leased_until
+  FROM want JOIN l USING (account_id) CROSS JOIN clock
   WHERE l.lease_expires_at IS NULL
       AND CASE WHEN l.blocked_until IS NULL THEN want.any_due < l.next_run_at OR want.live_due < l.next_live_at
         ELSE greatest(want.any_due, l.blocked_until) < l.next_probe_at END
     /* invariant: earlier-entries-lower-the-bound */ OR want.any_due < l.due_from /* /invariant: earlier-entries-lower-the-bound */),
 woken AS (
   UPDATE lane SET next_run_at = wake.next_run_at, next_live_at = wake.next_live_at, next_probe_at = wake.next_probe_at,
-    due_from = wake.due_from
+    due_from = wake.due_from, lease_token = lane.lease_token + wake.is_leased::integer,
+    lease_owner = CASE WHEN wake.is_leased THEN $9::text ELSE lane.lease_owner END,
+    lease_expires_at = CASE WHEN wake.is_leased THEN wake.leased_until ELSE lane.lease_expires_at END
   FROM wake WHERE lane.account_id = wake.account_id AND lane.lease_token >= wake.lease_token
-  RETURNING lane.account_id)
+  RETURNING lane.account_id, CASE WHEN wake.is_leased THEN lane.lease_token END AS lease_token, lane.lapses)
 SELECT ins.account_id, ins.kind, ins.subject_id, ins.entry_id, ins.entry_revision,
   l.lease_expires_at IS NOT NULL AS tell_owner,
-  EXISTS (SELECT FROM woken WHERE woken.account_id = ins.account_id) AS woke,
+  woken.account_id IS NOT NULL AND woken.lease_token IS NULL AS woke,
   ins.priority, ins.coalesced_count, ins.due_at, ins.create_time, ins.update_time, l.blocked_until,
   CASE WHEN l.blocked_until IS NOT NULL THEN (
     SELECT s.problem_text FROM account_side s WHERE s.account_id = ins.account_id
       AND s.side = CASE WHEN l.blocked_until = l.shop_probe_at THEN 2 ELSE 1 END) END AS problem_text,
-  ins.outcome, ins.cause, ins.comment, ins.notes, ins.epos_customer_id, ins.woo_customer_id, ins.subject_label, ins.retried_from
-FROM ins JOIN l USING (account_id)
+  ins.outcome, ins.cause, ins.comment, ins.notes, ins.epos_customer_id, ins.woo_customer_id, ins.subject_label, ins.retried_from,
+  ins.force, l.config_version, woken.lease_token, woken.lapses
+FROM ins JOIN l USING (account_id) LEFT JOIN woken ON woken.account_id = ins.account_id

@@ -1,0 +1,183 @@
+"""A worker of the process that stores a hint leases the sleeping lane in the hint's own commit, and starts without another statement."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from support.engine import EngineWorld, RecordingHandler, engine_world
+from support.waiting import NEVER_SECONDS, until
+from tillsync_server.adapters.postgres.hints import PostgresHintStore
+from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.application.engine.worker import Worker
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.vocabulary import EntryKind, Priority, Side
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, LaneLease, LaneOffer, NewHint
+
+pytestmark = pytest.mark.integration
+PATIENT = EngineSettings(poll_floor_seconds=NEVER_SECONDS, stop_grace_seconds=NEVER_SECONDS)
+
+
+def offered_by(world: EngineWorld, worker: Worker) -> None:
+    world.hints = PostgresHintStore(world.database, world.notifications, worker.offer)
+
+
+class Offers:
+    """A worker that only notes the lanes it is given."""
+
+    def __init__(self, world: EngineWorld) -> None:
+        self.leased: list[tuple[LaneLease, Sequence[ClaimedEntry]]] = []
+        world.hints = PostgresHintStore(world.database, world.notifications, self.offer)
+
+    def offer(self, _most: int) -> LaneOffer:
+        return LaneOffer("this-process", 30.0, lambda lease, entries: self.leased.append((lease, entries)))
+
+
+async def lane(world: EngineWorld) -> tuple[str | None, int]:
+    [row] = await world.fetch("SELECT lease_owner, lease_token FROM lane")
+    return row["lease_owner"], row["lease_token"]
+
+
+async def test_a_hint_starts_with_no_statement_but_its_own(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.add_accounts("shop-a", "shop-b")
+    handler = RecordingHandler()
+    async with world.running(handler, PATIENT) as worker:
+        await until(lambda: worker.offer(1), world.work)
+        offered_by(world, worker)
+
+        async def claim(_requests: Sequence[ClaimRequest]) -> None:
+            pytest.fail("the entries came with the lease")
+
+        monkeypatch.setattr(world.lanes, "claim", claim)
+        for number in range(1, 11):
+            hints = [NewHint(AccountId(shop), EntryKind.CUSTOMER, number, Priority.LIVE) for shop in ("shop-a", "shop-a", "shop-b")]
+            await world.hints.enqueue(hints)
+            await world.until_idle()
+        assert len(handler.runs) == 20
+        assert worker.counters.leases == 20
+        assert {entry.coalesced_count for entry in handler.runs if entry.account_id == "shop-a"} == {1}
+    [row] = await world.fetch("SELECT count(*) AS finished, max(attempt_count) AS attempts FROM entry_history WHERE state = 2")
+    assert tuple(row) == (20, 1)
+
+
+async def test_the_entry_is_as_a_claim_would_bring_it(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.fetch("UPDATE lane SET config_version = 7, lapses = 1 RETURNING 1")
+    offers = Offers(world)
+    hint = NewHint(AccountId("shop-a"), EntryKind.CUSTOMER_TYPE, 4001, Priority.LIVE, force=True)
+    await world.hints.enqueue([hint, hint])
+    [(lease, [entry])] = offers.leased
+    assert (lease.owner, lease.token) == await lane(world)
+    assert lease.lapses == 1
+    [claimed] = await world.lanes.claim([ClaimRequest(lease, {entry.work_class: 10})])
+    assert claimed.entries == [entry]
+
+
+@pytest.mark.catches("hints-lease-no-leased-lane")
+async def test_a_lane_that_another_process_has_is_left_to_it(world: EngineWorld) -> None:
+    """Also where the hint is due before the lane's bound, which it lowers."""
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    [theirs] = (await world.lanes.lease("other", limit=1, bulk_limit=1, probe_limit=0, lease_seconds=30.0)).leases
+    await world.fetch("UPDATE lane SET due_from = now() + interval '1 hour', next_run_at = 'infinity' RETURNING 1")
+    offers = Offers(world)
+    await world.hint("shop-a", 2)
+    assert offers.leased == []
+    assert await lane(world) == ("other", theirs.token)
+
+
+@pytest.mark.parametrize("why", ["bulk", "ill", "put off", "ready"])
+async def test_no_lane_is_leased_for_work_that_cannot_start(world: EngineWorld, why: str) -> None:
+    await world.add_accounts("shop-a")
+    if why == "ill":
+        await world.make_ill("shop-a", Side.SHOP, probe_in=timedelta(hours=1))
+    if why == "put off":
+        await world.hint("shop-a", 1)
+        await world.fetch("UPDATE entry SET due_at = now() + interval '1 hour', not_before = now() + interval '1 hour' RETURNING 1")
+        await world.fetch("UPDATE lane SET next_run_at = now() + interval '1 hour', next_live_at = 'infinity' RETURNING 1")
+    if why == "ready":  # whoever waits for a slot for it goes first
+        await world.hint("shop-a", 2)
+    offers = Offers(world)
+    await world.hint("shop-a", 1, priority=Priority.BULK if why == "bulk" else Priority.LIVE)
+    assert offers.leased == []
+    assert (await lane(world))[0] is None
+
+
+@pytest.mark.catches("early-wake-ups-are-kept")
+async def test_a_hint_that_is_told_before_the_lease_is_answered_is_not_forgotten(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    handler.gate(1)
+    async with world.running(handler, PATIENT) as worker, engine_world(world.database.dsn) as other:
+        await until(lambda: worker.offer(1), world.work)
+        offer = worker.offer(1)
+        assert offer is not None
+        late: list[tuple[LaneLease, Sequence[ClaimedEntry]]] = []
+        held = replace(offer, leased=lambda lease, entries: late.append((lease, entries)))
+        await PostgresHintStore(world.database, world.notifications, lambda _most: held).enqueue(
+            [NewHint(AccountId("shop-a"), EntryKind.CUSTOMER, 1, Priority.LIVE)]
+        )
+        told = asyncio.Event()
+        world.notifications.on_live_work(lambda _account: told.set())
+        await other.hint("shop-a", 2)
+        await told.wait()
+        offer.leased(*late[0])
+        await handler.wait_for(lambda: handler.count(2) == 1)
+        handler.gate(1).set()
+
+
+async def test_a_lane_that_is_leased_during_the_stop_is_given_back(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    handler.gate(900)
+    async with world.running(handler, PATIENT) as worker:
+        await until(lambda: worker.offer(1), world.work)
+        offered_by(world, worker)
+        await world.hint("shop-a", 900)
+        await handler.wait_for(lambda: handler.count(900) == 1)
+        await world.add_accounts("shop-b")
+        offer = worker.offer(1)
+        world.hints = PostgresHintStore(world.database, world.notifications, lambda _most: offer)
+        stopping = asyncio.create_task(worker.stop())
+        await asyncio.sleep(0)
+        await world.hint("shop-b", 1)
+        assert worker.offer(1) is None
+        handler.open_gates()
+        await stopping
+    assert handler.count(1) == 0
+    assert not await world.fetch("SELECT 1 FROM lane WHERE lease_owner IS NOT NULL")
+
+
+async def test_lanes_are_left_to_others_without_room(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b")
+    handler = RecordingHandler()
+    handler.gate(1)
+    async with world.running(handler, replace(PATIENT, lane_slots=1, live_reserved_slots=0)) as worker:
+        await until(lambda: worker.offer(1), world.work)
+        offered_by(world, worker)
+        await world.hint("shop-a", 1)
+        assert worker.offer(1) is None
+        await world.hint("shop-b", 2)
+        handler.open_gates()
+        await handler.wait_for(lambda: handler.count(2) == 1)
+
+
+async def test_a_hint_during_the_run_is_claimed_by_the_same_lease(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    handler.gate(1)
+    async with world.running(handler, PATIENT) as worker:
+        await until(lambda: worker.offer(1), world.work)
+        offered_by(world, worker)
+        await world.hint("shop-a", 1)
+        await handler.wait_for(lambda: handler.count(1) == 1)
+        await world.hint("shop-a", 1)
+        handler.open_gates()
+        await world.until_finished("shop-a", 1)
+        assert handler.count(1) == 2
+        assert worker.counters.leases == 1
