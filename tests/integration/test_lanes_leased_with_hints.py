@@ -1,4 +1,5 @@
-"""A worker of the process that stores a hint leases the sleeping lane in the hint's own commit, and starts without another statement."""
+"""A worker of the process that stores a hint or an order leases the sleeping lane in the same commit; a hint starts without another
+statement."""
 
 from __future__ import annotations
 
@@ -9,8 +10,10 @@ from datetime import timedelta
 
 import pytest
 from support.engine import EngineWorld, RecordingHandler, engine_world
+from support.queues import order_facts, take_order
 from support.waiting import NEVER_SECONDS, until
 from tillsync_server.adapters.postgres.hints import PostgresHintStore
+from tillsync_server.adapters.postgres.order_intake import PostgresOrderIntake
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.domain.ids import AccountId
@@ -23,6 +26,7 @@ PATIENT = EngineSettings(poll_floor_seconds=NEVER_SECONDS, stop_grace_seconds=NE
 
 def offered_by(world: EngineWorld, worker: Worker) -> None:
     world.hints = PostgresHintStore(world.database, world.notifications, worker.offer)
+    world.orders = PostgresOrderIntake(world.database, world.notifications, worker.offer)
 
 
 class Offers:
@@ -31,6 +35,7 @@ class Offers:
     def __init__(self, world: EngineWorld) -> None:
         self.leased: list[tuple[LaneLease, Sequence[ClaimedEntry]]] = []
         world.hints = PostgresHintStore(world.database, world.notifications, self.offer)
+        world.orders = PostgresOrderIntake(world.database, world.notifications, self.offer)
 
     def offer(self, _most: int) -> LaneOffer:
         return LaneOffer("this-process", 30.0, lambda lease, entries: self.leased.append((lease, entries)))
@@ -89,8 +94,48 @@ async def test_a_lane_that_another_process_has_is_left_to_it(world: EngineWorld)
     assert await lane(world) == ("other", theirs.token)
 
 
-@pytest.mark.parametrize("why", ["bulk", "ill", "put off", "ready"])
-async def test_no_lane_is_leased_for_work_that_cannot_start(world: EngineWorld, why: str) -> None:
+@pytest.mark.catches("orders-lease-no-leased-lane")
+async def test_an_order_leaves_a_lane_to_the_process_that_has_it(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await world.hint("shop-a", 1)
+    [theirs] = (await world.lanes.lease("other", limit=1, bulk_limit=1, probe_limit=0, lease_seconds=30.0)).leases
+    await world.fetch("UPDATE lane SET next_run_at = 'infinity', next_live_at = 'infinity' RETURNING 1")
+    offers = Offers(world)
+    await take_order(world, "shop-a", order_facts(1042))
+    assert offers.leased == []
+    assert await lane(world) == ("other", theirs.token)
+
+
+async def test_an_order_starts_without_a_lease_of_its_own(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    async with world.running(handler, PATIENT) as worker:
+        await until(lambda: worker.offer(1), world.work)
+        offered_by(world, worker)
+
+        async def lease(*_args: object, **_named: object) -> None:
+            pytest.fail("the lane was leased with the order")
+
+        monkeypatch.setattr(world.lanes, "lease", lease)
+        for number in range(1, 6):
+            await take_order(world, "shop-a", order_facts(number))
+            await world.until_idle()
+        assert [entry.subject_id for entry in handler.runs] == [1, 2, 3, 4, 5]
+        assert worker.counters.leases == 5
+
+
+async def test_an_order_that_is_answered_already_leases_nothing(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a")
+    await take_order(world, "shop-a", order_facts(1042))
+    offers = Offers(world)
+    await take_order(world, "shop-a", order_facts(1042))
+    assert offers.leased == []
+
+
+@pytest.mark.parametrize(
+    ("what", "why"), [("hint", "bulk"), ("hint", "ill"), ("hint", "put off"), ("hint", "ready"), ("order", "ill"), ("order", "ready")]
+)
+async def test_no_lane_is_leased_for_work_that_cannot_start(world: EngineWorld, what: str, why: str) -> None:
     await world.add_accounts("shop-a")
     if why == "ill":
         await world.make_ill("shop-a", Side.SHOP, probe_in=timedelta(hours=1))
@@ -101,7 +146,10 @@ async def test_no_lane_is_leased_for_work_that_cannot_start(world: EngineWorld, 
     if why == "ready":  # whoever waits for a slot for it goes first
         await world.hint("shop-a", 2)
     offers = Offers(world)
-    await world.hint("shop-a", 1, priority=Priority.BULK if why == "bulk" else Priority.LIVE)
+    if what == "order":
+        await take_order(world, "shop-a", order_facts(1042))
+    else:
+        await world.hint("shop-a", 1, priority=Priority.BULK if why == "bulk" else Priority.LIVE)
     assert offers.leased == []
     assert (await lane(world))[0] is None
 

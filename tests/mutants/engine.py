@@ -44,6 +44,7 @@ ENGINE = [
     Mutant("stale-writes-are-not-applied", "a stale write counts as applied", condition("True")),
     Mutant("account-problems-are-probed-first", "what one entry meets pauses the account", condition("True")),
     Mutant("hints-lease-no-leased-lane", "a hint leases a lane that another process has", drop()),
+    Mutant("orders-lease-no-leased-lane", "an order leases a lane that another process has", drop()),
     # recovery
     Mutant("lapsed-leases-are-taken-over", "a lapsed lease keeps its owner", becomes("lease_owner IS NULL AND IT")),
     Mutant("stops-end-lanes", "a stop lets lanes claim on", drop()),

@@ -138,8 +138,9 @@ class _Components:
 def _components(wiring: Wiring, worker: Worker | None) -> _Components:
     settings, database, notifier = wiring.settings, wiring.database, wiring.notifier
     queues = PostgresQueueReader(database)
-    intake = PostgresOrderIntake(database, notifier)
-    enqueuer = Enqueuer(PostgresHintStore(database, notifier, None if worker is None else worker.offer))
+    offer = None if worker is None else worker.offer
+    intake = PostgresOrderIntake(database, notifier, offer)
+    enqueuer = Enqueuer(PostgresHintStore(database, notifier, offer))
     admission = Admission(queues, settings.admission())
     sync = SyncRequests(enqueuer, admission)
     orders = OrderMatching(intake, intake, queues, admission, wiring.wakeups)

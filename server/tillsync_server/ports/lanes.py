@@ -122,8 +122,8 @@ class EnqueueResult:
 
 @dataclass(frozen=True, slots=True)
 class LaneOffer:
-    """A worker of this process leases lanes that sleep, in the statement that stores their live hints. ``leased`` is told each after the
-    commit, with its entries: nothing else of the lane is due."""
+    """A worker of this process leases lanes that sleep, in the commit of what is due there now. ``leased`` is told each after the commit,
+    with its entries where they are known, which is all that is due; without them it claims."""
 
     owner: str
     lease_seconds: float

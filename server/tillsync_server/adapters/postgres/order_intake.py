@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,11 +17,13 @@ from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId, new_entry_id
 from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE, Arrival, KnownOrder, decide_arrival
 from tillsync_server.domain.vocabulary import EntryState, Outcome
+from tillsync_server.ports.lanes import LaneLease, LaneOffer
 from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
 from tillsync_server.ports.wakeups import Notifier
 
 _LOCK_LANE = load("engine/lock_lane")
 _WAKE_LANE = load("engine/wake_lane")
+_WAKE_AND_LEASE = load("engine/wake_and_lease")
 _KNOWN = load("orders/known")
 _INSERT_ENTRIES = load("orders/insert_entries")
 _REVISE_ENTRIES = load("orders/revise_entries")
@@ -39,11 +41,12 @@ class _Queued:
 
 
 class PostgresOrderIntake:
-    """Implements ports.orders.OrderIntake and OrderMatchReader."""
+    """Implements ports.orders.OrderIntake and OrderMatchReader. ``offer``: asked before each transaction, for its one lane."""
 
-    def __init__(self, database: Database, notifier: Notifier) -> None:
+    def __init__(self, database: Database, notifier: Notifier, offer: Callable[[int], LaneOffer | None] | None = None) -> None:
         self._database = database
         self._notifier = notifier
+        self._offer = offer
 
     async def take(self, orders: Sequence[NewOrder]) -> list[OrderTaken | Exception]:
         """One transaction an account: one busy account never delays another's orders."""
@@ -56,6 +59,7 @@ class PostgresOrderIntake:
         return results
 
     async def _take_of_account(self, account_id: AccountId, orders: Sequence[NewOrder]) -> Sequence[OrderTaken | Exception]:
+        offer, lease = None if self._offer is None else self._offer(1), None
         try:
             async with self._database.acquire() as connection, connection.transaction():
                 lane = await connection.fetchrow(_LOCK_LANE, account_id)
@@ -63,9 +67,13 @@ class PostgresOrderIntake:
                     missing = NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
                     return [missing] * len(orders)
                 taken, order_events = await self._take_under_lock(connection, account_id, orders, lane["at"])
+                if any(result.queued for result in taken):
+                    lease = await _wake(connection, account_id, lane["at"], offer)
         except asyncpg.LockNotAvailableError:
             return [Unavailable(f"account {account_id} is busy; try again", reason="ACCOUNT_BUSY")] * len(orders)
-        if any(result.queued for result in taken):
+        if lease is not None and offer is not None:
+            offer.leased(lease, ())
+        elif any(result.queued for result in taken):
             if lane["lease_expires_at"] is None:
                 self._notifier.lanes_ready()
             else:
@@ -116,7 +124,6 @@ class PostgresOrderIntake:
             await connection.execute(_STORE_MATCHES, *_match_columns(account_id, inserts + revisions, at))
             revised = [(account_id, item.order.facts.order_id) for item in revisions]
             order_events = await record_order_events(connection, revised, at)
-            await connection.execute(_WAKE_LANE, account_id, at, True)
         return [current[order.facts.order_id] for order in orders], order_events
 
     async def get(self, account_id: AccountId, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderMatch]:
@@ -128,6 +135,16 @@ class PostgresOrderIntake:
         async with self._database.acquire() as connection:
             rows = await connection.fetch(_SETTLED, [entry[0] for entry in entries], [entry[1] for entry in entries], beyond_seconds)
         return {EntryId(row["entry_id"]) for row in rows}
+
+
+async def _wake(connection: Connection, account_id: AccountId, at: datetime, offer: LaneOffer | None) -> LaneLease | None:
+    """The lane whose lock is held got work that is due ``at``. The lease, where it is leased with it."""
+    if offer is not None:
+        leased = await connection.fetchrow(_WAKE_AND_LEASE, account_id, at, offer.owner, offer.lease_seconds)
+        if leased is not None:
+            return LaneLease(account_id, offer.owner, leased["lease_token"], leased["lapses"])
+    await connection.execute(_WAKE_LANE, account_id, at, True)
+    return None
 
 
 def _entry_columns(account_id: AccountId, queued: Sequence[_Queued], at: datetime) -> list[Any]:

@@ -152,7 +152,7 @@ class Worker:
     # leasing
 
     def offer(self, most: int) -> LaneOffer | None:
-        """To a statement that is sent now and stores hints of up to ``most`` lanes. None: without room for them, or while others wait."""
+        """To whoever now stores what makes up to ``most`` lanes due. None: without room for them, or while others wait."""
         slots = self.slots
         if self._leasing is None or self._stopping or slots.are_missing or self._statements.are_behind or most > slots.free_lanes:
             return None
