@@ -18,6 +18,7 @@ from support.grpc_server import STUBS, Refusal, an_order, grpc_world, match_requ
 from support.waiting import HANG_SECONDS, NEVER_SECONDS, until, within
 from tillsync.v1 import catalog_service_pb2, diagnosis_service_pb2, queue_service_pb2
 from tillsync.v1 import customer_sync_service_pb2 as sync_pb2
+from tillsync_server.adapters.grpc import server as grpc_server_module
 from tillsync_server.adapters.grpc.listening import GrpcSettings, InsecureListenError
 from tillsync_server.application.use_cases import order_matching
 from tillsync_server.domain.vocabulary import Role
@@ -196,6 +197,17 @@ async def test_the_http_side_reaches_it_by_unix_socket(world: EngineWorld) -> No
                 catalog_service_pb2.ListMessagesRequest(), metadata=await api.token(Role.ADMIN), timeout=HANG_SECONDS
             )
     assert answer.messages
+
+
+async def test_an_idle_client_that_pings_is_not_sent_away(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The third ping too many would close the connection."""
+    monkeypatch.setattr(grpc_server_module, "_SHORTEST_PING_MS", 100)
+    pings = (("grpc.keepalive_time_ms", 300), ("grpc.keepalive_permit_without_calls", 1), ("grpc.http2.max_pings_without_data", 0))
+    async with grpc_world(world) as api, grpc.aio.insecure_channel(f"127.0.0.1:{api.server.port}", options=pings) as channel:
+        await within(channel.channel_ready())
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2.5):  # eight pings
+                await channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
 
 
 async def test_a_taken_port_fails_loudly(world: EngineWorld) -> None:

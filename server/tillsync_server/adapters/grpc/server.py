@@ -34,6 +34,8 @@ from tillsync_server.domain.vocabulary import Role
 
 _LOG = structlog.get_logger(__name__)
 _HEALTH_SECONDS = 2.0
+_SHORTEST_PING_MS = 10_000
+"""An idle client that pings more often is sent away (too_many_pings)."""
 _MAX_REQUEST_BYTES = 8 * 1024 * 1024  # a hundred orders with two hundred products each, texts at their limits, stay below
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -105,7 +107,8 @@ class GrpcServer:
                 ("grpc.max_receive_message_length", _MAX_REQUEST_BYTES),
                 ("grpc.keepalive_time_ms", 60_000),
                 ("grpc.keepalive_permit_without_calls", 1),
-                ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+                # by its header this is GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS; an option of another name is passed over
+                ("grpc.http2.min_ping_interval_without_data_ms", _SHORTEST_PING_MS),
             ),
             maximum_concurrent_rpcs=self._settings.max_concurrent_calls,
         )
