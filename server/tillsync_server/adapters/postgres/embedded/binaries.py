@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tillsync_server.adapters.postgres.embedded.environment import program_environment
 from tillsync_server.adapters.postgres.embedded.errors import EmbeddedPostgresError
 from tillsync_server.adapters.postgres.embedded.identity import RunAs
 
@@ -46,7 +47,8 @@ def usable_bin_dir(bin_dir: Path | None, run_as: RunAs, copy_to: Path) -> Path:
 
 def major_version(bin_dir: Path) -> int:
     """18 of ``postgres (PostgreSQL) 18.6``."""
-    printed = subprocess.run([bin_dir / "postgres", "--version"], capture_output=True, text=True, check=True, timeout=30).stdout
+    command: list[str | Path] = [bin_dir / "postgres", "--version"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30, env=program_environment()).stdout
     return int(printed.split()[2].split(".")[0])
 
 

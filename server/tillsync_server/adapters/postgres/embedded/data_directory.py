@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from tillsync_server.adapters.postgres.embedded.binaries import major_version
+from tillsync_server.adapters.postgres.embedded.environment import program_environment
 from tillsync_server.adapters.postgres.embedded.errors import EmbeddedPostgresError
 from tillsync_server.adapters.postgres.embedded.identity import RunAs
 
@@ -98,6 +99,7 @@ class DataDirectory:
             check=False,
             timeout=120,
             cwd="/",
+            env=program_environment(),
             **drop,  # type: ignore[call-overload]
         )
         if result.returncode != 0:

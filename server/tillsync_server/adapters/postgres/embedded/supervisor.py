@@ -19,6 +19,7 @@ import structlog
 from tillsync_server.adapters.postgres.embedded import launcher
 from tillsync_server.adapters.postgres.embedded.binaries import usable_bin_dir
 from tillsync_server.adapters.postgres.embedded.data_directory import DataDirectory
+from tillsync_server.adapters.postgres.embedded.environment import program_environment
 from tillsync_server.adapters.postgres.embedded.errors import EmbeddedPostgresError
 from tillsync_server.adapters.postgres.embedded.identity import run_as
 from tillsync_server.application.concurrency.background import BackgroundTasks
@@ -126,6 +127,7 @@ class EmbeddedPostgres:
                 *(str(self._program), "-D", str(self._directory.cluster)),
                 *(argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")),
             ],
+            env=program_environment(),
             stdin=subprocess.DEVNULL,
             stdout=self._log_file,
             stderr=subprocess.STDOUT,
