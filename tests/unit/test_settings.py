@@ -10,6 +10,7 @@ from tillsync_server.composition.settings import (
     ServiceSettings,
     SettingsError,
     load_settings,
+    secret_variables,
     setting_lines,
     variables,
 )
@@ -43,6 +44,49 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.lease_seconds == 45
     assert settings.grpc_listen == ListenAddress("::1", 6000)
     assert load_settings({}).lease_seconds == 30, "a given mapping stands alone"
+
+
+SECRETS = {
+    "DATABASE_URL": ("database_url", "postgresql://u:p@db.example.test/tillsync"),
+    "TILLSYNC_SECRET_KEY": ("secret_key", "a-key-that-encrypts"),
+    "TILLSYNC_ADMIN_TOKEN": ("admin_token", "an-admin-token-of-many-characters"),
+}
+
+
+@pytest.mark.parametrize("variable", SECRETS)
+def test_a_secret_can_stand_in_a_file(variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    field, secret = SECRETS[variable]
+    file = tmp_path / "secret"
+    file.write_text(f"{secret}\n", encoding="utf-8")
+    monkeypatch.setenv(f"{variable}_FILE", str(file))
+    for settings in (load_settings(), load_settings({f"{variable}_FILE": str(file)})):
+        assert getattr(settings, field).get_secret_value() == secret
+        [line] = [line for line in setting_lines(settings) if line.variable == variable]
+        assert (line.value, line.is_set) == ("(set)", True)
+        assert f"{variable}_FILE" in line.meaning
+
+
+def test_every_secret_can_stand_in_a_file() -> None:
+    assert sorted(secret_variables()) == sorted(SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"), [(None, "cannot be read: No such file"), (b" \n", "is empty"), (b"\xff\xfe", "holds no UTF-8 text")]
+)
+def test_a_secrets_file_without_a_secret_is_told(content: bytes | None, problem: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError, match=problem) as caught:
+        load_settings({"TILLSYNC_SECRET_KEY_FILE": str(file), "TILLSYNC_MAX_ATTEMPTS": "y"})
+    assert [line.partition(":")[0] for line in caught.value.problems] == ["TILLSYNC_SECRET_KEY_FILE", "TILLSYNC_MAX_ATTEMPTS"]
+
+
+def test_a_secret_is_given_once(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("another-key", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"TILLSYNC_SECRET_KEY": "a-key", "TILLSYNC_SECRET_KEY_FILE": str(tmp_path / "secret")})
+    assert caught.value.problems == ["TILLSYNC_SECRET_KEY and TILLSYNC_SECRET_KEY_FILE: give one of them"]
 
 
 @pytest.mark.parametrize(

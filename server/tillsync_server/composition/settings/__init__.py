@@ -1,10 +1,10 @@
 """Every setting of the server: its environment variable, unit, default and meaning, by what it is for. `tillsync settings` prints them.
 
-Values come from the environment only. An empty variable counts as not set.
+Values come from the environment only, secrets also from files that it names. An empty variable counts as not set.
 """
 
 from tillsync_server.composition.settings.listing import SettingLine, setting_lines
 from tillsync_server.composition.settings.loading import SettingsError, load_settings
-from tillsync_server.composition.settings.service import ServiceSettings, variables
+from tillsync_server.composition.settings.service import ServiceSettings, secret_variables, variables
 
-__all__ = ["ServiceSettings", "SettingLine", "SettingsError", "load_settings", "setting_lines", "variables"]
+__all__ = ["ServiceSettings", "SettingLine", "SettingsError", "load_settings", "secret_variables", "setting_lines", "variables"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from tillsync_server.composition.settings.service import ServiceSettings
-from tillsync_server.composition.settings.setting import variable_of
+from tillsync_server.composition.settings.setting import file_variable, is_secret, variable_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,18 @@ def setting_lines(settings: ServiceSettings, environment: Mapping[str, str] | No
         assert isinstance(extra, dict)
         default = str(extra["shown"]) or _text(info.default)
         value, variable = getattr(settings, name), variable_of(info)
+        meaning, is_set = info.description or "", bool(source.get(variable))
+        if is_secret(info):
+            meaning = f"{meaning} {file_variable(variable)} may name a file that holds it."
+            is_set = is_set or bool(source.get(file_variable(variable)))
         lines.append(
             SettingLine(
                 variable=variable,
                 value=default if value is None or value == "" else _text(value),
                 default=default,
                 unit=str(extra["unit"]),
-                meaning=info.description or "",
-                is_set=bool(source.get(variable)),
+                meaning=meaning,
+                is_set=is_set,
             )
         )
     return lines

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from tillsync_server.composition.settings.service import ServiceSettings, variables
+from tillsync_server.composition.settings.service import ServiceSettings, secret_variables, variables
+from tillsync_server.composition.settings.setting import file_variable
 
 
 class SettingsError(ValueError):
@@ -30,14 +33,44 @@ class _GivenSettings(ServiceSettings):
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> ServiceSettings:
-    """From ``environment`` (default: the process's). Raises SettingsError with every problem of a single variable."""
+    """From ``environment`` (default: the process's), secrets also from the files that it names. Raises SettingsError with every problem of
+    a single variable."""
+    secrets, problems = _secrets_in_files(os.environ if environment is None else environment)
     try:
         if environment is None:
-            return ServiceSettings()
-        given: dict[str, Any] = {variable: environment[variable] for variable in variables() if environment.get(variable)}
-        return _GivenSettings(**given)
+            settings = ServiceSettings(**secrets)
+        else:
+            given: dict[str, Any] = {variable: environment[variable] for variable in variables() if environment.get(variable)}
+            settings = _GivenSettings(**given | secrets)
     except ValidationError as error:
-        raise SettingsError([_wording(detail["loc"], detail["msg"]) for detail in error.errors(include_input=False)]) from None
+        problems += [_wording(detail["loc"], detail["msg"]) for detail in error.errors(include_input=False)]
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _secrets_in_files(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """By variable, without the white space around them (an editor ends a file with a line); and what is wrong with the files."""
+    secrets: dict[str, Any] = {}
+    problems: list[str] = []
+    for variable in secret_variables():
+        named = file_variable(variable)
+        path = environment.get(named)
+        if not path:
+            continue
+        if environment.get(variable):
+            problems.append(f"{variable} and {named}: give one of them")
+            continue
+        try:
+            secrets[variable] = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            problems.append(f"{named}: {path} cannot be read: {error.strerror}")
+        except UnicodeDecodeError:
+            problems.append(f"{named}: {path} holds no UTF-8 text")
+        else:
+            if not secrets[variable]:
+                problems.append(f"{named}: {path} is empty")
+    return secrets, problems
 
 
 def _wording(location: tuple[int | str, ...], message: str) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from tillsync_server.composition.settings.intake import IntakeSettings
 from tillsync_server.composition.settings.network import NetworkSettings
-from tillsync_server.composition.settings.setting import EnvironmentSettings, setting, variable_of
+from tillsync_server.composition.settings.setting import EnvironmentSettings, is_secret, setting, variable_of
 from tillsync_server.composition.settings.storage import StorageSettings
 from tillsync_server.composition.settings.work import WorkSettings
 
@@ -31,3 +31,7 @@ class ServiceSettings(LogSettings, IntakeSettings, WorkSettings, NetworkSettings
 
 def variables() -> list[str]:
     return [variable_of(info) for info in ServiceSettings.model_fields.values()]
+
+
+def secret_variables() -> list[str]:
+    return [variable_of(info) for info in ServiceSettings.model_fields.values() if is_secret(info)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -27,3 +27,12 @@ def setting(default: Any, variable: str, meaning: str, *, unit: str = "", shown:
 def variable_of(info: FieldInfo) -> str:
     assert isinstance(info.validation_alias, str)
     return info.validation_alias
+
+
+def is_secret(info: FieldInfo) -> bool:
+    """Its value may also stand in a file, which the variable with ``_FILE`` behind its name names."""
+    return SecretStr in get_args(info.annotation)
+
+
+def file_variable(variable: str) -> str:
+    return f"{variable}_FILE"
