@@ -39,6 +39,13 @@ class TokenStoreContract:
         assert await tokens.by_hash(b"hash-2") == admin("t2")
         assert await tokens.by_hash(b"hash-3") is None
 
+    async def test_two_that_make_the_same_token_at_once_get_one(self, tokens: TokenStore) -> None:
+        """Two processes start with one TILLSYNC_ADMIN_TOKEN on an empty database."""
+        async with asyncio.TaskGroup() as group:
+            made = [group.create_task(tokens.create(admin(f"t{number}"), b"hash-1")) for number in range(4)]
+        assert {token.result() for token in made} == {await tokens.by_hash(b"hash-1")}
+        assert len(await tokens.list_tokens(None, after="", limit=9)) == 1
+
     async def test_an_unknown_account_is_named(self, tokens: TokenStore) -> None:
         with pytest.raises(NotFound, match="nowhere"):
             await tokens.create(site("t1", "nowhere"), b"hash-1")

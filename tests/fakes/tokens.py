@@ -36,6 +36,8 @@ class FakeTokens:
     async def create(self, token: Token, secret_hash: bytes) -> Token:
         if self.accounts is not None and token.account_id is not None and token.account_id not in self.accounts.accounts:
             raise NotFound(f"account {token.account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
+        if secret_hash in self.hashes:
+            return self.tokens[self.hashes[secret_hash]]
         return self.add(token, secret_hash)
 
     def add(self, token: Token, secret_hash: bytes) -> Token:

@@ -99,7 +99,8 @@ class Token:
 
 class TokenStore(Protocol):
     async def create(self, token: Token, secret_hash: bytes) -> Token:
-        """NotFound for an unknown account."""
+        """The token with this hash: the one that is there already, where two processes start with one TILLSYNC_ADMIN_TOKEN. NotFound for an
+        unknown account."""
         ...
 
     async def by_hash(self, secret_hash: bytes) -> Token | None:

@@ -37,6 +37,7 @@ class PostgresTokens:
                 )
             except asyncpg.ForeignKeyViolationError as error:
                 raise NotFound(f"account {token.account_id} does not exist", reason="ACCOUNT_NOT_FOUND") from error
+            row = row or await connection.fetchrow(_BY_HASH, secret_hash)
         return _token(_present(row, token.token_id))
 
     async def by_hash(self, secret_hash: bytes) -> Token | None:
