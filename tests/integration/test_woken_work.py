@@ -286,8 +286,8 @@ async def counted(dsn: str) -> AsyncIterator[tuple[Database, list[str]]]:
     statements: list[str] = []
 
     class Counted(Database):
-        async def _end_when_silent(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
-            await super()._end_when_silent(connection)
+        async def _prepare(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+            await super()._prepare(connection)
             connection.add_query_logger(lambda statement: statements.append(statement.query))
 
     database = Counted(dsn)

@@ -1,4 +1,5 @@
-"""A line to PostgreSQL that can be cut without a word: open, and nothing comes through any more."""
+"""A line to PostgreSQL that can be cut without a word: open, and nothing comes through any more. And one that drops start-up parameters, as
+some poolers do."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ class Relay:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
+        self._drops_parameters = False
         self._port = 0
         self._is_cut = False
         self._lines: set[asyncio.Task[None]] = set()
@@ -31,6 +33,10 @@ class Relay:
     def cut(self) -> None:
         self._is_cut = True
 
+    def drop_parameters(self) -> None:
+        """Of lines opened from now on: of what a session is opened with only user and database come through."""
+        self._drops_parameters = True
+
     def mend(self) -> None:
         """For lines opened from now on."""
         self._is_cut = False
@@ -46,6 +52,8 @@ class Relay:
                 await asyncio.Event().wait()
             far_reader, far_writer = await self._open_far()
             own.append(far_writer)
+            if self._drops_parameters:
+                far_writer.write(_without_parameters(await _start_up(reader)))
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._carry(reader, far_writer))
                 both.create_task(self._carry(far_reader, writer))
@@ -78,6 +86,20 @@ class Relay:
         for line in lines:
             line.cancel()
         await asyncio.gather(*lines, return_exceptions=True)
+
+
+async def _start_up(reader: asyncio.StreamReader) -> bytes:
+    """The first message of a session (PostgreSQL's protocol, *StartupMessage*): its length, the protocol's number, then texts that end with
+    NUL, names and values in turn, and a last NUL."""
+    length = await reader.readexactly(4)
+    return length + await reader.readexactly(int.from_bytes(length) - 4)
+
+
+def _without_parameters(message: bytes) -> bytes:
+    texts = message[8:-2].split(b"\0")
+    named = dict(zip(texts[::2], texts[1::2], strict=True))
+    kept = b"".join(name + b"\0" + named[name] + b"\0" for name in (b"user", b"database"))
+    return (8 + len(kept) + 1).to_bytes(4) + message[4:8] + kept + b"\0"
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from tillsync_server.adapters.postgres.migrations import SchemaOutdatedError, mi
 from tillsync_server.adapters.postgres.notifications import PostgresNotifications
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
 from tillsync_server.adapters.postgres.secrets import SecretBox, SecretKeyError
+from tillsync_server.adapters.postgres.session_settings import SettingsDroppedError
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.private_files import make_private
 from tillsync_server.composition.settings import ServiceSettings
@@ -108,6 +109,8 @@ def secret_key(settings: ServiceSettings) -> str:
 def database_trouble(error: BaseException) -> str:
     """In plain words, without what the driver quotes of the address."""
     match error:
+        case SettingsDroppedError():
+            return str(error)
         case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
             return "it refuses the user or password of DATABASE_URL"
         case asyncpg.InvalidCatalogNameError():

@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 from asyncpg.connection import LoggedQuery
 
+from tillsync_server.adapters.postgres.session_settings import require_settings
 from tillsync_server.adapters.postgres.watched_connection import WatchedConnection
 from tillsync_server.application.concurrency.background import BackgroundTasks
 
@@ -31,6 +32,7 @@ DATABASE_GONE = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # answers that the driver cannot follow, such as those of a transaction pooler
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,  # class 53: connections, memory, disk
     asyncpg.LockNotAvailableError,  # lock_timeout
@@ -54,6 +56,8 @@ _SILENCE_SECONDS = 1.0
 _RELEASE_SECONDS = 1.0
 """For the database to confirm that the statement of a caller who left has ended; then its connection is ended instead."""
 
+_READ_BACK = ("search_path", "lock_timeout", "idle_in_transaction_session_timeout", "timezone")
+"""Without these the service would not be what it says; a plan or a name in a list harms nobody."""
 _CLOSED = "the database is closed: this process is stopping"
 
 
@@ -113,7 +117,7 @@ class Database:
                     timeout=self._acquire_timeout,
                     max_inactive_connection_lifetime=300,
                     reset=_leaves_nothing_behind,
-                    init=self._end_when_silent,
+                    init=self._prepare,
                 )
                 if self._closed:  # while the pool was made
                     await self._close_pool()
@@ -137,10 +141,24 @@ class Database:
             self.dsn, server_settings=self._server_settings, timeout=self._acquire_timeout, connection_class=WatchedConnection
         )
         connection.watch()
+        try:
+            await require_settings(connection, self._wanted)
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
-    async def _end_when_silent(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
-        """Of each connection as it is made. Without it the end of a transaction would wait as long again for what was given up."""
+    @property
+    def _wanted(self) -> dict[str, str]:
+        return {name: self._server_settings[name] for name in _READ_BACK}
+
+    async def _prepare(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        """Of each connection as it is made."""
+        self._end_when_silent(connection)
+        await require_settings(connection, self._wanted)
+
+    def _end_when_silent(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        """Without it the end of a transaction would wait as long again for what was given up."""
 
         def ended(statement: LoggedQuery) -> None:
             if isinstance(statement.exception, TimeoutError):

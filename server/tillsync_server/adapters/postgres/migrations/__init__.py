@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from tillsync_server.adapters.postgres.session_settings import require_settings
+
 if TYPE_CHECKING:
     from alembic.script import Script
 
@@ -82,6 +84,7 @@ async def migrate(dsn: str, *, schema: str = "tillsync") -> list[str]:
     """Bring ``schema`` to the newest revision; returns the names of those applied now. Safe to run from several hosts at once."""
     connection = await asyncpg.connect(dsn, server_settings={"search_path": schema})
     try:
+        await require_settings(connection, {"search_path": schema})
         await connection.execute("SELECT pg_advisory_lock($1)", _ADVISORY_LOCK)
         await connection.execute("SET lock_timeout = '2s'")
         if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", schema):
