@@ -9,11 +9,12 @@ from typing import Protocol
 import pytest
 from fakes.clock import FakeClock
 from fakes.knowledge import FakeKnowledge
+from fakes.till import a_row
 from support.engine import EngineWorld
 from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.ids import EposCustomerId, TillId
-from tillsync_server.ports.till import CustomerPage, ListedCustomer, UnreadRow
+from tillsync_server.ports.till import CustomerPage, UnreadRow
 from tillsync_server.ports.tills import TillKnowledge, TillKnowledgeStore
 
 TILL, CONFIGURATION = TillId("till-a"), "https://till.example.test|V2|key1"
@@ -109,7 +110,7 @@ class TillKnowledgeStoreContract:
 
 
 def a_page(number: int, *, unread: tuple[int | None, ...] = (), readable: tuple[int, ...] = ()) -> CustomerPage:
-    rows = tuple(ListedCustomer.of(TillCustomer(epos_customer_id=EposCustomerId(each))) for each in readable)
+    rows = tuple(a_row(TillCustomer(epos_customer_id=EposCustomerId(each))) for each in readable)
     kept = tuple(
         UnreadRow(position=at, customer_id=None if each is None else EposCustomerId(each), reason="why")
         for at, each in enumerate(unread, start=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from fakes.till import EmailMatch
+from fakes.till import EmailMatch, a_row
 from support.flow_world import TILL, FlowWorld, till_account
 from tillsync_server.application.flows import customer_list
 from tillsync_server.application.flows.email_search import CustomersByEmail
@@ -214,7 +214,7 @@ async def test_a_list_that_never_ends_proves_nothing_and_names_itself(world: Flo
     async def always_others(page: int) -> CustomerPage:
         await listed(1)
         customer = TillCustomer(epos_customer_id=EposCustomerId(10_000 + page), forename="A", email=f"{page}@example.test")
-        return CustomerPage(rows=(ListedCustomer.of(customer),), number=page)
+        return CustomerPage(rows=(a_row(customer),), number=page)
 
     world.till.list_customers = always_others  # type: ignore[method-assign]
     with pytest.raises(Unreadable, match="does not end its list of customers: 40 pages, and still new ones; report it to Epos Now"):
@@ -488,7 +488,7 @@ async def test_rows_without_an_id_end_no_reading_early(world: FlowWorld) -> None
         return UnreadRow(position=position, customer_id=None, reason="customer is null, not an object")
 
     def row(customer_id: int, email: str) -> ListedCustomer:
-        return ListedCustomer.of(TillCustomer(epos_customer_id=EposCustomerId(customer_id), email=email))
+        return a_row(TillCustomer(epos_customer_id=EposCustomerId(customer_id), email=email))
 
     pages = {
         1: CustomerPage((row(1, "a@example.test"), row(2, "b@example.test")), 1, (null(1),)),

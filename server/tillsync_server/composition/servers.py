@@ -62,7 +62,8 @@ class OnStop(Protocol):
 
 
 class Servers:
-    """``worker``: of this process; it leases the lanes that hints wake. ``on_stop``: told how to stop each thing that was started."""
+    """``worker``: of this process; it leases the lanes that hints and orders wake. ``on_stop``: told how to stop each thing that was
+    started."""
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
-from typing import assert_never
+from typing import Protocol, TypeVar, assert_never
 
 import idna
 
@@ -138,7 +138,20 @@ def email_obstacle(email: str, kind: str) -> str | None:
     return None
 
 
-def same_email(customers: Iterable[TillCustomer], email: str) -> list[TillCustomer]:
+class WithEmail(Protocol):
+    """A till customer, whole or as its row in a list."""
+
+    @property
+    def epos_customer_id(self) -> EposCustomerId: ...
+
+    @property
+    def email(self) -> str: ...
+
+
+Emailed = TypeVar("Emailed", bound=WithEmail)
+
+
+def same_email(customers: Iterable[Emailed], email: str) -> list[Emailed]:
     """The exact matches after normalising, whatever the till's search returned, by ascending id, each id once."""
     wanted = normalise_email(email)
     found = {

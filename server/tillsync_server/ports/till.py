@@ -43,10 +43,6 @@ class ListedCustomer:
     read: Callable[[], TillCustomer] = field(repr=False, compare=False)
     """Reads the rest of the row; it raises nothing."""
 
-    @classmethod
-    def of(cls, customer: TillCustomer) -> ListedCustomer:
-        return cls(customer.epos_customer_id, customer.email, lambda: customer)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadRow:

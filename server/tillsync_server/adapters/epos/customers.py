@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
+from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -135,14 +136,11 @@ class CustomerResource(ABC):
         return CustomerPage(rows=tuple(rows), number=number, unread=tuple(unread))
 
     def _unread(self, value: Any, position: int, reason: str) -> UnreadRow:
-        try:
-            listed = self._row(value, with_ledgers=False)
-        except Unreadable:
-            listed = None
-        try:
+        customer_id: EposCustomerId | None = None
+        listed: ListedCustomer | None = None
+        with suppress(Unreadable):
             customer_id = EposCustomerId(Row(value, "customer").identifier("CustomerID", "Id"))
-        except Unreadable:
-            customer_id = None
+            listed = self._row(value, with_ledgers=False)
         return UnreadRow(position=position, customer_id=customer_id, reason=reason, texts=texts_in(value), listed=listed)
 
     async def list_page(self, number: int) -> CustomerPage:
@@ -183,7 +181,7 @@ class CustomerResource(ABC):
 
     def _ends_search(self, page: CustomerPage, text: str) -> bool:
         # invariant: unmatched-searches-are-read-on
-        if not same_email((row.read() for row in page.rows), text):
+        if not same_email(page.rows, text):
             return False
         return self.searches_the_list and not page.unread and self._seen.is_last(len(page.rows))
 
