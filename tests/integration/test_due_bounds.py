@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -208,6 +209,7 @@ async def test_nothing_reads_what_a_snapshot_keeps(world: EngineWorld) -> None:
         ("engine/release", [*fence, [True]], 120),
         ("engine/renew", [*fence, 30.0], 120),
         ("engine/lock_lane", [SHOP], 40),
+        ("engine/wake_and_lease", [SHOP, datetime.now(UTC), "owner", 30.0], 40),
     ):
         async with world.database.acquire() as connection:
             transaction = connection.transaction()

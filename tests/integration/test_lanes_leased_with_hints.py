@@ -4,7 +4,8 @@ statement."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -24,9 +25,14 @@ pytestmark = pytest.mark.integration
 PATIENT = EngineSettings(poll_floor_seconds=NEVER_SECONDS, stop_grace_seconds=NEVER_SECONDS)
 
 
-def offered_by(world: EngineWorld, worker: Worker) -> None:
-    world.hints = PostgresHintStore(world.database, world.notifications, worker.offer)
-    world.orders = PostgresOrderIntake(world.database, world.notifications, worker.offer)
+@asynccontextmanager
+async def offering(world: EngineWorld, handler: RecordingHandler, settings: EngineSettings = PATIENT) -> AsyncIterator[Worker]:
+    """A worker to which the world's hints and orders offer the lanes that they wake."""
+    async with world.running(handler, settings) as worker:
+        await until(lambda: worker.offer(1), world.work)
+        world.hints = PostgresHintStore(world.database, world.notifications, worker.offer)
+        world.orders = PostgresOrderIntake(world.database, world.notifications, worker.offer)
+        yield worker
 
 
 class Offers:
@@ -49,9 +55,7 @@ async def lane(world: EngineWorld) -> tuple[str | None, int]:
 async def test_a_hint_starts_with_no_statement_but_its_own(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.add_accounts("shop-a", "shop-b")
     handler = RecordingHandler()
-    async with world.running(handler, PATIENT) as worker:
-        await until(lambda: worker.offer(1), world.work)
-        offered_by(world, worker)
+    async with offering(world, handler) as worker:
 
         async def claim(_requests: Sequence[ClaimRequest]) -> None:
             pytest.fail("the entries came with the lease")
@@ -109,9 +113,7 @@ async def test_an_order_leaves_a_lane_to_the_process_that_has_it(world: EngineWo
 async def test_an_order_starts_without_a_lease_of_its_own(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
-    async with world.running(handler, PATIENT) as worker:
-        await until(lambda: worker.offer(1), world.work)
-        offered_by(world, worker)
+    async with offering(world, handler) as worker:
 
         async def lease(*_args: object, **_named: object) -> None:
             pytest.fail("the lane was leased with the order")
@@ -183,9 +185,7 @@ async def test_a_lane_that_is_leased_during_the_stop_is_given_back(world: Engine
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     handler.gate(900)
-    async with world.running(handler, PATIENT) as worker:
-        await until(lambda: worker.offer(1), world.work)
-        offered_by(world, worker)
+    async with offering(world, handler) as worker:
         await world.hint("shop-a", 900)
         await handler.wait_for(lambda: handler.count(900) == 1)
         await world.add_accounts("shop-b")
@@ -205,9 +205,7 @@ async def test_lanes_are_left_to_others_without_room(world: EngineWorld) -> None
     await world.add_accounts("shop-a", "shop-b")
     handler = RecordingHandler()
     handler.gate(1)
-    async with world.running(handler, replace(PATIENT, lane_slots=1, live_reserved_slots=0)) as worker:
-        await until(lambda: worker.offer(1), world.work)
-        offered_by(world, worker)
+    async with offering(world, handler, replace(PATIENT, lane_slots=1, live_reserved_slots=0)) as worker:
         await world.hint("shop-a", 1)
         assert worker.offer(1) is None
         await world.hint("shop-b", 2)
@@ -219,9 +217,7 @@ async def test_a_hint_during_the_run_is_claimed_by_the_same_lease(world: EngineW
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     handler.gate(1)
-    async with world.running(handler, PATIENT) as worker:
-        await until(lambda: worker.offer(1), world.work)
-        offered_by(world, worker)
+    async with offering(world, handler) as worker:
         await world.hint("shop-a", 1)
         await handler.wait_for(lambda: handler.count(1) == 1)
         await world.hint("shop-a", 1)
