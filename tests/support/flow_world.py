@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from fakes.clock import FakeClock
@@ -29,6 +29,10 @@ DEFAULT_CUSTOMER = EposCustomerId(7)
 TILL = TillId("till-1")
 
 
+def _windows() -> SideWindows:
+    return SideWindows(first=1000)
+
+
 async def _just_go(_step: str) -> None:
     await asyncio.sleep(0)
 
@@ -50,7 +54,7 @@ class FlowWorld:
         self.services = FlowServices(
             tills=FakeTillGateway(self.till),
             shops=FakeShopGateway(self.shop),
-            windows=SideWindows(first=1000),
+            windows=_windows(),
             side_history=FakeSideHistory(),
             knowledge=self.knowledge,
             intents=self.intents,
@@ -64,6 +68,10 @@ class FlowWorld:
 
     async def _step(self, name: str) -> None:
         await self.step(name)
+
+    def start_process(self) -> None:
+        """What starts from now on does so in a new process: the requests of a dead one take no room in it."""
+        self.services = replace(self.services, windows=_windows())
 
     def context(self, account: Account, lane: FakeLane | None = None) -> LaneContext:
         return LaneContext(self.services, lane or self.lane(account), account)

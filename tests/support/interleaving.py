@@ -125,6 +125,7 @@ class Interleaving:
         shop = self._shop_of(run)
         run.asleep = True
         run.lane.taken_over = True
+        self.world.start_process()
         shop.run = None
         shop.due = self.world.clock.database_now() + timedelta(seconds=max(run.lane.lease_ends_at - self.world.clock(), 0.0))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 
 from fakes.till import EmailMatch, LostAnswer
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from support.flow_world import FlowWorld, order_facts, till_account
 from support.interleaving import FAULTY_STEPS, DatabaseGone, Interleaving
@@ -55,6 +55,12 @@ PASSING = [1.0, 6.0, 16.0, 31.0, 36.0, DEFAULT_SETTLE_SECONDS + 1]
     others=st.integers(0, 3),
     answers=st.lists(ANSWERS, max_size=3),
     actions=ACTIONS,
+)
+@example(  # the requests of two dead runs would keep the third from the till
+    match=EmailMatch.IGNORING_CASE,
+    others=0,
+    answers=[LostAnswer(Unanswered(Side.TILL, "no answer within 15 s")), None],
+    actions=[*[("go_on", 0)] * 3, ("kill", 0), ("go_on", 0), ("kill", 0)],
 )
 def test_never_two_customers_of_one_email(
     match: EmailMatch, others: int, answers: list[LostAnswer | None], actions: list[tuple[str, int]]
