@@ -17,7 +17,7 @@ from tillsync_server.ports.accounts import Token
 
 @dataclass
 class FakeTokens:
-    """Implements ports.accounts.TokenStore. ``asked``: how often a hash was looked up. ``gate``: look-ups answer once it is set.
+    """Implements ports.accounts.TokenStore. ``asked``: how often hashes were looked up. ``gate``: look-ups answer once it is set.
 
     ``accounts`` None: every account exists.
     """
@@ -46,13 +46,15 @@ class FakeTokens:
         return token
 
     async def by_hash(self, secret_hash: bytes) -> Token | None:
-        """What stood there when it was asked for, however long the answer takes."""
+        return (await self.by_hashes([secret_hash])).get(secret_hash)
+
+    async def by_hashes(self, secret_hashes: Sequence[bytes]) -> dict[bytes, Token]:
+        """What stood there when they were asked for, however long the answer takes."""
         self.asked += 1
-        token_id = self.hashes.get(secret_hash)
-        answer = None if token_id is None else self.tokens[token_id]
+        answer = {each: self.tokens[self.hashes[each]] for each in secret_hashes if each in self.hashes}
         if self.gate is not None:
             await self.gate.wait()
-        raise_fault(self.faults, "by_hash")
+        raise_fault(self.faults, "by_hashes")
         return answer
 
     async def list_tokens(self, account_id: AccountId | None, *, after: str, limit: int) -> list[Token]:

@@ -12,7 +12,6 @@ from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from support.certificates import self_signed
-from support.directories import reachable_directory
 from support.engine import EngineWorld, RecordingHandler
 from support.grpc_server import STUBS, Refusal, an_order, grpc_world, match_request
 from support.waiting import HANG_SECONDS, NEVER_SECONDS, until, within
@@ -187,16 +186,6 @@ async def test_stopping_is_bounded_though_a_call_hangs(world: EngineWorld, monke
         assert ended.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
         gate.set()
     assert await world.fetch("SELECT 1 FROM order_match"), "what was accepted is kept"
-
-
-async def test_the_http_side_reaches_it_by_unix_socket(world: EngineWorld) -> None:
-    with reachable_directory() as directory:
-        settings = GrpcSettings(listen="127.0.0.1:0", unix_socket=directory / "grpc.sock")
-        async with grpc_world(world, settings) as api, grpc.aio.insecure_channel(f"unix:{directory / 'grpc.sock'}") as channel:
-            answer = await STUBS["CatalogService"](channel).ListMessages(
-                catalog_service_pb2.ListMessagesRequest(), metadata=await api.token(Role.ADMIN), timeout=HANG_SECONDS
-            )
-    assert answer.messages
 
 
 async def test_an_idle_client_that_pings_is_not_sent_away(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,8 +28,10 @@ from tillsync.v1 import (
     privacy_service_pb2_grpc,
     queue_service_pb2_grpc,
 )
-from tillsync_server.adapters.grpc.interceptor import CallEnded, Interceptor
+from tillsync_server.adapters.grpc.call_places import CallLimits, CallPlaces
 from tillsync_server.adapters.grpc.listening import GrpcSettings
+from tillsync_server.adapters.grpc.methods import CallEnded
+from tillsync_server.adapters.grpc.served_calls import ServedCalls
 from tillsync_server.adapters.grpc.server import GrpcServer, GrpcServices
 from tillsync_server.adapters.grpc.servicers.customer_sync import CustomerSyncServicer
 from tillsync_server.adapters.grpc.servicers.queue import QueueServicer
@@ -166,6 +168,7 @@ async def grpc_world(
     link: link_service_pb2_grpc.LinkServiceServicer | None = None,
     account: account_service_pb2_grpc.AccountServiceServicer | None = None,
     privacy: privacy_service_pb2_grpc.PrivacyServiceServicer | None = None,
+    limits: CallLimits | None = None,
 ) -> AsyncIterator[GrpcWorld]:
     """``settings.listen`` should say port 0. The servicers of links and accounts are the contract's empty ones unless given."""
     database, notifications = engine.database, engine.notifications
@@ -178,6 +181,9 @@ async def grpc_world(
     )
     metrics = RecordingMetrics()
     authenticator = Authenticator(tokens, notifications)
+    calls = ServedCalls(
+        authenticator, KnownAccounts(reader), metrics, database_gone=DATABASE_GONE, places=CallPlaces(limits or CallLimits())
+    )
     server = GrpcServer(
         GrpcServices(
             customer_sync=CustomerSyncServicer(SyncRequests(enqueuer, admitting), matching, QueueListing(reader)),
@@ -186,7 +192,7 @@ async def grpc_world(
             account=account or unimplemented(account_service_pb2_grpc.AccountServiceServicer),
             privacy=privacy or unimplemented(privacy_service_pb2_grpc.PrivacyServiceServicer),
         ),
-        Interceptor(authenticator, KnownAccounts(reader), metrics, database_gone=DATABASE_GONE),
+        calls,
         settings or GrpcSettings(listen="127.0.0.1:0", stop_grace_seconds=1.0),
         database_answers=DatabaseHealth(database).answers,
     )

@@ -15,7 +15,6 @@ from tillsync_server.application.concurrency.recurring import Recurring, while_m
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.private_files import make_private, read_private
 from tillsync_server.composition.servers import inside
-from tillsync_server.composition.socket_directory import SocketDirectory
 
 
 def test_a_private_file_is_made_whole_for_its_owner_only_and_never_replaced(tmp_path: Path) -> None:
@@ -52,24 +51,6 @@ def test_a_place_that_cannot_be_written_names_the_setting(tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     with pytest.raises(StartError, match="cannot be"):
         make_private(tmp_path / "file" / "secret", lambda: "x")
-
-
-async def test_a_socket_directory_left_by_a_killed_process_is_cleared_and_one_in_use_is_not() -> None:
-    script = (
-        "import os; from tillsync_server.composition.socket_directory import SocketDirectory; "
-        "made = SocketDirectory(); print(made.path, flush=True); os.kill(os.getpid(), 9)"
-    )
-    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
-    abandoned = Path(killed.stdout.strip())
-    assert abandoned.exists()
-    assert stat.S_IMODE(abandoned.stat().st_mode) == 0o700
-    used = SocketDirectory()
-    assert not abandoned.exists()
-    other = SocketDirectory()
-    assert used.path.exists()
-    for directory in (used, other):
-        await directory.remove()
-        assert not directory.path.exists()
 
 
 class Away(Exception):

@@ -19,7 +19,8 @@ DEFAULT_DEADLINE_SECONDS = 10.0
 DEFAULT_PORT = 50051
 _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
-# Every call of the contract is naturally idempotent but CreateToken: after a lost answer, list, revoke and make another.
+# Every call of the contract is naturally idempotent but CreateToken: after a lost answer, list, revoke and make another. The service says
+# with each refusal when to come back (grpc-retry-pushback-ms), and the channel waits for so long.
 _SERVICE_CONFIG = json.dumps(
     {
         "methodConfig": [
@@ -30,7 +31,7 @@ _SERVICE_CONFIG = json.dumps(
                     "initialBackoff": "0.1s",
                     "maxBackoff": "2s",
                     "backoffMultiplier": 3,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
+                    "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
                 },
             },
             {"name": [{"service": "tillsync.v1.AccountService", "method": "CreateToken"}]},

@@ -6,8 +6,8 @@
     ├── InvalidArgumentError     violations: each field and its remedy
     ├── UnauthenticatedError, PermissionDeniedError
     ├── NotFoundError, AlreadyExistsError, FailedPreconditionError, AbortedError
-    ├── ResourceExhaustedError   retry_after_seconds: when to come back
-    ├── UnavailableError         also after the client's own retries: the service or its database is away
+    ├── ResourceExhaustedError   retry_after_seconds: when to come back; after the client's own retries
+    ├── UnavailableError         the same: the service or its database is away
     ├── DeadlineError            the deadline passed; what was accepted is committed, so ask again
     └── NotImplementedYetError   announced in the contract, not built yet
 

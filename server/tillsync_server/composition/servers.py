@@ -1,4 +1,4 @@
-"""The servers of a process: gRPC, Connect over it, webhooks. A process that only works does not import them: gRPC takes 14 MB."""
+"""The servers of a process: gRPC, Connect, webhooks. A process that only works does not import them: gRPC takes 14 MB."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from tillsync_server.adapters.grpc.interceptor import Interceptor
 from tillsync_server.adapters.grpc.listening import GrpcSettings, InsecureListenError
+from tillsync_server.adapters.grpc.served_calls import ServedCalls
 from tillsync_server.adapters.grpc.server import GrpcServer, GrpcServices
 from tillsync_server.adapters.grpc.servicers.account import AccountServicer
 from tillsync_server.adapters.grpc.servicers.customer_sync import CustomerSyncServicer
@@ -53,7 +53,6 @@ from tillsync_server.application.use_cases.till_hints import TillHints
 from tillsync_server.application.use_cases.till_lookup import TillLookup
 from tillsync_server.application.use_cases.token_desk import TokenDesk
 from tillsync_server.composition.errors import StartError
-from tillsync_server.composition.socket_directory import SocketDirectory
 from tillsync_server.composition.wiring import Wiring
 
 
@@ -81,15 +80,11 @@ class Servers:
         on_stop("enqueuer", components.enqueuer.close)
         on_stop("authenticator", components.authenticator.close)
         on_stop("orders", components.orders.close)
-        socket_directory = SocketDirectory()
-        on_stop("socket", socket_directory.remove)
-        socket = socket_directory.path / "grpc.sock"
         self._grpc = GrpcServer(
             components.services,
-            components.interceptor,
+            components.calls,
             GrpcSettings(
                 listen=str(settings.grpc_listen),
-                unix_socket=socket,
                 tls_certificate=settings.tls_cert_file,
                 tls_key=settings.tls_key_file,
                 allow_plaintext=settings.allow_plaintext,
@@ -98,11 +93,10 @@ class Servers:
             ),
             database_answers=db_health.answers,
         )
-        self._connect = ConnectHandler(f"unix:{socket}", components.authenticator.authenticate, database_gone=DATABASE_GONE)
         self.http_side = HttpSide(
             settings.http_listen.host,
             settings.http_listen.port,
-            *(self._connect, components.webhooks, probes),
+            *(ConnectHandler(components.calls), components.webhooks, probes),
             ssl_context=ssl_context,
             grace_seconds=settings.drain_seconds,
         )
@@ -116,8 +110,6 @@ class Servers:
         except (InsecureListenError, OSError, RuntimeError, ValueError) as error:
             raise StartError(f"gRPC cannot listen on {settings.grpc_listen} (is the port taken?): {error}") from error
         self._on_stop("grpc", self._grpc.stop, seconds=settings.longest_drain_seconds)
-        await self._connect.open()
-        self._on_stop("connect", self._connect.close)
         return self._grpc.port
 
     async def drain(self) -> None:
@@ -129,7 +121,7 @@ class _Components:
     """``enqueuer``, ``orders`` and ``authenticator`` are closed when the servers stop."""
 
     services: GrpcServices
-    interceptor: Interceptor
+    calls: ServedCalls
     webhooks: WebhookReceiver
     enqueuer: Enqueuer
     orders: OrderMatching
@@ -172,7 +164,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
     )
     return _Components(
         services=services,
-        interceptor=Interceptor(authenticator, KnownAccounts(queues), wiring.metrics, database_gone=DATABASE_GONE),
+        calls=ServedCalls(authenticator, KnownAccounts(queues), wiring.metrics, database_gone=DATABASE_GONE),
         webhooks=WebhookReceiver(
             wiring.accounts,
             TillHints(

@@ -6,7 +6,8 @@
     ├── RequestError                what a caller did; one gRPC code each (adapters/grpc/status.py, a test proves it total)
     │   ├── InvalidArgument         names every offending field and its remedy
     │   ├── NotFound, AlreadyExists, FailedPrecondition, Aborted
-    │   ├── Unauthenticated, PermissionDenied, ResourceExhausted, Unavailable, NotYetImplemented
+    │   ├── Unauthenticated, PermissionDenied, NotYetImplemented
+    │   └── ResourceExhausted, Unavailable: each says when to come back
     └── UpstreamError               what the till or the shop did; each says whether the request can have had an effect
         ├── Unreachable             provably never left: DNS, connect, TLS
         ├── Unanswered              sent, no whole answer: the effect is unknown
@@ -31,6 +32,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from tillsync_server.domain.vocabulary import Side
+
+DEFAULT_RETRY_SECONDS = 1.0
+"""What is busy just now is mostly free by then."""
 
 
 class TillsyncError(Exception):
@@ -102,14 +106,16 @@ class ResourceExhausted(RequestError):
         *,
         reason: str | None = None,
         metadata: dict[str, str] | None = None,
-        retry_after_seconds: float | None = None,
+        retry_after_seconds: float = DEFAULT_RETRY_SECONDS,
     ) -> None:
+        """``retry_after_seconds``: when the same call may be served."""
         super().__init__(message, reason=reason, metadata=metadata)
         self.retry_after_seconds = retry_after_seconds
 
 
 class Unavailable(RequestError):
     default_reason = "UNAVAILABLE"
+    retry_after_seconds = DEFAULT_RETRY_SECONDS
 
 
 class NotYetImplemented(RequestError):

@@ -107,6 +107,10 @@ class TokenStore(Protocol):
         """Revoked ones too."""
         ...
 
+    async def by_hashes(self, secret_hashes: Sequence[bytes]) -> dict[bytes, Token]:
+        """Those that are there, revoked ones too."""
+        ...
+
     async def list_tokens(self, account_id: AccountId | None, *, after: str, limit: int) -> list[Token]:
         """By ascending token_id. ``account_id`` None: the tokens of the roles without an account."""
         ...

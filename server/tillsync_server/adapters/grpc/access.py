@@ -85,5 +85,24 @@ AT_ONCE: dict[str, int] = {
 }
 """Methods that ask a till or a shop while the caller waits, and how many calls of each one account may have under way."""
 
+WAITING = frozenset({_PACKAGE + "CustomerSyncService/MatchOrderCustomer"})
+"""Methods that wait for others' work while the caller waits, besides those of AT_ONCE."""
+
+HEAVY = frozenset(
+    _PACKAGE + method
+    for method in (
+        "CustomerSyncService/BatchSyncCustomers",
+        "CustomerSyncService/BatchMatchOrderCustomers",
+        "CustomerSyncService/BatchGetOrderMatches",
+        "CustomerSyncService/ListQueue",
+        "QueueService/RetryQueueEntries",
+        "QueueService/DismissQueueEntries",
+        "LinkService/ListLinks",
+        "LinkService/ReportShopUsers",
+        "AccountService/ListAccounts",
+    )
+)
+"""Methods that read, write or answer hundreds of rows."""
+
 CREATES_ACCOUNT = frozenset({_PACKAGE + "AccountService/CreateAccount"})
 """Their account_id names an account that is not there yet."""

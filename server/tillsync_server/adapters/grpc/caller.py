@@ -1,4 +1,4 @@
-"""Who makes the call that is being served: the interceptor says it, servicers ask."""
+"""Who makes the call that is being served: the path of calls says it, servicers ask."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tillsync_server.application.use_cases.authentication import Caller
 _CALLER: ContextVar[Caller] = ContextVar("tillsync_caller")
 
 set_caller = _CALLER.set
-"""gRPC serves each call in a task of its own, so nothing has to be set back."""
+"""Each call says it before its servicer is asked, so nothing has to be set back."""
 
 
 def current_caller() -> Caller:
-    """LookupError outside a call that the interceptor let in."""
+    """LookupError outside a call that was let in."""
     return _CALLER.get()

@@ -17,16 +17,12 @@ class InsecureListenError(ValueError):
 class GrpcSettings:
     listen: str = "127.0.0.1:50051"
     """``host:port``; port 0 takes a free one. IPv6 in brackets."""
-    unix_socket: Path | None = None
-    """Also listen here, in plain text (the HTTP side forwards to it). Its directory must be closed to others."""
     tls_certificate: Path | None = None
     """PEM chain; with ``tls_key``. Read once, at start."""
     tls_key: Path | None = None
     allow_plaintext: bool = False
     """Plain text on more than loopback: tokens and personal data then cross the network readable."""
     public_reflection: bool = False
-    max_concurrent_calls: int = 5_000
-    """More are refused with RESOURCE_EXHAUSTED, so that a flood cannot use up the memory."""
     stop_grace_seconds: float = 5.0
 
 

@@ -1,4 +1,4 @@
-"""The gRPC server: our services behind the interceptor, health, reflection and channelz; started in the running loop, stopped in time."""
+"""The gRPC server: our services, health, reflection and channelz; started in the running loop, stopped in time."""
 
 from __future__ import annotations
 
@@ -25,10 +25,13 @@ from tillsync.v1 import (
 )
 
 from tillsync_server.adapters.grpc.access import ADMIN_ONLY
-from tillsync_server.adapters.grpc.interceptor import Interceptor
 from tillsync_server.adapters.grpc.listening import GrpcSettings, credentials_of
+from tillsync_server.adapters.grpc.message_limits import MAX_REQUEST_BYTES
+from tillsync_server.adapters.grpc.methods import UnaryMethod, method_of
+from tillsync_server.adapters.grpc.served_calls import ServedCalls
 from tillsync_server.adapters.grpc.servicers.catalog import CatalogServicer
 from tillsync_server.adapters.grpc.servicers.unbuilt import DiagnosisServicer
+from tillsync_server.adapters.grpc.wire import GrpcHandlers
 from tillsync_server.application.concurrency.recurring import Recurring, without_due_time
 from tillsync_server.domain.vocabulary import Role
 
@@ -36,7 +39,11 @@ _LOG = structlog.get_logger(__name__)
 _HEALTH_SECONDS = 2.0
 _SHORTEST_PING_MS = 10_000
 """An idle client that pings more often is sent away (too_many_pings)."""
-_MAX_REQUEST_BYTES = 8 * 1024 * 1024  # a hundred orders with two hundred products each, texts at their limits, stay below
+_STREAMS_OF_CONNECTION = 512
+"""Calls of one connection under way at once; its client keeps the others back."""
+_PENDING_CALLS = 100_000
+"""Calls that have arrived and wait for their turn to be looked at. gRPC cancels what is above its own thousand; connections and their
+streams bound it already."""
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -53,27 +60,41 @@ class GrpcServices:
 
 
 class _Registrar:
-    """Stands in for the server where generated code registers a servicer, and puts the interceptor (None: nothing) around each method.
+    """Stands in for the server where generated code registers a servicer, and leads each method through the one path of calls.
 
     Methods are never *registered* with gRPC itself: its aio server then waits on one pending call for each of them, at every call, which
     costs a third of the throughput with the methods we have.
     """
 
-    def __init__(self, server: grpc.aio.Server, interceptor: Interceptor | None, roles: frozenset[Role] | None = None) -> None:
-        self._server = server
-        self._interceptor = interceptor
-        self._roles = roles
-        self.services: list[str] = []
+    def __init__(self, calls: ServedCalls) -> None:
+        self._calls = calls
+        self._handlers = GrpcHandlers(calls)
+        self._roles: frozenset[Role] | None = None
+        self._is_open = False
+        self.services: dict[str, dict[str, Any]] = {}
+        """The handlers by service and method."""
+
+    def for_callers(self, roles: frozenset[Role] | None = None, *, is_open: bool = False) -> Any:
+        """Before services that are not of the contract: ``roles`` may call them (None: anybody with a token), or everybody."""
+        self._roles, self._is_open = roles, is_open
+        return self
 
     def add_generic_rpc_handlers(self, handlers: object) -> None:
         """Generated code registers everything twice; the other way below names the methods."""
 
     def add_registered_method_handlers(self, service: str, handlers: dict[str, Any]) -> None:
-        interceptor = self._interceptor
-        if interceptor is not None:
-            handlers = {name: interceptor.wrap(service, name, handler, self._roles) for name, handler in handlers.items()}
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
-        self.services.append(service)
+        self.services[service] = {name: self._handler_of(service, name, handler) for name, handler in handlers.items()}
+
+    def _handler_of(self, service: str, name: str, handler: Any) -> Any:
+        ended = self._calls.metrics.of_method(f"/{service}/{name}")
+        method = method_of(service, name, ended, roles=self._roles, is_open=self._is_open)
+        if handler.unary_unary is None:
+            return self._handlers.stream(method, handler)
+        unary = UnaryMethod(
+            of=method, parse=handler.request_deserializer, behaviour=handler.unary_unary, serialize=handler.response_serializer
+        )
+        self._calls.unary[method.path] = unary
+        return self._handlers.unary(unary)
 
 
 class GrpcServer:
@@ -82,17 +103,17 @@ class GrpcServer:
     def __init__(
         self,
         services: GrpcServices,
-        interceptor: Interceptor,
+        calls: ServedCalls,
         settings: GrpcSettings,
         *,
         database_answers: Callable[[], Awaitable[bool]],
     ) -> None:
-        self._services = services
-        self._interceptor = interceptor
+        self._calls = calls
         self._settings = settings
         self._database_answers = database_answers
         self._health = health.aio.HealthServicer()
-        self._service_names: list[str] = []
+        self._handlers, contract = self._registered(services)
+        self._service_names = ["", *contract]
         self._server: grpc.aio.Server | None = None
         self._health_checks = Recurring("grpc-health", without_due_time(self._check_health), seconds=_HEALTH_SECONDS, database_gone=())
         self.port = 0
@@ -104,21 +125,22 @@ class GrpcServer:
         server = grpc.aio.server(
             options=(
                 ("grpc.so_reuseport", 0),  # a second process on the same port fails loudly
-                ("grpc.max_receive_message_length", _MAX_REQUEST_BYTES),
+                ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),  # also while it inflates a request
+                ("grpc.max_concurrent_streams", _STREAMS_OF_CONNECTION),
+                ("grpc.server.max_pending_requests", _PENDING_CALLS),
+                ("grpc.server.max_pending_requests_hard_limit", _PENDING_CALLS),
                 ("grpc.keepalive_time_ms", 60_000),
                 ("grpc.keepalive_permit_without_calls", 1),
                 # by its header this is GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS; an option of another name is passed over
                 ("grpc.http2.min_ping_interval_without_data_ms", _SHORTEST_PING_MS),
             ),
-            maximum_concurrent_rpcs=self._settings.max_concurrent_calls,
         )
-        self._register(server)
+        for service, handlers in self._handlers.items():
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
         if credentials is None:
             self.port = server.add_insecure_port(self._settings.listen)
         else:
             self.port = server.add_secure_port(self._settings.listen, credentials)
-        if self._settings.unix_socket is not None:
-            server.add_insecure_port(f"unix:{self._settings.unix_socket}")
         await self._check_health()
         await server.start()
         self._server = server
@@ -139,26 +161,25 @@ class GrpcServer:
                     await self._server.stop(self._settings.stop_grace_seconds)
             self._server = None
 
-    def _register(self, server: grpc.aio.Server) -> None:
-        ours: Any = _Registrar(server, self._interceptor)
-        customer_sync_service_pb2_grpc.add_CustomerSyncServiceServicer_to_server(self._services.customer_sync, ours)
-        queue_service_pb2_grpc.add_QueueServiceServicer_to_server(self._services.queue, ours)
-        link_service_pb2_grpc.add_LinkServiceServicer_to_server(self._services.link, ours)
-        account_service_pb2_grpc.add_AccountServiceServicer_to_server(self._services.account, ours)
+    def _registered(self, services: GrpcServices) -> tuple[dict[str, dict[str, Any]], list[str]]:
+        """The handlers by service and method, and the services of the contract."""
+        registrar = _Registrar(self._calls)
+        ours = registrar.for_callers()
+        customer_sync_service_pb2_grpc.add_CustomerSyncServiceServicer_to_server(services.customer_sync, ours)
+        queue_service_pb2_grpc.add_QueueServiceServicer_to_server(services.queue, ours)
+        link_service_pb2_grpc.add_LinkServiceServicer_to_server(services.link, ours)
+        account_service_pb2_grpc.add_AccountServiceServicer_to_server(services.account, ours)
         catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogServicer(), ours)
         diagnosis_service_pb2_grpc.add_DiagnosisServiceServicer_to_server(DiagnosisServicer(), ours)
-        privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server(self._services.privacy, ours)
-        contract = list(ours.services)
-        admin: Any = _Registrar(server, self._interceptor, ADMIN_ONLY)
-        channelz_pb2_grpc.add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), admin)
-        open_to_all: Any = _Registrar(server, None)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, open_to_all)
-        listed = (*contract, *admin.services, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflecting = open_to_all if self._settings.public_reflection else ours
+        privacy_service_pb2_grpc.add_PrivacyServiceServicer_to_server(services.privacy, ours)
+        contract = list(registrar.services)
+        channelz_pb2_grpc.add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), registrar.for_callers(ADMIN_ONLY))
+        listed = (*registrar.services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, registrar.for_callers(is_open=True))
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # type: ignore[no-untyped-call]
-            reflection.aio.ReflectionServicer(listed), reflecting
+            reflection.aio.ReflectionServicer(listed), registrar.for_callers(is_open=self._settings.public_reflection)
         )
-        self._service_names = ["", *contract]
+        return registrar.services, contract
 
     async def _check_health(self) -> None:
         try:

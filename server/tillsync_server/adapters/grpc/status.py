@@ -47,20 +47,35 @@ def code_of(error: RequestError) -> grpc.StatusCode:
 def status_of(error: RequestError) -> status_pb2.Status:
     """The whole status: code, message, ErrorInfo, and where they apply BadRequest and RetryInfo. Also the ``error`` of a batch item."""
     number: int = code_of(error).value[0]
-    status = status_pb2.Status(code=number, message=error.message[:MAX_MESSAGE_LENGTH])
+    status = status_pb2.Status(code=number, message=utf8(error.message[:MAX_MESSAGE_LENGTH]))
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN, metadata=error.metadata)
     status.details.add().Pack(info)
     if isinstance(error, InvalidArgument):
         bad = error_details_pb2.BadRequest()
         for violation in error.violations[:MAX_VIOLATIONS]:
-            bad.field_violations.add(field=violation.field, description=violation.description)
+            bad.field_violations.add(field=utf8(violation.field), description=utf8(violation.description))
         status.details.add().Pack(bad)
-    if isinstance(error, ResourceExhausted) and error.retry_after_seconds is not None:
+    if isinstance(error, ResourceExhausted | Unavailable):
         retry = error_details_pb2.RetryInfo()
         delay: Duration = retry.retry_delay
         delay.FromMilliseconds(round(error.retry_after_seconds * 1000))
         status.details.add().Pack(retry)
     return status
+
+
+def utf8(text: str) -> str:
+    """``text`` as a message can hold it: what a caller sent may have half a surrogate pair in it, and be quoted."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def retry_seconds(status: status_pb2.Status) -> float | None:
+    """What its RetryInfo says."""
+    retry = error_details_pb2.RetryInfo()
+    for packed in status.details:
+        if packed.Unpack(retry):
+            delay: Duration = retry.retry_delay
+            return delay.ToMilliseconds() / 1000
+    return None
 
 
 def internal_status(incident: str) -> status_pb2.Status:

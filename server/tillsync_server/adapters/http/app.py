@@ -10,8 +10,6 @@ import structlog
 from aiohttp import web
 
 _LOG = structlog.get_logger(__name__)
-MAX_REQUEST_BYTES = 8 * 1024 * 1024
-"""As the gRPC server's own limit; counted after decompression."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -46,7 +44,7 @@ class HttpSide:
         self._host, self._port = host, port
         self._ssl = ssl_context
         self._grace_seconds = max(grace_seconds, 0.1)
-        self._application = web.Application(client_max_size=MAX_REQUEST_BYTES, middlewares=[_last_resort])
+        self._application = web.Application(middlewares=[_last_resort])
         for part in routes:
             part.add_routes(self._application.router)
         self._runner: web.AppRunner | None = None
@@ -61,6 +59,7 @@ class HttpSide:
             access_log=None,
             handle_signals=False,
             handler_cancellation=True,
+            auto_decompress=False,  # bodies.py: nothing is inflated for a stranger
             keepalive_timeout=75,
             shutdown_timeout=self._grace_seconds,
         )

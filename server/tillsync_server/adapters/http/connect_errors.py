@@ -31,12 +31,11 @@ HTTP_STATUS = {
     "data_loss": 500,
     "unauthenticated": 401,
 }
-_CODES: dict[grpc.StatusCode, str] = {
-    code: "canceled" if code is grpc.StatusCode.CANCELLED else code.name.lower()
+_CODES: dict[int, str] = {
+    code.value[0]: "canceled" if code is grpc.StatusCode.CANCELLED else code.name.lower()
     for code in grpc.StatusCode
     if code is not grpc.StatusCode.OK
 }
-_DETAILS = "grpc-status-details-bin"
 
 
 class ConnectError(Exception):
@@ -53,16 +52,9 @@ class ConnectError(Exception):
             self.details = (packed,)
 
 
-def from_grpc(error: grpc.aio.AioRpcError) -> ConnectError:
-    """The same error, seen over gRPC."""
-    details: tuple[any_pb2.Any, ...] = ()
-    for name, value in error.trailing_metadata() or ():
-        if name == _DETAILS and isinstance(value, bytes):
-            try:
-                details = tuple(status_pb2.Status.FromString(value).details)
-            except DecodeError:
-                details = ()
-    return ConnectError(_CODES.get(error.code(), "unknown"), error.details() or "", details=details)
+def from_status(status: status_pb2.Status) -> ConnectError:
+    """The same error, as gRPC carries it."""
+    return ConnectError(_CODES[status.code], status.message, details=tuple(status.details))
 
 
 def error_response(error: ConnectError) -> web.Response:

@@ -16,8 +16,9 @@ from typing import Protocol
 
 from aiohttp import web
 
+from tillsync_server.adapters.http.bodies import BODY_SECONDS, BodyTooLarge, BodyTooSlow, BodyUnreadable, UnknownEncoding, read_body
 from tillsync_server.adapters.http.webhook_answers import Answered, WebhookReason, unauthorised
-from tillsync_server.adapters.http.webhook_bodies import MAX_BODY_BYTES, read_at_most, sale_subjects, subject_ids
+from tillsync_server.adapters.http.webhook_bodies import MAX_BODY_BYTES, sale_subjects, subject_ids
 from tillsync_server.adapters.http.webhook_senders import AccountLookup, WebhookSenders
 from tillsync_server.application.use_cases.till_hints import Sender
 from tillsync_server.domain.errors import NotFound, RequestError, ResourceExhausted
@@ -129,13 +130,13 @@ async def _body_of(request: web.Request) -> bytes:
     """Raises Answered for a body that is not read."""
     if request.content_type not in _CONTENT_TYPES:
         raise Answered(415, "the trigger's MIME type must be application/json", WebhookReason.CONTENT_TYPE)
-    body = None
-    if (request.content_length or 0) <= MAX_BODY_BYTES:
-        try:
-            # read piecewise: the limit of the application is the Connect side's
-            body = await read_at_most(request, MAX_BODY_BYTES)
-        except (web.RequestPayloadError, asyncio.IncompleteReadError) as error:
-            raise Answered(400, "the body is cut short or not encoded as it says", WebhookReason.CUT_SHORT) from error
-    if body is None:
-        raise Answered(413, f"the body is larger than {MAX_BODY_BYTES} bytes", WebhookReason.TOO_LARGE)
-    return body
+    try:
+        return await read_body(request, MAX_BODY_BYTES)
+    except UnknownEncoding as error:
+        raise Answered(415, "Content-Encoding may be gzip, deflate or identity", WebhookReason.CONTENT_TYPE) from error
+    except BodyTooLarge as error:
+        raise Answered(413, f"the body is larger than {MAX_BODY_BYTES} bytes", WebhookReason.TOO_LARGE) from error
+    except BodyTooSlow as error:
+        raise Answered(408, f"the body did not arrive within {BODY_SECONDS:g} s; send it again", WebhookReason.CUT_SHORT) from error
+    except BodyUnreadable as error:
+        raise Answered(400, "the body is cut short or not encoded as it says", WebhookReason.CUT_SHORT) from error

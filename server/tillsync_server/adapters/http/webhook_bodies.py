@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
-
 MAX_BODY_BYTES = 256 * 1024
 MAX_IDS = 500
 _LARGEST_ID = 2**63 - 1
@@ -86,13 +84,3 @@ def _id(found: Any) -> int:
     if isinstance(found, bool) or not isinstance(found, int) or not 0 < found <= _LARGEST_ID:
         raise ValueError("the id must be a whole number greater than 0")
     return found
-
-
-async def read_at_most(request: web.Request, limit: int) -> bytes | None:
-    """None when there is more, counted after decompression."""
-    read = bytearray()
-    while chunk := await request.content.readany():
-        read += chunk
-        if len(read) > limit:
-            return None
-    return bytes(read)

@@ -16,6 +16,7 @@ from tillsync_server.ports.wakeups import Notifier
 
 _INSERT = load("tokens/insert")
 _BY_HASH = load("tokens/by_hash")
+_BY_HASHES = load("tokens/by_hashes")
 _LIST_OF_ACCOUNT = load("tokens/list_of_account")
 _LIST_WITHOUT_ACCOUNT = load("tokens/list_without_account")
 _REVOKE = load("tokens/revoke")
@@ -44,6 +45,11 @@ class PostgresTokens:
         async with self._database.acquire() as connection:
             row = await connection.fetchrow(_BY_HASH, secret_hash)
         return None if row is None else _token(row)
+
+    async def by_hashes(self, secret_hashes: Sequence[bytes]) -> dict[bytes, Token]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_BY_HASHES, secret_hashes)
+        return {row["token_hash"]: _token(row) for row in rows}
 
     async def list_tokens(self, account_id: AccountId | None, *, after: str, limit: int) -> list[Token]:
         async with self._database.acquire() as connection:

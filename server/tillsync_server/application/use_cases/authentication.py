@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from tillsync_server.application.concurrency.background import BackgroundTasks
+from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
 from tillsync_server.application.concurrency.single_flight import SingleFlight
 from tillsync_server.domain.errors import Unauthenticated
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.tokens import token_hash
 from tillsync_server.domain.vocabulary import Role
-from tillsync_server.ports.accounts import TokenStore
+from tillsync_server.ports.accounts import Token, TokenStore
 from tillsync_server.ports.wakeups import WakeUps
 
 _LOG = structlog.get_logger(__name__)
 CACHE_SECONDS = 4.0
 """From the moment the store was asked; what the store then still has to answer is bounded by the database's own timeout."""
 CACHE_SIZE = 10_000
-LOOKUPS_AT_ONCE = 4
-"""A flood of unknown tokens, each another one, leaves most of the database's connections to those who are known."""
+LOOKUPS_AT_ONCE = 500
+"""Tokens that one query looks up: a flood of unknown ones, each another one, costs those who are known a query or two."""
 NOTE_USED_SECONDS = 60.0
 MAX_SECRET_LENGTH = 512
 _SCHEME = "bearer "
@@ -41,6 +41,14 @@ class Caller:
         return self.account_id is None or self.account_id == account_id
 
 
+@dataclass(frozen=True, slots=True)
+class _LookedUp:
+    token: Token | None
+    asked_at: float
+    generation: int
+    """Of the news about tokens when the store was asked."""
+
+
 @dataclass(slots=True)
 class _Known:
     caller: Caller | None
@@ -56,7 +64,9 @@ class Authenticator:
         self._clock = clock
         self._known: dict[bytes, _Known] = {}
         self._lookups: SingleFlight[bytes, _Known] = SingleFlight("token")
-        self._asking = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+        self._asking: MicroBatcher[bytes, _LookedUp] = MicroBatcher(
+            self._look_up, name="token-lookups", max_items=LOOKUPS_AT_ONCE, retry_singly=False
+        )
         self._generation = 0
         self._noted: dict[str, float] = {}
         self._notes = BackgroundTasks()
@@ -87,22 +97,26 @@ class Authenticator:
     async def close(self) -> None:
         """Ends the lookups and notes under way."""
         await self._lookups.stop()
+        await self._asking.close()
         await self._notes.stop()
 
     async def _ask(self, key: bytes, secret: str) -> _Known:
-        async with self._asking:
-            asked_at, generation = self._clock(), self._generation
-            token = await self._tokens.by_hash(token_hash(secret))
-        caller = None
+        looked_up = await self._asking.submit(token_hash(secret))
+        token, caller = looked_up.token, None
         if token is not None and token.revoke_time is None:
             caller = Caller(token.role, token.account_id, token.token_id)
             self._note_used(token.token_id)
-        known = _Known(caller, asked_at + CACHE_SECONDS)
-        if generation == self._generation:  # otherwise tokens changed while the store was asked: ask again next time
+        known = _Known(caller, looked_up.asked_at + CACHE_SECONDS)
+        if looked_up.generation == self._generation:  # otherwise tokens changed while the store was asked: ask again next time
             if len(self._known) >= CACHE_SIZE:
                 self._make_room()
             self._known[key] = known
         return known
+
+    async def _look_up(self, hashes: Sequence[bytes]) -> list[_LookedUp]:
+        asked_at, generation = self._clock(), self._generation
+        found = await self._tokens.by_hashes(hashes)
+        return [_LookedUp(found.get(each), asked_at, generation) for each in hashes]
 
     def _make_room(self) -> None:
         now = self._clock()

@@ -11,6 +11,7 @@ from tillsync_server.application.concurrency.together import settled
 from tillsync_server.application.use_cases.upstream_reasons import TILL_TOO_SLOW
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import (
+    DEFAULT_RETRY_SECONDS,
     FailedPrecondition,
     FieldViolation,
     InvalidArgument,
@@ -116,7 +117,8 @@ async def _asked(question: Awaitable[T]) -> T:
         text = f"Epos Now did not answer within {LOOKUP_SECONDS:.0f} seconds; try again, or look for less"
         raise Unavailable(text, reason=TILL_TOO_SLOW) from error
     except Throttled as error:
-        raise ResourceExhausted(error.text, reason="TILL_BUDGET_USED_UP", retry_after_seconds=error.retry_after_seconds) from error
+        again = error.retry_after_seconds or DEFAULT_RETRY_SECONDS
+        raise ResourceExhausted(error.text, reason="TILL_BUDGET_USED_UP", retry_after_seconds=again) from error
     except UpstreamError as error:
         raise Unavailable(error.text, reason="TILL_UNAVAILABLE") from error
 

@@ -1,0 +1,129 @@
+"""How much of this process the calls of one token may take, and all calls together. Asked once the caller is known, before the request is
+read.
+
+A call has a *place* from the moment its token is known until its answer has been made: places bound the memory. To be worked on it needs a
+*turn*: turns bound how long others wait for the event loop and for a connection of the database. Who finds no turn waits for one, with its
+request unread; who finds no place is refused, and told when to come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tillsync_server.domain.errors import ResourceExhausted
+
+_COME_BACK_SECONDS = 1.0
+
+
+class Work(Enum):
+    """What a call mostly does."""
+
+    SHORT = "short"
+    """It waits for one commit, or reads a few rows."""
+    HEAVY = "heavy"
+    """It reads, writes or checks hundreds of rows: tens of milliseconds of the event loop."""
+    WAITING = "waiting"
+    """It waits for a till, a shop, or an order's answer; or streams."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLimits:
+    places: int = 4000
+    """Of all tokens together. A waiting call keeps about 15 kB."""
+    places_of_token: int = 1250
+    open_streams: int = 100
+    """Of callers without a token, who watch the health of the service."""
+    turns_of_token: dict[Work, int] = field(default_factory=lambda: {Work.SHORT: 128, Work.HEAVY: 4, Work.WAITING: 256})
+    """With all turns of a token taken, others wait for less than 50 ms."""
+
+
+class CallPlaces:
+    """One per process."""
+
+    def __init__(self, limits: CallLimits | None = None) -> None:
+        self._limits = limits or CallLimits()
+        self._of_token: Counter[str] = Counter()
+        self._taken = 0
+        self._open_streams = 0
+        self._turns: dict[tuple[str, Work], _Turns] = {}
+
+    def place(self, token_id: str, work: Work) -> Place:
+        """For one call, as a context: entering takes the place and waits for a turn, first come, first served. ResourceExhausted."""
+        return Place(self, token_id, work)
+
+    def take(self, token_id: str, work: Work) -> asyncio.Semaphore:
+        """Its turns, once the place is taken."""
+        limits = self._limits
+        if self._of_token[token_id] >= limits.places_of_token:
+            raise _too_many(f"{limits.places_of_token} calls of this token are under way already", "TOO_MANY_CALLS_OF_TOKEN")
+        if self._taken >= limits.places:
+            raise _too_many(f"{limits.places} calls are under way already", "TOO_MANY_CALLS")
+        self._of_token[token_id] += 1
+        self._taken += 1
+        turns = self._turns.get((token_id, work))
+        if turns is None:
+            turns = self._turns[token_id, work] = _Turns(asyncio.Semaphore(limits.turns_of_token[work]))
+        turns.users += 1
+        return turns.free
+
+    def give_back(self, token_id: str, work: Work) -> None:
+        self._taken -= 1
+        self._of_token[token_id] -= 1
+        if not self._of_token[token_id]:
+            del self._of_token[token_id]
+        turns = self._turns[token_id, work]
+        turns.users -= 1
+        if not turns.users:
+            del self._turns[token_id, work]
+
+    @contextmanager
+    def open_stream(self) -> Iterator[None]:
+        """ResourceExhausted where none is left."""
+        if self._open_streams >= self._limits.open_streams:
+            raise _too_many(f"{self._limits.open_streams} streams without a token are open already", "TOO_MANY_OPEN_STREAMS")
+        self._open_streams += 1
+        try:
+            yield
+        finally:
+            self._open_streams -= 1
+
+
+class Place:
+    """Made by :meth:`CallPlaces.place`."""
+
+    __slots__ = ("_free", "_places", "_token_id", "_work")
+
+    def __init__(self, places: CallPlaces, token_id: str, work: Work) -> None:
+        self._places = places
+        self._token_id = token_id
+        self._work = work
+        self._free: asyncio.Semaphore | None = None
+
+    async def __aenter__(self) -> None:
+        free = self._places.take(self._token_id, self._work)
+        try:
+            await free.acquire()
+        except BaseException:
+            self._places.give_back(self._token_id, self._work)
+            raise
+        self._free = free
+
+    async def __aexit__(self, *_error: object) -> None:
+        if self._free is not None:
+            self._free.release()
+            self._places.give_back(self._token_id, self._work)
+
+
+@dataclass(slots=True)
+class _Turns:
+    free: asyncio.Semaphore
+    users: int = 0
+
+
+def _too_many(text: str, reason: str) -> ResourceExhausted:
+    return ResourceExhausted(f"{text}; call again when some have ended", reason=reason, retry_after_seconds=_COME_BACK_SECONDS)

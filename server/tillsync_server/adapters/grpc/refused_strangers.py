@@ -1,0 +1,41 @@
+"""How soon a caller without a valid token is told so: at once, and later in a flood of them.
+
+Each answer costs the event loop a third of a millisecond, and whoever floods sends the next call as soon as this one is answered. Those who
+have a token must not wait behind them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+AT_ONCE_PER_SECOND = 20
+"""So many a second are told at once: people with a wrong token, and probes."""
+LATE_SECONDS = 1.0
+MOST_WAITING = 2000
+"""More are told at once again: a call that waits keeps about 10 kB."""
+
+
+class RefusedStrangers:
+    """One per process. ``clock`` is monotonic, in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._second = 0
+        self._in_this_second = 0
+        self._waiting = 0
+
+    async def hold(self) -> None:
+        """Before each refusal."""
+        second = int(self._clock())
+        if second != self._second:
+            self._second, self._in_this_second = second, 0
+        self._in_this_second += 1
+        if self._in_this_second <= AT_ONCE_PER_SECOND or self._waiting >= MOST_WAITING:
+            return
+        self._waiting += 1
+        try:
+            await asyncio.sleep(LATE_SECONDS)
+        finally:
+            self._waiting -= 1

@@ -1,0 +1,164 @@
+"""Our methods as gRPC's handlers: what is gRPC's own of a call, around the one path of calls.
+
+On the wire a unary call and a stream of one message are the same. gRPC reads a unary request before it asks anybody, and a stream's
+messages when they are asked for. So each method is handed to gRPC as one that streams: who calls is known before the request is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+
+from tillsync_server.adapters.grpc.failures import Refusal
+from tillsync_server.adapters.grpc.methods import Method, UnaryMethod
+from tillsync_server.adapters.grpc.served_calls import REQUEST_SECONDS, ServedCalls
+from tillsync_server.adapters.grpc.status import DETAILS_KEY, retry_seconds
+from tillsync_server.application.use_cases.authentication import Caller
+from tillsync_server.domain.errors import InvalidArgument
+
+Parse = Callable[[bytes], Any]
+_BIG_BYTES = 256 * 1024
+"""From this size a request is parsed in a thread: the event loop also renews the leases of lanes."""
+_READING_BIG = 2
+_PUSHBACK_KEY = "grpc-retry-pushback-ms"
+"""gRPC's own RetryInfo (its proposal A6)."""
+_LONGEST_PUSHBACK_SECONDS = 5.0
+
+
+class GrpcHandlers:
+    """Makes them. One per server."""
+
+    def __init__(self, calls: ServedCalls) -> None:
+        self._calls = calls
+        self._big = asyncio.Semaphore(_READING_BIG)
+
+    def unary(self, unary: UnaryMethod) -> Any:
+        """Of a method with one request and one answer."""
+        answer, reader, serialize = self._calls.answer, self._reader(unary.of, unary.parse), unary.serialize
+
+        async def call(requests: Any, context: Any) -> bytes:
+            answered = await answer(unary, _authorization(context), reader(context), context)
+            if isinstance(answered, Refusal):
+                aborting = _abort(context, answered)
+                del context, requests
+                await aborting
+            return serialize(answered)
+
+        return grpc.stream_unary_rpc_method_handler(call)
+
+    def stream(self, method: Method, handler: Any) -> Any:
+        """``handler``: the servicer's own, of a method that streams answers, and maybe requests."""
+        parse, serialize = handler.request_deserializer, handler.response_serializer
+        behaviour = _streaming(handler.unary_stream or handler.stream_stream, serialize)
+        streams_requests, reader = handler.unary_stream is None, self._reader(method, parse)
+
+        async def stream(requests: Any, context: Any) -> AsyncIterator[bytes]:
+            read = None if streams_requests else reader(context)
+
+            def answers_to(request: Any) -> AsyncIterator[Any]:
+                return behaviour(self._requests(method, parse, context) if streams_requests else request, context)
+
+            async for answer in self._calls.stream(method, _authorization(context), read, answers_to):
+                if isinstance(answer, Refusal):
+                    aborting = _abort(context, answer)
+                    del context, requests
+                    await aborting
+                yield serialize(answer)
+
+        return grpc.stream_stream_rpc_method_handler(stream)
+
+    def _reader(self, method: Method, parse: Parse) -> Callable[[Any], Callable[[Caller | None], Awaitable[Any]]]:
+        def of_call(context: Any) -> Callable[[Caller | None], Awaitable[Any]]:
+            async def read(_caller: Caller | None) -> Any:
+                raw = await _first_message(context)
+                if raw is grpc.aio.EOF:
+                    raise InvalidArgument.of("request", "did not come: the call ended without a message", reason="NO_MESSAGE")
+                return await self._parsed(method, parse, raw)
+
+            return read
+
+        return of_call
+
+    async def _requests(self, method: Method, parse: Parse, context: Any) -> AsyncIterator[Any]:
+        raw = await _first_message(context)
+        while raw is not grpc.aio.EOF:
+            yield await self._parsed(method, parse, raw)
+            raw = await context.read()
+
+    async def _parsed(self, method: Method, parse: Parse, raw: bytes) -> Any:
+        if len(raw) > method.most_bytes:
+            raise too_large(method.most_bytes)
+        if len(raw) < _BIG_BYTES:
+            return parse(raw)
+        async with self._big:
+            return await asyncio.to_thread(parse, raw)
+
+
+class _Writing:
+    """A context for servicers that write their answers instead of yielding them."""
+
+    def __init__(self, context: Any, serialize: Callable[[Any], bytes]) -> None:
+        self._context = context
+        self._serialize = serialize
+
+    async def write(self, answer: Any) -> None:
+        await self._context.write(self._serialize(answer))
+
+
+def _streaming(behaviour: Callable[..., Any], serialize: Callable[[Any], bytes]) -> Callable[[Any, Any], AsyncIterator[Any]]:
+    """``behaviour`` as one that yields its answers."""
+    if not inspect.iscoroutinefunction(behaviour):
+        return behaviour
+
+    async def written(request: Any, context: Any) -> AsyncIterator[Any]:
+        await behaviour(request, _Writing(context, serialize))
+        nothing: tuple[Any, ...] = ()
+        for answer in nothing:
+            yield answer
+
+    return written
+
+
+def too_large(most_bytes: int) -> InvalidArgument:
+    """Of a request."""
+    text = f"must have at most {most_bytes} bytes; send its items in several calls"
+    return InvalidArgument.of("request", text, reason="REQUEST_TOO_LARGE")
+
+
+def too_slow() -> InvalidArgument:
+    """Of a request."""
+    return InvalidArgument.of("request", f"did not arrive within {REQUEST_SECONDS:g} s; send it again", reason="REQUEST_TOO_SLOW")
+
+
+async def _first_message(context: Any) -> Any:
+    """The raw message, or EOF."""
+    try:
+        async with asyncio.timeout(REQUEST_SECONDS):
+            return await context.read()
+    except TimeoutError:
+        raise too_slow() from None
+
+
+def _authorization(context: Any) -> str:
+    """Empty: the caller sent none."""
+    for key, value in context.invocation_metadata() or ():
+        if key == "authorization":
+            return value if isinstance(value, str) else value.decode("latin-1")
+    return ""
+
+
+def _abort(context: Any, refusal: Refusal) -> Awaitable[NoReturn]:
+    """Ends the call once it is awaited, by an exception that gRPC keeps with the call. The exception's traceback keeps the frame that
+    awaits: where that frame leads back to the call, only the garbage collector ends both."""
+    status = refusal.status
+    trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
+    if (seconds := retry_seconds(status)) is not None:
+        # clients that repeat calls by themselves obey it; those that are to come back much later leave that to their caller
+        trailers.append((_PUSHBACK_KEY, str(round(seconds * 1000)) if seconds <= _LONGEST_PUSHBACK_SECONDS else "-1"))
+    aborting: Awaitable[NoReturn] = context.abort(refusal.code, status.message, tuple(trailers))
+    return aborting

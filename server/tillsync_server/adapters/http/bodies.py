@@ -1,0 +1,73 @@
+"""Bodies of requests, read once their caller is known: a limit for what is sent and for what it becomes, and an end in time.
+
+aiohttp would inflate a body as it arrives, before anybody is asked who sends it, and a chunk at a time: of 64 kB that is 64 MB.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+
+from aiohttp import web
+
+BODY_SECONDS = 30.0
+"""Within so long a body is there whole, or the request ends."""
+ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
+_ANY_HEADER = zlib.MAX_WBITS | 32  # gzip's or zlib's own
+
+
+class BodyTooLarge(Exception):
+    """As sent, or inflated."""
+
+
+class BodyTooSlow(Exception):
+    """It was not there in time."""
+
+
+class BodyUnreadable(Exception):
+    """It is cut short, or not encoded as it says."""
+
+
+class UnknownEncoding(Exception):
+    """Its Content-Encoding is none of ENCODINGS."""
+
+
+async def read_body(request: web.Request, most_bytes: int) -> bytes:
+    """Inflated. The four exceptions above."""
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ENCODINGS:
+        raise UnknownEncoding(encoding)
+    if (request.content_length or 0) > most_bytes:
+        raise BodyTooLarge
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            sent = await _read_at_most(request, most_bytes)
+    except TimeoutError:
+        raise BodyTooSlow from None
+    except (web.RequestPayloadError, asyncio.IncompleteReadError) as error:
+        raise BodyUnreadable from error
+    return sent if encoding in ("", "identity") or not sent else _inflated(sent, encoding, most_bytes)
+
+
+async def _read_at_most(request: web.Request, most_bytes: int) -> bytes:
+    read = bytearray()
+    while chunk := await request.content.readany():
+        read += chunk
+        if len(read) > most_bytes:
+            raise BodyTooLarge
+    return bytes(read)
+
+
+def _inflated(sent: bytes, encoding: str, most_bytes: int) -> bytes:
+    # senders call both zlib's format and the bare one "deflate"
+    bare = encoding == "deflate" and sent[0] & 0x0F != 8
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS if bare else _ANY_HEADER)
+    try:
+        inflated = inflater.decompress(sent, most_bytes + 1)
+    except zlib.error as error:
+        raise BodyUnreadable from error
+    if len(inflated) > most_bytes:
+        raise BodyTooLarge
+    if not inflater.eof:
+        raise BodyUnreadable("cut short")
+    return inflated
