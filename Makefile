@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 SHELL_SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh$$' --exclude-dir=.git --exclude-dir=.tillsync --exclude-dir=$(VENV) .)
 
-.PHONY: help demo test unit check format mutants bench protos breaking bridge-zip system-packages clean other-python
+.PHONY: help demo test unit check format mutants attack bench protos breaking bridge-zip system-packages clean other-python
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -81,6 +81,9 @@ format: $(STAMP)  ## formats Python and protos, and mends what the linters can m
 
 mutants: $(STAMP) system-packages  ## breaks each invariant on purpose and looks that tests fail (MUTANT=name: that one only)
 	@PYTHONPATH=tests $(BIN)/python -m mutants $(MUTANT)
+
+attack: $(STAMP) system-packages  ## the attacks on the edges, whole: an hour (`make test` runs them in a short form)
+	@TILLSYNC_TEST_SOAK=1 $(BIN)/pytest -q --timeout 3600 tests/attacks $(PYTEST_ARGS)
 
 bench: $(STAMP)  ## the benchmarks of the README (QUICK=1: smaller, for a first look)
 	@$(BIN)/python -c 'import pgqueuer, procrastinate' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check -e '.[dev,bench]' 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }

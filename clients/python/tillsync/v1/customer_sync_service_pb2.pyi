@@ -572,8 +572,8 @@ class ListQueueRequest(_message.Message):
     above.
     """
     page_size: _builtins.int
-    """Entries a page. Default 50, at most 500: more is lowered. Negative: INVALID_ARGUMENT. A page may be shorter; only an
-    empty next_page_token means the end.
+    """Entries a page. Default 50, at most 500, with QUEUE_VIEW_FULL at most 50: more is lowered. Negative: INVALID_ARGUMENT. A page
+    may be shorter (it has at most 2 MiB); only an empty next_page_token means the end.
     """
     page_token: _builtins.str
     """next_page_token of the page before. Empty: the first page. All other fields but page_size and view must stay the same."""

@@ -38,7 +38,7 @@ class CallLimits:
     places_of_token: int = 1250
     open_streams: int = 100
     """Of callers without a token, who watch the health of the service."""
-    turns_of_token: dict[Work, int] = field(default_factory=lambda: {Work.SHORT: 128, Work.HEAVY: 4, Work.WAITING: 256})
+    turns_of_token: dict[Work, int] = field(default_factory=lambda: {Work.SHORT: 32, Work.HEAVY: 2, Work.WAITING: 256})
     """With all turns of a token taken, others wait for less than 50 ms."""
 
 
@@ -67,7 +67,9 @@ class CallPlaces:
         self._taken += 1
         turns = self._turns.get((token_id, work))
         if turns is None:
-            turns = self._turns[token_id, work] = _Turns(asyncio.Semaphore(limits.turns_of_token[work]))
+            # invariant: one-caller-takes-its-turns-only
+            turns = _Turns(asyncio.Semaphore(limits.turns_of_token[work]))
+            self._turns[token_id, work] = turns
         turns.users += 1
         return turns.free
 

@@ -13,8 +13,10 @@ from collections.abc import Callable
 AT_ONCE_PER_SECOND = 20
 """So many a second are told at once: people with a wrong token, and probes."""
 LATE_SECONDS = 1.0
+MORE_SECONDS_OF_WAITING = 1 / 200
+"""For each who waits already: whoever keeps a thousand calls under way gets two hundred answers a second."""
 MOST_WAITING = 2000
-"""More are told at once again: a call that waits keeps about 10 kB."""
+"""More are told at once again: a call that waits keeps about 15 kB."""
 
 
 class RefusedStrangers:
@@ -34,8 +36,9 @@ class RefusedStrangers:
         self._in_this_second += 1
         if self._in_this_second <= AT_ONCE_PER_SECOND or self._waiting >= MOST_WAITING:
             return
+        late = LATE_SECONDS + self._waiting * MORE_SECONDS_OF_WAITING
         self._waiting += 1
         try:
-            await asyncio.sleep(LATE_SECONDS)
+            await asyncio.sleep(late)
         finally:
             self._waiting -= 1

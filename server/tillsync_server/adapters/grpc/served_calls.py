@@ -65,6 +65,7 @@ class ServedCalls:
         try:
             if method.is_open:
                 return await unary.behaviour(await read(None), context)
+            # invariant: strangers-hold-no-place
             caller = await self._caller(method, authorization)
             async with self._places.place(caller.token_id, method.work):
                 request = await read(caller)

@@ -39,8 +39,10 @@ _LOG = structlog.get_logger(__name__)
 _HEALTH_SECONDS = 2.0
 _SHORTEST_PING_MS = 10_000
 """An idle client that pings more often is sent away (too_many_pings)."""
-_STREAMS_OF_CONNECTION = 512
-"""Calls of one connection under way at once; its client keeps the others back."""
+_STREAMS_OF_CONNECTION = 256
+"""Calls of one connection under way at once. Its client keeps the others back: who comes by another connection does not wait for them."""
+_ENDED_STREAMS = 10_000
+"""Calls that have been answered and not yet been forgotten, of one connection. gRPC refuses new ones above its streams otherwise."""
 _PENDING_CALLS = 100_000
 """Calls that have arrived and wait for their turn to be looked at. gRPC cancels what is above its own thousand; connections and their
 streams bound it already."""
@@ -126,7 +128,9 @@ class GrpcServer:
             options=(
                 ("grpc.so_reuseport", 0),  # a second process on the same port fails loudly
                 ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),  # also while it inflates a request
+                ("grpc.http2.bdp_probe", 0),  # what nobody reads yet stays below 64 kB a call, however fast the line is
                 ("grpc.max_concurrent_streams", _STREAMS_OF_CONNECTION),
+                ("grpc.http2.max_deallocating_streams", _ENDED_STREAMS),
                 ("grpc.server.max_pending_requests", _PENDING_CALLS),
                 ("grpc.server.max_pending_requests_hard_limit", _PENDING_CALLS),
                 ("grpc.keepalive_time_ms", 60_000),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from tillsync_server.application.use_cases.page_tokens import TokenOf, coerced_page_size
+from tillsync_server.application.use_cases.page_tokens import MAX_PAGE_SIZE, TokenOf, coerced_page_size
 from tillsync_server.domain.account import Problem
 from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.entry import Entry
@@ -15,6 +15,8 @@ from tillsync_server.domain.vocabulary import EntryState, Outcome, Queue
 from tillsync_server.ports.queues import COUNT_CAP, QueueFilter, QueueReader
 
 MAX_EMAIL_LENGTH = 254
+MAX_FULL_PAGE = 50
+"""Entries a page with their attempts, of which each may have thirty."""
 MIN_TEXT_LENGTH, MAX_TEXT_LENGTH = 2, 100
 _MAX_ID = 2**63 - 1
 
@@ -103,6 +105,11 @@ class QueuePage:
     counts: tuple[Count, ...]
     """One for each state, where they were asked for."""
     problems: tuple[Problem, ...]
+    tokens: TokenOf
+
+    def token_after(self, entry: Entry) -> str:
+        """Where a page that ends with this entry goes on."""
+        return self.tokens.give(str(entry.entry_id))
 
 
 class QueueListing:
@@ -112,7 +119,7 @@ class QueueListing:
     async def list_queue(self, asked: ListQueue) -> QueuePage:
         """NotFound for an unknown account. InvalidArgument: a filter outside its limits, a page_token of another query."""
         wanted = asked.filter.checked(asked.account_id)
-        limit = coerced_page_size(asked.page_size)
+        limit = coerced_page_size(asked.page_size, most=MAX_FULL_PAGE if asked.with_attempts else MAX_PAGE_SIZE)
         tokens = TokenOf("page_token", *identity_of(wanted), asked.with_counts)
         before = tokens.take_entry(asked.page_token)
         problems = await self._reader.problems(asked.account_id)
@@ -122,7 +129,7 @@ class QueueListing:
             counted = await self._reader.state_counts(asked.account_id, wanted.queue)
             counts = tuple(Count(state, min(counted.get(state, 0), COUNT_CAP), counted.get(state, 0) > COUNT_CAP) for state in EntryState)
         token = "" if found.next_before is None else tokens.give(str(found.next_before))
-        return QueuePage(entries=found.entries, next_page_token=token, counts=counts, problems=problems)
+        return QueuePage(entries=found.entries, next_page_token=token, counts=counts, problems=problems, tokens=tokens)
 
 
 def identity_of(wanted: QueueFilter) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from google.rpc import status_pb2
@@ -16,6 +17,9 @@ from tillsync_server.domain.errors import FailedPrecondition, InvalidArgument, N
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import EntryState, Outcome, Queue
 
+MAX_PAGE_BYTES = 2 * 1024 * 1024
+"""Of the entries of a page: clients take answers of 4 MiB unless they are told otherwise."""
+_FULL_AT_A_TIME, _BASIC_AT_A_TIME = 5, 100
 _FULL = queue_entry_pb2.QueueView.QUEUE_VIEW_FULL
 
 
@@ -30,10 +34,20 @@ def list_queue_command(request: customer_sync_service_pb2.ListQueueRequest) -> L
     )
 
 
-def list_queue_response(page: QueuePage, *, with_attempts: bool) -> customer_sync_service_pb2.ListQueueResponse:
+async def list_queue_response(page: QueuePage, *, with_attempts: bool) -> customer_sync_service_pb2.ListQueueResponse:
+    """At most MAX_PAGE_BYTES, or one entry; what is left comes with the next page. Others have the event loop after every few entries."""
     response = customer_sync_service_pb2.ListQueueResponse(next_page_token=page.next_page_token)
-    for entry in page.entries:
-        fill_entry(response.entries.add(), entry, with_attempts=with_attempts)
+    size, at_a_time = 0, _FULL_AT_A_TIME if with_attempts else _BASIC_AT_A_TIME
+    for number, entry in enumerate(page.entries):
+        if number % at_a_time == at_a_time - 1:
+            await asyncio.sleep(0)
+        message = response.entries.add()
+        fill_entry(message, entry, with_attempts=with_attempts)
+        size += message.ByteSize()
+        if size > MAX_PAGE_BYTES and number:
+            del response.entries[-1]
+            response.next_page_token = page.token_after(page.entries[number - 1])
+            break
     for count in page.counts:
         _fill_count(response.state_counts.add(), count)
     fill_problems(response, page.problems)

@@ -80,4 +80,4 @@ class CustomerSyncServicer(customer_sync_service_pb2_grpc.CustomerSyncServiceSer
         self, request: customer_sync_service_pb2.ListQueueRequest, context: Any
     ) -> customer_sync_service_pb2.ListQueueResponse:
         command = list_queue_command(request)
-        return list_queue_response(await self._listing.list_queue(command), with_attempts=command.with_attempts)
+        return await list_queue_response(await self._listing.list_queue(command), with_attempts=command.with_attempts)

@@ -1,0 +1,110 @@
+"""Many calls at once: of strangers, of guesses, of one caller with a token. Nobody else is kept out, and nobody is told CANCELLED."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+import grpc
+import grpc.aio
+import pytest
+from attacks.attacked import MATCH_MANY, SYNC, Attacked, a_sync, codes_of, raw_call
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from support.soak import rounds
+from support.waiting import HANG_SECONDS
+from tillsync_server.adapters.grpc.message_limits import MAX_REQUEST_BYTES
+
+pytestmark = pytest.mark.processes
+_MEGABYTE = 1024 * 1024
+
+
+@pytest.mark.catches("strangers-hold-no-place")
+async def test_a_stranger_who_opens_calls_and_says_nothing_keeps_nobody_out(attacked: Attacked) -> None:
+    async with attacked.connection() as one:
+        silent: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = one.stream_unary(SYNC)
+        calls = [silent() for _ in range(5000)]
+        await asyncio.gather(*(call.code() for call in calls[:20]))
+        await attacked.serves()
+        assert await calls[0].code() is grpc.StatusCode.UNAUTHENTICATED
+        for call in calls:
+            call.cancel()
+    await attacked.serves()
+
+
+async def test_a_flood_of_guesses_keeps_nobody_out(attacked: Attacked) -> None:
+    count = rounds(300, 3000)
+    async with attacked.connection() as one:
+        guess = raw_call(one, SYNC)
+        guesses = [guess(a_sync(), metadata=(("authorization", f"Bearer tls_{secrets.token_hex(16)}"),)) for _ in range(count)]
+        flood = asyncio.create_task(codes_of(guesses))
+        await attacked.serves()
+        assert await flood == {"UNAUTHENTICATED": count}
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "kept"),
+    [
+        (64 * 1024, rounds(1600, 10_000), 10 * _MEGABYTE),
+        # pieces of freed buffers stay with the process, as many as were under way at once
+        (MAX_REQUEST_BYTES - 1024, rounds(160, 10_000), 48 * _MEGABYTE),
+    ],
+    ids=["of-64-kB", "of-4-MB"],
+)
+async def test_refused_calls_leave_no_memory_behind(attacked: Attacked, size: int, count: int, kept: int) -> None:
+    """With a token and without: what is refused is not kept, whatever it carried."""
+    nonsense, at_once = b"\xff" * size, 16
+
+    async def refuse(count: int, path: str, metadata: tuple[tuple[str, str], ...], code: str) -> None:
+        async with attacked.connection() as one:
+            call = raw_call(one, path)
+            for _ in range(count // at_once):
+                refused = await codes_of([call(nonsense, metadata=metadata, timeout=HANG_SECONDS) for _ in range(at_once)])
+                assert refused == {code: at_once}
+
+    await refuse(count // 4, MATCH_MANY, attacked.as_role("SITE"), "INVALID_ARGUMENT")  # buffers that are used again
+    before = attacked.memory
+    await refuse(count, MATCH_MANY, attacked.as_role("SITE"), "INVALID_ARGUMENT")
+    await refuse(rounds(32, 320), SYNC, (), "UNAUTHENTICATED")
+    assert attacked.memory - before < kept
+
+
+@pytest.mark.parametrize("count", [1200, 4500])
+async def test_a_burst_is_served_or_told_when_to_come_back(attacked: Attacked, count: int) -> None:
+    refusals: list[grpc.aio.AioRpcError] = []
+    async with attacked.connection() as one:
+        sync = raw_call(one, SYNC)
+
+        async def send(number: int) -> str:
+            try:
+                await sync(a_sync(number), metadata=attacked.as_role("SITE"), timeout=HANG_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                refusals.append(error)
+                return error.code().name
+            return "OK"
+
+        ended = await asyncio.gather(*(send(number) for number in range(1, count + 1)))
+    assert set(ended) <= {"OK", "RESOURCE_EXHAUSTED"}
+    assert ended.count("OK") >= 1200
+    for error in refusals:
+        assert seconds_to_wait(error) > 0
+    await attacked.serves()
+
+
+async def test_a_burst_over_http_is_served(attacked: Attacked) -> None:
+    async def send(number: int) -> int:
+        body = {"accountId": "shop-1", "eposCustomerId": str(number)}
+        async with attacked.http.post(f"{attacked.url}{SYNC}", json=body, headers=attacked.bearer("SITE")) as answer:
+            return answer.status
+
+    assert set(await asyncio.gather(*(send(number) for number in range(1, rounds(400, 1200))))) == {200}
+
+
+def seconds_to_wait(error: grpc.aio.AioRpcError) -> float:
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    retry = error_details_pb2.RetryInfo()
+    assert any(detail.Unpack(retry) for detail in status.details)
+    pushback = dict(error.trailing_metadata() or ())["grpc-retry-pushback-ms"]
+    seconds: float = retry.retry_delay.ToTimedelta().total_seconds()
+    assert int(pushback) == round(seconds * 1000)
+    return seconds

@@ -1,0 +1,91 @@
+"""Places and turns: one caller's calls wait for one another, never for those of others."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from support.waiting import until
+from tillsync_server.adapters.grpc.call_places import CallLimits, CallPlaces, Work
+from tillsync_server.domain.errors import ResourceExhausted
+
+LIMITS = CallLimits(places=5, places_of_token=3, open_streams=1, turns_of_token={Work.SHORT: 1, Work.HEAVY: 1, Work.WAITING: 2})
+
+
+class Calls:
+    """Calls that work until they are let go."""
+
+    def __init__(self) -> None:
+        self.places = CallPlaces(LIMITS)
+        self.working: list[str] = []
+        self._go = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, token: str, work: Work = Work.SHORT) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._call(token, work))
+        self._tasks.append(task)
+        return task
+
+    async def _call(self, token: str, work: Work) -> None:
+        async with self.places.place(token, work):
+            self.working.append(token)
+            await self._go.wait()
+
+    async def end(self) -> None:
+        self._go.set()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@pytest.mark.catches("one-caller-takes-its-turns-only")
+async def test_a_caller_waits_for_its_own_turn_and_others_do_not() -> None:
+    calls = Calls()
+    calls.start("busy")
+    calls.start("busy")
+    calls.start("other")
+    calls.start("busy", Work.HEAVY)
+    await until(lambda: len(calls.working) >= 3)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert sorted(calls.working) == ["busy", "busy", "other"]
+    await calls.end()
+    assert sorted(calls.working) == ["busy", "busy", "busy", "other"]
+
+
+async def test_without_a_place_the_caller_is_told_when_to_come_back() -> None:
+    calls = Calls()
+    for _ in range(3):
+        calls.start("busy")
+    await until(lambda: calls.working)
+    with pytest.raises(ResourceExhausted) as of_token:
+        await calls.start("busy")
+    for _ in range(2):
+        calls.start("other")
+    await until(lambda: len(calls.working) == 2)
+    with pytest.raises(ResourceExhausted) as of_all:
+        await calls.start("third")
+    assert (of_token.value.reason, of_all.value.reason) == ("TOO_MANY_CALLS_OF_TOKEN", "TOO_MANY_CALLS")
+    assert of_token.value.retry_after_seconds > 0
+    await calls.end()
+
+
+async def test_a_caller_who_leaves_gives_back_its_place_and_its_turn() -> None:
+    calls = Calls()
+    first, second = calls.start("busy"), calls.start("busy")
+    await until(lambda: calls.working)
+    second.cancel()
+    first.cancel()
+    await asyncio.gather(first, second, return_exceptions=True)
+    for _ in range(3):
+        calls.start("busy")
+    await until(lambda: len(calls.working) == 2)
+    await calls.end()
+    assert calls.places._of_token == {}
+    assert calls.places._turns == {}
+
+
+async def test_streams_without_a_token_are_few() -> None:
+    places = CallPlaces(LIMITS)
+    with places.open_stream(), pytest.raises(ResourceExhausted), places.open_stream():
+        pass
+    with places.open_stream():
+        pass

@@ -1,0 +1,57 @@
+"""Refusals of strangers: at once for people, late in a flood, at once again where too many wait."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from fakes.clock import FakeClock
+from tillsync_server.adapters.grpc import refused_strangers
+from tillsync_server.adapters.grpc.refused_strangers import AT_ONCE_PER_SECOND, RefusedStrangers
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that refusals were held; none returns before the test ends it."""
+    seconds: list[float] = []
+
+    async def sleep(late: float) -> None:
+        seconds.append(late)
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr("tillsync_server.adapters.grpc.refused_strangers.asyncio.sleep", sleep)
+    return seconds
+
+
+async def hold(strangers: RefusedStrangers, count: int) -> list[asyncio.Task[None]]:
+    real = [asyncio.create_task(strangers.hold()) for _ in range(count)]
+    for _ in range(3):
+        await asyncio.wait(real, timeout=0)
+    return real
+
+
+async def test_the_first_of_a_second_are_told_at_once_and_a_flood_later_and_later(slept: list[float]) -> None:
+    clock = FakeClock()
+    strangers = RefusedStrangers(clock)
+    first = await hold(strangers, AT_ONCE_PER_SECOND)
+    assert (all(task.done() for task in first), slept) == (True, [])
+    flood = await hold(strangers, 200)
+    assert slept[0] == 1.0
+    assert slept == sorted(slept)
+    assert slept[-1] > 1.9
+    clock.advance(1.0)
+    person = await hold(strangers, 1)
+    assert person[0].done()
+    for task in flood:
+        task.cancel()
+    await asyncio.gather(*flood, return_exceptions=True)
+
+
+async def test_no_more_than_so_many_wait(slept: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refused_strangers, "MOST_WAITING", 3)
+    strangers = RefusedStrangers(FakeClock())
+    flood = await hold(strangers, AT_ONCE_PER_SECOND + 10)
+    assert (len(slept), sum(not task.done() for task in flood)) == (3, 3)
+    for task in flood:
+        task.cancel()
+    await asyncio.gather(*flood, return_exceptions=True)
