@@ -10,41 +10,15 @@ from typing import Any
 import grpc
 import pytest
 from attacks.attacked import Attacked, raw_call
+from attacks.requests import STREAMS, request_class
 from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
-from grpc_health.v1 import health_pb2
 from support.soak import rounds
 from support.waiting import HANG_SECONDS
-from tillsync.v1 import (
-    account_service_pb2,
-    catalog_service_pb2,
-    customer_sync_service_pb2,
-    diagnosis_service_pb2,
-    link_service_pb2,
-    privacy_service_pb2,
-    queue_service_pb2,
-)
 from tillsync_server.adapters.grpc.access import ACCESS
 
-_FILES = (
-    account_service_pb2,
-    catalog_service_pb2,
-    customer_sync_service_pb2,
-    diagnosis_service_pb2,
-    link_service_pb2,
-    privacy_service_pb2,
-    queue_service_pb2,
-    health_pb2,
-)
-_METHODS = {
-    f"/{service.full_name}/{method.name}": method
-    for file in _FILES
-    for service in file.DESCRIPTOR.services_by_name.values()
-    for method in service.methods
-}
 pytestmark = pytest.mark.processes
-_STREAMS = ("/tillsync.v1.QueueService/WatchQueue", "/grpc.health.v1.Health/Watch")
 _OPEN = ("/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch")
 _ASKS_THE_TILL = (
     *("ConnectShop", "CheckAccount", "SearchEposCustomers", "ListCandidates", "ResolveOrderCustomer"),
@@ -147,17 +121,13 @@ class Chance:
         return {self._random.choice(["orderId", "email", "billingEmail", "x", "\udfff", "states"]): self._json(depth + 1) for _ in range(2)}
 
 
-def request_class(path: str) -> type[Message]:
-    return message_factory.GetMessageClass(_METHODS[path].input_type)
-
-
 def harmless() -> list[str]:
     return [path for path in ACCESS if not path.endswith((*_ASKS_THE_TILL, "CreateAccount", "UpdateAccount", "RevokeToken"))]
 
 
 async def ended(one: grpc.aio.Channel, path: str, raw: bytes, metadata: tuple[tuple[str, str], ...]) -> str:
     try:
-        if path in _STREAMS:
+        if path in STREAMS:
             streaming: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = one.unary_stream(path)
             call = streaming(raw, metadata=metadata, timeout=HANG_SECONDS)
             await call.read()
