@@ -155,7 +155,7 @@ NUMBERS = {
     "port",
     "transaction",
 } | {
-    *("fields", "retained", "returncode", "seconds", "serves", "tls", "tries", "works"),
+    *("fields", "retained", "returncode", "seconds", "serves", "times", "tls", "tries", "works"),
 }
 FROM_OUTSIDE = {"bridge_version", "field", "log", "text", "woocommerce", "wordpress"}
 """Words of a shop or of PostgreSQL: a line says only that there were some, in ``dropped``."""

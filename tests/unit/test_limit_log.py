@@ -1,0 +1,81 @@
+"""A limit that is hit is told in the log: at once, then once a minute with the number of hits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.logs import CapturedLines, captured_lines
+from support.virtual_time import on_virtual_time
+from tillsync_server.adapters.observability.limit_log import MAX_KINDS, LimitLog
+
+STREAMS, TOKEN = "streams of a connection", "calls of a token"
+
+
+@pytest.fixture
+def lines() -> Iterator[CapturedLines]:
+    with captured_lines() as made:
+        yield made
+
+
+def told(lines: CapturedLines) -> list[tuple[Any, ...]]:
+    return [(line["what"], line.get("method"), line["times"]) for line in lines.of("limit_hit")]
+
+
+@on_virtual_time
+async def test_the_first_hit_is_told_at_once_and_the_others_when_the_minute_ends(lines: CapturedLines) -> None:
+    log = LimitLog()
+    for _ in range(5000):
+        log.hit(STREAMS, "SyncCustomer")
+    assert told(lines) == [(STREAMS, "SyncCustomer", 1)]
+    [line] = lines.all()
+    assert (line["level"], "dropped" in line) == ("warning", False)
+    await asyncio.sleep(59)
+    assert len(told(lines)) == 1
+    await asyncio.sleep(2)
+    assert told(lines)[1:] == [(STREAMS, "SyncCustomer", 4999)]
+
+
+@on_virtual_time
+async def test_a_flood_costs_one_line_a_minute(lines: CapturedLines) -> None:
+    log = LimitLog()
+    for _ in range(600):
+        log.hit(TOKEN)
+        await asyncio.sleep(0.5)
+    await asyncio.sleep(120)
+    assert 6 <= len(told(lines)) <= 7
+    assert sum(times for *_, times in told(lines)) == 600, "each hit is in one line"
+
+
+@on_virtual_time
+async def test_a_quiet_limit_is_forgotten_and_told_at_once_again(lines: CapturedLines) -> None:
+    log = LimitLog()
+    log.hit(TOKEN)
+    await asyncio.sleep(61)
+    assert not log._kinds
+    log.hit(TOKEN)
+    assert told(lines) == [(TOKEN, None, 1)] * 2
+
+
+@on_virtual_time
+async def test_limits_are_counted_apart(lines: CapturedLines) -> None:
+    log = LimitLog()
+    for what, method in ((STREAMS, None), (TOKEN, "ListQueue"), (TOKEN, "GetOrder"), (TOKEN, "ListQueue")):
+        log.hit(what, method)
+    assert told(lines) == [(STREAMS, None, 1), (TOKEN, "ListQueue", 1), (TOKEN, "GetOrder", 1)]
+    log.close()
+    assert told(lines)[3:] == [(TOKEN, "ListQueue", 1)], "a stop tells what was counted"
+    await asyncio.sleep(61)
+    assert len(told(lines)) == 4
+
+
+@on_virtual_time
+async def test_many_methods_take_no_memory_without_end(lines: CapturedLines) -> None:
+    log = LimitLog()
+    for number in range(10_000):
+        log.hit(TOKEN, f"Method{number}")
+    assert len(log._kinds) == MAX_KINDS + 1
+    log.close()
+    assert told(lines)[MAX_KINDS:] == [(TOKEN, None, 1), (TOKEN, None, 10_000 - MAX_KINDS - 1)]
