@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +18,8 @@ from tillsync_server.adapters.observability.logs import configure_logging
 class CapturedLines:
     def __init__(self) -> None:
         self.stream = io.StringIO()
+        self.handler: logging.Handler
+        """The one that writes them."""
 
     @property
     def text(self) -> str:
@@ -34,13 +38,16 @@ def captured_lines(level: str = "debug") -> Iterator[CapturedLines]:
     root = logging.getLogger()
     handlers, root_level = list(root.handlers), root.level
     chatty = {name: logging.getLogger(name).level for name in ("asyncio", "aiohttp", "grpc", "alembic")}
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     made = CapturedLines()
     configure_logging(level, stream=made.stream)
+    made.handler = root.handlers[-1]
     try:
         yield made
     finally:
         structlog.reset_defaults()
         logging.captureWarnings(False)
+        sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
         root.handlers[:] = handlers
         root.setLevel(root_level)
         for name, before in chatty.items():

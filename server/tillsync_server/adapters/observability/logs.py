@@ -1,17 +1,22 @@
 """Structured logs, one JSON object a line on stderr, without personal data or credentials.
 
 Names cannot be recognised, so nothing is recognised and removed: what may be written is listed. A text passes only under a key of
-``SAFE_TEXT_KEYS``; numbers, ids and flags pass under any. Of an exception its type and the places it went through are written, never its
-message: database and HTTP errors quote values. What passes is still searched for emails and credentials, in case a rule was broken.
+``SAFE_TEXT_KEYS``, and only if it looks like what the key promises; numbers, ids and flags pass under any. Of an exception its type and the
+places it went through are written, never its message: database and HTTP errors quote values. What passes is still searched for emails and
+credentials, in case a rule was broken. Of libraries see ``library_records``, of what nothing catches ``uncaught``.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import re
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Final, TextIO
 from uuid import UUID
@@ -19,72 +24,95 @@ from uuid import UUID
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-SAFE_TEXT_KEYS: Final = frozenset(
-    {
-        # structlog's own
-        *("event", "level", "logger", "timestamp", "exception", "stack", "dropped"),
-        # which account, which entry, which call
-        *(
-            "account_id",
-            "till_id",
-            "entry_id",
-            "event_id",
-            "token_id",
-            "request_id",
-            "trace_id",
-            "method",
-            "code",
-            "reason",
-            "route",
-            "role",
-            "incident",
-        ),
-        # what the service itself says
-        *(
-            "during",
-            "error",
-            "where",
-            "sqlstate",
-            "side",
-            "outcome",
-            "state",
-            "kind",
-            "what",
-            "stage",
-            "owner",
-            "step",
-            "task",
-            "type",
-            "version",
-        ),
-        *("address", "schema", "revision", "revisions", "path", "signal", "database", "level_name", "object", "priority", "queue", "cause"),
-    }
-)
-"""Keys whose texts are words of ours, slugs, ids or addresses of this process."""
-MAX_TEXT = 500
+from tillsync_server.adapters.observability.library_records import library_event
+from tillsync_server.adapters.observability.scrubbing import scrubbed
+from tillsync_server.adapters.observability.uncaught import log_uncaught_exceptions
+
+
+class Kind(Enum):
+    """What a key's texts are. A text that does not look like its kind is left out: it is not what the key promises."""
+
+    ID = r"[!-?A-~]{1,200}"
+    """An identifier that tillsync gave or stores. Visible ASCII without ``@``."""
+    WORD = r"[\w.:/+<>{}\[\] \-]{1,200}"
+    """Words of the source: names of classes, methods, routes, tasks, modules, places, enum members."""
+    FIELD = r"[a-z][a-z0-9_.]{0,79}|\u2026"
+    """The name of a field that we sent. ``…`` stands for any other name."""
+    VERSION = r"\d{1,4}(?:\.\d{1,6}){0,4}(?:[-+._]?(?:alpha|beta|rc|dev|post|a|b|p)[-.]?\d{0,6})?(?:-\d{1,6})?"
+    """A version number, with a stage at most. A shop may say it, so it must look like one."""
+    SENTENCE = r".*"
+    """A sentence of ours, or names of the operator's own machine. It is scrubbed."""
+
+    @cached_property
+    def form(self) -> re.Pattern[str]:
+        return re.compile(self.value, re.ASCII | re.DOTALL)
+
+
+SAFE_TEXT_KEYS: Final[Mapping[str, Kind]] = {
+    # structlog's own, and of libraries
+    "event": Kind.SENTENCE,
+    "level": Kind.WORD,
+    "logger": Kind.WORD,
+    "timestamp": Kind.ID,
+    "exception": Kind.WORD,
+    "stack": Kind.WORD,
+    "dropped": Kind.WORD,
+    # which account, which entry, which call
+    "account_id": Kind.ID,
+    "till_id": Kind.ID,
+    "entry_id": Kind.ID,
+    "event_id": Kind.ID,
+    "token_id": Kind.ID,
+    "request_id": Kind.ID,
+    "trace_id": Kind.ID,
+    "incident": Kind.ID,
+    "method": Kind.WORD,
+    "route": Kind.WORD,
+    "code": Kind.WORD,
+    "role": Kind.WORD,
+    # what went wrong, and where
+    "error": Kind.WORD,
+    "cause": Kind.WORD,
+    "during": Kind.WORD,
+    "where": Kind.SENTENCE,
+    "reason": Kind.SENTENCE,
+    "sqlstate": Kind.ID,
+    "signal": Kind.WORD,
+    "step": Kind.WORD,
+    "task": Kind.WORD,
+    "field": Kind.FIELD,
+    # what it is about
+    "side": Kind.WORD,
+    "outcome": Kind.WORD,
+    "state": Kind.WORD,
+    "kind": Kind.WORD,
+    "what": Kind.SENTENCE,
+    "stage": Kind.WORD,
+    "owner": Kind.WORD,
+    "type": Kind.WORD,
+    "queue": Kind.WORD,
+    "priority": Kind.WORD,
+    "object": Kind.WORD,
+    "level_name": Kind.WORD,
+    "database": Kind.WORD,
+    "schema": Kind.WORD,
+    "revision": Kind.ID,
+    "revisions": Kind.ID,
+    "partitions": Kind.ID,
+    "version": Kind.WORD,
+    # of this process
+    "address": Kind.SENTENCE,
+    "path": Kind.SENTENCE,
+    # of a shop
+    "bridge_version": Kind.VERSION,
+    "wordpress": Kind.VERSION,
+    "woocommerce": Kind.VERSION,
+}
+"""Keys that may hold text, and which kind. Numbers, UUIDs and flags pass under any key."""
 _MAX_FRAMES = 20
-
-_EMAIL = re.compile(r"[^\s@<>\"'(),;:=/|{}\[\]]+@[^\s@<>\"'(),;:=/|{}\[\]]+")
-_CREDENTIALS = re.compile(
-    r"""(?ix)
-    \b(?:bearer|basic)\s+[\w\-.~+/]{6,}=*             # Authorization
-    | \b(?:ck|cs)_[0-9a-z]{8,}                        # WooCommerce keys
-    | \btillsync1\.[\w\-]+                            # connect string
-    | \btls_[\w\-]{8,}                                # our tokens
-    | (?<=://)[^\s/@]+@                               # user:password@ of an address
-    | \b(?:password|passwd|secret|token|key|signature)\s*[=:]\s*[^\s,;&]+
-    | \b(?:[0-9a-f]{32,}|[A-Za-z0-9+_\-]{40,}=*)     # long random strings
-    """
-)
-
+_MAX_ERRORS = 5
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
-
-
-def scrubbed(text: str) -> str:
-    """Emails and credentials replaced; at most MAX_TEXT characters, one line."""
-    text = " ".join(text.split())[: 4 * MAX_TEXT]
-    return _EMAIL.sub("[email]", _CREDENTIALS.sub("[redacted]", text))[:MAX_TEXT]
 
 
 def keep_what_is_safe(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -97,7 +125,8 @@ def keep_what_is_safe(_logger: WrappedLogger, _method: str, event: EventDict) ->
             continue
         if key == "stack" and isinstance(value, str):  # frames, as text: places and our own source, no values
             value = _frames_of(value)
-        safe = _safe_value(value) if key in SAFE_TEXT_KEYS else _safe_number(value)
+        kind = SAFE_TEXT_KEYS.get(key)
+        safe = _safe_number(value) if kind is None else _safe_value(value, kind)
         if safe is _UNSAFE:
             dropped.append(key)
         else:
@@ -118,12 +147,13 @@ def _safe_number(value: object) -> object:
             return _UNSAFE
 
 
-def _safe_value(value: object) -> object:
+def _safe_value(value: object, kind: Kind) -> object:
     match value:
         case str():
-            return scrubbed(value)
+            return scrubbed(value) if value == "" or kind.form.fullmatch(value) else _UNSAFE
         case list() | tuple() | set() | frozenset():
-            return [_safe_value(item) for item in list(value)[:_MAX_FRAMES]]
+            kept = [_safe_value(item, kind) for item in list(value)[:_MAX_FRAMES]]
+            return _UNSAFE if _UNSAFE in kept else kept
         case dict():
             return _UNSAFE
         case _:
@@ -157,28 +187,31 @@ def _exception_of(given: object) -> BaseException | None:
             return sys.exception()
 
 
-def _places(error: BaseException) -> Iterable[str]:
-    seen: set[int] = set()
-    prefix, present = "", error
-    while id(present) not in seen and len(seen) < 5:
+def _places(error: BaseException) -> Iterator[str]:
+    """Of the error, its causes, and the errors it holds: five at most, each with the last places it went through."""
+    remaining, seen = [("", error)], set[int]()
+    while remaining and len(seen) < _MAX_ERRORS:
+        prefix, present = remaining.pop(0)
+        if id(present) in seen:
+            continue
         seen.add(id(present))
         yield f"{prefix}{type(present).__name__}"
         for frame in traceback.extract_tb(present.__traceback__)[-6:]:
             yield f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+        if isinstance(present, BaseExceptionGroup):
+            remaining += [("holding ", each) for each in present.exceptions]
         following = present.__cause__ or (None if present.__suppress_context__ else present.__context__)
-        if following is None:
-            return
-        prefix, present = "caused by ", following
+        if following is not None:
+            remaining.append(("caused by ", following))
 
 
-def _foreign_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Of a library's record only the first line of its template: the arguments may be anything."""
-    record = event.get("_record")
-    if isinstance(record, logging.LogRecord):
-        event["event"] = str(record.msg).partition("\n")[0]
-        if record.exc_info:
-            event["exc_info"] = record.exc_info
-    return event
+class _LineHandler(logging.StreamHandler[TextIO]):
+    """A line that cannot be written is told by its event's logger alone. The standard handler would print the record with its values."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.write(json.dumps({"event": "log_line_failed", "level": "error", "logger": record.name}) + self.terminator)
+            self.flush()
 
 
 def configure_logging(level: str = "info", form: str = "json", *, stream: TextIO | None = None) -> None:
@@ -203,12 +236,13 @@ def configure_logging(level: str = "info", form: str = "json", *, stream: TextIO
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _LineHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[_foreign_event, *stamps],
+            foreign_pre_chain=[library_event, *stamps],
             processors=[*safety, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
             use_get_message=False,
+            pass_foreign_args=True,
             keep_exc_info=False,  # the standard formatter would append the traceback, message and all
             keep_stack_info=False,
         )
@@ -219,5 +253,6 @@ def configure_logging(level: str = "info", form: str = "json", *, stream: TextIO
     root.addHandler(handler)
     root.setLevel(level.upper())
     logging.captureWarnings(True)
+    log_uncaught_exceptions()
     for chatty in ("asyncio", "aiohttp", "grpc", "alembic"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

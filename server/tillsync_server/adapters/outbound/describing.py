@@ -23,12 +23,12 @@ _QUOTED = re.compile(r""""[^"]*"|(?<!\w)'[^']*'|“[^”]*”|‘[^’]*’|«[^
 _NUMBER = re.compile(r"\+?\d(?:[\s()./-]?\d){4,}")
 """Five digits and more: a phone, a card, a date of birth. Ids of customers are no loss: the note has them from elsewhere."""
 _STRUCTURE = re.compile(r"[{}<>\[\]]")
-_VALUE = "…"
+UNKNOWN_NAME = "…"
 
 
 def name_of(text: object) -> str:
     """A key, field or code as it may stand in a note: an identifier, or "…"."""
-    return text if isinstance(text, str) and _NAME.fullmatch(text) else _VALUE
+    return text if isinstance(text, str) and _NAME.fullmatch(text) else UNKNOWN_NAME
 
 
 def described(body: str, *, is_page: bool) -> str:
@@ -68,4 +68,4 @@ def error_sentence(text: str, secrets: Iterable[str] = ()) -> str:
     line = clean_text(text, secrets, max_length=MAX_SENTENCE_LENGTH + 1)
     if len(line) > MAX_SENTENCE_LENGTH or _STRUCTURE.search(line.replace("[redacted]", "")):
         return ""
-    return _NUMBER.sub(_VALUE, _QUOTED.sub(_VALUE, line))
+    return _NUMBER.sub(UNKNOWN_NAME, _QUOTED.sub(UNKNOWN_NAME, line))

@@ -61,7 +61,7 @@ class PostgresHistory:
                 _LOG.info("history_drop_postponed")
                 dropped = []
         if made or dropped:
-            _LOG.info("history_partitions", made=made, dropped=dropped)
+            _LOG.info("history_partitions", made=made, partitions=dropped)
         async with self._database.acquire() as connection:
             await connection.execute(_FORGET_INTENTS, INTENT_RETENTION_DAYS, _FORGOTTEN_AT_ONCE, timeout=_MAINTENANCE_SECONDS)
             await connection.execute(_FORGET_TOKENS, TOKEN_RETENTION_DAYS, timeout=_MAINTENANCE_SECONDS)

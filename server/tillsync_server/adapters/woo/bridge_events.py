@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tillsync_server.adapters.outbound.describing import UNKNOWN_NAME
 from tillsync_server.adapters.woo.bridge_client import NAMESPACE
 from tillsync_server.adapters.woo.bridge_wire import named_field, results_of
 from tillsync_server.adapters.woo.refusals import BatchRefused
@@ -72,7 +73,15 @@ def _event_result(position: int, row: Any, event: OrderEvent) -> EventResult:
         status = EventStatus(row.get("status"))
     except ValueError as error:
         raise unreadable("a result has no status that this service knows: the versions of plugin and service do not fit") from error
-    return EventResult(status=status, held_sequence=_sequence(row.get("version")), field=named_field(row) or "")
+    return EventResult(status=status, held_sequence=_sequence(row.get("version")), field=_refused_field(row, event))
+
+
+def _refused_field(row: Mapping[str, Any], event: OrderEvent) -> str:
+    """The refused field, if the event has it. It goes into a warning and into the log, so nothing else that a shop says may stand in it."""
+    field = named_field(row)
+    if field is None:
+        return ""
+    return field if field in event_item(event, held_count=0) else UNKNOWN_NAME
 
 
 def _sequence(value: Any) -> int | None:

@@ -137,7 +137,7 @@ class Worker:
         except self._statements.database_gone as error:
             self._statements.database_failed(what, error)
         except Exception:  # noqa: BLE001 - as above
-            _LOG.exception(f"{what}_failed")
+            _LOG.exception("recurring_work_failed", task=what)
 
     async def _renew(self) -> None:
         await self._renewal.renew_due([runner.lane for runner in self._runners.values()])

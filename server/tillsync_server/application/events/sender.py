@@ -152,7 +152,8 @@ class EventSender:
                 "events_not_delivered",
                 account_id=lease.account_id,
                 error=type(error).__name__,
-                text=error.text,
+                http_status=error.status,
+                cause=None if error.cause is None else error.cause.name,
                 tries=failures,
                 next_try_seconds=round(delay),
             )

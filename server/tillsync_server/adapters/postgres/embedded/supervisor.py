@@ -21,6 +21,7 @@ from tillsync_server.adapters.postgres.embedded.binaries import usable_bin_dir
 from tillsync_server.adapters.postgres.embedded.data_directory import DataDirectory
 from tillsync_server.adapters.postgres.embedded.environment import program_environment
 from tillsync_server.adapters.postgres.embedded.errors import EmbeddedPostgresError
+from tillsync_server.adapters.postgres.embedded.exit_reason import exit_reason
 from tillsync_server.adapters.postgres.embedded.identity import run_as
 from tillsync_server.application.concurrency.background import BackgroundTasks
 
@@ -62,6 +63,8 @@ class EmbeddedPostgres:
         self._socket_dir: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._log_file: IO[bytes] | None = None
+        self._log_begins = 0
+        """The log's size in bytes when the present server was started."""
         self._tasks = BackgroundTasks()
         self._program: Path | None = None
 
@@ -121,6 +124,7 @@ class EmbeddedPostgres:
         assert self._program is not None
         uid, gid = (self._run_as.uid, self._run_as.gid) if self._run_as.drops else (-1, -1)
         settings = {**self._settings, "unix_socket_directories": str(self._socket_dir)}
+        self._log_begins = self._directory.log_path.stat().st_size
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-I", launcher.__file__, str(os.getpid()), str(uid), str(gid)),
@@ -140,12 +144,14 @@ class EmbeddedPostgres:
         while True:
             assert self._process is not None
             if self._process.poll() is not None:
-                raise EmbeddedPostgresError(f"PostgreSQL did not start (exit {self._process.returncode}): {self._log_tail()}")
+                raise EmbeddedPostgresError(
+                    f"PostgreSQL did not start (exit {self._process.returncode}): {self._reason()}{self._see_log()}"
+                )
             try:
                 connection = await asyncpg.connect(self.dsn(), timeout=2)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 if asyncio.get_running_loop().time() > deadline:
-                    raise EmbeddedPostgresError(f"PostgreSQL did not answer within {seconds:.0f} s: {self._log_tail()}") from None
+                    raise EmbeddedPostgresError(f"PostgreSQL did not answer within {seconds:.0f} s{self._see_log()}") from None
                 await asyncio.sleep(0.02)
                 continue
             await connection.close()
@@ -160,7 +166,7 @@ class EmbeddedPostgres:
             await _exited(self._process)
             if asyncio.get_running_loop().time() - started > 60:
                 failures = 0
-            _LOG.error("embedded_postgres_exited", returncode=self._process.wait(), log=self._log_tail())
+            _LOG.error("embedded_postgres_exited", returncode=self._process.wait(), reason=self._reason())
             await asyncio.sleep(_RESTART_DELAYS[min(failures, len(_RESTART_DELAYS) - 1)])
             failures += 1
             await self._end_predecessor()
@@ -181,11 +187,13 @@ class EmbeddedPostgres:
                 await asyncio.sleep(0.02)
         raise EmbeddedPostgresError(f"another PostgreSQL runs on {self._directory.cluster} and does not end: stop it first")
 
-    def _log_tail(self) -> str:
-        try:
-            return self._directory.log_path.read_text(encoding="utf-8", errors="replace")[-400:].strip()
-        except OSError:
-            return "no log"
+    def _reason(self) -> str:
+        """Why the present server ended."""
+        assert self._process is not None
+        return exit_reason(self._directory.log_path, self._log_begins, self._process.pid)
+
+    def _see_log(self) -> str:
+        return f"; its log is {self._directory.log_path}"
 
 
 async def _exited(process: subprocess.Popen[bytes]) -> None:
