@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 from support.directories import reachable_directory
-from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
+from support.logs import captured_lines
+from support.waiting import until
+from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
 pytestmark = pytest.mark.integration
 
@@ -39,3 +45,63 @@ async def test_the_environment_of_its_processes_holds_no_secret(monkeypatch: pyt
             environment = Path(f"/proc/{server.pid}/environ").read_bytes().split(b"\0")
     assert any(variable.startswith(b"PATH=") for variable in environment)
     assert not any(variable.startswith((b"TILLSYNC_", b"PG")) for variable in environment), environment
+
+
+def _loses_control_file(cluster: Path) -> None:
+    (cluster / "global" / "pg_control").write_bytes(b"")
+
+
+def _loses_log_of_changes(cluster: Path) -> None:
+    for segment in (cluster / "pg_wal").glob("0*"):
+        segment.unlink()
+
+
+def _opens_to_others(cluster: Path) -> None:
+    cluster.chmod(0o777)
+
+
+def _has_a_wrong_setting(cluster: Path) -> None:
+    with (cluster / "postgresql.conf").open("a", encoding="utf-8") as file:
+        file.write("shared_memory_type = 'ada@example.test'\n")
+
+
+DAMAGES = [
+    (_loses_control_file, "could not read file"),
+    (_loses_log_of_changes, "could not locate a valid checkpoint record"),
+    (_opens_to_others, "has invalid permissions"),
+    (_has_a_wrong_setting, "postgresql.conf"),
+]
+
+
+@pytest.mark.own_server
+@pytest.mark.parametrize(("damage", "reason"), DAMAGES)
+async def test_an_exit_is_told_with_the_reason_that_postgresql_gives(damage: Callable[[Path], None], reason: str) -> None:
+    with reachable_directory() as directory, captured_lines("info") as lines:
+        async with EmbeddedPostgres(directory, durable=False) as server:
+
+            def told() -> list[dict[str, Any]]:
+                return lines.of("embedded_postgres_exited")
+
+            damage(directory / "postgres")
+            assert server.pid is not None
+            os.kill(server.pid, signal.SIGKILL)
+            await until(lambda: len(told()) >= 2, lambda: lines.text)
+    killed, refused = told()[:2]
+    assert killed["returncode"] == -signal.SIGKILL
+    assert killed["reason"] == "PostgreSQL's log names none"
+    assert refused["returncode"] != 0
+    assert reason in refused["reason"]
+    assert not [line for line in lines.all() if "dropped" in line]
+    assert "example.test" not in lines.text
+
+
+@pytest.mark.own_server
+@pytest.mark.parametrize(("damage", "reason"), DAMAGES)
+async def test_a_start_that_fails_says_the_reason(damage: Callable[[Path], None], reason: str) -> None:
+    with reachable_directory() as directory:
+        async with EmbeddedPostgres(directory, durable=False):
+            pass
+        damage(directory / "postgres")
+        with pytest.raises(EmbeddedPostgresError, match=f"did not start .*{reason}.*; its log is {directory}/postgres.log") as caught:
+            await EmbeddedPostgres(directory, durable=False).start()
+    assert "example.test" not in str(caught.value)

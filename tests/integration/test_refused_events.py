@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 from support.grpc_server import an_order
+from support.logs import captured_lines
 from support.postgres import TestDatabase
 from support.service import RunningService, running_service
 from support.waiting import until
@@ -58,8 +59,13 @@ async def shops(database: TestDatabase) -> AsyncIterator[Shops]:
 
 
 async def test_a_refused_event_is_a_warning_with_its_remedy_and_pauses_nothing(shops: Shops) -> None:
-    await shops.order_ends(1042)
-    warning = await shops.until_warned_of(1)
+    with captured_lines() as lines:
+        await shops.order_ends(1042)
+        warning = await shops.until_warned_of(1)
+    [line] = lines.of("event_refused")
+    assert (line["account_id"], line["type"], line["field"]) == (ACCOUNT, "order.finished", "type")
+    assert line["event_id"].startswith("order:1042:")
+    assert not [each for each in lines.all() if "dropped" in each]
     assert warning is not None
     assert (warning.reason, warning.side) == (account_pb2.WARNING_REASON_EVENTS_REFUSED, vocabulary_pb2.SIDE_SHOP)
     assert warning.text == (

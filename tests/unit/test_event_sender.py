@@ -226,3 +226,10 @@ def test_the_name_of_a_refused_field_is_made_fit_for_the_database() -> None:
     """It is kept with the event and shown to people: NUL is legal in JSON and in no database, and what is no name may be a person's."""
     [result] = event_results({"results": [{"status": "invalid", "field": "ty\x00pe<b>\ud800" + "x" * 500}]}, [an_event(1)])
     assert result.field == "…"
+
+
+@pytest.mark.parametrize(("said", "field"), [("type", "type"), ("held_count", "held_count"), ("Ada", "…"), ("ada_byron", "…"), ("", "…")])
+def test_a_refused_field_is_one_that_was_sent(said: str, field: str) -> None:
+    """It goes into the log: a shop may say the name of a person."""
+    [result] = event_results({"results": [{"status": "invalid", "field": said}]}, [an_event(1)])
+    assert result.field == field
