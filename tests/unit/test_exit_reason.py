@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from tillsync_server.adapters.postgres.embedded.exit_reason import NO_REASON, exit_reason, without_values
+from tillsync_server.adapters.postgres.embedded.exit_reason import DISK_FULL, NO_REASON, exit_reason, without_values
 
 SERVER, CHILD, SESSION = 4711, 4720, 4800
 
@@ -80,6 +81,12 @@ def test_a_log_of_any_size_is_read_at_both_ends(tmp_path: Path) -> None:
     assert reason_of(tmp_path, much, line(SERVER, "FATAL", "at the end")) == "at the end"
     assert reason_of(tmp_path, line(SERVER, "FATAL", "at the beginning"), much) == "at the beginning"
     assert reason_of(tmp_path, line(SESSION, "ERROR", "x" * 200) * 1_500, line(SERVER, "FATAL", "in between")) == "in between"
+
+
+def test_a_full_disk_takes_no_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=4_096))
+    assert reason_of(tmp_path) == DISK_FULL
+    assert reason_of(tmp_path, line(SERVER, "FATAL", "what it says goes first")) == "what it says goes first"
 
 
 def test_without_a_log_there_is_no_reason(tmp_path: Path) -> None:

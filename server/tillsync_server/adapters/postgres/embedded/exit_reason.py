@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Final
 
 NO_REASON: Final = "PostgreSQL's log names none"
+DISK_FULL: Final = "the disk of the data directory is full"
+_LEAST_FREE_BYTES: Final = 1_048_576
 _READ_BYTES: Final = 262_144
 _MAX_LENGTH: Final = 300
 
@@ -25,7 +28,8 @@ def exit_reason(log: Path, since: int, postmaster: int) -> str:
     what the server says of the child, or of a shutdown.
 
     ``since``: the size of the log in bytes when this server began. ``postmaster``: its process id. A session's FATAL is no reason: it ends
-    that session only. Quoted texts are left out unless they name a file of PostgreSQL: they may be values. At most 300 characters.
+    that session only. A full disk takes no log either, so it is looked at. Quoted texts are left out unless they name a file of PostgreSQL:
+    they may be values. At most 300 characters.
     """
     lines = _lines_of(log, since)
     found = [match for line in lines if (match := _MESSAGE.match(line)) is not None]
@@ -39,7 +43,8 @@ def exit_reason(log: Path, since: int, postmaster: int) -> str:
         *(match["text"] for line in lines if (match := _PROGRAM.match(line)) is not None),
         *(text for text in of_server if _ENDED_CHILD.search(text) or _SHUTDOWN.search(text)),
     )
-    return next((without_values(text) for text in candidates if text), NO_REASON)
+    told = next((without_values(text) for text in candidates if text), NO_REASON)
+    return DISK_FULL if told == NO_REASON and _is_full(log.parent) else told
 
 
 def without_values(text: str) -> str:
@@ -50,6 +55,13 @@ def without_values(text: str) -> str:
 
     named = _QUOTED.sub(kept, text)
     return _VALUES.sub("…", named)[:_MAX_LENGTH]
+
+
+def _is_full(directory: Path) -> bool:
+    try:
+        return shutil.disk_usage(directory).free < _LEAST_FREE_BYTES
+    except OSError:
+        return False
 
 
 def _lines_of(log: Path, since: int) -> list[str]:
