@@ -21,10 +21,11 @@ wordpress=(
 )
 # libatomic: Playwright's driver is linked to it
 browser=(/usr/bin/chromium-headless-shell:chromium-headless-shell "/usr/lib/$(uname -m)-linux-gnu/libatomic.so.1:libatomic1" /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core)
+pooler=(/usr/sbin/pgbouncer:pgbouncer)
 npm=()
 command -v npm >/dev/null || npm=(/usr/bin/npm:npm)
 
-read -ra all <<< "$(missing_of "${postgres[@]}" "${wordpress[@]}" "${browser[@]}" "${npm[@]}")"
+read -ra all <<< "$(missing_of "${postgres[@]}" "${wordpress[@]}" "${browser[@]}" "${pooler[@]}" "${npm[@]}")"
 if [ ${#all[@]} -gt 0 ]; then
   if ! command -v apt-get >/dev/null; then
     why="there is no apt-get here"
@@ -37,14 +38,19 @@ if [ ${#all[@]} -gt 0 ]; then
     echo "as root, apt-get installs for the tests: ${all[*]}"
     # no cluster of Debian's own is started: the tests start theirs
     mkdir -p /etc/postgresql-common && { [ -f /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf; }
+    # no daemon of Debian's own either: PgBouncer's would take a port. The policy goes again, and PgBouncer stays off after a restart
+    policy=/usr/sbin/policy-rc.d
+    [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod 755 "$policy" && trap 'rm -f "$policy"' EXIT; }
+    lacked_pgbouncer=$(missing_of "${pooler[@]}")
     install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" >/dev/null 2>&1; }
     apt-get update -qq >/dev/null 2>&1
     # all at once; where one of them is not to be had, each group for itself
-    install "${all[@]}" || for group in postgres wordpress browser npm; do
+    install "${all[@]}" || for group in postgres wordpress browser pooler npm; do
       declare -n members=$group
       read -ra wanted <<< "$(missing_of "${members[@]}")"
       [ ${#wanted[@]} -eq 0 ] || install "${wanted[@]}"
     done
+    [ -z "$lacked_pgbouncer" ] || [ ! -e /usr/sbin/pgbouncer ] || update-rc.d pgbouncer disable >/dev/null 2>&1
   fi
 fi
 
@@ -60,6 +66,8 @@ missing() {
 }
 without=$(missing_of "${browser[@]}")
 [ -z "$without" ] || missing "Chromium" "$without"
+without=$(missing_of "${pooler[@]}")
+[ -z "$without" ] || missing "PgBouncer" "$without"
 without=$(missing_of "${wordpress[@]}")
 if [ -z "$without" ]; then
   "$python" scripts/fetch_wordpress.py

@@ -11,5 +11,7 @@ CURRENT_SETTINGS = [
     Mutant("creates-rest-on-current-facts", "a create is sent although order, links or settings have changed", condition("False")),
     Mutant("order-links-rest-on-current-settings", "an order makes its link on former settings", drop()),
     Mutant("links-raise-only-what-they-change", "a link has every waiting order of its shop customer decided twice", drop()),
+    Mutant("serve-needs-own-sessions", "the service runs behind a pooler that gives each transaction another session", condition("False")),
+    Mutant("migrate-needs-own-sessions", "migrations run behind a pooler that gives each transaction another session", condition("False")),
     Mutant("content-hash-names-the-shop", "the hash of what a shop holds does not say which shop", drop()),
 ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import earlier_release
+from support import earlier_release, pgbouncer
 from support.postgres import installed_versions
 
 REASONS = Path(__file__).resolve().parents[2] / ".tillsync" / "missing.txt"
@@ -67,6 +67,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     def missing(item: pytest.Item) -> str | None:
         if item.get_closest_marker("earlier_release") and not earlier_release.at_hand():
             return earlier_release.THING
+        if item.get_closest_marker("pgbouncer") and not pgbouncer.PROGRAM.exists():
+            return pgbouncer.THING
         version = parameter(item, "cluster")
         return POSTGRESQL[version] if version in POSTGRESQL and version not in at_hand else None
 

@@ -15,7 +15,7 @@ from tillsync_server.adapters.postgres.migrations import SchemaOutdatedError, mi
 from tillsync_server.adapters.postgres.notifications import PostgresNotifications
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
 from tillsync_server.adapters.postgres.secrets import SecretBox, SecretKeyError
-from tillsync_server.adapters.postgres.session_settings import SettingsDroppedError
+from tillsync_server.adapters.postgres.session_settings import UnusableDatabaseError
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.private_files import make_private
 from tillsync_server.composition.settings import ServiceSettings
@@ -58,6 +58,9 @@ class Storage:
             if applied:
                 _LOG.info("database_migrated", revisions=applied)
         self.database = MeasuredDatabase(self._metrics, dsn, schema=settings.db_schema, max_size=settings.db_pool_size)
+        # invariant: serve-needs-own-sessions
+        if not settings.is_embedded:
+            await self.database.require_own_sessions()
         connection = await self.database.connect()
         try:
             await require_current(connection)
@@ -78,7 +81,11 @@ async def migrate_database(settings: ServiceSettings) -> list[str]:
     """`tillsync migrate`: the revisions applied now. StartError."""
     embedded = EmbeddedPostgres(settings.data_dir) if settings.is_embedded else None
     try:
-        return await migrate(await database_dsn(settings, embedded), schema=settings.db_schema)
+        dsn = await database_dsn(settings, embedded)
+        # invariant: migrate-needs-own-sessions
+        if embedded is None:
+            await Database(dsn, schema=settings.db_schema).require_own_sessions()
+        return await migrate(dsn, schema=settings.db_schema)
     except EmbeddedPostgresError as error:
         raise StartError(str(error)) from error
     except _REFUSALS as error:
@@ -106,21 +113,39 @@ def secret_key(settings: ServiceSettings) -> str:
     return make_private(path, lambda: secrets.token_urlsafe(32))
 
 
+_TROUBLES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    (
+        (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError),
+        "it refuses the user or password of DATABASE_URL",
+    ),
+    ((asyncpg.InvalidCatalogNameError,), "it has no database of the name in DATABASE_URL: create it first"),
+    (
+        (asyncpg.InsufficientPrivilegeError,),
+        "its user may not do this: it needs CREATE on the database (migrate), or ownership of the schema",
+    ),
+    ((asyncpg.TooManyConnectionsError,), "it has no free connections"),
+    (
+        (asyncpg.TargetServerAttributeNotMatched,),
+        "no host in DATABASE_URL is what target_session_attrs asks for: the primary is away, or not named",
+    ),
+    (
+        (asyncpg.ProtocolViolationError,),
+        "it refuses the settings that a session is opened with, as PgBouncer does with start-up parameters: use session pooling and let "
+        "them through, or set DATABASE_URL to PostgreSQL itself",
+    ),
+    ((TimeoutError,), "it does not answer in time; check the address in DATABASE_URL"),
+)
+"""What is told of an error, by its type; the first that fits."""
+
+
 def database_trouble(error: BaseException) -> str:
     """In plain words, without what the driver quotes of the address."""
+    if isinstance(error, UnusableDatabaseError):
+        return str(error)
+    for kinds, told in _TROUBLES:
+        if isinstance(error, kinds):
+            return told
     match error:
-        case SettingsDroppedError():
-            return str(error)
-        case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
-            return "it refuses the user or password of DATABASE_URL"
-        case asyncpg.InvalidCatalogNameError():
-            return "it has no database of the name in DATABASE_URL: create it first"
-        case asyncpg.InsufficientPrivilegeError():
-            return "its user may not do this: it needs CREATE on the database (migrate), or ownership of the schema"
-        case asyncpg.TooManyConnectionsError():
-            return "it has no free connections"
-        case TimeoutError():
-            return "it does not answer in time; check the address in DATABASE_URL"
         case OSError():
             return f"no connection ({type(error).__name__}); check that it runs, and the address in DATABASE_URL"
         case asyncpg.PostgresError():

@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 from asyncpg.connection import LoggedQuery
 
+from tillsync_server.adapters.postgres.own_sessions import require_own_sessions
 from tillsync_server.adapters.postgres.session_settings import require_settings
 from tillsync_server.adapters.postgres.watched_connection import WatchedConnection
 from tillsync_server.application.concurrency.background import BackgroundTasks
@@ -122,6 +123,10 @@ class Database:
                 if self._closed:  # while the pool was made
                     await self._close_pool()
                     self._require_open()
+
+    async def require_own_sessions(self) -> None:
+        """Before anything is stored. Raises UnusableDatabaseError with the remedy, or what connecting raises."""
+        await require_own_sessions(self.dsn, self._server_settings, self._wanted, seconds=self._acquire_timeout)
 
     async def close(self) -> None:
         """Final: whoever asks for a connection afterwards gets an InterfaceError. Bounded in time, even if the database never answers."""

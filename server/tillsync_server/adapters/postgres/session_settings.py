@@ -9,7 +9,11 @@ import asyncpg
 _PRESENT = "SELECT lower(name) AS name, setting FROM pg_settings WHERE lower(name) = ANY ($1::text[])"
 
 
-class SettingsDroppedError(asyncpg.InterfaceError):
+class UnusableDatabaseError(asyncpg.InterfaceError):
+    """The database, or the way to it, is not fit for the service. Its text says so in one sentence, with the remedy."""
+
+
+class SettingsDroppedError(UnusableDatabaseError):
     """The session lacks settings it was opened with. Nothing may be asked of it: without ``search_path`` the tables of another schema would
     be read and written, without ``lock_timeout`` a lock would be waited for without end."""
 
