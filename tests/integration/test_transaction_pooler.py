@@ -19,7 +19,7 @@ from tillsync_server.composition.service import Service
 from tillsync_server.composition.settings import load_settings
 from tillsync_server.composition.storage import migrate_database
 
-pytestmark = [pytest.mark.integration, pytest.mark.own_server]
+pytestmark = pytest.mark.integration
 
 REFUSAL = (
     "it is reached through a pooler that gives each transaction another session (PgBouncer with pool_mode=transaction?): "
@@ -55,6 +55,7 @@ async def test_a_pooler_that_chooses_at_random_is_nearly_always_recognised(datab
     assert recognised >= 19
 
 
+@pytest.mark.own_server
 @pytest.mark.pgbouncer
 @pytest.mark.parametrize(
     "options",
@@ -75,6 +76,7 @@ async def test_pgbouncer_with_transactions_is_recognised(database: TestDatabase,
     assert isinstance(caught.value, DATABASE_GONE)
 
 
+@pytest.mark.own_server
 @pytest.mark.pgbouncer
 async def test_a_pooler_of_statements_too(database: TestDatabase) -> None:
     async with pgbouncer_to(database.dsn, pool_mode="statement", connect_query=KEEPS_SETTINGS) as address:
@@ -82,6 +84,7 @@ async def test_a_pooler_of_statements_too(database: TestDatabase) -> None:
             await Database(address).require_own_sessions()
 
 
+@pytest.mark.own_server
 @pytest.mark.pgbouncer
 async def test_a_pooler_of_transactions_that_others_use_too(database: TestDatabase) -> None:
     async with (
@@ -92,6 +95,7 @@ async def test_a_pooler_of_transactions_that_others_use_too(database: TestDataba
             await Database(address).require_own_sessions()
 
 
+@pytest.mark.own_server
 @pytest.mark.pgbouncer
 async def test_a_pooler_of_sessions_is_fine(database: TestDatabase) -> None:
     async with pgbouncer_to(database.dsn, pool_mode="session", server_reset_query="", connect_query=KEEPS_SETTINGS) as address:
@@ -103,6 +107,7 @@ async def test_a_pooler_of_sessions_is_fine(database: TestDatabase) -> None:
         await through.close()
 
 
+@pytest.mark.own_server
 @pytest.mark.pgbouncer
 async def test_a_pooler_with_one_session_is_told_apart(database: TestDatabase) -> None:
     async with pgbouncer_to(
@@ -146,6 +151,7 @@ async def test_nothing_starts_and_nothing_is_created(database: TestDatabase, sta
     await direct.close()
 
 
+@pytest.mark.own_server
 @pytest.mark.pgbouncer
 async def test_a_pooler_that_refuses_start_up_parameters_is_told_with_the_remedy(database: TestDatabase) -> None:
     async with pgbouncer_to(database.dsn, pool_mode="session", ignore_startup_parameters="") as address:
