@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from support import not_run
+from support import not_run, pgbouncer
 from support.not_run import NO_REASON, POSTGRESQL, closing_lines
 from wordpress.bed.kinds import KINDS
 
@@ -30,8 +30,13 @@ def test_a_line_says_number_thing_and_reason(tmp_path: Path, monkeypatch: pytest
 
 PROJECT = {
     "conftest.py": """
+from pathlib import Path
+
 import pytest
+from support import pgbouncer
 from support.not_run import leave_out
+
+pgbouncer.PROGRAM = Path("/not/installed")
 
 pytest_plugins = ["support.not_run"]
 
@@ -49,6 +54,11 @@ def test_query(cluster):
     assert cluster == "postgresql18"
 
 
+@pytest.mark.pgbouncer
+def test_pooler():
+    raise AssertionError
+
+
 def test_till_one():
     raise AssertionError
 
@@ -62,7 +72,7 @@ def test_till_two():
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], ["NOT RUN: 1 test that needs PostgreSQL 16", "NOT RUN: 2 tests that need a till"]),
+        ([], ["NOT RUN: 1 test that needs PgBouncer", "NOT RUN: 1 test that needs PostgreSQL 16", "NOT RUN: 2 tests that need a till"]),
         (["-k", "query or two"], ["NOT RUN: 1 test that needs PostgreSQL 16", "NOT RUN: 1 test that needs a till"]),
         (["-k", "query and postgresql18"], []),
     ],
@@ -90,7 +100,7 @@ def test_a_run_leaves_them_out_and_counts_those_asked_for(tmp_path: Path, argume
 def test_scripts_and_tests_give_a_missing_thing_the_same_name() -> None:
     """A reason is found by its name."""
     scripts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "scripts").iterdir() if path.is_file())
-    needed = {"PHP, MariaDB and PHPUnit", "Chromium", *(kind.build for kind in KINDS if not kind.real)}
+    needed = {pgbouncer.THING, "PHP, MariaDB and PHPUnit", "Chromium", *(kind.build for kind in KINDS if not kind.real)}
     assert {name for name in needed if f'"{name}"' not in scripts} == set()
     assert 'f"PostgreSQL {major}"' in scripts
     assert set(POSTGRESQL.values()) == {"PostgreSQL 15", "PostgreSQL 16", "PostgreSQL 17"}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import re
 import sys
 import traceback
@@ -254,5 +255,7 @@ def configure_logging(level: str = "info", form: str = "json", *, stream: TextIO
     root.setLevel(level.upper())
     logging.captureWarnings(True)
     log_uncaught_exceptions()
+    # gRPC's core is no Python: it writes lines of its own to stderr, one for each failed handshake, some with a caller's address
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     for chatty in ("asyncio", "aiohttp", "grpc", "alembic"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
