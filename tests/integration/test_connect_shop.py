@@ -14,6 +14,7 @@ import pytest_asyncio
 from google.rpc import error_details_pb2
 from support.desk_world import DeskWorld, desk_world
 from support.engine import EngineWorld
+from support.logs import captured_lines
 from support.postgres import TestDatabase
 from support.service import running_service
 from support.waiting import NEVER_SECONDS, until
@@ -88,7 +89,11 @@ async def link(desk: DeskWorld) -> None:
 
 async def test_a_shop_is_called_back_with_the_new_secret_and_then_is_connected(desk: DeskWorld) -> None:
     await link(desk)
-    answer = await desk.call(CONNECT, introduction(desk), await site(desk))
+    with captured_lines() as lines:
+        answer = await desk.call(CONNECT, introduction(desk), await site(desk))
+    [line] = lines.of("shop_connected")
+    assert all(line[name] for name in ("account_id", "bridge_version", "bridge_api", "wordpress", "woocommerce"))
+    assert not [each for each in lines.all() if "dropped" in each]
     [request] = desk.shop.log.matching(path="*/wc-tillsync/v1/status")
     assert request.status == 200
     assert (answer.account_name, answer.settings.customer_sync_enabled, answer.settings.auto_link) == ("Corner shop", True, False)

@@ -127,6 +127,22 @@ def test_the_console_form_follows_the_same_rules(lines: CapturedLines) -> None:
     assert SECRETS[0] not in lines.text
 
 
+@pytest.mark.parametrize(
+    "version", ["6.7.1", "10", "6.8-RC1", "6.9-beta2-60000", "6.5-alpha-57000-src", "10.3.0-rc.1", "9.4.0-dev", "0.1.0", "8.2.29-1", ""]
+)
+def test_versions_of_a_shop_are_facts(lines: CapturedLines, version: str) -> None:
+    structlog.get_logger("x").info("shop_connected", wordpress=version)
+    [line] = lines.all()
+    assert line["wordpress"] == version
+
+
+@pytest.mark.parametrize("said", ["Ada Byron", "ada@example.test", "6.7.1 Ada", "6.7-ada", "01200 000000", "6" * 40, "6.7\nAda", "…"])
+def test_what_is_no_version_is_left_out(lines: CapturedLines, said: str) -> None:
+    structlog.get_logger("x").info("shop_connected", wordpress=said)
+    assert lines.all()[0]["dropped"] == ["wordpress"]
+    assert 'wordpress": ' not in lines.text
+
+
 def test_no_key_of_the_allow_list_names_a_person_or_a_credential() -> None:
     assert not SAFE_TEXT_KEYS.keys() & {
         "email",

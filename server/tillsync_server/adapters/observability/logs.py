@@ -39,14 +39,14 @@ class Kind(Enum):
     """Words of the source: names of classes, methods, routes, tasks, modules, places, enum members."""
     FIELD = r"[a-z][a-z0-9_.]{0,79}|\u2026"
     """The name of a field that we sent. ``…`` stands for any other name."""
-    VERSION = r"\d{1,4}(?:\.\d{1,6}){0,4}(?:[-+._]?(?:alpha|beta|rc|dev|post|a|b|p)[-.]?\d{0,6})?(?:-\d{1,6})?"
+    VERSION = r"\d{1,4}(?:\.\d{1,6}){0,4}(?:[-+.](?:(?:alpha|beta|rc|dev|post|src|a|b|p)\.?)?\d{0,6}){0,4}"
     """A version number, with a stage at most. A shop may say it, so it must look like one."""
     SENTENCE = r".*"
     """A sentence of ours, or names of the operator's own machine. It is scrubbed."""
 
     @cached_property
     def form(self) -> re.Pattern[str]:
-        return re.compile(self.value, re.ASCII | re.DOTALL)
+        return re.compile(self.value, re.ASCII | re.DOTALL | (re.IGNORECASE if self is Kind.VERSION else re.NOFLAG))
 
 
 SAFE_TEXT_KEYS: Final[Mapping[str, Kind]] = {
