@@ -40,6 +40,7 @@ async def test_a_flood_of_guesses_keeps_nobody_out(attacked: Attacked) -> None:
         flood = asyncio.create_task(codes_of(guesses))
         await attacked.serves()
         assert await flood == {"UNAUTHENTICATED": count}
+    assert attacked.process.errors.count('"TOO_MANY_WRONG_TOKENS"') == 1, "a flood is told once a minute"
 
 
 @pytest.mark.parametrize(

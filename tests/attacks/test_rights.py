@@ -56,8 +56,6 @@ class Case:
 
 ALL = [Case(path, caller, account) for path in ACCESS for caller in _CALLERS for account in _ACCOUNTS]
 CASES = [case for case in ALL if case.is_harmless]
-    case for case in (Case(path, caller, account) for path in ACCESS for caller in _CALLERS for account in _ACCOUNTS) if case.is_harmless
-]
 
 
 def authorization(attacked: Attacked, case: Case) -> str:

@@ -49,8 +49,8 @@ REVIEWED: dict[str, set[str]] = {
     "transaction": {"sale.transaction_id"},  # the till's number of a sale
     "incident": {"incident"},  # drawn by us
     # words of our source
-    "method": {"method.name", "method"},  # of the RPC, by our own table
-    "during": {"method.name", "self.name", "what"},  # RPC; recurring work; statement of a lane
+    "method": {"path", "method"},  # of the RPC, by our own table
+    "during": {"path", "self.name", "what"},  # RPC; recurring work; statement of a lane
     "task": {"task.get_name()", "self._name", "self.name", "what"},  # tasks are named by us, some with an account's id
     "step": {"name"},  # of a stop
     "what": {"what", "table.name"},  # a limit of ours; a table of ours

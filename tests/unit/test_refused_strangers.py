@@ -23,7 +23,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return seconds
 
 
-async def hold(strangers: RefusedStrangers, count: int) -> list[asyncio.Task[None]]:
+async def hold(strangers: RefusedStrangers, count: int) -> list[asyncio.Task[bool]]:
     real = [asyncio.create_task(strangers.hold()) for _ in range(count)]
     for _ in range(3):
         await asyncio.wait(real, timeout=0)

@@ -20,6 +20,7 @@ from tillsync_server.adapters.http.app import HttpSide
 from tillsync_server.adapters.http.connect import ConnectHandler
 from tillsync_server.adapters.http.probes import Probes
 from tillsync_server.adapters.http.webhook import WebhookReceiver
+from tillsync_server.adapters.observability.limit_log import LimitLog
 from tillsync_server.adapters.outbound import AllowedHosts
 from tillsync_server.adapters.postgres.db_health import DatabaseHealth
 from tillsync_server.adapters.postgres.hints import PostgresHintStore
@@ -80,6 +81,7 @@ class Servers:
         on_stop("enqueuer", components.enqueuer.close)
         on_stop("authenticator", components.authenticator.close)
         on_stop("orders", components.orders.close)
+        on_stop("limit log", components.tell_limits)
         self._grpc = GrpcServer(
             components.services,
             components.calls,
@@ -126,6 +128,11 @@ class _Components:
     enqueuer: Enqueuer
     orders: OrderMatching
     authenticator: Authenticator
+    limit_log: LimitLog
+
+    async def tell_limits(self) -> None:
+        """The last hits of limits."""
+        self.limit_log.close()
 
 
 def _components(wiring: Wiring, worker: Worker | None) -> _Components:
@@ -141,7 +148,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
     keeper = PostgresLinkKeeper(database, notifier)
     warnings = wiring.warnings
     persons = PostgresPrivacy(database, notifier)
-    authenticator = Authenticator(wiring.tokens, wiring.wakeups)
+    authenticator, limit_log = Authenticator(wiring.tokens, wiring.wakeups), LimitLog()
     services = GrpcServices(
         customer_sync=CustomerSyncServicer(sync, orders, QueueListing(queues)),
         queue=QueueServicer(QueueWork(queues, PostgresQueueActions(database, notifier))),
@@ -164,7 +171,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
     )
     return _Components(
         services=services,
-        calls=ServedCalls(authenticator, KnownAccounts(queues), wiring.metrics, database_gone=DATABASE_GONE),
+        calls=ServedCalls(authenticator, KnownAccounts(queues), wiring.metrics, database_gone=DATABASE_GONE, limit_hit=limit_log.hit),
         webhooks=WebhookReceiver(
             wiring.accounts,
             TillHints(
@@ -179,6 +186,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
         enqueuer=enqueuer,
         orders=orders,
         authenticator=authenticator,
+        limit_log=limit_log,
     )
 
 

@@ -28,17 +28,20 @@ class RefusedStrangers:
         self._in_this_second = 0
         self._waiting = 0
 
-    async def hold(self) -> None:
-        """Before each refusal."""
+    async def hold(self) -> bool:
+        """Before each refusal. Whether there is a flood."""
         second = int(self._clock())
         if second != self._second:
             self._second, self._in_this_second = second, 0
         self._in_this_second += 1
-        if self._in_this_second <= AT_ONCE_PER_SECOND or self._waiting >= MOST_WAITING:
-            return
+        if self._in_this_second <= AT_ONCE_PER_SECOND:
+            return False
+        if self._waiting >= MOST_WAITING:
+            return True
         late = LATE_SECONDS + self._waiting * MORE_SECONDS_OF_WAITING
         self._waiting += 1
         try:
             await asyncio.sleep(late)
         finally:
             self._waiting -= 1
+        return True

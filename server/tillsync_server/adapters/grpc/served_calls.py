@@ -22,7 +22,7 @@ from tillsync_server.adapters.grpc.methods import CallEnded, Method, UnaryMethod
 from tillsync_server.adapters.grpc.refused_strangers import RefusedStrangers
 from tillsync_server.application.use_cases.authentication import Authenticator, Caller
 from tillsync_server.application.use_cases.known_accounts import KnownAccounts
-from tillsync_server.domain.errors import InvalidArgument, PermissionDenied
+from tillsync_server.domain.errors import InvalidArgument, PermissionDenied, ResourceExhausted
 from tillsync_server.domain.ids import AccountId
 
 REQUEST_SECONDS = 30.0
@@ -30,6 +30,10 @@ REQUEST_SECONDS = 30.0
 
 ReadRequest = Callable[[Caller | None], Awaitable[Any]]
 """Reads and parses the request, once its caller is known (None: an open method's). RequestError, DecodeError."""
+
+
+LimitHit = Callable[[str, str | None], None]
+"""Told of each call that met a limit: the reason of the refusal, and the method."""
 
 
 class CallMetrics(Protocol):
@@ -49,12 +53,14 @@ class ServedCalls:
         *,
         database_gone: tuple[type[BaseException], ...] = (OSError,),
         places: CallPlaces | None = None,
+        limit_hit: LimitHit = lambda _what, _method: None,
     ) -> None:
         self._authenticator = authenticator
         self._accounts = accounts
         self._failures = Failures(database_gone)
         self._places = places or CallPlaces()
         self._strangers = RefusedStrangers()
+        self._limit_hit = limit_hit
         self.metrics = metrics
         self.unary: dict[str, UnaryMethod] = {}
         """By path: all that have one request and one answer. Filled as the gRPC server is made."""
@@ -82,7 +88,7 @@ class ServedCalls:
             code = context.code().name
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
-            refusal = self._failures.refusal_of(error, method.path)
+            refusal = self._refusal_of(error, method)
             code = refusal.code.name
         finally:
             method.ended(code, time.perf_counter() - started)
@@ -112,7 +118,7 @@ class ServedCalls:
             code = "CANCELLED"
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
-            refusal = self._failures.refusal_of(error, method.path)
+            refusal = self._refusal_of(error, method)
             code = refusal.code.name
         finally:
             method.ended(code, time.perf_counter() - started)
@@ -137,7 +143,12 @@ class ServedCalls:
             await self._accounts.require(AccountId(account_id))
         return account_id
 
+    def _refusal_of(self, error: Exception, method: Method) -> Refusal:
+        if isinstance(error, ResourceExhausted):
+            self._limit_hit(error.reason, method.path)
+        return self._failures.refusal_of(error, method.path)
+
     async def _held(self, refusal: Refusal) -> Refusal:
-        if refusal.code is grpc.StatusCode.UNAUTHENTICATED:
-            await self._strangers.hold()
+        if refusal.code is grpc.StatusCode.UNAUTHENTICATED and await self._strangers.hold():
+            self._limit_hit("TOO_MANY_WRONG_TOKENS", None)
         return refusal
