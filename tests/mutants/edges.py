@@ -1,8 +1,8 @@
-"""The edges: what a caller may take before and after it has shown a token."""
+"""The edges: what a caller may take, before and after it has shown a token. No caller's load takes more than its share."""
 
 from __future__ import annotations
 
-from mutants.mutant import Mutant, value
+from mutants.mutant import Mutant, condition, value
 
 EDGES = [
     Mutant(
@@ -11,4 +11,5 @@ EDGES = [
         value("(await read(None), await self._caller(method, authorization))[1]"),
     ),
     Mutant("one-caller-takes-its-turns-only", "a caller is worked on as often as it calls", value("_Turns(asyncio.Semaphore(10_000))")),
+    Mutant("idle-connections-make-room", "idle connections are never closed for new ones", condition("False")),
 ]

@@ -1,4 +1,4 @@
-"""The HTTP side: one aiohttp application on one address, started and stopped by the composition."""
+"""An HTTP listener: one aiohttp application on one address, started and stopped by the composition."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Protocol
 
 import structlog
 from aiohttp import web
+
+from tillsync_server.adapters.http.connections import HttpListener
 
 _LOG = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -36,18 +38,32 @@ async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResp
 
 
 class HttpSide:
-    """Serves ``routes`` on ``host:port``; TLS with ``ssl_context``. ``grace_seconds``: for requests under way when it stops."""
+    """Serves ``routes`` on ``host:port``; TLS with ``ssl_context``.
+
+    ``grace_seconds``: for requests under way when it stops. ``most_connections``: open at once. ``on_limit`` is told the name of a limit
+    each time that it costs a connection.
+    """
 
     def __init__(
-        self, host: str, port: int, *routes: Routes, ssl_context: ssl.SSLContext | None = None, grace_seconds: float = 10.0
+        self,
+        host: str,
+        port: int,
+        *routes: Routes,
+        ssl_context: ssl.SSLContext | None = None,
+        grace_seconds: float = 10.0,
+        most_connections: int = 1024,
+        on_limit: Callable[[str], None] = lambda _limit: None,
     ) -> None:
         self._host, self._port = host, port
         self._ssl = ssl_context
         self._grace_seconds = max(grace_seconds, 0.1)
-        self._application = web.Application(middlewares=[_last_resort])
+        self._most_connections = most_connections
+        self._on_limit = on_limit
+        self._application = web.Application(middlewares=[self._under_way, _last_resort])
         for part in routes:
             part.add_routes(self._application.router)
         self._runner: web.AppRunner | None = None
+        self._listener: HttpListener | None = None
         self.port = port
         """The real one after ``start``, where 0 was asked for."""
 
@@ -64,16 +80,25 @@ class HttpSide:
             shutdown_timeout=self._grace_seconds,
         )
         await runner.setup()
+        assert runner.server is not None
+        listener = HttpListener(runner.server, most=self._most_connections, ssl_context=self._ssl, on_limit=self._on_limit)
+        self._listener, self._runner = listener, runner
         try:
-            await web.TCPSite(runner, self._host, self._port, ssl_context=self._ssl, reuse_address=True).start()
+            self.port = await listener.start(self._host, self._port)
         except BaseException:
-            await runner.cleanup()
+            await self.stop()
             raise
-        self._runner = runner
-        self.port = runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Close the address, let requests under way end for the grace, then cancel them."""
+        if self._listener is not None:
+            await self._listener.stop()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+
+    @web.middleware
+    async def _under_way(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        assert self._listener is not None
+        with self._listener.request(request.protocol):
+            return await handler(request)

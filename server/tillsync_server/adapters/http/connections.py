@@ -1,0 +1,245 @@
+"""The connections of one HTTP listener: counted from the accept on, TLS handshakes included, and bounded in number.
+
+An idle connection holds a file descriptor and gives nothing for it. Where the room is used up the oldest idle one is closed for each new
+one. Where all of them have requests under way a new one is told to come back. A connection whose request head does not come whole within
+``HEAD_SECONDS`` is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from typing import cast
+
+from tillsync_server.application.concurrency.background import BackgroundTasks
+
+HEAD_SECONDS = 10.0
+"""From the connection, or from the first byte of a later request, to the end of the request's head. Also for a TLS handshake."""
+_ANSWER_SECONDS = 60.0
+"""A connection whose caller has not taken its answer for so long counts as idle."""
+_SWEEP_SECONDS = 1.0
+_BACKLOG = 1024
+_ACCEPTS_A_TURN = 32
+"""Then the event loop turns: a flood of connections leaves requests their time."""
+_TRIES = 16
+_OUT_OF_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_NO_ROOM_SECONDS = 0.1
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 5\r\n\r\nbusy\n"
+
+
+class _Connection(asyncio.Protocol):
+    """Hands everything on to ``inner`` and tells the listener when data and the end come."""
+
+    def __init__(self, listener: HttpListener, inner: asyncio.Protocol) -> None:
+        self.inner = inner
+        self.transport: asyncio.Transport | None = None
+        self.opening: asyncio.Task[None] | None = None
+        """The accept, with the TLS handshake, while it runs."""
+        self.requests = 0
+        self._listener = listener
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.inner.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.requests:
+            self._listener.head_begins(self)
+        self.inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self.inner.eof_received()
+
+    def pause_writing(self) -> None:
+        self.inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.inner.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._listener.forget(self)
+        self.inner.connection_lost(exc)
+
+    @property
+    def unsent_bytes(self) -> int:
+        return 0 if self.transport is None else self.transport.get_write_buffer_size()
+
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+        elif self.opening is not None:
+            self.opening.cancel()
+
+
+class HttpListener:
+    """Accepts on ``host:port`` and serves each connection with a protocol of ``make_protocol``.
+
+    ``most`` connections at once. ``on_limit`` is told the name of the limit each time that it costs a connection.
+    """
+
+    def __init__(
+        self,
+        make_protocol: Callable[[], asyncio.Protocol],
+        *,
+        most: int,
+        ssl_context: ssl.SSLContext | None = None,
+        on_limit: Callable[[str], None] = lambda _limit: None,
+    ) -> None:
+        self._make_protocol = make_protocol
+        self._most = most
+        self._ssl = ssl_context
+        self._on_limit = on_limit
+        self._open: dict[asyncio.Protocol, _Connection] = {}
+        """By the inner protocol."""
+        self._idle: dict[_Connection, float] = {}
+        """Without a request, and since when; the oldest first."""
+        self._heads: dict[_Connection, float] = {}
+        """Whose next head has not come whole, and since when; the oldest first."""
+        self._sockets: list[socket.socket] = []
+        self._tasks = BackgroundTasks()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def start(self, host: str, port: int) -> int:
+        """The port, where 0 was asked for. OSError when the address cannot be had."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        try:
+            for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
+                self._sockets.append(_listening(family, address))
+        except OSError:
+            self._close_sockets()
+            raise
+        for each in self._sockets:
+            self._tasks.start(self._accept(each), name="http-accept")
+        self._tasks.start(self._end_slow_heads(), name="http-heads")
+        return int(self._sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Accept no more. Open connections stay."""
+        await self._tasks.stop()
+        self._close_sockets()
+
+    @contextlib.contextmanager
+    def request(self, protocol: asyncio.Protocol) -> Iterator[None]:
+        """While a request of ``protocol`` is under way: its connection is not idle."""
+        connection = self._open.get(protocol)
+        if connection is None:  # it is closed, or its handler ends after that
+            yield
+            return
+        connection.requests += 1
+        self._idle.pop(connection, None)
+        self._heads.pop(connection, None)
+        try:
+            yield
+        finally:
+            connection.requests -= 1
+            if not connection.requests and protocol in self._open:
+                self._idle[connection] = asyncio.get_running_loop().time()
+
+    # told by the connections
+
+    def head_begins(self, connection: _Connection) -> None:
+        self._heads.setdefault(connection, asyncio.get_running_loop().time())
+
+    def forget(self, connection: _Connection) -> None:
+        self._open.pop(connection.inner, None)
+        self._idle.pop(connection, None)
+        self._heads.pop(connection, None)
+
+    # accepting
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            for _ in range(_ACCEPTS_A_TURN):
+                try:
+                    accepted, _ = await loop.sock_accept(listening)
+                except OSError as error:
+                    if error.errno in _OUT_OF_ROOM:
+                        self._on_limit("open files")
+                        self._close_oldest_idle()
+                        await asyncio.sleep(_NO_ROOM_SECONDS)
+                    continue  # or the caller went before it was accepted
+                self._take(accepted)
+            await asyncio.sleep(0)
+
+    def _take(self, accepted: socket.socket) -> None:
+        # invariant: idle-connections-make-room
+        if len(self._open) >= self._most and not self._make_room():
+            self._on_limit("busy connections")
+            if self._ssl is None:
+                with contextlib.suppress(OSError):
+                    accepted.send(_BUSY)
+            accepted.close()
+            return
+        connection = _Connection(self, self._make_protocol())
+        self._open[connection.inner] = connection
+        self._idle[connection] = self._heads[connection] = asyncio.get_running_loop().time()
+        connection.opening = self._tasks.start(self._connect(connection, accepted), name="http-connect")
+
+    async def _connect(self, connection: _Connection, accepted: socket.socket) -> None:
+        handshake = None if self._ssl is None else HEAD_SECONDS
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: connection, accepted, ssl=self._ssl, ssl_handshake_timeout=handshake
+            )
+        except OSError:  # ssl.SSLError too: no handshake came of it, which is the caller's fault or wish
+            self.forget(connection)
+            accepted.close()
+        except BaseException:
+            self.forget(connection)
+            accepted.close()
+            raise
+        finally:
+            connection.opening = None
+
+    def _make_room(self) -> bool:
+        """Whether a connection could be closed for another."""
+        if not self._close_oldest_idle():
+            return False
+        self._on_limit("idle connections")
+        return True
+
+    def _close_oldest_idle(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        for _ in range(min(_TRIES, len(self._idle))):
+            connection, since = next(iter(self._idle.items()))
+            if not connection.unsent_bytes or now - since > _ANSWER_SECONDS:
+                self._close(connection)
+                return True
+            del self._idle[connection]
+            self._idle[connection] = since  # its caller is reading the answer: it comes last
+        return False
+
+    def _close(self, connection: _Connection) -> None:
+        """Counted as closed at once: its end comes with the next turn of the loop."""
+        self.forget(connection)
+        connection.abort()
+
+    async def _end_slow_heads(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            due = loop.time() - HEAD_SECONDS
+            while self._heads:
+                connection, since = next(iter(self._heads.items()))
+                if since > due:
+                    break
+                self._close(connection)
+
+    def _close_sockets(self) -> None:
+        for each in self._sockets:
+            each.close()
+        self._sockets.clear()
+
+
+def _listening(family: int, address: tuple[object, ...]) -> socket.socket:
+    made = socket.create_server(cast("tuple[str, int]", address[:2]), family=family, backlog=_BACKLOG)
+    made.setblocking(False)
+    return made

@@ -1,0 +1,171 @@
+"""The connections of an HTTP listener: bounded, the idle ones closed first, slow heads ended; also before a TLS handshake."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from support.certificates import self_signed
+from support.waiting import until, within
+from tillsync_server.adapters.http import connections
+from tillsync_server.adapters.http.app import HttpSide
+
+MOST = 8
+HEAD = b"GET /quick HTTP/1.1\r\nHost: x\r\n"
+Opened = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@dataclass
+class Site:
+    """``/quick`` answers at once; ``/slow`` when ``go`` is set."""
+
+    limits: list[str] = field(default_factory=list)
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+    slow: int = 0
+    port: int = 0
+    opened: list[Opened] = field(default_factory=list)
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_get("/quick", self.answer)
+        router.add_get("/slow", self.answer_later)
+
+    async def answer(self, _request: web.Request) -> web.Response:
+        return web.Response(text="quick")
+
+    async def answer_later(self, _request: web.Request) -> web.Response:
+        self.slow += 1
+        await self.go.wait()
+        return web.Response(text="slow")
+
+    async def open(self) -> Opened:
+        made = await asyncio.open_connection("127.0.0.1", self.port)
+        self.opened.append(made)
+        return made
+
+    async def quick(self) -> int:
+        """Over a connection of its own."""
+        async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{self.port}/quick") as response:
+            await response.read()
+            return response.status
+
+
+@asynccontextmanager
+async def serving(ssl_context: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
+    site = Site()
+    side = HttpSide("127.0.0.1", 0, site, ssl_context=ssl_context, grace_seconds=1, most_connections=MOST, on_limit=site.limits.append)
+    await side.start()
+    site.port = side.port
+    try:
+        yield site
+    finally:
+        site.go.set()
+        for _, writer in site.opened:
+            writer.close()
+        await side.stop()
+
+
+async def is_closed(opened: Opened) -> bool:
+    try:
+        return await asyncio.wait_for(opened[0].read(1), 0.01) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+
+
+async def ask(opened: Opened, path: str = "/quick") -> bytes:
+    reader, writer = opened
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    answer = await within(reader.readuntil(b"\r\n\r\n"))
+    await within(reader.readexactly(5 if path == "/quick" else 4))
+    return answer
+
+
+def all_closed(opened: list[Opened]) -> Callable[[], Awaitable[bool]]:
+    async def holds() -> bool:
+        return all([await is_closed(each) for each in opened])
+
+    return holds
+
+
+@pytest.mark.catches("idle-connections-make-room")
+async def test_an_idle_connection_goes_for_each_new_one_the_oldest_first() -> None:
+    async with serving() as site:
+        silent = [await site.open() for _ in range(MOST)]
+        used = [await site.open() for _ in range(3)]
+        for each in used:
+            assert b" 200 " in await ask(each)
+        assert await site.quick() == 200
+        await until(all_closed(silent[:4]))
+        assert site.limits == ["idle connections"] * 4
+        assert not any([await is_closed(each) for each in (*silent[4:], *used)])
+        for each in used:
+            assert b" 200 " in await ask(each), "a kept connection that is in use stays"
+
+
+async def test_a_connection_with_a_request_under_way_is_never_closed_and_a_new_one_is_told_to_come_back() -> None:
+    async with serving() as site:
+        asked = [asyncio.create_task(ask(await site.open(), "/slow")) for _ in range(MOST)]
+        await until(lambda: site.slow == MOST)
+        reader, _ = await site.open()
+        refusal = await within(reader.read())
+        assert refusal.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: 5\r\n" in refusal
+        assert site.limits == ["busy connections"]
+        site.go.set()
+        assert all(b" 200 " in answer for answer in await within(asyncio.gather(*asked)))
+        assert await site.quick() == 200
+
+
+@pytest.mark.parametrize("before", [b"", HEAD])
+async def test_a_head_that_does_not_come_whole_ends_its_connection(monkeypatch: pytest.MonkeyPatch, before: bytes) -> None:
+    """Nothing, or a byte now and then: the time counts from the connection, or from the first byte of a later request."""
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "_SWEEP_SECONDS", 0.05)
+    async with serving() as site:
+        first, later = await site.open(), await site.open()
+        assert b" 200 " in await ask(later)
+        waiting = asyncio.create_task(ask(await site.open(), "/slow"))
+        await until(lambda: site.slow == 1)
+
+        for _, writer in (first, later):
+            writer.write(before)
+
+        async def are_ended() -> bool:
+            for _, writer in (first, later):
+                writer.write(before and b"x")
+            return await is_closed(first) and (not before or await is_closed(later))
+
+        await until(are_ended)
+        assert before or not await is_closed(later), "kept alive, and nothing begun"
+        assert not waiting.done()
+        site.go.set()
+        assert b" 200 " in await waiting, "an answer may take longer than a head"
+
+
+async def test_handshakes_that_never_come_count_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 30.0)
+    certificate, key = self_signed(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    trust = ssl.create_default_context(cafile=str(certificate))
+    async with serving(context) as site:
+        silent = [await site.open() for _ in range(3 * MOST)]
+        async with aiohttp.ClientSession() as http, http.get(f"https://127.0.0.1:{site.port}/quick", ssl=trust) as response:
+            assert response.status == 200
+        await until(all_closed(silent[: 2 * MOST]))
+        assert set(site.limits) == {"idle connections"}
+
+
+async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing() -> None:
+    async with serving() as site:
+        with pytest.raises(OSError, match="in use"):
+            await HttpSide("127.0.0.1", site.port, site).start()
+        assert await site.quick() == 200
