@@ -186,8 +186,10 @@ def sandbox(
 
 async def _serve(settings: ServiceSettings, *, serves: bool, works: bool) -> None:
     from tillsync_server.composition.gc_tuning import tune_gc
+    from tillsync_server.composition.open_files import raise_open_files
     from tillsync_server.composition.service import Service, run_until_signalled
 
+    raise_open_files()
     service = Service(settings, serves=serves, works=works)
     tune_gc()
     await run_until_signalled(service, _tell_started)

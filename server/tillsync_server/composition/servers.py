@@ -20,7 +20,6 @@ from tillsync_server.adapters.http.app import HttpSide
 from tillsync_server.adapters.http.connect import ConnectHandler
 from tillsync_server.adapters.http.probes import Probes
 from tillsync_server.adapters.http.webhook import WebhookReceiver
-from tillsync_server.adapters.observability.limit_log import LimitLog
 from tillsync_server.adapters.outbound import AllowedHosts
 from tillsync_server.adapters.postgres.db_health import DatabaseHealth
 from tillsync_server.adapters.postgres.hints import PostgresHintStore
@@ -54,6 +53,7 @@ from tillsync_server.application.use_cases.till_hints import TillHints
 from tillsync_server.application.use_cases.till_lookup import TillLookup
 from tillsync_server.application.use_cases.token_desk import TokenDesk
 from tillsync_server.composition.errors import StartError
+from tillsync_server.composition.open_files import ConnectionRoom, open_files
 from tillsync_server.composition.wiring import Wiring
 
 
@@ -81,7 +81,7 @@ class Servers:
         on_stop("enqueuer", components.enqueuer.close)
         on_stop("authenticator", components.authenticator.close)
         on_stop("orders", components.orders.close)
-        on_stop("limit log", components.tell_limits)
+        room = ConnectionRoom.of(open_files())
         self._grpc = GrpcServer(
             components.services,
             components.calls,
@@ -91,6 +91,7 @@ class Servers:
                 tls_key=settings.tls_key_file,
                 allow_plaintext=settings.allow_plaintext,
                 public_reflection=settings.public_reflection,
+                most_connections=room.grpc,
                 stop_grace_seconds=settings.drain_seconds,
             ),
             database_answers=db_health.answers,
@@ -101,6 +102,8 @@ class Servers:
             *(ConnectHandler(components.calls), components.webhooks, probes),
             ssl_context=ssl_context,
             grace_seconds=settings.drain_seconds,
+            most_connections=room.http,
+            on_limit=lambda limit: wiring.limits.hit(f"{limit} of HTTP"),
         )
         """Started by the service, after gRPC."""
 
@@ -128,11 +131,6 @@ class _Components:
     enqueuer: Enqueuer
     orders: OrderMatching
     authenticator: Authenticator
-    limit_log: LimitLog
-
-    async def tell_limits(self) -> None:
-        """The last hits of limits."""
-        self.limit_log.close()
 
 
 def _components(wiring: Wiring, worker: Worker | None) -> _Components:
@@ -148,7 +146,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
     keeper = PostgresLinkKeeper(database, notifier)
     warnings = wiring.warnings
     persons = PostgresPrivacy(database, notifier)
-    authenticator, limit_log = Authenticator(wiring.tokens, wiring.wakeups), LimitLog()
+    authenticator = Authenticator(wiring.tokens, wiring.wakeups)
     services = GrpcServices(
         customer_sync=CustomerSyncServicer(sync, orders, QueueListing(queues)),
         queue=QueueServicer(QueueWork(queues, PostgresQueueActions(database, notifier))),
@@ -171,7 +169,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
     )
     return _Components(
         services=services,
-        calls=ServedCalls(authenticator, KnownAccounts(queues), wiring.metrics, database_gone=DATABASE_GONE, limit_hit=limit_log.hit),
+        calls=ServedCalls(authenticator, KnownAccounts(queues), wiring.metrics, database_gone=DATABASE_GONE, limit_hit=wiring.limits.hit),
         webhooks=WebhookReceiver(
             wiring.accounts,
             TillHints(
@@ -186,7 +184,6 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
         enqueuer=enqueuer,
         orders=orders,
         authenticator=authenticator,
-        limit_log=limit_log,
     )
 
 

@@ -26,6 +26,7 @@ from tillsync_server.application.concurrency.recurring import Recurring, Work, w
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.first_token import ensure_admin_token
+from tillsync_server.composition.open_files import few_open_files, open_files
 from tillsync_server.composition.settings import ServiceSettings, SettingsError
 from tillsync_server.composition.storage import Storage
 from tillsync_server.composition.wiring import Wiring
@@ -124,6 +125,7 @@ class Service:
         http = MeasuredHttp(self.metrics, OutboundSettings(allowed_hosts=settings.hosts(serves=self._serves)))
         self._on_stop("http client", http.close)
         wiring = Wiring(settings, storage, http, self.metrics)
+        self._on_stop("limit log", wiring.close)
         db_health = DatabaseHealth(storage.database)
         start_worker = self._prepare_worker(wiring) if self._works else None
         gauges = _recurring("gauges", without_due_time(lambda: self._sample(db_health)), SAMPLE_SECONDS)
@@ -138,11 +140,15 @@ class Service:
             await self._listen_http(HttpSide(settings.http_listen.host, settings.http_listen.port, probes, ssl_context=self._tls()))
         if start_worker is not None:
             start_worker()
+        few_files = few_open_files(open_files())
+        if few_files:
+            _LOG.warning("few_open_files", open_files=open_files(), reason=few_files)
         _LOG.info(
             "started",
             version=version("tillsync"),
             grpc_port=self.grpc_port,
             http_port=self.http_port,
+            open_files=open_files(),
             serves=self._serves,
             works=self._works,
         )

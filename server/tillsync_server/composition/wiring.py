@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tillsync_server.adapters.epos.gateway import EposGateway
 from tillsync_server.adapters.epos.settings import EposAdapterSettings
+from tillsync_server.adapters.observability.limit_log import LimitLog
 from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import OutboundHttp
 from tillsync_server.adapters.postgres.account_warnings import PostgresAccountWarnings
@@ -60,6 +61,7 @@ class Wiring:
     def __init__(self, settings: ServiceSettings, storage: Storage, http: OutboundHttp, metrics: Metrics) -> None:
         self.settings = settings
         self.metrics = metrics
+        self.limits = LimitLog()
         self.wakeups = storage.notifications
         database, notifier = storage.database, storage.notifications
         self.database, self.notifier = database, notifier
@@ -72,6 +74,10 @@ class Wiring:
         self.tills = EposGateway(http, budget, EposAdapterSettings(timeout_seconds=settings.till_timeout_seconds))
         self.warnings = PostgresAccountWarnings(database)
         self.shops = WooGateway(http, WooAdapterSettings(timeout_seconds=settings.shop_timeout_seconds), warnings=self.warnings)
+
+    async def close(self) -> None:
+        """Logs the limits that were hit and not told yet."""
+        self.limits.close()
 
     def worker_components(self) -> WorkerComponents:
         database, notifier = self.database, self.notifier

@@ -23,6 +23,8 @@ class GrpcSettings:
     allow_plaintext: bool = False
     """Plain text on more than loopback: tokens and personal data then cross the network readable."""
     public_reflection: bool = False
+    most_connections: int = 1_024
+    """Open at once on each address. Further ones are closed at once, and the caller tries again."""
     stop_grace_seconds: float = 5.0
 
 

@@ -46,6 +46,10 @@ _ENDED_STREAMS = 10_000
 _PENDING_CALLS = 100_000
 """Calls that have arrived and wait for their turn to be looked at. gRPC cancels what is above its own thousand; connections and their
 streams bound it already."""
+_HANDSHAKE_MS = 5_000
+"""From the connection to the caller's HTTP/2 settings, TLS included. A connection that stays silent is closed."""
+_IDLE_MS = 300_000
+"""A connection without a call for so long is asked to end (GOAWAY); the client's next call opens another by itself."""
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -137,6 +141,9 @@ class GrpcServer:
                 ("grpc.keepalive_permit_without_calls", 1),
                 # by its header this is GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS; an option of another name is passed over
                 ("grpc.http2.min_ping_interval_without_data_ms", _SHORTEST_PING_MS),
+                ("grpc.max_allowed_incoming_connections", self._settings.most_connections),
+                ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
+                ("grpc.max_connection_idle_ms", _IDLE_MS),
             ),
         )
         for service, handlers in self._handlers.items():
