@@ -148,7 +148,7 @@ async def test_only_the_secret_of_an_account_of_the_till_opens_its_address(share
     shared.till.change_customer(CUSTOMER, points=61)
     assert (await shared.till.webhooks.wait_for(4))[-1].status == 401
     assert shared.points() == {"shop-a": "1", "shop-b": "1"}
-    async with shared.running.http.get(f"{shared.running.http_url}/metrics") as response:
+    async with shared.running.http.get(f"{shared.running.operations_url}/metrics") as response:
         counted = [line for line in (await response.text()).splitlines() if line.startswith("tillsync_webhooks_total")]
     assert counted == ['tillsync_webhooks_total{object="customer",reason="wrong_credentials",status="401"} 4.0']
 

@@ -30,7 +30,7 @@ async def call(running: RunningService, method: str, body: dict[str, Any], heade
 
 
 async def metric(running: RunningService, name: str, **labels: str) -> float | None:
-    async with running.http.get(f"{running.http_url}/metrics") as response:
+    async with running.http.get(f"{running.operations_url}/metrics") as response:
         assert response.status == 200
         text = await response.text()
     samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
@@ -115,8 +115,9 @@ def _descriptor_set(name: str) -> descriptor_pb2.FileDescriptorSet:
 async def test_probes_and_metrics(database: TestDatabase) -> None:
     async with running_service(database.dsn, works=True) as running:
         for path, text in (("/healthz", "ok\n"), ("/readyz", "ready\n")):
-            async with running.http.get(running.http_url + path) as response:
-                assert (response.status, await response.text()) == (200, text)
+            for url in (running.http_url, running.operations_url):
+                async with running.http.get(url + path) as response:
+                    assert (response.status, await response.text()) == (200, text)
         await running.add_account()
         await call(running, "CustomerSyncService/SyncCustomer", {"accountId": "nobody", "eposCustomerId": "5"})
         method, refused = "AccountService/CreateAccount", "CustomerSyncService/SyncCustomer"
@@ -145,17 +146,29 @@ async def test_the_metrics_name_no_account(database: TestDatabase) -> None:
     async with running_service(database.dsn) as running:
         await running.add_account("a-very-special-shop")
         await running.client.sync.sync_customer("a-very-special-shop", 90001)
-        async with running.http.get(f"{running.http_url}/metrics") as response:
+        async with running.http.get(f"{running.operations_url}/metrics") as response:
             assert "a-very-special-shop" not in await response.text()
+
+
+async def test_shops_reach_no_metrics_and_operators_no_calls(database: TestDatabase) -> None:
+    async with running_service(database.dsn, works=False) as running:
+        await running.add_account()
+        assert running.service.settings.operations_listen.is_loopback
+        async with running.http.get(f"{running.http_url}/metrics", headers=BEARER) as response:
+            assert (response.status, "tillsync_" in await response.text()) == (404, False)
+        for path in ("tillsync.v1.AccountService/ListAccounts", "webhooks/eposnow/shop-1"):
+            async with running.http.post(f"{running.operations_url}/{path}", json={}, headers=BEARER) as response:
+                assert response.status == 404
 
 
 async def test_a_worker_alone_has_probes_and_nothing_else(database: TestDatabase) -> None:
     async with running_service(database.dsn, serves=False) as running:
-        assert running.service.grpc_port == 0
-        async with running.http.get(f"{running.http_url}/readyz") as response:
+        assert (running.service.grpc_port, running.service.http_port) == (0, 0)
+        async with running.http.get(f"{running.operations_url}/readyz") as response:
             assert response.status == 200
         assert await metric(running, "tillsync_worker_leases_total") == 0
-        async with running.http.post(f"{running.http_url}/tillsync.v1.AccountService/ListAccounts", json={}, headers=BEARER) as response:
+        url = f"{running.operations_url}/tillsync.v1.AccountService/ListAccounts"
+        async with running.http.post(url, json={}, headers=BEARER) as response:
             assert response.status == 404
 
 
@@ -163,11 +176,13 @@ async def test_while_it_stops_it_is_not_ready(database: TestDatabase) -> None:
     async with running_service(database.dsn) as running:
         stopping = asyncio.create_task(running.service.stop())
         statuses = []
-        while not stopping.done():
-            try:
-                async with running.http.get(f"{running.http_url}/readyz") as response:
-                    statuses.append(response.status)
-            except aiohttp.ClientError:
-                break
+        for url in (running.http_url, running.operations_url):
+            while not stopping.done():
+                try:
+                    async with running.http.get(f"{url}/readyz") as response:
+                        statuses.append(response.status)
+                except aiohttp.ClientError:
+                    break
         await stopping
         assert 200 not in statuses
+        assert 503 in statuses

@@ -138,7 +138,7 @@ async def test_the_remedy_helps(cluster: Cluster, directory: Path) -> None:
         with child(["serve"], variables, directory) as serving, child(["worker"], variables, directory) as worker:
             await serving.started()
             await worker.started()
-            async with aiohttp.ClientSession() as session, session.get(f"{worker.http_url}/readyz") as response:
+            async with aiohttp.ClientSession() as session, session.get(f"{worker.operations_url}/readyz") as response:
                 assert response.status == 200
             assert await worker.stop() == 0
             assert await serving.stop() == 0
@@ -150,6 +150,7 @@ async def test_the_remedy_helps(cluster: Cluster, directory: Path) -> None:
         (["serve"], {"TILLSYNC_LEASE_SECONDS": "20"}, 2, "TILLSYNC_LEASE_SECONDS"),
         (["serve"], {"TILLSYNC_LEASE_SECONDS": "soon"}, 2, "TILLSYNC_LEASE_SECONDS"),
         (["serve"], {"TILLSYNC_HTTP_LISTEN": "0.0.0.0:0"}, 2, "without TLS"),
+        (["serve"], {"TILLSYNC_OPERATIONS_LISTEN": "0.0.0.0:0"}, 2, "TILLSYNC_OPERATIONS_LISTEN reaches beyond loopback without TLS"),
         (["serve"], {"DATABASE_URL": "postgresql://u@127.0.0.1:1/x"}, 2, "TILLSYNC_SECRET_KEY"),
         (["serve"], {"DATABASE_URL": "postgresql://u:pa55@127.0.0.1:1/x", "TILLSYNC_SECRET_KEY": "k" * 32}, 1, "no connection"),
         (["serve"], {"DATABASE_URL": "mysql://u:pa55@127.0.0.1:1/x", "TILLSYNC_SECRET_KEY": "k" * 32}, 1, "DATABASE_URL is no postgresql"),
@@ -173,7 +174,11 @@ def test_what_cannot_be_is_said_in_a_line(command: list[str], variables: dict[st
 def test_an_address_that_is_taken_is_named(directory: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        for variable, side in (("TILLSYNC_HTTP_LISTEN", "HTTP"), ("TILLSYNC_GRPC_LISTEN", "gRPC")):
+        for variable, side in (
+            ("TILLSYNC_HTTP_LISTEN", "HTTP"),
+            ("TILLSYNC_GRPC_LISTEN", "gRPC"),
+            ("TILLSYNC_OPERATIONS_LISTEN", "operations"),
+        ):
             run = run_command(["serve"], embedded(directory, **{variable: address}))
             assert run.returncode == 1
             assert f"{side} cannot listen on {address}" in run.stderr

@@ -22,7 +22,7 @@ from tillsync_server.composition.settings import load_settings
 SECRET_KEY = "key-of-the-tests-only-0123456789abcdef"
 ADMIN_TOKEN = "tls_admin-token-of-this-test-run-0123456789"
 PROGRAM = Path(sys.executable).with_name("tillsync")
-FREE_PORTS = {"TILLSYNC_GRPC_LISTEN": "127.0.0.1:0", "TILLSYNC_HTTP_LISTEN": "127.0.0.1:0"}
+FREE_PORTS = {f"TILLSYNC_{side}_LISTEN": "127.0.0.1:0" for side in ("GRPC", "HTTP", "OPERATIONS")}
 QUICK = {
     "TILLSYNC_POLL_SECONDS": "0.2",
     "TILLSYNC_RETRY_BASE_SECONDS": "0.2",
@@ -52,6 +52,10 @@ class RunningService:
     @property
     def http_url(self) -> str:
         return f"http://127.0.0.1:{self.service.http_port}"
+
+    @property
+    def operations_url(self) -> str:
+        return f"http://127.0.0.1:{self.service.operations_port}"
 
     async def add_account(
         self,
@@ -101,13 +105,17 @@ class Child:
     def http_url(self) -> str:
         return self._line("HTTP").split()[1]
 
+    @property
+    def operations_url(self) -> str:
+        return self._line("operations").split()[1]
+
     def _line(self, prefix: str) -> str:
         return next(line for line in self.lines if line.startswith(prefix))
 
-    async def started(self) -> None:
-        """Returns when it has said where it listens; raises with its words when it ended instead."""
+    async def started(self, last: str = "operations") -> None:
+        """Returns when it has said where it listens, with the line ``last`` at the end; raises with its words when it ended instead."""
         async with hang_limit("the start", lambda: f"it said {self.lines}\n{self.errors}"):
-            while not any(line.startswith("HTTP") for line in self.lines):
+            while not any(line.startswith(last) for line in self.lines):
                 assert self.process.stdout is not None
                 line = await asyncio.to_thread(self.process.stdout.readline)
                 if not line:
@@ -141,12 +149,16 @@ def run_command(arguments: Sequence[str], variables: Mapping[str, str]) -> subpr
 
 
 @contextmanager
-def child(arguments: Sequence[str], variables: Mapping[str, str], directory: Path) -> Iterator[Child]:
-    """A ``tillsync`` command that runs until it is stopped; killed at the end if it still does."""
+def child(arguments: Sequence[str], variables: Mapping[str, str], directory: Path, *, limit: str = "") -> Iterator[Child]:
+    """A ``tillsync`` command that runs until it is stopped; killed at the end if it still does. ``limit``: what the shell's ``ulimit`` is
+    given before, such as ``-Sn 1024``."""
+    command = [str(PROGRAM), *arguments]
+    if limit:
+        command = ["/bin/sh", "-c", f'ulimit {limit} && exec "$@"', "sh", *command]
     errors_path = directory / f"stderr.{len(list(directory.glob('stderr.*')))}"
     with errors_path.open("w") as errors:
         process = subprocess.Popen(
-            [str(PROGRAM), *arguments],
+            command,
             env=command_environment(**variables, PYTHONUNBUFFERED="1"),
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -29,7 +29,7 @@ OBSERVABILITY = "adapters/observability/"
 NUMBERS = frozenset(
     {
         *("bridge_api", "failures", "fields", "grpc_port", "http_port", "http_status", "lanes", "lapses", "made", "next_try_seconds"),
-        *("port", "retained", "returncode", "seconds", "serves", "times", "tls", "transaction", "tries", "works"),
+        *("open_files", "operations_port", "port", "retained", "returncode", "seconds", "serves", "times", "tls", "transaction", "tries", "works"),
     }
 )
 """Keys of numbers and flags: a text under them does not reach the line."""

@@ -24,6 +24,7 @@ def test_without_any_variable_everything_has_a_default_that_can_be_served() -> N
     assert settings.problems() == []
     assert settings.is_embedded
     assert (str(settings.grpc_listen), str(settings.http_listen)) == ("127.0.0.1:50051", "127.0.0.1:8080")
+    assert str(settings.operations_listen) == "127.0.0.1:8081"
     assert (settings.lease_seconds, settings.max_attempts, settings.retry_base_seconds) == (30, 8, 30)
     assert (settings.till_timeout_seconds, settings.shop_timeout_seconds) == (15, 20)
     assert settings.effective_settle_seconds == 30 + 15 + 60
@@ -151,7 +152,7 @@ def test_the_secret_key_is_required_with_a_database_of_ones_own() -> None:
     assert load_settings(DATABASE).problems() == []
 
 
-@pytest.mark.parametrize("variable", ["TILLSYNC_GRPC_LISTEN", "TILLSYNC_HTTP_LISTEN"])
+@pytest.mark.parametrize("variable", ["TILLSYNC_GRPC_LISTEN", "TILLSYNC_HTTP_LISTEN", "TILLSYNC_OPERATIONS_LISTEN"])
 def test_plain_text_beyond_loopback_must_be_asked_for(variable: str, tmp_path: Path) -> None:
     beyond = {variable: "0.0.0.0:7000"}
     assert any("without TLS" in problem for problem in load_settings(beyond).problems())
@@ -162,6 +163,13 @@ def test_plain_text_beyond_loopback_must_be_asked_for(variable: str, tmp_path: P
     certificate.touch()
     key.touch()
     assert load_settings({**beyond, **files}).problems() == []
+
+
+def test_a_worker_may_be_watched_from_beyond_loopback_only_where_that_was_asked_for() -> None:
+    beyond = {**DATABASE, "TILLSYNC_OPERATIONS_LISTEN": "0.0.0.0:7000"}
+    [problem] = load_settings(beyond).problems(serves=False)
+    assert problem.startswith("TILLSYNC_OPERATIONS_LISTEN reaches beyond loopback without TLS")
+    assert load_settings({**beyond, "TILLSYNC_ALLOW_PLAINTEXT": "true"}).problems(serves=False) == []
 
 
 def test_loopback_shops_are_reachable_only_while_the_service_listens_on_loopback() -> None:

@@ -80,7 +80,7 @@ async def earlier_service(earlier: Path, dsn: str) -> AsyncIterator[tuple[Tillsy
     address = f"127.0.0.1:{free_port()}"
     settings = environment(dsn, TILLSYNC_HTTP_LISTEN=address, TILLSYNC_PUBLIC_URL=f"http://{address}", PYTHONPATH=python_path(earlier))
     with child(["serve"], settings, earlier.parent) as process:
-        await process.started()
+        await process.started(last="HTTP")
         async with TillsyncClient(f"127.0.0.1:{process.grpc_port}", ADMIN_TOKEN) as client:
             yield client, address
         await process.stop()

@@ -200,7 +200,12 @@ def _tell_started(service: Service) -> None:
     scheme = "https" if settings.has_tls else "http"
     if service.grpc_port:
         console.print(f"gRPC  {settings.grpc_listen.host}:{service.grpc_port}{' (TLS)' if settings.has_tls else ''}", soft_wrap=True)
-    console.print(f"HTTP  {scheme}://{settings.http_listen.host}:{service.http_port}", soft_wrap=True)
+    if service.http_port:
+        console.print(f"HTTP  {scheme}://{settings.http_listen.host}:{service.http_port}", soft_wrap=True)
+    operations = settings.operations_listen
+    console.print(
+        f"operations  {'http' if operations.is_loopback else scheme}://{operations.host}:{service.operations_port}", soft_wrap=True
+    )
     if service.admin_token_file is not None:
         console.print(f"admin token: in {service.admin_token_file} (use it as --token @{service.admin_token_file})", soft_wrap=True)
     sys.stdout.flush()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 MOST_FILES = 65_536
 """A higher limit is not used: so many idle connections would take gigabytes."""
 FEW_FILES = 4_096
+OPERATIONS_CONNECTIONS = 64
 
 
 def raise_open_files() -> int:

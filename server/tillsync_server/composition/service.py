@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from tillsync_server.adapters.http.app import HttpSide
+from tillsync_server.adapters.http.metrics_page import MetricsPage
 from tillsync_server.adapters.http.probes import Probes
 from tillsync_server.adapters.observability.measured import MeasuredHttp
 from tillsync_server.adapters.observability.metrics import Metrics
@@ -26,7 +27,7 @@ from tillsync_server.application.concurrency.recurring import Recurring, Work, w
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.first_token import ensure_admin_token
-from tillsync_server.composition.open_files import few_open_files, open_files
+from tillsync_server.composition.open_files import OPERATIONS_CONNECTIONS, few_open_files, open_files
 from tillsync_server.composition.settings import ServiceSettings, SettingsError
 from tillsync_server.composition.storage import Storage
 from tillsync_server.composition.wiring import Wiring
@@ -46,7 +47,8 @@ _Step = tuple[str, float, Callable[[], Awaitable[object]]]
 
 
 class Service:
-    """``serves``: gRPC, Connect and webhooks; ``works``: runs entries. Either alone is fine; probes and metrics are always there.
+    """``serves``: gRPC, Connect and webhooks; ``works``: runs entries. Either alone is fine; the operations listener, with probes and
+    metrics, is always there.
 
     ``async with Service(settings)``: started inside, stopped after. StartError or SettingsError when it cannot start.
     """
@@ -59,6 +61,7 @@ class Service:
         self.grpc_port = 0
         """Real ports, once started."""
         self.http_port = 0
+        self.operations_port = 0
         self.admin_token_file: Path | None = None
         """Where the first admin token is, when this process or one before made it."""
         self._serves, self._works = serves, works
@@ -67,6 +70,7 @@ class Service:
             from tillsync_server.composition.servers import Servers  # gRPC takes 14 MB: a process that only works does without
 
             self._servers = Servers
+        self._started = False
         self._draining = False
         self._told_holder: tuple[int | None, str] | None = None
         """Whose old transaction the log has told of."""
@@ -127,19 +131,19 @@ class Service:
         wiring = Wiring(settings, storage, http, self.metrics)
         self._on_stop("limit log", wiring.close)
         db_health = DatabaseHealth(storage.database)
+        probes = Probes(db_health.answers, self._why_not_ready)
+        await self._start_operations(wiring, probes)
         start_worker = self._prepare_worker(wiring) if self._works else None
         gauges = _recurring("gauges", without_due_time(lambda: self._sample(db_health)), SAMPLE_SECONDS)
         self._on_stop(gauges.name, gauges.stop)
         gauges.start()
-        probes = Probes(db_health.answers, lambda: self._draining, self.metrics.scrape)
         if self._serves:
             token = settings.admin_token.get_secret_value() if settings.admin_token is not None else None
             self.admin_token_file = await ensure_admin_token(wiring.tokens, token, settings.data_dir)
             await self._start_servers(wiring, db_health, probes)
-        else:
-            await self._listen_http(HttpSide(settings.http_listen.host, settings.http_listen.port, probes, ssl_context=self._tls()))
         if start_worker is not None:
             start_worker()
+        self._started = True
         few_files = few_open_files(open_files())
         if few_files:
             _LOG.warning("few_open_files", open_files=open_files(), reason=few_files)
@@ -148,6 +152,7 @@ class Service:
             version=version("tillsync"),
             grpc_port=self.grpc_port,
             http_port=self.http_port,
+            operations_port=self.operations_port,
             open_files=open_files(),
             serves=self._serves,
             works=self._works,
@@ -187,16 +192,39 @@ class Service:
         assert self._servers is not None
         servers = self._servers(wiring, self.worker, db_health, probes, ssl_context=self._tls(), on_stop=self._on_stop)
         self.grpc_port = await servers.start_grpc()
-        await self._listen_http(servers.http_side)
+        try:
+            await servers.http_side.start()
+        except OSError as error:
+            raise StartError(f"HTTP cannot listen on {self.settings.http_listen}: {error.strerror or error}") from error
+        self._on_stop("http", servers.http_side.stop, seconds=self.settings.longest_drain_seconds)
+        self.http_port = servers.http_side.port
         self._on_stop("health", servers.drain)
 
-    async def _listen_http(self, side: HttpSide) -> None:
+    async def _start_operations(self, wiring: Wiring, probes: Probes) -> None:
+        """The listener for operators. It starts before the servers and the worker and stops after them: it tells of both."""
+        listen = self.settings.operations_listen
+        side = HttpSide(
+            listen.host,
+            listen.port,
+            *(probes, MetricsPage(self.metrics.scrape)),
+            ssl_context=None if listen.is_loopback else self._tls(),
+            grace_seconds=QUICK_SECONDS / 2,
+            most_connections=OPERATIONS_CONNECTIONS,
+            on_limit=lambda limit: wiring.limits.hit(f"{limit} of operations"),
+        )
         try:
             await side.start()
         except OSError as error:
-            raise StartError(f"HTTP cannot listen on {self.settings.http_listen}: {error.strerror or error}") from error
-        self._on_stop("http", side.stop, seconds=self.settings.longest_drain_seconds)
-        self.http_port = side.port
+            raise StartError(
+                f"operations cannot listen on {listen}: {error.strerror or error}. Set TILLSYNC_OPERATIONS_LISTEN to another host:port"
+            ) from error
+        self._on_stop("operations", side.stop)
+        self.operations_port = side.port
+
+    def _why_not_ready(self) -> str:
+        if self._draining:
+            return "draining"
+        return "" if self._started else "starting"
 
     def _tls(self) -> ssl.SSLContext | None:
         certificate, key = self.settings.tls_cert_file, self.settings.tls_key_file

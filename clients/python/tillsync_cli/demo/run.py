@@ -47,7 +47,7 @@ async def run_demo(console: Console, *, once: bool, grpc_port: int, http_port: i
                 _print_end(console, stage, good=good, seconds=time.monotonic() - began)
                 return good
             console.print(f"\nlog of the service: {data_dir / 'service.log'}", style="dim", soft_wrap=True)
-            _print_lines_to_paste(console, address, service.http_port, token, till, shop, cast)
+            _print_lines_to_paste(console, address, service.operations_port, token, till, shop, cast)
             await until_stopped()
             return good
 
@@ -71,6 +71,7 @@ async def _service(data_dir: Path, token: str, log: TextIO, grpc_port: int, http
             "TILLSYNC_ADMIN_TOKEN": token,
             "TILLSYNC_GRPC_LISTEN": f"127.0.0.1:{grpc_port}",
             "TILLSYNC_HTTP_LISTEN": f"127.0.0.1:{http_port}",
+            "TILLSYNC_OPERATIONS_LISTEN": "127.0.0.1:0",
             "TILLSYNC_PUBLIC_URL": f"http://127.0.0.1:{http_port}" if http_port else "",
             "TILLSYNC_RETRY_BASE_SECONDS": "2",
             "TILLSYNC_TILL_SHARE": "1",
@@ -122,7 +123,7 @@ def _print_end(console: Console, stage: Stage, *, good: bool, seconds: float) ->
 
 
 def _print_lines_to_paste(
-    console: Console, address: str, http_port: int, token: str, till: SandboxTill, shop: SandboxShop, cast: Cast
+    console: Console, address: str, operations_port: int, token: str, till: SandboxTill, shop: SandboxShop, cast: Cast
 ) -> None:
     held = f'{{"accountId": "{ACCOUNT}", "queue": "QUEUE_ORDERS", "states": ["ENTRY_STATE_HELD"]}}'
     service = "tillsync.v1.CustomerSyncService"
@@ -135,7 +136,7 @@ def _print_lines_to_paste(
         f".venv/bin/buf curl --http2-prior-knowledge --protocol grpc -H \"Authorization: Bearer $TOKEN\" --reflect-header '*' "
         f"-d '{held}' http://{address}/{service}/ListQueue",
         f"grpcurl -plaintext -H \"Authorization: Bearer $TOKEN\" -d '{held}' {address} {service}/ListQueue",
-        f"curl -s http://127.0.0.1:{http_port}/metrics | grep tillsync_",
+        f"curl -s http://127.0.0.1:{operations_port}/metrics | grep tillsync_",
         f"curl -s -X PATCH {till.origin}/sandbox/customers/{cast.ada_till} -d '{{\"CurrentPoints\": 999}}'   # at the till",
         f"curl -s {shop.origin}/sandbox/customers/{cast.ada_shop}   # in the shop",
     ):

@@ -43,7 +43,13 @@ HostList = Annotated[str, AfterValidator(_known_hosts)]
 class NetworkSettings(EnvironmentSettings):
     grpc_listen: Listen = setting(ListenAddress("127.0.0.1", 50051), "TILLSYNC_GRPC_LISTEN", "Where gRPC listens, host:port.")
     http_listen: Listen = setting(
-        ListenAddress("127.0.0.1", 8080), "TILLSYNC_HTTP_LISTEN", "Where HTTP listens (Connect JSON, webhooks, probes, metrics), host:port."
+        ListenAddress("127.0.0.1", 8080), "TILLSYNC_HTTP_LISTEN", "Where HTTP listens (Connect JSON, webhooks, probes), host:port."
+    )
+    operations_listen: Listen = setting(
+        ListenAddress("127.0.0.1", 8081),
+        "TILLSYNC_OPERATIONS_LISTEN",
+        "Where the process listens for its operators (probes, metrics), host:port; of `tillsync worker` too. Plain text on loopback; "
+        "beyond it TLS with the certificate. Keep it away from shops and from the internet.",
     )
     tls_cert_file: Path | None = setting(
         None, "TILLSYNC_TLS_CERT_FILE", "PEM certificate chain; with it gRPC and HTTP speak TLS only.", shown="no TLS"
@@ -103,6 +109,16 @@ class NetworkSettings(EnvironmentSettings):
                 "TILLSYNC_GRPC_LISTEN or TILLSYNC_HTTP_LISTEN reaches beyond loopback without TLS: set TILLSYNC_TLS_CERT_FILE and "
                 "TILLSYNC_TLS_KEY_FILE, or TILLSYNC_ALLOW_PLAINTEXT=true behind a proxy that ends TLS"
             )
+        found += self.operations_problems()
         files = (("TILLSYNC_TLS_CERT_FILE", self.tls_cert_file), ("TILLSYNC_TLS_KEY_FILE", self.tls_key_file))
         found += [f"{variable}: {path} cannot be read" for variable, path in files if path is not None and not os.access(path, os.R_OK)]
         return found
+
+    def operations_problems(self) -> list[str]:
+        """Of a worker as well."""
+        if self.has_tls or self.allow_plaintext or self.operations_listen.is_loopback:
+            return []
+        return [
+            "TILLSYNC_OPERATIONS_LISTEN reaches beyond loopback without TLS: set TILLSYNC_TLS_CERT_FILE and TILLSYNC_TLS_KEY_FILE, or "
+            "TILLSYNC_ALLOW_PLAINTEXT=true on a network that only operators reach"
+        ]

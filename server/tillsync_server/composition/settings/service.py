@@ -25,7 +25,7 @@ class ServiceSettings(LogSettings, IntakeSettings, WorkSettings, NetworkSettings
         return [
             *(self.work_problems() if works else ()),
             *self.storage_problems(),
-            *(self.network_problems() if serves else ()),
+            *(self.network_problems() if serves else self.operations_problems()),
         ]
 
 
