@@ -25,6 +25,7 @@ class WakeUpsContract:
         wakeups.on_sales_waiting(lambda: heard.append("sales"))
         wakeups.on_requeue_waiting(lambda: heard.append("requeue"))
         wakeups.on_tokens_changed(lambda: heard.append("tokens"))
+        wakeups.on_accounts_changed(lambda: heard.append("accounts"))
         wakeups.live_work(AccountId("shop-a"))
         wakeups.entry_finished(entry_id)
         wakeups.lanes_ready()
@@ -32,7 +33,8 @@ class WakeUpsContract:
         wakeups.sales_waiting()
         wakeups.requeue_waiting()
         wakeups.tokens_changed()
-        assert heard == ["shop-a", entry_id, "lanes", "events", "sales", "requeue", "tokens"]
+        wakeups.accounts_changed()
+        assert heard == ["shop-a", entry_id, "lanes", "events", "sales", "requeue", "tokens", "accounts"]
 
     async def test_every_listener_hears(self, wakeups: NotifierAndWakeUps) -> None:
         heard: list[str] = []

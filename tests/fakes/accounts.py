@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from fakes.clock import FakeClock
+from fakes.wakeups import FakeWakeUps
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
@@ -16,17 +17,20 @@ from tillsync_server.ports.accounts import AccountChange
 
 @dataclass
 class FakeAccounts:
-    """Implements ports.accounts.AccountStore and TillCustomersSeen. ``effect``: what every change is said to set going."""
+    """Implements ports.accounts.AccountStore and TillCustomersSeen. ``effect``: what every change is said to set going. ``wakeups``: told
+    of every change."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     accounts: dict[AccountId, Account] = field(default_factory=dict)
     linked: set[tuple[AccountId, EposCustomerId]] = field(default_factory=set)
     """Till customers that are linked: none of them can become a default customer."""
     effect: SettingsEffect = field(default_factory=SettingsEffect)
+    wakeups: FakeWakeUps = field(default_factory=FakeWakeUps)
     seen: dict[TillId, frozenset[EposCustomerId]] = field(default_factory=dict)
 
     def add(self, account: Account) -> Account:
         self.accounts[account.account_id] = account
+        self.wakeups.accounts_changed()
         return account
 
     def raise_config_version(self, account_id: AccountId) -> None:

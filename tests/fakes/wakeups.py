@@ -18,6 +18,7 @@ class FakeWakeUps:
         self._sales_waiting: list[Callable[[], None]] = []
         self._requeue_waiting: list[Callable[[], None]] = []
         self._tokens_changed: list[Callable[[], None]] = []
+        self._accounts_changed: list[Callable[[], None]] = []
 
     def lanes_ready(self) -> None:
         for listener in self._lanes_ready:
@@ -47,6 +48,10 @@ class FakeWakeUps:
         for listener in self._tokens_changed:
             listener()
 
+    def accounts_changed(self) -> None:
+        for listener in self._accounts_changed:
+            listener()
+
     def on_lanes_ready(self, listener: Callable[[], None]) -> None:
         self._lanes_ready.append(listener)
 
@@ -67,3 +72,6 @@ class FakeWakeUps:
 
     def on_tokens_changed(self, listener: Callable[[], None]) -> None:
         self._tokens_changed.append(listener)
+
+    def on_accounts_changed(self, listener: Callable[[], None]) -> None:
+        self._accounts_changed.append(listener)

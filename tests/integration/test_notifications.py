@@ -24,6 +24,7 @@ class Heard:
         notifications.on_sales_waiting(lambda: self.hear("sales"))
         notifications.on_requeue_waiting(lambda: self.hear("requeue"))
         notifications.on_tokens_changed(lambda: self.hear("tokens"))
+        notifications.on_accounts_changed(lambda: self.hear("accounts"))
 
     def hear(self, word: object) -> None:
         self.words.append(word)
@@ -47,7 +48,8 @@ async def test_the_own_process_hears_at_once_and_once_and_the_others_hear_too(wo
         world.notifications.sales_waiting()
         world.notifications.requeue_waiting()
         world.notifications.tokens_changed()
-        everything = ["shop-a", entry_id, "lanes", "events", "sales", "requeue", "tokens"]
+        world.notifications.accounts_changed()
+        everything = ["shop-a", entry_id, "lanes", "events", "sales", "requeue", "tokens", "accounts"]
         assert own.words == everything
         await theirs.until(*everything)
         other.notifications.live_work(AccountId("shop-b"))
@@ -74,7 +76,7 @@ async def test_a_process_that_listens_again_wakes_everything_that_may_have_been_
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() "
             "AND (query LIKE 'LISTEN%' OR query LIKE '%pg_notify%')"
         )
-        await heard.until("lanes", "events", "sales", "requeue")
+        await heard.until("lanes", "events", "sales", "requeue", "accounts")
 
 
 async def test_a_crowd_of_words_is_told_in_few_messages_and_none_is_lost(world: EngineWorld) -> None:

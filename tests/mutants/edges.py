@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mutants.mutant import Mutant, condition, value
+from mutants.mutant import Mutant, condition, drop, value
 
 EDGES = [
     Mutant(
@@ -12,4 +12,7 @@ EDGES = [
     ),
     Mutant("one-caller-takes-its-turns-only", "a caller is worked on as often as it calls", value("_Turns(asyncio.Semaphore(10_000))")),
     Mutant("idle-connections-make-room", "idle connections are never closed for new ones", condition("False")),
+    Mutant("webhook-openers-are-kept", "every webhook reads its accounts from the database", condition("False")),
+    Mutant("webhook-openers-follow-changes", "a changed webhook secret is believed until what is kept is too old", drop()),
+    Mutant("guesses-are-slowed", "the thousandth wrong webhook secret is answered as soon as the first", condition("True")),
 ]

@@ -118,6 +118,7 @@ async def running_receiver() -> AsyncIterator[Receiver]:
     routes = WebhookReceiver(
         accounts,
         hints,
+        accounts.wakeups,
         database_gone=(DatabaseAway,),
         observe=lambda kind, status, reason: observed.append((kind, status, reason)),
     )
@@ -126,3 +127,4 @@ async def running_receiver() -> AsyncIterator[Receiver]:
     async with ClientSession() as session:
         yield Receiver(f"http://127.0.0.1:{side.port}", session, accounts, hints, observed)
     await side.stop()
+    await routes.close()

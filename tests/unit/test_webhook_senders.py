@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import ClientResponse
 from support.webhook_receiver import Receiver, running_receiver
-from tillsync_server.adapters.http.webhook import REFUSAL_SECONDS
+from tillsync_server.adapters.http.webhook_refusals import REFUSAL_SECONDS
 from tillsync_server.application.use_cases.till_hints import Sender
 from tillsync_server.domain.ids import AccountId, TillId
 

@@ -81,6 +81,7 @@ class Servers:
         on_stop("enqueuer", components.enqueuer.close)
         on_stop("authenticator", components.authenticator.close)
         on_stop("orders", components.orders.close)
+        on_stop("webhooks", components.webhooks.close)
         room = ConnectionRoom.of(open_files())
         self._grpc = GrpcServer(
             components.services,
@@ -123,7 +124,7 @@ class Servers:
 
 @dataclass(frozen=True, slots=True)
 class _Components:
-    """``enqueuer``, ``orders`` and ``authenticator`` are closed when the servers stop."""
+    """``enqueuer``, ``orders``, ``webhooks`` and ``authenticator`` are closed when the servers stop."""
 
     services: GrpcServices
     calls: ServedCalls
@@ -178,6 +179,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
                 enqueuer,
                 admission,
             ),
+            wiring.wakeups,
             database_gone=DATABASE_GONE,
             observe=wiring.metrics.webhook_received,
         ),

@@ -22,7 +22,8 @@ class AccountChange:
 
 class AccountStore(Protocol):
     async def create(self, account: Account) -> Account:
-        """With its lane and its till. AlreadyExists; FailedPrecondition (TILL_NOT_SHARED) where another account uses the till_id."""
+        """With its lane and its till. Tells the processes (``Notifier.accounts_changed``). AlreadyExists; FailedPrecondition
+        (TILL_NOT_SHARED) where another account uses the till_id."""
         ...
 
     async def get(self, account_id: AccountId) -> Account:
@@ -42,7 +43,8 @@ class AccountStore(Protocol):
         (TILL_NOT_SHARED), a linked customer as default customer (DEFAULT_CUSTOMER_LINKED). The transaction also writes what the
         change makes obsolete into ``requeue`` (sync switched on: linked customers, known types, pending removals; settings that
         decide about orders: held orders) and ends the pause of an account whose credentials or addresses changed. A ``change``
-        that changes nothing raises nothing. ``dry_run``: the same answer, nothing stored.
+        that changes nothing raises nothing. What is stored is told to the processes (``Notifier.accounts_changed``). ``dry_run``: the
+        same answer, nothing stored.
         """
         ...
 

@@ -35,6 +35,10 @@ class Notifier(Protocol):
 
     def tokens_changed(self) -> None: ...
 
+    def accounts_changed(self) -> None:
+        """An account was made, or its settings changed."""
+        ...
+
 
 class WakeUps(Protocol):
     """Delivers the hints of every process; those of this process at once, without a round trip."""
@@ -52,3 +56,5 @@ class WakeUps(Protocol):
     def on_requeue_waiting(self, listener: Callable[[], None]) -> None: ...
 
     def on_tokens_changed(self, listener: Callable[[], None]) -> None: ...
+
+    def on_accounts_changed(self, listener: Callable[[], None]) -> None: ...

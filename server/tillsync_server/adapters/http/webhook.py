@@ -19,12 +19,14 @@ from aiohttp import web
 from tillsync_server.adapters.http.bodies import BODY_SECONDS, BodyTooLarge, BodyTooSlow, BodyUnreadable, UnknownEncoding, read_body
 from tillsync_server.adapters.http.webhook_answers import Answered, WebhookReason, unauthorised
 from tillsync_server.adapters.http.webhook_bodies import MAX_BODY_BYTES, sale_subjects, subject_ids
-from tillsync_server.adapters.http.webhook_senders import AccountLookup, WebhookSenders
+from tillsync_server.adapters.http.webhook_openers import AccountLookup, AccountNews, Address, WebhookOpeners
+from tillsync_server.adapters.http.webhook_refusals import WebhookRefusals
+from tillsync_server.adapters.http.webhook_senders import WebhookSenders, address_of
 from tillsync_server.application.use_cases.till_hints import Sender
 from tillsync_server.domain.errors import NotFound, RequestError, ResourceExhausted
 
-REFUSAL_SECONDS = 0.1
-"""Every 401 is answered so long after its arrival: whether the account or till exists cannot be told by the time it takes."""
+BODY_SECONDS = 30.0
+"""A body that is not there by then is given up."""
 _ID_KEYS = {"customer": ("customerid", "id"), "customertype": ("customertypeid", "id")}
 _SALE = "transaction"
 _CONTENT_TYPES = frozenset({"application/json", "text/json"})
@@ -51,12 +53,15 @@ class WebhookReceiver:
         self,
         accounts: AccountLookup,
         hints: Hints,
+        news: AccountNews,
         *,
         database_gone: tuple[type[Exception], ...] = (),
         observe: WebhookObserver = lambda _object, _status, _reason: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._senders = WebhookSenders(accounts)
+        self._openers = WebhookOpeners(accounts, news, clock=clock)
+        self._senders = WebhookSenders(self._openers)
+        self._refusals = WebhookRefusals(clock)
         self._hints = hints
         self._database_gone = database_gone
         self._observe = observe
@@ -65,6 +70,10 @@ class WebhookReceiver:
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_post("/webhooks/eposnow/{account_id}", self.handle)
         router.add_post("/webhooks/eposnow/till/{till_id}", self.handle)
+
+    async def close(self) -> None:
+        """Ends what is under way of its own; no delivery may come any more."""
+        await self._openers.close()
 
     async def handle(self, request: web.Request) -> web.Response:
         given_kind = request.headers.get("Epos-Object", "").strip().lower()
@@ -78,12 +87,12 @@ class WebhookReceiver:
         return answered.response
 
     async def _answer(self, request: web.Request, kind: str) -> Answered:
-        arrived = self._clock()
+        arrived, address = self._clock(), address_of(request)
         try:
-            return await self._receive(request, kind)
+            return await self._receive(address, request, kind)
         except Answered as answered:
             if answered.status == 401:
-                await asyncio.sleep(max(REFUSAL_SECONDS - (self._clock() - arrived), 0))
+                await self._refusals.wait(address, arrived)
             return answered
         except ResourceExhausted as error:
             again = str(max(round(error.retry_after_seconds or 1), 1))
@@ -96,9 +105,9 @@ class WebhookReceiver:
         except RequestError:
             return Answered(503, "busy; send it again", WebhookReason.BUSY, {"Retry-After": "5"})
 
-    async def _receive(self, request: web.Request, kind: str) -> Answered:
+    async def _receive(self, address: Address | None, request: web.Request, kind: str) -> Answered:
         """Returns when what the delivery says is committed. Raises Answered for every other answer that is decided here."""
-        sender = await self._senders.sender(request)
+        sender = await self._senders.sender(address, request)
         if not kind:
             raise Answered(400, "the Epos-Object header is missing", WebhookReason.NO_OBJECT)
         if kind not in _ID_KEYS and kind != _SALE:

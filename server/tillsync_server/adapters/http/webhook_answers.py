@@ -23,7 +23,7 @@ class WebhookReason(StrEnum):
     BODY = "body"
     """400: no JSON, or it names no id."""
     CUT_SHORT = "cut_short"
-    """400: the body ends early, or is not encoded as it says."""
+    """400: the body ends early, or is not encoded as it says. 408: it takes too long."""
     TOO_LARGE = "too_large"
     CONTENT_TYPE = "content_type"
     UNKNOWN_ADDRESS = "unknown_address"

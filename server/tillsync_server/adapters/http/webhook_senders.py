@@ -6,55 +6,42 @@ An account's address is opened by the account's credentials, the till's address 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from aiohttp import web
 
 from tillsync_server.adapters.http.webhook_answers import WebhookReason, unauthorised
 from tillsync_server.adapters.http.webhook_credentials import basic_pair, opens
+from tillsync_server.adapters.http.webhook_openers import Address, Opener, WebhookOpeners
 from tillsync_server.application.use_cases.account_fields import is_slug
 from tillsync_server.application.use_cases.till_hints import Sender
-from tillsync_server.domain.account import Account, EposSettings
-from tillsync_server.domain.errors import NotFound
-from tillsync_server.domain.ids import AccountId, TillId
+from tillsync_server.domain.account import EposSettings
 
 
-class AccountLookup(Protocol):
-    """Two methods of ``ports.accounts.AccountStore``."""
-
-    async def get(self, account_id: AccountId) -> Account: ...
-
-    async def accounts_of_till(self, till_id: TillId) -> Sequence[Account]: ...
+def address_of(request: web.Request) -> Address | None:
+    """None: no account and no till can have such a name."""
+    given = request.match_info
+    is_account = "account_id" in given
+    name = given["account_id"] if is_account else given["till_id"]
+    return Address(is_account, name) if is_slug(name) else None
 
 
 class WebhookSenders:
-    def __init__(self, accounts: AccountLookup) -> None:
-        self._accounts = accounts
+    def __init__(self, openers: WebhookOpeners) -> None:
+        self._openers = openers
 
-    async def sender(self, request: web.Request) -> Sender:
+    async def sender(self, address: Address | None, request: web.Request) -> Sender:
         """Raises Answered 401. The same steps for an unknown address, for accounts without webhook credentials, and for a wrong pair."""
-        address = request.match_info
-        is_addressed = "account_id" in address
-        accounts = await (self._of_account(address["account_id"]) if is_addressed else self._of_till(address["till_id"]))
+        openers: Sequence[Opener] = () if address is None else await self._openers.of(address)
         given = basic_pair(request.headers.get("Authorization", ""))
-        found: Account | None = None
-        for account in accounts:
-            is_open = opens(given, account.epos)
-            found = account if is_open and found is None else found
-        if found is not None:
-            return Sender(account_id=found.account_id, till_id=found.till_id, is_addressed=is_addressed)
-        if not accounts:
+        found: Opener | None = None
+        for opener in openers:
+            is_open = opens(given, opener.epos)
+            found = opener if is_open and found is None else found
+        if found is not None and address is not None:
+            return Sender(account_id=found.account_id, till_id=found.till_id, is_addressed=address.is_account)
+        if not openers:
             opens(given, EposSettings())
             raise unauthorised(WebhookReason.UNKNOWN_ADDRESS)
-        if not any(account.epos.webhook_key and account.epos.webhook_secret for account in accounts):
+        if not any(opener.epos.webhook_key and opener.epos.webhook_secret for opener in openers):
             raise unauthorised(WebhookReason.NOT_SET_UP)
         raise unauthorised(WebhookReason.NO_CREDENTIALS if given is None else WebhookReason.WRONG_CREDENTIALS)
-
-    async def _of_account(self, name: str) -> Sequence[Account]:
-        try:
-            return [await self._accounts.get(AccountId(name))] if is_slug(name) else []
-        except NotFound:
-            return []
-
-    async def _of_till(self, name: str) -> Sequence[Account]:
-        return await self._accounts.accounts_of_till(TillId(name)) if is_slug(name) else []

@@ -71,6 +71,7 @@ class PostgresAccounts:
             await connection.execute(_INSERT_LANE, account.account_id)
             await self._require_till(connection, account)
             row = await connection.fetchrow(_GET, account.account_id)
+        self._notifier.accounts_changed()
         return account_from(_present(row, account.account_id), self._box)
 
     async def get(self, account_id: AccountId) -> Account:
@@ -148,7 +149,8 @@ class PostgresAccounts:
             await connection.execute(_REOPEN_EVENTS, account_id)
             await connection.execute(_TRY_EVENTS_NOW, account_id, lane["at"])
         now = account_from(_present(await connection.fetchrow(_GET, account_id), account_id), self._box)
-        announcements = [self._notifier.lanes_ready] if wanted or paused_no_more else []
+        announcements = [self._notifier.accounts_changed]
+        announcements += [self._notifier.lanes_ready] if wanted or paused_no_more else []
         announcements += [self._notifier.requeue_waiting] if wanted else []
         announcements += [self._notifier.order_events] if paused_no_more else []
         return AccountChange(account=now, effect=effect_of(counts)), announcements

@@ -24,9 +24,9 @@ _CROWD = 8
 _MAX_IDS_PER_MESSAGE = 150  # a NOTIFY payload holds less than 8000 bytes
 _RECONNECT_SECONDS = 1.0
 
-_LANES_READY, _TOKENS_CHANGED, _ORDER_EVENTS, _SALES_WAITING, _REQUEUE_WAITING = "w", "t", "e", "p", "q"
+_LANES_READY, _TOKENS_CHANGED, _ACCOUNTS_CHANGED, _ORDER_EVENTS, _SALES_WAITING, _REQUEUE_WAITING = "w", "t", "a", "e", "p", "q"
 """Keys of a message for hints that name nothing. A release ignores the keys that it does not know."""
-_SIGNALS = (_LANES_READY, _TOKENS_CHANGED, _ORDER_EVENTS, _SALES_WAITING, _REQUEUE_WAITING)
+_SIGNALS = (_LANES_READY, _TOKENS_CHANGED, _ACCOUNTS_CHANGED, _ORDER_EVENTS, _SALES_WAITING, _REQUEUE_WAITING)
 _LIVE_WORK, _FINISHED, _SENDER = "l", "f", "s"
 
 
@@ -79,6 +79,9 @@ class PostgresNotifications:
     def tokens_changed(self) -> None:
         self._signal(_TOKENS_CHANGED)
 
+    def accounts_changed(self) -> None:
+        self._signal(_ACCOUNTS_CHANGED)
+
     def _signal(self, signal: str) -> None:
         self._pending_signals[signal] = None
         self._has_pending.set()
@@ -106,6 +109,9 @@ class PostgresNotifications:
 
     def on_tokens_changed(self, listener: Callable[[], None]) -> None:
         self._signal_listeners[_TOKENS_CHANGED].append(listener)
+
+    def on_accounts_changed(self, listener: Callable[[], None]) -> None:
+        self._signal_listeners[_ACCOUNTS_CHANGED].append(listener)
 
     # life
 

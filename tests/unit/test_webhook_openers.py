@@ -1,0 +1,149 @@
+"""What is kept of webhook addresses: for how long, what empties it, how much, and that strangers delay nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from fakes.accounts import FakeAccounts
+from fakes.clock import FakeClock
+from support.waiting import within
+from tillsync_server.adapters.http import webhook_openers
+from tillsync_server.adapters.http.webhook_openers import KNOWN_SECONDS, UNKNOWN_SECONDS, Address, WebhookOpeners
+from tillsync_server.domain.account import Account, EposSettings
+from tillsync_server.domain.ids import AccountId, TillId
+
+SHOP, TILL, NOBODY = Address(True, "shop-1"), Address(False, "t"), Address(True, "nobody")
+
+
+class Counted:
+    """FakeAccounts that counts what it is asked, and answers when ``go`` is set."""
+
+    def __init__(self, accounts: FakeAccounts) -> None:
+        self.accounts = accounts
+        self.asked: list[str] = []
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def get(self, account_id: AccountId) -> Account:
+        self.asked.append(account_id)
+        await self.go.wait()
+        return await self.accounts.get(account_id)
+
+    async def accounts_of_till(self, till_id: TillId) -> Sequence[Account]:
+        self.asked.append(till_id)
+        await self.go.wait()
+        return await self.accounts.accounts_of_till(till_id)
+
+
+class World:
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.accounts = FakeAccounts(self.clock)
+        self.account = self.accounts.add(
+            Account(
+                account_id=AccountId("shop-1"),
+                till_id=TillId("t"),
+                epos=EposSettings(api_key="k", api_secret="s", webhook_key="hook", webhook_secret="one"),
+            )
+        )
+        self.store = Counted(self.accounts)
+        self.openers = WebhookOpeners(self.store, self.accounts.wakeups, clock=self.clock)
+
+    async def secrets(self, address: Address) -> list[str]:
+        return [opener.epos.webhook_secret for opener in await self.openers.of(address)]
+
+    def change_secret(self, secret: str) -> None:
+        self.accounts.add(replace(self.account, epos=replace(self.account.epos, webhook_secret=secret)))
+
+    def change_secret_unheard(self, secret: str) -> None:
+        self.accounts.accounts[self.account.account_id] = replace(self.account, epos=replace(self.account.epos, webhook_secret=secret))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.mark.catches("webhook-openers-are-kept")
+@pytest.mark.parametrize(("address", "secrets"), [(SHOP, ["one"]), (TILL, ["one"]), (NOBODY, []), (Address(False, "nobody"), [])])
+async def test_an_address_is_asked_for_once_however_many_deliveries_come(world: World, address: Address, secrets: list[str]) -> None:
+    for _ in range(3):
+        assert await asyncio.gather(*(world.secrets(address) for _ in range(50))) == [secrets] * 50
+    assert world.store.asked == [address.name]
+
+
+async def test_nothing_but_the_webhook_pair_is_kept(world: World) -> None:
+    [opener] = await world.openers.of(SHOP)
+    assert opener.epos == EposSettings(webhook_key="hook", webhook_secret="one")
+
+
+@pytest.mark.catches("webhook-openers-follow-changes")
+async def test_a_change_holds_at_once(world: World) -> None:
+    assert await world.secrets(SHOP) == ["one"]
+    assert await world.secrets(TILL) == ["one"]
+    assert await world.secrets(NOBODY) == []
+    world.change_secret("two")
+    assert await world.secrets(SHOP) == ["two"]
+    assert await world.secrets(TILL) == ["two"]
+    world.accounts.add(replace(world.account, account_id=AccountId("nobody")))
+    assert await world.secrets(NOBODY) == ["one"]
+
+
+async def test_a_change_that_nobody_heard_of_holds_within_five_seconds(world: World) -> None:
+    assert await world.secrets(SHOP) == ["one"]
+    world.change_secret_unheard("two")
+    world.clock.advance(KNOWN_SECONDS - 0.1)
+    assert await world.secrets(SHOP) == ["one"]
+    world.clock.advance(0.2)
+    assert await world.secrets(SHOP) == ["two"]
+    assert KNOWN_SECONDS < 5
+
+
+async def test_an_unknown_address_is_asked_for_again_after_a_minute(world: World) -> None:
+    for seconds, asked in ((0, 1), (UNKNOWN_SECONDS - 1, 1), (2, 2)):
+        world.clock.advance(seconds)
+        assert await world.secrets(NOBODY) == []
+        assert len(world.store.asked) == asked
+
+
+async def test_an_answer_from_before_a_change_is_not_kept(world: World) -> None:
+    world.store.go.clear()
+    asking = asyncio.create_task(world.secrets(SHOP))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    world.accounts.wakeups.accounts_changed()
+    world.store.go.set()
+    assert await within(asking) == ["one"]
+    await world.secrets(SHOP)
+    assert len(world.store.asked) == 2
+
+
+async def test_a_flood_of_invented_addresses_takes_bounded_room_and_pushes_out_no_account(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_openers, "MOST_ADDRESSES", 100)
+    assert await world.secrets(SHOP) == ["one"]
+    for number in range(1000):
+        await world.secrets(Address(True, f"nobody-{number}"))
+    assert await world.secrets(SHOP) == ["one"]
+    assert world.store.asked.count("shop-1") == 1
+    assert (len(world.openers._known), len(world.openers._unknown)) == (1, 100)
+
+
+async def test_strangers_that_wait_for_the_database_delay_no_known_address(world: World) -> None:
+    assert await world.secrets(SHOP) == ["one"]
+    world.store.go.clear()
+    strangers = [asyncio.create_task(world.secrets(Address(True, f"nobody-{number}"))) for number in range(100)]
+    await asyncio.sleep(0.01)
+    assert len(world.store.asked) == 3, "two at a time"
+    world.change_secret("two")
+    known = asyncio.create_task(world.secrets(SHOP))
+    await asyncio.sleep(0.01)
+    assert world.store.asked[-1] == "shop-1"
+    world.store.go.set()
+    assert await within(known) == ["two"]
+    await within(asyncio.gather(*strangers))
+    await world.openers.close()
