@@ -110,6 +110,25 @@ async def test_an_idle_connection_goes_for_each_new_one_the_oldest_first() -> No
             assert b" 200 " in await ask(each), "a kept connection that is in use stays"
 
 
+async def test_those_that_never_asked_anything_go_before_kept_ones() -> None:
+    """However many a stranger opens, callers who keep their connections and are silent for a while have them still."""
+    async with serving() as site:
+        kept = [await site.open() for _ in range(MOST - 2)]
+        for each in kept:
+            assert b" 200 " in await ask(each)
+        silent = [await site.open() for _ in range(10 * MOST)]
+        await until(all_closed(silent[:-2]))
+        for each in kept:
+            assert b" 200 " in await ask(each)
+        assert site.limits == ["idle connections"] * (10 * MOST - 2)
+        more = [await site.open() for _ in range(2)]
+        for each in more:
+            assert b" 200 " in await ask(each)
+        assert await site.quick() == 200
+        await until(all_closed(kept[:1]))
+        assert not any([await is_closed(each) for each in (*kept[1:], *more)]), "the one whose last request is longest ago"
+
+
 async def test_a_connection_with_a_request_under_way_is_never_closed_and_a_new_one_is_told_to_come_back() -> None:
     async with serving() as site:
         asked = [asyncio.create_task(ask(await site.open(), "/slow")) for _ in range(MOST)]

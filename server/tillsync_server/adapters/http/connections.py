@@ -1,8 +1,8 @@
 """The connections of one HTTP listener: counted from the accept on, TLS handshakes included, and bounded in number.
 
-An idle connection holds a file descriptor and gives nothing for it. Where the room is used up the oldest idle one is closed for each new
-one. Where all of them have requests under way a new one is told to come back. A connection whose request head does not come whole within
-``HEAD_SECONDS`` is closed.
+An idle connection holds a file descriptor and gives nothing for it. Where the room is used up an idle one is closed for each new one: the
+oldest of those that have sent no request yet, then the one whose last request is longest ago. Where all of them have requests under way a
+new one is told to come back. A connection whose request head does not come whole within ``HEAD_SECONDS`` is closed.
 """
 
 from __future__ import annotations
@@ -95,8 +95,10 @@ class HttpListener:
         self._on_limit = on_limit
         self._open: dict[asyncio.Protocol, _Connection] = {}
         """By the inner protocol."""
+        self._silent: dict[_Connection, float] = {}
+        """Without any request yet, and since when; the oldest first."""
         self._idle: dict[_Connection, float] = {}
-        """Without a request, and since when; the oldest first."""
+        """Without a request since another ended, and since when; the oldest first."""
         self._heads: dict[_Connection, float] = {}
         """Whose next head has not come whole, and since when; the oldest first."""
         self._sockets: list[socket.socket] = []
@@ -133,8 +135,7 @@ class HttpListener:
             yield
             return
         connection.requests += 1
-        self._idle.pop(connection, None)
-        self._heads.pop(connection, None)
+        self._busy(connection)
         try:
             yield
         finally:
@@ -149,8 +150,11 @@ class HttpListener:
 
     def forget(self, connection: _Connection) -> None:
         self._open.pop(connection.inner, None)
-        self._idle.pop(connection, None)
-        self._heads.pop(connection, None)
+        self._busy(connection)
+
+    def _busy(self, connection: _Connection) -> None:
+        for kept in (self._silent, self._idle, self._heads):
+            kept.pop(connection, None)
 
     # accepting
 
@@ -163,7 +167,7 @@ class HttpListener:
                 except OSError as error:
                     if error.errno in _OUT_OF_ROOM:
                         self._on_limit("open files")
-                        self._close_oldest_idle()
+                        self._close_idle()
                         await asyncio.sleep(_NO_ROOM_SECONDS)
                     continue  # or the caller went before it was accepted
                 self._take(accepted)
@@ -180,7 +184,7 @@ class HttpListener:
             return
         connection = _Connection(self, self._make_protocol())
         self._open[connection.inner] = connection
-        self._idle[connection] = self._heads[connection] = asyncio.get_running_loop().time()
+        self._silent[connection] = self._heads[connection] = asyncio.get_running_loop().time()
         connection.opening = self._tasks.start(self._connect(connection, accepted), name="http-connect")
 
     async def _connect(self, connection: _Connection, accepted: socket.socket) -> None:
@@ -201,12 +205,15 @@ class HttpListener:
 
     def _make_room(self) -> bool:
         """Whether a connection could be closed for another."""
-        if not self._close_oldest_idle():
+        if not self._close_idle():
             return False
         self._on_limit("idle connections")
         return True
 
-    def _close_oldest_idle(self) -> bool:
+    def _close_idle(self) -> bool:
+        if self._silent:
+            self._close(next(iter(self._silent)))
+            return True
         now = asyncio.get_running_loop().time()
         for _ in range(min(_TRIES, len(self._idle))):
             connection, since = next(iter(self._idle.items()))
