@@ -19,6 +19,7 @@ from tillsync.v1 import catalog_service_pb2, diagnosis_service_pb2, queue_servic
 from tillsync.v1 import customer_sync_service_pb2 as sync_pb2
 from tillsync_server.adapters.grpc import server as grpc_server_module
 from tillsync_server.adapters.grpc.listening import GrpcSettings, InsecureListenError
+from tillsync_server.adapters.tls.certificate_files import CertificateFiles
 from tillsync_server.application.use_cases import order_matching
 from tillsync_server.domain.vocabulary import Role
 
@@ -220,7 +221,7 @@ async def test_plain_text_can_be_allowed_behind_ones_own_tls(world: EngineWorld)
 
 async def test_tls_by_certificate_files(world: EngineWorld, tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
-    settings = GrpcSettings(listen="0.0.0.0:0", tls_certificate=certificate, tls_key=key)
+    settings = GrpcSettings(listen="0.0.0.0:0", certificate=CertificateFiles(certificate, key))
     async with grpc_world(world, settings) as api:
         credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
         async with grpc.aio.secure_channel(f"127.0.0.1:{api.server.port}", credentials) as channel:
@@ -233,7 +234,8 @@ async def test_tls_by_certificate_files(world: EngineWorld, tmp_path: Path) -> N
 
 
 async def test_a_certificate_without_its_key_is_refused(world: EngineWorld, tmp_path: Path) -> None:
-    certificate, _ = self_signed(tmp_path)
-    with pytest.raises(ValueError, match="needs its key"):
-        async with grpc_world(world, GrpcSettings(listen="127.0.0.1:0", tls_certificate=certificate)):
+    certificate, key = self_signed(tmp_path)
+    key.unlink()
+    with pytest.raises(ValueError, match="TILLSYNC_TLS_KEY_FILE"):
+        async with grpc_world(world, GrpcSettings(listen="127.0.0.1:0", certificate=CertificateFiles(certificate, key))):
             pass

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import socket
+import ssl
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+HOUR = dt.timedelta(hours=1)
 
-def self_signed(directory: Path) -> tuple[Path, Path]:
-    """Files of certificate and key."""
-    key = ec.generate_private_key(ec.SECP256R1())
+
+def self_signed(
+    directory: Path, *, begins: dt.timedelta = -dt.timedelta(minutes=1), lasts: dt.timedelta = HOUR, is_rsa: bool = False
+) -> tuple[Path, Path]:
+    """Files of certificate and key. ``begins``: from now; ``lasts``: to its end, from now."""
+    key = rsa.generate_private_key(65537, 2048) if is_rsa else ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tillsync.example.test")])
     now = dt.datetime.now(dt.UTC)
     certificate = (
@@ -23,8 +29,8 @@ def self_signed(directory: Path) -> tuple[Path, Path]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(minutes=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
+        .not_valid_before(now + begins)
+        .not_valid_after(now + lasts)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -33,3 +39,18 @@ def self_signed(directory: Path) -> tuple[Path, Path]:
     certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     key_path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     return certificate_path, key_path
+
+
+def serial_of(certificate: Path) -> int:
+    return x509.load_pem_x509_certificate(certificate.read_bytes()).serial_number
+
+
+def serial_served(port: int, *, alpn: str = "http/1.1") -> int:
+    """The serial number that a new connection is shown. gRPC takes ``alpn="h2"`` only."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols([alpn])
+    with socket.create_connection(("127.0.0.1", port)) as plain, context.wrap_socket(plain) as connection:
+        shown = connection.getpeercert(binary_form=True)
+    assert shown is not None
+    return x509.load_der_x509_certificate(shown).serial_number

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -32,6 +31,7 @@ from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
 from tillsync_server.adapters.postgres.sales import PostgresSales
 from tillsync_server.adapters.postgres.subject_accounts import PostgresSubjectAccounts
+from tillsync_server.adapters.tls.certificate_files import CertificateFiles
 from tillsync_server.application.engine.enqueuer import Enqueuer
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.application.use_cases.account_check import AccountCheck
@@ -72,7 +72,7 @@ class Servers:
         db_health: DatabaseHealth,
         probes: Probes,
         *,
-        ssl_context: ssl.SSLContext | None,
+        certificate: CertificateFiles | None,
         on_stop: OnStop,
     ) -> None:
         self._settings = settings = wiring.settings
@@ -88,8 +88,7 @@ class Servers:
             components.calls,
             GrpcSettings(
                 listen=str(settings.grpc_listen),
-                tls_certificate=settings.tls_cert_file,
-                tls_key=settings.tls_key_file,
+                certificate=certificate,
                 allow_plaintext=settings.allow_plaintext,
                 public_reflection=settings.public_reflection,
                 most_connections=room.grpc,
@@ -101,7 +100,7 @@ class Servers:
             settings.http_listen.host,
             settings.http_listen.port,
             *(ConnectHandler(components.calls), components.webhooks, probes),
-            ssl_context=ssl_context,
+            ssl_context=None if certificate is None else certificate.https_context,
             grace_seconds=settings.drain_seconds,
             most_connections=room.http,
             on_limit=lambda limit: wiring.limits.hit(f"{limit} of HTTP"),

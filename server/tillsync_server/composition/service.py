@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import ssl
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +21,7 @@ from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import OutboundSettings
 from tillsync_server.adapters.postgres.db_health import DatabaseHealth
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE
+from tillsync_server.adapters.tls.certificate_files import CertificateError, CertificateFiles
 from tillsync_server.application.concurrency.background import BackgroundTasks
 from tillsync_server.application.concurrency.recurring import Recurring, Work, while_more, without_due_time
 from tillsync_server.application.engine.worker import Worker
@@ -40,6 +40,7 @@ EMAIL_REKEY_SECONDS = 60.0
 HISTORY_SECONDS = 3600.0
 REFUSED_EVENTS_SECONDS = 600.0
 SAMPLE_SECONDS = 15.0
+CERTIFICATE_SECONDS = 10.0
 QUICK_SECONDS, DATABASE_SECONDS, EMBEDDED_SECONDS = 3.0, 8.0, 25.0
 """What the steps of a stop may take; those that drain get the drain's grace and ten seconds."""
 
@@ -132,7 +133,8 @@ class Service:
         self._on_stop("limit log", wiring.close)
         db_health = DatabaseHealth(storage.database)
         probes = Probes(db_health.answers, self._why_not_ready)
-        await self._start_operations(wiring, probes)
+        certificate = self._certificate()
+        await self._start_operations(wiring, probes, certificate)
         start_worker = self._prepare_worker(wiring) if self._works else None
         gauges = _recurring("gauges", without_due_time(lambda: self._sample(db_health)), SAMPLE_SECONDS)
         self._on_stop(gauges.name, gauges.stop)
@@ -140,7 +142,7 @@ class Service:
         if self._serves:
             token = settings.admin_token.get_secret_value() if settings.admin_token is not None else None
             self.admin_token_file = await ensure_admin_token(wiring.tokens, token, settings.data_dir)
-            await self._start_servers(wiring, db_health, probes)
+            await self._start_servers(wiring, db_health, probes, certificate)
         if start_worker is not None:
             start_worker()
         self._started = True
@@ -188,9 +190,9 @@ class Service:
 
         return start
 
-    async def _start_servers(self, wiring: Wiring, db_health: DatabaseHealth, probes: Probes) -> None:
+    async def _start_servers(self, wiring: Wiring, db_health: DatabaseHealth, probes: Probes, certificate: CertificateFiles | None) -> None:
         assert self._servers is not None
-        servers = self._servers(wiring, self.worker, db_health, probes, ssl_context=self._tls(), on_stop=self._on_stop)
+        servers = self._servers(wiring, self.worker, db_health, probes, certificate=certificate, on_stop=self._on_stop)
         self.grpc_port = await servers.start_grpc()
         try:
             await servers.http_side.start()
@@ -200,14 +202,14 @@ class Service:
         self.http_port = servers.http_side.port
         self._on_stop("health", servers.drain)
 
-    async def _start_operations(self, wiring: Wiring, probes: Probes) -> None:
+    async def _start_operations(self, wiring: Wiring, probes: Probes, certificate: CertificateFiles | None) -> None:
         """The listener for operators. It starts before the servers and the worker and stops after them: it tells of both."""
         listen = self.settings.operations_listen
         side = HttpSide(
             listen.host,
             listen.port,
             *(probes, MetricsPage(self.metrics.scrape)),
-            ssl_context=None if listen.is_loopback else self._tls(),
+            ssl_context=None if certificate is None or listen.is_loopback else certificate.https_context,
             grace_seconds=QUICK_SECONDS / 2,
             most_connections=OPERATIONS_CONNECTIONS,
             on_limit=lambda limit: wiring.limits.hit(f"{limit} of operations"),
@@ -226,17 +228,21 @@ class Service:
             return "draining"
         return "" if self._started else "starting"
 
-    def _tls(self) -> ssl.SSLContext | None:
-        certificate, key = self.settings.tls_cert_file, self.settings.tls_key_file
-        if certificate is None or key is None:
+    def _certificate(self) -> CertificateFiles | None:
+        """Its files are looked at again and again from now on."""
+        settings = self.settings
+        certificate, key = settings.tls_cert_file, settings.tls_key_file
+        if certificate is None or key is None or (settings.operations_listen.is_loopback and not self._serves):
             return None
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
-            context.load_cert_chain(certificate, key)
-        except (ssl.SSLError, OSError) as error:
-            raise StartError(f"TILLSYNC_TLS_CERT_FILE and TILLSYNC_TLS_KEY_FILE are no pair that fits: {error}") from error
-        return context
+            files = CertificateFiles(certificate, key)
+        except CertificateError as error:
+            raise StartError(str(error)) from error
+        self.metrics.watch_certificate(lambda: files.ends_at)
+        looks = _recurring("certificate", without_due_time(files.look), CERTIFICATE_SECONDS)
+        self._on_stop(looks.name, looks.stop)
+        looks.start()
+        return files
 
     async def _sample(self, db_health: DatabaseHealth) -> None:
         sample = await db_health.sample()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+
+from tillsync_server.adapters.tls.certificate_files import CertificateFiles, CertificatePair
 
 
 class InsecureListenError(ValueError):
@@ -17,9 +20,8 @@ class InsecureListenError(ValueError):
 class GrpcSettings:
     listen: str = "127.0.0.1:50051"
     """``host:port``; port 0 takes a free one. IPv6 in brackets."""
-    tls_certificate: Path | None = None
-    """PEM chain; with ``tls_key``. Read once, at start."""
-    tls_key: Path | None = None
+    certificate: CertificateFiles | None = None
+    """With it the port speaks TLS only; each new connection gets the pair of that moment."""
     allow_plaintext: bool = False
     """Plain text on more than loopback: tokens and personal data then cross the network readable."""
     public_reflection: bool = False
@@ -39,13 +41,35 @@ def is_loopback(address: str) -> bool:
 
 
 def credentials_of(settings: GrpcSettings) -> grpc.ServerCredentials | None:
-    """None: plain text. InsecureListenError where that is not allowed; OSError where the files cannot be read."""
-    if settings.tls_certificate is not None and settings.tls_key is not None:
-        return grpc.ssl_server_credentials([(settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())])
-    if settings.tls_certificate is not None or settings.tls_key is not None:
-        raise ValueError("a TLS certificate needs its key, and a key its certificate")
+    """None: plain text. InsecureListenError where that is not allowed."""
+    if settings.certificate is not None:
+        return _reloading_credentials(settings.certificate)
     if not is_loopback(settings.listen) and not settings.allow_plaintext:
         raise InsecureListenError(
             f"{settings.listen} can be reached from outside: set a TLS certificate, or allow plain text behind your own TLS"
         )
     return None
+
+
+def _reloading_credentials(files: CertificateFiles) -> grpc.ServerCredentials:
+    served = files.pair
+    fetch = _changes_since(served, files)
+    return grpc.dynamic_ssl_server_credentials(_configuration(served), fetch)  # type: ignore[arg-type]  # may return None, says gRPC
+
+
+def _changes_since(served: CertificatePair, files: CertificateFiles) -> Callable[[], grpc.ServerCertificateConfiguration | None]:
+    """For gRPC, which calls it in its own threads before each handshake. Its answer None means: the same as before."""
+
+    def fetch() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal served
+        pair = files.pair
+        if pair is served:
+            return None
+        served = pair
+        return _configuration(pair)
+
+    return fetch
+
+
+def _configuration(pair: CertificatePair) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(pair.key, pair.chain)])

@@ -25,8 +25,6 @@ from tillsync_server.adapters.http.webhook_senders import WebhookSenders, addres
 from tillsync_server.application.use_cases.till_hints import Sender
 from tillsync_server.domain.errors import NotFound, RequestError, ResourceExhausted
 
-BODY_SECONDS = 30.0
-"""A body that is not there by then is given up."""
 _ID_KEYS = {"customer": ("customerid", "id"), "customertype": ("customertypeid", "id")}
 _SALE = "transaction"
 _CONTENT_TYPES = frozenset({"application/json", "text/json"})

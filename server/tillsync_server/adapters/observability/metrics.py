@@ -80,6 +80,11 @@ class Metrics:
         """The event sender's own counters, read at each scrape. Once."""
         self.registry.register(_Counters("tillsync_events", _EVENT_COUNTERS, counters))
 
+    def watch_certificate(self, ends_at: Callable[[], float]) -> None:
+        """``ends_at``: read at each scrape. Once."""
+        text = "Unix time at which the served TLS certificate ends."
+        Gauge("tillsync_certificate_end_timestamp_seconds", text, registry=self.registry).set_function(ends_at)
+
     # told by the edges and adapters
 
     def of_method(self, method: str) -> Callable[[str, float], None]:

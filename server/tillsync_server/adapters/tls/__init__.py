@@ -1,0 +1,1 @@
+"""TLS of both ports: the certificate and its key."""
