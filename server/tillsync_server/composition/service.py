@@ -73,6 +73,7 @@ class Service:
             self._servers = Servers
         self._started = False
         self._draining = False
+        self._hurried = asyncio.Event()
         self._told_holder: tuple[int | None, str] | None = None
         """Whose old transaction the log has told of."""
         self._steps: list[_Step] = []
@@ -97,7 +98,7 @@ class Service:
             raise
 
     async def stop(self) -> None:
-        """Health says NOT_SERVING, calls under way end, the lanes are given back, the database closes.
+        """Health says NOT_SERVING, the drain delay passes, calls under way end, the lanes are given back, the database closes.
 
         Bounded in time even when the database never answers: a step that is late is left behind (waiting for its cancellation could
         take as long), and ends when the pool is torn down.
@@ -113,6 +114,10 @@ class Service:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(QUICK_SECONDS):
                 await steps.join()
+
+    def hurry(self) -> None:
+        """Ends the drain delay of a stop at once."""
+        self._hurried.set()
 
     # starting
 
@@ -200,6 +205,7 @@ class Service:
             raise StartError(f"HTTP cannot listen on {self.settings.http_listen}: {error.strerror or error}") from error
         self._on_stop("http", servers.http_side.stop, seconds=self.settings.longest_drain_seconds)
         self.http_port = servers.http_side.port
+        self._on_stop("drain delay", self._delay_drain, seconds=self.settings.drain_delay + QUICK_SECONDS)
         self._on_stop("health", servers.drain)
 
     async def _start_operations(self, wiring: Wiring, probes: Probes, certificate: CertificateFiles | None) -> None:
@@ -244,6 +250,12 @@ class Service:
         looks.start()
         return files
 
+    async def _delay_drain(self) -> None:
+        """Serves on while load balancers take note of NOT_SERVING, until :meth:`hurry` or the end of the delay."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.drain_delay):
+                await self._hurried.wait()
+
     async def _sample(self, db_health: DatabaseHealth) -> None:
         sample = await db_health.sample()
         self.metrics.queues_sampled(sample)
@@ -266,10 +278,13 @@ async def _taken(name: str, step: Callable[[], Awaitable[object]]) -> None:
 
 
 async def run_until_signalled(service: Service, started: Callable[[Service], None] = lambda _service: None) -> None:
-    """Start, call ``started``, wait for SIGTERM or SIGINT, stop. Also when the signal comes while it starts."""
+    """Start, call ``started``, wait for SIGTERM or SIGINT, stop. Also when the signal comes while it starts. A second one ends the
+    drain delay."""
     loop, asked = asyncio.get_running_loop(), asyncio.Event()
 
     def ask(number: signal.Signals) -> None:
+        if asked.is_set():
+            service.hurry()
         _LOG.info("stopping", signal=number.name)
         asked.set()
 

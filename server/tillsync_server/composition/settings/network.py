@@ -84,6 +84,16 @@ class NetworkSettings(EnvironmentSettings):
         shown="none",
     )
 
+    drain_delay: float = setting(
+        0.0,
+        "TILLSYNC_DRAIN_DELAY",
+        "After SIGTERM both ports serve on for so long while health says NOT_SERVING and /readyz 503, so that load balancers send "
+        "nothing more when they close. 0 without a load balancer. A second signal ends it.",
+        unit="s",
+        ge=0,
+        le=300,
+    )
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
