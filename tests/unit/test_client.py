@@ -34,7 +34,7 @@ from tillsync_client import (
     TillsyncError,
     UnavailableError,
 )
-from tillsync_client.connection import Address
+from tillsync_client.address import Address
 
 
 @dataclass

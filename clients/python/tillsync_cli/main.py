@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -59,4 +60,6 @@ app.command(rich_help_panel="On this machine")(demo_command.demo)
 
 
 def main() -> None:
+    # At its default gRPC writes a raw line to stderr for each failed handshake, also for each one that a stranger's connection causes.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     app()

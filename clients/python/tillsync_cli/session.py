@@ -68,7 +68,13 @@ def talk(
 
     ``as_typed``: puts the options of this command line in the place of the contract's names.
     """
-    from tillsync_client import DeadlineError, TillsyncClient, TillsyncError, UnavailableError  # not for commands that run the service
+    from tillsync_client import (  # not for commands that run the service
+        DeadlineError,
+        NotReachedError,
+        TillsyncClient,
+        TillsyncError,
+        UnavailableError,
+    )
 
     secret = secret_value(token, "--token") if token else ""
     if not secret:
@@ -82,6 +88,8 @@ def talk(
 
     try:
         return asyncio.run(connected())
+    except NotReachedError as error:
+        raise fail(error.message, code=NOT_REACHED) from error
     except (UnavailableError, DeadlineError) as error:
         raise fail(f"{address} did not answer; does the service run there? {error.message}", code=NOT_REACHED) from error
     except TillsyncError as error:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
-from dataclasses import dataclass
+from asyncio import get_running_loop
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import grpc
 
-from tillsync_client.errors import TillsyncError, from_rpc_error
+from tillsync_client.address import Address
+from tillsync_client.errors import NotReachedError, TillsyncError, UnavailableError, from_rpc_error
+from tillsync_client.first_contact import PROBE_SECONDS, first_contact
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 
 DEFAULT_DEADLINE_SECONDS = 10.0
-DEFAULT_PORT = 50051
 _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 # Every call of the contract is naturally idempotent but CreateToken: after a lost answer, list, revoke and make another. The service says
@@ -40,43 +39,6 @@ _SERVICE_CONFIG = json.dumps(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the service listens. ``secure``: TLS."""
-
-    target: str
-    secure: bool
-
-    @classmethod
-    def parse(cls, text: str) -> Address:
-        """``127.0.0.1:50051`` (plain text: loopback), ``sync.example.test:50051`` (TLS), or with ``http://`` / ``https://`` to say which.
-
-        ValueError says what is wrong.
-        """
-        raw = text.strip()
-        parts = urlsplit(raw if "://" in raw else f"//{raw}")
-        if parts.scheme not in ("", "http", "https"):
-            raise ValueError(f"address {text!r}: http:// or https:// or just host:port, not {parts.scheme}://")
-        if not parts.hostname or " " in parts.hostname or parts.path not in ("", "/") or parts.query or parts.username:
-            raise ValueError(f"address {text!r} is not host:port")
-        try:
-            port = parts.port or DEFAULT_PORT
-        except ValueError:
-            raise ValueError(f"address {text!r}: the port is a number from 1 to 65535") from None
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        secure = parts.scheme == "https" or (parts.scheme == "" and not _is_loopback(parts.hostname))
-        return cls(f"{host}:{port}", secure)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 class Connection:
     """One channel with its token. Make it inside the running loop; ``close`` it at the end.
 
@@ -93,6 +55,9 @@ class Connection:
     ) -> None:
         self.address = Address.parse(address)
         self.deadline_seconds = deadline_seconds
+        self._root_certificates = root_certificates
+        self._has_answered = False
+        """Whether the service has ever answered: then address and protocol are right."""
         self._metadata = grpc.aio.Metadata(("authorization", f"Bearer {token}"))
         options = [
             ("grpc.service_config", _SERVICE_CONFIG),
@@ -110,12 +75,24 @@ class Connection:
     ) -> Response:
         """Raises TillsyncError subclasses only (and CancelledError)."""
         timeout = self.deadline_seconds if deadline_seconds is None else deadline_seconds
+        ends_at = get_running_loop().time() + timeout
         try:
-            return await method(request, timeout=timeout, metadata=self._metadata)
+            answer = await method(request, timeout=timeout, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from None
+            raise await self._explained(from_rpc_error(error), ends_at) from None
         except grpc.aio.UsageError as error:
             raise TillsyncError(f"the client is closed: {error}") from error
+        self._has_answered = True
+        return answer
+
+    async def _explained(self, error: TillsyncError, ends_at: float) -> TillsyncError:
+        """Names the wrong port or protocol, within what is left of the deadline."""
+        self._has_answered = self._has_answered or error.reason != ""
+        left = ends_at - get_running_loop().time()
+        if self._has_answered or not isinstance(error, UnavailableError) or left <= 0:
+            return error
+        sentence = await first_contact(self.address, self._root_certificates, min(left, PROBE_SECONDS))
+        return error if sentence is None else NotReachedError(sentence, code=error.code)
 
     async def close(self) -> None:
         await self.channel.close()

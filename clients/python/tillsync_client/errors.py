@@ -8,6 +8,7 @@
     ├── NotFoundError, AlreadyExistsError, FailedPreconditionError, AbortedError
     ├── ResourceExhaustedError   retry_after_seconds: when to come back; after the client's own retries
     ├── UnavailableError         the same: the service or its database is away
+    │   └── NotReachedError      the service has never answered here: wrong port, TLS to plain text, plain text to TLS, nobody there, …
     ├── DeadlineError            the deadline passed; what was accepted is committed, so ask again
     └── NotImplementedYetError   announced in the contract, not built yet
 
@@ -80,6 +81,9 @@ class ResourceExhaustedError(TillsyncError): ...
 
 
 class UnavailableError(TillsyncError): ...
+
+
+class NotReachedError(UnavailableError): ...
 
 
 class DeadlineError(TillsyncError): ...

@@ -1,0 +1,115 @@
+"""What listens at an address that gRPC could not use, in one sentence with the remedy.
+
+gRPC's own words for a wrong port or protocol name neither, and change with its releases. So the address is asked itself, by types: what
+answers to HTTP/2 in plain text, and how a TLS handshake ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+from enum import Enum, auto
+
+from tillsync_client.address import Address
+
+PROBE_SECONDS = 3.0
+_ANSWER_SECONDS = 1.0
+_HTTP2_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+_SETTINGS = 4
+_GRPC_PORT = "the gRPC port, TILLSYNC_GRPC_LISTEN of the service (50051 unless set)"
+_ROOTS = "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
+
+
+class _PlainAnswer(Enum):
+    HTTP2 = auto()
+    HTTP1 = auto()
+    NEITHER = auto()
+
+
+async def first_contact(address: Address, root_certificates: bytes | None, seconds: float = PROBE_SECONDS) -> str | None:
+    """Why gRPC does not get through. None: as far as can be seen from here it could."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await (_of_tls(address, root_certificates) if address.secure else _of_plain_text(address))
+    except TimeoutError:
+        return f"{address.target} does not answer: see that the host and port are right and no firewall drops the connection"
+    except socket.gaierror:
+        return f"{address.target}: no host of this name is known"
+    except ConnectionRefusedError:
+        return f"nothing listens at {address.target}: see that the service runs, and take {_GRPC_PORT}"
+    except OSError as error:
+        return f"{address.target} cannot be reached: {error.strerror or error}"
+
+
+async def _of_tls(address: Address, root_certificates: bytes | None) -> str | None:
+    try:
+        protocol = await _handshake(address, _trust(root_certificates))
+    except ssl.SSLCertVerificationError as error:
+        return (
+            f"the certificate of {address.target} is not trusted: {error.verify_message}; see that the address has the name in the "
+            f"certificate, and that its issuer is in root_certificates or in the file that {_ROOTS} names"
+        )
+    except (ssl.SSLError, ConnectionResetError):
+        if await _plain_answer(address) is not _PlainAnswer.NEITHER:
+            return (
+                f"{address.target} speaks plain text, and this address means TLS: write http://{address.target}, or give the service a "
+                "certificate (TILLSYNC_TLS_CERT_FILE)"
+            )
+        return f"what listens at {address.target} speaks no TLS and is no gRPC server: take {_GRPC_PORT}"
+    return None if protocol == "h2" else f"{address.target} speaks HTTPS, not gRPC: take {_GRPC_PORT}"
+
+
+def _trust(root_certificates: bytes | None) -> ssl.SSLContext:
+    """As gRPC trusts: the given issuers, or those of the variable's file, or the machine's."""
+    if root_certificates is not None:
+        return ssl.create_default_context(cadata=root_certificates.decode("ascii"))
+    return ssl.create_default_context(cafile=os.environ.get(_ROOTS))
+
+
+async def _of_plain_text(address: Address) -> str | None:
+    match await _plain_answer(address):
+        case _PlainAnswer.HTTP2:
+            return None
+        case _PlainAnswer.HTTP1:
+            return f"{address.target} speaks HTTP, not gRPC: take {_GRPC_PORT}"
+    unchecked = ssl.create_default_context()
+    unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE  # nothing is sent: only whether TLS is spoken
+    try:
+        await _handshake(address, unchecked)
+    except (ssl.SSLError, ConnectionResetError):
+        return f"what listens at {address.target} is no gRPC server: take {_GRPC_PORT}"
+    return f"{address.target} speaks TLS, and this address means plain text: write https://{address.target}"
+
+
+async def _handshake(address: Address, context: ssl.SSLContext) -> str | None:
+    """The protocol that the server chose."""
+    context.set_alpn_protocols(["h2"])
+    _, writer = await asyncio.open_connection(address.host, address.port, ssl=context)
+    chosen = writer.get_extra_info("ssl_object").selected_alpn_protocol()
+    await _closed(writer)
+    return str(chosen) if chosen else None
+
+
+async def _plain_answer(address: Address) -> _PlainAnswer:
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    answer = b""
+    try:
+        writer.write(_HTTP2_HELLO)
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            answer = await reader.readexactly(9)
+    except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
+        pass
+    finally:
+        await _closed(writer)
+    if answer.startswith(b"HTTP/1."):
+        return _PlainAnswer.HTTP1
+    return _PlainAnswer.HTTP2 if answer[3:4] == bytes((_SETTINGS,)) else _PlainAnswer.NEITHER
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
