@@ -281,8 +281,8 @@ async def test_with_a_certificate_both_sides_speak_tls_only(database: TestDataba
             f"{url}/tillsync.v1.AccountService/ListAccounts", json={}, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, ssl=trust
         ) as response:
             assert (response.status, await response.json()) == (200, {})
-        with pytest.raises(aiohttp.ClientError):
-            await http.get(f"http://127.0.0.1:{service.http_port}/healthz")
+        async with http.get(f"http://127.0.0.1:{service.http_port}/healthz") as response:
+            assert (response.status, "which speaks TLS: use https:// there" in await response.text()) == (400, True)
         credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
         async with grpc.aio.secure_channel(f"127.0.0.1:{service.grpc_port}", credentials) as channel:
             stub = account_service_pb2_grpc.AccountServiceStub(channel)

@@ -100,7 +100,7 @@ class Servers:
             settings.http_listen.host,
             settings.http_listen.port,
             *(ConnectHandler(components.calls), components.webhooks, probes),
-            ssl_context=None if certificate is None else certificate.https_context,
+            ssl_context=None if certificate is None else certificate.https_context(),
             grace_seconds=settings.drain_seconds,
             most_connections=room.http,
             on_limit=lambda limit: wiring.limits.hit(f"{limit} of HTTP"),

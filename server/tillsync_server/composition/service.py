@@ -16,6 +16,7 @@ import structlog
 from tillsync_server.adapters.http.app import HttpSide
 from tillsync_server.adapters.http.metrics_page import MetricsPage
 from tillsync_server.adapters.http.probes import Probes
+from tillsync_server.adapters.http.wrong_protocol import OPERATIONS_PORT
 from tillsync_server.adapters.observability.measured import MeasuredHttp
 from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import OutboundSettings
@@ -215,9 +216,10 @@ class Service:
             listen.host,
             listen.port,
             *(probes, MetricsPage(self.metrics.scrape)),
-            ssl_context=None if certificate is None or listen.is_loopback else certificate.https_context,
+            ssl_context=None if certificate is None or listen.is_loopback else certificate.https_context(),
             grace_seconds=QUICK_SECONDS / 2,
             most_connections=OPERATIONS_CONNECTIONS,
+            name=OPERATIONS_PORT,
             on_limit=lambda limit: wiring.limits.hit(f"{limit} of operations"),
         )
         try:

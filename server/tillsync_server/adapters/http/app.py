@@ -10,6 +10,8 @@ import structlog
 from aiohttp import web
 
 from tillsync_server.adapters.http.connections import HttpListener
+from tillsync_server.adapters.http.wrong_address import explain_wrong_addresses
+from tillsync_server.adapters.http.wrong_protocol import HTTP_PORT, WrongProtocols
 
 _LOG = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -40,7 +42,8 @@ async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResp
 class HttpSide:
     """Serves ``routes`` on ``host:port``; TLS with ``ssl_context``.
 
-    ``grace_seconds``: for requests under way when it stops. ``most_connections``: open at once. ``on_limit`` is told the name of a limit
+    ``grace_seconds``: for requests under way when it stops. ``most_connections``: open at once. ``name`` stands in
+    sentences to callers, with its setting. ``on_limit`` is told the name of a limit
     each time that it costs a connection.
     """
 
@@ -52,14 +55,16 @@ class HttpSide:
         ssl_context: ssl.SSLContext | None = None,
         grace_seconds: float = 10.0,
         most_connections: int = 1024,
+        name: str = HTTP_PORT,
         on_limit: Callable[[str], None] = lambda _limit: None,
     ) -> None:
         self._host, self._port = host, port
         self._ssl = ssl_context
         self._grace_seconds = max(grace_seconds, 0.1)
         self._most_connections = most_connections
+        self._wrong = WrongProtocols(name)
         self._on_limit = on_limit
-        self._application = web.Application(middlewares=[self._under_way, _last_resort])
+        self._application = web.Application(middlewares=[self._under_way, _last_resort, explain_wrong_addresses])
         for part in routes:
             part.add_routes(self._application.router)
         self._runner: web.AppRunner | None = None
@@ -70,8 +75,11 @@ class HttpSide:
     async def start(self) -> None:
         """OSError when the address cannot be had."""
         # No access log: it would hold paths, addresses and agents of callers; the metrics count instead.
+        if self._ssl is not None:
+            self._wrong.watch_trust(self._ssl)
         runner = web.AppRunner(
             self._application,
+            logger=self._wrong.server_logger(),
             access_log=None,
             handle_signals=False,
             handler_cancellation=True,
@@ -81,7 +89,9 @@ class HttpSide:
         )
         await runner.setup()
         assert runner.server is not None
-        listener = HttpListener(runner.server, most=self._most_connections, ssl_context=self._ssl, on_limit=self._on_limit)
+        listener = HttpListener(
+            runner.server, most=self._most_connections, wrong=self._wrong, ssl_context=self._ssl, on_limit=self._on_limit
+        )
         self._listener, self._runner = listener, runner
         try:
             self.port = await listener.start(self._host, self._port)

@@ -15,6 +15,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from typing import cast
 
+from tillsync_server.adapters.http.wrong_protocol import FirstBytes, WrongProtocols
 from tillsync_server.application.concurrency.background import BackgroundTasks
 
 HEAD_SECONDS = 10.0
@@ -32,15 +33,16 @@ _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: clos
 
 
 class _Connection(asyncio.Protocol):
-    """Hands everything on to ``inner`` and tells the listener when data and the end come."""
+    """Hands everything on to ``inner``, once ``first`` knows it for HTTP/1.1, and tells the listener when data and the end come."""
 
-    def __init__(self, listener: HttpListener, inner: asyncio.Protocol) -> None:
+    def __init__(self, listener: HttpListener, inner: asyncio.Protocol, first: FirstBytes) -> None:
         self.inner = inner
         self.transport: asyncio.Transport | None = None
         self.opening: asyncio.Task[None] | None = None
         """The accept, with the TLS handshake, while it runs."""
         self.requests = 0
         self._listener = listener
+        self._first: FirstBytes | None = first
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -49,6 +51,12 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self.requests:
             self._listener.head_begins(self)
+        if self._first is not None:
+            assert self.transport is not None
+            data = self._first.checked(self.transport, data)
+            if not data:
+                return
+            self._first = None
         self.inner.data_received(data)
 
     def eof_received(self) -> bool | None:
@@ -62,6 +70,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._listener.forget(self)
+        if self._first is not None:
+            self._first.connection_lost()
         self.inner.connection_lost(exc)
 
     @property
@@ -78,7 +88,8 @@ class _Connection(asyncio.Protocol):
 class HttpListener:
     """Accepts on ``host:port`` and serves each connection with a protocol of ``make_protocol``.
 
-    ``most`` connections at once. ``on_limit`` is told the name of the limit each time that it costs a connection.
+    ``most`` connections at once. ``wrong``: refuses those that speak something else. ``on_limit`` is told the name of the limit each time
+    that it costs a connection.
     """
 
     def __init__(
@@ -86,11 +97,13 @@ class HttpListener:
         make_protocol: Callable[[], asyncio.Protocol],
         *,
         most: int,
+        wrong: WrongProtocols,
         ssl_context: ssl.SSLContext | None = None,
         on_limit: Callable[[str], None] = lambda _limit: None,
     ) -> None:
         self._make_protocol = make_protocol
         self._most = most
+        self._wrong = wrong
         self._ssl = ssl_context
         self._on_limit = on_limit
         self._open: dict[asyncio.Protocol, _Connection] = {}
@@ -182,7 +195,7 @@ class HttpListener:
                     accepted.send(_BUSY)
             accepted.close()
             return
-        connection = _Connection(self, self._make_protocol())
+        connection = _Connection(self, self._make_protocol(), self._wrong.first_bytes())
         self._open[connection.inner] = connection
         self._silent[connection] = self._heads[connection] = asyncio.get_running_loop().time()
         connection.opening = self._tasks.start(self._connect(connection, accepted), name="http-connect")
@@ -190,6 +203,8 @@ class HttpListener:
     async def _connect(self, connection: _Connection, accepted: socket.socket) -> None:
         handshake = None if self._ssl is None else HEAD_SECONDS
         try:
+            if handshake is not None and await self._wrong.refuses_plain_text(accepted, handshake):
+                raise ConnectionAbortedError
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: connection, accepted, ssl=self._ssl, ssl_handshake_timeout=handshake
             )

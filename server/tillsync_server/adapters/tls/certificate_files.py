@@ -59,14 +59,17 @@ class CertificateFiles:
         """The content that is not served (None: not readable), and why. The log has told of it."""
         self._end_told: tuple[str, dt.datetime] | None = None
         self.pair = self._pair_of(self._read())
-        self.https_context = self.pair.https_context
-        """For the HTTPS server. Every handshake gets the pair of that moment."""
-        self.https_context.sni_callback = self._give_present_pair
         self._tell_end()
 
     async def look(self) -> None:
         """Reads the files in a thread, and serves what they hold. Logs a refused pair once, and a near end once a day."""
         await asyncio.to_thread(self._look)
+
+    def https_context(self) -> ssl.SSLContext:
+        """For one HTTPS listener. It holds no certificate itself: every handshake gets the pair of that moment."""
+        context = _new_context()
+        context.sni_callback = self._give_present_pair
+        return context
 
     @property
     def ends_at(self) -> float:
@@ -147,8 +150,7 @@ class CertificateFiles:
         return leaf
 
     def _loaded_context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context = _new_context()
         try:
             context.load_cert_chain(self._certificate, self._key, password=lambda: b"")  # never ask at the terminal
         except (ssl.SSLError, OSError) as error:
@@ -158,6 +160,14 @@ class CertificateFiles:
     def _give_present_pair(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         """Called in every handshake, also of clients that name no server."""
         connection.context = self.pair.https_context
+
+
+def _new_context() -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # h2 is for gRPC clients, which offer nothing else and would end without a word: the HTTP port refuses them with a sentence
+    context.set_alpn_protocols(["http/1.1", "h2"])
+    return context
 
 
 def _bytes_of(path: Path, variable: str) -> bytes:
