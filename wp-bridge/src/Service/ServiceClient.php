@@ -25,6 +25,9 @@ class ServiceClient {
 
 	private const JSON_DEPTH = 64;
 
+	/** Characters that a screen, a row of the outbox and a mail bear. */
+	private const LONGEST_TEXT = 500;
+
 	private Services $services;
 
 	public function __construct( Services $services ) {
@@ -90,7 +93,9 @@ class ServiceClient {
 			)
 		);
 		if ( is_wp_error( $answer ) ) {
-			throw new ServiceError( ServiceError::TRANSPORT, 0, 'not reached: ' . self::clean( $answer->get_error_message(), $token ) );
+			$said    = self::clean( $answer->get_error_message(), $token );
+			$meaning = Unreached::sentence( $said, $url );
+			throw new ServiceError( ServiceError::TRANSPORT, 0, mb_substr( 'not reached: ' . ( null === $meaning ? $said : "{$meaning} ({$said})" ), 0, self::LONGEST_TEXT ) );
 		}
 		return $this->message_of( $answer, $token );
 	}
@@ -168,6 +173,6 @@ class ServiceClient {
 	private static function clean( string $text, #[\SensitiveParameter] string $token ): string {
 		$text = str_replace( $token, '***', wp_strip_all_tags( $text ) );
 		$text = (string) preg_replace( '/[\s\x00-\x1f\x7f]+/', ' ', wp_check_invalid_utf8( $text, true ) );
-		return mb_substr( trim( $text ), 0, 500 );
+		return mb_substr( trim( $text ), 0, self::LONGEST_TEXT );
 	}
 }

@@ -84,6 +84,44 @@ final class ServiceClientTest extends BridgeTestCase {
 		);
 	}
 
+	/**
+	 * What WordPress says of each wrong port and protocol of a real service, by both of its transports.
+	 *
+	 * @dataProvider of_wrong_addresses
+	 */
+	public function test_a_wrong_address_is_said_with_its_remedy( string $scheme, string $said, string $means ): void {
+		$this->connect();
+		$this->service->script( 'CheckAccount', new \WP_Error( 'http_request_failed', $said ) );
+		try {
+			$this->services->service_client()->call_with( "{$scheme}://service.example.test", 'token-of-tests', 'AccountService', 'CheckAccount', array(), 5 );
+			$this->fail( 'no error' );
+		} catch ( ServiceError $error ) {
+			$this->assertStringStartsWith( 'not reached: ', $error->getMessage() );
+			$this->assertStringContainsString( $means, $error->getMessage() );
+			$this->assertStringContainsString( $said, $error->getMessage(), 'the words of WordPress, for support' );
+			$this->assertTrue( $error->is_transport() );
+		}
+	}
+
+	public function of_wrong_addresses(): array {
+		$wrong_version = 'error:0A00010B:SSL routines::wrong version number';
+		$no_plain_http = 'TILLSYNC_PUBLIC_URL must begin with https:// where the service has TLS';
+		return array(
+			'plain to gRPC'          => array( 'http', 'cURL error 1: Received HTTP/0.9 when not allowed', $no_plain_http ),
+			'plain to TLS'           => array( 'http', 'cURL error 52: Empty reply from server', $no_plain_http ),
+			'plain to TLS, reset'    => array( 'http', 'cURL error 56: Recv failure: Connection reset by peer', $no_plain_http ),
+			'plain to TLS, streams'  => array( 'http', 'Response could not be parsed', $no_plain_http ),
+			'TLS to plain'           => array( 'https', "cURL error 35: OpenSSL/3.0.19: {$wrong_version}", 'TILLSYNC_PUBLIC_URL must begin with http://' ),
+			'TLS to plain, streams'  => array( 'https', "stream_socket_client(): SSL operation failed with code 1. OpenSSL Error messages: {$wrong_version}", 'TILLSYNC_PUBLIC_URL must begin with http://' ),
+			'TLS to gRPC'            => array( 'https', 'cURL error 52: Empty reply from server', 'not the gRPC port' ),
+			'untrusted'              => array( 'https', 'cURL error 60: SSL certificate problem: self-signed certificate', 'TILLSYNC_TLS_CERT_FILE must hold the whole chain' ),
+			'another name, streams'  => array( 'https', 'SSL certificate did not match the requested domain name', 'for the name in TILLSYNC_PUBLIC_URL' ),
+			'closed'                 => array( 'https', "cURL error 7: Failed to connect to service.example.test port 1: Couldn't connect to server", 'nothing listens' ),
+			'closed, streams'        => array( 'http', 'Connection refused', 'nothing listens' ),
+			'no such host'           => array( 'http', 'cURL error 6: Could not resolve host: service.example.test', 'no host of the name' ),
+		);
+	}
+
 	public function test_unavailable_and_internal_count_as_transport_and_throttling_does_not(): void {
 		$this->assertTrue( $this->failure( FakeService::error( 503, 'unavailable' ) )->is_transport() );
 		$this->assertTrue( $this->failure( FakeService::error( 500, 'internal' ) )->is_transport() );
