@@ -204,6 +204,7 @@ async def test_with_the_extra_it_serves_on_its_embedded_database(server: Install
                 "TILLSYNC_DATA_DIR": str(data / "data"),
                 "TILLSYNC_GRPC_LISTEN": "127.0.0.1:0",
                 "TILLSYNC_HTTP_LISTEN": "127.0.0.1:0",
+                "TILLSYNC_OPERATIONS_LISTEN": "127.0.0.1:0",
             },
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -211,7 +212,7 @@ async def test_with_the_extra_it_serves_on_its_embedded_database(server: Install
         assert process.stdout is not None
         try:
             async with asyncio.timeout(60):
-                lines = [(await process.stdout.readline()).decode() for _ in range(2)]
+                lines = [(await process.stdout.readline()).decode() for _ in range(3)]
                 with contextlib.suppress(ProcessLookupError):  # it ended by itself: the assertions below say with what
                     process.terminate()
                 _, errors = await process.communicate()
@@ -219,5 +220,5 @@ async def test_with_the_extra_it_serves_on_its_embedded_database(server: Install
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-    assert [line.split()[0] for line in lines if line] == ["gRPC", "HTTP"], errors.decode()
+    assert [line.split()[0] for line in lines if line] == ["gRPC", "HTTP", "operations"], errors.decode()
     assert process.returncode == 0, errors.decode()
