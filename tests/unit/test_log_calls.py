@@ -29,7 +29,20 @@ OBSERVABILITY = "adapters/observability/"
 NUMBERS = frozenset(
     {
         *("bridge_api", "failures", "fields", "grpc_port", "http_port", "http_status", "lanes", "lapses", "made", "next_try_seconds"),
-        *("open_files", "operations_port", "port", "retained", "returncode", "seconds", "serves", "times", "tls", "transaction", "tries", "works"),
+        *(
+            "open_files",
+            "operations_port",
+            "port",
+            "retained",
+            "returncode",
+            "seconds",
+            "serves",
+            "times",
+            "tls",
+            "transaction",
+            "tries",
+            "works",
+        ),
     }
 )
 """Keys of numbers and flags: a text under them does not reach the line."""
@@ -55,7 +68,7 @@ REVIEWED: dict[str, set[str]] = {
     "step": {"name"},  # of a stop
     "what": {"what", "table.name"},  # a limit of ours; a table of ours
     "type": {"event.type.value", "message.DESCRIPTOR.full_name"},
-    "kind": {"entry.kind.name"},
+    "kind": {"entry.kind.name", "wrong.name.lower()"},
     "cause": {"None if error.cause is None else error.cause.name"},
     "signal": {"number.name"},
     "route": {"'none' if route is None else route.canonical"},  # the pattern, without the values of its parts
@@ -67,10 +80,10 @@ REVIEWED: dict[str, set[str]] = {
     "where": {"_place_of(error)", "foreign.described()", "_name_of(args.object)"},  # the second: roles and programs of the operator
     "stack": {"stack"},  # only its places are written
     # sentences of ours, and of PostgreSQL without its values (embedded/exit_reason.py)
-    "reason": {"foreign.remedy()", "self._reason()"},
+    "reason": {"foreign.remedy()", "self._reason()", "sentence"},
     # of this process
     "address": {"self._settings.listen"},
-    "path": {"str(path)"},
+    "path": {"str(path)", "str(self._certificate)"},
     # what a shop says, if it has the form of what it should be
     "field": {"result.field"},  # one of the fields that we sent (woo/bridge_events.py)
     "bridge_version": {"status.bridge_version"},

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.waiting import within
 from support.webhook_receiver import V2_CUSTOMER, DatabaseAway, Receiver, running_receiver
-from tillsync_server.adapters.http import webhook
+from tillsync_server.adapters.http import bodies
 from tillsync_server.adapters.http.webhook_bodies import MAX_BODY_BYTES, MAX_IDS, subject_ids
 from tillsync_server.domain.errors import NotFound, ResourceExhausted, Unavailable
 
@@ -127,7 +127,7 @@ async def test_spellings_of_json(receiver: Receiver, content_type: str) -> None:
 
 
 async def test_a_body_that_does_not_come_is_given_up(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.2)
 
     async def never_ending() -> AsyncIterator[bytes]:
         yield b'{"CustomerID": '
@@ -136,7 +136,7 @@ async def test_a_body_that_does_not_come_is_given_up(receiver: Receiver, monkeyp
     headers = {"Authorization": "Basic " + base64.b64encode("hook:pa:ss£".encode()).decode(), "Epos-Object": "Customer"}
     sent = {**headers, "Content-Type": "application/json", "Content-Length": "100"}
     async with receiver.session.post(f"{receiver.url}/webhooks/eposnow/shop-1", data=never_ending(), headers=sent) as response:
-        assert (response.status, await response.text()) == (408, "the body did not come within 0.2 s\n")
+        assert (response.status, await response.text()) == (408, "the body did not arrive in time; send it again\n")
     assert receiver.observed == [("customer", 408, "cut_short")]
     assert receiver.nothing_queued
 

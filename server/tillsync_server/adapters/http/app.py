@@ -12,6 +12,7 @@ from aiohttp import web
 from tillsync_server.adapters.http.connections import HttpListener
 from tillsync_server.adapters.http.wrong_address import explain_wrong_addresses
 from tillsync_server.adapters.http.wrong_protocol import HTTP_PORT, WrongProtocols
+from tillsync_server.adapters.observability.library_logger import library_logger
 
 _LOG = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -79,7 +80,7 @@ class HttpSide:
             self._wrong.watch_trust(self._ssl)
         runner = web.AppRunner(
             self._application,
-            logger=self._wrong.server_logger(),
+            logger=library_logger("aiohttp.server", self._wrong.is_worth_a_line),
             access_log=None,
             handle_signals=False,
             handler_cancellation=True,

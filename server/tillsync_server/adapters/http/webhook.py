@@ -9,14 +9,13 @@ account's address is opened by the account's credentials, the till's address by 
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from aiohttp import web
 
-from tillsync_server.adapters.http.bodies import BODY_SECONDS, BodyTooLarge, BodyTooSlow, BodyUnreadable, UnknownEncoding, read_body
+from tillsync_server.adapters.http.bodies import BodyTooLarge, BodyTooSlow, BodyUnreadable, UnknownEncoding, read_body
 from tillsync_server.adapters.http.webhook_answers import Answered, WebhookReason, unauthorised
 from tillsync_server.adapters.http.webhook_bodies import MAX_BODY_BYTES, sale_subjects, subject_ids
 from tillsync_server.adapters.http.webhook_openers import AccountLookup, AccountNews, Address, WebhookOpeners
@@ -144,6 +143,6 @@ async def _body_of(request: web.Request) -> bytes:
     except BodyTooLarge as error:
         raise Answered(413, f"the body is larger than {MAX_BODY_BYTES} bytes", WebhookReason.TOO_LARGE) from error
     except BodyTooSlow as error:
-        raise Answered(408, f"the body did not arrive within {BODY_SECONDS:g} s; send it again", WebhookReason.CUT_SHORT) from error
+        raise Answered(408, "the body did not arrive in time; send it again", WebhookReason.CUT_SHORT) from error
     except BodyUnreadable as error:
         raise Answered(400, "the body is cut short or not encoded as it says", WebhookReason.CUT_SHORT) from error

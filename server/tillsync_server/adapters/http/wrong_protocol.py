@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import re
 import socket
 import ssl
@@ -115,19 +114,12 @@ class WrongProtocols:
 
         context.sslobject_class = WatchedConnection
 
-    def server_logger(self) -> logging.Logger:
-        """For aiohttp. A malformed request is the caller's fault: it is counted here, and costs no error line."""
-        logger = logging.Logger("aiohttp.server")
-        logger.parent = logging.getLogger("aiohttp.server")
-
-        def is_ours(record: logging.LogRecord) -> bool:
-            if not record.exc_info or not isinstance(record.exc_info[1], HttpProcessingError):
-                return True
-            self.tell(WrongProtocol.MALFORMED)
-            return False
-
-        logger.addFilter(is_ours)
-        return logger
+    def is_worth_a_line(self, error: BaseException | None) -> bool:
+        """Of aiohttp's log. A malformed request is the caller's fault: it is counted here, and costs no error line."""
+        if not isinstance(error, HttpProcessingError):
+            return True
+        self.tell(WrongProtocol.MALFORMED)
+        return False
 
 
 class FirstBytes:
