@@ -132,6 +132,8 @@ async def test_hot_statements_use_their_indexes_at_fifty_thousand_rows(world: En
     )
     fence = await explain(world, load("engine/fence"), names, ["o"] * len(names), [1] * len(names))
     assert_plan(fence, indexes={"lane_pkey"}, most_rows=400)
+    leases_of = await explain(world, load("engine/leases_of"), accounts, ["o"] * 32)
+    assert_plan(leases_of, indexes={"lane_pkey"}, most_rows=32)
     claims: list[object] = [names, ["o"] * len(names), [1] * len(names), [1] * len(names)]
     per_run: list[object] = [
         [names.index(row["account_id"]) + 1 for row in rows],

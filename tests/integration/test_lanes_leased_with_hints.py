@@ -40,11 +40,12 @@ class Offers:
 
     def __init__(self, world: EngineWorld) -> None:
         self.leased: list[tuple[LaneLease, Sequence[ClaimedEntry]]] = []
+        self.unanswered: list[AccountId] = []
         world.hints = PostgresHintStore(world.database, world.notifications, self.offer)
         world.orders = PostgresOrderIntake(world.database, world.notifications, self.offer)
 
     def offer(self, _most: int) -> LaneOffer:
-        return LaneOffer("this-process", 30.0, lambda lease, entries: self.leased.append((lease, entries)))
+        return LaneOffer("this-process", 30.0, lambda lease, entries: self.leased.append((lease, entries)), self.unanswered.extend)
 
 
 async def lane(world: EngineWorld) -> tuple[str | None, int]:

@@ -46,6 +46,8 @@ ENGINE = [
     Mutant("hints-lease-no-leased-lane", "a hint leases a lane that another process has", drop()),
     Mutant("orders-lease-no-leased-lane", "an order leases a lane that another process has", drop()),
     # recovery
+    Mutant("lost-answers-are-told", "a lane whose lease was not answered waits for the end of the lease", drop()),
+    Mutant("lost-answers-free-no-other-lease", "a lease is taken from its runner where another's answer was lost", drop()),
     Mutant("lapsed-leases-are-taken-over", "a lapsed lease keeps its owner", becomes("lease_owner IS NULL AND IT")),
     Mutant("stops-end-lanes", "a stop lets lanes claim on", drop()),
     # order per customer

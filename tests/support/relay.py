@@ -18,6 +18,7 @@ class Relay:
         self._drops_parameters = False
         self._port = 0
         self._is_cut = False
+        self._last_words: bytes | None = None
         self._lines: set[asyncio.Task[None]] = set()
         self.opened = 0
         self.lost = 0
@@ -32,6 +33,10 @@ class Relay:
 
     def cut(self) -> None:
         self._is_cut = True
+
+    def cut_after(self, words: bytes) -> None:
+        """Cut once ``words`` have come through to the database: its answer to them is the first thing that is lost."""
+        self._last_words = words
 
     def drop_parameters(self) -> None:
         """Of lines opened from now on: of what a session is opened with only user and database come through."""
@@ -55,7 +60,7 @@ class Relay:
             if self._drops_parameters:
                 far_writer.write(_without_parameters(await _start_up(reader)))
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._carry(reader, far_writer))
+                both.create_task(self._carry(reader, far_writer, is_question=True))
                 both.create_task(self._carry(far_reader, writer))
         except* (OSError, asyncio.CancelledError):
             pass
@@ -70,13 +75,16 @@ class Relay:
             return await asyncio.open_connection(parts.hostname, parts.port or 5432)
         return await asyncio.open_unix_connection(f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432")
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_question: bool = False) -> None:
         silent = False
         while data := await reader.read(65536):
             silent = silent or self._is_cut  # a line that was cut stays so
             if silent:
                 self.lost += len(data)
             else:
+                if is_question and self._last_words is not None and self._last_words in data:
+                    self._last_words = None
+                    silent = self._is_cut = True
                 writer.write(data)
                 await writer.drain()
         raise ConnectionResetError("one end has left")

@@ -123,11 +123,13 @@ class EnqueueResult:
 @dataclass(frozen=True, slots=True)
 class LaneOffer:
     """A worker of this process leases lanes that sleep, in the commit of what is due there now. ``leased`` is told each after the commit,
-    with its entries where they are known, which is all that is due; without them it claims."""
+    with its entries where they are known, which is all that is due; without them it claims. ``unanswered`` is told the accounts when it is
+    not known whether the commit succeeded. ``owner`` names this offer and no other."""
 
     owner: str
     lease_seconds: float
     leased: Callable[[LaneLease, Sequence[ClaimedEntry]], None]
+    unanswered: Callable[[Sequence[AccountId]], None]
 
 
 class HintStore(Protocol):
@@ -191,6 +193,10 @@ class LaneStore(Protocol):
 
     async def release(self, leases: Sequence[LaneLease], *, clean: Sequence[bool]) -> None:
         """Locks the lanes, looks again after that, and stores when they next have work. ``clean`` resets the lapses."""
+        ...
+
+    async def leases_of(self, owners: Sequence[tuple[AccountId, str]]) -> list[LaneLease]:
+        """The leases that are there now, of these owners on these accounts."""
         ...
 
     async def repair_lost_wakeups(self) -> int:

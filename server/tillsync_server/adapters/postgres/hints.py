@@ -8,6 +8,7 @@ from operator import itemgetter
 
 import asyncpg
 
+from tillsync_server.adapters.postgres.lane_offers import answered
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.entry import Entry
@@ -36,7 +37,8 @@ class PostgresHintStore:
         try:
             # invariant: accepted-hints-are-committed
             async with self._database.acquire() as connection:
-                return await enqueue_in_transaction(connection, hints, self._notifier, offer)
+                with answered(offer, {hint.account_id for hint in hints}):
+                    return await enqueue_in_transaction(connection, hints, self._notifier, offer)
         except asyncpg.LockNotAvailableError:
             # invariant: locked-lanes-delay-no-other-account
             return await self._enqueue_by_account(hints)

@@ -30,6 +30,7 @@ _CLAIM = load("engine/claim")
 _CHARGE_FIRST = load("engine/charge_first")
 _COMPLETE = load("engine/complete")
 _RELEASE = load("engine/release")
+_LEASES_OF = load("engine/leases_of")
 _LOST_WAKEUPS = load("engine/lost_wakeups")
 _REPAIR_LOST_WAKEUP = load("engine/repair_lost_wakeup")
 _LOCK_LANE = load("engine/lock_lane")
@@ -133,6 +134,11 @@ class PostgresLaneStore:
             is_any_ready = await connection.fetchval(_RELEASE, *_fence_parameters(leases), list(clean))
         if is_any_ready:
             self._notifier.lanes_ready()
+
+    async def leases_of(self, owners: Sequence[tuple[AccountId, str]]) -> list[LaneLease]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_LEASES_OF, [account_id for account_id, _ in owners], [owner for _, owner in owners])
+        return [LaneLease(AccountId(row[0]), row[1], row[2], row[3]) for row in rows]
 
     async def repair_lost_wakeups(self) -> int:
         repaired = 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from tillsync_server.adapters.postgres.event_log import record_order_events
+from tillsync_server.adapters.postgres.lane_offers import answered
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.errors import NotFound, Unavailable
@@ -61,7 +63,7 @@ class PostgresOrderIntake:
     async def _take_of_account(self, account_id: AccountId, orders: Sequence[NewOrder]) -> Sequence[OrderTaken | Exception]:
         offer, lease = None if self._offer is None else self._offer(1), None
         try:
-            async with self._database.acquire() as connection, connection.transaction():
+            async with self._database.acquire() as connection, _answered_transaction(connection, offer, account_id):
                 lane = await connection.fetchrow(_LOCK_LANE, account_id)
                 if lane is None:
                     missing = NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
@@ -135,6 +137,13 @@ class PostgresOrderIntake:
         async with self._database.acquire() as connection:
             rows = await connection.fetch(_SETTLED, [entry[0] for entry in entries], [entry[1] for entry in entries], beyond_seconds)
         return {EntryId(row["entry_id"]) for row in rows}
+
+
+@asynccontextmanager
+async def _answered_transaction(connection: Connection, offer: LaneOffer | None, account_id: AccountId) -> AsyncIterator[None]:
+    with answered(offer, [account_id]):
+        async with connection.transaction():
+            yield
 
 
 async def _wake(connection: Connection, account_id: AccountId, at: datetime, offer: LaneOffer | None) -> LaneLease | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import secrets
 import socket
@@ -19,6 +20,7 @@ from tillsync_server.application.engine.lane_statements import LaneStatements, W
 from tillsync_server.application.engine.lease_clock import LeaseClock
 from tillsync_server.application.engine.lease_renewal import LeaseRenewal
 from tillsync_server.application.engine.leased_lane import AccountReader, LaneState, LeasedLane
+from tillsync_server.application.engine.lost_answers import LostAnswers
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.slots import Probes, ProvenSides, Slots
 from tillsync_server.domain.ids import AccountId
@@ -29,6 +31,7 @@ from tillsync_server.ports.wakeups import WakeUps
 _LOG = structlog.get_logger(__name__)
 _LEASE_ANSWER_SECONDS = 2.0
 _CANCELLED_SECONDS = 5.0
+_LOST_ANSWER_SECONDS = 1.0
 _LEASED_AT_ONCE = 256
 _BULK_LEASED_AT_ONCE = 32
 _TOLD_EARLY_KEPT = 1000
@@ -65,6 +68,8 @@ class Worker:
         self._clock = clock
         self._statements = LaneStatements(store, self.counters, database_gone, self._database_caught_up)
         self._renewal = LeaseRenewal(store, lease_seconds=settings.lease_seconds, clock=clock)
+        self._lost_answers = LostAnswers(store, lease_seconds=settings.lease_seconds, clock=clock)
+        self._offers = itertools.count(1)
         self._services = LaneServices(settings, handler, self._statements, self.slots, self.probes, ProvenSides())
         self._runners: dict[AccountId, LaneRunner] = {}
         self._told_early: Recent[AccountId, None] = Recent(_TOLD_EARLY_KEPT)
@@ -123,6 +128,7 @@ class Worker:
         async with asyncio.TaskGroup() as tasks:
             self._leasing = tasks.create_task(self._lease_lanes(), name="lease")
             tasks.create_task(self._repeat("renew", self._renew, settings.lease_seconds / 12), name="renew")
+            tasks.create_task(self._repeat("lost_answers", self._lost_answers.release, _LOST_ANSWER_SECONDS), name="lost answers")
             tasks.create_task(self._repeat("sweep", self._sweep, settings.sweep_seconds), name="sweep")
 
     async def _repeat(self, what: str, work: Callable[[], Awaitable[None]], seconds: float) -> None:
@@ -156,7 +162,9 @@ class Worker:
         slots = self.slots
         if self._leasing is None or self._stopping or slots.are_missing or self._statements.are_behind or most > slots.free_lanes:
             return None
-        return LaneOffer(self.owner, self._settings.lease_seconds, partial(self._start_lane, self._clock()))
+        owner = f"{self.owner}:{next(self._offers)}"
+        start = partial(self._start_lane, self._clock())
+        return LaneOffer(owner, self._settings.lease_seconds, start, partial(self._lost_answers.note, owner))
 
     async def _lease_lanes(self) -> None:
         while not self._stopping:

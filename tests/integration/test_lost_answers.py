@@ -1,0 +1,144 @@
+"""The answer to the commit of a hint or an order is lost: the sleeping lane that it leased does not wait for the end of the lease."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+from fakes.clock import FakeClock
+from support.engine import EngineWorld, RecordingHandler, engine_world
+from support.postgres import TestDatabase
+from support.queues import order_facts, take_order
+from support.relay import Relay, relay_to
+from support.waiting import HANG_SECONDS, NEVER_SECONDS, until
+from tillsync_server.adapters.postgres import pool
+from tillsync_server.adapters.postgres.hints import PostgresHintStore
+from tillsync_server.adapters.postgres.order_intake import PostgresOrderIntake
+from tillsync_server.adapters.postgres.pool import DATABASE_GONE
+from tillsync_server.application.engine import worker as worker_module
+from tillsync_server.application.engine.lost_answers import LostAnswers
+from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.application.engine.worker import Worker
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.ports.lanes import LaneLease
+
+pytestmark = pytest.mark.integration
+SETTINGS = EngineSettings(lease_seconds=NEVER_SECONDS, poll_floor_seconds=NEVER_SECONDS, stop_grace_seconds=NEVER_SECONDS)
+"""No lane is looked for without a word, and no lease runs out."""
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "_ANSWER_SECONDS", 0.4)
+    monkeypatch.setattr(pool, "_RELEASE_SECONDS", 0.4)
+    monkeypatch.setattr(pool, "_HEARD_SECONDS", NEVER_SECONDS)  # others are answered: what is told of the lanes comes by another line
+    monkeypatch.setattr(worker_module, "_LOST_ANSWER_SECONDS", 0.1)
+
+
+def _patient_world(dsn: str) -> AbstractAsyncContextManager[EngineWorld]:
+    return engine_world(dsn, lock_timeout_seconds=HANG_SECONDS)
+
+
+@asynccontextmanager
+async def behind_relay(
+    world: EngineWorld, database: TestDatabase, handler: RecordingHandler
+) -> AsyncIterator[tuple[Relay, EngineWorld, Worker]]:
+    """A worker on ``world``, and a world that stores hints and orders over a line that can be cut, offering their lanes to it."""
+    async with relay_to(database.dsn) as relay, _patient_world(relay.dsn) as cut_off, world.running(handler, SETTINGS) as worker:
+        await until(lambda: worker.offer(1), world.work)
+        cut_off.hints = PostgresHintStore(cut_off.database, cut_off.notifications, worker.offer)
+        cut_off.orders = PostgresOrderIntake(cut_off.database, cut_off.notifications, worker.offer)
+        yield relay, cut_off, worker
+
+
+async def lease(world: EngineWorld, account: str) -> tuple[str | None, int]:
+    [row] = await world.fetch("SELECT lease_owner, lease_token FROM lane WHERE account_id = $1", account)
+    return row["lease_owner"], row["lease_token"]
+
+
+@pytest.mark.catches("lost-answers-are-told")
+@pytest.mark.parametrize("what", ["hint", "order"])
+async def test_a_lane_whose_lease_was_not_answered_is_run(world: EngineWorld, database: TestDatabase, what: str) -> None:
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    async with behind_relay(world, database, handler) as (relay, cut_off, worker):
+        await take_order(cut_off, "shop-a", order_facts(1))
+        await cut_off.hint("shop-a", 2)
+        await handler.wait_for(lambda: len(handler.runs) == 2)
+        await world.until_idle()
+        _, before = await lease(world, "shop-a")
+        relay.cut_after(b"COMMIT" if what == "order" else b"shop-a")
+        with pytest.raises(DATABASE_GONE):
+            await (take_order(cut_off, "shop-a", order_facts(1042)) if what == "order" else cut_off.hint("shop-a", 1042))
+        assert (await lease(world, "shop-a"))[1] > before, "the commit succeeded"
+        await handler.wait_for(lambda: handler.count(1042) == 1)
+        await world.until_finished("shop-a", 1042)
+        assert worker.counters.lapsed_leases == 0
+        assert worker.counters.lost_leases == 0
+
+
+@pytest.mark.catches("lost-answers-free-no-other-lease")
+async def test_a_lease_that_a_runner_has_is_left_to_it(world: EngineWorld, database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    handler.gate(1)
+    looks: list[list[LaneLease]] = []
+    leases_of = world.lanes.leases_of
+
+    async def recorded(owners: list[tuple[AccountId, str]]) -> list[LaneLease]:
+        looks.append(await leases_of(owners))
+        return looks[-1]
+
+    monkeypatch.setattr(world.lanes, "leases_of", recorded)
+    async with behind_relay(world, database, handler) as (relay, cut_off, worker):
+        await cut_off.hint("shop-a", 1)
+        await handler.wait_for(lambda: handler.count(1) == 1)
+        runs = await lease(world, "shop-a")
+        relay.cut_after(b"shop-a")
+        with pytest.raises(DATABASE_GONE):
+            await cut_off.hint("shop-a", 2)
+        await until(lambda: len(looks) > 1, world.work)
+        assert looks[:2] == [[], []]
+        assert await lease(world, "shop-a") == runs
+        handler.open_gates()
+        await world.until_finished("shop-a", 1)
+        assert worker.counters.lost_leases == 0
+
+
+async def test_a_commit_that_comes_after_the_answer_was_given_up_is_found(world: EngineWorld, database: TestDatabase) -> None:
+    """The lane is locked until then by another session."""
+    await world.add_accounts("shop-a")
+    handler = RecordingHandler()
+    async with behind_relay(world, database, handler) as (relay, cut_off, _):
+        await cut_off.hint("shop-a", 1)
+        await world.until_finished("shop-a", 1)
+        await world.until_idle()
+        async with world.database.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT FROM lane FOR UPDATE")
+            relay.cut_after(b"shop-a")
+            with pytest.raises(DATABASE_GONE):
+                await cut_off.hint("shop-a", 2)
+        await handler.wait_for(lambda: handler.count(2) == 1)
+
+
+async def test_an_answer_without_a_commit_is_not_looked_for_for_ever(
+    world: EngineWorld, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.add_accounts("shop-a")
+    clock = FakeClock()
+    answers = LostAnswers(world.lanes, lease_seconds=30.0, clock=clock)
+    answers.note("owner:1", [AccountId("shop-a")])
+    asked = 0
+    leases_of = world.lanes.leases_of
+
+    async def counted(owners: list[tuple[AccountId, str]]) -> list[LaneLease]:
+        nonlocal asked
+        asked += 1
+        return await leases_of(owners)
+
+    monkeypatch.setattr(world.lanes, "leases_of", counted)
+    for seconds in (1.0, 28.0, 2.0, 1.0):
+        clock.advance(seconds)
+        await answers.release()
+    assert asked == 3
