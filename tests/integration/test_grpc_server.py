@@ -155,7 +155,7 @@ async def test_a_deadline_ends_the_call_on_the_server_too(world: EngineWorld) ->
     async with grpc_world(world) as api, world.running(handler):
         service = await api.token(Role.SERVICE)
 
-        async def unread(item: object) -> NoReturn:
+        async def unread(key: object, item: object) -> NoReturn:
             await asyncio.get_running_loop().create_future()
             raise AssertionError("unreachable")
 

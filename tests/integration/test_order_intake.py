@@ -5,11 +5,16 @@ What callers rely on besides: tests/contracts/test_queues_contract.py.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from support.engine import EngineWorld, RecordingHandler
+from support.engine import EngineWorld, RecordingHandler, engine_world
+from support.waiting import HANG_SECONDS, within
+from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.application.use_cases.admission import Admission, AdmissionSettings
+from tillsync_server.application.use_cases.order_matching import OrderMatching
 from tillsync_server.domain.ids import AccountId, EposCustomerId, OrderId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE
@@ -192,3 +197,24 @@ async def test_that_an_id_was_reused_is_known_to_every_run_of_the_order(world: E
     assert entry.facts is not None
     assert entry.facts.is_of_reused_id
     assert entry.facts.facts_hash() == replace(FACTS, order_key="cd" * 32).facts_hash()
+
+
+@pytest.mark.catches("a-locked-lane-delays-no-other-accounts-orders")
+async def test_a_locked_lane_delays_no_order_of_another_account(world: EngineWorld) -> None:
+    await world.add_accounts("shop-a", "shop-b")
+    # an order waits for its lane longer than this test would wait for the other order
+    async with engine_world(world.database.dsn, lock_timeout_seconds=HANG_SECONDS) as patient, world.database.acquire() as connection:
+        reader = PostgresQueueReader(patient.database)
+        admission = Admission(reader, AdmissionSettings(max_waiting_entries=0, entries_per_second=0))
+        matching = OrderMatching(patient.orders, patient.orders, reader, admission, patient.notifications)
+        lock = connection.transaction()
+        await lock.start()
+        await connection.execute("SELECT FROM lane WHERE account_id = 'shop-a' FOR UPDATE")
+        waiting = asyncio.create_task(matching.match(NewOrder(account_id=SHOP, facts=FACTS), remaining_seconds=0.0))
+        await world.until_locked_out()
+        other = await within(matching.match(NewOrder(account_id=AccountId("shop-b"), facts=FACTS), remaining_seconds=0.0))
+        assert other.entry is not None
+        assert not waiting.done()
+        await lock.rollback()
+        assert (await waiting).entry is not None
+        await matching.close()

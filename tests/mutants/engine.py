@@ -59,6 +59,11 @@ ENGINE = [
     # isolation and fairness
     Mutant("subjects-exclude-only-themselves", "one entry at a time in every lane", value("'lane'")),
     Mutant("locked-lanes-delay-no-other-account", "one locked lane fails the batch of all accounts", becomes("raise")),
+    Mutant(
+        "a-locked-lane-delays-no-other-accounts-orders",
+        "orders of all accounts are stored one account after the other",
+        becomes("taken = await self._taking.submit(AccountId('all'), order)"),
+    ),
     Mutant("crashing-entries-are-charged-first", "an entry that kills the process is never charged", value("False")),
     Mutant("no-class-fills-the-lane", "one class of work takes the whole lane", value("0")),
     Mutant(

@@ -27,7 +27,7 @@ class MicroBatcher(Generic[Item, Result]):
 
     ``flush`` answers by position; an Exception in a position is raised to that caller alone. When a flush of several items raises, the
     items are flushed one by one, so that one bad item never fails its neighbours. ``linger_seconds`` is waited only while the last
-    flush carried a ``crowd`` (so many items or more) and the batch is not full.
+    flush carried a ``crowd`` (so many items or more) and the batch is not full. ``on_idle`` is called when no item waits any more.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class MicroBatcher(Generic[Item, Result]):
         linger_seconds: float = 0.002,
         crowd: int = _CROWD,
         retry_singly: bool = True,
+        on_idle: Callable[[], object] = lambda: None,
     ) -> None:
         self._flush = flush
         self._name = name
@@ -46,6 +47,7 @@ class MicroBatcher(Generic[Item, Result]):
         self._linger_seconds = linger_seconds
         self._crowd = crowd
         self._retry_singly = retry_singly
+        self._on_idle = on_idle
         self._waiting: deque[tuple[Item, Done[Result]]] = deque()
         self._last_size = 0
         self._full = asyncio.Event()
@@ -95,6 +97,7 @@ class MicroBatcher(Generic[Item, Result]):
             self._is_flushing = False
             while self._waiting:  # only where this task was cancelled: no caller waits for ever
                 self._tell_one(self._waiting.popleft()[1], asyncio.CancelledError())
+            self._on_idle()
 
     async def _linger(self) -> None:
         """Until the batch is full, ``linger_seconds`` at most. A timer costs less than a task or a timeout for each flush."""

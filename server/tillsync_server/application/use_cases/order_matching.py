@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tillsync_server.application.concurrency.entry_waiters import MAX_WAITERS_PER_ACCOUNT, EntryWaiters
-from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
+from tillsync_server.application.concurrency.keyed_batcher import KeyedBatcher
 from tillsync_server.application.use_cases.admission import Admission
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import InvalidArgument, NotFound, RequestError, ResourceExhausted, Unavailable
@@ -25,6 +25,9 @@ ANSWER_MARGIN_SECONDS = 0.3
 MAX_MATCH_BATCH = 100
 MAX_GET_BATCH = 500
 _SOON_SECONDS = 1.0
+_ACCOUNTS_AT_ONCE = 6
+"""Whose orders are stored at a time, and as many whose answers are read: a transaction waits up to a second for its lane, and holds one of
+the ten connections that a process has by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,12 @@ class OrderMatching:
         self._entries = entries
         self._admission = admission
         self._clock = clock
-        self._taking: MicroBatcher[NewOrder, OrderTaken] = MicroBatcher(intake.take, name="orders", max_items=MAX_MATCH_BATCH)
-        self._reading: MicroBatcher[_Asked, OrderAnswer] = MicroBatcher(self._read_many, name="order-answers")
+        self._taking: KeyedBatcher[AccountId, NewOrder, OrderTaken] = KeyedBatcher(
+            intake.take, name="orders", at_once=_ACCOUNTS_AT_ONCE, max_items=MAX_MATCH_BATCH
+        )
+        self._reading: KeyedBatcher[AccountId, _Asked, OrderAnswer] = KeyedBatcher(
+            self._read_of_account, name="order-answers", at_once=_ACCOUNTS_AT_ONCE
+        )
         self._waiters = EntryWaiters(
             wakeups,
             lambda waiting: matches.settled(waiting, beyond_seconds=_SOON_SECONDS),
@@ -77,16 +84,17 @@ class OrderMatching:
         wait = MAX_WAIT_SECONDS if remaining_seconds is None else min(remaining_seconds - ANSWER_MARGIN_SECONDS, MAX_WAIT_SECONDS)
         ends_at = self._clock() + wait
         await self._admission.admit(order.account_id)
-        taken = await self._taking.submit(order)
+        # invariant: a-locked-lane-delays-no-other-accounts-orders
+        taken = await self._taking.submit(order.account_id, order)
         asked = _Asked(order.account_id, taken.entry_id, order.facts.order_id)
         if not taken.queued or wait <= 0:  # most likely answered before: nobody has to wait
-            answer = await self._reading.submit(asked)
+            answer = await self._reading.submit(order.account_id, asked)
             if self._answers(answer, ends_at - self._clock()):
                 return answer
         async with self._waiters.registered(order.account_id, taken.entry_id) as told:
             while True:
                 told.clear()
-                answer = await self._reading.submit(asked)
+                answer = await self._reading.submit(order.account_id, asked)
                 remaining = ends_at - self._clock()
                 if self._answers(answer, remaining):
                     return answer
@@ -94,7 +102,7 @@ class OrderMatching:
                     async with asyncio.timeout(remaining):
                         await told.wait()
                 except TimeoutError:
-                    return await self._reading.submit(asked)
+                    return await self._reading.submit(order.account_id, asked)
 
     async def match_many(self, account_id: AccountId, orders: Sequence[NewOrder | RequestError]) -> list[OrderAnswer | RequestError]:
         """By position; never waits. An error among ``orders`` (what was wrong with that one) comes back in its place."""
@@ -116,7 +124,7 @@ class OrderMatching:
                 asked.append(_Asked(account_id, result.entry_id, order.facts.order_id))
             elif not isinstance(result, Unavailable):
                 raise result  # of the account or of the database, not of an item
-        answers = iter(await self._read_many(asked) if asked else ())
+        answers = iter(await self._read_of_account(asked) if asked else ())
         return [result if isinstance(result, Unavailable) else next(answers) for result in taken]
 
     async def get_many(self, account_id: AccountId, order_ids: Sequence[int]) -> list[OrderMatch | RequestError]:
@@ -145,19 +153,14 @@ class OrderMatching:
         due = entry.next_attempt_time
         return due is not None and (due - datetime.now(UTC)).total_seconds() > remaining
 
-    async def _read_many(self, asked: Sequence[_Asked]) -> list[OrderAnswer | NotFound]:
-        entries: dict[EntryId, Entry] = {}
-        kept: dict[tuple[AccountId, OrderId], OrderMatch] = {}
-        for account_id in sorted({one.account_id for one in asked}):
-            own = [one for one in asked if one.account_id == account_id]
-            entries |= await self._entries.get(account_id, list({one.entry_id for one in own}), with_attempts=False)
-            dropped = sorted({one.order_id for one in own if one.entry_id not in entries})
-            if dropped:
-                found = await self._matches.get(account_id, dropped)
-                kept |= {(account_id, order_id): match for order_id, match in found.items()}
+    async def _read_of_account(self, asked: Sequence[_Asked]) -> list[OrderAnswer | NotFound]:
+        account_id = asked[0].account_id
+        entries = await self._entries.get(account_id, list({one.entry_id for one in asked}), with_attempts=False)
+        dropped = sorted({one.order_id for one in asked if one.entry_id not in entries})
+        kept = await self._matches.get(account_id, dropped) if dropped else {}
         answers: list[OrderAnswer | NotFound] = []
         for one in asked:
-            entry, match = entries.get(one.entry_id), kept.get((one.account_id, one.order_id))
+            entry, match = entries.get(one.entry_id), kept.get(one.order_id)
             if entry is None and match is None:
                 answers.append(_never_asked(one.order_id))
             else:
