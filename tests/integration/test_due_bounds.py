@@ -209,7 +209,7 @@ async def test_nothing_reads_what_a_snapshot_keeps(world: EngineWorld) -> None:
         ("engine/release", [*fence, [True]], 120),
         ("engine/renew", [*fence, 30.0], 120),
         ("engine/lock_lane", [SHOP], 40),
-        ("engine/wake_and_lease", [SHOP, datetime.now(UTC), "owner", 30.0], 40),
+        ("orders/store", [SHOP, datetime.now(UTC), "owner", 30.0, *([] for _ in range(13))], 40),
     ):
         async with world.database.acquire() as connection:
             transaction = connection.transaction()

@@ -101,10 +101,12 @@ async def test_a_lane_that_another_process_has_is_left_to_it(world: EngineWorld)
 
 @pytest.mark.catches("orders-lease-no-leased-lane")
 async def test_an_order_leaves_a_lane_to_the_process_that_has_it(world: EngineWorld) -> None:
+    """Also where the order is due before the lane's bound, which it lowers."""
     await world.add_accounts("shop-a")
     await world.hint("shop-a", 1)
     [theirs] = (await world.lanes.lease("other", limit=1, bulk_limit=1, probe_limit=0, lease_seconds=30.0)).leases
-    await world.fetch("UPDATE lane SET next_run_at = 'infinity', next_live_at = 'infinity' RETURNING 1")
+    later = "next_run_at = 'infinity', next_live_at = 'infinity', due_from = now() + interval '1 hour'"
+    await world.fetch(f"UPDATE lane SET {later} RETURNING 1")
     offers = Offers(world)
     await take_order(world, "shop-a", order_facts(1042))
     assert offers.leased == []

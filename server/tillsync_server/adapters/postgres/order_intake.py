@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import asyncpg
 
 from tillsync_server.adapters.postgres.event_log import record_order_events
 from tillsync_server.adapters.postgres.lane_offers import answered
+from tillsync_server.adapters.postgres.order_rows import QueuedOrder, revise_columns, store_columns
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
 from tillsync_server.domain.errors import NotFound, Unavailable
@@ -24,22 +23,11 @@ from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
 from tillsync_server.ports.wakeups import Notifier
 
 _LOCK_LANE = load("engine/lock_lane")
-_WAKE_LANE = load("engine/wake_lane")
-_WAKE_AND_LEASE = load("engine/wake_and_lease")
 _KNOWN = load("orders/known")
-_INSERT_ENTRIES = load("orders/insert_entries")
 _REVISE_ENTRIES = load("orders/revise_entries")
-_STORE_MATCHES = load("orders/store_matches")
+_STORE = load("orders/store")
 _GET_MATCHES = load("orders/get_matches")
 _SETTLED = load("orders/settled")
-
-
-@dataclass(frozen=True, slots=True)
-class _Queued:
-    order: NewOrder
-    entry_id: EntryId
-    retried_from: EntryId | None
-    note: str
 
 
 class PostgresOrderIntake:
@@ -68,9 +56,11 @@ class PostgresOrderIntake:
                 if lane is None:
                     missing = NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
                     return [missing] * len(orders)
-                taken, order_events = await self._take_under_lock(connection, account_id, orders, lane["at"])
-                if any(result.queued for result in taken):
-                    lease = await _wake(connection, account_id, lane["at"], offer)
+                taken, queued = await self._arrivals(connection, account_id, orders)
+                if queued:
+                    lease = await _store(connection, account_id, lane["at"], queued, offer)
+                revised = [(account_id, each.facts.order_id) for each in queued if not each.is_new]
+                order_events = await record_order_events(connection, revised, lane["at"])
         except asyncpg.LockNotAvailableError:
             return [Unavailable(f"account {account_id} is busy; try again", reason="ACCOUNT_BUSY")] * len(orders)
         if lease is not None and offer is not None:
@@ -84,49 +74,38 @@ class PostgresOrderIntake:
             self._notifier.order_events()
         return taken
 
-    async def _take_under_lock(
-        self, connection: Connection, account_id: AccountId, orders: Sequence[NewOrder], at: datetime
-    ) -> tuple[list[OrderTaken], int]:
-        """By position, and how many order events wait because of it."""
+    async def _arrivals(
+        self, connection: Connection, account_id: AccountId, orders: Sequence[NewOrder]
+    ) -> tuple[list[OrderTaken], list[QueuedOrder]]:
+        """What becomes of the orders, by position, and those that are to be stored. Under the lane's lock."""
         last_of = {order.facts.order_id: order for order in orders}  # asked twice in one batch: the later facts count
         known = {
             row["order_id"]: (EntryId(row["entry_id"]), KnownOrder(row["order_key"], row["facts_hash"], EntryState(row["state"])))
             for row in await connection.fetch(_KNOWN, account_id, list(last_of))
         }
-        inserts: list[_Queued] = []
-        revisions: list[_Queued] = []
+        queued: list[QueuedOrder] = []
         current: dict[OrderId, OrderTaken] = {}
         for order_id, order in last_of.items():
             entry_id, before = known.get(order_id, (None, None))
             reused = before is not None and before.order_key != order.facts.order_key
-            if reused:
-                order = replace(order, facts=replace(order.facts, is_of_reused_id=True))
+            facts = replace(order.facts, is_of_reused_id=True) if reused else order.facts
             note = ORDER_ID_REUSED_NOTE if reused else ""
             arrival = decide_arrival(
                 before,
-                order_key=order.facts.order_key,
-                facts_hashes=order.facts.facts_hashes(),
+                order_key=facts.order_key,
+                facts_hashes=facts.facts_hashes(),
                 rerun=any(each.rerun for each in orders if each.facts.order_id == order_id),
             )
             if arrival is Arrival.JOIN and entry_id is not None:
                 current[order_id] = OrderTaken(entry_id, queued=False)
             elif arrival is Arrival.REVISE_LIVE_ENTRY and entry_id is not None:
-                revisions.append(_Queued(order, entry_id, None, note))
+                queued.append(QueuedOrder(facts, entry_id, None, note, is_new=False))
                 current[order_id] = OrderTaken(entry_id, queued=True)
             else:
                 fresh = new_entry_id()
-                inserts.append(_Queued(order, fresh, None if reused else entry_id, note))
+                queued.append(QueuedOrder(facts, fresh, None if reused else entry_id, note))
                 current[order_id] = OrderTaken(fresh, queued=True)
-        if inserts:
-            await connection.execute(_INSERT_ENTRIES, *_entry_columns(account_id, inserts, at))
-        if revisions:
-            await connection.execute(_REVISE_ENTRIES, *_entry_columns(account_id, revisions, at))
-        order_events = 0
-        if inserts or revisions:
-            await connection.execute(_STORE_MATCHES, *_match_columns(account_id, inserts + revisions, at))
-            revised = [(account_id, item.order.facts.order_id) for item in revisions]
-            order_events = await record_order_events(connection, revised, at)
-        return [current[order.facts.order_id] for order in orders], order_events
+        return [current[order.facts.order_id] for order in orders], queued
 
     async def get(self, account_id: AccountId, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderMatch]:
         async with self._database.acquire() as connection:
@@ -146,47 +125,18 @@ async def _answered_transaction(connection: Connection, offer: LaneOffer | None,
             yield
 
 
-async def _wake(connection: Connection, account_id: AccountId, at: datetime, offer: LaneOffer | None) -> LaneLease | None:
-    """The lane whose lock is held got work that is due ``at``. The lease, where it is leased with it."""
-    if offer is not None:
-        leased = await connection.fetchrow(_WAKE_AND_LEASE, account_id, at, offer.owner, offer.lease_seconds)
-        if leased is not None:
-            return LaneLease(account_id, offer.owner, leased["lease_token"], leased["lapses"])
-    await connection.execute(_WAKE_LANE, account_id, at, True)
-    return None
-
-
-def _entry_columns(account_id: AccountId, queued: Sequence[_Queued], at: datetime) -> list[Any]:
-    facts = [item.order.facts for item in queued]
-    return [
-        account_id,
-        [item.entry_id for item in queued],
-        [each.order_id for each in facts],
-        [each.order_number for each in facts],
-        [each.subject_label for each in facts],
-        [each.account_email_normalised or None for each in facts],
-        [each.billing_email_normalised or None for each in facts],
-        [each.woo_customer_id for each in facts],
-        [json.dumps(each.to_json()) for each in facts],
-        [item.retried_from for item in queued],
-        [item.note for item in queued],
-        at,
-    ]
-
-
-def _match_columns(account_id: AccountId, queued: Sequence[_Queued], at: datetime) -> list[Any]:
-    facts = [item.order.facts for item in queued]
-    return [
-        account_id,
-        [each.order_id for each in facts],
-        [each.order_key for each in facts],
-        [each.facts_hash() for each in facts],
-        [item.entry_id for item in queued],
-        [each.account_email_normalised or None for each in facts],
-        [each.billing_email_normalised or None for each in facts],
-        [each.woo_customer_id for each in facts],
-        at,
-    ]
+async def _store(
+    connection: Connection, account_id: AccountId, at: datetime, queued: Sequence[QueuedOrder], offer: LaneOffer | None
+) -> LaneLease | None:
+    """Wakes the lane. The lease, where it is leased with it."""
+    revised = [each for each in queued if not each.is_new]
+    if revised:
+        await connection.execute(_REVISE_ENTRIES, account_id, at, *revise_columns(revised))
+    owner, seconds = (None, 0.0) if offer is None else (offer.owner, offer.lease_seconds)
+    row = await connection.fetchrow(_STORE, account_id, at, owner, seconds, *store_columns(queued))
+    if owner is None or row is None or row["lease_token"] is None:
+        return None
+    return LaneLease(account_id, owner, row["lease_token"], row["lapses"])
 
 
 def _order_match(account_id: AccountId, row: asyncpg.Record) -> OrderMatch:

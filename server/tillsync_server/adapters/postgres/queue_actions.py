@@ -13,6 +13,7 @@ import asyncpg
 
 from tillsync_server.adapters.postgres.event_log import record_events_of_entries, record_order_events
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
+from tillsync_server.adapters.postgres.order_rows import QueuedOrder, store_columns
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.queue_reader import filed_bounds_of_ids
 from tillsync_server.adapters.postgres.sql_files import load
@@ -28,8 +29,7 @@ from tillsync_server.ports.wakeups import Notifier
 _LOCK_LANE = load("engine/lock_lane")
 _WAKE_LANE = load("engine/wake_lane")
 _KNOWN_ORDERS = load("orders/known")
-_INSERT_ORDERS = load("orders/insert_entries")
-_STORE_MATCHES = load("orders/store_matches")
+_STORE = load("orders/store")
 _ENTRIES = load("queues/action_entries")
 _LIVE_OF_SUBJECTS = load("queues/live_of_subjects")
 _LANE_STATUS = load("queues/lane_status")
@@ -141,39 +141,13 @@ class _Retry:
         """New entries of orders with the facts that their current answer rests on; an older entry may know older ones."""
         if not finished:
             return {}
-        facts = await self._current_facts(finished)
-        fresh = [new_entry_id() for _ in finished]
-        emails = [(each.account_email_normalised or None, each.billing_email_normalised or None) for each in facts]
-        await self._connection.execute(
-            _INSERT_ORDERS,
-            self._account_id,
-            fresh,
-            [each.order_id for each in facts],
-            [each.order_number for each in facts],
-            [each.subject_label for each in facts],
-            [account_email for account_email, _ in emails],
-            [billing_email for _, billing_email in emails],
-            [each.woo_customer_id for each in facts],
-            [json.dumps(each.to_json()) for each in facts],
-            [entry.entry_id for entry in finished],
-            [""] * len(facts),
-            self._at,
-        )
-        await self._connection.execute(
-            _STORE_MATCHES,
-            self._account_id,
-            [each.order_id for each in facts],
-            [each.order_key for each in facts],
-            [each.facts_hash() for each in facts],
-            fresh,
-            [account_email for account_email, _ in emails],
-            [billing_email for _, billing_email in emails],
-            [each.woo_customer_id for each in facts],
-            self._at,
-        )
-        await self._connection.execute(_WAKE_LANE, self._account_id, self._at, True)
+        queued = [
+            QueuedOrder(facts, new_entry_id(), entry.entry_id)
+            for entry, facts in zip(finished, await self._current_facts(finished), strict=True)
+        ]
+        await self._connection.execute(_STORE, self._account_id, self._at, None, 0.0, *store_columns(queued))
         self.queued = True
-        return {entry.subject: entry_id for entry, entry_id in zip(finished, fresh, strict=True)}
+        return {entry.subject: order.entry_id for entry, order in zip(finished, queued, strict=True)}
 
     async def _current_facts(self, finished: Sequence[StoredEntry]) -> list[OrderFacts]:
         answers = await _answers(self._connection, self._account_id, [entry.subject_id for entry in finished])

@@ -1,0 +1,55 @@
+"""The columns that orders are stored by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tillsync_server.domain.ids import EntryId
+from tillsync_server.domain.order import OrderFacts
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedOrder:
+    """``retried_from``: the entry before; ``is_new``: there is no live entry of the order yet."""
+
+    facts: OrderFacts
+    entry_id: EntryId
+    retried_from: EntryId | None
+    note: str = ""
+    is_new: bool = True
+
+
+def store_columns(queued: Sequence[QueuedOrder]) -> list[list[Any]]:
+    """$5 to $17 of ``orders/store.sql``."""
+    facts = [each.facts for each in queued]
+    number, label, account_email, billing_email, woo_customer_id, as_json = _facts_columns(facts)
+    return [
+        [each.entry_id for each in queued],
+        [each.order_id for each in facts],
+        [each.order_key for each in facts],
+        [each.facts_hash() for each in facts],
+        *(number, label, account_email, billing_email, woo_customer_id, as_json),
+        [each.retried_from for each in queued],
+        [each.note for each in queued],
+        [each.is_new for each in queued],
+    ]
+
+
+def revise_columns(queued: Sequence[QueuedOrder]) -> list[list[Any]]:
+    """$3 to $10 of ``orders/revise_entries.sql``."""
+    facts = [each.facts for each in queued]
+    return [[each.order_id for each in facts], *_facts_columns(facts), [each.note for each in queued]]
+
+
+def _facts_columns(facts: Sequence[OrderFacts]) -> list[list[Any]]:
+    return [
+        [each.order_number for each in facts],
+        [each.subject_label for each in facts],
+        [each.account_email_normalised or None for each in facts],
+        [each.billing_email_normalised or None for each in facts],
+        [each.woo_customer_id for each in facts],
+        [json.dumps(each.to_json()) for each in facts],
+    ]

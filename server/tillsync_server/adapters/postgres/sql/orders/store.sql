@@ -1,0 +1,44 @@
+-- Queue orders: new entries, what is known of the orders, and their lane's wake-up, which may lease it in the same commit. $1 account, $2 the
+-- database's time, $3 owner and $4 seconds of the lease (NULL: nobody leases); columns: $5 entry ids, $6 order ids, $7 order keys, $8 facts
+-- hashes, $9 order numbers, $10 labels, $11 account and $12 billing emails (normalised), $13 shop customers, $14 facts, $15 retried_from,
+-- $16 notes, $17 whether the entry is new (others were revised before). Under the lane's lock.
+-- The lane: only one that sleeps, with nothing else due and no ill side, is leased: whoever waits for a slot for it goes first, and an ill
+-- side waits for its probe. A lane that another process has is looked at again by its release; an entry that is due before its bound lowers
+-- the bound. Whether the work waits for an ill side is not asked: then the lane is leased for nothing once, and its release tells when to
+-- probe. Returns the token and the lapses where it is leased, else no row or NULL. Indexes: entry_live, order_match primary key, lane_pkey.
+WITH o AS MATERIALIZED (
+  SELECT * FROM unnest($5::uuid[], $6::bigint[], $7::text[], $8::bytea[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[],
+    $14::jsonb[], $15::uuid[], $16::text[], $17::boolean[])
+    AS t(entry_id, order_id, order_key, facts_hash, order_number, label, account_email, billing_email, woo_customer_id, facts, retried_from,
+      notes, is_new)),
+queued AS (
+  INSERT INTO entry (account_id, entry_id, queue, kind, subject_id, priority, due_at, order_number, subject_label, account_email,
+    billing_email, woo_customer_id, facts, retried_from, notes, create_time, update_time)
+  SELECT $1, entry_id, 2, 3, order_id, 1, $2, order_number, label, account_email, billing_email, woo_customer_id, facts, retried_from, notes,
+    $2, $2
+  FROM o WHERE is_new),
+matches AS (
+  INSERT INTO order_match AS m (account_id, order_id, order_key, facts_hash, entry_id, account_email, billing_email, woo_customer_id,
+    create_time, update_time)
+  SELECT $1, order_id, order_key, facts_hash, entry_id, account_email, billing_email, woo_customer_id, $2, $2 FROM o
+  ON CONFLICT (account_id, order_id) DO UPDATE SET order_key = excluded.order_key, facts_hash = excluded.facts_hash,
+    entry_id = excluded.entry_id, account_email = excluded.account_email, billing_email = excluded.billing_email,
+    woo_customer_id = excluded.woo_customer_id, state = 1, update_time = excluded.update_time,
+    -- another order under this id: the answer of the former one is not its answer
+    outcome = CASE WHEN m.order_key = excluded.order_key THEN m.outcome END,
+    cause = CASE WHEN m.order_key = excluded.order_key THEN m.cause END,
+    comment = CASE WHEN m.order_key = excluded.order_key THEN m.comment ELSE '' END,
+    notes = CASE WHEN m.order_key = excluded.order_key THEN m.notes ELSE '' END,
+    epos_customer_id = CASE WHEN m.order_key = excluded.order_key THEN m.epos_customer_id END,
+    candidate_ids = CASE WHEN m.order_key = excluded.order_key THEN m.candidate_ids END),
+mine AS MATERIALIZED (
+  SELECT account_id, lease_token, $3::text IS NOT NULL AND next_run_at > $2 AND till_probe_at IS NULL AND shop_probe_at IS NULL
+      /* invariant: orders-lease-no-leased-lane */ AND lease_expires_at IS NULL /* /invariant: orders-lease-no-leased-lane */ AS is_leased
+  FROM lane WHERE account_id = $1 AND lease_token >= (SELECT newest_token($1)))
+UPDATE lane SET next_run_at = least(next_run_at, $2), next_live_at = least(next_live_at, $2), due_from = least(due_from, $2),
+  lease_token = lane.lease_token + mine.is_leased::integer,
+  lease_owner = CASE WHEN mine.is_leased THEN $3::text ELSE lane.lease_owner END,
+  lease_expires_at = CASE WHEN mine.is_leased THEN $2::timestamptz + make_interval(secs => $4) ELSE lane.lease_expires_at END
+FROM mine
+WHERE lane.account_id = mine.account_id AND lane.lease_token = mine.lease_token AND (lane.lease_expires_at IS NULL OR lane.due_from > $2)
+RETURNING CASE WHEN mine.is_leased THEN lane.lease_token END AS lease_token, lane.lapses
