@@ -17,7 +17,6 @@ _DEFAULT_CUSTOMER = load("links/default_customer")
 _INSERT = load("links/insert")
 _DELETE = load("links/delete")
 _WANT_REMOVAL = load("links/want_removal")
-_DROP_REMOVALS = load("links/drop_removals")
 _REVISE_WAITING_ORDERS = load("links/revise_waiting_orders")
 
 
@@ -58,7 +57,6 @@ async def put_link(
     )
     if row is None:
         raise ValueError(f"a link of till customer {epos_customer_id} or shop customer {woo_customer_id} was left in the way")
-    await lane.connection.execute(_DROP_REMOVALS, lane.account_id, [woo_customer_id])
     link = link_of_row(row)
     await revise_waiting_orders(lane, [link, *instead_of], deciding=deciding, but=None if deciding is None else woo_customer_id)
     return link, await lane.queue_customer(epos_customer_id)

@@ -12,14 +12,15 @@ from datetime import datetime
 
 import asyncpg
 
-from tillsync_server.adapters.postgres.decided_again import decide_again, decide_candidates_again, mark_gone
-from tillsync_server.adapters.postgres.held_orders import held_of_guest, release_now_or_soon
+from tillsync_server.adapters.postgres.decided_again import decide_candidates_again, mark_gone
+from tillsync_server.adapters.postgres.held_orders import MAX_COUNTED, held_of_guest, release_now_or_soon
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
-from tillsync_server.adapters.postgres.link_rows import links_of_either, put_link, want_removal
+from tillsync_server.adapters.postgres.link_rows import put_link, want_removal
+from tillsync_server.adapters.postgres.links import link_of_row
 from tillsync_server.adapters.postgres.locked_lane import fenced_lane
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
-from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.vocabulary import EntryKind, LinkGround, Outcome, Priority
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, NewHint
 from tillsync_server.ports.links import Link, LinkOrigin, OrderLinkOutcome
@@ -39,7 +40,7 @@ class PostgresOrderLinker:
     async def still_stands(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
         """As far as it is committed: a change that holds the lane's lock just now comes after this answer."""
         async with self._database.acquire() as connection:
-            return await _as_claimed(connection, lease, entry) is not None
+            return bool(await _as_claimed(connection, lease, entry))
 
     async def link(
         self,
@@ -58,12 +59,12 @@ class PostgresOrderLinker:
         STALE also when the lane stayed locked for long. LINKED, with nothing written, when just this link is there."""
         try:
             async with fenced_lane(self._database, lease) as lane:
-                claimed = None if lane is None else await _as_claimed(lane.connection, lease, entry)
-                if lane is None or claimed is None:
+                rows = [] if lane is None else await _as_claimed(lane.connection, lease, entry, epos_customer_id, woo_customer_id)
+                if lane is None or not rows:
                     return OrderLinkOutcome.STALE
-                if claimed["default_epos_customer_id"] == epos_customer_id:
+                if rows[0]["default_epos_customer_id"] == epos_customer_id:
                     raise ValueError(f"the default customer {epos_customer_id} of account {lane.account_id} cannot be linked")
-                standing = await links_of_either(lane, epos_customer_id, woo_customer_id)
+                standing = [link_of_row(row) for row in rows if row["epos_customer_id"] is not None]
                 in_the_way = [link for link in standing if link.is_usable and not _is_same(link, replaces)]
                 if any(link.epos_customer_id == epos_customer_id and link.woo_customer_id == woo_customer_id for link in in_the_way):
                     return OrderLinkOutcome.LINKED
@@ -79,7 +80,7 @@ class PostgresOrderLinker:
                     deciding=entry.entry_id,
                     woo_registered_at=woo_registered_at,
                 )
-                await decide_again(lane, woo=[woo_customer_id], but=entry.entry_id)
+                await release_now_or_soon(lane, [EntryId(entry_id) for entry_id in rows[0]["held_entry_ids"]])
         except asyncpg.LockNotAvailableError:
             return OrderLinkOutcome.STALE
         lane.tell(self._notifier)
@@ -126,7 +127,7 @@ class PostgresOrderLinker:
             return 0
         try:
             async with fenced_lane(self._database, lease) as lane:
-                if lane is None or await _as_claimed(lane.connection, lease, entry) is None:
+                if lane is None or not await _as_claimed(lane.connection, lease, entry):
                     return 0
                 held = await held_of_guest(lane, email, but=entry.entry_id, without_outcome=Outcome.PRODUCT_NOT_MATCHED)
                 released = await release_now_or_soon(lane, held)
@@ -137,11 +138,16 @@ class PostgresOrderLinker:
         return released
 
 
-async def _as_claimed(connection: Connection, lease: LaneLease, entry: ClaimedEntry) -> asyncpg.Record | None:
-    """The account's default customer, if lease, settings and entry are as they were when the entry was claimed."""
-    return await connection.fetchrow(
-        _AS_CLAIMED, lease.account_id, lease.owner, lease.token, entry.config_version, entry.entry_id, entry.entry_revision
-    )
+async def _as_claimed(
+    connection: Connection,
+    lease: LaneLease,
+    entry: ClaimedEntry,
+    epos_customer_id: EposCustomerId | None = None,
+    woo_customer_id: WooCustomerId | None = None,
+) -> list[asyncpg.Record]:
+    """Rows of ``links/as_claimed.sql``; none if lease, settings or entry are not as they were when the entry was claimed."""
+    claimed = (lease.account_id, lease.owner, lease.token, entry.config_version, entry.entry_id, entry.entry_revision)
+    return list(await connection.fetch(_AS_CLAIMED, *claimed, epos_customer_id, woo_customer_id, MAX_COUNTED))
 
 
 def _is_same(link: Link, read: Link | None) -> bool:
