@@ -31,6 +31,7 @@ from tillsync_server.adapters.http.app import HttpSide
 from tillsync_server.adapters.http.connect import (
     BIG_BYTES,
     DEFAULT_TIMEOUT_SECONDS,
+    MOST_OBJECTS,
     ConnectHandler,
     _Codec,
     rpc_methods,
@@ -430,6 +431,14 @@ async def test_too_large_as_sent_and_when_unpacked(edge: Edge) -> None:
         status, error = await edge.error(body=body, headers=headers)
         assert (status, error["code"], error["details"][0]["debug"]["reason"]) == (400, "invalid_argument", "REQUEST_TOO_LARGE")
     assert edge.servicer.requests == []
+
+
+async def test_a_body_of_endless_small_objects_is_not_read(edge: Edge) -> None:
+    """Four megabytes of them would take ten seconds."""
+    body = b'{"accountId": "shop-1", "orders": [' + b",".join([b"{}"] * (MOST_OBJECTS + 1)) + b"]}"
+    status, error = await edge.error(MATCH, body)
+    assert (status, error["details"][0]["debug"]["reason"]) == (400, "REQUEST_TOO_LARGE")
+    assert f"at most {MOST_OBJECTS} objects" in error["message"]
 
 
 @pytest.mark.parametrize("path", ["/tillsync.v1.CustomerSyncService/Nothing", "/tillsync.v1.NoService/SyncCustomer", "/some.Other/Call"])

@@ -80,7 +80,7 @@ REVIEWED: dict[str, set[str]] = {
     "where": {"_place_of(error)", "foreign.described()", "_name_of(args.object)"},  # the second: roles and programs of the operator
     "stack": {"stack"},  # only its places are written
     # sentences of ours, and of PostgreSQL without its values (embedded/exit_reason.py)
-    "reason": {"foreign.remedy()", "self._reason()", "sentence"},
+    "reason": {"foreign.remedy()", "self._reason()", "sentence", "few_files"},
     # of this process
     "address": {"self._settings.listen"},
     "path": {"str(path)", "str(self._certificate)"},
@@ -93,6 +93,8 @@ REVIEWED: dict[str, set[str]] = {
     "bridge_api": {"status.api"},
     "grpc_port": {"self.grpc_port"},
     "http_port": {"self.http_port"},
+    "operations_port": {"self.operations_port"},
+    "open_files": {"open_files()"},
     "http_status": {"error.status", "trouble.status"},
     "lanes": {"found"},
     "lapses": {"lease.lapses"},

@@ -47,6 +47,8 @@ SERVICE_API, API_HEADER = 2, "Tillsync-Api"
 bridge sends it none that came later. 2: it passes over them."""
 BIG_BYTES, _BIG_AT_ONCE = 64 * 1024, 2
 """From this size a message is read and written in a thread, few at once: the event loop also renews the leases of lanes."""
+MOST_OBJECTS = 25_000
+"""Of a body in JSON: a hundred orders of two hundred products each have fewer. A megabyte of empty objects takes seconds to read."""
 DEFAULT_TIMEOUT_SECONDS = 60.0
 """Of a call without Connect-Timeout-Ms; also the most that is granted."""
 _KNOWN_HEADERS = ("authorization", "x-request-id", "traceparent")
@@ -77,6 +79,9 @@ class _Codec(Enum):
     def read(self, body: bytes, message: Message, *, is_bridge: bool = False) -> None:
         """InvalidArgument. ``is_bridge``: unknown fields are passed over. Whoever writes JSON by hand is told of them: a misspelt filter
         would be none."""
+        if self is _Codec.JSON and body.count(b"{") > MOST_OBJECTS:
+            text = f"must have at most {MOST_OBJECTS} objects; send its items in several calls"
+            raise InvalidArgument.of("body", text, reason="REQUEST_TOO_LARGE")
         try:
             if self is _Codec.JSON:
                 text = body.decode("utf-8").strip() or "{}"
