@@ -38,8 +38,9 @@ class CallLimits:
     places_of_token: int = 1250
     open_streams: int = 100
     """Of callers without a token, who watch the health of the service."""
-    turns_of_token: dict[Work, int] = field(default_factory=lambda: {Work.SHORT: 32, Work.HEAVY: 2, Work.WAITING: 256})
-    """With all turns of a token taken, others wait for less than 50 ms."""
+    turns_of_token: dict[Work, int] = field(default_factory=lambda: {Work.SHORT: 24, Work.HEAVY: 2, Work.WAITING: 256})
+    """With more short ones a flood by one token still gets no more answers, and others wait for up to a second instead of 30 ms: gRPC takes
+    calls in one at a time, and those of the flood before theirs."""
 
 
 class CallPlaces:
