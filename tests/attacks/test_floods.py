@@ -12,7 +12,7 @@ from attacks.attacked import MATCH_MANY, SYNC, Attacked, a_sync, codes_of, raw_c
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from support.soak import rounds
-from support.waiting import HANG_SECONDS
+from support.waiting import HANG_SECONDS, within
 from tillsync_server.adapters.grpc.message_limits import MAX_REQUEST_BYTES
 
 pytestmark = pytest.mark.processes
@@ -24,7 +24,7 @@ async def test_a_stranger_who_opens_calls_and_says_nothing_keeps_nobody_out(atta
     async with attacked.connection() as one:
         silent: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = one.stream_unary(SYNC)
         calls = [silent() for _ in range(5000)]
-        await asyncio.gather(*(call.code() for call in calls[:20]))
+        await within(asyncio.gather(*(call.code() for call in calls[:20])))
         await attacked.serves()
         assert await calls[0].code() is grpc.StatusCode.UNAUTHENTICATED
         for call in calls:

@@ -7,8 +7,8 @@ from mutants.mutant import Mutant, condition, drop, value
 EDGES = [
     Mutant(
         "strangers-hold-no-place",
-        "a request is waited for before its caller is known",
-        value("(await read(None), await self._caller(method, authorization))[1]"),
+        "a stranger's call stays open as long as a request may take",
+        value("(await asyncio.sleep(0 if authorization else REQUEST_SECONDS), await self._caller(method, authorization))[1]"),
     ),
     Mutant("one-caller-takes-its-turns-only", "a caller is worked on as often as it calls", value("_Turns(asyncio.Semaphore(10_000))")),
     Mutant("idle-connections-make-room", "idle connections are never closed for new ones", condition("False")),
