@@ -32,6 +32,34 @@ async def test_a_stranger_who_opens_calls_and_says_nothing_keeps_nobody_out(atta
     await attacked.serves()
 
 
+async def test_a_stranger_who_asks_for_health_and_says_nothing_is_told_to_go(attacked: Attacked) -> None:
+    check = "/grpc.health.v1.Health/Check"
+    async with attacked.connection() as one, attacked.connection() as other:
+        silent: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = one.stream_unary(check)
+        calls = [silent() for _ in range(100)]
+        assert (await within(raw_call(other, check)(b""))) == b"\x08\x01", "serving, to whoever comes by another connection"
+        codes = [(await within(call.code())).name for call in calls]
+    assert set(codes) == {"RESOURCE_EXHAUSTED", "INVALID_ARGUMENT"}
+    assert codes.count("INVALID_ARGUMENT") >= 8, "those that were waited for, two seconds each"
+
+
+async def test_a_request_larger_than_a_method_takes_is_its_senders_fault(attacked: Attacked) -> None:
+    async with attacked.connection() as one:
+        large = b"\x12\x00" * (5 * _MEGABYTE // 2)
+        refused = await codes_of([raw_call(one, MATCH_MANY)(large, metadata=attacked.as_role("SITE"), timeout=HANG_SECONDS)])
+    assert refused == {"INVALID_ARGUMENT": 1}
+
+
+async def test_callers_who_are_slow_to_send_keep_no_turn(attacked: Attacked) -> None:
+    async with attacked.connection() as one:
+        slow: grpc.aio.StreamUnaryMultiCallable[bytes, bytes] = one.stream_unary(MATCH_MANY)
+        calls = [slow(metadata=attacked.as_role("SITE")) for _ in range(2)]
+        sent = raw_call(one, MATCH_MANY)(b"\x0a\x06shop-1", metadata=attacked.as_role("SITE"), timeout=HANG_SECONDS / 4)
+        assert await codes_of([sent]) == {"INVALID_ARGUMENT": 1}
+        for call in calls:
+            call.cancel()
+
+
 async def test_a_flood_of_guesses_keeps_nobody_out(attacked: Attacked) -> None:
     count = rounds(300, 3000)
     async with attacked.connection() as one:

@@ -8,7 +8,7 @@ import grpc
 import grpc.aio
 from benchmarks.child import say_ready, stdin_ended
 from tillsync.v1 import customer_sync_service_pb2 as pb
-from tillsync_server.adapters.grpc.message_limits import MAX_REQUEST_BYTES
+from tillsync_server.adapters.grpc.message_limits import MAX_RECEIVED_BYTES
 
 PATH = "/echo.Echo/Echo"
 
@@ -22,7 +22,7 @@ async def serve() -> dict[str, Any]:
     server = grpc.aio.server(
         options=(
             ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+            ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),
             ("grpc.keepalive_time_ms", 60_000),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),

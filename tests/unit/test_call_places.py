@@ -9,7 +9,13 @@ from support.waiting import until
 from tillsync_server.adapters.grpc.call_places import CallLimits, CallPlaces, Work
 from tillsync_server.domain.errors import ResourceExhausted
 
-LIMITS = CallLimits(places=5, places_of_token=3, open_streams=1, turns_of_token={Work.SHORT: 1, Work.HEAVY: 1, Work.WAITING: 2})
+LIMITS = CallLimits(
+    places=5,
+    places_of_token=3,
+    open_calls=3,
+    open_calls_of_connection=2,
+    turns_of_token={Work.SHORT: 1, Work.HEAVY: 1, Work.WAITING: 2},
+)
 
 
 class Calls:
@@ -27,7 +33,8 @@ class Calls:
         return task
 
     async def _call(self, token: str, work: Work) -> None:
-        async with self.places.place(token, work):
+        async with self.places.place(token, work) as place:
+            await place.turn()
             self.working.append(token)
             await self._go.wait()
 
@@ -83,9 +90,33 @@ async def test_a_caller_who_leaves_gives_back_its_place_and_its_turn() -> None:
     assert calls.places._turns == {}
 
 
-async def test_streams_without_a_token_are_few() -> None:
+async def test_a_caller_who_is_slow_to_send_keeps_no_turn() -> None:
+    places, came = CallPlaces(LIMITS), []
+
+    async def call(name: str, sent: asyncio.Event) -> None:
+        async with places.place("busy", Work.SHORT) as place:
+            await sent.wait()
+            await place.turn()
+            came.append(name)
+
+    slow, quick = asyncio.Event(), asyncio.Event()
+    first, second = asyncio.create_task(call("slow", slow)), asyncio.create_task(call("quick", quick))
+    quick.set()
+    await second
+    slow.set()
+    await first
+    assert came == ["quick", "slow"]
+    assert places._turns == {}
+
+
+async def test_calls_without_a_token_are_few_of_each_connection_and_in_all() -> None:
     places = CallPlaces(LIMITS)
-    with places.open_stream(), pytest.raises(ResourceExhausted), places.open_stream():
+    with places.open_call("a"), places.open_call("a"):
+        with pytest.raises(ResourceExhausted) as of_connection, places.open_call("a"):
+            pass
+        with places.open_call("b"), pytest.raises(ResourceExhausted) as of_all, places.open_call("c"):
+            pass
+    assert (of_connection.value.reason, of_all.value.reason) == ("TOO_MANY_OPEN_CALLS_OF_CONNECTION", "TOO_MANY_OPEN_CALLS")
+    with places.open_call("a"), places.open_call("c"):
         pass
-    with places.open_stream():
-        pass
+    assert places._open_of == {}

@@ -24,14 +24,13 @@ from tillsync.v1 import account_service_pb2_grpc, link_service_pb2_grpc, privacy
 from tillsync.v1 import customer_sync_service_pb2 as pb
 from tillsync.v1 import customer_sync_service_pb2_grpc as pb_grpc
 from tillsync_server.adapters.grpc.listening import GrpcSettings
-from tillsync_server.adapters.grpc.message_limits import most_bytes
+from tillsync_server.adapters.grpc.message_limits import most_bytes, most_objects
 from tillsync_server.adapters.grpc.served_calls import ServedCalls
 from tillsync_server.adapters.grpc.server import GrpcServer, GrpcServices
 from tillsync_server.adapters.http.app import HttpSide
 from tillsync_server.adapters.http.connect import (
     BIG_BYTES,
     DEFAULT_TIMEOUT_SECONDS,
-    MOST_OBJECTS,
     ConnectHandler,
     _Codec,
     rpc_methods,
@@ -341,9 +340,9 @@ async def test_a_big_message_is_read_beside_the_event_loop(edge: Edge, monkeypat
     threads: list[bool] = []
     original = _Codec.read
 
-    def noting(self: _Codec, body: bytes, message: Any, *, is_bridge: bool) -> None:
+    def noting(self: _Codec, body: bytes, message: Any, **told: Any) -> None:
         threads.append(threading.current_thread() is threading.main_thread())
-        original(self, body, message, is_bridge=is_bridge)
+        original(self, body, message, **told)
 
     monkeypatch.setattr(_Codec, "read", noting)
     for account_id in ("shop-1", "x" * BIG_BYTES):
@@ -435,10 +434,11 @@ async def test_too_large_as_sent_and_when_unpacked(edge: Edge) -> None:
 
 async def test_a_body_of_endless_small_objects_is_not_read(edge: Edge) -> None:
     """Four megabytes of them would take ten seconds."""
-    body = b'{"accountId": "shop-1", "orders": [' + b",".join([b"{}"] * (MOST_OBJECTS + 1)) + b"]}"
+    most = most_objects(MATCH)
+    body = b'{"accountId": "shop-1", "orders": [' + b",".join([b"{}"] * most) + b"]}"
     status, error = await edge.error(MATCH, body)
     assert (status, error["details"][0]["debug"]["reason"]) == (400, "REQUEST_TOO_LARGE")
-    assert f"at most {MOST_OBJECTS} objects" in error["message"]
+    assert f"at most {most} objects" in error["message"]
 
 
 @pytest.mark.parametrize("path", ["/tillsync.v1.CustomerSyncService/Nothing", "/tillsync.v1.NoService/SyncCustomer", "/some.Other/Call"])

@@ -15,7 +15,7 @@ from aiohttp import web
 from support.certificates import self_signed
 from support.waiting import until, within
 from tillsync_server.adapters.http import connections
-from tillsync_server.adapters.http.app import HttpSide
+from tillsync_server.adapters.http.app import HttpSide, caller_is_known
 
 MOST = 8
 HEAD = b"GET /quick HTTP/1.1\r\nHost: x\r\n"
@@ -24,7 +24,7 @@ Opened = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @dataclass
 class Site:
-    """``/quick`` answers at once; ``/slow`` when ``go`` is set."""
+    """``/quick`` answers at once; ``/slow`` when ``go`` is set, to a caller it knows; ``/late`` the same to strangers."""
 
     limits: list[str] = field(default_factory=list)
     go: asyncio.Event = field(default_factory=asyncio.Event)
@@ -35,14 +35,21 @@ class Site:
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_get("/quick", self.answer)
         router.add_get("/slow", self.answer_later)
+        router.add_get("/late", self.answer_later)
 
     async def answer(self, _request: web.Request) -> web.Response:
         return web.Response(text="quick")
 
-    async def answer_later(self, _request: web.Request) -> web.Response:
+    async def answer_later(self, request: web.Request) -> web.Response:
+        if request.path == "/slow":
+            caller_is_known(request)
         self.slow += 1
         await self.go.wait()
         return web.Response(text="slow")
+
+    async def one_more(self, before: int) -> None:
+        """Returns once another slow request is under way."""
+        await until(lambda: self.slow > before)
 
     async def open(self) -> Opened:
         made = await asyncio.open_connection("127.0.0.1", self.port)
@@ -129,7 +136,23 @@ async def test_those_that_never_asked_anything_go_before_kept_ones() -> None:
         assert not any([await is_closed(each) for each in (*kept[1:], *more)]), "the one whose last request is longest ago"
 
 
-async def test_a_connection_with_a_request_under_way_is_never_closed_and_a_new_one_is_told_to_come_back() -> None:
+@pytest.mark.catches("strangers-requests-make-room")
+async def test_a_stranger_whose_request_is_under_way_goes_for_a_new_connection() -> None:
+    """Requests without an end, or refusals that are held in a flood, keep nobody out."""
+    async with serving() as site:
+        strangers = []
+        for _ in range(MOST):
+            before = site.slow
+            strangers.append(await site.open())
+            strangers[-1][1].write(b"GET /late HTTP/1.1\r\nHost: x\r\n\r\n")
+            await site.one_more(before)
+        assert await site.quick() == 200
+        await until(all_closed(strangers[:1]))
+        assert not any([await is_closed(each) for each in strangers[1:]])
+        assert site.limits == ["idle connections"]
+
+
+async def test_a_connection_with_a_request_of_a_known_caller_is_never_closed_and_a_new_one_is_told_to_come_back() -> None:
     async with serving() as site:
         asked = [asyncio.create_task(ask(await site.open(), "/slow")) for _ in range(MOST)]
         await until(lambda: site.slow == MOST)

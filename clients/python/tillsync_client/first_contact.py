@@ -27,6 +27,8 @@ class _PlainAnswer(Enum):
     HTTP2 = auto()
     HTTP1 = auto()
     NEITHER = auto()
+    NOTHING = auto()
+    """It closed the connection without a byte."""
 
 
 async def first_contact(address: Address, root_certificates: bytes | None, seconds: float = PROBE_SECONDS) -> str | None:
@@ -53,7 +55,10 @@ async def _of_tls(address: Address, root_certificates: bytes | None) -> str | No
             f"certificate, and that its issuer is in root_certificates or in the file that {_ROOTS} names"
         )
     except (ssl.SSLError, ConnectionResetError):
-        if await _plain_answer(address) is not _PlainAnswer.NEITHER:
+        answer = await _plain_answer(address)
+        if answer is _PlainAnswer.NOTHING:
+            return None  # it may be starting, stopping or full
+        if answer is not _PlainAnswer.NEITHER:
             return (
                 f"{address.target} speaks plain text, and this address means TLS: write http://{address.target}, or give the service a "
                 "certificate (TILLSYNC_TLS_CERT_FILE)"
@@ -70,7 +75,8 @@ def _trust(root_certificates: bytes | None) -> ssl.SSLContext:
 
 
 async def _of_plain_text(address: Address) -> str | None:
-    match await _plain_answer(address):
+    answer = await _plain_answer(address)
+    match answer:
         case _PlainAnswer.HTTP2:
             return None
         case _PlainAnswer.HTTP1:
@@ -80,6 +86,8 @@ async def _of_plain_text(address: Address) -> str | None:
     try:
         await _handshake(address, unchecked)
     except (ssl.SSLError, ConnectionResetError):
+        if answer is _PlainAnswer.NOTHING:
+            return None  # it may be starting, stopping or full
         return f"what listens at {address.target} is no gRPC server: take {_GRPC_PORT}"
     return f"{address.target} speaks TLS, and this address means plain text: write https://{address.target}"
 
@@ -95,15 +103,21 @@ async def _handshake(address: Address, context: ssl.SSLContext) -> str | None:
 
 async def _plain_answer(address: Address) -> _PlainAnswer:
     reader, writer = await asyncio.open_connection(address.host, address.port)
-    answer = b""
+    answer, is_closed = b"", False
     try:
         writer.write(_HTTP2_HELLO)
         async with asyncio.timeout(_ANSWER_SECONDS):
             answer = await reader.readexactly(9)
-    except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
+    except asyncio.IncompleteReadError as error:
+        answer, is_closed = error.partial, True
+    except ConnectionError:
+        is_closed = True
+    except TimeoutError:
         pass
     finally:
         await _closed(writer)
+    if not answer and is_closed:
+        return _PlainAnswer.NOTHING
     if answer.startswith(b"HTTP/1."):
         return _PlainAnswer.HTTP1
     return _PlainAnswer.HTTP2 if answer[3:4] == bytes((_SETTINGS,)) else _PlainAnswer.NEITHER

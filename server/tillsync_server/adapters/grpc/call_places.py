@@ -1,9 +1,10 @@
 """How much of this process the calls of one token may take, and all calls together. Asked once the caller is known, before the request is
 read.
 
-A call has a *place* from the moment its token is known until its answer has been made: places bound the memory. To be worked on it needs a
-*turn*: turns bound how long others wait for the event loop and for a connection of the database. Who finds no turn waits for one, with its
-request unread; who finds no place is refused, and told when to come back.
+A call has a *place* from the moment its token is known until its answer has been made; who finds none is refused, and told when to come
+back. It waits for its *reading*, in which its request arrives: readings bound the memory, and callers who are slow to send keep no turn
+from those who have sent. Then it waits for its *turn*: turns bound how long others wait for the event loop and for a connection of the
+database.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from enum import Enum
 from tillsync_server.domain.errors import ResourceExhausted
 
 _COME_BACK_SECONDS = 1.0
+_READINGS_PER_TURN = 4
 
 
 class Work(Enum):
@@ -36,8 +38,9 @@ class CallLimits:
     places: int = 4000
     """Of all tokens together. A waiting call keeps about 15 kB."""
     places_of_token: int = 1250
-    open_streams: int = 100
-    """Of callers without a token, who watch the health of the service."""
+    open_calls: int = 1000
+    """Of callers without a token, who ask for the health of the service or watch it."""
+    open_calls_of_connection: int = 8
     turns_of_token: dict[Work, int] = field(default_factory=lambda: {Work.SHORT: 24, Work.HEAVY: 2, Work.WAITING: 256})
     """With more short ones a flood by one token still gets no more answers, and others wait for up to a second instead of 30 ms: gRPC takes
     calls in one at a time, and those of the flood before theirs."""
@@ -50,14 +53,15 @@ class CallPlaces:
         self._limits = limits or CallLimits()
         self._of_token: Counter[str] = Counter()
         self._taken = 0
-        self._open_streams = 0
+        self._open = 0
+        self._open_of: Counter[str] = Counter()
         self._turns: dict[tuple[str, Work], _Turns] = {}
 
     def place(self, token_id: str, work: Work) -> Place:
-        """For one call, as a context: entering takes the place and waits for a turn, first come, first served. ResourceExhausted."""
+        """For one call, as a context: entering takes the place and waits for its reading, first come, first served. ResourceExhausted."""
         return Place(self, token_id, work)
 
-    def take(self, token_id: str, work: Work) -> asyncio.Semaphore:
+    def take(self, token_id: str, work: Work) -> _Turns:
         """Its turns, once the place is taken."""
         limits = self._limits
         if self._of_token[token_id] >= limits.places_of_token:
@@ -69,10 +73,10 @@ class CallPlaces:
         turns = self._turns.get((token_id, work))
         if turns is None:
             # invariant: one-caller-takes-its-turns-only
-            turns = _Turns(asyncio.Semaphore(limits.turns_of_token[work]))
+            turns = _Turns(limits.turns_of_token[work])
             self._turns[token_id, work] = turns
         turns.users += 1
-        return turns.free
+        return turns
 
     def give_back(self, token_id: str, work: Work) -> None:
         self._taken -= 1
@@ -85,47 +89,70 @@ class CallPlaces:
             del self._turns[token_id, work]
 
     @contextmanager
-    def open_stream(self) -> Iterator[None]:
-        """ResourceExhausted where none is left."""
-        if self._open_streams >= self._limits.open_streams:
-            raise _too_many(f"{self._limits.open_streams} streams without a token are open already", "TOO_MANY_OPEN_STREAMS")
-        self._open_streams += 1
+    def open_call(self, connection: str) -> Iterator[None]:
+        """``connection``: who calls without a token. ResourceExhausted where no place is left."""
+        limits = self._limits
+        if self._open_of[connection] >= limits.open_calls_of_connection:
+            text = f"{limits.open_calls_of_connection} calls without a token are under way on this connection already"
+            raise _too_many(text, "TOO_MANY_OPEN_CALLS_OF_CONNECTION")
+        if self._open >= limits.open_calls:
+            raise _too_many(f"{limits.open_calls} calls without a token are under way already", "TOO_MANY_OPEN_CALLS")
+        self._open_of[connection] += 1
+        self._open += 1
         try:
             yield
         finally:
-            self._open_streams -= 1
+            self._open -= 1
+            self._open_of[connection] -= 1
+            if not self._open_of[connection]:
+                del self._open_of[connection]
 
 
 class Place:
-    """Made by :meth:`CallPlaces.place`."""
+    """Made by :meth:`CallPlaces.place`. Inside, the call has its reading until it asks for its :meth:`turn`."""
 
-    __slots__ = ("_free", "_places", "_token_id", "_work")
+    __slots__ = ("_held", "_places", "_token_id", "_turns", "_work")
 
     def __init__(self, places: CallPlaces, token_id: str, work: Work) -> None:
         self._places = places
         self._token_id = token_id
         self._work = work
-        self._free: asyncio.Semaphore | None = None
+        self._turns: _Turns | None = None
+        self._held: asyncio.Semaphore | None = None
 
-    async def __aenter__(self) -> None:
-        free = self._places.take(self._token_id, self._work)
+    async def __aenter__(self) -> Place:
+        self._turns = turns = self._places.take(self._token_id, self._work)
         try:
-            await free.acquire()
+            await turns.reading.acquire()
         except BaseException:
             self._places.give_back(self._token_id, self._work)
             raise
-        self._free = free
+        self._held = turns.reading
+        return self
+
+    async def turn(self) -> None:
+        """First come, first served. Once for each call."""
+        assert self._turns is not None
+        reading, free = self._turns.reading, self._turns.free
+        await free.acquire()
+        reading.release()
+        self._held = free
 
     async def __aexit__(self, *_error: object) -> None:
-        if self._free is not None:
-            self._free.release()
+        if self._held is not None:
+            self._held.release()
             self._places.give_back(self._token_id, self._work)
 
 
-@dataclass(slots=True)
 class _Turns:
-    free: asyncio.Semaphore
-    users: int = 0
+    """Of one token and kind of work, while it has calls of it."""
+
+    __slots__ = ("free", "reading", "users")
+
+    def __init__(self, turns: int) -> None:
+        self.free = asyncio.Semaphore(turns)
+        self.reading = asyncio.Semaphore(turns * _READINGS_PER_TURN)
+        self.users = 0
 
 
 def _too_many(text: str, reason: str) -> ResourceExhausted:

@@ -15,8 +15,8 @@ AT_ONCE_PER_SECOND = 20
 LATE_SECONDS = 1.0
 MORE_SECONDS_OF_WAITING = 1 / 200
 """For each who waits already: whoever keeps a thousand calls under way gets two hundred answers a second."""
-MOST_WAITING = 2000
-"""More are told at once again: a call that waits keeps about 15 kB."""
+MOST_WAITING = 6000
+"""More are told at once again: a call that waits keeps about 25 kB, nearly all of it in gRPC."""
 
 
 class RefusedStrangers:

@@ -20,6 +20,7 @@ from tillsync_server.adapters.grpc.caller import set_caller
 from tillsync_server.adapters.grpc.failures import Failures, Refusal
 from tillsync_server.adapters.grpc.methods import CallEnded, Method, UnaryMethod
 from tillsync_server.adapters.grpc.refused_strangers import RefusedStrangers
+from tillsync_server.application.concurrency.beside_loop import BesideLoop
 from tillsync_server.application.use_cases.authentication import Authenticator, Caller
 from tillsync_server.application.use_cases.known_accounts import KnownAccounts
 from tillsync_server.domain.errors import InvalidArgument, PermissionDenied, ResourceExhausted
@@ -27,6 +28,8 @@ from tillsync_server.domain.ids import AccountId
 
 REQUEST_SECONDS = 30.0
 """Within so long after its headers a request is there whole, or its call ends."""
+OPEN_REQUEST_SECONDS = 2.0
+"""The same, of callers without a token."""
 
 ReadRequest = Callable[[Caller | None], Awaitable[Any]]
 """Reads and parses the request, once its caller is known (None: an open method's). RequestError, DecodeError."""
@@ -62,6 +65,8 @@ class ServedCalls:
         self._strangers = RefusedStrangers()
         self._limit_hit = limit_hit
         self.metrics = metrics
+        self.beside_loop = BesideLoop("requests")
+        """Where large requests are parsed, and large answers written."""
         self.unary: dict[str, UnaryMethod] = {}
         """By path: all that have one request and one answer. Filled as the gRPC server is made."""
 
@@ -70,11 +75,13 @@ class ServedCalls:
         method, started, code = unary.of, time.perf_counter(), "OK"
         try:
             if method.is_open:
-                return await unary.behaviour(await read(None), context)
+                with self._places.open_call(context.peer()):
+                    return await unary.behaviour(await read(None), context)
             # invariant: strangers-hold-no-place
             caller = await self._caller(method, authorization)
-            async with self._places.place(caller.token_id, method.work):
+            async with self._places.place(caller.token_id, method.work) as place:
                 request = await read(caller)
+                await place.turn()
                 account_id = await self._checked(method, caller, request)
                 set_caller(caller)
                 if method.at_once is None:
@@ -95,20 +102,22 @@ class ServedCalls:
         return await self._held(refusal)
 
     async def stream(
-        self, method: Method, authorization: str, read: ReadRequest | None, behaviour: Callable[[Any], AsyncIterator[Any]]
+        self, method: Method, authorization: str, read: ReadRequest | None, behaviour: Callable[[Any], AsyncIterator[Any]], *, peer: str
     ) -> AsyncIterator[Any | Refusal]:
         """The answers of one call; a Refusal is the last. ``read``: the one request, None where the caller streams too. ``behaviour`` is
-        given the request."""
+        given the request. ``peer``: the connection."""
         started, code = time.perf_counter(), "OK"
         try:
             async with AsyncExitStack() as places:
                 if method.is_open:
-                    places.enter_context(self._places.open_stream())
-                    caller = None
+                    places.enter_context(self._places.open_call(peer))
+                    caller, place = None, None
                 else:
                     caller = await self._caller(method, authorization)
-                    await places.enter_async_context(self._places.place(caller.token_id, Work.WAITING))
+                    place = await places.enter_async_context(self._places.place(caller.token_id, Work.WAITING))
                 request = None if read is None else await read(caller)
+                if place is not None:
+                    await place.turn()
                 if caller is not None and read is not None:
                     await self._checked(method, caller, request)
                 async for answer in behaviour(request):

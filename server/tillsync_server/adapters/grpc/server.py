@@ -26,7 +26,7 @@ from tillsync.v1 import (
 
 from tillsync_server.adapters.grpc.access import ADMIN_ONLY
 from tillsync_server.adapters.grpc.listening import GrpcSettings, credentials_of
-from tillsync_server.adapters.grpc.message_limits import MAX_REQUEST_BYTES
+from tillsync_server.adapters.grpc.message_limits import MAX_RECEIVED_BYTES
 from tillsync_server.adapters.grpc.methods import UnaryMethod, method_of
 from tillsync_server.adapters.grpc.served_calls import ServedCalls
 from tillsync_server.adapters.grpc.servicers.catalog import CatalogServicer
@@ -48,8 +48,9 @@ _PENDING_CALLS = 100_000
 streams bound it already."""
 _HANDSHAKE_MS = 5_000
 """From the connection to the caller's HTTP/2 settings, TLS included. A connection that stays silent is closed."""
-_IDLE_MS = 300_000
-"""A connection without a call for so long is asked to end (GOAWAY); the client's next call opens another by itself."""
+_IDLE_MS = 30_000
+"""A connection without a call for so long is asked to end (GOAWAY); the client's next call opens another by itself. Strangers cannot keep
+more than their connections for it."""
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -131,7 +132,7 @@ class GrpcServer:
         server = grpc.aio.server(
             options=(
                 ("grpc.so_reuseport", 0),  # a second process on the same port fails loudly
-                ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),  # also while it inflates a request
+                ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),  # also while it inflates a request
                 ("grpc.http2.bdp_probe", 0),  # what nobody reads yet stays below 64 kB a call, however fast the line is
                 ("grpc.max_concurrent_streams", _STREAMS_OF_CONNECTION),
                 ("grpc.http2.max_deallocating_streams", _ENDED_STREAMS),

@@ -16,7 +16,7 @@ import grpc.aio
 
 from tillsync_server.adapters.grpc.failures import Refusal
 from tillsync_server.adapters.grpc.methods import Method, UnaryMethod
-from tillsync_server.adapters.grpc.served_calls import REQUEST_SECONDS, ServedCalls
+from tillsync_server.adapters.grpc.served_calls import OPEN_REQUEST_SECONDS, REQUEST_SECONDS, ServedCalls
 from tillsync_server.adapters.grpc.status import DETAILS_KEY, retry_seconds
 from tillsync_server.application.use_cases.authentication import Caller
 from tillsync_server.domain.errors import InvalidArgument
@@ -24,10 +24,9 @@ from tillsync_server.domain.errors import InvalidArgument
 Parse = Callable[[bytes], Any]
 _BIG_BYTES = 256 * 1024
 """From this size a request is parsed in a thread: the event loop also renews the leases of lanes."""
-_READING_BIG = 2
 _PUSHBACK_KEY = "grpc-retry-pushback-ms"
 """gRPC's own RetryInfo (its proposal A6)."""
-_LONGEST_PUSHBACK_SECONDS = 5.0
+_LONGEST_PUSHBACK_SECONDS, _SECONDS_OF_A_CALL = 5.0, 1.0
 
 
 class GrpcHandlers:
@@ -35,7 +34,6 @@ class GrpcHandlers:
 
     def __init__(self, calls: ServedCalls) -> None:
         self._calls = calls
-        self._big = asyncio.Semaphore(_READING_BIG)
 
     def unary(self, unary: UnaryMethod) -> Any:
         """Of a method with one request and one answer."""
@@ -47,7 +45,7 @@ class GrpcHandlers:
                 aborting = _abort(context, answered)
                 del context, requests
                 await aborting
-            return serialize(answered)
+            return b"" if answered is None else serialize(answered)  # None: a servicer of gRPC's own has set a code
 
         return grpc.stream_unary_rpc_method_handler(call)
 
@@ -63,7 +61,7 @@ class GrpcHandlers:
             def answers_to(request: Any) -> AsyncIterator[Any]:
                 return behaviour(self._requests(method, parse, context) if streams_requests else request, context)
 
-            async for answer in self._calls.stream(method, _authorization(context), read, answers_to):
+            async for answer in self._calls.stream(method, _authorization(context), read, answers_to, peer=context.peer()):
                 if isinstance(answer, Refusal):
                     aborting = _abort(context, answer)
                     del context, requests
@@ -74,8 +72,8 @@ class GrpcHandlers:
 
     def _reader(self, method: Method, parse: Parse) -> Callable[[Any], Callable[[Caller | None], Awaitable[Any]]]:
         def of_call(context: Any) -> Callable[[Caller | None], Awaitable[Any]]:
-            async def read(_caller: Caller | None) -> Any:
-                raw = await _first_message(context)
+            async def read(caller: Caller | None) -> Any:
+                raw = await _first_message(context, OPEN_REQUEST_SECONDS if caller is None else REQUEST_SECONDS)
                 if raw is grpc.aio.EOF:
                     raise InvalidArgument.of("request", "did not come: the call ended without a message", reason="NO_MESSAGE")
                 return await self._parsed(method, parse, raw)
@@ -85,7 +83,7 @@ class GrpcHandlers:
         return of_call
 
     async def _requests(self, method: Method, parse: Parse, context: Any) -> AsyncIterator[Any]:
-        raw = await _first_message(context)
+        raw = await _first_message(context, REQUEST_SECONDS)
         while raw is not grpc.aio.EOF:
             yield await self._parsed(method, parse, raw)
             raw = await context.read()
@@ -95,8 +93,7 @@ class GrpcHandlers:
             raise too_large(method.most_bytes)
         if len(raw) < _BIG_BYTES:
             return parse(raw)
-        async with self._big:
-            return await asyncio.to_thread(parse, raw)
+        return await self._calls.beside_loop.run(parse, raw)
 
 
 class _Writing:
@@ -130,18 +127,18 @@ def too_large(most_bytes: int) -> InvalidArgument:
     return InvalidArgument.of("request", text, reason="REQUEST_TOO_LARGE")
 
 
-def too_slow() -> InvalidArgument:
+def too_slow(seconds: float) -> InvalidArgument:
     """Of a request."""
-    return InvalidArgument.of("request", f"did not arrive within {REQUEST_SECONDS:g} s; send it again", reason="REQUEST_TOO_SLOW")
+    return InvalidArgument.of("request", f"did not arrive within {seconds:g} s; send it again", reason="REQUEST_TOO_SLOW")
 
 
-async def _first_message(context: Any) -> Any:
+async def _first_message(context: Any, seconds: float) -> Any:
     """The raw message, or EOF."""
     try:
-        async with asyncio.timeout(REQUEST_SECONDS):
+        async with asyncio.timeout(seconds):
             return await context.read()
     except TimeoutError:
-        raise too_slow() from None
+        raise too_slow(seconds) from None
 
 
 def _authorization(context: Any) -> str:
@@ -158,7 +155,9 @@ def _abort(context: Any, refusal: Refusal) -> Awaitable[NoReturn]:
     status = refusal.status
     trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
     if (seconds := retry_seconds(status)) is not None:
-        # clients that repeat calls by themselves obey it; those that are to come back much later leave that to their caller
-        trailers.append((_PUSHBACK_KEY, str(round(seconds * 1000)) if seconds <= _LONGEST_PUSHBACK_SECONDS else "-1"))
+        # clients that repeat calls by themselves obey it; where that would outlast the call, its caller is told instead
+        left = context.time_remaining()
+        again = seconds <= _LONGEST_PUSHBACK_SECONDS and (left is None or seconds + _SECONDS_OF_A_CALL <= left)
+        trailers.append((_PUSHBACK_KEY, str(round(seconds * 1000)) if again else "-1"))
     aborting: Awaitable[NoReturn] = context.abort(refusal.code, status.message, tuple(trailers))
     return aborting

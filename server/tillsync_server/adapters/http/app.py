@@ -18,6 +18,16 @@ _LOG = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+_KNOWN: web.RequestKey[Callable[[], None]] = web.RequestKey("caller_is_known")
+
+
+def caller_is_known(request: web.Request) -> None:
+    """Told by whoever has found the request's token or secret valid: its connection is not closed for others' from then on."""
+    known = request.get(_KNOWN)
+    if known is not None:
+        known()
+
+
 class Routes(Protocol):
     def add_routes(self, router: web.UrlDispatcher) -> None: ...
 
@@ -111,5 +121,6 @@ class HttpSide:
     @web.middleware
     async def _under_way(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         assert self._listener is not None
-        with self._listener.request(request.protocol):
+        with self._listener.request(request.protocol) as known:
+            request[_KNOWN] = known
             return await handler(request)

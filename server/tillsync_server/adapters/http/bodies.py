@@ -32,15 +32,15 @@ class UnknownEncoding(Exception):
     """Its Content-Encoding is none of ENCODINGS."""
 
 
-async def read_body(request: web.Request, most_bytes: int) -> bytes:
-    """Inflated. The four exceptions above."""
+async def read_body(request: web.Request, most_bytes: int, *, seconds: float | None = None) -> bytes:
+    """Inflated. ``seconds``: BODY_SECONDS unless given. The four exceptions above."""
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ENCODINGS:
         raise UnknownEncoding(encoding)
     if (request.content_length or 0) > most_bytes:
         raise BodyTooLarge
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(BODY_SECONDS if seconds is None else seconds):
             sent = await _read_at_most(request, most_bytes)
     except TimeoutError:
         raise BodyTooSlow from None

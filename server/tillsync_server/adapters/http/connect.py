@@ -31,9 +31,11 @@ from tillsync.v1 import (
 )
 
 from tillsync_server.adapters.grpc.failures import CallAborted, Refusal
+from tillsync_server.adapters.grpc.message_limits import most_objects
 from tillsync_server.adapters.grpc.methods import UnaryMethod
-from tillsync_server.adapters.grpc.served_calls import ServedCalls
+from tillsync_server.adapters.grpc.served_calls import OPEN_REQUEST_SECONDS, REQUEST_SECONDS, ServedCalls
 from tillsync_server.adapters.grpc.wire import too_large, too_slow
+from tillsync_server.adapters.http.app import caller_is_known
 from tillsync_server.adapters.http.bodies import BodyTooLarge, BodyTooSlow, BodyUnreadable, UnknownEncoding, read_body
 from tillsync_server.adapters.http.connect_errors import ConnectError, error_response, from_status
 from tillsync_server.adapters.http.unknown_fields import split_unknown
@@ -45,10 +47,8 @@ _LOG = structlog.get_logger(__name__)
 SERVICE_API, API_HEADER = 2, "Tillsync-Api"
 """Which messages of a bridge this service reads, said with every answer. 1 (no header): it refuses fields that it does not know, so a
 bridge sends it none that came later. 2: it passes over them."""
-BIG_BYTES, _BIG_AT_ONCE = 64 * 1024, 2
-"""From this size a message is read and written in a thread, few at once: the event loop also renews the leases of lanes."""
-MOST_OBJECTS = 25_000
-"""Of a body in JSON: a hundred orders of two hundred products each have fewer. A megabyte of empty objects takes seconds to read."""
+BIG_BYTES = 64 * 1024
+"""From this size a message is read and written beside the event loop, which also renews the leases of lanes."""
 DEFAULT_TIMEOUT_SECONDS = 60.0
 """Of a call without Connect-Timeout-Ms; also the most that is granted."""
 _KNOWN_HEADERS = ("authorization", "x-request-id", "traceparent")
@@ -76,11 +76,11 @@ class _Codec(Enum):
     JSON = "application/json"
     BINARY = "application/proto"
 
-    def read(self, body: bytes, message: Message, *, is_bridge: bool = False) -> None:
+    def read(self, body: bytes, message: Message, *, is_bridge: bool = False, most_objects: int = 0) -> None:
         """InvalidArgument. ``is_bridge``: unknown fields are passed over. Whoever writes JSON by hand is told of them: a misspelt filter
         would be none."""
-        if self is _Codec.JSON and body.count(b"{") > MOST_OBJECTS:
-            text = f"must have at most {MOST_OBJECTS} objects; send its items in several calls"
+        if self is _Codec.JSON and body.count(b"{") > most_objects > 0:
+            text = f"must have at most {most_objects} objects; send its items in several calls"
             raise InvalidArgument.of("body", text, reason="REQUEST_TOO_LARGE")
         try:
             if self is _Codec.JSON:
@@ -132,6 +132,12 @@ class CallContext:
         self._ends_at = time.monotonic() + seconds
         self._metadata = _metadata_of(request)
         self._trailers: dict[str, bytes] = {}
+        peer = None if request.transport is None else request.transport.get_extra_info("peername")
+        self._peer = f"http:{peer}"
+
+    def peer(self) -> str:
+        """The connection."""
+        return self._peer
 
     def time_remaining(self) -> float:
         """Seconds."""
@@ -152,7 +158,6 @@ class ConnectHandler:
 
     def __init__(self, calls: ServedCalls) -> None:
         self._calls = calls
-        self._big = asyncio.Semaphore(_BIG_AT_ONCE)
         self._methods = rpc_methods()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -180,10 +185,13 @@ class ConnectHandler:
         authorization = dict(context.invocation_metadata()).get("authorization", "")
 
         async def read(caller: Caller | None) -> Message:
-            body = await _body_of(request, method.of.most_bytes)
+            if caller is not None:
+                caller_is_known(request)
+            body = await _body_of(request, method.of.most_bytes, OPEN_REQUEST_SECONDS if caller is None else REQUEST_SECONDS)
             message = GetMessageClass(self._methods[request.path].input_type)()
             is_bridge = caller is not None and caller.role is Role.SITE
-            await self._in_its_place(len(body), lambda: codec.read(body, message, is_bridge=is_bridge))
+            limit = most_objects(request.path)
+            await self._in_its_place(len(body), lambda: codec.read(body, message, is_bridge=is_bridge, most_objects=limit))
             return message
 
         try:
@@ -207,10 +215,7 @@ class ConnectHandler:
 
     async def _in_its_place(self, size: int, work: Callable[[*Ts], Result], *arguments: *Ts) -> Result:
         """Small work at once, big work beside the event loop."""
-        if size < BIG_BYTES:
-            return work(*arguments)
-        async with self._big:
-            return await asyncio.to_thread(work, *arguments)
+        return work(*arguments) if size < BIG_BYTES else await self._calls.beside_loop.run(work, *arguments)
 
 
 def _codec_of(request: web.Request) -> _Codec | None:
@@ -230,16 +235,16 @@ def _timeout_of(request: web.Request) -> float:
     return min(int(text) / 1000, DEFAULT_TIMEOUT_SECONDS)
 
 
-async def _body_of(request: web.Request, most_bytes: int) -> bytes:
+async def _body_of(request: web.Request, most_bytes: int, seconds: float) -> bytes:
     """InvalidArgument, NotYetImplemented."""
     try:
-        return await read_body(request, most_bytes)
+        return await read_body(request, most_bytes, seconds=seconds)
     except UnknownEncoding:
         raise NotYetImplemented("Content-Encoding may be gzip, deflate or identity", reason="CONTENT_ENCODING") from None
     except BodyTooLarge:
         raise too_large(most_bytes) from None
     except BodyTooSlow:
-        raise too_slow() from None
+        raise too_slow(seconds) from None
     except BodyUnreadable:
         raise InvalidArgument.of("body", "is cut short or not encoded as it says", reason="MALFORMED_BODY") from None
 

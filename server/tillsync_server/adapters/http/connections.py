@@ -1,8 +1,9 @@
 """The connections of one HTTP listener: counted from the accept on, TLS handshakes included, and bounded in number.
 
-An idle connection holds a file descriptor and gives nothing for it. Where the room is used up an idle one is closed for each new one: the
-oldest of those that have sent no request yet, then the one whose last request is longest ago. Where all of them have requests under way a
-new one is told to come back. A connection whose request head does not come whole within ``HEAD_SECONDS`` is closed.
+An idle connection holds a file descriptor and gives nothing for it. Where the room is used up one is closed for each new one: the oldest
+of those that have sent no request yet, or whose caller is not known yet, then the one whose last request is longest ago. Where all of
+them have requests of known callers under way a new one is told to come back. A connection whose request head does not come whole within
+``HEAD_SECONDS`` is closed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ _NO_ROOM_SECONDS = 0.1
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 5\r\n\r\nbusy\n"
 
 
+def _nothing() -> None: ...
+
+
 class _Connection(asyncio.Protocol):
     """Hands everything on to ``inner``, once ``first`` knows it for HTTP/1.1, and tells the listener when data and the end come."""
 
@@ -41,6 +45,8 @@ class _Connection(asyncio.Protocol):
         self.opening: asyncio.Task[None] | None = None
         """The accept, with the TLS handshake, while it runs."""
         self.requests = 0
+        self.is_known = False
+        """Whether one of its requests came from a caller with a valid token or secret."""
         self._listener = listener
         self._first: FirstBytes | None = first
 
@@ -109,7 +115,7 @@ class HttpListener:
         self._open: dict[asyncio.Protocol, _Connection] = {}
         """By the inner protocol."""
         self._silent: dict[_Connection, float] = {}
-        """Without any request yet, and since when; the oldest first."""
+        """Without any request yet, or with one of a stranger under way, and since when; the oldest first."""
         self._idle: dict[_Connection, float] = {}
         """Without a request since another ended, and since when; the oldest first."""
         self._heads: dict[_Connection, float] = {}
@@ -141,19 +147,29 @@ class HttpListener:
         self._close_sockets()
 
     @contextlib.contextmanager
-    def request(self, protocol: asyncio.Protocol) -> Iterator[None]:
-        """While a request of ``protocol`` is under way: its connection is not idle."""
+    def request(self, protocol: asyncio.Protocol) -> Iterator[Callable[[], None]]:
+        """While a request of ``protocol`` is under way. What it yields is to be called once the request's caller is known: until then the
+        connection counts as one of a stranger, and may be closed for another's, whatever it does."""
         connection = self._open.get(protocol)
         if connection is None:  # it is closed, or its handler ends after that
-            yield
+            yield _nothing
             return
         connection.requests += 1
         self._busy(connection)
+        if not connection.is_known:
+            # invariant: strangers-requests-make-room
+            self._silent[connection] = asyncio.get_running_loop().time()
+
+        def known() -> None:
+            connection.is_known = True
+            self._silent.pop(connection, None)
+
         try:
-            yield
+            yield known
         finally:
             connection.requests -= 1
             if not connection.requests and protocol in self._open:
+                self._silent.pop(connection, None)
                 self._idle[connection] = asyncio.get_running_loop().time()
 
     # told by the connections

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from tillsync_server.adapters.http.app import caller_is_known
 from tillsync_server.adapters.http.bodies import BodyTooLarge, BodyTooSlow, BodyUnreadable, UnknownEncoding, read_body
 from tillsync_server.adapters.http.webhook_answers import Answered, WebhookReason, unauthorised
 from tillsync_server.adapters.http.webhook_bodies import MAX_BODY_BYTES, sale_subjects, subject_ids
@@ -105,6 +106,7 @@ class WebhookReceiver:
     async def _receive(self, address: Address | None, request: web.Request, kind: str) -> Answered:
         """Returns when what the delivery says is committed. Raises Answered for every other answer that is decided here."""
         sender = await self._senders.sender(address, request)
+        caller_is_known(request)
         if not kind:
             raise Answered(400, "the Epos-Object header is missing", WebhookReason.NO_OBJECT)
         if kind not in _ID_KEYS and kind != _SALE:

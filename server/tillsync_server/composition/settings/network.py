@@ -123,6 +123,12 @@ class NetworkSettings(EnvironmentSettings):
                 "TILLSYNC_TLS_KEY_FILE, or TILLSYNC_ALLOW_PLAINTEXT=true behind a proxy that ends TLS"
             )
         found += self.operations_problems()
+        listens = {"TILLSYNC_GRPC_LISTEN": self.grpc_listen, "TILLSYNC_HTTP_LISTEN": self.http_listen}
+        found += [
+            f"{variable} and TILLSYNC_OPERATIONS_LISTEN are both {listen}: give one of them another port"
+            for variable, listen in listens.items()
+            if listen == self.operations_listen and listen.port
+        ]
         files = (("TILLSYNC_TLS_CERT_FILE", self.tls_cert_file), ("TILLSYNC_TLS_KEY_FILE", self.tls_key_file))
         found += [f"{variable}: {path} cannot be read" for variable, path in files if path is not None and not os.access(path, os.R_OK)]
         return found
