@@ -58,6 +58,7 @@ ENGINE = [
     Mutant("changed-settings-void-decisions", "a decision stands although settings have changed", drop()),
     # isolation and fairness
     Mutant("subjects-exclude-only-themselves", "one entry at a time in every lane", value("'lane'")),
+    Mutant("busy-accounts-enqueue-by-themselves", "an account whose lane is locked delays others again and again", condition("True")),
     Mutant("locked-lanes-delay-no-other-account", "one locked lane fails the batch of all accounts", becomes("raise")),
     Mutant(
         "a-locked-lane-delays-no-other-accounts-orders",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
+from tillsync_server.application.concurrency.keyed_batcher import KeyedBatcher
 from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
+from tillsync_server.application.concurrency.recent import Recent
+from tillsync_server.domain.errors import Unavailable
+from tillsync_server.domain.ids import AccountId
 from tillsync_server.ports.lanes import EnqueueResult, HintStore, NewHint
 
 LINGER_SECONDS = 0.004
@@ -14,17 +19,43 @@ _CROWD = 6
 """So many that a stall among some hundred calls a second does not start a lingering that keeps itself going."""
 
 
-class Enqueuer:
-    """One per process. A caller's exception is NotFound or Unavailable; anything else is the database's own."""
+BUSY_SECONDS = 10.0
+"""So long after its lane stayed locked an account's hints go by themselves: each try waits for the lock for a second, or two."""
+_BUSY_AT_ONCE, _BUSY_KEPT = 4, 1000
 
-    def __init__(self, store: HintStore, *, max_batch: int = 500, linger_seconds: float = LINGER_SECONDS) -> None:
+
+class Enqueuer:
+    """One per process. A caller's exception is NotFound or Unavailable; anything else is the database's own. ``clock`` is monotonic."""
+
+    def __init__(
+        self,
+        store: HintStore,
+        *,
+        max_batch: int = 500,
+        linger_seconds: float = LINGER_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
+        self._clock = clock
         self._batcher: MicroBatcher[NewHint, EnqueueResult] = MicroBatcher(
             store.enqueue, name="enqueue", max_items=max_batch, linger_seconds=linger_seconds, crowd=_CROWD
         )
+        self._of_busy: KeyedBatcher[AccountId, NewHint, EnqueueResult] = KeyedBatcher(
+            store.enqueue, name="enqueue-busy", at_once=_BUSY_AT_ONCE, max_items=max_batch
+        )
+        self._busy_until: Recent[AccountId, float] = Recent(_BUSY_KEPT)
 
     async def enqueue(self, hint: NewHint) -> EnqueueResult:
-        return await self._batcher.submit(hint)
+        busy_until = self._busy_until.get(hint.account_id)
+        try:
+            # invariant: busy-accounts-enqueue-by-themselves
+            if busy_until is None or busy_until < self._clock():
+                return await self._batcher.submit(hint)
+            return await self._of_busy.submit(hint.account_id, hint)
+        except Unavailable as error:
+            if error.reason == "ACCOUNT_BUSY":
+                self._busy_until.keep(hint.account_id, self._clock() + BUSY_SECONDS)
+            raise
 
     async def enqueue_many(self, hints: Sequence[NewHint]) -> list[EnqueueResult | Exception]:
         """A bulk caller's batch goes as it is, beside the micro-batches of lone callers; its lane locks keep the order."""
@@ -32,3 +63,4 @@ class Enqueuer:
 
     async def close(self) -> None:
         await self._batcher.close()
+        await self._of_busy.close()

@@ -1,0 +1,69 @@
+"""The way in of hints: an account whose lane stays locked waits by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+import pytest
+from fakes.clock import FakeClock
+from support.waiting import within
+from tillsync_server.application.engine.enqueuer import BUSY_SECONDS, Enqueuer
+from tillsync_server.domain.errors import Unavailable
+from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.vocabulary import EntryKind, Priority
+from tillsync_server.ports.lanes import EnqueueResult, NewHint
+
+BUSY, OTHER = AccountId("shop-busy"), AccountId("shop-other")
+STORED = cast(EnqueueResult, "stored")
+
+
+class Store:
+    """A store in which the lane of BUSY is locked: a statement with hints of it waits until ``unlocked``, and then cannot have the lock."""
+
+    def __init__(self) -> None:
+        self.unlocked = asyncio.Event()
+        self.statements: list[set[AccountId]] = []
+
+    async def enqueue(self, hints: Sequence[NewHint]) -> list[EnqueueResult | Exception]:
+        accounts = {hint.account_id for hint in hints}
+        self.statements.append(accounts)
+        if BUSY in accounts:
+            await self.unlocked.wait()
+        return [Unavailable("busy", reason="ACCOUNT_BUSY") if hint.account_id == BUSY else STORED for hint in hints]
+
+
+def hint(account_id: AccountId, number: int = 1) -> NewHint:
+    return NewHint(account_id, EntryKind.CUSTOMER, number, Priority.LIVE)
+
+
+@pytest.mark.catches("busy-accounts-enqueue-by-themselves")
+async def test_an_account_whose_lane_stays_locked_delays_no_other_twice() -> None:
+    store, clock = Store(), FakeClock()
+    enqueuer = Enqueuer(store, clock=clock)
+    store.unlocked.set()
+    with pytest.raises(Unavailable):
+        await enqueuer.enqueue(hint(BUSY))
+    store.unlocked.clear()
+    waiting = [asyncio.create_task(enqueuer.enqueue(hint(BUSY, number))) for number in range(3)]
+    await asyncio.sleep(0)
+    assert await within(enqueuer.enqueue(hint(OTHER))) == STORED
+    assert store.statements == [{BUSY}, {BUSY}, {OTHER}]
+    store.unlocked.set()
+    refused = await within(asyncio.gather(*waiting, return_exceptions=True))
+    assert [type(each) for each in refused] == [Unavailable] * 3
+    await enqueuer.close()
+
+
+async def test_an_account_that_was_busy_shares_a_statement_again_later() -> None:
+    store, clock = Store(), FakeClock()
+    enqueuer = Enqueuer(store, clock=clock)
+    store.unlocked.set()
+    with pytest.raises(Unavailable):
+        await enqueuer.enqueue(hint(BUSY))
+    clock.advance(BUSY_SECONDS + 1)
+    both = await within(asyncio.gather(enqueuer.enqueue(hint(BUSY)), enqueuer.enqueue(hint(OTHER)), return_exceptions=True))
+    assert (type(both[0]), both[1]) == (Unavailable, STORED)
+    assert store.statements[-1] == {BUSY, OTHER}
+    await enqueuer.close()
