@@ -28,6 +28,7 @@ use Tillsync\Bridge\Service\Breaker;
 use Tillsync\Bridge\Service\ServiceApi;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
+use Tillsync\Bridge\Service\Unreached;
 use Tillsync\Bridge\Services;
 use Tillsync\Bridge\Users\UserChanges;
 use Tillsync\Bridge\Users\UserChangeSender;
@@ -53,7 +54,7 @@ class Drain {
 		Breaker::class, ServiceClient::class, ServiceError::class, SiteSettings::class, Cause::class, Causes::class, HeldCount::class,
 		Confirmations::class, ConfirmationKey::class, ConfirmationTable::class, ServiceApi::class, Tables::class,
 		Clock::class, Database::class, Guarded::class, Log::class, NotStored::class, Schedule::class,
-		Registered::class, ServiceApi::class, UserChanges::class, UserChangeSender::class, UserWatch::class,
+		Registered::class, ServiceApi::class, Unreached::class, UserChanges::class, UserChangeSender::class, UserWatch::class,
 	);
 
 	private Services $services;
