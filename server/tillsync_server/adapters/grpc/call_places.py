@@ -42,8 +42,8 @@ class CallLimits:
     """Of callers without a token, who ask for the health of the service or watch it."""
     open_calls_of_connection: int = 8
     turns_of_token: dict[Work, int] = field(default_factory=lambda: {Work.SHORT: 24, Work.HEAVY: 2, Work.WAITING: 256})
-    """With more short ones a flood by one token still gets no more answers, and others wait for up to a second instead of 30 ms: gRPC takes
-    calls in one at a time, and those of the flood before theirs."""
+    """More short ones get no more answers a second for a flood by one token. gRPC takes calls in one at a time, and those of a flood before
+    others': a thousand at once can still keep others waiting for half a second."""
 
 
 class CallPlaces:
