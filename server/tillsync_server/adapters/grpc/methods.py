@@ -19,8 +19,6 @@ from tillsync_server.domain.vocabulary import Role
 
 CallEnded = Callable[[str, float], None]
 """Told how a call ended: the name of its gRPC code ("OK", "NOT_FOUND") and the seconds it took."""
-Behaviour = Callable[[Any, Any], Any]
-"""A servicer's method: ``(request, context)``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,8 +49,7 @@ streams bound it already."""
 _HANDSHAKE_MS = 5_000
 """From the connection to the caller's HTTP/2 settings, TLS included. A connection that stays silent is closed."""
 _IDLE_MS = 30_000
-"""A connection without a call for so long is asked to end (GOAWAY); the client's next call opens another by itself. Strangers cannot keep
-more than their connections for it."""
+"""A connection without a call for so long is asked to end (GOAWAY); the client's next call opens another by itself."""
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import grpc
+from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 
@@ -68,10 +71,10 @@ def utf8(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def retry_seconds(status: status_pb2.Status) -> float | None:
-    """What its RetryInfo says."""
+def retry_seconds(details: Iterable[any_pb2.Any]) -> float | None:
+    """What the RetryInfo among the details of a status says."""
     retry = error_details_pb2.RetryInfo()
-    for packed in status.details:
+    for packed in details:
         if packed.Unpack(retry):
             delay: Duration = retry.retry_delay
             return delay.ToMilliseconds() / 1000

@@ -154,7 +154,7 @@ def _abort(context: Any, refusal: Refusal) -> Awaitable[NoReturn]:
     awaits: where that frame leads back to the call, only the garbage collector ends both."""
     status = refusal.status
     trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
-    if (seconds := retry_seconds(status)) is not None:
+    if (seconds := retry_seconds(status.details)) is not None:
         # clients that repeat calls by themselves obey it; where that would outlast the call, its caller is told instead
         left = context.time_remaining()
         again = seconds <= _LONGEST_PUSHBACK_SECONDS and (left is None or seconds + _SECONDS_OF_A_CALL <= left)

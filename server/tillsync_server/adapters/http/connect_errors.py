@@ -13,6 +13,8 @@ from google.protobuf import any_pb2, json_format
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
+from tillsync_server.adapters.grpc.status import retry_seconds
+
 HTTP_STATUS = {
     "canceled": 499,
     "unknown": 500,
@@ -64,8 +66,8 @@ def error_response(error: ConnectError) -> web.Response:
     if error.details:
         body["details"] = [_detail(packed) for packed in error.details]
     headers = {}
-    if (seconds := _retry_seconds(error)) is not None:
-        headers["Retry-After"] = str(seconds)
+    if (seconds := retry_seconds(error.details)) is not None:
+        headers["Retry-After"] = str(max(math.ceil(seconds), 1))
     if error.code == "unauthenticated":
         headers["WWW-Authenticate"] = 'Bearer realm="tillsync"'
     return web.Response(
@@ -85,12 +87,3 @@ def _detail(packed: any_pb2.Any) -> dict[str, Any]:
         return detail
     readable.pop("@type", None)
     return detail | {"debug": readable}
-
-
-def _retry_seconds(error: ConnectError) -> int | None:
-    for packed in error.details:
-        retry = error_details_pb2.RetryInfo()
-        if packed.Is(retry.DESCRIPTOR) and packed.Unpack(retry):
-            seconds: float = retry.retry_delay.ToMilliseconds() / 1000
-            return max(math.ceil(seconds), 1)
-    return None
