@@ -19,6 +19,7 @@ import structlog
 import uvloop
 from benchmarks import machine
 from benchmarks.bench import Bench, new_server
+from benchmarks.beside_flood import beside_flood
 from benchmarks.calls import batch, lone, sync
 from benchmarks.catch_up import catch_up
 from benchmarks.drain import drain, drain_deep
@@ -45,6 +46,7 @@ ROWS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "sync": sync,
     "lone": lone,
     "batch": batch,
+    "beside-flood": beside_flood,
     "drain": drain,
     "drain-deep": drain_deep,
     "ordered": ordered,

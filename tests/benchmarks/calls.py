@@ -22,7 +22,7 @@ from support.service import ADMIN_TOKEN, child, environment
 IN_FLIGHT = 64
 BATCHES_IN_FLIGHT = 4
 _TURNS = 4
-_NO_CAPS = {"TILLSYNC_ENTRIES_PER_SECOND": "0", "TILLSYNC_MAX_WAITING_ENTRIES": "0", "TILLSYNC_LOG_LEVEL": "warning"}
+NO_CAPS = {"TILLSYNC_ENTRIES_PER_SECOND": "0", "TILLSYNC_MAX_WAITING_ENTRIES": "0", "TILLSYNC_LOG_LEVEL": "warning"}
 
 
 @dataclass
@@ -47,7 +47,7 @@ async def _servers(bench: Bench) -> AsyncIterator[_Servers]:
     connection = await our_connection(dsn)
     await add_accounts(connection, ACCOUNTS)
     await connection.close()
-    variables = environment(dsn, **_NO_CAPS)
+    variables = environment(dsn, **NO_CAPS)
     async with running_child("echo") as echo:
         assert echo.stdout is not None
         port = int((await asyncio.wait_for(echo.stdout.readline(), 60)).decode().split()[1])

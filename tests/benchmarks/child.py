@@ -1,8 +1,9 @@
 """Processes of a round: each runs this module as a script under uvloop and answers with one line of JSON.
 
 Commands: ``drain SYSTEM DSN WARM COUNT [OPTIONS]`` · ``starts SYSTEM DSN [OPTIONS]`` (stdin tells how many are to start) ·
-``one-process ...`` (`one_process`) · ``insert ...`` (`least_sql`) · ``calls ...`` (`calls_client`) · ``echo`` (`echo_server`) · ``silent``
-(`silent_server`) · ``service`` (`counted_service`). OPTIONS is a JSON object of keyword arguments, for tuning.
+``one-process ...`` (`one_process`) · ``insert ...`` (`least_sql`) · ``calls ...`` (`calls_client`) · ``flood ...`` (`flood`) · ``echo``
+(`echo_server`) · ``silent`` (`silent_server`) · ``service`` (`counted_service`). OPTIONS is a JSON object of keyword arguments, for
+tuning.
 """
 
 from __future__ import annotations
@@ -159,6 +160,10 @@ async def _main(command: str, *arguments: str) -> dict[str, Any]:
             from benchmarks.calls_client import measure
 
             return await measure(target, kind, token, int(warm), int(count), int(in_flight), int(first_id))
+        case "flood", target, kind, token, seconds:
+            from benchmarks.flood import flood
+
+            return await flood(target, kind, token, float(seconds))
         case _:
             raise ValueError(command)
 

@@ -15,6 +15,7 @@ class Plan:
     felt_seconds: float
     call_count: int
     call_warm: int
+    flood_seconds: float
     lone_calls: int
     batch_calls: int
     drain_entries: int
@@ -53,6 +54,7 @@ FULL = Plan(
     felt_seconds=15.0,
     call_count=12_000,
     call_warm=600,
+    flood_seconds=10.0,
     lone_calls=400,
     batch_calls=80,
     drain_entries=50_000,
@@ -91,6 +93,7 @@ QUICK = Plan(
     felt_seconds=5.0,
     call_count=8_000,
     call_warm=400,
+    flood_seconds=6.0,
     lone_calls=200,
     batch_calls=40,
     drain_entries=20_000,
