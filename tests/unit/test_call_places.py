@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from support.waiting import until
 from tillsync_server.adapters.grpc.call_places import CallLimits, CallPlaces, Work
+from tillsync_server.adapters.grpc.turns import TurnLimit
 from tillsync_server.domain.errors import ResourceExhausted
 
 LIMITS = CallLimits(
@@ -14,7 +15,7 @@ LIMITS = CallLimits(
     places_of_token=3,
     open_calls=3,
     open_calls_of_connection=2,
-    turns_of_token={Work.SHORT: 1, Work.HEAVY: 1, Work.WAITING: 2},
+    turns_of_token={Work.SHORT: TurnLimit.always(1), Work.HEAVY: TurnLimit.always(1), Work.WAITING: TurnLimit.always(2)},
 )
 
 

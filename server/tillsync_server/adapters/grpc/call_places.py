@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 
+from tillsync_server.adapters.grpc.turns import TurnLimit, Turns
 from tillsync_server.domain.errors import ResourceExhausted
 
 _COME_BACK_SECONDS = 1.0
-_READINGS_PER_TURN = 4
 
 
 class Work(Enum):
@@ -41,9 +41,14 @@ class CallLimits:
     open_calls: int = 1000
     """Of callers without a token, who ask for the health of the service or watch it."""
     open_calls_of_connection: int = 8
-    turns_of_token: dict[Work, int] = field(default_factory=lambda: {Work.SHORT: 24, Work.HEAVY: 2, Work.WAITING: 256})
-    """More short ones get no more answers a second for a flood by one token. gRPC takes calls in one at a time, and those of a flood before
-    others': a thousand at once can still keep others waiting for half a second."""
+    turns_of_token: dict[Work, TurnLimit] = field(
+        default_factory=lambda: {
+            Work.SHORT: TurnLimit(many=64, few=12, crowd=80),
+            Work.HEAVY: TurnLimit(many=2, few=1, crowd=8),
+            Work.WAITING: TurnLimit.always(256),
+        }
+    )
+    """Fewer than twelve short ones make nobody else's calls quicker, and more than sixty-four none of the token's own."""
 
 
 class CallPlaces:
@@ -55,13 +60,13 @@ class CallPlaces:
         self._taken = 0
         self._open = 0
         self._open_of: Counter[str] = Counter()
-        self._turns: dict[tuple[str, Work], _Turns] = {}
+        self._turns: dict[tuple[str, Work], Turns] = {}
 
     def place(self, token_id: str, work: Work) -> Place:
         """For one call, as a context: entering takes the place and waits for its reading, first come, first served. ResourceExhausted."""
         return Place(self, token_id, work)
 
-    def take(self, token_id: str, work: Work) -> _Turns:
+    def take(self, token_id: str, work: Work) -> Turns:
         """Its turns, once the place is taken."""
         limits = self._limits
         if self._of_token[token_id] >= limits.places_of_token:
@@ -73,9 +78,8 @@ class CallPlaces:
         turns = self._turns.get((token_id, work))
         if turns is None:
             # invariant: one-caller-takes-its-turns-only
-            turns = _Turns(limits.turns_of_token[work])
-            self._turns[token_id, work] = turns
-        turns.users += 1
+            turns = self._turns[token_id, work] = Turns(limits.turns_of_token[work])
+        turns.arrive()
         return turns
 
     def give_back(self, token_id: str, work: Work) -> None:
@@ -84,8 +88,8 @@ class CallPlaces:
         if not self._of_token[token_id]:
             del self._of_token[token_id]
         turns = self._turns[token_id, work]
-        turns.users -= 1
-        if not turns.users:
+        turns.leave()
+        if not turns.calls:
             del self._turns[token_id, work]
 
     @contextmanager
@@ -117,8 +121,8 @@ class Place:
         self._places = places
         self._token_id = token_id
         self._work = work
-        self._turns: _Turns | None = None
-        self._held: asyncio.Semaphore | None = None
+        self._turns: Turns | None = None
+        self._held: asyncio.Semaphore | Turns | None = None
 
     async def __aenter__(self) -> Place:
         self._turns = turns = self._places.take(self._token_id, self._work)
@@ -133,26 +137,15 @@ class Place:
     async def turn(self) -> None:
         """First come, first served. Once for each call."""
         assert self._turns is not None
-        reading, free = self._turns.reading, self._turns.free
-        await free.acquire()
-        reading.release()
-        self._held = free
+        turns = self._turns
+        await turns.acquire()
+        turns.reading.release()
+        self._held = turns
 
     async def __aexit__(self, *_error: object) -> None:
         if self._held is not None:
-            self._held.release()
             self._places.give_back(self._token_id, self._work)
-
-
-class _Turns:
-    """Of one token and kind of work, while it has calls of it."""
-
-    __slots__ = ("free", "reading", "users")
-
-    def __init__(self, turns: int) -> None:
-        self.free = asyncio.Semaphore(turns)
-        self.reading = asyncio.Semaphore(turns * _READINGS_PER_TURN)
-        self.users = 0
+            self._held.release()
 
 
 def _too_many(text: str, reason: str) -> ResourceExhausted:

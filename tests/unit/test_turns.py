@@ -1,0 +1,169 @@
+"""Turns of one token: many for a few calls, few for a crowd, and how a crowd that stays within gRPC is found."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tillsync_server.adapters.grpc import turns
+from tillsync_server.adapters.grpc.turns import COUNT_EVERY_SECONDS, FIRST_COUNT_SECONDS, TurnLimit, Turns
+
+
+@pytest.fixture(autouse=True)
+def _counting_lasts_until_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "QUIET_SECONDS", 3600.0)
+
+
+class Sender:
+    """Calls of one token that work until they are ended."""
+
+    def __init__(self, limit: TurnLimit) -> None:
+        self.now = 100.0
+        self.turns = Turns(limit, lambda: self.now)
+        self.working = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ends: list[asyncio.Event] = []
+
+    def send(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.turns.arrive()
+            self._tasks.add(asyncio.create_task(self._call()))
+
+    async def _call(self) -> None:
+        try:
+            await self.turns.acquire()
+        except asyncio.CancelledError:
+            self.turns.leave()
+            raise
+        self.working += 1
+        end = asyncio.Event()
+        self._ends.append(end)
+        try:
+            await end.wait()
+        finally:
+            self.working -= 1
+            self.turns.leave()
+            self.turns.release()
+
+    async def end(self, count: int = 1) -> None:
+        for _ in range(count):
+            self._ends.pop(0).set()
+        await settle()
+
+    async def quiet(self) -> None:
+        """So long as a counting lasts has gone by."""
+        await settle()
+        assert self.turns._counting is not None
+        self.turns._counting.cancel()
+        self.turns._counted()
+        await settle()
+
+    async def cancel_all(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_few_calls_get_many_turns() -> None:
+    sender = Sender(TurnLimit(many=8, few=2, crowd=8))
+    sender.send(8)
+    await settle()
+    assert sender.working == 8
+    sender.send()
+    await settle()
+    assert sender.working == 8, "first come, first served"
+    await sender.end()
+    assert sender.working == 8
+    await sender.cancel_all()
+
+
+@pytest.mark.catches("a-crowd-gets-few-turns")
+async def test_a_crowd_gets_few_turns_once_it_is_counted() -> None:
+    sender = Sender(TurnLimit(many=8, few=2, crowd=10))
+    sender.send(8)
+    await settle()
+    assert sender.working == 8, "nothing tells of a crowd yet: the others are within gRPC"
+    sender.now += FIRST_COUNT_SECONDS
+    await sender.end()
+    sender.send()  # gRPC hands over the next
+    await settle()
+    assert sender.working == 7, "none begins while they are counted"
+    sender.send(12)  # and more and more of those that it kept
+    await sender.quiet()
+    assert sender.working == 7
+    await sender.end(6)
+    assert sender.working == 2
+    for _ in range(4):
+        sender.send()
+        await sender.end()
+        assert sender.working == 2
+    await sender.cancel_all()
+
+
+async def test_a_crowd_that_has_gone_gets_many_turns_again() -> None:
+    sender = Sender(TurnLimit(many=8, few=2, crowd=10))
+    sender.send(8)
+    await settle()
+    sender.now += FIRST_COUNT_SECONDS
+    await sender.end()
+    sender.send(13)
+    await sender.quiet()
+    await sender.end(5)
+    assert (sender.working, sender.turns.calls) == (2, 15)
+    while sender.turns.calls > 10:
+        assert sender.working == 2
+        await sender.end()
+    assert sender.working == 8
+    await sender.cancel_all()
+
+
+async def test_calls_that_all_arrived_go_on_when_they_have_been_counted() -> None:
+    sender = Sender(TurnLimit(many=8, few=2, crowd=10))
+    sender.send(8)
+    await settle()
+    sender.now += FIRST_COUNT_SECONDS
+    await sender.end(4)
+    sender.send(4)
+    await settle()
+    assert sender.working == 4
+    sender.send()
+    await sender.quiet()
+    assert sender.working == 4, "more may arrive after the one that arrived while they were counted"
+    await sender.quiet()
+    assert sender.working == 8
+    sender.now += COUNT_EVERY_SECONDS / 2
+    await sender.end()
+    sender.send()
+    await settle()
+    assert sender.working == 8, "not yet counted again"
+    await sender.cancel_all()
+
+
+async def test_who_leaves_while_it_waits_keeps_no_turn_and_counting_ends_with_the_last() -> None:
+    sender = Sender(TurnLimit(many=4, few=2, crowd=10))
+    sender.send(6)
+    await settle()
+    sender.now += FIRST_COUNT_SECONDS
+    await sender.end()
+    assert sender.turns._counting is not None
+    await sender.cancel_all()
+    assert sender.turns.calls == 0
+    assert sender.turns._taken == 0
+    assert sender.turns._counting.cancelled()
+
+
+async def test_turns_that_are_always_the_same_are_not_counted() -> None:
+    sender = Sender(TurnLimit.always(2))
+    sender.send(50)
+    await settle()
+    for _ in range(40):
+        sender.now += 1
+        await sender.end()
+        assert sender.working == 2
+        assert sender.turns._counting is None
+    await sender.cancel_all()
