@@ -174,14 +174,14 @@ def test_an_account_id_is_limited_everywhere() -> None:
     assert set(violations(account_service_pb2.GetAccountRequest(account_id="a" * 65))) == {"account_id"}
 
 
-def test_a_bad_item_of_a_batch_stands_in_its_place_and_fails_no_other() -> None:
+async def test_a_bad_item_of_a_batch_stands_in_its_place_and_fails_no_other() -> None:
     request = customer_sync_service_pb2.BatchMatchOrderCustomersRequest(account_id="a")
     request.orders.add(order=an_order(1))
     request.orders.add(order=an_order(2, account_email="x" * 255))
     request.orders.add(order=order_pb2.Order(order_id=-3))
     request.orders.add()
     assert violations(request) == {}
-    good, long, bare, empty = orders_given("a", request.orders)
+    good, long, bare, empty = await orders_given("a", request.orders)
     assert isinstance(good, NewOrder)
     assert good.facts.order_id == 1
     assert isinstance(long, InvalidArgument)
@@ -194,12 +194,12 @@ def test_a_bad_item_of_a_batch_stands_in_its_place_and_fails_no_other() -> None:
     assert [violation.field for violation in empty.violations] == ["orders[3].order"]
 
 
-def test_the_order_key_is_compared_whatever_its_case() -> None:
+async def test_the_order_key_is_compared_whatever_its_case() -> None:
     lower, upper = an_order(1), an_order(1)
     upper.order_key = upper.order_key.upper()
     request = customer_sync_service_pb2.BatchMatchOrderCustomersRequest(account_id="a")
     request.orders.add(order=lower)
     request.orders.add(order=upper)
-    first, second = orders_given("a", request.orders)
+    first, second = await orders_given("a", request.orders)
     assert isinstance(first, NewOrder)
     assert first == second

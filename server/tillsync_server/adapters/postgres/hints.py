@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
@@ -11,6 +12,7 @@ import asyncpg
 from tillsync_server.adapters.postgres.lane_offers import answered
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.application.concurrency.in_slices import in_slices
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, new_entry_id
@@ -20,6 +22,7 @@ from tillsync_server.ports.lanes import ClaimedEntry, EnqueueResult, LaneLease, 
 from tillsync_server.ports.wakeups import Notifier
 
 _ENQUEUE_HINTS = load("engine/enqueue_hints")
+_ROWS_AT_A_TIME = 50
 _SubjectKey = tuple[AccountId, int, int]
 
 
@@ -38,10 +41,11 @@ class PostgresHintStore:
             # invariant: accepted-hints-are-committed
             async with self._database.acquire() as connection:
                 with answered(offer, {hint.account_id for hint in hints}):
-                    return await enqueue_in_transaction(connection, hints, self._notifier, offer)
+                    stored = await _store(connection, hints, self._notifier, offer)
         except asyncpg.LockNotAvailableError:
             # invariant: locked-lanes-delay-no-other-account
             return await self._enqueue_by_account(hints)
+        return await stored.results()
 
     async def _enqueue_by_account(self, hints: Sequence[NewHint]) -> list[EnqueueResult | Exception]:
         results: list[EnqueueResult | Exception] = [Unavailable("not tried")] * len(hints)
@@ -66,6 +70,30 @@ async def enqueue_in_transaction(
 
     Locks the lanes in account order; the caller may hold them already. By position; NotFound for unknown accounts.
     """
+    return await (await _store(connection, hints, notifier, offer)).results()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    hints: Sequence[NewHint]
+    folded: Mapping[_SubjectKey, Sequence[int]]
+    """The positions of the hints that say the same."""
+    rows: Sequence[asyncpg.Record]
+
+    async def results(self) -> list[EnqueueResult | Exception]:
+        """By position."""
+        results: list[EnqueueResult | Exception] = [
+            NotFound(f"account {hint.account_id} does not exist", reason="ACCOUNT_NOT_FOUND") for hint in self.hints
+        ]
+        async for row in in_slices(self.rows, _ROWS_AT_A_TIME):
+            positions = self.folded[AccountId(row[0]), row[1], row[2]]
+            entry, coalesced = _entry(row), row[4] > 1
+            for rank, position in enumerate(positions):
+                results[position] = EnqueueResult(entry, coalesced or rank > 0)
+        return results
+
+
+async def _store(connection: Connection, hints: Sequence[NewHint], notifier: Notifier | None, offer: LaneOffer | None) -> _Stored:
     folded: dict[_SubjectKey, list[int]] = {}
     for position, hint in enumerate(hints):
         folded.setdefault((hint.account_id, int(hint.kind), hint.subject_id), []).append(position)
@@ -82,14 +110,6 @@ async def enqueue_in_transaction(
         sorted({hint.account_id for hint in first}),
         *((None, 0.0) if offer is None else (offer.owner, offer.lease_seconds)),
     )
-    results: list[EnqueueResult | Exception] = [
-        NotFound(f"account {hint.account_id} does not exist", reason="ACCOUNT_NOT_FOUND") for hint in hints
-    ]
-    for row in rows:
-        positions = folded[AccountId(row[0]), row[1], row[2]]
-        entry, coalesced = _entry(row), row[4] > 1
-        for rank, position in enumerate(positions):
-            results[position] = EnqueueResult(entry, coalesced or rank > 0)
     if offer is not None:
         for lease, entries in _leased(offer.owner, rows):
             offer.leased(lease, entries)
@@ -99,7 +119,7 @@ async def enqueue_in_transaction(
         for account_id in {AccountId(row[0]) for row in rows if row[5]}:
             # invariant: live-work-is-told-to-the-owner
             notifier.live_work(account_id)
-    return results
+    return _Stored(hints, folded, rows)
 
 
 def _leased(owner: str, rows: Sequence[asyncpg.Record]) -> Iterator[tuple[LaneLease, list[ClaimedEntry]]]:

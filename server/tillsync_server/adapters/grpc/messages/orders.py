@@ -8,9 +8,18 @@ from typing import Any
 from tillsync.v1 import customer_sync_service_pb2, order_pb2
 
 from tillsync_server.adapters.grpc.field_limits import LENGTHS
-from tillsync_server.adapters.grpc.messages.entries import MAX_LINE, candidate_messages, fill_entry, set_time, shown_lines, time_of
+from tillsync_server.adapters.grpc.messages.entries import (
+    ENTRIES_AT_A_TIME,
+    MAX_LINE,
+    candidate_messages,
+    fill_entry,
+    set_time,
+    shown_lines,
+    time_of,
+)
 from tillsync_server.adapters.grpc.required_fields import check_of
 from tillsync_server.adapters.grpc.status import status_of
+from tillsync_server.application.concurrency.in_slices import in_slices
 from tillsync_server.application.use_cases.order_matching import OrderAnswer
 from tillsync_server.domain.errors import InvalidArgument, RequestError
 from tillsync_server.domain.ids import AccountId, OrderId, WooCustomerId
@@ -31,12 +40,12 @@ def order_given(
     return NewOrder(account_id=AccountId(account_id), facts=_facts(asked.order, asked.unlinked_products), rerun=asked.rerun)
 
 
-def orders_given(
+async def orders_given(
     account_id: str, items: Sequence[customer_sync_service_pb2.OrderToMatch], within: str = "orders"
 ) -> list[NewOrder | RequestError]:
     """Each item checked by itself; in place of a bad one stands what is wrong with it."""
     given: list[NewOrder | RequestError] = []
-    for position, item in enumerate(items):
+    async for position, item in in_slices(enumerate(items), ENTRIES_AT_A_TIME):
         violations = _ITEM_CHECK.violations(item, f"{within}[{position}].")
         given.append(InvalidArgument(violations) if violations else order_given(account_id, item))
     return given
@@ -95,9 +104,9 @@ def fill_answer(message: customer_sync_service_pb2.MatchOrderCustomerResponse, a
     m.candidates.extend(candidate_messages(candidates))
 
 
-def batch_response(answers: Sequence[OrderAnswer | RequestError]) -> customer_sync_service_pb2.BatchMatchOrderCustomersResponse:
+async def batch_response(answers: Sequence[OrderAnswer | RequestError]) -> customer_sync_service_pb2.BatchMatchOrderCustomersResponse:
     response = customer_sync_service_pb2.BatchMatchOrderCustomersResponse()
-    for answer in answers:
+    async for answer in in_slices(answers, ENTRIES_AT_A_TIME):
         result = response.results.add()
         if isinstance(answer, RequestError):
             result.error.CopyFrom(status_of(answer))
@@ -106,9 +115,9 @@ def batch_response(answers: Sequence[OrderAnswer | RequestError]) -> customer_sy
     return response
 
 
-def matches_response(matches: Sequence[OrderMatch | RequestError]) -> customer_sync_service_pb2.BatchGetOrderMatchesResponse:
+async def matches_response(matches: Sequence[OrderMatch | RequestError]) -> customer_sync_service_pb2.BatchGetOrderMatchesResponse:
     response = customer_sync_service_pb2.BatchGetOrderMatchesResponse()
-    for match in matches:
+    async for match in in_slices(matches, ENTRIES_AT_A_TIME):
         result = response.results.add()
         if isinstance(match, RequestError):
             result.error.CopyFrom(status_of(match))

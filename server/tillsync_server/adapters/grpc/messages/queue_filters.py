@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from google.rpc import status_pb2
 from tillsync.v1 import customer_sync_service_pb2, queue_entry_pb2, queue_service_pb2
 
 from tillsync_server.adapters.grpc.field_checks import word
-from tillsync_server.adapters.grpc.messages.entries import fill_entry, fill_problems, time_of
+from tillsync_server.adapters.grpc.messages.entries import ENTRIES_AT_A_TIME, fill_entry, fill_problems, time_of
 from tillsync_server.adapters.grpc.status import status_of
+from tillsync_server.application.concurrency.in_slices import in_slices
 from tillsync_server.application.use_cases.queue_listing import Count, FilterAsked, ListQueue, QueuePage
 from tillsync_server.application.use_cases.queue_work import EntriesChosen, EntryFailure, FailureKind, WorkDone
 from tillsync_server.domain.errors import FailedPrecondition, InvalidArgument, NotFound
@@ -19,7 +19,7 @@ from tillsync_server.domain.vocabulary import EntryState, Outcome, Queue
 
 MAX_PAGE_BYTES = 2 * 1024 * 1024
 """Of the entries of a page: clients take answers of 4 MiB unless they are told otherwise."""
-_FULL_AT_A_TIME, _BASIC_AT_A_TIME = 5, 100
+_FULL_AT_A_TIME = 5
 _FULL = queue_entry_pb2.QueueView.QUEUE_VIEW_FULL
 
 
@@ -35,12 +35,10 @@ def list_queue_command(request: customer_sync_service_pb2.ListQueueRequest) -> L
 
 
 async def list_queue_response(page: QueuePage, *, with_attempts: bool) -> customer_sync_service_pb2.ListQueueResponse:
-    """At most MAX_PAGE_BYTES, or one entry; what is left comes with the next page. Others have the event loop after every few entries."""
+    """At most MAX_PAGE_BYTES, or one entry; what is left comes with the next page."""
     response = customer_sync_service_pb2.ListQueueResponse(next_page_token=page.next_page_token)
-    size, at_a_time = 0, _FULL_AT_A_TIME if with_attempts else _BASIC_AT_A_TIME
-    for number, entry in enumerate(page.entries):
-        if number % at_a_time == at_a_time - 1:
-            await asyncio.sleep(0)
+    size, at_a_time = 0, _FULL_AT_A_TIME if with_attempts else ENTRIES_AT_A_TIME
+    async for number, entry in in_slices(enumerate(page.entries), at_a_time):
         message = response.entries.add()
         fill_entry(message, entry, with_attempts=with_attempts)
         size += message.ByteSize()
@@ -83,19 +81,19 @@ def entries_chosen(request: queue_service_pb2.RetryQueueEntriesRequest | queue_s
     )
 
 
-def retry_response(done: WorkDone) -> queue_service_pb2.RetryQueueEntriesResponse:
+async def retry_response(done: WorkDone) -> queue_service_pb2.RetryQueueEntriesResponse:
     response = queue_service_pb2.RetryQueueEntriesResponse(coalesced_count=done.coalesced)
-    _fill_work(response, done, "retried")
+    await _fill_work(response, done, "retried")
     return response
 
 
-def dismiss_response(done: WorkDone) -> queue_service_pb2.DismissQueueEntriesResponse:
+async def dismiss_response(done: WorkDone) -> queue_service_pb2.DismissQueueEntriesResponse:
     response = queue_service_pb2.DismissQueueEntriesResponse()
-    _fill_work(response, done, "closed")
+    await _fill_work(response, done, "closed")
     return response
 
 
-def _fill_work(
+async def _fill_work(
     response: queue_service_pb2.RetryQueueEntriesResponse | queue_service_pb2.DismissQueueEntriesResponse, done: WorkDone, verb: str
 ) -> None:
     response.affected_count = done.affected
@@ -103,7 +101,7 @@ def _fill_work(
     response.next_continuation_token = done.next_continuation_token
     for count in done.previous_states:
         _fill_count(response.previous_state_counts.add(), count)
-    for entry in done.entries:
+    async for entry in in_slices(done.entries, ENTRIES_AT_A_TIME):
         fill_entry(response.entries.add(), entry)
     for failure in done.failures:
         response.failures.add(entry_id=failure.entry_id, error=_failure_status(failure, verb))

@@ -7,10 +7,11 @@ from typing import Any
 from tillsync.v1 import customer_sync_service_pb2, customer_sync_service_pb2_grpc
 
 from tillsync_server.adapters.grpc.field_checks import word
-from tillsync_server.adapters.grpc.messages.entries import fill_entry
+from tillsync_server.adapters.grpc.messages.entries import ENTRIES_AT_A_TIME, fill_entry
 from tillsync_server.adapters.grpc.messages.orders import batch_response, fill_answer, matches_response, order_given, orders_given
 from tillsync_server.adapters.grpc.messages.queue_filters import list_queue_command, list_queue_response
 from tillsync_server.adapters.grpc.status import status_of
+from tillsync_server.application.concurrency.in_slices import in_slices
 from tillsync_server.application.use_cases.order_matching import OrderMatching
 from tillsync_server.application.use_cases.queue_listing import QueueListing
 from tillsync_server.application.use_cases.sync_requests import SyncRequests
@@ -40,7 +41,7 @@ class CustomerSyncServicer(customer_sync_service_pb2_grpc.CustomerSyncServiceSer
         priority = word(Priority, request.priority) or Priority.BULK
         results = await self._sync.sync_customers(AccountId(request.account_id), list(request.epos_customer_ids), priority)
         response = customer_sync_service_pb2.BatchSyncCustomersResponse()
-        for result in results:
+        async for result in in_slices(results, ENTRIES_AT_A_TIME):
             message = response.results.add()
             if isinstance(result, RequestError):
                 message.error.CopyFrom(status_of(result))
@@ -68,13 +69,13 @@ class CustomerSyncServicer(customer_sync_service_pb2_grpc.CustomerSyncServiceSer
     async def BatchMatchOrderCustomers(  # noqa: N802
         self, request: customer_sync_service_pb2.BatchMatchOrderCustomersRequest, context: Any
     ) -> customer_sync_service_pb2.BatchMatchOrderCustomersResponse:
-        orders = orders_given(request.account_id, request.orders)
-        return batch_response(await self._orders.match_many(AccountId(request.account_id), orders))
+        orders = await orders_given(request.account_id, request.orders)
+        return await batch_response(await self._orders.match_many(AccountId(request.account_id), orders))
 
     async def BatchGetOrderMatches(  # noqa: N802
         self, request: customer_sync_service_pb2.BatchGetOrderMatchesRequest, context: Any
     ) -> customer_sync_service_pb2.BatchGetOrderMatchesResponse:
-        return matches_response(await self._orders.get_many(AccountId(request.account_id), list(request.order_ids)))
+        return await matches_response(await self._orders.get_many(AccountId(request.account_id), list(request.order_ids)))
 
     async def ListQueue(  # noqa: N802
         self, request: customer_sync_service_pb2.ListQueueRequest, context: Any

@@ -27,12 +27,12 @@ class QueueServicer(queue_service_pb2_grpc.QueueServiceServicer):
     async def RetryQueueEntries(  # noqa: N802
         self, request: queue_service_pb2.RetryQueueEntriesRequest, context: Any
     ) -> queue_service_pb2.RetryQueueEntriesResponse:
-        return retry_response(await self._work.retry(entries_chosen(request)))
+        return await retry_response(await self._work.retry(entries_chosen(request)))
 
     async def DismissQueueEntries(  # noqa: N802
         self, request: queue_service_pb2.DismissQueueEntriesRequest, context: Any
     ) -> queue_service_pb2.DismissQueueEntriesResponse:
-        return dismiss_response(await self._work.dismiss(entries_chosen(request), request.reason))
+        return await dismiss_response(await self._work.dismiss(entries_chosen(request), request.reason))
 
     async def WatchQueue(  # noqa: N802
         self, request: queue_service_pb2.WatchQueueRequest, context: Any
