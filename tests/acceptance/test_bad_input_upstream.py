@@ -12,7 +12,7 @@ from support.mid_run import Ground, Stage, an_order, ground_on, shop_state
 from support.postgres import Cluster
 from support.waiting import until
 from tillsync.v1 import vocabulary_pb2
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -136,9 +136,9 @@ def test_every_file_of_the_packages_is_in_the_wheel_and_no_other(built: Path) ->
         for path in (ROOT / root / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    in_wheel = {name for name in _contents(_wheel(built)) if ".dist-info/" not in name}
-    assert in_wheel == sources
-    assert len([name for name in in_wheel if name.endswith(".sql")]) > 100
+    in_wheel = {name: content for name, content in _contents(_wheel(built)).items() if ".dist-info/" not in name}
+    assert set(in_wheel) == sources
+    assert sum(content.count(b"-- name: ") for name, content in in_wheel.items() if name.endswith(".sql")) > 100
 
 
 def test_the_wheel_built_from_the_sdist_is_the_same(built: Path, tmp_path: Path) -> None:

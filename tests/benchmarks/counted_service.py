@@ -19,12 +19,12 @@ import asyncpg
 from asyncpg.connection import LoggedQuery
 from benchmarks.child import say_ready
 from tillsync_server.adapters.observability.logs import configure_logging
-from tillsync_server.adapters.postgres.sql_files import SQL_DIRECTORY, load
+from tillsync_server.adapters.postgres.statements import STATEMENTS
 from tillsync_server.composition.service import Service
 from tillsync_server.composition.settings import load_settings
 
 _WORDS = 40
-"""Of a statement without a file: how much of it is its name."""
+"""Of a statement without a name: how much of it is its name."""
 
 
 @dataclass
@@ -33,8 +33,7 @@ class StatementCount:
     _cpu: float = 0.0
 
     def __post_init__(self) -> None:
-        names = [file.relative_to(SQL_DIRECTORY).with_suffix("").as_posix() for file in SQL_DIRECTORY.rglob("*.sql")]
-        self._names = {load(name): name for name in names}
+        self._names = {text: name for name, text in STATEMENTS.items()}
 
     def of_connection(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         connection.add_query_logger(self._note)

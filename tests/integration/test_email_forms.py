@@ -19,7 +19,7 @@ from tillsync_server.adapters.postgres.intents import PostgresIntents
 from tillsync_server.adapters.postgres.locked_lane import locked_lane
 from tillsync_server.adapters.postgres.privacy import PostgresPrivacy
 from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.application.flows.create_protocol import CreateProtocol, Holders
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.domain.emails import email_form_before, email_forms, normalise_email
@@ -323,7 +323,7 @@ async def reads_a_chunk(world: EngineWorld, name: str, parameters: list[Any], in
         transaction = connection.transaction()
         await transaction.start()
         try:
-            raw = await connection.fetchval("EXPLAIN (ANALYZE, FORMAT JSON) " + load(f"emails/{name}"), *parameters)
+            raw = await connection.fetchval("EXPLAIN (ANALYZE, FORMAT JSON) " + load(f"maintenance/{name}"), *parameters)
         finally:
             await transaction.rollback()
     plan = list(nodes(json.loads(raw)[0]["Plan"]))

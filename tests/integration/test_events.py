@@ -31,7 +31,7 @@ from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
 from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
 from tillsync_server.adapters.postgres.requeue import PostgresRequeue
 from tillsync_server.adapters.postgres.secrets import SecretBox
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.adapters.woo import WooAdapterSettings, WooGateway
 from tillsync_server.application.events.sender import EventSender, EventSettings
 from tillsync_server.domain.account import Account, ShopSettings

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support.engine import EngineWorld
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.ids import new_entry_id
 
 pytestmark = pytest.mark.integration

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.engine import EngineWorld
 from support.links import SHOP
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 
 pytestmark = pytest.mark.integration
 

@@ -18,7 +18,7 @@ from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
 from tillsync_server.adapters.postgres.notifications import PostgresNotifications
 from tillsync_server.adapters.postgres.order_intake import PostgresOrderIntake
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.domain.account import Account

@@ -6,10 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from tillsync_server.adapters.postgres.sql_files import SQL_DIRECTORY, load
+import tillsync_server
+from tillsync_server.adapters.postgres.statements import STATEMENTS, load, read_statements
 
-FILES = sorted(SQL_DIRECTORY.rglob("*.sql"))
-NAMES = [str(path.relative_to(SQL_DIRECTORY).with_suffix("")) for path in FILES]
+SERVER = Path(tillsync_server.__file__).parent
+FILES = sorted(path for path in SERVER.rglob("*.sql") if path.parent.name != "versions")
+"""All but the migrations."""
+NAMES = sorted(STATEMENTS)
 WRITES = re.compile(r"\b(INSERT INTO|UPDATE|DELETE FROM)\b")
 VOLATILE = re.compile(r"\b(now|clock_timestamp|statement_timestamp|transaction_timestamp|random|gen_random_uuid|nextval)\s*\(", re.I)
 
@@ -51,19 +54,63 @@ def test_the_check_above_sees_what_it_looks_for() -> None:
     assert not VOLATILE.search(bodies_of("UPDATE t SET a = greatest(b, $1), c = now()", "GREATEST")[0])
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_each_file_is_one_statement_with_a_header(name: str) -> None:
-    text = (SQL_DIRECTORY / f"{name}.sql").read_text(encoding="utf-8")
-    assert text.startswith("-- "), f"{name}: a header comment says purpose, parameters, index and locks"
-    assert ";" not in load(name), f"{name}: one statement, no semicolon"
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_each_named_part_of_a_file_is_one_statement_with_a_header(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("-- name: "), f"{path.name}: a file begins with a statement"
+    assert text.count("\n") <= 400, f"{path.name}: a file of more than 400 lines is two topics"
+    for part in text.removeprefix("-- name: ").split("\n-- name: "):
+        name, text_of_statement = part.split("\n", 1)
+        assert text_of_statement.startswith("-- "), f"{name}: a header comment says purpose, parameters, index and locks"
+        assert ";" not in load(f"{path.parent.name}/{name}"), f"{name}: one statement, no semicolon"
+
+
+def test_every_file_is_read() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in FILES]
+    assert sum(len(re.findall(r"^-- name: ", text, re.MULTILINE)) for text in texts) == len(NAMES)
+
+
+def room(root: Path, **topics: str) -> Path:
+    (root / "room").mkdir()
+    for topic, text in topics.items():
+        (root / "room" / f"{topic}.sql").write_text(text, encoding="utf-8")
+    return root
+
+
+def test_statements_are_read_by_room_and_name(tmp_path: Path) -> None:
+    first = "-- name: one\n-- Why. $1 id.\nSELECT 1\n  -- of us\n\nFROM t\n\n-- name: two\n-- Why.\nSELECT 2\n"
+    found = read_statements(room(tmp_path, first=first, second="-- name: three\nSELECT 3"))
+    assert found == {"room/one": "SELECT 1\n\nFROM t", "room/two": "SELECT 2", "room/three": "SELECT 3"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ("-- name: one\nSELECT 1\n-- name: one\nSELECT 2", "", "two statements with the name one"),
+        ("-- name: one\nSELECT 1", "-- name: one\nSELECT 2", "second.sql: the room room has two statements with the name one"),
+        ("SELECT 1", "", "first.sql: the first line must be"),
+        ("-- Why.\n-- name: one\nSELECT 1", "", "first.sql: the first line must be"),
+        ("-- name:\nSELECT 1", "", "must name one statement"),
+        ("-- name: One!\nSELECT 1", "", "must name one statement"),
+        ("--name : one two\nSELECT 1", "", "must name one statement"),
+        ("-- name: one\n-- Why.\n-- name: two\nSELECT 1", "", "-- name: one` must name one statement"),
+    ],
+)
+def test_a_file_that_is_not_as_it_must_be_is_refused(tmp_path: Path, first: str, second: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_statements(room(tmp_path, first=first, second=second))
+
+
+def test_a_missing_statement_is_told_by_name() -> None:
+    with pytest.raises(LookupError, match=r"no topic file has the statement engine/leese \(`-- name: leese` in room engine\)"):
+        load("engine/leese")
 
 
 def test_no_sql_is_made_by_f_string() -> None:
     pattern = re.compile(r"f\"{1,3}[^\"]*\b(SELECT|INSERT|UPDATE|DELETE)\b[^\"]*\{")
-    sources = (SQL_DIRECTORY.parents[2]).rglob("*.py")
-    assert [path.name for path in sources if pattern.search(path.read_text(encoding="utf-8"))] == []
+    assert [path.name for path in SERVER.rglob("*.py") if pattern.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_every_statement_is_used() -> None:
-    sources = "\n".join(path.read_text(encoding="utf-8") for path in Path(SQL_DIRECTORY.parents[2]).rglob("*.py"))
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in SERVER.rglob("*.py"))
     assert [name for name in NAMES if f'load("{name}")' not in sources] == []

@@ -40,7 +40,7 @@ class OrderFacts:
     last_name: str = ""
     company: str = ""
     phone: str = ""
-    """Needed only to create a customer: what is stored loses it when the order is PROCESSED (finish.sql)."""
+    """Needed only to create a customer: what is stored loses it when the order is PROCESSED (statement ``engine/complete``)."""
     unlinked_products: tuple[UnlinkedProduct, ...] = ()
     email_confirmation: EmailConfirmation | None = None
     """Of the account email. None: the caller does not say."""

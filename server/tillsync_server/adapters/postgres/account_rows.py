@@ -68,7 +68,7 @@ def account_from(row: asyncpg.Record, box: SecretBox) -> Account:
 
 
 def settings_columns(account: Account) -> list[Any]:
-    """Parameters $2 to $20 of insert.sql and update.sql."""
+    """Parameters $2 to $20 of the statements ``accounts/insert`` and ``accounts/update``."""
     return [
         account.name,
         account.customer_sync_enabled,

@@ -1,4 +1,4 @@
-"""What is wrong with accounts without stopping them, put together from what each part keeps. Statement ``sql/accounts/warnings``."""
+"""What is wrong with accounts without stopping them, put together from what each part keeps. Statements in ``warnings.sql``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.adapters.postgres.till_budget import BUSY_SECONDS
 from tillsync_server.domain.account_warnings import AccountWarning, StrayOutput
 from tillsync_server.domain.ids import AccountId

@@ -1,4 +1,4 @@
-"""Accounts in PostgreSQL: settings, encrypted credentials, and what a change of them sets going. Statements in ``sql/accounts``.
+"""Accounts in PostgreSQL: settings, encrypted credentials, and what a change of them sets going. Statements in ``accounts.sql``.
 
 Lock order: lane, then account row, then till. Nothing is decrypted or encrypted elsewhere.
 """
@@ -14,7 +14,7 @@ from tillsync_server.adapters.postgres.account_rows import SECRETS, account_from
 from tillsync_server.adapters.postgres.locked_lane import locked_lane
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.secrets import SecretBox
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, RunInterrupted, Unavailable
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId

@@ -1,4 +1,4 @@
-"""The parameters of `engine/complete.sql` for a batch of completions.
+"""The parameters of the statement ``engine/complete`` for a batch of completions.
 
 Most runs of a batch end alike, so what they have in common is sent once, as a *class*, and each run names its class. So it is with the
 *claims* they come from: a lease of a lane, under one version of the account's settings.

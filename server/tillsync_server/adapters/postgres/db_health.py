@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import asyncpg
 
 from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Connection, Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.foreign_transactions import ForeignTransaction
 
-_ANSWERS = load("observability/answers")
-_LANES = load("observability/lane_gauges")
-_ENTRIES = load("observability/entry_estimate")
-_FOREIGN = load("observability/oldest_foreign_transaction")
+_ANSWERS = load("maintenance/answers")
+_LANES = load("maintenance/lane_gauges")
+_ENTRIES = load("maintenance/entry_estimate")
+_FOREIGN = load("maintenance/oldest_foreign_transaction")
 _ANSWER_SECONDS = 2.0
 
 

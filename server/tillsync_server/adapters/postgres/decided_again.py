@@ -10,7 +10,7 @@ from tillsync_server.adapters.postgres.held_orders import MAX_COUNTED, MAX_RELEA
 from tillsync_server.adapters.postgres.link_rows import revise_waiting_orders
 from tillsync_server.adapters.postgres.links import link_of_row
 from tillsync_server.adapters.postgres.locked_lane import AfterCommit, LockedLane
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.emails import addresses_in, email_forms
 from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.vocabulary import Outcome

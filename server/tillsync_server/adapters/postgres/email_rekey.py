@@ -19,16 +19,16 @@ import structlog
 
 from tillsync_server.adapters.postgres.locked_lane import locked_lane
 from tillsync_server.adapters.postgres.pool import Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.emails import EMAIL_FORM, normalise_email
 from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.order import OrderFacts
 
-_NEXT = load("emails/next_rekey")
-_MOVE = load("emails/move_rekey")
-_END_PASS = load("emails/end_pass")
-_REKEY_INTENT = load("emails/rekey_intent")
+_NEXT = load("maintenance/next_rekey")
+_MOVE = load("maintenance/move_rekey")
+_END_PASS = load("maintenance/end_pass")
+_REKEY_INTENT = load("maintenance/rekey_intent")
 
 CHUNK = 500
 PASS_AGAIN_SECONDS = 3600.0
@@ -77,10 +77,10 @@ def _form(given: str | None, stored: str | None) -> str | None:
 
 
 _TABLES = {
-    1: _Table("entry_history", load("emails/history_after"), load("emails/rekey_history"), UUID(int=0), _entry_change),
-    2: _Table("entry", load("emails/entries_after"), load("emails/rekey_entries"), UUID(int=0), _entry_change),
-    3: _Table("order_match", load("emails/matches_after"), load("emails/rekey_matches"), 0, _match_change),
-    4: _Table("intent", load("emails/intents_after"), _REKEY_INTENT, "", _intent_change),
+    1: _Table("entry_history", load("maintenance/history_after"), load("maintenance/rekey_history"), UUID(int=0), _entry_change),
+    2: _Table("entry", load("maintenance/entries_after"), load("maintenance/rekey_entries"), UUID(int=0), _entry_change),
+    3: _Table("order_match", load("maintenance/matches_after"), load("maintenance/rekey_matches"), 0, _match_change),
+    4: _Table("intent", load("maintenance/intents_after"), _REKEY_INTENT, "", _intent_change),
 }
 
 

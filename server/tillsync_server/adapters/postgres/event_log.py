@@ -1,4 +1,4 @@
-"""Writing what a shop is to be told of its orders, in the transaction that changes them. Statements in ``sql/events``."""
+"""Writing what a shop is to be told of its orders, in the transaction that changes them. Statements in ``events.sql``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from tillsync_server.adapters.postgres.pool import Connection
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.ids import AccountId, EntryId
 
 _RECORD = load("events/record")

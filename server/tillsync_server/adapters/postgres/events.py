@@ -1,11 +1,11 @@
-"""The outbox of order events as its sender uses it. Statements in ``sql/events``; what writes into it is ``event_log``."""
+"""The outbox of order events as its sender uses it. Statements in ``events.sql``; what writes into it is ``event_log``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from tillsync_server.adapters.postgres.pool import Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId
 from tillsync_server.domain.vocabulary import EntryState, Outcome
 from tillsync_server.ports.events import EventLease, EventType, OrderEvent, RefusedEvent, ToldEvent, WaitingEvents

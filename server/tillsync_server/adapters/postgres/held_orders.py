@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tillsync_server.adapters.postgres.event_log import record_events_of_entries
 from tillsync_server.adapters.postgres.locked_lane import AfterCommit, LockedLane
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.emails import email_forms, normalise_email
 from tillsync_server.domain.ids import EntryId, EposCustomerId
 from tillsync_server.domain.vocabulary import Outcome

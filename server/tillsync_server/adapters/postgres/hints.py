@@ -11,7 +11,7 @@ import asyncpg
 
 from tillsync_server.adapters.postgres.lane_offers import answered
 from tillsync_server.adapters.postgres.pool import Connection, Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.application.concurrency.in_slices import in_slices
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import NotFound, Unavailable
@@ -151,7 +151,7 @@ def _claimed(row: asyncpg.Record) -> ClaimedEntry:
 
 
 def _entry(row: asyncpg.Record) -> Entry:
-    # by position, in the order of enqueue_hints.sql: this runs for every hint, and names cost a third of it
+    # by position, in the order of the statement enqueue_hints: this runs for every hint, and names cost a third of it
     at, paused_until = row[11], row[12]
     kind = EntryKind.CUSTOMER if row[1] == 1 else EntryKind.CUSTOMER_TYPE
     note = WAITING_NOTE if paused_until is None else waiting_note(paused_until, row[13] or "", at)

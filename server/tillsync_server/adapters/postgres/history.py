@@ -9,14 +9,13 @@ import asyncpg
 import structlog
 
 from tillsync_server.adapters.postgres.pool import Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 
-_ENSURE_PARTITIONS = load("history/ensure_partitions")
-_DROP_PARTITIONS = load("history/drop_partitions")
-_FORGET_INTENTS = load("history/forget_intents")
-_FORGET_TOKENS = load("history/forget_tokens")
-_FORGET_VERSIONS = load("history/forget_versions")
-_FORGET_VERSIONS = load("history/forget_versions")
+_ENSURE_PARTITIONS = load("maintenance/ensure_partitions")
+_DROP_PARTITIONS = load("maintenance/drop_partitions")
+_FORGET_INTENTS = load("maintenance/forget_intents")
+_FORGET_TOKENS = load("maintenance/forget_tokens")
+_FORGET_VERSIONS = load("maintenance/forget_versions")
 
 WEEKS_AHEAD = 5
 SHORT_RETENTION_DAYS = 14

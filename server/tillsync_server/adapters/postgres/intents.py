@@ -7,7 +7,7 @@ from datetime import datetime
 import asyncpg
 
 from tillsync_server.adapters.postgres.pool import Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.ports.tills import Intent, IntentState
 

@@ -1,4 +1,4 @@
-"""Lanes and entries in PostgreSQL: lease, renew, claim, complete, release. The statements are in ``sql/engine``.
+"""Lanes and entries in PostgreSQL: lease, renew, claim, complete, release. The statements are in ``lane_store.sql``.
 
 Lock order: lanes in account order, then entries. Every write that ends or reschedules entries checks owner and token under the lane's lock
 (invariant 3). Each operation is one statement, which commits by itself.
@@ -15,7 +15,7 @@ import asyncpg
 
 from tillsync_server.adapters.postgres.completion_rows import completion_parameters, without_problem
 from tillsync_server.adapters.postgres.pool import Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.errors import Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId
 from tillsync_server.domain.order import OrderFacts
@@ -176,7 +176,7 @@ def _ill_sides(till: tuple[float | None, int | None], shop: tuple[float | None, 
 
 
 def _claimed_entry(row: asyncpg.Record) -> ClaimedEntry:
-    # by position, in the order of claim.sql: this runs for every entry, and names cost a third of it
+    # by position, in the order of the statement claim: this runs for every entry, and names cost a third of it
     facts: Any = row[17]
     return ClaimedEntry(
         AccountId(row[3]),

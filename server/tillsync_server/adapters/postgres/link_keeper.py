@@ -13,7 +13,7 @@ from tillsync_server.adapters.postgres.held_orders import MAX_RELEASED, held_of_
 from tillsync_server.adapters.postgres.link_rows import is_default_customer, links_of_either, put_link, take_link_away
 from tillsync_server.adapters.postgres.locked_lane import LockedLane, locked_lane
 from tillsync_server.adapters.postgres.pool import Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId, new_entry_id
 from tillsync_server.domain.shop_users import is_linked_person

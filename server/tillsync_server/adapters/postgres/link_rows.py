@@ -7,7 +7,7 @@ from datetime import datetime
 
 from tillsync_server.adapters.postgres.links import link_of_row
 from tillsync_server.adapters.postgres.locked_lane import LockedLane
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.vocabulary import LinkGround
 from tillsync_server.ports.links import Link, LinkOrigin

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from tillsync_server.adapters.postgres.pool import Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.vocabulary import LinkGround
 from tillsync_server.ports.links import Link, LinkFilter, LinkOrigin, StoredCustomer

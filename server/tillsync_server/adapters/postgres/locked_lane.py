@@ -12,7 +12,7 @@ import asyncpg
 
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
 from tillsync_server.adapters.postgres.pool import Connection, Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId
 from tillsync_server.domain.vocabulary import EntryKind, Priority

@@ -13,7 +13,7 @@ from tillsync_server.adapters.postgres.event_log import record_order_events
 from tillsync_server.adapters.postgres.lane_offers import answered
 from tillsync_server.adapters.postgres.order_rows import QueuedOrder, revise_columns, store_columns
 from tillsync_server.adapters.postgres.pool import Connection, Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId, new_entry_id
 from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE, Arrival, KnownOrder, decide_arrival

@@ -19,7 +19,7 @@ from tillsync_server.adapters.postgres.link_rows import put_link, want_removal
 from tillsync_server.adapters.postgres.links import link_of_row
 from tillsync_server.adapters.postgres.locked_lane import fenced_lane
 from tillsync_server.adapters.postgres.pool import Connection, Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.vocabulary import EntryKind, LinkGround, Outcome, Priority
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, NewHint
@@ -145,7 +145,7 @@ async def _as_claimed(
     epos_customer_id: EposCustomerId | None = None,
     woo_customer_id: WooCustomerId | None = None,
 ) -> list[asyncpg.Record]:
-    """Rows of ``links/as_claimed.sql``; none if lease, settings or entry are not as they were when the entry was claimed."""
+    """Rows of the statement ``links/as_claimed``; none if lease, settings or entry are not as they were when the entry was claimed."""
     claimed = (lease.account_id, lease.owner, lease.token, entry.config_version, entry.entry_id, entry.entry_revision)
     return list(await connection.fetch(_AS_CLAIMED, *claimed, epos_customer_id, woo_customer_id, MAX_COUNTED))
 

@@ -23,7 +23,7 @@ class QueuedOrder:
 
 
 def store_columns(queued: Sequence[QueuedOrder]) -> list[list[Any]]:
-    """$5 to $17 of ``orders/store.sql``."""
+    """$5 to $17 of the statement ``orders/store``."""
     facts = [each.facts for each in queued]
     number, label, account_email, billing_email, woo_customer_id, as_json = _facts_columns(facts)
     return [
@@ -39,7 +39,7 @@ def store_columns(queued: Sequence[QueuedOrder]) -> list[list[Any]]:
 
 
 def revise_columns(queued: Sequence[QueuedOrder]) -> list[list[Any]]:
-    """$3 to $10 of ``orders/revise_entries.sql``."""
+    """$3 to $10 of the statement ``orders/revise_entries``."""
     facts = [each.facts for each in queued]
     return [[each.order_id for each in facts], *_facts_columns(facts), [each.note for each in queued]]
 

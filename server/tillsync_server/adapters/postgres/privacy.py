@@ -1,4 +1,4 @@
-"""Everything kept about one person: found, counted, erased. Statements in ``sql/privacy``; an export's words in ``privacy_records``."""
+"""Everything kept about one person: found, counted, erased. Statements in ``privacy.sql``; an export's words in ``privacy_records``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tillsync_server.adapters.postgres.decided_again import decide_again
 from tillsync_server.adapters.postgres.event_log import record_order_events
 from tillsync_server.adapters.postgres.locked_lane import LockedLane, locked_lane
 from tillsync_server.adapters.postgres.pool import Connection, Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.emails import email_forms
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.vocabulary import EntryKind

@@ -1,6 +1,6 @@
 """What a person does with entries: retry and dismiss, a chunk at a time, in one transaction under the lane's lock.
 
-Statements in ``sql/queues``; what a retry does to each entry is decided in ``domain.retry_plan``.
+Statements in ``queue_actions.sql``; what a retry does to each entry is decided in ``domain.retry_plan``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
 from tillsync_server.adapters.postgres.order_rows import QueuedOrder, store_columns
 from tillsync_server.adapters.postgres.pool import Connection, Database
 from tillsync_server.adapters.postgres.queue_reader import filed_bounds_of_ids
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId, new_entry_id
 from tillsync_server.domain.order import OrderFacts

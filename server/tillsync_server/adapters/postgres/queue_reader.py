@@ -1,4 +1,4 @@
-"""Reading the queues: live and finished entries as one list, newest first. The statements are in ``sql/queues``.
+"""Reading the queues: live and finished entries as one list, newest first. The statements are in ``queue_reader.sql``.
 
 Each page is one statement over the view ``queue_entry`` (of several outcomes one for each, in one snapshot). Which statement: by the most
 selective filter that is set, so that an index yields the rows in order (``ListQueueRequest``); the other filters are checked on what it
@@ -18,7 +18,7 @@ import asyncpg
 
 from tillsync_server.adapters.postgres.entry_rows import entry_from, lane_status
 from tillsync_server.adapters.postgres.pool import Connection, Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.account import Problem
 from tillsync_server.domain.emails import email_forms
 from tillsync_server.domain.entry import Entry

@@ -11,7 +11,7 @@ import asyncpg
 from tillsync_server.adapters.postgres.event_log import record_events_of_entries
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
 from tillsync_server.adapters.postgres.pool import Connection, Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.settings_change import Requeue
 from tillsync_server.domain.vocabulary import EntryKind, Priority

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import LiteralString
 
 from tillsync_server.adapters.postgres.pool import Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.errors import ResourceExhausted
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.ports.sales import ALLOWANCE_SHARE, MAX_WAITING_SALES, WaitingSale

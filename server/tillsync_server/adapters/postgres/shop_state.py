@@ -14,7 +14,7 @@ from tillsync_server.adapters.postgres.decided_again import mark_gone
 from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
 from tillsync_server.adapters.postgres.locked_lane import LockedLane, fenced_lane
 from tillsync_server.adapters.postgres.pool import Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.ids import AccountId, EposCustomerId, EposCustomerTypeId, WooCustomerId
 from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import LaneLease, NewHint

@@ -1,11 +1,11 @@
-"""Which entry opened a side's problem, again and again. Written by ``engine/complete.sql``."""
+"""Which entry opened a side's problem, again and again. Written by the statement ``engine/complete``."""
 
 from __future__ import annotations
 
 import asyncio
 
 from tillsync_server.adapters.postgres.pool import Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.lanes import ClaimedEntry
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tillsync_server.adapters.postgres.pool import Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.ids import AccountId, TillId
 
 _OF_CUSTOMERS = load("accounts/of_till_customers")

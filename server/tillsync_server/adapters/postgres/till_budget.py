@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from tillsync_server.adapters.postgres.pool import Connection, Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
 from tillsync_server.domain.errors import AllowanceSpent, Throttled
 from tillsync_server.domain.ids import TillId

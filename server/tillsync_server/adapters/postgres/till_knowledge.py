@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from tillsync_server.adapters.postgres.pool import Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.ids import EposCustomerId, TillId
 from tillsync_server.ports.till import CustomerPage, UnreadRow
 from tillsync_server.ports.tills import TillKnowledge

@@ -1,4 +1,4 @@
-"""Bearer tokens in PostgreSQL: only hashes are stored. Statements in ``sql/tokens``."""
+"""Bearer tokens in PostgreSQL: only hashes are stored. Statements in ``tokens.sql``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from tillsync_server.adapters.postgres.pool import Database
-from tillsync_server.adapters.postgres.sql_files import load
+from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import Role

@@ -1,4 +1,4 @@
--- The filter of ListQueue, once: what every `sql/queues/list_by_….sql` checks beside the index condition that it is named after. NULL where
+-- The filter of ListQueue, once: what every statement `queues/list_by_…` checks beside the index condition that it is named after. NULL where
 -- a filter is not set. The planner puts the function's body in its place (one SELECT, STABLE, not STRICT, no SET), so that the indexes under
 -- the view and the leaving out of partitions (filed_…, kept_as) work as if it stood there; the EXPLAIN guards of the tests watch over that.
 CREATE FUNCTION filtered_entries(

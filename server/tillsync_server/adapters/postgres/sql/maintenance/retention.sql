@@ -1,0 +1,35 @@
+-- name: ensure_partitions
+-- Make the missing weekly partitions of entry_history from now on. $1 weeks ahead. Locks: entry_history_short and _long, when one is missing.
+SELECT ensure_history_partitions(now(), $1)
+
+-- name: drop_partitions
+-- Drop the partitions of entry_history whose last week ended more than $1 days (PROCESSED, SKIPPED) or $2 days (FAILED, DISMISSED) ago.
+-- Locks: those partitions and their parents, exclusively, when there are any.
+SELECT drop_history_partitions(now() - make_interval(days => $1), now() - make_interval(days => $2)) AS name
+
+-- name: forget_intents
+-- Forget create intents that have long done their work: their customer is in the till and found by every search. Each holds an email.
+-- $1 days since they settled, $2 rows at most. Open and unknown ones stay until they are settled and replaced. Index: primary key.
+DELETE FROM intent WHERE (till_id, email) IN (
+  SELECT till_id, email FROM intent WHERE state = 3 AND settled_at < now() - make_interval(days => $1) LIMIT $2)
+
+-- name: forget_tokens
+-- Forget tokens that were revoked long ago. $1 days. There are few: no index.
+DELETE FROM token WHERE revoke_time < now() - make_interval(days => $1)
+
+-- name: forget_versions
+-- Forget the versions last written for shop customers to whom nothing is to be written: no link, no pending removal, no live entry. $1 days
+-- since the write, $2 rows at most. A new version is at least the database's time in microseconds (links/next_versions), so every one that
+-- is drawn later is higher than what is forgotten, unless the clock goes back by so many days. Locks: those rows. Indexes:
+-- link_account_id_woo_customer_id_key, shop_removal primary key, entry_by_woo_customer.
+WITH limits AS (SELECT (extract(epoch FROM now() - make_interval(days => $1)) * 1000000)::bigint AS oldest)
+DELETE FROM shop_version v USING limits
+WHERE v.last_version < limits.oldest AND (v.account_id, v.subject_kind, v.subject_id) IN (
+  SELECT old.account_id, old.subject_kind, old.subject_id FROM shop_version old CROSS JOIN limits
+  WHERE old.subject_kind = 1 AND old.last_version < limits.oldest
+    AND NOT EXISTS (SELECT FROM link l WHERE l.account_id = old.account_id AND l.woo_customer_id = old.subject_id)
+    AND NOT EXISTS (SELECT FROM shop_removal r WHERE r.account_id = old.account_id AND r.woo_customer_id = old.subject_id)
+    AND NOT EXISTS (
+      SELECT FROM entry e
+      WHERE e.account_id = old.account_id AND e.queue = ANY ('{1,2}'::smallint[]) AND e.woo_customer_id = old.subject_id)
+  LIMIT $2)

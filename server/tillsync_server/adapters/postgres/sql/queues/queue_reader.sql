@@ -1,0 +1,186 @@
+-- name: list_by_states
+-- A page of the entries in any of some states ($3 is never NULL here: all states where none is asked for), newest first: one index probe
+-- for each state that is asked for. The states stand as literals, so that the planner knows how many entries are in each: of a rare one
+-- among millions it would otherwise walk the primary key to the end.
+-- Indexes: entry_by_state, entry_history_by_state.
+-- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
+-- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
+-- which leave out partitions; $17 most rows, $18 whether attempts are wanted. Takes no lock.
+SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
+  e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
+  e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
+  CASE WHEN $18::boolean THEN e.attempts END AS attempts
+FROM (
+  (SELECT q.* FROM filtered_entries($1, $2, NULL, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE 1 = ANY ($3::smallint[]) AND q.state = 1 AND q.retention = 0 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered_entries($1, $2, NULL, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE 4 = ANY ($3::smallint[]) AND q.state = 4 AND q.retention = 0 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered_entries($1, $2, NULL, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE 2 = ANY ($3::smallint[]) AND q.state = 2 AND q.retention = 1 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered_entries($1, $2, NULL, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE 3 = ANY ($3::smallint[]) AND q.state = 3 AND q.retention = 1 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered_entries($1, $2, NULL, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE 5 = ANY ($3::smallint[]) AND q.state = 5 AND q.retention = 2 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered_entries($1, $2, NULL, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE 6 = ANY ($3::smallint[]) AND q.state = 6 AND q.retention = 2 ORDER BY q.entry_id DESC LIMIT $17)
+) AS e
+ORDER BY e.entry_id DESC LIMIT $17
+
+-- name: list_by_outcome
+-- A page of the entries with one outcome, as outcome or as cause, newest first; of several outcomes ($4) it is asked once for each. An
+-- entry that has another of them as its outcome is left to that one. One outcome at a time, so that the planner knows how many entries
+-- have it: of a rare one among millions it would otherwise walk the primary key to the end.
+-- Indexes: entry_by_outcome, entry_by_cause, entry_history_by_outcome, entry_history_by_cause.
+-- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
+-- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
+-- which leave out partitions; $17 most rows, $18 whether attempts are wanted; $19 this outcome. Takes no lock.
+SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
+  e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
+  e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
+  CASE WHEN $18::boolean THEN e.attempts END AS attempts
+FROM (
+  (SELECT q.* FROM filtered_entries($1, $2, $3, NULL, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE q.outcome = $19 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered_entries($1, $2, $3, NULL, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE q.cause = $19 AND q.outcome <> ALL ($4::smallint[]) ORDER BY q.entry_id DESC LIMIT $17)
+) AS e
+ORDER BY e.entry_id DESC LIMIT $17
+
+-- name: list_by_order
+-- A page of one order's entries, newest first. Indexes: entry_live, entry_history_by_subject.
+-- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
+-- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
+-- which leave out partitions; $17 most rows, $18 whether attempts are wanted. Takes no lock.
+SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
+  e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
+  e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
+  CASE WHEN $18::boolean THEN e.attempts END AS attempts
+FROM (
+  (SELECT q.* FROM filtered_entries($1, $2, $3, $4, $5, $6, NULL, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE q.kind = 3 AND q.subject_id = $7 ORDER BY q.entry_id DESC LIMIT $17)
+) AS e
+ORDER BY e.entry_id DESC LIMIT $17
+
+-- name: list_by_epos_customer
+-- A page of one till customer's entries, newest first. An entry of the Customers Queue names its customer as its subject from the start,
+-- in epos_customer_id perhaps only after a run. Indexes: entry_by_epos_customer, entry_live, entry_history_by_epos_customer and _by_subject.
+-- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
+-- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
+-- which leave out partitions; $17 most rows, $18 whether attempts are wanted. Takes no lock.
+SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
+  e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
+  e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
+  CASE WHEN $18::boolean THEN e.attempts END AS attempts
+FROM (
+  (SELECT q.* FROM filtered_entries($1, $2, $3, $4, NULL, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE q.epos_customer_id = $5 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered_entries($1, $2, $3, $4, NULL, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE q.kind = 1 AND q.subject_id = $5 AND q.epos_customer_id IS DISTINCT FROM $5 ORDER BY q.entry_id DESC LIMIT $17)
+) AS e
+ORDER BY e.entry_id DESC LIMIT $17
+
+-- name: list_by_woo_customer
+-- A page of one shop customer's entries, newest first. Indexes: entry_by_woo_customer, entry_history_by_woo_customer.
+-- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
+-- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
+-- which leave out partitions; $17 most rows, $18 whether attempts are wanted. Takes no lock.
+SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
+  e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
+  e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
+  CASE WHEN $18::boolean THEN e.attempts END AS attempts
+FROM (
+  (SELECT q.* FROM filtered_entries($1, $2, $3, $4, $5, NULL, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE q.woo_customer_id = $6 ORDER BY q.entry_id DESC LIMIT $17)
+) AS e
+ORDER BY e.entry_id DESC LIMIT $17
+
+-- name: list_by_email
+-- A page of the entries with one normalised email, newest first. Indexes: entry_by_account_email, entry_by_billing_email,
+-- entry_history_by_account_email, entry_history_by_billing_email.
+-- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
+-- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
+-- which leave out partitions; $17 most rows, $18 whether attempts are wanted. Takes no lock.
+SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
+  e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
+  e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
+  CASE WHEN $18::boolean THEN e.attempts END AS attempts
+FROM (
+  (SELECT q.* FROM filtered_entries($1, $2, $3, $4, $5, $6, $7, NULL, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE q.account_email = $8 ORDER BY q.entry_id DESC LIMIT $17)
+  UNION ALL
+  (SELECT q.* FROM filtered_entries($1, $2, $3, $4, $5, $6, $7, NULL, $9, $10, $11, $12, $13, $14, $15, $16) q
+   WHERE q.billing_email = $8 AND q.account_email IS DISTINCT FROM $8 ORDER BY q.entry_id DESC LIMIT $17)
+) AS e
+ORDER BY e.entry_id DESC LIMIT $17
+
+-- name: list_by_text
+-- A page of the entries that contain a text, newest first, among the account's newest $20 entries of the time window ($12 to $19). The
+-- LIMIT inside is the fence: the planner cannot walk further. Indexes: entry_pkey, entry_history_by_id.
+-- $1 account, $2 queue; filters, NULL where not set: $3 states, $4 outcomes, $5 till customer, $6 shop customer, $7 order, $8 email, $9 text,
+-- $10 created at or after, $11 created before; $12 and $13: entry ids from and below; $14 and $15: bounds of filed_at and $16 retentions,
+-- which leave out partitions; $17 most rows, $18 whether attempts are wanted. Takes no lock.
+SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
+  e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
+  e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
+  CASE WHEN $18::boolean THEN e.attempts END AS attempts
+FROM (SELECT q.* FROM queue_entry q WHERE q.account_id = $1 AND q.entry_id >= $12 AND q.entry_id < $19
+  AND q.filed_at >= $14 AND q.filed_at < $15 ORDER BY q.entry_id DESC LIMIT $20) AS e
+WHERE e.queue = $2
+  AND ($3::smallint[] IS NULL OR e.state = ANY ($3))
+  AND ($4::smallint[] IS NULL OR e.outcome = ANY ($4) OR e.cause = ANY ($4))
+  AND ($5::bigint IS NULL OR e.epos_customer_id = $5 OR (e.kind = 1 AND e.subject_id = $5))
+  AND ($6::bigint IS NULL OR e.woo_customer_id = $6)
+  AND ($7::bigint IS NULL OR (e.kind = 3 AND e.subject_id = $7))
+  AND ($8::text IS NULL OR e.account_email = $8 OR e.billing_email = $8)
+  AND ($9::text IS NULL OR strpos(lower(concat_ws(E'\n', e.subject_label, e.order_number, e.comment, e.notes)), lower($9)) > 0)
+  AND ($10::timestamptz IS NULL OR e.create_time >= $10)
+  AND ($11::timestamptz IS NULL OR e.create_time < $11)
+  AND e.entry_id < $13 AND e.retention = ANY ($16::smallint[])
+ORDER BY e.entry_id DESC LIMIT $17
+
+-- name: get
+-- Entries by id. $1 account, $2 entry ids, $3 and $4 bounds of filed_at (they leave out partitions), $5 whether attempts are wanted.
+-- Indexes: entry_pkey, entry_history_by_id. Takes no lock.
+SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
+  e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
+  e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
+  CASE WHEN $5::boolean THEN e.attempts END AS attempts
+FROM queue_entry e
+WHERE e.account_id = $1 AND e.entry_id = ANY ($2::uuid[]) AND e.filed_at >= $3 AND e.filed_at < $4
+
+-- name: of_subject
+-- The newest entries of one subject. $1 account, $2 kind, $3 subject, $4 most rows, $5 whether attempts are wanted.
+-- Indexes: entry_live, entry_history_by_subject. Takes no lock.
+SELECT e.account_id, e.entry_id, e.kind, e.subject_id, e.state, e.priority, e.entry_revision, e.attempt_count, e.coalesced_count,
+  e.outcome, e.cause, e.comment, e.notes, e.epos_customer_id, e.woo_customer_id, e.subject_label, e.account_email, e.billing_email,
+  e.candidate_ids, e.facts, e.retried_from, e.create_time, e.update_time, e.due_at, e.finish_time,
+  CASE WHEN $5::boolean THEN e.attempts END AS attempts
+FROM queue_entry e
+WHERE e.account_id = $1 AND e.kind = $2 AND e.subject_id = $3
+ORDER BY e.entry_id DESC LIMIT $4
+
+-- name: lane_status
+-- Whether and why an account's entries wait, and the database's time. $1 account. Indexes: primary keys of lane and account_side. No lock.
+SELECT till_probe_at, till_reason, till_text, till_since, till_entry_id, shop_probe_at, shop_reason, shop_text, shop_since, shop_entry_id,
+  now() AS at
+FROM account_state WHERE account_id = $1
+
+-- name: state_counts
+-- How many entries of a queue are in each state, counted to $3 at most. $1 account, $2 queue.
+-- Indexes: entry_by_state, entry_history_by_state. Takes no lock.
+SELECT s.state, (SELECT count(*) FROM (SELECT FROM queue_entry q WHERE q.account_id = $1 AND q.queue = $2 AND q.state = s.state
+  LIMIT $3) AS counted) AS entries
+FROM unnest('{1,2,3,4,5,6}'::smallint[]) AS s(state)
+
+-- name: waiting
+-- How many entries of an account wait (PENDING), counted to $2 at most; no row for an unknown account. $1 account.
+-- Index: entry_due_by_queue. Takes no lock.
+SELECT (SELECT count(*) FROM (SELECT FROM entry e WHERE e.account_id = lane.account_id AND e.state = 1 LIMIT $2) AS counted) AS entries
+FROM lane WHERE lane.account_id = $1

@@ -1,0 +1,76 @@
+-- name: add_sales
+-- Sales of a till to be read, or told again. $1 till, $2 account, $3 transactions, each once, $4 most that may wait. Nothing is added where
+-- more than $4 would wait. A till that has a time for its next sale keeps it: that is its pace, or a pause. Returns how many were taken.
+-- After `lock_till` in its transaction. Indexes: primary keys of till_sale and till. Locks: the sales.
+WITH clock AS MATERIALIZED (SELECT now() AS at),
+waiting AS MATERIALIZED (SELECT count(*) AS sales FROM (SELECT FROM till_sale WHERE till_id = $1 LIMIT $4) AS w),
+added AS (
+  INSERT INTO till_sale AS s (till_id, transaction_id, account_id, due_at, create_time)
+  SELECT $1, told.transaction_id, $2, clock.at, clock.at
+  FROM unnest($3::bigint[]) AS told(transaction_id) CROSS JOIN clock CROSS JOIN waiting
+  WHERE waiting.sales + cardinality($3::bigint[]) <= $4
+  ORDER BY told.transaction_id
+  ON CONFLICT (till_id, transaction_id) DO UPDATE SET revision = s.revision + 1
+  RETURNING s.transaction_id),
+woken AS (
+  UPDATE till SET sales_due_at = coalesce(till.sales_due_at, clock.at) FROM clock WHERE till.till_id = $1 AND EXISTS (SELECT FROM added))
+SELECT count(*) FROM added
+
+-- name: lock_ready_for_sales
+-- Tills of which a sale may be read now, locked. $1 most tills. Index: till_sales_due. Locks: the tills; one that is locked is passed over,
+-- as whoever has it comes by again.
+SELECT till_id FROM till WHERE sales_due_at <= now() ORDER BY sales_due_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+
+-- name: claim_sales
+-- The oldest due sale of each till, charged with an attempt, and when the till's next one may be read. $1 tills, $2 seconds until a sale
+-- whose reader died is due again, $3 seconds between two reads of a till times its requests a minute, $4 most seconds until a
+-- till is looked at again whose sales are put off. A till without any has no time.
+-- After `lock_ready_for_sales` in its transaction, and a statement of its own: what was committed before the lock is seen.
+-- Indexes: till_sale_due, primary keys of account and till. Locks: the sales.
+WITH clock AS MATERIALIZED (SELECT now() AS at),
+due AS MATERIALIZED (
+  SELECT oldest.till_id, oldest.transaction_id FROM unnest($1::text[]) AS t(till_id) CROSS JOIN clock CROSS JOIN LATERAL (
+    SELECT s.till_id, s.transaction_id FROM till_sale s
+    WHERE s.till_id = t.till_id AND s.due_at <= clock.at ORDER BY s.due_at, s.transaction_id LIMIT 1) AS oldest),
+claimed AS (
+  UPDATE till_sale s SET due_at = clock.at + make_interval(secs => $2), attempt_count = s.attempt_count + 1
+  FROM due CROSS JOIN clock WHERE s.till_id = due.till_id AND s.transaction_id = due.transaction_id
+  RETURNING s.till_id, s.transaction_id, s.account_id, s.revision, s.attempt_count, clock.at - s.create_time AS waited),
+following AS MATERIALIZED (
+  SELECT t.till_id, make_interval(secs => $3::float8 / a.epos_requests_per_minute) AS pace,
+    (SELECT min(s.due_at) FROM till_sale s WHERE s.till_id = t.till_id) AS first_due, $4::float8 AS most_seconds
+  FROM unnest($1::text[]) AS t(till_id) LEFT JOIN claimed USING (till_id) LEFT JOIN account a USING (account_id)),
+paced AS (
+  UPDATE till SET sales_due_at = CASE
+    WHEN following.pace IS NOT NULL
+    THEN clock.at /* invariant: sales-leave-the-allowance-to-others */ + following.pace /* /invariant: sales-leave-the-allowance-to-others */
+    WHEN following.first_due IS NOT NULL THEN least(following.first_due, clock.at + make_interval(secs => following.most_seconds)) END
+  FROM following CROSS JOIN clock WHERE till.till_id = following.till_id)
+SELECT till_id, transaction_id, account_id, revision, attempt_count, extract(epoch FROM waited)::float8 AS waited_seconds
+FROM claimed ORDER BY till_id
+
+-- name: finish_sale
+-- A sale that was read, unless it was told again meanwhile. $1 till, $2 transaction, $3 revision. Index: till_sale primary key. Locks: it.
+DELETE FROM till_sale WHERE till_id = $1 AND transaction_id = $2 AND revision = $3 RETURNING 1
+
+-- name: postpone_sale
+-- Have a sale read again. $1 till, $2 transaction, $3 in so many seconds. After `lock_till` in its transaction. Indexes: primary keys of
+-- till_sale and till. Locks: the sale.
+WITH clock AS MATERIALIZED (SELECT now() AS at),
+moved AS (
+  UPDATE till_sale s SET due_at = clock.at + make_interval(secs => $3) FROM clock WHERE s.till_id = $1 AND s.transaction_id = $2
+  RETURNING s.till_id, s.due_at)
+UPDATE till SET sales_due_at = coalesce(till.sales_due_at, moved.due_at) FROM moved WHERE till.till_id = moved.till_id
+
+-- name: pause_sales
+-- Read no sale of a till for a while. $1 till, $2 transaction, whose attempt is given back, $3 seconds. After `lock_till` in its
+-- transaction. Indexes: primary keys of till_sale and till. Locks: the sale.
+WITH clock AS MATERIALIZED (SELECT now() AS at),
+moved AS (
+  UPDATE till_sale s SET due_at = clock.at, attempt_count = s.attempt_count - 1 FROM clock WHERE s.till_id = $1 AND s.transaction_id = $2)
+UPDATE till SET sales_due_at = clock.at + make_interval(secs => $3) FROM clock WHERE till.till_id = $1
+
+-- name: seconds_until_sale
+-- Seconds until a sale of the next till may be read (negative: it may be read now). No row: no sale waits. Takes no lock.
+-- Index: till_sales_due.
+SELECT extract(epoch FROM sales_due_at - clock_timestamp())::float8 FROM till WHERE sales_due_at IS NOT NULL ORDER BY sales_due_at LIMIT 1

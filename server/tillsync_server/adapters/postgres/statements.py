@@ -1,0 +1,43 @@
+"""SQL statements by name, from the topic files below ``sql``: ``engine/lease`` stands in a file of ``sql/engine``.
+
+A statement begins with the line ``-- name: lease`` (the form of aiosql). Comment lines follow: purpose, parameters, the index relied on,
+the locks taken. A name is unique in its room. The files are read once, when this module is imported. The text is part of the program, hence
+LiteralString: nothing of a request ever gets into it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import LiteralString
+
+_NAME_LINE = re.compile(r"^\s*--\s*name\s*:(.*)$", re.MULTILINE)
+
+
+def read_statements(root: Path) -> dict[str, LiteralString]:
+    """The statements of ``root/<room>/<topic>.sql``, by ``room/name``. ValueError for a file that is not as the module says."""
+    found: dict[str, LiteralString] = {}
+    for path in sorted(root.glob("*/*.sql")):
+        preamble, *parts = _NAME_LINE.split(path.read_text(encoding="utf-8"))
+        if preamble.strip():
+            raise ValueError(f"{path}: the first line must be `-- name: …`")
+        for name, body in zip((part.strip() for part in parts[::2]), parts[1::2], strict=True):
+            statement = "\n".join(line for line in body.splitlines() if not line.lstrip().startswith("--")).strip()
+            if not re.fullmatch(r"[a-z_]+", name) or not statement:
+                raise ValueError(f"{path}: `-- name: {name}` must name one statement, in small letters and underscores")
+            if f"{path.parent.name}/{name}" in found:
+                raise ValueError(f"{path}: the room {path.parent.name} has two statements with the name {name}")
+            found[f"{path.parent.name}/{name}"] = statement
+    return found
+
+
+STATEMENTS: Mapping[str, LiteralString] = MappingProxyType(read_statements(Path(__file__).parent / "sql"))
+
+
+def load(name: str) -> LiteralString:
+    """The statement ``name``, such as ``engine/lease``. LookupError, thus at the import of the module that uses it, when there is none."""
+    if name not in STATEMENTS:
+        raise LookupError(f"no topic file has the statement {name} (`-- name: {name.rpartition('/')[2]}` in room {name.partition('/')[0]})")
+    return STATEMENTS[name]
