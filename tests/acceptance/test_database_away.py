@@ -22,10 +22,10 @@ from support.waiting import until, within
 from tillsync.v1 import account_pb2, customer_sync_service_pb2, queue_entry_pb2, vocabulary_pb2
 from tillsync_client import TillsyncError, UnavailableError
 from tillsync_sandbox import SandboxShop, SandboxTill
-from tillsync_server.adapters.postgres import pool
+from tillsync_server.adapters.postgres.connections import pool
+from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
 from tillsync_server.adapters.postgres.migrations import migrate
-from tillsync_server.adapters.postgres.pool import Database
 
 LEASE_SECONDS = 8.0
 pytestmark = pytest.mark.own_server

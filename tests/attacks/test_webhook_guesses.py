@@ -15,8 +15,8 @@ from support.service import RunningService, running_service
 from support.waiting import NEVER_SECONDS, until, within
 from tillsync.v1 import account_pb2
 from tillsync_server.adapters.http import webhook_openers
-from tillsync_server.adapters.postgres.accounts import PostgresAccounts
-from tillsync_server.adapters.postgres.secrets import SecretBox
+from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
+from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
 
 pytestmark = pytest.mark.integration
 DELIVERIES = 300

@@ -21,9 +21,9 @@ from benchmarks.one_process import Producer
 from benchmarks.open_loop import open_loop, wait_percentiles
 from benchmarks.peers import pgqueuer
 from benchmarks.report import Figure, Goal, of_runs
-from tillsync_server.adapters.postgres.hints import PostgresHintStore
-from tillsync_server.adapters.postgres.notifications import PostgresNotifications
-from tillsync_server.adapters.postgres.pool import Database
+from tillsync_server.adapters.postgres.connections.notifications import PostgresNotifications
+from tillsync_server.adapters.postgres.connections.pool import Database
+from tillsync_server.adapters.postgres.engine.hints import PostgresHintStore
 from tillsync_server.application.engine.enqueuer import Enqueuer
 
 _ONE_PROCESS = Goal(must=1, aim=1, unit="×", lower_is_better=True)

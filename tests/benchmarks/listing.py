@@ -18,8 +18,8 @@ import asyncpg
 from benchmarks.bench import Bench, our_connection
 from benchmarks.fill import add_accounts
 from benchmarks.report import Figure, Goal
-from tillsync_server.adapters.postgres.pool import Database
-from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.adapters.postgres.connections.pool import Database
+from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId
 from tillsync_server.domain.vocabulary import EntryState, Outcome, Queue
 from tillsync_server.ports.queues import QueueFilter

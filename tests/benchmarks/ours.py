@@ -13,11 +13,11 @@ from contextlib import asynccontextmanager
 
 from benchmarks.tally import OrderCheck, Tally
 from support.fault_verdicts import FaultVerdicts
-from tillsync_server.adapters.postgres.hints import PostgresHintStore
-from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
-from tillsync_server.adapters.postgres.notifications import PostgresNotifications
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
-from tillsync_server.adapters.postgres.till_budget import PostgresTillBudget
+from tillsync_server.adapters.postgres.connections.notifications import PostgresNotifications
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.engine.hints import PostgresHintStore
+from tillsync_server.adapters.postgres.engine.lane_store import PostgresLaneStore
+from tillsync_server.adapters.postgres.tills.till_budget import PostgresTillBudget
 from tillsync_server.application.engine.enqueuer import Enqueuer
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker

@@ -18,10 +18,10 @@ from benchmarks import ours
 from benchmarks.bench import Bench, our_connection
 from benchmarks.fill import add_accounts
 from benchmarks.report import Figure, Goal, of_runs
-from tillsync_server.adapters.postgres.hints import PostgresHintStore
-from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
-from tillsync_server.adapters.postgres.notifications import PostgresNotifications
-from tillsync_server.adapters.postgres.pool import Database
+from tillsync_server.adapters.postgres.connections.notifications import PostgresNotifications
+from tillsync_server.adapters.postgres.connections.pool import Database
+from tillsync_server.adapters.postgres.engine.hints import PostgresHintStore
+from tillsync_server.adapters.postgres.engine.lane_store import PostgresLaneStore
 from tillsync_server.application.engine.enqueuer import Enqueuer
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import EntryKind, Priority

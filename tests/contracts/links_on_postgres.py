@@ -18,10 +18,10 @@ from support.links import (
     put_order,
     states,
 )
-from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
-from tillsync_server.adapters.postgres.links import PostgresLinks
-from tillsync_server.adapters.postgres.order_linker import PostgresOrderLinker
-from tillsync_server.adapters.postgres.shop_state import PostgresShopState
+from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
+from tillsync_server.adapters.postgres.links.order_linker import PostgresOrderLinker
+from tillsync_server.adapters.postgres.links.shop_state import PostgresShopState
 from tillsync_server.domain.ids import AccountId, EntryId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, EntryState

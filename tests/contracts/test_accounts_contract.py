@@ -11,8 +11,8 @@ import pytest
 from fakes.accounts import FakeAccounts
 from fakes.clock import FakeClock
 from support.engine import EngineWorld
-from tillsync_server.adapters.postgres.accounts import PostgresAccounts
-from tillsync_server.adapters.postgres.secrets import SecretBox
+from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
+from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
 from tillsync_server.domain.account import Account, EposSettings, Problem
 from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId

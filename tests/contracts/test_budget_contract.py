@@ -9,7 +9,7 @@ import pytest
 from fakes.budget import FakeTillBudget
 from fakes.clock import FakeClock
 from support.engine import EngineWorld
-from tillsync_server.adapters.postgres.till_budget import PostgresTillBudget
+from tillsync_server.adapters.postgres.tills.till_budget import PostgresTillBudget
 from tillsync_server.domain.errors import AllowanceSpent, Throttled
 from tillsync_server.domain.ids import TillId
 from tillsync_server.domain.vocabulary import Side

@@ -16,10 +16,10 @@ from fakes.permit import FakePermit
 from support.engine import EngineWorld
 from tillsync_sandbox import SandboxShop
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
-from tillsync_server.adapters.postgres.account_warnings import PostgresAccountWarnings
-from tillsync_server.adapters.postgres.accounts import PostgresAccounts
-from tillsync_server.adapters.postgres.events import PostgresEvents
-from tillsync_server.adapters.postgres.secrets import SecretBox
+from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
+from tillsync_server.adapters.postgres.accounts.account_warnings import PostgresAccountWarnings
+from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
+from tillsync_server.adapters.postgres.events.event_outbox import PostgresEvents
 from tillsync_server.adapters.woo import WooAdapterSettings, WooGateway
 from tillsync_server.domain.account import Account, ShopSettings
 from tillsync_server.domain.errors import LeaseTooShort

@@ -10,7 +10,7 @@ import pytest
 from fakes.clock import FakeClock
 from fakes.intents import FakeIntents
 from support.engine import EngineWorld
-from tillsync_server.adapters.postgres.intents import PostgresIntents
+from tillsync_server.adapters.postgres.tills.intents import PostgresIntents
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.ports.tills import Intent, IntentState, IntentStore
 

@@ -11,7 +11,7 @@ from fakes.clock import FakeClock
 from fakes.knowledge import FakeKnowledge
 from fakes.till import a_row
 from support.engine import EngineWorld
-from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
+from tillsync_server.adapters.postgres.tills.till_knowledge import PostgresTillKnowledge
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.ids import EposCustomerId, TillId
 from tillsync_server.ports.till import CustomerPage, UnreadRow

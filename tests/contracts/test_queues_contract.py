@@ -12,8 +12,8 @@ from fakes.orders import FakeOrders
 from fakes.queues import FakeQueues
 from support.engine import EngineWorld
 from support.queues import FAILED, HELD, PROCESSED, Finish, finish, order_facts
-from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
-from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.adapters.postgres.queues.queue_actions import PostgresQueueActions
+from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, WooCustomerId, new_entry_id

@@ -9,7 +9,7 @@ import pytest
 from fakes.clock import FakeClock
 from fakes.sales import FakeSales
 from support.engine import EngineWorld
-from tillsync_server.adapters.postgres.sales import PostgresSales
+from tillsync_server.adapters.postgres.tills.sales import PostgresSales
 from tillsync_server.domain.errors import ResourceExhausted
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.ports.sales import MAX_WAITING_SALES, SaleStore, WaitingSale

@@ -11,7 +11,7 @@ import pytest_asyncio
 from fakes.side_history import FakeSideHistory
 from support.engine import UPDATED, EngineWorld, claim_limits
 from support.flow_world import order_entry, order_facts, till_account
-from tillsync_server.adapters.postgres.side_history import PostgresSideHistory
+from tillsync_server.adapters.postgres.engine.side_history import PostgresSideHistory
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import AccountProblem, Verdict

@@ -9,9 +9,9 @@ import pytest
 from fakes.accounts import FakeAccounts
 from fakes.subject_accounts import FakeSubjectAccounts
 from support.engine import EngineWorld
-from tillsync_server.adapters.postgres.accounts import PostgresAccounts
-from tillsync_server.adapters.postgres.secrets import SecretBox
-from tillsync_server.adapters.postgres.subject_accounts import PostgresSubjectAccounts
+from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
+from tillsync_server.adapters.postgres.accounts.subject_accounts import PostgresSubjectAccounts
+from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
 from tillsync_server.domain.account import Account, ShopSettings
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.ports.accounts import AccountStore

@@ -11,7 +11,7 @@ from fakes.tokens import FakeTokens
 from fakes.wakeups import FakeWakeUps
 from support.engine import EngineWorld
 from support.waiting import within
-from tillsync_server.adapters.postgres.tokens import PostgresTokens
+from tillsync_server.adapters.postgres.tokens.token_store import PostgresTokens
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, TillId

@@ -10,10 +10,10 @@ import pytest
 from support.engine import UPDATED, EngineWorld, RecordingHandler
 from support.links import facts_of, put_order
 from support.waiting import NEVER_SECONDS, until
-from tillsync_server.adapters.postgres.accounts import PostgresAccounts
-from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
-from tillsync_server.adapters.postgres.secrets import SecretBox
-from tillsync_server.adapters.postgres.side_history import PostgresSideHistory
+from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
+from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
+from tillsync_server.adapters.postgres.engine.side_history import PostgresSideHistory
+from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.ids import AccountId

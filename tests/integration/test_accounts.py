@@ -13,8 +13,8 @@ import pytest
 from support.engine import EngineWorld, claim_limits, entries_of
 from support.queues import HELD, finish, order_facts, take_order
 from support.waiting import within
-from tillsync_server.adapters.postgres.accounts import PostgresAccounts
-from tillsync_server.adapters.postgres.secrets import SecretBox, SecretKeyError
+from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
+from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox, SecretKeyError
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.errors import FailedPrecondition, Unavailable

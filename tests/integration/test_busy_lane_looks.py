@@ -8,7 +8,7 @@ import pytest
 from fakes.wakeups import FakeWakeUps
 from support.engine import UPDATED, EngineWorld, RecordingHandler
 from support.waiting import NEVER_SECONDS
-from tillsync_server.adapters.postgres.hints import PostgresHintStore, enqueue_in_transaction
+from tillsync_server.adapters.postgres.engine.hints import PostgresHintStore, enqueue_in_transaction
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.ids import AccountId

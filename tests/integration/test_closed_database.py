@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from support.postgres import TestDatabase
 from support.waiting import within
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
 
 pytestmark = pytest.mark.integration
 

@@ -10,9 +10,9 @@ import pytest_asyncio
 from support.postgres import TestDatabase
 from support.relay import relay_to
 from support.service import environment
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.connections.session_settings import SettingsDroppedError
 from tillsync_server.adapters.postgres.migrations import migrate
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
-from tillsync_server.adapters.postgres.session_settings import SettingsDroppedError
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.service import Service
 from tillsync_server.composition.settings import load_settings

@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 from support.engine import EngineWorld, claim_limits, entries_of
 from support.waiting import hang_limit
-from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
-from tillsync_server.adapters.postgres.locked_lane import locked_lane
+from tillsync_server.adapters.postgres.engine.lane_store import PostgresLaneStore
+from tillsync_server.adapters.postgres.engine.locked_lane import locked_lane
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.ports.lanes import ClaimRequest, LaneLease

@@ -13,13 +13,13 @@ import pytest
 from support.engine import EngineWorld
 from support.flow_world import FlowWorld, order_facts, till_account
 from support.links import SHOP, end_all, facts_of, held_orders, put_order
-from tillsync_server.adapters.postgres.email_rekey import CHUNK, PostgresEmailRekey
-from tillsync_server.adapters.postgres.held_orders import held_of_guest
-from tillsync_server.adapters.postgres.intents import PostgresIntents
-from tillsync_server.adapters.postgres.locked_lane import locked_lane
-from tillsync_server.adapters.postgres.privacy import PostgresPrivacy
-from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.adapters.postgres.engine.locked_lane import locked_lane
+from tillsync_server.adapters.postgres.links.held_orders import held_of_guest
+from tillsync_server.adapters.postgres.maintenance.email_rekey import CHUNK, PostgresEmailRekey
+from tillsync_server.adapters.postgres.privacy.privacy_store import PostgresPrivacy
+from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.adapters.postgres.tills.intents import PostgresIntents
 from tillsync_server.application.flows.create_protocol import CreateProtocol, Holders
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.domain.emails import email_form_before, email_forms, normalise_email
@@ -224,7 +224,7 @@ async def test_it_is_done_when_a_later_reading_changes_nothing(shop: EngineWorld
 
 
 async def test_it_goes_on_where_it_was_stopped_and_several_processes_do_no_harm(shop: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tillsync_server.adapters.postgres.email_rekey.CHUNK", 3)
+    monkeypatch.setattr("tillsync_server.adapters.postgres.maintenance.email_rekey.CHUNK", 3)
     orders = [facts_of(number, email=f"Straße{number}@example.test") for number in range(1, 9)]
     for facts in orders:
         await put_order(shop, facts)

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from support.engine import UPDATED, EngineWorld, claim_limits, engine_world, entries_of
 from support.postgres import Cluster
 from support.soak import rounds
-from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.errors import AlreadyExists, NotFound
 from tillsync_server.domain.ids import AccountId, EposCustomerId, OrderId, WooCustomerId

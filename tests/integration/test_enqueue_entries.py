@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 from support.engine import EngineWorld
-from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Priority, Side

@@ -25,12 +25,12 @@ from tillsync_sandbox import SandboxShop, SandboxTill
 from tillsync_sandbox.shop.stored import ShopEvent
 from tillsync_sandbox.shop.switches import Trouble
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
-from tillsync_server.adapters.postgres.accounts import PostgresAccounts
-from tillsync_server.adapters.postgres.events import PostgresEvents
-from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
-from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
-from tillsync_server.adapters.postgres.requeue import PostgresRequeue
-from tillsync_server.adapters.postgres.secrets import SecretBox
+from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
+from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
+from tillsync_server.adapters.postgres.events.event_outbox import PostgresEvents
+from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.queues.queue_actions import PostgresQueueActions
+from tillsync_server.adapters.postgres.queues.requeue import PostgresRequeue
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.adapters.woo import WooAdapterSettings, WooGateway
 from tillsync_server.application.events.sender import EventSender, EventSettings

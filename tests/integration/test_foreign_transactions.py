@@ -11,7 +11,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 from support.engine import EngineWorld
-from tillsync_server.adapters.postgres.db_health import DatabaseHealth, oldest_foreign_transaction
+from tillsync_server.adapters.postgres.maintenance.db_health import DatabaseHealth, oldest_foreign_transaction
 from tillsync_server.domain.foreign_transactions import OLD_SECONDS
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.engine import EngineWorld, RecordingHandler
 from support.waiting import NEVER_SECONDS, until, within
-from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
+from tillsync_server.adapters.postgres.engine.hints import enqueue_in_transaction
 from tillsync_server.application.engine import lane_statements
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.ids import AccountId

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.engine import UPDATED, EngineWorld, claim_limits, entries_of
 from support.waiting import within
-from tillsync_server.adapters.postgres.hints import enqueue_in_transaction
+from tillsync_server.adapters.postgres.engine.hints import enqueue_in_transaction
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.settlement import settle

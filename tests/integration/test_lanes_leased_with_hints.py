@@ -13,8 +13,8 @@ import pytest
 from support.engine import EngineWorld, RecordingHandler, engine_world
 from support.queues import order_facts, take_order
 from support.waiting import NEVER_SECONDS, until
-from tillsync_server.adapters.postgres.hints import PostgresHintStore
-from tillsync_server.adapters.postgres.order_intake import PostgresOrderIntake
+from tillsync_server.adapters.postgres.engine.hints import PostgresHintStore
+from tillsync_server.adapters.postgres.orders.order_intake import PostgresOrderIntake
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.domain.ids import AccountId

@@ -27,9 +27,9 @@ from support.links import (
     states,
     woo,
 )
-from tillsync_server.adapters.postgres import link_keeper as link_keeper_module
-from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
-from tillsync_server.adapters.postgres.links import PostgresLinks
+from tillsync_server.adapters.postgres.links import link_keeper as link_keeper_module
+from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Unavailable
 from tillsync_server.domain.ids import EntryId, new_entry_id
 from tillsync_server.domain.verdict import Verdict

@@ -12,10 +12,10 @@ from support.postgres import TestDatabase
 from support.queues import order_facts, take_order
 from support.relay import Relay, relay_to
 from support.waiting import HANG_SECONDS, NEVER_SECONDS, until
-from tillsync_server.adapters.postgres import pool
-from tillsync_server.adapters.postgres.hints import PostgresHintStore
-from tillsync_server.adapters.postgres.order_intake import PostgresOrderIntake
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE
+from tillsync_server.adapters.postgres.connections import pool
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE
+from tillsync_server.adapters.postgres.engine.hints import PostgresHintStore
+from tillsync_server.adapters.postgres.orders.order_intake import PostgresOrderIntake
 from tillsync_server.application.engine import worker as worker_module
 from tillsync_server.application.engine.lost_answers import LostAnswers
 from tillsync_server.application.engine.settings import EngineSettings

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from support.engine import EngineWorld, engine_world
 from support.waiting import hang_limit, until, within
-from tillsync_server.adapters.postgres.notifications import PostgresNotifications
+from tillsync_server.adapters.postgres.connections.notifications import PostgresNotifications
 from tillsync_server.domain.ids import AccountId, new_entry_id
 
 pytestmark = pytest.mark.integration

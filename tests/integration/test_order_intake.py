@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 from support.engine import EngineWorld, RecordingHandler, engine_world
 from support.waiting import HANG_SECONDS, within
-from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.application.use_cases.admission import Admission, AdmissionSettings
 from tillsync_server.application.use_cases.order_matching import OrderMatching
 from tillsync_server.domain.ids import AccountId, EposCustomerId, OrderId, WooCustomerId

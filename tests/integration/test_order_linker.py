@@ -27,9 +27,9 @@ from support.links import (
     states,
     woo,
 )
-from tillsync_server.adapters.postgres.held_orders import MAX_RELEASED
-from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
-from tillsync_server.adapters.postgres.order_linker import PostgresOrderLinker
+from tillsync_server.adapters.postgres.links.held_orders import MAX_RELEASED
+from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.links.order_linker import PostgresOrderLinker
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryState, LinkGround, Outcome
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, Written

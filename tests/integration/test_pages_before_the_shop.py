@@ -16,11 +16,11 @@ from support.waiting import until
 from tillsync_sandbox import SandboxShop
 from tillsync_sandbox.pages import Page
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
-from tillsync_server.adapters.postgres.links import PostgresLinks
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE
-from tillsync_server.adapters.postgres.shop_state import PostgresShopState
-from tillsync_server.adapters.postgres.side_history import PostgresSideHistory
-from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE
+from tillsync_server.adapters.postgres.engine.side_history import PostgresSideHistory
+from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
+from tillsync_server.adapters.postgres.links.shop_state import PostgresShopState
+from tillsync_server.adapters.postgres.tills.till_knowledge import PostgresTillKnowledge
 from tillsync_server.adapters.woo import WooGateway
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker

@@ -16,8 +16,8 @@ from support.engine import EngineWorld, claim_limits, entries_of
 from support.links import end_all, facts_of, put_order
 from support.queues import FAILED, HELD, PROCESSED, Finish, add_finished, finish, order_facts, take_order
 from support.waiting import within
-from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
-from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.adapters.postgres.queues.queue_actions import PostgresQueueActions
+from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import NotFound, Unavailable

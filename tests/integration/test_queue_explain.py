@@ -14,7 +14,7 @@ from support.engine import EngineWorld, engine_world
 from support.postgres import Cluster, TestDatabase
 from support.queues import id_at
 from support.waiting import HANG_SECONDS
-from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader, page_statements
+from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader, page_statements
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId
 from tillsync_server.domain.vocabulary import EntryState, Outcome, Queue

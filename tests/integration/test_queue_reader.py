@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from support.engine import EngineWorld
 from support.queues import FAILED, HELD, PROCESSED, Finish, add_finished, finish, ids, order_facts, take_order
-from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
+from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId, new_entry_id

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from support.engine import EngineWorld
 from support.links import HELD_DUPLICATE, end_all, facts_of, put_order
-from tillsync_server.adapters.postgres.accounts import PostgresAccounts
-from tillsync_server.adapters.postgres.secrets import SecretBox
-from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
-from tillsync_server.adapters.postgres.tokens import PostgresTokens
+from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
+from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
+from tillsync_server.adapters.postgres.tills.till_knowledge import PostgresTillKnowledge
+from tillsync_server.adapters.postgres.tokens.token_store import PostgresTokens
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.domain.tokens import new_token_secret, token_hash

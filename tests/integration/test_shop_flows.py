@@ -15,10 +15,10 @@ from fakes.till import FakeTill, FakeTillGateway
 from support.engine import EngineWorld
 from support.shop_flow_world import shop_account, shop_in_memory, till_customer, till_in_memory
 from support.waiting import until
-from tillsync_server.adapters.postgres.links import PostgresLinks
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE
-from tillsync_server.adapters.postgres.shop_state import PostgresShopState
-from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE
+from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
+from tillsync_server.adapters.postgres.links.shop_state import PostgresShopState
+from tillsync_server.adapters.postgres.tills.till_knowledge import PostgresTillKnowledge
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.application.flows.dispatcher import FlowHandler

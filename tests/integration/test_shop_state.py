@@ -15,9 +15,9 @@ import pytest
 from support.engine import EngineWorld
 from support.links import SHOP, epos, lease_of, pending_removals, woo
 from support.waiting import until, within
-from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
-from tillsync_server.adapters.postgres.links import PostgresLinks
-from tillsync_server.adapters.postgres.shop_state import PostgresShopState
+from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
+from tillsync_server.adapters.postgres.links.shop_state import PostgresShopState
 from tillsync_server.domain.ids import EposCustomerTypeId
 from tillsync_server.ports.lanes import LaneLease
 from tillsync_server.ports.links import ConfirmedWrite, Link, WriteBasis

@@ -13,9 +13,9 @@ import pytest_asyncio
 from support.postgres import TestDatabase
 from support.relay import Relay, relay_to
 from support.waiting import NEVER_SECONDS, hang_limit, until, within
-from tillsync_server.adapters.postgres import pool, watched_connection
-from tillsync_server.adapters.postgres.notifications import PostgresNotifications
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.connections import pool, watched_connection
+from tillsync_server.adapters.postgres.connections.notifications import PostgresNotifications
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
 
 pytestmark = pytest.mark.integration
 PATIENCE = 0.4

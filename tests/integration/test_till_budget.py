@@ -8,7 +8,7 @@ import pytest
 from support.engine import EngineWorld
 from support.waiting import within
 from tillsync_server.adapters.epos.till_gate import TillGate
-from tillsync_server.adapters.postgres.till_budget import (
+from tillsync_server.adapters.postgres.tills.till_budget import (
     LONGEST_WAIT_SECONDS,
     PostgresTillBudget,
     burst,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.engine import EngineWorld
-from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
+from tillsync_server.adapters.postgres.tills.till_knowledge import PostgresTillKnowledge
 from tillsync_server.domain.ids import TillId
 
 pytestmark = pytest.mark.integration

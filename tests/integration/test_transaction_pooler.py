@@ -11,8 +11,8 @@ from support.pgbouncer import pgbouncer_to
 from support.postgres import TestDatabase
 from support.service import environment
 from support.transaction_pooler import FIRST_USED, LAST_USED, Choice, at_random, transaction_pooler_to
-from tillsync_server.adapters.postgres.own_sessions import SharedSessionError
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.connections.own_sessions import SharedSessionError
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.maintenance import reencrypt_credentials
 from tillsync_server.composition.service import Service

@@ -17,14 +17,14 @@ from fakes.till import FakeTill, FakeTillGateway
 from support.engine import EngineWorld, engine_world
 from support.links import end_all, epos, facts_of, held_orders, put_order, woo
 from support.waiting import hang_limit, until, within
-from tillsync_server.adapters.postgres.accounts import PostgresAccounts
-from tillsync_server.adapters.postgres.events import PostgresEvents
-from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
-from tillsync_server.adapters.postgres.pool import Database
-from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
-from tillsync_server.adapters.postgres.requeue import PostgresRequeue
-from tillsync_server.adapters.postgres.sales import PostgresSales
-from tillsync_server.adapters.postgres.secrets import SecretBox
+from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
+from tillsync_server.adapters.postgres.connections.pool import Database
+from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
+from tillsync_server.adapters.postgres.events.event_outbox import PostgresEvents
+from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.queues.queue_actions import PostgresQueueActions
+from tillsync_server.adapters.postgres.queues.requeue import PostgresRequeue
+from tillsync_server.adapters.postgres.tills.sales import PostgresSales
 from tillsync_server.application.concurrency.recurring import Recurring
 from tillsync_server.application.engine.enqueuer import Enqueuer
 from tillsync_server.application.events.sender import EventSender, EventSettings
@@ -180,7 +180,7 @@ async def test_unlinking_announces_the_notes_on_answered_orders(shop: Shop) -> N
 
 
 async def test_more_held_orders_than_one_transaction_may_release_announce_the_requeue(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tillsync_server.adapters.postgres.held_orders.MAX_RELEASED", 1)
+    monkeypatch.setattr("tillsync_server.adapters.postgres.links.held_orders.MAX_RELEASED", 1)
     await held_orders(shop.world, [facts_of(number, woo_customer_id=12, account_email="ada@example.test") for number in (1, 2)])
     shop.heard.take()
     await shop.links.create(SHOP, epos(2), woo(12))

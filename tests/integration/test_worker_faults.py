@@ -11,8 +11,8 @@ from datetime import datetime
 import pytest
 from support.engine import UPDATED, EngineWorld, NoAccounts, RecordingHandler, engine_world
 from support.waiting import until
-from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE
+from tillsync_server.adapters.postgres.engine.lane_store import PostgresLaneStore
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.domain.verdict import Verdict

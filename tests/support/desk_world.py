@@ -18,17 +18,17 @@ from tillsync_server.adapters.grpc.servicers.account import AccountServicer
 from tillsync_server.adapters.grpc.servicers.link import LinkServicer
 from tillsync_server.adapters.grpc.servicers.privacy import PrivacyServicer
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
-from tillsync_server.adapters.postgres.account_warnings import PostgresAccountWarnings
-from tillsync_server.adapters.postgres.accounts import PostgresAccounts
-from tillsync_server.adapters.postgres.link_keeper import PostgresLinkKeeper
-from tillsync_server.adapters.postgres.links import PostgresLinks
-from tillsync_server.adapters.postgres.page_token_sealer import PageTokenSealer
-from tillsync_server.adapters.postgres.privacy import PostgresPrivacy
-from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
-from tillsync_server.adapters.postgres.secrets import SecretBox
-from tillsync_server.adapters.postgres.till_budget import PostgresTillBudget
-from tillsync_server.adapters.postgres.till_knowledge import PostgresTillKnowledge
-from tillsync_server.adapters.postgres.tokens import PostgresTokens
+from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
+from tillsync_server.adapters.postgres.accounts.account_warnings import PostgresAccountWarnings
+from tillsync_server.adapters.postgres.encryption.page_token_sealer import PageTokenSealer
+from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
+from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
+from tillsync_server.adapters.postgres.privacy.privacy_store import PostgresPrivacy
+from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
+from tillsync_server.adapters.postgres.tills.till_budget import PostgresTillBudget
+from tillsync_server.adapters.postgres.tills.till_knowledge import PostgresTillKnowledge
+from tillsync_server.adapters.postgres.tokens.token_store import PostgresTokens
 from tillsync_server.adapters.woo import WooAdapterSettings, WooGateway
 from tillsync_server.application.use_cases.account_check import AccountCheck
 from tillsync_server.application.use_cases.account_settings import AccountSettings

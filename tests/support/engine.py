@@ -13,11 +13,11 @@ from uuid import UUID
 import asyncpg
 from support.fault_verdicts import FaultVerdicts
 from support.waiting import HANG_SECONDS, hang_limit, until, words_of
-from tillsync_server.adapters.postgres.hints import PostgresHintStore
-from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
-from tillsync_server.adapters.postgres.notifications import PostgresNotifications
-from tillsync_server.adapters.postgres.order_intake import PostgresOrderIntake
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.connections.notifications import PostgresNotifications
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.engine.hints import PostgresHintStore
+from tillsync_server.adapters.postgres.engine.lane_store import PostgresLaneStore
+from tillsync_server.adapters.postgres.orders.order_intake import PostgresOrderIntake
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker

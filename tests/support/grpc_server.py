@@ -35,11 +35,11 @@ from tillsync_server.adapters.grpc.served_calls import ServedCalls
 from tillsync_server.adapters.grpc.server import GrpcServer, GrpcServices
 from tillsync_server.adapters.grpc.servicers.customer_sync import CustomerSyncServicer
 from tillsync_server.adapters.grpc.servicers.queue import QueueServicer
-from tillsync_server.adapters.postgres.db_health import DatabaseHealth
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE
-from tillsync_server.adapters.postgres.queue_actions import PostgresQueueActions
-from tillsync_server.adapters.postgres.queue_reader import PostgresQueueReader
-from tillsync_server.adapters.postgres.tokens import PostgresTokens
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE
+from tillsync_server.adapters.postgres.maintenance.db_health import DatabaseHealth
+from tillsync_server.adapters.postgres.queues.queue_actions import PostgresQueueActions
+from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
+from tillsync_server.adapters.postgres.tokens.token_store import PostgresTokens
 from tillsync_server.application.engine.enqueuer import Enqueuer
 from tillsync_server.application.use_cases.admission import Admission, AdmissionSettings
 from tillsync_server.application.use_cases.authentication import Authenticator

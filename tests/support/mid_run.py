@@ -23,12 +23,12 @@ from support.waiting import HANG_SECONDS, until, within
 from tillsync.v1 import account_pb2, customer_sync_service_pb2, order_pb2, queue_entry_pb2, vocabulary_pb2
 from tillsync_client.customer_sync import timestamp
 from tillsync_sandbox import SandboxShop, SandboxTill
-from tillsync_server.adapters.postgres.accounts import PostgresAccounts
-from tillsync_server.adapters.postgres.intents import PostgresIntents
-from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
-from tillsync_server.adapters.postgres.links import PostgresLinks
-from tillsync_server.adapters.postgres.order_linker import PostgresOrderLinker
-from tillsync_server.adapters.postgres.shop_state import PostgresShopState
+from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
+from tillsync_server.adapters.postgres.engine.lane_store import PostgresLaneStore
+from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
+from tillsync_server.adapters.postgres.links.order_linker import PostgresOrderLinker
+from tillsync_server.adapters.postgres.links.shop_state import PostgresShopState
+from tillsync_server.adapters.postgres.tills.intents import PostgresIntents
 from tillsync_server.application.engine.lane_runner import LaneRunner
 
 QUEUES = (vocabulary_pb2.QUEUE_CUSTOMERS, vocabulary_pb2.QUEUE_ORDERS)

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 
 import asyncpg
-from tillsync_server.adapters.postgres.lane_store import PostgresLaneStore
-from tillsync_server.adapters.postgres.notifications import PostgresNotifications
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.connections.notifications import PostgresNotifications
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.engine.lane_store import PostgresLaneStore
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.application.flows.fault_verdicts import service_fault, stopped_each_time

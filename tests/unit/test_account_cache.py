@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from tillsync_server.adapters.postgres.account_cache import AccountCache
+from tillsync_server.adapters.postgres.accounts.account_cache import AccountCache
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import RunInterrupted
 from tillsync_server.domain.ids import AccountId, TillId

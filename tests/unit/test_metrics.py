@@ -13,7 +13,7 @@ from tillsync_server.adapters.http.webhook_answers import WebhookReason
 from tillsync_server.adapters.observability.measured import MeasuredDatabase, MeasuredHttp
 from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundSettings
-from tillsync_server.adapters.postgres.db_health import DatabaseHealth, QueueSample
+from tillsync_server.adapters.postgres.maintenance.db_health import DatabaseHealth, QueueSample
 from tillsync_server.application.engine.lane_statements import WorkerCounters
 from tillsync_server.application.events.sender import EventCounters
 from tillsync_server.domain.errors import LeaseTooShort, Unreachable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tillsync_server.adapters.postgres.secrets import SecretBox, SecretKeyError
+from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox, SecretKeyError
 
 OLD, NEW = "an old secret key; " * 3, "a new secret key; " * 3
 

@@ -21,7 +21,7 @@ from tillsync_cli.output import console, print_json
 from tillsync_cli.session import REFUSED, USAGE, JsonOption, fail
 
 if TYPE_CHECKING:
-    from tillsync_server.adapters.postgres.db_health import QueueSample
+    from tillsync_server.adapters.postgres.maintenance.db_health import QueueSample
     from tillsync_server.composition.service import Service
     from tillsync_server.composition.settings import ServiceSettings
 

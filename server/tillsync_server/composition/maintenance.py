@@ -7,11 +7,11 @@ from urllib.parse import quote
 import asyncpg
 
 from tillsync_server.adapters.observability.metrics import Metrics
-from tillsync_server.adapters.postgres.accounts import PostgresAccounts
-from tillsync_server.adapters.postgres.db_health import DatabaseHealth, QueueSample
+from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.encryption.secret_box import SecretKeyError
+from tillsync_server.adapters.postgres.maintenance.db_health import DatabaseHealth, QueueSample
 from tillsync_server.adapters.postgres.migrations import SchemaOutdatedError, require_current
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
-from tillsync_server.adapters.postgres.secrets import SecretKeyError
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.settings import ServiceSettings
 from tillsync_server.composition.storage import Storage, database_trouble

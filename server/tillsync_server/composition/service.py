@@ -20,8 +20,8 @@ from tillsync_server.adapters.http.wrong_protocol import OPERATIONS_PORT
 from tillsync_server.adapters.observability.measured import MeasuredHttp
 from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import OutboundSettings
-from tillsync_server.adapters.postgres.db_health import DatabaseHealth
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE
+from tillsync_server.adapters.postgres.maintenance.db_health import DatabaseHealth
 from tillsync_server.adapters.tls.certificate_files import CertificateError, CertificateFiles
 from tillsync_server.application.concurrency.background import BackgroundTasks
 from tillsync_server.application.concurrency.recurring import Recurring, Work, while_more, without_due_time

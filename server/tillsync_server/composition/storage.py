@@ -10,12 +10,12 @@ import structlog
 
 from tillsync_server.adapters.observability.measured import MeasuredDatabase
 from tillsync_server.adapters.observability.metrics import Metrics
+from tillsync_server.adapters.postgres.connections.notifications import PostgresNotifications
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.connections.session_settings import UnusableDatabaseError
 from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox, SecretKeyError
 from tillsync_server.adapters.postgres.migrations import SchemaOutdatedError, migrate, require_current
-from tillsync_server.adapters.postgres.notifications import PostgresNotifications
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
-from tillsync_server.adapters.postgres.secrets import SecretBox, SecretKeyError
-from tillsync_server.adapters.postgres.session_settings import UnusableDatabaseError
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.private_files import make_private
 from tillsync_server.composition.settings import ServiceSettings

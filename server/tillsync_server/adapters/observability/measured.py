@@ -12,7 +12,7 @@ from yarl import URL
 
 from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import Answer, OutboundHttp, OutboundSettings
-from tillsync_server.adapters.postgres.pool import DATABASE_GONE, Database
+from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
 from tillsync_server.domain.errors import RunInterrupted, UpstreamError
 from tillsync_server.domain.vocabulary import Side
 

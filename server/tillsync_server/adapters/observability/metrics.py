@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tillsync_server.adapters.postgres.db_health import QueueSample
+from tillsync_server.adapters.postgres.maintenance.db_health import QueueSample
 from tillsync_server.application.engine.lane_statements import WorkerCounters
 from tillsync_server.application.events.sender import EventCounters
 from tillsync_server.domain.vocabulary import Side

@@ -1,4 +1,4 @@
-"""SQL statements by name, from the topic files below ``sql``: ``engine/lease`` stands in a file of ``sql/engine``.
+"""SQL statements by name, from the topic files of the rooms: ``engine/lease`` is a statement of a file ``engine/….sql``.
 
 A statement begins with the line ``-- name: lease`` (the form of aiosql). Comment lines follow: purpose, parameters, the index relied on,
 the locks taken. A name is unique in its room. The files are read once, when this module is imported. The text is part of the program, hence
@@ -33,7 +33,7 @@ def read_statements(root: Path) -> dict[str, LiteralString]:
     return found
 
 
-STATEMENTS: Mapping[str, LiteralString] = MappingProxyType(read_statements(Path(__file__).parent / "sql"))
+STATEMENTS: Mapping[str, LiteralString] = MappingProxyType(read_statements(Path(__file__).parent))
 
 
 def load(name: str) -> LiteralString:

@@ -1,6 +1,6 @@
 """The settings of an account by their path (``auto_link``, ``epos.api_key``): default, check and place of each. Masks and drafts use it.
 
-To add a setting: domain.account, the proto field, a row here, the column (adapters/postgres/accounts.py).
+To add a setting: domain.account, the proto field, a row here, the column (adapters/postgres/accounts/account_rows.py).
 """
 
 from __future__ import annotations

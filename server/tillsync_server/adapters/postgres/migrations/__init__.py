@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from tillsync_server.adapters.postgres.session_settings import require_settings
+from tillsync_server.adapters.postgres.connections.session_settings import require_settings
 
 if TYPE_CHECKING:
     from alembic.script import Script

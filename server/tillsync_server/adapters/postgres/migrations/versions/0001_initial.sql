@@ -18,7 +18,7 @@ CREATE TABLE account (
   epos_v4_type_field smallint NOT NULL DEFAULT 1 CHECK (epos_v4_type_field BETWEEN 1 AND 4),
   epos_requests_per_minute integer NOT NULL DEFAULT 300 CHECK (epos_requests_per_minute BETWEEN 1 AND 100000),
   shop_base_url text NOT NULL DEFAULT '',
-  -- encrypted (adapters/postgres/secrets.py); NULL where none is set
+  -- encrypted (adapters/postgres/encryption/secret_box.py); NULL where none is set
   epos_api_key bytea, epos_api_secret bytea, epos_webhook_key bytea, epos_webhook_secret bytea,
   shop_consumer_key bytea, shop_consumer_secret bytea, shop_bridge_secret bytea,
   create_time timestamptz NOT NULL DEFAULT now(),

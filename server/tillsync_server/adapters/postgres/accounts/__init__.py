@@ -1,0 +1,1 @@
+"""Accounts: settings, encrypted credentials, and warnings."""

@@ -1,0 +1,1 @@
+"""Connections to one PostgreSQL: the pool, its checks, and notifications."""

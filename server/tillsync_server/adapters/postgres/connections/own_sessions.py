@@ -1,0 +1,134 @@
+"""Checks at start that each connection has a session of PostgreSQL to itself, and that the database takes writes.
+
+Between us and PostgreSQL a pooler may give each transaction whichever session is free. Then prepared statements vanish, LISTEN hears
+nothing and advisory locks stay in sessions of others. None of this shows while one client is connected, so two connections take turns here.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import NamedTuple, TypeAlias
+
+import asyncpg
+
+from tillsync_server.adapters.postgres.connections.session_settings import UnusableDatabaseError, require_settings
+
+_Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+_MARK = "SELECT set_config('tillsync.session', $1, false)"
+_SEEN = "SELECT pg_backend_pid() AS pid, current_setting('tillsync.session', true) AS marker"
+_READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
+_ROUNDS = 2
+"""One is enough for PgBouncer, with server_round_robin or without. A pooler that chooses at random may need more."""
+_NOT_OURS = (
+    asyncpg.InvalidSQLStatementNameError,  # 26000: prepared in another session
+    asyncpg.DuplicatePreparedStatementError,  # 42P05: prepared by another client
+    asyncpg.InternalClientError,
+)
+
+
+class SharedSessionError(UnusableDatabaseError):
+    """A connection's transactions run in sessions that other connections use too."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "it is reached through a pooler that gives each transaction another session (PgBouncer with pool_mode=transaction?): "
+            "tillsync needs session pooling or a direct connection"
+        )
+
+
+class SingleSessionError(UnusableDatabaseError):
+    """A second connection waits for the first one to end."""
+
+    def __init__(self) -> None:
+        super().__init__("it gives one session at a time: tillsync needs TILLSYNC_DB_POOL_SIZE sessions and one more in each process")
+
+
+class ReadOnlyDatabaseError(UnusableDatabaseError):
+    def __init__(self) -> None:
+        super().__init__(
+            "it takes no writes: DATABASE_URL leads to a standby, or default_transaction_read_only is on there. "
+            "Name the primary, or all hosts with target_session_attrs=read-write"
+        )
+
+
+class _Seen(NamedTuple):
+    pid: int
+    marker: str
+
+
+async def require_own_sessions(dsn: str, opened_with: Mapping[str, str], wanted: Mapping[str, str], *, seconds: float) -> None:
+    """Raises UnusableDatabaseError with the remedy, or what connecting raises. Creates nothing.
+
+    ``opened_with``: the settings of a session. ``wanted``: those that must be there. ``seconds``: for each connection and statement.
+    About thirty round trips on two connections.
+    """
+    async with _connected(dsn, opened_with, seconds) as first, _connected(dsn, opened_with, seconds) as second:
+        try:
+            await _require_usable(first, second, wanted)
+        except _NOT_OURS as error:
+            raise SharedSessionError from error
+
+
+@asynccontextmanager
+async def _connected(dsn: str, opened_with: Mapping[str, str], seconds: float) -> AsyncIterator[_Connection]:
+    """Without prepared statements that have a name: those fail behind a pooler before anything could be told."""
+    connection: _Connection = await asyncpg.connect(
+        dsn, server_settings=dict(opened_with), timeout=seconds, command_timeout=seconds, statement_cache_size=0
+    )
+    try:
+        yield connection
+    finally:
+        connection.terminate()
+
+
+async def _require_usable(first: _Connection, second: _Connection, wanted: Mapping[str, str]) -> None:
+    await _begin(first)
+    async with first.transaction():
+        await require_settings(first, wanted)
+        if await first.fetchval(_READ_ONLY):
+            raise ReadOnlyDatabaseError
+        marker = secrets.token_hex(8)
+        await first.fetchval(_MARK, marker)
+        own = await _seen(first)
+    for _ in range(_ROUNDS):
+        await _require_same(first, own)
+        try:
+            # with one session for all, this is the session that the first connection has just left
+            await _require_apart(second, first, own)
+        except TimeoutError as error:
+            raise SingleSessionError from error
+    await first.fetchval(_MARK, "")  # a pooler may keep the session, and hand it on as it is
+
+
+async def _begin(connection: _Connection) -> None:
+    """PgBouncer with pool_mode=statement ends a connection at its first BEGIN."""
+    transaction = connection.transaction()
+    try:
+        await transaction.start()
+    except asyncpg.PostgresConnectionError as error:
+        raise SharedSessionError from error
+    await transaction.rollback()
+
+
+async def _require_apart(second: _Connection, first: _Connection, own: _Seen) -> None:
+    """While ``second`` keeps the session of its transaction, ``first`` must still have its own."""
+    async with second.transaction():
+        theirs = await _seen(second)
+        if theirs.pid == own.pid or theirs.marker == own.marker:
+            raise SharedSessionError
+        await _require_same(first, own)
+
+
+async def _require_same(connection: _Connection, own: _Seen) -> None:
+    async with connection.transaction():
+        if await _seen(connection) != own:
+            raise SharedSessionError
+
+
+async def _seen(connection: _Connection) -> _Seen:
+    row = await connection.fetchrow(_SEEN)
+    assert row is not None
+    return _Seen(row["pid"], row["marker"] or "")

@@ -1,0 +1,1 @@
+"""The engine's lanes: leases, claims, completions, customer hints, and the lock of one lane."""

@@ -1,0 +1,92 @@
+"""One lane held in one transaction: as a person's decision takes it (whoever has the lease), or as the lease's owner does (fenced)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
+
+import asyncpg
+
+from tillsync_server.adapters.postgres.connections.pool import Connection, Database
+from tillsync_server.adapters.postgres.engine.hints import enqueue_in_transaction
+from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.errors import NotFound, Unavailable
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId
+from tillsync_server.domain.vocabulary import EntryKind, Priority
+from tillsync_server.ports.lanes import LaneLease, NewHint
+from tillsync_server.ports.wakeups import Notifier
+
+_LOCK_LANE = load("engine/lock_lane")
+_FENCE = load("engine/fence")
+_WAKE_LANE = load("engine/wake_lane")
+
+
+class AfterCommit(Enum):
+    """What a transaction wrote that another task waits for."""
+
+    ORDER_EVENTS = auto()
+    REQUEUE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class LockedLane:
+    """Good only inside the transaction that locked it. ``at``: the database's time."""
+
+    connection: Connection
+    account_id: AccountId
+    at: datetime
+    config_version: int
+    is_leased: bool
+    after_commit: set[AfterCommit] = field(default_factory=set)
+    """What :meth:`tell` announces besides live work."""
+
+    async def queue_customer(self, epos_customer_id: EposCustomerId) -> EntryId:
+        """The LIVE customer entry of a link that is new, or gone."""
+        hint = NewHint(self.account_id, EntryKind.CUSTOMER, epos_customer_id, Priority.LIVE)
+        [result] = await enqueue_in_transaction(self.connection, [hint])
+        if isinstance(result, Exception):
+            raise result
+        return result.entry_id
+
+    async def wake(self) -> None:
+        """For live entries that are due now. A leased lane is looked at again by its release."""
+        await self.connection.execute(_WAKE_LANE, self.account_id, self.at, True)
+
+    def tell(self, notifier: Notifier) -> None:
+        """Announces live work, and what :meth:`tell_rest` announces. After the commit."""
+        if self.is_leased:
+            notifier.live_work(self.account_id)
+        else:
+            notifier.lanes_ready()
+        self.tell_rest(notifier)
+
+    def tell_rest(self, notifier: Notifier) -> None:
+        """Announces what the transaction wrote for other tasks than the lane's owner. After the commit."""
+        if AfterCommit.ORDER_EVENTS in self.after_commit:
+            notifier.order_events()
+        if AfterCommit.REQUEUE in self.after_commit:
+            notifier.requeue_waiting()
+
+
+@asynccontextmanager
+async def locked_lane(database: Database, account_id: AccountId) -> AsyncIterator[LockedLane]:
+    """A transaction under the lane's lock. NotFound for an unknown account, Unavailable (ACCOUNT_BUSY) where the lock is not to be had."""
+    try:
+        async with database.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(_LOCK_LANE, account_id)
+            if row is None:
+                raise NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
+            yield LockedLane(connection, account_id, row["at"], row["config_version"], row["lease_expires_at"] is not None)
+    except asyncpg.LockNotAvailableError as error:
+        raise Unavailable(f"account {account_id} is busy; try again", reason="ACCOUNT_BUSY") from error
+
+
+@asynccontextmanager
+async def fenced_lane(database: Database, lease: LaneLease) -> AsyncIterator[LockedLane | None]:
+    """A transaction under the lane's lock while the lease is still ours; None (nothing locked) when it is not (invariant 3)."""
+    async with database.acquire() as connection, connection.transaction():
+        row = await connection.fetchrow(_FENCE, [lease.account_id], [lease.owner], [lease.token])
+        yield None if row is None else LockedLane(connection, lease.account_id, row["at"], row["config_version"], True)

@@ -1,0 +1,1 @@
+"""Order events that a shop is to be told."""

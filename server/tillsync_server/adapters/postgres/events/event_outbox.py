@@ -1,0 +1,75 @@
+"""The outbox of order events as its sender uses it. Statements in ``events.sql``; what writes into it is ``event_log``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tillsync_server.adapters.postgres.connections.pool import Database
+from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.ids import AccountId, EntryId, OrderId
+from tillsync_server.domain.vocabulary import EntryState, Outcome
+from tillsync_server.ports.events import EventLease, EventType, OrderEvent, RefusedEvent, ToldEvent, WaitingEvents
+
+_CLAIM = load("events/claim")
+_SECONDS_UNTIL_DUE = load("events/seconds_until_due")
+_WAITING = load("events/waiting")
+_SETTLE = load("events/settle")
+_REFUSE = load("events/refuse")
+_REOPEN = load("events/reopen")
+_RELEASE = load("events/release")
+
+HELD_COUNT_CAP = 10_000
+_TYPES = {1: EventType.ORDER_FINISHED, 2: EventType.DECISION_NEEDED, 3: EventType.DECISION_CLOSED}
+
+
+class PostgresEvents:
+    """Implements ports.events.EventOutbox."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, *, limit: int, lease_seconds: float) -> list[EventLease]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_CLAIM, limit, lease_seconds)
+        return [EventLease(AccountId(row["account_id"]), row["lease_token"], row["failures"]) for row in rows]
+
+    async def seconds_until_due(self) -> float | None:
+        async with self._database.acquire() as connection:
+            seconds: float | None = await connection.fetchval(_SECONDS_UNTIL_DUE)
+        return seconds
+
+    async def waiting(self, account_id: AccountId, limit: int) -> WaitingEvents:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_WAITING, account_id, limit, HELD_COUNT_CAP)
+        events = tuple(
+            OrderEvent(
+                order_id=OrderId(row["order_id"]),
+                sequence=row["sequence"],
+                type=_TYPES[row["type"]],
+                entry_id=None if row["entry_id"] is None else EntryId(row["entry_id"]),
+                state=EntryState(row["state"]),
+                outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+            )
+            for row in rows
+        )
+        return WaitingEvents(events, rows[0]["held_count"] if rows else 0)
+
+    async def settle(self, account_id: AccountId, told: Sequence[ToldEvent]) -> None:
+        async with self._database.acquire() as connection:
+            await connection.execute(
+                _SETTLE, account_id, [one.order_id for one in told], [one.sequence for one in told], [one.held_sequence for one in told]
+            )
+
+    async def refuse(self, account_id: AccountId, refused: Sequence[RefusedEvent]) -> None:
+        orders, sequences, fields = ([one.order_id for one in refused], [one.sequence for one in refused], [one.field for one in refused])
+        async with self._database.acquire() as connection:
+            await connection.execute(_REFUSE, account_id, orders, sequences, fields)
+
+    async def reopen(self, *, told_before_seconds: float, limit: int) -> int:
+        async with self._database.acquire() as connection:
+            reopened: int = await connection.fetchval(_REOPEN, told_before_seconds, limit)
+        return reopened
+
+    async def release(self, lease: EventLease, *, failures: int, delay_seconds: float) -> None:
+        async with self._database.acquire() as connection:
+            await connection.execute(_RELEASE, lease.account_id, lease.token, failures, delay_seconds)

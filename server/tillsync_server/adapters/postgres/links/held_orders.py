@@ -1,0 +1,55 @@
+"""Held orders that run again because of a link or a person's choice: in order of arrival, never more in one transaction than is short."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tillsync_server.adapters.postgres.engine.locked_lane import AfterCommit, LockedLane
+from tillsync_server.adapters.postgres.events.event_log import record_events_of_entries
+from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.emails import email_forms, normalise_email
+from tillsync_server.domain.ids import EntryId, EposCustomerId
+from tillsync_server.domain.vocabulary import Outcome
+
+MAX_RELEASED = 500
+"""Rows a transaction under the lane's lock may release (invariant 7)."""
+MAX_COUNTED = 10_000
+"""Of held orders that are to run again."""
+
+_HELD_OF_GUEST = load("links/held_of_guest")
+_RELEASE_ORDERS = load("links/release_orders")
+_REQUEUE_HELD_ORDERS = load("links/requeue_held_orders")
+
+
+async def held_of_guest(
+    lane: LockedLane, email: str, *, but: EntryId | None, limit: int = MAX_COUNTED, without_outcome: Outcome | None = None
+) -> list[EntryId]:
+    """HELD orders without a shop customer and with this billing email (raw or normalised), in order of arrival. The form of the release
+    before joined mailboxes that differ: what is kept of an order's own email decides."""
+    rows = await lane.connection.fetch(
+        _HELD_OF_GUEST, lane.account_id, email_forms(email), but, limit, without_outcome and int(without_outcome)
+    )
+    wanted = normalise_email(email)
+    return [EntryId(row["entry_id"]) for row in rows if row["raw_email"] is None or normalise_email(row["raw_email"]) == wanted]
+
+
+async def release_now_or_soon(lane: LockedLane, entry_ids: Sequence[EntryId]) -> int:
+    """The first ones in this transaction; where there are more, this transaction also asks ``requeue`` to look at all held orders of the
+    account, chunk by chunk: more than these run again then, which is harmless, and a crash in between loses none."""
+    released = await release(lane, entry_ids[:MAX_RELEASED], chosen=None)
+    if len(entry_ids) > MAX_RELEASED:
+        await lane.connection.execute(_REQUEUE_HELD_ORDERS, lane.account_id, lane.at)
+        lane.after_commit.add(AfterCommit.REQUEUE)
+        released += len(entry_ids) - MAX_RELEASED
+    return released
+
+
+async def release(lane: LockedLane, entry_ids: Sequence[EntryId], *, chosen: EposCustomerId | None) -> int:
+    """These HELD orders run again, with the till customer a person chose for them. Wakes the lane. Returns how many were HELD."""
+    if not entry_ids:
+        return 0
+    released: int = await lane.connection.fetchval(_RELEASE_ORDERS, lane.account_id, list(entry_ids), lane.at, chosen)
+    if await record_events_of_entries(lane.connection, lane.account_id, entry_ids, lane.at):
+        lane.after_commit.add(AfterCommit.ORDER_EVENTS)
+    await lane.wake()
+    return released

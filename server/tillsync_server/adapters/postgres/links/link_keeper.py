@@ -1,0 +1,209 @@
+"""Links made and removed by a person, and a person's choice for an order. Lock order: the lane, then its entries and links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import asyncpg
+
+from tillsync_server.adapters.postgres.connections.pool import Database
+from tillsync_server.adapters.postgres.engine.locked_lane import LockedLane, locked_lane
+from tillsync_server.adapters.postgres.links.decided_again import decide_again, mark_gone, note_unlinked
+from tillsync_server.adapters.postgres.links.held_orders import MAX_RELEASED, held_of_guest, release
+from tillsync_server.adapters.postgres.links.link_rows import is_default_customer, links_of_either, put_link, take_link_away
+from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId, new_entry_id
+from tillsync_server.domain.shop_users import is_linked_person
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, LinkGround
+from tillsync_server.ports.links import Link, LinkedByHand, LinkOrigin, OrderResolved, ShopUserChange, ShopUsersReported, UnlinkedByHand
+from tillsync_server.ports.wakeups import Notifier
+
+_SET_MARK = load("links/set_mark")
+_CLEAR_MARK = load("links/clear_mark")
+_CLEAR_MARK_BEFORE = load("links/clear_mark_before")
+_RAISE_CONFIG_VERSION = load("links/raise_config_version")
+_LIVE_ENTRY = load("links/live_entry")
+_FINISHED_ENTRY = load("links/finished_entry")
+_REOPEN_ORDER = load("links/reopen_order")
+_NOW_BY_HAND = load("links/now_by_hand")
+
+
+class PostgresLinkKeeper:
+    """Implements :class:`tillsync_server.ports.links.LinkKeeper`."""
+
+    def __init__(self, database: Database, notifier: Notifier) -> None:
+        self._database = database
+        self._notifier = notifier
+
+    async def create(self, account_id: AccountId, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId) -> LinkedByHand:
+        async with locked_lane(self._database, account_id) as lane:
+            link, refresh = await _link_by_hand(lane, epos_customer_id, woo_customer_id)
+            released = await decide_again(lane, woo=[woo_customer_id])
+        lane.tell(self._notifier)
+        return LinkedByHand(link=link, refresh_entry_id=refresh, released_order_entries=released)
+
+    async def delete(
+        self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, woo_customer_id: WooCustomerId | None = None
+    ) -> UnlinkedByHand:
+        """Given both, they must be linked to each other."""
+        async with locked_lane(self._database, account_id) as lane:
+            found = [
+                link
+                for link in await links_of_either(lane, epos_customer_id, woo_customer_id)
+                if epos_customer_id in (None, link.epos_customer_id) and woo_customer_id in (None, link.woo_customer_id)
+            ]
+            if not found:
+                raise NotFound("this customer is not linked", reason="LINK_NOT_FOUND")
+            [link] = found
+            await lane.connection.execute(_RAISE_CONFIG_VERSION, account_id)
+            await lane.connection.execute(_SET_MARK, account_id, link.woo_customer_id, lane.at)
+            removal = await take_link_away(lane, link)
+            await decide_again(lane, epos=[link.epos_customer_id])
+            await note_unlinked(lane, link)
+        lane.tell(self._notifier)
+        return UnlinkedByHand(link=link, removal_entry_id=removal)
+
+    async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReported:
+        unlinked = released = 0
+        for change in changes:  # one transaction each: each may release as many orders as one may
+            async with locked_lane(self._database, account_id) as lane:
+                broken, held = await _report(lane, change)
+            if held:
+                lane.tell(self._notifier)
+            unlinked += broken
+            released += held
+        return ShopUsersReported(unlinked, released)
+
+    async def resolve_order(
+        self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
+    ) -> OrderResolved:
+        """``released_order_entries`` counts the others. A guest with more held orders than one transaction may release: the others go
+        first, chunk by chunk, and the named one last, so that a call cut short can be made again."""
+        released = 0
+        while True:
+            async with locked_lane(self._database, account_id) as lane:
+                order = await _order_to_resolve(lane, entry_id)
+                woo_customer_id: WooCustomerId | None = order["woo_customer_id"]
+                others: list[EntryId] = []
+                link = None
+                if create_link:
+                    if woo_customer_id is None:
+                        raise FailedPrecondition("this is a guest's order: a guest cannot be linked", reason="GUEST_CANNOT_BE_LINKED")
+                    link, _ = await _link_by_hand(lane, epos_customer_id, woo_customer_id, order["woo_registered_at"])
+                elif woo_customer_id is None and order["billing_email"]:
+                    others = await held_of_guest(lane, order["billing_email"], but=entry_id, limit=MAX_RELEASED)
+                last = len(others) < MAX_RELEASED
+                current = entry_id
+                if last:
+                    current, count = await _release_with(lane, order, entry_id, others, None if create_link else epos_customer_id)
+                    if create_link and woo_customer_id is not None:
+                        count = await decide_again(lane, woo=[woo_customer_id], but=current)
+                else:
+                    count = await release(lane, others, chosen=epos_customer_id)
+                released += count
+            lane.tell(self._notifier)
+            if last:
+                return OrderResolved(entry_id=current, link=link, released_order_entries=released)
+
+
+async def _report(lane: LockedLane, change: ShopUserChange) -> tuple[int, int]:
+    """Links that became unusable, and held orders that run again."""
+    if not change.is_deleted:
+        return 0, await decide_again(lane, woo=[change.woo_customer_id])
+    if any(not _is_of(link, change) for link in await links_of_either(lane, None, change.woo_customer_id)):
+        return 0, 0
+    await lane.connection.execute(_CLEAR_MARK_BEFORE, lane.account_id, change.woo_customer_id, change.changed_at or lane.at)
+    broken, held = await mark_gone(lane, woo=[change.woo_customer_id])
+    return len(broken), held
+
+
+async def _link_by_hand(
+    lane: LockedLane, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId, woo_registered_at: datetime | None = None
+) -> tuple[Link, EntryId]:
+    """Just this link being there already, it counts as made by hand from now on, and the refresh is queued again. ``woo_registered_at``:
+    as the order says that it is for."""
+    if await is_default_customer(lane, epos_customer_id):
+        raise FailedPrecondition(
+            f"till customer {epos_customer_id} is the account's default customer, which guest orders go to: it cannot be linked",
+            reason="DEFAULT_CUSTOMER",
+        )
+    standing = await links_of_either(lane, epos_customer_id, woo_customer_id)
+    is_unmarked = await lane.connection.fetchval(_CLEAR_MARK, lane.account_id, woo_customer_id) is not None
+    for link in standing:
+        if not link.is_usable or _is_of_another(link, woo_customer_id, woo_registered_at):
+            continue
+        if (link.epos_customer_id, link.woo_customer_id) != (epos_customer_id, woo_customer_id):
+            raise _linked_already(link, epos_customer_id)
+        if is_unmarked:
+            await lane.connection.execute(_RAISE_CONFIG_VERSION, lane.account_id)
+        await lane.connection.execute(_NOW_BY_HAND, lane.account_id, epos_customer_id)
+        by_hand = replace(link, origin=LinkOrigin.BY_HAND, ground=LinkGround.BY_HAND)
+        return by_hand, await lane.queue_customer(epos_customer_id)
+    await lane.connection.execute(_RAISE_CONFIG_VERSION, lane.account_id)
+    return await put_link(
+        lane,
+        epos_customer_id,
+        woo_customer_id,
+        LinkOrigin.BY_HAND,
+        ground=LinkGround.BY_HAND,
+        instead_of=standing,
+        deciding=None,
+        woo_registered_at=woo_registered_at,
+    )
+
+
+def _is_of_another(link: Link, woo_customer_id: WooCustomerId, registered_at: datetime | None) -> bool:
+    """The number of this link belongs to another person now, who registered later."""
+    if link.woo_customer_id != woo_customer_id or registered_at is None:
+        return False
+    is_later = link.woo_registered_at is None or registered_at > link.woo_registered_at
+    return is_later and not is_linked_person(link.woo_registered_at, link.create_time, registered_at)
+
+
+def _is_of(link: Link, change: ShopUserChange) -> bool:
+    """Whether the user who is gone is the one of this link."""
+    if change.registered_at is not None:
+        return is_linked_person(link.woo_registered_at, link.create_time, change.registered_at)
+    return change.changed_at is None or change.changed_at >= link.create_time
+
+
+def _linked_already(link: Link, epos_customer_id: EposCustomerId) -> AlreadyExists:
+    metadata = {"epos_customer_id": str(link.epos_customer_id), "woo_customer_id": str(link.woo_customer_id)}
+    if link.epos_customer_id == epos_customer_id:
+        message = f"till customer {link.epos_customer_id} is linked to shop customer {link.woo_customer_id}: delete that link first"
+        return AlreadyExists(message, reason="EPOS_CUSTOMER_LINKED", metadata=metadata)
+    message = f"shop customer {link.woo_customer_id} is linked to till customer {link.epos_customer_id}: delete that link first"
+    return AlreadyExists(message, reason="WOO_CUSTOMER_LINKED", metadata=metadata)
+
+
+async def _order_to_resolve(lane: LockedLane, entry_id: EntryId) -> asyncpg.Record:
+    row = await lane.connection.fetchrow(_LIVE_ENTRY, lane.account_id, entry_id)
+    if row is None:
+        row = await lane.connection.fetchrow(_FINISHED_ENTRY, lane.account_id, entry_id)
+    if row is None:
+        raise NotFound(f"entry {entry_id} does not exist", reason="ENTRY_NOT_FOUND")
+    if row["kind"] != EntryKind.ORDER_CUSTOMER:
+        raise FailedPrecondition("this entry is not an order", reason="NOT_AN_ORDER")
+    state = EntryState(row["state"])
+    if state not in (EntryState.HELD, EntryState.FAILED):
+        raise FailedPrecondition(f"the order is {state.name}, not HELD or FAILED", reason="ORDER_NOT_HELD")
+    if state is EntryState.FAILED and not row["is_current"]:
+        raise FailedPrecondition("the order has a newer entry: decide about that one", reason="ORDER_NOT_HELD")
+    if not row["has_facts"]:
+        raise FailedPrecondition("what the order said is no longer kept: have it matched anew", reason="ORDER_NOT_HELD")
+    return row
+
+
+async def _release_with(
+    lane: LockedLane, order: asyncpg.Record, entry_id: EntryId, others: Sequence[EntryId], chosen: EposCustomerId | None
+) -> tuple[EntryId, int]:
+    """The order's entry from now on (a failed one gets a successor), and how many others run again."""
+    if order["state"] == EntryState.FAILED:
+        successor = await lane.connection.fetchval(_REOPEN_ORDER, lane.account_id, entry_id, new_entry_id(), chosen, lane.at)
+        await lane.wake()
+        return EntryId(successor), await release(lane, others, chosen=chosen)
+    released = await release(lane, sorted([entry_id, *others]), chosen=chosen)
+    return entry_id, released - 1

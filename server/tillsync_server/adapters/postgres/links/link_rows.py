@@ -1,0 +1,87 @@
+"""Links changed under the lane's lock: what the order flow and a person have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from tillsync_server.adapters.postgres.engine.locked_lane import LockedLane
+from tillsync_server.adapters.postgres.links.link_reader import link_of_row
+from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
+from tillsync_server.domain.vocabulary import LinkGround
+from tillsync_server.ports.links import Link, LinkOrigin
+
+_OF_EITHER = load("links/of_either")
+_DEFAULT_CUSTOMER = load("links/default_customer")
+_INSERT = load("links/insert")
+_DELETE = load("links/delete")
+_WANT_REMOVAL = load("links/want_removal")
+_REVISE_WAITING_ORDERS = load("links/revise_waiting_orders")
+
+
+async def links_of_either(lane: LockedLane, epos_customer_id: EposCustomerId | None, woo_customer_id: WooCustomerId | None) -> list[Link]:
+    """At most one of each; one when they are linked to each other."""
+    rows = await lane.connection.fetch(_OF_EITHER, lane.account_id, epos_customer_id, woo_customer_id)
+    return [link_of_row(row) for row in rows]
+
+
+async def is_default_customer(lane: LockedLane, epos_customer_id: EposCustomerId) -> bool:
+    return bool(await lane.connection.fetchval(_DEFAULT_CUSTOMER, lane.account_id) == epos_customer_id)
+
+
+async def put_link(
+    lane: LockedLane,
+    epos_customer_id: EposCustomerId,
+    woo_customer_id: WooCustomerId,
+    origin: LinkOrigin,
+    *,
+    ground: LinkGround,
+    instead_of: Sequence[Link],
+    deciding: EntryId | None,
+    woo_registered_at: datetime | None = None,
+) -> tuple[Link, EntryId]:
+    """The link, and the LIVE customer entry that brings the values to the shop.
+
+    ``instead_of``: everything that stands in its way. A shop customer who loses the link that way, and is there, loses our values too:
+    the same customer entry sees to it. Orders that may be running on the links as they were get a new revision; those of the shop customer
+    only where a person links: beside ``deciding``, an order of that shop customer, none of them runs (engine/exclusion.py), and a new
+    revision would only have each of them decided twice.
+    """
+    if instead_of:
+        await lane.connection.execute(_DELETE, lane.account_id, [link.epos_customer_id for link in instead_of])
+        unlinked = [link for link in instead_of if link.woo_customer_id != woo_customer_id and link.woo_gone_at is None]
+        await want_removal(lane, unlinked)
+    row = await lane.connection.fetchrow(
+        _INSERT, lane.account_id, epos_customer_id, woo_customer_id, int(origin), lane.at, woo_registered_at, int(ground)
+    )
+    if row is None:
+        raise ValueError(f"a link of till customer {epos_customer_id} or shop customer {woo_customer_id} was left in the way")
+    link = link_of_row(row)
+    await revise_waiting_orders(lane, [link, *instead_of], deciding=deciding, but=None if deciding is None else woo_customer_id)
+    return link, await lane.queue_customer(epos_customer_id)
+
+
+async def take_link_away(lane: LockedLane, link: Link) -> EntryId:
+    """The LIVE customer entry that removes our values from the shop."""
+    await lane.connection.execute(_DELETE, lane.account_id, [link.epos_customer_id])
+    await want_removal(lane, [link])
+    await revise_waiting_orders(lane, [link], deciding=None)
+    return await lane.queue_customer(link.epos_customer_id)
+
+
+async def want_removal(lane: LockedLane, links: Sequence[Link]) -> None:
+    if links:
+        woo, epos = [link.woo_customer_id for link in links], [link.epos_customer_id for link in links]
+        await lane.connection.execute(_WANT_REMOVAL, lane.account_id, woo, epos, lane.at)
+
+
+async def revise_waiting_orders(
+    lane: LockedLane, links: Sequence[Link], *, deciding: EntryId | None, but: WooCustomerId | None = None
+) -> None:
+    """``but``: a shop customer whose orders are left as they are."""
+    if not links:
+        return
+    woo = sorted({link.woo_customer_id for link in links})
+    epos = sorted({link.epos_customer_id for link in links})
+    await lane.connection.execute(_REVISE_WAITING_ORDERS, lane.account_id, woo, epos, deciding, lane.at, but)

@@ -1,0 +1,158 @@
+"""Links made by the order flow, fenced by the lane, the entry's config_version and its revision (invariants 3 and 6).
+
+A link of the order flow does not raise config_version: that would throw away its own entry's verdict, and everything else in flight. What
+else could rest on the links as they were is covered by name: the till customer's entry gets a hint; orders of the same shop customer or
+with an email in common never run beside this one (exclusion keys of the lane runner); other due orders of either customer get a new
+revision.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import asyncpg
+
+from tillsync_server.adapters.postgres.connections.pool import Connection, Database
+from tillsync_server.adapters.postgres.engine.hints import enqueue_in_transaction
+from tillsync_server.adapters.postgres.engine.locked_lane import fenced_lane
+from tillsync_server.adapters.postgres.links.decided_again import decide_candidates_again, mark_gone
+from tillsync_server.adapters.postgres.links.held_orders import MAX_COUNTED, held_of_guest, release_now_or_soon
+from tillsync_server.adapters.postgres.links.link_reader import link_of_row
+from tillsync_server.adapters.postgres.links.link_rows import put_link, want_removal
+from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
+from tillsync_server.domain.vocabulary import EntryKind, LinkGround, Outcome, Priority
+from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, NewHint
+from tillsync_server.ports.links import Link, LinkOrigin, OrderLinkOutcome
+from tillsync_server.ports.wakeups import Notifier
+
+_AS_CLAIMED = load("links/as_claimed")
+_CONFIRM_PERSON = load("links/confirm_person")
+
+
+class PostgresOrderLinker:
+    """Implements :class:`tillsync_server.ports.links.OrderLinker`."""
+
+    def __init__(self, database: Database, notifier: Notifier) -> None:
+        self._database = database
+        self._notifier = notifier
+
+    async def still_stands(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
+        """As far as it is committed: a change that holds the lane's lock just now comes after this answer."""
+        async with self._database.acquire() as connection:
+            return bool(await _as_claimed(connection, lease, entry))
+
+    async def link(
+        self,
+        lease: LaneLease,
+        entry: ClaimedEntry,
+        *,
+        epos_customer_id: EposCustomerId,
+        woo_customer_id: WooCustomerId,
+        origin: LinkOrigin,
+        ground: LinkGround,
+        replaces: Link | None,
+        woo_registered_at: datetime | None = None,
+    ) -> OrderLinkOutcome:
+        """``replaces`` goes if it is still that very link; other broken links of the two go with it. ValueError: the default customer.
+
+        STALE also when the lane stayed locked for long. LINKED, with nothing written, when just this link is there."""
+        try:
+            async with fenced_lane(self._database, lease) as lane:
+                rows = [] if lane is None else await _as_claimed(lane.connection, lease, entry, epos_customer_id, woo_customer_id)
+                if lane is None or not rows:
+                    return OrderLinkOutcome.STALE
+                if rows[0]["default_epos_customer_id"] == epos_customer_id:
+                    raise ValueError(f"the default customer {epos_customer_id} of account {lane.account_id} cannot be linked")
+                standing = [link_of_row(row) for row in rows if row["epos_customer_id"] is not None]
+                in_the_way = [link for link in standing if link.is_usable and not _is_same(link, replaces)]
+                if any(link.epos_customer_id == epos_customer_id and link.woo_customer_id == woo_customer_id for link in in_the_way):
+                    return OrderLinkOutcome.LINKED
+                if in_the_way:
+                    return OrderLinkOutcome.CONFLICT
+                await put_link(
+                    lane,
+                    epos_customer_id,
+                    woo_customer_id,
+                    origin,
+                    ground=ground,
+                    instead_of=standing,
+                    deciding=entry.entry_id,
+                    woo_registered_at=woo_registered_at,
+                )
+                await release_now_or_soon(lane, [EntryId(entry_id) for entry_id in rows[0]["held_entry_ids"]])
+        except asyncpg.LockNotAvailableError:
+            return OrderLinkOutcome.STALE
+        lane.tell(self._notifier)
+        return OrderLinkOutcome.LINKED
+
+    async def confirm_person(self, lease: LaneLease, link: Link, woo_registered_at: datetime) -> None:
+        async with fenced_lane(self._database, lease) as lane:
+            if lane is None:
+                return
+            await lane.connection.execute(_CONFIRM_PERSON, lane.account_id, link.epos_customer_id, link.woo_customer_id, woo_registered_at)
+            if link.woo_gone_at is not None:  # restored: what changed meanwhile was not written
+                await lane.queue_customer(link.epos_customer_id)
+        if lane is not None and link.woo_gone_at is not None:
+            lane.tell(self._notifier)
+
+    async def end_of_person(self, lease: LaneLease, link: Link) -> None:
+        async with fenced_lane(self._database, lease) as lane:
+            if lane is None:
+                return
+            broken, _ = await mark_gone(lane, woo=[link.woo_customer_id], of=[link.epos_customer_id])
+            if broken:  # otherwise somebody else was linked to the number meanwhile: the values there are that person's
+                await want_removal(lane, [link])
+                await lane.queue_customer(link.epos_customer_id)
+        lane.tell(self._notifier)
+
+    async def check_soon(self, lease: LaneLease, epos_customer_id: EposCustomerId) -> None:
+        async with fenced_lane(self._database, lease) as lane:
+            if lane is not None:
+                hint = NewHint(lane.account_id, EntryKind.CUSTOMER, epos_customer_id, Priority.BULK)
+                await enqueue_in_transaction(lane.connection, [hint])
+
+    async def release_held_with_candidate(
+        self, lease: LaneLease, epos_customer_id: EposCustomerId, *, email: str, waits_anyway: bool
+    ) -> int:
+        async with fenced_lane(self._database, lease) as lane:
+            released = 0 if lane is None else await decide_candidates_again(lane, epos_customer_id, email=email, waits_anyway=waits_anyway)
+        if released and lane is not None:
+            lane.tell(self._notifier)
+        return released
+
+    async def release_held_of_guest(self, lease: LaneLease, entry: ClaimedEntry, *, email: str) -> int:
+        """Orders that wait only for products have their customer: they are left alone, or two of them would release each other for ever."""
+        if not email:
+            return 0
+        try:
+            async with fenced_lane(self._database, lease) as lane:
+                if lane is None or not await _as_claimed(lane.connection, lease, entry):
+                    return 0
+                held = await held_of_guest(lane, email, but=entry.entry_id, without_outcome=Outcome.PRODUCT_NOT_MATCHED)
+                released = await release_now_or_soon(lane, held)
+        except asyncpg.LockNotAvailableError:
+            return 0
+        if released:
+            lane.tell(self._notifier)
+        return released
+
+
+async def _as_claimed(
+    connection: Connection,
+    lease: LaneLease,
+    entry: ClaimedEntry,
+    epos_customer_id: EposCustomerId | None = None,
+    woo_customer_id: WooCustomerId | None = None,
+) -> list[asyncpg.Record]:
+    """Rows of the statement ``links/as_claimed``; none if lease, settings or entry are not as they were when the entry was claimed."""
+    claimed = (lease.account_id, lease.owner, lease.token, entry.config_version, entry.entry_id, entry.entry_revision)
+    return list(await connection.fetch(_AS_CLAIMED, *claimed, epos_customer_id, woo_customer_id, MAX_COUNTED))
+
+
+def _is_same(link: Link, read: Link | None) -> bool:
+    return read is not None and (link.epos_customer_id, link.woo_customer_id, link.create_time) == (
+        read.epos_customer_id,
+        read.woo_customer_id,
+        read.create_time,
+    )

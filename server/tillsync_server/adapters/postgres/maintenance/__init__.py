@@ -1,0 +1,1 @@
+"""Recurring work on the database: retention, rekeying of emails, and health."""

@@ -1,0 +1,158 @@
+"""Orders' way in, and their answers: under the lane's lock, what arrives is compared with what is known, then queued or joined."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+
+import asyncpg
+
+from tillsync_server.adapters.postgres.connections.pool import Connection, Database
+from tillsync_server.adapters.postgres.engine.lane_offers import answered
+from tillsync_server.adapters.postgres.events.event_log import record_order_events
+from tillsync_server.adapters.postgres.orders.order_rows import QueuedOrder, revise_columns, store_columns
+from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.errors import NotFound, Unavailable
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId, new_entry_id
+from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE, Arrival, KnownOrder, decide_arrival
+from tillsync_server.domain.vocabulary import EntryState, Outcome
+from tillsync_server.ports.lanes import LaneLease, LaneOffer
+from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
+from tillsync_server.ports.wakeups import Notifier
+
+_LOCK_LANE = load("engine/lock_lane")
+_KNOWN = load("orders/known")
+_REVISE_ENTRIES = load("orders/revise_entries")
+_STORE = load("orders/store")
+_GET_MATCHES = load("orders/get_matches")
+_SETTLED = load("orders/settled")
+
+
+class PostgresOrderIntake:
+    """Implements ports.orders.OrderIntake and OrderMatchReader. ``offer``: asked before each transaction, for its one lane."""
+
+    def __init__(self, database: Database, notifier: Notifier, offer: Callable[[int], LaneOffer | None] | None = None) -> None:
+        self._database = database
+        self._notifier = notifier
+        self._offer = offer
+
+    async def take(self, orders: Sequence[NewOrder]) -> list[OrderTaken | Exception]:
+        """One transaction an account: one busy account never delays another's orders."""
+        results: list[OrderTaken | Exception] = [Unavailable("not tried")] * len(orders)
+        for account_id in sorted({order.account_id for order in orders}):
+            positions = [position for position, order in enumerate(orders) if order.account_id == account_id]
+            own = await self._take_of_account(account_id, [orders[position] for position in positions])
+            for position, result in zip(positions, own, strict=True):
+                results[position] = result
+        return results
+
+    async def _take_of_account(self, account_id: AccountId, orders: Sequence[NewOrder]) -> Sequence[OrderTaken | Exception]:
+        offer, lease = None if self._offer is None else self._offer(1), None
+        try:
+            async with self._database.acquire() as connection, _answered_transaction(connection, offer, account_id):
+                lane = await connection.fetchrow(_LOCK_LANE, account_id)
+                if lane is None:
+                    missing = NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
+                    return [missing] * len(orders)
+                taken, queued = await self._arrivals(connection, account_id, orders)
+                if queued:
+                    lease = await _store(connection, account_id, lane["at"], queued, offer)
+                revised = [(account_id, each.facts.order_id) for each in queued if not each.is_new]
+                order_events = await record_order_events(connection, revised, lane["at"])
+        except asyncpg.LockNotAvailableError:
+            return [Unavailable(f"account {account_id} is busy; try again", reason="ACCOUNT_BUSY")] * len(orders)
+        if lease is not None and offer is not None:
+            offer.leased(lease, ())
+        elif any(result.queued for result in taken):
+            if lane["lease_expires_at"] is None:
+                self._notifier.lanes_ready()
+            else:
+                self._notifier.live_work(account_id)
+        if order_events:
+            self._notifier.order_events()
+        return taken
+
+    async def _arrivals(
+        self, connection: Connection, account_id: AccountId, orders: Sequence[NewOrder]
+    ) -> tuple[list[OrderTaken], list[QueuedOrder]]:
+        """What becomes of the orders, by position, and those that are to be stored. Under the lane's lock."""
+        last_of = {order.facts.order_id: order for order in orders}  # asked twice in one batch: the later facts count
+        known = {
+            row["order_id"]: (EntryId(row["entry_id"]), KnownOrder(row["order_key"], row["facts_hash"], EntryState(row["state"])))
+            for row in await connection.fetch(_KNOWN, account_id, list(last_of))
+        }
+        queued: list[QueuedOrder] = []
+        current: dict[OrderId, OrderTaken] = {}
+        for order_id, order in last_of.items():
+            entry_id, before = known.get(order_id, (None, None))
+            reused = before is not None and before.order_key != order.facts.order_key
+            facts = replace(order.facts, is_of_reused_id=True) if reused else order.facts
+            note = ORDER_ID_REUSED_NOTE if reused else ""
+            arrival = decide_arrival(
+                before,
+                order_key=facts.order_key,
+                facts_hashes=facts.facts_hashes(),
+                rerun=any(each.rerun for each in orders if each.facts.order_id == order_id),
+            )
+            if arrival is Arrival.JOIN and entry_id is not None:
+                current[order_id] = OrderTaken(entry_id, queued=False)
+            elif arrival is Arrival.REVISE_LIVE_ENTRY and entry_id is not None:
+                queued.append(QueuedOrder(facts, entry_id, None, note, is_new=False))
+                current[order_id] = OrderTaken(entry_id, queued=True)
+            else:
+                fresh = new_entry_id()
+                queued.append(QueuedOrder(facts, fresh, None if reused else entry_id, note))
+                current[order_id] = OrderTaken(fresh, queued=True)
+        return [current[order.facts.order_id] for order in orders], queued
+
+    async def get(self, account_id: AccountId, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderMatch]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_GET_MATCHES, account_id, list(order_ids))
+        return {OrderId(row["order_id"]): _order_match(account_id, row) for row in rows}
+
+    async def settled(self, entries: Sequence[tuple[AccountId, EntryId]], *, beyond_seconds: float) -> set[EntryId]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_SETTLED, [entry[0] for entry in entries], [entry[1] for entry in entries], beyond_seconds)
+        return {EntryId(row["entry_id"]) for row in rows}
+
+
+@asynccontextmanager
+async def _answered_transaction(connection: Connection, offer: LaneOffer | None, account_id: AccountId) -> AsyncIterator[None]:
+    with answered(offer, [account_id]):
+        async with connection.transaction():
+            yield
+
+
+async def _store(
+    connection: Connection, account_id: AccountId, at: datetime, queued: Sequence[QueuedOrder], offer: LaneOffer | None
+) -> LaneLease | None:
+    """Wakes the lane. The lease, where it is leased with it."""
+    revised = [each for each in queued if not each.is_new]
+    if revised:
+        await connection.execute(_REVISE_ENTRIES, account_id, at, *revise_columns(revised))
+    owner, seconds = (None, 0.0) if offer is None else (offer.owner, offer.lease_seconds)
+    row = await connection.fetchrow(_STORE, account_id, at, owner, seconds, *store_columns(queued))
+    if owner is None or row is None or row["lease_token"] is None:
+        return None
+    return LaneLease(account_id, owner, row["lease_token"], row["lapses"])
+
+
+def _order_match(account_id: AccountId, row: asyncpg.Record) -> OrderMatch:
+    return OrderMatch(
+        account_id=account_id,
+        order_id=OrderId(row["order_id"]),
+        order_key=row["order_key"],
+        facts_hash=row["facts_hash"],
+        entry_id=EntryId(row["entry_id"]),
+        state=EntryState(row["state"]),
+        outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
+        cause=None if row["cause"] is None else Outcome(row["cause"]),
+        comment=row["comment"],
+        notes=tuple(row["notes"].split("\n")) if row["notes"] else (),
+        epos_customer_id=None if row["epos_customer_id"] is None else EposCustomerId(row["epos_customer_id"]),
+        woo_customer_id=None if row["woo_customer_id"] is None else WooCustomerId(row["woo_customer_id"]),
+        candidate_ids=tuple(EposCustomerId(value) for value in row["candidate_ids"] or ()),
+        update_time=row["update_time"],
+    )

@@ -1,0 +1,346 @@
+"""Everything kept about one person: found, counted, erased. Statements in ``privacy.sql``; an export's words in ``privacy_records``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+
+from tillsync_server.adapters.postgres.connections.pool import Connection, Database
+from tillsync_server.adapters.postgres.engine.locked_lane import LockedLane, locked_lane
+from tillsync_server.adapters.postgres.events.event_log import record_order_events
+from tillsync_server.adapters.postgres.links.decided_again import decide_again
+from tillsync_server.adapters.postgres.privacy import privacy_records as words
+from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.emails import email_forms
+from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId
+from tillsync_server.domain.vocabulary import EntryKind
+from tillsync_server.ports.privacy import Erased, JoinedPair, NamedByRecords, Person, PersonCategory, PersonRecord, Retention
+from tillsync_server.ports.wakeups import Notifier
+
+_RAISE_CONFIG_VERSION = load("links/raise_config_version")
+_DISMISS_LIVE = load("queues/dismiss_live")
+_LINKS = load("privacy/links")
+_LINK_MARKS = load("privacy/link_marks")
+_REMOVALS = load("privacy/removals")
+_ENTRIES = load("privacy/entries")
+_LIVE_ENTRIES = load("privacy/live_entries")
+_FINISHED_ENTRIES = load("privacy/finished_entries")
+_DELETE_ENTRIES = load("privacy/delete_entries")
+_STRIP_ENTRIES = load("privacy/strip_entries")
+_MATCHES = load("privacy/matches")
+_EMAILS_OF_ORDERS = load("privacy/emails_of_orders")
+_STRIP_MATCHES = load("privacy/strip_matches")
+_EVENTS = load("privacy/events")
+_STRIP_EVENTS = load("privacy/strip_events")
+_INTENTS = load("privacy/intents")
+_DELETE_INTENTS = load("privacy/delete_intents")
+_DELETE_LINKS = load("privacy/delete_links")
+_DELETE_LINK_MARKS = load("privacy/delete_link_marks")
+_DELETE_VERSIONS = load("privacy/delete_versions")
+_JOINED = load("privacy/joined")
+_NAMED_WITH = load("privacy/named_with")
+_REMOVALS_WAITING = load("privacy/removals_waiting")
+_WANT_REMOVAL = load("links/want_removal")
+
+ERASED_NOTE = "erased on request"
+CHUNK = 500
+"""Rows a transaction under the lane's lock touches (invariant 7)."""
+_MOST = 100_000
+_MOST_NAMED = 50
+_NIL = UUID(int=0)
+_AFTERMATH = timedelta(minutes=2)
+"""An attempt that was under way when its entry was closed is over by then, and what it began at the till shows as an intent."""
+_UNSETTLED = "Epos Now may still store a customer whose creation was not answered: it is kept until that is settled."
+_LEADS_THERE = "It leads to a customer that Epos Now may still store, and is kept until that is settled."
+IN_THE_SHOP = "Points, credit and type that tillsync wrote are still in the shop: the next write to the shop removes them."
+_UNPROVEN = (
+    "It leads to a number that may be this person's, and a side that was not asked would have to prove it: repeat this, or ask for that "
+    "number by itself."
+)
+_SOON = timedelta(minutes=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNDER_WAY = "An attempt was under way when its entry was closed: what leads to what it may still leave behind is kept until it is over."
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The person as the statements take it. ``order_emails``: which addresses a create may have been begun for."""
+
+    person: Person
+    order_emails: list[str]
+
+    @property
+    def by(self) -> tuple[list[str], list[int], list[int]]:
+        return list(self.person.emails), self.woo, self.epos
+
+    @property
+    def epos(self) -> list[int]:
+        return list(self.person.epos_customer_ids)
+
+    @property
+    def woo(self) -> list[int]:
+        return list(self.person.woo_customer_ids)
+
+    def leads_to_unproven(self, row: asyncpg.Record) -> bool:
+        """The way from an email to a number that is not known to be this person's yet."""
+        named = {row["epos_customer_id"], *(row.get("candidate_ids") or ())}
+        return bool(named & set(self.person.unproven_epos)) or row.get("woo_customer_id") in self.person.unproven_woo
+
+
+class PostgresPrivacy:
+    """Implements ports.privacy.PrivacyStore."""
+
+    def __init__(self, database: Database, notifier: Notifier) -> None:
+        self._database = database
+        self._notifier = notifier
+
+    async def joined(
+        self, account_id: AccountId, epos_customer_ids: Sequence[EposCustomerId], woo_customer_ids: Sequence[WooCustomerId]
+    ) -> list[JoinedPair]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_JOINED, account_id, list(epos_customer_ids), list(woo_customer_ids))
+        return [JoinedPair(**row) for row in rows]
+
+    async def named_with(self, account_id: AccountId, email: str) -> NamedByRecords:
+        async with self._database.acquire() as connection:
+            [row] = await connection.fetch(_NAMED_WITH, account_id, list(email_forms(email)), _MOST_NAMED)
+        return NamedByRecords(tuple(row["epos"]), tuple(row["woo"]), tuple(row["billed"]))
+
+    async def removals_waiting(self, account_id: AccountId, person: Person) -> int:
+        ids = list(person.epos_customer_ids), list(person.woo_customer_ids)
+        async with self._database.acquire() as connection:
+            waiting: int = await connection.fetchval(_REMOVALS_WAITING, account_id, *ids)
+        return waiting
+
+    async def records(
+        self, account_id: AccountId, person: Person, category: PersonCategory, *, after: str, limit: int
+    ) -> list[PersonRecord]:
+        async with self._database.acquire() as connection:
+            known = await _known(connection, account_id, person)
+            rows = await _rows(connection, account_id, known, category, after, limit)
+        return [_WORDS[category](row) for row in rows]
+
+    async def erase(self, account_id: AccountId, person: Person, *, dry_run: bool = False) -> Erased:
+        async with self._database.acquire() as connection:
+            known = await _known(connection, account_id, person)
+            if dry_run:
+                return _as_found(known, {one: await _rows(connection, account_id, known, one, "", _MOST) for one in PersonCategory})
+        return await self._erase(account_id, known)
+
+    async def _erase(self, account_id: AccountId, known: _Known) -> Erased:
+        counts = dict.fromkeys(PersonCategory, 0)
+        wait_until = await self._close_live(account_id, known, counts)
+        # The ways to a create that may still surprise us are its order's answer and the link: they go only when none is left.
+        deleted, unsettled, unproven = await self._erase_intents(account_id, known)
+        counts[PersonCategory.CREATE_INTENT] = deleted
+        await self._erase_finished(account_id, known, counts)
+        if unsettled or wait_until is not None:
+            async with self._database.acquire() as connection:
+                kept = {
+                    category: await _rows(connection, account_id, known, category, "", _MOST)
+                    for category in (PersonCategory.LINK, PersonCategory.ORDER_MATCH)
+                }
+            return Erased(_positive(counts), _retained(unsettled, wait_until, kept))
+        kept_answers = await self._erase_answers(account_id, known, counts)
+        removals, at = await self._erase_links(account_id, known, counts)
+        kept_for_now = (
+            (PersonCategory.PENDING_REMOVAL, removals, IN_THE_SHOP),
+            (PersonCategory.ORDER_MATCH, kept_answers, _UNPROVEN),
+            (PersonCategory.CREATE_INTENT, unproven, _UNPROVEN),
+        )
+        return Erased(_positive(counts), _kept_for_now(kept_for_now, at))
+
+    async def _close_live(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> datetime | None:
+        """Until when an attempt that was under way may leave something behind; None: none was."""
+        wait_until: datetime | None = None
+        while True:
+            async with locked_lane(self._database, account_id) as lane:
+                live = await lane.connection.fetch(_LIVE_ENTRIES, account_id, *known.by, CHUNK)
+                ids = [EntryId(row["entry_id"]) for row in live]
+                orders = [row for row in live if row["kind"] == EntryKind.ORDER_CUSTOMER]
+                if ids:
+                    await lane.connection.execute(_DISMISS_LIVE, account_id, ids, ERASED_NOTE, lane.at)
+                    await record_order_events(lane.connection, [(account_id, row["subject_id"]) for row in orders], lane.at)
+                    await self._take_out(lane, ids)
+                if orders and lane.is_leased:
+                    wait_until = lane.at + _AFTERMATH
+            counts[PersonCategory.QUEUE_ENTRY] += len(ids)
+            for row in orders:
+                self._notifier.entry_finished(EntryId(row["entry_id"]))
+            if len(ids) < CHUNK:
+                return wait_until
+
+    async def _erase_finished(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> None:
+        while True:
+            async with locked_lane(self._database, account_id) as lane:
+                rows = await lane.connection.fetch(_FINISHED_ENTRIES, account_id, *known.by, CHUNK)
+                ids = [EntryId(row["entry_id"]) for row in rows]
+                if ids:
+                    await self._take_out(lane, ids)
+            counts[PersonCategory.QUEUE_ENTRY] += len(ids)
+            if len(ids) < CHUNK:
+                return
+
+    async def _take_out(self, lane: LockedLane, ids: Sequence[EntryId]) -> None:
+        await lane.connection.execute(_DELETE_ENTRIES, lane.account_id, ids)
+        await lane.connection.execute(_STRIP_ENTRIES, lane.account_id, ids, ERASED_NOTE, lane.at)
+
+    async def _erase_intents(self, account_id: AccountId, known: _Known) -> tuple[int, list[asyncpg.Record], int]:
+        """How many went, those that may still surprise us, and how many lead to a number that is not proven."""
+        async with locked_lane(self._database, account_id) as lane:
+            rows = await _rows(lane.connection, account_id, known, PersonCategory.CREATE_INTENT, "", _MOST)
+            settled = [row for row in rows if not row["is_unsettled"] and not known.leads_to_unproven(row)]
+            unsettled = [row for row in rows if row["is_unsettled"]]
+            if settled:
+                tills, emails = [row["till_id"] for row in settled], [row["email"] for row in settled]
+                await lane.connection.execute(_DELETE_INTENTS, account_id, tills, emails, lane.at)
+        return len(settled), unsettled, len(rows) - len(settled) - len(unsettled)
+
+    async def _erase_answers(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> int:
+        """How many stay, as they lead to a number that is not proven."""
+        after, kept = 0, 0
+        while True:
+            async with locked_lane(self._database, account_id) as lane:
+                rows = await lane.connection.fetch(_MATCHES, account_id, *known.by, after, CHUNK)
+                orders = [row["order_id"] for row in rows if not known.leads_to_unproven(row)]
+                kept += len(rows) - len(orders)
+                if orders:
+                    stripped = [
+                        row["order_id"] for row in await lane.connection.fetch(_STRIP_MATCHES, account_id, orders, ERASED_NOTE, lane.at)
+                    ]
+                    counts[PersonCategory.ORDER_MATCH] += len(stripped)
+                    counts[PersonCategory.EVENT] += len(await lane.connection.fetch(_STRIP_EVENTS, account_id, stripped))
+            if len(rows) < CHUNK:
+                return kept
+            after = rows[-1]["order_id"]
+
+    async def _erase_links(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> tuple[int, datetime]:
+        """How many shop customers still have our values, and the database's time. The removals are queued anew by each call: an entry
+        that gave up on one left it to the next."""
+        async with locked_lane(self._database, account_id) as lane:
+            connection = lane.connection
+            links = await connection.fetch(_DELETE_LINKS, account_id, known.epos, known.woo)
+            if links:
+                await connection.execute(_RAISE_CONFIG_VERSION, account_id)  # nothing is decided on a link that is gone
+            there = [row for row in links if row["woo_gone_at"] is None]
+            woo, epos = [row["woo_customer_id"] for row in there], [row["epos_customer_id"] for row in there]
+            # invariant: erased-links-leave-no-values
+            await connection.execute(_WANT_REMOVAL, account_id, woo, epos, lane.at)
+            removals = await connection.fetch(_REMOVALS, account_id, known.epos, known.woo, 0, _MOST)
+            for former in sorted({row["epos_customer_id"] for row in removals}):
+                await lane.queue_customer(former)
+            await decide_again(lane, epos=[row["epos_customer_id"] for row in links])  # what waits because of the link
+            counts[PersonCategory.LINK] = len(links)
+            counts[PersonCategory.LINK_MARK] = len(await connection.fetch(_DELETE_LINK_MARKS, account_id, known.woo))
+            await connection.execute(_DELETE_VERSIONS, account_id, known.woo, (lane.at - _EPOCH) // timedelta(microseconds=1))
+        if removals:
+            lane.tell(self._notifier)
+        else:
+            lane.tell_rest(self._notifier)
+        return len(removals), lane.at
+
+
+async def _known(connection: Connection, account_id: AccountId, person: Person) -> _Known:
+    rows = await connection.fetch(_EMAILS_OF_ORDERS, account_id, list(person.woo_customer_ids), list(person.epos_customer_ids))
+    return _Known(person, [row["email"] for row in rows])
+
+
+async def _rows(
+    connection: Connection, account_id: AccountId, known: _Known, category: PersonCategory, after: str, limit: int
+) -> list[asyncpg.Record]:
+    number = int(after) if after.isascii() and after.isdigit() else 0
+    match category:
+        case PersonCategory.LINK:
+            return await connection.fetch(_LINKS, account_id, known.epos, known.woo, number, limit)
+        case PersonCategory.LINK_MARK:
+            return await connection.fetch(_LINK_MARKS, account_id, known.woo, number, limit)
+        case PersonCategory.PENDING_REMOVAL:
+            return await connection.fetch(_REMOVALS, account_id, known.epos, known.woo, number, limit)
+        case PersonCategory.QUEUE_ENTRY:
+            return await connection.fetch(_ENTRIES, account_id, *known.by, _entry_after(after), limit)
+        case PersonCategory.ORDER_MATCH:
+            return await connection.fetch(_MATCHES, account_id, *known.by, number, limit)
+        case PersonCategory.EVENT:
+            orders = [row["order_id"] for row in await connection.fetch(_MATCHES, account_id, *known.by, 0, _MOST)]
+            return await connection.fetch(_EVENTS, account_id, orders, number, limit)
+        case PersonCategory.CREATE_INTENT:
+            emails = list(known.person.emails)
+            return await connection.fetch(_INTENTS, account_id, emails, known.epos, known.order_emails, after, limit)
+        case PersonCategory.SHOP_VALUES:
+            return []
+
+
+def _entry_after(after: str) -> UUID:
+    try:
+        return UUID(after) if after else _NIL
+    except ValueError:
+        return _NIL
+
+
+_WORDS: dict[PersonCategory, Callable[[asyncpg.Record], PersonRecord]] = {
+    PersonCategory.LINK: words.link_record,
+    PersonCategory.LINK_MARK: words.link_mark_record,
+    PersonCategory.PENDING_REMOVAL: words.removal_record,
+    PersonCategory.QUEUE_ENTRY: words.entry_record,
+    PersonCategory.ORDER_MATCH: words.match_record,
+    PersonCategory.EVENT: words.event_record,
+    PersonCategory.CREATE_INTENT: words.intent_record,
+}
+
+
+def _as_found(known: _Known, found: dict[PersonCategory, list[asyncpg.Record]]) -> Erased:
+    """What an erasure would come to."""
+    unsettled = [row for row in found[PersonCategory.CREATE_INTENT] if row["is_unsettled"]]
+    counts = {category: len(rows) for category, rows in found.items()}
+    linked = {row["woo_customer_id"] for row in found[PersonCategory.LINK] if row["woo_gone_at"] is None}
+    counts[PersonCategory.SHOP_VALUES] = len(linked | {row["woo_customer_id"] for row in found[PersonCategory.PENDING_REMOVAL]})
+    counts[PersonCategory.PENDING_REMOVAL] = 0
+    if not unsettled:
+        kept_orders = {row["order_id"] for row in found[PersonCategory.ORDER_MATCH] if known.leads_to_unproven(row)}
+        counts[PersonCategory.ORDER_MATCH] -= len(kept_orders)
+        counts[PersonCategory.EVENT] -= sum(row["order_id"] in kept_orders for row in found[PersonCategory.EVENT])
+        kept_intents = sum(known.leads_to_unproven(row) for row in found[PersonCategory.CREATE_INTENT])
+        counts[PersonCategory.CREATE_INTENT] -= kept_intents
+        unproven = ((PersonCategory.ORDER_MATCH, len(kept_orders), _UNPROVEN), (PersonCategory.CREATE_INTENT, kept_intents, _UNPROVEN))
+        return Erased(_positive(counts), _kept_for_now(unproven, datetime.now(UTC)))
+    counts[PersonCategory.CREATE_INTENT] -= len(unsettled)
+    kept = {category: found[category] for category in (PersonCategory.LINK, PersonCategory.ORDER_MATCH)}
+    later = (
+        PersonCategory.LINK,
+        PersonCategory.LINK_MARK,
+        PersonCategory.SHOP_VALUES,
+        PersonCategory.ORDER_MATCH,
+        PersonCategory.EVENT,
+    )
+    return Erased(
+        _positive({category: count for category, count in counts.items() if category not in later}), _retained(unsettled, None, kept)
+    )
+
+
+def _kept_for_now(kept: Iterable[tuple[PersonCategory, int, str]], at: datetime) -> tuple[Retention, ...]:
+    return tuple(
+        Retention(category=category, count=count, reason=reason, retry_time=at + _SOON) for category, count, reason in kept if count
+    )
+
+
+def _positive(counts: dict[PersonCategory, int]) -> dict[PersonCategory, int]:
+    return {category: count for category, count in counts.items() if count}
+
+
+def _retained(
+    unsettled: Sequence[asyncpg.Record], wait_until: datetime | None, kept: dict[PersonCategory, list[asyncpg.Record]]
+) -> tuple[Retention, ...]:
+    times = [row["settled_at"] for row in unsettled] + ([wait_until] if wait_until is not None else [])
+    retry_time = max(times)
+    reasons = {PersonCategory.CREATE_INTENT: _UNSETTLED}
+    other = _LEADS_THERE if unsettled else _UNDER_WAY
+    numbers = {PersonCategory.CREATE_INTENT: len(unsettled), **{category: len(rows) for category, rows in kept.items()}}
+    return tuple(
+        Retention(category=category, count=count, reason=reasons.get(category, other), retry_time=retry_time)
+        for category, count in numbers.items()
+        if count
+    )

@@ -1,0 +1,1 @@
+"""The queues as people read them, and what people do with entries."""

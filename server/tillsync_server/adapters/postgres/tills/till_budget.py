@@ -1,0 +1,183 @@
+"""The till's request allowance: a token bucket in table ``till``, shared by all processes; takes of one process share a statement."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from tillsync_server.adapters.postgres.connections.pool import Connection, Database
+from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
+from tillsync_server.domain.errors import AllowanceSpent, Throttled
+from tillsync_server.domain.ids import TillId
+from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.tills import Available
+
+LONGEST_WAIT_SECONDS = 10.0
+DEFAULT_SHARE = 0.5
+"""The till's limit is one number for all apps of the company."""
+BUSY_SECONDS = 3600.0
+"""Half is taken for so long after the till refused a request that our part of its limit had room for."""
+
+_TAKE = load("tills/take")
+_LOCK_TILL = load("tills/lock_till")
+_ENSURE_TILL = load("tills/ensure_till")
+_PAUSE = load("tills/pause")
+_NOTE_BUSY = load("tills/note_busy")
+_TILLS_AT_ONCE = 100
+_LINGER_SECONDS = 0.001
+
+
+def burst(per_minute: int) -> int:
+    """Requests that may leave at once after a silence: what a second brings, at least one."""
+    return max(1, per_minute // 60)
+
+
+def tokens_per_second(per_minute: int) -> float:
+    """So much that a burst and a minute's refill together never exceed ``per_minute`` within any sixty seconds."""
+    return (per_minute - burst(per_minute) + 1) / 60
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    till_id: TillId
+    per_minute: int
+    longest_wait: float
+    """0: what is there now."""
+    wanted: tuple[int, ...]
+    """Requests that may be granted one without the other, in order."""
+
+    @property
+    def terms(self) -> tuple[TillId, int, float]:
+        """Of one till only questions on the same terms share a statement."""
+        return self.till_id, self.per_minute, self.longest_wait
+
+
+@dataclass(slots=True)
+class _Line:
+    """Callers that wait for one till's row, which another session holds, or which is not there yet."""
+
+    batcher: MicroBatcher[_Ask, list[asyncpg.Record]]
+    callers: int = field(default=0)
+
+
+class PostgresTillBudget:
+    """Implements :class:`tillsync_server.ports.tills.TillBudget`. ``share``: of the till's limit, what we take."""
+
+    def __init__(self, database: Database, *, share: float = DEFAULT_SHARE) -> None:
+        self._database = database
+        self._share = share
+        self._asking: MicroBatcher[_Ask, list[asyncpg.Record] | None] = MicroBatcher(
+            self._ask_free, name="budget", max_items=_TILLS_AT_ONCE, linger_seconds=_LINGER_SECONDS
+        )
+        self._lines: dict[tuple[TillId, int, float], _Line] = {}
+
+    def allowance(self, per_minute: int) -> int:
+        """Requests a minute that we take of the till's limit."""
+        return max(1, int(per_minute * self._share))
+
+    async def take(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
+        """In order of the calls; a larger take never lets a later smaller one pass. AllowanceSpent and Throttled carry the seconds after
+        which the allowance, or the pause, has room again."""
+        [row] = await self._ask(_Ask(till_id, per_minute, LONGEST_WAIT_SECONDS, (requests,)))
+        if row["paused_seconds"] > 0:
+            raise _paused(row["paused_seconds"])
+        wait: float = row["wait_seconds"]
+        if wait > LONGEST_WAIT_SECONDS:
+            raise AllowanceSpent(Side.TILL, "the till's allowance of requests is used up for now", retry_after_seconds=wait)
+        return wait
+
+    async def take_available(self, till_id: TillId, most: int, *, per_minute: int) -> Available:
+        rows = await self._ask(_Ask(till_id, per_minute, 0.0, (1,) * most))
+        if rows[0]["paused_seconds"] > 0:
+            raise _paused(rows[0]["paused_seconds"])
+        waits = [row["wait_seconds"] for row in rows if row["is_granted"]]
+        return Available(requests=len(waits), wait_seconds=max(waits, default=0.0), next_seconds=rows[0]["next_seconds"])
+
+    async def _ask(self, ask: _Ask) -> list[asyncpg.Record]:
+        """A row for each of ``wanted``, one at least. Together with questions to other tills; behind those who wait for this till's row."""
+        line = self._lines.get(ask.terms)
+        if line is None:
+            rows = await self._asking.submit(ask)
+            if rows is not None:
+                return rows
+            line = self._lines.setdefault(ask.terms, _Line(MicroBatcher(self._ask_locked, name=f"budget:{ask.till_id}")))
+        line.callers += 1
+        try:
+            return await line.batcher.submit(ask)
+        finally:
+            line.callers -= 1
+            if line.callers == 0:
+                self._lines.pop(ask.terms, None)
+
+    async def _ask_free(self, asks: Sequence[_Ask]) -> list[list[asyncpg.Record] | None]:
+        """None: its till's row is locked or missing, or the statement asks that till on other terms."""
+        async with self._database.acquire() as connection:
+            return await self._taken(connection, asks)
+
+    async def _ask_locked(self, asks: Sequence[_Ask]) -> list[list[asyncpg.Record]]:
+        """All of one till: waits for its row, and makes it where there is none."""
+        till_id = asks[0].till_id
+        async with self._database.acquire() as connection, connection.transaction():
+            if not await connection.fetchval(_LOCK_TILL, till_id):
+                await connection.execute(_ENSURE_TILL, till_id)
+            return [rows for rows in await self._taken(connection, asks) if rows is not None]
+
+    async def _taken(self, connection: Connection, asks: Sequence[_Ask]) -> list[list[asyncpg.Record] | None]:
+        terms: dict[TillId, _Ask] = {}
+        for ask in asks:
+            terms.setdefault(ask.till_id, ask)
+        numbers = {ask.terms: number for number, ask in enumerate(terms.values(), 1)}
+        asked = [ask for ask in asks if ask.terms in numbers]
+        paces = [(*_pace(allowance), *_pace(_half(allowance))) for allowance in (self.allowance(ask.per_minute) for ask in terms.values())]
+        rows = await connection.fetch(
+            _TAKE,
+            list(terms),
+            *map(list, zip(*paces, strict=True)),
+            [ask.longest_wait for ask in terms.values()],
+            [numbers[ask.terms] for ask in asked for _ in ask.wanted],
+            [requests for ask in asked for requests in ask.wanted],
+        )
+        return _by_ask(asks, numbers, rows)
+
+    async def pause(self, till_id: TillId, seconds: float) -> None:
+        async with self._database.acquire() as connection:
+            await connection.execute(_PAUSE, till_id, seconds)
+
+    async def note_refusal(self, till_id: TillId, *, per_minute: int) -> None:
+        allowance = self.allowance(per_minute)
+        async with self._database.acquire() as connection:
+            await connection.execute(_NOTE_BUSY, till_id, BUSY_SECONDS, allowance, per_minute, *_pace(allowance))
+
+
+def _half(allowance: int) -> int:
+    return max(1, allowance // 2)
+
+
+def _pace(allowance: int) -> tuple[float, float]:
+    """Tokens a second, and the burst."""
+    return tokens_per_second(allowance), float(burst(allowance))
+
+
+def _paused(seconds: float) -> Throttled:
+    return Throttled(Side.TILL, "Epos Now said its request limit is reached", retry_after_seconds=seconds)
+
+
+def _by_ask(
+    asks: Sequence[_Ask], numbers: Mapping[tuple[TillId, int, float], int], rows: Sequence[asyncpg.Record]
+) -> list[list[asyncpg.Record] | None]:
+    """Its rows, those of its till where it wants nothing; None: the till has none, or was not asked on these terms."""
+    of_till: dict[int, list[asyncpg.Record]] = {}
+    for row in rows:  # in order of the callers
+        of_till.setdefault(row["till_number"], []).append(row)
+    used: Counter[int] = Counter()
+    answers: list[list[asyncpg.Record] | None] = []
+    for ask in asks:
+        number = numbers.get(ask.terms, 0)
+        found, begin = of_till.get(number), used[number]
+        used[number] += len(ask.wanted)
+        answers.append(None if found is None else found[begin : used[number]] or found)
+    return answers
