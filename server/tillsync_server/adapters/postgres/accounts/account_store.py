@@ -26,13 +26,13 @@ from tillsync_server.ports.wakeups import Notifier
 _LOCK_LANE = load("engine/lock_lane")
 _INSERT = load("accounts/insert")
 _INSERT_LANE = load("accounts/insert_lane")
-_LOCK_TILL = load("accounts/lock_till")
+_INSERT_OR_LOCK_TILL = load("tills/insert_or_lock_till")
 _OTHERS_ON_TILL = load("accounts/others_on_till")
 _GET = load("accounts/get")
 _LOCK = load("accounts/lock")
 _LIST = load("accounts/list")
 _UPDATE = load("accounts/update")
-_RAISE_CONFIG_VERSION = load("accounts/raise_config_version")
+_RAISE_CONFIG_VERSION = load("engine/raise_config_version")
 _PROBE_NOW = load("accounts/probe_now")
 _RESCHEDULE_LANE = load("engine/reschedule_lane")
 _CLOSE_PROBLEM_OF_SIDE = load("accounts/close_problem_of_side")
@@ -176,7 +176,7 @@ class PostgresAccounts:
 
     async def _require_till(self, connection: Connection, account: Account) -> None:
         """The till's row, locked: two accounts that take the same till_id at once see each other."""
-        await connection.execute(_LOCK_TILL, account.till_id)
+        await connection.execute(_INSERT_OR_LOCK_TILL, account.till_id)
         await self._refuse_foreign_till(connection, account)
 
     async def _refuse_foreign_till(self, connection: Connection, account: Account) -> None:

@@ -60,12 +60,6 @@ UPDATE account SET name = $2, customer_sync_enabled = $3, default_epos_customer_
   epos_webhook_secret = $24, shop_consumer_key = $25, shop_consumer_secret = $26, shop_bridge_secret = $27, update_time = $28
 WHERE account_id = $1
 
--- name: raise_config_version
--- What was decided on the former settings is refused from now on (invariant 6). $1 account. Runs after `lock_lane` in its transaction.
-UPDATE lane SET config_version = config_version
-  /* invariant: setting-changes-raise-the-version */ + 1 /* /invariant: setting-changes-raise-the-version */
-WHERE account_id = $1
-
 -- name: probe_now
 -- Ill sides are probed at once; a problem stays open until its side has proven to work. $1 account, $2 the database's time.
 -- Runs after `lock_lane` in its transaction; `reschedule_lane` follows. Indexes: primary keys of account_side and lane.
@@ -150,10 +144,6 @@ WHERE t.till_id <> $1 AND t.sample_customer_ids && $2::bigint[] AND EXISTS (
   SELECT FROM account mine JOIN account other ON other.till_id = t.till_id AND other.epos_base_url = mine.epos_base_url
   WHERE mine.till_id = $1)
 ORDER BY t.till_id
-
--- name: lock_till
--- The row of a till, made where it is missing, locked in either case. $1 till. Locks: the till (after lanes).
-INSERT INTO till AS t (till_id) VALUES ($1) ON CONFLICT (till_id) DO UPDATE SET till_id = t.till_id
 
 -- name: of_till_customers
 -- The accounts of a till that its customers concern: switched on, with a link to the customer, be it broken, or with a held order that has

@@ -16,6 +16,13 @@ FROM lane JOIN unnest($1::text[], $2::text[], $3::bigint[]) AS t(account_id, own
     /* /invariant: stale-leases-change-nothing */
 ORDER BY lane.account_id FOR UPDATE OF lane
 
+-- name: raise_config_version
+-- What was decided on the former settings or links is refused from now on (invariant 6). $1 account. Runs after `lock_lane` in its
+-- transaction.
+UPDATE lane SET config_version = config_version
+  /* invariant: setting-changes-raise-the-version */ + 1 /* /invariant: setting-changes-raise-the-version */
+WHERE account_id = $1
+
 -- name: wake_lane
 -- Wake one lane whose lock is held and that got due work. $1 account, $2 when it is due, $3 whether it is live work.
 -- Decides on the value of the row as it is under the lock. A leased lane is looked at again by its release; an entry that is due before the

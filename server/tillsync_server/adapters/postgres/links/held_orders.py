@@ -18,7 +18,7 @@ MAX_COUNTED = 10_000
 
 _HELD_OF_GUEST = load("links/held_of_guest")
 _RELEASE_ORDERS = load("links/release_orders")
-_REQUEUE_HELD_ORDERS = load("links/requeue_held_orders")
+_WRITE_REQUEUE_OF_HELD_ORDERS = load("links/write_requeue_of_held_orders")
 
 
 async def held_of_guest(
@@ -38,7 +38,7 @@ async def release_now_or_soon(lane: LockedLane, entry_ids: Sequence[EntryId]) ->
     account, chunk by chunk: more than these run again then, which is harmless, and a crash in between loses none."""
     released = await release(lane, entry_ids[:MAX_RELEASED], chosen=None)
     if len(entry_ids) > MAX_RELEASED:
-        await lane.connection.execute(_REQUEUE_HELD_ORDERS, lane.account_id, lane.at)
+        await lane.connection.execute(_WRITE_REQUEUE_OF_HELD_ORDERS, lane.account_id, lane.at)
         lane.after_commit.add(AfterCommit.REQUEUE)
         released += len(entry_ids) - MAX_RELEASED
     return released

@@ -49,7 +49,7 @@ answers AS (
   WHERE m.account_id = $1 AND m.order_id = released.subject_id AND m.entry_id = released.entry_id)
 SELECT count(*) FROM released
 
--- name: requeue_held_orders
+-- name: write_requeue_of_held_orders
 -- There are more held orders than one transaction may release: all of the account are looked at again, in chunks, by requeue's worker.
 -- $1 account, $2 the database's time. Under the lane's lock. Index: requeue primary key.
 INSERT INTO requeue (account_id, what, create_time) VALUES ($1, 3, $2)

@@ -24,7 +24,7 @@ from tillsync_server.ports.wakeups import Notifier
 _SET_MARK = load("links/set_mark")
 _CLEAR_MARK = load("links/clear_mark")
 _CLEAR_MARK_BEFORE = load("links/clear_mark_before")
-_RAISE_CONFIG_VERSION = load("links/raise_config_version")
+_RAISE_CONFIG_VERSION = load("engine/raise_config_version")
 _LIVE_ENTRY = load("links/live_entry")
 _FINISHED_ENTRY = load("links/finished_entry")
 _REOPEN_ORDER = load("links/reopen_order")

@@ -21,7 +21,7 @@ from tillsync_server.domain.vocabulary import EntryKind
 from tillsync_server.ports.privacy import Erased, JoinedPair, NamedByRecords, Person, PersonCategory, PersonRecord, Retention
 from tillsync_server.ports.wakeups import Notifier
 
-_RAISE_CONFIG_VERSION = load("links/raise_config_version")
+_RAISE_CONFIG_VERSION = load("engine/raise_config_version")
 _DISMISS_LIVE = load("queues/dismiss_live")
 _LINKS = load("privacy/links")
 _LINK_MARKS = load("privacy/link_marks")

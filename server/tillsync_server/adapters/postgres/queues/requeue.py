@@ -27,7 +27,7 @@ _DELETE = load("queues/requeue_delete")
 _LINKED_CUSTOMERS = load("queues/requeue_linked_customers")
 _KNOWN_TYPES = load("queues/requeue_known_types")
 _PENDING_REMOVALS = load("queues/requeue_pending_removals")
-_RELEASE_HELD_ORDERS = load("queues/requeue_held_orders")
+_RERUN_HELD_ORDERS = load("queues/rerun_held_orders")
 
 CHUNK = 500
 _CANDIDATES = 16
@@ -93,7 +93,7 @@ class PostgresRequeue:
         return len(subjects)
 
     async def _release_held_orders(self, connection: Connection, account_id: AccountId, cursor: asyncpg.Record, at: datetime) -> int:
-        released: Sequence[asyncpg.Record] = await connection.fetch(_RELEASE_HELD_ORDERS, account_id, cursor["after_entry_id"], CHUNK, at)
+        released: Sequence[asyncpg.Record] = await connection.fetch(_RERUN_HELD_ORDERS, account_id, cursor["after_entry_id"], CHUNK, at)
         if released:
             await record_events_of_entries(connection, account_id, [row["entry_id"] for row in released], at)
             await connection.execute(_MOVE, account_id, int(Requeue.HELD_ORDERS), 0, max(row["entry_id"] for row in released))

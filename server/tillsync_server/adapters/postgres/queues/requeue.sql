@@ -30,7 +30,7 @@ WHERE account_id = $1 AND epos_customer_type_id > $2 ORDER BY epos_customer_type
 SELECT DISTINCT epos_customer_id AS subject_id FROM shop_removal
 WHERE account_id = $1 AND epos_customer_id > $2 ORDER BY epos_customer_id LIMIT $3
 
--- name: requeue_held_orders
+-- name: rerun_held_orders
 -- The next held orders run again, in order of arrival, with fresh attempts; their answers are open again. $1 account, $2 after this entry
 -- (NULL: from the first), $3 most rows, $4 the database's time. Under the lane's lock. Indexes: entry_by_state, entry and order_match
 -- primary keys.

@@ -12,7 +12,7 @@ from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.ports.sales import ALLOWANCE_SHARE, MAX_WAITING_SALES, WaitingSale
 from tillsync_server.ports.wakeups import Notifier
 
-_LOCK_TILL = load("accounts/lock_till")
+_INSERT_OR_LOCK_TILL = load("tills/insert_or_lock_till")
 _ADD = load("tills/add_sales")
 _SECONDS_UNTIL_SALE = load("tills/seconds_until_sale")
 _LOCK_READY = load("tills/lock_ready_for_sales")
@@ -36,7 +36,7 @@ class PostgresSales:
     async def add(self, till_id: TillId, account_id: AccountId, transaction_ids: Sequence[int]) -> None:
         told = sorted(set(transaction_ids))
         async with self._database.acquire() as connection, connection.transaction():
-            await connection.execute(_LOCK_TILL, till_id)
+            await connection.execute(_INSERT_OR_LOCK_TILL, till_id)
             taken = await connection.fetchval(_ADD, till_id, account_id, told, MAX_WAITING_SALES)
         if not taken:
             raise ResourceExhausted(
@@ -81,5 +81,5 @@ class PostgresSales:
 
     async def _under_till(self, statement: LiteralString, sale: WaitingSale, seconds: float) -> None:
         async with self._database.acquire() as connection, connection.transaction():
-            await connection.execute(_LOCK_TILL, sale.till_id)
+            await connection.execute(_INSERT_OR_LOCK_TILL, sale.till_id)
             await connection.execute(statement, sale.till_id, sale.transaction_id, seconds)

@@ -1,7 +1,11 @@
+-- name: insert_or_lock_till
+-- The row of a till, made where it is missing, locked in either case. $1 till. Locks: the till (after lanes).
+INSERT INTO till AS t (till_id) VALUES ($1) ON CONFLICT (till_id) DO UPDATE SET till_id = t.till_id
+
 -- name: add_sales
 -- Sales of a till to be read, or told again. $1 till, $2 account, $3 transactions, each once, $4 most that may wait. Nothing is added where
 -- more than $4 would wait. A till that has a time for its next sale keeps it: that is its pace, or a pause. Returns how many were taken.
--- After `lock_till` in its transaction. Indexes: primary keys of till_sale and till. Locks: the sales.
+-- After `insert_or_lock_till` in its transaction. Indexes: primary keys of till_sale and till. Locks: the sales.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 waiting AS MATERIALIZED (SELECT count(*) AS sales FROM (SELECT FROM till_sale WHERE till_id = $1 LIMIT $4) AS w),
 added AS (
@@ -54,8 +58,8 @@ FROM claimed ORDER BY till_id
 DELETE FROM till_sale WHERE till_id = $1 AND transaction_id = $2 AND revision = $3 RETURNING 1
 
 -- name: postpone_sale
--- Have a sale read again. $1 till, $2 transaction, $3 in so many seconds. After `lock_till` in its transaction. Indexes: primary keys of
--- till_sale and till. Locks: the sale.
+-- Have a sale read again. $1 till, $2 transaction, $3 in so many seconds. After `insert_or_lock_till` in its transaction. Indexes: primary keys
+-- of till_sale and till. Locks: the sale.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 moved AS (
   UPDATE till_sale s SET due_at = clock.at + make_interval(secs => $3) FROM clock WHERE s.till_id = $1 AND s.transaction_id = $2
@@ -63,7 +67,7 @@ moved AS (
 UPDATE till SET sales_due_at = coalesce(till.sales_due_at, moved.due_at) FROM moved WHERE till.till_id = moved.till_id
 
 -- name: pause_sales
--- Read no sale of a till for a while. $1 till, $2 transaction, whose attempt is given back, $3 seconds. After `lock_till` in its
+-- Read no sale of a till for a while. $1 till, $2 transaction, whose attempt is given back, $3 seconds. After `insert_or_lock_till` in its
 -- transaction. Indexes: primary keys of till_sale and till. Locks: the sale.
 WITH clock AS MATERIALIZED (SELECT now() AS at),
 moved AS (
