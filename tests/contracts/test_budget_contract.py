@@ -1,4 +1,4 @@
-"""The till's request allowance as its clients meet it. How much it allows is PostgreSQL's alone: tests/integration/test_till_budget.py."""
+"""The till's request allowance as its clients meet it. How much it allows is PostgreSQL's alone (test_till_budget.py)."""
 
 from __future__ import annotations
 
