@@ -16,7 +16,7 @@ SECRET = "s" * 43
 AS_OF = "2026-01-02T03:04:05Z"
 CONNECT = """
     $home = untrailingslashit( get_option( 'home' ) );
-    Tillsync\\Bridge\\Plugin::services()->connections()->save(
+    Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Connection\\ConnectionStore::class )->save(
         new Tillsync\\Bridge\\Connection\\Connection(
             'https://sync.example.test', 'corner-shop', 'token', $secret, $home, wp_get_environment_type(), time()
         )

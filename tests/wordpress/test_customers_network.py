@@ -26,11 +26,14 @@ ADD_SHOP = """
     update_option( 'home', "http://$domain/two" );
     update_option( 'active_plugins', array( 'woocommerce/woocommerce.php', 'tillsync-bridge/tillsync-bridge.php' ) );
     update_option( 'permalink_structure', '/%postname%/' );
-    Tillsync\\Bridge\\Plugin::services()->tables()->migrate();
+    Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Schema\\Tables::class )->migrate();
     restore_current_blog();
     return $id;
 """
-VALUES = "$row = Tillsync\\Bridge\\Plugin::services()->customers()->find( $who ); return null === $row ? null : $row->points;"
+VALUES = """
+    $row = Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Customers\\CustomerTable::class )->find( $who );
+    return null === $row ? null : $row->points;
+"""
 
 
 async def test_a_user_of_one_shop_is_no_customer_of_the_other(wp_site: Shop) -> None:

@@ -154,7 +154,7 @@ ANSWERS = """
     return array_map( fn( $id ) => wc_get_order( $id )->get_meta( '_tillsync_answer' )['outcome'] ?? '', $orders );
 """
 SHOWN = """
-    $table = Tillsync\\Bridge\\Plugin::services()->customers();
+    $table = Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Customers\\CustomerTable::class );
     return array_map( fn( $id ) => null === $table->find( $id ) ? null : $table->find( $id )->points, $ids );
 """
 CHANGE = """

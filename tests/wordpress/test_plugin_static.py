@@ -70,6 +70,29 @@ def test_every_class_is_where_the_autoloader_looks_for_it() -> None:
     assert wrong == []
 
 
+def test_classes_say_in_their_constructor_what_they_need() -> None:
+    """The composition alone asks the container. WooCommerce makes `Integration` by itself."""
+    asking = [path for path in (BRIDGE / "src").rglob("*.php") if re.search(r"\bServices\b|Plugin::services\(", code_of(path))]
+    names = {path.relative_to(BRIDGE / "src").as_posix() for path in asking}
+    assert names == {"Services.php", "Plugin.php", "Boot/LazyHooks.php", "Screens/Integration.php"}
+
+
+def test_classes_have_what_they_use_and_use_what_they_have() -> None:
+    wrong = []
+    for path in (BRIDGE / "src").rglob("*.php"):
+        code = code_of(path)
+        declared = set(re.findall(r"(?:private|public|protected)(?: static)?(?: readonly)? [?\w\\|]+ \$(\w+)", code))
+        used = set(re.findall(r"(?:\$this|\$made\(\)|\$routes|\$desk|\$actions)->(\w+)\b(?!\()", code))
+        unused = set(re.findall(r"private readonly [\w\\]+ \$(\w+)", code)) - used
+        if unused or (used - declared and " extends " not in code):
+            wrong.append((path.name, unused, used - declared))
+    assert wrong == []
+
+
+def code_of(path: Path) -> str:
+    return re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
 def test_no_route_is_open_and_no_answer_is_trusted_from_a_redirect() -> None:
     """Every route names a permission callback, and none is `__return_true`."""
     for path in PHP_FILES:

@@ -10,7 +10,7 @@ from wordpress.bed.shop import Session, Shop
 
 POINTS = "/wp-json/tillsync-bridge/v1/points"
 GIVE = """
-    $table = Tillsync\\Bridge\\Plugin::services()->customers();
+    $table = Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Customers\\CustomerTable::class );
     foreach ( $points as $id => $number ) {
         $item = new Tillsync\\Bridge\\Customers\\CustomerItem( (int) $id, 1, false, $number, '0', null, 1767323045 );
         $table->store( array( $item ), 'x' );

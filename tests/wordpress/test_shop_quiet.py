@@ -104,7 +104,9 @@ async def slow_service(url: str) -> AsyncIterator[SlowService]:
 async def test_a_slow_service_slows_no_checkout_and_gets_every_order(bridged: BridgedShop) -> None:
     """Every checkout ends while the service has not answered anything yet."""
     site = bridged.site
-    service = await site.php("return Tillsync\\Bridge\\Plugin::services()->connection()->url;")
+    service = await site.php(
+        "return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Connection\\ConnectionStore::class )->current()->url;"
+    )
     shopper = Shopper(site)
     async with slow_service(service) as slow:
         await point_to(site, slow.url)

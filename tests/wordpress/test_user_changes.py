@@ -79,7 +79,10 @@ async def test_tables_of_an_earlier_release_go_on_and_are_changed_by_cron(wp_sit
         """
     )
     assert (await send(wp_site, item(user, 1)))[0]["status"] == "updated"
-    find = "$row = Tillsync\\Bridge\\Plugin::services()->customers()->find( $who ); return array( $row->points, $row->registered );"
+    find = """
+        $row = Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Customers\\CustomerTable::class )->find( $who );
+        return array( $row->points, $row->registered );
+    """
     assert await wp_site.php(find, who=user) == ["10", None]
     await wp_site.php("wp_update_user( array( 'ID' => $who, 'user_email' => 'new@example.test' ) );", who=user)
     await wp_site.php("do_action( 'tillsync_bridge_minute' );")

@@ -9,6 +9,8 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge;
 
+use Tillsync\Bridge\Schema\Tables;
+
 // phpcs:disable WordPress.DB.PreparedSQL, WordPress.DB.DirectDatabaseQuery -- our own tables; every value is prepared.
 
 /**
@@ -29,26 +31,26 @@ class Database {
 	/** No such table, no such column; 0: another database, which does not say. */
 	private const PERHAPS_NO_TABLE = array( 1146, 1054, 0 );
 
-	private Services $services;
-
 	/** Of the monotonic clock: no further try is begun after it. */
 	private float $until = INF;
 
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly \wpdb $wpdb,
+		private readonly Tables $tables,
+		private readonly Clock $clock,
+		private readonly Log $log
+	) {}
 
 	/**
 	 * Somebody waits for this request: a lock of others (MySQL waits 50 s for one by default) is a failure soon enough to be told, and
 	 * the caller comes again.
 	 */
 	public function be_quick(): void {
-		$database    = $this->services->database();
-		$this->until = $this->services->clock()->monotonic() + self::ALL_SECONDS;
-		if ( ( $database->dbh ?? null ) instanceof \mysqli ) {
-			$suppressed = $database->suppress_errors( true );
-			$database->query( $database->prepare( 'SET SESSION innodb_lock_wait_timeout = %d', self::LOCK_SECONDS ) );
-			$database->suppress_errors( $suppressed );
+		$this->until = $this->clock->monotonic() + self::ALL_SECONDS;
+		if ( ( $this->wpdb->dbh ?? null ) instanceof \mysqli ) {
+			$suppressed = $this->wpdb->suppress_errors( true );
+			$this->wpdb->query( $this->wpdb->prepare( 'SET SESSION innodb_lock_wait_timeout = %d', self::LOCK_SECONDS ) );
+			$this->wpdb->suppress_errors( $suppressed );
 		}
 	}
 
@@ -107,7 +109,7 @@ class Database {
 	 * @throws NotStored
 	 */
 	private function attempt( \Closure $body ) {
-		$database   = $this->services->database();
+		$database   = $this->wpdb;
 		$suppressed = $database->suppress_errors( true );
 		try {
 			for ( $try = 1; ; $try++ ) {
@@ -116,12 +118,12 @@ class Database {
 					return $done;
 				}
 				$number = self::error_number( $database );
-				if ( self::TRIES <= $try || $this->services->clock()->monotonic() > $this->until || ! in_array( $number, self::WORTH_ANOTHER_TRY, true ) ) {
+				if ( self::TRIES <= $try || $this->clock->monotonic() > $this->until || ! in_array( $number, self::WORTH_ANOTHER_TRY, true ) ) {
 					if ( in_array( $number, self::PERHAPS_NO_TABLE, true ) ) {
 						// A restored database may lack our tables: the next look in wp-admin or by cron makes them again.
-						$this->services->tables()->distrust();
+						$this->tables->distrust();
 					}
-					$this->services->log()->error( "the database refused a statement on our tables: error {$number}" );
+					$this->log->error( "the database refused a statement on our tables: error {$number}" );
 					throw new NotStored( "error {$number}" );
 				}
 				usleep( random_int( 5000, 40000 ) * $try );

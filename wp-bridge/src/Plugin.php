@@ -10,52 +10,13 @@ declare(strict_types=1);
 namespace Tillsync\Bridge;
 
 use Throwable;
+use Tillsync\Bridge\Boot\BackOffice;
+use Tillsync\Bridge\Boot\EveryRequest;
+use Tillsync\Bridge\Boot\LazyHooks;
+use Tillsync\Bridge\Boot\RestRoutes;
 
-/** Boots the parts. A part that fails to load is logged and left out: the shop goes on. */
+/** Adds the hooks that a request needs. What fails to load is logged and left out: the shop goes on. */
 final class Plugin {
-
-	/**
-	 * Every part of the plugin. True: it needs WooCommerce.
-	 *
-	 * @var array<class-string<Part>, bool>
-	 */
-	private const PARTS = array(
-		Schema\Upkeep::class                => false,
-		Rest\StatusRoute::class             => false,
-		Rest\CustomersBatchRoute::class     => true,
-		Rest\CustomersRoute::class          => true,
-		Rest\CustomerTypesRoute::class      => true,
-		Rest\EventsRoute::class             => true,
-		Rest\ShopperPointsRoute::class      => true,
-		Customers\ShopUsers::class          => false,
-		Customers\PointsDisplay::class      => true,
-		Customers\ProfilePanel::class       => true,
-		Customers\LinkDesk::class           => true,
-		Confirmation\ConfirmationHooks::class => false,
-		Confirmation\ConfirmationPages::class => true,
-		Confirmation\ConfirmationActions::class => true,
-		Types\RoleKeeper::class             => false,
-		Types\RoleRun::class                => false,
-		Types\TypeDiscount::class           => true,
-		Types\RoleRoutes::class             => true,
-		Screens\TypesScreen::class          => true,
-		Screens\TypesActions::class         => true,
-		Users\UserWatch::class              => false,
-		Orders\OrderHook::class             => true,
-		Orders\DrainJob::class              => true,
-		Orders\OrderActions::class          => true,
-		Orders\OrderPanel::class            => true,
-		Orders\OrderColumn::class           => true,
-		Screens\SettingsIntegration::class  => true,
-		Screens\QueuesPage::class           => true,
-		Screens\Notices::class              => true,
-		Rest\AdminRoutes::class             => true,
-		Health\CauseKeeper::class           => true,
-		Health\SiteHealth::class            => true,
-		Emails\EmailParts::class            => true,
-		Privacy\PrivacyTools::class         => true,
-		Cli\CliCommands::class              => true,
-	);
 
 	private static ?Services $services = null;
 
@@ -64,23 +25,47 @@ final class Plugin {
 	}
 
 	public static function boot(): void {
-		$services        = self::services();
+		$hooks           = new LazyHooks( self::services() );
 		$has_woocommerce = class_exists( 'WooCommerce', false );
-		foreach ( self::PARTS as $name => $needs_woocommerce ) {
-			if ( $needs_woocommerce && ! $has_woocommerce ) {
-				continue;
-			}
-			try {
-				$part = $services->get( $name );
-				$part->register();
-			} catch ( Throwable $error ) {
-				$services->log()->failure( "boot of $name", $error );
-			}
+		try {
+			EveryRequest::add( $hooks, $has_woocommerce );
+			$hooks->action( 'rest_api_init', static fn() => RestRoutes::add( $hooks, $has_woocommerce ) );
+			$is_added = false;
+			$add      = static function () use ( $hooks, $has_woocommerce, &$is_added ): void {
+				if ( ! $is_added ) {
+					$is_added = true;
+					BackOffice::add( $hooks, $has_woocommerce );
+				}
+			};
+			self::is_back_office() ? $add() : $hooks->action( 'rest_api_init', $add, 0 );
+		} catch ( Throwable $error ) {
+			self::services()->get( Log::class )->failure( 'boot', $error );
 		}
 		if ( ! $has_woocommerce ) {
 			// "Requires Plugins" is ignored before WordPress 6.5.
 			add_action( 'admin_notices', array( self::class, 'woocommerce_missing' ) );
 		}
+	}
+
+	/**
+	 * Whether the request is one of wp-admin, cron, the command line or, by its address, REST. Asked when plugins are loaded: WordPress says
+	 * much later that it serves REST, so a REST request at another address is noticed by rest_api_init.
+	 */
+	private static function is_back_office(): bool {
+		if ( is_admin() || wp_doing_cron() || self::is_command_line() ) {
+			return true;
+		}
+		// WordPress runs cron within a page then.
+		if ( defined( 'ALTERNATE_WP_CRON' ) && constant( 'ALTERNATE_WP_CRON' ) ) {
+			return true;
+		}
+		$address = isset( $_SERVER['REQUEST_URI'] ) && is_string( $_SERVER['REQUEST_URI'] ) ? $_SERVER['REQUEST_URI'] : ''; // phpcs:ignore WordPress.Security
+		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only whether it is there.
+		return isset( $_GET['rest_route'] ) || str_contains( $address, '/' . rest_get_url_prefix() . '/' );
+	}
+
+	public static function is_command_line(): bool {
+		return defined( 'WP_CLI' ) && constant( 'WP_CLI' ) && class_exists( '\WP_CLI' );
 	}
 
 	public static function woocommerce_missing(): void {
@@ -95,7 +80,8 @@ final class Plugin {
 
 	/** Activation: the tables. On a network every site makes its own when it first needs them. */
 	public static function activated(): void {
-		Guarded::call( self::services(), 'activation', static fn() => self::services()->get( Schema\Upkeep::class )->check() );
+		$services = self::services();
+		Guarded::call( $services->get( Log::class ), 'activation', static fn() => $services->get( Schema\Upkeep::class )->check() );
 	}
 
 	/**
@@ -105,7 +91,7 @@ final class Plugin {
 	 */
 	public static function deactivated( $network_wide = false ): void {
 		$unschedule = static function (): void {
-			Guarded::call( self::services(), 'deactivation', static fn() => Schedule::clear_all() );
+			Guarded::call( self::services()->get( Log::class ), 'deactivation', static fn() => Schedule::clear_all() );
 		};
 		if ( ! $network_wide || ! is_multisite() ) {
 			$unschedule();

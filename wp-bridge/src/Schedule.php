@@ -39,6 +39,19 @@ final class Schedule {
 
 	private const CRON = array( self::MINUTE, self::HOURLY, self::DAILY );
 
+	/**
+	 * WordPress knows nothing shorter than an hour. Not translated: this filter may run before translations may be loaded.
+	 *
+	 * @param mixed $schedules As known so far.
+	 * @return mixed
+	 */
+	public static function with_every_minute( $schedules ) {
+		if ( is_array( $schedules ) ) {
+			$schedules['tillsync_bridge_minutely'] ??= array( 'interval' => 60, 'display' => 'Every minute' );
+		}
+		return $schedules;
+	}
+
 	/** Makes sure that the cron events exist. Reads one autoloaded option; writes only when one is missing. */
 	public static function ensure_cron(): void {
 		foreach ( array( self::MINUTE => 'tillsync_bridge_minutely', self::HOURLY => 'hourly', self::DAILY => 'daily' ) as $hook => $every ) {

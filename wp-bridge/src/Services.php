@@ -9,27 +9,37 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge;
 
-use Tillsync\Bridge\Connection\Connection;
-use Tillsync\Bridge\Connection\ConnectionStore;
-use Tillsync\Bridge\Connection\CopyGuard;
-use Tillsync\Bridge\Customers\CustomerTable;
-use Tillsync\Bridge\Orders\Outbox;
-use Tillsync\Bridge\Schema\Tables;
-use Tillsync\Bridge\Service\ServiceClient;
-use Tillsync\Bridge\Types\TypeTable;
+use LogicException;
+use ReflectionClass;
+use ReflectionNamedType;
 
 /**
- * Collaborators, each made once, when it is first asked for. Whatever is asked for by get() has a constructor that takes the
- * container: `new Drain( $services )`.
+ * Makes each object of the plugin once, when it is first asked for, from the types of its constructor's parameters. Only the composition
+ * (Plugin, Boot, uninstall.php) and the classes that WooCommerce makes by itself ask here. Every other class says in its constructor what
+ * it needs.
  */
 final class Services {
 
 	/**
-	 * What has been made, or put there by a test, by class name.
+	 * What has been made, by class name.
 	 *
 	 * @var array<class-string, object>
 	 */
 	private array $made = array();
+
+	/**
+	 * What a test has put in the place of a class.
+	 *
+	 * @var array<class-string, object>
+	 */
+	private array $replaced = array();
+
+	/**
+	 * Classes whose constructor is being served.
+	 *
+	 * @var array<class-string, true>
+	 */
+	private array $being_made = array();
 
 	/**
 	 * The one object of a class.
@@ -37,66 +47,44 @@ final class Services {
 	 * @template T of object
 	 * @param class-string<T> $name The class.
 	 * @return T
+	 * @throws LogicException The class needs itself, or something that is no class.
 	 */
 	public function get( string $name ): object {
-		return $this->made[ $name ] ??= new $name( $this ); // @phpstan-ignore return.type
+		return $this->replaced[ $name ] ?? $this->made[ $name ] ??= $this->make( $name );
 	}
 
 	/**
-	 * Puts another object in the place of a class, before anybody has asked for it.
+	 * Puts another object in the place of a class. What has been made is made anew when it is asked for again, so that it gets this one.
 	 *
-	 * @param class-string $name    The class.
-	 * @param object       $service The object to answer with.
+	 * @param class-string $name   The class.
+	 * @param object       $object The object to answer with.
 	 */
-	public function set( string $name, object $service ): void {
-		$this->made[ $name ] = $service;
+	public function set( string $name, object $object ): void {
+		$this->replaced[ $name ] = $object;
+		$this->made              = array();
 	}
 
-	/** The database of WordPress. Not kept: a switched site changes its prefix. */
-	public function database(): \wpdb {
-		global $wpdb;
-		return $wpdb;
-	}
-
-	public function clock(): Clock {
-		return $this->made[ Clock::class ] ??= new Clock();
-	}
-
-	public function log(): Log {
-		return $this->made[ Log::class ] ??= new Log();
-	}
-
-	public function tables(): Tables {
-		return $this->get( Tables::class );
-	}
-
-	/** Where the connection is kept. */
-	public function connections(): ConnectionStore {
-		return $this->get( ConnectionStore::class );
-	}
-
-	/** The shop's connection, as stored; null: not connected. Ask copy_guard() before using it for anything that leaves or enters. */
-	public function connection(): ?Connection {
-		return $this->connections()->current();
-	}
-
-	public function copy_guard(): CopyGuard {
-		return $this->get( CopyGuard::class );
-	}
-
-	public function service_client(): ServiceClient {
-		return $this->get( ServiceClient::class );
-	}
-
-	public function outbox(): Outbox {
-		return $this->get( Outbox::class );
-	}
-
-	public function customers(): CustomerTable {
-		return $this->get( CustomerTable::class );
-	}
-
-	public function types(): TypeTable {
-		return $this->get( TypeTable::class );
+	/** @param class-string $name The class. */
+	private function make( string $name ): object {
+		if ( isset( $this->being_made[ $name ] ) ) {
+			throw new LogicException( "{$name} needs itself: " . implode( ', ', array_keys( $this->being_made ) ) );
+		}
+		$this->being_made[ $name ] = true;
+		try {
+			$class       = new ReflectionClass( $name );
+			$constructor = $class->getConstructor();
+			$needed      = array();
+			foreach ( null === $constructor ? array() : $constructor->getParameters() as $parameter ) {
+				$type = $parameter->getType();
+				if ( ! $type instanceof ReflectionNamedType || $type->isBuiltin() ) {
+					throw new LogicException( "{$name}: \${$parameter->getName()} is no class" );
+				}
+				// WordPress's own, which it keeps itself. A switched site changes its prefixes, not the object.
+				$needed[] = 'wpdb' === $type->getName() ? $GLOBALS['wpdb'] : $this->get( $type->getName() );
+			}
+			return $class->newInstanceArgs( $needed );
+		} finally {
+			unset( $this->being_made[ $name ] );
+		}
 	}
 }

@@ -36,7 +36,8 @@ class BridgedShop:
 
     async def secret(self) -> str:
         """The bridge secret as the shop has it."""
-        found: str = await self.site.php("return Tillsync\\Bridge\\Plugin::services()->connection()->bridge_secret;")
+        store = "Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Connection\\ConnectionStore::class )"
+        found: str = await self.site.php(f"return {store}->current()->bridge_secret;")
         return found
 
     async def drain(self, *, now: bool = True) -> None:

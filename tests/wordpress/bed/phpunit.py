@@ -28,7 +28,7 @@ def php_test_files(suite: str) -> list[Path]:
 
 def run_phpunit(file: Path, *, site: Site | None, seconds: float = 110) -> PhpRun:
     """Raises AssertionError with PHPUnit's report. Skipped, risky and warned tests are failures too, and so is a class without tests.
-    A class called ...AdminTest runs as a page of wp-admin does, any other as REST, cron and shop pages do."""
+    A class called ...AdminTest runs as a page of wp-admin does, any other as a request to REST does."""
     bootstrap = SUITES / ("bootstrap-unit.php" if site is None else "bootstrap-site.php")
     environment = {**os.environ, "TILLSYNC_BRIDGE_DIR": str(BRIDGE)}
     if site is not None:

@@ -11,7 +11,8 @@ declare( strict_types=1 );
 		'SERVER_NAME'     => $url['host'],
 		'SERVER_PROTOCOL' => 'HTTP/1.1',
 		'REQUEST_METHOD'  => 'GET',
-		'REQUEST_URI'     => '/',
+		// An address of REST: where wp-admin's own screens are none, the plugin's tools are there all the same.
+		'REQUEST_URI'     => '/wp-json/',
 		'REMOTE_ADDR'     => '127.0.0.1',
 		'HTTP_USER_AGENT' => 'tests',
 	) + $_SERVER;

@@ -9,17 +9,12 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Cli;
 
-use Tillsync\Bridge\Health\HealthFacts;
-use Tillsync\Bridge\Health\ServiceTest;
-use Tillsync\Bridge\Orders\Answers;
-use Tillsync\Bridge\Orders\Drain;
+use Closure;
 use Tillsync\Bridge\Orders\DrainLimits;
-use Tillsync\Bridge\Orders\OrderDecisions;
 use Tillsync\Bridge\Orders\OrderFacts;
 use Tillsync\Bridge\Orders\OrderPanel;
 use Tillsync\Bridge\Screens\QueueList;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 use WP_CLI;
 
 /**
@@ -27,11 +22,8 @@ use WP_CLI;
  */
 final class TillsyncCommand {
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	/** @param Closure(): CommandTools $tools Makes them when a command runs: WP-CLI makes this object in every run. */
+	public function __construct( private readonly Closure $tools ) {}
 
 	/**
 	 * How the bridge is: connection, outbox, cron. Asks no service.
@@ -48,7 +40,7 @@ final class TillsyncCommand {
 	 * @param array<string, string> $options    format.
 	 */
 	public function status( array $positional, array $options ): void {
-		$facts = $this->services->get( HealthFacts::class )->read();
+		$facts = ( $this->tools )()->health_facts->read();
 		if ( 'json' === ( $options['format'] ?? 'table' ) ) {
 			WP_CLI::line( (string) wp_json_encode( $facts ) );
 			return;
@@ -79,7 +71,7 @@ final class TillsyncCommand {
 	 * @param array<string, string> $options    force, format.
 	 */
 	public function drain( array $positional, array $options ): void {
-		$report = $this->services->get( Drain::class )->run( new DrainLimits( $this->services->clock(), INF ), isset( $options['force'] ) );
+		$report = ( $this->tools )()->drain->run( new DrainLimits( ( $this->tools )()->clock, INF ), isset( $options['force'] ) );
 		$this->show( array( $report->to_array() ), $options, array( 'sent', 'polled', 'ended', 'failed', 'closed', 'postponed', 'failed_calls', 'stopped_by' ) );
 		if ( '' !== $report->stopped_by ) {
 			$why = OrderPanel::hindrance( $report->stopped_by );
@@ -109,12 +101,12 @@ final class TillsyncCommand {
 		if ( ! is_object( $order ) || ! OrderFacts::is_order( $order ) ) {
 			WP_CLI::error( __( 'There is no such order.', 'tillsync-bridge' ) );
 		}
-		$report = $this->services->get( OrderDecisions::class )->match_again( $order );
+		$report = ( $this->tools )()->order_decisions->match_again( $order );
 		if ( '' !== $report->stopped_by ) {
 			WP_CLI::error( OrderPanel::hindrance( $report->stopped_by ) );
 		}
-		$answer = $this->services->get( Answers::class )->of( wc_get_order( $order->get_id() ) );
-		$row    = $this->services->outbox()->find( $order->get_id() );
+		$answer = ( $this->tools )()->answers->of( wc_get_order( $order->get_id() ) );
+		$row    = ( $this->tools )()->outbox->find( $order->get_id() );
 		$this->show(
 			array(
 				array(
@@ -164,7 +156,7 @@ final class TillsyncCommand {
 		$request = array( 'queue' => $queue, 'state' => $state, 'outcome' => '', 'search' => (string) ( $options['search'] ?? '' ), 'by' => '', 'page_token' => '', 'counts' => false );
 		$rows    = array();
 		do {
-			$page          = $this->asked( fn() => $this->services->get( QueueList::class )->page( $request ) );
+			$page          = $this->asked( fn() => ( $this->tools )()->queue_list->page( $request ) );
 			$request['by'] = $page['try_next'];
 			$rows          = $page['rows'];
 		} while ( '' !== $page['try_next'] );
@@ -188,7 +180,7 @@ final class TillsyncCommand {
 	 * @param array<string, string> $options    format.
 	 */
 	public function test_connection( array $positional, array $options ): void {
-		$checked = $this->asked( fn() => $this->services->get( ServiceTest::class )->steps() );
+		$checked = $this->asked( fn() => ( $this->tools )()->service_test->steps() );
 		// In the service's own words: who has a terminal may well be its operator.
 		$this->show( $checked['steps'], $options, array( 'side', 'state', 'text', 'remedy' ) );
 		if ( ! $checked['ok'] ) {

@@ -9,32 +9,24 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Confirmation;
 
+use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Customers\LinkDesk;
 use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\AdminGate;
-use Tillsync\Bridge\Services;
 use WP_User;
 
 /** "Email confirmed": for one user on the list of users and on the profile, for several as a bulk action. */
-final class ConfirmationActions implements Part {
+final class ConfirmationActions {
 
-	private const ACTION = 'tillsync_bridge_confirm_email';
-	private const SAID   = 'tillsync_confirmed';
+	public const ACTION = 'tillsync_bridge_confirm_email';
+	public const SAID   = 'tillsync_confirmed';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_filter( 'user_row_actions', Guarded::filter( $this->services, 'user_row_actions', fn( $actions = array(), $user = null ) => $this->with_row_action( $actions, $user ) ), 10, 2 );
-		add_filter( 'bulk_actions-users', Guarded::filter( $this->services, 'bulk_actions-users', fn( $actions = array() ) => $this->with_bulk_action( $actions ) ) );
-		add_filter( 'handle_bulk_actions-users', Guarded::filter( $this->services, 'handle_bulk_actions-users', fn( $to = '', $action = '', $users = array() ) => $this->bulk( $to, $action, $users ) ), 10, 3 );
-		add_action( 'admin_post_' . self::ACTION, fn() => $this->one() );
-		add_action( 'admin_notices', Guarded::action( $this->services, 'admin_notices', fn() => $this->say() ) );
-	}
+	public function __construct(
+		private readonly Confirmations $confirmations,
+		private readonly CopyGuard $copy_guard,
+		private readonly Log $log
+	) {}
 
 	/** Where a click on "Email confirmed" leads. */
 	public static function url( int $user_id ): string {
@@ -46,8 +38,8 @@ final class ConfirmationActions implements Part {
 	 * @param mixed $user    Of the row.
 	 * @return mixed
 	 */
-	private function with_row_action( $actions, $user ) {
-		if ( is_array( $actions ) && $user instanceof WP_User && LinkDesk::is_allowed( $user->ID ) && null !== $this->services->copy_guard()->usable() && ! $this->services->get( Confirmations::class )->is_confirmed( $user->ID ) ) {
+	public function with_row_action( $actions = array(), $user = null ) {
+		if ( is_array( $actions ) && $user instanceof WP_User && LinkDesk::is_allowed( $user->ID ) && null !== $this->copy_guard->usable() && ! $this->confirmations->is_confirmed( $user->ID ) ) {
 			$actions['tillsync_confirm'] = sprintf( '<a href="%s">%s</a>', esc_url( self::url( $user->ID ) ), esc_html__( 'Email confirmed', 'tillsync-bridge' ) );
 		}
 		return $actions;
@@ -57,18 +49,18 @@ final class ConfirmationActions implements Part {
 	 * @param mixed $actions As known so far.
 	 * @return mixed
 	 */
-	private function with_bulk_action( $actions ) {
+	public function with_bulk_action( $actions = array() ) {
 		return is_array( $actions ) && current_user_can( AdminGate::CAPABILITY ) ? $actions + array( self::ACTION => __( 'Email confirmed (Till sync)', 'tillsync-bridge' ) ) : $actions;
 	}
 
-	private function one(): void {
+	public function one(): void {
 		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- checked below, with the user's number in it.
 		$user_id = isset( $_GET['user'] ) ? absint( $_GET['user'] ) : 0;
 		if ( ! LinkDesk::is_allowed( $user_id ) ) {
 			wp_die( esc_html__( 'You may not edit this user.', 'tillsync-bridge' ), '', array( 'response' => 403 ) );
 		}
 		check_admin_referer( self::ACTION . $user_id );
-		$number = Guarded::call( $this->services, 'email confirmed', fn() => $this->confirm( array( $user_id ) ), 0 );
+		$number = Guarded::call( $this->log, 'email confirmed', fn() => $this->confirm( array( $user_id ) ), 0 );
 		$back   = wp_get_referer();
 		wp_safe_redirect( add_query_arg( self::SAID, (int) $number, false === $back ? admin_url( 'users.php' ) : $back ) );
 		exit;
@@ -82,7 +74,7 @@ final class ConfirmationActions implements Part {
 	 * @param mixed $users  Ids.
 	 * @return mixed
 	 */
-	private function bulk( $to, $action, $users ) {
+	public function bulk( $to = '', $action = '', $users = array() ) {
 		if ( self::ACTION !== $action || ! is_array( $users ) || ! current_user_can( AdminGate::CAPABILITY ) ) {
 			return $to;
 		}
@@ -96,14 +88,14 @@ final class ConfirmationActions implements Part {
 		foreach ( $user_ids as $user_id ) {
 			$user = get_userdata( $user_id );
 			if ( $user instanceof WP_User ) {
-				$this->services->get( Confirmations::class )->confirm( $user, Confirmations::BY_ADMIN );
+				$this->confirmations->confirm( $user, Confirmations::BY_ADMIN );
 				++$number;
 			}
 		}
 		return $number;
 	}
 
-	private function say(): void {
+	public function say(): void {
 		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only a number to print.
 		if ( ! isset( $_GET[ self::SAID ] ) || ! current_user_can( AdminGate::CAPABILITY ) ) {
 			return;

@@ -9,35 +9,25 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Confirmation;
 
-use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Part;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Schema\Tables;
 use WP_User;
 
 /**
  * A password that is set with the key of a mailed link shows that the mail arrived: "lost password", WooCommerce's "set your password"
  * after a registration without one, and WordPress's for new users. WordPress drops the key when the email changes.
  */
-final class ConfirmationHooks implements Part {
+final class ConfirmationHooks {
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		// Before the password is set, and the key with it taken away.
-		add_action( 'password_reset', Guarded::action( $this->services, 'password_reset', fn( $user = null ) => $this->password_was_set( $user ) ) );
-		add_action( 'profile_update', Guarded::action( $this->services, 'profile_update', fn( $user_id = 0, $before = null ) => $this->profile_was_updated( $user_id, $before ) ), 10, 2 );
-		add_action( 'woocommerce_customer_email_verified', Guarded::action( $this->services, 'woocommerce_customer_email_verified', fn( $user_id = 0 ) => $this->woocommerce_verified( $user_id ) ) );
-		add_action( 'deleted_user', Guarded::action( $this->services, 'deleted_user', fn( $user_id = 0 ) => $this->forget( $user_id ) ) );
-		add_action( 'remove_user_from_blog', Guarded::action( $this->services, 'remove_user_from_blog', fn( $user_id = 0 ) => $this->forget( $user_id ) ) );
-	}
+	public function __construct(
+		private readonly ConfirmationTable $confirmation_table,
+		private readonly Rematch $rematch,
+		private readonly Confirmations $confirmations,
+		private readonly Tables $tables
+	) {}
 
 	/** @param mixed $user Whatever the hook was fired with. */
-	private function password_was_set( $user ): void {
-		if ( ! $user instanceof WP_User || ! $this->services->tables()->is_current() ) {
+	public function password_was_set( $user = null ): void {
+		if ( ! $user instanceof WP_User || ! $this->tables->is_current() ) {
 			return;
 		}
 		$stored = get_userdata( $user->ID );
@@ -45,14 +35,14 @@ final class ConfirmationHooks implements Part {
 		if ( ! $stored instanceof WP_User || '' === (string) $stored->user_activation_key ) {
 			return;
 		}
-		$this->confirmations()->confirm( $stored, Confirmations::BY_PASSWORD );
+		$this->confirmations->confirm( $stored, Confirmations::BY_PASSWORD );
 	}
 
 	/**
 	 * @param mixed $user_id Whatever the hook was fired with.
 	 * @param mixed $before  The user as before.
 	 */
-	private function profile_was_updated( $user_id, $before ): void {
+	public function profile_was_updated( $user_id = 0, $before = null ): void {
 		$user = is_numeric( $user_id ) ? get_userdata( (int) $user_id ) : false;
 		if ( ! $user instanceof WP_User || ! is_object( $before ) || 0 === strcasecmp( (string) ( $before->user_email ?? '' ), (string) $user->user_email ) ) {
 			return;
@@ -62,8 +52,8 @@ final class ConfirmationHooks implements Part {
 		foreach ( $sites as $site_id ) {
 			$switched = is_multisite() && get_current_blog_id() !== $site_id && switch_to_blog( $site_id );
 			try {
-				if ( $this->services->tables()->is_current() ) {
-					$this->services->get( ConfirmationTable::class )->email_changed( $user->ID );
+				if ( $this->tables->is_current() ) {
+					$this->confirmation_table->email_changed( $user->ID );
 				}
 			} finally {
 				if ( $switched ) {
@@ -74,22 +64,18 @@ final class ConfirmationHooks implements Part {
 	}
 
 	/** @param mixed $user_id Whatever the hook was fired with. */
-	private function woocommerce_verified( $user_id ): void {
+	public function woocommerce_verified( $user_id = 0 ): void {
 		$user = is_numeric( $user_id ) ? get_userdata( (int) $user_id ) : false;
-		if ( $user instanceof WP_User && $this->services->tables()->is_current() ) {
+		if ( $user instanceof WP_User && $this->tables->is_current() ) {
 			// Only what follows from it: the flag is WooCommerce's, and may be taken away there.
-			$this->services->get( Rematch::class )->of( $user->ID );
+			$this->rematch->of( $user->ID );
 		}
 	}
 
 	/** @param mixed $user_id Whatever the hook was fired with. */
-	private function forget( $user_id ): void {
-		if ( is_numeric( $user_id ) && 0 < (int) $user_id && $this->services->tables()->is_current() ) {
-			$this->services->get( ConfirmationTable::class )->forget( (int) $user_id );
+	public function forget( $user_id = 0 ): void {
+		if ( is_numeric( $user_id ) && 0 < (int) $user_id && $this->tables->is_current() ) {
+			$this->confirmation_table->forget( (int) $user_id );
 		}
-	}
-
-	private function confirmations(): Confirmations {
-		return $this->services->get( Confirmations::class );
 	}
 }

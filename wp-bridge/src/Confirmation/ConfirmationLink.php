@@ -9,7 +9,8 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Confirmation;
 
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Boot\EveryRequest;
+use Tillsync\Bridge\Clock;
 use WP_User;
 
 /**
@@ -18,18 +19,14 @@ use WP_User;
  */
 class ConfirmationLink {
 
-	public const PARAMETER = 'tillsync_confirm';
+	public const PARAMETER = EveryRequest::CONFIRMATION_PARAMETER;
 
 	private const SECONDS = 2 * DAY_IN_SECONDS;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly ConfirmationKey $confirmation_key, private readonly Clock $clock ) {}
 
 	public function url( WP_User $user ): string {
-		$expires = $this->services->clock()->now() + self::SECONDS;
+		$expires = $this->clock->now() + self::SECONDS;
 		$token   = $user->ID . '-' . $expires . '-' . $this->signature( $user, $expires );
 		return add_query_arg( self::PARAMETER, $token, wc_get_page_permalink( 'myaccount' ) );
 	}
@@ -49,11 +46,10 @@ class ConfirmationLink {
 		if ( ! hash_equals( $this->signature( $user, (int) $expires ), $signature ) ) {
 			return false;
 		}
-		return $this->services->clock()->now() < (int) $expires;
+		return $this->clock->now() < (int) $expires;
 	}
 
 	private function signature( WP_User $user, int $expires ): string {
-		$key = $this->services->get( ConfirmationKey::class );
-		return $key->sign( 'link', $user->ID . '|' . $expires . '|' . $key->hash( (string) $user->user_email ) );
+		return $this->confirmation_key->sign( 'link', $user->ID . '|' . $expires . '|' . $this->confirmation_key->hash( (string) $user->user_email ) );
 	}
 }

@@ -9,8 +9,9 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Confirmation;
 
+use Tillsync\Bridge\Clock;
+use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Connection\SiteSettings;
-use Tillsync\Bridge\Services;
 use WP_User;
 
 /** "Confirm your email to see your points". The same for every shopper without points: it does not tell whether the till knows the email. */
@@ -25,22 +26,24 @@ class ConfirmationPrompt {
 	/** After a confirmation, points are looked for again. */
 	private const SOON_SECONDS = 300;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly Confirmations $confirmations,
+		private readonly ConfirmationTable $confirmation_table,
+		private readonly SiteSettings $settings,
+		private readonly CopyGuard $copy_guard,
+		private readonly Clock $clock
+	) {}
 
 	/** For a shopper of whom nothing is stored: ASK, SOON (confirmed a moment ago) or NONE. */
 	public function kind( int $user_id ): string {
 		$user = get_userdata( $user_id );
-		if ( ! $user instanceof WP_User || null === $this->services->copy_guard()->usable() ) {
+		if ( ! $user instanceof WP_User || null === $this->copy_guard->usable() ) {
 			return self::NONE;
 		}
-		$state = $this->services->get( Confirmations::class )->state( $user );
+		$state = $this->confirmations->state( $user );
 		if ( Confirmations::CONFIRMED === $state ) {
-			$kept = $this->services->get( ConfirmationTable::class )->find( $user_id );
-			return null !== $kept && $kept['confirmed_at'] > $this->services->clock()->now() - self::SOON_SECONDS ? self::SOON : self::NONE;
+			$kept = $this->confirmation_table->find( $user_id );
+			return null !== $kept && $kept['confirmed_at'] > $this->clock->now() - self::SOON_SECONDS ? self::SOON : self::NONE;
 		}
 		return $this->is_trusted( $user, $state ) ? self::NONE : self::ASK;
 	}
@@ -51,7 +54,7 @@ class ConfirmationPrompt {
 
 	/** Whether the service links this account without a confirmation, by the settings as they are known here. */
 	private function is_trusted( WP_User $user, string $state ): bool {
-		$settings = $this->services->get( SiteSettings::class )->known();
+		$settings = $this->settings->known();
 		if ( null === $settings || true !== $settings['customerSyncEnabled'] || 'TRUSTED_ACCOUNTS_ALL' === $settings['trustedAccounts'] ) {
 			return true;
 		}

@@ -9,9 +9,10 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Confirmation;
 
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\NotStored;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Schema\Tables;
 
 /** Gateway of `{prefix}tillsync_confirmation`: which email of a user was confirmed, how, and which mails went out. */
 class ConfirmationTable {
@@ -20,25 +21,21 @@ class ConfirmationTable {
 	public const BETWEEN_SECONDS = 300;
 	public const MAILS_A_DAY     = 5;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly Database $database, private readonly Tables $tables, private readonly Clock $clock ) {}
 
 	/**
 	 * @return array{email_hash: string, ground: string, confirmed_at: int, changed_at: int}|null Null: nothing is known.
 	 * @throws NotStored
 	 */
 	public function find( int $user_id ): ?array {
-		$row = $this->database()->rows( "SELECT email_hash, ground, confirmed_at, changed_at FROM {$this->name()} WHERE user_id = %d", array( $user_id ) )[0] ?? null;
+		$row = $this->database->rows( "SELECT email_hash, ground, confirmed_at, changed_at FROM {$this->name()} WHERE user_id = %d", array( $user_id ) )[0] ?? null;
 		return null === $row ? null : array( 'email_hash' => (string) $row['email_hash'], 'ground' => (string) $row['ground'], 'confirmed_at' => (int) $row['confirmed_at'], 'changed_at' => (int) $row['changed_at'] );
 	}
 
 	/** @throws NotStored */
 	public function confirm( int $user_id, string $email_hash, string $ground ): void {
-		$now = $this->services->clock()->now();
-		$this->database()->write(
+		$now = $this->clock->now();
+		$this->database->write(
 			"INSERT INTO {$this->name()} (user_id, email_hash, ground, confirmed_at) VALUES (%d, %s, %s, %d)
 			ON DUPLICATE KEY UPDATE email_hash = VALUES(email_hash), ground = VALUES(ground), confirmed_at = VALUES(confirmed_at)",
 			array( $user_id, $email_hash, $ground, $now )
@@ -51,9 +48,9 @@ class ConfirmationTable {
 	 * @throws NotStored
 	 */
 	public function email_changed( int $user_id ): void {
-		$this->database()->write(
+		$this->database->write(
 			"INSERT INTO {$this->name()} (user_id, changed_at) VALUES (%d, %d) ON DUPLICATE KEY UPDATE changed_at = VALUES(changed_at)",
-			array( $user_id, $this->services->clock()->now() )
+			array( $user_id, $this->clock->now() )
 		);
 	}
 
@@ -64,13 +61,13 @@ class ConfirmationTable {
 	 * @throws NotStored
 	 */
 	public function claim_mail( int $user_id ): bool {
-		$now = $this->services->clock()->now();
+		$now = $this->clock->now();
 		$day = $now - DAY_IN_SECONDS;
 		if ( null === $this->find( $user_id ) ) {
-			$this->database()->write( "INSERT INTO {$this->name()} (user_id) VALUES (%d) ON DUPLICATE KEY UPDATE user_id = user_id", array( $user_id ) );
+			$this->database->write( "INSERT INTO {$this->name()} (user_id) VALUES (%d) ON DUPLICATE KEY UPDATE user_id = user_id", array( $user_id ) );
 		}
 		// MySQL sets from left to right: what the others depend on comes last.
-		return 1 === $this->database()->write(
+		return 1 === $this->database->write(
 			"UPDATE {$this->name()} SET mails = CASE WHEN mails_since <= %d THEN 1 ELSE mails + 1 END, mails_since = CASE WHEN mails_since <= %d THEN %d ELSE mails_since END, mailed_at = %d
 			WHERE user_id = %d AND mailed_at <= %d AND (mails_since <= %d OR mails < %d)",
 			array( $day, $day, $now, $now, $user_id, $now - self::BETWEEN_SECONDS, $day, self::MAILS_A_DAY )
@@ -84,22 +81,18 @@ class ConfirmationTable {
 	 * @throws NotStored
 	 */
 	public function erase( int $user_id ): bool {
-		return 0 < $this->database()->write(
+		return 0 < $this->database->write(
 			"UPDATE {$this->name()} SET changed_at = %d, email_hash = '', ground = '', confirmed_at = 0, mailed_at = 0, mails = 0, mails_since = 0 WHERE user_id = %d AND email_hash <> ''",
-			array( $this->services->clock()->now(), $user_id )
+			array( $this->clock->now(), $user_id )
 		);
 	}
 
 	/** @throws NotStored */
 	public function forget( int $user_id ): void {
-		$this->database()->write( "DELETE FROM {$this->name()} WHERE user_id = %d", array( $user_id ) );
-	}
-
-	private function database(): Database {
-		return $this->services->get( Database::class );
+		$this->database->write( "DELETE FROM {$this->name()} WHERE user_id = %d", array( $user_id ) );
 	}
 
 	private function name(): string {
-		return $this->services->tables()->confirmation();
+		return $this->tables->confirmation();
 	}
 }

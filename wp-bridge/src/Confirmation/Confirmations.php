@@ -10,8 +10,9 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Confirmation;
 
 use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\NotStored;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Schema\Tables;
 use WP_User;
 
 /**
@@ -34,11 +35,13 @@ class Confirmations {
 	/** WooCommerce's own, since 11.0. It has no public function. */
 	private const WOOCOMMERCE = 'Automattic\WooCommerce\Internal\CustomerEmailVerification\EmailVerificationService';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly Rematch $rematch,
+		private readonly ConfirmationTable $confirmation_table,
+		private readonly ConfirmationKey $confirmation_key,
+		private readonly Tables $tables,
+		private readonly Log $log
+	) {}
 
 	/**
 	 * UNCONFIRMED, CONFIRMED or CHANGED.
@@ -46,8 +49,8 @@ class Confirmations {
 	 * @throws NotStored
 	 */
 	public function state( WP_User $user ): string {
-		$kept = $this->services->tables()->is_current() ? $this->table()->find( $user->ID ) : null;
-		if ( null !== $kept && '' !== $kept['email_hash'] && hash_equals( $kept['email_hash'], $this->key()->hash( (string) $user->user_email ) ) ) {
+		$kept = $this->tables->is_current() ? $this->confirmation_table->find( $user->ID ) : null;
+		if ( null !== $kept && '' !== $kept['email_hash'] && hash_equals( $kept['email_hash'], $this->confirmation_key->hash( (string) $user->user_email ) ) ) {
 			return self::CONFIRMED;
 		}
 		if ( $this->woocommerce_says_so( $user->ID ) ) {
@@ -59,7 +62,7 @@ class Confirmations {
 	/** Whether the email is confirmed. What cannot be read confirms nothing. */
 	public function is_confirmed( int $user_id ): bool {
 		$user = get_userdata( $user_id );
-		return $user instanceof WP_User && true === Guarded::call( $this->services, 'confirmation of an email', fn() => self::CONFIRMED === $this->state( $user ), false );
+		return $user instanceof WP_User && true === Guarded::call( $this->log, 'confirmation of an email', fn() => self::CONFIRMED === $this->state( $user ), false );
 	}
 
 	/**
@@ -69,10 +72,10 @@ class Confirmations {
 	 * @throws NotStored
 	 */
 	public function confirm( WP_User $user, string $ground ): void {
-		$this->table()->confirm( $user->ID, $this->key()->hash( (string) $user->user_email ), $ground );
-		$this->services->get( Rematch::class )->of( $user->ID );
+		$this->confirmation_table->confirm( $user->ID, $this->confirmation_key->hash( (string) $user->user_email ), $ground );
+		$this->rematch->of( $user->ID );
 		Guarded::call(
-			$this->services,
+			$this->log,
 			'tillsync_email_confirmed',
 			static function () use ( $user, $ground ): void {
 				/**
@@ -91,7 +94,7 @@ class Confirmations {
 		if ( self::CONFIRMED !== $this->state( $user ) ) {
 			return __( 'Not confirmed: the shop shows this shopper no points, unless you link them by hand.', 'tillsync-bridge' );
 		}
-		$kept = $this->table()->find( $user->ID );
+		$kept = $this->confirmation_table->find( $user->ID );
 		$day  = null === $kept || 0 === $kept['confirmed_at'] ? '' : (string) wp_date( (string) get_option( 'date_format' ), $kept['confirmed_at'] );
 		switch ( '' === $day ? self::BY_WOOCOMMERCE : $kept['ground'] ) {
 			case self::BY_MAIL:
@@ -111,7 +114,7 @@ class Confirmations {
 	/** WooCommerce asks its own flag and then the filter; before 11.0 there is the filter only, for plugins that keep a flag. */
 	private function woocommerce_says_so( int $user_id ): bool {
 		return true === Guarded::call(
-			$this->services,
+			$this->log,
 			'woocommerce_customer_email_is_verified',
 			static function () use ( $user_id ): bool {
 				if ( function_exists( 'wc_get_container' ) && class_exists( self::WOOCOMMERCE ) ) {
@@ -122,13 +125,5 @@ class Confirmations {
 			},
 			false
 		);
-	}
-
-	private function table(): ConfirmationTable {
-		return $this->services->get( ConfirmationTable::class );
-	}
-
-	private function key(): ConfirmationKey {
-		return $this->services->get( ConfirmationKey::class );
 	}
 }

@@ -9,11 +9,13 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Confirmation;
 
+use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Log;
+use Tillsync\Bridge\Orders\DrainTimer;
 use Tillsync\Bridge\Orders\OrderFacts;
+use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxRow;
-use Tillsync\Bridge\Services;
 use WC_Order;
 
 /** A confirmed shopper's newest order is matched again, in the background: now it links, and points arrive without a new order. */
@@ -22,23 +24,24 @@ class Rematch {
 	/** Orders that are looked at. */
 	private const NEWEST = 10;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly DrainTimer $drain_timer,
+		private readonly CopyGuard $copy_guard,
+		private readonly Outbox $outbox,
+		private readonly Log $log
+	) {}
 
 	public function of( int $user_id ): void {
-		Guarded::call( $this->services, 'orders of a confirmed shopper', fn() => $this->ask( $user_id ) );
+		Guarded::call( $this->log, 'orders of a confirmed shopper', fn() => $this->ask( $user_id ) );
 	}
 
 	private function ask( int $user_id ): void {
-		if ( null === $this->services->copy_guard()->usable() || ! function_exists( 'wc_get_orders' ) ) {
+		if ( null === $this->copy_guard->usable() || ! function_exists( 'wc_get_orders' ) ) {
 			return;
 		}
 		$order = $this->order( $user_id );
-		if ( null !== $order && $this->services->outbox()->ask_again( $order->get_id() ) ) {
-			$this->services->get( Drain::class )->kick();
+		if ( null !== $order && $this->outbox->ask_again( $order->get_id() ) ) {
+			$this->drain_timer->now();
 		}
 	}
 
@@ -49,7 +52,7 @@ class Rematch {
 		$chosen = null;
 		foreach ( is_array( $found ) ? $found : array() as $order ) {
 			$is_own = $order instanceof WC_Order && null !== OrderFacts::buyer( $order );
-			$row    = $is_own ? $this->services->outbox()->find( $order->get_id() ) : null;
+			$row    = $is_own ? $this->outbox->find( $order->get_id() ) : null;
 			// Without a hash it was never sent, or the person's data was erased: this must not bring it back.
 			if ( null === $row || ( '' === $row->facts_hash && OutboxRow::WAITING !== $row->state ) ) {
 				continue;

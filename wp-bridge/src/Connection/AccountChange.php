@@ -9,9 +9,11 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Connection;
 
+use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\Backfill;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Users\UserChanges;
 
 /**
@@ -23,11 +25,14 @@ class AccountChange {
 	/** The account that was connected last; stays when a shop disconnects. */
 	private const OPTION = 'tillsync_bridge_last_account';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly Backfill $backfill,
+		private readonly Causes $causes,
+		private readonly UserChanges $changes,
+		private readonly Outbox $outbox,
+		private readonly CustomerTable $customers,
+		private readonly Log $log
+	) {}
 
 	/** After a connect, before anybody is told of it. */
 	public function connected( string $account_id ): void {
@@ -36,11 +41,11 @@ class AccountChange {
 		if ( '' === $before || $before === $account_id ) {
 			return;
 		}
-		$this->services->get( Backfill::class )->stop();
-		$this->services->outbox()->close_waiting( __( 'Not sent: the shop was connected to another account.', 'tillsync-bridge' ) );
-		$this->services->get( Causes::class )->close_all();
-		$this->services->customers()->remove_all();
-		$this->services->get( UserChanges::class )->forget_all();
-		$this->services->log()->info( "another account than before: {$account_id}" );
+		$this->backfill->stop();
+		$this->outbox->close_waiting( __( 'Not sent: the shop was connected to another account.', 'tillsync-bridge' ) );
+		$this->causes->close_all();
+		$this->customers->remove_all();
+		$this->changes->forget_all();
+		$this->log->info( "another account than before: {$account_id}" );
 	}
 }

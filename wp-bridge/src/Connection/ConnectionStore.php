@@ -9,7 +9,8 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Connection;
 
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Clock;
+
 
 /**
  * Options of the present site, none of them autoloaded: alloptions is printed by too many tools.
@@ -30,11 +31,7 @@ final class ConnectionStore {
 	/** ConnectShop's timeout and some more. */
 	private const PENDING_SECONDS = 120;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly Clock $clock ) {}
 
 	/** As stored. TILLSYNC_CONNECT wins over the stored address, account and token. */
 	public function current(): ?Connection {
@@ -86,7 +83,7 @@ final class ConnectionStore {
 
 	/** A connect begins: `status` may be signed with this secret too, for two minutes. */
 	public function begin( #[\SensitiveParameter] string $secret ): void {
-		$until = $this->services->clock()->now() + self::PENDING_SECONDS;
+		$until = $this->clock->now() + self::PENDING_SECONDS;
 		update_option( self::PENDING, array( 'secret' => $secret, 'until' => $until ), false );
 	}
 
@@ -101,7 +98,7 @@ final class ConnectionStore {
 			return null;
 		}
 		// invariant: pending-secrets-expire
-		return $this->services->clock()->now() <= (int) ( $pending['until'] ?? 0 ) ? $pending['secret'] : null;
+		return $this->clock->now() <= (int) ( $pending['until'] ?? 0 ) ? $pending['secret'] : null;
 	}
 
 	/** The merchant says that this site is a copy: it forgets the connection, which belongs to the original. */

@@ -9,14 +9,17 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Connection;
 
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Health\CheckWords;
+use Tillsync\Bridge\Log;
+use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Orders\Sweep;
 use Tillsync\Bridge\Schema\Upkeep;
 use Tillsync\Bridge\Service\Breaker;
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /**
  * Introduces the shop to its service. The service calls back `status` before it says connected, so the new secret is stored as
@@ -26,11 +29,20 @@ final class Connector {
 
 	private const TIMEOUT_SECONDS = 60;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly SiteSettings $settings,
+		private readonly OutboxPause $pause,
+		private readonly Upkeep $upkeep,
+		private readonly Breaker $breaker,
+		private readonly Sweep $sweep,
+		private readonly AccountChange $account_change,
+		private readonly ConnectionStore $connections,
+		private readonly Outbox $outbox,
+		private readonly CopyGuard $copy_guard,
+		private readonly ServiceClient $service_client,
+		private readonly Clock $clock,
+		private readonly Log $log
+	) {}
 
 	/**
 	 * Connects with a connect string; a shop that is connected gets a new secret, and the service drops the old one.
@@ -46,7 +58,7 @@ final class Connector {
 		$given  = ConnectString::parse( $connect_string );
 		$stored = Connection::from_stored( get_option( ConnectionStore::CONNECTION ) );
 		// Another account knows nothing of what was sent before: its orders begin now.
-		$since = null !== $stored && $stored->account_id === $given->account_id ? $stored->orders_since : $this->services->clock()->now();
+		$since = null !== $stored && $stored->account_id === $given->account_id ? $stored->orders_since : $this->clock->now();
 		return $this->introduce( $given->url, $given->account_id, $given->token, $since );
 	}
 
@@ -56,7 +68,7 @@ final class Connector {
 	 * @throws ConnectError
 	 */
 	public function reconnect(): Connection {
-		$connection = $this->services->connection();
+		$connection = $this->connections->current();
 		if ( null === $connection ) {
 			throw new ConnectError( __( 'This shop is not connected: paste a connect string.', 'tillsync-bridge' ) );
 		}
@@ -65,12 +77,12 @@ final class Connector {
 
 	/** This site is a copy: it forgets the connection without a word to the service, and what was waiting in the original. */
 	public function become_copy(): void {
-		$connection = $this->services->connection();
-		$this->services->connections()->mark_as_copy( null === $connection ? '' : $connection->home_url );
-		$this->services->get( SiteSettings::class )->forget();
-		$this->services->get( OutboxPause::class )->resume();
-		$this->services->outbox()->close_waiting( __( 'Not sent: this site is a copy of another shop.', 'tillsync-bridge' ) );
-		$this->services->log()->info( 'this site was said to be a copy: the connection is forgotten here' );
+		$connection = $this->connections->current();
+		$this->connections->mark_as_copy( null === $connection ? '' : $connection->home_url );
+		$this->settings->forget();
+		$this->pause->resume();
+		$this->outbox->close_waiting( __( 'Not sent: this site is a copy of another shop.', 'tillsync-bridge' ) );
+		$this->log->info( 'this site was said to be a copy: the connection is forgotten here' );
 	}
 
 	/**
@@ -80,10 +92,10 @@ final class Connector {
 	 * @throws ConnectError When the service did not answer and that was not allowed.
 	 */
 	public function disconnect( bool $even_unreached = false ): void {
-		$connection = $this->services->copy_guard()->usable();
+		$connection = $this->copy_guard->usable();
 		try {
 			if ( null !== $connection ) {
-				$this->services->service_client()->call( 'AccountService', 'DisconnectShop', array( 'accountId' => $connection->account_id ), 15 );
+				$this->service_client->call( 'AccountService', 'DisconnectShop', array( 'accountId' => $connection->account_id ), 15 );
 			}
 		} catch ( ServiceError $error ) {
 			// A token that is refused is revoked already.
@@ -92,12 +104,12 @@ final class Connector {
 				throw new ConnectError( sprintf( __( 'The service could not be told (%s). Try again later, or disconnect here only and ask your tillsync operator to revoke the token.', 'tillsync-bridge' ), $error->getMessage() ) );
 			}
 		}
-		$this->services->connections()->forget();
-		$this->services->get( SiteSettings::class )->forget();
-		$this->services->get( OutboxPause::class )->resume();
-		$this->services->log()->info( 'disconnected' );
+		$this->connections->forget();
+		$this->settings->forget();
+		$this->pause->resume();
+		$this->log->info( 'disconnected' );
 		Guarded::call(
-			$this->services,
+			$this->log,
 			'tillsync_disconnected',
 			static function (): void {
 				/** The shop has left its service. */
@@ -111,12 +123,11 @@ final class Connector {
 	 */
 	private function introduce( string $url, string $account_id, #[\SensitiveParameter] string $token, int $orders_since ): Connection {
 		// On a network this may be the first that this site hears of us; without a table its orders would wait for the sweep.
-		$this->services->get( Upkeep::class )->check();
-		$store  = $this->services->connections();
+		$this->upkeep->check();
 		$secret = self::new_secret();
-		$store->begin( $secret );
+		$this->connections->begin( $secret );
 		try {
-			$answer = $this->services->service_client()->call_with(
+			$answer = $this->service_client->call_with(
 				$url,
 				$token,
 				'AccountService',
@@ -135,21 +146,21 @@ final class Connector {
 			/* translators: %s: what went wrong, and what to do */
 			throw new ConnectError( sprintf( __( 'Not connected. %s', 'tillsync-bridge' ), null === $words ? $error->sentence() : implode( ' ', $words ) ), null === $words ? '' : $error->getMessage() );
 		} finally {
-			$store->end();
+			$this->connections->end();
 		}
-		$now        = $this->services->clock()->now();
+		$now        = $this->clock->now();
 		$name       = is_string( $answer['accountName'] ?? null ) ? $answer['accountName'] : '';
 		$connection = new Connection( $url, $account_id, $token, $secret, SitePlace::home_url(), SitePlace::environment(), $now, $name, $orders_since );
-		$store->save( $connection );
-		$this->services->get( SiteSettings::class )->remember( $answer );
-		$this->services->get( OutboxPause::class )->resume();
+		$this->connections->save( $connection );
+		$this->settings->remember( $answer );
+		$this->pause->resume();
 		// It has just answered, whatever was before.
-		$this->services->get( Breaker::class )->succeeded();
-		$this->services->get( Sweep::class )->begin_at( $orders_since );
-		$this->services->log()->info( "connected to account {$account_id}" );
-		Guarded::call( $this->services, 'change of account', fn() => $this->services->get( AccountChange::class )->connected( $account_id ) );
+		$this->breaker->succeeded();
+		$this->sweep->begin_at( $orders_since );
+		$this->log->info( "connected to account {$account_id}" );
+		Guarded::call( $this->log, 'change of account', fn() => $this->account_change->connected( $account_id ) );
 		Guarded::call(
-			$this->services,
+			$this->log,
 			'tillsync_connected',
 			static function () use ( $account_id ): void {
 				/** The shop is connected, for the first time or again. */

@@ -9,7 +9,6 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Connection;
 
-use Tillsync\Bridge\Services;
 
 /**
  * A database that was copied to another address, or to a site whose environment type is another, carries the connection along. As
@@ -20,21 +19,17 @@ use Tillsync\Bridge\Services;
  */
 final class CopyGuard {
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly ConnectionStore $connections ) {}
 
 	/** The connection, when this site may use it; null: not connected, or the merchant must choose first. */
 	public function usable(): ?Connection {
-		$connection = $this->services->connection();
+		$connection = $this->connections->current();
 		return null !== $connection && ! $this->differs( $connection ) ? $connection : null;
 	}
 
 	/** Whether a connection is there that this site must not use before the merchant has chosen. */
 	public function must_choose(): bool {
-		$connection = $this->services->connection();
+		$connection = $this->connections->current();
 		return null !== $connection && $this->differs( $connection );
 	}
 

@@ -9,8 +9,9 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Connection;
 
+use Tillsync\Bridge\Log;
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /**
  * They live at the service. What it said last is kept here, so that the settings screen loads without asking; a change carries the
@@ -32,11 +33,11 @@ final class SiteSettings {
 
 	private const FIELDS = array( 'customerSyncEnabled', 'defaultEposCustomerId', 'matchEmail', 'guestPolicy', 'autoLink', 'syncNames', 'syncPhone', 'trustedAccounts' );
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly CopyGuard $copy_guard,
+		private readonly ServiceClient $service_client,
+		private readonly Log $log
+	) {}
 
 	/**
 	 * As the service said last; null: not known.
@@ -50,13 +51,13 @@ final class SiteSettings {
 
 	/** For cron: what was changed at the service, or is new there since an update, is known here too. A service that is away is asked later. */
 	public function look_again(): void {
-		if ( null === $this->services->copy_guard()->usable() ) {
+		if ( null === $this->copy_guard->usable() ) {
 			return;
 		}
 		try {
 			$this->refresh();
 		} catch ( ServiceError $error ) {
-			$this->services->log()->info( 'the settings could not be fetched: ' . $error->connect_code );
+			$this->log->info( 'the settings could not be fetched: ' . $error->connect_code );
 		}
 	}
 
@@ -140,7 +141,7 @@ final class SiteSettings {
 	 * @throws ServiceError
 	 */
 	private function update( array $changes, bool $validate_only, bool $with_etag ): array {
-		$connection = $this->services->service_client()->connection();
+		$connection = $this->service_client->connection();
 		$changes    = array_intersect_key( $changes, array_flip( self::FIELDS ) );
 		$message    = array( 'accountId' => $connection->account_id );
 		if ( array() !== $changes ) {
@@ -155,7 +156,7 @@ final class SiteSettings {
 		if ( $with_etag && is_array( $kept ) && '' !== ( $kept['etag'] ?? '' ) ) {
 			$message['etag'] = $kept['etag'];
 		}
-		return $this->services->service_client()->call( 'AccountService', 'UpdateSiteSettings', $message, self::TIMEOUT );
+		return $this->service_client->call( 'AccountService', 'UpdateSiteSettings', $message, self::TIMEOUT );
 	}
 
 	/**

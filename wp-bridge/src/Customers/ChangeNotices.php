@@ -9,8 +9,9 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Customers;
 
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Log;
 
 /**
  * Fires `tillsync_customer_updated` when everything is stored: a callback may read the table, and one that fails undoes nothing and
@@ -21,21 +22,17 @@ class ChangeNotices {
 	/** More than this is said in the log: the service waits for the request, and gives up after 20 s. */
 	private const SECONDS = 2.0;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly Clock $clock, private readonly Log $log ) {}
 
 	/** @param array<int, array{points: string, credit: string, type_id: int|null, as_of: string, removed: bool}> $changed By customer. */
 	public function tell( array $changed ): void {
 		if ( ! has_action( 'tillsync_customer_updated' ) ) {
 			return;
 		}
-		$began = $this->services->clock()->monotonic();
+		$began = $this->clock->monotonic();
 		foreach ( $changed as $user_id => $values ) {
 			Guarded::call(
-				$this->services,
+				$this->log,
 				'tillsync_customer_updated',
 				static function () use ( $user_id, $values ): void {
 					/**
@@ -50,9 +47,9 @@ class ChangeNotices {
 				}
 			);
 		}
-		$seconds = $this->services->clock()->monotonic() - $began;
+		$seconds = $this->clock->monotonic() - $began;
 		if ( $seconds > self::SECONDS ) {
-			$this->services->log()->warning( sprintf( 'callbacks of tillsync_customer_updated took %.1f s for %d customers within the service\'s request: what takes long should be scheduled', $seconds, count( $changed ) ) );
+			$this->log->warning( sprintf( 'callbacks of tillsync_customer_updated took %.1f s for %d customers within the service\'s request: what takes long should be scheduled', $seconds, count( $changed ) ) );
 		}
 	}
 }

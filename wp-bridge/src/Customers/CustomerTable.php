@@ -9,9 +9,10 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Customers;
 
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\NotStored;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Schema\Tables;
 
 /**
  * Gateway of `{prefix}tillsync_customer`. Why not user meta: 500 customers take one statement here and 6,000 there, and user meta is
@@ -19,11 +20,12 @@ use Tillsync\Bridge\Services;
  */
 class CustomerTable {
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly \wpdb $wpdb,
+		private readonly Database $database,
+		private readonly Tables $tables,
+		private readonly Clock $clock
+	) {}
 
 	/**
 	 * Stores what is newer than what is there, all in one statement: two requests at once cannot put an older version over a newer one,
@@ -40,10 +42,10 @@ class CustomerTable {
 		}
 		// By id: two batches that lock rows in different orders would wait for each other.
 		usort( $items, static fn( CustomerItem $one, CustomerItem $other ) => $one->user_id <=> $other->user_id );
-		$now    = $this->services->clock()->now();
+		$now    = $this->clock->now();
 		$tuples = array();
 		// Between an update of the plugin and the next cron the column may be missing.
-		$has_registered = $this->services->tables()->is_current();
+		$has_registered = $this->tables->is_current();
 		$more           = $has_registered ? ',registered' : '';
 		foreach ( $items as $item ) {
 			// Every value is a checked number, decimal or time: prepare() of 4,500 placeholders would cost more than the statement.
@@ -66,7 +68,7 @@ class CustomerTable {
 		foreach ( array_merge( array( 'points', 'credit', 'type_id', 'removed' ), $has_registered ? array( 'registered' ) : array(), array( 'version' ) ) as $column ) {
 			$sets[] = "{$column} = CASE WHEN {$newer} THEN VALUES({$column}) ELSE {$column} END";
 		}
-		$this->database()->write(
+		$this->database->write(
 			"INSERT INTO {$this->name()} (user_id,version,removed,points,credit,type_id,as_of,updated_at,write_token,role_due{$more}) VALUES "
 			. implode( ',', $tuples ) . ' ON DUPLICATE KEY UPDATE ' . implode( ', ', $sets )
 		);
@@ -82,7 +84,7 @@ class CustomerTable {
 	public function read( array $user_ids ): array {
 		$found = array();
 		if ( array() !== $user_ids ) {
-			foreach ( $this->database()->rows( "SELECT * FROM {$this->name()} WHERE user_id IN (" . Database::ids( $user_ids ) . ')' ) as $row ) {
+			foreach ( $this->database->rows( "SELECT * FROM {$this->name()} WHERE user_id IN (" . Database::ids( $user_ids ) . ')' ) as $row ) {
 				$found[ (int) $row['user_id'] ] = CustomerRow::from_row( $row );
 			}
 		}
@@ -96,8 +98,8 @@ class CustomerTable {
 	 * @throws NotStored
 	 */
 	public function find( int $user_id ): ?CustomerRow {
-		$users = $this->services->database()->users;
-		$found = $this->database()->rows( "SELECT c.*, u.user_registered FROM {$this->name()} c LEFT JOIN {$users} u ON u.ID = c.user_id WHERE c.user_id = %d", array( $user_id ) )[0] ?? null;
+		$users = $this->wpdb->users;
+		$found = $this->database->rows( "SELECT c.*, u.user_registered FROM {$this->name()} c LEFT JOIN {$users} u ON u.ID = c.user_id WHERE c.user_id = %d", array( $user_id ) )[0] ?? null;
 		$row   = null === $found ? null : CustomerRow::from_row( $found );
 		return null === $row || $row->removed || ! $row->is_of( Registered::seconds( $found['user_registered'] ) ) ? null : $row;
 	}
@@ -110,7 +112,7 @@ class CustomerTable {
 	 */
 	public function count_by_type(): array {
 		$counts = array();
-		foreach ( $this->database()->rows( "SELECT type_id, COUNT(*) AS number FROM {$this->name()} WHERE removed = 0 AND type_id IS NOT NULL GROUP BY type_id" ) as $row ) {
+		foreach ( $this->database->rows( "SELECT type_id, COUNT(*) AS number FROM {$this->name()} WHERE removed = 0 AND type_id IS NOT NULL GROUP BY type_id" ) as $row ) {
 			$counts[ (int) $row['type_id'] ] = (int) $row['number'];
 		}
 		return $counts;
@@ -124,8 +126,8 @@ class CustomerTable {
 	 * @throws NotStored
 	 */
 	public function members( array $type_ids, int $after_user_id, int $limit ): array {
-		$grants = $this->services->tables()->role_grant();
-		$rows   = $this->database()->rows(
+		$grants = $this->tables->role_grant();
+		$rows   = $this->database->rows(
 			"SELECT user_id FROM {$this->name()} WHERE user_id > %d AND removed = 0 AND type_id IN (" . Database::ids( $type_ids ) . ")
 			UNION SELECT user_id FROM {$grants} WHERE user_id > %d ORDER BY user_id LIMIT %d",
 			array( $after_user_id, $after_user_id, $limit )
@@ -140,9 +142,9 @@ class CustomerTable {
 	 * @throws NotStored
 	 */
 	public function make_due( array $type_ids ): void {
-		$grants = $this->services->tables()->role_grant();
-		$this->database()->write( "UPDATE {$this->name()} SET role_due = 1 WHERE type_id IN (" . Database::ids( $type_ids ) . ') AND removed = 0' );
-		$this->database()->write( "UPDATE {$this->name()} SET role_due = 1 WHERE user_id IN (SELECT user_id FROM {$grants})" );
+		$grants = $this->tables->role_grant();
+		$this->database->write( "UPDATE {$this->name()} SET role_due = 1 WHERE type_id IN (" . Database::ids( $type_ids ) . ') AND removed = 0' );
+		$this->database->write( "UPDATE {$this->name()} SET role_due = 1 WHERE user_id IN (SELECT user_id FROM {$grants})" );
 	}
 
 	/**
@@ -152,13 +154,13 @@ class CustomerTable {
 	 * @throws NotStored
 	 */
 	public function due( int $limit ): array {
-		$rows = $this->database()->rows( "SELECT * FROM {$this->name()} WHERE role_due = 1 ORDER BY user_id LIMIT %d", array( $limit ) );
+		$rows = $this->database->rows( "SELECT * FROM {$this->name()} WHERE role_due = 1 ORDER BY user_id LIMIT %d", array( $limit ) );
 		return array_map( array( CustomerRow::class, 'from_row' ), $rows );
 	}
 
 	/** @throws NotStored */
 	public function count_due(): int {
-		return (int) $this->database()->value( "SELECT COUNT(*) FROM {$this->name()} WHERE role_due = 1" );
+		return (int) $this->database->value( "SELECT COUNT(*) FROM {$this->name()} WHERE role_due = 1" );
 	}
 
 	/**
@@ -167,7 +169,7 @@ class CustomerTable {
 	 * @throws NotStored
 	 */
 	public function not_due( CustomerRow $row ): void {
-		$this->database()->write( "UPDATE {$this->name()} SET role_due = 0 WHERE user_id = %d AND version = %d", array( $row->user_id, $row->version ) );
+		$this->database->write( "UPDATE {$this->name()} SET role_due = 0 WHERE user_id = %d AND version = %d", array( $row->user_id, $row->version ) );
 	}
 
 	/**
@@ -176,7 +178,7 @@ class CustomerTable {
 	 * @throws NotStored
 	 */
 	public function forget( int $user_id ): void {
-		$this->database()->write( "DELETE FROM {$this->name()} WHERE user_id = %d", array( $user_id ) );
+		$this->database->write( "DELETE FROM {$this->name()} WHERE user_id = %d", array( $user_id ) );
 	}
 
 	/**
@@ -185,15 +187,11 @@ class CustomerTable {
 	 * @throws NotStored
 	 */
 	public function remove_all(): void {
-		$now = $this->services->clock()->now();
-		$this->database()->write( "UPDATE {$this->name()} SET removed = 1, points = '0', credit = '0', type_id = NULL, as_of = 0, write_token = '', role_due = 1, updated_at = %d WHERE removed = 0", array( $now ) );
-	}
-
-	private function database(): Database {
-		return $this->services->get( Database::class );
+		$now = $this->clock->now();
+		$this->database->write( "UPDATE {$this->name()} SET removed = 1, points = '0', credit = '0', type_id = NULL, as_of = 0, write_token = '', role_due = 1, updated_at = %d WHERE removed = 0", array( $now ) );
 	}
 
 	private function name(): string {
-		return $this->services->tables()->customer();
+		return $this->tables->customer();
 	}
 }

@@ -9,9 +9,9 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Customers;
 
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Rest\InvalidField;
-use Tillsync\Bridge\Services;
 use Tillsync\Bridge\Types\RoleRun;
 
 /**
@@ -21,11 +21,14 @@ use Tillsync\Bridge\Types\RoleRun;
  */
 class CustomerWriter {
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly ShopUsers $shop_users,
+		private readonly Names $names,
+		private readonly RoleRun $role_run,
+		private readonly ChangeNotices $change_notices,
+		private readonly CustomerTable $customers,
+		private readonly Clock $clock
+	) {}
 
 	/**
 	 * @param array<int, mixed> $raw      Items as decoded.
@@ -44,7 +47,7 @@ class CustomerWriter {
 				$results[ $position ] += array( 'status' => 'invalid', 'field' => $error->field );
 			}
 		}
-		$existing = $this->services->get( ShopUsers::class )->existing( array_column( $items, 'user_id' ) );
+		$existing = $this->shop_users->existing( array_column( $items, 'user_id' ) );
 		$changed  = array();
 		foreach ( self::rounds( $items ) as $round ) {
 			$known = array_filter( $round, static fn( CustomerItem $item ) => isset( $existing[ $item->user_id ] ) && $item->is_for( $existing[ $item->user_id ] ) );
@@ -85,10 +88,8 @@ class CustomerWriter {
 	 * @throws NotStored
 	 */
 	private function apply( array $items, array $registered, float $deadline, array &$changed ): array {
-		$table = $this->services->customers();
-		$names = $this->services->get( Names::class );
-		$names->prime( array_values( array_unique( array_map( static fn( CustomerItem $item ) => $item->user_id, array_filter( $items, static fn( CustomerItem $item ) => array() !== $item->names ) ) ) ) );
-		$before = $table->read( array_column( $items, 'user_id' ) );
+		$this->names->prime( array_values( array_unique( array_map( static fn( CustomerItem $item ) => $item->user_id, array_filter( $items, static fn( CustomerItem $item ) => array() !== $item->names ) ) ) ) );
+		$before = $this->customers->read( array_column( $items, 'user_id' ) );
 		// What is stored of somebody else who had the number completes nothing.
 		$own   = array_filter( $before, static fn( CustomerRow $row ) => $row->is_of( $registered[ $row->user_id ] ) );
 		$items = array_map( static fn( CustomerItem $item ) => $item->completed_by( $own[ $item->user_id ] ?? null ), $items );
@@ -96,14 +97,14 @@ class CustomerWriter {
 		foreach ( $items as $position => $item ) {
 			$row = $before[ $item->user_id ] ?? null;
 			if ( null !== $row && $item->version <= $row->version ) {
-				$is_repeated          = $item->version === $row->version && $row->says( $item ) && array() === $names->differing( $item );
+				$is_repeated          = $item->version === $row->version && $row->says( $item ) && array() === $this->names->differing( $item );
 				$results[ $position ] = $is_repeated ? array( 'status' => 'unchanged' ) : self::stale( $row );
 			}
 		}
 		$newer = array_diff_key( $items, $results );
 		$token = bin2hex( random_bytes( 8 ) );
-		$table->store( array_values( $newer ), $token, $registered );
-		$after = $table->read( array_column( $newer, 'user_id' ) );
+		$this->customers->store( array_values( $newer ), $token, $registered );
+		$after = $this->customers->read( array_column( $newer, 'user_id' ) );
 		$named = array();
 		foreach ( $newer as $position => $item ) {
 			$row = $after[ $item->user_id ] ?? null;
@@ -122,7 +123,7 @@ class CustomerWriter {
 				continue;
 			}
 			$results[ $position ] = array( 'status' => $is_changed ? 'updated' : 'unchanged' );
-			$differing            = $names->differing( $item );
+			$differing            = $this->names->differing( $item );
 			if ( array() !== $differing ) {
 				$results[ $position ] = $this->write_names( $item, $differing, $deadline );
 				$named[ $position ]   = $item;
@@ -142,13 +143,12 @@ class CustomerWriter {
 		if ( $this->is_late( $deadline ) ) {
 			return array( 'status' => 'not_done' );
 		}
-		$names   = $this->services->get( Names::class );
-		$refused = $names->write( $item->user_id, $differing );
+		$refused = $this->names->write( $item->user_id, $differing );
 		if ( null !== $refused ) {
 			return array( 'status' => 'invalid', 'field' => $refused );
 		}
 		// A service of before passes over what it does not know.
-		$not_kept = $names->not_kept( $item->user_id, $differing );
+		$not_kept = $this->names->not_kept( $item->user_id, $differing );
 		return array( 'status' => 'updated' ) + ( array() === $not_kept ? array() : array( 'not_kept' => $not_kept ) );
 	}
 
@@ -159,7 +159,7 @@ class CustomerWriter {
 	 */
 	private function overtaken( array $named ): array {
 		$results = array();
-		$now     = $this->services->customers()->read( array_column( $named, 'user_id' ) );
+		$now     = $this->customers->read( array_column( $named, 'user_id' ) );
 		foreach ( $named as $position => $item ) {
 			$row = $now[ $item->user_id ] ?? null;
 			if ( null !== $row && $row->version > $item->version ) {
@@ -175,7 +175,7 @@ class CustomerWriter {
 	}
 
 	private function is_late( float $deadline ): bool {
-		return $this->services->clock()->monotonic() >= $deadline;
+		return $this->clock->monotonic() >= $deadline;
 	}
 
 	/** @param array<int, CustomerRow> $changed By customer. */
@@ -183,7 +183,7 @@ class CustomerWriter {
 		if ( array() === $changed ) {
 			return;
 		}
-		$this->services->get( RoleRun::class )->customers_changed();
-		$this->services->get( ChangeNotices::class )->tell( array_map( static fn( CustomerRow $row ) => $row->values(), $changed ) );
+		$this->role_run->customers_changed();
+		$this->change_notices->tell( array_map( static fn( CustomerRow $row ) => $row->values(), $changed ) );
 	}
 }

@@ -11,14 +11,13 @@ namespace Tillsync\Bridge\Customers;
 
 use Closure;
 use Throwable;
-use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\TillCustomers;
-use Tillsync\Bridge\Part;
 use Tillsync\Bridge\Rest\AdminGate;
 use Tillsync\Bridge\Rest\NeverKept;
 use Tillsync\Bridge\Rest\ServiceErrorResponse;
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 use WP_Error;
 use WP_REST_Request;
 
@@ -26,50 +25,50 @@ use WP_REST_Request;
  * tillsync-bridge/v1/customers/{id}/link: GET, POST {epos_customer_id}, DELETE. For people who may manage the shop and edit that very
  * user. The decision is the service's: it holds the links, and queues what follows (points arrive, held orders run, values go).
  */
-final class LinkDesk implements Part {
+final class LinkDesk {
 
 	private const TIMEOUT_SECONDS = 20;
 
-	private Services $services;
+	public function __construct(
+		private readonly TillCustomers $till_customers,
+		private readonly ShopUsers $shop_users,
+		private readonly ServiceClient $service_client,
+		private readonly Log $log
+	) {}
 
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_action( 'rest_api_init', Guarded::action( $this->services, 'rest_api_init', fn() => $this->add_routes() ) );
-	}
-
-	private function add_routes(): void {
+	/** @param Closure(): self $made Makes the object when a request comes. */
+	public static function add_routes( Closure $made ): void {
 		$id = array( 'epos_customer_id' => array( 'type' => 'string', 'required' => true, 'pattern' => '^[1-9][0-9]{0,18}$' ) );
 		register_rest_route(
 			AdminGate::NAMESPACE,
 			'/customers/(?P<user_id>[1-9]\d{0,17})/link',
 			array(
-				$this->endpoint( 'GET', fn( int $user_id ) => array( 'link' => $this->link( $user_id ) ) ),
-				$this->endpoint( 'POST', fn( int $user_id, WP_REST_Request $request ) => $this->create( $user_id, (string) $request['epos_customer_id'] ), $id ),
-				$this->endpoint( 'DELETE', fn( int $user_id ) => $this->remove( $user_id ) ),
+				self::endpoint( 'GET', $made, static fn( self $desk, int $user_id ) => array( 'link' => $desk->link( $user_id ) ) ),
+				self::endpoint( 'POST', $made, static fn( self $desk, int $user_id, WP_REST_Request $request ) => $desk->create( $user_id, (string) $request['epos_customer_id'] ), $id ),
+				self::endpoint( 'DELETE', $made, static fn( self $desk, int $user_id ) => $desk->remove( $user_id ) ),
 			)
 		);
 	}
 
 	/**
-	 * @param Closure(int, WP_REST_Request): array<string, mixed> $body What it answers.
-	 * @param array<string, array<string, mixed>>                 $args Parameters.
+	 * @param Closure(): self                                            $made Makes the object when a request comes.
+	 * @param Closure(self, int, WP_REST_Request): array<string, mixed> $body What it answers.
+	 * @param array<string, array<string, mixed>>                       $args Parameters.
 	 * @return array<string, mixed>
 	 */
-	private function endpoint( string $method, Closure $body, array $args = array() ): array {
+	private static function endpoint( string $method, Closure $made, Closure $body, array $args = array() ): array {
 		return array(
 			'methods'             => $method,
-			'permission_callback' => fn( WP_REST_Request $request ) => self::permission( (int) $request['user_id'] ),
+			'permission_callback' => static fn( WP_REST_Request $request ) => self::permission( (int) $request['user_id'] ),
 			'args'                => $args,
-			'callback'            => function ( WP_REST_Request $request ) use ( $body ) {
+			'callback'            => static function ( WP_REST_Request $request ) use ( $made, $body ) {
+				$desk = $made();
 				try {
-					return NeverKept::response( $body( (int) $request['user_id'], $request ) );
+					return NeverKept::response( $body( $desk, (int) $request['user_id'], $request ) );
 				} catch ( ServiceError $error ) {
 					return ServiceErrorResponse::of( $error );
 				} catch ( Throwable $error ) {
-					$this->services->log()->failure( 'link of a customer', $error );
+					$desk->log->failure( 'link of a customer', $error );
 					return new WP_Error( 'tillsync_failed', __( 'Something failed in the plugin: see the log of Tillsync.', 'tillsync-bridge' ), array( 'status' => 500 ) );
 				}
 			},
@@ -123,7 +122,7 @@ final class LinkDesk implements Part {
 	 */
 	private function customer( string $epos_customer_id ): ?array {
 		try {
-			return $this->services->get( TillCustomers::class )->find( $epos_customer_id );
+			return $this->till_customers->find( $epos_customer_id );
 		} catch ( ServiceError $error ) {
 			return null;
 		}
@@ -134,7 +133,7 @@ final class LinkDesk implements Part {
 	 * @throws ServiceError
 	 */
 	private function create( int $user_id, string $epos_customer_id ): array {
-		$existing = $this->services->get( ShopUsers::class )->existing( array( $user_id ) );
+		$existing = $this->shop_users->existing( array( $user_id ) );
 		if ( array() === $existing ) {
 			throw new ServiceError( 'not_found', 0, __( 'This shop has no such customer', 'tillsync-bridge' ) );
 		}
@@ -170,7 +169,7 @@ final class LinkDesk implements Part {
 	 * @throws ServiceError
 	 */
 	private function call( string $method, array $message ): array {
-		return $this->services->service_client()->call( 'LinkService', $method, $message, self::TIMEOUT_SECONDS );
+		return $this->service_client->call( 'LinkService', $method, $message, self::TIMEOUT_SECONDS );
 	}
 
 	/** @param mixed $origin A LinkOrigin. */

@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Customers;
 
 use Throwable;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Log;
 use WC_Customer;
 
 /**
@@ -21,11 +21,7 @@ class Names {
 
 	private const META = array( 'first_name' => 'first_name', 'last_name' => 'last_name', 'phone' => 'billing_phone' );
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly Log $log ) {}
 
 	/**
 	 * Reads what differing() needs, in one query.
@@ -91,7 +87,7 @@ class Names {
 			return null;
 		} catch ( Throwable $error ) {
 			// WooCommerce, or a plugin that listens, does not take it: the next batch would meet the same.
-			$this->services->log()->failure( "writing names of customer {$user_id}", $error );
+			$this->log->failure( "writing names of customer {$user_id}", $error );
 			return $name;
 		}
 	}

@@ -9,72 +9,43 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Customers;
 
+use Closure;
 use Tillsync\Bridge\Confirmation\ConfirmationPages;
 use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Part;
-use Tillsync\Bridge\Plugin;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\ShopperPointsRoute;
-use Tillsync\Bridge\Services;
 
 /**
  * An empty place on the page, which a script fills: on the My Account dashboard, by the block tillsync/points, by the shortcode
  * [tillsync_points]. No value stands in the page itself, so no page cache can show a shopper's points to another.
  */
-final class PointsDisplay implements Part {
+final class PointsDisplay {
 
 	public const SHORTCODE = 'tillsync_points';
 
-	private const OPTION = 'tillsync_bridge_show_points';
 	private const HANDLE = 'tillsync-points';
 
-	private Services $services;
+	public function __construct( private readonly PointsSwitch $switch, private readonly Log $log ) {}
 
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_action( 'init', Guarded::action( $this->services, 'points display', fn() => $this->add_places() ) );
-		add_action( 'woocommerce_account_dashboard', Guarded::action( $this->services, 'woocommerce_account_dashboard', fn() => $this->print_place() ) );
-	}
-
-	/** Whether the merchant wants shoppers to see points. On unless switched off. */
-	public static function is_on(): bool {
-		$is_on = 'no' !== get_option( self::OPTION, 'yes' );
-		return (bool) Guarded::call(
-			Plugin::services(),
-			'tillsync_show_points',
-			static function () use ( $is_on ) {
-				/**
-				 * Whether points are shown to shoppers.
-				 *
-				 * @param bool $is_on As the merchant chose.
-				 */
-				return apply_filters( 'tillsync_show_points', $is_on );
-			},
-			$is_on
-		);
-	}
-
-	/** Autoloaded: it is read on pages of the shop. */
-	public static function switch( bool $on ): void {
-		update_option( self::OPTION, $on ? 'yes' : 'no', true );
-	}
-
-	private function add_places(): void {
+	/** @param Closure(): self $made Makes the object when a place is printed: most pages have none. */
+	public static function add_places( Closure $made ): void {
 		$assets = plugins_url( 'assets/', \Tillsync\Bridge\PLUGIN_FILE );
 		wp_register_script( self::HANDLE, $assets . 'points.js', array(), \Tillsync\Bridge\VERSION, true );
 		wp_register_style( self::HANDLE, $assets . 'points.css', array(), \Tillsync\Bridge\VERSION );
-		add_shortcode( self::SHORTCODE, fn() => Guarded::call( $this->services, 'shortcode of points', fn() => $this->place(), '' ) );
+		add_shortcode( self::SHORTCODE, static fn() => $made()->printed( 'shortcode of points' ) );
 		register_block_type(
 			dirname( \Tillsync\Bridge\PLUGIN_FILE ) . '/blocks/points',
-			array( 'render_callback' => fn() => Guarded::call( $this->services, 'block of points', fn() => $this->place( get_block_wrapper_attributes() ), '' ) )
+			array( 'render_callback' => static fn() => $made()->printed( 'block of points', true ) )
 		);
 		wp_set_script_translations( 'tillsync-points-editor-script', 'tillsync-bridge' );
 	}
 
-	private function print_place(): void {
+	public function print_place(): void {
 		echo $this->place(); // phpcs:ignore WordPress.Security.EscapeOutput -- built below from fixed text.
+	}
+
+	private function printed( string $where, bool $is_block = false ): string {
+		return (string) Guarded::call( $this->log, $where, fn() => $this->place( $is_block ? get_block_wrapper_attributes() : '' ), '' );
 	}
 
 	/**
@@ -83,7 +54,7 @@ final class PointsDisplay implements Part {
 	 * @param string $wrapper Attributes of the block, escaped by WordPress.
 	 */
 	private function place( string $wrapper = '' ): string {
-		if ( ! is_user_logged_in() || ! self::is_on() ) {
+		if ( ! is_user_logged_in() || ! $this->switch->is_on() ) {
 			return '';
 		}
 		$this->enqueue();

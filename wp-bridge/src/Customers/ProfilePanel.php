@@ -11,38 +11,32 @@ namespace Tillsync\Bridge\Customers;
 
 use Tillsync\Bridge\Confirmation\ConfirmationActions;
 use Tillsync\Bridge\Confirmation\Confirmations;
-use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Rest\AdminGate;
 use Tillsync\Bridge\Screens\SharedScript;
-use Tillsync\Bridge\Services;
 use Tillsync\Bridge\Types\CustomerType;
+use Tillsync\Bridge\Types\TypeTable;
 use WP_User;
 
 /** Points, credit, type and their time as stored here; the link from the service, when somebody asks for it. */
-final class ProfilePanel implements Part {
+final class ProfilePanel {
 
 	private const SCRIPT = 'tillsync-profile';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		$show = Guarded::action( $this->services, 'profile panel', fn( $user = null ) => $this->show( $user ) );
-		add_action( 'show_user_profile', $show, 30 );
-		add_action( 'edit_user_profile', $show, 30 );
-	}
+	public function __construct(
+		private readonly Confirmations $confirmations,
+		private readonly CustomerTable $customers,
+		private readonly CopyGuard $copy_guard,
+		private readonly TypeTable $types
+	) {}
 
 	/** @param mixed $user Should be the user who is shown. */
-	private function show( $user ): void {
+	public function show( $user = null ): void {
 		if ( ! $user instanceof WP_User || ! LinkDesk::is_allowed( $user->ID ) ) {
 			return;
 		}
-		$row          = $this->services->customers()->find( $user->ID );
-		$is_connected = null !== $this->services->copy_guard()->usable();
+		$row          = $this->customers->find( $user->ID );
+		$is_connected = null !== $this->copy_guard->usable();
 		if ( null === $row && ! $is_connected ) {
 			return;
 		}
@@ -51,7 +45,7 @@ final class ProfilePanel implements Part {
 		if ( null === $row ) {
 			$this->line( __( 'Values', 'tillsync-bridge' ), esc_html__( 'The till has told nothing of this customer.', 'tillsync-bridge' ) );
 		} else {
-			$type = null === $row->type_id ? null : $this->services->types()->read( $row->type_id );
+			$type = null === $row->type_id ? null : $this->types->read( $row->type_id );
 			$this->line( __( 'Points', 'tillsync-bridge' ), esc_html( PointsText::points( $row->points ) ) );
 			$this->line( __( 'Credit', 'tillsync-bridge' ), esc_html( PointsText::credit( $row->credit ) ) );
 			$this->line( __( 'Customer type', 'tillsync-bridge' ), null === $row->type_id ? esc_html__( 'none', 'tillsync-bridge' ) : esc_html( CustomerType::label( $row->type_id, $type ) ) );
@@ -69,9 +63,8 @@ final class ProfilePanel implements Part {
 
 	/** Whether it is confirmed, and a link for the word of who manages the shop. Escaped. */
 	private function email( WP_User $user ): string {
-		$confirmations = $this->services->get( Confirmations::class );
-		$words         = esc_html( $confirmations->words( $user ) );
-		if ( $confirmations->is_confirmed( $user->ID ) ) {
+		$words = esc_html( $this->confirmations->words( $user ) );
+		if ( $this->confirmations->is_confirmed( $user->ID ) ) {
 			return $words;
 		}
 		return sprintf( '%s <a class="button" href="%s">%s</a>', $words, esc_url( ConfirmationActions::url( $user->ID ) ), esc_html__( 'Email confirmed', 'tillsync-bridge' ) );

@@ -9,9 +9,11 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Emails;
 
+use Tillsync\Bridge\Clock;
+use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Health\Cause;
 use Tillsync\Bridge\Health\Causes;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Log;
 
 /**
  * Each cause is told once, in the next mail; there is at most one mail an hour, which tells of everything that is new. A cause that is
@@ -31,20 +33,22 @@ class Digest {
 	/** After a mail that could not be handed over. */
 	private const RETRY_SECONDS = 600;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly \wpdb $wpdb,
+		private readonly Causes $causes,
+		private readonly CopyGuard $copy_guard,
+		private readonly Clock $clock,
+		private readonly Log $log
+	) {}
 
 	/** For cron. True: a mail went out. */
 	public function send_due(): bool {
 		// A copy of a shop tells nobody anything.
-		if ( null === $this->services->copy_guard()->usable() || ! function_exists( 'WC' ) ) {
+		if ( null === $this->copy_guard->usable() || ! function_exists( 'WC' ) ) {
 			return false;
 		}
-		$now    = $this->services->clock()->now();
-		$causes = array_values( array_filter( $this->services->get( Causes::class )->all(), static fn( Cause $cause ) => 0 === $cause->mailed_at && $cause->since <= $now - self::SETTLE_SECONDS ) );
+		$now    = $this->clock->now();
+		$causes = array_values( array_filter( $this->causes->all(), static fn( Cause $cause ) => 0 === $cause->mailed_at && $cause->since <= $now - self::SETTLE_SECONDS ) );
 		if ( array() === $causes || (int) get_option( self::OPTION, 0 ) > $now ) {
 			return false;
 		}
@@ -54,19 +58,18 @@ class Digest {
 		}
 		if ( ! $email->trigger( $causes ) ) {
 			update_option( self::OPTION, (string) ( $now + self::RETRY_SECONDS ), false );
-			$this->services->log()->warning( 'the mail about what waits could not be sent' );
+			$this->log->warning( 'the mail about what waits could not be sent' );
 			return false;
 		}
-		$this->services->get( Causes::class )->mark_mailed( $causes );
+		$this->causes->mark_mailed( $causes );
 		return true;
 	}
 
 	/** Of several processes one gets the hour: the statement decides. */
 	private function claim( int $now ): bool {
-		$database = $this->services->database();
 		add_option( self::OPTION, '0', '', false );
 		// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- a compare-and-set, which update_option is not.
-		$changed = $database->query( $database->prepare( "UPDATE {$database->options} SET option_value = %s WHERE option_name = %s AND CAST(option_value AS SIGNED) <= %d", (string) ( $now + self::BETWEEN_SECONDS ), self::OPTION, $now ) );
+		$changed = $this->wpdb->query( $this->wpdb->prepare( "UPDATE {$this->wpdb->options} SET option_value = %s WHERE option_name = %s AND CAST(option_value AS SIGNED) <= %d", (string) ( $now + self::BETWEEN_SECONDS ), self::OPTION, $now ) );
 		wp_cache_delete( self::OPTION, 'options' );
 		return 1 === $changed;
 	}

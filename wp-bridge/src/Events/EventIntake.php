@@ -9,11 +9,13 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Events;
 
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\NotStored;
-use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Orders\DrainTimer;
+use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Rest\InvalidField;
-use Tillsync\Bridge\Services;
 
 /**
  * An event says only that there is something new: its order becomes due, and the drain fetches the answer. The order is made due before
@@ -21,11 +23,14 @@ use Tillsync\Bridge\Services;
  */
 class EventIntake {
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly EventTable $event_table,
+		private readonly HeldCount $held_count,
+		private readonly DrainTimer $drain_timer,
+		private readonly Outbox $outbox,
+		private readonly Clock $clock,
+		private readonly Log $log
+	) {}
 
 	/**
 	 * @param array<int, mixed> $raw      Events as decoded.
@@ -44,18 +49,17 @@ class EventIntake {
 				$results[ $position ] += array( 'status' => 'invalid', 'field' => $error->field );
 			}
 		}
-		$table  = $this->services->get( EventTable::class );
-		$held   = $table->sequences( array_map( static fn( Event $event ) => $event->subject, $events ) );
+		$held   = $this->event_table->sequences( array_map( static fn( Event $event ) => $event->subject, $events ) );
 		$newest = array();
 		foreach ( $events as $position => $event ) {
-			$subject  = strtolower( $event->subject );
+			$subject = strtolower( $event->subject );
 			// invariant: older-events-change-nothing
 			$sequence = $held[ $subject ] ?? 0;
 			if ( $event->sequence === $sequence ) {
 				$results[ $position ] += array( 'status' => 'unchanged' );
 			} elseif ( $event->sequence < $sequence ) {
 				$results[ $position ] += array( 'status' => 'stale', 'version' => (string) $sequence );
-			} elseif ( $this->services->clock()->monotonic() >= $deadline ) {
+			} elseif ( $this->clock->monotonic() >= $deadline ) {
 				$results[ $position ] += array( 'status' => 'not_done' );
 			} else {
 				$this->act_on( $event );
@@ -64,9 +68,9 @@ class EventIntake {
 				$results[ $position ] += array( 'status' => 'updated' );
 			}
 		}
-		$table->store( array_values( $newest ) );
+		$this->event_table->store( array_values( $newest ) );
 		if ( array() !== $newest ) {
-			$this->services->get( HeldCount::class )->keep( $newest[ array_key_last( $newest ) ]->held_count );
+			$this->held_count->keep( $newest[ array_key_last( $newest ) ]->held_count );
 			$this->after( array_values( $newest ) );
 		}
 		return $results;
@@ -76,16 +80,16 @@ class EventIntake {
 	private function act_on( Event $event ): void {
 		$order_id = $event->order_id();
 		// invariant: events-make-their-order-due
-		if ( null !== $order_id && ! $this->services->outbox()->look_again( $order_id ) ) {
+		if ( null !== $order_id && ! $this->outbox->look_again( $order_id ) ) {
 			throw new NotStored( 'outbox' );
 		}
 	}
 
 	/** @param Event[] $events The newest of each subject. */
 	private function after( array $events ): void {
-		Guarded::call( $this->services, 'drain after events', fn() => $this->services->get( Drain::class )->kick() );
+		Guarded::call( $this->log, 'drain after events', fn() => $this->drain_timer->now() );
 		Guarded::call(
-			$this->services,
+			$this->log,
 			'tillsync_events_taken',
 			static function () use ( $events ): void {
 				/**

@@ -9,18 +9,15 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Events;
 
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\NotStored;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Schema\Tables;
 
 /** Gateway of `{prefix}tillsync_event`. */
 class EventTable {
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly Database $database, private readonly Tables $tables, private readonly Clock $clock ) {}
 
 	/**
 	 * The highest sequence that was taken, by subject in lower case (the database does not tell the cases apart).
@@ -35,7 +32,7 @@ class EventTable {
 		}
 		$places    = implode( ',', array_fill( 0, count( $subjects ), '%s' ) );
 		$sequences = array();
-		foreach ( $this->database()->rows( "SELECT subject, sequence FROM {$this->name()} WHERE subject IN ({$places})", array_values( $subjects ) ) as $row ) {
+		foreach ( $this->database->rows( "SELECT subject, sequence FROM {$this->name()} WHERE subject IN ({$places})", array_values( $subjects ) ) as $row ) {
 			$sequences[ strtolower( (string) $row['subject'] ) ] = (int) $row['sequence'];
 		}
 		return $sequences;
@@ -52,7 +49,7 @@ class EventTable {
 			return;
 		}
 		usort( $events, static fn( Event $one, Event $other ) => strcmp( $one->subject, $other->subject ) );
-		$now    = $this->services->clock()->now();
+		$now    = $this->clock->now();
 		$values = array();
 		foreach ( $events as $event ) {
 			array_push( $values, $event->subject, $event->sequence, $event->event_id, $event->type, $event->entry_id, $event->state, $event->outcome, min( $event->held_count, 4294967295 ), $now );
@@ -61,18 +58,14 @@ class EventTable {
 		foreach ( array( 'event_id', 'type', 'entry_id', 'state', 'outcome', 'held_count', 'received_at', 'sequence' ) as $column ) {
 			$sets[] = "{$column} = CASE WHEN VALUES(sequence) > sequence THEN VALUES({$column}) ELSE {$column} END";
 		}
-		$this->database()->write(
+		$this->database->write(
 			"INSERT INTO {$this->name()} (subject, sequence, event_id, type, entry_id, state, outcome, held_count, received_at) VALUES "
 			. implode( ',', array_fill( 0, count( $events ), '(%s,%d,%s,%s,%s,%s,%s,%d,%d)' ) ) . ' ON DUPLICATE KEY UPDATE ' . implode( ', ', $sets ),
 			$values
 		);
 	}
 
-	private function database(): Database {
-		return $this->services->get( Database::class );
-	}
-
 	private function name(): string {
-		return $this->services->tables()->event();
+		return $this->tables->event();
 	}
 }

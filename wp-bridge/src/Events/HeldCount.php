@@ -9,18 +9,15 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Events;
 
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Clock;
+
 
 /** As the service said last: screens show it without asking. */
 class HeldCount {
 
 	private const OPTION = 'tillsync_bridge_held';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly Clock $clock ) {}
 
 	public function get(): int {
 		$kept = get_option( self::OPTION );
@@ -34,6 +31,6 @@ class HeldCount {
 	}
 
 	public function keep( int $count ): void {
-		update_option( self::OPTION, array( 'count' => $count, 'at' => $this->services->clock()->now() ), false );
+		update_option( self::OPTION, array( 'count' => $count, 'at' => $this->clock->now() ), false );
 	}
 }

@@ -9,44 +9,44 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Health;
 
+use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Connection\SiteSettings;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Events\HeldCount;
 use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\Answer;
+use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxPause;
-use Tillsync\Bridge\Part;
-use Tillsync\Bridge\Schedule;
+use Tillsync\Bridge\Schema\Tables;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /**
  * Opens and closes causes as the drain brings answers. Once an hour it asks the service how the account stands, because no event tells of
  * a till that cannot be used, and puts right what a lost event or a crashed process left behind.
  */
-final class CauseKeeper implements Part {
+final class CauseKeeper {
 
-	/** Before the callbacks of others: one that throws ends its hook. */
-	private const FIRST = PHP_INT_MIN;
+	public function __construct(
+		private readonly Database $database,
+		private readonly HeldCount $held_count,
+		private readonly SiteSettings $settings,
+		private readonly OutboxPause $pause,
+		private readonly HeldOrders $held_orders,
+		private readonly Causes $causes,
+		private readonly Tables $tables,
+		private readonly CopyGuard $copy_guard,
+		private readonly Outbox $outbox,
+		private readonly Log $log
+	) {}
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_action( 'tillsync_order_answered', Guarded::action( $this->services, 'tillsync_order_answered', fn( $order_id = 0, $answer = array() ) => $this->answered( (int) $order_id, (array) $answer ) ), self::FIRST, 2 );
-		add_action( 'tillsync_outbox_paused', Guarded::action( $this->services, 'tillsync_outbox_paused', fn( $reason = '' ) => $this->causes()->open( Cause::REFUSED, (string) $reason ) ), self::FIRST );
-		add_action( 'tillsync_outbox_resumed', Guarded::action( $this->services, 'tillsync_outbox_resumed', fn() => $this->causes()->close( Cause::REFUSED ) ), self::FIRST );
-		add_action( 'tillsync_disconnected', Guarded::action( $this->services, 'tillsync_disconnected', fn() => $this->disconnected() ), self::FIRST );
-		add_action( 'tillsync_connected', Guarded::action( $this->services, 'tillsync_connected', fn() => $this->connected() ), self::FIRST );
-		add_action( Schedule::HOURLY, Guarded::action( $this->services, 'look at the account', fn() => $this->look() ), 30 );
-	}
-
-	/** @param array<string, mixed> $stored Answer::to_stored(). */
-	private function answered( int $order_id, array $stored ): void {
-		$answer = Answer::from_stored( $stored );
+	/**
+	 * @param mixed $given_id The order.
+	 * @param mixed $stored   Answer::to_stored().
+	 */
+	public function answered( $given_id = 0, $stored = array() ): void {
+		$order_id = (int) $given_id;
+		$answer   = Answer::from_stored( (array) $stored );
 		if ( ! has_action( 'shutdown', array( $this, 'count_held' ) ) ) {
 			add_action( 'shutdown', array( $this, 'count_held' ) );
 		}
@@ -55,30 +55,30 @@ final class CauseKeeper implements Part {
 			return;
 		}
 		if ( Answer::HELD !== $answer->state ) {
-			$this->causes()->release_order( $order_id );
+			$this->causes->release_order( $order_id );
 			return;
 		}
 		$order = wc_get_order( $order_id );
 		if ( ! $order instanceof \WC_Order ) {
-			$this->causes()->release_order( $order_id );
+			$this->causes->release_order( $order_id );
 			return;
 		}
 		$user_id = (int) $order->get_customer_id();
 		$key     = $this->key_of( $answer, $user_id, strtolower( trim( (string) $order->get_billing_email() ) ), $order_id );
 		$person  = 0 === strncmp( $key, 'user:', 5 ) || 0 === strncmp( $key, 'guest:', 6 );
-		$this->causes()->release_order( $order_id, $key );
-		$this->causes()->open_for_order( $key, $person ? $answer->outcome : $key, $person ? $user_id : 0, $order_id );
+		$this->causes->release_order( $order_id, $key );
+		$this->causes->open_for_order( $key, $person ? $answer->outcome : $key, $person ? $user_id : 0, $order_id );
 	}
 
 	/** Once a request that brought answers, when their rows are written: events may not reach this shop. */
 	public function count_held(): void {
 		Guarded::call(
-			$this->services,
+			$this->log,
 			'counting held orders',
 			function (): void {
-				$table = $this->services->tables()->outbox();
-				$held  = $this->services->get( Database::class )->value( "SELECT COUNT(*) FROM {$table} WHERE state = 'sent' AND entry_state = %s", array( Answer::HELD ) );
-				$this->services->get( HeldCount::class )->keep( (int) $held );
+				$table = $this->tables->outbox();
+				$held  = $this->database->value( "SELECT COUNT(*) FROM {$table} WHERE state = 'sent' AND entry_state = %s", array( Answer::HELD ) );
+				$this->held_count->keep( (int) $held );
 			}
 		);
 	}
@@ -89,7 +89,7 @@ final class CauseKeeper implements Part {
 		if ( 'OUTCOME_PRODUCT_NOT_MATCHED' === $customer_part ) {
 			return Cause::PRODUCTS;
 		}
-		$settings = $this->services->get( SiteSettings::class )->known();
+		$settings = $this->settings->known();
 		$needs    = null !== $settings && '0' === $settings['defaultEposCustomerId'] && ( 0 === $user_id || ! $settings['customerSyncEnabled'] );
 		if ( $needs && 'OUTCOME_DUPLICATE_EMAIL' !== $customer_part ) {
 			return Cause::DEFAULT_CUSTOMER;
@@ -101,30 +101,39 @@ final class CauseKeeper implements Part {
 		return 'guest:' . substr( wp_hash( '' !== $email ? $email : "order {$order_id}" ), 0, 16 );
 	}
 
-	private function disconnected(): void {
-		$this->causes()->close_all();
-		$this->services->get( HeldCount::class )->keep( 0 );
+	/** @param mixed $reason One sentence. */
+	public function paused( $reason = '' ): void {
+		$this->causes->open( Cause::REFUSED, (string) $reason );
+	}
+
+	public function resumed(): void {
+		$this->causes->close( Cause::REFUSED );
+	}
+
+	public function disconnected(): void {
+		$this->causes->close_all();
+		$this->held_count->keep( 0 );
 	}
 
 	/** The service may hold orders of this shop from before. */
-	private function connected(): void {
-		$this->causes()->close( Cause::REFUSED );
-		$this->causes()->close( Cause::COPY );
+	public function connected(): void {
+		$this->causes->close( Cause::REFUSED );
+		$this->causes->close( Cause::COPY );
 		$this->ask();
 	}
 
 	/** Once an hour, in the background. */
-	private function look(): void {
-		if ( $this->services->copy_guard()->must_choose() ) {
-			$this->causes()->open( Cause::COPY, '' );
+	public function look(): void {
+		if ( $this->copy_guard->must_choose() ) {
+			$this->causes->open( Cause::COPY, '' );
 			return;
 		}
-		$this->causes()->close( Cause::COPY );
-		if ( 0 === $this->services->get( OutboxPause::class )->since() ) {
-			$this->causes()->close( Cause::REFUSED );
+		$this->causes->close( Cause::COPY );
+		if ( 0 === $this->pause->since() ) {
+			$this->causes->close( Cause::REFUSED );
 		}
 		$this->release_settled();
-		if ( null === $this->services->copy_guard()->usable() || $this->services->get( OutboxPause::class )->holds() ) {
+		if ( null === $this->copy_guard->usable() || $this->pause->holds() ) {
 			return;
 		}
 		$this->ask();
@@ -132,7 +141,7 @@ final class CauseKeeper implements Part {
 
 	private function ask(): void {
 		try {
-			$this->problem( $this->services->get( HeldOrders::class )->ask() );
+			$this->problem( $this->held_orders->ask() );
 		} catch ( ServiceError $error ) {
 			// The drain tells of a service that is not there; here nothing is known, and the next hour asks again.
 			unset( $error );
@@ -147,25 +156,21 @@ final class CauseKeeper implements Part {
 	public function problem( $problem ): void {
 		// Throttling ends by itself: nobody has to do anything.
 		if ( is_array( $problem ) && 'PROBLEM_REASON_THROTTLED' !== ( $problem['reason'] ?? '' ) ) {
-			$this->causes()->open( Cause::ACCOUNT_PROBLEM, is_string( $problem['text'] ?? null ) ? $problem['text'] : '', CheckWords::reason_of_problem( $problem ) );
+			$this->causes->open( Cause::ACCOUNT_PROBLEM, is_string( $problem['text'] ?? null ) ? $problem['text'] : '', CheckWords::reason_of_problem( $problem ) );
 		} else {
-			$this->causes()->close( Cause::ACCOUNT_PROBLEM );
+			$this->causes->close( Cause::ACCOUNT_PROBLEM );
 		}
 	}
 
 	/** Orders whose row says that they wait no longer, or that are gone. */
 	private function release_settled(): void {
-		foreach ( $this->causes()->all() as $cause ) {
+		foreach ( $this->causes->all() as $cause ) {
 			foreach ( $cause->order_ids as $order_id ) {
-				$row = $this->services->outbox()->find( $order_id );
+				$row = $this->outbox->find( $order_id );
 				if ( null === $row || ! in_array( $row->entry_state, array( Answer::HELD, Answer::PENDING ), true ) || false === wc_get_order( $order_id ) ) {
-					$this->causes()->release_order( $order_id );
+					$this->causes->release_order( $order_id );
 				}
 			}
 		}
-	}
-
-	private function causes(): Causes {
-		return $this->services->get( Causes::class );
 	}
 }

@@ -9,7 +9,8 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Health;
 
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Clock;
+
 
 // phpcs:disable WordPress.DB.DirectDatabaseQuery -- options by prefix; every value is prepared.
 
@@ -24,18 +25,13 @@ class Causes {
 	/** Above this many, new persons are only counted by the service: a screen cannot name them all. */
 	private const LIMIT = 500;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly \wpdb $wpdb, private readonly Clock $clock ) {}
 
 	/** @return Cause[] Account causes first, then the longest waiting. */
 	public function all(): array {
-		$database = $this->services->database();
-		$like     = $database->esc_like( self::PREFIX ) . '%';
-		$causes   = array();
-		foreach ( (array) $database->get_col( $database->prepare( "SELECT option_value FROM {$database->options} WHERE option_name LIKE %s ORDER BY option_id LIMIT %d", $like, self::LIMIT ) ) as $value ) {
+		$like   = $this->wpdb->esc_like( self::PREFIX ) . '%';
+		$causes = array();
+		foreach ( (array) $this->wpdb->get_col( $this->wpdb->prepare( "SELECT option_value FROM {$this->wpdb->options} WHERE option_name LIKE %s ORDER BY option_id LIMIT %d", $like, self::LIMIT ) ) as $value ) {
 			$cause = Cause::from_stored( maybe_unserialize( $value ) );
 			if ( null !== $cause ) {
 				$causes[] = $cause;
@@ -53,7 +49,7 @@ class Causes {
 	public function open( string $code, string $text, string $reason = '' ): void {
 		$known = $this->find( $code );
 		if ( null === $known ) {
-			$this->save( new Cause( $code, $code, $text, 0, array(), $this->services->clock()->now(), 0, array(), $reason ) );
+			$this->save( new Cause( $code, $code, $text, 0, array(), $this->clock->now(), 0, array(), $reason ) );
 		} elseif ( $known->text !== $text || $known->reason !== $reason ) {
 			$this->save( $known->with( array( 'text' => $text, 'reason' => $reason ) ) );
 		}
@@ -64,7 +60,7 @@ class Causes {
 		$known = $this->find( $key );
 		if ( null === $known ) {
 			if ( count( $this->all() ) < self::LIMIT ) {
-				$this->save( new Cause( $key, $code, '', $user_id, array( $order_id ), $this->services->clock()->now() ) );
+				$this->save( new Cause( $key, $code, '', $user_id, array( $order_id ), $this->clock->now() ) );
 			}
 		} elseif ( ! in_array( $order_id, $known->order_ids, true ) || $known->code !== $code ) {
 			$orders = array_slice( array_values( array_unique( array_merge( $known->order_ids, array( $order_id ) ) ) ), 0, Cause::ORDERS_KEPT );
@@ -109,7 +105,7 @@ class Causes {
 		foreach ( $causes as $cause ) {
 			$now = $this->find( $cause->key );
 			if ( null !== $now ) {
-				$this->save( $now->with( array( 'mailed_at' => $this->services->clock()->now() ) ) );
+				$this->save( $now->with( array( 'mailed_at' => $this->clock->now() ) ) );
 			}
 		}
 	}

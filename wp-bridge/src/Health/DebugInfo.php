@@ -9,32 +9,33 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Health;
 
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Service\ServiceApi;
-use Tillsync\Bridge\Services;
 
 /** Facts for support. Token and secret are not among them; which service and account it is does not go to the clipboard (private). */
 final class DebugInfo {
 
-	private Services $services;
+	public function __construct(
+		private readonly HealthFacts $health_facts,
+		private readonly ServiceApi $service_api
+	) {}
 
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_filter( 'debug_information', Guarded::filter( $this->services, 'debug_information', fn( $info = array() ) => is_array( $info ) ? $info + array( 'tillsync-bridge' => $this->section() ) : $info ) );
+	/**
+	 * @param mixed $info As known so far.
+	 * @return mixed
+	 */
+	public function with_section( $info = array() ) {
+		return is_array( $info ) ? $info + array( 'tillsync-bridge' => $this->section() ) : $info;
 	}
 
 	/** @return array<string, mixed> */
 	private function section(): array {
-		$facts  = $this->services->get( HealthFacts::class )->read();
+		$facts = $this->health_facts->read();
 		// Numbers as texts: an int of 0 is printed as "undefined".
 		$fields = array(
 			'version'        => array( 'label' => __( 'Version', 'tillsync-bridge' ), 'value' => \Tillsync\Bridge\VERSION ),
 			'connected'      => array( 'label' => __( 'Connected', 'tillsync-bridge' ), 'value' => self::words( $facts['connected'] ), 'debug' => $facts['connected'] ),
 			'url'            => array( 'label' => __( 'Service', 'tillsync-bridge' ), 'value' => $facts['url'], 'private' => true ),
-			'service_api'    => array( 'label' => __( 'Version of its messages', 'tillsync-bridge' ), 'value' => (string) $this->services->get( ServiceApi::class )->version() ),
+			'service_api'    => array( 'label' => __( 'Version of its messages', 'tillsync-bridge' ), 'value' => (string) $this->service_api->version() ),
 			'account_id'     => array( 'label' => __( 'Account', 'tillsync-bridge' ), 'value' => $facts['account_id'], 'private' => true ),
 			'token'          => array( 'label' => __( 'Token', 'tillsync-bridge' ), 'value' => $facts['connected'] ? __( 'set, not shown', 'tillsync-bridge' ) : __( 'none', 'tillsync-bridge' ), 'private' => true ),
 			'must_choose'    => array( 'label' => __( 'Elsewhere than connected', 'tillsync-bridge' ), 'value' => self::words( $facts['must_choose'] ), 'debug' => $facts['must_choose'] ),

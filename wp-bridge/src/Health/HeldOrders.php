@@ -10,11 +10,13 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Health;
 
 use Tillsync\Bridge\Events\HeldCount;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\Answer;
-use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Orders\DrainTimer;
 use Tillsync\Bridge\Orders\OrderFacts;
+use Tillsync\Bridge\Orders\Outbox;
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /**
  * One call: how many wait, how the account stands, and the newest of them. Those that have no row here (the plugin was installed anew, the
@@ -25,11 +27,13 @@ class HeldOrders {
 	private const TIMEOUT_SECONDS = 10;
 	private const PAGE_SIZE       = 100;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly HeldCount $held_count,
+		private readonly DrainTimer $drain_timer,
+		private readonly ServiceClient $service_client,
+		private readonly Outbox $outbox,
+		private readonly Log $log
+	) {}
 
 	/**
 	 * Asks, in the background or when a shop connects.
@@ -39,10 +43,10 @@ class HeldOrders {
 	 */
 	public function ask() {
 		$message = array( 'queue' => 'QUEUE_ORDERS', 'states' => array( Answer::HELD ), 'pageSize' => self::PAGE_SIZE, 'withCounts' => true );
-		$answer  = $this->services->service_client()->call( 'CustomerSyncService', 'ListQueue', $message, self::TIMEOUT_SECONDS );
+		$answer  = $this->service_client->call( 'CustomerSyncService', 'ListQueue', $message, self::TIMEOUT_SECONDS );
 		foreach ( array_filter( (array) ( $answer['stateCounts'] ?? array() ), 'is_array' ) as $count ) {
 			if ( Answer::HELD === ( $count['state'] ?? '' ) ) {
-				$this->services->get( HeldCount::class )->keep( (int) ( $count['count'] ?? 0 ) );
+				$this->held_count->keep( (int) ( $count['count'] ?? 0 ) );
 			}
 		}
 		$this->adopt( array_filter( (array) ( $answer['entries'] ?? array() ), 'is_array' ) );
@@ -59,16 +63,16 @@ class HeldOrders {
 			}
 		}
 		$adopted = 0;
-		foreach ( $this->services->outbox()->unknown_of( array_keys( $numbers ) ) ?? array() as $order_id ) {
+		foreach ( $this->outbox->unknown_of( array_keys( $numbers ) ) ?? array() as $order_id ) {
 			$order = wc_get_order( $order_id );
 			// Of a shop whose ids began again, another order may have the id by now.
-			if ( is_object( $order ) && OrderFacts::is_order( $order ) && (string) $order->get_order_number() === $numbers[ $order_id ] && $this->services->outbox()->look_again( $order_id ) ) {
+			if ( is_object( $order ) && OrderFacts::is_order( $order ) && (string) $order->get_order_number() === $numbers[ $order_id ] && $this->outbox->look_again( $order_id ) ) {
 				++$adopted;
 			}
 		}
 		if ( $adopted > 0 ) {
-			$this->services->get( Drain::class )->kick();
-			$this->services->log()->info( "{$adopted} orders that the service holds were not known here: their answers are fetched" );
+			$this->drain_timer->now();
+			$this->log->info( "{$adopted} orders that the service holds were not known here: their answers are fetched" );
 		}
 	}
 }

@@ -9,8 +9,9 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Health;
 
+use Tillsync\Bridge\Connection\CopyGuard;
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /** CheckAccount, for the settings screen, Site Health and the command line. */
 class ServiceTest {
@@ -20,11 +21,10 @@ class ServiceTest {
 
 	private const SIDES = array( 'SIDE_TILL' => 'till', 'SIDE_SHOP' => 'shop' );
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly ServiceClient $service_client,
+		private readonly CopyGuard $copy_guard
+	) {}
 
 	/**
 	 * Each step of both sides, and what looks wrong, in the service's own words and in the merchant's.
@@ -34,7 +34,7 @@ class ServiceTest {
 	 * @throws ServiceError
 	 */
 	public function steps(): array {
-		$answer = $this->services->service_client()->call( 'AccountService', 'CheckAccount', array(), self::TIMEOUT_SECONDS );
+		$answer = $this->service_client->call( 'AccountService', 'CheckAccount', array(), self::TIMEOUT_SECONDS );
 		$steps  = array();
 		foreach ( array( 'steps', 'warnings' ) as $kind ) {
 			foreach ( array_filter( (array) ( $answer[ $kind ] ?? array() ), 'is_array' ) as $step ) {
@@ -75,20 +75,19 @@ class ServiceTest {
 
 	/** @return array<string, mixed> A result of Site Health. */
 	public function run(): array {
-		$health = $this->services->get( SiteHealth::class );
-		if ( null === $this->services->copy_guard()->usable() ) {
-			return $health->result( 'service', 'recommended', __( 'The tillsync service was not asked', 'tillsync-bridge' ), __( 'The shop is not connected, or must first say whether it is a copy.', 'tillsync-bridge' ) );
+		if ( null === $this->copy_guard->usable() ) {
+			return HealthResult::of( 'service', 'recommended', __( 'The tillsync service was not asked', 'tillsync-bridge' ), __( 'The shop is not connected, or must first say whether it is a copy.', 'tillsync-bridge' ) );
 		}
 		try {
 			$checked = $this->steps();
 		} catch ( ServiceError $error ) {
-			return $health->result( 'service', 'critical', __( 'The tillsync service does not answer', 'tillsync-bridge' ), $error->sentence() );
+			return HealthResult::of( 'service', 'critical', __( 'The tillsync service does not answer', 'tillsync-bridge' ), $error->sentence() );
 		}
 		if ( $checked['ok'] ) {
-			return $health->result( 'service', 'good', __( 'Till and shop answer the tillsync service', 'tillsync-bridge' ), __( 'Every step of the test went well.', 'tillsync-bridge' ) );
+			return HealthResult::of( 'service', 'good', __( 'Till and shop answer the tillsync service', 'tillsync-bridge' ), __( 'Every step of the test went well.', 'tillsync-bridge' ) );
 		}
 		$failed = array_filter( $checked['steps'], static fn( array $step ) => 'failed' === $step['state'] );
 		$said   = array_map( static fn( array $step ) => trim( "{$step['said']} {$step['to_do']} {$step['detail']}" ), $failed );
-		return $health->result( 'service', 'critical', __( 'The tillsync service cannot use the till or the shop', 'tillsync-bridge' ), implode( ' ', $said ) );
+		return HealthResult::of( 'service', 'critical', __( 'The tillsync service cannot use the till or the shop', 'tillsync-bridge' ), implode( ' ', $said ) );
 	}
 }

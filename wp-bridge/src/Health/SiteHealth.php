@@ -9,15 +9,14 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Health;
 
+use Closure;
 use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\AdminGate;
-use Tillsync\Bridge\Screens\SettingsIntegration;
-use Tillsync\Bridge\Services;
 use WP_REST_Response;
 
 /** Tests that read this site's own database run with the page; the one that asks the service runs by itself, after it. */
-final class SiteHealth implements Part {
+final class SiteHealth {
 
 	/** Orders that wait longer than this in the shop need somebody's eye. */
 	private const OLD_SECONDS = 3600;
@@ -25,23 +24,20 @@ final class SiteHealth implements Part {
 	/** The capability of WordPress for these tests. */
 	private const CAPABILITY = 'view_site_health_checks';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_filter( 'site_status_tests', Guarded::filter( $this->services, 'site_status_tests', fn( $tests = array() ) => is_array( $tests ) ? $this->with_tests( $tests ) : $tests ) );
-		add_action( 'rest_api_init', Guarded::action( $this->services, 'rest_api_init', fn() => $this->add_route() ) );
-		$this->services->get( DebugInfo::class )->register();
-	}
+	public function __construct(
+		private readonly HealthFacts $health_facts,
+		private readonly ServiceTest $service_test,
+		private readonly Log $log
+	) {}
 
 	/**
-	 * @param array<string, mixed> $tests As known so far.
-	 * @return array<string, mixed>
+	 * @param mixed $tests As known so far.
+	 * @return mixed
 	 */
-	private function with_tests( array $tests ): array {
+	public function with_tests( $tests = array() ) {
+		if ( ! is_array( $tests ) ) {
+			return $tests;
+		}
 		$labels = array(
 			'connected' => __( 'Till sync: connection', 'tillsync-bridge' ),
 			'outbox'    => __( 'Till sync: orders that wait', 'tillsync-bridge' ),
@@ -49,7 +45,7 @@ final class SiteHealth implements Part {
 			'cron'      => __( 'Till sync: background work', 'tillsync-bridge' ),
 		);
 		foreach ( $labels as $name => $label ) {
-			$tests['direct'][ "tillsync_{$name}" ] = array( 'label' => $label, 'test' => fn() => Guarded::call( $this->services, "site health {$name}", fn() => $this->{$name}( $this->services->get( HealthFacts::class )->read() ), $this->result( $name, 'recommended', $label, __( 'This could not be found out: see the log of Tillsync.', 'tillsync-bridge' ) ) ) );
+			$tests['direct'][ "tillsync_{$name}" ] = array( 'label' => $label, 'test' => fn() => Guarded::call( $this->log, "site health {$name}", fn() => $this->{$name}( $this->health_facts->read() ), HealthResult::of( $name, 'recommended', $label, __( 'This could not be found out: see the log of Tillsync.', 'tillsync-bridge' ) ) ) );
 		}
 		$tests['async']['tillsync_service'] = array(
 			'label'             => __( 'Till sync: both sides', 'tillsync-bridge' ),
@@ -60,15 +56,16 @@ final class SiteHealth implements Part {
 		return $tests;
 	}
 
-	private function add_route(): void {
+	/** @param Closure(): self $made Makes the object when a request comes. */
+	public static function add_routes( Closure $made ): void {
 		register_rest_route(
 			AdminGate::NAMESPACE,
 			'/site-health/service',
 			array(
 				'methods'             => 'GET',
 				'permission_callback' => static fn() => current_user_can( self::CAPABILITY ),
-				'callback'            => function (): WP_REST_Response {
-					$response = new WP_REST_Response( $this->service() );
+				'callback'            => static function () use ( $made ): WP_REST_Response {
+					$response = new WP_REST_Response( $made()->service() );
 					$response->header( 'Cache-Control', 'no-store, private' );
 					return $response;
 				},
@@ -78,7 +75,7 @@ final class SiteHealth implements Part {
 
 	/** @return array<string, mixed> The result of the test that asks the service. */
 	public function service(): array {
-		return Guarded::call( $this->services, 'site health', fn() => $this->services->get( ServiceTest::class )->run(), $this->result( 'service', 'recommended', __( 'The tillsync service could not be tested', 'tillsync-bridge' ), __( 'See the log of Tillsync.', 'tillsync-bridge' ) ) );
+		return Guarded::call( $this->log, 'site health', fn() => $this->service_test->run(), HealthResult::of( 'service', 'recommended', __( 'The tillsync service could not be tested', 'tillsync-bridge' ), __( 'See the log of Tillsync.', 'tillsync-bridge' ) ) );
 	}
 
 	/**
@@ -87,20 +84,20 @@ final class SiteHealth implements Part {
 	 */
 	private function connected( array $facts ): array {
 		if ( ! $facts['connected'] ) {
-			return $this->result( 'connected', 'recommended', __( 'The shop is not connected to a tillsync service', 'tillsync-bridge' ), __( 'Paste the connect string of your tillsync operator on the settings screen.', 'tillsync-bridge' ) );
+			return HealthResult::of( 'connected', 'recommended', __( 'The shop is not connected to a tillsync service', 'tillsync-bridge' ), __( 'Paste the connect string of your tillsync operator on the settings screen.', 'tillsync-bridge' ) );
 		}
 		if ( $facts['must_choose'] ) {
-			return $this->result( 'connected', 'critical', __( 'This site is not where it was connected to tillsync', 'tillsync-bridge' ), __( 'Nothing is sent or accepted until you say whether this is a copy or the shop has moved.', 'tillsync-bridge' ) );
+			return HealthResult::of( 'connected', 'critical', __( 'This site is not where it was connected to tillsync', 'tillsync-bridge' ), __( 'Nothing is sent or accepted until you say whether this is a copy or the shop has moved.', 'tillsync-bridge' ) );
 		}
 		if ( '' !== $facts['paused'] ) {
-			return $this->result( 'connected', 'critical', __( 'The tillsync service refuses this shop', 'tillsync-bridge' ), $facts['paused'] );
+			return HealthResult::of( 'connected', 'critical', __( 'The tillsync service refuses this shop', 'tillsync-bridge' ), $facts['paused'] );
 		}
 		if ( ! $facts['tables'] ) {
-			return $this->result( 'connected', 'critical', __( 'The database tables of Tillsync are missing', 'tillsync-bridge' ), __( 'See that the database user may create tables, then open any page of wp-admin.', 'tillsync-bridge' ) );
+			return HealthResult::of( 'connected', 'critical', __( 'The database tables of Tillsync are missing', 'tillsync-bridge' ), __( 'See that the database user may create tables, then open any page of wp-admin.', 'tillsync-bridge' ) );
 		}
 		/* translators: %s: date and time */
 		$when = 0 === $facts['last_success'] ? __( 'Nothing has been sent yet.', 'tillsync-bridge' ) : sprintf( __( 'The service last answered %s.', 'tillsync-bridge' ), wp_date( get_option( 'date_format' ) . ' ' . get_option( 'time_format' ), $facts['last_success'] ) );
-		return $this->result( 'connected', 'good', __( 'The shop is connected to its tillsync service', 'tillsync-bridge' ), $when );
+		return HealthResult::of( 'connected', 'good', __( 'The shop is connected to its tillsync service', 'tillsync-bridge' ), $when );
 	}
 
 	/**
@@ -112,9 +109,9 @@ final class SiteHealth implements Part {
 		$numbers = sprintf( __( 'Not left the shop: %1$d. At the service: %2$d. Failed: %3$d.', 'tillsync-bridge' ), $facts['waiting'], $facts['sent'], $facts['failed'] );
 		if ( $facts['waiting'] > 0 && $facts['oldest_waiting'] > self::OLD_SECONDS ) {
 			/* translators: %s: time span, such as "2 hours" */
-			return $this->result( 'outbox', 'critical', sprintf( __( 'Orders have been waiting for %s to leave the shop', 'tillsync-bridge' ), human_time_diff( 0, $facts['oldest_waiting'] ) ), $numbers . ' ' . $facts['breaker_reason'] );
+			return HealthResult::of( 'outbox', 'critical', sprintf( __( 'Orders have been waiting for %s to leave the shop', 'tillsync-bridge' ), human_time_diff( 0, $facts['oldest_waiting'] ) ), $numbers . ' ' . $facts['breaker_reason'] );
 		}
-		return $this->result( 'outbox', 'good', __( 'Orders leave the shop for the till in time', 'tillsync-bridge' ), $numbers );
+		return HealthResult::of( 'outbox', 'good', __( 'Orders leave the shop for the till in time', 'tillsync-bridge' ), $numbers );
 	}
 
 	/**
@@ -124,9 +121,9 @@ final class SiteHealth implements Part {
 	private function missed( array $facts ): array {
 		if ( $facts['missed'] > 0 ) {
 			/* translators: %d: number of orders */
-			return $this->result( 'missed', 'recommended', __( 'Some orders reached tillsync only by the hourly sweep', 'tillsync-bridge' ), sprintf( _n( '%d order was missed when it was placed and found later. Another plugin may end the order\'s hooks early.', '%d orders were missed when they were placed and found later. Another plugin may end the orders\' hooks early.', $facts['missed'], 'tillsync-bridge' ), $facts['missed'] ) );
+			return HealthResult::of( 'missed', 'recommended', __( 'Some orders reached tillsync only by the hourly sweep', 'tillsync-bridge' ), sprintf( _n( '%d order was missed when it was placed and found later. Another plugin may end the order\'s hooks early.', '%d orders were missed when they were placed and found later. Another plugin may end the orders\' hooks early.', $facts['missed'], 'tillsync-bridge' ), $facts['missed'] ) );
 		}
-		return $this->result( 'missed', 'good', __( 'No order was missed by tillsync', 'tillsync-bridge' ), __( 'Every order was noted when it was placed.', 'tillsync-bridge' ) );
+		return HealthResult::of( 'missed', 'good', __( 'No order was missed by tillsync', 'tillsync-bridge' ), __( 'Every order was noted when it was placed.', 'tillsync-bridge' ) );
 	}
 
 	/**
@@ -135,20 +132,8 @@ final class SiteHealth implements Part {
 	 */
 	private function cron( array $facts ): array {
 		if ( ! $facts['cron'] ) {
-			return $this->result( 'cron', 'critical', __( 'WordPress\'s cron does not run', 'tillsync-bridge' ), __( 'Orders leave the shop by background work. Let a real cron call wp-cron.php every minute, or `wp tillsync drain`.', 'tillsync-bridge' ) );
+			return HealthResult::of( 'cron', 'critical', __( 'WordPress\'s cron does not run', 'tillsync-bridge' ), __( 'Orders leave the shop by background work. Let a real cron call wp-cron.php every minute, or `wp tillsync drain`.', 'tillsync-bridge' ) );
 		}
-		return $this->result( 'cron', 'good', __( 'Tillsync\'s background work runs', 'tillsync-bridge' ), __( 'Cron comes by as it should.', 'tillsync-bridge' ) );
-	}
-
-	/** @return array<string, mixed> As Site Health wants it. */
-	public function result( string $name, string $status, string $label, string $text ): array {
-		return array(
-			'label'       => $label,
-			'status'      => $status,
-			'badge'       => array( 'label' => __( 'Till sync', 'tillsync-bridge' ), 'color' => 'blue' ),
-			'description' => '<p>' . esc_html( $text ) . '</p>',
-			'actions'     => 'good' === $status ? '' : sprintf( '<p><a href="%s">%s</a></p>', esc_url( SettingsIntegration::url() ), esc_html__( 'Settings of Tillsync', 'tillsync-bridge' ) ),
-			'test'        => "tillsync_{$name}",
-		);
+		return HealthResult::of( 'cron', 'good', __( 'Tillsync\'s background work runs', 'tillsync-bridge' ), __( 'Cron comes by as it should.', 'tillsync-bridge' ) );
 	}
 }

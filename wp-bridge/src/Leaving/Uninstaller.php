@@ -9,11 +9,14 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Leaving;
 
+use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Emails\Digest;
 use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Schedule;
+use Tillsync\Bridge\Schema\Tables;
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 use Tillsync\Bridge\Types\RoleGrants;
 
 // phpcs:disable WordPress.DB -- our own tables, and WooCommerce's while WooCommerce itself is not loaded.
@@ -30,27 +33,30 @@ final class Uninstaller {
 	/** Services that did not answer: the next site of the network does not wait for them again. */
 	private array $unreached = array();
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly \wpdb $wpdb,
+		private readonly RoleGrants $grants,
+		private readonly CopyGuard $copy_guard,
+		private readonly ServiceClient $service_client,
+		private readonly Tables $tables,
+		private readonly Log $log
+	) {}
 
 	/** The present site. */
 	public function leave_site(): void {
 		foreach ( array( 'revoke_token', 'take_roles_back', 'unschedule', 'drop_tables', 'delete_order_meta', 'delete_options' ) as $step ) {
-			Guarded::call( $this->services, "uninstall: {$step}", fn() => $this->{$step}() );
+			Guarded::call( $this->log, "uninstall: {$step}", fn() => $this->{$step}() );
 		}
 	}
 
 	/** A copy of a shop has no right to: the token is its original's. */
 	private function revoke_token(): void {
-		$connection = $this->services->copy_guard()->usable();
+		$connection = $this->copy_guard->usable();
 		if ( null === $connection || in_array( $connection->url, $this->unreached, true ) ) {
 			return;
 		}
 		try {
-			$this->services->service_client()->call_with( $connection->url, $connection->token, 'AccountService', 'DisconnectShop', array( 'accountId' => $connection->account_id ), self::TIMEOUT_SECONDS );
+			$this->service_client->call_with( $connection->url, $connection->token, 'AccountService', 'DisconnectShop', array( 'accountId' => $connection->account_id ), self::TIMEOUT_SECONDS );
 		} catch ( ServiceError $error ) {
 			if ( $error->is_transport() ) {
 				$this->unreached[] = $connection->url;
@@ -60,7 +66,7 @@ final class Uninstaller {
 
 	/** Only what we gave. */
 	private function take_roles_back(): void {
-		$this->services->get( RoleGrants::class )->take_all_back();
+		$this->grants->take_all_back();
 	}
 
 	private function unschedule(): void {
@@ -68,32 +74,29 @@ final class Uninstaller {
 		if ( function_exists( 'as_unschedule_all_actions' ) ) {
 			return;
 		}
-		$database = $this->services->database();
-		$groups   = $database->prefix . 'actionscheduler_groups';
-		$actions  = $database->prefix . 'actionscheduler_actions';
-		$this->try_query( $database->prepare( "DELETE FROM {$actions} WHERE group_id IN (SELECT group_id FROM {$groups} WHERE slug = %s)", Schedule::GROUP ) );
+		$groups  = $this->wpdb->prefix . 'actionscheduler_groups';
+		$actions = $this->wpdb->prefix . 'actionscheduler_actions';
+		$this->try_query( $this->wpdb->prepare( "DELETE FROM {$actions} WHERE group_id IN (SELECT group_id FROM {$groups} WHERE slug = %s)", Schedule::GROUP ) );
 	}
 
 	private function drop_tables(): void {
-		foreach ( $this->services->tables()->all() as $table ) {
+		foreach ( $this->tables->all() as $table ) {
 			$this->try_query( "DROP TABLE IF EXISTS {$table}" );
 		}
 	}
 
 	/** Answers kept with orders, in both stores: a shop may have changed from one to the other. */
 	private function delete_order_meta(): void {
-		$database = $this->services->database();
-		$like     = $database->esc_like( '_tillsync_' ) . '%';
-		foreach ( array( $database->postmeta, $database->prefix . 'wc_orders_meta' ) as $table ) {
-			$this->try_query( $database->prepare( "DELETE FROM {$table} WHERE meta_key LIKE %s", $like ) );
+		$like = $this->wpdb->esc_like( '_tillsync_' ) . '%';
+		foreach ( array( $this->wpdb->postmeta, $this->wpdb->prefix . 'wc_orders_meta' ) as $table ) {
+			$this->try_query( $this->wpdb->prepare( "DELETE FROM {$table} WHERE meta_key LIKE %s", $like ) );
 		}
 	}
 
 	private function delete_options(): void {
-		$database = $this->services->database();
 		foreach ( array( 'tillsync_bridge_', '_transient_tillsync_', '_transient_timeout_tillsync_' ) as $prefix ) {
-			$like = $database->esc_like( $prefix ) . '%';
-			foreach ( (array) $database->get_col( $database->prepare( "SELECT option_name FROM {$database->options} WHERE option_name LIKE %s", $like ) ) as $option ) {
+			$like = $this->wpdb->esc_like( $prefix ) . '%';
+			foreach ( (array) $this->wpdb->get_col( $this->wpdb->prepare( "SELECT option_name FROM {$this->wpdb->options} WHERE option_name LIKE %s", $like ) ) as $option ) {
 				delete_option( (string) $option );
 			}
 		}
@@ -113,9 +116,8 @@ final class Uninstaller {
 
 	/** A table that is not there is no failure. */
 	private function try_query( string $sql ): void {
-		$database   = $this->services->database();
-		$suppressed = $database->suppress_errors( true );
-		$database->query( $sql );
-		$database->suppress_errors( $suppressed );
+		$suppressed = $this->wpdb->suppress_errors( true );
+		$this->wpdb->query( $sql );
+		$this->wpdb->suppress_errors( $suppressed );
 	}
 }

@@ -10,31 +10,33 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Orders;
 
 use Throwable;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Clock;
+use Tillsync\Bridge\Log;
 
 /** The order gets the answer first, then the row its end: a process that stops in between asks once more. */
 class AnswerKeeper {
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly Answers $answers,
+		private readonly Outbox $outbox,
+		private readonly Clock $clock,
+		private readonly Log $log
+	) {}
 
 	/**
 	 * @param array<string, int|string> $changes Further columns of the row.
 	 */
 	public function keep( OutboxRow $row, Answer $answer, array $changes, DrainReport $report ): void {
-		$now      = $this->services->clock()->now();
+		$now      = $this->clock->now();
 		$changes += array( 'entry_id' => $answer->entry_id, 'entry_state' => $answer->state, 'outcome' => $answer->outcome );
 		try {
-			$this->services->get( Answers::class )->store( $row->order_id, $answer );
+			$this->answers->store( $row->order_id, $answer );
 		} catch ( Throwable $error ) {
-			$this->services->log()->failure( "keeping the answer of order {$row->order_id}", $error );
+			$this->log->failure( "keeping the answer of order {$row->order_id}", $error );
 			/* translators: %s: technical name of an error */
 			$reason   = sprintf( __( 'The answer could not be stored with the order (%s): see the log of Tillsync.', 'tillsync-bridge' ), get_class( $error ) );
 			$changes += array( 'state' => OutboxRow::SENT, 'due_at' => $now + RowDelay::of_failure( $row->attempts ), 'attempts' => $row->attempts + 1, 'reason' => $reason );
-			$this->services->outbox()->settle( $row, $changes );
+			$this->outbox->settle( $row, $changes );
 			++$report->postponed;
 			return;
 		}
@@ -49,6 +51,6 @@ class AnswerKeeper {
 			$delay    = Answer::HELD === $answer->state ? RowDelay::of_held( $polls ) : RowDelay::of_pending( $polls );
 			$changes += array( 'state' => OutboxRow::SENT, 'due_at' => $now + $delay, 'attempts' => $polls + 1, 'reason' => Answer::HELD === $answer->state ? $answer->comment : '' );
 		}
-		$this->services->outbox()->settle( $row, $changes );
+		$this->outbox->settle( $row, $changes );
 	}
 }

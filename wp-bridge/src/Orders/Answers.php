@@ -9,8 +9,9 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Log;
 use WC_Order;
 
 /**
@@ -23,11 +24,7 @@ class Answers {
 
 	private const SAVE_AFTER_META = 'woocommerce_orders_table_datastore_should_save_after_meta_change';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly Clock $clock, private readonly Log $log ) {}
 
 	/** The stored answer of an order; null: none of its own. */
 	public function of( WC_Order $order ): ?Answer {
@@ -66,12 +63,12 @@ class Answers {
 		if ( $answer->says_the_same_as( $before ) && $answer->entry_id === $before->entry_id && $answer->notes === $before->notes ) {
 			return;
 		}
-		$this->write( $order, array( 'order_id' => $order_id, 'at' => $this->services->clock()->now() ) + $answer->to_stored() );
+		$this->write( $order, array( 'order_id' => $order_id, 'at' => $this->clock->now() ) + $answer->to_stored() );
 		if ( Answer::PENDING !== $answer->state && '' !== $answer->comment && ! $answer->says_the_same_as( $before ) ) {
 			$order->add_order_note( self::note( $answer ) );
 		}
 		Guarded::call(
-			$this->services,
+			$this->log,
 			'tillsync_order_answered',
 			static function () use ( $order_id, $answer ): void {
 				/**

@@ -9,8 +9,10 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
+use Tillsync\Bridge\Clock;
+use Tillsync\Bridge\Connection\CopyGuard;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Schedule;
-use Tillsync\Bridge\Services;
 
 /**
  * Puts older orders into the outbox when the merchant asks for it: first the number, then a portion at a time in the background, oldest
@@ -24,11 +26,12 @@ class Backfill {
 	private const STILL_AFTER  = 300;
 	public const LONGEST_DAYS  = 730;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly Outbox $outbox,
+		private readonly CopyGuard $copy_guard,
+		private readonly Clock $clock,
+		private readonly Log $log
+	) {}
 
 	/**
 	 * What it would do: orders in a chosen status created in the last days, and how many of them have not been sent.
@@ -42,7 +45,7 @@ class Backfill {
 		for ( $after = 0; $orders < self::COUNT_LIMIT; $after += self::PAGE ) {
 			$ids     = $this->page( $since, $after );
 			$orders += count( $ids );
-			$new    += count( $this->services->outbox()->unknown_of( $ids ) ?? array() );
+			$new    += count( $this->outbox->unknown_of( $ids ) ?? array() );
 			if ( count( $ids ) < self::PAGE ) {
 				return array( 'orders' => $orders, 'new' => $new, 'capped' => false );
 			}
@@ -52,7 +55,7 @@ class Backfill {
 
 	/** Begins. A run under way is replaced: what it has put in stays. */
 	public function start( int $days ): void {
-		$now = $this->services->clock()->now();
+		$now = $this->clock->now();
 		update_option( self::OPTION, array( 'since' => $this->since( $days ), 'offset' => 0, 'noted' => 0, 'until' => $now, 'touched' => $now ), false );
 		Schedule::at( $now, Schedule::BACKFILL );
 	}
@@ -71,40 +74,40 @@ class Backfill {
 	/** Some pages, as long as a background request may take. */
 	public function portion( ?DrainLimits $limits = null ): void {
 		$run = get_option( self::OPTION );
-		if ( ! is_array( $run ) || null === $this->services->copy_guard()->usable() ) {
+		if ( ! is_array( $run ) || null === $this->copy_guard->usable() ) {
 			return;
 		}
-		$limits = $limits ?? new DrainLimits( $this->services->clock() );
+		$limits = $limits ?? new DrainLimits( $this->clock );
 		do {
 			$ids = $this->page( (int) $run['since'], (int) $run['offset'], (int) $run['until'] );
-			$new = $this->services->outbox()->unknown_of( $ids );
+			$new = $this->outbox->unknown_of( $ids );
 			foreach ( $new ?? array() as $order_id ) {
-				$run['noted'] += $this->services->outbox()->note( $order_id ) ? 1 : 0;
+				$run['noted'] += $this->outbox->note( $order_id ) ? 1 : 0;
 			}
 			if ( null !== $new ) {
 				$run['offset'] += count( $ids );
 			}
-			$run['touched'] = $this->services->clock()->now();
+			$run['touched'] = $this->clock->now();
 			if ( null !== $new && count( $ids ) < self::PAGE ) {
 				delete_option( self::OPTION );
-				$this->services->log()->info( "older orders: {$run['noted']} were put into the outbox" );
+				$this->log->info( "older orders: {$run['noted']} were put into the outbox" );
 				return;
 			}
 			update_option( self::OPTION, $run, false );
 		} while ( null !== $new && '' === $limits->reason_to_stop() );
-		Schedule::at( $this->services->clock()->now(), Schedule::BACKFILL );
+		Schedule::at( $this->clock->now(), Schedule::BACKFILL );
 	}
 
 	/** For cron: a run that nothing has touched for five minutes goes on. */
 	public function portion_if_left_alone(): void {
 		$run = get_option( self::OPTION );
-		if ( is_array( $run ) && (int) $run['touched'] < $this->services->clock()->now() - self::STILL_AFTER ) {
+		if ( is_array( $run ) && (int) $run['touched'] < $this->clock->now() - self::STILL_AFTER ) {
 			$this->portion();
 		}
 	}
 
 	private function since( int $days ): int {
-		return $this->services->clock()->now() - max( 1, min( self::LONGEST_DAYS, $days ) ) * DAY_IN_SECONDS;
+		return $this->clock->now() - max( 1, min( self::LONGEST_DAYS, $days ) ) * DAY_IN_SECONDS;
 	}
 
 	/** @return int[] Oldest first. An order whose status changes while this runs may shift a page by one: the hook has it then. */

@@ -13,13 +13,16 @@ use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Confirmation\ConfirmationKey;
 use Tillsync\Bridge\Confirmation\Confirmations;
 use Tillsync\Bridge\Confirmation\ConfirmationTable;
+use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Connection\SiteSettings;
 use Tillsync\Bridge\Customers\Registered;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Events\HeldCount;
 use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Health\Cause;
+use Tillsync\Bridge\Health\CauseKeeper;
 use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Health\HeldOrders;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Schedule;
@@ -29,7 +32,6 @@ use Tillsync\Bridge\Service\ServiceApi;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Service\Unreached;
-use Tillsync\Bridge\Services;
 use Tillsync\Bridge\Users\UserChanges;
 use Tillsync\Bridge\Users\UserChangeSender;
 use Tillsync\Bridge\Users\UserWatch;
@@ -49,18 +51,26 @@ class Drain {
 
 	/** By the drain, and by our own callbacks of the hooks it fires. */
 	private const NEEDED = array(
-		Answer::class, AnswerKeeper::class, Answers::class, AnswerWords::class, CallOutcome::class, DrainLimits::class, DrainReport::class,
-		OrderFacts::class, Outbox::class, OutboxPause::class, OutboxRow::class, Poller::class, QuietStatements::class, RowDelay::class, Sender::class,
+		Answer::class, AnswerKeeper::class, Answers::class, AnswerWords::class, CallOutcome::class, DrainLimits::class, DrainReport::class, DrainTimer::class,
+		OrderFacts::class, OrderText::class, Outbox::class, OutboxPause::class, OutboxRow::class, Poller::class, QuietStatements::class, RowDelay::class, Sender::class,
 		Breaker::class, ServiceClient::class, ServiceError::class, SiteSettings::class, Cause::class, Causes::class, HeldCount::class,
-		Confirmations::class, ConfirmationKey::class, ConfirmationTable::class, ServiceApi::class, Tables::class,
+		Confirmations::class, ConfirmationKey::class, ConfirmationTable::class, Tables::class, CauseKeeper::class, HeldOrders::class,
 		Clock::class, Database::class, Guarded::class, Log::class, NotStored::class, Schedule::class,
 		Registered::class, ServiceApi::class, Unreached::class, UserChanges::class, UserChangeSender::class, UserWatch::class,
 	);
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
+	public function __construct(
+		private readonly UserChangeSender $user_change_sender,
+		private readonly Sender $sender,
+		private readonly Poller $poller,
+		private readonly OutboxPause $pause,
+		private readonly Breaker $breaker,
+		private readonly DrainTimer $drain_timer,
+		private readonly Outbox $outbox,
+		private readonly Tables $tables,
+		private readonly CopyGuard $copy_guard,
+		private readonly Clock $clock
+	) {
 		// An update of the plugin in mid-drain replaces the files: whatever this process still needs is loaded now.
 		array_map( 'class_exists', self::NEEDED );
 	}
@@ -72,30 +82,30 @@ class Drain {
 	 * @param bool             $forced  Somebody asks for it: neither an open breaker nor a pause keeps it from trying.
 	 */
 	public function run( ?DrainLimits $limits = null, bool $forced = false ): DrainReport {
-		$limits = $limits ?? new DrainLimits( $this->services->clock() );
+		$limits = $limits ?? new DrainLimits( $this->clock );
 		$report = new DrainReport();
 		$report->stopped_by = $this->hindrance( $forced );
 		// Before the orders: who is gone is known when the next order of the same person comes.
-		$report->stopped_by = '' === $report->stopped_by ? $this->services->get( UserChangeSender::class )->send( $report, $limits ) : $report->stopped_by;
+		$report->stopped_by = '' === $report->stopped_by ? $this->user_change_sender->send( $report, $limits ) : $report->stopped_by;
 		while ( '' === $report->stopped_by ) {
 			$report->stopped_by = $limits->reason_to_stop();
 			if ( '' !== $report->stopped_by ) {
 				break;
 			}
-			$rows = $this->services->outbox()->claim( OutboxRow::WAITING, self::SEND_LIMIT, self::CLAIM_SECONDS );
+			$rows = $this->outbox->claim( OutboxRow::WAITING, self::SEND_LIMIT, self::CLAIM_SECONDS );
 			if ( null !== $rows && array() !== $rows ) {
-				$report->stopped_by = $this->services->get( Sender::class )->send( $rows, $report, $limits );
+				$report->stopped_by = $this->sender->send( $rows, $report, $limits );
 				continue;
 			}
-			$rows = null === $rows ? null : $this->services->outbox()->claim( OutboxRow::SENT, self::POLL_LIMIT, self::CLAIM_SECONDS );
+			$rows = null === $rows ? null : $this->outbox->claim( OutboxRow::SENT, self::POLL_LIMIT, self::CLAIM_SECONDS );
 			if ( null === $rows ) {
 				// Somebody took the table away, or the database is read-only. It is made again where that can be.
-				$this->services->tables()->migrate();
+				$this->tables->migrate();
 				$report->stopped_by = 'table';
 			} elseif ( array() === $rows ) {
 				break;
 			} else {
-				$report->stopped_by = $this->services->get( Poller::class )->poll( $rows, $report, $limits );
+				$report->stopped_by = $this->poller->poll( $rows, $report, $limits );
 			}
 		}
 		$report->next_due = $this->next_due();
@@ -105,14 +115,14 @@ class Drain {
 
 	/** One order, now, because somebody asks for it: sent when it waits, asked for when it was sent. A row in other hands is left alone. */
 	public function run_one( int $order_id ): DrainReport {
-		$limits             = new DrainLimits( $this->services->clock() );
+		$limits             = new DrainLimits( $this->clock );
 		$report             = new DrainReport();
 		$report->stopped_by = $this->hindrance( true );
-		$row                = '' === $report->stopped_by ? $this->services->outbox()->claim_one( $order_id, self::CLAIM_SECONDS ) : null;
+		$row                = '' === $report->stopped_by ? $this->outbox->claim_one( $order_id, self::CLAIM_SECONDS ) : null;
 		if ( null !== $row ) {
 			$report->stopped_by = OutboxRow::WAITING === $row->state
-				? $this->services->get( Sender::class )->send( array( $row ), $report, $limits )
-				: $this->services->get( Poller::class )->poll( array( $row ), $report, $limits );
+				? $this->sender->send( array( $row ), $report, $limits )
+				: $this->poller->poll( array( $row ), $report, $limits );
 		}
 		$report->next_due = $this->next_due();
 		$this->schedule_next( $report );
@@ -122,41 +132,36 @@ class Drain {
 	/** Whether a drain would have something to do now: one read of an index. */
 	public function is_due(): bool {
 		$next = $this->next_due();
-		return null !== $next && $next <= $this->services->clock()->now() && '' === $this->hindrance( false );
-	}
-
-	/** Something is due now: Action Scheduler is told, cron comes anyway. */
-	public function kick(): void {
-		Schedule::at( $this->services->clock()->now(), Schedule::DRAIN );
+		return null !== $next && $next <= $this->clock->now() && '' === $this->hindrance( false );
 	}
 
 	/** Of orders and of changes of users, in unix seconds; null: nothing is live. */
 	private function next_due(): ?int {
-		$times = array_filter( array( $this->services->outbox()->next_due(), $this->services->get( UserChangeSender::class )->next_due() ), 'is_int' );
+		$times = array_filter( array( $this->outbox->next_due(), $this->user_change_sender->next_due() ), 'is_int' );
 		return array() === $times ? null : min( $times );
 	}
 
 	private function hindrance( bool $forced ): string {
-		if ( null === $this->services->copy_guard()->usable() ) {
+		if ( null === $this->copy_guard->usable() ) {
 			return 'not_connected';
 		}
 		if ( $forced ) {
 			return '';
 		}
-		if ( $this->services->get( OutboxPause::class )->holds() ) {
+		if ( $this->pause->holds() ) {
 			return 'paused';
 		}
-		return 0 < $this->services->get( Breaker::class )->open_until() ? 'breaker' : '';
+		return 0 < $this->breaker->open_until() ? 'breaker' : '';
 	}
 
 	private function schedule_next( DrainReport $report ): void {
 		if ( null === $report->next_due || 'not_connected' === $report->stopped_by || 'table' === $report->stopped_by ) {
 			return;
 		}
-		$not_before = max( $this->services->clock()->now(), $this->services->get( Breaker::class )->open_until() );
-		if ( $this->services->get( OutboxPause::class )->holds() ) {
-			$not_before = $this->services->get( OutboxPause::class )->retry_at();
+		$not_before = max( $this->clock->now(), $this->breaker->open_until() );
+		if ( $this->pause->holds() ) {
+			$not_before = $this->pause->retry_at();
 		}
-		Schedule::at( max( $report->next_due, $not_before ), Schedule::DRAIN );
+		$this->drain_timer->at( max( $report->next_due, $not_before ) );
 	}
 }

@@ -10,8 +10,8 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Orders;
 
 use Tillsync\Bridge\Customers\Registered;
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 use WC_Order;
 
 /** Hands the decision to the service. Sales already at the till do not move: the screens say so. */
@@ -19,16 +19,18 @@ class OrderDecisions {
 
 	private const TIMEOUT_SECONDS = 20;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly Drain $drain,
+		private readonly TillCustomers $till_customers,
+		private readonly Answers $answers,
+		private readonly Outbox $outbox,
+		private readonly ServiceClient $service_client
+	) {}
 
 	/** The service decides anew. Sent at once; what comes of it may take a moment. */
 	public function match_again( WC_Order $order ): DrainReport {
-		$this->services->outbox()->ask_again( $order->get_id() );
-		return $this->services->get( Drain::class )->run_one( $order->get_id() );
+		$this->outbox->ask_again( $order->get_id() );
+		return $this->drain->run_one( $order->get_id() );
 	}
 
 	/**
@@ -49,7 +51,7 @@ class OrderDecisions {
 		return array(
 			'epos_customer_id' => (string) ( $link['eposCustomerId'] ?? '0' ),
 			'usable'           => true === ( $link['usable'] ?? false ) && ! $is_of_another,
-			'customer'         => $is_of_another ? null : $this->services->get( TillCustomers::class )->find( (string) ( $link['eposCustomerId'] ?? '0' ) ),
+			'customer'         => $is_of_another ? null : $this->till_customers->find( (string) ( $link['eposCustomerId'] ?? '0' ) ),
 		);
 	}
 
@@ -76,13 +78,13 @@ class OrderDecisions {
 			$this->relink( (string) $user_id, $epos_customer_id );
 			return $this->match_again( $order );
 		}
-		$answer = $this->services->get( Answers::class )->of( $order );
+		$answer = $this->answers->of( $order );
 		if ( null === $answer || ! in_array( $answer->state, array( Answer::HELD, Answer::FAILED ), true ) ) {
 			throw new ServiceError( 'failed_precondition', 0, __( 'A guest has no link, so another customer can be chosen only while the order is held or has failed', 'tillsync-bridge' ) );
 		}
 		$this->call( 'LinkService', 'ResolveOrderCustomer', array( 'entryId' => $answer->entry_id, 'eposCustomerId' => $epos_customer_id ) );
-		$this->services->outbox()->look_again( $order->get_id() );
-		return $this->services->get( Drain::class )->run_one( $order->get_id() );
+		$this->outbox->look_again( $order->get_id() );
+		return $this->drain->run_one( $order->get_id() );
 	}
 
 	/** @throws ServiceError */
@@ -125,6 +127,6 @@ class OrderDecisions {
 	 * @throws ServiceError
 	 */
 	private function call( string $service, string $method, array $message ): array {
-		return $this->services->service_client()->call( $service, $method, $message, self::TIMEOUT_SECONDS );
+		return $this->service_client->call( $service, $method, $message, self::TIMEOUT_SECONDS );
 	}
 }

@@ -9,39 +9,36 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
+use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\AdminGate;
 use Tillsync\Bridge\Screens\SharedScript;
-use Tillsync\Bridge\Services;
 use WC_Order;
 
 /** Shows what is stored with the order and in the outbox; the service is asked only when somebody presses a button. */
-final class OrderPanel implements Part {
+final class OrderPanel {
 
 	private const SCRIPT = 'tillsync-bridge-order';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_action( 'add_meta_boxes', Guarded::action( $this->services, 'add_meta_boxes', fn() => $this->add_box() ) );
-	}
+	public function __construct(
+		private readonly Answers $answers,
+		private readonly ConnectionStore $connections,
+		private readonly Outbox $outbox,
+		private readonly Log $log
+	) {}
 
 	/** Screen ids of one order: HPOS's and the classic one. */
 	private static function screens(): array {
 		return array_unique( array( function_exists( 'wc_get_page_screen_id' ) ? wc_get_page_screen_id( 'shop-order' ) : 'shop_order', 'shop_order' ) );
 	}
 
-	private function add_box(): void {
+	public function add_box(): void {
 		if ( ! current_user_can( AdminGate::CAPABILITY ) ) {
 			return;
 		}
 		foreach ( self::screens() as $screen ) {
-			add_meta_box( 'tillsync-order', __( 'Till customer', 'tillsync-bridge' ), Guarded::action( $this->services, 'order panel', fn( $thing = null ) => $this->show( $thing ) ), $screen, 'side', 'core' );
+			add_meta_box( 'tillsync-order', __( 'Till customer', 'tillsync-bridge' ), fn( $thing = null ) => Guarded::call( $this->log, 'order panel', fn() => $this->show( $thing ) ), $screen, 'side', 'core' );
 		}
 	}
 
@@ -55,7 +52,7 @@ final class OrderPanel implements Part {
 		printf( '<div class="tillsync-panel" data-order="%d" aria-live="polite">', absint( $order->get_id() ) );
 		echo wp_kses_post( $this->html( $order ) );
 		echo '</div>';
-		if ( ! $this->services->connections()->is_connected() ) {
+		if ( ! $this->connections->is_connected() ) {
 			return;
 		}
 		// Buttons stand outside the part that is exchanged, so that they keep the focus.
@@ -70,8 +67,8 @@ final class OrderPanel implements Part {
 
 	/** The exchangeable part: how the order stands. */
 	public function html( WC_Order $order ): string {
-		$answer = $this->services->get( Answers::class )->of( $order );
-		$row    = $this->services->outbox()->find( $order->get_id() );
+		$answer = $this->answers->of( $order );
+		$row    = $this->outbox->find( $order->get_id() );
 		$lines  = array();
 		if ( null !== $row && OutboxRow::WAITING === $row->state ) {
 			$lines[] = '<p class="tillsync-state">' . esc_html( self::waiting( $row ) ) . '</p>';
@@ -79,7 +76,7 @@ final class OrderPanel implements Part {
 			$lines[] = '<p class="tillsync-state">' . esc_html( $row->reason ) . '</p>';
 		}
 		if ( null !== $answer ) {
-			$lines[] = self::answer( $answer, $this->services->get( Answers::class )->stored_at( $order ) );
+			$lines[] = self::answer( $answer, $this->answers->stored_at( $order ) );
 		} elseif ( array() === $lines ) {
 			$lines[] = '<p>' . esc_html( null === $row ? __( 'This order was not sent to the service.', 'tillsync-bridge' ) : __( 'The service is working on this order.', 'tillsync-bridge' ) ) . '</p>';
 		}

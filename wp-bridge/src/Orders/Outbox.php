@@ -9,7 +9,9 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Clock;
+use Tillsync\Bridge\Schema\Tables;
+
 
 // phpcs:disable WordPress.DB.PreparedSQL, WordPress.DB.DirectDatabaseQuery -- our own table; every value is prepared.
 
@@ -25,20 +27,19 @@ class Outbox {
 	/** Of the columns that others fill. */
 	private const LENGTHS = array( 'reason' => 500, 'outcome' => 60, 'entry_state' => 20, 'state' => 10, 'claim_token' => 32 );
 
-	private Services $services;
-	private QuietStatements $statements;
-
-	public function __construct( Services $services ) {
-		$this->services   = $services;
-		$this->statements = $services->get( QuietStatements::class );
-	}
+	public function __construct(
+		private readonly \wpdb $wpdb,
+		private readonly QuietStatements $statements,
+		private readonly Tables $tables,
+		private readonly Clock $clock
+	) {}
 
 	/**
 	 * An order has reached a chosen status: one statement, whose failure shows nowhere but in the answer. A known order changes
 	 * nothing, but for one that was closed unsent (cancelled, in the trash) and is back.
 	 */
 	public function note( int $order_id ): bool {
-		$now = $this->services->clock()->now();
+		$now = $this->clock->now();
 		$due = $now + self::SETTLE_SECONDS;
 		// MySQL sets columns from left to right: the state, on which the others depend, is the last.
 		return $this->write(
@@ -54,7 +55,7 @@ class Outbox {
 
 	/** A person asks for the order to be matched (again): at once, and the service decides anew. */
 	public function ask_again( int $order_id, bool $rerun = true ): bool {
-		$now  = $this->services->clock()->now();
+		$now  = $this->clock->now();
 		$flag = $rerun ? 1 : 0;
 		return $this->write(
 			"INSERT INTO {$this->table()} (order_id, state, created_at, due_at, rerun, updated_at) VALUES (%d, 'waiting', %d, %d, %d, %d)
@@ -65,7 +66,7 @@ class Outbox {
 
 	/** The service has news about an order (an event): its answer is fetched at once. A row that still waits is sent anyway. */
 	public function look_again( int $order_id ): bool {
-		$now = $this->services->clock()->now();
+		$now = $this->clock->now();
 		return $this->write(
 			"INSERT INTO {$this->table()} (order_id, state, created_at, due_at, updated_at) VALUES (%d, 'sent', %d, %d, %d)
 			ON DUPLICATE KEY UPDATE
@@ -84,11 +85,10 @@ class Outbox {
 	 * @return OutboxRow[]|null Null: the table cannot be read or written.
 	 */
 	public function claim( string $state, int $limit, int $seconds ): ?array {
-		$database = $this->services->database();
-		$token    = bin2hex( random_bytes( 16 ) );
+		$token = bin2hex( random_bytes( 16 ) );
 		for ( $try = 0; $try < 20; $try++ ) {
-			$now = $this->services->clock()->now();
-			$due = $database->prepare( 'state = %s AND due_at <= %d AND claim_until < %d', $state, $now, $now );
+			$now = $this->clock->now();
+			$due = $this->wpdb->prepare( 'state = %s AND due_at <= %d AND claim_until < %d', $state, $now, $now );
 			$ids = $this->column( "SELECT order_id FROM {$this->table()} WHERE {$due} ORDER BY due_at, order_id LIMIT %d", array( $limit ) );
 			if ( null === $ids || array() === $ids ) {
 				return $ids;
@@ -107,7 +107,7 @@ class Outbox {
 
 	/** Takes one live row, due or not; null: it is not live, or another process has it. */
 	public function claim_one( int $order_id, int $seconds ): ?OutboxRow {
-		$now   = $this->services->clock()->now();
+		$now   = $this->clock->now();
 		$token = bin2hex( random_bytes( 16 ) );
 		$this->write( "UPDATE {$this->table()} SET claim_token = %s, claim_until = %d WHERE order_id = %d AND state IN ('waiting', 'sent') AND claim_until < %d", array( $token, $now + $seconds, $order_id, $now ) );
 		return $this->rows( "SELECT * FROM {$this->table()} WHERE order_id = %d AND claim_token = %s", array( $order_id, $token ) )[0] ?? null;
@@ -121,7 +121,7 @@ class Outbox {
 	 * @return bool Whether the changes were written.
 	 */
 	public function settle( OutboxRow $row, array $changes ): bool {
-		$changes = $changes + array( 'claim_token' => '', 'claim_until' => 0, 'updated_at' => $this->services->clock()->now() );
+		$changes = $changes + array( 'claim_token' => '', 'claim_until' => 0, 'updated_at' => $this->clock->now() );
 		$sets    = array();
 		$values  = array();
 		foreach ( $changes as $column => $value ) {
@@ -212,12 +212,12 @@ class Outbox {
 
 	/** Closes everything that has not been sent: this site will not send it. */
 	public function close_waiting( string $reason ): void {
-		$now = $this->services->clock()->now();
+		$now = $this->clock->now();
 		$this->write( "UPDATE {$this->table()} SET state = 'closed', reason = %s, revision = revision + 1, updated_at = %d WHERE state IN ('waiting', 'sent')", array( $reason, $now ) );
 	}
 
 	private function table(): string {
-		return $this->services->tables()->outbox();
+		return $this->tables->outbox();
 	}
 
 	/** @param array<int, int|string> $values For the placeholders. */

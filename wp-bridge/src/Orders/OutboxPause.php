@@ -9,9 +9,10 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /**
  * After 401 or 403 nothing is sent until the shop is connected again, or the merchant says to try. Once an hour one drain tries by
@@ -22,11 +23,7 @@ final class OutboxPause {
 	private const OPTION        = 'tillsync_bridge_pause';
 	private const RETRY_SECONDS = 3600;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly Clock $clock, private readonly Log $log ) {}
 
 	/** Since when; 0: it does not stand still. */
 	public function since(): int {
@@ -41,7 +38,7 @@ final class OutboxPause {
 	/** Whether nothing may be sent now. */
 	public function holds(): bool {
 		$state = $this->state();
-		return 0 !== $state['since'] && $this->services->clock()->now() < $state['retry_at'];
+		return 0 !== $state['since'] && $this->clock->now() < $state['retry_at'];
 	}
 
 	/** When a drain tries again by itself; 0: it does not stand still. */
@@ -50,14 +47,14 @@ final class OutboxPause {
 	}
 
 	public function pause( ServiceError $error ): void {
-		$now   = $this->services->clock()->now();
+		$now   = $this->clock->now();
 		$since = $this->since();
 		$state = array( 'since' => 0 === $since ? $now : $since, 'retry_at' => $now + self::RETRY_SECONDS, 'reason' => $error->sentence() );
 		update_option( self::OPTION, $state, false );
 		if ( 0 === $since ) {
-			$this->services->log()->error( 'the service refuses this shop, nothing is sent: ' . $error->getMessage() );
+			$this->log->error( 'the service refuses this shop, nothing is sent: ' . $error->getMessage() );
 			Guarded::call(
-				$this->services,
+				$this->log,
 				'tillsync_outbox_paused',
 				static function () use ( $state ): void {
 					/** The outbox has begun to stand still. */
@@ -71,7 +68,7 @@ final class OutboxPause {
 		if ( false !== get_option( self::OPTION ) ) {
 			delete_option( self::OPTION );
 			Guarded::call(
-				$this->services,
+				$this->log,
 				'tillsync_outbox_resumed',
 				static function (): void {
 					/** The outbox goes on. */

@@ -10,22 +10,28 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Orders;
 
 use Throwable;
+use Tillsync\Bridge\Clock;
+use Tillsync\Bridge\Confirmation\Confirmations;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Service\ServiceApi;
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /** BatchGetOrderMatches for claimed rows. A held order whose facts have changed meanwhile is sent again instead: it may go through now. */
 class Poller {
 
 	private const TIMEOUT_SECONDS = 15;
 
-	private Services $services;
-	private CallOutcome $calls;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-		$this->calls    = $services->get( CallOutcome::class );
-	}
+	public function __construct(
+		private readonly CallOutcome $calls,
+		private readonly AnswerKeeper $answer_keeper,
+		private readonly ServiceApi $service_api,
+		private readonly Confirmations $confirmations,
+		private readonly ServiceClient $service_client,
+		private readonly Outbox $outbox,
+		private readonly Clock $clock,
+		private readonly Log $log
+	) {}
 
 	/**
 	 * @param OutboxRow[] $rows Claimed, at most 500.
@@ -45,7 +51,7 @@ class Poller {
 		}
 		try {
 			$ids     = array_map( static fn( OutboxRow $row ) => (string) $row->order_id, $asked );
-			$answer  = $this->services->service_client()->call( 'CustomerSyncService', 'BatchGetOrderMatches', array( 'orderIds' => $ids ), self::TIMEOUT_SECONDS );
+			$answer  = $this->service_client->call( 'CustomerSyncService', 'BatchGetOrderMatches', array( 'orderIds' => $ids ), self::TIMEOUT_SECONDS );
 			$results = $answer['results'] ?? null;
 			if ( ! is_array( $results ) || count( $results ) !== count( $asked ) ) {
 				throw new ServiceError( ServiceError::TRANSPORT, 200, 'the answer has another number of results than were asked for' );
@@ -66,8 +72,8 @@ class Poller {
 		++$report->polled;
 		if ( 5 === (int) ( $result['error']['code'] ?? 0 ) ) {
 			// Never asked for: the service's database was put back to an earlier state.
-			$due = $this->services->clock()->now() + ( '' === $row->entry_id ? 0 : RowDelay::of_failure( 0 ) );
-			$this->services->outbox()->settle( $row, array( 'state' => OutboxRow::WAITING, 'due_at' => $due, 'attempts' => 0, 'entry_id' => '', 'entry_state' => '', 'outcome' => '' ) );
+			$due = $this->clock->now() + ( '' === $row->entry_id ? 0 : RowDelay::of_failure( 0 ) );
+			$this->outbox->settle( $row, array( 'state' => OutboxRow::WAITING, 'due_at' => $due, 'attempts' => 0, 'entry_id' => '', 'entry_state' => '', 'outcome' => '' ) );
 			return;
 		}
 		$answer = is_array( $result['ok'] ?? null ) ? Answer::of( $result['ok'] ) : null;
@@ -75,14 +81,14 @@ class Poller {
 			$this->postpone( $row, $report );
 			return;
 		}
-		$this->services->get( AnswerKeeper::class )->keep( $row, $answer, array(), $report );
+		$this->answer_keeper->keep( $row, $answer, array(), $report );
 	}
 
 	/** @param OutboxRow[] $rows Claimed. */
 	private function call_failed( array $rows, ServiceError $error, DrainReport $report ): string {
 		$stop = $this->calls->failed( $error );
 		if ( $error->is_refusal() || $error->is_throttling() || 'not_connected' === $error->connect_code ) {
-			$this->services->outbox()->release( $rows );
+			$this->outbox->release( $rows );
 			return $stop;
 		}
 		foreach ( $rows as $row ) {
@@ -92,8 +98,8 @@ class Poller {
 	}
 
 	private function postpone( OutboxRow $row, DrainReport $report ): void {
-		$due = $this->services->clock()->now() + RowDelay::of_failure( $row->attempts );
-		$this->services->outbox()->settle( $row, array( 'due_at' => $due, 'attempts' => $row->attempts + 1 ) );
+		$due = $this->clock->now() + RowDelay::of_failure( $row->attempts );
+		$this->outbox->settle( $row, array( 'due_at' => $due, 'attempts' => $row->attempts + 1 ) );
 		++$report->postponed;
 	}
 
@@ -102,14 +108,14 @@ class Poller {
 		try {
 			$order = wc_get_order( $row->order_id );
 			return '' !== $row->facts_hash && null === OrderFacts::reason_not_to_send( $order )
-				&& ! OrderFacts::of( $order, $row->created_at, $this->services->get( ServiceApi::class )->confirmations() )->are_as_sent( $row->facts_hash );
+				&& ! OrderFacts::of( $order, $row->created_at, $this->service_api->takes_confirmations() ? $this->confirmations : null )->are_as_sent( $row->facts_hash );
 		} catch ( Throwable $error ) {
-			$this->services->log()->failure( "reading order {$row->order_id}", $error );
+			$this->log->failure( "reading order {$row->order_id}", $error );
 			return false;
 		}
 	}
 
 	private function send_again( OutboxRow $row ): void {
-		$this->services->outbox()->settle( $row, array( 'state' => OutboxRow::WAITING, 'due_at' => $this->services->clock()->now(), 'attempts' => 0 ) );
+		$this->outbox->settle( $row, array( 'state' => OutboxRow::WAITING, 'due_at' => $this->clock->now(), 'attempts' => 0 ) );
 	}
 }

@@ -9,18 +9,13 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
-use Tillsync\Bridge\Services;
 
 // phpcs:disable WordPress.DB.PreparedSQL, WordPress.DB.DirectDatabaseQuery -- our own table; every value is prepared.
 
 /** One try, no exception, nothing printed, nothing written in its stead: the caller sees that it failed, and the shopper nothing. */
 class QuietStatements {
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly \wpdb $wpdb ) {}
 
 	/**
 	 * Errors are suppressed: wpdb would print them into the page, and so into a checkout's JSON.
@@ -29,12 +24,11 @@ class QuietStatements {
 	 * @return int Rows changed; -1: failed.
 	 */
 	public function changed( string $sql, array $values ): int {
-		$database   = $this->services->database();
-		$suppressed = $database->suppress_errors( true );
+		$suppressed = $this->wpdb->suppress_errors( true );
 		try {
-			$changed = $database->query( $database->prepare( $sql, $values ) );
+			$changed = $this->wpdb->query( $this->wpdb->prepare( $sql, $values ) );
 		} finally {
-			$database->suppress_errors( $suppressed );
+			$this->wpdb->suppress_errors( $suppressed );
 		}
 		return false === $changed ? -1 : (int) $changed;
 	}
@@ -44,13 +38,12 @@ class QuietStatements {
 	 * @return array<int, array<string, mixed>>|null Null: failed.
 	 */
 	public function rows( string $sql, array $values ): ?array {
-		$database   = $this->services->database();
-		$suppressed = $database->suppress_errors( true );
+		$suppressed = $this->wpdb->suppress_errors( true );
 		try {
-			$rows = $database->get_results( $database->prepare( $sql, $values ), ARRAY_A );
-			return '' !== $database->last_error || ! is_array( $rows ) ? null : $rows;
+			$rows = $this->wpdb->get_results( $this->wpdb->prepare( $sql, $values ), ARRAY_A );
+			return '' !== $this->wpdb->last_error || ! is_array( $rows ) ? null : $rows;
 		} finally {
-			$database->suppress_errors( $suppressed );
+			$this->wpdb->suppress_errors( $suppressed );
 		}
 	}
 }

@@ -10,9 +10,12 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Orders;
 
 use Throwable;
+use Tillsync\Bridge\Clock;
+use Tillsync\Bridge\Confirmation\Confirmations;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Service\ServiceApi;
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /**
  * Hands claimed rows to the service by BatchMatchOrderCustomers. At least once: a row whose answer was lost is sent again, and the
@@ -22,13 +25,16 @@ class Sender {
 
 	private const TIMEOUT_SECONDS = 15;
 
-	private Services $services;
-	private CallOutcome $calls;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-		$this->calls    = $services->get( CallOutcome::class );
-	}
+	public function __construct(
+		private readonly CallOutcome $calls,
+		private readonly ServiceApi $service_api,
+		private readonly Confirmations $confirmations,
+		private readonly AnswerKeeper $answer_keeper,
+		private readonly Outbox $outbox,
+		private readonly ServiceClient $service_client,
+		private readonly Clock $clock,
+		private readonly Log $log
+	) {}
 
 	/**
 	 * @param OutboxRow[] $rows Claimed, at most 100.
@@ -51,13 +57,13 @@ class Sender {
 			$order  = wc_get_order( $row->order_id );
 			$reason = OrderFacts::reason_not_to_send( $order );
 			if ( null !== $reason ) {
-				$this->services->outbox()->settle( $row, array( 'state' => OutboxRow::CLOSED, 'reason' => $reason, 'rerun' => 0 ) );
+				$this->outbox->settle( $row, array( 'state' => OutboxRow::CLOSED, 'reason' => $reason, 'rerun' => 0 ) );
 				++$report->closed;
 				return null;
 			}
-			return OrderFacts::of( $order, $row->created_at, $this->services->get( ServiceApi::class )->confirmations() );
+			return OrderFacts::of( $order, $row->created_at, $this->service_api->takes_confirmations() ? $this->confirmations : null );
 		} catch ( Throwable $error ) {
-			$this->services->log()->failure( "reading order {$row->order_id}", $error );
+			$this->log->failure( "reading order {$row->order_id}", $error );
 			/* translators: %s: technical name of an error */
 			$this->postpone( $row, sprintf( __( 'The order could not be read (%s): see the log of Tillsync.', 'tillsync-bridge' ), get_class( $error ) ), $report );
 			return null;
@@ -70,7 +76,7 @@ class Sender {
 	private function send_portion( array $ready, DrainReport $report, DrainLimits $limits ): string {
 		$stop = $limits->reason_to_stop();
 		if ( '' !== $stop ) {
-			$this->services->outbox()->release( array_column( $ready, 0 ) );
+			$this->outbox->release( array_column( $ready, 0 ) );
 			return $stop;
 		}
 		$orders = array();
@@ -78,7 +84,7 @@ class Sender {
 			$orders[] = $facts->message + ( $row->rerun ? array( 'rerun' => true ) : array() );
 		}
 		try {
-			$answer  = $this->services->service_client()->call( 'CustomerSyncService', 'BatchMatchOrderCustomers', array( 'orders' => $orders ), self::TIMEOUT_SECONDS );
+			$answer  = $this->service_client->call( 'CustomerSyncService', 'BatchMatchOrderCustomers', array( 'orders' => $orders ), self::TIMEOUT_SECONDS );
 			$results = $answer['results'] ?? null;
 			if ( ! is_array( $results ) || count( $results ) !== count( $ready ) ) {
 				throw new ServiceError( ServiceError::TRANSPORT, 200, 'the answer has another number of results than the request had orders' );
@@ -105,8 +111,8 @@ class Sender {
 			return;
 		}
 		++$report->sent;
-		$sent = array( 'facts_hash' => $facts->hash(), 'sent_at' => $this->services->clock()->now(), 'rerun' => 0 );
-		$this->services->get( AnswerKeeper::class )->keep( $row, $answer, $sent, $report );
+		$sent = array( 'facts_hash' => $facts->hash(), 'sent_at' => $this->clock->now(), 'rerun' => 0 );
+		$this->answer_keeper->keep( $row, $answer, $sent, $report );
 	}
 
 	/** @param array<string, mixed> $error A google.rpc.Status. */
@@ -133,14 +139,14 @@ class Sender {
 			$halves = array_chunk( $ready, (int) ceil( count( $ready ) / 2 ) );
 			$stop   = $this->send_portion( $halves[0], $report, $limits );
 			if ( '' !== $stop ) {
-				$this->services->outbox()->release( array_column( $halves[1], 0 ) );
+				$this->outbox->release( array_column( $halves[1], 0 ) );
 				return $stop;
 			}
 			return $this->send_portion( $halves[1], $report, $limits );
 		}
 		$stop = $this->calls->failed( $error );
 		if ( $error->is_refusal() || $error->is_throttling() || 'not_connected' === $error->connect_code ) {
-			$this->services->outbox()->release( $rows );
+			$this->outbox->release( $rows );
 			return $stop;
 		}
 		// invariant: failed-calls-keep-orders-waiting
@@ -153,15 +159,15 @@ class Sender {
 	private function fail( OutboxRow $row, string $said, DrainReport $report ): void {
 		/* translators: %s: what the service said */
 		$reason = sprintf( __( 'The service refuses this order: %s', 'tillsync-bridge' ), $said );
-		$this->services->outbox()->settle( $row, array( 'state' => OutboxRow::FAILED, 'reason' => $reason, 'rerun' => 0, 'attempts' => $row->attempts + 1 ) );
-		$this->services->log()->warning( "order {$row->order_id} was refused by the service: {$said}" );
+		$this->outbox->settle( $row, array( 'state' => OutboxRow::FAILED, 'reason' => $reason, 'rerun' => 0, 'attempts' => $row->attempts + 1 ) );
+		$this->log->warning( "order {$row->order_id} was refused by the service: {$said}" );
 		++$report->failed;
 	}
 
 	/** The row stays waiting, visibly: with its reason and a growing delay. */
 	private function postpone( OutboxRow $row, string $reason, DrainReport $report ): void {
-		$due = $this->services->clock()->now() + RowDelay::of_failure( $row->attempts );
-		$this->services->outbox()->settle( $row, array( 'due_at' => $due, 'attempts' => $row->attempts + 1, 'reason' => $reason ) );
+		$due = $this->clock->now() + RowDelay::of_failure( $row->attempts );
+		$this->outbox->settle( $row, array( 'due_at' => $due, 'attempts' => $row->attempts + 1, 'reason' => $reason ) );
 		++$report->postponed;
 	}
 }

@@ -9,7 +9,10 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Clock;
+use Tillsync\Bridge\Connection\CopyGuard;
+use Tillsync\Bridge\Log;
+use Tillsync\Bridge\Schema\Tables;
 use WC_Order;
 
 /**
@@ -27,11 +30,13 @@ class Sweep {
 	private const OVERLAP_SECONDS = 2 * DAY_IN_SECONDS;
 	private const PAGE            = 200;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly CopyGuard $copy_guard,
+		private readonly Outbox $outbox,
+		private readonly Tables $tables,
+		private readonly Clock $clock,
+		private readonly Log $log
+	) {}
 
 	/** At connecting: nothing older than this is sent by itself. A mark that is there already for the same time or later stays. */
 	public function begin_at( int $orders_since ): void {
@@ -51,25 +56,25 @@ class Sweep {
 	 * @return int Orders found without a row, and noted.
 	 */
 	public function run( ?DrainLimits $limits = null ): int {
-		$connection = $this->services->copy_guard()->usable();
+		$connection = $this->copy_guard->usable();
 		if ( null === $connection ) {
 			return 0;
 		}
-		$limits = $limits ?? new DrainLimits( $this->services->clock() );
-		$began  = $this->services->clock()->now();
+		$limits = $limits ?? new DrainLimits( $this->clock );
+		$began  = $this->clock->now();
 		$since  = max( $connection->orders_since, $this->mark() );
 		$found  = 0;
 		$whole  = true;
 		for ( $offset = 0; $whole; $offset += self::PAGE ) {
 			$orders = self::changed_since( $since, $offset );
-			$new    = $this->services->outbox()->unknown_of( self::new_since( $connection->orders_since, $orders ) );
+			$new    = $this->outbox->unknown_of( self::new_since( $connection->orders_since, $orders ) );
 			if ( null === $new ) {
-				$this->services->tables()->migrate();
+				$this->tables->migrate();
 				$whole = false;
 				break;
 			}
 			foreach ( $new as $order_id ) {
-				$found += $this->services->outbox()->note( $order_id ) ? 1 : 0;
+				$found += $this->outbox->note( $order_id ) ? 1 : 0;
 			}
 			if ( count( $orders ) < self::PAGE ) {
 				break;
@@ -81,7 +86,7 @@ class Sweep {
 		}
 		if ( $found > 0 ) {
 			update_option( self::MISSED, $this->missed() + $found, false );
-			$this->services->log()->warning( "the sweep found {$found} orders that the order hook had missed" );
+			$this->log->warning( "the sweep found {$found} orders that the order hook had missed" );
 		}
 		return $found;
 	}

@@ -9,19 +9,15 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /** Searches the till through the service. Nothing of it is stored. */
 class TillCustomers {
 
 	private const TIMEOUT_SECONDS = 20;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly ServiceClient $service_client ) {}
 
 	/**
 	 * @param string $query An id, an email or part of a name.
@@ -29,7 +25,7 @@ class TillCustomers {
 	 * @throws ServiceError
 	 */
 	public function search( string $query ): array {
-		$answer = $this->services->service_client()->call( 'LinkService', 'SearchEposCustomers', array( 'query' => $query, 'pageSize' => 20 ), self::TIMEOUT_SECONDS );
+		$answer = $this->service_client->call( 'LinkService', 'SearchEposCustomers', array( 'query' => $query, 'pageSize' => 20 ), self::TIMEOUT_SECONDS );
 		return array(
 			'customers' => array_map( array( self::class, 'plain' ), array_filter( (array) ( $answer['customers'] ?? array() ), 'is_array' ) ),
 			'truncated' => true === ( $answer['truncated'] ?? false ),

@@ -10,34 +10,46 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Privacy;
 
 use Throwable;
+use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Customers\PointsText;
-use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\Answer;
-use Tillsync\Bridge\Part;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 use WP_Error;
 
 /**
  * Exporter and eraser: first what is here, then what the service keeps. When the service cannot be asked the whole request fails with its
  * reason: an export that leaves something out, or an erasure that did not happen, must not look complete.
  */
-final class PrivacyTools implements Part {
+final class PrivacyTools {
 
 	private const ID = 'tillsync-bridge';
 
-	private Services $services;
+	public function __construct(
+		private readonly ShopPerson $shop_person,
+		private readonly ServicePerson $service_person,
+		private readonly CopyGuard $copy_guard,
+		private readonly Log $log
+	) {}
 
-	public function __construct( Services $services ) {
-		$this->services = $services;
+	/**
+	 * @param mixed $all As known so far.
+	 * @return mixed
+	 */
+	public function with_exporter( $all = array() ) {
+		return is_array( $all ) ? array( self::ID => array( 'exporter_friendly_name' => self::name(), 'callback' => array( $this, 'export' ) ) ) + $all : $all;
 	}
 
-	public function register(): void {
-		$name = static fn() => __( 'Till sync', 'tillsync-bridge' );
-		// First of all: WooCommerce's own eraser takes the email off the orders, by which they are found.
-		add_filter( 'wp_privacy_personal_data_exporters', Guarded::filter( $this->services, 'exporters', fn( $all = array() ) => is_array( $all ) ? array( self::ID => array( 'exporter_friendly_name' => $name(), 'callback' => array( $this, 'export' ) ) ) + $all : $all ), 1 );
-		add_filter( 'wp_privacy_personal_data_erasers', Guarded::filter( $this->services, 'erasers', fn( $all = array() ) => is_array( $all ) ? array( self::ID => array( 'eraser_friendly_name' => $name(), 'callback' => array( $this, 'erase' ) ) ) + $all : $all ), 1 );
-		add_action( 'admin_init', Guarded::action( $this->services, 'privacy policy', static fn() => PolicyText::suggest() ) );
+	/**
+	 * @param mixed $all As known so far.
+	 * @return mixed
+	 */
+	public function with_eraser( $all = array() ) {
+		return is_array( $all ) ? array( self::ID => array( 'eraser_friendly_name' => self::name(), 'callback' => array( $this, 'erase' ) ) ) + $all : $all;
+	}
+
+	private static function name(): string {
+		return __( 'Till sync', 'tillsync-bridge' );
 	}
 
 	/**
@@ -49,18 +61,17 @@ final class PrivacyTools implements Part {
 		return $this->answer(
 			'personal data export',
 			function () use ( $email, $page ): array {
-				$here  = $this->services->get( ShopPerson::class )->orders( (string) $email, (int) $page );
-				$data  = 1 === (int) $page ? $this->values( (string) $email ) : array();
+				$here = $this->shop_person->orders( (string) $email, (int) $page );
+				$data = 1 === (int) $page ? $this->values( (string) $email ) : array();
 				foreach ( $here['answers'] as $one ) {
 					if ( null !== $one['answer'] ) {
 						$data[] = self::answer_item( $one['order'], $one['answer'] );
 					}
 				}
-				$there = $this->services->get( ServicePerson::class );
-				$found = $there->can_be_asked() ? $there->export( (string) $email, (int) $page ) : array( 'records' => array(), 'more' => false, 'known_as' => array(), 'uncertain' => array(), 'not_asked' => array() );
+				$found = $this->service_person->can_be_asked() ? $this->service_person->export( (string) $email, (int) $page ) : array( 'records' => array(), 'more' => false, 'known_as' => array(), 'uncertain' => array(), 'not_asked' => array() );
 				foreach ( $found['uncertain'] as $name ) {
 					// Not in the file: the person gets it, and the number may be somebody else's.
-					$this->services->log()->warning( "personal data export: not followed: {$name}" );
+					$this->log->warning( "personal data export: not followed: {$name}" );
 				}
 				$data = array_merge( $data, self::who_item( $found ) );
 				foreach ( $found['records'] as $record ) {
@@ -80,18 +91,16 @@ final class PrivacyTools implements Part {
 		return $this->answer(
 			'personal data erasure',
 			function () use ( $email, $page ): array {
-				$here    = $this->services->get( ShopPerson::class );
-				$orders  = $here->orders( (string) $email, (int) $page );
-				$removed = $here->erase_values( (string) $email );
+				$orders  = $this->shop_person->orders( (string) $email, (int) $page );
+				$removed = $this->shop_person->erase_values( (string) $email );
 				foreach ( $orders['answers'] as $one ) {
-					$removed = $here->erase_order( $one['order'] ) || $removed;
+					$removed = $this->shop_person->erase_order( $one['order'] ) || $removed;
 				}
 				if ( $orders['more'] ) {
 					return array( 'items_removed' => $removed, 'items_retained' => false, 'messages' => array(), 'done' => false );
 				}
-				$there    = $this->services->get( ServicePerson::class );
-				$asked    = $there->can_be_asked();
-				$result   = $asked ? $there->erase( (string) $email ) : array( 'erased' => 0, 'retained' => array(), 'uncertain' => array(), 'not_asked' => array() );
+				$asked    = $this->service_person->can_be_asked();
+				$result   = $asked ? $this->service_person->erase( (string) $email ) : array( 'erased' => 0, 'retained' => array(), 'uncertain' => array(), 'not_asked' => array() );
 				$retained = array() !== $result['retained'];
 				$messages = $result['retained'];
 				if ( $retained ) {
@@ -105,7 +114,7 @@ final class PrivacyTools implements Part {
 					/* translators: %s: a number and a reason, such as "till customer 90001: it has another email at Epos Now" */
 					$messages[] = sprintf( __( 'Not erased, as it may be somebody else: %s', 'tillsync-bridge' ), $name );
 				}
-				if ( $this->services->copy_guard()->must_choose() ) {
+				if ( $this->copy_guard->must_choose() ) {
 					$retained   = true;
 					$messages[] = __( 'The tillsync service was not asked: this site is not where it was connected.', 'tillsync-bridge' );
 				}
@@ -125,15 +134,15 @@ final class PrivacyTools implements Part {
 			/* translators: %s: what went wrong */
 			return new WP_Error( 'tillsync_service', sprintf( __( 'The tillsync service could not be asked: %s Nothing of it is in this result: try again.', 'tillsync-bridge' ), $error->sentence() ) );
 		} catch ( Throwable $error ) {
-			$this->services->log()->failure( $where, $error );
+			$this->log->failure( $where, $error );
 			return new WP_Error( 'tillsync_failed', __( 'Tillsync Bridge failed: see its log. Try again.', 'tillsync-bridge' ) );
 		}
 	}
 
 	/** @return array<int, array<string, mixed>> */
 	private function values( string $email ): array {
-		$row       = $this->services->get( ShopPerson::class )->values( $email );
-		$confirmed = $this->services->get( ShopPerson::class )->confirmation( $email );
+		$row       = $this->shop_person->values( $email );
+		$confirmed = $this->shop_person->confirmation( $email );
 		$items     = array();
 		if ( null !== $confirmed ) {
 			$items[] = self::item( 'confirmation', __( 'Confirmed email', 'tillsync-bridge' ), array( __( 'Confirmed by', 'tillsync-bridge' ) => $confirmed['ground'], __( 'On', 'tillsync-bridge' ) => PointsText::machine_time( $confirmed['confirmed_at'] ) ) );

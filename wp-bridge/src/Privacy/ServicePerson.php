@@ -9,8 +9,9 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Privacy;
 
+use Tillsync\Bridge\Connection\CopyGuard;
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /** PrivacyService by shop customer id and email. Of its answers only the place of the next page is stored, which tells nothing. */
 class ServicePerson {
@@ -21,15 +22,11 @@ class ServicePerson {
 	/** Where the next page begins, for the hour that an export may take. */
 	private const TOKEN = 'tillsync_bridge_export_';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly CopyGuard $copy_guard, private readonly ServiceClient $service_client ) {}
 
 	/** Whether there is a service that may know somebody, and may be asked from here. */
 	public function can_be_asked(): bool {
-		return null !== $this->services->copy_guard()->usable();
+		return null !== $this->copy_guard->usable();
 	}
 
 	/**
@@ -113,6 +110,6 @@ class ServicePerson {
 	 * @throws ServiceError
 	 */
 	private function call( string $method, array $message ): array {
-		return $this->services->service_client()->call( 'PrivacyService', $method, $message, self::TIMEOUT_SECONDS );
+		return $this->service_client->call( 'PrivacyService', $method, $message, self::TIMEOUT_SECONDS );
 	}
 }

@@ -9,14 +9,16 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Privacy;
 
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Confirmation\ConfirmationTable;
 use Tillsync\Bridge\Customers\CustomerRow;
+use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Health\Causes;
 use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Orders\Answer;
 use Tillsync\Bridge\Orders\Answers;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Schema\Tables;
 use WC_Order;
 
 /** What the till said of the shopper, and the answers kept with orders. Orders themselves are WooCommerce's to hand out and to erase. */
@@ -24,16 +26,20 @@ class ShopPerson {
 
 	private const ORDERS_PAGE = 50;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly ConfirmationTable $confirmation_table,
+		private readonly Answers $answers,
+		private readonly Database $database,
+		private readonly Causes $causes,
+		private readonly CustomerTable $customers,
+		private readonly Tables $tables,
+		private readonly Clock $clock
+	) {}
 
 	/** @throws NotStored */
 	public function values( string $email ): ?CustomerRow {
 		$user = get_user_by( 'email', $email );
-		return false === $user ? null : $this->services->customers()->find( $user->ID );
+		return false === $user ? null : $this->customers->find( $user->ID );
 	}
 
 	/**
@@ -44,7 +50,7 @@ class ShopPerson {
 	 */
 	public function confirmation( string $email ): ?array {
 		$user = get_user_by( 'email', $email );
-		$kept = false === $user ? null : $this->services->get( ConfirmationTable::class )->find( $user->ID );
+		$kept = false === $user ? null : $this->confirmation_table->find( $user->ID );
 		return null === $kept || '' === $kept['email_hash'] ? null : array( 'ground' => $kept['ground'], 'confirmed_at' => $kept['confirmed_at'] );
 	}
 
@@ -54,11 +60,11 @@ class ShopPerson {
 	 * @return array{answers: array<int, array{order: WC_Order, answer: Answer|null}>, more: bool}
 	 */
 	public function orders( string $email, int $page ): array {
-		$user   = get_user_by( 'email', $email );
-		$ids    = array();
-		$found  = wc_get_orders( array( 'billing_email' => $email, 'type' => 'shop_order', 'limit' => self::ORDERS_PAGE, 'page' => $page, 'orderby' => 'ID', 'order' => 'ASC', 'return' => 'ids' ) );
-		$ids    = array_merge( $ids, is_array( $found ) ? $found : array() );
-		$more   = count( $ids ) >= self::ORDERS_PAGE;
+		$user  = get_user_by( 'email', $email );
+		$ids   = array();
+		$found = wc_get_orders( array( 'billing_email' => $email, 'type' => 'shop_order', 'limit' => self::ORDERS_PAGE, 'page' => $page, 'orderby' => 'ID', 'order' => 'ASC', 'return' => 'ids' ) );
+		$ids   = array_merge( $ids, is_array( $found ) ? $found : array() );
+		$more  = count( $ids ) >= self::ORDERS_PAGE;
 		if ( false !== $user ) {
 			$found = wc_get_orders( array( 'customer_id' => $user->ID, 'type' => 'shop_order', 'limit' => self::ORDERS_PAGE, 'page' => $page, 'orderby' => 'ID', 'order' => 'ASC', 'return' => 'ids' ) );
 			$more  = $more || count( (array) $found ) >= self::ORDERS_PAGE;
@@ -68,7 +74,7 @@ class ShopPerson {
 		foreach ( array_unique( array_map( 'intval', $ids ) ) as $order_id ) {
 			$order = wc_get_order( $order_id );
 			if ( $order instanceof WC_Order ) {
-				$answers[] = array( 'order' => $order, 'answer' => $this->services->get( Answers::class )->of( $order ) );
+				$answers[] = array( 'order' => $order, 'answer' => $this->answers->of( $order ) );
 			}
 		}
 		return array( 'answers' => $answers, 'more' => $more );
@@ -84,11 +90,11 @@ class ShopPerson {
 		if ( false === $user ) {
 			return false;
 		}
-		$confirmed = $this->services->get( ConfirmationTable::class )->erase( $user->ID );
-		$table     = $this->services->tables()->customer();
-		return 0 < $this->services->get( Database::class )->write(
+		$confirmed = $this->confirmation_table->erase( $user->ID );
+		$table     = $this->tables->customer();
+		return 0 < $this->database->write(
 			"UPDATE {$table} SET removed = 1, points = '0', credit = '0', type_id = NULL, as_of = 0, write_token = '', role_due = 1, updated_at = %d WHERE user_id = %d AND removed = 0",
-			array( $this->services->clock()->now(), $user->ID )
+			array( $this->clock->now(), $user->ID )
 		) || $confirmed;
 	}
 
@@ -99,12 +105,12 @@ class ShopPerson {
 	 * @throws NotStored
 	 */
 	public function erase_order( WC_Order $order ): bool {
-		$had = $this->services->get( Answers::class )->forget( $order );
-		$this->services->get( Causes::class )->release_order( $order->get_id() );
-		$table   = $this->services->tables()->outbox();
-		$changed = $this->services->get( Database::class )->write(
+		$had = $this->answers->forget( $order );
+		$this->causes->release_order( $order->get_id() );
+		$table   = $this->tables->outbox();
+		$changed = $this->database->write(
 			"UPDATE {$table} SET facts_hash = '', reason = %s, state = 'done', revision = revision + 1, updated_at = %d WHERE order_id = %d AND (facts_hash <> '' OR state <> 'done')",
-			array( __( 'The person\'s data was erased.', 'tillsync-bridge' ), $this->services->clock()->now(), $order->get_id() )
+			array( __( 'The person\'s data was erased.', 'tillsync-bridge' ), $this->clock->now(), $order->get_id() )
 		);
 		return $had || $changed > 0;
 	}

@@ -11,35 +11,34 @@ namespace Tillsync\Bridge\Rest;
 
 use Closure;
 use Throwable;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Health\Causes;
-use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Screens\Chooser;
 use Tillsync\Bridge\Screens\OutboxList;
 use Tillsync\Bridge\Screens\QueueList;
 use Tillsync\Bridge\Screens\QueueWork;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 use WP_Error;
 use WP_REST_Request;
 use WP_REST_Response;
 
 /** Cookie, nonce and manage_woocommerce (AdminGate), then one call of a screen's class. Answers are never cached. */
-final class AdminRoutes implements Part {
+final class AdminRoutes {
 
 	private const ENTRY = '(?P<entry_id>[A-Za-z0-9_-]{1,64})';
 
-	private Services $services;
+	public function __construct(
+		private readonly QueueList $queue_list,
+		private readonly OutboxList $outbox_list,
+		private readonly QueueWork $queue_work,
+		private readonly Chooser $chooser,
+		private readonly Causes $causes,
+		private readonly Log $log
+	) {}
 
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_action( 'rest_api_init', Guarded::action( $this->services, 'rest_api_init', fn() => $this->add_routes() ) );
-	}
-
-	private function add_routes(): void {
+	/** @param Closure(): self $made Makes the object when a request comes. */
+	public static function add_routes( Closure $made ): void {
+		$add    = static fn( string $method, string $route, array $args, Closure $body ) => self::add( $method, $route, $args, $made, $body );
 		$filter = array(
 			'queue'   => array( 'type' => 'string', 'required' => true, 'enum' => array( 'customers', 'orders' ) ),
 			'state'   => array( 'type' => 'string', 'default' => '', 'enum' => array_merge( array( '' ), array_keys( QueueList::STATES ) ) ),
@@ -58,27 +57,28 @@ final class AdminRoutes implements Part {
 			'only_ask'  => array( 'type' => 'boolean', 'default' => false ),
 			'next'      => array( 'type' => 'string', 'default' => '', 'maxLength' => 4000 ),
 		);
-		$this->add( 'GET', '/queues', $page, fn( WP_REST_Request $request ) => $this->services->get( QueueList::class )->page( $request->get_params() ) );
-		$this->add( 'GET', '/queues/outbox', array( 'search' => $page['search'], 'page' => array( 'type' => 'integer', 'default' => 1, 'minimum' => 1, 'maximum' => 1000 ) ), fn( WP_REST_Request $request ) => $this->services->get( OutboxList::class )->page( (string) $request['search'], (int) $request['page'] ) );
-		$this->add( 'POST', '/queues/outbox/(?P<order_id>[1-9][0-9]{0,17})/send', array(), fn( WP_REST_Request $request ) => $this->services->get( OutboxList::class )->send( (int) $request['order_id'] ) );
-		$this->add( 'GET', '/queues/entries/' . self::ENTRY, array(), fn( WP_REST_Request $request ) => $this->services->get( QueueList::class )->entry( (string) $request['entry_id'] ) );
-		$this->add( 'POST', '/queues/retry', $work, fn( WP_REST_Request $request ) => $this->services->get( QueueWork::class )->retry( $request->get_params() ) );
-		$this->add( 'POST', '/queues/dismiss', array( 'entry_ids' => array( 'required' => true, 'minItems' => 1 ) + array_diff_key( $work['entry_ids'], array( 'default' => true ) ) ), fn( WP_REST_Request $request ) => $this->services->get( QueueWork::class )->dismiss( (array) $request['entry_ids'] ) );
-		$this->add( 'GET', '/queues/entries/' . self::ENTRY . '/candidates', array(), fn( WP_REST_Request $request ) => $this->services->get( Chooser::class )->candidates( (string) $request['entry_id'] ) );
-		$this->add(
+		$add( 'GET', '/queues', $page, static fn( self $routes, WP_REST_Request $request ) => $routes->queue_list->page( $request->get_params() ) );
+		$add( 'GET', '/queues/outbox', array( 'search' => $page['search'], 'page' => array( 'type' => 'integer', 'default' => 1, 'minimum' => 1, 'maximum' => 1000 ) ), static fn( self $routes, WP_REST_Request $request ) => $routes->outbox_list->page( (string) $request['search'], (int) $request['page'] ) );
+		$add( 'POST', '/queues/outbox/(?P<order_id>[1-9][0-9]{0,17})/send', array(), static fn( self $routes, WP_REST_Request $request ) => $routes->outbox_list->send( (int) $request['order_id'] ) );
+		$add( 'GET', '/queues/entries/' . self::ENTRY, array(), static fn( self $routes, WP_REST_Request $request ) => $routes->queue_list->entry( (string) $request['entry_id'] ) );
+		$add( 'POST', '/queues/retry', $work, static fn( self $routes, WP_REST_Request $request ) => $routes->queue_work->retry( $request->get_params() ) );
+		$add( 'POST', '/queues/dismiss', array( 'entry_ids' => array( 'required' => true, 'minItems' => 1 ) + array_diff_key( $work['entry_ids'], array( 'default' => true ) ) ), static fn( self $routes, WP_REST_Request $request ) => $routes->queue_work->dismiss( (array) $request['entry_ids'] ) );
+		$add( 'GET', '/queues/entries/' . self::ENTRY . '/candidates', array(), static fn( self $routes, WP_REST_Request $request ) => $routes->chooser->candidates( (string) $request['entry_id'] ) );
+		$add(
 			'POST',
 			'/queues/entries/' . self::ENTRY . '/customer',
 			array( 'epos_customer_id' => array( 'type' => 'string', 'required' => true, 'pattern' => '^[1-9][0-9]{0,18}$' ) ),
-			fn( WP_REST_Request $request ) => $this->services->get( Chooser::class )->choose( (string) $request['entry_id'], (string) $request['epos_customer_id'] )
+			static fn( self $routes, WP_REST_Request $request ) => $routes->chooser->choose( (string) $request['entry_id'], (string) $request['epos_customer_id'] )
 		);
-		$this->add( 'POST', '/notices/dismiss', array( 'key' => array( 'type' => 'string', 'required' => true, 'pattern' => '^[a-z0-9_:]{1,60}$' ) ), fn( WP_REST_Request $request ) => array( 'dismissed' => $this->services->get( Causes::class )->dismiss( (string) $request['key'], get_current_user_id() ) ) );
+		$add( 'POST', '/notices/dismiss', array( 'key' => array( 'type' => 'string', 'required' => true, 'pattern' => '^[a-z0-9_:]{1,60}$' ) ), static fn( self $routes, WP_REST_Request $request ) => array( 'dismissed' => $routes->causes->dismiss( (string) $request['key'], get_current_user_id() ) ) );
 	}
 
 	/**
-	 * @param array<string, array<string, mixed>> $args Of the route.
-	 * @param Closure(WP_REST_Request): array<string, mixed> $body The answer.
+	 * @param array<string, array<string, mixed>>                   $args Of the route.
+	 * @param Closure(): self                                       $made Makes the object when a request comes.
+	 * @param Closure(self, WP_REST_Request): array<string, mixed> $body The answer.
 	 */
-	private function add( string $method, string $route, array $args, Closure $body ): void {
+	private static function add( string $method, string $route, array $args, Closure $made, Closure $body ): void {
 		register_rest_route(
 			AdminGate::NAMESPACE,
 			$route,
@@ -86,7 +86,7 @@ final class AdminRoutes implements Part {
 				'methods'             => $method,
 				'permission_callback' => array( AdminGate::class, 'permission' ),
 				'args'                => $args,
-				'callback'            => fn( WP_REST_Request $request ) => $this->answer( $route, static fn() => $body( $request ) ),
+				'callback'            => static fn( WP_REST_Request $request ) => $made()->answer( $route, static fn() => $body( $made(), $request ) ),
 			)
 		);
 	}
@@ -98,7 +98,7 @@ final class AdminRoutes implements Part {
 		} catch ( ServiceError $error ) {
 			return ServiceErrorResponse::of( $error );
 		} catch ( Throwable $error ) {
-			$this->services->log()->failure( $where, $error );
+			$this->log->failure( $where, $error );
 			return new WP_Error( 'tillsync_failed', __( 'Something failed in the plugin: see the log of Tillsync.', 'tillsync-bridge' ), array( 'status' => 500 ) );
 		}
 	}

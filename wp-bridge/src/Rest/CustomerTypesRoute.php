@@ -9,12 +9,11 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Rest;
 
+use Closure;
 use Throwable;
 use Tillsync\Bridge\Database;
-use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\NotStored;
-use Tillsync\Bridge\Part;
-use Tillsync\Bridge\Services;
 use Tillsync\Bridge\Types\CustomerType;
 use Tillsync\Bridge\Types\TypeWriter;
 use WP_Error;
@@ -22,26 +21,24 @@ use WP_REST_Request;
 use WP_REST_Response;
 
 /** A customer type of the till, as it is there or as gone. */
-final class CustomerTypesRoute implements Part {
+final class CustomerTypesRoute {
 
-	private Services $services;
+	public function __construct(
+		private readonly SignedRequest $signed_request,
+		private readonly Database $database,
+		private readonly TypeWriter $type_writer,
+		private readonly Log $log
+	) {}
 
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_action( 'rest_api_init', Guarded::action( $this->services, 'rest_api_init', fn() => $this->add_route() ) );
-	}
-
-	private function add_route(): void {
-		$permission = array( $this->services->get( SignedRequest::class ), 'permission' );
+	/** @param Closure(): self $made Makes the object when a request comes. */
+	public static function add_routes( Closure $made ): void {
+		$permission = static fn( WP_REST_Request $request ) => $made()->signed_request->permission( $request );
 		register_rest_route(
 			StatusRoute::NAMESPACE,
 			'/customer-types/(?P<id>\d{1,18})',
 			array(
-				array( 'methods' => 'PUT', 'permission_callback' => $permission, 'callback' => array( $this, 'put' ) ),
-				array( 'methods' => 'DELETE', 'permission_callback' => $permission, 'callback' => array( $this, 'delete' ) ),
+				array( 'methods' => 'PUT', 'permission_callback' => $permission, 'callback' => static fn( WP_REST_Request $request ) => $made()->put( $request ) ),
+				array( 'methods' => 'DELETE', 'permission_callback' => $permission, 'callback' => static fn( WP_REST_Request $request ) => $made()->delete( $request ) ),
 			)
 		);
 	}
@@ -57,21 +54,21 @@ final class CustomerTypesRoute implements Part {
 	}
 
 	/**
-	 * @param \Closure(int, array<int|string, mixed>): CustomerType $read The item from the body.
+	 * @param Closure(int, array<int|string, mixed>): CustomerType $read The item from the body.
 	 * @return WP_REST_Response|WP_Error
 	 */
-	private function write( WP_REST_Request $request, \Closure $read ) {
+	private function write( WP_REST_Request $request, Closure $read ) {
 		// Of the address alone: a parameter of the body or the query may have the same name.
 		$type_id = (int) ( $request->get_url_params()['id'] ?? 0 );
 		try {
-			$this->services->get( Database::class )->be_quick();
-			$result = $this->services->get( TypeWriter::class )->write( $read( $type_id, BatchEnvelope::body( $request ) ) );
+			$this->database->be_quick();
+			$result = $this->type_writer->write( $read( $type_id, BatchEnvelope::body( $request ) ) );
 		} catch ( InvalidField $error ) {
 			$result = array( 'status' => 'invalid', 'field' => $error->field );
 		} catch ( NotStored $error ) {
 			return $error->for_rest();
 		} catch ( Throwable $error ) {
-			return RouteFailure::of( $this->services, 'customer-types', $error );
+			return RouteFailure::of( $this->log, 'customer-types', $error );
 		}
 		return new WP_REST_Response( array( 'id' => $type_id ) + $result );
 	}

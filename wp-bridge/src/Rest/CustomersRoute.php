@@ -9,14 +9,13 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Rest;
 
+use Closure;
 use Throwable;
 use Tillsync\Bridge\Customers\Registered;
 use Tillsync\Bridge\Customers\ShopUsers;
 use Tillsync\Bridge\Database;
-use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\NotStored;
-use Tillsync\Bridge\Part;
-use Tillsync\Bridge\Services;
 use WP_Error;
 use WP_REST_Request;
 use WP_REST_Response;
@@ -25,28 +24,26 @@ use WP_REST_Response;
  * Which of up to 100 users are there, and when they registered: `?ids=49,50`. The service asks before it trusts a link whose person it does
  * not know. Nothing else of a user is told, since the query of an address is not signed.
  */
-final class CustomersRoute implements Part {
+final class CustomersRoute {
 
 	private const LIMIT = 100;
 
-	private Services $services;
+	public function __construct(
+		private readonly SignedRequest $signed_request,
+		private readonly Database $database,
+		private readonly ShopUsers $shop_users,
+		private readonly Log $log
+	) {}
 
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_action( 'rest_api_init', Guarded::action( $this->services, 'rest_api_init', fn() => $this->add_route() ) );
-	}
-
-	private function add_route(): void {
+	/** @param Closure(): self $made Makes the object when a request comes. */
+	public static function add_routes( Closure $made ): void {
 		register_rest_route(
 			StatusRoute::NAMESPACE,
 			'/customers',
 			array(
 				'methods'             => 'GET',
-				'permission_callback' => array( $this->services->get( SignedRequest::class ), 'permission' ),
-				'callback'            => array( $this, 'answer' ),
+				'permission_callback' => static fn( WP_REST_Request $request ) => $made()->signed_request->permission( $request ),
+				'callback'            => static fn( WP_REST_Request $request ) => $made()->answer( $request ),
 			)
 		);
 	}
@@ -58,12 +55,12 @@ final class CustomersRoute implements Part {
 			return $ids;
 		}
 		try {
-			$this->services->get( Database::class )->be_quick();
-			$existing = $this->services->get( ShopUsers::class )->existing( $ids );
+			$this->database->be_quick();
+			$existing = $this->shop_users->existing( $ids );
 		} catch ( NotStored $error ) {
 			return $error->for_rest();
 		} catch ( Throwable $error ) {
-			return RouteFailure::of( $this->services, 'customers', $error );
+			return RouteFailure::of( $this->log, 'customers', $error );
 		}
 		$customers = array();
 		foreach ( array_intersect( $ids, array_keys( $existing ) ) as $id ) {

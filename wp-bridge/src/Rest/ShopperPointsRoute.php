@@ -9,13 +9,14 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Rest;
 
+use Closure;
 use Tillsync\Bridge\Confirmation\ConfirmationPrompt;
 use Tillsync\Bridge\Customers\CustomerRow;
-use Tillsync\Bridge\Customers\PointsDisplay;
+use Tillsync\Bridge\Customers\CustomerTable;
+use Tillsync\Bridge\Customers\PointsSwitch;
 use Tillsync\Bridge\Customers\PointsText;
 use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Part;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Log;
 use WP_Error;
 use WP_REST_Response;
 
@@ -23,31 +24,29 @@ use WP_REST_Response;
  * A shopper's own points, for the session's cookie with its nonce. POST although it changes nothing: no cache, however careless, keeps
  * the answer to one, and a kept answer would show one shopper's points to another.
  */
-final class ShopperPointsRoute implements Part {
+final class ShopperPointsRoute {
 
 	public const ADDRESS = AdminGate::NAMESPACE . '/points';
 
 	/** WooCommerce also looks for it in the theme's own folder, so the name must be nobody else's. */
 	private const TEMPLATE = 'tillsync-points.php';
 
-	private Services $services;
+	public function __construct(
+		private readonly PointsSwitch $points_switch,
+		private readonly ConfirmationPrompt $confirmation_prompt,
+		private readonly CustomerTable $customers,
+		private readonly Log $log
+	) {}
 
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_action( 'rest_api_init', Guarded::action( $this->services, 'rest_api_init', fn() => $this->add_route() ) );
-	}
-
-	private function add_route(): void {
+	/** @param Closure(): self $made Makes the object when a request comes. */
+	public static function add_routes( Closure $made ): void {
 		register_rest_route(
 			AdminGate::NAMESPACE,
 			'/points',
 			array(
 				'methods'             => 'POST',
-				'permission_callback' => array( $this, 'permission' ),
-				'callback'            => array( $this, 'answer' ),
+				'permission_callback' => static fn() => $made()->permission(),
+				'callback'            => static fn() => $made()->answer(),
 			)
 		);
 	}
@@ -61,7 +60,7 @@ final class ShopperPointsRoute implements Part {
 		if ( ! is_user_logged_in() ) {
 			return new WP_Error( 'rest_not_logged_in', __( 'Log in to see your points.', 'tillsync-bridge' ), array( 'status' => 401 ) );
 		}
-		if ( ! PointsDisplay::is_on() ) {
+		if ( ! $this->points_switch->is_on() ) {
 			return new WP_Error( 'tillsync_points_off', __( 'This shop does not show points.', 'tillsync-bridge' ), array( 'status' => 403 ) );
 		}
 		return true;
@@ -69,7 +68,7 @@ final class ShopperPointsRoute implements Part {
 
 	/** @return WP_REST_Response|WP_Error */
 	public function answer() {
-		$response = Guarded::call( $this->services, 'points of a shopper', fn() => NeverKept::response( $this->points( get_current_user_id() ) ) );
+		$response = Guarded::call( $this->log, 'points of a shopper', fn() => NeverKept::response( $this->points( get_current_user_id() ) ) );
 		if ( ! $response instanceof WP_REST_Response ) {
 			return new WP_Error( 'tillsync_failed', __( 'Your points cannot be shown just now.', 'tillsync-bridge' ), array( 'status' => 500 ) );
 		}
@@ -78,12 +77,11 @@ final class ShopperPointsRoute implements Part {
 
 	/** @return array{points: string|null, as_of: string|null, html: string, soon: bool} Null: the till has told nothing of this shopper. */
 	private function points( int $user_id ): array {
-		$row    = $this->services->customers()->find( $user_id );
+		$row    = $this->customers->find( $user_id );
 		$points = CustomerRow::shown_points( $row );
-		$prompt = $this->services->get( ConfirmationPrompt::class );
-		$kind   = null === $row ? $prompt->kind( $user_id ) : ConfirmationPrompt::NONE;
+		$kind   = null === $row ? $this->confirmation_prompt->kind( $user_id ) : ConfirmationPrompt::NONE;
 		if ( ConfirmationPrompt::NONE !== $kind ) {
-			return array( 'points' => null, 'as_of' => null, 'html' => $prompt->html( $kind ), 'soon' => ConfirmationPrompt::SOON === $kind );
+			return array( 'points' => null, 'as_of' => null, 'html' => $this->confirmation_prompt->html( $kind ), 'soon' => ConfirmationPrompt::SOON === $kind );
 		}
 		return array(
 			'points' => $points,

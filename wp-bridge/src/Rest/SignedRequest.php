@@ -9,7 +9,9 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Rest;
 
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Clock;
+use Tillsync\Bridge\Connection\ConnectionStore;
+use Tillsync\Bridge\Connection\CopyGuard;
 use WP_Error;
 use WP_REST_Request;
 
@@ -26,11 +28,11 @@ final class SignedRequest {
 	private const WINDOW_SECONDS = 300;
 	private const VERSION        = 'v1';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly ConnectionStore $connections,
+		private readonly CopyGuard $copy_guard,
+		private readonly Clock $clock
+	) {}
 
 	/**
 	 * For `permission_callback`.
@@ -38,7 +40,7 @@ final class SignedRequest {
 	 * @return true|WP_Error
 	 */
 	public function permission( WP_REST_Request $request ) {
-		$connection = $this->services->connection();
+		$connection = $this->connections->current();
 		return $this->check( $request, null === $connection ? array() : array( $connection->bridge_secret ) );
 	}
 
@@ -48,7 +50,7 @@ final class SignedRequest {
 	 * @return true|WP_Error
 	 */
 	public function status_permission( WP_REST_Request $request ) {
-		$pending = $this->services->connections()->pending_secret();
+		$pending = $this->connections->pending_secret();
 		if ( null !== $pending && true === $this->verify( $request, array( $pending ) ) ) {
 			return true;
 		}
@@ -68,7 +70,7 @@ final class SignedRequest {
 	private function check( WP_REST_Request $request, #[\SensitiveParameter] array $secrets ) {
 		$verified = $this->verify( $request, $secrets );
 		// invariant: copies-accept-nothing
-		if ( true === $verified && $this->services->copy_guard()->must_choose() ) {
+		if ( true === $verified && $this->copy_guard->must_choose() ) {
 			return new WP_Error(
 				'tillsync_site_differs',
 				'This site is not where it was connected: its merchant must first say whether it is a copy or has moved.',
@@ -92,7 +94,7 @@ final class SignedRequest {
 			return self::forbidden( 'X-Tillsync-Timestamp is not a time in unix seconds.' );
 		}
 		// invariant: recorded-requests-expire
-		if ( abs( $this->services->clock()->now() - (int) $timestamp ) > self::WINDOW_SECONDS ) {
+		if ( abs( $this->clock->now() - (int) $timestamp ) > self::WINDOW_SECONDS ) {
 			return self::forbidden( sprintf( "X-Tillsync-Timestamp is more than %d seconds away from the shop's clock.", self::WINDOW_SECONDS ) );
 		}
 		foreach ( $secrets as $secret ) {

@@ -9,14 +9,13 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Rest;
 
+use Closure;
 use Tillsync\Bridge\Connection\SitePlace;
-use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Part;
-use Tillsync\Bridge\Services;
+use WP_REST_Request;
 use WP_REST_Response;
 
 /** What is here. The service asks before it says connected, in CheckAccount, and as its probe when writes fail. */
-final class StatusRoute implements Part {
+final class StatusRoute {
 
 	public const NAMESPACE = 'wc-tillsync/v1';
 
@@ -29,24 +28,17 @@ final class StatusRoute implements Part {
 	 */
 	public const APIS = array( 1, 2 );
 
-	private Services $services;
+	public function __construct( private readonly SignedRequest $signed_request ) {}
 
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_action( 'rest_api_init', Guarded::action( $this->services, 'rest_api_init', fn() => $this->add_route() ) );
-	}
-
-	private function add_route(): void {
+	/** @param Closure(): self $made Makes the object when a request comes. */
+	public static function add_routes( Closure $made ): void {
 		register_rest_route(
 			self::NAMESPACE,
 			'/status',
 			array(
 				'methods'             => 'GET',
-				'permission_callback' => array( $this->services->get( SignedRequest::class ), 'status_permission' ),
-				'callback'            => array( $this, 'answer' ),
+				'permission_callback' => static fn( WP_REST_Request $request ) => $made()->signed_request->status_permission( $request ),
+				'callback'            => static fn() => $made()->answer(),
 			)
 		);
 	}

@@ -9,7 +9,8 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Schema;
 
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Log;
+
 
 /**
  * Names and shapes of the tables, one set per site (user meta is shared by a whole network, and 50 times slower to write).
@@ -23,11 +24,7 @@ final class Tables {
 
 	private const OPTION = 'tillsync_bridge_schema';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly \wpdb $wpdb, private readonly Log $log ) {}
 
 	/** One row for each order that is to be, or was, matched. The row, never order meta, says that an order was sent. */
 	public function outbox(): string {
@@ -83,13 +80,12 @@ final class Tables {
 	public function migrate(): bool {
 		require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 		dbDelta( $this->statements() );
-		$database = $this->services->database();
 		foreach ( $this->all() as $table ) {
-			$suppressed = $database->suppress_errors( true );
-			$answered   = $database->query( "SELECT 1 FROM {$table} LIMIT 1" ); // phpcs:ignore WordPress.DB
-			$database->suppress_errors( $suppressed );
+			$suppressed = $this->wpdb->suppress_errors( true );
+			$answered   = $this->wpdb->query( "SELECT 1 FROM {$table} LIMIT 1" ); // phpcs:ignore WordPress.DB
+			$this->wpdb->suppress_errors( $suppressed );
 			if ( false === $answered ) {
-				$this->services->log()->error( "table {$table} could not be made: does the database user have the right to create tables?" );
+				$this->log->error( "table {$table} could not be made: does the database user have the right to create tables?" );
 				return false;
 			}
 		}
@@ -103,7 +99,7 @@ final class Tables {
 	}
 
 	private function name( string $suffix ): string {
-		return $this->services->database()->prefix . 'tillsync_' . $suffix;
+		return $this->wpdb->prefix . 'tillsync_' . $suffix;
 	}
 
 	/**
@@ -121,7 +117,7 @@ final class Tables {
 	 * @return string[]
 	 */
 	private function statements(): array {
-		$collate = $this->services->database()->get_charset_collate();
+		$collate = $this->wpdb->get_charset_collate();
 		return array(
 			"CREATE TABLE {$this->outbox()} (
   order_id bigint(20) unsigned NOT NULL,

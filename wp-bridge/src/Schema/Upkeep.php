@@ -10,37 +10,17 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Schema;
 
 use Tillsync\Bridge\Connection\ConnectionStore;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Orders\ChosenStatuses;
-use Tillsync\Bridge\Part;
-use Tillsync\Bridge\Schedule;
-use Tillsync\Bridge\Services;
 
 /** Activation hooks run neither on updates nor for new sites of a network, so the version is looked at in wp-admin and by cron. */
-final class Upkeep implements Part {
+final class Upkeep {
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		$check = Guarded::action( $this->services, 'schema check', fn() => $this->check() );
-		add_action( 'admin_init', $check, 5 );
-		foreach ( array( Schedule::MINUTE, Schedule::HOURLY, Schedule::DAILY ) as $hook ) {
-			add_action( $hook, $check, 1 );
-		}
-		add_action( 'wp_initialize_site', Guarded::action( $this->services, 'wp_initialize_site', fn( $site = null ) => $this->site_made( $site ) ), 900 );
-		add_filter( 'wpmu_drop_tables', Guarded::filter( $this->services, 'wpmu_drop_tables', fn( $tables, $site_id = 0 ) => $this->dropped( $tables, (int) $site_id ) ), 10, 2 );
-		add_filter( 'cron_schedules', Guarded::filter( $this->services, 'cron_schedules', fn( $schedules ) => $this->schedules( $schedules ) ) ); // phpcs:ignore WordPress.WP.CronInterval
-		add_action( 'init', Guarded::action( $this->services, 'cron events', static fn() => Schedule::ensure_cron() ) );
-	}
+	public function __construct( private readonly Tables $tables ) {}
 
 	/** Makes the tables when they are missing or older. Costs one autoloaded option otherwise. */
 	public function check(): void {
-		if ( ! $this->services->tables()->is_current() ) {
-			$this->services->tables()->migrate();
+		if ( ! $this->tables->is_current() ) {
+			$this->tables->migrate();
 			// There, and autoloaded, from the beginning: a missing option costs the order hook a query.
 			add_option( ConnectionStore::ACTIVE, '', '', true );
 			add_option( ChosenStatuses::OPTION, ChosenStatuses::DEFAULT, '', true );
@@ -50,7 +30,7 @@ final class Upkeep implements Part {
 	}
 
 	/** @param mixed $site The new site. */
-	private function site_made( $site ): void {
+	public function site_made( $site = null ): void {
 		require_once ABSPATH . 'wp-admin/includes/plugin.php';
 		if ( ! $site instanceof \WP_Site || ! is_plugin_active_for_network( plugin_basename( \Tillsync\Bridge\PLUGIN_FILE ) ) ) {
 			return;
@@ -66,31 +46,19 @@ final class Upkeep implements Part {
 	/**
 	 * A deleted site takes its tables along.
 	 *
-	 * @param mixed $tables Tables to drop.
+	 * @param mixed $tables  Tables to drop.
+	 * @param mixed $site_id Should be its id.
 	 * @return mixed
 	 */
-	private function dropped( $tables, int $site_id ) {
-		if ( ! is_array( $tables ) || $site_id < 1 ) {
+	public function with_tables_of( $tables = array(), $site_id = 0 ) {
+		if ( ! is_array( $tables ) || ! is_numeric( $site_id ) || (int) $site_id < 1 ) {
 			return $tables;
 		}
-		switch_to_blog( $site_id );
+		switch_to_blog( (int) $site_id );
 		try {
-			return array_merge( $tables, $this->services->tables()->all() );
+			return array_merge( $tables, $this->tables->all() );
 		} finally {
 			restore_current_blog();
 		}
-	}
-
-	/**
-	 * WordPress knows nothing shorter than an hour. Not translated: this filter may run before translations may be loaded.
-	 *
-	 * @param mixed $schedules As known so far.
-	 * @return mixed
-	 */
-	private function schedules( $schedules ) {
-		if ( is_array( $schedules ) ) {
-			$schedules['tillsync_bridge_minutely'] ??= array( 'interval' => 60, 'display' => 'Every minute' );
-		}
-		return $schedules;
 	}
 }

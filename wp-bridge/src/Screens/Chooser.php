@@ -10,8 +10,8 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Screens;
 
 use Tillsync\Bridge\Orders\TillCustomers;
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /**
  * Candidates of a held order, read from the till now, and the person's decision. A shopper with an account is linked; a guest's order gets
@@ -22,18 +22,18 @@ class Chooser {
 	/** The service asks the till, customer by customer. */
 	private const TIMEOUT_SECONDS = 20;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly QueueRow $queue_row,
+		private readonly QueueWork $queue_work,
+		private readonly ServiceClient $service_client
+	) {}
 
 	/**
 	 * @return array{row: array<string, mixed>, guest: bool, candidates: array<int, array<string, mixed>>}
 	 * @throws ServiceError
 	 */
 	public function candidates( string $entry_id ): array {
-		$answer  = $this->services->service_client()->call( 'LinkService', 'ListCandidates', array( 'entryId' => $entry_id ), self::TIMEOUT_SECONDS );
+		$answer  = $this->service_client->call( 'LinkService', 'ListCandidates', array( 'entryId' => $entry_id ), self::TIMEOUT_SECONDS );
 		$entry   = (array) ( $answer['entry'] ?? array() );
 		$user_id = (string) ( $entry['wooCustomerId'] ?? '0' );
 		$found   = array();
@@ -44,7 +44,7 @@ class Chooser {
 			$plain['taken']        = '0' !== $user_id && '' !== $linked && '0' !== $linked && $linked !== $user_id;
 			$found[]               = $plain;
 		}
-		return array( 'row' => $this->services->get( QueueRow::class )->plain( $entry ), 'guest' => '0' === $user_id, 'candidates' => $found );
+		return array( 'row' => $this->queue_row->plain( $entry ), 'guest' => '0' === $user_id, 'candidates' => $found );
 	}
 
 	/**
@@ -52,16 +52,15 @@ class Chooser {
 	 * @throws ServiceError
 	 */
 	public function choose( string $entry_id, string $epos_customer_id ): array {
-		$client = $this->services->service_client();
-		$entry  = (array) ( $client->call( 'QueueService', 'GetQueueEntry', array( 'entryId' => $entry_id ), QueueList::TIMEOUT_SECONDS )['entry'] ?? array() );
+		$entry  = (array) ( $this->service_client->call( 'QueueService', 'GetQueueEntry', array( 'entryId' => $entry_id ), QueueList::TIMEOUT_SECONDS )['entry'] ?? array() );
 		$guest  = '0' === (string) ( $entry['wooCustomerId'] ?? '0' );
-		$answer = $client->call(
+		$answer = $this->service_client->call(
 			'LinkService',
 			'ResolveOrderCustomer',
 			array( 'entryId' => $entry_id, 'eposCustomerId' => $epos_customer_id ) + ( $guest ? array() : array( 'createLink' => true ) ),
 			self::TIMEOUT_SECONDS
 		);
-		$this->services->get( QueueWork::class )->look_again( array( $answer['entry'] ?? null ) );
+		$this->queue_work->look_again( array( $answer['entry'] ?? null ) );
 		$others = (int) ( $answer['releasedOrderCount'] ?? 0 );
 		$said   = $guest
 			/* translators: %s: number of a customer at the till */

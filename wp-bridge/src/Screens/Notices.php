@@ -9,43 +9,33 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Screens;
 
-use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Health\Cause;
 use Tillsync\Bridge\Health\Causes;
 use Tillsync\Bridge\Health\CauseWords;
-use Tillsync\Bridge\Part;
 use Tillsync\Bridge\Rest\AdminGate;
-use Tillsync\Bridge\Services;
 
 /**
  * On our own screens, the lists of orders and the plugins screen; nowhere else. One notice per cause, each dismissed by itself and for one
  * user; it closes itself when its cause is gone. What is shown is stored here: no screen waits for the service.
  */
-final class Notices implements Part {
+final class Notices {
 
 	private const SCRIPT = 'tillsync-bridge-notices';
 
 	/** More persons than these share one notice. */
 	private const PERSONS_SHOWN = 3;
 
-	private Services $services;
+	public function __construct( private readonly Causes $causes, private readonly CopyGuard $copy_guard ) {}
 
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_action( 'admin_notices', Guarded::action( $this->services, 'admin_notices', fn() => $this->show() ) );
-	}
-
-	private function show(): void {
+	public function show(): void {
 		$screen = function_exists( 'get_current_screen' ) ? get_current_screen() : null;
 		if ( null === $screen || ! current_user_can( AdminGate::CAPABILITY ) || ! $this->is_ours( $screen->id ) ) {
 			return;
 		}
 		$user_id = get_current_user_id();
-		$causes  = array_filter( $this->services->get( Causes::class )->all(), static fn( Cause $cause ) => ! in_array( $user_id, $cause->dismissed_by, true ) );
-		if ( $this->services->copy_guard()->must_choose() ) {
+		$causes  = array_filter( $this->causes->all(), static fn( Cause $cause ) => ! in_array( $user_id, $cause->dismissed_by, true ) );
+		if ( $this->copy_guard->must_choose() ) {
 			$causes = array_filter( $causes, static fn( Cause $cause ) => Cause::COPY !== $cause->code );
 			// True at this very moment, so it cannot be dismissed.
 			array_unshift( $causes, new Cause( Cause::COPY, Cause::COPY ) );

@@ -9,30 +9,33 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Screens;
 
+use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Orders\AnswerWords;
 use Tillsync\Bridge\Orders\Drain;
 use Tillsync\Bridge\Orders\OrderPanel;
+use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Orders\OutboxRow;
 use Tillsync\Bridge\Service\Breaker;
-use Tillsync\Bridge\Services;
 
 /** Rows of the outbox on the queues page. Never asks the service: it is what there is to see when that is down. */
 class OutboxList {
 
 	private const PAGE_SIZE = 25;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly Drain $drain,
+		private readonly OutboxPause $pause,
+		private readonly Breaker $breaker,
+		private readonly Outbox $outbox,
+		private readonly CopyGuard $copy_guard
+	) {}
 
 	/** @return array{rows: array<int, array<string, mixed>>, more: bool, hindrance: string} */
 	public function page( string $search, int $page ): array {
 		$search = trim( $search, " \t\n\r\0\x0B#" );
 		$rows   = '' === $search
-			? $this->services->outbox()->not_left( self::PAGE_SIZE + 1, ( $page - 1 ) * self::PAGE_SIZE )
+			? $this->outbox->not_left( self::PAGE_SIZE + 1, ( $page - 1 ) * self::PAGE_SIZE )
 			: ( 1 === $page ? $this->found( $search ) : array() );
 		return array(
 			'rows'      => array_map( array( self::class, 'plain' ), array_slice( $rows, 0, self::PAGE_SIZE ) ),
@@ -47,13 +50,13 @@ class OutboxList {
 	 * @return array{message: string}
 	 */
 	public function send( int $order_id ): array {
-		$row = $this->services->outbox()->find( $order_id );
+		$row = $this->outbox->find( $order_id );
 		if ( null === $row || ! self::has_not_left( $row ) ) {
 			return array( 'message' => __( 'This order has left the shop meanwhile.', 'tillsync-bridge' ) );
 		}
-		$this->services->outbox()->ask_again( $order_id, $row->rerun );
-		$report = $this->services->get( Drain::class )->run_one( $order_id );
-		$after  = $this->services->outbox()->find( $order_id );
+		$this->outbox->ask_again( $order_id, $row->rerun );
+		$report = $this->drain->run_one( $order_id );
+		$after  = $this->outbox->find( $order_id );
 		if ( null !== $after && self::has_not_left( $after ) ) {
 			$why = '' !== $after->reason ? $after->reason : OrderPanel::hindrance( $report->stopped_by );
 			return array( 'message' => '' !== $why ? $why : __( 'Not sent yet: it is being sent by another process.', 'tillsync-bridge' ) );
@@ -69,7 +72,7 @@ class OutboxList {
 		} elseif ( preg_match( '/^[1-9][0-9]{0,17}$/D', $search ) ) {
 			$ids = array( (int) $search );
 		}
-		$rows = array_map( fn( $id ) => $this->services->outbox()->find( (int) $id ), is_array( $ids ) ? $ids : array() );
+		$rows = array_map( fn( $id ) => $this->outbox->find( (int) $id ), is_array( $ids ) ? $ids : array() );
 		return array_values( array_filter( $rows, static fn( ?OutboxRow $row ) => null !== $row && self::has_not_left( $row ) ) );
 	}
 
@@ -99,17 +102,15 @@ class OutboxList {
 
 	/** Why nothing leaves at the moment. */
 	private function hindrance(): string {
-		if ( null === $this->services->copy_guard()->usable() ) {
+		if ( null === $this->copy_guard->usable() ) {
 			return OrderPanel::hindrance( 'not_connected' );
 		}
-		$pause = $this->services->get( OutboxPause::class );
-		if ( 0 !== $pause->since() ) {
-			return OrderPanel::hindrance( 'paused' ) . ' ' . $pause->reason();
+		if ( 0 !== $this->pause->since() ) {
+			return OrderPanel::hindrance( 'paused' ) . ' ' . $this->pause->reason();
 		}
-		$breaker = $this->services->get( Breaker::class );
-		if ( $breaker->open_until() > 0 ) {
+		if ( $this->breaker->open_until() > 0 ) {
 			/* translators: %s: time */
-			return OrderPanel::hindrance( 'breaker' ) . ' ' . sprintf( __( 'Next try: %s.', 'tillsync-bridge' ), QueueRow::at( $breaker->open_until() ) );
+			return OrderPanel::hindrance( 'breaker' ) . ' ' . sprintf( __( 'Next try: %s.', 'tillsync-bridge' ), QueueRow::at( $this->breaker->open_until() ) );
 		}
 		return '';
 	}

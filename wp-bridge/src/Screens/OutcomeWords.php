@@ -9,8 +9,8 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Screens;
 
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /**
  * By the stable code, translated. The comment itself is never translated. A code that this version does not know is explained in the
@@ -20,11 +20,7 @@ class OutcomeWords {
 
 	private const CATALOGUE = 'tillsync_bridge_catalogue';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly ServiceClient $service_client ) {}
 
 	/**
 	 * Asks the service when a code is not known here. Only the queues page does, which talks to it anyway.
@@ -100,8 +96,8 @@ class OutcomeWords {
 		}
 		$messages = array();
 		try {
-			$connection = $this->services->service_client()->connection();
-			$answer     = $this->services->service_client()->call_with( $connection->url, $connection->token, 'CatalogService', 'ListMessages', array(), 3 );
+			$connection = $this->service_client->connection();
+			$answer     = $this->service_client->call_with( $connection->url, $connection->token, 'CatalogService', 'ListMessages', array(), 3 );
 			foreach ( (array) ( $answer['messages'] ?? array() ) as $message ) {
 				if ( is_array( $message ) && is_string( $message['outcome'] ?? null ) ) {
 					$messages[ $message['outcome'] ] = array( 'meaning' => (string) ( $message['meaning'] ?? '' ), 'what_to_do' => (string) ( $message['whatToDo'] ?? '' ) );

@@ -12,8 +12,8 @@ namespace Tillsync\Bridge\Screens;
 use Tillsync\Bridge\Events\HeldCount;
 use Tillsync\Bridge\Health\CauseKeeper;
 use Tillsync\Bridge\Orders\AnswerWords;
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /** Asks the service for what the queues page shows. Its calls are short: somebody looks at the page. */
 class QueueList {
@@ -35,11 +35,12 @@ class QueueList {
 	/** What a search text may be taken for. */
 	public const SEARCHES = array( 'email', 'order', 'till', 'shop', 'text' );
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly CauseKeeper $cause_keeper,
+		private readonly QueueRow $queue_row,
+		private readonly HeldCount $held_count,
+		private readonly ServiceClient $service_client
+	) {}
 
 	/**
 	 * @param array<string, mixed> $request queue, state, outcome, search, by, page_token, counts.
@@ -64,9 +65,9 @@ class QueueList {
 		if ( $request['counts'] ) {
 			$message['withCounts'] = true;
 		}
-		$answer = $this->services->service_client()->call( 'CustomerSyncService', 'ListQueue', $message, self::TIMEOUT_SECONDS );
-		$this->services->get( CauseKeeper::class )->problem( is_array( $answer['problem'] ?? null ) ? $answer['problem'] : null );
-		$rows  = array_map( fn( array $entry ) => $this->services->get( QueueRow::class )->plain( $entry ), array_filter( (array) ( $answer['entries'] ?? array() ), 'is_array' ) );
+		$answer = $this->service_client->call( 'CustomerSyncService', 'ListQueue', $message, self::TIMEOUT_SECONDS );
+		$this->cause_keeper->problem( is_array( $answer['problem'] ?? null ) ? $answer['problem'] : null );
+		$rows  = array_map( fn( array $entry ) => $this->queue_row->plain( $entry ), array_filter( (array) ( $answer['entries'] ?? array() ), 'is_array' ) );
 		$after = array_slice( $order, 1 + (int) array_search( $by, $order, true ) );
 		return array(
 			'rows'            => $rows,
@@ -98,9 +99,9 @@ class QueueList {
 	 * @throws ServiceError
 	 */
 	public function entry( string $entry_id ): array {
-		$answer = $this->services->service_client()->call( 'QueueService', 'GetQueueEntry', array( 'entryId' => $entry_id ), self::TIMEOUT_SECONDS );
+		$answer = $this->service_client->call( 'QueueService', 'GetQueueEntry', array( 'entryId' => $entry_id ), self::TIMEOUT_SECONDS );
 		$entry  = (array) ( $answer['entry'] ?? array() );
-		$plain  = $this->services->get( QueueRow::class );
+		$plain  = $this->queue_row;
 		return array(
 			'row'      => $plain->plain( $entry ),
 			'attempts' => array_map( array( $plain, 'attempt' ), array_reverse( array_filter( (array) ( $entry['attempts'] ?? array() ), 'is_array' ) ) ),
@@ -154,7 +155,7 @@ class QueueList {
 			}
 			$plain[] = array( 'state' => $name, 'label' => AnswerWords::state( self::STATES[ $name ] ), 'count' => (int) ( $count['count'] ?? 0 ), 'capped' => true === ( $count['capped'] ?? false ) );
 			if ( 'held' === $name && 'orders' === $queue ) {
-				$this->services->get( HeldCount::class )->keep( (int) ( $count['count'] ?? 0 ) );
+				$this->held_count->keep( (int) ( $count['count'] ?? 0 ) );
 			}
 		}
 		return $plain;

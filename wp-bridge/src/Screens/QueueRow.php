@@ -11,7 +11,6 @@ namespace Tillsync\Bridge\Screens;
 
 use Tillsync\Bridge\Orders\Answer;
 use Tillsync\Bridge\Orders\AnswerWords;
-use Tillsync\Bridge\Services;
 
 /** Plain values, times in the shop's own zone and form. The browser sets them as text, never as markup. */
 class QueueRow {
@@ -19,11 +18,7 @@ class QueueRow {
 	/** Where a person can decide. */
 	private const ABOUT_CUSTOMER = array( 'OUTCOME_DUPLICATE_EMAIL', 'OUTCOME_CUSTOMER_NOT_MATCHED', 'OUTCOME_PRODUCT_AND_CUSTOMER_NOT_MATCHED' );
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly OutcomeWords $outcome_words ) {}
 
 	/**
 	 * @param array<string, mixed> $entry A QueueEntry.
@@ -34,7 +29,6 @@ class QueueRow {
 		$outcome  = self::text( $entry, 'outcome' );
 		$is_order = 'ENTRY_KIND_ORDER_CUSTOMER' === self::text( $entry, 'kind' );
 		$causes   = array_values( array_filter( (array) ( $entry['causes'] ?? array() ), 'is_string' ) );
-		$explain  = $this->services->get( OutcomeWords::class );
 		$order_id = self::id( $entry, 'orderId' );
 		$user_id  = self::id( $entry, 'wooCustomerId' );
 		return array(
@@ -49,8 +43,8 @@ class QueueRow {
 			'where'       => self::where( $state ),
 			'outcome'     => $outcome,
 			'comment'     => self::text( $entry, 'comment' ),
-			'explained'   => $explain->explain( $outcome ),
-			'causes'      => array_map( static fn( string $cause ) => $explain->explain( $cause )['meaning'], $causes ),
+			'explained'   => $this->outcome_words->explain( $outcome ),
+			'causes'      => array_map( fn( string $cause ) => $this->outcome_words->explain( $cause )['meaning'], $causes ),
 			'notes'       => array_values( array_filter( (array) ( $entry['notes'] ?? array() ), 'is_string' ) ),
 			'attempts'    => (int) ( $entry['attemptCount'] ?? 0 ),
 			'joined'      => (int) ( $entry['coalescedCount'] ?? 0 ),

@@ -9,9 +9,10 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Screens;
 
-use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Orders\DrainTimer;
+use Tillsync\Bridge\Orders\Outbox;
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /** Retry one, or all with the same cause, after the service has said how many that are; close one by hand. */
 class QueueWork {
@@ -19,11 +20,11 @@ class QueueWork {
 	/** Longer than a page's: the service works a chunk through. */
 	private const TIMEOUT_SECONDS = 15;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly DrainTimer $drain_timer,
+		private readonly ServiceClient $service_client,
+		private readonly Outbox $outbox
+	) {}
 
 	/**
 	 * One chunk; the browser goes on with `next` until it is empty.
@@ -46,7 +47,7 @@ class QueueWork {
 			throw new ServiceError( 'invalid_argument', 0, __( 'Nothing was chosen to be tried again', 'tillsync-bridge' ) );
 		}
 		$message += array_filter( array( 'validateOnly' => true === $request['only_ask'], 'continuationToken' => (string) $request['next'] ) );
-		$answer   = $this->services->service_client()->call( 'QueueService', 'RetryQueueEntries', $message, self::TIMEOUT_SECONDS );
+		$answer   = $this->service_client->call( 'QueueService', 'RetryQueueEntries', $message, self::TIMEOUT_SECONDS );
 		if ( true !== $request['only_ask'] ) {
 			$this->look_again( (array) ( $answer['entries'] ?? array() ) );
 		}
@@ -65,7 +66,7 @@ class QueueWork {
 	 * @throws ServiceError
 	 */
 	public function dismiss( array $entry_ids ): array {
-		$answer = $this->services->service_client()->call( 'QueueService', 'DismissQueueEntries', array( 'entryIds' => array_values( $entry_ids ), 'reason' => 'closed by hand in the shop' ), self::TIMEOUT_SECONDS );
+		$answer = $this->service_client->call( 'QueueService', 'DismissQueueEntries', array( 'entryIds' => array_values( $entry_ids ), 'reason' => 'closed by hand in the shop' ), self::TIMEOUT_SECONDS );
 		$this->look_again( (array) ( $answer['entries'] ?? array() ) );
 		return array( 'affected' => (int) ( $answer['affectedCount'] ?? 0 ), 'failures' => self::failures( $answer ) );
 	}
@@ -79,13 +80,13 @@ class QueueWork {
 		$any = false;
 		foreach ( $entries as $entry ) {
 			$order_id = is_array( $entry ) && is_scalar( $entry['orderId'] ?? null ) ? (int) $entry['orderId'] : 0;
-			if ( $order_id > 0 && null !== $this->services->outbox()->find( $order_id ) ) {
-				$this->services->outbox()->look_again( $order_id );
+			if ( $order_id > 0 && null !== $this->outbox->find( $order_id ) ) {
+				$this->outbox->look_again( $order_id );
 				$any = true;
 			}
 		}
 		if ( $any ) {
-			$this->services->get( Drain::class )->kick();
+			$this->drain_timer->now();
 		}
 	}
 

@@ -9,30 +9,32 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Screens;
 
+use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Events\HeldCount;
 use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\AnswerWords;
-use Tillsync\Bridge\Part;
 use Tillsync\Bridge\Rest\AdminGate;
-use Tillsync\Bridge\Services;
 
 /** A frame; the script fills it by REST. The number in the menu is what the service said last: the menu asks nobody. */
-final class QueuesPage implements Part {
+final class QueuesPage {
 
 	public const SLUG = 'tillsync-queues';
 
 	private const SCRIPTS = array( 'queues-parts', 'queues-row', 'queues-chooser', 'queues' );
 
-	private Services $services;
+	public function __construct(
+		private readonly HeldCount $held_count,
+		private readonly ConnectionStore $connections,
+		private readonly Log $log
+	) {}
 
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_action( 'admin_menu', Guarded::action( $this->services, 'admin_menu', fn() => $this->add_page() ), 56 );
-		// WooCommerce's own look and scripts are for its own screens: the page belongs to them.
-		add_filter( 'woocommerce_screen_ids', Guarded::filter( $this->services, 'woocommerce_screen_ids', static fn( $ids = array() ) => is_array( $ids ) ? array_merge( $ids, array( 'woocommerce_page_' . self::SLUG ) ) : $ids ) );
+	/**
+	 * @param mixed $ids Of the screens that WooCommerce takes for its own.
+	 * @return mixed
+	 */
+	public function with_screen_id( $ids = array() ) {
+		return is_array( $ids ) ? array_merge( $ids, array( 'woocommerce_page_' . self::SLUG ) ) : $ids;
 	}
 
 	/** @param array<string, string> $arguments queue, state, search. */
@@ -40,18 +42,18 @@ final class QueuesPage implements Part {
 		return add_query_arg( array_map( 'rawurlencode', $arguments ), admin_url( 'admin.php?page=' . self::SLUG ) );
 	}
 
-	private function add_page(): void {
+	public function add_page(): void {
 		if ( ! current_user_can( AdminGate::CAPABILITY ) ) {
 			return;
 		}
-		$held  = $this->services->get( HeldCount::class )->get();
+		$held  = $this->held_count->get();
 		$title = esc_html__( 'Till sync', 'tillsync-bridge' );
 		if ( $held > 0 ) {
 			/* translators: %s: number of orders */
 			$words  = sprintf( _n( '%s order waits for you', '%s orders wait for you', $held, 'tillsync-bridge' ), number_format_i18n( $held ) );
 			$title .= sprintf( ' <span class="awaiting-mod count-%1$d"><span class="pending-count" aria-hidden="true">%2$s</span><span class="screen-reader-text">%3$s</span></span>', $held, esc_html( number_format_i18n( $held ) ), esc_html( $words ) );
 		}
-		add_submenu_page( 'woocommerce', __( 'Till sync', 'tillsync-bridge' ), $title, AdminGate::CAPABILITY, self::SLUG, Guarded::action( $this->services, 'queues page', fn() => $this->show() ) );
+		add_submenu_page( 'woocommerce', __( 'Till sync', 'tillsync-bridge' ), $title, AdminGate::CAPABILITY, self::SLUG, fn() => Guarded::call( $this->log, 'queues page', fn() => $this->show() ) );
 	}
 
 	private function show(): void {
@@ -59,7 +61,7 @@ final class QueuesPage implements Part {
 			return;
 		}
 		echo '<div class="wrap tillsync-page"><h1>' . esc_html__( 'Till sync', 'tillsync-bridge' ) . '</h1>';
-		if ( ! $this->services->connections()->is_connected() ) {
+		if ( ! $this->connections->is_connected() ) {
 			printf( '<p>%s <a href="%s">%s</a></p></div>', esc_html__( 'This shop is not connected to a tillsync service.', 'tillsync-bridge' ), esc_url( SettingsIntegration::url() ), esc_html__( 'Connect it on the settings screen', 'tillsync-bridge' ) );
 			return;
 		}

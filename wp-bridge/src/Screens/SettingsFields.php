@@ -12,29 +12,24 @@ namespace Tillsync\Bridge\Screens;
 use Tillsync\Bridge\Connection\SiteSettings;
 use Tillsync\Bridge\Orders\Backfill;
 use Tillsync\Bridge\Orders\ChosenStatuses;
-use Tillsync\Bridge\Services;
 
 /** Fields of UpdateSiteSettings, the order statuses of this shop, and "match the last N days". */
 final class SettingsFields {
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly SiteSettings $settings, private readonly Backfill $backfill ) {}
 
 	/**
 	 * @param mixed $days    Shown in the box for older orders.
 	 * @param mixed $unsaved What was typed and not saved: {settings, statuses}, or null.
 	 */
 	public function show( $days, $unsaved = null ): void {
-		$settings = $this->services->get( SiteSettings::class )->known();
+		$settings = $this->settings->known();
 		if ( null === $settings ) {
 			echo '<p class="submit">' . esc_html__( 'The settings of the service are not known here yet.', 'tillsync-bridge' ) . ' ';
 			SettingsScreen::button( 'refresh', __( 'Fetch them', 'tillsync-bridge' ) );
 			echo '</p>';
 		} else {
-			$typed    = is_array( $unsaved ) ? $this->services->get( SiteSettings::class )->differing( (array) $unsaved['settings'] ) : array();
+			$typed    = is_array( $unsaved ) ? $this->settings->differing( (array) $unsaved['settings'] ) : array();
 			$statuses = is_array( $unsaved ) ? (array) $unsaved['statuses'] : ChosenStatuses::get();
 			$this->fields( array_merge( $settings, $typed ), $statuses, array() !== $typed || ChosenStatuses::get() !== $statuses );
 		}
@@ -60,7 +55,7 @@ final class SettingsFields {
 		if ( $is_unsaved ) {
 			echo '<div class="notice notice-warning inline" role="status"><p>' . esc_html__( 'The settings below are not saved yet. Press Save to keep them.', 'tillsync-bridge' ) . '</p></div>';
 		}
-		if ( $this->services->get( SiteSettings::class )->knows_trust() && ! $this->services->get( SiteSettings::class )->is_trust_decided() ) {
+		if ( $this->settings->knows_trust() && ! $this->settings->is_trust_decided() ) {
 			echo '<div class="notice notice-warning inline tillsync-trust-question"><p>' . esc_html__( 'Please decide once, at "Points are shown to", and press Save: do you trust the accounts that exist today? Then choose "registered before". Otherwise their shoppers confirm their emails first.', 'tillsync-bridge' ) . '</p></div>';
 		}
 		echo '<input type="hidden" name="tillsync_settings[form]" value="1"><table class="form-table" role="presentation"><tbody>';
@@ -80,7 +75,7 @@ final class SettingsFields {
 		);
 		self::choice( 'guestPolicy', __( 'Orders of guests go to', 'tillsync-bridge' ), SettingsWords::guest_policies(), (string) $settings['guestPolicy'], '' );
 		self::choice( 'matchEmail', __( 'Shoppers are found by', 'tillsync-bridge' ), SettingsWords::match_emails(), (string) $settings['matchEmail'], __( 'A billing email is unverified: it finds the customer of that order, but links only when it equals the account\'s email.', 'tillsync-bridge' ) );
-		if ( $this->services->get( SiteSettings::class )->knows_trust() ) {
+		if ( $this->settings->knows_trust() ) {
 			$this->trust( $settings );
 		}
 		self::boxes(
@@ -106,7 +101,7 @@ final class SettingsFields {
 	}
 
 	private function older( int $days ): void {
-		$noted = $this->services->get( Backfill::class )->noted();
+		$noted = $this->backfill->noted();
 		echo '<h3>' . esc_html__( 'Older orders', 'tillsync-bridge' ) . '</h3>';
 		if ( null !== $noted ) {
 			/* translators: %d: number of orders */

@@ -10,26 +10,28 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Screens;
 
 use Tillsync\Bridge\Connection\Connection;
+use Tillsync\Bridge\Connection\ConnectionStore;
+use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Connection\SitePlace;
 use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Rest\AdminGate;
-use Tillsync\Bridge\Services;
 
 /** Stands inside WooCommerce's form. Loads without asking the service; neither token nor secret is ever printed. */
 final class SettingsScreen {
 
 	private const SCRIPT = 'tillsync-bridge-settings';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly SettingsFields $settings_fields,
+		private readonly OutboxPause $pause,
+		private readonly ConnectionStore $connections,
+		private readonly CopyGuard $copy_guard
+	) {}
 
 	/** @param array{settings: array<string, bool|string>, statuses: string[]}|null $refused What was not saved just now. */
 	public function show( ?array $refused = null ): void {
 		$this->enqueue();
-		$connection = $this->services->connection();
+		$connection = $this->connections->current();
 		echo '<div class="tillsync-settings"><h2>Tillsync</h2>';
 		wp_nonce_field( SettingsActions::NONCE, SettingsActions::FIELD, false );
 		// WooCommerce's own, of which we do not know whether it comes along without its button. Without an id: it may be there twice.
@@ -40,11 +42,11 @@ final class SettingsScreen {
 		}
 		if ( null === $connection ) {
 			$this->connect_form();
-		} elseif ( $this->services->copy_guard()->differs( $connection ) ) {
+		} elseif ( $this->copy_guard->differs( $connection ) ) {
 			$this->choice( $connection );
 		} else {
 			$this->connected( $connection );
-			$this->services->get( SettingsFields::class )->show( $flash['data']['backfill_days'] ?? 30, $refused ?? $flash['data']['unsaved'] ?? null );
+			$this->settings_fields->show( $flash['data']['backfill_days'] ?? 30, $refused ?? $flash['data']['unsaved'] ?? null );
 		}
 		echo '</div>';
 	}
@@ -90,12 +92,12 @@ final class SettingsScreen {
 	}
 
 	private function connect_form(): void {
-		$copy_of = $this->services->connections()->copy_of();
+		$copy_of = $this->connections->copy_of();
 		if ( null !== $copy_of ) {
 			/* translators: %s: address of a shop */
 			echo '<p>' . esc_html( sprintf( __( 'This site was said to be a copy of %s. Connect it only to an account of its own.', 'tillsync-bridge' ), $copy_of ) ) . '</p>';
 		}
-		if ( null !== $this->services->connections()->constant() ) {
+		if ( null !== $this->connections->constant() ) {
 			echo '<p>' . esc_html__( 'The connect string stands in wp-config.php (TILLSYNC_CONNECT).', 'tillsync-bridge' ) . '</p>';
 		} else {
 			printf(
@@ -130,11 +132,10 @@ final class SettingsScreen {
 	private function connected( Connection $connection ): void {
 		// Enter in a field presses a form's first button: that is Save, not what happens to stand on top.
 		echo '<p class="submit" hidden><button type="submit" name="save" value="1"></button></p>';
-		$pause = $this->services->get( OutboxPause::class );
 		/* translators: 1: name of an account, 2: address of a service */
 		echo '<p>' . esc_html( sprintf( __( 'Connected to %1$s at %2$s.', 'tillsync-bridge' ), '' === $connection->account_name ? $connection->account_id : $connection->account_name, $connection->url ) ) . '</p>';
-		if ( 0 !== $pause->since() ) {
-			echo '<div class="notice notice-error inline" role="alert"><p>' . esc_html__( 'Nothing is sent: the service refuses this shop.', 'tillsync-bridge' ) . ' ' . esc_html( $pause->reason() ) . '</p><p class="submit">';
+		if ( 0 !== $this->pause->since() ) {
+			echo '<div class="notice notice-error inline" role="alert"><p>' . esc_html__( 'Nothing is sent: the service refuses this shop.', 'tillsync-bridge' ) . ' ' . esc_html( $this->pause->reason() ) . '</p><p class="submit">';
 			self::button( 'resume', __( 'Try again', 'tillsync-bridge' ) );
 			echo '</p></div>';
 		}

@@ -9,31 +9,29 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Screens;
 
-use Tillsync\Bridge\Customers\PointsDisplay;
+use Tillsync\Bridge\Customers\PointsSwitch;
 use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\AdminGate;
-use Tillsync\Bridge\Services;
 use Tillsync\Bridge\Types\CustomerType;
 use Tillsync\Bridge\Types\RoleMap;
+use Tillsync\Bridge\Types\RoleRules;
 use Tillsync\Bridge\Types\RoleRun;
+use Tillsync\Bridge\Types\TypeTable;
 
 /** Through admin-post.php, with a nonce of each form and the right to manage the shop; needs no script. */
-final class TypesActions implements Part {
+final class TypesActions {
 
 	public const SAVE_MAP    = 'tillsync_save_role_map';
 	public const SAVE_POINTS = 'tillsync_save_points_display';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_action( 'admin_post_' . self::SAVE_MAP, fn() => $this->handle( self::SAVE_MAP, fn() => $this->save_map() ) );
-		add_action( 'admin_post_' . self::SAVE_POINTS, fn() => $this->handle( self::SAVE_POINTS, fn() => $this->save_points() ) );
-	}
+	public function __construct(
+		private readonly RoleRun $role_run,
+		private readonly RoleRules $role_rules,
+		private readonly PointsSwitch $points_switch,
+		private readonly TypeTable $types,
+		private readonly Log $log
+	) {}
 
 	/** The checks stand outside the guard: they end the request by themselves. */
 	private function handle( string $action, \Closure $body ): void {
@@ -41,7 +39,7 @@ final class TypesActions implements Part {
 			wp_die( esc_html__( 'You may not manage this shop.', 'tillsync-bridge' ), '', array( 'response' => 403, 'back_link' => true ) );
 		}
 		check_admin_referer( $action );
-		$done = Guarded::call( $this->services, $action, static fn() => $body() ?? true, false );
+		$done = Guarded::call( $this->log, $action, static fn() => $body() ?? true, false );
 		if ( false === $done ) {
 			Flash::keep( 'error', array( __( 'Not saved: something failed in the plugin, see the log of Tillsync.', 'tillsync-bridge' ) ) );
 		}
@@ -49,12 +47,20 @@ final class TypesActions implements Part {
 		exit;
 	}
 
-	private function save_map(): void {
+	public function save_map(): void {
+		$this->handle( self::SAVE_MAP, fn() => $this->take_map() );
+	}
+
+	public function save_points(): void {
+		$this->handle( self::SAVE_POINTS, fn() => $this->take_points() );
+	}
+
+	private function take_map(): void {
 		// phpcs:ignore WordPress.Security -- nonce checked by the caller; RoleMap takes only texts of roles that are checked below.
 		$wanted   = RoleMap::of( wp_unslash( $_POST['map'] ?? array() ) );
-		$problems = $wanted->problems( $this->services );
+		$problems = $wanted->problems( $this->role_rules );
 		if ( array() !== $problems ) {
-			$types = $this->services->types()->all();
+			$types = $this->types->all();
 			$lines = array( __( 'Nothing was saved.', 'tillsync-bridge' ) );
 			foreach ( $problems as $type_id => $problem ) {
 				$lines[] = CustomerType::label( $type_id, $types[ $type_id ] ?? null ) . ': ' . $problem;
@@ -65,13 +71,13 @@ final class TypesActions implements Part {
 		$before = RoleMap::saved();
 		$wanted->save();
 		// The types that had a role before lose it.
-		$this->services->get( RoleRun::class )->look_at_all( $before->type_ids() );
+		$this->role_run->look_at_all( $before->type_ids() );
 		Flash::keep( 'success', array( __( 'Saved. Roles are given and taken in the background.', 'tillsync-bridge' ) ) );
 	}
 
-	private function save_points(): void {
+	private function take_points(): void {
 		// phpcs:ignore WordPress.Security.NonceVerification -- checked by the caller.
-		PointsDisplay::switch( isset( $_POST['show_points'] ) );
+		$this->points_switch->set( isset( $_POST['show_points'] ) );
 		Flash::keep( 'success', array( __( 'Saved.', 'tillsync-bridge' ) ) );
 	}
 }

@@ -9,56 +9,59 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Screens;
 
+use Closure;
+use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Customers\PointsDisplay;
+use Tillsync\Bridge\Customers\PointsSwitch;
 use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\AdminGate;
-use Tillsync\Bridge\Services;
 use Tillsync\Bridge\Types\CustomerType;
 use Tillsync\Bridge\Types\RoleMap;
 use Tillsync\Bridge\Types\RoleRules;
 use Tillsync\Bridge\Types\RoleRun;
+use Tillsync\Bridge\Types\TypeTable;
 
 /** Which role each customer type of the till brings, who would change, how far the change is; and whether shoppers see points. */
-final class TypesScreen implements Part {
+final class TypesScreen {
 
 	public const PAGE = 'tillsync-types';
 
 	private const SCRIPT = 'tillsync-types';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_action( 'admin_menu', Guarded::action( $this->services, 'admin_menu', fn() => $this->add_page() ), 60 );
-	}
+	public function __construct(
+		private readonly RoleRun $role_run,
+		private readonly RoleRules $role_rules,
+		private readonly PointsSwitch $points_switch,
+		private readonly TypeTable $types,
+		private readonly CustomerTable $customers,
+		private readonly Log $log
+	) {}
 
 	public static function address(): string {
 		return admin_url( 'admin.php?page=' . self::PAGE );
 	}
 
-	private function add_page(): void {
+	/** @param Closure(): self $made Makes the object when a request comes. */
+	public static function add_page( Closure $made ): void {
 		add_submenu_page(
 			'woocommerce',
 			__( 'Customer types of the till', 'tillsync-bridge' ),
 			__( 'Till customer types', 'tillsync-bridge' ),
 			AdminGate::CAPABILITY,
 			self::PAGE,
-			Guarded::action( $this->services, 'screen of customer types', fn() => $this->show() )
+			static fn() => Guarded::call( $made()->log, 'screen of customer types', static fn() => $made()->show() )
 		);
 	}
 
 	private function show(): void {
-		$types  = $this->services->types()->all();
-		$counts = $this->services->customers()->count_by_type();
+		$types  = $this->types->all();
+		$counts = $this->customers->count_by_type();
 		$map    = RoleMap::saved();
 		$this->enqueue();
 		echo '<div class="wrap tillsync-types"><h1>' . esc_html__( 'Customer types of the till', 'tillsync-bridge' ) . '</h1>';
 		$this->show_flash();
-		printf( '<div class="tillsync-progress" role="status">%s</div>', esc_html( self::progress_sentence( $this->services->get( RoleRun::class )->progress() ) ) );
+		printf( '<div class="tillsync-progress" role="status">%s</div>', esc_html( self::progress_sentence( $this->role_run->progress() ) ) );
 		echo '<p>' . esc_html__( 'A customer type can bring a role, beside the role the customer has. Only roles that can do nothing in this shop are offered; staff are left alone; and only what was given here is ever taken away.', 'tillsync-bridge' ) . '</p>';
 		echo '<p><strong>' . esc_html__( 'The discount of a type is not applied to any price in this shop.', 'tillsync-bridge' ) . '</strong> ';
 		/* translators: %s: name of a filter */
@@ -81,7 +84,7 @@ final class TypesScreen implements Part {
 	 * @param array<int, int>          $counts   Members.
 	 */
 	private function show_map( array $type_ids, array $types, array $counts, RoleMap $map ): void {
-		$choices = $this->services->get( RoleRules::class )->choices();
+		$choices = $this->role_rules->choices();
 		printf( '<form method="post" action="%s" id="tillsync-role-map">', esc_url( admin_url( 'admin-post.php' ) ) );
 		printf( '<input type="hidden" name="action" value="%s">', esc_attr( TypesActions::SAVE_MAP ) );
 		wp_nonce_field( TypesActions::SAVE_MAP );
@@ -156,7 +159,7 @@ final class TypesScreen implements Part {
 		echo '<h2>' . esc_html__( 'What shoppers see', 'tillsync-bridge' ) . '</h2>';
 		printf( '<form method="post" action="%s"><input type="hidden" name="action" value="%s">', esc_url( admin_url( 'admin-post.php' ) ), esc_attr( TypesActions::SAVE_POINTS ) );
 		wp_nonce_field( TypesActions::SAVE_POINTS );
-		printf( '<p><label><input type="checkbox" name="show_points" value="1"%s> %s</label></p>', checked( PointsDisplay::is_on(), true, false ), esc_html__( 'Show linked shoppers their points, on the My account dashboard and wherever the block or the shortcode stands', 'tillsync-bridge' ) );
+		printf( '<p><label><input type="checkbox" name="show_points" value="1"%s> %s</label></p>', checked( $this->points_switch->is_on(), true, false ), esc_html__( 'Show linked shoppers their points, on the My account dashboard and wherever the block or the shortcode stands', 'tillsync-bridge' ) );
 		echo '<p>' . wp_kses( sprintf( /* translators: %s: a shortcode */ __( 'Block: "Till points". Shortcode: %s.', 'tillsync-bridge' ), '<code>[' . PointsDisplay::SHORTCODE . ']</code>' ), array( 'code' => array() ) ) . '</p>';
 		printf( '<p><button type="submit" class="button">%s</button></p></form>', esc_html__( 'Save', 'tillsync-bridge' ) );
 	}
@@ -183,7 +186,7 @@ final class TypesScreen implements Part {
 		wp_enqueue_style( self::SCRIPT, $assets . 'types.css', array( 'tillsync-bridge' ), \Tillsync\Bridge\VERSION );
 		wp_enqueue_script( self::SCRIPT, $assets . 'types.js', array( SharedScript::handle(), 'wp-i18n' ), \Tillsync\Bridge\VERSION, true );
 		wp_set_script_translations( self::SCRIPT, 'tillsync-bridge' );
-		$given = array( 'namespace' => AdminGate::NAMESPACE, 'running' => $this->services->get( RoleRun::class )->progress()['running'] );
+		$given = array( 'namespace' => AdminGate::NAMESPACE, 'running' => $this->role_run->progress()['running'] );
 		wp_add_inline_script( self::SCRIPT, 'window.tillsyncTypes = ' . wp_json_encode( $given, JSON_HEX_TAG ) . ';', 'before' );
 	}
 }

@@ -9,8 +9,8 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Screens;
 
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /** Those made before emails were confirmed, and those of trusted accounts. They are shown as they were; the merchant may look at each. */
 class UnconfirmedLinks {
@@ -18,11 +18,7 @@ class UnconfirmedLinks {
 	private const LIMIT           = 50;
 	private const TIMEOUT_SECONDS = 15;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly ServiceClient $service_client ) {}
 
 	/**
 	 * One line a link, for the screen.
@@ -31,7 +27,7 @@ class UnconfirmedLinks {
 	 * @throws ServiceError
 	 */
 	public function lines(): array {
-		$answer = $this->services->service_client()->call( 'LinkService', 'ListLinks', array( 'unconfirmedOnly' => true, 'pageSize' => self::LIMIT ), self::TIMEOUT_SECONDS );
+		$answer = $this->service_client->call( 'LinkService', 'ListLinks', array( 'unconfirmedOnly' => true, 'pageSize' => self::LIMIT ), self::TIMEOUT_SECONDS );
 		$lines  = array();
 		foreach ( is_array( $answer['links'] ?? null ) ? $answer['links'] : array() as $link ) {
 			$user    = get_userdata( (int) ( $link['wooCustomerId'] ?? 0 ) );

@@ -9,7 +9,8 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Service;
 
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Clock;
+
 
 /**
  * After two failures of transport in a row the background leaves the service alone: for one minute, then two, four, up to half an
@@ -24,16 +25,12 @@ final class Breaker {
 	private const FIRST_SECONDS    = 60;
 	private const LONGEST_SECONDS  = 1800;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly Clock $clock ) {}
 
 	/** Unix seconds until which nothing is to be sent; 0: go. */
 	public function open_until(): int {
 		$state = $this->state();
-		return $state['until'] > $this->services->clock()->now() ? $state['until'] : 0;
+		return $state['until'] > $this->clock->now() ? $state['until'] : 0;
 	}
 
 	/** Why, for people. Empty: all is well. */
@@ -64,7 +61,7 @@ final class Breaker {
 	}
 
 	private function keep( int $failures, int $delay, string $reason ): void {
-		$until = 0 === $delay ? 0 : $this->services->clock()->now() + $delay;
+		$until = 0 === $delay ? 0 : $this->clock->now() + $delay;
 		update_option( self::OPTION, array( 'failures' => $failures, 'until' => $until, 'reason' => $reason ), false );
 	}
 

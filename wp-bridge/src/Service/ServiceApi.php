@@ -9,8 +9,6 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Service;
 
-use Tillsync\Bridge\Confirmation\Confirmations;
-use Tillsync\Bridge\Services;
 
 /**
  * The service says it with every answer, in the header Tillsync-Api. 1 (no header): it refuses a message with a field that it does not
@@ -22,20 +20,14 @@ class ServiceApi {
 
 	private const OPTION = 'tillsync_bridge_service_api';
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
 	/** As the service said last. */
 	public function version(): int {
 		return max( 1, (int) get_option( self::OPTION, 1 ) );
 	}
 
-	/** What orders say of their account's email; null: the service would refuse the order for it. */
-	public function confirmations(): ?Confirmations {
-		return 2 <= $this->version() ? $this->services->get( Confirmations::class ) : null;
+	/** Whether an order may say that its account's email is confirmed: a service of before refuses the order for it. */
+	public function takes_confirmations(): bool {
+		return 2 <= $this->version();
 	}
 
 	/**

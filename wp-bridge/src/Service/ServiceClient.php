@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Service;
 
 use Tillsync\Bridge\Connection\Connection;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Connection\CopyGuard;
 
 /**
  * Connect unary JSON: POST {url}/tillsync.v1.{service}/{method}, the bare message as body. Messages are proto3 JSON: lowerCamelCase,
@@ -28,11 +28,7 @@ class ServiceClient {
 	/** Characters that a screen, a row of the outbox and a mail bear. */
 	private const LONGEST_TEXT = 500;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly ServiceApi $service_api, private readonly CopyGuard $copy_guard ) {}
 
 	/**
 	 * The connection, when this site may use it.
@@ -40,7 +36,7 @@ class ServiceClient {
 	 * @throws ServiceError Code "not_connected": not connected, or the merchant must first say whether this site is a copy.
 	 */
 	public function connection(): Connection {
-		$connection = $this->services->copy_guard()->usable();
+		$connection = $this->copy_guard->usable();
 		if ( null === $connection ) {
 			throw new ServiceError( 'not_connected', 0, __( 'This shop is not connected to a tillsync service', 'tillsync-bridge' ) );
 		}
@@ -75,7 +71,7 @@ class ServiceClient {
 			throw new ServiceError( 'invalid_argument', 0, 'the message cannot be written as JSON: ' . json_last_error_msg() );
 		}
 		// Loaded before the call: an update of the plugin may replace its files meanwhile.
-		$this->services->get( ServiceApi::class );
+		$this->service_api;
 		$answer = wp_remote_post(
 			"{$url}/tillsync.v1.{$service}/{$method}",
 			array(
@@ -111,7 +107,7 @@ class ServiceClient {
 		$is_json = 0 === stripos( (string) self::header( $answer, 'content-type' ), 'application/json' ) && is_array( $decoded );
 		$is_error = $is_json && is_string( $decoded['code'] ?? null ) && 200 !== $status;
 		if ( $is_error || ( 200 === $status && $is_json ) ) {
-			$this->services->get( ServiceApi::class )->heard( self::header( $answer, ServiceApi::HEADER ) );
+			$this->service_api->heard( self::header( $answer, ServiceApi::HEADER ) );
 		}
 		if ( 200 === $status && $is_json ) {
 			return $decoded;

@@ -9,9 +9,10 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Types;
 
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\NotStored;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Schema\Tables;
 use WP_User;
 
 /**
@@ -20,37 +21,33 @@ use WP_User;
  */
 class RoleGrants {
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly Database $database, private readonly Tables $tables, private readonly Clock $clock ) {}
 
 	/**
 	 * @return array{role: string, type_id: int}|null Null: this user has no role from us.
 	 * @throws NotStored
 	 */
 	public function find( int $user_id ): ?array {
-		$row = $this->database()->rows( "SELECT role, type_id FROM {$this->name()} WHERE user_id = %d", array( $user_id ) )[0] ?? null;
+		$row = $this->database->rows( "SELECT role, type_id FROM {$this->name()} WHERE user_id = %d", array( $user_id ) )[0] ?? null;
 		return null === $row ? null : array( 'role' => (string) $row['role'], 'type_id' => (int) $row['type_id'] );
 	}
 
 	/** @throws NotStored */
 	public function record( int $user_id, string $role, int $type_id ): void {
-		$this->database()->write(
+		$this->database->write(
 			"INSERT INTO {$this->name()} (user_id, role, type_id, granted_at) VALUES (%d, %s, %d, %d) ON DUPLICATE KEY UPDATE role = VALUES(role), type_id = VALUES(type_id)",
-			array( $user_id, $role, $type_id, $this->services->clock()->now() )
+			array( $user_id, $role, $type_id, $this->clock->now() )
 		);
 	}
 
 	/** @throws NotStored */
 	public function forget( int $user_id ): void {
-		$this->database()->write( "DELETE FROM {$this->name()} WHERE user_id = %d", array( $user_id ) );
+		$this->database->write( "DELETE FROM {$this->name()} WHERE user_id = %d", array( $user_id ) );
 	}
 
 	/** @throws NotStored */
 	public function count(): int {
-		return (int) $this->database()->value( "SELECT COUNT(*) FROM {$this->name()}" );
+		return (int) $this->database->value( "SELECT COUNT(*) FROM {$this->name()}" );
 	}
 
 	/**
@@ -71,7 +68,7 @@ class RoleGrants {
 	 * @throws NotStored
 	 */
 	public function take_all_back(): void {
-		while ( array() !== ( $rows = $this->database()->rows( "SELECT user_id, role FROM {$this->name()} ORDER BY user_id LIMIT 200" ) ) ) { // phpcs:ignore
+		while ( array() !== ( $rows = $this->database->rows( "SELECT user_id, role FROM {$this->name()} ORDER BY user_id LIMIT 200" ) ) ) { // phpcs:ignore
 			foreach ( $rows as $row ) {
 				$user = get_userdata( (int) $row['user_id'] );
 				if ( $user instanceof WP_User ) {
@@ -82,11 +79,7 @@ class RoleGrants {
 		}
 	}
 
-	private function database(): Database {
-		return $this->services->get( Database::class );
-	}
-
 	private function name(): string {
-		return $this->services->tables()->role_grant();
+		return $this->tables->role_grant();
 	}
 }

@@ -10,35 +10,32 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Types;
 
 use Tillsync\Bridge\Customers\CustomerRow;
-use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\NotStored;
-use Tillsync\Bridge\Part;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Schema\Tables;
 use WP_User;
 
 /**
  * As a second role beside the user's own, never by set_role(). Only what we gave is taken. Staff are left alone. When another plugin
  * sets a user's role, ours is gone with the rest (WordPress replaces them all), so it is given again then, and once a day.
  */
-class RoleKeeper implements Part {
+class RoleKeeper {
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		add_action( 'set_user_role', Guarded::action( $this->services, 'set_user_role', fn( $user_id = 0 ) => $this->role_was_set( $user_id ) ), 20 );
-	}
+	public function __construct(
+		private readonly RoleGrants $grants,
+		private readonly RoleRules $role_rules,
+		private readonly Tables $tables,
+		private readonly CustomerTable $customers,
+		private readonly TypeTable $types
+	) {}
 
 	/** @param mixed $user_id Whatever the hook was fired with. */
-	private function role_was_set( $user_id ): void {
-		if ( ! is_numeric( $user_id ) || 1 > (int) $user_id || ! $this->services->tables()->is_current() ) {
+	public function role_was_set( $user_id = 0 ): void {
+		if ( ! is_numeric( $user_id ) || 1 > (int) $user_id || ! $this->tables->is_current() ) {
 			return;
 		}
 		$map = RoleMap::saved();
-		if ( array() !== $map->entries || null !== $this->services->get( RoleGrants::class )->find( (int) $user_id ) ) {
+		if ( array() !== $map->entries || null !== $this->grants->find( (int) $user_id ) ) {
 			$this->apply( (int) $user_id, $map );
 		}
 	}
@@ -49,27 +46,26 @@ class RoleKeeper implements Part {
 	 * @throws NotStored
 	 */
 	public function apply( int $user_id, RoleMap $map ): RoleDecision {
-		$grants   = $this->services->get( RoleGrants::class );
-		$grant    = $grants->find( $user_id );
+		$grant    = $this->grants->find( $user_id );
 		$user     = get_userdata( $user_id );
 		$decision = $this->decide( $user_id, $map );
 		if ( RoleDecision::GONE === $decision->kind || ! $user instanceof WP_User ) {
-			$grants->forget( $user_id );
+			$this->grants->forget( $user_id );
 			return $decision;
 		}
 		if ( null !== $decision->take ) {
 			RoleGrants::take( $user, $decision->take );
-			$grants->forget( $user_id );
+			$this->grants->forget( $user_id );
 		}
 		if ( null !== $decision->give ) {
-			$grants->record( $user_id, $decision->give, $decision->type_id );
+			$this->grants->record( $user_id, $decision->give, $decision->type_id );
 			$user->add_role( $decision->give );
 		} elseif ( null !== $grant && RoleDecision::UNCHANGED === $decision->kind && $decision->type_id !== $grant['type_id'] ) {
 			// Two types bring the same role.
-			$grants->record( $user_id, $grant['role'], $decision->type_id );
+			$this->grants->record( $user_id, $grant['role'], $decision->type_id );
 		} elseif ( null !== $grant && RoleDecision::STAFF === $decision->kind && ! isset( $user->caps[ $grant['role'] ] ) ) {
 			// Became staff by a change of role, which took ours too: there is nothing to take any more.
-			$grants->forget( $user_id );
+			$this->grants->forget( $user_id );
 		}
 		return $decision;
 	}
@@ -84,12 +80,12 @@ class RoleKeeper implements Part {
 		if ( ! $user instanceof WP_User || ( is_multisite() && ! is_user_member_of_blog( $user_id ) ) ) {
 			return new RoleDecision( RoleDecision::GONE );
 		}
-		$grant = $this->services->get( RoleGrants::class )->find( $user_id );
+		$grant = $this->grants->find( $user_id );
 		$ours  = $grant['role'] ?? null;
-		if ( $this->services->get( RoleRules::class )->is_protected( $user, $ours ) ) {
+		if ( $this->role_rules->is_protected( $user, $ours ) ) {
 			return new RoleDecision( RoleDecision::STAFF );
 		}
-		$row    = $this->services->customers()->find( $user_id );
+		$row    = $this->customers->find( $user_id );
 		$wanted = $this->wanted( $row, $map );
 		if ( null === $wanted ) {
 			if ( null === $ours ) {
@@ -100,7 +96,7 @@ class RoleKeeper implements Part {
 				: new RoleDecision( RoleDecision::CHANGED, null, $ours );
 		}
 		$take = null !== $ours && $ours !== $wanted ? $ours : null;
-		if ( null !== $this->services->get( RoleRules::class )->problem( $wanted ) ) {
+		if ( null !== $this->role_rules->problem( $wanted ) ) {
 			return new RoleDecision( RoleDecision::ROLE_WRONG, null, $ours );
 		}
 		if ( in_array( $wanted, $user->roles, true ) ) {
@@ -124,11 +120,11 @@ class RoleKeeper implements Part {
 
 	/** Whether a role stays though no type brings it: its type was deleted at the till, and the merchant chose so. */
 	private function may_keep( RoleMap $map, int $granted_for, string $role ): bool {
-		return $map->keeps_when_deleted( $granted_for ) && $this->is_deleted( $granted_for ) && null === $this->services->get( RoleRules::class )->problem( $role );
+		return $map->keeps_when_deleted( $granted_for ) && $this->is_deleted( $granted_for ) && null === $this->role_rules->problem( $role );
 	}
 
 	private function is_deleted( int $type_id ): bool {
-		$type = $this->services->types()->read( $type_id );
+		$type = $this->types->read( $type_id );
 		return null !== $type && $type->removed;
 	}
 }

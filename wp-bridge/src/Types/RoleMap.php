@@ -9,8 +9,6 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Types;
 
-use Tillsync\Bridge\Services;
-
 /** What the merchant chose: for a type a role, and what becomes of its members' role when the till deletes the type. */
 final class RoleMap {
 
@@ -61,8 +59,7 @@ final class RoleMap {
 	 *
 	 * @return array<int, string> By type.
 	 */
-	public function problems( Services $services ): array {
-		$rules    = $services->get( RoleRules::class );
+	public function problems( RoleRules $rules ): array {
 		$problems = array();
 		foreach ( $this->entries as $type_id => $entry ) {
 			$problems[ $type_id ] = $rules->problem( $entry['role'] );

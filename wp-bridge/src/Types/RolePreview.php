@@ -9,8 +9,8 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Types;
 
+use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\NotStored;
-use Tillsync\Bridge\Services;
 
 /** Runs the decisions of a mapping that is not saved yet over its customers, without writing anything. */
 class RolePreview {
@@ -20,11 +20,7 @@ class RolePreview {
 	private const PORTION   = 200;
 	private const SHOWN     = 50;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly RoleKeeper $role_keeper, private readonly CustomerTable $customers ) {}
 
 	/**
 	 * @return array{looked_at: int, complete: bool, given: int, taken: int, left_alone: int, people: array<int, array<string, string>>}
@@ -35,10 +31,10 @@ class RolePreview {
 		$found    = array( 'looked_at' => 0, 'complete' => false, 'given' => 0, 'taken' => 0, 'left_alone' => 0, 'people' => array() );
 		$after    = 0;
 		while ( $found['looked_at'] < self::LOOKED_AT ) {
-			$user_ids = $this->services->customers()->members( $type_ids, $after, self::PORTION );
+			$user_ids = $this->customers->members( $type_ids, $after, self::PORTION );
 			cache_users( $user_ids );
 			foreach ( $user_ids as $user_id ) {
-				$this->add( $found, $user_id, $this->services->get( RoleKeeper::class )->decide( $user_id, $wanted ) );
+				$this->add( $found, $user_id, $this->role_keeper->decide( $user_id, $wanted ) );
 				$after = $user_id;
 			}
 			if ( self::PORTION > count( $user_ids ) ) {

@@ -11,44 +11,45 @@ namespace Tillsync\Bridge\Types;
 
 use Closure;
 use Throwable;
-use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Part;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\AdminGate;
 use Tillsync\Bridge\Rest\NeverKept;
-use Tillsync\Bridge\Services;
 use WP_Error;
 use WP_REST_Request;
 
 /** tillsync-bridge/v1/customer-types/preview and …/progress. The service is not asked. */
-final class RoleRoutes implements Part {
+final class RoleRoutes {
 
-	private Services $services;
+	public function __construct(
+		private readonly RoleRun $role_run,
+		private readonly RoleRules $role_rules,
+		private readonly RolePreview $role_preview,
+		private readonly Log $log
+	) {}
 
-	public function __construct( Services $services ) {
-		$this->services = $services;
+	/** @param Closure(): self $made Makes the object when a request comes. */
+	public static function add_routes( Closure $made ): void {
+		self::add_route( 'GET', 'progress', $made, static fn( self $routes ) => $routes->role_run->progress() );
+		self::add_route( 'POST', 'preview', $made, static fn( self $routes, WP_REST_Request $request ) => $routes->preview( RoleMap::of( $request->get_json_params()['map'] ?? array() ) ) );
 	}
 
-	public function register(): void {
-		add_action( 'rest_api_init', Guarded::action( $this->services, 'rest_api_init', fn() => $this->add_routes() ) );
-	}
-
-	private function add_routes(): void {
-		$this->add_route( 'GET', 'progress', fn() => $this->services->get( RoleRun::class )->progress() );
-		$this->add_route( 'POST', 'preview', fn( WP_REST_Request $request ) => $this->preview( RoleMap::of( $request->get_json_params()['map'] ?? array() ) ) );
-	}
-
-	private function add_route( string $method, string $name, Closure $body ): void {
+	/**
+	 * @param Closure(): self                                       $made Makes the object when a request comes.
+	 * @param Closure(self, WP_REST_Request): array<string, mixed> $body The answer.
+	 */
+	private static function add_route( string $method, string $name, Closure $made, Closure $body ): void {
 		register_rest_route(
 			AdminGate::NAMESPACE,
 			'/customer-types/' . $name,
 			array(
 				'methods'             => $method,
 				'permission_callback' => array( AdminGate::class, 'permission' ),
-				'callback'            => function ( WP_REST_Request $request ) use ( $body, $name ) {
+				'callback'            => static function ( WP_REST_Request $request ) use ( $made, $body, $name ) {
+					$routes = $made();
 					try {
-						return NeverKept::response( $body( $request ) );
+						return NeverKept::response( $body( $routes, $request ) );
 					} catch ( Throwable $error ) {
-						$this->services->log()->failure( "customer types: {$name}", $error );
+						$routes->log->failure( "customer types: {$name}", $error );
 						return new WP_Error( 'tillsync_failed', __( 'Something failed in the plugin: see the log of Tillsync.', 'tillsync-bridge' ), array( 'status' => 500 ) );
 					}
 				},
@@ -58,6 +59,6 @@ final class RoleRoutes implements Part {
 
 	/** @return array<string, mixed> */
 	private function preview( RoleMap $wanted ): array {
-		return array( 'problems' => array_values( $wanted->problems( $this->services ) ) ) + $this->services->get( RolePreview::class )->of( $wanted );
+		return array( 'problems' => array_values( $wanted->problems( $this->role_rules ) ) ) + $this->role_preview->of( $wanted );
 	}
 }

@@ -10,8 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Types;
 
 use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Plugin;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Log;
 use WP_User;
 
 /**
@@ -30,16 +29,16 @@ class RoleRules {
 	/** Who has one of these is left alone. */
 	private const PROTECTED = array( 'manage_woocommerce', 'edit_posts', 'edit_users', 'manage_options' );
 
-	public function __construct( Services $services ) {} // phpcs:ignore
+	public function __construct( private readonly Log $log ) {}
 
 	/**
 	 * Capabilities that a role may have.
 	 *
 	 * @return string[]
 	 */
-	public static function allowed_capabilities(): array {
+	public function allowed_capabilities(): array {
 		$added = Guarded::call(
-			Plugin::services(),
+			$this->log,
 			'tillsync_role_capabilities_allowed',
 			static function () {
 				/**
@@ -61,7 +60,7 @@ class RoleRules {
 		if ( null === $found ) {
 			return __( 'This role does not exist any more.', 'tillsync-bridge' );
 		}
-		$refused = array_diff( array_map( 'strval', array_keys( array_filter( $found->capabilities ) ) ), self::allowed_capabilities() );
+		$refused = array_diff( array_map( 'strval', array_keys( array_filter( $found->capabilities ) ) ), $this->allowed_capabilities() );
 		if ( array() !== $refused ) {
 			/* translators: %s: names of capabilities */
 			return sprintf( __( 'This role can do more than a customer may: %s.', 'tillsync-bridge' ), implode( ', ', array_slice( $refused, 0, 3 ) ) . ( 3 < count( $refused ) ? ', …' : '' ) );

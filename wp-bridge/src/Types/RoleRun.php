@@ -10,19 +10,21 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Types;
 
 use Throwable;
+use Tillsync\Bridge\Clock;
+use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Orders\DrainLimits;
-use Tillsync\Bridge\Part;
 use Tillsync\Bridge\Schedule;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Schema\Tables;
 
 /**
  * Works off the customers whose role is due (a column of their row, set by the very statement that changes their type), in portions of
  * what one background request may take. Any number may run at once and stop anywhere: giving a role twice gives it once, and who is not
  * done stays due. Action Scheduler starts it, cron every minute is the floor.
  */
-class RoleRun implements Part {
+class RoleRun {
 
 	private const OPTION  = 'tillsync_bridge_role_run';
 	private const PORTION = 100;
@@ -30,27 +32,23 @@ class RoleRun implements Part {
 	/** Customers done within the service's request: a single change at the till shows at once, five hundred wait for the background. */
 	private const AT_ONCE = 20;
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	public function register(): void {
-		$run = Guarded::action( $this->services, 'roles', fn() => $this->run() );
-		add_action( Schedule::ROLES, $run );
-		add_action( Schedule::MINUTE, $run, 20 );
-		add_action( Schedule::DAILY, Guarded::action( $this->services, 'daily look at roles', fn() => $this->look_at_all() ) );
-	}
+	public function __construct(
+		private readonly RoleKeeper $role_keeper,
+		private readonly RoleGrants $grants,
+		private readonly CustomerTable $customers,
+		private readonly Tables $tables,
+		private readonly Clock $clock,
+		private readonly Log $log
+	) {}
 
 	/** Types of customers have changed: some are done now, the rest in the background. */
 	public function customers_changed(): void {
 		Guarded::call(
-			$this->services,
+			$this->log,
 			'roles of changed customers',
 			function (): void {
 				$map = RoleMap::saved();
-				if ( ! $this->has_work( $map ) || $this->services->customers()->count_due() > self::AT_ONCE ) {
+				if ( ! $this->has_work( $map ) || $this->customers->count_due() > self::AT_ONCE ) {
 					$this->begin();
 					return;
 				}
@@ -70,17 +68,17 @@ class RoleRun implements Part {
 		if ( ! $this->has_work( $map ) ) {
 			return;
 		}
-		$this->services->customers()->make_due( array_merge( $map->type_ids(), $further_type_ids ) );
+		$this->customers->make_due( array_merge( $map->type_ids(), $further_type_ids ) );
 		$this->begin();
 	}
 
 	/** Starts, or goes on, in the background. */
 	public function begin(): void {
-		$due = $this->services->customers()->count_due();
+		$due = $this->customers->count_due();
 		if ( 0 === $due || ! $this->has_work( RoleMap::saved() ) ) {
 			return;
 		}
-		$now = $this->services->clock()->now();
+		$now = $this->clock->now();
 		$was = $this->progress();
 		// A run that is under way grows.
 		$done = $was['running'] ? $was['total'] - $was['left'] : 0;
@@ -90,17 +88,17 @@ class RoleRun implements Part {
 
 	/** One background request's worth. */
 	public function run( ?DrainLimits $limits = null ): void {
-		if ( ! $this->services->tables()->is_current() ) {
+		if ( ! $this->tables->is_current() ) {
 			return;
 		}
 		$map = RoleMap::saved();
 		if ( ! $this->has_work( $map ) ) {
 			return;
 		}
-		$limits = $limits ?? new DrainLimits( $this->services->clock() );
+		$limits = $limits ?? new DrainLimits( $this->clock );
 		while ( 0 < $this->portion( $map, self::PORTION ) ) {
 			if ( '' !== $limits->reason_to_stop() ) {
-				Schedule::at( $this->services->clock()->now(), Schedule::ROLES );
+				Schedule::at( $this->clock->now(), Schedule::ROLES );
 				return;
 			}
 			// The merchant may have changed the mapping meanwhile.
@@ -117,7 +115,7 @@ class RoleRun implements Part {
 		$kept  = get_option( self::OPTION );
 		$kept  = is_array( $kept ) ? $kept : array();
 		$begun = 0 < (int) ( $kept['began_at'] ?? 0 ) && 0 === (int) ( $kept['ended_at'] ?? 0 );
-		$left  = $begun ? $this->services->customers()->count_due() : 0;
+		$left  = $begun ? $this->customers->count_due() : 0;
 		return array(
 			'running'  => $begun,
 			'total'    => max( (int) ( $kept['total'] ?? 0 ), $left ),
@@ -133,20 +131,19 @@ class RoleRun implements Part {
 	 * @throws NotStored
 	 */
 	private function portion( RoleMap $map, int $limit ): int {
-		$keeper  = $this->services->get( RoleKeeper::class );
-		$rows    = $this->services->customers()->due( $limit );
+		$rows    = $this->customers->due( $limit );
 		$changed = 0;
 		cache_users( array_map( static fn( $row ) => $row->user_id, $rows ) );
 		foreach ( $rows as $row ) {
 			try {
-				$changed += $keeper->apply( $row->user_id, $map )->changes_something() ? 1 : 0;
+				$changed += $this->role_keeper->apply( $row->user_id, $map )->changes_something() ? 1 : 0;
 			} catch ( NotStored $error ) {
 				throw $error;
 			} catch ( Throwable $error ) {
 				// A plugin that listens to roles failed over this one: the others go on, and the daily look comes back to it.
-				$this->services->log()->failure( "role of customer {$row->user_id}", $error );
+				$this->log->failure( "role of customer {$row->user_id}", $error );
 			}
-			$this->services->customers()->not_due( $row );
+			$this->customers->not_due( $row );
 		}
 		$this->note( count( $rows ), $changed, $limit );
 		return count( $rows );
@@ -159,7 +156,7 @@ class RoleRun implements Part {
 		}
 		$kept['changed'] = (int) ( $kept['changed'] ?? 0 ) + $changed;
 		if ( $looked_at < $limit ) {
-			$kept['ended_at'] = $this->services->clock()->now();
+			$kept['ended_at'] = $this->clock->now();
 		}
 		$this->keep( $kept );
 	}
@@ -171,6 +168,6 @@ class RoleRun implements Part {
 
 	/** Without a mapping and without a role of ours on anybody there is nothing to decide. */
 	private function has_work( RoleMap $map ): bool {
-		return array() !== $map->entries || 0 < $this->services->get( RoleGrants::class )->count();
+		return array() !== $map->entries || 0 < $this->grants->count();
 	}
 }

@@ -9,9 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Types;
 
-use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Part;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Customers\CustomerTable;
 
 /**
  * Answers the filter `tillsync_customer_type_discount`:
@@ -21,24 +19,20 @@ use Tillsync\Bridge\Services;
  * The second argument is a shop customer; the answer a decimal as text ("10", "7.5"), as the till serves it, or what was passed in where
  * the customer has no type, or one that is not known. This plugin applies it to no price.
  */
-final class TypeDiscount implements Part {
-
-	private Services $services;
+final class TypeDiscount {
 
 	/** @var array<string, string|null> Of this request, by site and user: prices are asked for many times in one page. */
 	private array $known = array();
 
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct( private readonly CustomerTable $customers, private readonly TypeTable $types ) {}
 
-	public function register(): void {
-		add_filter(
-			'tillsync_customer_type_discount',
-			Guarded::filter( $this->services, 'tillsync_customer_type_discount', fn( $discount = '0', $user_id = 0 ) => $this->of( $user_id ) ?? $discount ),
-			5,
-			2
-		);
+	/**
+	 * @param mixed $discount As known so far.
+	 * @param mixed $user_id  Should be an int.
+	 * @return mixed
+	 */
+	public function discount( $discount = '0', $user_id = 0 ) {
+		return $this->of( $user_id ) ?? $discount;
 	}
 
 	/** @param mixed $user_id Should be an int. */
@@ -48,8 +42,8 @@ final class TypeDiscount implements Part {
 		}
 		$key = get_current_blog_id() . ':' . (int) $user_id;
 		if ( ! array_key_exists( $key, $this->known ) ) {
-			$row                 = $this->services->customers()->find( (int) $user_id );
-			$type                = null === $row || null === $row->type_id ? null : $this->services->types()->read( $row->type_id );
+			$row                 = $this->customers->find( (int) $user_id );
+			$type                = null === $row || null === $row->type_id ? null : $this->types->read( $row->type_id );
 			$this->known[ $key ] = null === $type || $type->removed ? null : $type->discount;
 		}
 		return $this->known[ $key ];

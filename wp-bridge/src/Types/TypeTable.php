@@ -9,18 +9,20 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Types;
 
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\NotStored;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Schema\Tables;
 
 /** Gateway of `{prefix}tillsync_customer_type`. */
 class TypeTable {
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly \wpdb $wpdb,
+		private readonly Database $database,
+		private readonly Tables $tables,
+		private readonly Clock $clock
+	) {}
 
 	/**
 	 * Stores the type if it is newer than what is there.
@@ -28,14 +30,13 @@ class TypeTable {
 	 * @throws NotStored
 	 */
 	public function store( CustomerType $type ): void {
-		$database = $this->services->database();
-		$name     = $database->strip_invalid_text_for_column( $this->name(), 'name', $type->name );
-		$text     = $database->strip_invalid_text_for_column( $this->name(), 'description', $type->description );
-		$sets     = array();
+		$name = $this->wpdb->strip_invalid_text_for_column( $this->name(), 'name', $type->name );
+		$text = $this->wpdb->strip_invalid_text_for_column( $this->name(), 'description', $type->description );
+		$sets = array();
 		foreach ( array( 'removed', 'name', 'discount', 'description', 'updated_at', 'version' ) as $column ) {
 			$sets[] = "{$column} = CASE WHEN VALUES(version) > version THEN VALUES({$column}) ELSE {$column} END";
 		}
-		$this->database()->write(
+		$this->database->write(
 			"INSERT INTO {$this->name()} (type_id, version, removed, name, discount, description, updated_at) VALUES (%d, %d, %d, %s, %s, %s, %d)
 			ON DUPLICATE KEY UPDATE " . implode( ', ', $sets ),
 			array(
@@ -45,7 +46,7 @@ class TypeTable {
 				is_string( $name ) ? $name : '',
 				$type->discount,
 				is_string( $text ) ? $text : '',
-				$this->services->clock()->now(),
+				$this->clock->now(),
 			)
 		);
 	}
@@ -56,7 +57,7 @@ class TypeTable {
 	 * @throws NotStored
 	 */
 	public function read( int $type_id ): ?CustomerType {
-		$row = $this->database()->rows( "SELECT * FROM {$this->name()} WHERE type_id = %d", array( $type_id ) )[0] ?? null;
+		$row = $this->database->rows( "SELECT * FROM {$this->name()} WHERE type_id = %d", array( $type_id ) )[0] ?? null;
 		return null === $row ? null : CustomerType::from_row( $row );
 	}
 
@@ -68,17 +69,13 @@ class TypeTable {
 	 */
 	public function all(): array {
 		$types = array();
-		foreach ( $this->database()->rows( "SELECT * FROM {$this->name()} ORDER BY name, type_id" ) as $row ) {
+		foreach ( $this->database->rows( "SELECT * FROM {$this->name()} ORDER BY name, type_id" ) as $row ) {
 			$types[ (int) $row['type_id'] ] = CustomerType::from_row( $row );
 		}
 		return $types;
 	}
 
-	private function database(): Database {
-		return $this->services->get( Database::class );
-	}
-
 	private function name(): string {
-		return $this->services->tables()->customer_type();
+		return $this->tables->customer_type();
 	}
 }

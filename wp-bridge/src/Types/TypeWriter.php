@@ -9,32 +9,34 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Types;
 
+use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\NotStored;
-use Tillsync\Bridge\Services;
 
 /** The newest version wins; what comes late is answered with the version that is there. */
 class TypeWriter {
 
-	private Services $services;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
+	public function __construct(
+		private readonly RoleRun $role_run,
+		private readonly TypeTable $types,
+		private readonly CustomerTable $customers,
+		private readonly Log $log
+	) {}
 
 	/**
 	 * @return array<string, string> status, and for `stale` the version.
 	 * @throws NotStored
 	 */
 	public function write( CustomerType $type ): array {
-		$before = $this->services->types()->read( $type->type_id );
+		$before = $this->types->read( $type->type_id );
 		// A removal where nothing is stored changes nothing, and still leaves its tombstone.
 		$is_same = null === $before ? $type->removed : $before->says_the_same_as( $type );
 		if ( null !== $before && $type->version <= $before->version ) {
 			return $type->version === $before->version && $is_same ? array( 'status' => 'unchanged' ) : self::stale( $before );
 		}
-		$this->services->types()->store( $type );
-		$after = $this->services->types()->read( $type->type_id );
+		$this->types->store( $type );
+		$after = $this->types->read( $type->type_id );
 		if ( null !== $after && $after->version > $type->version ) {
 			return self::stale( $after );
 		}
@@ -47,11 +49,11 @@ class TypeWriter {
 
 	private function tell( CustomerType $type, ?CustomerType $before ): void {
 		if ( $type->removed || null === $before || $before->removed ) {
-			$this->services->customers()->make_due( array( $type->type_id ) );
-			$this->services->get( RoleRun::class )->begin();
+			$this->customers->make_due( array( $type->type_id ) );
+			$this->role_run->begin();
 		}
 		Guarded::call(
-			$this->services,
+			$this->log,
 			'tillsync_customer_type_updated',
 			static function () use ( $type ): void {
 				/**

@@ -10,15 +10,18 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Users;
 
 use Throwable;
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Connection\Connection;
+use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Customers\Registered;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\CallOutcome;
 use Tillsync\Bridge\Orders\DrainLimits;
 use Tillsync\Bridge\Orders\DrainReport;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Service\ServiceApi;
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Services;
 
 /**
  * The first thing of a drain: LinkService/ReportShopUsers, up to 100 changes a call, oldest first, and the held orders of users whose email
@@ -40,19 +43,22 @@ class UserChangeSender {
 	private const AFTER_FAILURE  = 300;
 	private const UNTIL_NEXT_TRY = 3600;
 
-	private Services $services;
-	private UserChanges $changes;
-
-	public function __construct( Services $services ) {
-		$this->services = $services;
-		$this->changes  = $services->get( UserChanges::class );
-	}
+	public function __construct(
+		private readonly UserChanges $changes,
+		private readonly ServiceApi $service_api,
+		private readonly CallOutcome $calls,
+		private readonly Outbox $outbox,
+		private readonly CopyGuard $copy_guard,
+		private readonly ServiceClient $service_client,
+		private readonly Clock $clock,
+		private readonly Log $log
+	) {}
 
 	/** When there is something to do next, in unix seconds; null: nothing waits. */
 	public function next_due(): ?int {
 		$orders_are_due = $this->changes->orders_are_due();
 		if ( true === $orders_are_due ) {
-			return $this->services->clock()->now();
+			return $this->clock->now();
 		}
 		return null === $orders_are_due || ! $this->is_understood() ? null : (int) get_option( self::NOT_BEFORE, 0 );
 	}
@@ -60,7 +66,7 @@ class UserChangeSender {
 	/** @return string Why the drain is to stop; empty: it goes on. */
 	public function send( DrainReport $report, DrainLimits $limits ): string {
 		$next = $this->next_due();
-		if ( null === $next || $this->services->clock()->now() < $next ) {
+		if ( null === $next || $this->clock->now() < $next ) {
 			return '';
 		}
 		$this->send_held_orders_again( $limits );
@@ -77,11 +83,11 @@ class UserChangeSender {
 	}
 
 	private function may_tell(): bool {
-		return $this->is_understood() && $this->services->clock()->now() >= (int) get_option( self::NOT_BEFORE, 0 );
+		return $this->is_understood() && $this->clock->now() >= (int) get_option( self::NOT_BEFORE, 0 );
 	}
 
 	private function is_understood(): bool {
-		return 2 <= $this->services->get( ServiceApi::class )->version();
+		return 2 <= $this->service_api->version();
 	}
 
 	/**
@@ -89,15 +95,15 @@ class UserChangeSender {
 	 * @return string Why the drain is to stop.
 	 */
 	private function tell( array $rows, DrainReport $report ): string {
-		$connection = $this->services->copy_guard()->usable();
+		$connection = $this->copy_guard->usable();
 		if ( null === $connection ) {
 			return 'not_connected';
 		}
 		$changes = array_filter( array_map( static fn( array $row ) => self::change( $row, $connection ), array_column( $rows, null, 'id' ) ) );
 		try {
 			if ( array() !== $changes ) {
-				$this->services->service_client()->call( 'LinkService', 'ReportShopUsers', array( 'changes' => array_values( $changes ) ), self::TIMEOUT_SECONDS );
-				$this->services->get( CallOutcome::class )->succeeded();
+				$this->service_client->call( 'LinkService', 'ReportShopUsers', array( 'changes' => array_values( $changes ) ), self::TIMEOUT_SECONDS );
+				$this->calls->succeeded();
 				$report->users += count( $changes );
 			}
 		} catch ( ServiceError $error ) {
@@ -113,7 +119,7 @@ class UserChangeSender {
 		++$report->failed_calls;
 		if ( $error->is_bad_message() ) {
 			if ( 1 === count( $rows ) ) {
-				$this->services->log()->warning( "a change of user {$rows[0]['user_id']} was refused by the service: {$error->getMessage()}" );
+				$this->log->warning( "a change of user {$rows[0]['user_id']} was refused by the service: {$error->getMessage()}" );
 				return $this->forget( array( $rows[0]['id'] ) );
 			}
 			// One of them spoils the message: halves find it.
@@ -122,13 +128,13 @@ class UserChangeSender {
 			return '' === $stop && $this->may_tell() ? $this->tell( $halves[1], $report ) : $stop;
 		}
 		if ( $error->is_refusal() || $error->is_throttling() || 'not_connected' === $error->connect_code ) {
-			return $this->services->get( CallOutcome::class )->failed( $error );
+			return $this->calls->failed( $error );
 		}
 		// The breaker hears nothing of it: a fault of this call alone must not keep orders back. Whether the service is there, they find out.
 		$is_passing = $error->is_transport() && 404 !== $error->status;
-		update_option( self::NOT_BEFORE, $this->services->clock()->now() + ( $is_passing ? self::AFTER_FAILURE : self::UNTIL_NEXT_TRY ), false );
+		update_option( self::NOT_BEFORE, $this->clock->now() + ( $is_passing ? self::AFTER_FAILURE : self::UNTIL_NEXT_TRY ), false );
 		if ( $is_passing ) {
-			$this->services->log()->warning( "changes of users were not told, and stay for later: {$error->getMessage()}" );
+			$this->log->warning( "changes of users were not told, and stay for later: {$error->getMessage()}" );
 		}
 		return '';
 	}
@@ -170,13 +176,13 @@ class UserChangeSender {
 			}
 			try {
 				$ids  = wc_get_orders( array( 'customer_id' => $row['user_id'], 'type' => 'shop_order', 'limit' => self::ORDERS, 'orderby' => 'ID', 'order' => 'DESC', 'return' => 'ids' ) );
-				$held = $this->services->get( Outbox::class )->held_of( array_map( 'intval', (array) $ids ) );
+				$held = $this->outbox->held_of( array_map( 'intval', (array) $ids ) );
 				foreach ( array_slice( $held, 0, self::HELD_ORDERS ) as $order_id ) {
-					$this->services->outbox()->ask_again( $order_id, false );
+					$this->outbox->ask_again( $order_id, false );
 				}
 			} catch ( Throwable $error ) {
 				// The poll sees the change too, some hours later.
-				$this->services->log()->failure( "held orders of user {$row['user_id']}", $error );
+				$this->log->failure( "held orders of user {$row['user_id']}", $error );
 			}
 			if ( ! $this->changes->orders_done( $row['id'] ) ) {
 				return;

@@ -9,9 +9,11 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Users;
 
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Database;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\QuietStatements;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Schema\Tables;
 
 // phpcs:disable WordPress.DB.PreparedSQL -- our own table; every value is prepared.
 
@@ -27,13 +29,12 @@ class UserChanges {
 	/** A service that cannot hear of changes must not fill the shop's database. */
 	public const LIMIT = 5000;
 
-	private Services $services;
-	private QuietStatements $statements;
-
-	public function __construct( Services $services ) {
-		$this->services   = $services;
-		$this->statements = $services->get( QuietStatements::class );
-	}
+	public function __construct(
+		private readonly QuietStatements $statements,
+		private readonly Tables $tables,
+		private readonly Clock $clock,
+		private readonly Log $log
+	) {}
 
 	/**
 	 * One statement.
@@ -45,7 +46,7 @@ class UserChanges {
 		$orders_due = self::EMAIL === $kind ? 1 : 0;
 		return -1 < $this->statements->changed(
 			"REPLACE INTO {$this->table()} (user_id, kind, registered, changed_at, orders_due) VALUES (%d, %s, %d, %d, %d)",
-			array( $user_id, $kind, $registered, $this->services->clock()->now(), $orders_due )
+			array( $user_id, $kind, $registered, $this->clock->now(), $orders_due )
 		);
 	}
 
@@ -96,7 +97,7 @@ class UserChanges {
 		$oldest_kept = $this->statements->rows( "SELECT id FROM {$this->table()} ORDER BY id DESC LIMIT 1 OFFSET %d", array( $limit - 1 ) )[0]['id'] ?? null;
 		$dropped     = null === $oldest_kept ? 0 : $this->statements->changed( "DELETE FROM {$this->table()} WHERE id < %d", array( (int) $oldest_kept ) );
 		if ( $dropped > 0 ) {
-			$this->services->log()->warning( "{$dropped} changes of users were dropped: the service did not take them, and the shop keeps {$limit}" );
+			$this->log->warning( "{$dropped} changes of users were dropped: the service did not take them, and the shop keeps {$limit}" );
 		}
 	}
 
@@ -110,6 +111,6 @@ class UserChanges {
 	}
 
 	private function table(): string {
-		return $this->services->tables()->user_changes();
+		return $this->tables->user_changes();
 	}
 }

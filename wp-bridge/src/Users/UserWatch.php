@@ -11,11 +11,9 @@ namespace Tillsync\Bridge\Users;
 
 use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Customers\Registered;
-use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\QuietStatements;
-use Tillsync\Bridge\Part;
-use Tillsync\Bridge\Schedule;
-use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Schema\Tables;
 use WP_User;
 
 /**
@@ -25,28 +23,20 @@ use WP_User;
  * A network: wpmu_delete_user() takes the user from each of his sites first, so `remove_user_from_blog` notes the deletion in each shop that
  * had him, with that shop's tables. Whoever is deleted elsewhere is none of ours.
  */
-final class UserWatch implements Part {
-
-	private Services $services;
+final class UserWatch {
 
 	/** @var array<int, int> Users that are about to be deleted here: when they registered, by id. */
 	private array $leaving = array();
 
-	public function __construct( Services $services ) {
-		$this->services = $services;
-	}
-
-	/** Before our other callbacks (10) forget the user's values, and WooCommerce his orders. */
-	public function register(): void {
-		add_action( 'delete_user', Guarded::action( $this->services, 'delete_user', fn( $user_id = 0 ) => $this->about_to_leave( $user_id ) ), 5 );
-		add_action( 'deleted_user', Guarded::action( $this->services, 'deleted_user', fn( $user_id = 0 ) => $this->left( $user_id ) ), 5 );
-		add_action( 'remove_user_from_blog', Guarded::action( $this->services, 'remove_user_from_blog', fn( $user_id = 0 ) => $this->removed_from_site( $user_id ) ), 5 );
-		add_action( 'profile_update', Guarded::action( $this->services, 'profile_update', fn( $user_id = 0, $before = null ) => $this->updated( $user_id, $before ) ), 10, 2 );
-		add_action( Schedule::HOURLY, Guarded::action( $this->services, 'changes of users', fn() => $this->services->get( UserChanges::class )->trim() ) );
-	}
+	public function __construct(
+		private readonly UserChanges $changes,
+		private readonly QuietStatements $statements,
+		private readonly Tables $tables,
+		private readonly Log $log
+	) {}
 
 	/** @param mixed $user_id Whatever the hook was fired with. */
-	private function about_to_leave( $user_id ): void {
+	public function about_to_leave( $user_id = 0 ): void {
 		$user = self::user( $user_id );
 		if ( null !== $user && $this->matters( $user->ID ) ) {
 			$this->leaving[ $user->ID ] = Registered::seconds( $user->user_registered );
@@ -54,7 +44,7 @@ final class UserWatch implements Part {
 	}
 
 	/** @param mixed $user_id Whatever the hook was fired with. */
-	private function left( $user_id ): void {
+	public function left( $user_id = 0 ): void {
 		if ( is_numeric( $user_id ) && isset( $this->leaving[ (int) $user_id ] ) ) {
 			$this->note( (int) $user_id, UserChanges::DELETED, $this->leaving[ (int) $user_id ] );
 			unset( $this->leaving[ (int) $user_id ] );
@@ -62,7 +52,7 @@ final class UserWatch implements Part {
 	}
 
 	/** @param mixed $user_id Whatever the hook was fired with, in the site that the user leaves. */
-	private function removed_from_site( $user_id ): void {
+	public function removed_from_site( $user_id = 0 ): void {
 		$user = self::user( $user_id );
 		if ( null !== $user && $this->matters( $user->ID ) ) {
 			$this->note( $user->ID, UserChanges::DELETED, Registered::seconds( $user->user_registered ) );
@@ -73,7 +63,7 @@ final class UserWatch implements Part {
 	 * @param mixed $user_id Whatever the hook was fired with.
 	 * @param mixed $before  Should be the user before.
 	 */
-	private function updated( $user_id, $before ): void {
+	public function updated( $user_id = 0, $before = null ): void {
 		$user = self::user( $user_id );
 		if ( null === $user || ! isset( $before->user_email ) || self::comparable( $user->user_email ) === self::comparable( $before->user_email ) ) {
 			return;
@@ -108,16 +98,16 @@ final class UserWatch implements Part {
 		if ( ! get_option( ConnectionStore::ACTIVE ) ) {
 			return false;
 		}
-		$table = $this->services->tables()->customer();
-		if ( array() !== ( $this->services->get( QuietStatements::class )->rows( "SELECT 1 FROM {$table} WHERE user_id = %d", array( $user_id ) ) ?? array() ) ) {
+		$table = $this->tables->customer();
+		if ( array() !== ( $this->statements->rows( "SELECT 1 FROM {$table} WHERE user_id = %d", array( $user_id ) ) ?? array() ) ) {
 			return true;
 		}
 		return function_exists( 'wc_get_orders' ) && array() !== (array) wc_get_orders( array( 'customer_id' => $user_id, 'type' => 'shop_order', 'limit' => 1, 'return' => 'ids' ) );
 	}
 
 	private function note( int $user_id, string $kind, int $registered ): void {
-		if ( ! $this->services->get( UserChanges::class )->note( $user_id, $kind, $registered ) ) {
-			$this->services->log()->error( "a change of user {$user_id} could not be noted" );
+		if ( ! $this->changes->note( $user_id, $kind, $registered ) ) {
+			$this->log->error( "a change of user {$user_id} could not be noted" );
 		}
 	}
 

@@ -5,9 +5,11 @@ namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Connection\Connection;
+use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Connection\SitePlace;
 use Tillsync\Bridge\Orders\Drain;
 use Tillsync\Bridge\Orders\DrainReport;
+use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxRow;
 use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Services;
@@ -47,7 +49,7 @@ abstract class BridgeTestCase extends SiteTestCase {
 
 	protected function connect( string $home = '', string $environment = '' ): Connection {
 		$connection = new Connection( 'https://service.example.test', 'corner-shop', 'token-of-tests', self::SECRET, '' === $home ? SitePlace::home_url() : $home, '' === $environment ? SitePlace::environment() : $environment, $this->clock->now - 3600, 'Corner Shop', $this->clock->now - 3600 );
-		$this->services->connections()->save( $connection );
+		$this->services->get( ConnectionStore::class )->save( $connection );
 		return $connection;
 	}
 
@@ -60,7 +62,7 @@ abstract class BridgeTestCase extends SiteTestCase {
 	}
 
 	protected function row( int $order_id ): OutboxRow {
-		$row = $this->services->outbox()->find( $order_id );
+		$row = $this->services->get( Outbox::class )->find( $order_id );
 		$this->assertNotNull( $row, "order $order_id has no row" );
 		return $row;
 	}
@@ -68,7 +70,7 @@ abstract class BridgeTestCase extends SiteTestCase {
 	/** An order whose row is due. */
 	protected function due_order( int $customer_id = 0, array $billing = array( 'email' => 'ada@example.test' ) ): \WC_Order {
 		$order = $this->order( 'processing', $customer_id, $billing );
-		$this->assertTrue( $this->services->outbox()->note( $order->get_id() ) );
+		$this->assertTrue( $this->services->get( Outbox::class )->note( $order->get_id() ) );
 		return $order;
 	}
 }

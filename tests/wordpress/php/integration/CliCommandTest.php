@@ -33,8 +33,13 @@ namespace WP_CLI\Utils {
 
 namespace Tillsync\Tests {
 
+	use Tillsync\Bridge\Cli\CommandTools;
 	use Tillsync\Bridge\Cli\TillsyncCommand;
 	use Tillsync\Bridge\Connection\Connection;
+	use Tillsync\Bridge\Connection\ConnectionStore;
+	use Tillsync\Bridge\Connection\CopyGuard;
+	use Tillsync\Bridge\Orders\Outbox;
+	use Tillsync\Bridge\Service\ServiceApi;
 	use Tillsync\Bridge\Service\ServiceClient;
 	use Tillsync\Bridge\Service\ServiceError;
 	use Tillsync\Bridge\Services;
@@ -50,12 +55,12 @@ namespace Tillsync\Tests {
 		protected function setUp(): void {
 			parent::setUp();
 			$this->services = new Services();
-			$this->command  = new TillsyncCommand( $this->services );
+			$this->command  = new TillsyncCommand( fn() => $this->services->get( CommandTools::class ) );
 			\WP_CLI::$lines = array();
 			self::$answers  = array();
 			$this->services->set(
 				ServiceClient::class,
-				new class( $this->services ) extends ServiceClient {
+				new class( $this->services->get( ServiceApi::class ), $this->services->get( CopyGuard::class ) ) extends ServiceClient {
 					public function call( string $service, string $method, array $message, int $timeout ): array {
 						$answer = CliCommandTest::$answers[ $method ] ?? new ServiceError( ServiceError::TRANSPORT, 0, 'not reached' );
 						if ( $answer instanceof ServiceError ) {
@@ -65,7 +70,7 @@ namespace Tillsync\Tests {
 					}
 				}
 			);
-			$this->services->connections()->save( new Connection( 'https://sync.example.test', 'shop-1', 'tls_secret', str_repeat( 's', 43 ), (string) get_option( 'home' ), 'production', 1 ) );
+			$this->services->get( ConnectionStore::class )->save( new Connection( 'https://sync.example.test', 'shop-1', 'tls_secret', str_repeat( 's', 43 ), (string) get_option( 'home' ), 'production', 1 ) );
 		}
 
 		/** @return mixed */
@@ -74,7 +79,7 @@ namespace Tillsync\Tests {
 		}
 
 		public function test_status_in_both_forms_without_a_secret(): void {
-			$this->services->outbox()->note( 5 );
+			$this->services->get( Outbox::class )->note( 5 );
 			$this->command->status( array(), array( 'format' => 'json' ) );
 			$this->assertTrue( self::json()['connected'] );
 			$this->assertSame( 1, self::json()['waiting'] );
@@ -86,10 +91,10 @@ namespace Tillsync\Tests {
 		public function test_drain_sends_and_says_what_hinders_it(): void {
 			self::$answers['BatchMatchOrderCustomers'] = static fn( array $message ) => array( 'results' => array_map( static fn( array $order ) => array( 'ok' => array( 'entry' => array( 'entryId' => 'e1', 'state' => 'ENTRY_STATE_PROCESSED' ), 'outcome' => 'OUTCOME_MATCHED_EMAIL', 'comment' => 'Matched by email', 'eposCustomerId' => '7' ) ), $message['orders'] ) );
 			$order = $this->order();
-			$this->services->outbox()->ask_again( $order->get_id() );
+			$this->services->get( Outbox::class )->ask_again( $order->get_id() );
 			$this->command->drain( array(), array( 'format' => 'json' ) );
 			$this->assertSame( 1, self::json()[0]['sent'] );
-			$this->services->connections()->forget();
+			$this->services->get( ConnectionStore::class )->forget();
 			$this->expectExceptionMessage( 'not connected' );
 			$this->command->drain( array(), array() );
 		}

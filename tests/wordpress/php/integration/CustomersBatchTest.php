@@ -6,6 +6,7 @@ namespace Tillsync\Tests;
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Customers\CustomerItem;
 use Tillsync\Bridge\Customers\CustomerRow;
+use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Customers\CustomerWriter;
 use Tillsync\Bridge\Customers\PointsText;
 use Tillsync\Bridge\Plugin;
@@ -42,7 +43,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->assertSame( array( array( 'user_id' => $user, 'status' => 'updated' ) ), $this->write( self::item( $user, '100' ) ) );
 		$this->assertSame( array( array( 'user_id' => $user, 'status' => 'stale', 'version' => '100' ) ), $this->write( self::item( $user, '99', '77' ) ) );
 		$this->assertSame( array( array( 'user_id' => $user, 'status' => 'updated' ) ), $this->write( self::item( $user, '9223372036854775807', '11' ) ) );
-		$row = $this->services->customers()->find( $user );
+		$row = $this->services->get( CustomerTable::class )->find( $user );
 		$this->assertSame( array( 'points' => '11', 'credit' => '3.50', 'type_id' => null, 'as_of' => self::AS_OF, 'removed' => false ), $row->values() );
 		$this->assertSame( PHP_INT_MAX, $row->version );
 	}
@@ -52,14 +53,14 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->write( self::item( $user, '100' ) );
 		$this->assertSame( 'unchanged', $this->write( self::item( $user, '100' ) )[0]['status'] );
 		$this->assertSame( array( 'user_id' => $user, 'status' => 'stale', 'version' => '100' ), $this->write( self::item( $user, '100', '11' ) )[0] );
-		$this->assertSame( '10', $this->services->customers()->find( $user )->points );
+		$this->assertSame( '10', $this->services->get( CustomerTable::class )->find( $user )->points );
 	}
 
 	public function test_same_values_with_a_newer_version_move_the_version_and_not_the_time(): void {
 		$user = $this->user();
 		$this->write( self::item( $user, '100' ) );
 		$this->assertSame( 'unchanged', $this->write( self::item( $user, '101', '10', array( 'as_of' => '2026-02-02T00:00:00Z' ) ) )[0]['status'] );
-		$row = $this->services->customers()->find( $user );
+		$row = $this->services->get( CustomerTable::class )->find( $user );
 		$this->assertSame( array( 101, self::AS_OF ), array( $row->version, $row->values()['as_of'] ) );
 	}
 
@@ -67,11 +68,11 @@ final class CustomersBatchTest extends SiteTestCase {
 		$user = $this->user();
 		$this->write( self::item( $user, '100' ) );
 		$this->assertSame( 'updated', $this->write( array( 'user_id' => $user, 'version' => '200', 'remove' => true ) )[0]['status'] );
-		$this->assertNull( $this->services->customers()->find( $user ) );
+		$this->assertNull( $this->services->get( CustomerTable::class )->find( $user ) );
 		$this->assertSame( array( 'user_id' => $user, 'status' => 'stale', 'version' => '200' ), $this->write( self::item( $user, '150' ) )[0] );
 		$this->assertSame( 'unchanged', $this->write( array( 'user_id' => $user, 'version' => '201', 'remove' => true ) )[0]['status'] );
 		$this->assertSame( 'updated', $this->write( self::item( $user, '202' ) )[0]['status'] );
-		$this->assertSame( self::AS_OF, $this->services->customers()->find( $user )->values()['as_of'] );
+		$this->assertSame( self::AS_OF, $this->services->get( CustomerTable::class )->find( $user )->values()['as_of'] );
 	}
 
 	public function test_a_removal_where_nothing_is_changes_nothing_and_is_remembered(): void {
@@ -110,7 +111,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		$this->write( array( 'type_id' => 7 ) + self::item( $user, '1', '120' ) );
 		$rest = array_diff_key( array( 'credit' => '9.00' ) + self::item( $user, '2' ), array( 'points' => 1, 'type_id' => 1 ) );
 		$this->assertSame( 'updated', $this->write( $rest )[0]['status'] );
-		$row = $this->services->customers()->find( $user );
+		$row = $this->services->get( CustomerTable::class )->find( $user );
 		$this->assertSame( array( '120', '9.00', 7 ), array( $row->points, $row->credit, $row->type_id ) );
 		$this->assertSame( 'unchanged', $this->write( array( 'version' => '3' ) + $rest )[0]['status'] );
 		$this->assertSame( 'unchanged', $this->write( array( 'version' => '3' ) + $rest )[0]['status'], 'the same again' );
@@ -120,18 +121,18 @@ final class CustomersBatchTest extends SiteTestCase {
 		$user = $this->user();
 		$rest = array_diff_key( self::item( $user, '1' ), array( 'points' => 1 ) );
 		$this->assertSame( 'updated', $this->write( $rest )[0]['status'] );
-		$this->assertNull( CustomerRow::shown_points( $this->services->customers()->find( $user ) ) );
-		$this->assertSame( '–', PointsText::points( $this->services->customers()->find( $user )->points ) );
+		$this->assertNull( CustomerRow::shown_points( $this->services->get( CustomerTable::class )->find( $user ) ) );
+		$this->assertSame( '–', PointsText::points( $this->services->get( CustomerTable::class )->find( $user )->points ) );
 		$this->write( array( 'user_id' => $user, 'version' => '2', 'remove' => true ) );
 		$this->write( array( 'version' => '3' ) + $rest );
-		$this->assertNull( CustomerRow::shown_points( $this->services->customers()->find( $user ) ), 'nor after a removal' );
+		$this->assertNull( CustomerRow::shown_points( $this->services->get( CustomerTable::class )->find( $user ) ), 'nor after a removal' );
 	}
 
 	public function test_a_field_that_a_newer_service_sends_is_passed_over(): void {
 		$user  = $this->user();
 		$email = get_userdata( $user )->user_email;
 		$this->assertSame( 'updated', $this->write( array( 'email' => 'other@example.test', 'role' => 'administrator', 'tier' => array( 'name' => 'Gold' ) ) + self::item( $user, '1', '12' ) )[0]['status'] );
-		$this->assertSame( '12', $this->services->customers()->find( $user )->values()['points'] );
+		$this->assertSame( '12', $this->services->get( CustomerTable::class )->find( $user )->values()['points'] );
 		$this->assertSame( array( $email, false ), array( get_userdata( $user )->user_email, user_can( $user, 'manage_options' ) ) );
 		$this->assertSame( 'updated', $this->write( array( 'user_id' => $user, 'version' => '2', 'remove' => true, 'why' => 'unlinked' ) )[0]['status'] );
 	}
@@ -149,7 +150,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		$results = $this->write( self::item( $user, '10', '1' ), self::item( $user, '12', '3' ), self::item( $user, '11', '2' ) );
 		$this->assertSame( array( 'updated', 'updated', 'stale' ), array_column( $results, 'status' ) );
 		$this->assertSame( '12', $results[2]['version'] );
-		$this->assertSame( '3', $this->services->customers()->find( $user )->points );
+		$this->assertSame( '3', $this->services->get( CustomerTable::class )->find( $user )->points );
 	}
 
 	public function test_the_action_fires_for_changed_rows_only_and_after_they_are_stored(): void {
@@ -159,7 +160,7 @@ final class CustomersBatchTest extends SiteTestCase {
 		add_action(
 			'tillsync_customer_updated',
 			function ( int $user_id, array $values ) use ( &$seen ): void {
-				$seen[ $user_id ] = array( $values['points'], $this->services->customers()->find( $user_id )->points );
+				$seen[ $user_id ] = array( $values['points'], $this->services->get( CustomerTable::class )->find( $user_id )->points );
 				throw new \TypeError( 'a callback that fails' );
 			},
 			10,
@@ -210,7 +211,7 @@ final class CustomersBatchTest extends SiteTestCase {
 
 	public function test_whoever_is_overtaken_while_names_are_written_is_stale(): void {
 		$user = $this->user();
-		add_action( 'woocommerce_update_customer', fn() => $this->services->customers()->store( array( new CustomerItem( $user, 9, false, '99' ) ), 'other' ) );
+		add_action( 'woocommerce_update_customer', fn() => $this->services->get( CustomerTable::class )->store( array( new CustomerItem( $user, 9, false, '99' ) ), 'other' ) );
 		$this->assertSame( array( 'user_id' => $user, 'status' => 'stale', 'version' => '9' ), $this->write( self::item( $user, '1', '10', array( 'first_name' => 'Ada' ) ) )[0] );
 	}
 
@@ -249,9 +250,9 @@ final class CustomersBatchTest extends SiteTestCase {
 	/** @group catches:older-customer-versions-change-nothing */
 	public function test_a_store_of_older_versions_changes_nothing_whatever_was_read_before(): void {
 		$user = $this->user();
-		$this->services->customers()->store( array( new CustomerItem( $user, 7, false, '7', '0', 3, 700 ) ), 'first' );
-		$this->services->customers()->store( array( new CustomerItem( $user, 6, false, '6', '1', 4, 600 ) ), 'second' );
-		$row = $this->services->customers()->find( $user );
+		$this->services->get( CustomerTable::class )->store( array( new CustomerItem( $user, 7, false, '7', '0', 3, 700 ) ), 'first' );
+		$this->services->get( CustomerTable::class )->store( array( new CustomerItem( $user, 6, false, '6', '1', 4, 600 ) ), 'second' );
+		$row = $this->services->get( CustomerTable::class )->find( $user );
 		$this->assertSame( array( 7, '7', '0', 3, 700, 'first' ), array( $row->version, $row->points, $row->credit, $row->type_id, $row->as_of, $row->write_token ) );
 	}
 
@@ -269,6 +270,6 @@ final class CustomersBatchTest extends SiteTestCase {
 		$before = $wpdb->num_queries;
 		$this->write( ...array_map( static fn( int $user ) => self::item( $user, '1' ), $users ) );
 		$this->assertLessThanOrEqual( 10, $wpdb->num_queries - $before );
-		$this->assertSame( Plugin::services()->customers()->find( $users[19] )->points, '10' );
+		$this->assertSame( Plugin::services()->get( CustomerTable::class )->find( $users[19] )->points, '10' );
 	}
 }

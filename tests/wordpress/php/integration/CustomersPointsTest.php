@@ -4,7 +4,8 @@ declare( strict_types=1 );
 namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Customers\CustomerItem;
-use Tillsync\Bridge\Customers\PointsDisplay;
+use Tillsync\Bridge\Customers\CustomerTable;
+use Tillsync\Bridge\Customers\PointsSwitch;
 use Tillsync\Bridge\Customers\PointsText;
 use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Rest\ShopperPointsRoute;
@@ -18,7 +19,7 @@ final class CustomersPointsTest extends SiteTestCase {
 
 	private function customer( string $points = '1234.50' ): int {
 		$user = $this->user();
-		Plugin::services()->customers()->store( array( new CustomerItem( $user, 1, false, $points, '-3.5', null, self::AS_OF ) ), 'x' );
+		Plugin::services()->get( CustomerTable::class )->store( array( new CustomerItem( $user, 1, false, $points, '-3.5', null, self::AS_OF ) ), 'x' );
 		wp_set_current_user( $user );
 		return $user;
 	}
@@ -66,10 +67,10 @@ final class CustomersPointsTest extends SiteTestCase {
 
 	public function test_the_merchant_can_switch_it_off(): void {
 		$this->customer();
-		PointsDisplay::switch( false );
+		Plugin::services()->get( PointsSwitch::class )->set( false );
 		$this->assertSame( 403, $this->ask()->get_status() );
 		$this->assertSame( '', do_shortcode( '[tillsync_points]' ) );
-		PointsDisplay::switch( true );
+		Plugin::services()->get( PointsSwitch::class )->set( true );
 		$this->assertSame( 200, $this->ask()->get_status() );
 	}
 

@@ -4,9 +4,12 @@ declare( strict_types=1 );
 namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Connection\Connection;
+use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Customers\CustomerItem;
+use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Types\CustomerType;
+use Tillsync\Bridge\Types\TypeTable;
 use WP_REST_Request;
 use WP_REST_Response;
 
@@ -22,7 +25,7 @@ final class CustomersProfileTest extends SiteTestCase {
 	protected function setUp(): void {
 		parent::setUp();
 		$home = untrailingslashit( (string) get_option( 'home' ) );
-		Plugin::services()->connections()->save( new Connection( 'https://sync.example.test', 'corner-shop', 'token', str_repeat( 's', 43 ), $home, wp_get_environment_type(), time() ) );
+		Plugin::services()->get( ConnectionStore::class )->save( new Connection( 'https://sync.example.test', 'corner-shop', 'token', str_repeat( 's', 43 ), $home, wp_get_environment_type(), time() ) );
 		add_filter(
 			'pre_http_request',
 			function ( $response, array $sent, string $url ) {
@@ -59,8 +62,8 @@ final class CustomersProfileTest extends SiteTestCase {
 	public function test_values_are_shown_without_asking_the_service(): void {
 		$this->act_as( 'administrator' );
 		$user = $this->user();
-		Plugin::services()->customers()->store( array( new CustomerItem( $user, 1, false, '1234.50', '-3.5', 7, 1767323045 ) ), 'x' );
-		Plugin::services()->types()->store( new CustomerType( 7, 1, false, 'Trade <b>' ) );
+		Plugin::services()->get( CustomerTable::class )->store( array( new CustomerItem( $user, 1, false, '1234.50', '-3.5', 7, 1767323045 ) ), 'x' );
+		Plugin::services()->get( TypeTable::class )->store( new CustomerType( 7, 1, false, 'Trade <b>' ) );
 		$html = $this->panel( $user );
 		foreach ( array( '1,234.5', '-3.50', 'Trade &lt;b&gt;', '<time datetime="2026-01-02T03:04:05Z">', 'data-user="' . $user . '"' ) as $part ) {
 			$this->assertStringContainsString( $part, $html );
@@ -70,7 +73,7 @@ final class CustomersProfileTest extends SiteTestCase {
 
 	public function test_only_who_may_manage_the_shop_and_edit_the_user_sees_it(): void {
 		$user = $this->user();
-		Plugin::services()->customers()->store( array( new CustomerItem( $user, 1, false, '5', '0', null, 1 ) ), 'x' );
+		Plugin::services()->get( CustomerTable::class )->store( array( new CustomerItem( $user, 1, false, '5', '0', null, 1 ) ), 'x' );
 		foreach ( array( 'customer' => 403, 'editor' => 403, 'administrator' => 200 ) as $role => $status ) {
 			$this->act_as( $role );
 			$this->assertSame( 200 === $status, '' !== $this->panel( $user ), $role );

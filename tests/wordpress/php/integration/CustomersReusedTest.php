@@ -3,14 +3,17 @@ declare( strict_types=1 );
 
 namespace Tillsync\Tests;
 
+use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Customers\CustomerWriter;
 use Tillsync\Bridge\Customers\Registered;
 use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Privacy\ShopPerson;
 use Tillsync\Bridge\Rest\ShopperPointsRoute;
+use Tillsync\Bridge\Schema\Tables;
+use Tillsync\Bridge\Types\CustomerType;
 use Tillsync\Bridge\Types\RoleMap;
 use Tillsync\Bridge\Types\RoleRun;
-use Tillsync\Bridge\Types\CustomerType;
+use Tillsync\Bridge\Types\TypeTable;
 use WP_REST_Request;
 
 /** A number is not a person: what is stored of a user is neither shown to nor used for somebody else who got the number. */
@@ -61,7 +64,7 @@ final class CustomersReusedTest extends SiteTestCase {
 	public function test_a_stranger_with_the_number_sees_no_points_at_any_place(): void {
 		$user = $this->user();
 		$this->registered( $user, '2024-05-01 09:30:00' );
-		Plugin::services()->types()->store( new CustomerType( 3, 1, false, 'Trade', '10', '' ) );
+		Plugin::services()->get( TypeTable::class )->store( new CustomerType( 3, 1, false, 'Trade', '10', '' ) );
 		$this->write( $user, array( 'type_id' => 3 ) );
 		$this->assertSame( '1234', $this->points( $user ) );
 		$this->hand_to_somebody_else( $user );
@@ -90,7 +93,7 @@ final class CustomersReusedTest extends SiteTestCase {
 	public function test_a_row_of_before_counts_unless_its_user_registered_after_it(): void {
 		global $wpdb;
 		$user  = $this->user();
-		$table = Plugin::services()->tables()->customer();
+		$table = Plugin::services()->get( Tables::class )->customer();
 		$this->write( $user );
 		$written = time();
 		$wpdb->query( "UPDATE {$table} SET registered = NULL, updated_at = {$written}" );
@@ -171,7 +174,7 @@ final class CustomersReusedTest extends SiteTestCase {
 		$told = $this->calls_of( 'tillsync_customer_updated' );
 		$item = array( 'user_id' => $user, 'version' => (string) ++$this->version, 'credit' => '7', 'as_of' => '2026-06-02T03:04:05Z' );
 		$this->assertSame( 'updated', Plugin::services()->get( CustomerWriter::class )->write( array( $item ), INF )[0]['status'] );
-		$row = Plugin::services()->customers()->find( $user );
+		$row = Plugin::services()->get( CustomerTable::class )->find( $user );
 		$this->assertSame( array( '', '7', null ), array( $row->points, $row->credit, $row->type_id ) );
 		$this->assertCount( 1, $told );
 	}
@@ -186,7 +189,7 @@ final class CustomersReusedTest extends SiteTestCase {
 
 	public function test_until_the_tables_are_this_plugins_values_are_stored_as_before(): void {
 		$user = $this->user();
-		Plugin::services()->tables()->distrust();
+		Plugin::services()->get( Tables::class )->distrust();
 		$this->assertSame( 'updated', $this->write( $user ) );
 		$this->assertSame( '1234', $this->points( $user ) );
 	}

@@ -5,6 +5,7 @@ namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Connection\Connection;
+use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Emails\AttentionEmail;
 use Tillsync\Bridge\Emails\Digest;
 use Tillsync\Bridge\Health\Cause;
@@ -30,7 +31,7 @@ final class EmailsDigestTest extends SiteTestCase {
 			}
 		};
 		$this->services->set( Clock::class, $this->clock );
-		$this->services->connections()->save( new Connection( 'https://sync.example.test', 'shop-1', 'token', str_repeat( 's', 43 ), (string) get_option( 'home' ), 'production', 1 ) );
+		$this->services->get( ConnectionStore::class )->save( new Connection( 'https://sync.example.test', 'shop-1', 'token', str_repeat( 's', 43 ), (string) get_option( 'home' ), 'production', 1 ) );
 		remove_all_filters( 'pre_wp_mail' );
 		add_filter(
 			'pre_wp_mail',
@@ -162,7 +163,7 @@ final class EmailsDigestTest extends SiteTestCase {
 	public function test_a_copy_or_an_unconnected_shop_sends_nothing(): void {
 		$this->causes()->open( Cause::REFUSED, '' );
 		$this->clock->time += 100;
-		$this->services->connections()->forget();
+		$this->services->get( ConnectionStore::class )->forget();
 		$this->assertFalse( $this->due() );
 	}
 }

@@ -9,6 +9,8 @@ use Tillsync\Bridge\Events\HeldCount;
 use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxRow;
+use Tillsync\Bridge\Orders\QuietStatements;
+use Tillsync\Bridge\Schema\Tables;
 use Tillsync\Bridge\Services;
 
 /** events below the signature: only newer ones count, and what they are about becomes due. */
@@ -46,7 +48,7 @@ final class EventsTest extends SiteTestCase {
 
 	/** @group catches:events-make-their-order-due */
 	public function test_the_order_is_looked_at_again(): void {
-		$outbox = $this->services->outbox();
+		$outbox = $this->services->get( Outbox::class );
 		$order  = $this->order( 'completed' );
 		$outbox->note( $order->get_id() );
 		$row = $outbox->claim( OutboxRow::WAITING, 10, 60 );
@@ -62,9 +64,9 @@ final class EventsTest extends SiteTestCase {
 	/** @group catches:older-events-change-nothing */
 	public function test_an_old_event_moves_nothing(): void {
 		$this->take( self::event( 'order:6', '9' ) );
-		$before = $this->services->outbox()->find( 6 );
+		$before = $this->services->get( Outbox::class )->find( 6 );
 		$this->take( self::event( 'order:6', '8', array( 'held_count' => 99 ) ), self::event( 'order:6', '9', array( 'held_count' => 99 ) ) );
-		$this->assertEquals( $before, $this->services->outbox()->find( 6 ) );
+		$this->assertEquals( $before, $this->services->get( Outbox::class )->find( 6 ) );
 		$this->assertSame( 3, $this->services->get( HeldCount::class )->get() );
 	}
 
@@ -75,15 +77,15 @@ final class EventsTest extends SiteTestCase {
 			$this->assertContains( $results[1]['status'], array( 'updated', 'unchanged' ) );
 		}
 		$this->assertSame( array( 'event_id' => '', 'status' => 'invalid', 'field' => 'event_id' ), $this->take( 'nonsense' )[0] );
-		$this->assertNull( $this->services->outbox()->find( 6 ) );
+		$this->assertNull( $this->services->get( Outbox::class )->find( 6 ) );
 		$this->assertSame( 'updated', $this->take( self::event( 'order:6', '1', array( 'extra' => array( 'of' => 'a newer service' ) ) ) )[0]['status'] );
-		$this->assertNotNull( $this->services->outbox()->find( 6 ) );
+		$this->assertNotNull( $this->services->get( Outbox::class )->find( 6 ) );
 	}
 
 	public function test_subjects_of_other_kinds_are_kept_and_touch_no_order(): void {
 		$this->assertSame( 'updated', $this->take( self::event( 'customer:6', '1' ) )[0]['status'] );
 		$this->assertSame( 'unchanged', $this->take( self::event( 'customer:6', '1' ) )[0]['status'] );
-		$this->assertNull( $this->services->outbox()->find( 6 ) );
+		$this->assertNull( $this->services->get( Outbox::class )->find( 6 ) );
 	}
 
 	public function test_what_is_not_begun_in_time_is_told_again(): void {
@@ -95,11 +97,11 @@ final class EventsTest extends SiteTestCase {
 		$this->services->set( Clock::class, $clock );
 		$results = $this->services->get( EventIntake::class )->take( array( self::event( 'order:6', '1' ) ), 10.0 );
 		$this->assertSame( 'not_done', $results[0]['status'] );
-		$this->assertNull( $this->services->outbox()->find( 6 ) );
+		$this->assertNull( $this->services->get( Outbox::class )->find( 6 ) );
 	}
 
 	public function test_an_event_whose_order_could_not_be_noted_is_not_taken(): void {
-		$this->services->set( Outbox::class, new class( $this->services ) extends Outbox {
+		$this->services->set( Outbox::class, new class( $GLOBALS['wpdb'], $this->services->get( QuietStatements::class ), $this->services->get( Tables::class ), $this->services->get( Clock::class ) ) extends Outbox {
 			public function look_again( int $order_id ): bool {
 				return false;
 			}
@@ -108,7 +110,7 @@ final class EventsTest extends SiteTestCase {
 			$this->take( self::event( 'order:6', '1' ) );
 			$this->fail( 'taken' );
 		} catch ( NotStored $error ) {
-			$this->services->set( Outbox::class, new Outbox( $this->services ) );
+			$this->services->set( Outbox::class, ( new Services() )->get( Outbox::class ) );
 			$this->assertSame( 'updated', $this->take( self::event( 'order:6', '1' ) )[0]['status'] );
 		}
 	}

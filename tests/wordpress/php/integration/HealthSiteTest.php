@@ -4,9 +4,14 @@ declare( strict_types=1 );
 namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Connection\Connection;
+use Tillsync\Bridge\Connection\ConnectionStore;
+use Tillsync\Bridge\Connection\CopyGuard;
+use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Schedule;
+use Tillsync\Bridge\Schema\Tables;
+use Tillsync\Bridge\Service\ServiceApi;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
@@ -23,7 +28,7 @@ final class HealthSiteTest extends SiteTestCase {
 	protected function setUp(): void {
 		parent::setUp();
 		$this->services      = Plugin::services();
-		$this->client_before = $this->services->service_client();
+		$this->client_before = $this->services->get( ServiceClient::class );
 	}
 
 	protected function tearDown(): void {
@@ -32,7 +37,7 @@ final class HealthSiteTest extends SiteTestCase {
 	}
 
 	private function connect( string $home = '' ): void {
-		$this->services->connections()->save( new Connection( 'https://sync.example.test', 'shop-1', self::TOKEN, self::SECRET, '' === $home ? (string) get_option( 'home' ) : $home, 'production', 1 ) );
+		$this->services->get( ConnectionStore::class )->save( new Connection( 'https://sync.example.test', 'shop-1', self::TOKEN, self::SECRET, '' === $home ? (string) get_option( 'home' ) : $home, 'production', 1 ) );
 	}
 
 	/** @param array<string, mixed>|ServiceError $answer */
@@ -42,7 +47,7 @@ final class HealthSiteTest extends SiteTestCase {
 			new class( $this->services, $answer ) extends ServiceClient {
 				/** @param array<string, mixed>|ServiceError $answer */
 				public function __construct( Services $services, private $answer ) {
-					parent::__construct( $services );
+					parent::__construct( $services->get( ServiceApi::class ), $services->get( CopyGuard::class ) );
 				}
 				public function call( string $service, string $method, array $message, int $timeout ): array {
 					if ( $this->answer instanceof ServiceError ) {
@@ -85,9 +90,9 @@ final class HealthSiteTest extends SiteTestCase {
 	public function test_depth_age_missed_orders_and_cron(): void {
 		$this->connect();
 		$this->assertSame( 'good', $this->result( 'outbox' )['status'] );
-		$this->services->outbox()->note( 5 );
+		$this->services->get( Outbox::class )->note( 5 );
 		$this->assertSame( 'good', $this->result( 'outbox' )['status'] );
-		$this->services->database()->query( "UPDATE {$this->services->tables()->outbox()} SET created_at = created_at - 7300" );
+		$GLOBALS['wpdb']->query( "UPDATE {$this->services->get( Tables::class )->outbox()} SET created_at = created_at - 7300" );
 		$this->assertSame( 'critical', $this->result( 'outbox' )['status'] );
 		$this->assertStringContainsString( '2 hours', $this->result( 'outbox' )['label'] );
 		$this->assertSame( 'good', $this->result( 'missed' )['status'] );

@@ -3,12 +3,15 @@ declare( strict_types=1 );
 
 namespace Tillsync\Tests;
 
+use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Connection\Connector;
 use Tillsync\Bridge\Customers\CustomerItem;
+use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Events\HeldCount;
 use Tillsync\Bridge\Health\Cause;
 use Tillsync\Bridge\Health\Causes;
 use Tillsync\Bridge\Orders\Backfill;
+use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Service\Breaker;
 use Tillsync\Bridge\Service\ServiceError;
 
@@ -40,7 +43,7 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->assertSame( 3, $this->services->get( HeldCount::class )->get() );
 		$this->assertSame( array( array( 'queue' => 'QUEUE_ORDERS', 'states' => array( 'ENTRY_STATE_HELD' ), 'pageSize' => 100, 'withCounts' => true, 'accountId' => 'corner-shop' ) ), $this->service->messages( 'ListQueue' ) );
 		$this->assertSame( 'sent', $this->row( $order->get_id() )->state );
-		$this->assertNull( $this->services->outbox()->find( $other->get_id() ), 'another order of that id' );
+		$this->assertNull( $this->services->get( Outbox::class )->find( $other->get_id() ), 'another order of that id' );
 		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_HELD', 'OUTCOME_DUPLICATE_EMAIL', 'more than one' ) ) ) ) );
 		$this->pass( 1 );
 		$this->assertSame( array( 1, 0 ), array( $this->drain()->polled, count( $this->service->messages( 'BatchMatchOrderCustomers' ) ) ), 'asked for, and not sent as a new one' );
@@ -51,7 +54,7 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
 		$this->service->script( 'ListQueue', new \WP_Error( 'http_request_failed', 'cURL error 28' ) );
 		$this->services->get( Connector::class )->connect( self::connect_string() );
-		$this->assertNotNull( $this->services->connection() );
+		$this->assertNotNull( $this->services->get( ConnectionStore::class )->current() );
 		$this->holds( array(), 2 );
 		do_action( 'tillsync_bridge_hourly' );
 		$this->assertSame( 2, $this->services->get( HeldCount::class )->get() );
@@ -85,20 +88,20 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->services->get( Connector::class )->connect( self::connect_string() );
 		$user  = $this->user();
 		$order = $this->due_order( $user );
-		$this->services->customers()->store( array( new CustomerItem( $user, 5, false, '120', '0', 7, 1767323045 ) ), 'x' );
+		$this->services->get( CustomerTable::class )->store( array( new CustomerItem( $user, 5, false, '120', '0', 7, 1767323045 ) ), 'x' );
 		$this->services->get( Causes::class )->open_for_order( "user:{$user}", 'OUTCOME_DUPLICATE_EMAIL', $user, $order->get_id() );
 		$this->services->get( Backfill::class )->start( 30 );
 		// again to the same account: everything stays
 		$this->services->get( Connector::class )->connect( self::connect_string() );
 		$this->assertSame( 'waiting', $this->row( $order->get_id() )->state );
-		$this->assertSame( '120', $this->services->customers()->find( $user )->points );
+		$this->assertSame( '120', $this->services->get( CustomerTable::class )->find( $user )->points );
 		$this->assertNotNull( $this->services->get( Backfill::class )->noted() );
 		// also after the shop has left meanwhile
 		$this->services->get( Connector::class )->disconnect();
 		$this->services->get( Connector::class )->connect( self::connect_string( 'other-shop' ) );
 		$this->assertSame( 'closed', $this->row( $order->get_id() )->state );
 		$this->assertStringContainsString( 'another account', $this->row( $order->get_id() )->reason );
-		$this->assertNull( $this->services->customers()->find( $user ) );
+		$this->assertNull( $this->services->get( CustomerTable::class )->find( $user ) );
 		$this->assertSame( array(), $this->services->get( Causes::class )->all() );
 		$this->assertNull( $this->services->get( Backfill::class )->noted(), 'older orders were asked for of the account before' );
 		$this->pass( 100 );

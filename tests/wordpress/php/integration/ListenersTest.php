@@ -3,9 +3,11 @@ declare( strict_types=1 );
 
 namespace Tillsync\Tests;
 
+use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Connection\Connector;
+use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Customers\CustomerWriter;
-use Tillsync\Bridge\Customers\PointsDisplay;
+use Tillsync\Bridge\Customers\PointsSwitch;
 use Tillsync\Bridge\Events\EventIntake;
 use Tillsync\Bridge\Health\Cause;
 use Tillsync\Bridge\Health\Causes;
@@ -49,7 +51,7 @@ final class ListenersTest extends BridgeTestCase {
 		$this->assertSame( array(), $this->causes()->all() );
 		$this->causes()->open( Cause::PRODUCTS, '' );
 		$this->services->get( Connector::class )->disconnect();
-		$this->assertNull( $this->services->connection() );
+		$this->assertNull( $this->services->get( ConnectionStore::class )->current() );
 		$this->assertSame( array(), $this->causes()->all() );
 		$this->assertSame( 2, $this->thrown );
 	}
@@ -96,7 +98,7 @@ final class ListenersTest extends BridgeTestCase {
 		$items = array_map( static fn( int $user ) => array( 'user_id' => $user, 'version' => '5', 'points' => '10', 'credit' => '0', 'type_id' => null, 'as_of' => '2026-01-02T03:04:05Z' ), $users );
 		$this->assertSame( array( 'updated', 'updated' ), array_column( $this->services->get( CustomerWriter::class )->write( $items, 10.0 ), 'status' ) );
 		$this->assertSame( 2, $this->thrown, 'each changed customer was told of' );
-		$this->assertSame( '10', $this->services->customers()->find( $users[1] )->points );
+		$this->assertSame( '10', $this->services->get( CustomerTable::class )->find( $users[1] )->points );
 		$this->assertSame( array( 'status' => 'updated' ), $this->services->get( TypeWriter::class )->write( CustomerType::of( 7, array( 'version' => '1', 'name' => 'Trade', 'discount' => '10', 'description' => '' ) ) ) );
 		$event = array( 'event_id' => 'e1', 'subject' => 'order:5', 'sequence' => '1', 'type' => 'order.finished', 'entry_id' => '', 'state' => 'PROCESSED', 'outcome' => 'MATCHED_LINK', 'held_count' => 0 );
 		$this->assertSame( array( 'updated' ), array_column( $this->services->get( EventIntake::class )->take( array( $event ), 10.0 ), 'status' ) );
@@ -128,8 +130,8 @@ final class ListenersTest extends BridgeTestCase {
 		foreach ( array( 'tillsync_show_points', 'tillsync_role_capabilities_allowed' ) as $hook ) {
 			$this->throw_on( $hook );
 		}
-		$this->assertTrue( PointsDisplay::is_on(), 'as the merchant chose' );
-		$this->assertSame( array( 'read', 'level_0' ), RoleRules::allowed_capabilities() );
+		$this->assertTrue( $this->services->get( PointsSwitch::class )->is_on(), 'as the merchant chose' );
+		$this->assertSame( array( 'read', 'level_0' ), $this->services->get( RoleRules::class )->allowed_capabilities() );
 		$this->assertSame( 2, $this->thrown );
 	}
 

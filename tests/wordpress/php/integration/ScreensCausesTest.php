@@ -5,10 +5,11 @@ namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Connection\SiteSettings;
 use Tillsync\Bridge\Health\Cause;
-use Tillsync\Bridge\Health\Causes;
 use Tillsync\Bridge\Health\CauseKeeper;
+use Tillsync\Bridge\Health\Causes;
 use Tillsync\Bridge\Health\CauseWords;
 use Tillsync\Bridge\Orders\Answer;
+use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Orders\OutboxRow;
 use Tillsync\Bridge\Plugin;
@@ -111,9 +112,9 @@ final class ScreensCausesTest extends SiteTestCase {
 		$stays = $this->order( 'processing', $this->user() );
 		$ended = $this->order( 'processing', $this->user() );
 		foreach ( array( $gone, $stays, $ended ) as $order ) {
-			$this->services->outbox()->note( $order->get_id() );
-			$row = $this->services->outbox()->claim_one( $order->get_id(), 60 );
-			$this->services->outbox()->settle( $row, array( 'state' => OutboxRow::SENT, 'entry_state' => $order === $ended ? Answer::PROCESSED : Answer::HELD ) );
+			$this->services->get( Outbox::class )->note( $order->get_id() );
+			$row = $this->services->get( Outbox::class )->claim_one( $order->get_id(), 60 );
+			$this->services->get( Outbox::class )->settle( $row, array( 'state' => OutboxRow::SENT, 'entry_state' => $order === $ended ? Answer::PROCESSED : Answer::HELD ) );
 			$this->answer( $order, Answer::HELD );
 		}
 		$gone->delete( true );
@@ -124,9 +125,9 @@ final class ScreensCausesTest extends SiteTestCase {
 	public function test_the_menus_number_is_counted_after_answers_without_asking(): void {
 		foreach ( array( Answer::HELD, Answer::HELD, Answer::PENDING ) as $state ) {
 			$order = $this->order( 'processing', $this->user() );
-			$this->services->outbox()->note( $order->get_id() );
+			$this->services->get( Outbox::class )->note( $order->get_id() );
 			$this->answer( $order, $state );
-			$this->services->outbox()->settle( $this->services->outbox()->claim_one( $order->get_id(), 60 ), array( 'state' => OutboxRow::SENT, 'entry_state' => $state ) );
+			$this->services->get( Outbox::class )->settle( $this->services->get( Outbox::class )->claim_one( $order->get_id(), 60 ), array( 'state' => OutboxRow::SENT, 'entry_state' => $state ) );
 		}
 		$this->services->get( CauseKeeper::class )->count_held();
 		$this->assertSame( 2, $this->services->get( \Tillsync\Bridge\Events\HeldCount::class )->get() );

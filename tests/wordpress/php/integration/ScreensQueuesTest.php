@@ -4,8 +4,10 @@ declare( strict_types=1 );
 namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Connection\Connection;
+use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Health\Cause;
 use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxRow;
 use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Screens\OutcomeWords;
@@ -29,8 +31,8 @@ final class ScreensQueuesTest extends SiteTestCase {
 		parent::setUp();
 		$this->services = Plugin::services();
 		// Other classes' clients were put into the same container: the real one again.
-		$this->services->set( ServiceClient::class, new ServiceClient( $this->services ) );
-		$this->services->connections()->save( new Connection( 'https://sync.example.test', 'shop-1', 'tls_token', str_repeat( 's', 43 ), (string) get_option( 'home' ), 'production', 1 ) );
+		$this->services->set( ServiceClient::class, ( new Services() )->get( ServiceClient::class ) );
+		$this->services->get( ConnectionStore::class )->save( new Connection( 'https://sync.example.test', 'shop-1', 'tls_token', str_repeat( 's', 43 ), (string) get_option( 'home' ), 'production', 1 ) );
 		$this->service = new FakeService();
 		$GLOBALS['wp_rest_server'] = null;
 		rest_get_server();
@@ -130,12 +132,12 @@ final class ScreensQueuesTest extends SiteTestCase {
 
 	public function test_what_was_retried_is_asked_for_soon(): void {
 		$order = $this->order();
-		$this->services->outbox()->note( $order->get_id() );
-		$row = $this->services->outbox()->claim_one( $order->get_id(), 60 );
-		$this->services->outbox()->settle( $row, array( 'state' => OutboxRow::SENT, 'due_at' => time() + 9000 ) );
+		$this->services->get( Outbox::class )->note( $order->get_id() );
+		$row = $this->services->get( Outbox::class )->claim_one( $order->get_id(), 60 );
+		$this->services->get( Outbox::class )->settle( $row, array( 'state' => OutboxRow::SENT, 'due_at' => time() + 9000 ) );
 		$this->service->script( 'RetryQueueEntries', array( 'affectedCount' => 1, 'entries' => array( array( 'orderId' => (string) $order->get_id() ) + self::ENTRY ) ) );
 		$this->ask( 'POST', 'queues/retry', array( 'entry_ids' => array( 'e-1' ) ) );
-		$this->assertLessThanOrEqual( time(), $this->services->outbox()->find( $order->get_id() )->due_at );
+		$this->assertLessThanOrEqual( time(), $this->services->get( Outbox::class )->find( $order->get_id() )->due_at );
 	}
 
 	public function test_the_chooser_links_shoppers_and_not_guests(): void {
@@ -164,10 +166,10 @@ final class ScreensQueuesTest extends SiteTestCase {
 		$waits = $this->order( 'processing', 0, array( 'email' => 'ada@example.test' ) );
 		$gone  = $this->order();
 		foreach ( array( $waits, $gone ) as $order ) {
-			$this->services->outbox()->note( $order->get_id() );
+			$this->services->get( Outbox::class )->note( $order->get_id() );
 		}
-		$row = $this->services->outbox()->claim_one( $gone->get_id(), 60 );
-		$this->services->outbox()->settle( $row, array( 'state' => OutboxRow::SENT, 'entry_id' => 'e' ) );
+		$row = $this->services->get( Outbox::class )->claim_one( $gone->get_id(), 60 );
+		$this->services->get( Outbox::class )->settle( $row, array( 'state' => OutboxRow::SENT, 'entry_id' => 'e' ) );
 		foreach ( array( '', "#{$waits->get_id()}", 'ada@example.test' ) as $search ) {
 			$answer = $this->ask( 'GET', 'queues/outbox', array( 'search' => $search ) )->get_data();
 			$this->assertSame( array( (string) $waits->get_id() ), array_column( $answer['rows'], 'id' ), $search );

@@ -3,7 +3,9 @@ declare( strict_types=1 );
 
 namespace Tillsync\Tests;
 
+use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Customers\CustomerItem;
+use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Customers\CustomerWriter;
 use Tillsync\Bridge\Orders\DrainLimits;
 use Tillsync\Bridge\Plugin;
@@ -207,10 +209,10 @@ final class TypesRolesTest extends SiteTestCase {
 	public function test_a_run_that_is_out_of_time_goes_on_in_the_next_request(): void {
 		$this->map( array( 7 => 'trade' ) );
 		$items = array_map( fn() => new CustomerItem( $this->user(), 1, false, '1', '0', 7, 1 ), range( 1, 120 ) );
-		$this->services->customers()->store( $items, 'x' );
+		$this->services->get( CustomerTable::class )->store( $items, 'x' );
 		$run = $this->services->get( RoleRun::class );
 		$run->begin();
-		$run->run( new DrainLimits( $this->services->clock(), 0.0 ) );
+		$run->run( new DrainLimits( $this->services->get( Clock::class ), 0.0 ) );
 		$this->assertSame( array( true, 120, 20, 100 ), array( $run->progress()['running'], $run->progress()['total'], $run->progress()['left'], $run->progress()['changed'] ) );
 		$run->run();
 		$this->assertSame( array( false, 0, 120 ), array( $run->progress()['running'], $run->progress()['left'], $run->progress()['changed'] ) );
@@ -239,10 +241,10 @@ final class TypesRolesTest extends SiteTestCase {
 				}
 			}
 		);
-		$this->services->customers()->store( array( new CustomerItem( $bad, 1, false, '1', '0', 7, 1 ), new CustomerItem( $good, 1, false, '1', '0', 7, 1 ) ), 'x' );
+		$this->services->get( CustomerTable::class )->store( array( new CustomerItem( $bad, 1, false, '1', '0', 7, 1 ), new CustomerItem( $good, 1, false, '1', '0', 7, 1 ) ), 'x' );
 		$this->services->get( RoleRun::class )->run();
 		$this->assertSame( array( 'customer', 'trade' ), self::roles( $good ) );
-		$this->assertSame( 0, $this->services->customers()->count_due() );
+		$this->assertSame( 0, $this->services->get( CustomerTable::class )->count_due() );
 	}
 
 	/** @return array<string, array{0: string, 1: string[]}> */
@@ -316,7 +318,7 @@ final class TypesRolesTest extends SiteTestCase {
 		$map = RoleMap::of( array( '7' => array( 'role' => 'trade', 'when_deleted' => 'keep' ), 8 => array( 'role' => '' ), 'x' => array( 'role' => 'trade' ), 9 => 'trade', 10 => array( 'role' => array() ), 0 => array( 'role' => 'trade' ) ) );
 		$this->assertSame( array( 7 => array( 'role' => 'trade', 'when_deleted' => 'keep' ) ), $map->entries );
 		$this->assertSame( array(), RoleMap::of( 'nonsense' )->entries );
-		$this->assertSame( array( 8 ), array_keys( RoleMap::of( array( 7 => array( 'role' => 'trade' ), 8 => array( 'role' => 'editor' ) ) )->problems( $this->services ) ) );
+		$this->assertSame( array( 8 ), array_keys( RoleMap::of( array( 7 => array( 'role' => 'trade' ), 8 => array( 'role' => 'editor' ) ) )->problems( $this->services->get( RoleRules::class ) ) ) );
 	}
 
 	public function test_nobody_is_changed_without_a_mapping(): void {

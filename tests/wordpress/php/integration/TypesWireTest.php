@@ -4,9 +4,11 @@ declare( strict_types=1 );
 namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Customers\CustomerItem;
+use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Rest\CustomerTypesRoute;
 use Tillsync\Bridge\Services;
+use Tillsync\Bridge\Types\TypeTable;
 use WP_REST_Request;
 
 /** customer-types/{id} below the signature, and what other plugins hear of it. */
@@ -24,7 +26,7 @@ final class TypesWireTest extends SiteTestCase {
 		$request->set_header( 'Content-Type', 'application/json' );
 		$request->set_body( (string) wp_json_encode( $body ) );
 		$request->set_query_params( array( 'id' => '66' ) );
-		$route = new CustomerTypesRoute( Plugin::services() );
+		$route = Plugin::services()->get( CustomerTypesRoute::class );
 		return ( 'PUT' === $method ? $route->put( $request ) : $route->delete( $request ) )->get_data();
 	}
 
@@ -37,10 +39,10 @@ final class TypesWireTest extends SiteTestCase {
 		$this->assertSame( array( 'id' => 7, 'status' => 'updated' ), $this->send( 'DELETE', 7, array( 'version' => '20' ) ) );
 		$this->assertSame( array( 'id' => 7, 'status' => 'unchanged' ), $this->send( 'DELETE', 7, array( 'version' => '20' ) ) );
 		$this->assertSame( array( 'id' => 7, 'status' => 'stale', 'version' => '20' ), $this->send( 'PUT', 7, array( 'version' => '19' ) + self::PUT ) );
-		$this->assertTrue( Plugin::services()->types()->read( 7 )->removed );
+		$this->assertTrue( Plugin::services()->get( TypeTable::class )->read( 7 )->removed );
 		$this->assertSame( array( 'id' => 8, 'status' => 'unchanged' ), $this->send( 'DELETE', 8, array( 'version' => '5' ) ) );
 		$this->assertSame( array( 'id' => 8, 'status' => 'stale', 'version' => '5' ), $this->send( 'PUT', 8, array( 'version' => '4' ) + self::PUT ) );
-		$this->assertNull( Plugin::services()->types()->read( 66 ) );
+		$this->assertNull( Plugin::services()->get( TypeTable::class )->read( 66 ) );
 	}
 
 	public function test_bad_fields_are_named(): void {
@@ -54,10 +56,10 @@ final class TypesWireTest extends SiteTestCase {
 	public function test_long_and_unusual_texts_are_stored_as_far_as_they_fit(): void {
 		$long = str_repeat( 'ä', 300 );
 		$this->assertSame( 'updated', $this->send( 'PUT', 7, array( 'version' => '1', 'name' => $long ) + self::PUT )['status'] );
-		$this->assertSame( 255, mb_strlen( Plugin::services()->types()->read( 7 )->name ) );
+		$this->assertSame( 255, mb_strlen( Plugin::services()->get( TypeTable::class )->read( 7 )->name ) );
 		$this->assertSame( 'unchanged', $this->send( 'PUT', 7, array( 'version' => '2', 'name' => $long ) + self::PUT )['status'] );
 		$this->assertSame( 'updated', $this->send( 'PUT', 7, array( 'version' => '3', 'name' => "Gold \u{1F451} <b>x</b>" ) + self::PUT )['status'] );
-		$this->assertSame( "Gold \u{1F451} x", Plugin::services()->types()->read( 7 )->name );
+		$this->assertSame( "Gold \u{1F451} x", Plugin::services()->get( TypeTable::class )->read( 7 )->name );
 	}
 
 	public function test_others_hear_of_changes_only(): void {
@@ -71,14 +73,12 @@ final class TypesWireTest extends SiteTestCase {
 	public function test_the_discount_is_answered_and_applied_to_nothing(): void {
 		list( $member, $other ) = array( $this->user(), $this->user() );
 		$this->send( 'PUT', 7, array( 'version' => '10', 'discount' => '7.5' ) + self::PUT );
-		Plugin::services()->customers()->store( array( new CustomerItem( $member, 1, false, '1', '0', 7, 1 ), new CustomerItem( $other, 1, false, '1', '0', 9, 1 ) ), 'x' );
+		Plugin::services()->get( CustomerTable::class )->store( array( new CustomerItem( $member, 1, false, '1', '0', 7, 1 ), new CustomerItem( $other, 1, false, '1', '0', 9, 1 ) ), 'x' );
 		$this->assertSame( '7.5', apply_filters( 'tillsync_customer_type_discount', '0', $member ) );
 		$this->assertSame( '0', apply_filters( 'tillsync_customer_type_discount', '0', $other ) );
 		$this->assertNull( apply_filters( 'tillsync_customer_type_discount', null, 0 ) );
 		$this->send( 'DELETE', 7, array( 'version' => '11' ) );
-		$fresh = new \Tillsync\Bridge\Types\TypeDiscount( new Services() );
-		remove_all_filters( 'tillsync_customer_type_discount' );
-		$fresh->register();
-		$this->assertSame( '0', apply_filters( 'tillsync_customer_type_discount', '0', $member ) );
+		$fresh = ( new Services() )->get( \Tillsync\Bridge\Types\TypeDiscount::class );
+		$this->assertSame( '0', $fresh->discount( '0', $member ) );
 	}
 }

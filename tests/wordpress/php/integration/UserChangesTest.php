@@ -4,8 +4,11 @@ declare( strict_types=1 );
 namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Connection\AccountChange;
+use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Customers\CustomerItem;
+use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Service\Breaker;
 use Tillsync\Bridge\Service\ServiceApi;
 use Tillsync\Bridge\Users\UserChanges;
@@ -36,7 +39,7 @@ final class UserChangesTest extends BridgeTestCase {
 		$user = $this->user( 'customer', $email );
 		$wpdb->update( $wpdb->users, array( 'user_registered' => self::REGISTERED ), array( 'ID' => $user ) );
 		clean_user_cache( $user );
-		$this->services->customers()->store( array( new CustomerItem( $user, 1, false, '5' ) ), 'x' );
+		$this->services->get( CustomerTable::class )->store( array( new CustomerItem( $user, 1, false, '5' ) ), 'x' );
 		return $user;
 	}
 
@@ -98,7 +101,7 @@ final class UserChangesTest extends BridgeTestCase {
 		$buyer = $this->user();
 		$this->order( 'completed', $buyer );
 		$known = $this->known();
-		$this->services->connections()->forget();
+		$this->services->get( ConnectionStore::class )->forget();
 		$this->change_email( $known, 'changed@example.test' );
 		wp_delete_user( $known );
 		$this->assertSame( array(), $this->noted() );
@@ -151,7 +154,7 @@ final class UserChangesTest extends BridgeTestCase {
 		$this->assertSame( array( 1, 0 ), array( $report->sent, $report->users ) );
 		$this->assertSame( array( '', 0 ), array( $report->stopped_by, $this->services->get( Breaker::class )->failures() ) );
 		$this->assertCount( 1, $this->noted() );
-		$this->services->outbox()->ask_again( $order->get_id() );
+		$this->services->get( Outbox::class )->ask_again( $order->get_id() );
 		$this->drain();
 		$this->assertCount( 1, $this->service->messages( 'ReportShopUsers' ), 'not at once again' );
 		$this->pass( 3600 );
@@ -189,7 +192,7 @@ final class UserChangesTest extends BridgeTestCase {
 		$this->assertSame( array( 1, 1, '' ), array( $report->sent, $report->failed_calls, $report->stopped_by ) );
 		foreach ( array( 1, 2 ) as $calls ) {
 			$this->pass( 299 );
-			$this->services->outbox()->ask_again( $order->get_id() );
+			$this->services->get( Outbox::class )->ask_again( $order->get_id() );
 			$this->assertSame( 1, $this->drain()->sent );
 			$this->assertCount( $calls, $this->service->messages( 'ReportShopUsers' ), 'five minutes later' );
 			$this->pass( 1 );

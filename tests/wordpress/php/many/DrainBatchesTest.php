@@ -4,6 +4,7 @@ declare( strict_types=1 );
 namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Orders\DrainLimits;
+use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Service\Breaker;
 
 require_once __DIR__ . '/../integration/Orders/DrainTestCase.php';
@@ -22,8 +23,8 @@ final class DrainBatchesTest extends DrainTestCase {
 		$this->service->script( 'BatchMatchOrderCustomers', new \WP_Error( 'http_request_failed', 'no route to host' ) );
 		$report = $this->drain();
 		$this->assertSame( array( 'breaker', 2, 120 ), array( $report->stopped_by, $report->failed_calls, $report->postponed ) );
-		$this->assertSame( 120, $this->services->outbox()->depth()['waiting']['count'] );
-		$this->assertStringContainsString( 'no route to host', $this->services->outbox()->not_left( 1, 119 )[0]->reason );
+		$this->assertSame( 120, $this->services->get( Outbox::class )->depth()['waiting']['count'] );
+		$this->assertStringContainsString( 'no route to host', $this->services->get( Outbox::class )->not_left( 1, 119 )[0]->reason );
 		$calls = count( $this->service->calls );
 		$this->assertSame( 'breaker', $this->drain()->stopped_by );
 		$this->assertCount( $calls, $this->service->calls );

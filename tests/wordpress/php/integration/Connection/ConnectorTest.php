@@ -6,6 +6,7 @@ namespace Tillsync\Tests;
 use Tillsync\Bridge\Connection\ConnectError;
 use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Connection\Connector;
+use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Connection\SitePlace;
 use Tillsync\Bridge\Connection\SiteSettings;
 
@@ -28,8 +29,8 @@ final class ConnectorTest extends BridgeTestCase {
 			'ConnectShop',
 			function ( array $message ) use ( &$pending ): array {
 				// the service calls back now, signed with this secret
-				$pending = $this->services->connections()->pending_secret();
-				$this->assertNull( $this->services->connection() );
+				$pending = $this->services->get( ConnectionStore::class )->pending_secret();
+				$this->assertNull( $this->services->get( ConnectionStore::class )->current() );
 				return array( 'accountName' => 'Corner Shop', 'settings' => self::SETTINGS, 'etag' => 'e1' );
 			}
 		);
@@ -37,8 +38,8 @@ final class ConnectorTest extends BridgeTestCase {
 		$sent       = $this->service->messages( 'ConnectShop' )[0];
 		$this->assertSame( array( 'corner-shop', SitePlace::home_url(), rest_url(), $pending ), array( $sent['accountId'], $sent['baseUrl'], $sent['restUrl'], $sent['bridgeSecret'] ) );
 		$this->assertMatchesRegularExpression( '/^[A-Za-z0-9_-]{43}$/', $connection->bridge_secret );
-		$this->assertSame( $pending, $this->services->connection()->bridge_secret );
-		$this->assertNull( $this->services->connections()->pending_secret() );
+		$this->assertSame( $pending, $this->services->get( ConnectionStore::class )->current()->bridge_secret );
+		$this->assertNull( $this->services->get( ConnectionStore::class )->pending_secret() );
 		$this->assertSame( $this->clock->now, $connection->orders_since );
 		$settings = $this->services->get( SiteSettings::class )->known();
 		$this->assertSame( array( true, '12', 'MATCH_EMAIL_BILLING', 'GUEST_POLICY_DEFAULT_CUSTOMER', false ), array( $settings['customerSyncEnabled'], $settings['defaultEposCustomerId'], $settings['matchEmail'], $settings['guestPolicy'], $settings['autoLink'] ) );
@@ -58,8 +59,8 @@ final class ConnectorTest extends BridgeTestCase {
 			$this->assertStringContainsString( 'firewall page', $error->getMessage() );
 			$this->assertStringNotContainsString( 'token-of-tests', $error->getMessage() );
 		}
-		$this->assertEquals( $before, $this->services->connection() );
-		$this->assertNull( $this->services->connections()->pending_secret() );
+		$this->assertEquals( $before, $this->services->get( ConnectionStore::class )->current() );
+		$this->assertNull( $this->services->get( ConnectionStore::class )->pending_secret() );
 	}
 
 	public function test_connecting_again_rotates_the_secret_and_keeps_which_orders_are_old(): void {
@@ -89,10 +90,10 @@ final class ConnectorTest extends BridgeTestCase {
 			$this->connector()->disconnect();
 			$this->fail( 'left without a word' );
 		} catch ( ConnectError $error ) {
-			$this->assertNotNull( $this->services->connection() );
+			$this->assertNotNull( $this->services->get( ConnectionStore::class )->current() );
 		}
 		$this->connector()->disconnect();
-		$this->assertNull( $this->services->connection() );
+		$this->assertNull( $this->services->get( ConnectionStore::class )->current() );
 		$this->assertSame( '', get_option( ConnectionStore::ACTIVE ) );
 	}
 
@@ -100,14 +101,14 @@ final class ConnectorTest extends BridgeTestCase {
 		$this->connect();
 		$this->service->script( 'DisconnectShop', FakeService::error( 401, 'unauthenticated' ) );
 		$this->connector()->disconnect();
-		$this->assertNull( $this->services->connection() );
+		$this->assertNull( $this->services->get( ConnectionStore::class )->current() );
 	}
 
 	public function test_the_service_not_reached_may_be_left_here_only(): void {
 		$this->connect();
 		$this->service->script( 'DisconnectShop', new \WP_Error( 'http_request_failed', 'no route' ) );
 		$this->connector()->disconnect( true );
-		$this->assertNull( $this->services->connection() );
+		$this->assertNull( $this->services->get( ConnectionStore::class )->current() );
 	}
 
 	public function test_a_copy_sends_nothing_and_forgets_the_connection_when_it_is_told_so(): void {
@@ -115,11 +116,11 @@ final class ConnectorTest extends BridgeTestCase {
 		$order = $this->due_order();
 		$this->pass( 31 );
 		$this->assertSame( 'not_connected', $this->drain()->stopped_by );
-		$this->assertTrue( $this->services->copy_guard()->must_choose() );
+		$this->assertTrue( $this->services->get( CopyGuard::class )->must_choose() );
 		$this->assertSame( array(), $this->service->calls );
 		$this->connector()->become_copy();
-		$this->assertNull( $this->services->connection() );
-		$this->assertSame( 'https://live.example.test', $this->services->connections()->copy_of() );
+		$this->assertNull( $this->services->get( ConnectionStore::class )->current() );
+		$this->assertSame( 'https://live.example.test', $this->services->get( ConnectionStore::class )->copy_of() );
 		$this->assertSame( 'closed', $this->row( $order->get_id() )->state );
 		$this->assertSame( array(), $this->service->calls );
 	}
@@ -130,13 +131,13 @@ final class ConnectorTest extends BridgeTestCase {
 		$after = $this->connector()->reconnect();
 		$this->assertSame( SitePlace::home_url(), $after->home_url );
 		$this->assertNotSame( $before->bridge_secret, $after->bridge_secret );
-		$this->assertFalse( $this->services->copy_guard()->must_choose() );
+		$this->assertFalse( $this->services->get( CopyGuard::class )->must_choose() );
 	}
 
 	public function test_another_environment_type_makes_a_copy_too(): void {
 		$this->connect( '', 'staging' );
-		$this->assertTrue( $this->services->copy_guard()->must_choose() );
-		$this->assertNull( $this->services->copy_guard()->usable() );
+		$this->assertTrue( $this->services->get( CopyGuard::class )->must_choose() );
+		$this->assertNull( $this->services->get( CopyGuard::class )->usable() );
 	}
 
 	public function test_a_changed_setting_carries_its_mask_and_the_etag_of_what_was_shown(): void {

@@ -7,6 +7,7 @@ use Tillsync\Bridge\Orders\Answer;
 use Tillsync\Bridge\Orders\Answers;
 use Tillsync\Bridge\Orders\OrderColumn;
 use Tillsync\Bridge\Orders\OrderPanel;
+use Tillsync\Bridge\Orders\Outbox;
 
 require_once __DIR__ . '/../BridgeTestCase.php';
 
@@ -86,7 +87,7 @@ final class AnswersTest extends BridgeTestCase {
 		$this->connect();
 		$panel = $this->services->get( OrderPanel::class );
 		$this->assertStringContainsString( 'not sent', $panel->html( $order ) );
-		$this->services->outbox()->note( $order->get_id() );
+		$this->services->get( Outbox::class )->note( $order->get_id() );
 		$this->assertStringContainsString( 'Waiting to be sent', $panel->html( $order ) );
 		$this->answers()->store( $order->get_id(), self::answer( Answer::HELD, 'We could not <script>', '0', array( '3 & 4' ) ) );
 		$html = $panel->html( wc_get_order( $order->get_id() ) );
@@ -97,7 +98,6 @@ final class AnswersTest extends BridgeTestCase {
 	}
 
 	public function test_the_column_stands_in_both_lists_for_managers_only(): void {
-		( new OrderColumn( $this->services ) )->register();
 		foreach ( array( 'manage_edit-shop_order_columns', 'manage_woocommerce_page_wc-orders_columns' ) as $filter ) {
 			wp_set_current_user( $this->user( 'customer' ) );
 			$this->assertArrayNotHasKey( 'tillsync', apply_filters( $filter, array( 'order_status' => 'Status', 'order_total' => 'Total' ) ) );
@@ -106,9 +106,6 @@ final class AnswersTest extends BridgeTestCase {
 		}
 		$order = $this->order();
 		$this->answers()->store( $order->get_id(), self::answer() );
-		remove_all_actions( 'manage_woocommerce_page_wc-orders_custom_column' );
-		remove_all_actions( 'manage_shop_order_posts_custom_column' );
-		( new OrderColumn( $this->services ) )->register();
 		ob_start();
 		do_action( 'manage_woocommerce_page_wc-orders_custom_column', 'tillsync', wc_get_order( $order->get_id() ) );
 		do_action( 'manage_shop_order_posts_custom_column', 'tillsync', $order->get_id() );

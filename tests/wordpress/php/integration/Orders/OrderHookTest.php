@@ -4,6 +4,8 @@ declare( strict_types=1 );
 namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Orders\ChosenStatuses;
+use Tillsync\Bridge\Orders\Outbox;
+use Tillsync\Bridge\Schema\Tables;
 
 require_once __DIR__ . '/../BridgeTestCase.php';
 
@@ -12,7 +14,7 @@ final class OrderHookTest extends BridgeTestCase {
 	private function own_callback(): \Closure {
 		foreach ( $GLOBALS['wp_filter']['woocommerce_order_status_changed'][10] as $hooked ) {
 			$reflected = $hooked['function'] instanceof \Closure ? new \ReflectionFunction( $hooked['function'] ) : null;
-			if ( null !== $reflected && str_contains( (string) $reflected->getFileName(), 'Guarded.php' ) ) {
+			if ( null !== $reflected && str_contains( (string) $reflected->getFileName(), 'LazyHooks.php' ) ) {
 				return $hooked['function'];
 			}
 		}
@@ -35,7 +37,7 @@ final class OrderHookTest extends BridgeTestCase {
 		);
 		$callback( $order->get_id(), 'pending', 'processing', $order );
 		$this->assertCount( 1, $queries, implode( "\n", $queries ) );
-		$this->assertStringStartsWith( 'INSERT INTO ' . $this->services->tables()->outbox(), ltrim( $queries[0] ) );
+		$this->assertStringStartsWith( 'INSERT INTO ' . $this->services->get( Tables::class )->outbox(), ltrim( $queries[0] ) );
 		$this->assertSame( array(), $this->service->calls );
 		$this->assertSame( 'waiting', $this->row( $order->get_id() )->state );
 		unset( $wpdb );
@@ -43,16 +45,16 @@ final class OrderHookTest extends BridgeTestCase {
 
 	public function test_only_chosen_statuses_of_a_connected_shop(): void {
 		$unconnected = $this->order( 'processing' );
-		$this->assertNull( $this->services->outbox()->find( $unconnected->get_id() ) );
+		$this->assertNull( $this->services->get( Outbox::class )->find( $unconnected->get_id() ) );
 		$this->connect();
 		$held = $this->order( 'on-hold' );
-		$this->assertNull( $this->services->outbox()->find( $held->get_id() ) );
+		$this->assertNull( $this->services->get( Outbox::class )->find( $held->get_id() ) );
 		$held->update_status( 'completed' );
 		$this->assertSame( 'waiting', $this->row( $held->get_id() )->state );
 		ChosenStatuses::choose( array( 'on-hold', 'cancelled', 'nonsense' ) );
 		$this->assertSame( array( 'on-hold' ), ChosenStatuses::get() );
 		$this->assertSame( 'waiting', $this->row( $this->order( 'on-hold' )->get_id() )->state );
-		$this->assertNull( $this->services->outbox()->find( $this->order( 'processing' )->get_id() ) );
+		$this->assertNull( $this->services->get( Outbox::class )->find( $this->order( 'processing' )->get_id() ) );
 		ChosenStatuses::choose( array() );
 		$this->assertSame( ChosenStatuses::DEFAULT, ChosenStatuses::get() );
 	}
@@ -62,7 +64,7 @@ final class OrderHookTest extends BridgeTestCase {
 		$this->connect();
 		// WooCommerce's own callbacks do not bear all of it
 		( $this->own_callback() )( ...$arguments );
-		$this->assertSame( array(), $this->services->outbox()->depth() );
+		$this->assertSame( array(), $this->services->get( Outbox::class )->depth() );
 	}
 
 	public function nonsense(): array {
@@ -86,6 +88,6 @@ final class OrderHookTest extends BridgeTestCase {
 		};
 		do_action( 'woocommerce_order_status_changed', 77, 'pending', 'processing', $subscription );
 		do_action( 'woocommerce_order_status_changed', 78, 'pending', 'completed', new \WC_Order_Refund() );
-		$this->assertSame( array(), $this->services->outbox()->depth() );
+		$this->assertSame( array(), $this->services->get( Outbox::class )->depth() );
 	}
 }

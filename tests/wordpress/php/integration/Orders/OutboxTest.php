@@ -10,7 +10,7 @@ require_once __DIR__ . '/../BridgeTestCase.php';
 
 final class OutboxTest extends BridgeTestCase {
 	private function outbox(): Outbox {
-		return $this->services->outbox();
+		return $this->services->get( Outbox::class );
 	}
 
 	/** @return int[] */

@@ -4,6 +4,7 @@ declare( strict_types=1 );
 namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Orders\Backfill;
+use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\Sweep;
 
 require_once __DIR__ . '/../BridgeTestCase.php';
@@ -87,14 +88,14 @@ final class SweepTest extends BridgeTestCase {
 		$this->connect();
 		$backfill = $this->services->get( Backfill::class );
 		$this->assertSame( array( 'orders' => 2, 'new' => 2, 'capped' => false ), $backfill->preview( 30 ) );
-		$this->assertSame( array(), $this->services->outbox()->depth() );
+		$this->assertSame( array(), $this->services->get( Outbox::class )->depth() );
 		$backfill->start( 30 );
 		$this->assertSame( 0, $backfill->noted() );
 		$backfill->portion();
 		$this->assertNull( $backfill->noted() );
 		$this->assertSame( array( 'orders' => 2, 'new' => 0, 'capped' => false ), $backfill->preview( 30 ) );
 		$this->assertSame( 'waiting', $this->row( $ids[0] )->state );
-		$this->assertNull( $this->services->outbox()->find( $ids[2] ) );
+		$this->assertNull( $this->services->get( Outbox::class )->find( $ids[2] ) );
 	}
 
 	public function test_a_run_that_was_left_alone_goes_on_by_cron(): void {

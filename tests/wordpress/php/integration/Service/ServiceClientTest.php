@@ -5,6 +5,7 @@ namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Service\Breaker;
 use Tillsync\Bridge\Service\ServiceApi;
+use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
 require_once __DIR__ . '/../BridgeTestCase.php';
@@ -14,7 +15,7 @@ final class ServiceClientTest extends BridgeTestCase {
 		$this->connect();
 		$this->service->script( 'CheckAccount', $answer );
 		try {
-			$this->services->service_client()->call( 'AccountService', 'CheckAccount', array(), 5 );
+			$this->services->get( ServiceClient::class )->call( 'AccountService', 'CheckAccount', array(), 5 );
 		} catch ( ServiceError $error ) {
 			return $error;
 		}
@@ -24,7 +25,7 @@ final class ServiceClientTest extends BridgeTestCase {
 	public function test_speaks_connect(): void {
 		$this->connect();
 		$this->service->script( 'CheckAccount', array( 'ok' => true ) );
-		$this->assertSame( array( 'ok' => true ), $this->services->service_client()->call( 'AccountService', 'CheckAccount', array(), 5 ) );
+		$this->assertSame( array( 'ok' => true ), $this->services->get( ServiceClient::class )->call( 'AccountService', 'CheckAccount', array(), 5 ) );
 		$call = $this->service->calls[0];
 		$this->assertSame( 'https://service.example.test/tillsync.v1.AccountService/CheckAccount', $call['url'] );
 		$this->assertSame( array( 'accountId' => 'corner-shop' ), $call['message'] );
@@ -44,7 +45,7 @@ final class ServiceClientTest extends BridgeTestCase {
 		foreach ( $said as list( $answer, $expected ) ) {
 			$this->service->script( 'CheckAccount', $answer );
 			try {
-				$this->services->service_client()->call( 'AccountService', 'CheckAccount', array(), 5 );
+				$this->services->get( ServiceClient::class )->call( 'AccountService', 'CheckAccount', array(), 5 );
 			} catch ( ServiceError $error ) {
 				$this->assertNotSame( 200, $error->status );
 			}
@@ -93,7 +94,7 @@ final class ServiceClientTest extends BridgeTestCase {
 		$this->connect();
 		$this->service->script( 'CheckAccount', new \WP_Error( 'http_request_failed', $said ) );
 		try {
-			$this->services->service_client()->call_with( "{$scheme}://service.example.test", 'token-of-tests', 'AccountService', 'CheckAccount', array(), 5 );
+			$this->services->get( ServiceClient::class )->call_with( "{$scheme}://service.example.test", 'token-of-tests', 'AccountService', 'CheckAccount', array(), 5 );
 			$this->fail( 'no error' );
 		} catch ( ServiceError $error ) {
 			$this->assertStringStartsWith( 'not reached: ', $error->getMessage() );
@@ -141,7 +142,7 @@ final class ServiceClientTest extends BridgeTestCase {
 		foreach ( array( null, 'https://live.example.test' ) as $home ) {
 			null === $home || $this->connect( $home );
 			try {
-				$this->services->service_client()->call( 'AccountService', 'CheckAccount', array(), 5 );
+				$this->services->get( ServiceClient::class )->call( 'AccountService', 'CheckAccount', array(), 5 );
 				$this->fail( 'called all the same' );
 			} catch ( ServiceError $error ) {
 				$this->assertSame( 'not_connected', $error->connect_code );

@@ -1,0 +1,107 @@
+<?php
+/**
+ * Hooks of every request, also of a shopper's page.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Boot;
+
+use Tillsync\Bridge\Confirmation\ConfirmationHooks;
+use Tillsync\Bridge\Confirmation\ConfirmationPages;
+use Tillsync\Bridge\Connection\SiteSettings;
+use Tillsync\Bridge\Customers\PointsDisplay;
+use Tillsync\Bridge\Customers\ShopUsers;
+use Tillsync\Bridge\Emails\Digest;
+use Tillsync\Bridge\Emails\EmailParts;
+use Tillsync\Bridge\Health\CauseKeeper;
+use Tillsync\Bridge\Orders\Backfill;
+use Tillsync\Bridge\Orders\Drain;
+use Tillsync\Bridge\Orders\DrainJob;
+use Tillsync\Bridge\Orders\OrderHook;
+use Tillsync\Bridge\Orders\Sweep;
+use Tillsync\Bridge\Schedule;
+use Tillsync\Bridge\Schema\Upkeep;
+use Tillsync\Bridge\Types\RoleKeeper;
+use Tillsync\Bridge\Types\RoleRun;
+use Tillsync\Bridge\Types\TypeDiscount;
+use Tillsync\Bridge\Users\UserChanges;
+use Tillsync\Bridge\Users\UserWatch;
+
+/**
+ * Orders change, users register and passwords are set on pages of the shop. Scheduled hooks stand here too: Action Scheduler, and WordPress
+ * with ALTERNATE_WP_CRON, run them within a visitor's request. Nothing here loads a class before its hook fires.
+ */
+final class EveryRequest {
+
+	/** Of the link in a confirmation mail. Here, because a page without it loads nothing of the confirmation. */
+	public const CONFIRMATION_PARAMETER = 'tillsync_confirm';
+
+	/** Before the callbacks of others: one that throws ends its hook. */
+	private const FIRST = PHP_INT_MIN;
+
+	public static function add( LazyHooks $hooks, bool $has_woocommerce ): void {
+		foreach ( array( Schedule::MINUTE, Schedule::HOURLY, Schedule::DAILY ) as $cron ) {
+			$hooks->action( $cron, array( Upkeep::class, 'check' ), 1, 0 );
+		}
+		$hooks->action( 'wp_initialize_site', array( Upkeep::class, 'site_made' ), 900 );
+		$hooks->filter( 'wpmu_drop_tables', array( Upkeep::class, 'with_tables_of' ), 10, 2 );
+		$hooks->filter( 'cron_schedules', static fn( $schedules = array() ) => Schedule::with_every_minute( $schedules ) ); // phpcs:ignore WordPress.WP.CronInterval
+		$hooks->action( 'init', static fn() => Schedule::ensure_cron() );
+		self::add_users( $hooks );
+		if ( $has_woocommerce ) {
+			self::add_shop( $hooks );
+		}
+	}
+
+	private static function add_users( LazyHooks $hooks ): void {
+		// Before the password is set, and the key with it taken away.
+		$hooks->action( 'password_reset', array( ConfirmationHooks::class, 'password_was_set' ) );
+		$hooks->action( 'profile_update', array( ConfirmationHooks::class, 'profile_was_updated' ), 10, 2 );
+		$hooks->action( 'profile_update', array( UserWatch::class, 'updated' ), 10, 2 );
+		$hooks->action( 'woocommerce_customer_email_verified', array( ConfirmationHooks::class, 'woocommerce_verified' ) );
+		// UserWatch is before our other callbacks, which forget the user's values, and before WooCommerce, which forgets the user's orders.
+		$hooks->action( 'delete_user', array( UserWatch::class, 'about_to_leave' ), 5 );
+		$hooks->action( 'deleted_user', array( UserWatch::class, 'left' ), 5 );
+		$hooks->action( 'remove_user_from_blog', array( UserWatch::class, 'removed_from_site' ), 5 );
+		foreach ( array( 'deleted_user', 'remove_user_from_blog' ) as $hook ) {
+			$hooks->action( $hook, array( ShopUsers::class, 'forget' ) );
+			$hooks->action( $hook, array( ConfirmationHooks::class, 'forget' ) );
+		}
+		$hooks->action( Schedule::HOURLY, array( UserChanges::class, 'trim' ), 10, 0 );
+		$hooks->action( 'set_user_role', array( RoleKeeper::class, 'role_was_set' ), 20 );
+		$hooks->action( Schedule::ROLES, array( RoleRun::class, 'run' ), 10, 0 );
+		$hooks->action( Schedule::MINUTE, array( RoleRun::class, 'run' ), 20, 0 );
+		$hooks->action( Schedule::DAILY, array( RoleRun::class, 'look_at_all' ), 10, 0 );
+	}
+
+	private static function add_shop( LazyHooks $hooks ): void {
+		$hooks->action( 'woocommerce_order_status_changed', array( OrderHook::class, 'changed' ), 10, 4 );
+		$hooks->action( Schedule::DRAIN, array( Drain::class, 'run' ), 10, 0 );
+		$hooks->action( Schedule::MINUTE, array( DrainJob::class, 'minute' ), 10, 0 );
+		$hooks->action( Schedule::HOURLY, array( Sweep::class, 'run' ), 10, 0 );
+		$hooks->action( Schedule::BACKFILL, array( Backfill::class, 'portion' ), 10, 0 );
+		$hooks->action( Schedule::DAILY, array( SiteSettings::class, 'look_again' ), 10, 0 );
+		$hooks->action( Schedule::MINUTE, array( Digest::class, 'send_due' ), 30, 0 );
+		$hooks->action( 'tillsync_order_answered', array( CauseKeeper::class, 'answered' ), self::FIRST, 2 );
+		$hooks->action( 'tillsync_outbox_paused', array( CauseKeeper::class, 'paused' ), self::FIRST );
+		$hooks->action( 'tillsync_outbox_resumed', array( CauseKeeper::class, 'resumed' ), self::FIRST );
+		$hooks->action( 'tillsync_disconnected', array( CauseKeeper::class, 'disconnected' ), self::FIRST );
+		$hooks->action( 'tillsync_connected', array( CauseKeeper::class, 'connected' ), self::FIRST );
+		$hooks->action( Schedule::HOURLY, array( CauseKeeper::class, 'look' ), 30, 0 );
+		$points = $hooks->maker( PointsDisplay::class );
+		$hooks->action( 'init', static fn() => PointsDisplay::add_places( $points ) );
+		$hooks->action( 'woocommerce_account_dashboard', array( PointsDisplay::class, 'print_place' ), 10, 0 );
+		$hooks->filter( 'tillsync_customer_type_discount', array( TypeDiscount::class, 'discount' ), 5, 2 );
+		$hooks->filter( 'woocommerce_email_classes', array( EmailParts::class, 'with_classes' ) );
+		$hooks->filter( 'woocommerce_transactional_emails_for_block_editor', array( EmailParts::class, 'with_ids' ) );
+		// Some versions look for the template of the block editor in WooCommerce's own folder only.
+		$is_ours = static fn( $file = '', $name = '' ) => is_string( $name ) && str_contains( $name, 'tillsync-' );
+		$hooks->filter( 'woocommerce_locate_template', array( EmailParts::class, 'located' ), 10, 2, $is_ours );
+		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- the link is signed.
+		$is_followed = static fn() => isset( $_GET[ self::CONFIRMATION_PARAMETER ] );
+		$hooks->action( 'template_redirect', array( ConfirmationPages::class, 'follow' ), 5, 0, $is_followed );
+	}
+}

@@ -1,0 +1,42 @@
+<?php
+/**
+ * Our REST routes.
+ *
+ * @package Tillsync\Bridge
+ */
+
+declare(strict_types=1);
+
+namespace Tillsync\Bridge\Boot;
+
+use Tillsync\Bridge\Confirmation\ConfirmationPages;
+use Tillsync\Bridge\Customers\LinkDesk;
+use Tillsync\Bridge\Health\SiteHealth;
+use Tillsync\Bridge\Orders\OrderActions;
+use Tillsync\Bridge\Rest\AdminRoutes;
+use Tillsync\Bridge\Rest\CustomersBatchRoute;
+use Tillsync\Bridge\Rest\CustomersRoute;
+use Tillsync\Bridge\Rest\CustomerTypesRoute;
+use Tillsync\Bridge\Rest\EventsRoute;
+use Tillsync\Bridge\Rest\ShopperPointsRoute;
+use Tillsync\Bridge\Rest\StatusRoute;
+use Tillsync\Bridge\Screens\SettingsActions;
+use Tillsync\Bridge\Types\RoleRoutes;
+
+/** Added when WordPress makes its REST server. An object is made when a request comes to one of its routes. */
+final class RestRoutes {
+
+	/** Each has `add_routes( Closure $made )`. */
+	private const OF_SHOP = array(
+		CustomersBatchRoute::class, CustomersRoute::class, CustomerTypesRoute::class, EventsRoute::class, ShopperPointsRoute::class,
+		LinkDesk::class, ConfirmationPages::class, RoleRoutes::class, OrderActions::class, SettingsActions::class, AdminRoutes::class,
+		SiteHealth::class,
+	);
+
+	public static function add( LazyHooks $hooks, bool $has_woocommerce ): void {
+		foreach ( $has_woocommerce ? array( StatusRoute::class, ...self::OF_SHOP ) : array( StatusRoute::class ) as $name ) {
+			$made = $hooks->maker( $name );
+			$hooks->guarded( 'rest_api_init', static fn() => $name::add_routes( $made ) );
+		}
+	}
+}
