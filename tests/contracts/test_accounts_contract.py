@@ -14,10 +14,10 @@ from support.engine import EngineWorld
 from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
 from tillsync_server.domain.account import Account, EposSettings, Problem
-from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
+from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.settings_change import SettingsEffect
-from tillsync_server.domain.vocabulary import ProblemReason, Side
+from tillsync_server.domain.vocabulary import ProblemReason, Side, TrustedAccounts
 from tillsync_server.ports.accounts import AccountStore, TillCustomersSeen
 
 SHOP, OTHER, NOWHERE = AccountId("shop-a"), AccountId("shop-b"), AccountId("nowhere")
@@ -58,12 +58,47 @@ class AccountStoreContract:
     async def test_names_taken_and_missing(self, bench: Bench) -> None:
         await bench.accounts.create(PLAIN)
         with pytest.raises(AlreadyExists):
-            await bench.accounts.create(PLAIN)
+            await bench.accounts.create(replace(PLAIN, name="another"))
         with pytest.raises(NotFound) as missing:
             await bench.accounts.get(NOWHERE)
         assert missing.value.reason == "ACCOUNT_NOT_FOUND"
         with pytest.raises(NotFound):
             await bench.accounts.update(NOWHERE, setting(name="x"))
+
+    async def test_a_repeated_create_answers_as_the_first(self, bench: Bench) -> None:
+        """As long as the settings are those of the call, whatever the service has added itself."""
+        given = replace(FULL, trusted_accounts=TrustedAccounts.REGISTERED_BEFORE, trusted_before=datetime(2026, 1, 2, tzinfo=UTC))
+        made = await bench.accounts.create(given)
+        await bench.open_problem(Side.TILL)
+        again = await bench.accounts.create(replace(given, trusted_before=datetime(2026, 1, 3, tzinfo=UTC)))
+        assert replace(again, problems=()) == made
+        assert [problem.side for problem in again.problems] == [Side.TILL]
+        for other in (replace(given, epos=replace(given.epos, api_secret="secret-2")), replace(given, auto_link=False), PLAIN):
+            with pytest.raises(AlreadyExists) as refused:
+                await bench.accounts.create(other)
+            assert refused.value.reason == "ACCOUNT_EXISTS"
+        changed = (await bench.accounts.update(SHOP, setting(name="Renamed"))).account
+        with pytest.raises(AlreadyExists):
+            await bench.accounts.create(given)
+        assert (await bench.accounts.get(SHOP)).config_version == changed.config_version
+
+    async def test_a_repeated_update_answers_although_its_etag_is_outdated(self, bench: Bench) -> None:
+        """The first call has changed the etag. Nothing is overwritten; what was changed since is overwritten by nobody."""
+        before = await bench.accounts.create(PLAIN)
+        first = await bench.accounts.update(SHOP, setting(name="one"), etag=before.etag)
+        again = await bench.accounts.update(SHOP, setting(name="one"), etag=before.etag)
+        assert again.account == first.account
+        with pytest.raises(Aborted):
+            await bench.accounts.update(SHOP, setting(name="one"), etag=before.etag, dry_run=True)
+        await bench.accounts.update(SHOP, setting(name="two"))
+
+        def refuse(_account: Account) -> Account:
+            raise InvalidArgument.of("account.epos.api_key", "give it again")
+
+        for change in (setting(name="one"), refuse):
+            with pytest.raises(Aborted):
+                await bench.accounts.update(SHOP, change, etag=before.etag)
+        assert (await bench.accounts.get(SHOP)).name == "two"
 
     async def test_accounts_are_listed_by_id(self, bench: Bench) -> None:
         for name in ("shop-c", "shop-a", "shop-b"):

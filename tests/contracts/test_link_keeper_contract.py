@@ -183,6 +183,40 @@ class LinkKeeperContract:
             await bench.keeper.resolve_order(SHOP, failed, epos(90002), create_link=False)
         assert refused.value.reason == "ORDER_NOT_HELD"
 
+    # the same decision again
+
+    async def test_a_repeated_choice_is_answered_and_changes_nothing(self, bench: LinkBench) -> None:
+        [one] = await held(bench, 7)
+        failed = await bench.ended(8, FAILED)
+        for entry_id in (one, failed):
+            assert await bench.keeper.resolved_before(SHOP, entry_id, epos(90001), create_link=False) is None
+            first = await bench.keeper.resolve_order(SHOP, entry_id, epos(90001), create_link=False)
+            revision = await bench.revision(first.entry_id)
+            for _ in range(2):
+                assert await bench.keeper.resolve_order(SHOP, entry_id, epos(90001), create_link=False) == first
+            assert await bench.keeper.resolved_before(SHOP, entry_id, epos(90001), create_link=False) == first
+            assert await bench.revision(first.entry_id) == revision
+            for other, create_link in ((90002, False), (90001, True)):
+                assert await bench.keeper.resolved_before(SHOP, entry_id, epos(other), create_link=create_link) is None
+                with pytest.raises(FailedPrecondition) as refused:
+                    await bench.keeper.resolve_order(SHOP, entry_id, epos(other), create_link=create_link)
+                assert refused.value.reason == "ORDER_NOT_HELD"
+        assert await pairs(bench) == set()
+
+    async def test_a_repeated_choice_with_a_link_is_answered_with_the_link(self, bench: LinkBench) -> None:
+        [one, other] = await held(bench, 7, 8)
+        first = await bench.keeper.resolve_order(SHOP, one, epos(90001), create_link=True)
+        version = await bench.config_version()
+        again = await bench.keeper.resolve_order(SHOP, one, epos(90001), create_link=True)
+        assert (first.released_order_entries, again.released_order_entries) == (1, 0)
+        assert (again.entry_id, again.link) == (first.entry_id, first.link)
+        assert await bench.config_version() == version
+        await bench.keeper.delete(SHOP, woo_customer_id=woo(12))
+        with pytest.raises(FailedPrecondition):  # taken back meanwhile: nobody makes it again by a repeated call
+            await bench.keeper.resolve_order(SHOP, one, epos(90001), create_link=True)
+        assert await pairs(bench) == set()
+        assert await bench.states([other]) == [EntryState.PENDING]
+
     async def test_a_failed_order_is_resolved_with_a_link(self, bench: LinkBench) -> None:
         failed = await bench.ended(7, FAILED)
         [waiting] = await held(bench, 8)

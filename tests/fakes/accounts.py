@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from fakes.clock import FakeClock
 from fakes.wakeups import FakeWakeUps
 from tillsync_server.domain.account import Account
-from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
+from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, RequestError
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.settings_change import SettingsEffect
 from tillsync_server.domain.vocabulary import Side
@@ -42,6 +42,8 @@ class FakeAccounts:
 
     async def create(self, account: Account) -> Account:
         if account.account_id in self.accounts:
+            if (stored := self.accounts[account.account_id]).has_settings_of(account):
+                return stored
             raise AlreadyExists(f"account {account.account_id} exists already", reason="ACCOUNT_EXISTS")
         self._refuse_foreign_till(account)
         now = self.clock.database_now()
@@ -60,7 +62,7 @@ class FakeAccounts:
         self, account_id: AccountId, change: Callable[[Account], Account], *, etag: str = "", dry_run: bool = False
     ) -> AccountChange:
         before = await self.get(account_id)
-        if etag and etag != before.etag:
+        if etag and etag != before.etag and (dry_run or not _changes_nothing(before, change)):
             raise Aborted(f"account {account_id} has changed since you read it: read it again", metadata={"etag": before.etag})
         after = change(before)
         if after == before:
@@ -99,3 +101,10 @@ class FakeAccounts:
     async def tills_with_same_customers(self, till_id: TillId, customer_ids: Sequence[EposCustomerId]) -> list[TillId]:
         """Address and till_id are compared by PostgreSQL alone: here every till is at the same address."""
         return sorted(other for other, ids in self.seen.items() if other != till_id and ids & set(customer_ids))
+
+
+def _changes_nothing(account: Account, change: Callable[[Account], Account]) -> bool:
+    try:
+        return change(account) == account
+    except RequestError:
+        return False

@@ -370,7 +370,8 @@ class FakeLinks:
     async def resolve_order(
         self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
     ) -> OrderResolved:
-        self._require(account_id)
+        if (before := await self.resolved_before(account_id, entry_id, epos_customer_id, create_link=create_link)) is not None:
+            return before
         order = self._order_to_resolve(account_id, entry_id)
         woo_customer_id = order.woo_customer_id
         link, others = None, []
@@ -391,6 +392,30 @@ class FakeLinks:
         else:
             self.chosen |= dict.fromkeys([entry_id, *(each.entry_id for each in others)], epos_customer_id)
         return OrderResolved(entry_id=entry_id, link=link, released_order_entries=released)
+
+    async def resolved_before(
+        self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
+    ) -> OrderResolved | None:
+        self._require(account_id)
+        named = order = self._order(account_id, entry_id)
+        assert self._queues is not None
+        if named.state is EntryState.FAILED and (newest := self._queues.newest_of(named)).retried_from == entry_id:
+            order = newest
+        chosen = self.chosen.get(order.entry_id)
+        match order.state:
+            case EntryState.PROCESSED:
+                stands = order.epos_customer_id == epos_customer_id
+            case EntryState.PENDING:
+                stands = chosen == epos_customer_id or (create_link and chosen is None)
+            case EntryState.HELD if order is not named:
+                stands = chosen == epos_customer_id and not create_link
+            case _:
+                stands = False
+        link = None if order.woo_customer_id is None else self.of_woo(account_id, order.woo_customer_id)
+        if create_link:
+            by_hand = link is not None and link.is_usable and link.origin is LinkOrigin.BY_HAND
+            stands = stands and by_hand and link is not None and link.epos_customer_id == epos_customer_id
+        return OrderResolved(entry_id=order.entry_id, link=link if create_link else None, released_order_entries=0) if stands else None
 
     def _link_by_hand(
         self, account_id: AccountId, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId
@@ -414,12 +439,16 @@ class FakeLinks:
             account_id, epos_customer_id, woo_customer_id, LinkOrigin.BY_HAND, standing, ground=LinkGround.BY_HAND, deciding=None
         )
 
-    def _order_to_resolve(self, account_id: AccountId, entry_id: EntryId) -> Entry:
+    def _order(self, account_id: AccountId, entry_id: EntryId) -> Entry:
         entry = None if self._queues is None else self._queues.entries.get(entry_id)
         if entry is None or entry.account_id != account_id:
             raise NotFound(f"entry {entry_id} does not exist", reason="ENTRY_NOT_FOUND")
         if entry.kind is not EntryKind.ORDER_CUSTOMER:
             raise FailedPrecondition("this entry is not an order", reason="NOT_AN_ORDER")
+        return entry
+
+    def _order_to_resolve(self, account_id: AccountId, entry_id: EntryId) -> Entry:
+        entry = self._order(account_id, entry_id)
         if entry.state not in (EntryState.HELD, EntryState.FAILED):
             raise FailedPrecondition(f"the order is {entry.state.name}, not HELD or FAILED", reason="ORDER_NOT_HELD")
         if entry.state is EntryState.FAILED and self._queues is not None and self._queues.newest_of(entry) != entry:

@@ -251,6 +251,25 @@ async def test_disconnecting_drops_the_secret_and_the_calling_token(desk: DeskWo
     assert not checked.ok
 
 
+@pytest.mark.catches("a-revoked-token-disconnects-no-shop")
+async def test_a_repeated_disconnect_answers_as_the_first_and_the_token_does_nothing_more(desk: DeskWorld) -> None:
+    leaving, other = await site(desk), await site(desk)
+    await desk.call(CONNECT, introduction(desk), leaving)
+    request = S.DisconnectShopRequest(account_id="shop-a")
+    first = await desk.call(DISCONNECT, request, leaving)
+    left = await account(desk)
+    for _ in range(2):
+        assert await desk.call(DISCONNECT, request, leaving) == first
+    assert await account(desk) == left
+    await until(lambda: is_refused_as_unknown(desk, leaving))
+    foreign = await desk.refusal(DISCONNECT, S.DisconnectShopRequest(account_id="shop-b"), leaving)
+    assert foreign.code is grpc.StatusCode.PERMISSION_DENIED
+    await desk.call(CONNECT, introduction(desk), other)  # by its new connect string: the old token does not take that away
+    refused = await desk.refusal(DISCONNECT, request, leaving)
+    assert (refused.code, refused.reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_UNKNOWN")
+    assert (await account(desk)).shop.has_bridge_secret
+
+
 async def test_tokens_of_other_roles_stay(desk: DeskWorld) -> None:
     await desk.call(CONNECT, introduction(desk), await site(desk))
     service = await desk.grpc.token(Role.SERVICE)

@@ -68,6 +68,9 @@ async def test_a_new_account_has_the_defaults_of_the_contract(desk: DeskWorld) -
     assert made.etag
     assert made.create_time.seconds > 0
     assert not made.HasField("problem")
+    repeated = (await desk.call("AccountService/CreateAccount", request)).account
+    assert repeated == made
+    request.account.name = "Shop B"
     again = await desk.refusal("AccountService/CreateAccount", request)
     assert (again.code, again.reason) == (grpc.StatusCode.ALREADY_EXISTS, "ACCOUNT_EXISTS")
 

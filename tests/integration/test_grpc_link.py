@@ -282,6 +282,10 @@ async def test_a_guests_orders_are_resolved_without_a_link(desk: DeskWorld, worl
     request.create_link = False
     answer = await desk.call("LinkService/ResolveOrderCustomer", request)
     assert (answer.entry.state, answer.released_order_count, answer.HasField("link")) == (PENDING, 1, False)
+    repeated = await desk.call("LinkService/ResolveOrderCustomer", request)
+    assert (repeated.entry, repeated.released_order_count, repeated.HasField("link")) == (answer.entry, 0, False)
+    desk.till.add_customer(90002)
+    request.epos_customer_id = 90002
     again = await desk.refusal("LinkService/ResolveOrderCustomer", request)
     assert (again.code, again.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "ORDER_NOT_HELD")
 

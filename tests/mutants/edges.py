@@ -10,6 +10,7 @@ EDGES = [
         "a stranger's call stays open as long as a request may take",
         value("(await asyncio.sleep(0 if authorization else REQUEST_SECONDS), await self._caller(method, authorization))[1]"),
     ),
+    Mutant("a-revoked-token-disconnects-no-shop", "a token that was revoked disconnects the shop that connected since", condition("False")),
     Mutant("one-caller-takes-its-turns-only", "a caller is worked on as often as it calls", value("Turns(TurnLimit.always(10_000))")),
     Mutant("a-crowd-gets-few-turns", "a token has as many turns for a thousand calls as for sixty", value("False")),
     Mutant("idle-connections-make-room", "idle connections are never closed for new ones", condition("False")),

@@ -187,3 +187,18 @@ async def test_a_flood_of_guesses_costs_the_others_a_query_or_two() -> None:
     assert all(isinstance(error, Unauthenticated) for error in await asyncio.gather(*flood, return_exceptions=True))
     assert desk.tokens.asked == 2
     await desk.authenticator.close()
+
+
+async def test_a_revoked_site_token_is_known_to_who_asks_for_it_and_to_nobody_else() -> None:
+    desk = Desk()
+    for secret, role, account in (("left", Role.SITE, "shop-a"), ("gone", Role.SERVICE, None)):
+        desk.add(secret, role, account)
+        desk.revoke(secret)
+    caller = await desk.authenticator.authenticate("Bearer left", revoked_too=True)
+    assert caller == Caller(Role.SITE, AccountId("shop-a"), "tok_left", is_revoked=True)
+    assert desk.authenticator.cached("Bearer left") is None
+    for header, revoked_too in (("Bearer left", False), ("Bearer gone", True), ("Bearer never", True)):
+        with pytest.raises(Unauthenticated) as refused:
+            await desk.authenticator.authenticate(header, revoked_too=revoked_too)
+        assert refused.value.reason == "TOKEN_UNKNOWN"
+    await desk.authenticator.close()

@@ -167,6 +167,15 @@ async def test_a_token_is_never_made_twice() -> None:
         assert server.count("CreateToken") == 1
 
 
+async def test_a_link_is_never_deleted_twice() -> None:
+    """The second call would not find it, and its error would hide that the first has deleted it."""
+    async with scripted() as (server, client):
+        server.answers("DeleteLink", UNAVAILABLE, status_error(code_pb2.NOT_FOUND, "this customer is not linked"))
+        with pytest.raises(UnavailableError):
+            await client.links.delete_link("shop-a", woo_customer_id=12)
+        assert server.count("DeleteLink") == 1
+
+
 async def test_a_deadline_ends_a_silent_call() -> None:
     async with scripted(deadline_seconds=0.2) as (server, client):
         server.answers("SyncCustomer", asyncio.sleep)

@@ -90,7 +90,7 @@ class Door:
     def cached(self, authorization: str) -> Caller | None:
         return None
 
-    async def authenticate(self, authorization: str) -> Caller:
+    async def authenticate(self, authorization: str, *, revoked_too: bool = False) -> Caller:
         self.asked.append(authorization)
         if self.refusal is not None:
             raise self.refusal

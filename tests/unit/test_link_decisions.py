@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fakes.accounts import FakeAccounts
 from fakes.links import FakeLinks
@@ -18,7 +20,7 @@ from tillsync_server.domain.errors import (
     Throttled,
     Unavailable,
 )
-from tillsync_server.domain.ids import AccountId, TillId
+from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, Side
 
 NOBODY = AccountId("nobody")
@@ -193,6 +195,27 @@ async def test_resolving_checks_the_order_then_the_till_customer_then_decides() 
         await desk.decisions.resolve_order(SHOP, str(entry.entry_id), 90009, create_link=False)
     assert missing.value.reason == "EPOS_CUSTOMER_NOT_FOUND"
     assert desk.links.chosen == {}
+
+
+@pytest.mark.parametrize("state", [EntryState.PENDING, EntryState.PROCESSED, EntryState.HELD, EntryState.FAILED])
+async def test_a_repeated_decision_is_answered_however_far_the_order_is(state: EntryState) -> None:
+    """The till, which the first call asked, is not needed for it."""
+    desk = Desk()
+    desk.till.add(customer_id=90001)
+    entry = an_entry(state=EntryState.FAILED)
+    desk.queues.add(entry)
+    first = await desk.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=False)
+    successor = replace(first.entry, state=state, epos_customer_id=EposCustomerId(90001))
+    desk.queues.add(successor)
+    desk.till.faults["read_customer"] = CredentialsRefused(Side.TILL, "Epos Now refuses the credentials", status=401)
+    asked = list(desk.till.calls)
+    if state is EntryState.FAILED:  # its attempts are used up: the successor is open, and is named by its own id
+        with pytest.raises(Unavailable):
+            await desk.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=False)
+        return
+    again = await desk.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=False)
+    assert (again.entry, again.resolved) == (successor, first.resolved)
+    assert desk.till.calls == asked
 
 
 async def test_a_guest_cannot_be_linked_and_the_till_is_not_asked_for_it() -> None:

@@ -73,7 +73,7 @@ class Accounts:
         return await self._connection.call(self._stub.CheckAccount, request, deadline_seconds=_CHECK_DEADLINE_SECONDS)
 
     async def create_token(self, role: token_pb2.TokenRole.ValueType, *, account_id: str = "", name: str = "") -> pb.CreateTokenResponse:
-        """The one call that is not idempotent and so is never tried again: after a lost answer, list, revoke and make another."""
+        """Each call makes another token, so it is never repeated: after a lost answer, list, revoke and make another."""
         request = pb.CreateTokenRequest(account_id=account_id, role=role, name=name)
         return await self._connection.call(self._stub.CreateToken, request)
 

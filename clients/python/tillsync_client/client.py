@@ -23,7 +23,7 @@ class TillsyncClient:
 
     ``address``: ``host:port``; plain text only for loopback or with ``http://``, TLS otherwise. Every method raises
     :class:`tillsync_client.errors.TillsyncError` subclasses. Calls are tried again while the service is UNAVAILABLE and the deadline
-    allows, except CreateToken, the one call that is not idempotent. Make it inside the running loop.
+    allows, except CreateToken and DeleteLink, which do not answer a repeated call as the first. Make it inside the running loop.
     """
 
     def __init__(

@@ -18,8 +18,9 @@ Response = TypeVar("Response")
 DEFAULT_DEADLINE_SECONDS = 10.0
 _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
-# Every call of the contract is naturally idempotent but CreateToken: after a lost answer, list, revoke and make another. The service says
-# with each refusal when to come back (grpc-retry-pushback-ms), and the channel waits for so long.
+# A repeated call answers as the first did, but for two: CreateToken makes another token, DeleteLink does not find the link any more. The
+# channel repeats neither. The service says with each refusal when to come back (grpc-retry-pushback-ms), and the channel waits for so long.
+_NEVER_REPEATED = (("AccountService", "CreateToken"), ("LinkService", "DeleteLink"))
 _SERVICE_CONFIG = json.dumps(
     {
         "methodConfig": [
@@ -33,7 +34,7 @@ _SERVICE_CONFIG = json.dumps(
                     "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
                 },
             },
-            {"name": [{"service": "tillsync.v1.AccountService", "method": "CreateToken"}]},
+            {"name": [{"service": f"tillsync.v1.{service}", "method": method} for service, method in _NEVER_REPEATED]},
         ]
     }
 )

@@ -59,7 +59,7 @@ class Links:
     async def delete_link(
         self, account_id: str, *, epos_customer_id: int | None = None, woo_customer_id: int | None = None
     ) -> pb.DeleteLinkResponse:
-        """By either of its customers: give exactly one."""
+        """By either of its customers: give exactly one. Never repeated by itself: NotFoundError after a lost answer means done."""
         request = pb.DeleteLinkRequest(account_id=account_id)
         _name_customer(request, epos_customer_id, woo_customer_id)
         return await self._connection.call(self._stub.DeleteLink, request)

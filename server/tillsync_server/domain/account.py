@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tillsync_server.domain.account_warnings import AccountWarning
@@ -89,6 +89,19 @@ class Account:
     @property
     def etag(self) -> str:
         return f'W/"{self.config_version}"'
+
+    def has_settings_of(self, given: Account) -> bool:
+        """Whether every setting that CreateAccount takes has the value of ``given``. What the service adds by itself is not compared."""
+        return self == replace(
+            given,
+            config_version=self.config_version,
+            create_time=self.create_time,
+            update_time=self.update_time,
+            trusted_before=self.trusted_before,
+            problems=self.problems,
+            warnings=self.warnings,
+            shop=replace(given.shop, price_decimals=self.shop.price_decimals),
+        )
 
     @property
     def till_configuration(self) -> str:

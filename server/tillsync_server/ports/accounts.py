@@ -22,8 +22,9 @@ class AccountChange:
 
 class AccountStore(Protocol):
     async def create(self, account: Account) -> Account:
-        """With its lane and its till. Tells the processes (``Notifier.accounts_changed``). AlreadyExists; FailedPrecondition
-        (TILL_NOT_SHARED) where another account uses the till_id."""
+        """With its lane and its till. Tells the processes (``Notifier.accounts_changed``). An account that is there already with these
+        settings is the answer, so that a caller may repeat the call. AlreadyExists: it has other settings. FailedPrecondition
+        (TILL_NOT_SHARED): another account uses the till_id."""
         ...
 
     async def get(self, account_id: AccountId) -> Account:
@@ -38,6 +39,9 @@ class AccountStore(Protocol):
         self, account_id: AccountId, change: Callable[[Account], Account], *, etag: str = "", dry_run: bool = False
     ) -> AccountChange:
         """Lock the lane, read, check the etag (Aborted), apply ``change``, store, raise config_version: one transaction.
+
+        An outdated etag is no error where ``change`` changes nothing: the call that made this change is being repeated. With ``dry_run``
+        it always is one.
 
         ``change`` is pure and may raise RequestError. FailedPrecondition: a till_id of another account without shared_till
         (TILL_NOT_SHARED), a linked customer as default customer (DEFAULT_CUSTOMER_LINKED). The transaction also writes what the

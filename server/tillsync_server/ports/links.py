@@ -282,7 +282,16 @@ class LinkKeeper(Protocol):
     ) -> OrderResolved:
         """A person's decision about a HELD or FAILED order. With ``create_link`` the shop customer is linked as by :meth:`create`.
         Otherwise the choice is kept on this order and, for a guest, on every HELD order of the same normalised billing email; all of
-        these run again in order of arrival. NotFound; FailedPrecondition (NOT_AN_ORDER, ORDER_NOT_HELD, GUEST_CANNOT_BE_LINKED)."""
+        these run again in order of arrival. NotFound; FailedPrecondition (NOT_AN_ORDER, ORDER_NOT_HELD, GUEST_CANNOT_BE_LINKED).
+        The decision of :meth:`resolved_before` again changes nothing, and is answered as there."""
+        ...
+
+    async def resolved_before(
+        self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
+    ) -> OrderResolved | None:
+        """The answer to this decision, where the order has it already: it waits to run with this choice (or with this link, made by hand),
+        or it was processed with this till customer. Of a FAILED entry its successor counts. ``released_order_entries`` is 0 then.
+        None: the order is open, or something else was decided. NotFound; FailedPrecondition (NOT_AN_ORDER)."""
         ...
 
     async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReported:

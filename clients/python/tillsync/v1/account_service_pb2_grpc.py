@@ -97,8 +97,9 @@ class AccountServiceServicer:
     """
 
     def CreateAccount(self, request, context):
-        """Makes an account; nothing is asked of till or shop (see CheckAccount). Role admin. Errors: ALREADY_EXISTS: the
-        account_id is taken; FAILED_PRECONDITION: another account uses this till_id and shared_till is not set.
+        """Makes an account; nothing is asked of till or shop (see CheckAccount). Repeated while the account has these settings, it
+        answers the account. Role admin. Errors: ALREADY_EXISTS: an account of this account_id has other settings;
+        FAILED_PRECONDITION: another account uses this till_id and shared_till is not set.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,7 +121,7 @@ class AccountServiceServicer:
 
     def UpdateAccount(self, request, context):
         """Changes the masked fields, and queues again the entries whose comment they make obsolete. Role admin. Errors: ABORTED: the
-        etag is outdated, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a linked
+        etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a linked
         customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -163,14 +164,15 @@ class AccountServiceServicer:
 
     def DisconnectShop(self, request, context):
         """Drops the bridge's secret and revokes the calling token, which is the last thing it does; tokens of other roles than site
-        stay. Until a shop connects again, writes need the consumer key pair.
+        stay. Until a shop connects again, writes need the consumer key pair. Repeated with the revoked token it answers the same and
+        does nothing; once a shop has connected again, that token is UNAUTHENTICATED here too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateToken(self, request, context):
-        """Makes a bearer token. Role admin. The one call that is not idempotent: after a lost answer, list, revoke and make another.
+        """Makes a bearer token. Role admin. Each call makes another one: after a lost answer, list, revoke and make another.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -17,8 +17,9 @@ class AccountServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CreateAccountRequest, _account_service_pb2.CreateAccountResponse]
-    """Makes an account; nothing is asked of till or shop (see CheckAccount). Role admin. Errors: ALREADY_EXISTS: the
-    account_id is taken; FAILED_PRECONDITION: another account uses this till_id and shared_till is not set.
+    """Makes an account; nothing is asked of till or shop (see CheckAccount). Repeated while the account has these settings, it
+    answers the account. Role admin. Errors: ALREADY_EXISTS: an account of this account_id has other settings;
+    FAILED_PRECONDITION: another account uses this till_id and shared_till is not set.
     """
     GetAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.GetAccountRequest, _account_service_pb2.GetAccountResponse]
     """One account with its problem. Secrets are never returned."""
@@ -26,7 +27,7 @@ class AccountServiceStub:
     """Accounts the caller may read, by ascending account_id. A SITE token gets PERMISSION_DENIED."""
     UpdateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateAccountRequest, _account_service_pb2.UpdateAccountResponse]
     """Changes the masked fields, and queues again the entries whose comment they make obsolete. Role admin. Errors: ABORTED: the
-    etag is outdated, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a linked
+    etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a linked
     customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
     """
     UpdateSiteSettings: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateSiteSettingsRequest, _account_service_pb2.UpdateSiteSettingsResponse]
@@ -53,10 +54,11 @@ class AccountServiceStub:
     """
     DisconnectShop: _aio.UnaryUnaryMultiCallable[_account_service_pb2.DisconnectShopRequest, _account_service_pb2.DisconnectShopResponse]
     """Drops the bridge's secret and revokes the calling token, which is the last thing it does; tokens of other roles than site
-    stay. Until a shop connects again, writes need the consumer key pair.
+    stay. Until a shop connects again, writes need the consumer key pair. Repeated with the revoked token it answers the same and
+    does nothing; once a shop has connected again, that token is UNAUTHENTICATED here too.
     """
     CreateToken: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CreateTokenRequest, _account_service_pb2.CreateTokenResponse]
-    """Makes a bearer token. Role admin. The one call that is not idempotent: after a lost answer, list, revoke and make another."""
+    """Makes a bearer token. Role admin. Each call makes another one: after a lost answer, list, revoke and make another."""
     ListTokens: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListTokensRequest, _account_service_pb2.ListTokensResponse]
     """Tokens of an account, or those without one, by ascending token_id. Role admin. Secrets are never returned."""
     RevokeToken: _aio.UnaryUnaryMultiCallable[_account_service_pb2.RevokeTokenRequest, _account_service_pb2.RevokeTokenResponse]
@@ -71,8 +73,9 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.CreateAccountRequest,
         context: _aio.ServicerContext[_account_service_pb2.CreateAccountRequest, _abc.Awaitable[_account_service_pb2.CreateAccountResponse]],
     ) -> _abc.Awaitable[_account_service_pb2.CreateAccountResponse]:
-        """Makes an account; nothing is asked of till or shop (see CheckAccount). Role admin. Errors: ALREADY_EXISTS: the
-        account_id is taken; FAILED_PRECONDITION: another account uses this till_id and shared_till is not set.
+        """Makes an account; nothing is asked of till or shop (see CheckAccount). Repeated while the account has these settings, it
+        answers the account. Role admin. Errors: ALREADY_EXISTS: an account of this account_id has other settings;
+        FAILED_PRECONDITION: another account uses this till_id and shared_till is not set.
         """
 
     @_abc_1.abstractmethod
@@ -98,7 +101,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_account_service_pb2.UpdateAccountRequest, _abc.Awaitable[_account_service_pb2.UpdateAccountResponse]],
     ) -> _abc.Awaitable[_account_service_pb2.UpdateAccountResponse]:
         """Changes the masked fields, and queues again the entries whose comment they make obsolete. Role admin. Errors: ABORTED: the
-        etag is outdated, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a linked
+        etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a linked
         customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
         """
 
@@ -149,7 +152,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_account_service_pb2.DisconnectShopRequest, _abc.Awaitable[_account_service_pb2.DisconnectShopResponse]],
     ) -> _abc.Awaitable[_account_service_pb2.DisconnectShopResponse]:
         """Drops the bridge's secret and revokes the calling token, which is the last thing it does; tokens of other roles than site
-        stay. Until a shop connects again, writes need the consumer key pair.
+        stay. Until a shop connects again, writes need the consumer key pair. Repeated with the revoked token it answers the same and
+        does nothing; once a shop has connected again, that token is UNAUTHENTICATED here too.
         """
 
     @_abc_1.abstractmethod
@@ -158,7 +162,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.CreateTokenRequest,
         context: _aio.ServicerContext[_account_service_pb2.CreateTokenRequest, _abc.Awaitable[_account_service_pb2.CreateTokenResponse]],
     ) -> _abc.Awaitable[_account_service_pb2.CreateTokenResponse]:
-        """Makes a bearer token. Role admin. The one call that is not idempotent: after a lost answer, list, revoke and make another."""
+        """Makes a bearer token. Role admin. Each call makes another one: after a lost answer, list, revoke and make another."""
 
     @_abc_1.abstractmethod
     def ListTokens(

@@ -28,8 +28,10 @@ if _version_not_supported:
 class CustomerSyncServiceStub:
     """The main surface: hints about till customers and types go in, orders get their till customer, and both queues are read.
 
-    Common to every service of this package. Calls carry `authorization: Bearer <token>`. Every call is naturally idempotent:
-    repeat it after a lost answer, there is no request id. What a call has accepted is committed before it is answered.
+    Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the
+    first one did stands, and the answer is the same, with things as they are now. Counts are those of the repeated call; rerun and
+    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken makes another token,
+    and DeleteLink is NOT_FOUND once the link is gone. What a call has accepted is committed before it is answered.
     Batch calls answer by position; the whole call fails only for its envelope, its size or the caller's rights.
     Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason:
     INVALID_ARGUMENT (with google.rpc.BadRequest naming each field and its remedy), UNAUTHENTICATED (no or an unknown token),
@@ -85,8 +87,10 @@ class CustomerSyncServiceStub:
 class CustomerSyncServiceServicer:
     """The main surface: hints about till customers and types go in, orders get their till customer, and both queues are read.
 
-    Common to every service of this package. Calls carry `authorization: Bearer <token>`. Every call is naturally idempotent:
-    repeat it after a lost answer, there is no request id. What a call has accepted is committed before it is answered.
+    Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the
+    first one did stands, and the answer is the same, with things as they are now. Counts are those of the repeated call; rerun and
+    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken makes another token,
+    and DeleteLink is NOT_FOUND once the link is gone. What a call has accepted is committed before it is answered.
     Batch calls answer by position; the whole call fails only for its envelope, its size or the caller's rights.
     Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason:
     INVALID_ARGUMENT (with google.rpc.BadRequest naming each field and its remedy), UNAUTHENTICATED (no or an unknown token),
@@ -198,8 +202,10 @@ def add_CustomerSyncServiceServicer_to_server(servicer, server):
 class CustomerSyncService:
     """The main surface: hints about till customers and types go in, orders get their till customer, and both queues are read.
 
-    Common to every service of this package. Calls carry `authorization: Bearer <token>`. Every call is naturally idempotent:
-    repeat it after a lost answer, there is no request id. What a call has accepted is committed before it is answered.
+    Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the
+    first one did stands, and the answer is the same, with things as they are now. Counts are those of the repeated call; rerun and
+    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken makes another token,
+    and DeleteLink is NOT_FOUND once the link is gone. What a call has accepted is committed before it is answered.
     Batch calls answer by position; the whole call fails only for its envelope, its size or the caller's rights.
     Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason:
     INVALID_ARGUMENT (with google.rpc.BadRequest naming each field and its remedy), UNAUTHENTICATED (no or an unknown token),

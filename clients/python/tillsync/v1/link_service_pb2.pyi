@@ -435,10 +435,10 @@ class ResolveOrderCustomerResponse(_message.Message):
     LINK_FIELD_NUMBER: _builtins.int
     RELEASED_ORDER_COUNT_FIELD_NUMBER: _builtins.int
     released_order_count: _builtins.int
-    """Further held orders of the same person that run again."""
+    """Further held orders of the same person that run again by this call. A repeated call releases none: 0."""
     @_builtins.property
     def entry(self) -> _queue_entry_pb2.QueueEntry:
-        """The order's entry: runs again."""
+        """The order's entry: runs again. Of a repeated call: as it stands now."""
 
     @_builtins.property
     def link(self) -> _link_pb2.Link:

@@ -109,7 +109,7 @@ class LinkServiceServicer:
 
     def DeleteLink(self, request, context):
         """Removes a link, leaves a do-not-auto-link mark on the shop customer (cleared by CreateLink) and queues the removal of our
-        values in the shop. Errors: NOT_FOUND: not linked, or no longer.
+        values in the shop. Errors: NOT_FOUND: not linked, or no longer. A repeated call gets it too, and then means done.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -136,8 +136,8 @@ class LinkServiceServicer:
     def ResolveOrderCustomer(self, request, context):
         """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
         shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
-        does every held order of the same email when the order is a guest's. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED,
-        or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
+        does every held order of the same email when the order is a guest's. An order that has this decision already is answered as
+        it stands. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
         ListCandidates.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

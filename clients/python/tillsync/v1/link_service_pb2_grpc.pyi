@@ -30,7 +30,7 @@ class LinkServiceStub:
     """
     DeleteLink: _aio.UnaryUnaryMultiCallable[_link_service_pb2.DeleteLinkRequest, _link_service_pb2.DeleteLinkResponse]
     """Removes a link, leaves a do-not-auto-link mark on the shop customer (cleared by CreateLink) and queues the removal of our
-    values in the shop. Errors: NOT_FOUND: not linked, or no longer.
+    values in the shop. Errors: NOT_FOUND: not linked, or no longer. A repeated call gets it too, and then means done.
     """
     ListCandidates: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ListCandidatesRequest, _link_service_pb2.ListCandidatesResponse]
     """The till customers a held order can be given to, read from the till now. Errors: NOT_FOUND: no such entry;
@@ -45,8 +45,8 @@ class LinkServiceStub:
     ResolveOrderCustomer: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ResolveOrderCustomerRequest, _link_service_pb2.ResolveOrderCustomerResponse]
     """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
     shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
-    does every held order of the same email when the order is a guest's. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED,
-    or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
+    does every held order of the same email when the order is a guest's. An order that has this decision already is answered as
+    it stands. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
     ListCandidates.
     """
     ReportShopUsers: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ReportShopUsersRequest, _link_service_pb2.ReportShopUsersResponse]
@@ -94,7 +94,7 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_link_service_pb2.DeleteLinkRequest, _abc.Awaitable[_link_service_pb2.DeleteLinkResponse]],
     ) -> _abc.Awaitable[_link_service_pb2.DeleteLinkResponse]:
         """Removes a link, leaves a do-not-auto-link mark on the shop customer (cleared by CreateLink) and queues the removal of our
-        values in the shop. Errors: NOT_FOUND: not linked, or no longer.
+        values in the shop. Errors: NOT_FOUND: not linked, or no longer. A repeated call gets it too, and then means done.
         """
 
     @_abc_1.abstractmethod
@@ -127,8 +127,8 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_link_service_pb2.ResolveOrderCustomerResponse]:
         """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
         shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
-        does every held order of the same email when the order is a guest's. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED,
-        or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
+        does every held order of the same email when the order is a guest's. An order that has this decision already is answered as
+        it stands. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
         ListCandidates.
         """
 

@@ -85,7 +85,9 @@ class Token(_message.Message):
 
     @_builtins.property
     def revoke_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was revoked. Unset: valid. A revoked token is refused everywhere within 5 seconds."""
+        """When it was revoked. Unset: valid. A revoked token is refused everywhere within 5 seconds (DisconnectShop answers it, and does
+        nothing).
+        """
 
     def __init__(
         self,

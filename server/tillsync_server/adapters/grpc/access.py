@@ -104,5 +104,8 @@ HEAVY = frozenset(
 )
 """Methods that read, write or answer hundreds of rows."""
 
+REVOKED_TOO = frozenset({_PACKAGE + "AccountService/DisconnectShop"})
+"""Methods that a SITE token may call after it was revoked: this one revokes it, and a repeated call answers as the first did."""
+
 CREATES_ACCOUNT = frozenset({_PACKAGE + "AccountService/CreateAccount"})
 """Their account_id names an account that is not there yet."""

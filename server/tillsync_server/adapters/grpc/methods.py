@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
 
-from tillsync_server.adapters.grpc.access import ACCESS, AT_ONCE, CREATES_ACCOUNT, HEAVY, WAITING
+from tillsync_server.adapters.grpc.access import ACCESS, AT_ONCE, CREATES_ACCOUNT, HEAVY, REVOKED_TOO, WAITING
 from tillsync_server.adapters.grpc.call_places import Work
 from tillsync_server.adapters.grpc.calls_at_once import CallsAtOnce
 from tillsync_server.adapters.grpc.message_limits import MAX_OPEN_REQUEST_BYTES, most_bytes
@@ -29,6 +29,8 @@ class Method:
     """Anybody may call it, without a token: it is not counted, and its requests are tiny."""
     roles: frozenset[Role] | None
     """None: anybody with a valid token."""
+    revoked_too: bool = False
+    """A revoked SITE token may call it (``Caller.is_revoked``)."""
     check: MessageCheck | None
     has_account: bool
     asks_account: bool
@@ -74,6 +76,7 @@ def method_of(service: str, name: str, ended: CallEnded, *, roles: frozenset[Rol
         path=path,
         is_open=False,
         roles=ACCESS[path],
+        revoked_too=path in REVOKED_TOO,
         check=check_of(request) if built else None,
         has_account=has_account,
         asks_account=has_account and built and path not in CREATES_ACCOUNT,

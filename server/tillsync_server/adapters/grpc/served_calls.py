@@ -135,7 +135,9 @@ class ServedCalls:
 
     async def _caller(self, method: Method, authorization: str) -> Caller:
         """Who may call it. RequestError; what the store of tokens raises."""
-        caller = self._authenticator.cached(authorization) or await self._authenticator.authenticate(authorization)
+        caller = self._authenticator.cached(authorization)
+        if caller is None:
+            caller = await self._authenticator.authenticate(authorization, revoked_too=method.revoked_too)
         if method.roles is not None and caller.role not in method.roles:
             what = method.path.rpartition("/")[2]
             raise PermissionDenied(f"a token of role {caller.role.name} may not call {what}", reason="ROLE_NOT_ALLOWED")

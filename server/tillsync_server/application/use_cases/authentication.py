@@ -36,6 +36,8 @@ class Caller:
     role: Role
     account_id: AccountId | None
     token_id: str
+    is_revoked: bool = False
+    """The token was revoked. Only DisconnectShop lets such a caller in, to answer a repeated call."""
 
     def may_touch(self, account_id: str) -> bool:
         return self.account_id is None or self.account_id == account_id
@@ -53,6 +55,8 @@ class _LookedUp:
 class _Known:
     caller: Caller | None
     """None: no valid token. Kept too, so that a client that goes on with a revoked token costs no query each time."""
+    revoked: Caller | None
+    """The caller of a revoked SITE token."""
     expires_at: float
 
 
@@ -77,8 +81,9 @@ class Authenticator:
         known = self._known.get(token_hash(authorization))
         return known.caller if known is not None and known.expires_at > self._clock() else None
 
-    async def authenticate(self, authorization: str) -> Caller:
-        """``authorization``: the value of the header, ``Bearer <token>``. Unauthenticated; or what the store raises."""
+    async def authenticate(self, authorization: str, *, revoked_too: bool = False) -> Caller:
+        """``authorization``: the value of the header, ``Bearer <token>``. Unauthenticated; or what the store raises. ``revoked_too``:
+        a SITE token that was revoked has a caller, too."""
         if authorization[: len(_SCHEME)].lower() != _SCHEME:
             raise Unauthenticated("send `authorization: Bearer <token>`", reason="TOKEN_MISSING")
         secret = authorization[len(_SCHEME) :].strip()
@@ -88,11 +93,12 @@ class Authenticator:
         known = self._known.get(key)
         if known is None or known.expires_at <= self._clock():
             if len(secret) > MAX_SECRET_LENGTH:
-                raise _unknown()
+                raise unknown_token()
             known = await self._lookups.run(key, lambda: self._ask(key, secret))
-        if known.caller is None:
-            raise _unknown()
-        return known.caller
+        caller = known.caller or (known.revoked if revoked_too else None)
+        if caller is None:
+            raise unknown_token()
+        return caller
 
     async def close(self) -> None:
         """Ends the lookups and notes under way."""
@@ -102,11 +108,13 @@ class Authenticator:
 
     async def _ask(self, key: bytes, secret: str) -> _Known:
         looked_up = await self._asking.submit(token_hash(secret))
-        token, caller = looked_up.token, None
+        token, caller, revoked = looked_up.token, None, None
         if token is not None and token.revoke_time is None:
             caller = Caller(token.role, token.account_id, token.token_id)
             self._note_used(token.token_id)
-        known = _Known(caller, looked_up.asked_at + CACHE_SECONDS)
+        elif token is not None and token.role is Role.SITE:
+            revoked = Caller(token.role, token.account_id, token.token_id, is_revoked=True)
+        known = _Known(caller, revoked, looked_up.asked_at + CACHE_SECONDS)
         if looked_up.generation == self._generation:  # otherwise tokens changed while the store was asked: ask again next time
             if len(self._known) >= CACHE_SIZE:
                 self._make_room()
@@ -144,5 +152,5 @@ class Authenticator:
             _LOG.warning("token_use_not_noted", error=type(error).__name__)
 
 
-def _unknown() -> Unauthenticated:
+def unknown_token() -> Unauthenticated:
     return Unauthenticated("this token is not known, or it has been revoked", reason="TOKEN_UNKNOWN")

@@ -120,33 +120,43 @@ class LinkDecisions:
 
     async def candidates(self, account_id: AccountId, entry_id: str) -> Candidates:
         """Of a held order, read from the till now."""
-        entry = await self._order(account_id, entry_id, EntryState.HELD)
+        entry = await self._order(account_id, entry_id)
+        _require_state(entry, EntryState.HELD)
         return Candidates(entry, tuple(await self._lookup.read(account_id, entry.candidate_ids)))
 
     async def search(self, account_id: AccountId, query: str, page_size: int) -> CustomersFound:
         return await self._lookup.search(account_id, query, coerced_page_size(page_size, default=DEFAULT_FOUND, most=MAX_FOUND))
 
     async def resolve_order(self, account_id: AccountId, entry_id: str, epos_customer_id: int, *, create_link: bool) -> Resolution:
-        """NotFound (EPOS_CUSTOMER_NOT_FOUND) where the till has no such customer: nobody could book the order on it."""
+        """NotFound (EPOS_CUSTOMER_NOT_FOUND) where the till has no such customer: nobody could book the order on it. The same decision
+        again gets the answer of the first call, and asks no till."""
         _require_ids(epos_customer_id=epos_customer_id)
         # Looked at before the till is asked, and again by the keeper under the lane's lock: that look decides.
-        entry = await self._order(account_id, entry_id, EntryState.HELD, EntryState.FAILED)
-        if create_link and entry.woo_customer_id is None:
-            raise FailedPrecondition("this is a guest's order: a guest cannot be linked", reason="GUEST_CANNOT_BE_LINKED")
+        entry = await self._order(account_id, entry_id)
         chosen = EposCustomerId(epos_customer_id)
-        if not await self._lookup.read(account_id, [chosen]):
-            raise NotFound(f"Epos Now has no customer {chosen}: choose another", reason="EPOS_CUSTOMER_NOT_FOUND")
-        resolved = await self._keeper.resolve_order(account_id, entry.entry_id, chosen, create_link=create_link)
+        resolved: OrderResolved | None = None
+        if entry.state is not EntryState.HELD:
+            resolved = await self._keeper.resolved_before(account_id, entry.entry_id, chosen, create_link=create_link)
+        if resolved is None:
+            _require_state(entry, EntryState.HELD, EntryState.FAILED)
+            if create_link and entry.woo_customer_id is None:
+                raise FailedPrecondition("this is a guest's order: a guest cannot be linked", reason="GUEST_CANNOT_BE_LINKED")
+            if not await self._lookup.read(account_id, [chosen]):
+                raise NotFound(f"Epos Now has no customer {chosen}: choose another", reason="EPOS_CUSTOMER_NOT_FOUND")
+            resolved = await self._keeper.resolve_order(account_id, entry.entry_id, chosen, create_link=create_link)
         return Resolution(await one_entry(self._queues, account_id, str(resolved.entry_id), with_attempts=False), resolved)
 
-    async def _order(self, account_id: AccountId, entry_id: str, *states: EntryState) -> Entry:
+    async def _order(self, account_id: AccountId, entry_id: str) -> Entry:
         entry = await one_entry(self._queues, account_id, entry_id, with_attempts=False)
         if entry.kind is not EntryKind.ORDER_CUSTOMER:
             raise FailedPrecondition("this entry is not an order", reason="NOT_AN_ORDER")
-        if entry.state not in states:
-            names = " or ".join(state.name for state in states)
-            raise FailedPrecondition(f"the order is {entry.state.name}, not {names}", reason="ORDER_NOT_HELD")
         return entry
+
+
+def _require_state(entry: Entry, *states: EntryState) -> None:
+    if entry.state not in states:
+        names = " or ".join(state.name for state in states)
+        raise FailedPrecondition(f"the order is {entry.state.name}, not {names}", reason="ORDER_NOT_HELD")
 
 
 def _require_ids(*, least: int = 1, **ids: int) -> None:

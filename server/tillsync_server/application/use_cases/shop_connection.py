@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from tillsync_server.application.use_cases.account_fields import bridge_secret
-from tillsync_server.application.use_cases.authentication import Caller
+from tillsync_server.application.use_cases.authentication import Caller, unknown_token
 from tillsync_server.application.use_cases.upstream_reasons import SHOP_TOO_SLOW, reason_of
 from tillsync_server.domain.account import DEFAULT_PRICE_DECIMALS, Account
 from tillsync_server.domain.base_urls import origin_of, shop_base_url
@@ -72,7 +72,11 @@ class ShopConnection:
         return changed.account
 
     async def disconnect(self, account_id: AccountId, caller: Caller) -> bool:
-        """Whether the caller's token was revoked, which is the last thing done: only a SITE token is the shop's own. NotFound."""
+        """Whether the caller's token was revoked, which is the last thing done: only a SITE token is the shop's own. Repeated with the
+        revoked token it answers the same, as long as no shop has connected since. NotFound; Unauthenticated."""
+        # invariant: a-revoked-token-disconnects-no-shop
+        if caller.is_revoked:
+            return await self._was_disconnected(account_id)
 
         def change(present: Account) -> Account:
             return replace(present, shop=replace(present.shop, bridge_secret=""))
@@ -82,6 +86,11 @@ class ShopConnection:
         if caller.role is not Role.SITE:
             return False
         await self._tokens.revoke(caller.account_id, caller.token_id)
+        return True
+
+    async def _was_disconnected(self, account_id: AccountId) -> bool:
+        if (await self._accounts.get(account_id)).shop.has_bridge:
+            raise unknown_token()
         return True
 
     async def _call_back(self, present: Account, addresses: tuple[str, ...], secret: str) -> tuple[str, ShopStatus]:

@@ -6,6 +6,7 @@ Lock order: lane, then account row, then till. Nothing is decrypted or encrypted
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import asyncpg
 
@@ -16,7 +17,7 @@ from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
 from tillsync_server.adapters.postgres.engine.locked_lane import locked_lane
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.account import Account
-from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, RunInterrupted, Unavailable
+from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, RequestError, RunInterrupted, Unavailable
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.settings_change import Requeue, effect_of, ends_pause, is_other_shop, requeued_by
 from tillsync_server.domain.vocabulary import Side
@@ -67,12 +68,19 @@ class PostgresAccounts:
         async with self._database.acquire() as connection, connection.transaction():
             parameters = [account.account_id, *settings_columns(account), *secret_columns(account, self._box)]
             if await connection.fetchval(_INSERT, *parameters) is None:
-                raise AlreadyExists(f"account {account.account_id} exists already", reason="ACCOUNT_EXISTS")
+                return await self._created_before(connection, account)
             await connection.execute(_INSERT_LANE, account.account_id)
             await self._require_till(connection, account)
             row = await connection.fetchrow(_GET, account.account_id)
         self._notifier.accounts_changed()
         return account_from(_present(row, account.account_id), self._box)
+
+    async def _created_before(self, connection: Connection, account: Account) -> Account:
+        """The stored account, where a call with the same settings has created it. AlreadyExists."""
+        stored = account_from(_present(await connection.fetchrow(_GET, account.account_id), account.account_id), self._box)
+        if not stored.has_settings_of(account):
+            raise AlreadyExists(f"account {account.account_id} exists already", reason="ACCOUNT_EXISTS")
+        return stored
 
     async def get(self, account_id: AccountId) -> Account:
         async with self._database.acquire() as connection:
@@ -92,9 +100,9 @@ class PostgresAccounts:
         self, account_id: AccountId, change: Callable[[Account], Account], *, etag: str = "", dry_run: bool = False
     ) -> AccountChange:
         seen = await self.get(account_id)
-        _require_etag(seen, etag)
+        wanted = _changed(seen, change, etag, dry_run=dry_run)
         # counted before the lane is locked (a large account has many links); what another change has moved since is counted under it
-        counts = await self._count(account_id, requeued_by(seen, change(seen)))
+        counts = await self._count(account_id, requeued_by(seen, wanted))
         try:
             async with self._database.acquire() as connection, connection.transaction():
                 changed, announcements = await self._change_under_lock(connection, account_id, change, etag, counts, dry_run=dry_run)
@@ -118,8 +126,7 @@ class PostgresAccounts:
         lane = _present(await connection.fetchrow(_LOCK_LANE, account_id), account_id)
         stored = _present(await connection.fetchrow(_LOCK, account_id), account_id)
         before = account_from(stored, self._box)
-        _require_etag(before, etag)
-        after = change(before)
+        after = _changed(before, change, etag, dry_run=dry_run)
         if after == before:
             return AccountChange(account=before, effect=effect_of({})), []
         await self._require_unlinked_default(connection, before, after)
@@ -244,9 +251,15 @@ class PostgresAccounts:
         return [TillId(row["till_id"]) for row in rows]
 
 
-def _require_etag(account: Account, etag: str) -> None:
-    if etag and etag != account.etag:
-        raise Aborted(f"account {account.account_id} has changed since you read it: read it again", metadata={"etag": account.etag})
+def _changed(account: Account, change: Callable[[Account], Account], etag: str, *, dry_run: bool) -> Account:
+    """``change`` applied. Aborted: the etag is outdated, and ``change`` would overwrite something."""
+    if not etag or etag == account.etag:
+        return change(account)
+    if not dry_run:
+        with suppress(RequestError):  # the caller has not seen the settings that make the change wrong
+            if change(account) == account:
+                return account
+    raise Aborted(f"account {account.account_id} has changed since you read it: read it again", metadata={"etag": account.etag})
 
 
 def _present(row: asyncpg.Record | None, account_id: AccountId) -> asyncpg.Record:

@@ -57,18 +57,21 @@ ON CONFLICT (account_id, what) DO UPDATE SET after_id = 0, after_entry_id = NULL
 
 -- name: live_entry
 -- A live entry a person decides about. $1 account, $2 entry. Under the lane's lock. Index: entry primary key.
-SELECT kind, state, subject_id, coalesce(facts ->> 'billing_email', billing_email) AS billing_email,
+SELECT entry_id, kind, state, subject_id, epos_customer_id, chosen_epos_customer_id, retried_from,
+  coalesce(facts ->> 'billing_email', billing_email) AS billing_email,
   (facts ->> 'woo_customer_id')::bigint AS woo_customer_id,
   (facts ->> 'woo_registered_at')::timestamptz AS woo_registered_at, facts IS NOT NULL AS has_facts
 FROM entry WHERE account_id = $1 AND entry_id = $2
 
 -- name: finished_entry
--- A finished entry a person decides about, and whether it is still its order's current one. $1 account, $2 entry.
+-- A finished entry a person decides about, and which entry is its order's current one. $1 account, $2 entry.
 -- Indexes: entry_history_by_id, order_match primary key.
-SELECT h.kind, h.state, h.subject_id, coalesce(h.facts ->> 'billing_email', h.billing_email) AS billing_email,
+SELECT h.entry_id, h.kind, h.state, h.subject_id, h.epos_customer_id, h.retried_from,
+  coalesce(h.facts ->> 'billing_email', h.billing_email) AS billing_email,
   (h.facts ->> 'woo_customer_id')::bigint AS woo_customer_id,
   (h.facts ->> 'woo_registered_at')::timestamptz AS woo_registered_at,
-  h.facts IS NOT NULL AS has_facts, m.entry_id IS NOT DISTINCT FROM h.entry_id AS is_current
+  h.facts IS NOT NULL AS has_facts, m.entry_id IS NOT DISTINCT FROM h.entry_id AS is_current,
+  m.entry_id AS current_entry_id
 FROM entry_history h LEFT JOIN order_match m ON m.account_id = h.account_id AND m.order_id = h.subject_id
 WHERE h.account_id = $1 AND h.entry_id = $2
 

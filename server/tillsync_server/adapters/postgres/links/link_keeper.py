@@ -85,7 +85,10 @@ class PostgresLinkKeeper:
         released = 0
         while True:
             async with locked_lane(self._database, account_id) as lane:
-                order = await _order_to_resolve(lane, entry_id)
+                order = await _order(lane, entry_id)
+                if (before := await _resolved_before(lane, order, epos_customer_id, create_link=create_link)) is not None:
+                    return before
+                _require_undecided(order)
                 woo_customer_id: WooCustomerId | None = order["woo_customer_id"]
                 others: list[EntryId] = []
                 link = None
@@ -107,6 +110,12 @@ class PostgresLinkKeeper:
             lane.tell(self._notifier)
             if last:
                 return OrderResolved(entry_id=current, link=link, released_order_entries=released)
+
+    async def resolved_before(
+        self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
+    ) -> OrderResolved | None:
+        async with locked_lane(self._database, account_id) as lane:
+            return await _resolved_before(lane, await _order(lane, entry_id), epos_customer_id, create_link=create_link)
 
 
 async def _report(lane: LockedLane, change: ShopUserChange) -> tuple[int, int]:
@@ -179,7 +188,7 @@ def _linked_already(link: Link, epos_customer_id: EposCustomerId) -> AlreadyExis
     return AlreadyExists(message, reason="WOO_CUSTOMER_LINKED", metadata=metadata)
 
 
-async def _order_to_resolve(lane: LockedLane, entry_id: EntryId) -> asyncpg.Record:
+async def _order(lane: LockedLane, entry_id: EntryId) -> asyncpg.Record:
     row = await lane.connection.fetchrow(_LIVE_ENTRY, lane.account_id, entry_id)
     if row is None:
         row = await lane.connection.fetchrow(_FINISHED_ENTRY, lane.account_id, entry_id)
@@ -187,14 +196,53 @@ async def _order_to_resolve(lane: LockedLane, entry_id: EntryId) -> asyncpg.Reco
         raise NotFound(f"entry {entry_id} does not exist", reason="ENTRY_NOT_FOUND")
     if row["kind"] != EntryKind.ORDER_CUSTOMER:
         raise FailedPrecondition("this entry is not an order", reason="NOT_AN_ORDER")
-    state = EntryState(row["state"])
+    return row
+
+
+def _require_undecided(order: asyncpg.Record) -> None:
+    state = EntryState(order["state"])
     if state not in (EntryState.HELD, EntryState.FAILED):
         raise FailedPrecondition(f"the order is {state.name}, not HELD or FAILED", reason="ORDER_NOT_HELD")
-    if state is EntryState.FAILED and not row["is_current"]:
+    if state is EntryState.FAILED and not order["is_current"]:
         raise FailedPrecondition("the order has a newer entry: decide about that one", reason="ORDER_NOT_HELD")
-    if not row["has_facts"]:
+    if not order["has_facts"]:
         raise FailedPrecondition("what the order said is no longer kept: have it matched anew", reason="ORDER_NOT_HELD")
-    return row
+
+
+async def _resolved_before(
+    lane: LockedLane, named: asyncpg.Record, epos_customer_id: EposCustomerId, *, create_link: bool
+) -> OrderResolved | None:
+    """What an earlier call with this decision set going. None: the order is open, or something else was decided."""
+    order = named
+    if named["state"] == EntryState.FAILED and not named["is_current"] and named["current_entry_id"] is not None:
+        order = await _order(lane, named["current_entry_id"])
+        if order["retried_from"] != named["entry_id"]:
+            return None
+    match order["state"]:
+        case EntryState.PROCESSED:
+            stands = order["epos_customer_id"] == epos_customer_id
+        case EntryState.PENDING:
+            stands = order["chosen_epos_customer_id"] in ((epos_customer_id, None) if create_link else (epos_customer_id,))
+        case EntryState.HELD if order is not named:
+            stands = order["chosen_epos_customer_id"] == epos_customer_id and not create_link
+        case _:
+            stands = False
+    link = await _link_made_by_hand(lane, order, epos_customer_id) if stands and create_link else None
+    if not stands or (create_link and link is None):
+        return None
+    return OrderResolved(entry_id=EntryId(order["entry_id"]), link=link, released_order_entries=0)
+
+
+async def _link_made_by_hand(lane: LockedLane, order: asyncpg.Record, epos_customer_id: EposCustomerId) -> Link | None:
+    """The usable link of the order's shop customer with this till customer."""
+    woo_customer_id: WooCustomerId | None = order["woo_customer_id"]
+    if woo_customer_id is None:
+        return None
+    for link in await links_of_either(lane, epos_customer_id, woo_customer_id):
+        is_the_pair = (link.epos_customer_id, link.woo_customer_id) == (epos_customer_id, woo_customer_id)
+        if is_the_pair and link.is_usable and link.origin is LinkOrigin.BY_HAND:
+            return None if _is_of_another(link, woo_customer_id, order["woo_registered_at"]) else link
+    return None
 
 
 async def _release_with(

@@ -237,9 +237,11 @@ async def test_what_cannot_be_resolved_is_told(world: EngineWorld) -> None:
         await keeper.resolve_order(SHOP, new_entry_id(), epos(90001), create_link=False)
     assert missing.value.reason == "ENTRY_NOT_FOUND"
     await end_all(world, MATCHED)
+    already = await keeper.resolve_order(SHOP, pending, epos(90001), create_link=False)  # it belongs to 90001
+    assert (already.entry_id, already.link, already.released_order_entries) == (pending, None, 0)
     for entry_id, reason in ((customer, "NOT_AN_ORDER"), (pending, "ORDER_NOT_HELD")):  # finished ones too
         with pytest.raises(FailedPrecondition) as refused:
-            await keeper.resolve_order(SHOP, entry_id, epos(90001), create_link=False)
+            await keeper.resolve_order(SHOP, entry_id, epos(90002), create_link=False)
         assert refused.value.reason == reason
     assert await states(world, [guest]) == [EntryState.HELD]
 
