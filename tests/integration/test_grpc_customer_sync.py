@@ -108,9 +108,9 @@ async def test_a_customer_type_is_a_hint_whatever_its_action(world: EngineWorld)
                 sync_pb2.SyncCustomerTypeRequest(account_id="shop-a", epos_customer_type_id=4001, action=action),
                 service,
             )
-            for action in (words.CUSTOMER_TYPE_ACTION_ADD, words.CUSTOMER_TYPE_ACTION_DELETE)
+            for action in (words.CUSTOMER_TYPE_ACTION_ADD, words.CUSTOMER_TYPE_ACTION_DELETE, words.CUSTOMER_TYPE_ACTION_UNSPECIFIED)
         ]
-    assert [answer.coalesced for answer in answers] == [False, True]
+    assert [answer.coalesced for answer in answers] == [False, True, True]
     entry = answers[1].entry
     assert (entry.kind, entry.epos_customer_type_id, entry.epos_customer_id) == (words.ENTRY_KIND_CUSTOMER_TYPE, 4001, 0)
 

@@ -65,9 +65,12 @@ class CustomerSync:
         return results
 
     async def sync_customer_type(
-        self, account_id: str, epos_customer_type_id: int, action: vocabulary_pb2.CustomerTypeAction.ValueType
+        self,
+        account_id: str,
+        epos_customer_type_id: int,
+        action: vocabulary_pb2.CustomerTypeAction.ValueType = vocabulary_pb2.CUSTOMER_TYPE_ACTION_UNSPECIFIED,
     ) -> pb.SyncCustomerTypeResponse:
-        """Look at one customer type again."""
+        """Look at one customer type again. Nothing depends on ``action``: the service reads the type from the till."""
         request = pb.SyncCustomerTypeRequest(account_id=account_id, epos_customer_type_id=epos_customer_type_id, action=action)
         return await self._connection.call(self._stub.SyncCustomerType, request)
 

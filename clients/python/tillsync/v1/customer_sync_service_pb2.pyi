@@ -189,7 +189,7 @@ class SyncCustomerTypeRequest(_message.Message):
     epos_customer_type_id: _builtins.int
     """The customer type of the till; greater than 0."""
     action: _vocabulary_pb2.CustomerTypeAction.ValueType
-    """What the caller saw. A hint only: the type is read again."""
+    """What the caller saw. May be left out: nothing depends on it, the type is read again."""
     def __init__(
         self,
         *,

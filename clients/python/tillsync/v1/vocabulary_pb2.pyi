@@ -141,7 +141,7 @@ class _CustomerTypeAction:
 class _CustomerTypeActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CustomerTypeAction.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     CUSTOMER_TYPE_ACTION_UNSPECIFIED: _CustomerTypeAction.ValueType  # 0
-    """Not given: refused with INVALID_ARGUMENT."""
+    """Not given."""
     CUSTOMER_TYPE_ACTION_ADD: _CustomerTypeAction.ValueType  # 1
     """The type was added at the till."""
     CUSTOMER_TYPE_ACTION_UPDATE: _CustomerTypeAction.ValueType  # 2
@@ -153,7 +153,7 @@ class CustomerTypeAction(_CustomerTypeAction, metaclass=_CustomerTypeActionEnumT
     """What the caller saw happen to a customer type. A hint only: the worker reads the type again and does what it finds."""
 
 CUSTOMER_TYPE_ACTION_UNSPECIFIED: CustomerTypeAction.ValueType  # 0
-"""Not given: refused with INVALID_ARGUMENT."""
+"""Not given."""
 CUSTOMER_TYPE_ACTION_ADD: CustomerTypeAction.ValueType  # 1
 """The type was added at the till."""
 CUSTOMER_TYPE_ACTION_UPDATE: CustomerTypeAction.ValueType  # 2
