@@ -67,6 +67,7 @@ check: $(STAMP)  ## linters of Python, protos, shell and JavaScript; types; wall
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/generate_protos.py --check
+	$(BIN)/python scripts/generate_blocking_client.py --check
 	$(BIN)/buf lint
 	$(BIN)/buf format -d --exit-code
 	$(BIN)/shellcheck $(SHELL_SCRIPTS)
@@ -89,8 +90,9 @@ bench: $(STAMP)  ## the benchmarks of the README (QUICK=1: smaller, for a first 
 	@$(BIN)/python -c 'import pgqueuer, procrastinate' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check -e '.[dev,bench]' 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH_ARGS)
 
-protos: $(STAMP)  ## generates clients/python/tillsync/v1 from protos/
+protos: $(STAMP)  ## generates clients/python/tillsync/v1 from protos/, and the blocking client from the asynchronous one
 	$(BIN)/python scripts/generate_protos.py
+	$(BIN)/python scripts/generate_blocking_client.py
 
 breaking: $(STAMP)  ## whether the protos break those of AGAINST (a commit, branch or tag; main)
 	$(BIN)/python scripts/generate_protos.py --breaking-against $(or $(AGAINST),main)

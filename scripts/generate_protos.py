@@ -13,7 +13,7 @@ as a second module that is neither linted nor checked for breaking changes. Ever
 the folder is in no commit. Hence the last mode.
 
 Generators (the dev extra pins them): grpcio-tools for messages and stubs, mypy-protobuf for their types. Messages get a ``.pyi`` with
-the proto comments as docstrings; stubs are typed for ``grpc.aio`` only, as nothing here is synchronous.
+the proto comments as docstrings; stubs are typed for ``grpc`` and ``grpc.aio``.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def generate(output: Path) -> None:
         *includes,
         f"--plugin=protoc-gen-mypy_grpc={tool('protoc-gen-mypy_grpc')}",
         f"--grpc_python_out={output}",
-        f"--mypy_grpc_out=quiet,only_async:{output}",
+        f"--mypy_grpc_out=quiet:{output}",
         *services,
     )
 

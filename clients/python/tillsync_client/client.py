@@ -21,9 +21,11 @@ class TillsyncClient:
             async for entry in client.sync.list_queue("shop-a", QUEUE_CUSTOMERS):
                 print(entry.comment)
 
-    ``address``: ``host:port``; plain text only for loopback or with ``http://``, TLS otherwise. Every method raises
-    :class:`tillsync_client.errors.TillsyncError` subclasses. Calls are tried again while the service is UNAVAILABLE and the deadline
-    allows, except CreateToken and DeleteLink, which do not answer a repeated call as the first. Make it inside the running loop.
+    ``address``: ``host:port``; plain text only for loopback or with ``http://``, TLS otherwise. ``deadline_seconds``: of each call, unless
+    its method says another. ``root_certificates``: PEM, of the issuers to trust; None: the machine's. Every method raises
+    :class:`tillsync_client.errors.TillsyncError` subclasses. Calls that are UNAVAILABLE or RESOURCE_EXHAUSTED are tried again, at most
+    four times in all, when the service says (RetryInfo) and as long as the deadline allows; not CreateToken and DeleteLink, which do not
+    answer a repeated call as the first. Make it inside the running loop.
     """
 
     def __init__(

@@ -40,6 +40,13 @@ _SERVICE_CONFIG = json.dumps(
 )
 
 
+CHANNEL_OPTIONS = (
+    ("grpc.service_config", _SERVICE_CONFIG),
+    ("grpc.enable_retries", 1),
+    ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+)
+
+
 class Connection:
     """One channel with its token. Make it inside the running loop; ``close`` it at the end.
 
@@ -60,16 +67,11 @@ class Connection:
         self._has_answered = False
         """Whether the service has ever answered: then address and protocol are right."""
         self._metadata = grpc.aio.Metadata(("authorization", f"Bearer {token}"))
-        options = [
-            ("grpc.service_config", _SERVICE_CONFIG),
-            ("grpc.enable_retries", 1),
-            ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
-        ]
         if self.address.secure:
             credentials = grpc.ssl_channel_credentials(root_certificates=root_certificates)
-            self.channel = grpc.aio.secure_channel(self.address.target, credentials, options=options)
+            self.channel = grpc.aio.secure_channel(self.address.target, credentials, options=CHANNEL_OPTIONS)
         else:
-            self.channel = grpc.aio.insecure_channel(self.address.target, options=options)
+            self.channel = grpc.aio.insecure_channel(self.address.target, options=CHANNEL_OPTIONS)
 
     async def call(
         self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, *, deadline_seconds: float | None = None
@@ -87,13 +89,17 @@ class Connection:
         return answer
 
     async def _explained(self, error: TillsyncError, ends_at: float) -> TillsyncError:
-        """Names the wrong port or protocol, within what is left of the deadline."""
         self._has_answered = self._has_answered or error.reason != ""
         left = ends_at - get_running_loop().time()
-        if self._has_answered or not isinstance(error, UnavailableError) or left <= 0:
-            return error
-        sentence = await first_contact(self.address, self._root_certificates, min(left, PROBE_SECONDS))
-        return error if sentence is None else NotReachedError(sentence, code=error.code)
+        return error if self._has_answered else await explained(error, self.address, self._root_certificates, left)
 
     async def close(self) -> None:
         await self.channel.close()
+
+
+async def explained(error: TillsyncError, address: Address, root_certificates: bytes | None, seconds: float) -> TillsyncError:
+    """Of a service that has never answered: names the wrong port or protocol, within ``seconds``."""
+    if not isinstance(error, UnavailableError) or seconds <= 0:
+        return error
+    sentence = await first_contact(address, root_certificates, min(seconds, PROBE_SECONDS))
+    return error if sentence is None else NotReachedError(sentence, code=error.code)

@@ -32,6 +32,10 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
 
 
 class CustomerSync:
+    """Hints about till customers and types go in, orders get their till customer, and both queues are read. NotFoundError: no such
+    account; ResourceExhaustedError: too many entries of the account wait, or too many calls: ``retry_after_seconds`` says when to call
+    again, and the client has tried already."""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._stub = CustomerSyncServiceStub(connection.channel)
@@ -44,7 +48,8 @@ class CustomerSync:
         priority: vocabulary_pb2.Priority.ValueType = vocabulary_pb2.PRIORITY_UNSPECIFIED,
         force: bool = False,
     ) -> pb.SyncCustomerResponse:
-        """Look at one till customer again; durable when it returns."""
+        """Look at one till customer again; durable when it returns. ``priority``: LIVE unless given. ``force``: write to the shop even what
+        it is known to have."""
         request = pb.SyncCustomerRequest(account_id=account_id, epos_customer_id=epos_customer_id, priority=priority, force=force)
         return await self._connection.call(self._stub.SyncCustomer, request)
 
@@ -55,7 +60,8 @@ class CustomerSync:
         *,
         priority: vocabulary_pb2.Priority.ValueType = vocabulary_pb2.PRIORITY_UNSPECIFIED,
     ) -> list[pb.SyncCustomerResponse | TillsyncError]:
-        """Any number of customers, in batches of 500; by position, each its answer or why it was not accepted."""
+        """Any number of customers, in batches of 500; by position, each its answer or why it was not accepted. ``priority``: BULK unless
+        given. An error of a whole batch is raised; the batches before it are accepted."""
         results: list[pb.SyncCustomerResponse | TillsyncError] = []
         for start in range(0, len(epos_customer_ids), SYNC_BATCH):
             part = epos_customer_ids[start : start + SYNC_BATCH]
@@ -83,13 +89,15 @@ class CustomerSync:
         rerun: bool = False,
         deadline_seconds: float | None = None,
     ) -> pb.MatchOrderCustomerResponse:
-        """Which till customer does this order belong to? Waits up to ``deadline_seconds`` (default 10) and at most 8 s; PENDING means
-        not decided yet: ask again with the same facts to join the wait."""
+        """Which till customer does this order belong to? Waits up to ``deadline_seconds`` (default: the client's) less 0.3, and at most 8
+        seconds; PENDING means not decided yet: ask again with the same facts to join the wait. ``rerun``: decide again even what is
+        PROCESSED or DISMISSED. InvalidArgumentError names the fields that are wrong."""
         request = pb.MatchOrderCustomerRequest(account_id=account_id, order=order, unlinked_products=unlinked_products, rerun=rerun)
         return await self._connection.call(self._stub.MatchOrderCustomer, request, deadline_seconds=deadline_seconds)
 
     async def match_orders(self, account_id: str, orders: Sequence[pb.OrderToMatch]) -> list[pb.MatchOrderCustomerResponse | TillsyncError]:
-        """Any number of orders, in batches of 100; never waits. By position."""
+        """Any number of orders, in batches of 100; never waits, so most are PENDING. By position, each its answer or why it was not
+        accepted."""
         results: list[pb.MatchOrderCustomerResponse | TillsyncError] = []
         for start in range(0, len(orders), MATCH_BATCH):
             request = pb.BatchMatchOrderCustomersRequest(account_id=account_id, orders=orders[start : start + MATCH_BATCH])
@@ -107,7 +115,7 @@ class CustomerSync:
         return results
 
     async def list_queue_page(self, request: pb.ListQueueRequest) -> pb.ListQueueResponse:
-        """One page, as asked."""
+        """One page, as asked. InvalidArgumentError: also a page_token of another filter."""
         return await self._connection.call(self._stub.ListQueue, request)
 
     async def list_queue(
@@ -127,7 +135,9 @@ class CustomerSync:
         page_size: int = 0,
         full: bool = False,
     ) -> AsyncIterator[queue_entry_pb2.QueueEntry]:
-        """Every entry that satisfies all the filters, newest first; pages are fetched as they are needed."""
+        """Every entry that satisfies all the filters, newest first. Pages of ``page_size`` (0: 50, at most 500, with ``full`` 50) are
+        fetched as they are needed. ``full``: with the attempts. ``text``: 2 to 100 characters, searched in the newest 50,000 entries.
+        Times need a zone (ValueError)."""
         request = pb.ListQueueRequest(
             account_id=account_id,
             queue=queue,

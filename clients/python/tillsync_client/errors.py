@@ -108,8 +108,8 @@ _KINDS: dict[grpc.StatusCode, type[TillsyncError]] = {
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
-def from_rpc_error(error: grpc.aio.AioRpcError) -> TillsyncError:
-    """The error a failed call stands for, with the rich details the service sent."""
+def from_rpc_error(error: grpc.aio.AioRpcError | grpc.Call) -> TillsyncError:
+    """The error a failed call stands for, with the rich details the service sent. A blocking call raises an RpcError that is a Call."""
     for key, value in error.trailing_metadata() or ():
         if key == _STATUS_TRAILER and isinstance(value, bytes):
             return from_status(status_pb2.Status.FromString(value))

@@ -15,6 +15,8 @@ _TILL_DEADLINE_SECONDS = 45.0
 
 
 class Links:
+    """Links of till customers with shop customers, and a person's decisions. NotFoundError: no such account, entry or link."""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._stub = LinkServiceStub(connection.channel)
@@ -29,7 +31,8 @@ class Links:
         unconfirmed_only: bool = False,
         page_size: int = 0,
     ) -> AsyncIterator[link_pb2.Link]:
-        """By ascending till customer id; pages are fetched as they are needed."""
+        """By ascending till customer id; 0 means any customer. Pages of ``page_size`` (0: 50, at most 500) are fetched as they are
+        needed."""
         request = pb.ListLinksRequest(
             account_id=account_id,
             epos_customer_id=epos_customer_id,
@@ -47,37 +50,45 @@ class Links:
             request.page_token = page.next_page_token
 
     async def get_link(self, account_id: str, *, epos_customer_id: int | None = None, woo_customer_id: int | None = None) -> link_pb2.Link:
-        """By either of its customers: give exactly one."""
+        """By either of its customers: give exactly one (ValueError). NotFoundError: that customer is not linked."""
         request = pb.GetLinkRequest(account_id=account_id)
         _name_customer(request, epos_customer_id, woo_customer_id)
         return (await self._connection.call(self._stub.GetLink, request)).link
 
     async def create_link(self, account_id: str, epos_customer_id: int, woo_customer_id: int) -> pb.CreateLinkResponse:
+        """Link two customers by hand; held orders of the shop customer run again. The same link again is fine. AlreadyExistsError: one of
+        the two has another link. FailedPreconditionError: the default customer cannot be linked."""
         request = pb.CreateLinkRequest(account_id=account_id, epos_customer_id=epos_customer_id, woo_customer_id=woo_customer_id)
         return await self._connection.call(self._stub.CreateLink, request)
 
     async def delete_link(
         self, account_id: str, *, epos_customer_id: int | None = None, woo_customer_id: int | None = None
     ) -> pb.DeleteLinkResponse:
-        """By either of its customers: give exactly one. Never repeated by itself: NotFoundError after a lost answer means done."""
+        """By either of its customers: give exactly one (ValueError). The client never repeats it: NotFoundError after a lost answer means
+        done."""
         request = pb.DeleteLinkRequest(account_id=account_id)
         _name_customer(request, epos_customer_id, woo_customer_id)
         return await self._connection.call(self._stub.DeleteLink, request)
 
     async def list_candidates(self, account_id: str, entry_id: str) -> pb.ListCandidatesResponse:
-        """The till customers a held order can be given to, read from the till now."""
+        """The till customers a held order can be given to, read from the till now; waits up to 45 seconds. FailedPreconditionError: the
+        entry is no HELD order. UnavailableError: the till cannot be read."""
         request = pb.ListCandidatesRequest(account_id=account_id, entry_id=entry_id)
         return await self._connection.call(self._stub.ListCandidates, request, deadline_seconds=_TILL_DEADLINE_SECONDS)
 
     async def search_epos_customers(self, account_id: str, query: str, *, page_size: int = 0) -> pb.SearchEposCustomersResponse:
-        """By id (digits), email (with @) or part of a name."""
+        """By id (digits), email (with @) or part of a name; 1 to 254 characters. ``page_size``: customers at most (0: 20, at most 50).
+        Waits up to 45 seconds. FailedPreconditionError: the till's search ignores this filter. ResourceExhaustedError: the till's
+        request budget is used up, or two searches are under way."""
         request = pb.SearchEposCustomersRequest(account_id=account_id, query=query, page_size=page_size)
         return await self._connection.call(self._stub.SearchEposCustomers, request, deadline_seconds=_TILL_DEADLINE_SECONDS)
 
     async def resolve_order(
         self, account_id: str, entry_id: str, epos_customer_id: int, *, create_link: bool = False
     ) -> pb.ResolveOrderCustomerResponse:
-        """A person's decision about a held order."""
+        """Give a held or failed order its till customer, for good with ``create_link``; the order runs again. Waits up to 45 seconds. The
+        same decision again is answered as the first. FailedPreconditionError: the order is not HELD or FAILED, or a guest's that was to
+        be linked. AlreadyExistsError: one of the two has another link. NotFoundError: also of the till customer."""
         request = pb.ResolveOrderCustomerRequest(
             account_id=account_id, entry_id=entry_id, epos_customer_id=epos_customer_id, create_link=create_link
         )

@@ -14,7 +14,8 @@ _DEADLINE_SECONDS = 60.0
 
 
 class Privacy:
-    """At least one of ``email``, ``woo_customer_id`` and ``epos_customer_id`` says who is meant."""
+    """At least one of ``email``, ``woo_customer_id`` and ``epos_customer_id`` says who is meant (InvalidArgumentError). Calls wait up to 60
+    seconds: till and shop are asked."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -7,7 +7,21 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from tillsync.v1 import account_service_pb2 as _account_service_pb2
 import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
+
+_T = _typing.TypeVar("_T")
+
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -15,32 +29,35 @@ GRPC_VERSION: str
 class AccountServiceStub:
     """Accounts, their settings and the tokens that open them. Errors common to all services are described at CustomerSyncService."""
 
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    CreateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CreateAccountRequest, _account_service_pb2.CreateAccountResponse]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> AccountServiceAsyncStub: ...
+    CreateAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.CreateAccountRequest, _account_service_pb2.CreateAccountResponse]
     """Makes an account; nothing is asked of till or shop (see CheckAccount). Repeated while the account has these settings, it
     answers the account. Role admin. Errors: ALREADY_EXISTS: an account of this account_id has other settings;
     FAILED_PRECONDITION: another account uses this till_id and shared_till is not set.
     """
-    GetAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.GetAccountRequest, _account_service_pb2.GetAccountResponse]
+    GetAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.GetAccountRequest, _account_service_pb2.GetAccountResponse]
     """One account with its problem. Secrets are never returned."""
-    ListAccounts: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListAccountsRequest, _account_service_pb2.ListAccountsResponse]
+    ListAccounts: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ListAccountsRequest, _account_service_pb2.ListAccountsResponse]
     """Accounts the caller may read, by ascending account_id. A SITE token gets PERMISSION_DENIED."""
-    UpdateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateAccountRequest, _account_service_pb2.UpdateAccountResponse]
+    UpdateAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.UpdateAccountRequest, _account_service_pb2.UpdateAccountResponse]
     """Changes the masked fields, and queues again the entries whose comment they make obsolete. Role admin. Errors: ABORTED: the
     etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a linked
     customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
     """
-    UpdateSiteSettings: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateSiteSettingsRequest, _account_service_pb2.UpdateSiteSettingsResponse]
+    UpdateSiteSettings: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.UpdateSiteSettingsRequest, _account_service_pb2.UpdateSiteSettingsResponse]
     """Changes the few fields a merchant may change, or with validate_only says in numbers what that would do; with validate_only
     and no update_mask it only reads them. Roles site, service and admin. Errors as UpdateAccount.
     """
-    CheckAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CheckAccountRequest, _account_service_pb2.CheckAccountResponse]
+    CheckAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.CheckAccountRequest, _account_service_pb2.CheckAccountResponse]
     """Tests both sides step by step with the present settings, and names what is wrong with its remedy. Writes nothing outside.
     Takes up to some 30 seconds when a side is slow. A failed step is an answer, not an error of the call. Errors:
     RESOURCE_EXHAUSTED: two checks of the account are under way already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by
     themselves); call again when one has ended.
     """
-    ConnectShop: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ConnectShopRequest, _account_service_pb2.ConnectShopResponse]
+    ConnectShop: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ConnectShopRequest, _account_service_pb2.ConnectShopResponse]
     """The bridge introduces its shop. Before it is answered, the service calls the bridge's status route in that shop with the new
     secret (so the bridge must accept it by then; give the call 60 seconds); only then address and secret are stored. They replace
     those of a shop connected before; consumer keys of another address are dropped. Every linked customer and known type is written
@@ -52,16 +69,69 @@ class AccountServiceStub:
     SHOP_ANSWER_UNREADABLE, SHOP_WEB_PAGE, SHOP_PHP_MESSAGE, SHOP_REFUSED; its metadata may hold http_status and
     retry_after_seconds. RESOURCE_EXHAUSTED: two of these calls are under way for the account already (TOO_MANY_CALLS_AT_ONCE).
     """
-    DisconnectShop: _aio.UnaryUnaryMultiCallable[_account_service_pb2.DisconnectShopRequest, _account_service_pb2.DisconnectShopResponse]
+    DisconnectShop: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.DisconnectShopRequest, _account_service_pb2.DisconnectShopResponse]
     """Drops the bridge's secret and revokes the calling token, which is the last thing it does; tokens of other roles than site
     stay. Until a shop connects again, writes need the consumer key pair. Repeated with the revoked token it answers the same and
     does nothing; once a shop has connected again, that token is UNAUTHENTICATED here too.
     """
-    CreateToken: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CreateTokenRequest, _account_service_pb2.CreateTokenResponse]
+    CreateToken: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.CreateTokenRequest, _account_service_pb2.CreateTokenResponse]
     """Makes a bearer token. Role admin. Each call makes another one: after a lost answer, list, revoke and make another."""
-    ListTokens: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListTokensRequest, _account_service_pb2.ListTokensResponse]
+    ListTokens: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ListTokensRequest, _account_service_pb2.ListTokensResponse]
     """Tokens of an account, or those without one, by ascending token_id. Role admin. Secrets are never returned."""
-    RevokeToken: _aio.UnaryUnaryMultiCallable[_account_service_pb2.RevokeTokenRequest, _account_service_pb2.RevokeTokenResponse]
+    RevokeToken: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.RevokeTokenRequest, _account_service_pb2.RevokeTokenResponse]
+    """Makes a token useless within 5 seconds, everywhere. A revoked token again is OK. Role admin. Errors: NOT_FOUND."""
+
+@_typing.type_check_only
+class AccountServiceAsyncStub(AccountServiceStub):
+    """Accounts, their settings and the tokens that open them. Errors common to all services are described at CustomerSyncService."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CreateAccountRequest, _account_service_pb2.CreateAccountResponse]  # type: ignore[assignment]
+    """Makes an account; nothing is asked of till or shop (see CheckAccount). Repeated while the account has these settings, it
+    answers the account. Role admin. Errors: ALREADY_EXISTS: an account of this account_id has other settings;
+    FAILED_PRECONDITION: another account uses this till_id and shared_till is not set.
+    """
+    GetAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.GetAccountRequest, _account_service_pb2.GetAccountResponse]  # type: ignore[assignment]
+    """One account with its problem. Secrets are never returned."""
+    ListAccounts: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListAccountsRequest, _account_service_pb2.ListAccountsResponse]  # type: ignore[assignment]
+    """Accounts the caller may read, by ascending account_id. A SITE token gets PERMISSION_DENIED."""
+    UpdateAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateAccountRequest, _account_service_pb2.UpdateAccountResponse]  # type: ignore[assignment]
+    """Changes the masked fields, and queues again the entries whose comment they make obsolete. Role admin. Errors: ABORTED: the
+    etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a linked
+    customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
+    """
+    UpdateSiteSettings: _aio.UnaryUnaryMultiCallable[_account_service_pb2.UpdateSiteSettingsRequest, _account_service_pb2.UpdateSiteSettingsResponse]  # type: ignore[assignment]
+    """Changes the few fields a merchant may change, or with validate_only says in numbers what that would do; with validate_only
+    and no update_mask it only reads them. Roles site, service and admin. Errors as UpdateAccount.
+    """
+    CheckAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CheckAccountRequest, _account_service_pb2.CheckAccountResponse]  # type: ignore[assignment]
+    """Tests both sides step by step with the present settings, and names what is wrong with its remedy. Writes nothing outside.
+    Takes up to some 30 seconds when a side is slow. A failed step is an answer, not an error of the call. Errors:
+    RESOURCE_EXHAUSTED: two checks of the account are under way already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by
+    themselves); call again when one has ended.
+    """
+    ConnectShop: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ConnectShopRequest, _account_service_pb2.ConnectShopResponse]  # type: ignore[assignment]
+    """The bridge introduces its shop. Before it is answered, the service calls the bridge's status route in that shop with the new
+    secret (so the bridge must accept it by then; give the call 60 seconds); only then address and secret are stored. They replace
+    those of a shop connected before; consumer keys of another address are dropped. Every linked customer and known type is written
+    anew at BULK, because a bridge that connects may have lost what it was told. Roles site, service and admin. Errors, with nothing
+    stored:
+    FAILED_PRECONDITION: the shop did not answer as it should; the message says what it answered and what to do, the ErrorInfo
+    reason which of these it is: SHOP_UNREACHABLE, SHOP_TOO_SLOW, SHOP_IN_MAINTENANCE, SHOP_THROTTLES, SHOP_FAILED, SHOP_MOVED,
+    SHOP_ADDRESS_WRONG, SHOP_REST_OFF, SHOP_FIREWALL, SHOP_BRIDGE_OFF, SHOP_SIGNATURE_REFUSED, SHOP_PASSWORD_PROTECTED,
+    SHOP_ANSWER_UNREADABLE, SHOP_WEB_PAGE, SHOP_PHP_MESSAGE, SHOP_REFUSED; its metadata may hold http_status and
+    retry_after_seconds. RESOURCE_EXHAUSTED: two of these calls are under way for the account already (TOO_MANY_CALLS_AT_ONCE).
+    """
+    DisconnectShop: _aio.UnaryUnaryMultiCallable[_account_service_pb2.DisconnectShopRequest, _account_service_pb2.DisconnectShopResponse]  # type: ignore[assignment]
+    """Drops the bridge's secret and revokes the calling token, which is the last thing it does; tokens of other roles than site
+    stay. Until a shop connects again, writes need the consumer key pair. Repeated with the revoked token it answers the same and
+    does nothing; once a shop has connected again, that token is UNAUTHENTICATED here too.
+    """
+    CreateToken: _aio.UnaryUnaryMultiCallable[_account_service_pb2.CreateTokenRequest, _account_service_pb2.CreateTokenResponse]  # type: ignore[assignment]
+    """Makes a bearer token. Role admin. Each call makes another one: after a lost answer, list, revoke and make another."""
+    ListTokens: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListTokensRequest, _account_service_pb2.ListTokensResponse]  # type: ignore[assignment]
+    """Tokens of an account, or those without one, by ascending token_id. Role admin. Secrets are never returned."""
+    RevokeToken: _aio.UnaryUnaryMultiCallable[_account_service_pb2.RevokeTokenRequest, _account_service_pb2.RevokeTokenResponse]  # type: ignore[assignment]
     """Makes a token useless within 5 seconds, everywhere. A revoked token again is OK. Role admin. Errors: NOT_FOUND."""
 
 class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -71,8 +141,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
     def CreateAccount(
         self,
         request: _account_service_pb2.CreateAccountRequest,
-        context: _aio.ServicerContext[_account_service_pb2.CreateAccountRequest, _abc.Awaitable[_account_service_pb2.CreateAccountResponse]],
-    ) -> _abc.Awaitable[_account_service_pb2.CreateAccountResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.CreateAccountResponse, _abc.Awaitable[_account_service_pb2.CreateAccountResponse]]:
         """Makes an account; nothing is asked of till or shop (see CheckAccount). Repeated while the account has these settings, it
         answers the account. Role admin. Errors: ALREADY_EXISTS: an account of this account_id has other settings;
         FAILED_PRECONDITION: another account uses this till_id and shared_till is not set.
@@ -82,24 +152,24 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetAccount(
         self,
         request: _account_service_pb2.GetAccountRequest,
-        context: _aio.ServicerContext[_account_service_pb2.GetAccountRequest, _abc.Awaitable[_account_service_pb2.GetAccountResponse]],
-    ) -> _abc.Awaitable[_account_service_pb2.GetAccountResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.GetAccountResponse, _abc.Awaitable[_account_service_pb2.GetAccountResponse]]:
         """One account with its problem. Secrets are never returned."""
 
     @_abc_1.abstractmethod
     def ListAccounts(
         self,
         request: _account_service_pb2.ListAccountsRequest,
-        context: _aio.ServicerContext[_account_service_pb2.ListAccountsRequest, _abc.Awaitable[_account_service_pb2.ListAccountsResponse]],
-    ) -> _abc.Awaitable[_account_service_pb2.ListAccountsResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.ListAccountsResponse, _abc.Awaitable[_account_service_pb2.ListAccountsResponse]]:
         """Accounts the caller may read, by ascending account_id. A SITE token gets PERMISSION_DENIED."""
 
     @_abc_1.abstractmethod
     def UpdateAccount(
         self,
         request: _account_service_pb2.UpdateAccountRequest,
-        context: _aio.ServicerContext[_account_service_pb2.UpdateAccountRequest, _abc.Awaitable[_account_service_pb2.UpdateAccountResponse]],
-    ) -> _abc.Awaitable[_account_service_pb2.UpdateAccountResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.UpdateAccountResponse, _abc.Awaitable[_account_service_pb2.UpdateAccountResponse]]:
         """Changes the masked fields, and queues again the entries whose comment they make obsolete. Role admin. Errors: ABORTED: the
         etag is outdated and a field would change, read again; FAILED_PRECONDITION: a till_id of another account without shared_till, or a linked
         customer as default customer; INVALID_ARGUMENT: also a base_url of another origin without its secrets.
@@ -109,8 +179,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
     def UpdateSiteSettings(
         self,
         request: _account_service_pb2.UpdateSiteSettingsRequest,
-        context: _aio.ServicerContext[_account_service_pb2.UpdateSiteSettingsRequest, _abc.Awaitable[_account_service_pb2.UpdateSiteSettingsResponse]],
-    ) -> _abc.Awaitable[_account_service_pb2.UpdateSiteSettingsResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.UpdateSiteSettingsResponse, _abc.Awaitable[_account_service_pb2.UpdateSiteSettingsResponse]]:
         """Changes the few fields a merchant may change, or with validate_only says in numbers what that would do; with validate_only
         and no update_mask it only reads them. Roles site, service and admin. Errors as UpdateAccount.
         """
@@ -119,8 +189,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
     def CheckAccount(
         self,
         request: _account_service_pb2.CheckAccountRequest,
-        context: _aio.ServicerContext[_account_service_pb2.CheckAccountRequest, _abc.Awaitable[_account_service_pb2.CheckAccountResponse]],
-    ) -> _abc.Awaitable[_account_service_pb2.CheckAccountResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.CheckAccountResponse, _abc.Awaitable[_account_service_pb2.CheckAccountResponse]]:
         """Tests both sides step by step with the present settings, and names what is wrong with its remedy. Writes nothing outside.
         Takes up to some 30 seconds when a side is slow. A failed step is an answer, not an error of the call. Errors:
         RESOURCE_EXHAUSTED: two checks of the account are under way already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by
@@ -131,8 +201,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
     def ConnectShop(
         self,
         request: _account_service_pb2.ConnectShopRequest,
-        context: _aio.ServicerContext[_account_service_pb2.ConnectShopRequest, _abc.Awaitable[_account_service_pb2.ConnectShopResponse]],
-    ) -> _abc.Awaitable[_account_service_pb2.ConnectShopResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.ConnectShopResponse, _abc.Awaitable[_account_service_pb2.ConnectShopResponse]]:
         """The bridge introduces its shop. Before it is answered, the service calls the bridge's status route in that shop with the new
         secret (so the bridge must accept it by then; give the call 60 seconds); only then address and secret are stored. They replace
         those of a shop connected before; consumer keys of another address are dropped. Every linked customer and known type is written
@@ -149,8 +219,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
     def DisconnectShop(
         self,
         request: _account_service_pb2.DisconnectShopRequest,
-        context: _aio.ServicerContext[_account_service_pb2.DisconnectShopRequest, _abc.Awaitable[_account_service_pb2.DisconnectShopResponse]],
-    ) -> _abc.Awaitable[_account_service_pb2.DisconnectShopResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.DisconnectShopResponse, _abc.Awaitable[_account_service_pb2.DisconnectShopResponse]]:
         """Drops the bridge's secret and revokes the calling token, which is the last thing it does; tokens of other roles than site
         stay. Until a shop connects again, writes need the consumer key pair. Repeated with the revoked token it answers the same and
         does nothing; once a shop has connected again, that token is UNAUTHENTICATED here too.
@@ -160,24 +230,24 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
     def CreateToken(
         self,
         request: _account_service_pb2.CreateTokenRequest,
-        context: _aio.ServicerContext[_account_service_pb2.CreateTokenRequest, _abc.Awaitable[_account_service_pb2.CreateTokenResponse]],
-    ) -> _abc.Awaitable[_account_service_pb2.CreateTokenResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.CreateTokenResponse, _abc.Awaitable[_account_service_pb2.CreateTokenResponse]]:
         """Makes a bearer token. Role admin. Each call makes another one: after a lost answer, list, revoke and make another."""
 
     @_abc_1.abstractmethod
     def ListTokens(
         self,
         request: _account_service_pb2.ListTokensRequest,
-        context: _aio.ServicerContext[_account_service_pb2.ListTokensRequest, _abc.Awaitable[_account_service_pb2.ListTokensResponse]],
-    ) -> _abc.Awaitable[_account_service_pb2.ListTokensResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.ListTokensResponse, _abc.Awaitable[_account_service_pb2.ListTokensResponse]]:
         """Tokens of an account, or those without one, by ascending token_id. Role admin. Secrets are never returned."""
 
     @_abc_1.abstractmethod
     def RevokeToken(
         self,
         request: _account_service_pb2.RevokeTokenRequest,
-        context: _aio.ServicerContext[_account_service_pb2.RevokeTokenRequest, _abc.Awaitable[_account_service_pb2.RevokeTokenResponse]],
-    ) -> _abc.Awaitable[_account_service_pb2.RevokeTokenResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.RevokeTokenResponse, _abc.Awaitable[_account_service_pb2.RevokeTokenResponse]]:
         """Makes a token useless within 5 seconds, everywhere. A revoked token again is OK. Role admin. Errors: NOT_FOUND."""
 
-def add_AccountServiceServicer_to_server(servicer: AccountServiceServicer, server: _aio.Server) -> None: ...
+def add_AccountServiceServicer_to_server(servicer: AccountServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

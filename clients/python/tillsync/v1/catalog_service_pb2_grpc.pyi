@@ -7,7 +7,21 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from tillsync.v1 import catalog_service_pb2 as _catalog_service_pb2
 import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
+
+_T = _typing.TypeVar("_T")
+
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -15,8 +29,19 @@ GRPC_VERSION: str
 class CatalogServiceStub:
     """The words of the queues, as data. Errors common to all services are described at CustomerSyncService."""
 
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> CatalogServiceAsyncStub: ...
+    ListMessages: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListMessagesRequest, _catalog_service_pb2.ListMessagesResponse]
+    """Every message an entry can carry, by ascending outcome number. The same for all accounts; changes only with a release."""
+
+@_typing.type_check_only
+class CatalogServiceAsyncStub(CatalogServiceStub):
+    """The words of the queues, as data. Errors common to all services are described at CustomerSyncService."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ListMessages: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListMessagesRequest, _catalog_service_pb2.ListMessagesResponse]
+    ListMessages: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListMessagesRequest, _catalog_service_pb2.ListMessagesResponse]  # type: ignore[assignment]
     """Every message an entry can carry, by ascending outcome number. The same for all accounts; changes only with a release."""
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -26,8 +51,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListMessages(
         self,
         request: _catalog_service_pb2.ListMessagesRequest,
-        context: _aio.ServicerContext[_catalog_service_pb2.ListMessagesRequest, _abc.Awaitable[_catalog_service_pb2.ListMessagesResponse]],
-    ) -> _abc.Awaitable[_catalog_service_pb2.ListMessagesResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_service_pb2.ListMessagesResponse, _abc.Awaitable[_catalog_service_pb2.ListMessagesResponse]]:
         """Every message an entry can carry, by ascending outcome number. The same for all accounts; changes only with a release."""
 
-def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _aio.Server) -> None: ...
+def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -7,7 +7,21 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from tillsync.v1 import customer_sync_service_pb2 as _customer_sync_service_pb2
 import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
+
+_T = _typing.TypeVar("_T")
+
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -28,25 +42,68 @@ class CustomerSyncServiceStub:
     UNIMPLEMENTED (announced, not built yet). RPC comments name only what is special to them.
     """
 
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    SyncCustomer: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.SyncCustomerRequest, _customer_sync_service_pb2.SyncCustomerResponse]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> CustomerSyncServiceAsyncStub: ...
+    SyncCustomer: _grpc.UnaryUnaryMultiCallable[_customer_sync_service_pb2.SyncCustomerRequest, _customer_sync_service_pb2.SyncCustomerResponse]
     """Asks for one till customer to be looked at again and, when linked, written to the shop: an entry on the Customers Queue.
     A live entry of the same customer takes the hint in. Errors: RESOURCE_EXHAUSTED; NOT_FOUND: no such account.
     """
-    BatchSyncCustomers: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.BatchSyncCustomersRequest, _customer_sync_service_pb2.BatchSyncCustomersResponse]
+    BatchSyncCustomers: _grpc.UnaryUnaryMultiCallable[_customer_sync_service_pb2.BatchSyncCustomersRequest, _customer_sync_service_pb2.BatchSyncCustomersResponse]
     """SyncCustomer for bulk callers: at most 500 customers, one result each."""
-    SyncCustomerType: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.SyncCustomerTypeRequest, _customer_sync_service_pb2.SyncCustomerTypeResponse]
+    SyncCustomerType: _grpc.UnaryUnaryMultiCallable[_customer_sync_service_pb2.SyncCustomerTypeRequest, _customer_sync_service_pb2.SyncCustomerTypeResponse]
     """Asks for one customer type to be looked at again: there, it is put to the shop; gone, it is deleted there."""
-    MatchOrderCustomer: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.MatchOrderCustomerRequest, _customer_sync_service_pb2.MatchOrderCustomerResponse]
+    MatchOrderCustomer: _grpc.UnaryUnaryMultiCallable[_customer_sync_service_pb2.MatchOrderCustomerRequest, _customer_sync_service_pb2.MatchOrderCustomerResponse]
     """Which till customer does this order belong to? Goes through the Orders Queue and answers when the entry ends (or is HELD);
     with the entry still PENDING after min(caller's deadline - 300 ms, 8 s), or at once when the next attempt lies beyond that.
     Ask again with the same facts to join the wait. Errors: RESOURCE_EXHAUSTED: also too many callers waiting on this account.
     """
-    BatchMatchOrderCustomers: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.BatchMatchOrderCustomersRequest, _customer_sync_service_pb2.BatchMatchOrderCustomersResponse]
+    BatchMatchOrderCustomers: _grpc.UnaryUnaryMultiCallable[_customer_sync_service_pb2.BatchMatchOrderCustomersRequest, _customer_sync_service_pb2.BatchMatchOrderCustomersResponse]
     """MatchOrderCustomer for at most 100 orders. Never waits: results show how each stands now."""
-    BatchGetOrderMatches: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.BatchGetOrderMatchesRequest, _customer_sync_service_pb2.BatchGetOrderMatchesResponse]
+    BatchGetOrderMatches: _grpc.UnaryUnaryMultiCallable[_customer_sync_service_pb2.BatchGetOrderMatchesRequest, _customer_sync_service_pb2.BatchGetOrderMatchesResponse]
     """Reads the current answers of at most 500 orders. Changes nothing, queues nothing."""
-    ListQueue: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.ListQueueRequest, _customer_sync_service_pb2.ListQueueResponse]
+    ListQueue: _grpc.UnaryUnaryMultiCallable[_customer_sync_service_pb2.ListQueueRequest, _customer_sync_service_pb2.ListQueueResponse]
+    """Lists one queue of an account, newest first, live and finished entries alike. Filters: see ListQueueRequest.
+    Errors: INVALID_ARGUMENT: also a page_token of another filter.
+    """
+
+@_typing.type_check_only
+class CustomerSyncServiceAsyncStub(CustomerSyncServiceStub):
+    """The main surface: hints about till customers and types go in, orders get their till customer, and both queues are read.
+
+    Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the
+    first one did stands, and the answer is the same, with things as they are now. Counts are those of the repeated call; rerun and
+    RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken makes another token,
+    and DeleteLink is NOT_FOUND once the link is gone. What a call has accepted is committed before it is answered.
+    Batch calls answer by position; the whole call fails only for its envelope, its size or the caller's rights.
+    Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason:
+    INVALID_ARGUMENT (with google.rpc.BadRequest naming each field and its remedy), UNAUTHENTICATED (no or an unknown token),
+    PERMISSION_DENIED (the role does not allow the call, or another account's), NOT_FOUND, ALREADY_EXISTS,
+    FAILED_PRECONDITION, ABORTED (an etag or page state that is outdated: read again), RESOURCE_EXHAUSTED (the account's cap on
+    waiting entries or on calls; google.rpc.RetryInfo says when to come back), UNAVAILABLE (database or worker away: repeat),
+    UNIMPLEMENTED (announced, not built yet). RPC comments name only what is special to them.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    SyncCustomer: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.SyncCustomerRequest, _customer_sync_service_pb2.SyncCustomerResponse]  # type: ignore[assignment]
+    """Asks for one till customer to be looked at again and, when linked, written to the shop: an entry on the Customers Queue.
+    A live entry of the same customer takes the hint in. Errors: RESOURCE_EXHAUSTED; NOT_FOUND: no such account.
+    """
+    BatchSyncCustomers: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.BatchSyncCustomersRequest, _customer_sync_service_pb2.BatchSyncCustomersResponse]  # type: ignore[assignment]
+    """SyncCustomer for bulk callers: at most 500 customers, one result each."""
+    SyncCustomerType: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.SyncCustomerTypeRequest, _customer_sync_service_pb2.SyncCustomerTypeResponse]  # type: ignore[assignment]
+    """Asks for one customer type to be looked at again: there, it is put to the shop; gone, it is deleted there."""
+    MatchOrderCustomer: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.MatchOrderCustomerRequest, _customer_sync_service_pb2.MatchOrderCustomerResponse]  # type: ignore[assignment]
+    """Which till customer does this order belong to? Goes through the Orders Queue and answers when the entry ends (or is HELD);
+    with the entry still PENDING after min(caller's deadline - 300 ms, 8 s), or at once when the next attempt lies beyond that.
+    Ask again with the same facts to join the wait. Errors: RESOURCE_EXHAUSTED: also too many callers waiting on this account.
+    """
+    BatchMatchOrderCustomers: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.BatchMatchOrderCustomersRequest, _customer_sync_service_pb2.BatchMatchOrderCustomersResponse]  # type: ignore[assignment]
+    """MatchOrderCustomer for at most 100 orders. Never waits: results show how each stands now."""
+    BatchGetOrderMatches: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.BatchGetOrderMatchesRequest, _customer_sync_service_pb2.BatchGetOrderMatchesResponse]  # type: ignore[assignment]
+    """Reads the current answers of at most 500 orders. Changes nothing, queues nothing."""
+    ListQueue: _aio.UnaryUnaryMultiCallable[_customer_sync_service_pb2.ListQueueRequest, _customer_sync_service_pb2.ListQueueResponse]  # type: ignore[assignment]
     """Lists one queue of an account, newest first, live and finished entries alike. Filters: see ListQueueRequest.
     Errors: INVALID_ARGUMENT: also a page_token of another filter.
     """
@@ -71,8 +128,8 @@ class CustomerSyncServiceServicer(metaclass=_abc_1.ABCMeta):
     def SyncCustomer(
         self,
         request: _customer_sync_service_pb2.SyncCustomerRequest,
-        context: _aio.ServicerContext[_customer_sync_service_pb2.SyncCustomerRequest, _abc.Awaitable[_customer_sync_service_pb2.SyncCustomerResponse]],
-    ) -> _abc.Awaitable[_customer_sync_service_pb2.SyncCustomerResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_customer_sync_service_pb2.SyncCustomerResponse, _abc.Awaitable[_customer_sync_service_pb2.SyncCustomerResponse]]:
         """Asks for one till customer to be looked at again and, when linked, written to the shop: an entry on the Customers Queue.
         A live entry of the same customer takes the hint in. Errors: RESOURCE_EXHAUSTED; NOT_FOUND: no such account.
         """
@@ -81,24 +138,24 @@ class CustomerSyncServiceServicer(metaclass=_abc_1.ABCMeta):
     def BatchSyncCustomers(
         self,
         request: _customer_sync_service_pb2.BatchSyncCustomersRequest,
-        context: _aio.ServicerContext[_customer_sync_service_pb2.BatchSyncCustomersRequest, _abc.Awaitable[_customer_sync_service_pb2.BatchSyncCustomersResponse]],
-    ) -> _abc.Awaitable[_customer_sync_service_pb2.BatchSyncCustomersResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_customer_sync_service_pb2.BatchSyncCustomersResponse, _abc.Awaitable[_customer_sync_service_pb2.BatchSyncCustomersResponse]]:
         """SyncCustomer for bulk callers: at most 500 customers, one result each."""
 
     @_abc_1.abstractmethod
     def SyncCustomerType(
         self,
         request: _customer_sync_service_pb2.SyncCustomerTypeRequest,
-        context: _aio.ServicerContext[_customer_sync_service_pb2.SyncCustomerTypeRequest, _abc.Awaitable[_customer_sync_service_pb2.SyncCustomerTypeResponse]],
-    ) -> _abc.Awaitable[_customer_sync_service_pb2.SyncCustomerTypeResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_customer_sync_service_pb2.SyncCustomerTypeResponse, _abc.Awaitable[_customer_sync_service_pb2.SyncCustomerTypeResponse]]:
         """Asks for one customer type to be looked at again: there, it is put to the shop; gone, it is deleted there."""
 
     @_abc_1.abstractmethod
     def MatchOrderCustomer(
         self,
         request: _customer_sync_service_pb2.MatchOrderCustomerRequest,
-        context: _aio.ServicerContext[_customer_sync_service_pb2.MatchOrderCustomerRequest, _abc.Awaitable[_customer_sync_service_pb2.MatchOrderCustomerResponse]],
-    ) -> _abc.Awaitable[_customer_sync_service_pb2.MatchOrderCustomerResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_customer_sync_service_pb2.MatchOrderCustomerResponse, _abc.Awaitable[_customer_sync_service_pb2.MatchOrderCustomerResponse]]:
         """Which till customer does this order belong to? Goes through the Orders Queue and answers when the entry ends (or is HELD);
         with the entry still PENDING after min(caller's deadline - 300 ms, 8 s), or at once when the next attempt lies beyond that.
         Ask again with the same facts to join the wait. Errors: RESOURCE_EXHAUSTED: also too many callers waiting on this account.
@@ -108,26 +165,26 @@ class CustomerSyncServiceServicer(metaclass=_abc_1.ABCMeta):
     def BatchMatchOrderCustomers(
         self,
         request: _customer_sync_service_pb2.BatchMatchOrderCustomersRequest,
-        context: _aio.ServicerContext[_customer_sync_service_pb2.BatchMatchOrderCustomersRequest, _abc.Awaitable[_customer_sync_service_pb2.BatchMatchOrderCustomersResponse]],
-    ) -> _abc.Awaitable[_customer_sync_service_pb2.BatchMatchOrderCustomersResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_customer_sync_service_pb2.BatchMatchOrderCustomersResponse, _abc.Awaitable[_customer_sync_service_pb2.BatchMatchOrderCustomersResponse]]:
         """MatchOrderCustomer for at most 100 orders. Never waits: results show how each stands now."""
 
     @_abc_1.abstractmethod
     def BatchGetOrderMatches(
         self,
         request: _customer_sync_service_pb2.BatchGetOrderMatchesRequest,
-        context: _aio.ServicerContext[_customer_sync_service_pb2.BatchGetOrderMatchesRequest, _abc.Awaitable[_customer_sync_service_pb2.BatchGetOrderMatchesResponse]],
-    ) -> _abc.Awaitable[_customer_sync_service_pb2.BatchGetOrderMatchesResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_customer_sync_service_pb2.BatchGetOrderMatchesResponse, _abc.Awaitable[_customer_sync_service_pb2.BatchGetOrderMatchesResponse]]:
         """Reads the current answers of at most 500 orders. Changes nothing, queues nothing."""
 
     @_abc_1.abstractmethod
     def ListQueue(
         self,
         request: _customer_sync_service_pb2.ListQueueRequest,
-        context: _aio.ServicerContext[_customer_sync_service_pb2.ListQueueRequest, _abc.Awaitable[_customer_sync_service_pb2.ListQueueResponse]],
-    ) -> _abc.Awaitable[_customer_sync_service_pb2.ListQueueResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_customer_sync_service_pb2.ListQueueResponse, _abc.Awaitable[_customer_sync_service_pb2.ListQueueResponse]]:
         """Lists one queue of an account, newest first, live and finished entries alike. Filters: see ListQueueRequest.
         Errors: INVALID_ARGUMENT: also a page_token of another filter.
         """
 
-def add_CustomerSyncServiceServicer_to_server(servicer: CustomerSyncServiceServicer, server: _aio.Server) -> None: ...
+def add_CustomerSyncServiceServicer_to_server(servicer: CustomerSyncServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -7,7 +7,21 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from tillsync.v1 import diagnosis_service_pb2 as _diagnosis_service_pb2
 import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
+
+_T = _typing.TypeVar("_T")
+
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -18,10 +32,28 @@ class DiagnosisServiceStub:
     now.
     """
 
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    ExplainCustomer: _aio.UnaryUnaryMultiCallable[_diagnosis_service_pb2.ExplainCustomerRequest, _diagnosis_service_pb2.ExplainCustomerResponse]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> DiagnosisServiceAsyncStub: ...
+    ExplainCustomer: _grpc.UnaryUnaryMultiCallable[_diagnosis_service_pb2.ExplainCustomerRequest, _diagnosis_service_pb2.ExplainCustomerResponse]
     """Why do a customer's values reach the shop, or not? Errors: NOT_FOUND: nothing is known of that customer on either side."""
-    ExplainOrder: _aio.UnaryUnaryMultiCallable[_diagnosis_service_pb2.ExplainOrderRequest, _diagnosis_service_pb2.ExplainOrderResponse]
+    ExplainOrder: _grpc.UnaryUnaryMultiCallable[_diagnosis_service_pb2.ExplainOrderRequest, _diagnosis_service_pb2.ExplainOrderResponse]
+    """Which till customer would this order get now, and why? Errors: NOT_FOUND: the order was never asked for and no facts are
+    given.
+    """
+
+@_typing.type_check_only
+class DiagnosisServiceAsyncStub(DiagnosisServiceStub):
+    """"Why is it not here?": the decision ladder run dry, each step with its evidence. Reads till and shop, changes nothing, and
+    takes from the till's request budget. Errors common to all services are described at CustomerSyncService. UNIMPLEMENTED for
+    now.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    ExplainCustomer: _aio.UnaryUnaryMultiCallable[_diagnosis_service_pb2.ExplainCustomerRequest, _diagnosis_service_pb2.ExplainCustomerResponse]  # type: ignore[assignment]
+    """Why do a customer's values reach the shop, or not? Errors: NOT_FOUND: nothing is known of that customer on either side."""
+    ExplainOrder: _aio.UnaryUnaryMultiCallable[_diagnosis_service_pb2.ExplainOrderRequest, _diagnosis_service_pb2.ExplainOrderResponse]  # type: ignore[assignment]
     """Which till customer would this order get now, and why? Errors: NOT_FOUND: the order was never asked for and no facts are
     given.
     """
@@ -36,18 +68,18 @@ class DiagnosisServiceServicer(metaclass=_abc_1.ABCMeta):
     def ExplainCustomer(
         self,
         request: _diagnosis_service_pb2.ExplainCustomerRequest,
-        context: _aio.ServicerContext[_diagnosis_service_pb2.ExplainCustomerRequest, _abc.Awaitable[_diagnosis_service_pb2.ExplainCustomerResponse]],
-    ) -> _abc.Awaitable[_diagnosis_service_pb2.ExplainCustomerResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_diagnosis_service_pb2.ExplainCustomerResponse, _abc.Awaitable[_diagnosis_service_pb2.ExplainCustomerResponse]]:
         """Why do a customer's values reach the shop, or not? Errors: NOT_FOUND: nothing is known of that customer on either side."""
 
     @_abc_1.abstractmethod
     def ExplainOrder(
         self,
         request: _diagnosis_service_pb2.ExplainOrderRequest,
-        context: _aio.ServicerContext[_diagnosis_service_pb2.ExplainOrderRequest, _abc.Awaitable[_diagnosis_service_pb2.ExplainOrderResponse]],
-    ) -> _abc.Awaitable[_diagnosis_service_pb2.ExplainOrderResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_diagnosis_service_pb2.ExplainOrderResponse, _abc.Awaitable[_diagnosis_service_pb2.ExplainOrderResponse]]:
         """Which till customer would this order get now, and why? Errors: NOT_FOUND: the order was never asked for and no facts are
         given.
         """
 
-def add_DiagnosisServiceServicer_to_server(servicer: DiagnosisServiceServicer, server: _aio.Server) -> None: ...
+def add_DiagnosisServiceServicer_to_server(servicer: DiagnosisServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -7,7 +7,21 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from tillsync.v1 import link_service_pb2 as _link_service_pb2
 import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
+
+_T = _typing.TypeVar("_T")
+
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -17,39 +31,85 @@ class LinkServiceStub:
     described at CustomerSyncService.
     """
 
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    ListLinks: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ListLinksRequest, _link_service_pb2.ListLinksResponse]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> LinkServiceAsyncStub: ...
+    ListLinks: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.ListLinksRequest, _link_service_pb2.ListLinksResponse]
     """Links of an account, by ascending till customer id."""
-    GetLink: _aio.UnaryUnaryMultiCallable[_link_service_pb2.GetLinkRequest, _link_service_pb2.GetLinkResponse]
+    GetLink: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.GetLinkRequest, _link_service_pb2.GetLinkResponse]
     """One link. Errors: NOT_FOUND: that customer is not linked."""
-    CreateLink: _aio.UnaryUnaryMultiCallable[_link_service_pb2.CreateLinkRequest, _link_service_pb2.CreateLinkResponse]
+    CreateLink: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.CreateLinkRequest, _link_service_pb2.CreateLinkResponse]
     """Links two customers by hand. Clears the do-not-auto-link mark of the shop customer, queues one LIVE customer entry so that
     points arrive at once, and lets every held order of the shop customer run again in order of arrival. The same link again is
     OK. Errors: ALREADY_EXISTS: one of the two has another usable link (delete that first); FAILED_PRECONDITION: the default
     customer cannot be linked.
     """
-    DeleteLink: _aio.UnaryUnaryMultiCallable[_link_service_pb2.DeleteLinkRequest, _link_service_pb2.DeleteLinkResponse]
+    DeleteLink: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.DeleteLinkRequest, _link_service_pb2.DeleteLinkResponse]
     """Removes a link, leaves a do-not-auto-link mark on the shop customer (cleared by CreateLink) and queues the removal of our
     values in the shop. Errors: NOT_FOUND: not linked, or no longer. A repeated call gets it too, and then means done.
     """
-    ListCandidates: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ListCandidatesRequest, _link_service_pb2.ListCandidatesResponse]
+    ListCandidates: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.ListCandidatesRequest, _link_service_pb2.ListCandidatesResponse]
     """The till customers a held order can be given to, read from the till now. Errors: NOT_FOUND: no such entry;
     FAILED_PRECONDITION: no order, or not HELD; UNAVAILABLE: the till cannot be read; RESOURCE_EXHAUSTED: as SearchEposCustomers,
     with four calls at once.
     """
-    SearchEposCustomers: _aio.UnaryUnaryMultiCallable[_link_service_pb2.SearchEposCustomersRequest, _link_service_pb2.SearchEposCustomersResponse]
+    SearchEposCustomers: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.SearchEposCustomersRequest, _link_service_pb2.SearchEposCustomersResponse]
     """Searches the till's customers. Errors: FAILED_PRECONDITION: the till's search ignores this filter; UNAVAILABLE: the till
     cannot be read, or did not within half a minute; RESOURCE_EXHAUSTED: the till's request budget is used up, or two of these calls
     are under way for the account already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by themselves).
     """
-    ResolveOrderCustomer: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ResolveOrderCustomerRequest, _link_service_pb2.ResolveOrderCustomerResponse]
+    ResolveOrderCustomer: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.ResolveOrderCustomerRequest, _link_service_pb2.ResolveOrderCustomerResponse]
     """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
     shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
     does every held order of the same email when the order is a guest's. An order that has this decision already is answered as
     it stands. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
     ListCandidates.
     """
-    ReportShopUsers: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ReportShopUsersRequest, _link_service_pb2.ReportShopUsersResponse]
+    ReportShopUsers: _grpc.UnaryUnaryMultiCallable[_link_service_pb2.ReportShopUsersRequest, _link_service_pb2.ReportShopUsersResponse]
+    """Tells what happened to users of the shop: deleted, or another email. A deleted user's link becomes unusable. Orders that were held
+    because of it, or of the user, are decided again in order of arrival. A change of a user that is not linked, or told twice, is OK.
+    """
+
+@_typing.type_check_only
+class LinkServiceAsyncStub(LinkServiceStub):
+    """Links between till customers and shop customers, and the choices only a person can make. Errors common to all services are
+    described at CustomerSyncService.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    ListLinks: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ListLinksRequest, _link_service_pb2.ListLinksResponse]  # type: ignore[assignment]
+    """Links of an account, by ascending till customer id."""
+    GetLink: _aio.UnaryUnaryMultiCallable[_link_service_pb2.GetLinkRequest, _link_service_pb2.GetLinkResponse]  # type: ignore[assignment]
+    """One link. Errors: NOT_FOUND: that customer is not linked."""
+    CreateLink: _aio.UnaryUnaryMultiCallable[_link_service_pb2.CreateLinkRequest, _link_service_pb2.CreateLinkResponse]  # type: ignore[assignment]
+    """Links two customers by hand. Clears the do-not-auto-link mark of the shop customer, queues one LIVE customer entry so that
+    points arrive at once, and lets every held order of the shop customer run again in order of arrival. The same link again is
+    OK. Errors: ALREADY_EXISTS: one of the two has another usable link (delete that first); FAILED_PRECONDITION: the default
+    customer cannot be linked.
+    """
+    DeleteLink: _aio.UnaryUnaryMultiCallable[_link_service_pb2.DeleteLinkRequest, _link_service_pb2.DeleteLinkResponse]  # type: ignore[assignment]
+    """Removes a link, leaves a do-not-auto-link mark on the shop customer (cleared by CreateLink) and queues the removal of our
+    values in the shop. Errors: NOT_FOUND: not linked, or no longer. A repeated call gets it too, and then means done.
+    """
+    ListCandidates: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ListCandidatesRequest, _link_service_pb2.ListCandidatesResponse]  # type: ignore[assignment]
+    """The till customers a held order can be given to, read from the till now. Errors: NOT_FOUND: no such entry;
+    FAILED_PRECONDITION: no order, or not HELD; UNAVAILABLE: the till cannot be read; RESOURCE_EXHAUSTED: as SearchEposCustomers,
+    with four calls at once.
+    """
+    SearchEposCustomers: _aio.UnaryUnaryMultiCallable[_link_service_pb2.SearchEposCustomersRequest, _link_service_pb2.SearchEposCustomersResponse]  # type: ignore[assignment]
+    """Searches the till's customers. Errors: FAILED_PRECONDITION: the till's search ignores this filter; UNAVAILABLE: the till
+    cannot be read, or did not within half a minute; RESOURCE_EXHAUSTED: the till's request budget is used up, or two of these calls
+    are under way for the account already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by themselves).
+    """
+    ResolveOrderCustomer: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ResolveOrderCustomerRequest, _link_service_pb2.ResolveOrderCustomerResponse]  # type: ignore[assignment]
+    """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
+    shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
+    does every held order of the same email when the order is a guest's. An order that has this decision already is answered as
+    it stands. Errors: FAILED_PRECONDITION: not an order, not HELD or FAILED, or create_link for a guest; ALREADY_EXISTS: with create_link, one of the two has another link; RESOURCE_EXHAUSTED: as
+    ListCandidates.
+    """
+    ReportShopUsers: _aio.UnaryUnaryMultiCallable[_link_service_pb2.ReportShopUsersRequest, _link_service_pb2.ReportShopUsersResponse]  # type: ignore[assignment]
     """Tells what happened to users of the shop: deleted, or another email. A deleted user's link becomes unusable. Orders that were held
     because of it, or of the user, are decided again in order of arrival. A change of a user that is not linked, or told twice, is OK.
     """
@@ -63,24 +123,24 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListLinks(
         self,
         request: _link_service_pb2.ListLinksRequest,
-        context: _aio.ServicerContext[_link_service_pb2.ListLinksRequest, _abc.Awaitable[_link_service_pb2.ListLinksResponse]],
-    ) -> _abc.Awaitable[_link_service_pb2.ListLinksResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_link_service_pb2.ListLinksResponse, _abc.Awaitable[_link_service_pb2.ListLinksResponse]]:
         """Links of an account, by ascending till customer id."""
 
     @_abc_1.abstractmethod
     def GetLink(
         self,
         request: _link_service_pb2.GetLinkRequest,
-        context: _aio.ServicerContext[_link_service_pb2.GetLinkRequest, _abc.Awaitable[_link_service_pb2.GetLinkResponse]],
-    ) -> _abc.Awaitable[_link_service_pb2.GetLinkResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_link_service_pb2.GetLinkResponse, _abc.Awaitable[_link_service_pb2.GetLinkResponse]]:
         """One link. Errors: NOT_FOUND: that customer is not linked."""
 
     @_abc_1.abstractmethod
     def CreateLink(
         self,
         request: _link_service_pb2.CreateLinkRequest,
-        context: _aio.ServicerContext[_link_service_pb2.CreateLinkRequest, _abc.Awaitable[_link_service_pb2.CreateLinkResponse]],
-    ) -> _abc.Awaitable[_link_service_pb2.CreateLinkResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_link_service_pb2.CreateLinkResponse, _abc.Awaitable[_link_service_pb2.CreateLinkResponse]]:
         """Links two customers by hand. Clears the do-not-auto-link mark of the shop customer, queues one LIVE customer entry so that
         points arrive at once, and lets every held order of the shop customer run again in order of arrival. The same link again is
         OK. Errors: ALREADY_EXISTS: one of the two has another usable link (delete that first); FAILED_PRECONDITION: the default
@@ -91,8 +151,8 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
     def DeleteLink(
         self,
         request: _link_service_pb2.DeleteLinkRequest,
-        context: _aio.ServicerContext[_link_service_pb2.DeleteLinkRequest, _abc.Awaitable[_link_service_pb2.DeleteLinkResponse]],
-    ) -> _abc.Awaitable[_link_service_pb2.DeleteLinkResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_link_service_pb2.DeleteLinkResponse, _abc.Awaitable[_link_service_pb2.DeleteLinkResponse]]:
         """Removes a link, leaves a do-not-auto-link mark on the shop customer (cleared by CreateLink) and queues the removal of our
         values in the shop. Errors: NOT_FOUND: not linked, or no longer. A repeated call gets it too, and then means done.
         """
@@ -101,8 +161,8 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListCandidates(
         self,
         request: _link_service_pb2.ListCandidatesRequest,
-        context: _aio.ServicerContext[_link_service_pb2.ListCandidatesRequest, _abc.Awaitable[_link_service_pb2.ListCandidatesResponse]],
-    ) -> _abc.Awaitable[_link_service_pb2.ListCandidatesResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_link_service_pb2.ListCandidatesResponse, _abc.Awaitable[_link_service_pb2.ListCandidatesResponse]]:
         """The till customers a held order can be given to, read from the till now. Errors: NOT_FOUND: no such entry;
         FAILED_PRECONDITION: no order, or not HELD; UNAVAILABLE: the till cannot be read; RESOURCE_EXHAUSTED: as SearchEposCustomers,
         with four calls at once.
@@ -112,8 +172,8 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
     def SearchEposCustomers(
         self,
         request: _link_service_pb2.SearchEposCustomersRequest,
-        context: _aio.ServicerContext[_link_service_pb2.SearchEposCustomersRequest, _abc.Awaitable[_link_service_pb2.SearchEposCustomersResponse]],
-    ) -> _abc.Awaitable[_link_service_pb2.SearchEposCustomersResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_link_service_pb2.SearchEposCustomersResponse, _abc.Awaitable[_link_service_pb2.SearchEposCustomersResponse]]:
         """Searches the till's customers. Errors: FAILED_PRECONDITION: the till's search ignores this filter; UNAVAILABLE: the till
         cannot be read, or did not within half a minute; RESOURCE_EXHAUSTED: the till's request budget is used up, or two of these calls
         are under way for the account already (reason TOO_MANY_CALLS_AT_ONCE; site tokens are counted by themselves).
@@ -123,8 +183,8 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
     def ResolveOrderCustomer(
         self,
         request: _link_service_pb2.ResolveOrderCustomerRequest,
-        context: _aio.ServicerContext[_link_service_pb2.ResolveOrderCustomerRequest, _abc.Awaitable[_link_service_pb2.ResolveOrderCustomerResponse]],
-    ) -> _abc.Awaitable[_link_service_pb2.ResolveOrderCustomerResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_link_service_pb2.ResolveOrderCustomerResponse, _abc.Awaitable[_link_service_pb2.ResolveOrderCustomerResponse]]:
         """Gives a held or failed order its till customer, as the person decided; the order runs again. With create_link the order's
         shop customer is linked too, as by CreateLink, and every held order of that shop customer runs again in order of arrival; so
         does every held order of the same email when the order is a guest's. An order that has this decision already is answered as
@@ -136,10 +196,10 @@ class LinkServiceServicer(metaclass=_abc_1.ABCMeta):
     def ReportShopUsers(
         self,
         request: _link_service_pb2.ReportShopUsersRequest,
-        context: _aio.ServicerContext[_link_service_pb2.ReportShopUsersRequest, _abc.Awaitable[_link_service_pb2.ReportShopUsersResponse]],
-    ) -> _abc.Awaitable[_link_service_pb2.ReportShopUsersResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_link_service_pb2.ReportShopUsersResponse, _abc.Awaitable[_link_service_pb2.ReportShopUsersResponse]]:
         """Tells what happened to users of the shop: deleted, or another email. A deleted user's link becomes unusable. Orders that were held
         because of it, or of the user, are decided again in order of arrival. A change of a user that is not linked, or told twice, is OK.
         """
 
-def add_LinkServiceServicer_to_server(servicer: LinkServiceServicer, server: _aio.Server) -> None: ...
+def add_LinkServiceServicer_to_server(servicer: LinkServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

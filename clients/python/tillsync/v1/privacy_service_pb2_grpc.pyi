@@ -7,7 +7,21 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from tillsync.v1 import privacy_service_pb2 as _privacy_service_pb2
 import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
+
+_T = _typing.TypeVar("_T")
+
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -18,12 +32,35 @@ class PrivacyServiceStub:
     Errors common to all services are described at CustomerSyncService.
     """
 
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    ExportPerson: _aio.UnaryUnaryMultiCallable[_privacy_service_pb2.ExportPersonRequest, _privacy_service_pb2.ExportPersonResponse]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> PrivacyServiceAsyncStub: ...
+    ExportPerson: _grpc.UnaryUnaryMultiCallable[_privacy_service_pb2.ExportPersonRequest, _privacy_service_pb2.ExportPersonResponse]
     """Everything kept about a person, unmasked: the one call that returns whole email addresses. Asks till and shop once, for the first
     page, for at most 8 seconds.
     """
-    ErasePerson: _aio.UnaryUnaryMultiCallable[_privacy_service_pb2.ErasePersonRequest, _privacy_service_pb2.ErasePersonResponse]
+    ErasePerson: _grpc.UnaryUnaryMultiCallable[_privacy_service_pb2.ErasePersonRequest, _privacy_service_pb2.ErasePersonResponse]
+    """Erases emails, names and order facts of a person from links, queues, history, answers and intents. Live entries of the person
+    are closed first (DISMISSED). What an order came to stays with its number, without the person. A create that the till may still
+    surprise us with is kept until it is settled. A linked person's values in the shop are removed by the next write to it, which is
+    waited for, for at most 5 seconds; until then they are retained. Repeat until retained is empty. Works in steps, each of which stays
+    done when the call is cut short.
+    """
+
+@_typing.type_check_only
+class PrivacyServiceAsyncStub(PrivacyServiceStub):
+    """What tillsync keeps about one person: answers WordPress' personal data export and erasure. Till and shop keep their own records,
+    which this does not touch; the values that tillsync wrote to the shop are removed with an erasure. Roles site, service and admin.
+    Errors common to all services are described at CustomerSyncService.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    ExportPerson: _aio.UnaryUnaryMultiCallable[_privacy_service_pb2.ExportPersonRequest, _privacy_service_pb2.ExportPersonResponse]  # type: ignore[assignment]
+    """Everything kept about a person, unmasked: the one call that returns whole email addresses. Asks till and shop once, for the first
+    page, for at most 8 seconds.
+    """
+    ErasePerson: _aio.UnaryUnaryMultiCallable[_privacy_service_pb2.ErasePersonRequest, _privacy_service_pb2.ErasePersonResponse]  # type: ignore[assignment]
     """Erases emails, names and order facts of a person from links, queues, history, answers and intents. Live entries of the person
     are closed first (DISMISSED). What an order came to stays with its number, without the person. A create that the till may still
     surprise us with is kept until it is settled. A linked person's values in the shop are removed by the next write to it, which is
@@ -41,8 +78,8 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
     def ExportPerson(
         self,
         request: _privacy_service_pb2.ExportPersonRequest,
-        context: _aio.ServicerContext[_privacy_service_pb2.ExportPersonRequest, _abc.Awaitable[_privacy_service_pb2.ExportPersonResponse]],
-    ) -> _abc.Awaitable[_privacy_service_pb2.ExportPersonResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_privacy_service_pb2.ExportPersonResponse, _abc.Awaitable[_privacy_service_pb2.ExportPersonResponse]]:
         """Everything kept about a person, unmasked: the one call that returns whole email addresses. Asks till and shop once, for the first
         page, for at most 8 seconds.
         """
@@ -51,8 +88,8 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
     def ErasePerson(
         self,
         request: _privacy_service_pb2.ErasePersonRequest,
-        context: _aio.ServicerContext[_privacy_service_pb2.ErasePersonRequest, _abc.Awaitable[_privacy_service_pb2.ErasePersonResponse]],
-    ) -> _abc.Awaitable[_privacy_service_pb2.ErasePersonResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_privacy_service_pb2.ErasePersonResponse, _abc.Awaitable[_privacy_service_pb2.ErasePersonResponse]]:
         """Erases emails, names and order facts of a person from links, queues, history, answers and intents. Live entries of the person
         are closed first (DISMISSED). What an order came to stays with its number, without the person. A create that the till may still
         surprise us with is kept until it is settled. A linked person's values in the shop are removed by the next write to it, which is
@@ -60,4 +97,4 @@ class PrivacyServiceServicer(metaclass=_abc_1.ABCMeta):
         done when the call is cut short.
         """
 
-def add_PrivacyServiceServicer_to_server(servicer: PrivacyServiceServicer, server: _aio.Server) -> None: ...
+def add_PrivacyServiceServicer_to_server(servicer: PrivacyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -7,7 +7,21 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from tillsync.v1 import queue_service_pb2 as _queue_service_pb2
 import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
+
+_T = _typing.TypeVar("_T")
+
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -17,20 +31,47 @@ class QueueServiceStub:
     are described at CustomerSyncService.
     """
 
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    GetQueueEntry: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.GetQueueEntryRequest, _queue_service_pb2.GetQueueEntryResponse]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> QueueServiceAsyncStub: ...
+    GetQueueEntry: _grpc.UnaryUnaryMultiCallable[_queue_service_pb2.GetQueueEntryRequest, _queue_service_pb2.GetQueueEntryResponse]
     """One entry with its attempts. Errors: NOT_FOUND: no such entry in this account, or its history has been dropped."""
-    RetryQueueEntries: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.RetryQueueEntriesRequest, _queue_service_pb2.RetryQueueEntriesResponse]
+    RetryQueueEntries: _grpc.UnaryUnaryMultiCallable[_queue_service_pb2.RetryQueueEntriesRequest, _queue_service_pb2.RetryQueueEntriesResponse]
     """Tries entries again now, with fresh attempts. A live entry runs again; not before the end of a pause, of a Retry-After, or of the
     time in which the till may still store a create it did not answer. A finished one is a hint: it joins the live entry of its subject
     or gets a successor (retried_from). The customer of a PROCESSED order does not change by this: use
     MatchOrderCustomer with rerun. Works in chunks: repeat with next_continuation_token until that is empty.
     """
-    DismissQueueEntries: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.DismissQueueEntriesRequest, _queue_service_pb2.DismissQueueEntriesResponse]
+    DismissQueueEntries: _grpc.UnaryUnaryMultiCallable[_queue_service_pb2.DismissQueueEntriesRequest, _queue_service_pb2.DismissQueueEntriesResponse]
     """Closes PENDING, HELD and FAILED entries: they become DISMISSED, with the reason as first note. Works in chunks, as
     RetryQueueEntries does. An attempt under way is not stopped, but cannot bring the entry back.
     """
-    WatchQueue: _aio.UnaryStreamMultiCallable[_queue_service_pb2.WatchQueueRequest, _queue_service_pb2.WatchQueueResponse]
+    WatchQueue: _grpc.UnaryStreamMultiCallable[_queue_service_pb2.WatchQueueRequest, _queue_service_pb2.WatchQueueResponse]
+    """Tells of changes as they happen. Hints only: they may repeat, be merged or miss something while the connection is away, so
+    list again after each (re)connect. Ends with UNAVAILABLE when the server stops. UNIMPLEMENTED for now.
+    """
+
+@_typing.type_check_only
+class QueueServiceAsyncStub(QueueServiceStub):
+    """What a person does with entries of the queues. Listing them is CustomerSyncService.ListQueue; errors common to all services
+    are described at CustomerSyncService.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    GetQueueEntry: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.GetQueueEntryRequest, _queue_service_pb2.GetQueueEntryResponse]  # type: ignore[assignment]
+    """One entry with its attempts. Errors: NOT_FOUND: no such entry in this account, or its history has been dropped."""
+    RetryQueueEntries: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.RetryQueueEntriesRequest, _queue_service_pb2.RetryQueueEntriesResponse]  # type: ignore[assignment]
+    """Tries entries again now, with fresh attempts. A live entry runs again; not before the end of a pause, of a Retry-After, or of the
+    time in which the till may still store a create it did not answer. A finished one is a hint: it joins the live entry of its subject
+    or gets a successor (retried_from). The customer of a PROCESSED order does not change by this: use
+    MatchOrderCustomer with rerun. Works in chunks: repeat with next_continuation_token until that is empty.
+    """
+    DismissQueueEntries: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.DismissQueueEntriesRequest, _queue_service_pb2.DismissQueueEntriesResponse]  # type: ignore[assignment]
+    """Closes PENDING, HELD and FAILED entries: they become DISMISSED, with the reason as first note. Works in chunks, as
+    RetryQueueEntries does. An attempt under way is not stopped, but cannot bring the entry back.
+    """
+    WatchQueue: _aio.UnaryStreamMultiCallable[_queue_service_pb2.WatchQueueRequest, _queue_service_pb2.WatchQueueResponse]  # type: ignore[assignment]
     """Tells of changes as they happen. Hints only: they may repeat, be merged or miss something while the connection is away, so
     list again after each (re)connect. Ends with UNAVAILABLE when the server stops. UNIMPLEMENTED for now.
     """
@@ -44,16 +85,16 @@ class QueueServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetQueueEntry(
         self,
         request: _queue_service_pb2.GetQueueEntryRequest,
-        context: _aio.ServicerContext[_queue_service_pb2.GetQueueEntryRequest, _abc.Awaitable[_queue_service_pb2.GetQueueEntryResponse]],
-    ) -> _abc.Awaitable[_queue_service_pb2.GetQueueEntryResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_queue_service_pb2.GetQueueEntryResponse, _abc.Awaitable[_queue_service_pb2.GetQueueEntryResponse]]:
         """One entry with its attempts. Errors: NOT_FOUND: no such entry in this account, or its history has been dropped."""
 
     @_abc_1.abstractmethod
     def RetryQueueEntries(
         self,
         request: _queue_service_pb2.RetryQueueEntriesRequest,
-        context: _aio.ServicerContext[_queue_service_pb2.RetryQueueEntriesRequest, _abc.Awaitable[_queue_service_pb2.RetryQueueEntriesResponse]],
-    ) -> _abc.Awaitable[_queue_service_pb2.RetryQueueEntriesResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_queue_service_pb2.RetryQueueEntriesResponse, _abc.Awaitable[_queue_service_pb2.RetryQueueEntriesResponse]]:
         """Tries entries again now, with fresh attempts. A live entry runs again; not before the end of a pause, of a Retry-After, or of the
         time in which the till may still store a create it did not answer. A finished one is a hint: it joins the live entry of its subject
         or gets a successor (retried_from). The customer of a PROCESSED order does not change by this: use
@@ -64,8 +105,8 @@ class QueueServiceServicer(metaclass=_abc_1.ABCMeta):
     def DismissQueueEntries(
         self,
         request: _queue_service_pb2.DismissQueueEntriesRequest,
-        context: _aio.ServicerContext[_queue_service_pb2.DismissQueueEntriesRequest, _abc.Awaitable[_queue_service_pb2.DismissQueueEntriesResponse]],
-    ) -> _abc.Awaitable[_queue_service_pb2.DismissQueueEntriesResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_queue_service_pb2.DismissQueueEntriesResponse, _abc.Awaitable[_queue_service_pb2.DismissQueueEntriesResponse]]:
         """Closes PENDING, HELD and FAILED entries: they become DISMISSED, with the reason as first note. Works in chunks, as
         RetryQueueEntries does. An attempt under way is not stopped, but cannot bring the entry back.
         """
@@ -74,10 +115,10 @@ class QueueServiceServicer(metaclass=_abc_1.ABCMeta):
     def WatchQueue(
         self,
         request: _queue_service_pb2.WatchQueueRequest,
-        context: _aio.ServicerContext[_queue_service_pb2.WatchQueueRequest, _abc.AsyncIterator[_queue_service_pb2.WatchQueueResponse]],
-    ) -> _abc.AsyncIterator[_queue_service_pb2.WatchQueueResponse]:
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_queue_service_pb2.WatchQueueResponse], _abc.AsyncIterator[_queue_service_pb2.WatchQueueResponse]]:
         """Tells of changes as they happen. Hints only: they may repeat, be merged or miss something while the connection is away, so
         list again after each (re)connect. Ends with UNAVAILABLE when the server stops. UNIMPLEMENTED for now.
         """
 
-def add_QueueServiceServicer_to_server(servicer: QueueServiceServicer, server: _aio.Server) -> None: ...
+def add_QueueServiceServicer_to_server(servicer: QueueServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
