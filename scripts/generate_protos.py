@@ -6,11 +6,15 @@
     python scripts/generate_protos.py --imports                only place the imports, so that buf works in a fresh clone
     python scripts/generate_protos.py --breaking-against REF   ``buf breaking`` against a commit, branch or tag
 
-``protos/`` imports google/api and google/rpc. buf would fetch these from its registry; offline they come from the installed
-googleapis-common-protos wheel instead. They are copied into the git-ignored folder ``.tillsync/googleapis``, which buf.yaml names
-as a second module that is neither linted nor checked for breaking changes. Every mode places them first. After that ``buf lint``,
-``buf format``, ``buf build`` and ``buf curl --schema .`` work as usual. ``buf breaking --against '.git#branch=main'`` alone cannot:
-the folder is in no commit. Hence the last mode.
+``protos/`` imports google/api, google/rpc and buf/validate. buf would fetch these from its registry; offline they come from installed
+wheels instead: googleapis-common-protos has the google protos, protovalidate has the descriptor of buf/validate/validate.proto, of which
+its source is written. They are placed in the git-ignored folder ``.tillsync/googleapis``, which buf.yaml names as a second module that is
+neither linted nor checked for breaking changes. Every mode places them first. After that ``buf lint``, ``buf format``, ``buf build`` and
+``buf curl --schema .`` work as usual. ``buf breaking --against '.git#branch=main'`` alone cannot: the folder is in no commit. Hence the
+last mode.
+
+The generated code imports no buf/validate, of which no wheel has Python code: the import is taken out of the descriptors, and the options
+stay in them. protovalidate reads them there, and so does the server (``adapters/grpc/field_rules.py``).
 
 Generators (the dev extra pins them): grpcio-tools for messages and stubs, mypy-protobuf for their types. Messages get a ``.pyi`` with
 the proto comments as docstrings; stubs are typed for ``grpc`` and ``grpc.aio``.
@@ -20,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import filecmp
+import importlib
 import importlib.resources
 import io
 import shutil
@@ -28,9 +33,12 @@ import sys
 import sysconfig
 import tarfile
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from archives import extract_files
+from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
+from proto_source import proto_source
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
@@ -44,6 +52,7 @@ IMPORTED_PROTOS = (
     "google/rpc/error_details.proto",
     "google/rpc/status.proto",
 )
+VALIDATE = "buf/validate/validate.proto"
 # By hand, beside the generated files.
 HANDWRITTEN = frozenset({"__init__.py"})
 
@@ -53,16 +62,27 @@ class GenerationError(Exception):
 
 
 def place_imports(root: Path) -> None:
-    """Copy the google protos under ``root``. An unchanged file is left alone, so that concurrent runs do not disturb each other."""
+    """Put the imported protos under ``root``. An unchanged file is left alone, so that concurrent runs do not disturb each other."""
+    sources = {VALIDATE: _validate_source()}
     for name in IMPORTED_PROTOS:
         package, _, file_name = name.rpartition("/")
-        source = importlib.resources.files(package.replace("/", ".")).joinpath(file_name).read_bytes()
+        sources[name] = importlib.resources.files(package.replace("/", ".")).joinpath(file_name).read_bytes()
+    for name, source in sources.items():
         target = root / IMPORTS / name
         if not target.exists() or target.read_bytes() != source:
             target.parent.mkdir(parents=True, exist_ok=True)
             draft = target.with_suffix(".draft")
             draft.write_bytes(source)
             draft.replace(target)
+
+
+def _validate_source() -> bytes:
+    try:
+        module = importlib.import_module("protovalidate._gen.buf.validate.validate_pb")
+    except ImportError as error:
+        raise GenerationError(f"protovalidate is not installed beside {sys.executable}: pip install -e '.[dev]'") from error
+    descriptor: bytes = module.desc().proto.to_binary()
+    return proto_source(FileDescriptorProto.FromString(descriptor)).encode()
 
 
 def tool(name: str) -> str:
@@ -77,22 +97,50 @@ def generate(output: Path) -> None:
     """Write the generated package ``tillsync/v1`` under ``output``. The same protos give the same bytes."""
     files = sorted(path.relative_to(PROTOS).as_posix() for path in PROTOS.rglob("*.proto"))
     services = [name for name in files if name.endswith("_service.proto")]
-    includes = [f"--proto_path={PROTOS}", f"--proto_path={ROOT / IMPORTS}"]
-    _protoc(
-        *includes,
-        f"--plugin=protoc-gen-mypy={tool('protoc-gen-mypy')}",
-        f"--python_out={output}",
-        f"--mypy_out=quiet:{output}",
-        *files,
-    )
-    # Files without a service would only give empty modules here.
-    _protoc(
-        *includes,
-        f"--plugin=protoc-gen-mypy_grpc={tool('protoc-gen-mypy_grpc')}",
-        f"--grpc_python_out={output}",
-        f"--mypy_grpc_out=quiet:{output}",
-        *services,
-    )
+    with tempfile.TemporaryDirectory() as scratch:
+        compiled = Path(scratch) / "protos.binpb"
+        _protoc(
+            *(f"--proto_path={PROTOS}", f"--proto_path={ROOT / IMPORTS}"),
+            *("--include_imports", "--include_source_info", f"--descriptor_set_out={compiled}"),
+            *files,
+        )
+        compiled.write_bytes(_without_validate(FileDescriptorSet.FromString(compiled.read_bytes())).SerializeToString())
+        _protoc(
+            f"--descriptor_set_in={compiled}",
+            f"--plugin=protoc-gen-mypy={tool('protoc-gen-mypy')}",
+            f"--python_out={output}",
+            f"--mypy_out=quiet:{output}",
+            *files,
+        )
+        # Files without a service would only give empty modules here.
+        _protoc(
+            f"--descriptor_set_in={compiled}",
+            f"--plugin=protoc-gen-mypy_grpc={tool('protoc-gen-mypy_grpc')}",
+            f"--grpc_python_out={output}",
+            f"--mypy_grpc_out=quiet:{output}",
+            *services,
+        )
+
+
+def _without_validate(compiled: FileDescriptorSet) -> FileDescriptorSet:
+    """The same files without buf/validate and its imports. Its options stay, as bytes."""
+    kept = FileDescriptorSet()
+    for file in compiled.file:
+        if file.name != VALIDATE:
+            imports = [name for name in file.dependency if name != VALIDATE]
+            del file.dependency[:]
+            file.dependency.extend(imports)
+            _drop_json_names(file.message_type)
+            kept.file.append(file)
+    return kept
+
+
+def _drop_json_names(messages: Iterable[DescriptorProto]) -> None:
+    """They are what each reader makes of the names by itself, and double the size of the code."""
+    for message in messages:
+        for field in message.field:
+            field.ClearField("json_name")
+        _drop_json_names(message.nested_type)
 
 
 def _protoc(*arguments: str) -> None:

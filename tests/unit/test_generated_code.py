@@ -29,7 +29,13 @@ def test_generated_code_is_current() -> None:
 @pytest.fixture
 def project_copy(tmp_path: Path) -> Path:
     """The script with its protos and output, where a test may spoil them."""
-    for path in (SCRIPT, SCRIPT.with_name("archives.py"), *(ROOT / "protos").rglob("*.proto"), *GENERATED.glob("*.py*")):
+    for path in (
+        SCRIPT,
+        SCRIPT.with_name("archives.py"),
+        SCRIPT.with_name("proto_source.py"),
+        *(ROOT / "protos").rglob("*.proto"),
+        *GENERATED.glob("*.py*"),
+    ):
         target = tmp_path / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())

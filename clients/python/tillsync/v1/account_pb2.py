@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tillsync.v1 import vocabulary_pb2 as tillsync_dot_v1_dot_vocabulary__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tillsync/v1/account.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctillsync/v1/vocabulary.proto\"\xcc\x06\n\x07\x41\x63\x63ount\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x05\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\"\n\x15\x63ustomer_sync_enabled\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12 \n\x18\x64\x65\x66\x61ult_epos_customer_id\x18\x04 \x01(\x03\x12,\n\x0bmatch_email\x18\x05 \x01(\x0e\x32\x17.tillsync.v1.MatchEmail\x12.\n\x0cguest_policy\x18\x06 \x01(\x0e\x32\x18.tillsync.v1.GuestPolicy\x12\x16\n\tauto_link\x18\x07 \x01(\x08H\x01\x88\x01\x01\x12\x12\n\nsync_names\x18\x08 \x01(\x08\x12\x12\n\nsync_phone\x18\t \x01(\x08\x12\x0f\n\x07till_id\x18\n \x01(\t\x12\x13\n\x0bshared_till\x18\x0b \x01(\x08\x12\'\n\x04\x65pos\x18\x0c \x01(\x0b\x32\x19.tillsync.v1.EposSettings\x12\'\n\x04shop\x18\r \x01(\x0b\x32\x19.tillsync.v1.ShopSettings\x12\x32\n\x07problem\x18\x0e \x01(\x0b\x32\x1b.tillsync.v1.AccountProblemB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x33\n\x08warnings\x18\x12 \x03(\x0b\x32\x1b.tillsync.v1.AccountWarningB\x04\xe2\x41\x01\x03\x12\x36\n\x10trusted_accounts\x18\x13 \x01(\x0e\x32\x1c.tillsync.v1.TrustedAccounts\x12=\n\x13trusted_before_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x33\n\x08problems\x18\x15 \x03(\x0b\x32\x1b.tillsync.v1.AccountProblemB\x04\xe2\x41\x01\x03\x42\x18\n\x16_customer_sync_enabledB\x0c\n\n_auto_link\"\xcf\x03\n\x0c\x45posSettings\x12\x10\n\x08\x62\x61se_url\x18\x01 \x01(\t\x12\x15\n\x07\x61pi_key\x18\x02 \x01(\tB\x04\xe2\x41\x01\x04\x12\x18\n\napi_secret\x18\x03 \x01(\tB\x04\xe2\x41\x01\x04\x12\x39\n\x14\x63ustomer_api_version\x18\x04 \x01(\x0e\x32\x1b.tillsync.v1.TillApiVersion\x12>\n\x19\x63ustomer_type_api_version\x18\x05 \x01(\x0e\x32\x1b.tillsync.v1.TillApiVersion\x12\x31\n\rv4_type_field\x18\x06 \x01(\x0e\x32\x1a.tillsync.v1.TillTypeField\x12\x1b\n\x13requests_per_minute\x18\x07 \x01(\x05\x12\x19\n\x0bwebhook_key\x18\x08 \x01(\tB\x04\xe2\x41\x01\x04\x12\x1c\n\x0ewebhook_secret\x18\t \x01(\tB\x04\xe2\x41\x01\x04\x12\x19\n\x0bhas_api_key\x18\n \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0ehas_api_secret\x18\x0b \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fhas_webhook_key\x18\x0c \x01(\x08\x42\x04\xe2\x41\x01\x03\x12 \n\x12has_webhook_secret\x18\r \x01(\x08\x42\x04\xe2\x41\x01\x03\"\xfa\x01\n\x0cShopSettings\x12\x10\n\x08\x62\x61se_url\x18\x01 \x01(\t\x12\x1a\n\x0c\x63onsumer_key\x18\x02 \x01(\tB\x04\xe2\x41\x01\x04\x12\x1d\n\x0f\x63onsumer_secret\x18\x03 \x01(\tB\x04\xe2\x41\x01\x04\x12\x1b\n\rbridge_secret\x18\x04 \x01(\tB\x04\xe2\x41\x01\x04\x12\x1e\n\x10has_consumer_key\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12!\n\x13has_consumer_secret\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11has_bridge_secret\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0eprice_decimals\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x03\"\x86\x02\n\x0e\x41\x63\x63ountProblem\x12\x30\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.tillsync.v1.ProblemReasonB\x04\xe2\x41\x01\x03\x12%\n\x04side\x18\x02 \x01(\x0e\x32\x11.tillsync.v1.SideB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x37\n\rnext_try_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1d\n\x0foldest_entry_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\"\x8e\x02\n\x0e\x41\x63\x63ountWarning\x12\x30\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.tillsync.v1.WarningReasonB\x04\xe2\x41\x01\x03\x12%\n\x04side\x18\x02 \x01(\x0e\x32\x11.tillsync.v1.SideB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06remedy\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x63ount\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12/\n\x05since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x33\n\tlast_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03*[\n\nMatchEmail\x12\x1b\n\x17MATCH_EMAIL_UNSPECIFIED\x10\x00\x12\x17\n\x13MATCH_EMAIL_ACCOUNT\x10\x01\x12\x17\n\x13MATCH_EMAIL_BILLING\x10\x02*\x8d\x01\n\x0bGuestPolicy\x12\x1c\n\x18GUEST_POLICY_UNSPECIFIED\x10\x00\x12!\n\x1dGUEST_POLICY_DEFAULT_CUSTOMER\x10\x01\x12\x1b\n\x17GUEST_POLICY_MATCH_ONLY\x10\x02\x12 \n\x1cGUEST_POLICY_MATCH_OR_CREATE\x10\x03*\x9a\x01\n\x0fTrustedAccounts\x12 \n\x1cTRUSTED_ACCOUNTS_UNSPECIFIED\x10\x00\x12#\n\x1fTRUSTED_ACCOUNTS_CONFIRMED_ONLY\x10\x01\x12&\n\"TRUSTED_ACCOUNTS_REGISTERED_BEFORE\x10\x02\x12\x18\n\x14TRUSTED_ACCOUNTS_ALL\x10\x03*d\n\x0eTillApiVersion\x12 \n\x1cTILL_API_VERSION_UNSPECIFIED\x10\x00\x12\x17\n\x13TILL_API_VERSION_V2\x10\x02\x12\x17\n\x13TILL_API_VERSION_V4\x10\x04*\xa7\x01\n\rTillTypeField\x12\x1f\n\x1bTILL_TYPE_FIELD_UNSPECIFIED\x10\x00\x12\x18\n\x14TILL_TYPE_FIELD_AUTO\x10\x01\x12\x1b\n\x17TILL_TYPE_FIELD_TYPE_ID\x10\x02\x12$\n TILL_TYPE_FIELD_CUSTOMER_TYPE_ID\x10\x03\x12\x18\n\x14TILL_TYPE_FIELD_TYPE\x10\x04*\x82\x02\n\rProblemReason\x12\x1e\n\x1aPROBLEM_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPROBLEM_REASON_UNREACHABLE\x10\x01\x12&\n\"PROBLEM_REASON_CREDENTIALS_REFUSED\x10\x02\x12\x1c\n\x18PROBLEM_REASON_THROTTLED\x10\x03\x12 \n\x1cPROBLEM_REASON_WRONG_ADDRESS\x10\x04\x12!\n\x1dPROBLEM_REASON_BRIDGE_MISSING\x10\x05\x12&\n\"PROBLEM_REASON_SETTINGS_INCOMPLETE\x10\x06*\xb5\x01\n\rWarningReason\x12\x1e\n\x1aWARNING_REASON_UNSPECIFIED\x10\x00\x12!\n\x1dWARNING_REASON_EVENTS_REFUSED\x10\x01\x12\"\n\x1eWARNING_REASON_ROWS_UNREADABLE\x10\x02\x12\x1f\n\x1bWARNING_REASON_STRAY_OUTPUT\x10\x03\x12\x1c\n\x18WARNING_REASON_TILL_BUSY\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tillsync/v1/account.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctillsync/v1/vocabulary.proto\"\xad\x07\n\x07\x41\x63\x63ount\x12*\n\naccount_id\x18\x01 \x01(\tB\x16\xe2\x41\x01\x05\xbaH\x0fr\r\x18@2\t^\\P{Cc}*$\x12 \n\x04name\x18\x02 \x01(\tB\x12\xbaH\x0fr\r\x18\x64\x32\t^\\P{Cc}*$\x12\"\n\x15\x63ustomer_sync_enabled\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12)\n\x18\x64\x65\x66\x61ult_epos_customer_id\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x36\n\x0bmatch_email\x18\x05 \x01(\x0e\x32\x17.tillsync.v1.MatchEmailB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x38\n\x0cguest_policy\x18\x06 \x01(\x0e\x32\x18.tillsync.v1.GuestPolicyB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x16\n\tauto_link\x18\x07 \x01(\x08H\x01\x88\x01\x01\x12\x12\n\nsync_names\x18\x08 \x01(\x08\x12\x12\n\nsync_phone\x18\t \x01(\x08\x12#\n\x07till_id\x18\n \x01(\tB\x12\xbaH\x0fr\r\x18@2\t^\\P{Cc}*$\x12\x13\n\x0bshared_till\x18\x0b \x01(\x08\x12\'\n\x04\x65pos\x18\x0c \x01(\x0b\x32\x19.tillsync.v1.EposSettings\x12\'\n\x04shop\x18\r \x01(\x0b\x32\x19.tillsync.v1.ShopSettings\x12\x32\n\x07problem\x18\x0e \x01(\x0b\x32\x1b.tillsync.v1.AccountProblemB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x33\n\x08warnings\x18\x12 \x03(\x0b\x32\x1b.tillsync.v1.AccountWarningB\x04\xe2\x41\x01\x03\x12@\n\x10trusted_accounts\x18\x13 \x01(\x0e\x32\x1c.tillsync.v1.TrustedAccountsB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12=\n\x13trusted_before_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x33\n\x08problems\x18\x15 \x03(\x0b\x32\x1b.tillsync.v1.AccountProblemB\x04\xe2\x41\x01\x03\x42\x18\n\x16_customer_sync_enabledB\x0c\n\n_auto_link\"\xd7\x04\n\x0c\x45posSettings\x12%\n\x08\x62\x61se_url\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x18\x80\x10\x32\t^\\P{Cc}*$\x12(\n\x07\x61pi_key\x18\x02 \x01(\tB\x17\xe2\x41\x01\x04\xbaH\x10r\x0e\x18\x80\x04\x32\t^\\P{Cc}*$\x12+\n\napi_secret\x18\x03 \x01(\tB\x17\xe2\x41\x01\x04\xbaH\x10r\x0e\x18\x80\x04\x32\t^\\P{Cc}*$\x12\x43\n\x14\x63ustomer_api_version\x18\x04 \x01(\x0e\x32\x1b.tillsync.v1.TillApiVersionB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12H\n\x19\x63ustomer_type_api_version\x18\x05 \x01(\x0e\x32\x1b.tillsync.v1.TillApiVersionB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12;\n\rv4_type_field\x18\x06 \x01(\x0e\x32\x1a.tillsync.v1.TillTypeFieldB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12$\n\x13requests_per_minute\x18\x07 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12,\n\x0bwebhook_key\x18\x08 \x01(\tB\x17\xe2\x41\x01\x04\xbaH\x10r\x0e\x18\x80\x04\x32\t^\\P{Cc}*$\x12/\n\x0ewebhook_secret\x18\t \x01(\tB\x17\xe2\x41\x01\x04\xbaH\x10r\x0e\x18\x80\x04\x32\t^\\P{Cc}*$\x12\x19\n\x0bhas_api_key\x18\n \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0ehas_api_secret\x18\x0b \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fhas_webhook_key\x18\x0c \x01(\x08\x42\x04\xe2\x41\x01\x03\x12 \n\x12has_webhook_secret\x18\r \x01(\x08\x42\x04\xe2\x41\x01\x03\"\xc8\x02\n\x0cShopSettings\x12%\n\x08\x62\x61se_url\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x18\x80\x10\x32\t^\\P{Cc}*$\x12-\n\x0c\x63onsumer_key\x18\x02 \x01(\tB\x17\xe2\x41\x01\x04\xbaH\x10r\x0e\x18\x80\x04\x32\t^\\P{Cc}*$\x12\x30\n\x0f\x63onsumer_secret\x18\x03 \x01(\tB\x17\xe2\x41\x01\x04\xbaH\x10r\x0e\x18\x80\x04\x32\t^\\P{Cc}*$\x12.\n\rbridge_secret\x18\x04 \x01(\tB\x17\xe2\x41\x01\x04\xbaH\x10r\x0e\x18\x80\x10\x32\t^\\P{Cc}*$\x12\x1e\n\x10has_consumer_key\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12!\n\x13has_consumer_secret\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11has_bridge_secret\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x1c\n\x0eprice_decimals\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x03\"\x86\x02\n\x0e\x41\x63\x63ountProblem\x12\x30\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.tillsync.v1.ProblemReasonB\x04\xe2\x41\x01\x03\x12%\n\x04side\x18\x02 \x01(\x0e\x32\x11.tillsync.v1.SideB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12/\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x37\n\rnext_try_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1d\n\x0foldest_entry_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\"\x8e\x02\n\x0e\x41\x63\x63ountWarning\x12\x30\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.tillsync.v1.WarningReasonB\x04\xe2\x41\x01\x03\x12%\n\x04side\x18\x02 \x01(\x0e\x32\x11.tillsync.v1.SideB\x04\xe2\x41\x01\x03\x12\x12\n\x04text\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06remedy\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x63ount\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12/\n\x05since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x33\n\tlast_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03*[\n\nMatchEmail\x12\x1b\n\x17MATCH_EMAIL_UNSPECIFIED\x10\x00\x12\x17\n\x13MATCH_EMAIL_ACCOUNT\x10\x01\x12\x17\n\x13MATCH_EMAIL_BILLING\x10\x02*\x8d\x01\n\x0bGuestPolicy\x12\x1c\n\x18GUEST_POLICY_UNSPECIFIED\x10\x00\x12!\n\x1dGUEST_POLICY_DEFAULT_CUSTOMER\x10\x01\x12\x1b\n\x17GUEST_POLICY_MATCH_ONLY\x10\x02\x12 \n\x1cGUEST_POLICY_MATCH_OR_CREATE\x10\x03*\x9a\x01\n\x0fTrustedAccounts\x12 \n\x1cTRUSTED_ACCOUNTS_UNSPECIFIED\x10\x00\x12#\n\x1fTRUSTED_ACCOUNTS_CONFIRMED_ONLY\x10\x01\x12&\n\"TRUSTED_ACCOUNTS_REGISTERED_BEFORE\x10\x02\x12\x18\n\x14TRUSTED_ACCOUNTS_ALL\x10\x03*d\n\x0eTillApiVersion\x12 \n\x1cTILL_API_VERSION_UNSPECIFIED\x10\x00\x12\x17\n\x13TILL_API_VERSION_V2\x10\x02\x12\x17\n\x13TILL_API_VERSION_V4\x10\x04*\xa7\x01\n\rTillTypeField\x12\x1f\n\x1bTILL_TYPE_FIELD_UNSPECIFIED\x10\x00\x12\x18\n\x14TILL_TYPE_FIELD_AUTO\x10\x01\x12\x1b\n\x17TILL_TYPE_FIELD_TYPE_ID\x10\x02\x12$\n TILL_TYPE_FIELD_CUSTOMER_TYPE_ID\x10\x03\x12\x18\n\x14TILL_TYPE_FIELD_TYPE\x10\x04*\x82\x02\n\rProblemReason\x12\x1e\n\x1aPROBLEM_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPROBLEM_REASON_UNREACHABLE\x10\x01\x12&\n\"PROBLEM_REASON_CREDENTIALS_REFUSED\x10\x02\x12\x1c\n\x18PROBLEM_REASON_THROTTLED\x10\x03\x12 \n\x1cPROBLEM_REASON_WRONG_ADDRESS\x10\x04\x12!\n\x1dPROBLEM_REASON_BRIDGE_MISSING\x10\x05\x12&\n\"PROBLEM_REASON_SETTINGS_INCOMPLETE\x10\x06*\xb5\x01\n\rWarningReason\x12\x1e\n\x1aWARNING_REASON_UNSPECIFIED\x10\x00\x12!\n\x1dWARNING_REASON_EVENTS_REFUSED\x10\x01\x12\"\n\x1eWARNING_REASON_ROWS_UNREADABLE\x10\x02\x12\x1f\n\x1bWARNING_REASON_STRAY_OUTPUT\x10\x03\x12\x1c\n\x18WARNING_REASON_TILL_BUSY\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,7 +35,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tillsync.v1.account_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ACCOUNT'].fields_by_name['account_id']._loaded_options = None
-  _globals['_ACCOUNT'].fields_by_name['account_id']._serialized_options = b'\342A\001\005'
+  _globals['_ACCOUNT'].fields_by_name['account_id']._serialized_options = b'\342A\001\005\272H\017r\r\030@2\t^\\P{Cc}*$'
+  _globals['_ACCOUNT'].fields_by_name['name']._loaded_options = None
+  _globals['_ACCOUNT'].fields_by_name['name']._serialized_options = b'\272H\017r\r\030d2\t^\\P{Cc}*$'
+  _globals['_ACCOUNT'].fields_by_name['default_epos_customer_id']._loaded_options = None
+  _globals['_ACCOUNT'].fields_by_name['default_epos_customer_id']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_ACCOUNT'].fields_by_name['match_email']._loaded_options = None
+  _globals['_ACCOUNT'].fields_by_name['match_email']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_ACCOUNT'].fields_by_name['guest_policy']._loaded_options = None
+  _globals['_ACCOUNT'].fields_by_name['guest_policy']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_ACCOUNT'].fields_by_name['till_id']._loaded_options = None
+  _globals['_ACCOUNT'].fields_by_name['till_id']._serialized_options = b'\272H\017r\r\030@2\t^\\P{Cc}*$'
   _globals['_ACCOUNT'].fields_by_name['problem']._loaded_options = None
   _globals['_ACCOUNT'].fields_by_name['problem']._serialized_options = b'\342A\001\003'
   _globals['_ACCOUNT'].fields_by_name['etag']._loaded_options = None
@@ -46,18 +56,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCOUNT'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
   _globals['_ACCOUNT'].fields_by_name['warnings']._loaded_options = None
   _globals['_ACCOUNT'].fields_by_name['warnings']._serialized_options = b'\342A\001\003'
+  _globals['_ACCOUNT'].fields_by_name['trusted_accounts']._loaded_options = None
+  _globals['_ACCOUNT'].fields_by_name['trusted_accounts']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_ACCOUNT'].fields_by_name['trusted_before_time']._loaded_options = None
   _globals['_ACCOUNT'].fields_by_name['trusted_before_time']._serialized_options = b'\342A\001\003'
   _globals['_ACCOUNT'].fields_by_name['problems']._loaded_options = None
   _globals['_ACCOUNT'].fields_by_name['problems']._serialized_options = b'\342A\001\003'
+  _globals['_EPOSSETTINGS'].fields_by_name['base_url']._loaded_options = None
+  _globals['_EPOSSETTINGS'].fields_by_name['base_url']._serialized_options = b'\272H\020r\016\030\200\0202\t^\\P{Cc}*$'
   _globals['_EPOSSETTINGS'].fields_by_name['api_key']._loaded_options = None
-  _globals['_EPOSSETTINGS'].fields_by_name['api_key']._serialized_options = b'\342A\001\004'
+  _globals['_EPOSSETTINGS'].fields_by_name['api_key']._serialized_options = b'\342A\001\004\272H\020r\016\030\200\0042\t^\\P{Cc}*$'
   _globals['_EPOSSETTINGS'].fields_by_name['api_secret']._loaded_options = None
-  _globals['_EPOSSETTINGS'].fields_by_name['api_secret']._serialized_options = b'\342A\001\004'
+  _globals['_EPOSSETTINGS'].fields_by_name['api_secret']._serialized_options = b'\342A\001\004\272H\020r\016\030\200\0042\t^\\P{Cc}*$'
+  _globals['_EPOSSETTINGS'].fields_by_name['customer_api_version']._loaded_options = None
+  _globals['_EPOSSETTINGS'].fields_by_name['customer_api_version']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_EPOSSETTINGS'].fields_by_name['customer_type_api_version']._loaded_options = None
+  _globals['_EPOSSETTINGS'].fields_by_name['customer_type_api_version']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_EPOSSETTINGS'].fields_by_name['v4_type_field']._loaded_options = None
+  _globals['_EPOSSETTINGS'].fields_by_name['v4_type_field']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_EPOSSETTINGS'].fields_by_name['requests_per_minute']._loaded_options = None
+  _globals['_EPOSSETTINGS'].fields_by_name['requests_per_minute']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_EPOSSETTINGS'].fields_by_name['webhook_key']._loaded_options = None
-  _globals['_EPOSSETTINGS'].fields_by_name['webhook_key']._serialized_options = b'\342A\001\004'
+  _globals['_EPOSSETTINGS'].fields_by_name['webhook_key']._serialized_options = b'\342A\001\004\272H\020r\016\030\200\0042\t^\\P{Cc}*$'
   _globals['_EPOSSETTINGS'].fields_by_name['webhook_secret']._loaded_options = None
-  _globals['_EPOSSETTINGS'].fields_by_name['webhook_secret']._serialized_options = b'\342A\001\004'
+  _globals['_EPOSSETTINGS'].fields_by_name['webhook_secret']._serialized_options = b'\342A\001\004\272H\020r\016\030\200\0042\t^\\P{Cc}*$'
   _globals['_EPOSSETTINGS'].fields_by_name['has_api_key']._loaded_options = None
   _globals['_EPOSSETTINGS'].fields_by_name['has_api_key']._serialized_options = b'\342A\001\003'
   _globals['_EPOSSETTINGS'].fields_by_name['has_api_secret']._loaded_options = None
@@ -66,12 +88,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EPOSSETTINGS'].fields_by_name['has_webhook_key']._serialized_options = b'\342A\001\003'
   _globals['_EPOSSETTINGS'].fields_by_name['has_webhook_secret']._loaded_options = None
   _globals['_EPOSSETTINGS'].fields_by_name['has_webhook_secret']._serialized_options = b'\342A\001\003'
+  _globals['_SHOPSETTINGS'].fields_by_name['base_url']._loaded_options = None
+  _globals['_SHOPSETTINGS'].fields_by_name['base_url']._serialized_options = b'\272H\020r\016\030\200\0202\t^\\P{Cc}*$'
   _globals['_SHOPSETTINGS'].fields_by_name['consumer_key']._loaded_options = None
-  _globals['_SHOPSETTINGS'].fields_by_name['consumer_key']._serialized_options = b'\342A\001\004'
+  _globals['_SHOPSETTINGS'].fields_by_name['consumer_key']._serialized_options = b'\342A\001\004\272H\020r\016\030\200\0042\t^\\P{Cc}*$'
   _globals['_SHOPSETTINGS'].fields_by_name['consumer_secret']._loaded_options = None
-  _globals['_SHOPSETTINGS'].fields_by_name['consumer_secret']._serialized_options = b'\342A\001\004'
+  _globals['_SHOPSETTINGS'].fields_by_name['consumer_secret']._serialized_options = b'\342A\001\004\272H\020r\016\030\200\0042\t^\\P{Cc}*$'
   _globals['_SHOPSETTINGS'].fields_by_name['bridge_secret']._loaded_options = None
-  _globals['_SHOPSETTINGS'].fields_by_name['bridge_secret']._serialized_options = b'\342A\001\004'
+  _globals['_SHOPSETTINGS'].fields_by_name['bridge_secret']._serialized_options = b'\342A\001\004\272H\020r\016\030\200\0202\t^\\P{Cc}*$'
   _globals['_SHOPSETTINGS'].fields_by_name['has_consumer_key']._loaded_options = None
   _globals['_SHOPSETTINGS'].fields_by_name['has_consumer_key']._serialized_options = b'\342A\001\003'
   _globals['_SHOPSETTINGS'].fields_by_name['has_consumer_secret']._loaded_options = None
@@ -106,28 +130,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCOUNTWARNING'].fields_by_name['since']._serialized_options = b'\342A\001\003'
   _globals['_ACCOUNTWARNING'].fields_by_name['last_time']._loaded_options = None
   _globals['_ACCOUNTWARNING'].fields_by_name['last_time']._serialized_options = b'\342A\001\003'
-  _globals['_MATCHEMAIL']._serialized_start=2242
-  _globals['_MATCHEMAIL']._serialized_end=2333
-  _globals['_GUESTPOLICY']._serialized_start=2336
-  _globals['_GUESTPOLICY']._serialized_end=2477
-  _globals['_TRUSTEDACCOUNTS']._serialized_start=2480
-  _globals['_TRUSTEDACCOUNTS']._serialized_end=2634
-  _globals['_TILLAPIVERSION']._serialized_start=2636
-  _globals['_TILLAPIVERSION']._serialized_end=2736
-  _globals['_TILLTYPEFIELD']._serialized_start=2739
-  _globals['_TILLTYPEFIELD']._serialized_end=2906
-  _globals['_PROBLEMREASON']._serialized_start=2909
-  _globals['_PROBLEMREASON']._serialized_end=3167
-  _globals['_WARNINGREASON']._serialized_start=3170
-  _globals['_WARNINGREASON']._serialized_end=3351
+  _globals['_MATCHEMAIL']._serialized_start=2553
+  _globals['_MATCHEMAIL']._serialized_end=2644
+  _globals['_GUESTPOLICY']._serialized_start=2647
+  _globals['_GUESTPOLICY']._serialized_end=2788
+  _globals['_TRUSTEDACCOUNTS']._serialized_start=2791
+  _globals['_TRUSTEDACCOUNTS']._serialized_end=2945
+  _globals['_TILLAPIVERSION']._serialized_start=2947
+  _globals['_TILLAPIVERSION']._serialized_end=3047
+  _globals['_TILLTYPEFIELD']._serialized_start=3050
+  _globals['_TILLTYPEFIELD']._serialized_end=3217
+  _globals['_PROBLEMREASON']._serialized_start=3220
+  _globals['_PROBLEMREASON']._serialized_end=3478
+  _globals['_WARNINGREASON']._serialized_start=3481
+  _globals['_WARNINGREASON']._serialized_end=3662
   _globals['_ACCOUNT']._serialized_start=139
-  _globals['_ACCOUNT']._serialized_end=983
-  _globals['_EPOSSETTINGS']._serialized_start=986
-  _globals['_EPOSSETTINGS']._serialized_end=1449
-  _globals['_SHOPSETTINGS']._serialized_start=1452
-  _globals['_SHOPSETTINGS']._serialized_end=1702
-  _globals['_ACCOUNTPROBLEM']._serialized_start=1705
-  _globals['_ACCOUNTPROBLEM']._serialized_end=1967
-  _globals['_ACCOUNTWARNING']._serialized_start=1970
-  _globals['_ACCOUNTWARNING']._serialized_end=2240
+  _globals['_ACCOUNT']._serialized_end=1080
+  _globals['_EPOSSETTINGS']._serialized_start=1083
+  _globals['_EPOSSETTINGS']._serialized_end=1682
+  _globals['_SHOPSETTINGS']._serialized_start=1685
+  _globals['_SHOPSETTINGS']._serialized_end=2013
+  _globals['_ACCOUNTPROBLEM']._serialized_start=2016
+  _globals['_ACCOUNTPROBLEM']._serialized_end=2278
+  _globals['_ACCOUNTWARNING']._serialized_start=2281
+  _globals['_ACCOUNTWARNING']._serialized_end=2551
 # @@protoc_insertion_point(module_scope)

@@ -29,7 +29,7 @@ from tillsync.v1 import queue_entry_pb2 as tillsync_dot_v1_dot_queue__entry__pb2
 from tillsync.v1 import vocabulary_pb2 as tillsync_dot_v1_dot_vocabulary__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tillsync/v1/diagnosis_service.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17tillsync/v1/order.proto\x1a\x1dtillsync/v1/queue_entry.proto\x1a\x1ctillsync/v1/vocabulary.proto\"\x86\x01\n\x16\x45xplainCustomerRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x10\x65pos_customer_id\x18\x02 \x01(\x03H\x00\x12\x19\n\x0fwoo_customer_id\x18\x03 \x01(\x03H\x00\x12\x0f\n\x05\x65mail\x18\x04 \x01(\tH\x00\x42\n\n\x08\x63ustomer\"r\n\x17\x45xplainCustomerResponse\x12-\n\x0b\x65xplanation\x18\x01 \x01(\x0b\x32\x18.tillsync.v1.Explanation\x12(\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x17.tillsync.v1.QueueEntry\"\xa3\x01\n\x13\x45xplainOrderRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08order_id\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12!\n\x05order\x18\x03 \x01(\x0b\x32\x12.tillsync.v1.Order\x12\x37\n\x11unlinked_products\x18\x04 \x03(\x0b\x32\x1c.tillsync.v1.UnlinkedProduct\"\x9d\x01\n\x14\x45xplainOrderResponse\x12-\n\x0b\x65xplanation\x18\x01 \x01(\x0b\x32\x18.tillsync.v1.Explanation\x12,\n\x0border_match\x18\x02 \x01(\x0b\x32\x17.tillsync.v1.OrderMatch\x12(\n\x07\x65ntries\x18\x03 \x03(\x0b\x32\x17.tillsync.v1.QueueEntry\"\xb1\x01\n\x0b\x45xplanation\x12+\n\x05steps\x18\x01 \x03(\x0b\x32\x1c.tillsync.v1.ExplanationStep\x12%\n\x07outcome\x18\x02 \x01(\x0e\x32\x14.tillsync.v1.Outcome\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\x12\x12\n\nwhat_to_do\x18\x04 \x01(\t\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x85\x01\n\x0f\x45xplanationStep\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08question\x18\x02 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x65\x63ides\x18\x04 \x01(\x08\x12\x1f\n\x04side\x18\x05 \x01(\x0e\x32\x11.tillsync.v1.Side\x12\x10\n\x08\x65vidence\x18\x06 \x03(\t2\xc5\x01\n\x10\x44iagnosisService\x12\\\n\x0f\x45xplainCustomer\x12#.tillsync.v1.ExplainCustomerRequest\x1a$.tillsync.v1.ExplainCustomerResponse\x12S\n\x0c\x45xplainOrder\x12 .tillsync.v1.ExplainOrderRequest\x1a!.tillsync.v1.ExplainOrderResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tillsync/v1/diagnosis_service.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17tillsync/v1/order.proto\x1a\x1dtillsync/v1/queue_entry.proto\x1a\x1ctillsync/v1/vocabulary.proto\"\xc2\x01\n\x16\x45xplainCustomerRequest\x12-\n\naccount_id\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18@2\t^\\P{Cc}*$\xc8\x01\x01\x12#\n\x10\x65pos_customer_id\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x00\x12\"\n\x0fwoo_customer_id\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x00\x12$\n\x05\x65mail\x18\x04 \x01(\tB\x13\xbaH\x10r\x0e\x18\xfe\x01\x32\t^\\P{Cc}*$H\x00\x42\n\n\x08\x63ustomer\"r\n\x17\x45xplainCustomerResponse\x12-\n\x0b\x65xplanation\x18\x01 \x01(\x0b\x32\x18.tillsync.v1.Explanation\x12(\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x17.tillsync.v1.QueueEntry\"\xca\x01\n\x13\x45xplainOrderRequest\x12-\n\naccount_id\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18@2\t^\\P{Cc}*$\xc8\x01\x01\x12\x1d\n\x08order_id\x18\x02 \x01(\x03\x42\x0b\xe2\x41\x01\x02\xbaH\x04\"\x02 \x00\x12!\n\x05order\x18\x03 \x01(\x0b\x32\x12.tillsync.v1.Order\x12\x42\n\x11unlinked_products\x18\x04 \x03(\x0b\x32\x1c.tillsync.v1.UnlinkedProductB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\"\x9d\x01\n\x14\x45xplainOrderResponse\x12-\n\x0b\x65xplanation\x18\x01 \x01(\x0b\x32\x18.tillsync.v1.Explanation\x12,\n\x0border_match\x18\x02 \x01(\x0b\x32\x17.tillsync.v1.OrderMatch\x12(\n\x07\x65ntries\x18\x03 \x03(\x0b\x32\x17.tillsync.v1.QueueEntry\"\xb1\x01\n\x0b\x45xplanation\x12+\n\x05steps\x18\x01 \x03(\x0b\x32\x1c.tillsync.v1.ExplanationStep\x12%\n\x07outcome\x18\x02 \x01(\x0e\x32\x14.tillsync.v1.Outcome\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\x12\x12\n\nwhat_to_do\x18\x04 \x01(\t\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x85\x01\n\x0f\x45xplanationStep\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08question\x18\x02 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x65\x63ides\x18\x04 \x01(\x08\x12\x1f\n\x04side\x18\x05 \x01(\x0e\x32\x11.tillsync.v1.Side\x12\x10\n\x08\x65vidence\x18\x06 \x03(\t2\xc5\x01\n\x10\x44iagnosisService\x12\\\n\x0f\x45xplainCustomer\x12#.tillsync.v1.ExplainCustomerRequest\x1a$.tillsync.v1.ExplainCustomerResponse\x12S\n\x0c\x45xplainOrder\x12 .tillsync.v1.ExplainOrderRequest\x1a!.tillsync.v1.ExplainOrderResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,23 +37,31 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tillsync.v1.diagnosis_servi
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXPLAINCUSTOMERREQUEST'].fields_by_name['account_id']._loaded_options = None
-  _globals['_EXPLAINCUSTOMERREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002'
+  _globals['_EXPLAINCUSTOMERREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002\272H\022r\r\030@2\t^\\P{Cc}*$\310\001\001'
+  _globals['_EXPLAINCUSTOMERREQUEST'].fields_by_name['epos_customer_id']._loaded_options = None
+  _globals['_EXPLAINCUSTOMERREQUEST'].fields_by_name['epos_customer_id']._serialized_options = b'\272H\004\"\002 \000'
+  _globals['_EXPLAINCUSTOMERREQUEST'].fields_by_name['woo_customer_id']._loaded_options = None
+  _globals['_EXPLAINCUSTOMERREQUEST'].fields_by_name['woo_customer_id']._serialized_options = b'\272H\004\"\002 \000'
+  _globals['_EXPLAINCUSTOMERREQUEST'].fields_by_name['email']._loaded_options = None
+  _globals['_EXPLAINCUSTOMERREQUEST'].fields_by_name['email']._serialized_options = b'\272H\020r\016\030\376\0012\t^\\P{Cc}*$'
   _globals['_EXPLAINORDERREQUEST'].fields_by_name['account_id']._loaded_options = None
-  _globals['_EXPLAINORDERREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002'
+  _globals['_EXPLAINORDERREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002\272H\022r\r\030@2\t^\\P{Cc}*$\310\001\001'
   _globals['_EXPLAINORDERREQUEST'].fields_by_name['order_id']._loaded_options = None
-  _globals['_EXPLAINORDERREQUEST'].fields_by_name['order_id']._serialized_options = b'\342A\001\002'
+  _globals['_EXPLAINORDERREQUEST'].fields_by_name['order_id']._serialized_options = b'\342A\001\002\272H\004\"\002 \000'
+  _globals['_EXPLAINORDERREQUEST'].fields_by_name['unlinked_products']._loaded_options = None
+  _globals['_EXPLAINORDERREQUEST'].fields_by_name['unlinked_products']._serialized_options = b'\272H\006\222\001\003\020\310\001'
   _globals['_EXPLAINCUSTOMERREQUEST']._serialized_start=205
-  _globals['_EXPLAINCUSTOMERREQUEST']._serialized_end=339
-  _globals['_EXPLAINCUSTOMERRESPONSE']._serialized_start=341
-  _globals['_EXPLAINCUSTOMERRESPONSE']._serialized_end=455
-  _globals['_EXPLAINORDERREQUEST']._serialized_start=458
-  _globals['_EXPLAINORDERREQUEST']._serialized_end=621
-  _globals['_EXPLAINORDERRESPONSE']._serialized_start=624
-  _globals['_EXPLAINORDERRESPONSE']._serialized_end=781
-  _globals['_EXPLANATION']._serialized_start=784
-  _globals['_EXPLANATION']._serialized_end=961
-  _globals['_EXPLANATIONSTEP']._serialized_start=964
-  _globals['_EXPLANATIONSTEP']._serialized_end=1097
-  _globals['_DIAGNOSISSERVICE']._serialized_start=1100
-  _globals['_DIAGNOSISSERVICE']._serialized_end=1297
+  _globals['_EXPLAINCUSTOMERREQUEST']._serialized_end=399
+  _globals['_EXPLAINCUSTOMERRESPONSE']._serialized_start=401
+  _globals['_EXPLAINCUSTOMERRESPONSE']._serialized_end=515
+  _globals['_EXPLAINORDERREQUEST']._serialized_start=518
+  _globals['_EXPLAINORDERREQUEST']._serialized_end=720
+  _globals['_EXPLAINORDERRESPONSE']._serialized_start=723
+  _globals['_EXPLAINORDERRESPONSE']._serialized_end=880
+  _globals['_EXPLANATION']._serialized_start=883
+  _globals['_EXPLANATION']._serialized_end=1060
+  _globals['_EXPLANATIONSTEP']._serialized_start=1063
+  _globals['_EXPLANATIONSTEP']._serialized_end=1196
+  _globals['_DIAGNOSISSERVICE']._serialized_start=1199
+  _globals['_DIAGNOSISSERVICE']._serialized_end=1396
 # @@protoc_insertion_point(module_scope)

@@ -28,7 +28,7 @@ from tillsync.v1 import link_pb2 as tillsync_dot_v1_dot_link__pb2
 from tillsync.v1 import vocabulary_pb2 as tillsync_dot_v1_dot_vocabulary__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tillsync/v1/order.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16tillsync/v1/link.proto\x1a\x1ctillsync/v1/vocabulary.proto\"\x89\x03\n\x05Order\x12\x16\n\x08order_id\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x18\n\torder_key\x18\x02 \x01(\tB\x05\xe2\x41\x02\x02\x04\x12\x14\n\x0corder_number\x18\x03 \x01(\t\x12\x35\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x17\n\x0fwoo_customer_id\x18\x05 \x01(\x03\x12\x15\n\raccount_email\x18\x06 \x01(\t\x12\x15\n\rbilling_email\x18\x07 \x01(\t\x12\x12\n\nfirst_name\x18\x08 \x01(\t\x12\x11\n\tlast_name\x18\t \x01(\t\x12\x0f\n\x07\x63ompany\x18\n \x01(\t\x12\r\n\x05phone\x18\x0b \x01(\t\x12\x37\n\x13woo_registered_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\x12\x65mail_confirmation\x18\r \x01(\x0e\x32\x1e.tillsync.v1.EmailConfirmation\"\\\n\x0fUnlinkedProduct\x12\x18\n\nproduct_id\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x14\n\x0cvariation_id\x18\x02 \x01(\x03\x12\x0b\n\x03sku\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\"\x9a\x03\n\nOrderMatch\x12\x16\n\x08order_id\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x16\n\x08\x65ntry_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x17.tillsync.v1.EntryStateB\x04\xe2\x41\x01\x03\x12+\n\x07outcome\x18\x04 \x01(\x0e\x32\x14.tillsync.v1.OutcomeB\x04\xe2\x41\x01\x03\x12*\n\x06\x63\x61uses\x18\x05 \x03(\x0e\x32\x14.tillsync.v1.OutcomeB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63omment\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05notes\x18\x07 \x03(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x65pos_customer_id\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fwoo_customer_id\x18\t \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x33\n\ncandidates\x18\n \x03(\x0b\x32\x19.tillsync.v1.EposCustomerB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03*\x9d\x01\n\x11\x45mailConfirmation\x12\"\n\x1e\x45MAIL_CONFIRMATION_UNSPECIFIED\x10\x00\x12\"\n\x1e\x45MAIL_CONFIRMATION_UNCONFIRMED\x10\x01\x12 \n\x1c\x45MAIL_CONFIRMATION_CONFIRMED\x10\x02\x12\x1e\n\x1a\x45MAIL_CONFIRMATION_CHANGED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tillsync/v1/order.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16tillsync/v1/link.proto\x1a\x1ctillsync/v1/vocabulary.proto\"\xd8\x03\n\x05Order\x12\x1d\n\x08order_id\x18\x01 \x01(\x03\x42\x0b\xe2\x41\x01\x02\xbaH\x04\"\x02 \x00\x12\x33\n\torder_key\x18\x02 \x01(\tB \xe2\x41\x02\x02\x04\xbaH\x18r\x13\x32\x11^[0-9A-Fa-f]{64}$\xc8\x01\x01\x12\x14\n\x0corder_number\x18\x03 \x01(\t\x12;\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12 \n\x0fwoo_customer_id\x18\x05 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1f\n\raccount_email\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xfe\x01\x12\x1f\n\rbilling_email\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xfe\x01\x12\x12\n\nfirst_name\x18\x08 \x01(\t\x12\x11\n\tlast_name\x18\t \x01(\t\x12\x0f\n\x07\x63ompany\x18\n \x01(\t\x12\r\n\x05phone\x18\x0b \x01(\t\x12\x37\n\x13woo_registered_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x44\n\x12\x65mail_confirmation\x18\r \x01(\x0e\x32\x1e.tillsync.v1.EmailConfirmationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"l\n\x0fUnlinkedProduct\x12\x1f\n\nproduct_id\x18\x01 \x01(\x03\x42\x0b\xe2\x41\x01\x02\xbaH\x04\"\x02 \x00\x12\x1d\n\x0cvariation_id\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x0b\n\x03sku\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\"\x9a\x03\n\nOrderMatch\x12\x16\n\x08order_id\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x16\n\x08\x65ntry_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x17.tillsync.v1.EntryStateB\x04\xe2\x41\x01\x03\x12+\n\x07outcome\x18\x04 \x01(\x0e\x32\x14.tillsync.v1.OutcomeB\x04\xe2\x41\x01\x03\x12*\n\x06\x63\x61uses\x18\x05 \x03(\x0e\x32\x14.tillsync.v1.OutcomeB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63omment\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05notes\x18\x07 \x03(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x65pos_customer_id\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fwoo_customer_id\x18\t \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x33\n\ncandidates\x18\n \x03(\x0b\x32\x19.tillsync.v1.EposCustomerB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03*\x9d\x01\n\x11\x45mailConfirmation\x12\"\n\x1e\x45MAIL_CONFIRMATION_UNSPECIFIED\x10\x00\x12\"\n\x1e\x45MAIL_CONFIRMATION_UNCONFIRMED\x10\x01\x12 \n\x1c\x45MAIL_CONFIRMATION_CONFIRMED\x10\x02\x12\x1e\n\x1a\x45MAIL_CONFIRMATION_CHANGED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,13 +36,23 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tillsync.v1.order_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ORDER'].fields_by_name['order_id']._loaded_options = None
-  _globals['_ORDER'].fields_by_name['order_id']._serialized_options = b'\342A\001\002'
+  _globals['_ORDER'].fields_by_name['order_id']._serialized_options = b'\342A\001\002\272H\004\"\002 \000'
   _globals['_ORDER'].fields_by_name['order_key']._loaded_options = None
-  _globals['_ORDER'].fields_by_name['order_key']._serialized_options = b'\342A\002\002\004'
+  _globals['_ORDER'].fields_by_name['order_key']._serialized_options = b'\342A\002\002\004\272H\030r\0232\021^[0-9A-Fa-f]{64}$\310\001\001'
   _globals['_ORDER'].fields_by_name['create_time']._loaded_options = None
-  _globals['_ORDER'].fields_by_name['create_time']._serialized_options = b'\342A\001\002'
+  _globals['_ORDER'].fields_by_name['create_time']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
+  _globals['_ORDER'].fields_by_name['woo_customer_id']._loaded_options = None
+  _globals['_ORDER'].fields_by_name['woo_customer_id']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_ORDER'].fields_by_name['account_email']._loaded_options = None
+  _globals['_ORDER'].fields_by_name['account_email']._serialized_options = b'\272H\005r\003\030\376\001'
+  _globals['_ORDER'].fields_by_name['billing_email']._loaded_options = None
+  _globals['_ORDER'].fields_by_name['billing_email']._serialized_options = b'\272H\005r\003\030\376\001'
+  _globals['_ORDER'].fields_by_name['email_confirmation']._loaded_options = None
+  _globals['_ORDER'].fields_by_name['email_confirmation']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_UNLINKEDPRODUCT'].fields_by_name['product_id']._loaded_options = None
-  _globals['_UNLINKEDPRODUCT'].fields_by_name['product_id']._serialized_options = b'\342A\001\002'
+  _globals['_UNLINKEDPRODUCT'].fields_by_name['product_id']._serialized_options = b'\342A\001\002\272H\004\"\002 \000'
+  _globals['_UNLINKEDPRODUCT'].fields_by_name['variation_id']._loaded_options = None
+  _globals['_UNLINKEDPRODUCT'].fields_by_name['variation_id']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_ORDERMATCH'].fields_by_name['order_id']._loaded_options = None
   _globals['_ORDERMATCH'].fields_by_name['order_id']._serialized_options = b'\342A\001\003'
   _globals['_ORDERMATCH'].fields_by_name['entry_id']._loaded_options = None
@@ -65,12 +75,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERMATCH'].fields_by_name['candidates']._serialized_options = b'\342A\001\003'
   _globals['_ORDERMATCH'].fields_by_name['update_time']._loaded_options = None
   _globals['_ORDERMATCH'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
-  _globals['_EMAILCONFIRMATION']._serialized_start=1064
-  _globals['_EMAILCONFIRMATION']._serialized_end=1221
+  _globals['_EMAILCONFIRMATION']._serialized_start=1159
+  _globals['_EMAILCONFIRMATION']._serialized_end=1316
   _globals['_ORDER']._serialized_start=161
-  _globals['_ORDER']._serialized_end=554
-  _globals['_UNLINKEDPRODUCT']._serialized_start=556
-  _globals['_UNLINKEDPRODUCT']._serialized_end=648
-  _globals['_ORDERMATCH']._serialized_start=651
-  _globals['_ORDERMATCH']._serialized_end=1061
+  _globals['_ORDER']._serialized_end=633
+  _globals['_UNLINKEDPRODUCT']._serialized_start=635
+  _globals['_UNLINKEDPRODUCT']._serialized_end=743
+  _globals['_ORDERMATCH']._serialized_start=746
+  _globals['_ORDERMATCH']._serialized_end=1156
 # @@protoc_insertion_point(module_scope)

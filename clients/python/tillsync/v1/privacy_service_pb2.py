@@ -27,43 +27,53 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tillsync.v1 import vocabulary_pb2 as tillsync_dot_v1_dot_vocabulary__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tillsync/v1/privacy_service.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctillsync/v1/vocabulary.proto\"J\n\x06Person\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x17\n\x0fwoo_customer_id\x18\x02 \x01(\x03\x12\x18\n\x10\x65pos_customer_id\x18\x03 \x01(\x03\"\x81\x01\n\x13\x45xportPersonRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12)\n\x06person\x18\x02 \x01(\x0b\x32\x13.tillsync.v1.PersonB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"\xc0\x01\n\x14\x45xportPersonResponse\x12*\n\x07records\x18\x01 \x03(\x0b\x32\x19.tillsync.v1.PersonRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12/\n\ralso_known_as\x18\x03 \x03(\x0b\x32\x18.tillsync.v1.PersonAlias\x12\x32\n\x0fsides_not_asked\x18\x04 \x03(\x0b\x32\x19.tillsync.v1.SideNotAsked\"L\n\x0bPersonAlias\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x10\n\x08\x66ollowed\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\"?\n\x0cSideNotAsked\x12\x1f\n\x04side\x18\x01 \x01(\x0e\x32\x11.tillsync.v1.Side\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x94\x01\n\x0cPersonRecord\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x06\x66ields\x18\x04 \x03(\x0b\x32\x1e.tillsync.v1.PersonRecordField\"1\n\x11PersonRecordField\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"p\n\x12\x45rasePersonRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12)\n\x06person\x18\x02 \x01(\x0b\x32\x13.tillsync.v1.PersonB\x04\xe2\x41\x01\x02\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"\xda\x01\n\x13\x45rasePersonResponse\x12.\n\x06\x65rased\x18\x01 \x03(\x0b\x32\x1e.tillsync.v1.PersonRecordCount\x12.\n\x08retained\x18\x02 \x03(\x0b\x32\x1c.tillsync.v1.PersonRetention\x12/\n\ralso_known_as\x18\x03 \x03(\x0b\x32\x18.tillsync.v1.PersonAlias\x12\x32\n\x0fsides_not_asked\x18\x04 \x03(\x0b\x32\x19.tillsync.v1.SideNotAsked\"4\n\x11PersonRecordCount\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"r\n\x0fPersonRetention\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12.\n\nretry_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xb7\x01\n\x0ePrivacyService\x12S\n\x0c\x45xportPerson\x12 .tillsync.v1.ExportPersonRequest\x1a!.tillsync.v1.ExportPersonResponse\x12P\n\x0b\x45rasePerson\x12\x1f.tillsync.v1.ErasePersonRequest\x1a .tillsync.v1.ErasePersonResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tillsync/v1/privacy_service.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctillsync/v1/vocabulary.proto\"q\n\x06Person\x12\"\n\x05\x65mail\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x18\xfe\x01\x32\t^\\P{Cc}*$\x12 \n\x0fwoo_customer_id\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12!\n\x10\x65pos_customer_id\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"\xba\x01\n\x13\x45xportPersonRequest\x12-\n\naccount_id\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18@2\t^\\P{Cc}*$\xc8\x01\x01\x12/\n\x06person\x18\x02 \x01(\x0b\x32\x13.tillsync.v1.PersonB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x1a\n\tpage_size\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\'\n\npage_token\x18\x04 \x01(\tB\x13\xbaH\x10r\x0e\x18\x80@2\t^\\P{Cc}*$\"\xc0\x01\n\x14\x45xportPersonResponse\x12*\n\x07records\x18\x01 \x03(\x0b\x32\x19.tillsync.v1.PersonRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12/\n\ralso_known_as\x18\x03 \x03(\x0b\x32\x18.tillsync.v1.PersonAlias\x12\x32\n\x0fsides_not_asked\x18\x04 \x03(\x0b\x32\x19.tillsync.v1.SideNotAsked\"L\n\x0bPersonAlias\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x10\n\x08\x66ollowed\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\"?\n\x0cSideNotAsked\x12\x1f\n\x04side\x18\x01 \x01(\x0e\x32\x11.tillsync.v1.Side\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x94\x01\n\x0cPersonRecord\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x06\x66ields\x18\x04 \x03(\x0b\x32\x1e.tillsync.v1.PersonRecordField\"1\n\x11PersonRecordField\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\x8b\x01\n\x12\x45rasePersonRequest\x12-\n\naccount_id\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18@2\t^\\P{Cc}*$\xc8\x01\x01\x12/\n\x06person\x18\x02 \x01(\x0b\x32\x13.tillsync.v1.PersonB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"\xda\x01\n\x13\x45rasePersonResponse\x12.\n\x06\x65rased\x18\x01 \x03(\x0b\x32\x1e.tillsync.v1.PersonRecordCount\x12.\n\x08retained\x18\x02 \x03(\x0b\x32\x1c.tillsync.v1.PersonRetention\x12/\n\ralso_known_as\x18\x03 \x03(\x0b\x32\x18.tillsync.v1.PersonAlias\x12\x32\n\x0fsides_not_asked\x18\x04 \x03(\x0b\x32\x19.tillsync.v1.SideNotAsked\"4\n\x11PersonRecordCount\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"r\n\x0fPersonRetention\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12.\n\nretry_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xb7\x01\n\x0ePrivacyService\x12S\n\x0c\x45xportPerson\x12 .tillsync.v1.ExportPersonRequest\x1a!.tillsync.v1.ExportPersonResponse\x12P\n\x0b\x45rasePerson\x12\x1f.tillsync.v1.ErasePersonRequest\x1a .tillsync.v1.ErasePersonResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tillsync.v1.privacy_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_PERSON'].fields_by_name['email']._loaded_options = None
+  _globals['_PERSON'].fields_by_name['email']._serialized_options = b'\272H\020r\016\030\376\0012\t^\\P{Cc}*$'
+  _globals['_PERSON'].fields_by_name['woo_customer_id']._loaded_options = None
+  _globals['_PERSON'].fields_by_name['woo_customer_id']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_PERSON'].fields_by_name['epos_customer_id']._loaded_options = None
+  _globals['_PERSON'].fields_by_name['epos_customer_id']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_EXPORTPERSONREQUEST'].fields_by_name['account_id']._loaded_options = None
-  _globals['_EXPORTPERSONREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002'
+  _globals['_EXPORTPERSONREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002\272H\022r\r\030@2\t^\\P{Cc}*$\310\001\001'
   _globals['_EXPORTPERSONREQUEST'].fields_by_name['person']._loaded_options = None
-  _globals['_EXPORTPERSONREQUEST'].fields_by_name['person']._serialized_options = b'\342A\001\002'
+  _globals['_EXPORTPERSONREQUEST'].fields_by_name['person']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
+  _globals['_EXPORTPERSONREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_EXPORTPERSONREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_EXPORTPERSONREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_EXPORTPERSONREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\020r\016\030\200@2\t^\\P{Cc}*$'
   _globals['_ERASEPERSONREQUEST'].fields_by_name['account_id']._loaded_options = None
-  _globals['_ERASEPERSONREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002'
+  _globals['_ERASEPERSONREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002\272H\022r\r\030@2\t^\\P{Cc}*$\310\001\001'
   _globals['_ERASEPERSONREQUEST'].fields_by_name['person']._loaded_options = None
-  _globals['_ERASEPERSONREQUEST'].fields_by_name['person']._serialized_options = b'\342A\001\002'
+  _globals['_ERASEPERSONREQUEST'].fields_by_name['person']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
   _globals['_PERSON']._serialized_start=146
-  _globals['_PERSON']._serialized_end=220
-  _globals['_EXPORTPERSONREQUEST']._serialized_start=223
-  _globals['_EXPORTPERSONREQUEST']._serialized_end=352
-  _globals['_EXPORTPERSONRESPONSE']._serialized_start=355
-  _globals['_EXPORTPERSONRESPONSE']._serialized_end=547
-  _globals['_PERSONALIAS']._serialized_start=549
-  _globals['_PERSONALIAS']._serialized_end=625
-  _globals['_SIDENOTASKED']._serialized_start=627
-  _globals['_SIDENOTASKED']._serialized_end=690
-  _globals['_PERSONRECORD']._serialized_start=693
-  _globals['_PERSONRECORD']._serialized_end=841
-  _globals['_PERSONRECORDFIELD']._serialized_start=843
-  _globals['_PERSONRECORDFIELD']._serialized_end=892
-  _globals['_ERASEPERSONREQUEST']._serialized_start=894
-  _globals['_ERASEPERSONREQUEST']._serialized_end=1006
-  _globals['_ERASEPERSONRESPONSE']._serialized_start=1009
-  _globals['_ERASEPERSONRESPONSE']._serialized_end=1227
-  _globals['_PERSONRECORDCOUNT']._serialized_start=1229
-  _globals['_PERSONRECORDCOUNT']._serialized_end=1281
-  _globals['_PERSONRETENTION']._serialized_start=1283
-  _globals['_PERSONRETENTION']._serialized_end=1397
-  _globals['_PRIVACYSERVICE']._serialized_start=1400
-  _globals['_PRIVACYSERVICE']._serialized_end=1583
+  _globals['_PERSON']._serialized_end=259
+  _globals['_EXPORTPERSONREQUEST']._serialized_start=262
+  _globals['_EXPORTPERSONREQUEST']._serialized_end=448
+  _globals['_EXPORTPERSONRESPONSE']._serialized_start=451
+  _globals['_EXPORTPERSONRESPONSE']._serialized_end=643
+  _globals['_PERSONALIAS']._serialized_start=645
+  _globals['_PERSONALIAS']._serialized_end=721
+  _globals['_SIDENOTASKED']._serialized_start=723
+  _globals['_SIDENOTASKED']._serialized_end=786
+  _globals['_PERSONRECORD']._serialized_start=789
+  _globals['_PERSONRECORD']._serialized_end=937
+  _globals['_PERSONRECORDFIELD']._serialized_start=939
+  _globals['_PERSONRECORDFIELD']._serialized_end=988
+  _globals['_ERASEPERSONREQUEST']._serialized_start=991
+  _globals['_ERASEPERSONREQUEST']._serialized_end=1130
+  _globals['_ERASEPERSONRESPONSE']._serialized_start=1133
+  _globals['_ERASEPERSONRESPONSE']._serialized_end=1351
+  _globals['_PERSONRECORDCOUNT']._serialized_start=1353
+  _globals['_PERSONRECORDCOUNT']._serialized_end=1405
+  _globals['_PERSONRETENTION']._serialized_start=1407
+  _globals['_PERSONRETENTION']._serialized_end=1521
+  _globals['_PRIVACYSERVICE']._serialized_start=1524
+  _globals['_PRIVACYSERVICE']._serialized_end=1707
 # @@protoc_insertion_point(module_scope)

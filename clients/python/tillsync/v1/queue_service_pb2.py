@@ -29,7 +29,7 @@ from tillsync.v1 import queue_entry_pb2 as tillsync_dot_v1_dot_queue__entry__pb2
 from tillsync.v1 import vocabulary_pb2 as tillsync_dot_v1_dot_vocabulary__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ftillsync/v1/queue_service.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1dtillsync/v1/queue_entry.proto\x1a\x1ctillsync/v1/vocabulary.proto\"H\n\x14GetQueueEntryRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08\x65ntry_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"?\n\x15GetQueueEntryResponse\x12&\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x17.tillsync.v1.QueueEntry\"\xa4\x01\n\x18RetryQueueEntriesRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tentry_ids\x18\x02 \x03(\t\x12(\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x18.tillsync.v1.QueueFilter\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x1a\n\x12\x63ontinuation_token\x18\x05 \x01(\t\"\x9a\x02\n\x19RetryQueueEntriesResponse\x12\x16\n\x0e\x61\x66\x66\x65\x63ted_count\x18\x01 \x01(\x05\x12\x17\n\x0f\x63oalesced_count\x18\x02 \x01(\x05\x12\x17\n\x0funchanged_count\x18\x03 \x01(\x05\x12\x36\n\x15previous_state_counts\x18\x04 \x03(\x0b\x32\x17.tillsync.v1.StateCount\x12(\n\x07\x65ntries\x18\x05 \x03(\x0b\x32\x17.tillsync.v1.QueueEntry\x12\x30\n\x08\x66\x61ilures\x18\x06 \x03(\x0b\x32\x1e.tillsync.v1.QueueEntryFailure\x12\x1f\n\x17next_continuation_token\x18\x07 \x01(\t\"\xb6\x01\n\x1a\x44ismissQueueEntriesRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tentry_ids\x18\x02 \x03(\t\x12(\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x18.tillsync.v1.QueueFilter\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12\x1a\n\x12\x63ontinuation_token\x18\x06 \x01(\t\"\x83\x02\n\x1b\x44ismissQueueEntriesResponse\x12\x16\n\x0e\x61\x66\x66\x65\x63ted_count\x18\x01 \x01(\x05\x12\x17\n\x0funchanged_count\x18\x02 \x01(\x05\x12\x36\n\x15previous_state_counts\x18\x03 \x03(\x0b\x32\x17.tillsync.v1.StateCount\x12(\n\x07\x65ntries\x18\x04 \x03(\x0b\x32\x17.tillsync.v1.QueueEntry\x12\x30\n\x08\x66\x61ilures\x18\x05 \x03(\x0b\x32\x1e.tillsync.v1.QueueEntryFailure\x12\x1f\n\x17next_continuation_token\x18\x06 \x01(\t\"H\n\x11QueueEntryFailure\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"y\n\x11WatchQueueRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12!\n\x05queue\x18\x02 \x01(\x0e\x32\x12.tillsync.v1.Queue\x12\'\n\x06states\x18\x03 \x03(\x0e\x32\x17.tillsync.v1.EntryState\"\x83\x02\n\x12WatchQueueResponse\x12\x12\n\nlist_again\x18\x01 \x01(\x08\x12\x10\n\x08\x65ntry_id\x18\x02 \x01(\t\x12!\n\x05queue\x18\x03 \x01(\x0e\x32\x12.tillsync.v1.Queue\x12$\n\x04kind\x18\x04 \x01(\x0e\x32\x16.tillsync.v1.EntryKind\x12&\n\x05state\x18\x05 \x01(\x0e\x32\x17.tillsync.v1.EntryState\x12%\n\x07outcome\x18\x06 \x01(\x0e\x32\x14.tillsync.v1.Outcome\x12/\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x85\x03\n\x0cQueueService\x12V\n\rGetQueueEntry\x12!.tillsync.v1.GetQueueEntryRequest\x1a\".tillsync.v1.GetQueueEntryResponse\x12\x62\n\x11RetryQueueEntries\x12%.tillsync.v1.RetryQueueEntriesRequest\x1a&.tillsync.v1.RetryQueueEntriesResponse\x12h\n\x13\x44ismissQueueEntries\x12\'.tillsync.v1.DismissQueueEntriesRequest\x1a(.tillsync.v1.DismissQueueEntriesResponse\x12O\n\nWatchQueue\x12\x1e.tillsync.v1.WatchQueueRequest\x1a\x1f.tillsync.v1.WatchQueueResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ftillsync/v1/queue_service.proto\x12\x0btillsync.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1dtillsync/v1/queue_entry.proto\x1a\x1ctillsync/v1/vocabulary.proto\"s\n\x14GetQueueEntryRequest\x12-\n\naccount_id\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18@2\t^\\P{Cc}*$\xc8\x01\x01\x12,\n\x08\x65ntry_id\x18\x02 \x01(\tB\x1a\xe2\x41\x01\x02\xbaH\x13r\x0e\x18\x80\x10\x32\t^\\P{Cc}*$\xc8\x01\x01\"?\n\x15GetQueueEntryResponse\x12&\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x17.tillsync.v1.QueueEntry\"\xd9\x01\n\x18RetryQueueEntriesRequest\x12-\n\naccount_id\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18@2\t^\\P{Cc}*$\xc8\x01\x01\x12\x1c\n\tentry_ids\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03\x12(\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x18.tillsync.v1.QueueFilter\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12/\n\x12\x63ontinuation_token\x18\x05 \x01(\tB\x13\xbaH\x10r\x0e\x18\x80\x10\x32\t^\\P{Cc}*$\"\x9a\x02\n\x19RetryQueueEntriesResponse\x12\x16\n\x0e\x61\x66\x66\x65\x63ted_count\x18\x01 \x01(\x05\x12\x17\n\x0f\x63oalesced_count\x18\x02 \x01(\x05\x12\x17\n\x0funchanged_count\x18\x03 \x01(\x05\x12\x36\n\x15previous_state_counts\x18\x04 \x03(\x0b\x32\x17.tillsync.v1.StateCount\x12(\n\x07\x65ntries\x18\x05 \x03(\x0b\x32\x17.tillsync.v1.QueueEntry\x12\x30\n\x08\x66\x61ilures\x18\x06 \x03(\x0b\x32\x1e.tillsync.v1.QueueEntryFailure\x12\x1f\n\x17next_continuation_token\x18\x07 \x01(\t\"\x80\x02\n\x1a\x44ismissQueueEntriesRequest\x12-\n\naccount_id\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18@2\t^\\P{Cc}*$\xc8\x01\x01\x12\x1c\n\tentry_ids\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03\x12(\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x18.tillsync.v1.QueueFilter\x12#\n\x06reason\x18\x04 \x01(\tB\x13\xbaH\x10r\x0e\x18\xc8\x01\x32\t^\\P{Cc}*$\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12/\n\x12\x63ontinuation_token\x18\x06 \x01(\tB\x13\xbaH\x10r\x0e\x18\x80\x10\x32\t^\\P{Cc}*$\"\x83\x02\n\x1b\x44ismissQueueEntriesResponse\x12\x16\n\x0e\x61\x66\x66\x65\x63ted_count\x18\x01 \x01(\x05\x12\x17\n\x0funchanged_count\x18\x02 \x01(\x05\x12\x36\n\x15previous_state_counts\x18\x03 \x03(\x0b\x32\x17.tillsync.v1.StateCount\x12(\n\x07\x65ntries\x18\x04 \x03(\x0b\x32\x17.tillsync.v1.QueueEntry\x12\x30\n\x08\x66\x61ilures\x18\x05 \x03(\x0b\x32\x1e.tillsync.v1.QueueEntryFailure\x12\x1f\n\x17next_continuation_token\x18\x06 \x01(\t\"H\n\x11QueueEntryFailure\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"\xa9\x01\n\x11WatchQueueRequest\x12-\n\naccount_id\x18\x01 \x01(\tB\x19\xe2\x41\x01\x02\xbaH\x12r\r\x18@2\t^\\P{Cc}*$\xc8\x01\x01\x12+\n\x05queue\x18\x02 \x01(\x0e\x32\x12.tillsync.v1.QueueB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x38\n\x06states\x18\x03 \x03(\x0e\x32\x17.tillsync.v1.EntryStateB\x0f\xbaH\x0c\x92\x01\t\"\x07\x82\x01\x04\x10\x01 \x00\"\x83\x02\n\x12WatchQueueResponse\x12\x12\n\nlist_again\x18\x01 \x01(\x08\x12\x10\n\x08\x65ntry_id\x18\x02 \x01(\t\x12!\n\x05queue\x18\x03 \x01(\x0e\x32\x12.tillsync.v1.Queue\x12$\n\x04kind\x18\x04 \x01(\x0e\x32\x16.tillsync.v1.EntryKind\x12&\n\x05state\x18\x05 \x01(\x0e\x32\x17.tillsync.v1.EntryState\x12%\n\x07outcome\x18\x06 \x01(\x0e\x32\x14.tillsync.v1.Outcome\x12/\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x85\x03\n\x0cQueueService\x12V\n\rGetQueueEntry\x12!.tillsync.v1.GetQueueEntryRequest\x1a\".tillsync.v1.GetQueueEntryResponse\x12\x62\n\x11RetryQueueEntries\x12%.tillsync.v1.RetryQueueEntriesRequest\x1a&.tillsync.v1.RetryQueueEntriesResponse\x12h\n\x13\x44ismissQueueEntries\x12\'.tillsync.v1.DismissQueueEntriesRequest\x1a(.tillsync.v1.DismissQueueEntriesResponse\x12O\n\nWatchQueue\x12\x1e.tillsync.v1.WatchQueueRequest\x1a\x1f.tillsync.v1.WatchQueueResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,33 +37,47 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tillsync.v1.queue_service_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETQUEUEENTRYREQUEST'].fields_by_name['account_id']._loaded_options = None
-  _globals['_GETQUEUEENTRYREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002'
+  _globals['_GETQUEUEENTRYREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002\272H\022r\r\030@2\t^\\P{Cc}*$\310\001\001'
   _globals['_GETQUEUEENTRYREQUEST'].fields_by_name['entry_id']._loaded_options = None
-  _globals['_GETQUEUEENTRYREQUEST'].fields_by_name['entry_id']._serialized_options = b'\342A\001\002'
+  _globals['_GETQUEUEENTRYREQUEST'].fields_by_name['entry_id']._serialized_options = b'\342A\001\002\272H\023r\016\030\200\0202\t^\\P{Cc}*$\310\001\001'
   _globals['_RETRYQUEUEENTRIESREQUEST'].fields_by_name['account_id']._loaded_options = None
-  _globals['_RETRYQUEUEENTRIESREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002'
+  _globals['_RETRYQUEUEENTRIESREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002\272H\022r\r\030@2\t^\\P{Cc}*$\310\001\001'
+  _globals['_RETRYQUEUEENTRIESREQUEST'].fields_by_name['entry_ids']._loaded_options = None
+  _globals['_RETRYQUEUEENTRIESREQUEST'].fields_by_name['entry_ids']._serialized_options = b'\272H\006\222\001\003\020\364\003'
+  _globals['_RETRYQUEUEENTRIESREQUEST'].fields_by_name['continuation_token']._loaded_options = None
+  _globals['_RETRYQUEUEENTRIESREQUEST'].fields_by_name['continuation_token']._serialized_options = b'\272H\020r\016\030\200\0202\t^\\P{Cc}*$'
   _globals['_DISMISSQUEUEENTRIESREQUEST'].fields_by_name['account_id']._loaded_options = None
-  _globals['_DISMISSQUEUEENTRIESREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002'
+  _globals['_DISMISSQUEUEENTRIESREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002\272H\022r\r\030@2\t^\\P{Cc}*$\310\001\001'
+  _globals['_DISMISSQUEUEENTRIESREQUEST'].fields_by_name['entry_ids']._loaded_options = None
+  _globals['_DISMISSQUEUEENTRIESREQUEST'].fields_by_name['entry_ids']._serialized_options = b'\272H\006\222\001\003\020\364\003'
+  _globals['_DISMISSQUEUEENTRIESREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_DISMISSQUEUEENTRIESREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\020r\016\030\310\0012\t^\\P{Cc}*$'
+  _globals['_DISMISSQUEUEENTRIESREQUEST'].fields_by_name['continuation_token']._loaded_options = None
+  _globals['_DISMISSQUEUEENTRIESREQUEST'].fields_by_name['continuation_token']._serialized_options = b'\272H\020r\016\030\200\0202\t^\\P{Cc}*$'
   _globals['_WATCHQUEUEREQUEST'].fields_by_name['account_id']._loaded_options = None
-  _globals['_WATCHQUEUEREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002'
+  _globals['_WATCHQUEUEREQUEST'].fields_by_name['account_id']._serialized_options = b'\342A\001\002\272H\022r\r\030@2\t^\\P{Cc}*$\310\001\001'
+  _globals['_WATCHQUEUEREQUEST'].fields_by_name['queue']._loaded_options = None
+  _globals['_WATCHQUEUEREQUEST'].fields_by_name['queue']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_WATCHQUEUEREQUEST'].fields_by_name['states']._loaded_options = None
+  _globals['_WATCHQUEUEREQUEST'].fields_by_name['states']._serialized_options = b'\272H\014\222\001\t\"\007\202\001\004\020\001 \000'
   _globals['_GETQUEUEENTRYREQUEST']._serialized_start=200
-  _globals['_GETQUEUEENTRYREQUEST']._serialized_end=272
-  _globals['_GETQUEUEENTRYRESPONSE']._serialized_start=274
-  _globals['_GETQUEUEENTRYRESPONSE']._serialized_end=337
-  _globals['_RETRYQUEUEENTRIESREQUEST']._serialized_start=340
-  _globals['_RETRYQUEUEENTRIESREQUEST']._serialized_end=504
-  _globals['_RETRYQUEUEENTRIESRESPONSE']._serialized_start=507
-  _globals['_RETRYQUEUEENTRIESRESPONSE']._serialized_end=789
-  _globals['_DISMISSQUEUEENTRIESREQUEST']._serialized_start=792
-  _globals['_DISMISSQUEUEENTRIESREQUEST']._serialized_end=974
-  _globals['_DISMISSQUEUEENTRIESRESPONSE']._serialized_start=977
-  _globals['_DISMISSQUEUEENTRIESRESPONSE']._serialized_end=1236
-  _globals['_QUEUEENTRYFAILURE']._serialized_start=1238
-  _globals['_QUEUEENTRYFAILURE']._serialized_end=1310
-  _globals['_WATCHQUEUEREQUEST']._serialized_start=1312
-  _globals['_WATCHQUEUEREQUEST']._serialized_end=1433
-  _globals['_WATCHQUEUERESPONSE']._serialized_start=1436
-  _globals['_WATCHQUEUERESPONSE']._serialized_end=1695
-  _globals['_QUEUESERVICE']._serialized_start=1698
-  _globals['_QUEUESERVICE']._serialized_end=2087
+  _globals['_GETQUEUEENTRYREQUEST']._serialized_end=315
+  _globals['_GETQUEUEENTRYRESPONSE']._serialized_start=317
+  _globals['_GETQUEUEENTRYRESPONSE']._serialized_end=380
+  _globals['_RETRYQUEUEENTRIESREQUEST']._serialized_start=383
+  _globals['_RETRYQUEUEENTRIESREQUEST']._serialized_end=600
+  _globals['_RETRYQUEUEENTRIESRESPONSE']._serialized_start=603
+  _globals['_RETRYQUEUEENTRIESRESPONSE']._serialized_end=885
+  _globals['_DISMISSQUEUEENTRIESREQUEST']._serialized_start=888
+  _globals['_DISMISSQUEUEENTRIESREQUEST']._serialized_end=1144
+  _globals['_DISMISSQUEUEENTRIESRESPONSE']._serialized_start=1147
+  _globals['_DISMISSQUEUEENTRIESRESPONSE']._serialized_end=1406
+  _globals['_QUEUEENTRYFAILURE']._serialized_start=1408
+  _globals['_QUEUEENTRYFAILURE']._serialized_end=1480
+  _globals['_WATCHQUEUEREQUEST']._serialized_start=1483
+  _globals['_WATCHQUEUEREQUEST']._serialized_end=1652
+  _globals['_WATCHQUEUERESPONSE']._serialized_start=1655
+  _globals['_WATCHQUEUERESPONSE']._serialized_end=1914
+  _globals['_QUEUESERVICE']._serialized_start=1917
+  _globals['_QUEUESERVICE']._serialized_end=2306
 # @@protoc_insertion_point(module_scope)

@@ -1,4 +1,4 @@
-"""What servicers read of fields whose single values have been checked (required_fields): numbers as the domain's words.
+"""What servicers read of fields whose single values have been checked (request_checks): numbers as the domain's words.
 
 What is required, limits of length, control characters, negative ids, unknown enum values and unusable times never reach a servicer.
 Fields that depend on each other are the use cases' to check.

@@ -13,7 +13,7 @@ from tillsync_server.adapters.grpc.access import ACCESS, AT_ONCE, CREATES_ACCOUN
 from tillsync_server.adapters.grpc.call_places import Work
 from tillsync_server.adapters.grpc.calls_at_once import CallsAtOnce
 from tillsync_server.adapters.grpc.message_limits import MAX_OPEN_REQUEST_BYTES, most_bytes
-from tillsync_server.adapters.grpc.required_fields import MessageCheck, check_of
+from tillsync_server.adapters.grpc.request_checks import MessageCheck, check_of
 from tillsync_server.adapters.grpc.servicers.unbuilt import UNBUILT
 from tillsync_server.domain.vocabulary import Role
 

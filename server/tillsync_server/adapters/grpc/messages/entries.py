@@ -28,7 +28,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def time_of(message: Timestamp) -> datetime:
-    """The time of a field that is known to be set and in range (required_fields checks both), in UTC."""
+    """The time of a field that is known to be set and in range (request_checks looks at both), in UTC."""
     return message.ToDatetime(UTC)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from tillsync.v1 import customer_sync_service_pb2, order_pb2
 
-from tillsync_server.adapters.grpc.field_limits import LENGTHS
 from tillsync_server.adapters.grpc.messages.entries import (
     ENTRIES_AT_A_TIME,
     MAX_LINE,
@@ -17,7 +16,7 @@ from tillsync_server.adapters.grpc.messages.entries import (
     shown_lines,
     time_of,
 )
-from tillsync_server.adapters.grpc.required_fields import check_of
+from tillsync_server.adapters.grpc.request_checks import check_of
 from tillsync_server.adapters.grpc.status import status_of
 from tillsync_server.application.concurrency.in_slices import in_slices
 from tillsync_server.application.use_cases.order_matching import OrderAnswer
@@ -29,6 +28,17 @@ from tillsync_server.domain.shop_users import whole_seconds
 from tillsync_server.domain.shown_text import shown
 from tillsync_server.domain.vocabulary import EmailConfirmation, EntryKind, EntryState, Queue
 from tillsync_server.ports.orders import NewOrder, OrderMatch
+
+CUT_AT = {
+    "Order.order_number": 100,
+    "Order.first_name": 255,
+    "Order.last_name": 255,
+    "Order.company": 255,
+    "Order.phone": 100,
+    "UnlinkedProduct.sku": 100,
+    "UnlinkedProduct.name": 255,
+}
+"""Characters that are kept of texts as people typed them. These are no limits of a request: a longer text refuses no order."""
 
 _ITEM_CHECK = check_of(customer_sync_service_pb2.OrderToMatch.DESCRIPTOR)
 
@@ -53,7 +63,7 @@ async def orders_given(
 
 def _facts(order: order_pb2.Order, unlinked: Iterable[order_pb2.UnlinkedProduct]) -> OrderFacts:
     def text(message: order_pb2.Order | order_pb2.UnlinkedProduct, name: str) -> str:
-        return tidied(getattr(message, name), LENGTHS[f"{message.DESCRIPTOR.name}.{name}"])
+        return tidied(getattr(message, name), CUT_AT[f"{message.DESCRIPTOR.name}.{name}"])
 
     return OrderFacts(
         order_id=OrderId(order.order_id),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.api import field_behavior_pb2
 from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from support.grpc_server import STUBS, an_order, match_request
+from support.request_messages import behaviours, request_messages
 from tillsync.v1 import (
     account_pb2,
     account_service_pb2,
@@ -19,9 +23,9 @@ from tillsync.v1 import (
     queue_entry_pb2,
     queue_service_pb2,
 )
-from tillsync_server.adapters.grpc import field_limits
-from tillsync_server.adapters.grpc.messages.orders import orders_given
-from tillsync_server.adapters.grpc.required_fields import check_of
+from tillsync_server.adapters.grpc.field_rules import rules_of
+from tillsync_server.adapters.grpc.messages.orders import CUT_AT, orders_given
+from tillsync_server.adapters.grpc.request_checks import NO_CONTROL, check_of
 from tillsync_server.domain.errors import InvalidArgument
 from tillsync_server.ports.orders import NewOrder
 
@@ -52,24 +56,63 @@ def commented_limits(pattern: str, kinds: str) -> dict[str, int]:
     return found
 
 
+def ruled(of: Callable[[FieldDescriptor, Any], int | None]) -> dict[str, int]:
+    """By message and field: what ``of`` makes of the rules of each field of a request."""
+    found = {}
+    for message in request_messages():
+        for field in message.fields:
+            limit = None if field_behavior_pb2.OUTPUT_ONLY in behaviours(field) else of(field, rules_of(field))
+            if limit is not None:
+                found[f"{message.name}.{field.name}"] = limit
+    return found
+
+
 def test_lengths_are_those_of_the_comments() -> None:
     limits = commented_limits(r"(?:[Aa]t most|\d to) ([\d,]+) characters", "string")
     assert len(limits) > 25
-    ours = {key: limit for key, limit in field_limits.LENGTHS.items() if not key.endswith((".account_id", ".till_id"))}
-    assert ours == limits
+    rules = ruled(lambda _, rules: rules.string.max_len or None)
+    assert all(rules[key] == 2048 for key in rules.keys() - limits.keys() if not key.endswith((".account_id", ".till_id")))
+    assert {key: limit for key, limit in (rules | CUT_AT).items() if key in limits} == limits
+    assert rules.keys().isdisjoint(CUT_AT), "a text that is cut refuses no order"
 
 
 def test_sizes_are_those_of_the_comments() -> None:
     limits = commented_limits(r"(?:[Aa]t most|1 to) (\d+)", r"repeated [\w.]+")
     requests = {key: limit for key, limit in limits.items() if "Response." not in key}
-    assert requests == field_limits.SIZES
+    assert requests == ruled(lambda _, rules: rules.repeated.max_items or None)
 
 
-def test_every_limit_names_a_field_that_exists() -> None:
-    pool = descriptor_pool.Default()
-    for key in (*field_limits.LENGTHS, *field_limits.SIZES, *field_limits.PATTERNS, *field_limits.ITEM_BY_ITEM):
-        message, _, field = key.partition(".")
-        assert field in pool.FindMessageTypeByName(f"tillsync.v1.{message}").fields_by_name, key
+def test_every_text_number_and_word_of_a_request_has_a_rule() -> None:
+    def is_bare(field: FieldDescriptor, rules: Any) -> int | None:
+        if field.type == FieldDescriptor.TYPE_ENUM:
+            words = rules.repeated.items.enum if field.is_repeated else rules.enum
+            return None if words.defined_only else 1
+        if field.is_repeated or field.type in (FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_BOOL):
+            return None
+        bounds = (
+            rules.string.HasField("max_len"),
+            rules.string.pattern not in ("", NO_CONTROL),
+            rules.HasField("int32"),
+            rules.HasField("int64"),
+        )
+        return None if any(bounds) else 1
+
+    assert ruled(is_bare).keys() == CUT_AT.keys()
+
+
+def test_an_account_id_has_one_limit() -> None:
+    limits = ruled(lambda _, rules: rules.string.max_len or None)
+    assert {limit for key, limit in limits.items() if key.endswith(".account_id")} == {64}
+
+
+def test_what_is_required_is_said_in_both_vocabularies() -> None:
+    """field_behavior is what documents and linters read, buf.validate what is checked."""
+
+    def differs(field: FieldDescriptor, rules: Any) -> int | None:
+        is_checked = rules.required or (not field.has_presence and (rules.int32.HasField("gt") or rules.int64.HasField("gt")))
+        return None if is_checked == (field_behavior_pb2.REQUIRED in behaviours(field)) else 1
+
+    assert ruled(differs) == {}
 
 
 @pytest.mark.parametrize("service", STUBS)
@@ -77,11 +120,7 @@ def test_an_empty_request_names_every_required_field(service: str) -> None:
     """Over the whole contract: what the descriptors require is refused when it is missing, and nothing else is."""
     for method in descriptor_pool.Default().FindServiceByName(f"tillsync.v1.{service}").methods:
         request = message_factory.GetMessageClass(method.input_type)()
-        required = {
-            field.name
-            for field in method.input_type.fields
-            if field_behavior_pb2.REQUIRED in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
-        }
+        required = {field.name for field in method.input_type.fields if field_behavior_pb2.REQUIRED in behaviours(field)}
         assert set(violations(request)) == required, method.full_name
 
 
