@@ -61,7 +61,7 @@ test: $(STAMP) system-packages  ## every test (PYTEST_ARGS="-k word" for some)
 unit: $(STAMP)  ## the unit tests only: no database, no packages, no network
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/unit $(PYTEST_ARGS)
 
-check: $(STAMP)  ## linters of Python, protos, shell and JavaScript; types; walls; generated code is current
+check: $(STAMP)  ## linters of Python, protos, shell and JavaScript; types; walls; generated code is current; protos break nobody
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -70,6 +70,7 @@ check: $(STAMP)  ## linters of Python, protos, shell and JavaScript; types; wall
 	$(BIN)/python scripts/generate_blocking_client.py --check
 	$(BIN)/buf lint
 	$(BIN)/buf format -d --exit-code
+	$(BIN)/python scripts/generate_protos.py --breaking
 	$(BIN)/shellcheck $(SHELL_SCRIPTS)
 	$(BIN)/oxlint --deny-warnings --report-unused-disable-directives wp-bridge
 

@@ -5,6 +5,7 @@
     python scripts/generate_protos.py --check                  compare only; exit 1 and name the stale files
     python scripts/generate_protos.py --imports                only place the imports, so that buf works in a fresh clone
     python scripts/generate_protos.py --breaking-against REF   ``buf breaking`` against a commit, branch or tag
+    python scripts/generate_protos.py --breaking               the same against the release before, or the commit before where there is none
 
 ``protos/`` imports google/api, google/rpc and buf/validate. buf would fetch these from its registry; offline they come from installed
 wheels instead: googleapis-common-protos has the google protos, protovalidate has the descriptor of buf/validate/validate.proto, of which
@@ -208,17 +209,39 @@ def breaking_against(ref: str) -> int:
         return subprocess.run([tool("buf"), "breaking", "--against", scratch], cwd=ROOT, check=False).returncode
 
 
+def release_before() -> str | None:
+    """The newest tag ``v…`` of an earlier commit; the commit before, until there is one. None: this clone has no earlier commit."""
+
+    def git(*arguments: str) -> str:
+        run = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        return run.stdout.strip() if run.returncode == 0 else ""
+
+    before = git("rev-parse", "--verify", "--quiet", "HEAD~1")
+    return (git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", before) or before) if before else None
+
+
+def breaking() -> int:
+    ref = release_before()
+    if ref is None:
+        print("breaking changes: not looked for, as this clone has no earlier commit", file=sys.stderr)  # noqa: T201
+        return 0
+    return breaking_against(ref)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Generate the Python messages and stubs of the contract.")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="compare only; exit 1 and name the stale files")
     mode.add_argument("--imports", action="store_true", help="only place the imports that buf needs")
     mode.add_argument("--breaking-against", metavar="REF", help="buf breaking against a commit, branch or tag")
+    mode.add_argument("--breaking", action="store_true", help="buf breaking against the release or commit before")
     arguments = parser.parse_args()
     try:
         place_imports(ROOT)
         if arguments.imports:
             return 0
+        if arguments.breaking:
+            return breaking()
         if arguments.breaking_against:
             return breaking_against(arguments.breaking_against)
         return check() if arguments.check else write()

@@ -99,6 +99,39 @@ def test_breaking_changes_against_a_commit_are_named(project_copy: Path) -> None
     assert "no protos at no-such-ref" in unknown.stderr
 
 
+def test_the_release_before_is_a_tag_or_else_the_commit_before(project_copy: Path) -> None:
+    """`make check` compares with it: what a tag has promised stays compared until the next tag."""
+    (project_copy / "buf.yaml").write_bytes((ROOT / "buf.yaml").read_bytes())
+    script = project_copy / SCRIPT.relative_to(ROOT)
+    proto = project_copy / "protos" / "tillsync" / "v1" / "customer_sync_service.proto"
+
+    def git(*arguments: str) -> None:
+        identity = ("-c", "user.name=Test", "-c", "user.email=test@example.test", "-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false")
+        subprocess.run(["git", *identity, *arguments], cwd=project_copy, check=True, capture_output=True, timeout=60)
+
+    def commit(**replaced: str) -> None:
+        for before, after in replaced.items():
+            proto.write_text(proto.read_text().replace(before, after))
+        git("add", "protos", "buf.yaml")
+        git("commit", "--quiet", "--allow-empty", "--message", "change")
+
+    git("init", "--quiet")
+    commit()
+    alone = _run(script, "--breaking")
+    assert (alone.returncode, alone.stderr) == (0, "breaking changes: not looked for, as this clone has no earlier commit\n")
+    commit(force="urgent")
+    assert 'changed name from "force" to "urgent"' in _run(script, "--breaking").stdout
+    git("tag", "v1.0.0")
+    commit()
+    commit()
+    assert _run(script, "--breaking").returncode == 0, "compared with the tag"
+    commit(urgent="hurry")
+    commit()
+    late = _run(script, "--breaking")
+    assert late.returncode not in (0, 2)
+    assert 'changed name from "urgent" to "hurry"' in late.stdout, "also a commit later"
+
+
 def _floor(distribution: str) -> Version:
     dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     for requirement in map(Requirement, dependencies):

@@ -32,7 +32,8 @@ class CustomerSyncServiceStub:
     Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the
     first one did stands, and the answer is the same, with things as they are now. Counts are those of the repeated call; rerun and
     RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken makes another token,
-    and DeleteLink is NOT_FOUND once the link is gone. What a call has accepted is committed before it is answered.
+    and DeleteLink is NOT_FOUND once the link is gone. Requests are checked by the buf.validate rules of their fields before anything
+    else: INVALID_ARGUMENT. What a call has accepted is committed before it is answered.
     Batch calls answer by position; the whole call fails only for its envelope, its size or the caller's rights.
     Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason:
     INVALID_ARGUMENT (with google.rpc.BadRequest naming each field and its remedy), UNAUTHENTICATED (no or an unknown token),
@@ -75,7 +76,8 @@ class CustomerSyncServiceAsyncStub(CustomerSyncServiceStub):
     Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the
     first one did stands, and the answer is the same, with things as they are now. Counts are those of the repeated call; rerun and
     RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken makes another token,
-    and DeleteLink is NOT_FOUND once the link is gone. What a call has accepted is committed before it is answered.
+    and DeleteLink is NOT_FOUND once the link is gone. Requests are checked by the buf.validate rules of their fields before anything
+    else: INVALID_ARGUMENT. What a call has accepted is committed before it is answered.
     Batch calls answer by position; the whole call fails only for its envelope, its size or the caller's rights.
     Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason:
     INVALID_ARGUMENT (with google.rpc.BadRequest naming each field and its remedy), UNAUTHENTICATED (no or an unknown token),
@@ -114,7 +116,8 @@ class CustomerSyncServiceServicer(metaclass=_abc_1.ABCMeta):
     Common to every service of this package. Calls carry `authorization: Bearer <token>`. Repeat a call after a lost answer: what the
     first one did stands, and the answer is the same, with things as they are now. Counts are those of the repeated call; rerun and
     RetryQueueEntries may run an entry once more. There is no request id. Two calls are different: CreateToken makes another token,
-    and DeleteLink is NOT_FOUND once the link is gone. What a call has accepted is committed before it is answered.
+    and DeleteLink is NOT_FOUND once the link is gone. Requests are checked by the buf.validate rules of their fields before anything
+    else: INVALID_ARGUMENT. What a call has accepted is committed before it is answered.
     Batch calls answer by position; the whole call fails only for its envelope, its size or the caller's rights.
     Every error carries a google.rpc.ErrorInfo with domain "tillsync" and a stable reason:
     INVALID_ARGUMENT (with google.rpc.BadRequest naming each field and its remedy), UNAUTHENTICATED (no or an unknown token),
