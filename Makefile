@@ -61,7 +61,7 @@ test: $(STAMP) system-packages  ## every test (PYTEST_ARGS="-k word" for some)
 unit: $(STAMP)  ## the unit tests only: no database, no packages, no network
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/unit $(PYTEST_ARGS)
 
-check: $(STAMP)  ## linters of Python, protos, shell and JavaScript; types; walls; generated code is current; protos break nobody
+check: $(STAMP)  ## linters of Python, protos, shell and JavaScript; types; walls; generated code is current; no breaking change of the protos
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

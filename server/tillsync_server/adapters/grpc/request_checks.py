@@ -1,7 +1,8 @@
 """Checks of requests, made once from the descriptors: what the contract's ``buf.validate`` rules say, and times. Nested messages included.
 
-Each check is a closure over the few values it needs, because requests are checked in the path of every call: protovalidate takes some
-twenty times as long. Output-only fields of a request are ignored. Ids in repeated fields have no rules: batch calls answer by position.
+Each check is a closure over the few values that it needs, because every call is checked: protovalidate takes three times as long for a
+SyncCustomer, and its messages name no remedy. Output-only fields of a request are ignored. Ids in repeated fields have no rules, because
+batch calls answer by position.
 """
 
 from __future__ import annotations
