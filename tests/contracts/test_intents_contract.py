@@ -12,7 +12,8 @@ from fakes.intents import FakeIntents
 from support.engine import EngineWorld
 from tillsync_server.adapters.postgres.tills.intents import PostgresIntents
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
-from tillsync_server.ports.tills import Intent, IntentState, IntentStore
+from tillsync_server.domain.intent import Intent, IntentState
+from tillsync_server.ports.tills import IntentStore
 
 TILL, EMAIL = TillId("till-a"), "ada@example.test"
 ONE, TWO = AccountId("shop-a"), AccountId("shop-b")

@@ -12,8 +12,8 @@ from support.engine import EngineWorld
 from support.links import epos, pending_removals, woo
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound
 from tillsync_server.domain.ids import AccountId, new_entry_id
+from tillsync_server.domain.link import LinkOrigin
 from tillsync_server.domain.vocabulary import EntryState
-from tillsync_server.ports.links import LinkOrigin
 
 NOBODY = AccountId("nobody")
 

@@ -12,9 +12,10 @@ from contracts.links_on_postgres import on_postgres
 from fakes.queues import SHOP
 from support.engine import EngineWorld
 from support.links import epos, pending_removals, woo
+from tillsync_server.domain.link import Link, LinkOrigin
 from tillsync_server.domain.vocabulary import EntryState, LinkGround
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
-from tillsync_server.ports.links import Link, LinkFilter, LinkOrigin, OrderLinkOutcome
+from tillsync_server.ports.links import LinkFilter, OrderLinkOutcome
 
 GUEST = "ada@example.test"
 

@@ -9,7 +9,7 @@ from fakes.clock import FakeClock
 from fakes.script import Faults, Step, no_step, raise_fault
 from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
-from tillsync_server.ports.tills import Intent, IntentState
+from tillsync_server.domain.intent import Intent, IntentState
 
 
 class FakeIntents:

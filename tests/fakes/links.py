@@ -14,14 +14,13 @@ from tillsync_server.domain.emails import addresses_in, email_forms
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId, new_entry_id
+from tillsync_server.domain.link import Link, LinkOrigin
 from tillsync_server.domain.shop_users import is_linked_person
 from tillsync_server.domain.vocabulary import EntryKind, EntryState, LinkGround, Outcome
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
 from tillsync_server.ports.links import (
-    Link,
     LinkedByHand,
     LinkFilter,
-    LinkOrigin,
     OrderLinkOutcome,
     OrderResolved,
     ShopUserChange,

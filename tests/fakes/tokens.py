@@ -12,7 +12,7 @@ from fakes.script import Faults, raise_fault
 from fakes.wakeups import FakeWakeUps
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.ports.accounts import Token
+from tillsync_server.domain.tokens import Token
 
 
 @dataclass

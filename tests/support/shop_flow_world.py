@@ -31,11 +31,11 @@ from tillsync_server.domain.ids import (
     WooCustomerId,
     new_entry_id,
 )
+from tillsync_server.domain.link import Link, LinkOrigin
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import ClaimedEntry
-from tillsync_server.ports.links import Link, LinkOrigin
 
 TILL_LATENCY_SECONDS, SHOP_LATENCY_SECONDS = 0.01, 0.05
 

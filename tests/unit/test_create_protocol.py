@@ -37,11 +37,11 @@ from tillsync_server.domain.errors import (
     UpstreamError,
 )
 from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.intent import IntentState
 from tillsync_server.domain.matching import new_customer
 from tillsync_server.domain.verdict import Disposition, Verdict
 from tillsync_server.domain.vocabulary import EntryState, Outcome, Side
 from tillsync_server.ports.lanes import LaneLease
-from tillsync_server.ports.tills import IntentState
 
 ACCOUNT, OTHER = till_account("shop-1"), till_account("shop-2")
 ADA = "ada@example.test"

@@ -31,7 +31,7 @@ from tillsync.v1 import (
     vocabulary_pb2,
 )
 from tillsync_server.domain import vocabulary
-from tillsync_server.ports.links import LinkOrigin
+from tillsync_server.domain.link import LinkOrigin
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES: tuple[FileDescriptor, ...] = tuple(

@@ -8,9 +8,9 @@ from pathlib import Path
 import structlog
 
 from tillsync_server.composition.private_files import make_private, read_private
-from tillsync_server.domain.tokens import new_token_id, new_token_secret, token_hash
+from tillsync_server.domain.tokens import Token, new_token_id, new_token_secret, token_hash
 from tillsync_server.domain.vocabulary import Role
-from tillsync_server.ports.accounts import Token, TokenStore
+from tillsync_server.ports.accounts import TokenStore
 
 _LOG = structlog.get_logger(__name__)
 GIVEN_NAME = "TILLSYNC_ADMIN_TOKEN"

@@ -1,4 +1,4 @@
-"""Bearer tokens: how a secret is made, hashed and handed to a shop. A secret exists once, in the answer of CreateToken."""
+"""Bearer tokens and their callers. A secret is made, hashed and handed to a shop here; it exists once, in the answer of CreateToken."""
 
 from __future__ import annotations
 
@@ -6,15 +6,45 @@ import base64
 import hashlib
 import json
 import secrets
+from dataclasses import dataclass
+from datetime import datetime
 
 from uuid_utils.compat import uuid7
 
 from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.vocabulary import Role
 
 SECRET_PREFIX = "tls_"
 """Lets secret scanners find a leaked token."""
 
 CONNECT_PREFIX = "tillsync1."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A bearer token without its secret. ``account_id`` is set exactly for Role.SITE."""
+
+    token_id: str
+    role: Role
+    account_id: AccountId | None
+    name: str
+    create_time: datetime
+    last_used_time: datetime | None = None
+    revoke_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The holder of a valid token. ``account_id`` is set exactly for Role.SITE: the one account the caller may touch."""
+
+    role: Role
+    account_id: AccountId | None
+    token_id: str
+    is_revoked: bool = False
+    """The token was revoked. Only DisconnectShop lets such a caller in, to answer a repeated call."""
+
+    def may_touch(self, account_id: str) -> bool:
+        return self.account_id is None or self.account_id == account_id
 
 
 def new_token_secret() -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.account_warnings import AccountWarning, StrayOutput
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.settings_change import SettingsEffect
-from tillsync_server.domain.vocabulary import Role, Side
+from tillsync_server.domain.tokens import Token
+from tillsync_server.domain.vocabulary import Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,19 +88,6 @@ class RequeueWork(Protocol):
     async def run_chunk(self) -> bool:
         """The same. False when there was nothing that could be done now."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """A bearer token without its secret. ``account_id`` is set exactly for Role.SITE."""
-
-    token_id: str
-    role: Role
-    account_id: AccountId | None
-    name: str
-    create_time: datetime
-    last_used_time: datetime | None = None
-    revoke_time: datetime | None = None
 
 
 class TokenStore(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-from tillsync_server.application.use_cases.authentication import Caller
+from tillsync_server.domain.tokens import Caller
 
 _CALLER: ContextVar[Caller] = ContextVar("tillsync_caller")
 

@@ -21,10 +21,11 @@ from tillsync_server.adapters.grpc.failures import Failures, Refusal
 from tillsync_server.adapters.grpc.methods import CallEnded, Method, UnaryMethod
 from tillsync_server.adapters.grpc.refused_strangers import RefusedStrangers
 from tillsync_server.application.concurrency.beside_loop import BesideLoop
-from tillsync_server.application.use_cases.authentication import Authenticator, Caller
+from tillsync_server.application.use_cases.authentication import Authenticator
 from tillsync_server.application.use_cases.known_accounts import KnownAccounts
 from tillsync_server.domain.errors import InvalidArgument, PermissionDenied, ResourceExhausted
 from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.tokens import Caller
 
 REQUEST_SECONDS = 30.0
 """Within so long after its headers a request is there whole, or its call ends."""

@@ -18,8 +18,8 @@ from tillsync_server.adapters.grpc.failures import Refusal
 from tillsync_server.adapters.grpc.methods import Method, UnaryMethod
 from tillsync_server.adapters.grpc.served_calls import OPEN_REQUEST_SECONDS, REQUEST_SECONDS, ServedCalls
 from tillsync_server.adapters.grpc.status import DETAILS_KEY, retry_seconds
-from tillsync_server.application.use_cases.authentication import Caller
 from tillsync_server.domain.errors import InvalidArgument
+from tillsync_server.domain.tokens import Caller
 
 Parse = Callable[[bytes], Any]
 _BIG_BYTES = 256 * 1024

@@ -39,8 +39,8 @@ from tillsync_server.adapters.http.app import caller_is_known
 from tillsync_server.adapters.http.bodies import BodyTooLarge, BodyTooSlow, BodyUnreadable, UnknownEncoding, read_body
 from tillsync_server.adapters.http.connect_errors import ConnectError, error_response, from_status
 from tillsync_server.adapters.http.unknown_fields import split_unknown
-from tillsync_server.application.use_cases.authentication import Caller
 from tillsync_server.domain.errors import InvalidArgument, NotYetImplemented
+from tillsync_server.domain.tokens import Caller
 from tillsync_server.domain.vocabulary import Role
 
 _LOG = structlog.get_logger(__name__)

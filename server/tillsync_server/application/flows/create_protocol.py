@@ -34,11 +34,11 @@ from tillsync_server.domain.errors import (
     UpstreamError,
 )
 from tillsync_server.domain.ids import EposCustomerId
+from tillsync_server.domain.intent import Intent, IntentState
 from tillsync_server.domain.matching import creation_obstacle, ids_shown
 from tillsync_server.domain.verdict import Disposition, Verdict
 from tillsync_server.domain.vocabulary import Outcome, Side
 from tillsync_server.ports.till import WritePermit
-from tillsync_server.ports.tills import Intent, IntentState
 
 _OUTCOME = Outcome.CUSTOMER_NOT_MATCHED
 _ROUNDS = 4

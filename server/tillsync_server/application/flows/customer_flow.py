@@ -14,13 +14,14 @@ from tillsync_server.application.flows.write_verdicts import WRITING, WriteVerdi
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.link import Link
 from tillsync_server.domain.shop_users import ADOPTED_WITHIN
 from tillsync_server.domain.shop_values import for_shop
 from tillsync_server.domain.shown_text import first_letter, shown
 from tillsync_server.domain.verdict import Disposition, Verdict
 from tillsync_server.domain.vocabulary import Outcome, Priority, Side
 from tillsync_server.ports.lanes import ClaimedEntry
-from tillsync_server.ports.links import Link, StoredCustomer
+from tillsync_server.ports.links import StoredCustomer
 from tillsync_server.ports.shop import WriteResult, WriteStatus
 
 _READING = "reading the customer from Epos Now"

@@ -20,6 +20,7 @@ from tillsync_server.application.flows.linked_order import LinkedOrders, matched
 from tillsync_server.application.flows.linked_person import LinkedPersons, ShopUsers
 from tillsync_server.domain.errors import Missing, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
+from tillsync_server.domain.link import Link, LinkOrigin
 from tillsync_server.domain.matching import (
     ByEmail,
     ForPerson,
@@ -38,7 +39,7 @@ from tillsync_server.domain.shop_users import is_linked_person
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import LinkGround, Outcome, Side
 from tillsync_server.ports.lanes import ClaimedEntry
-from tillsync_server.ports.links import Link, LinkOrigin, OrderLinkOutcome
+from tillsync_server.ports.links import OrderLinkOutcome
 
 _NOT_MATCHED = Outcome.CUSTOMER_NOT_MATCHED
 _DECISIONS = 3

@@ -12,10 +12,9 @@ from tillsync_server.application.concurrency.background import BackgroundTasks
 from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
 from tillsync_server.application.concurrency.single_flight import SingleFlight
 from tillsync_server.domain.errors import Unauthenticated
-from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.tokens import token_hash
+from tillsync_server.domain.tokens import Caller, Token, token_hash
 from tillsync_server.domain.vocabulary import Role
-from tillsync_server.ports.accounts import Token, TokenStore
+from tillsync_server.ports.accounts import TokenStore
 from tillsync_server.ports.wakeups import WakeUps
 
 _LOG = structlog.get_logger(__name__)
@@ -27,20 +26,6 @@ LOOKUPS_AT_ONCE = 500
 NOTE_USED_SECONDS = 60.0
 MAX_SECRET_LENGTH = 512
 _SCHEME = "bearer "
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """``account_id`` is set exactly for Role.SITE: the one account it may touch."""
-
-    role: Role
-    account_id: AccountId | None
-    token_id: str
-    is_revoked: bool = False
-    """The token was revoked. Only DisconnectShop lets such a caller in, to answer a repeated call."""
-
-    def may_touch(self, account_id: str) -> bool:
-        return self.account_id is None or self.account_id == account_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from tillsync_server.application.use_cases.till_lookup import DEFAULT_FOUND, MAX
 from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.errors import FailedPrecondition, FieldViolation, InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
+from tillsync_server.domain.link import Link
 from tillsync_server.domain.vocabulary import EntryKind, EntryState
 from tillsync_server.ports.accounts import AccountStore
-from tillsync_server.ports.links import Link, LinkedByHand, LinkFilter, LinkKeeper, LinkReader, OrderResolved, UnlinkedByHand
+from tillsync_server.ports.links import LinkedByHand, LinkFilter, LinkKeeper, LinkReader, OrderResolved, UnlinkedByHand
 from tillsync_server.ports.queues import QueueReader
 
 _MAX_ID = 2**63 - 1

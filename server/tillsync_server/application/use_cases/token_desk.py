@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from tillsync_server.application.use_cases.page_tokens import TokenOf, coerced_page_size
 from tillsync_server.domain.errors import InvalidArgument
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.tokens import connect_string, new_token_id, new_token_secret, token_hash
+from tillsync_server.domain.tokens import Token, connect_string, new_token_id, new_token_secret, token_hash
 from tillsync_server.domain.vocabulary import Role
-from tillsync_server.ports.accounts import AccountStore, Token, TokenStore
+from tillsync_server.ports.accounts import AccountStore, TokenStore
 
 MAX_NAME_LENGTH = 100
 MAX_TOKEN_ID_LENGTH = 64

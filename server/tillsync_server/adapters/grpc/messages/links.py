@@ -13,9 +13,9 @@ from tillsync_server.application.use_cases.till_lookup import CustomerAtTill
 from tillsync_server.domain.customer import decimal_text, money_text
 from tillsync_server.domain.emails import mask_email
 from tillsync_server.domain.ids import AccountId
+from tillsync_server.domain.link import Link
 from tillsync_server.domain.shop_users import whole_seconds
 from tillsync_server.domain.shown_text import shown
-from tillsync_server.ports.links import Link
 
 
 def link_named(request: link_service_pb2.GetLinkRequest | link_service_pb2.DeleteLinkRequest) -> LinkNamed:

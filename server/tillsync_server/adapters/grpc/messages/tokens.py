@@ -8,7 +8,7 @@ from tillsync.v1 import account_service_pb2, token_pb2
 
 from tillsync_server.application.use_cases.token_desk import NewToken
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.ports.accounts import Token
+from tillsync_server.domain.tokens import Token
 
 
 def account_or_none(account_id: str) -> AccountId | None:

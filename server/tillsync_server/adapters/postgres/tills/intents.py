@@ -9,7 +9,7 @@ import asyncpg
 from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
-from tillsync_server.ports.tills import Intent, IntentState
+from tillsync_server.domain.intent import Intent, IntentState
 
 _GET = load("tills/get_intent")
 _OPEN = load("tills/open_intent")

@@ -30,10 +30,11 @@ from support.links import (
 from tillsync_server.adapters.postgres.links.held_orders import MAX_RELEASED
 from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
 from tillsync_server.adapters.postgres.links.order_linker import PostgresOrderLinker
+from tillsync_server.domain.link import LinkOrigin
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryState, LinkGround, Outcome
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, Written
-from tillsync_server.ports.links import LinkOrigin, OrderLinkOutcome
+from tillsync_server.ports.links import OrderLinkOutcome
 
 pytestmark = pytest.mark.integration
 MATCHED = replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=epos(90001), woo_customer_id=woo(12))

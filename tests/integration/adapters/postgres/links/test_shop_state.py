@@ -19,8 +19,9 @@ from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeep
 from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
 from tillsync_server.adapters.postgres.links.shop_state import PostgresShopState
 from tillsync_server.domain.ids import EposCustomerTypeId
+from tillsync_server.domain.link import Link
 from tillsync_server.ports.lanes import LaneLease
-from tillsync_server.ports.links import ConfirmedWrite, Link, WriteBasis
+from tillsync_server.ports.links import ConfirmedWrite, WriteBasis
 
 pytestmark = pytest.mark.integration
 

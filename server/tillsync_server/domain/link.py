@@ -1,0 +1,47 @@
+"""A link joins one till customer to one shop customer of an account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
+from tillsync_server.domain.vocabulary import LinkGround
+
+
+class LinkOrigin(IntEnum):
+    MATCHED_EMAIL = 1
+    CREATED = 2
+    BY_HAND = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    account_id: AccountId
+    epos_customer_id: EposCustomerId
+    woo_customer_id: WooCustomerId
+    origin: LinkOrigin
+    create_time: datetime
+    content_hash: bytes | None = None
+    """Of the values the shop has confirmed; None when unknown (then the next run writes)."""
+    hash_lapses: int = 0
+    """The lane's lapses when the hash was stored: a hash from before a lapse is ignored."""
+    as_of: datetime | None = None
+    """Time of the till read that brought the present values."""
+    epos_gone_at: datetime | None = None
+    woo_gone_at: datetime | None = None
+    woo_registered_at: datetime | None = None
+    """When the shop user registered: number and time together are the person. None: not heard yet."""
+    epos_read_at: datetime | None = None
+    """When the till was last read for the customer, where that brought no new values."""
+    ground: LinkGround = LinkGround.NOT_KEPT
+
+    @property
+    def is_usable(self) -> bool:
+        return self.epos_gone_at is None and self.woo_gone_at is None
+
+    @property
+    def last_read_at(self) -> datetime:
+        """Since when it is not known whether the till still has the customer."""
+        return max(each for each in (self.create_time, self.as_of, self.epos_read_at) if each is not None)
