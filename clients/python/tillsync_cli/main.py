@@ -1,4 +1,4 @@
-"""``tillsync``: the commands that run the service on this machine, and those that speak to one over gRPC."""
+"""``tillsync``: the commands that speak to a service over gRPC, and those of installed packages, such as the server's."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from tillsync_cli import demo_command, server_commands
+from tillsync_cli.installed_commands import installed_commands
 
 
 class _Commands(TyperGroup):
-    """Imports the commands that speak to a service only when they are needed. `tillsync worker` does not use gRPC, which takes 14 MB."""
+    """Imports commands only when they are needed. `tillsync worker` does not use gRPC, which takes 14 MB."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in self.commands:
-            self._import_service_commands()
+        for add in (self._add_installed_commands, self._add_service_commands):
+            if cmd_name not in self.commands:
+                add()
         return super().get_command(ctx, cmd_name)
 
     def list_commands(self, ctx: Any) -> list[str]:
-        self._import_service_commands()
+        self._add_installed_commands()
+        self._add_service_commands()
         return super().list_commands(ctx)
 
-    def _import_service_commands(self) -> None:
+    def _add_installed_commands(self) -> None:
+        self.commands.update(installed_commands())
+
+    def _add_service_commands(self) -> None:
         from tillsync_cli.service_commands import app as service_app
 
         self.commands.update(get_group(service_app).commands)
@@ -53,10 +58,6 @@ def _common(
     show_version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     pass
-
-
-server_commands.register(app)
-app.command(rich_help_panel="On this machine")(demo_command.demo)
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from tillsync.v1 import account_pb2, order_pb2
 
-from tillsync_cli.demo.cast import LONG_EMAIL
-from tillsync_cli.demo.stage import NotAsToldError, Stage
+from tillsync_server.cli.demo.cast import LONG_EMAIL
+from tillsync_server.cli.demo.stage import NotAsToldError, Stage
 
 Step = Callable[[Stage], Awaitable[None]]
 

@@ -14,16 +14,16 @@ from typing import TextIO
 
 from rich.console import Console
 from tillsync.v1 import account_pb2, queue_entry_pb2
+from tillsync_cli.queue_commands import print_entries
 from tillsync_client import TillsyncClient, TillsyncError
 from tillsync_sandbox import SandboxShop, SandboxTill
+
 from tillsync_server.adapters.observability.logs import configure_logging
+from tillsync_server.cli.demo.cast import Cast, cast_the_sandbox
+from tillsync_server.cli.demo.stage import CUSTOMERS, ORDERS, NotAsToldError, Stage
+from tillsync_server.cli.demo.story import STORY
 from tillsync_server.composition.service import Service
 from tillsync_server.composition.settings import load_settings
-
-from tillsync_cli.demo.cast import Cast, cast_the_sandbox
-from tillsync_cli.demo.stage import CUSTOMERS, ORDERS, NotAsToldError, Stage
-from tillsync_cli.demo.story import STORY
-from tillsync_cli.queue_commands import print_entries
 
 ACCOUNT = "shop-a"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-
 from tillsync_cli.output import console
-from tillsync_cli.server_commands import run_here, signalled
 from tillsync_cli.session import REFUSED
+
+from tillsync_server.cli.running import run_here, signalled
 
 
 def demo(
@@ -22,7 +22,7 @@ def demo(
     """
 
     async def work() -> bool:
-        from tillsync_cli.demo.run import run_demo
+        from tillsync_server.cli.demo.run import run_demo
 
         grpc, http = (0, 0) if once else (grpc_port, http_port)
         return await run_demo(console, once=once, grpc_port=grpc, http_port=http, until_stopped=signalled)

@@ -6,39 +6,21 @@ wrong.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-
 from tillsync_cli.output import console, print_json
-from tillsync_cli.session import REFUSED, USAGE, JsonOption, fail
+from tillsync_cli.session import USAGE, JsonOption, fail
+
+from tillsync_server.cli.running import read_settings, run_here, server_extra, signalled
 
 if TYPE_CHECKING:
     from tillsync_server.adapters.postgres.maintenance.db_health import QueueSample
     from tillsync_server.composition.service import Service
     from tillsync_server.composition.settings import ServiceSettings
-
-Result = TypeVar("Result")
-_OURS = ("tillsync", "tillsync_server", "tillsync_sandbox", "tillsync_client", "tillsync_cli")
-
-
-def register(app: typer.Typer) -> None:
-    """Put the commands on the main app, where they stand without a group."""
-    panel = "On this machine"
-    app.command(rich_help_panel=panel)(serve)
-    app.command(rich_help_panel=panel)(worker)
-    app.command(rich_help_panel=panel)(migrate)
-    app.command(rich_help_panel=panel)(status)
-    app.command(rich_help_panel=panel)(reencrypt)
-    app.command("settings", rich_help_panel=panel)(show_settings)
-    app.command(rich_help_panel=panel)(sandbox)
 
 
 def serve(
@@ -50,13 +32,13 @@ def serve(
 
     Without DATABASE_URL an embedded PostgreSQL keeps the data in TILLSYNC_DATA_DIR. `tillsync settings` lists every setting.
     """
-    settings = _settings()
+    settings = read_settings()
     run_here(lambda: _serve(settings, serves=True, works=not no_worker))
 
 
 def worker() -> None:
     """Run entries only, beside `tillsync serve` processes on the same DATABASE_URL; any number of them, on any host."""
-    settings = _settings()
+    settings = read_settings()
     if settings.is_embedded:
         raise fail(
             "a worker shares the database of the service: set DATABASE_URL (the embedded PostgreSQL belongs to one process)", code=USAGE
@@ -66,7 +48,7 @@ def worker() -> None:
 
 def migrate() -> None:
     """Bring the database to this release's schema. The embedded one is migrated by `tillsync serve` itself."""
-    settings = _settings()
+    settings = read_settings()
 
     async def work() -> list[str]:
         from tillsync_server.composition.storage import migrate_database
@@ -79,7 +61,7 @@ def migrate() -> None:
 
 def status(json: JsonOption = False) -> None:
     """How the queues in the database stand, and which other program's transaction makes PostgreSQL keep dead rows."""
-    settings = _settings()
+    settings = read_settings()
 
     async def work() -> QueueSample:
         from tillsync_server.composition.maintenance import database_status
@@ -112,7 +94,7 @@ def reencrypt() -> None:
 
     On an embedded database only while `tillsync serve` is stopped.
     """
-    settings = _settings()
+    settings = read_settings()
 
     async def work() -> int:
         from tillsync_server.composition.maintenance import reencrypt_credentials
@@ -124,8 +106,8 @@ def reencrypt() -> None:
 
 def show_settings(json: JsonOption = False) -> None:
     """Every setting: its variable, present value, default and meaning."""
-    settings = _settings()
-    with _server_extra():
+    settings = read_settings()
+    with server_extra():
         from tillsync_server.composition.settings import setting_lines
     lines = setting_lines(settings)
     if json:
@@ -209,56 +191,3 @@ def _tell_started(service: Service) -> None:
     if service.admin_token_file is not None:
         console.print(f"admin token: in {service.admin_token_file} (use it as --token @{service.admin_token_file})", soft_wrap=True)
     sys.stdout.flush()
-
-
-async def signalled() -> None:
-    asked, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked.set)
-    await asked.wait()
-
-
-def _settings() -> ServiceSettings:
-    with _server_extra():
-        from tillsync_server.adapters.observability.logs import configure_logging
-        from tillsync_server.composition.settings import SettingsError, load_settings
-    try:
-        settings = load_settings()
-    except SettingsError as error:
-        raise fail("\n".join(["the settings are not valid:", *(f"  {problem}" for problem in error.problems)]), code=USAGE) from error
-    configure_logging(settings.log_level, settings.log_format)
-    return settings
-
-
-def run_here(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-    """In uvloop where it is there. What the service says on purpose becomes one line and an exit code."""
-    with _server_extra():
-        from tillsync_server.composition.errors import StartError
-        from tillsync_server.composition.settings import SettingsError
-    try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner, _server_extra():
-            return runner.run(work())
-    except SettingsError as error:
-        raise fail("\n".join(["the settings are not valid:", *(f"  {problem}" for problem in error.problems)]), code=USAGE) from error
-    except StartError as error:
-        raise fail(str(error), code=REFUSED) from error
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ModuleNotFoundError:
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
-
-
-@contextlib.contextmanager
-def _server_extra() -> Iterator[None]:
-    """The base install is client and CLI only: say so instead of a traceback."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in _OURS:
-            raise
-        raise fail(f"this command needs the server extra ({error.name} is missing): pip install 'tillsync[server]'") from error

@@ -1,0 +1,47 @@
+"""The commands that other installed packages add to ``tillsync``. An entry point of the group ``tillsync.commands`` names their Typer app.
+
+The server's commands come this way, so that the client imports no server.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Any
+
+import typer
+from rich.markup import escape
+from typer.main import get_group
+
+from tillsync_cli.session import fail
+
+GROUP = "tillsync.commands"
+MACHINE_PANEL = "On this machine"
+SERVER_COMMANDS = ("serve", "worker", "migrate", "status", "reencrypt", "settings", "sandbox", "demo")
+"""Without the server they stand in the help all the same, and say what to install."""
+_INSTALL = "pip install 'tillsync[server]'"
+
+
+def installed_commands() -> dict[str, Any]:
+    """By name, the server's first. Imports the apps of the entry points."""
+    found = dict(get_group(_server_absent()).commands)
+    for entry_point in entry_points(group=GROUP):
+        found.update(get_group(entry_point.load()).commands)
+    return found
+
+
+def server_needed(missing: str = "") -> typer.Exit:
+    """Say on stderr what to install; raise the result. ``missing``: the Python package that was not found."""
+    return fail(f"this command needs the server extra{f' ({missing} is missing)' if missing else ''}: {_INSTALL}")
+
+
+def _server_absent() -> typer.Typer:
+    app = typer.Typer()
+    text = escape(f"Needs the server extra: {_INSTALL}")
+    any_arguments = {"allow_extra_args": True, "ignore_unknown_options": True}
+    for name in SERVER_COMMANDS:
+        app.command(name, rich_help_panel=MACHINE_PANEL, help=text, context_settings=any_arguments)(_absent)
+    return app
+
+
+def _absent() -> None:
+    raise server_needed()

@@ -1,0 +1,21 @@
+"""The server's commands, in the order of ``tillsync --help``. Nothing here imports more than typer and rich before a command runs."""
+
+from __future__ import annotations
+
+import typer
+from tillsync_cli.installed_commands import MACHINE_PANEL
+
+from tillsync_server.cli import commands, demo_command
+
+app = typer.Typer()
+for name, command in (
+    ("serve", commands.serve),
+    ("worker", commands.worker),
+    ("migrate", commands.migrate),
+    ("status", commands.status),
+    ("reencrypt", commands.reencrypt),
+    ("settings", commands.show_settings),
+    ("sandbox", commands.sandbox),
+    ("demo", demo_command.demo),
+):
+    app.command(name, rich_help_panel=MACHINE_PANEL)(command)

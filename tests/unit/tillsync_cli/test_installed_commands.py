@@ -1,0 +1,67 @@
+"""The commands of other packages, and what `tillsync` says where the server is not installed."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
+
+import pytest
+import typer
+from tillsync_cli import installed_commands
+from tillsync_cli.installed_commands import GROUP, SERVER_COMMANDS
+from tillsync_cli.main import app
+from tillsync_server.cli.app import app as server_app
+from typer.main import get_group
+from typer.testing import CliRunner
+
+NEEDED = "error: this command needs the server extra: pip install 'tillsync[server]'\n"
+other_app = typer.Typer()
+
+
+@other_app.command("other")
+def other() -> None:
+    typer.echo("other ran")
+
+
+@other_app.command("serve")
+def other_serve() -> None:
+    typer.echo("the other's serve ran")
+
+
+def install(monkeypatch: pytest.MonkeyPatch, *apps: str) -> None:
+    """Only the packages of these apps are installed beside the client."""
+    found = EntryPoints(EntryPoint(app, app, GROUP) for app in apps)
+    monkeypatch.setattr(installed_commands, "entry_points", lambda *, group: found.select(group=group))
+
+
+def test_the_server_is_an_installed_package_like_any_other() -> None:
+    assert list(installed_commands.installed_commands()) == list(SERVER_COMMANDS)
+    assert [entry_point.value for entry_point in entry_points(group=GROUP)] == ["tillsync_server.cli.app:app"]
+
+
+def test_each_command_of_the_server_has_its_place_in_the_help_without_the_server() -> None:
+    assert tuple(get_group(server_app).commands) == SERVER_COMMANDS
+
+
+@pytest.mark.parametrize("command", SERVER_COMMANDS)
+def test_without_the_server_its_commands_say_what_to_install(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
+    for arguments in ([], ["--once"], ["--till", "127.0.0.1:1", "more"]):
+        run = CliRunner().invoke(app, [command, *arguments])
+        assert (run.exit_code, run.stdout, run.stderr) == (1, "", NEEDED)
+
+
+def test_without_the_server_the_help_and_the_other_commands_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
+    helped = CliRunner().invoke(app, ["--help"])
+    assert helped.exit_code == 0
+    assert all(f"│ {command} " in helped.stdout for command in (*SERVER_COMMANDS, "queue", "match"))
+    assert "pip install 'tillsync[server]'" in helped.stdout
+    assert CliRunner().invoke(app, ["queue", "--help"]).exit_code == 0
+    assert CliRunner().invoke(app, ["nonsense"]).exit_code == 2
+
+
+def test_an_installed_package_adds_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, f"{__name__}:other_app")
+    assert CliRunner().invoke(app, ["other"]).stdout == "other ran\n"
+    assert CliRunner().invoke(app, ["serve"]).stdout == "the other's serve ran\n"
+    assert CliRunner().invoke(app, ["worker"]).stderr == NEEDED
