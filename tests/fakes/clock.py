@@ -12,7 +12,7 @@ FIRST_SECOND = 1000.0
 
 
 class FakeClock:
-    """Implements ports.clock.MonotonicClock. Also the database's clock; ``database_ahead_seconds`` parts the two."""
+    """Monotonic seconds of the process. Also the database's clock; ``database_ahead_seconds`` parts the two."""
 
     def __init__(self, seconds: float = FIRST_SECOND) -> None:
         self._seconds = seconds

@@ -78,18 +78,6 @@ class AccountWarnings(Protocol):
         ...
 
 
-class RequeueWork(Protocol):
-    """Works off what changes of settings left to queue, chunk by chunk under the lane's lock; any process, any number of them."""
-
-    async def run(self) -> float | None:
-        """One chunk of at most 500 rows. Returns the seconds until there may be more to do: 0 after a chunk, None where nothing waits."""
-        ...
-
-    async def run_chunk(self) -> bool:
-        """The same. False when there was nothing that could be done now."""
-        ...
-
-
 class TokenStore(Protocol):
     async def create(self, token: Token, secret_hash: bytes) -> Token:
         """The token with this hash: the one that is there already, where two processes start with one TILLSYNC_ADMIN_TOKEN. NotFound for an

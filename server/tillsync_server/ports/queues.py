@@ -101,10 +101,3 @@ class WaitingCounter(Protocol):
     async def waiting_entries(self, account_id: AccountId, cap: int) -> int:
         """PENDING entries of the account, at most ``cap``. NotFound for an unknown account."""
         ...
-
-
-class HistoryKeeper(Protocol):
-    async def maintain(self) -> None:
-        """Make the partitions a month ahead, drop what is past its retention (14 and 90 days), forget long settled create intents
-        (30 days) and long revoked tokens (90)."""
-        ...

@@ -19,11 +19,12 @@ from tillsync_server.adapters.http.app import caller_is_known
 from tillsync_server.adapters.http.bodies import BodyTooLarge, BodyTooSlow, BodyUnreadable, UnknownEncoding, read_body
 from tillsync_server.adapters.http.webhook_answers import Answered, WebhookReason, unauthorised
 from tillsync_server.adapters.http.webhook_bodies import MAX_BODY_BYTES, sale_subjects, subject_ids
-from tillsync_server.adapters.http.webhook_openers import AccountLookup, AccountNews, Address, WebhookOpeners
+from tillsync_server.adapters.http.webhook_openers import AccountLookup, Address, WebhookOpeners
 from tillsync_server.adapters.http.webhook_refusals import WebhookRefusals
 from tillsync_server.adapters.http.webhook_senders import WebhookSenders, address_of
 from tillsync_server.application.use_cases.till_hints import Sender
 from tillsync_server.domain.errors import NotFound, RequestError, ResourceExhausted
+from tillsync_server.ports.wakeups import WakeUps
 
 _ID_KEYS = {"customer": ("customerid", "id"), "customertype": ("customertypeid", "id")}
 _SALE = "transaction"
@@ -51,13 +52,13 @@ class WebhookReceiver:
         self,
         accounts: AccountLookup,
         hints: Hints,
-        news: AccountNews,
+        wakeups: WakeUps,
         *,
         database_gone: tuple[type[Exception], ...] = (),
         observe: WebhookObserver = lambda _object, _status, _reason: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._openers = WebhookOpeners(accounts, news, clock=clock)
+        self._openers = WebhookOpeners(accounts, wakeups, clock=clock)
         self._senders = WebhookSenders(self._openers)
         self._refusals = WebhookRefusals(clock)
         self._hints = hints

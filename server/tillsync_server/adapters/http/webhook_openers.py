@@ -18,6 +18,7 @@ from tillsync_server.application.concurrency.single_flight import SingleFlight
 from tillsync_server.domain.account import Account, EposSettings
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, TillId
+from tillsync_server.ports.wakeups import WakeUps
 
 KNOWN_SECONDS = 4.0
 """From the moment the store was asked: a changed secret holds everywhere within five seconds."""
@@ -35,12 +36,6 @@ class AccountLookup(Protocol):
     async def get(self, account_id: AccountId) -> Account: ...
 
     async def accounts_of_till(self, till_id: TillId) -> Sequence[Account]: ...
-
-
-class AccountNews(Protocol):
-    """One method of ``ports.wakeups.WakeUps``."""
-
-    def on_accounts_changed(self, listener: Callable[[], None]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +65,7 @@ class _Kept:
 class WebhookOpeners:
     """One per process. ``clock`` is monotonic."""
 
-    def __init__(self, accounts: AccountLookup, news: AccountNews, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, accounts: AccountLookup, wakeups: WakeUps, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._accounts = accounts
         self._clock = clock
         self._known: OrderedDict[Address, _Kept] = OrderedDict()
@@ -79,7 +74,7 @@ class WebhookOpeners:
         self._asking, self._asking_for_strangers = asyncio.Semaphore(_LOOKUPS_AT_ONCE), asyncio.Semaphore(_STRANGERS_AT_ONCE)
         self._generation = 0
         # invariant: webhook-openers-follow-changes
-        news.on_accounts_changed(self._forget)
+        wakeups.on_accounts_changed(self._forget)
 
     async def of(self, address: Address) -> Sequence[Opener]:
         """By ascending account id; empty where there is no such account or till. Raises what the store raises, NotFound excepted."""

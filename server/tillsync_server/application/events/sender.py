@@ -11,16 +11,15 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
 from tillsync_server.application.concurrency.background import BackgroundTasks
 from tillsync_server.application.concurrency.recurring import Recurring
-from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import LeaseTooShort, RunInterrupted, Unanswered, UpstreamError
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.vocabulary import Side
+from tillsync_server.ports.accounts import AccountStore
 from tillsync_server.ports.events import (
     MAX_EVENTS,
     EventLease,
@@ -41,10 +40,6 @@ _MOST_FAILURES = 30
 _STOP_SECONDS = 2.0
 _CONTENDED_SECONDS = 0.5
 """Until the next look where another process took what was due."""
-
-
-class AccountSource(Protocol):
-    async def get(self, account_id: AccountId) -> Account: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +74,7 @@ class EventSender:
     def __init__(
         self,
         outbox: EventOutbox,
-        accounts: AccountSource,
+        accounts: AccountStore,
         receivers: EventReceivers,
         wakeups: WakeUps,
         settings: EventSettings | None = None,

@@ -36,13 +36,17 @@ _LOG = structlog.get_logger(__name__)
 
 
 class PostgresHistory:
-    """Implements ports.queues.HistoryKeeper. Any number of processes may call it, whenever: there is nothing to do most of the time."""
+    """Any number of processes may call it, whenever: there is nothing to do most of the time."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def maintain(self) -> None:
-        """First makes, then drops: a drop that must wait for readers (it takes an exclusive lock, for a second at most) spoils nothing."""
+        """Make the partitions a month ahead, drop what is past its retention (14 and 90 days), forget long settled create intents
+        (30 days) and long revoked tokens (90).
+
+        First makes, then drops: a drop that must wait for readers (it takes an exclusive lock, for a second at most) spoils nothing.
+        """
         async with self._database.acquire() as connection:
             try:
                 made: int = await connection.fetchval(_ENSURE_PARTITIONS, WEEKS_AHEAD, timeout=_MAINTENANCE_SECONDS)

@@ -42,16 +42,18 @@ _SUBJECTS = {
 
 
 class PostgresRequeue:
-    """Implements ports.accounts.RequeueWork."""
+    """Any number of processes may run it."""
 
     def __init__(self, database: Database, notifier: Notifier) -> None:
         self._database = database
         self._notifier = notifier
 
     async def run_chunk(self) -> bool:
+        """As :meth:`run`. False when there was nothing that could be done now."""
         return await self.run() == 0.0
 
     async def run(self) -> float | None:
+        """One chunk of at most 500 rows. Returns the seconds until there may be more to do: 0 after a chunk, None where nothing waits."""
         async with self._database.acquire() as connection:
             waiting = [(AccountId(row["account_id"]), Requeue(row["what"])) for row in await connection.fetch(_WAITING, _CANDIDATES)]
             shuffle(waiting)  # several processes rarely choose the same lane
