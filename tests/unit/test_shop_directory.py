@@ -21,8 +21,7 @@ async def test_whoever_has_the_email_is_found_of_whatever_role_and_spelling() ->
     async with SandboxShop() as shop, shop_world() as world:
         shop.add_customer(12, email="Ada+shop@Example.test", role="administrator")
         shop.add_customer(13, email="ada@example.test")
-        found = await world.gateway.customers_with_email(account(shop), " ada+SHOP@example.test")
-        assert [(one.woo_customer_id, one.email, one.role) for one in found] == [(12, "Ada+shop@Example.test", "administrator")]
+        assert await world.gateway.customers_with_email(account(shop), " ada+SHOP@example.test") == [12]
         assert await world.gateway.customers_with_email(account(shop), "nobody@example.test") == []
 
 

@@ -52,15 +52,6 @@ class ShopStatus:
     price_decimals: int = DEFAULT_PRICE_DECIMALS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShopCustomer:
-    woo_customer_id: WooCustomerId
-    email: str
-    first_name: str = ""
-    last_name: str = ""
-    role: str = ""
-
-
 class ShopClient(Protocol):
     @property
     def max_batch(self) -> int:
@@ -107,7 +98,7 @@ class ShopGateway(Protocol):
 class ShopDirectory(Protocol):
     """Looks people up in a shop by consumer keys, also where the bridge writes: it has no route for that."""
 
-    async def customers_with_email(self, account: Account, email: str) -> list[ShopCustomer]:
-        """Accounts of any role that have this email today, compared after normalising. Raises UpstreamError; CredentialsRefused where the
-        account has no consumer keys."""
+    async def customers_with_email(self, account: Account, email: str) -> list[WooCustomerId]:
+        """Shop users of any role that have this email today, compared after normalising; ascending. Raises UpstreamError;
+        CredentialsRefused where the account has no consumer keys."""
         ...

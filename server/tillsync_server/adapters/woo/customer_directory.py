@@ -12,16 +12,15 @@ from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.errors import Refused
 from tillsync_server.domain.ids import WooCustomerId
 from tillsync_server.domain.matching import search_texts
-from tillsync_server.ports.shop import ShopCustomer
 
 _FIELDS = ("id", "email", "role")
 _QUERY = f"role=all&per_page=100&_fields={','.join(_FIELDS)}"
 """Without ``role=all`` WooCommerce leaves out staff who also shop."""
 
 
-async def customers_with_email(requests: ShopRequests, email: str) -> list[ShopCustomer]:
-    """Raises UpstreamError. WooCommerce refuses what WordPress takes for no email (400): nobody has it."""
-    found: dict[int, ShopCustomer] = {}
+async def customers_with_email(requests: ShopRequests, email: str) -> list[WooCustomerId]:
+    """Ascending. Raises UpstreamError. WooCommerce refuses what WordPress takes for no email (400): nobody has it."""
+    emails: dict[WooCustomerId, str] = {}
     for text in search_texts(email):
         try:
             rows = await requests.read("/wc/v3/customers", f"email={quote(text, safe='')}&{_QUERY}", ours=is_list_of(*_FIELDS))
@@ -29,20 +28,20 @@ async def customers_with_email(requests: ShopRequests, email: str) -> list[ShopC
             if refused.status == 400:
                 continue
             raise
-        found |= {row.woo_customer_id: row for row in _customers(rows)}
+        emails |= _emails(rows)
     wanted = normalise_email(email)
-    return [found[number] for number in sorted(found) if normalise_email(found[number].email) == wanted]
+    return [number for number, each in sorted(emails.items()) if normalise_email(each) == wanted]
 
 
-def _customers(value: Any) -> list[ShopCustomer]:
+def _emails(value: Any) -> dict[WooCustomerId, str]:
+    """By shop user; empty where a row has none."""
     if not isinstance(value, list):
         raise unreadable("the list of its customers is no list")
-    return [_customer(row) for row in value]
+    return dict(_email(row) for row in value)
 
 
-def _customer(row: Any) -> ShopCustomer:
+def _email(row: Any) -> tuple[WooCustomerId, str]:
     number = row.get("id") if isinstance(row, Mapping) else None
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
         raise unreadable("a customer in its list has no id")
-    email, role = row.get("email"), row.get("role")
-    return ShopCustomer(woo_customer_id=WooCustomerId(number), email=str(email or ""), role=str(role or ""))
+    return WooCustomerId(number), str(row.get("email") or "")

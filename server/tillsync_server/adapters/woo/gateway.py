@@ -18,10 +18,11 @@ from tillsync_server.adapters.woo.settings import WooAdapterSettings
 from tillsync_server.adapters.woo.signing import BridgeSigner, RequestSigner, Surface, signer_for
 from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge, SiteKnowledgeBook
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.ids import WooCustomerId
 from tillsync_server.ports.accounts import AccountWarnings
 from tillsync_server.ports.events import EventReceiver
 from tillsync_server.ports.request_gate import RequestGate
-from tillsync_server.ports.shop import ShopClient, ShopCustomer
+from tillsync_server.ports.shop import ShopClient
 
 
 class WooGateway:
@@ -58,7 +59,7 @@ class WooGateway:
     def event_receiver(self, account: Account) -> EventReceiver:
         return BridgeEvents(self._requests(account, BridgeSigner(account.shop.bridge_secret), self._known.of(account)))
 
-    async def customers_with_email(self, account: Account, email: str) -> list[ShopCustomer]:
+    async def customers_with_email(self, account: Account, email: str) -> list[WooCustomerId]:
         by_keys = signer_for(replace(account.shop, bridge_secret=""))
         return await customers_with_email(self._requests(account, by_keys, self._known.of(account)), email)
 

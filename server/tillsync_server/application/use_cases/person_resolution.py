@@ -274,8 +274,7 @@ class _Resolution:
                 "or name the shop customer too",
             )
             return None
-        found = await self._answer(Side.SHOP, self._directory.customers_with_email(self._account, email))
-        return None if found is None else [each.woo_customer_id for each in found]
+        return await self._answer(Side.SHOP, self._directory.customers_with_email(self._account, email))
 
     async def _answer(self, side: Side, asking: Awaitable[T]) -> T | None:
         try:
