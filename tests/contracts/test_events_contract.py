@@ -318,4 +318,4 @@ class TestBridgeEvents(EventReceiverContract):
         async with SandboxShop() as shop:
             settings = ShopSettings(base_url=shop.origin, bridge_secret=shop.switches.bridge_secret)
             yield ReceiverOnBridge(gateway.event_receiver(replace(ACCOUNTS[0], shop=settings)), shop)
-        await gateway.close()
+        await http.close()

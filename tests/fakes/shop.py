@@ -189,6 +189,3 @@ class FakeShopGateway:
         if self.shop is None:
             raise AssertionError("the shop was asked for")
         return gated(self.shop, gate)
-
-    async def close(self) -> None:
-        return None

@@ -208,12 +208,12 @@ class FakeTill:
         if not wanted:
             raise ValueError("an empty text cannot be searched for")
         if self.ignores_names:
-            return NameSearch(searched=text, rows=(), filter_ignored=True, truncated=False)
+            return NameSearch(rows=(), filter_ignored=True, truncated=False)
         by_surname = [each for each in self._searchable() if wanted in each.surname.casefold()]
         by_forename = [each for each in self._searchable() if wanted in each.forename.casefold()]
         found = {each.epos_customer_id: each for each in (*by_surname, *by_forename)}
         truncated = max(len(by_surname), len(by_forename)) > limit
-        return NameSearch(searched=text, rows=tuple(found.values()), filter_ignored=False, truncated=truncated)
+        return NameSearch(rows=tuple(found.values()), filter_ignored=False, truncated=truncated)
 
     def _searchable(self) -> list[TillCustomer]:
         return [each for key, each in sorted(self.customers.items()) if key not in self.hidden_from_search | self.soft_deleted]
@@ -265,6 +265,3 @@ class FakeTillGateway:
 
     def client(self, account: Account, request_class: RequestClass, gate: RequestGate | None = None) -> FakeTill:
         return gated(self.by_class.get(request_class, self.till), gate)
-
-    async def close(self) -> None:
-        return None

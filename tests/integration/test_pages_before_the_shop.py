@@ -59,11 +59,11 @@ async def flows_to(world: EngineWorld, settings: ShopSettings) -> AsyncIterator[
         NAME,
         CUSTOMERS,
     )
-    shops = WooGateway(OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True))))
+    http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
     nothing: Any = None
     services = FlowServices(
         tills=FakeTillGateway(till),
-        shops=shops,
+        shops=WooGateway(http),
         knowledge=PostgresTillKnowledge(world.database),
         intents=nothing,
         links=PostgresLinks(world.database),
@@ -81,7 +81,7 @@ async def flows_to(world: EngineWorld, settings: ShopSettings) -> AsyncIterator[
         yield till
     finally:
         await worker.stop()
-        await shops.close()
+        await http.close()
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ async def shop_world(*, ssl_context: ssl.SSLContext | None = None, **settings: A
     try:
         yield ShopWorld(gateway, clock, waited, warnings)
     finally:
-        await gateway.close()
+        await http.close()
 
 
 def tls_contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:

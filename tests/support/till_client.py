@@ -74,7 +74,7 @@ async def till_world(**settings: Any) -> AsyncIterator[TillWorld]:
     try:
         yield TillWorld(gateway, budget, waited)
     finally:
-        await gateway.close()
+        await http.close()
 
 
 def json_answer(value: Any, status: int = 200, *headers: str) -> bytes:

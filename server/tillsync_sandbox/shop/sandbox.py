@@ -77,10 +77,6 @@ class SandboxShop:
         )
         return user.user_id
 
-    def change_customer(self, user_id: int, **fields: str) -> None:
-        """``email``, ``first_name``, ``last_name``, ``phone``."""
-        self.store.change_user(user_id, **fields)
-
     def delete_customer(self, user_id: int) -> None:
         self.store.delete_user(user_id)
 

@@ -92,8 +92,6 @@ class ShopGateway(Protocol):
         """``gate``: entered by each request. None: nothing holds the requests up."""
         ...
 
-    async def close(self) -> None: ...
-
 
 class ShopDirectory(Protocol):
     """Looks people up in a shop by consumer keys, also where the bridge writes: it has no route for that."""

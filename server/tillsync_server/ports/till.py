@@ -126,7 +126,6 @@ class EmailSearch:
 class NameSearch:
     """Rows whose Surname or Forename the till found by one text, de-duplicated, in the order found."""
 
-    searched: str
     rows: tuple[TillCustomer, ...]
     filter_ignored: bool
     """Neither filter is honoured (a returned row does not contain the text), so there is no search by name at this till."""
@@ -171,11 +170,9 @@ class TillClient(Protocol):
 
 
 class TillGateway(Protocol):
-    """Makes clients; owns the connection pool. ``client`` is cheap: call it for each run with the account's present settings."""
+    """Makes clients. ``client`` is cheap: call it for each run with the account's present settings."""
 
     def client(self, account: Account, request_class: RequestClass, gate: RequestGate | None = None) -> TillClient:
         """``request_class``: of every request of this client. It decides who goes first at the till. ``gate``: entered by each request.
         None: nothing but the till's allowance holds the requests up."""
         ...
-
-    async def close(self) -> None: ...

@@ -51,7 +51,3 @@ class EposGateway:
             gate = TillGate(self._budget, till_id, room=self._settings.requests_in_flight, sleep=self._sleep)
             self._gates[till_id] = gate
         return gate
-
-    async def close(self) -> None:
-        """Closes the outbound pool, which may be shared: closing it twice is harmless."""
-        await self._http.close()

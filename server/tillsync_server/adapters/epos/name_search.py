@@ -37,7 +37,7 @@ async def search_by_name(requests: TillRequests, path: str, text: str, *, limit:
         honoured += 1
         truncated = truncated or len(more) > limit
         found.update(more)
-    return NameSearch(searched=text, rows=tuple(found.values()), filter_ignored=honoured == 0, truncated=truncated)
+    return NameSearch(rows=tuple(found.values()), filter_ignored=honoured == 0, truncated=truncated)
 
 
 async def _filtered(

@@ -66,7 +66,3 @@ class WooGateway:
     def _requests(self, account: Account, signer: RequestSigner, known: SiteKnowledge, gate: RequestGate | None = None) -> ShopRequests:
         heard = None if self._warnings is None else partial(self._warnings.note_answer, account.account_id)
         return ShopRequests(self._http, self._settings, account.shop.base_url, signer, known, self._sleep, heard, gate)
-
-    async def close(self) -> None:
-        """Closes the outbound pool, which may be shared: closing it twice is harmless."""
-        await self._http.close()

@@ -65,7 +65,6 @@ class EventCounters:
     delivered: int = 0
     refused: int = 0
     failed_tries: int = 0
-    database_errors: int = 0
 
 
 class EventSender:
@@ -118,16 +117,12 @@ class EventSender:
     async def _start_sends(self) -> float | None:
         """Starts a request for each account that is due. Returns the seconds until the next account is due; None: none waits, or each
         request that ends starts the next look."""
-        try:
-            due = await self._outbox.seconds_until_due()
-            free = self._settings.accounts_at_once - len(self._sends)
-            if due is None or due > 0 or free <= 0:
-                return due if free > 0 else None
-            claimed_at = self._clock()
-            leases = await self._outbox.claim(limit=free, lease_seconds=self._settings.lease_seconds)
-        except self._database_gone:
-            self.counters.database_errors += 1
-            raise
+        due = await self._outbox.seconds_until_due()
+        free = self._settings.accounts_at_once - len(self._sends)
+        if due is None or due > 0 or free <= 0:
+            return due if free > 0 else None
+        claimed_at = self._clock()
+        leases = await self._outbox.claim(limit=free, lease_seconds=self._settings.lease_seconds)
         for lease in leases:
             task = self._sends.start(self._send(lease, claimed_at + self._settings.lease_seconds), name=f"events {lease.account_id}")
             task.add_done_callback(lambda _task: self._loop.wake())
@@ -153,7 +148,6 @@ class EventSender:
                 next_try_seconds=round(delay),
             )
         except self._database_gone as error:
-            self.counters.database_errors += 1
             _LOG.warning("database_unavailable", during="events", error=type(error).__name__)
             return  # the lease runs out by itself
         except asyncio.CancelledError:

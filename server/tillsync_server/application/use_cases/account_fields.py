@@ -40,7 +40,6 @@ class SettingField:
     path: str
     default: Any
     check: Check
-    is_secret: bool = False
 
 
 def is_slug(text: str) -> bool:
@@ -62,18 +61,18 @@ def setting_fields(plain_http_allowed: PlainHttpAllowed) -> dict[str, SettingFie
         SettingField("till_id", None, _till_id),
         SettingField("shared_till", False, bool),
         SettingField("epos.base_url", EPOS_DEFAULT_BASE_URL, lambda text: till_base_url(text, plain_http_allowed)),
-        SettingField("epos.api_key", "", _issued(_basic_user), is_secret=True),
-        SettingField("epos.api_secret", "", _issued(_text(MAX_SECRET_LENGTH)), is_secret=True),
+        SettingField("epos.api_key", "", _issued(_basic_user)),
+        SettingField("epos.api_secret", "", _issued(_text(MAX_SECRET_LENGTH))),
         SettingField("epos.customer_api_version", TillApiVersion.V2, _word(TillApiVersion)),
         SettingField("epos.customer_type_api_version", TillApiVersion.V2, _word(TillApiVersion)),
         SettingField("epos.v4_type_field", TillTypeField.AUTO, _word(TillTypeField)),
         SettingField("epos.requests_per_minute", DEFAULT_REQUESTS_PER_MINUTE, _requests_per_minute),
-        SettingField("epos.webhook_key", "", _basic_user, is_secret=True),
-        SettingField("epos.webhook_secret", "", _text(MAX_SECRET_LENGTH), is_secret=True),
+        SettingField("epos.webhook_key", "", _basic_user),
+        SettingField("epos.webhook_secret", "", _text(MAX_SECRET_LENGTH)),
         SettingField("shop.base_url", "", shop_base_url),
-        SettingField("shop.consumer_key", "", _issued(_basic_user), is_secret=True),
-        SettingField("shop.consumer_secret", "", _issued(_text(MAX_SECRET_LENGTH)), is_secret=True),
-        SettingField("shop.bridge_secret", "", bridge_secret, is_secret=True),
+        SettingField("shop.consumer_key", "", _issued(_basic_user)),
+        SettingField("shop.consumer_secret", "", _issued(_text(MAX_SECRET_LENGTH))),
+        SettingField("shop.bridge_secret", "", bridge_secret),
     )
     return {row.path: row for row in rows}
 
