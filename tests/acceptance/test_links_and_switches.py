@@ -44,15 +44,6 @@ async def comment_of(made: Stage, order_id: int) -> str:
     return (await made.match_of(order_id)).comment
 
 
-async def states_of_orders(made: Stage) -> dict[int, str]:
-    """Name of the state of each order's newest entry."""
-    found: dict[int, str] = {}
-    async for entry in made.entries():
-        if entry.queue == vocabulary_pb2.QUEUE_ORDERS:
-            found.setdefault(entry.order_id, vocabulary_pb2.EntryState.Name(entry.state).removeprefix("ENTRY_STATE_"))
-    return found
-
-
 async def test_a_link_by_hand_brings_the_points_and_says_by_which_entry(ground: Ground) -> None:
     async with ground.stage() as made:
         await people(made, 1, linked=False)

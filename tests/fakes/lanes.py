@@ -50,7 +50,6 @@ class FakeLane:
         self.finished: dict[EntryId, Verdict] = {}
         self.faults: Faults = {}
         self.asked_for_settings = 0
-        self.renewals = 0
 
     def open(self, handler: EntryHandler) -> LaneWork:
         """A handler's work as the engine feeds it: whatever it runs was claimed by this lease."""
@@ -77,7 +76,6 @@ class FakeLane:
         return self.account_now
 
     async def renew_if_needed(self) -> None:
-        self.renewals += 1
         await self._step("lane.renew")
         if self.lost:
             raise LeaseTooShort("the lane has another owner")

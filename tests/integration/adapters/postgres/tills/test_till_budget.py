@@ -216,15 +216,6 @@ async def pace_of(world: EngineWorld, budget: PostgresTillBudget, per_minute: in
     return 3 / (wait + elapsed / 2)
 
 
-async def pass_by(world: EngineWorld, *, minutes: int) -> None:
-    """So much of the time in which another app is busy."""
-    await world.fetch(
-        "UPDATE till SET busy_since = busy_since - make_interval(mins => $1), busy_until = busy_until - make_interval(mins => $1) "
-        "RETURNING 1",
-        minutes,
-    )
-
-
 async def test_half_of_the_tills_limit_is_taken_by_default(world: EngineWorld) -> None:
     assert await pace_of(world, PostgresTillBudget(world.database), 300) == pytest.approx(tokens_per_second(150), rel=0.2)
     assert await pace_of(world, PostgresTillBudget(world.database, share=0.25), 300) == pytest.approx(tokens_per_second(75), rel=0.2)
