@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pb2
 from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -53,6 +54,30 @@ async def test_reflection_needs_a_token_of_any_role(world: EngineWorld) -> None:
 async def test_reflection_can_be_public(world: EngineWorld) -> None:
     async with grpc_world(world, GrpcSettings(listen="127.0.0.1:0", public_reflection=True)) as api:
         assert "tillsync.v1.CustomerSyncService" in await reflected(api.channel)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "file"),
+    [
+        ("tillsync.v1.CustomerSyncService", "customer_sync_service"),
+        ("tillsync.v1.CustomerSyncService.SyncCustomer", "customer_sync_service"),
+        ("tillsync.v1.SyncCustomerRequest", "customer_sync_service"),
+        ("tillsync.v1.SyncCustomerRequest.account_id", "customer_sync_service"),
+        ("tillsync.v1.OUTCOME_UPDATED", "vocabulary"),
+        ("tillsync.v1.CustomerSyncService.Unknown", None),
+        ("Unknown", None),
+    ],
+)
+async def test_reflection_finds_services_methods_and_messages(world: EngineWorld, symbol: str, file: str | None) -> None:
+    request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol)
+    async with grpc_world(world, GrpcSettings(listen="127.0.0.1:0", public_reflection=True)) as api:
+        stub = stub_on(api.channel, reflection_pb2_grpc.ServerReflectionStub)
+        [answer] = [answer async for answer in stub.ServerReflectionInfo(iter([request]), timeout=HANG_SECONDS)]
+    found = [descriptor_pb2.FileDescriptorProto.FromString(each).name for each in answer.file_descriptor_response.file_descriptor_proto]
+    if file is None:
+        assert answer.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
+    else:
+        assert found[0] == f"tillsync/v1/{file}.proto"
 
 
 async def test_channelz_is_for_admins(world: EngineWorld) -> None:

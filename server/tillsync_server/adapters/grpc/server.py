@@ -28,6 +28,7 @@ from tillsync_server.adapters.grpc.access import ADMIN_ONLY
 from tillsync_server.adapters.grpc.listening import GrpcSettings, credentials_of
 from tillsync_server.adapters.grpc.message_limits import MAX_RECEIVED_BYTES
 from tillsync_server.adapters.grpc.methods import UnaryMethod, method_of
+from tillsync_server.adapters.grpc.reflection import reflection_servicer
 from tillsync_server.adapters.grpc.served_calls import ServedCalls
 from tillsync_server.adapters.grpc.servicers.catalog import CatalogServicer
 from tillsync_server.adapters.grpc.servicers.unbuilt import DiagnosisServicer
@@ -188,7 +189,7 @@ class GrpcServer:
         listed = (*registrar.services, health.SERVICE_NAME, reflection.SERVICE_NAME)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, registrar.for_callers(is_open=True))
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # type: ignore[no-untyped-call]
-            reflection.aio.ReflectionServicer(listed), registrar.for_callers(is_open=self._settings.public_reflection)
+            reflection_servicer(listed), registrar.for_callers(is_open=self._settings.public_reflection)
         )
         return registrar.services, contract
 
