@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 SHELL_SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh$$' --exclude-dir=.git --exclude-dir=.tillsync --exclude-dir=$(VENV) .)
 
-.PHONY: help demo test unit check format mutants attack bench protos breaking bridge-zip system-packages clean other-python
+.PHONY: help demo test unit check format mutants attack bench protos docs breaking bridge-zip system-packages clean other-python
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -61,17 +61,19 @@ test: $(STAMP) system-packages  ## every test (PYTEST_ARGS="-k word" for some)
 unit: $(STAMP)  ## the unit tests only: no database, no packages, no network
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/unit $(PYTEST_ARGS)
 
-check: $(STAMP)  ## linters of Python, protos, shell and JavaScript; types; walls; generated code is current; no breaking change of the protos
+check: $(STAMP)  ## linters of Python, protos, shell, JavaScript and containers; types; walls; generated code and documents are current; no breaking change of the protos
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/generate_protos.py --check
 	$(BIN)/python scripts/generate_blocking_client.py --check
+	$(BIN)/python scripts/generate_docs.py --check
 	$(BIN)/buf lint
 	$(BIN)/buf format -d --exit-code
 	$(BIN)/python scripts/generate_protos.py --breaking
 	$(BIN)/shellcheck $(SHELL_SCRIPTS)
+	$(BIN)/hadolint deploy/Containerfile
 	$(BIN)/oxlint --deny-warnings --report-unused-disable-directives wp-bridge
 
 format: $(STAMP)  ## formats Python and protos, and mends what the linters can mend by themselves
@@ -94,6 +96,9 @@ bench: $(STAMP)  ## the benchmarks of the README (QUICK=1: smaller, for a first 
 protos: $(STAMP)  ## generates clients/python/tillsync/v1 from protos/, and the blocking client from the asynchronous one
 	$(BIN)/python scripts/generate_protos.py
 	$(BIN)/python scripts/generate_blocking_client.py
+
+docs: $(STAMP)  ## generates docs/messages.md, and the tables of settings and metrics in docs/operating.md
+	$(BIN)/python scripts/generate_docs.py
 
 breaking: $(STAMP)  ## whether the protos break those of AGAINST (a commit, branch or tag; main)
 	$(BIN)/python scripts/generate_protos.py --breaking-against $(or $(AGAINST),main)

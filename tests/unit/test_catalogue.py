@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-import pytest
-from tillsync_server.domain.catalogue import CATALOGUE, comment_of
-from tillsync_server.domain.vocabulary import EntryState, Outcome
+import inspect
+import re
+from types import ModuleType
 
+import pytest
+from tillsync_server.application.flows import (
+    create_protocol,
+    customer_flow,
+    customer_type_flow,
+    linked_order,
+    linked_person,
+    order_flow,
+    write_verdicts,
+)
+from tillsync_server.domain.catalogue import CATALOGUE, comment_of
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
+
+FLOWS = {
+    EntryKind.CUSTOMER: (customer_flow, write_verdicts),
+    EntryKind.CUSTOMER_TYPE: (customer_type_flow,),
+    EntryKind.ORDER_CUSTOMER: (order_flow, linked_order, linked_person, create_protocol),
+}
 VERBATIM = {
     Outcome.UPDATED: "Successfully Updated",
     Outcome.SYNC_DISABLED: "Customer sync is not enabled",
@@ -44,3 +62,15 @@ def test_every_row_says_what_it_means_what_to_do_and_in_which_states_it_stands(o
     assert "contact support" not in message.what_to_do, "that is what we remove"
     assert message.states
     assert EntryState.DISMISSED not in message.states
+
+
+@pytest.mark.parametrize(("kind", "module"), [(kind, module) for kind, modules in FLOWS.items() for module in modules])
+def test_a_flow_names_only_outcomes_that_its_entries_carry(kind: EntryKind, module: ModuleType) -> None:
+    named = {Outcome[name] for name in re.findall(r"\bOutcome\.([A-Z_]+)", inspect.getsource(module))}
+    assert named
+    assert {outcome for outcome in named if kind not in CATALOGUE[outcome].kinds} == set()
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_row_says_which_entries_carry_it(outcome: Outcome) -> None:
+    assert len({kind.queue for kind in CATALOGUE[outcome].kinds}) == 1

@@ -1,17 +1,22 @@
 """The catalogue: every comment verbatim, with its meaning, remedy, class and who is responsible. The one place for texts.
 
 Source of text, meaning and what-to-do: the public page "Customer sync error messages"; the rows below the line are the design's own.
-To add an outcome: vocabulary.Outcome, a row here, the proto enum value. ListMessages and `tillsync messages` read this table.
+To add an outcome: vocabulary.Outcome, a row here, the proto enum value. ListMessages and `tillsync messages` read this table;
+`scripts/generate_docs.py` writes docs/messages.md from it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tillsync_server.domain.vocabulary import EntryState, MessageClass, Outcome, Responsible
+from tillsync_server.domain.vocabulary import EntryKind, EntryState, MessageClass, Outcome, Responsible
 
 _PENDING, _PROCESSED, _SKIPPED = EntryState.PENDING, EntryState.PROCESSED, EntryState.SKIPPED
 _HELD, _FAILED = EntryState.HELD, EntryState.FAILED
+_CUSTOMER, _CUSTOMER_TYPE, _ORDER = EntryKind.CUSTOMER, EntryKind.CUSTOMER_TYPE, EntryKind.ORDER_CUSTOMER
+
+RESPONSE_TEMPLATE = "{response from customer type update/delete}"
+"""Shown in place of a text where the comment is the other side's own response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,8 @@ class Message:
     what_to_do: str
     message_class: MessageClass
     responsible: Responsible
+    kinds: tuple[EntryKind, ...]
+    """The entries that carry it; they decide the queue."""
     states: tuple[EntryState, ...]
 
 
@@ -36,6 +43,7 @@ CATALOGUE: dict[Outcome, Message] = {
             "No action needed.",
             MessageClass.DONE,
             Responsible.SERVICE,
+            (_CUSTOMER, _CUSTOMER_TYPE),
             (_PROCESSED,),
         ),
         Message(
@@ -45,6 +53,7 @@ CATALOGUE: dict[Outcome, Message] = {
             "Enable customer sync if you want customer and customer type updates to sync.",
             MessageClass.SKIPPED,
             Responsible.MERCHANT,
+            (_CUSTOMER, _CUSTOMER_TYPE),
             (_SKIPPED,),
         ),
         Message(
@@ -54,6 +63,7 @@ CATALOGUE: dict[Outcome, Message] = {
             "Link the customer first if you expect loyalty/customer updates to sync to WooCommerce.",
             MessageClass.SKIPPED,
             Responsible.MERCHANT,
+            (_CUSTOMER,),
             (_SKIPPED,),
         ),
         Message(
@@ -63,6 +73,7 @@ CATALOGUE: dict[Outcome, Message] = {
             "Wait while it is tried again by itself; when it has failed for good, read the first note and retry it.",
             MessageClass.WILL_RETRY,
             Responsible.TILL,
+            (_CUSTOMER,),
             (_PENDING, _FAILED),
         ),
         Message(
@@ -72,6 +83,7 @@ CATALOGUE: dict[Outcome, Message] = {
             "Check the website / WooCommerce API: the first note says which field or connection it was. Then retry.",
             MessageClass.WILL_RETRY,
             Responsible.SHOP_HOST,
+            (_CUSTOMER,),
             (_PENDING, _FAILED),
         ),
         Message(
@@ -81,6 +93,7 @@ CATALOGUE: dict[Outcome, Message] = {
             "Check the queue comment: it is the answer of the till or the shop itself. Then retry.",
             MessageClass.WILL_RETRY,
             Responsible.SHOP_HOST,
+            (_CUSTOMER_TYPE,),
             (_PENDING, _FAILED),
         ),
         Message(
@@ -90,6 +103,7 @@ CATALOGUE: dict[Outcome, Message] = {
             "Choose the right customer for this order, or fix the duplicate Epos Now customer records and retry.",
             MessageClass.WAITING_FOR_PERSON,
             Responsible.MERCHANT,
+            (_ORDER,),
             (_HELD,),
         ),
         Message(
@@ -99,6 +113,7 @@ CATALOGUE: dict[Outcome, Message] = {
             "Check the customer data on the order and the notes of the order's queue entry.",
             MessageClass.WILL_RETRY,
             Responsible.MERCHANT,
+            (_ORDER,),
             (_PENDING, _HELD, _FAILED),
         ),
         Message(
@@ -108,6 +123,7 @@ CATALOGUE: dict[Outcome, Message] = {
             "Check both the customer data and the product links.",
             MessageClass.WAITING_FOR_PERSON,
             Responsible.MERCHANT,
+            (_ORDER,),
             (_PENDING, _HELD, _FAILED),
         ),
         Message(
@@ -117,6 +133,7 @@ CATALOGUE: dict[Outcome, Message] = {
             "Link the products named in the notes, then match the order again.",
             MessageClass.WAITING_FOR_PERSON,
             Responsible.MERCHANT,
+            (_ORDER,),
             (_HELD,),
         ),
         Message(
@@ -126,6 +143,7 @@ CATALOGUE: dict[Outcome, Message] = {
             "No action needed.",
             MessageClass.DONE,
             Responsible.SERVICE,
+            (_ORDER,),
             (_PROCESSED,),
         ),
         Message(
@@ -135,6 +153,7 @@ CATALOGUE: dict[Outcome, Message] = {
             "No action needed. The notes say whether the customers are linked now.",
             MessageClass.DONE,
             Responsible.SERVICE,
+            (_ORDER,),
             (_PROCESSED,),
         ),
         Message(
@@ -144,6 +163,7 @@ CATALOGUE: dict[Outcome, Message] = {
             "No action needed. The notes say whether the customers are linked now.",
             MessageClass.DONE,
             Responsible.SERVICE,
+            (_ORDER,),
             (_PROCESSED,),
         ),
         Message(
@@ -153,6 +173,7 @@ CATALOGUE: dict[Outcome, Message] = {
             "No action needed. The notes say why it is not a customer of its own.",
             MessageClass.DONE,
             Responsible.SERVICE,
+            (_ORDER,),
             (_PROCESSED,),
         ),
     )

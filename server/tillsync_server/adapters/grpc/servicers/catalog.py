@@ -6,9 +6,7 @@ from typing import Any
 
 from tillsync.v1 import catalog_service_pb2, catalog_service_pb2_grpc
 
-from tillsync_server.domain.catalogue import CATALOGUE
-
-_RESPONSE_TEMPLATE = "{response from customer type update/delete}"
+from tillsync_server.domain.catalogue import CATALOGUE, RESPONSE_TEMPLATE
 
 
 class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
@@ -21,7 +19,7 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
             m: Any = response.messages.add()  # enum numbers are the domain's (messages/entries.py)
             m.outcome = outcome
             m.code = outcome.name
-            m.text = message.text or _RESPONSE_TEMPLATE
+            m.text = message.text or RESPONSE_TEMPLATE
             m.text_is_verbatim = bool(message.text)
             m.meaning = message.meaning
             m.what_to_do = message.what_to_do

@@ -1,0 +1,287 @@
+"""Every command of README and docs is run, as it stands there, against real services; what a document shows as output is compared.
+
+`NOT_RUN` lists the commands that are not run, each with its reason. A command that is neither run nor listed makes a test red.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+from acceptance.test_readme_commands import place_imports
+from support.documents import ROOT, Command, check, commands_of, programs_path, run_commands
+from support.grpc_server import an_order
+from support.postgres import TestDatabase
+from support.service import ADMIN_TOKEN, QUICK, SECRET_KEY, RunningService, command_environment, running_service
+from tillsync.v1 import account_pb2
+from tillsync_sandbox import SandboxShop, SandboxTill
+from tillsync_server.adapters.postgres.embedded.binaries import wheel_bin_dir
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+OPERATING, SUPPORT, SHOP = "docs/operating.md", "docs/support.md", "docs/shop.md"
+NOT_RUN = {
+    r"sudo (python3|/opt/tillsync/bin/pip) ": "installs for the whole machine; test_wheel.py installs the same wheel into an environment",
+    r"sudo (useradd|install|chown|journalctl) ": "changes the machine; test_deployment_files.py reads the files that are installed",
+    r"sudo systemctl (daemon-reload|enable)": "no systemd runs in the tests; test_deployment_files.py verifies the unit",
+    r"docker compose ": "the tests have no container tools; test_deployment_files.py reads the Containerfile",
+    r"wp tillsync ": "WP-CLI is in no registry; tests/wordpress/php runs each command with a double of it",
+}
+EMBEDDED_SECTIONS = ("The first account", "Tokens", "Settings", "Retention", "Metrics, alerts and logs", "Backup and restore")
+OWN_DATABASE_SECTIONS = ("A PostgreSQL of your own", "Backup and restore", "Upgrade", "Key rotation")
+OWN_DATABASE_ONLY = ("DATABASE_URL",)
+"""In a section of both, what needs a PostgreSQL of one's own."""
+
+
+def runnable(document: str) -> list[Command]:
+    return [command for command in commands_of(document) if not any(re.match(reason, command.text) for reason in NOT_RUN)]
+
+
+def of_sections(sections: Sequence[str], *, own_database: bool) -> list[Command]:
+    chosen = [command for command in runnable(OPERATING) if command.heading in sections]
+    return [
+        command
+        for command in chosen
+        if command.heading != "Backup and restore" or own_database == any(each in command.text for each in OWN_DATABASE_ONLY)
+    ]
+
+
+CONTAINER_SECRETS = [command for command in runnable(OPERATING) if command.heading == "In a container"]
+EMBEDDED = of_sections(EMBEDDED_SECTIONS, own_database=False)
+OWN_DATABASE = of_sections(OWN_DATABASE_SECTIONS, own_database=True)
+
+
+def test_every_command_is_run_or_listed() -> None:
+    stories = {str(command) for command in (*EMBEDDED, *OWN_DATABASE, *CONTAINER_SECRETS)}
+    assert [str(command) for command in runnable(OPERATING) if str(command) not in stories] == []
+    assert runnable(SHOP) == []
+    assert len(runnable(SUPPORT)) > 20
+
+
+def test_every_reason_is_of_a_command() -> None:
+    every = [command.text for document in (OPERATING, SUPPORT, SHOP) for command in commands_of(document)]
+    assert [reason for reason in NOT_RUN if not any(re.match(reason, text) for text in every)] == []
+
+
+def free_ports(count: int) -> list[int]:
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports
+
+
+RUNNER = """
+PIDS=
+trap '[ -z "$PIDS" ] || kill $PIDS' EXIT
+start() {
+  operations=$1; shift
+  TILLSYNC_OPERATIONS_LISTEN=127.0.0.1:$operations tillsync "$@" >> service.log 2>&1 & PIDS="$PIDS $!"
+  until curl -fs "http://127.0.0.1:$operations/readyz" > /dev/null; do kill -0 $! || { cat service.log; return 1; }; sleep 0.1; done
+}
+stop() { kill $PIDS && wait $PIDS; PIDS=; }
+"""
+"""Shell functions: a `tillsync` process in the background, until it is ready, and the end of all of them."""
+
+
+class Place:
+    """A folder of its own, with free ports, for `tillsync` processes that the commands start."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        grpc, http, self.operations, self.worker = free_ports(4)
+        self.variables = command_environment(
+            **QUICK,
+            PATH=programs_path(Path(sys.executable).parent, wheel_bin_dir()),
+            TILLSYNC_DATA_DIR=str(directory / "tillsync"),
+            TILLSYNC_GRPC_LISTEN=f"127.0.0.1:{grpc}",
+            TILLSYNC_HTTP_LISTEN=f"127.0.0.1:{http}",
+            TILLSYNC_ADDRESS=f"127.0.0.1:{grpc}",
+            TILLSYNC_ALLOWED_HOSTS="127.0.0.1",
+        )
+        self.texts = {
+            "127.0.0.1:8081": f"127.0.0.1:{self.operations}",
+            "/var/lib": str(directory),
+            "/opt/tillsync/bin/python": sys.executable,
+            "sudo systemctl stop tillsync": "stop",
+            "sudo systemctl start tillsync": f"start {self.operations} serve",
+            "tillsync serve": f"start {self.operations} serve",
+            "tillsync worker": f"start {self.worker} worker",
+        }
+
+
+@pytest.mark.own_server
+async def test_the_commands_of_an_operator_with_the_embedded_database(directory: Path) -> None:
+    place = Place(directory)
+    async with SandboxTill() as till, SandboxShop() as shop:
+        till.add_customer(forename="Web shop", surname="Sales", email=None)
+        till.add_customer(email="ada@example.test")
+        secrets = {
+            "till-key": till.switches.api_key,
+            "till-secret": till.switches.api_secret,
+            "webhook-key": "till",
+            "webhook-secret": "w" * 24,
+        }
+        for name, secret in secrets.items():
+            (directory / name).write_text(secret)
+        sandboxes = f"--till-url {till.origin} --shop-url {shop.origin} --bridge-secret {shop.switches.bridge_secret}"
+        ran = await run_commands(
+            EMBEDDED,
+            directory=directory,
+            variables=place.variables,
+            texts=place.texts | {"account create shop-a": f"account create shop-a {sandboxes}"},
+            before={"$TOKEN_ID": "TOKEN_ID=$(tillsync token list --json | grep -o 'tok_[0-9a-f]*' | tail -1)"},
+            prelude=RUNNER,
+        )
+    check(ran)
+    assert any("tillsync1." in each.output for each in ran), "the connect string"
+    assert (directory / "tillsync.tar").stat().st_size > 1_000_000
+    assert (directory / "tillsync.dump").stat().st_size > 10_000
+
+
+@pytest.mark.own_server
+async def test_the_commands_of_an_operator_with_a_database_of_their_own(database: TestDatabase, directory: Path) -> None:
+    place = Place(directory)
+    restored = f"{database.name}_restored"
+    connection = await asyncpg.connect(database.dsn)
+    try:
+        await connection.execute(f"CREATE DATABASE {restored} TEMPLATE template0")
+        ran = await run_commands(
+            OWN_DATABASE,
+            directory=directory,
+            variables=place.variables
+            | {
+                "DATABASE_URL": database.dsn,
+                "NEW_DATABASE_URL": database.dsn.replace(f"/{database.name}", f"/{restored}"),
+                "TILLSYNC_SECRET_KEY": SECRET_KEY,
+                "NEW_KEY": "another-key-of-the-tests-0123456789",
+                "OLD_KEY": SECRET_KEY,
+            },
+            texts=place.texts,
+            prelude=RUNNER,
+        )
+        check(ran)
+    finally:
+        await connection.execute(f"DROP DATABASE IF EXISTS {restored} WITH (FORCE)")
+        await connection.close()
+
+
+async def test_the_secrets_of_the_containers_are_files(directory: Path) -> None:
+    ran = await run_commands(CONTAINER_SECRETS, directory=directory, variables=command_environment())
+    check(ran)
+    named = re.findall(r"file: secrets/(\S+)", (ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
+    assert sorted(path.name for path in (directory / "deploy" / "secrets").iterdir()) == sorted(named)
+
+
+PEOPLE = (("Alan", "Mathison", 1042), ("Grace", "Murray", 1043), ("Mary", "Fairfax", 1044))
+"""Each stands twice at the till, and has an order."""
+
+
+@asynccontextmanager
+async def shop_of_the_support_page(database: TestDatabase) -> AsyncIterator[RunningService]:
+    """A walk-in customer and Ada, who is not linked; the people whose orders are held; and Joan, whose order nobody looks at."""
+    async with (
+        running_service(database.dsn, changes={"TILLSYNC_ALLOWED_HOSTS": "127.0.0.1"}) as service,
+        SandboxTill() as till,
+        SandboxShop() as shop,
+    ):
+        till.add_customer(forename="Web shop", surname="Sales", email=None)
+        till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=120)
+        shop.add_customer(email="ada@example.test", first_name="Ada", last_name="Byron")
+        epos = account_pb2.EposSettings(base_url=till.origin, api_key=till.switches.api_key, api_secret=till.switches.api_secret)
+        connected = account_pb2.ShopSettings(base_url=shop.origin, bridge_secret=shop.switches.bridge_secret)
+        account = account_pb2.Account(customer_sync_enabled=True, auto_link=True, epos=epos, shop=connected)
+        await service.client.accounts.create_account("shop-a", account)
+        for first, last, order in (*PEOPLE, ("Joan", "Elisabeth", 1045)):
+            email = f"{first.lower()}@example.test"
+            till.add_customer(forename=first, surname=last, email=email, points=500, card_number="L-0001")
+            till.add_customer(forename=f"{first[0]}.", surname=last, email=email, points=0)
+            user = shop.add_customer(email=email, first_name=first, last_name=last)
+            facts = an_order(order, woo_customer_id=user, account_email=email, first_name=first, last_name=last)
+            await service.client.sync.match_order("shop-a", facts)
+        yield service
+
+
+def entry_of(variable: str, order: int) -> str:
+    listed = f"tillsync queue list shop-a orders --order {order} --json"
+    return f'{variable}=$({listed} | grep -o \'"entryId": "[^"]*\' | cut -d\'"\' -f4)'
+
+
+SETTLED = """
+settled() {
+  while curl -s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' "$HTTP/tillsync.v1.CustomerSyncService/ListQueue" \\
+    -d '{"accountId": "shop-a", "queue": "QUEUE_'$1'", "states": ["ENTRY_STATE_PENDING"]}' | grep -q entryId; do sleep 0.1; done
+}
+"""
+"""A shell function that waits until no entry of a queue waits."""
+
+
+async def run_in_the_shop(commands: Sequence[Command], service: RunningService, directory: Path) -> None:
+    place_imports()
+    shutil.copytree(ROOT / ".tillsync" / "googleapis", directory / ".tillsync" / "googleapis", dirs_exist_ok=True)
+    shutil.copytree(ROOT / "protos", directory / "protos", dirs_exist_ok=True)
+    (directory / "token").write_text(ADMIN_TOKEN)
+    ran = await run_commands(
+        commands,
+        directory=directory,
+        variables=command_environment(
+            PATH=programs_path(Path(sys.executable).parent),
+            TOKEN=ADMIN_TOKEN,
+            HTTP=service.http_url,
+            BUF_CACHE_DIR=str(directory),
+            COLUMNS="120",
+            TZ="UTC",
+        ),
+        texts={
+            "sync.example.test:50051": service.grpc_address,
+            "127.0.0.1:50051": service.grpc_address,
+            "http://127.0.0.1:8080": service.http_url,
+        },
+        before={
+            '$ENTRY"': entry_of("ENTRY", 1042),
+            "$ENTRY_1043": entry_of("ENTRY_1043", 1043),
+            "$ENTRY_1044": entry_of("ENTRY_1044", 1044),
+            "$OTHER_ENTRY": entry_of("OTHER_ENTRY", 1045),
+        },
+        prelude=SETTLED,
+        each={"queue list shop-a orders": "settled ORDERS", "queue list shop-a customers": "settled CUSTOMERS"},
+    )
+    check(ran)
+
+
+async def test_the_commands_of_the_support_page(database: TestDatabase, directory: Path) -> None:
+    async with shop_of_the_support_page(database) as service:
+        await run_in_the_shop(runnable(SUPPORT), service, directory)
+        links = [link async for link in service.client.links.list_links("shop-a")]
+        assert [(link.epos_customer_id, link.woo_customer_id) for link in links] == [(90003, 2), (90005, 3), (90007, 4)]
+
+
+DESCRIBED = {
+    "": "tillsync.v1.CustomerSyncService is a service:",
+    "CustomerSyncService": "rpc SyncCustomer ( .tillsync.v1.SyncCustomerRequest ) returns ( .tillsync.v1.SyncCustomerResponse );",
+    "CustomerSyncService.SyncCustomer": "tillsync.v1.CustomerSyncService.SyncCustomer is a method:",
+    "SyncCustomerRequest": "tillsync.v1.SyncCustomerRequest is a message:",
+    "SyncCustomerRequest.account_id": "tillsync.v1.SyncCustomerRequest.account_id is a field:",
+    "Outcome": "tillsync.v1.Outcome is an enum:",
+}
+
+
+async def test_grpcurl_describes_services_methods_messages_fields_and_enums(database: TestDatabase, directory: Path) -> None:
+    grpcurl = 'grpcurl -plaintext -H "Authorization: Bearer $TOKEN" 127.0.0.1:50051 describe '
+    names = [f"tillsync.v1.{symbol}" if symbol else "" for symbol in (*DESCRIBED, "CustomerSyncService.Unknown")]
+    commands = [Command("", "", number, grpcurl + name, None) for number, name in enumerate(names)]
+    variables = command_environment(PATH=programs_path(Path(sys.executable).parent), TOKEN=ADMIN_TOKEN)
+    async with running_service(database.dsn) as service:
+        texts = {"127.0.0.1:50051": service.grpc_address}
+        *known, unknown = await run_commands(commands, directory=directory, variables=variables, texts=texts)
+    check(known)
+    for said, each in zip(DESCRIBED.values(), known, strict=True):
+        assert said in each.output
+    assert unknown.code != 0
+    assert "not found" in unknown.output

@@ -1,0 +1,181 @@
+"""The commands of a Markdown document, and a shell that runs them one after the other.
+
+A fenced block ``sh`` holds commands, one a line. A block ``text`` or ``json`` right behind it shows what the commands print.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from support.waiting import HANG_SECONDS, within
+
+ROOT = Path(__file__).resolve().parents[2]
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_MARK = "=== command "
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( UTC([+-]\d\d:\d\d)?|Z)?")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block. ``heading``: the nearest one above it, of level two or three."""
+
+    document: str
+    heading: str
+    line: int
+    language: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """``text``: without the comment behind it. ``shown``: what the document shows as the output of its block, if it does."""
+
+    document: str
+    heading: str
+    line: int
+    text: str
+    shown: Block | None
+
+    def __str__(self) -> str:
+        return f"{self.document}:{self.line}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Ran:
+    command: Command
+    code: int
+    output: str
+
+
+def blocks_of(document: str) -> list[Block]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    found = []
+    for fence in _FENCE.finditer(text):
+        before = text[: fence.start()]
+        headings = re.findall(r"^###? (.*)$", re.sub(_FENCE, "", before), re.MULTILINE)
+        found.append(Block(document, headings[-1] if headings else "", before.count("\n") + 1, fence[1], fence[2]))
+    return found
+
+
+def commands_of(document: str) -> list[Command]:
+    return list(_commands(document, blocks_of(document)))
+
+
+def _commands(document: str, blocks: Sequence[Block]) -> Iterator[Command]:
+    for index, block in enumerate(blocks):
+        if block.language != "sh":
+            continue
+        after = blocks[index + 1] if index + 1 < len(blocks) else None
+        adjacent = after is not None and after.language in ("text", "json") and after.line - block.line - block.text.count("\n") <= 8
+        lines = [(block.line + 1 + number, line) for number, line in enumerate(block.text.splitlines())]
+        kept = [(number, re.sub(r"(^|\s+)# .*$", "", line).strip()) for number, line in lines]
+        kept = [(number, line) for number, line in kept if line]
+        for number, line in kept:
+            shown = after if adjacent and number == kept[-1][0] else None
+            yield Command(document, block.heading, number, line, shown)
+
+
+def script_of(commands: Sequence[Command], *, texts: Mapping[str, str], before: Mapping[str, str], each: Mapping[str, str]) -> str:
+    """A shell script that runs ``commands`` in one session. Each is marked in the output with its number and its exit code."""
+    waiting, lines = dict(before), []
+    for number, command in enumerate(commands):
+        lines += [waiting.pop(key) for key in list(waiting) if key in command.text]
+        lines += [code for key, code in each.items() if key in command.text]
+        line = command.text
+        for said, here in texts.items():
+            line = line.replace(said, here)
+        lines += [f"echo '{_MARK}{number}'", line, f'echo "{_MARK}{number} ended $?"']
+    return "\n".join(lines) + "\n"
+
+
+async def run_commands(
+    commands: Sequence[Command],
+    *,
+    directory: Path,
+    variables: Mapping[str, str],
+    texts: Mapping[str, str] | None = None,
+    prelude: str = "",
+    before: Mapping[str, str] | None = None,
+    each: Mapping[str, str] | None = None,
+) -> list[Ran]:
+    """In one bash, with ``directory`` as its working directory.
+
+    ``texts``: what this place has instead of what the document says (ports, folders). ``prelude``: shell code for the beginning.
+    ``before``: shell code that runs before the first command in which its key stands; ``each``: before each of them.
+    """
+    script = f"exec 2>&1\n{prelude}\n{script_of(commands, texts=texts or {}, before=before or {}, each=each or {})}"
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-c", script), cwd=directory, env=dict(variables), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        printed, _ = await within(process.communicate(), seconds=3 * HANG_SECONDS)
+    finally:
+        if process.returncode is None:
+            process.terminate()  # its trap ends what it started
+    output = printed.decode()
+    ran = []
+    for number, command in enumerate(commands):
+        found = re.search(rf"^{_MARK}{number}\n(.*?){_MARK}{number} ended (\d+)$", output, re.MULTILINE | re.DOTALL)
+        assert found, f"{command} did not end:\n{output}"
+        ran.append(Ran(command, int(found[2]), found[1]))
+    return ran
+
+
+def check(ran: Sequence[Ran], codes: Mapping[str, int] | None = None) -> None:
+    """Each command ended with 0, or with what ``codes`` says for a text in it, and printed what the document shows."""
+    for each in ran:
+        wanted = next((code for text, code in (codes or {}).items() if text in each.command.text), 0)
+        assert each.code == wanted, f"{each.command} ended with {each.code}:\n{each.output}"
+        shown = each.command.shown
+        if shown is not None and shown.language == "json":
+            missing = _missing(json.loads(shown.text), json.loads(each.output))
+            assert not missing, f"{each.command} does not print {missing}:\n{each.output}"
+        elif shown is not None:
+            _assert_lines(shown.text, each)
+
+
+def _assert_lines(shown: str, ran: Ran) -> None:
+    printed = iter(_bare(ran.output).splitlines())
+    for line in _bare(shown).splitlines():
+        if line == "…":
+            continue
+        assert any(_fits(line, each) for each in printed), f"{ran.command} does not print, in this order, {line!r}:\n{ran.output}"
+
+
+def _fits(shown: str, printed: str) -> bool:
+    """A line that is shown may be the beginning of the one that is printed."""
+    return printed.startswith(shown)
+
+
+def _bare(text: str) -> str:
+    """Without what differs from run to run: ids and times. Blanks count once, as tables are as wide as their words."""
+    text = _TIME.sub("TIME", _UUID.sub("ID", text))
+    return "\n".join(re.sub(r"\s+", " ", line).strip() for line in text.splitlines())
+
+
+def _missing(shown: Any, printed: Any, path: str = "") -> str:
+    """Where ``printed`` lacks what is shown. ``…`` fits every text, list entries that are shown stand first."""
+    if isinstance(shown, dict):
+        if not isinstance(printed, dict):
+            return path or "an object"
+        return next((lack for key, value in shown.items() if (lack := _missing(value, printed.get(key), f"{path}.{key}"))), "")
+    if isinstance(shown, list):
+        if not isinstance(printed, list) or len(printed) < len(shown):
+            return path or "a list"
+        return next((lack for index, value in enumerate(shown) if (lack := _missing(value, printed[index], f"{path}[{index}]"))), "")
+    if shown == "…":
+        return "" if isinstance(printed, str) and printed else path
+    return "" if _bare(str(shown)) == _bare(str(printed)) else f"{path}: {shown}, but {printed}"
+
+
+def programs_path(*folders: Path) -> str:
+    """PATH with the programs of this interpreter's environment and of ``folders`` first."""
+    return os.pathsep.join([*map(str, folders), os.environ["PATH"]])

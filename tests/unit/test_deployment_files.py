@@ -1,0 +1,83 @@
+"""The files of deploy/: the unit of systemd, its settings, the Containerfile and the compose file fit the service."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+from tillsync_server.composition.settings import load_settings, secret_variables, variables
+from tillsync_server.composition.settings.setting import file_variable
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+KNOWN = {*variables(), *map(file_variable, secret_variables())}
+
+
+def unit() -> ConfigParser:
+    parsed = ConfigParser(interpolation=None, strict=True)
+    parsed.optionxform = str  # type: ignore[assignment,method-assign]
+    parsed.read_string((DEPLOY / "tillsync.service").read_text(encoding="utf-8"))
+    return parsed
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    """With the program of this environment: systemd looks whether it is there."""
+    text = (DEPLOY / "tillsync.service").read_text(encoding="utf-8")
+    copy = tmp_path / "tillsync.service"
+    copy.write_text(text.replace("/opt/tillsync/bin/tillsync", str(Path(sys.executable).with_name("tillsync"))), encoding="utf-8")
+    verified = subprocess.run(["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, check=False, timeout=60)
+    assert (verified.returncode, verified.stderr) == (0, "")
+
+
+def test_the_unit_runs_what_the_page_installs() -> None:
+    service = unit()["Service"]
+    assert service["ExecStart"] == "/opt/tillsync/bin/tillsync serve"
+    assert "python3 -m venv /opt/tillsync" in OPERATING
+    assert f"useradd --system --home-dir /var/lib/{service['StateDirectory']} " in OPERATING
+    assert service["EnvironmentFile"].removeprefix("-") in OPERATING
+    assert service["Environment"] == f"TILLSYNC_DATA_DIR=/var/lib/{service['StateDirectory']}"
+
+
+def test_the_unit_leaves_the_service_the_time_that_a_stop_may_take() -> None:
+    settings = load_settings({})
+    service = unit()["Service"]
+    assert int(service["TimeoutStopSec"]) >= settings.drain_delay + 3 * settings.drain_seconds
+    assert service["KillMode"] == "mixed", "the service stops its PostgreSQL itself, last"
+
+
+def test_the_settings_of_the_unit_can_be_served_with() -> None:
+    lines = [line for line in (DEPLOY / "tillsync.env").read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    given = dict(line.split("=", 1) for line in lines)
+    assert set(given) - KNOWN == set()
+    problems = load_settings(given).problems()
+    assert [problem for problem in problems if "cannot be read" not in problem] == [], "but for the certificate, which is not here"
+
+
+@pytest.mark.parametrize("name", ["Containerfile", "compose.yaml"])
+def test_only_settings_that_exist_are_given_to_containers(name: str) -> None:
+    text = (DEPLOY / name).read_text(encoding="utf-8")
+    named = set(re.findall(r"\b(?:TILLSYNC_[A-Z_]+|DATABASE_URL(?:_FILE)?)\b", text))
+    assert named
+    assert named - KNOWN == set()
+
+
+def test_the_container_can_be_served_with_behind_a_proxy() -> None:
+    container = dict(re.findall(r"\b(TILLSYNC_[A-Z_]+)=(\S+)", (DEPLOY / "Containerfile").read_text(encoding="utf-8")))
+    assert load_settings(container).problems() == [
+        "TILLSYNC_GRPC_LISTEN or TILLSYNC_HTTP_LISTEN reaches beyond loopback without TLS: set TILLSYNC_TLS_CERT_FILE and "
+        "TILLSYNC_TLS_KEY_FILE, or TILLSYNC_ALLOW_PLAINTEXT=true behind a proxy that ends TLS"
+    ], "a container alone says what is missing"
+    assert load_settings(container | {"TILLSYNC_ALLOW_PLAINTEXT": "true"}).problems() == []
+    assert 'TILLSYNC_ALLOW_PLAINTEXT: "true"' in (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+
+
+def test_the_image_copies_no_secret() -> None:
+    assert "deploy/secrets" in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert "deploy/secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()

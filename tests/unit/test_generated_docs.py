@@ -1,0 +1,82 @@
+"""docs/messages.md and the tables of docs/operating.md are what catalogue, settings and metrics say."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tillsync_server.adapters.http.webhook_answers import WebhookReason
+from tillsync_server.composition.settings import secret_variables, variables
+from tillsync_server.composition.settings.setting import file_variable
+from tillsync_server.domain.catalogue import CATALOGUE
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "scripts" / "generate_docs.py"
+sys.path.insert(0, str(SCRIPT.parent))
+from generate_docs import all_metrics, messages_page, settings_table  # noqa: E402
+
+OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+
+
+def run(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, str(script), *arguments], capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_documents_are_current() -> None:
+    checked = run(SCRIPT, "--check")
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_check_names_each_stale_document_and_writing_mends_it(tmp_path: Path) -> None:
+    for name in ("scripts/generate_docs.py", "docs/messages.md", "docs/operating.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    script, messages, operating = tmp_path / "scripts/generate_docs.py", tmp_path / "docs/messages.md", tmp_path / "docs/operating.md"
+    messages.unlink()
+    operating.write_text(OPERATING.replace("| `TILLSYNC_LOG_LEVEL` |", "| `TILLSYNC_LOUDNESS` |"))
+    checked = run(script, "--check")
+    assert checked.returncode == 1
+    assert checked.stderr.splitlines() == [
+        f"docs/{name}.md: out of date; run: python scripts/generate_docs.py" for name in ("messages", "operating")
+    ]
+    assert run(script).returncode == 0
+    assert operating.read_text(encoding="utf-8") == OPERATING
+    assert run(script, "--check").returncode == 0
+
+
+def test_every_comment_is_on_the_page_to_the_letter() -> None:
+    page = messages_page()
+    for message in CATALOGUE.values():
+        assert f"\n> {message.text or '`{response from customer type update/delete}`'}\n" in page
+        assert message.meaning in page
+        assert message.what_to_do in page
+
+
+def test_every_setting_is_in_the_table() -> None:
+    table = "\n".join(settings_table())
+    assert [name for name in variables() if f"| `{name}` |" not in table] == []
+    assert [name for name in secret_variables() if file_variable(name) not in table] == []
+
+
+def test_every_variable_that_the_code_knows_is_in_the_operators_page() -> None:
+    sources = [path for folder in ("server", "clients") for path in (ROOT / folder).rglob("*.py")]
+    known = {name for path in sources for name in re.findall(r"\bTILLSYNC_[A-Z_]+[A-Z]\b", path.read_text(encoding="utf-8"))}
+    plugin = {"TILLSYNC_CONNECT"}
+    assert {name for name in known - plugin if name not in OPERATING} == set()
+
+
+def test_the_operators_page_names_only_metrics_that_exist() -> None:
+    served = set()
+    for family in all_metrics().registry.collect():
+        served |= {family.name, f"{family.name}_total", f"{family.name}_bucket", f"{family.name}_count", f"{family.name}_sum"}
+    named = set(re.findall(r"\b(?:tillsync|process)_[a-z_]+[a-z]\b", OPERATING)) - {"tillsync_server"}
+    assert {name for name in named if name not in served} == set()
+
+
+@pytest.mark.parametrize("reason", list(WebhookReason))
+def test_every_reason_of_a_refused_webhook_is_in_the_operators_page(reason: WebhookReason) -> None:
+    assert f"`{reason}`" in OPERATING
