@@ -285,3 +285,11 @@ async def test_grpcurl_describes_services_methods_messages_fields_and_enums(data
         assert said in each.output
     assert unknown.code != 0
     assert "not found" in unknown.output
+
+
+def test_every_document_with_commands_has_a_test_that_runs_them() -> None:
+    elsewhere = {"README.md": "test_readme_commands.py", "docs/api.md": "test_api_examples.py"}
+    documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    with_commands = {name for path in documents if commands_of(name := str(path.relative_to(ROOT)))}
+    assert with_commands - {OPERATING, SUPPORT, SHOP} - set(elsewhere) == set()
+    assert all((Path(__file__).parent / test).is_file() for test in elsewhere.values())

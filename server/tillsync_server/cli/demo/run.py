@@ -135,7 +135,7 @@ def _print_lines_to_paste(
         f".venv/bin/tillsync account check {ACCOUNT}",
         f".venv/bin/buf curl --http2-prior-knowledge --protocol grpc -H \"Authorization: Bearer $TOKEN\" --reflect-header '*' "
         f"-d '{held}' http://{address}/{service}/ListQueue",
-        f"grpcurl -plaintext -H \"Authorization: Bearer $TOKEN\" -d '{held}' {address} {service}/ListQueue",
+        f".venv/bin/grpcurl -plaintext -H \"Authorization: Bearer $TOKEN\" -d '{held}' {address} {service}/ListQueue",
         f"curl -s http://127.0.0.1:{operations_port}/metrics | grep tillsync_",
         f"curl -s -X PATCH {till.origin}/sandbox/customers/{cast.ada_till} -d '{{\"CurrentPoints\": 999}}'   # at the till",
         f"curl -s {shop.origin}/sandbox/customers/{cast.ada_shop}   # in the shop",

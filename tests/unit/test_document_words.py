@@ -1,0 +1,34 @@
+"""docs/shop.md and docs/support.md call buttons, settings and screens by the words that the plugin shows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGIN = "\n".join(
+    path.read_text(encoding="utf-8")
+    for folder in ("src", "templates", "assets", "blocks")
+    for path in sorted((ROOT / "wp-bridge" / folder).rglob("*.*"))
+    if path.suffix in (".php", ".js", ".json")
+)
+OTHERS = {"Users", "My Account", "Completed", "Processing"}
+"""Words of WordPress and WooCommerce."""
+_ITALIC = re.compile(r"(?<!\*)\*([^*\n|]+(?:\n[^*\n|]+)?)\*(?!\*)")
+
+
+def labels(page: str) -> set[str]:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    said = {" ".join(found.split()).removesuffix(" …") for found in _ITALIC.findall(re.sub(r"`[^`]*`", "", text))}
+    settings = re.search(r"^\| Setting \|.*?\n\n", text, re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\| ([^|]+) \|", settings[0], re.MULTILINE)[1:] if settings else []
+    return (said | set(rows)) - OTHERS
+
+
+@pytest.mark.parametrize("page", ["shop.md", "support.md"])
+def test_labels_are_those_of_the_plugin(page: str) -> None:
+    named = labels(page)
+    assert named
+    assert {label for label in named if label not in PLUGIN} == set()
