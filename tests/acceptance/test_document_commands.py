@@ -233,6 +233,8 @@ async def run_in_the_shop(commands: Sequence[Command], service: RunningService, 
         variables=command_environment(
             PATH=programs_path(Path(sys.executable).parent),
             TOKEN=ADMIN_TOKEN,
+            TILLSYNC_TOKEN=ADMIN_TOKEN,
+            TILLSYNC_ADDRESS=service.grpc_address,
             HTTP=service.http_url,
             BUF_CACHE_DIR=str(directory),
             COLUMNS="120",
@@ -255,11 +257,17 @@ async def run_in_the_shop(commands: Sequence[Command], service: RunningService, 
     check(ran)
 
 
-async def test_the_commands_of_the_support_page(database: TestDatabase, directory: Path) -> None:
+SUPPORT_PARTS = {"With grpcurl": (90005, 3), "With buf curl": (90007, 4), "": (90003, 2)}
+"""The till customer and the shop customer that the commands below a heading link; "": those of the CLI, in all other sections."""
+
+
+@pytest.mark.parametrize("heading", SUPPORT_PARTS)
+async def test_the_commands_of_the_support_page(database: TestDatabase, directory: Path, heading: str) -> None:
+    of_heading = [command for command in runnable(SUPPORT) if (command.heading if command.heading in SUPPORT_PARTS else "") == heading]
     async with shop_of_the_support_page(database) as service:
-        await run_in_the_shop(runnable(SUPPORT), service, directory)
+        await run_in_the_shop(of_heading, service, directory)
         links = [link async for link in service.client.links.list_links("shop-a")]
-        assert [(link.epos_customer_id, link.woo_customer_id) for link in links] == [(90003, 2), (90005, 3), (90007, 4)]
+        assert [(link.epos_customer_id, link.woo_customer_id) for link in links] == [SUPPORT_PARTS[heading]]
 
 
 DESCRIBED = {

@@ -19,7 +19,7 @@ class WorkSettings(EnvironmentSettings):
     lease_seconds: float = setting(
         30.0,
         "TILLSYNC_LEASE_SECONDS",
-        "How long a killed worker's lanes rest. At least the greater upstream timeout + 5.",
+        "A killed worker's lanes resume after this time. At least the greater upstream timeout + 5.",
         unit="s",
         ge=6,
         le=600,
@@ -69,7 +69,8 @@ class WorkSettings(EnvironmentSettings):
     poll_seconds: float = setting(
         1.0,
         "TILLSYNC_POLL_SECONDS",
-        "The floor under every notification. Sales, order events and requeued work have a floor of five times this, at most 15 s.",
+        "How often a process looks for work of which no notification told it. For sales, order events and requeued work: five times "
+        "this, at most 15 s.",
         unit="s",
         gt=0,
         le=60,
