@@ -1,8 +1,7 @@
 """The catalogue: every comment verbatim, with its meaning, remedy, class and who is responsible. The one place for texts.
 
 Source of text, meaning and what-to-do: the public page "Customer sync error messages"; the rows below the line are the design's own.
-To add an outcome: vocabulary.Outcome, a row here, the proto enum value. ListMessages and `tillsync messages` read this table;
-`scripts/generate_docs.py` writes docs/messages.md from it.
+To add an outcome: vocabulary.Outcome, a row here, the proto enum value. ListMessages and `tillsync messages` read this table.
 """
 
 from __future__ import annotations
@@ -21,6 +20,8 @@ RESPONSE_TEMPLATE = "{response from customer type update/delete}"
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """What docs/messages.md says of an outcome: `make docs` writes that page from these."""
+
     outcome: Outcome
     text: str
     """The comment, verbatim. Empty where the comment is the other side's own response text (TYPE_REQUEST_FAILED)."""
