@@ -17,6 +17,7 @@ from support.postgres import installed_versions
 
 REASONS = Path(__file__).resolve().parents[2] / ".tillsync" / "missing.txt"
 NO_REASON = "run scripts/install_system_packages.sh"
+SYSTEMD, SYSTEMD_THING = Path("/usr/bin/systemd-analyze"), "systemd-analyze"
 POSTGRESQL = {f"postgresql{major}": f"PostgreSQL {major}" for major in (15, 16, 17)}
 _COUNTS = pytest.StashKey[Counter[str]]()
 _FROM_WORKERS = "tests_not_run"
@@ -49,7 +50,8 @@ def reasons() -> dict[str, str]:
     """Why a thing is missing, by its name."""
     lines = REASONS.read_text(encoding="utf-8").splitlines() if REASONS.exists() else []
     written = dict(line.split(": ", 1) for line in lines if ": " in line)
-    return {earlier_release.THING: "run git fetch --unshallow"} | written
+    known = {earlier_release.THING: "run git fetch --unshallow", SYSTEMD_THING: "Debian's package systemd is not installed"}
+    return known | written
 
 
 def closing_lines(counts: Counter[str]) -> list[str]:
@@ -69,6 +71,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return earlier_release.THING
         if item.get_closest_marker("pgbouncer") and not pgbouncer.PROGRAM.exists():
             return pgbouncer.THING
+        if item.get_closest_marker("systemd") and not SYSTEMD.exists():
+            return SYSTEMD_THING
         version = parameter(item, "cluster")
         return POSTGRESQL[version] if version in POSTGRESQL and version not in at_hand else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from configparser import ConfigParser
@@ -26,7 +25,7 @@ def unit() -> ConfigParser:
     return parsed
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@pytest.mark.systemd
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     """With the program of this environment: systemd looks whether it is there."""
     text = (DEPLOY / "tillsync.service").read_text(encoding="utf-8")
