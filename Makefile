@@ -89,7 +89,7 @@ mutants: $(STAMP) system-packages  ## breaks each invariant on purpose and looks
 attack: $(STAMP) system-packages  ## the attacks on the edges, whole: an hour (`make test` runs them in a short form)
 	@TILLSYNC_TEST_SOAK=1 $(BIN)/pytest -q --timeout 3600 tests/attacks $(PYTEST_ARGS)
 
-bench: $(STAMP)  ## the benchmarks of the README (QUICK=1: smaller, for a first look)
+bench: $(STAMP)  ## the benchmarks of docs/benchmarks.md (QUICK=1: smaller, for a first look)
 	@$(BIN)/python -c 'import pgqueuer, procrastinate' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check -e '.[dev,bench]' 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH_ARGS)
 

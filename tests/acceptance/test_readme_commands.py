@@ -1,9 +1,10 @@
-"""Every `buf curl` line of the README is run, as it stands there, against a real service."""
+"""The commands of the README and of docs/ are run as they stand there: `buf curl` against a real service, and the five first steps."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,11 +13,15 @@ from pathlib import Path
 
 import pytest
 from support.postgres import TestDatabase
-from support.service import ADMIN_TOKEN, RunningService, running_service
+from support.service import ADMIN_TOKEN, PROGRAM, RunningService, command_environment, running_service
 from support.waiting import within
+from tillsync_sandbox import SandboxTill
 
 ROOT = Path(__file__).resolve().parents[2]
-LINES = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("buf curl ")]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [README, *(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").rglob("*.md")))]
+LINES = sorted({line for page in PAGES for line in page.splitlines() if line.startswith("buf curl ")})
+INSTALL = "python3 -m venv ~/tillsync-venv && . ~/tillsync-venv/bin/activate && pip install '.[server]'"
 pytestmark = pytest.mark.processes
 
 
@@ -51,6 +56,60 @@ async def run_line(line: str, service: RunningService) -> tuple[int, str, str]:
 
 def test_the_readme_has_such_lines() -> None:
     assert len(LINES) >= 6
+
+
+def first_steps() -> list[str]:
+    """The commands of the README's five steps, in order, without their comments."""
+    section = README.partition("## A first real shop, in five steps\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", section, re.MULTILINE | re.DOTALL)
+    return [line.partition("    #")[0].strip() for block in blocks for line in block.splitlines()]
+
+
+async def test_the_first_steps_lead_to_a_shop(database: TestDatabase) -> None:
+    """Typed against a service that runs. tests/acceptance/test_wheel.py installs; here the till is the sandbox instead of Epos Now."""
+    steps = first_steps()
+    assert steps[:4] == [
+        INSTALL,
+        "export TILLSYNC_PUBLIC_URL=https://sync.example.test",
+        "tillsync serve",
+        "export TILLSYNC_TOKEN=@/var/lib/tillsync/admin-token",
+    ]
+    public = {"TILLSYNC_PUBLIC_URL": "https://sync.example.test"}
+    async with SandboxTill() as till, running_service(database.dsn, changes=public) as service:
+        till.store.add_customer(90001, forename="Guests")
+        answers = {"till-key": till.switches.api_key, "till-secret": till.switches.api_secret, "webhook-key": "u", "webhook-secret": "p"}
+        printed: list[str] = []
+        for step in steps[4:]:
+            typed = "".join(f"{answers[option]}\n" for option in re.findall(r"--([a-z-]+) -(?= |$)", step))
+            if step.endswith("account check shop-a"):
+                secrets = f"--till-key {answers['till-key']} --till-secret {answers['till-secret']}"
+                await typed_in_a_shell(f"tillsync account set shop-a --till-url {till.origin} {secrets}", service)
+            printed.append(await typed_in_a_shell(step, service, typed, code=1 if "check" in step else 0))
+        account, connect, webhooks, check, queue = printed
+        assert "90001" in account
+        assert "tillsync1." in connect
+        assert "/webhooks/eposnow/till/shop-a" in webhooks
+        assert re.search(r"till +\W* *credentials", check), check
+        assert "something is wrong" in check, "no shop has connected yet"
+        assert queue
+
+
+async def typed_in_a_shell(line: str, service: RunningService, answers: str = "", *, code: int = 0) -> str:
+    """What it printed. ``answers``: what its questions are answered with."""
+    process = await asyncio.create_subprocess_shell(
+        line,
+        env={
+            **command_environment(TILLSYNC_ADDRESS=service.grpc_address, TILLSYNC_TOKEN=ADMIN_TOKEN),
+            "PATH": f"{PROGRAM.parent}:/usr/bin:/bin",
+            "COLUMNS": "200",
+        },
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await within(process.communicate(answers.encode()))
+    assert process.returncode == code, output.decode()
+    return output.decode()
 
 
 @pytest.mark.parametrize("line", LINES, ids=[line.rpartition("/")[2] for line in LINES])

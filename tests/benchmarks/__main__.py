@@ -69,7 +69,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=list(ROWS), metavar="ROW", help=f"only these rows: {', '.join(ROWS)}")
     parser.add_argument("--rounds", type=int, help="instead of the plan's (full: 5, quick: 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write machine and table there for a README")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write machine and table there, as docs/benchmarks.md has them")
     arguments = parser.parse_args()
     plan = QUICK if arguments.quick else FULL
     if arguments.rounds:
