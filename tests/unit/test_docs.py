@@ -1,0 +1,131 @@
+"""The documents: links lead somewhere, files that they name are there, and what they list is what the repository has."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from mutants.catalogue import MUTANTS
+from mutants.markers import marked
+from tillsync_sandbox.till.switches import TillSwitches
+from tillsync_server.domain.account import EposSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+ARCHITECTURE, EPOS_NOW = ROOT / "docs" / "architecture.md", ROOT / "docs" / "epos-now.md"
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "tests" / "README.md",
+    ROOT / "tests" / "wordpress" / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+_FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^()\s]+)\)|\b(?:src|href)=\"([^\"]+)\"")
+_CODE = re.compile(r"`([^`\n]+)`")
+_FILE = re.compile(r"[\w.*{},-]+(?:/[\w.*{},-]+)*\.(?:css|js|md|php|png|proto|py|sh|sql|toml|txt)")
+_PLACES = ("", "server/tillsync_server", "clients/python", "wp-bridge", "tests", "tests/wordpress")
+"""Where a path of a document may begin, beside its own folder (docs/architecture.md says so of the layers)."""
+_OF_WORDPRESS = {"wp-config.php", "wp-cron.php"}
+ARRIVING = {"docs/api.md", "docs/messages.md", "docs/operating.md", "docs/shop.md", "docs/support.md"}
+"""Pages that are being written beside this one: a link to them counts as long as they are not there."""
+_LAYERS = ("adapters/", "application/", "composition/", "domain/", "ports/")
+_ROW = re.compile(r"^\| [^|]+ \| `([a-z0-9-]+)` \| `([^`|]+)` \| `([^`|]+)` \|$", re.MULTILINE)
+
+
+def words_of(page: Path) -> str:
+    """Without blocks of code."""
+    return _FENCED.sub("", page.read_text(encoding="utf-8"))
+
+
+@cache
+def anchors(page: Path) -> frozenset[str]:
+    """As GitHub makes them of headings. Links and code in a heading count by their words."""
+    found: list[str] = []
+    for heading in re.findall(r"^#{1,6} +(.+?) *#*$", words_of(page), re.MULTILINE):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        slug = re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
+        found.append(slug if slug not in found else f"{slug}-{found.count(slug)}")
+    return frozenset(found)
+
+
+@cache
+def files() -> frozenset[str]:
+    """Of the repository, without what is generated into it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    if listed.returncode == 0:
+        return frozenset(listed.stdout.split("\n"))
+    skipped = {".git", ".venv", ".tillsync"}
+    return frozenset(str(each.relative_to(ROOT)) for each in ROOT.rglob("*") if not skipped.intersection(each.parts) and each.is_file())
+
+
+def is_there(name: str, page: Path) -> bool:
+    """A name without a folder is that of some file. ``*`` stands for anything in it."""
+    if "/" not in name:
+        return any(fnmatch.fnmatchcase(each, f"*/{name}") for each in (f"/{file}" for file in files()))
+    bases = [page.parent, *(ROOT / place for place in _PLACES)]
+    return any(any(base.glob(name)) for base in bases)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    dead: list[str] = []
+    for found in _LINK.finditer(words_of(page)):
+        link = found.group(1) or found.group(2)
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = unquote(link).partition("#")
+        target = (page.parent / path).resolve() if path else page
+        is_arriving = not target.exists() and str(target.relative_to(ROOT)) in ARRIVING
+        if not is_arriving and (not target.exists() or (anchor and anchor not in anchors(target))):
+            dead.append(link)
+    assert dead == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_are_named_are_there(page: Path) -> None:
+    named = {name for name in _CODE.findall(words_of(page)) if _FILE.fullmatch(name)} - _OF_WORDPRESS
+    assert sorted(name for name in named if not is_there(name, page)) == []
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
+
+
+def rows_of_mechanisms() -> list[tuple[str, str, str]]:
+    """Marker, file and test, of the tables of docs/architecture.md."""
+    return _ROW.findall(ARCHITECTURE.read_text(encoding="utf-8"))
+
+
+def under_root(name: str) -> Path:
+    return ROOT / "server" / "tillsync_server" / name if name.startswith(_LAYERS) else ROOT / name
+
+
+@pytest.mark.parametrize(("marker", "file", "test"), rows_of_mechanisms(), ids=lambda value: Path(value).name)
+def test_each_mechanism_stands_where_the_architecture_says(marker: str, file: str, test: str) -> None:
+    assert [ROOT / source.path for source in marked().get(marker, [])] == [under_root(file)]
+    assert f'catches("{marker}")' in (text := (ROOT / test).read_text(encoding="utf-8")) or f"catches:{marker} " in text
+
+
+def test_each_invariant_names_mechanisms() -> None:
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    headings = [*(f"### Invariant {number}" for number in range(1, 9)), "## Never a twin"]
+    for heading in headings:
+        section = re.split(r"^##", text.partition(f"{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+        assert _ROW.search(section), heading
+    assert {marker for marker, _, _ in rows_of_mechanisms()} <= {mutant.name for mutant in MUTANTS}
+
+
+def test_every_switch_and_setting_of_the_till_has_a_word() -> None:
+    told = set(_CODE.findall(EPOS_NOW.read_text(encoding="utf-8")))
+    assert {field.name for field in dataclasses.fields(TillSwitches)} - told == set()
+    credentials = {"api_key", "api_secret", "webhook_key", "webhook_secret"}
+    settings = {field.name for field in dataclasses.fields(EposSettings)} - credentials
+    assert {f"epos.{name}" for name in settings} - told == set()
