@@ -17,7 +17,7 @@ from tillsync_server.domain.vocabulary import EntryState, Outcome
 from tillsync_server.ports.till import WritePermit
 
 MAX_EVENTS = 500
-"""Of one request (design section 7, Bridge wire)."""
+"""Of one request (docs/bridge/wire.md#routes)."""
 
 
 class EventType(Enum):

@@ -1,4 +1,4 @@
-"""Telling the bridge what became of orders: POST ``events`` (design section 7, Bridge wire), results by position."""
+"""Telling the bridge what became of orders: POST ``events``, results by position (docs/bridge/wire.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bridge's items and results (design section 7, Bridge wire). int64 versions travel as texts: JavaScript and 32-bit PHP lose digits."""
+"""The bridge's items and results (docs/bridge/wire.md). int64 versions travel as texts: JavaScript and 32-bit PHP lose digits."""
 
 from __future__ import annotations
 

@@ -53,8 +53,8 @@ class RequestSigner(Protocol):
 
 
 class BridgeSigner:
-    """``X-Tillsync-Timestamp`` and ``X-Tillsync-Signature`` (design section 7, Bridge wire); never the Authorization header, which
-    some web servers drop."""
+    """``X-Tillsync-Timestamp`` and ``X-Tillsync-Signature`` (docs/bridge/wire.md#who-calls); never the Authorization header,
+    which some web servers drop."""
 
     surface = Surface.BRIDGE
     forms = (RestForm.PRETTY, RestForm.INDEX, RestForm.QUERY)

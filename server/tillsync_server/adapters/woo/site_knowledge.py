@@ -9,7 +9,7 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId
 
 BRIDGE_MAX_BATCH = 500
-"""Most items of one ``customers/batch`` of the bridge (design section 7, Bridge wire)."""
+"""Most items of one ``customers/batch`` of the bridge (docs/bridge/wire.md#routes)."""
 
 
 @dataclass(slots=True)
