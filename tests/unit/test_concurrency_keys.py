@@ -1,4 +1,4 @@
-"""Entries that share a subject, an email or a shop customer: one at a time, in order (design section 6)."""
+"""Entries that share a subject, an email or a shop customer: one at a time, in order."""
 
 from __future__ import annotations
 

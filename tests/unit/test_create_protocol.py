@@ -1,4 +1,4 @@
-"""Never a twin: what each way out of a create leaves behind, and what the next one makes of it (design section 5, invariant 3)."""
+"""Never a twin: what each way out of a create leaves behind, and what the next one makes of it (docs/architecture.md#never-a-twin)."""
 
 from __future__ import annotations
 

@@ -123,6 +123,31 @@ def test_each_invariant_names_mechanisms() -> None:
     assert {marker for marker, _, _ in rows_of_mechanisms()} <= {mutant.name for mutant in MUTANTS}
 
 
+_SOURCES = (".js", ".php", ".proto", ".py", ".sh", ".sql", ".toml")
+_ELSEWHERE = re.compile(r"\bdesign section|\bdesign, \*|eposnow-api|\b(?:engine|field|platform|wordpress)[- ]notes\b", re.IGNORECASE)
+"""Citations of what is not in the repository."""
+_PAGE = re.compile(r"\bdocs/[\w/-]+\.(?:md|png)(?:#[\w-]+)?")
+
+
+def test_code_cites_what_is_in_the_repository() -> None:
+    wrong: list[str] = []
+    for name in sorted(each for each in files() if each.endswith(_SOURCES) and each != "tests/unit/test_docs.py"):
+        if not (ROOT / name).is_file():
+            continue
+        text = (ROOT / name).read_text(encoding="utf-8")
+        wrong += [f"{name}: {found}" for found in _ELSEWHERE.findall(text)]
+        wrong += [
+            f"{name}: invariant {number}" for number in re.findall(r"\binvariants? (\d+)", text, re.IGNORECASE) if not 1 <= int(number) <= 8
+        ]
+        if re.search(r"\bgrade [A-Z?]\b", text) and EPOS_NOW.name not in text:
+            wrong.append(f"{name}: a grade, without the page that has the grades")
+        for cited in _PAGE.findall(text):
+            path, _, anchor = cited.partition("#")
+            if path not in ARRIVING and (not (ROOT / path).is_file() or (anchor and anchor not in anchors(ROOT / path))):
+                wrong.append(f"{name}: {cited}")
+    assert wrong == []
+
+
 def test_every_switch_and_setting_of_the_till_has_a_word() -> None:
     told = set(_CODE.findall(EPOS_NOW.read_text(encoding="utf-8")))
     assert {field.name for field in dataclasses.fields(TillSwitches)} - told == set()

@@ -1,4 +1,4 @@
-"""When "nobody has this email" counts (design section 5, *Never a twin*)."""
+"""When "nobody has this email" counts (docs/architecture.md#never-a-twin)."""
 
 from __future__ import annotations
 

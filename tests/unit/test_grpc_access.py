@@ -1,4 +1,4 @@
-"""Rights: every method has a row, and the rows say what the design says."""
+"""Rights: every method has a row, and the rows say what is promised."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ METHODS = {
     for method in descriptor_pool.Default().FindServiceByName(f"tillsync.v1.{service}").methods
 }
 
-# the design's own words (section 7, Auth), not the table's
+# the promise in its own words, not the table's
 SITE_MAY = {
     "SyncCustomer", "BatchSyncCustomers", "SyncCustomerType", "MatchOrderCustomer", "BatchMatchOrderCustomers", "BatchGetOrderMatches",
     "ListQueue", "GetQueueEntry", "WatchQueue", "RetryQueueEntries", "DismissQueueEntries",
@@ -40,7 +40,7 @@ def test_every_method_of_the_contract_has_a_row_and_no_other() -> None:
     [(Role.SITE, SITE_MAY), (Role.SERVICE, SITE_MAY), (Role.SUPPORT, SUPPORT_MAY)],
     ids=["site", "service", "support"],
 )
-def test_a_role_may_what_the_design_says(role: Role, allowed: set[str]) -> None:
+def test_a_role_may_what_is_promised(role: Role, allowed: set[str]) -> None:
     assert {path.rpartition("/")[2] for path, roles in ACCESS.items() if role in roles} == allowed
 
 

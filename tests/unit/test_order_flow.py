@@ -1,4 +1,4 @@
-"""Every rung of the ladder (design section 5, *Shop → till, order*), with the exact comment, the answer and the note it leaves."""
+"""Every rung of the ladder (docs/architecture.md#the-life-of-an-order), with the exact comment, the answer and the note it leaves."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ async def finished(bridged: BridgedShop, order: int) -> bool:
 
 @pytest.mark.shops("mariadb")
 async def test_each_queue_tells_the_problems_of_the_sides_it_needs(bridged: BridgedShop) -> None:
-    """Shop away, then the till's key is refused: orders need only the till, customers both (README *When a side is ill*)."""
+    """Shop away, then the till's key is refused: orders need only the till, customers both."""
     site, till = bridged.site, bridged.till
     ada, _, order = await linked_by_an_order(bridged)
 

@@ -181,7 +181,7 @@ async def test_five_hundred_customers(wp_site: Shop, measured: Callable[[str], N
     measured(f"customers/batch of 500, {wp_site.kind.name}: {request:.3f} s a request, {php:.3f} s of PHP, {queries} statements")
     # WooCommerce has some of its own now and then
     assert queries <= int(one.headers["X-Queries"]) + 5, "statements do not grow with the customers"
-    # a generous wall for a busy machine; the design's figure is 0.3 s
+    # a generous wall for a busy machine; the aim is 0.3 s
     assert php < (1.5 if wp_site.database else 6)
 
 

@@ -1,6 +1,6 @@
 """The catalogue: every comment verbatim, with its meaning, remedy, class and who is responsible. The one place for texts.
 
-Source of text, meaning and what-to-do: the public page "Customer sync error messages"; the rows below the line are the design's own.
+Source of text, meaning and what-to-do: the public page "Customer sync error messages"; the rows below the line are our own.
 To add an outcome: vocabulary.Outcome, a row here, the proto enum value. ListMessages and `tillsync messages` read this table.
 """
 

@@ -43,7 +43,7 @@ class TillCustomer:
     """None: what the till serves is no number. The same for ``balance``."""
     balance: Decimal | None = Decimal(0)
     sign_up_date: str = ""
-    """As served, without a zone (eposnow-api section 2): never parsed."""
+    """As served, without a zone (docs/epos-now.md#customers): never parsed."""
     unread: frozenset[TillField] = frozenset()
     """What the till serves and nobody can read: empty or None here."""
 
@@ -62,7 +62,7 @@ class TillCustomerType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTillCustomer:
-    """What a created till customer is made of (design, *Created with*). MaxCredit is always 0; no type, consent or address."""
+    """What a created till customer is made of. MaxCredit is always 0; no type, consent or address."""
 
     forename: str
     surname: str = ""

@@ -14,7 +14,7 @@ import idna
 from email_validator import EmailNotValidError, validate_email
 
 TILL_EMAIL_MAX_LENGTH = 50
-"""The till stores at most 50 characters (eposnow-api, grade C); longer ones are held, never truncated."""
+"""The till stores at most 50 characters (docs/epos-now.md#customers, grade C); longer ones are held, never truncated."""
 
 EMAIL_FORM = 2
 """Version of what :func:`normalise_email` makes. 1: trimmed, case-folded. Raise it with every change, and keep the form before."""

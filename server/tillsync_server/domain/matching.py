@@ -1,4 +1,4 @@
-"""Whose order is it: the pure rules of the ladder (design section 5, *Shop → till, order*). Nothing here asks till, shop or database.
+"""Whose order is it: the pure rules of the ladder (docs/architecture.md#the-life-of-an-order). Nothing here asks till, shop or database.
 
 The order flow asks in this sequence: :func:`plan_without_customer` (sync off, guests), then the link, then :func:`plan_by_email`.
 """
@@ -33,7 +33,7 @@ from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.vocabulary import EntryState, GuestPolicy, LinkGround, MatchEmail, Outcome
 
 TILL_NAME_MAX_LENGTH = 50
-"""Forename and Surname of the till hold 50 characters (eposnow-api, grade C); longer ones are cut, with a note."""
+"""Forename and Surname of the till hold 50 characters (docs/epos-now.md#customers, grade C); longer ones are cut, with a note."""
 
 NAMELESS = "Web customer"
 _MAX_PRODUCT_NOTES = 6

@@ -64,7 +64,7 @@ class OrderFacts:
         return f"{who}, {order}" if who else order
 
     def facts_hash(self) -> bytes:
-        """16 bytes over what a decision depends on. Number and phone do not count (design section 3). No key goes into it, so it outlives
+        """16 bytes over what a decision depends on. Number and phone do not count. No key goes into it, so it outlives
         a rotation of TILLSYNC_SECRET_KEY."""
         return self._hash(self.account_email_normalised, self.billing_email_normalised)
 

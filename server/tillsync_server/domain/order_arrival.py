@@ -1,4 +1,4 @@
-"""What an arriving order does to what is known of it: a pure decision (design section 5, *Shop → till, order*)."""
+"""What an arriving order does to what is known of it: a pure decision (docs/architecture.md#the-life-of-an-order)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The closed word lists of the design. Numbers are shared by the proto enums and the smallint columns: never renumber."""
+"""The closed word lists. Numbers are shared by the proto enums and the smallint columns: never renumber."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Responsible(IntEnum):
 
 
 class Role(IntEnum):
-    """What a bearer token may do (design section 7, Auth)."""
+    """What a bearer token may do (``adapters/grpc/access.py``)."""
 
     SITE = 1
     SERVICE = 2
@@ -155,7 +155,7 @@ class TillApiVersion(IntEnum):
 
 
 class TillTypeField(IntEnum):
-    """Which field of a V4 customer names its type (eposnow-api section 2: the vendor's documents do not agree)."""
+    """Which field of a V4 customer names its type (docs/epos-now.md#customers: which one is unknown)."""
 
     AUTO = 1
     """The first of the three that is there."""

@@ -49,7 +49,7 @@ class OrderTaken:
 
 class OrderIntake(Protocol):
     async def take(self, orders: Sequence[NewOrder]) -> list[OrderTaken | Exception]:
-        """Durable when it returns, by position. The same facts asked again join what is there (design section 5)."""
+        """Durable when it returns, by position. The same facts asked again join what is there."""
         ...
 
 

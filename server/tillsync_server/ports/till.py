@@ -148,7 +148,7 @@ class TillClient(Protocol):
         ...
 
     async def search_by_name(self, text: str, *, limit: int) -> NameSearch:
-        """For a person who looks for somebody: V2's generic filter (eposnow-api section 2, grade D), so it may be ignored, and whether
+        """For a person who looks for somebody: V2's generic filter (docs/epos-now.md#customers, grade D), so it may be ignored, and whether
         it finds parts of names is the till's choice. Ends once ``limit`` rows are exceeded."""
         ...
 

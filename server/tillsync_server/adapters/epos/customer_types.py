@@ -1,4 +1,4 @@
-"""The CustomerType resource (eposnow-api section 3). V4 is not evidenced: it follows the pattern of V4 Customer, V2 is the default."""
+"""The CustomerType resource (docs/epos-now.md#customer-types). No trace of it in V4: it follows V4 Customer, and V2 is the default."""
 
 from __future__ import annotations
 

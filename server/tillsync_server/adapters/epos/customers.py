@@ -1,4 +1,4 @@
-"""The Customer resource of both API versions: one adapter each, one reader for both vocabularies (eposnow-api section 2)."""
+"""The Customer resource of both API versions: one adapter each, one reader for both vocabularies (docs/epos-now.md#customers)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tillsync_server.domain.vocabulary import Side, TillTypeField
 from tillsync_server.ports.till import MAX_SEARCH_PAGES, CustomerPage, EmailSearch, ListedCustomer, UnreadRow, WritePermit
 
 NAME_MAX_LENGTH: Final = 50
-"""Forename and Surname (eposnow-api, grade C)."""
+"""Forename and Surname (docs/epos-now.md#customers, grade C)."""
 
 _LOCATION_ID = re.compile(r"/(\d{1,19})/?(?:[?#].*)?$")
 

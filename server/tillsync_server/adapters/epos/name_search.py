@@ -1,4 +1,4 @@
-"""Search by name through the generic ``?Property=Value`` filter (eposnow-api section 2, grade D: perhaps ignored, perhaps exact)."""
+"""Search by name through the generic ``?Property=Value`` filter (docs/epos-now.md#customers, grade D: perhaps ignored)."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ def refused_field(text: str) -> str | None:
 
 
 def _told(answer: Answer) -> str:
-    """``HTTP 400: Invalid field value for CustomerType: CustomerTypeID``: the till tells refusals in one plain sentence (eposnow-api
-    section 2), or in a ``Message`` as its web framework does. Of anything else only what it is."""
+    """``HTTP 400: Invalid field value for CustomerType: CustomerTypeID``: the till tells refusals in one plain sentence
+    (docs/epos-now.md#customers), or in a ``Message`` as its web framework does. Of anything else only what it is."""
     sentence = ""
     if 400 <= answer.status < 500 and not answer.is_html:
         body = answer.body.decode("utf-8", "replace").strip()

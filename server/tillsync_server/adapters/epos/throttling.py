@@ -1,8 +1,8 @@
 """Is an answer the till's "API limit exceeded"? The one place that looks at the vendor's words instead of at a status.
 
-Sources conflict (eposnow-api section 5, grade X): 403 with a text containing "maximum API limit", or 429 with Retry-After. Taking a
-403 limit for refused credentials would stop an account that only has to wait. A plan that is "limited to" something is no limit of
-requests.
+Sources conflict (docs/epos-now.md#limits-and-errors, grade X): 403 with a text containing "maximum API limit", or 429 with Retry-After.
+Taking a 403 limit for refused credentials would stop an account that only has to wait. A plan that is "limited to" something is no limit
+of requests.
 """
 
 from __future__ import annotations

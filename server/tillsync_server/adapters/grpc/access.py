@@ -1,4 +1,4 @@
-"""Who may call what (design section 7, *Auth*), one row a method, which a test proves total over the contract; and what only a few may
+"""Who may call what, one row a method, which a test proves total over the contract; and what only a few may
 call at once."""
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """``POST /webhooks/eposnow/{account_id}`` and ``/webhooks/eposnow/till/{till_id}``: Epos Now says that something changed at the till.
 
-Only a hint: the worker reads it again. A delivery has no signature, event id or time (eposnow-api section 4): assume loss, repetition,
+Only a hint: the worker reads it again. A delivery has no signature, event id or time (docs/epos-now.md#webhooks): assume loss, repetition,
 reordering and echo. It is answered 202 after the hints are committed, and a hint coalesces.
 
 The till sends to one address for each API device. Whichever it is, every account of the till that the change concerns is hinted. An

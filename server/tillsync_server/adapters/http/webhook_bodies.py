@@ -27,7 +27,7 @@ class SaleSubjects:
 
 
 def sale_subjects(body: bytes) -> SaleSubjects:
-    """Of ``Transaction/Complete``. What it looks like is not known (eposnow-api has no transaction): the customer's id, the customer as an
+    """Of ``Transaction/Complete``. What it looks like is not known (docs/epos-now.md#webhooks): the customer's id, the customer as an
     object, or only the transaction's id are all read. ValueError says why not."""
     customers: dict[int, None] = {}
     transactions: dict[int, None] = {}

@@ -1,5 +1,5 @@
-"""The engine (design section 6): enqueueing, lanes, runs, completions. It knows entries and verdicts, not tills or shops.
+"""The engine: enqueueing, lanes, runs, completions (docs/architecture.md#the-engine-on-one-page). It knows entries, and no till or shop.
 
-``batcher`` gathers concurrent calls into one statement; ``enqueuer`` is the way in; ``worker`` leases lanes and keeps the leases;
-``lane_runner`` is one lane while it is leased; ``waiters`` are callers waiting for an entry's end.
+``enqueuer`` is the way in; ``worker`` leases lanes and keeps the leases; ``lane_runner`` runs one leased lane; ``lane_statements`` gathers
+what lanes read and store into few statements.
 """

@@ -1,4 +1,7 @@
-"""Till → shop, customer (design section 5): enabled? → usable link? → read → compare with the link's hash → write → hash."""
+"""Till → shop, customer: enabled? → usable link? → read → compare with the link's hash → write → hash.
+
+docs/architecture.md#the-life-of-a-webhook draws it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Till → shop, customer types (design section 5): enabled? → read the type from the till → PUT, or DELETE when it is gone there."""
+"""Till → shop, customer types: enabled? → read the type from the till → PUT, or DELETE when it is gone there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who at the till has this email, and when does "nobody" count (design section 5, *Never a twin*).
+"""Who at the till has this email, and when does "nobody" count (docs/architecture.md#never-a-twin).
 
 A till's search is not believed: hits are compared exactly here, and a miss counts only when this search is known to find what is there,
 in whatever capitals. Where it does not, the whole list is read; one reading serves every email that waits for one.

@@ -1,5 +1,5 @@
-"""When a 404 means *gone* (design section 5): only if a read of the same resource succeeded under the present configuration within ten
-minutes. The worker lists page 1 itself where no read did. Otherwise address or version are wrong, and nothing is deleted or ended."""
+"""Decides when a 404 means *gone* (docs/architecture.md#gone): a read of the same resource succeeded under the present configuration within
+ten minutes. The worker lists page 1 itself where no read did. Otherwise address or version are wrong, and nothing is deleted or ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which kinds of emails a till's search is known to find (design section 5, *Never a twin*).
+"""Which kinds of emails a till's search is known to find (docs/architecture.md#never-a-twin).
 
 A search that finds plain emails may be wrong for a plus sign, an apostrophe or 50 characters. A miss of such an email counts only where
 the search has found another email of the same kind, and otherwise the whole list is read.

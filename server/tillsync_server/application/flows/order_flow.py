@@ -1,4 +1,5 @@
-"""Shop → till: which till customer does this order belong to (design section 5). The ladder; its pure rules are in domain.matching.
+"""Shop → till: which till customer does this order belong to. The ladder (docs/architecture.md#the-life-of-an-order); its pure rules are in
+domain.matching.
 
 A usable link is believed without asking the till: it is the answer for most orders, a read each would spend the till's allowance, and a
 till customer found gone by any customer entry makes the link unusable. A link answers only for the person that it was made for

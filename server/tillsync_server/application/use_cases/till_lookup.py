@@ -124,7 +124,7 @@ async def _asked(question: Awaitable[T]) -> T:
 
 
 async def _read_those_there(till: TillClient, customer_ids: Sequence[EposCustomerId]) -> list[TillCustomer]:
-    """A 404 counts as gone only beside a successful read of the same resource, in this very call (design section 5, *Gone*)."""
+    """A 404 counts as gone only beside a successful read of the same resource, in this very call (docs/architecture.md#gone)."""
     there: list[TillCustomer] = []
     for start in range(0, len(customer_ids), _AT_ONCE):
         chunk = customer_ids[start : start + _AT_ONCE]

@@ -1,4 +1,4 @@
-"""Orders on their way in: joined, revised, or new (design section 5).
+"""Orders on their way in: joined, revised, or new.
 
 What callers rely on besides: tests/contracts/test_queues_contract.py.
 """
