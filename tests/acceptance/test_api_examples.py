@@ -18,6 +18,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encod
 BLOCKS: list[tuple[str, str]] = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 LINES = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
 SCRIPTS = [text for kind, text in BLOCKS if kind == "python"]
+ANSWERED = {"GetAccount": "account", "ListMessages": "messages", "Check": "status"}
 ENTRY_ID = r"[0-9a-f-]{36}"
 pytestmark = pytest.mark.processes
 
@@ -26,6 +27,7 @@ def test_every_block_of_the_page_is_run_by_a_test() -> None:
     assert {kind for kind, _ in BLOCKS} == {"python", "sh"}
     assert {line.split()[0] for line in LINES} == {"grpcurl", "buf", "curl"}
     assert len(SCRIPTS) == 3
+    assert len([line for line in LINES if line.startswith("buf ")]) >= 6
 
 
 @pytest.mark.parametrize("line", LINES, ids=[f"{line.split()[0]}-{re.split('[/ ]', line)[-1]}" for line in LINES])
@@ -34,7 +36,14 @@ async def test_a_line_works(line: str, database: TestDatabase) -> None:
     async with service_of_the_readme(database) as service:
         code, output, errors = await run_line(line, service)
     assert code == 0, errors + output
-    if line.endswith("SyncCustomer"):
+    if "--list-methods" in line:
+        assert "tillsync.v1.CustomerSyncService/ListQueue" in output
+        assert "grpc.health.v1.Health/Check" in output
+    elif (method := line.rpartition("/")[2]) in ANSWERED:
+        assert ANSWERED[method] in json.loads(output)
+    elif "QUEUE_CUSTOMERS" in line:
+        assert json.loads(output)["entries"], "the queue of the account is listed"
+    elif line.endswith("SyncCustomer"):
         name = "entry_id" if line.startswith("grpcurl ") else "entryId"  # reflection says no JSON names
         assert re.fullmatch(ENTRY_ID, json.loads(output)["entry"][name])
     elif line.endswith("ListQueue"):

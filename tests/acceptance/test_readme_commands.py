@@ -1,9 +1,8 @@
-"""The commands of the README and of docs/ are run as they stand there: `buf curl` against a real service, and the five first steps."""
+"""The five first steps of the README, typed as they stand there, against a real service; and what tests of docs/ type by."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import subprocess
 import sys
@@ -19,8 +18,6 @@ from tillsync_sandbox import SandboxTill
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [README, *(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").rglob("*.md")))]
-LINES = sorted({line for page in PAGES for line in page.splitlines() if line.startswith("buf curl ")})
 INSTALL = "python3 -m venv ~/tillsync-venv && . ~/tillsync-venv/bin/activate && pip install '.[server]'"
 pytestmark = pytest.mark.processes
 
@@ -52,10 +49,6 @@ async def run_line(line: str, service: RunningService) -> tuple[int, str, str]:
     output, errors = await within(process.communicate())
     assert process.returncode is not None
     return process.returncode, output.decode(), errors.decode()
-
-
-def test_the_readme_has_such_lines() -> None:
-    assert len(LINES) >= 6
 
 
 def first_steps() -> list[str]:
@@ -110,22 +103,3 @@ async def typed_in_a_shell(line: str, service: RunningService, answers: str = ""
     output, _ = await within(process.communicate(answers.encode()))
     assert process.returncode == code, output.decode()
     return output.decode()
-
-
-@pytest.mark.parametrize("line", LINES, ids=[line.rpartition("/")[2] for line in LINES])
-async def test_a_line_of_the_readme_works(line: str, database: TestDatabase) -> None:
-    place_imports()
-    async with service_of_the_readme(database) as service:
-        code, output, errors = await run_line(line, service)
-    assert code == 0, errors
-    if "--list-methods" in line:
-        assert "tillsync.v1.CustomerSyncService/ListQueue" in output
-        assert "grpc.health.v1.Health/Check" in output
-    else:
-        answer = json.loads(output)
-        expected = {"SyncCustomer": "entry", "GetAccount": "account", "ListMessages": "messages", "Check": "status"}
-        method = line.rpartition("/")[2]
-        if method in expected:
-            assert expected[method] in answer
-        if "QUEUE_CUSTOMERS" in line:
-            assert answer["entries"], "the queue of the account is listed"
