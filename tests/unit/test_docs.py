@@ -34,7 +34,7 @@ _PLACES = ("", "server/tillsync_server", "clients/python", "wp-bridge", "tests",
 _OF_WORDPRESS = {"wp-config.php", "wp-cron.php"}
 ARRIVING = {"docs/api.md", "docs/messages.md", "docs/operating.md", "docs/shop.md", "docs/support.md"}
 """Pages that are being written beside this one: a link to them counts as long as they are not there."""
-_LAYERS = ("adapters/", "application/", "composition/", "domain/", "ports/")
+_LAYERS = ("adapters/", "application/", "cli/", "composition/", "domain/", "ports/")
 _ROW = re.compile(r"^\| [^|]+ \| `([a-z0-9-]+)` \| `([^`|]+)` \| `([^`|]+)` \|$", re.MULTILINE)
 
 
