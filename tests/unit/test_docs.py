@@ -95,6 +95,13 @@ def test_files_that_are_named_are_there(page: Path) -> None:
     assert sorted(name for name in named if not is_there(name, page)) == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_diagrams_have_no_semicolon(page: Path) -> None:
+    """Mermaid ends a message there, and draws nothing of the diagram."""
+    diagrams = re.findall(r"^```mermaid\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert [line for diagram in diagrams for line in diagram.splitlines() if ";" in line] == []
+
+
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
 
