@@ -32,8 +32,6 @@ _FILE = re.compile(r"[\w.*{},-]+(?:/[\w.*{},-]+)*\.(?:css|js|md|php|png|proto|py
 _PLACES = ("", "server/tillsync_server", "clients/python", "wp-bridge", "tests", "tests/wordpress")
 """Where a path of a document may begin, beside its own folder (docs/architecture.md says so of the layers)."""
 _OF_WORDPRESS = {"wp-config.php", "wp-cron.php"}
-ARRIVING = {"docs/messages.md", "docs/operating.md", "docs/shop.md", "docs/support.md"}
-"""Pages that are being written beside this one: a link to them counts as long as they are not there."""
 _LAYERS = ("adapters/", "application/", "cli/", "composition/", "domain/", "ports/")
 _ROW = re.compile(r"^\| [^|]+ \| `([a-z0-9-]+)` \| `([^`|]+)` \| `([^`|]+)` \|$", re.MULTILINE)
 
@@ -83,8 +81,7 @@ def test_links_lead_somewhere(page: Path) -> None:
             continue
         path, _, anchor = unquote(link).partition("#")
         target = (page.parent / path).resolve() if path else page
-        is_arriving = not target.exists() and str(target.relative_to(ROOT)) in ARRIVING
-        if not is_arriving and (not target.exists() or (anchor and anchor not in anchors(target))):
+        if not target.exists() or (anchor and anchor not in anchors(target)):
             dead.append(link)
     assert dead == []
 
@@ -150,7 +147,7 @@ def test_code_cites_what_is_in_the_repository() -> None:
             wrong.append(f"{name}: a grade, without the page that has the grades")
         for cited in _PAGE.findall(text):
             path, _, anchor = cited.partition("#")
-            if path not in ARRIVING and (not (ROOT / path).is_file() or (anchor and anchor not in anchors(ROOT / path))):
+            if not (ROOT / path).is_file() or (anchor and anchor not in anchors(ROOT / path)):
                 wrong.append(f"{name}: {cited}")
     assert wrong == []
 
