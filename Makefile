@@ -86,7 +86,7 @@ format: $(STAMP)  ## formats Python and protos, and mends what the linters can m
 mutants: $(STAMP) system-packages  ## breaks each invariant on purpose and looks that tests fail (MUTANT=name: that one only)
 	@PYTHONPATH=tests $(BIN)/python -m mutants $(MUTANT)
 
-attack: $(STAMP) system-packages  ## the attacks on the edges, whole: an hour (`make test` runs them in a short form)
+attack: $(STAMP) system-packages  ## the attacks on the edges, whole: twenty minutes (`make test` runs them in a short form)
 	@TILLSYNC_TEST_SOAK=1 $(BIN)/pytest -q --timeout 3600 tests/attacks $(PYTEST_ARGS)
 
 bench: $(STAMP)  ## the benchmarks of docs/benchmarks.md (QUICK=1: smaller, for a first look)
