@@ -24,7 +24,7 @@ from tillsync_client import TillsyncError, UnavailableError
 from tillsync_sandbox import SandboxShop, SandboxTill
 from tillsync_server.adapters.postgres.connections import pool
 from tillsync_server.adapters.postgres.connections.pool import Database
-from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
+from tillsync_server.adapters.postgres.embedded import WHEEL, EmbeddedPostgres
 from tillsync_server.adapters.postgres.migrations import migrate
 
 LEASE_SECONDS = 8.0
@@ -133,7 +133,7 @@ async def impatient_world(directory: Path, monkeypatch: pytest.MonkeyPatch) -> A
 @contextlib.asynccontextmanager
 async def a_world(directory: Path) -> AsyncIterator[World]:
     """Linked customers whose new points are not in the shop yet. A durable PostgreSQL of the test's own."""
-    postgres = EmbeddedPostgres(directory, durable=True)
+    postgres = EmbeddedPostgres(directory, bin_dir=WHEEL, durable=True)
     dsn = await postgres.start()
     try:
         await migrate(dsn)

@@ -22,7 +22,7 @@ from support.postgres import TestDatabase
 from support.service import ADMIN_TOKEN, QUICK, SECRET_KEY, RunningService, command_environment, running_service
 from tillsync.v1 import account_pb2
 from tillsync_sandbox import SandboxShop, SandboxTill
-from tillsync_server.adapters.postgres.embedded.binaries import wheel_bin_dir
+from tillsync_server.adapters.postgres.embedded.wheel import wheel_bin_dir
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 OPERATING, SUPPORT, SHOP = "docs/operating.md", "docs/support.md", "docs/shop.md"
@@ -96,10 +96,13 @@ class Place:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         grpc, http, self.operations, self.worker = free_ports(4)
+        postgres = wheel_bin_dir()
+        assert postgres is not None
         self.variables = command_environment(
             **QUICK,
-            PATH=programs_path(Path(sys.executable).parent, wheel_bin_dir()),
+            PATH=programs_path(Path(sys.executable).parent, postgres),
             TILLSYNC_DATA_DIR=str(directory / "tillsync"),
+            TILLSYNC_POSTGRES_BIN="wheel",
             TILLSYNC_GRPC_LISTEN=f"127.0.0.1:{grpc}",
             TILLSYNC_HTTP_LISTEN=f"127.0.0.1:{http}",
             TILLSYNC_ADDRESS=f"127.0.0.1:{grpc}",

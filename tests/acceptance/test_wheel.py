@@ -202,6 +202,7 @@ async def test_with_the_extra_it_serves_on_its_embedded_database(server: Install
                 "HOME": str(data),
                 "PYTHONUNBUFFERED": "1",
                 "TILLSYNC_DATA_DIR": str(data / "data"),
+                "TILLSYNC_POSTGRES_BIN": "wheel",
                 "TILLSYNC_GRPC_LISTEN": "127.0.0.1:0",
                 "TILLSYNC_HTTP_LISTEN": "127.0.0.1:0",
                 "TILLSYNC_OPERATIONS_LISTEN": "127.0.0.1:0",

@@ -12,7 +12,7 @@ import asyncpg
 from benchmarks.machine import memory_share
 from benchmarks.plan import Plan
 from rich.console import Console
-from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
+from tillsync_server.adapters.postgres.embedded import WHEEL, EmbeddedPostgres
 from tillsync_server.adapters.postgres.migrations import migrate
 
 
@@ -67,7 +67,7 @@ class Bench:
 def new_server(directory: Path) -> EmbeddedPostgres:
     """As the service starts it (fsync and synchronous_commit on), with the memory of a database that many processes share."""
     settings = {"max_connections": "200", "shared_buffers": f"{memory_share()}MB", "max_wal_size": "8GB", "synchronous_commit": "on"}
-    return EmbeddedPostgres(directory, settings=settings)
+    return EmbeddedPostgres(directory, bin_dir=WHEEL, settings=settings)
 
 
 async def our_connection(dsn: str) -> asyncpg.Connection[asyncpg.Record]:

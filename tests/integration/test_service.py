@@ -22,7 +22,7 @@ from support.service import ADMIN_TOKEN, RunningService, environment, running_se
 from support.waiting import HANG_SECONDS, NEVER_SECONDS, hang_limit, until, within
 from tillsync.v1 import account_service_pb2, account_service_pb2_grpc, queue_entry_pb2, token_pb2, vocabulary_pb2
 from tillsync_client import TillsyncClient, UnauthenticatedError
-from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
+from tillsync_server.adapters.postgres.embedded import WHEEL, EmbeddedPostgres
 from tillsync_server.adapters.postgres.migrations import migrate
 from tillsync_server.application.use_cases import authentication
 from tillsync_server.composition.errors import StartError
@@ -66,7 +66,7 @@ async def until_ready(running: RunningService) -> None:
 @pytest.mark.own_server
 async def test_a_database_that_goes_away_and_comes_back(directory: Path) -> None:
     """Requests get UNAVAILABLE, nothing accepted is lost, everything resumes by itself: requests, worker, notifications, probes."""
-    postgres = EmbeddedPostgres(directory, durable=True)
+    postgres = EmbeddedPostgres(directory, bin_dir=WHEEL, durable=True)
     dsn = await postgres.start()
     try:
         await migrate(dsn)
@@ -105,7 +105,7 @@ async def test_a_database_that_goes_away_and_comes_back(directory: Path) -> None
 @pytest.mark.own_server
 async def test_stopping_is_bounded_when_the_database_never_answers(directory: Path) -> None:
     """PostgreSQL is stopped in its tracks: connections stand, nothing is answered, not even a cancel request."""
-    postgres = EmbeddedPostgres(directory, durable=False)
+    postgres = EmbeddedPostgres(directory, bin_dir=WHEEL, durable=False)
     dsn = await postgres.start()
     frozen: list[psutil.Process] = []
     try:

@@ -1,7 +1,7 @@
 """A pytest plugin: tests whose programs or builds are missing here are left out, and the run ends with their number and the reason.
 
-This module knows the versions of PostgreSQL, by the parameter ``cluster`` of a test; a conftest.py with other needs calls `leave_out`.
-The reason comes from ``.tillsync/missing.txt``, which scripts/install_system_packages.sh writes.
+This module knows the versions of PostgreSQL, by the parameter ``cluster`` or ``system`` of a test; a conftest.py with other needs calls
+`leave_out`. The reason comes from ``.tillsync/missing.txt``, which scripts/install_system_packages.sh writes.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return pgbouncer.THING
         if item.get_closest_marker("systemd") and not SYSTEMD.exists():
             return SYSTEMD_THING
-        version = parameter(item, "cluster")
+        version = parameter(item, "cluster") or parameter(item, "system")
         return POSTGRESQL[version] if version in POSTGRESQL and version not in at_hand else None
 
     leave_out(config, items, missing)

@@ -22,7 +22,7 @@ import pytest
 from support.database_pool import DatabasePool
 from support.directories import reachable_directory
 from support.soak import SOAK
-from tillsync_server.adapters.postgres.embedded import EmbeddedPostgres
+from tillsync_server.adapters.postgres.embedded import WHEEL, EmbeddedPostgres
 from tillsync_server.adapters.postgres.embedded.identity import run_as
 from tillsync_server.adapters.postgres.migrations import migrate
 
@@ -119,11 +119,11 @@ class Clusters:
 
 @contextmanager
 def running_cluster(bin_dir: Path | None) -> Iterator[Cluster]:
-    """A server of our own. ``bin_dir`` None: the embedded PostgreSQL."""
+    """A server of our own. ``bin_dir`` None: the wheel's PostgreSQL, on each machine the same."""
     with reachable_directory() as directory, asyncio.Runner() as runner:
         if bin_dir is not None and not run_as().can_reach(bin_dir):  # a clone in root's home, which is closed to the user of PostgreSQL
             bin_dir = shutil.copytree(bin_dir.parent, directory / "programs", symlinks=True) / "bin"
-        server = EmbeddedPostgres(directory, bin_dir=bin_dir, durable=False, settings=_SETTINGS)
+        server = EmbeddedPostgres(directory, bin_dir=bin_dir or WHEEL, durable=False, settings=_SETTINGS)
         runner.run(server.start())
         try:
             pool = _pool(server)

@@ -32,8 +32,8 @@ QUICK = {
 
 
 def environment(dsn: str | None, **changes: str) -> dict[str, str]:
-    """Free ports on loopback, a known admin token, short delays. ``dsn`` None: the embedded PostgreSQL (give TILLSYNC_DATA_DIR)."""
-    made = {**FREE_PORTS, **QUICK, "TILLSYNC_ADMIN_TOKEN": ADMIN_TOKEN}
+    """Free ports on loopback, a known admin token, short delays. ``dsn`` None: the wheel's PostgreSQL (give TILLSYNC_DATA_DIR)."""
+    made = {**FREE_PORTS, **QUICK, "TILLSYNC_ADMIN_TOKEN": ADMIN_TOKEN, "TILLSYNC_POSTGRES_BIN": "wheel"}
     if dsn is not None:
         made |= {"DATABASE_URL": dsn, "TILLSYNC_SECRET_KEY": SECRET_KEY}
     return {name: value for name, value in (made | changes).items() if value}

@@ -72,7 +72,7 @@ REVIEWED: dict[str, set[str]] = {
     "cause": {"None if error.cause is None else error.cause.name"},
     "signal": {"number.name"},
     "route": {"'none' if route is None else route.canonical"},  # the pattern, without the values of its parts
-    "version": {"EMAIL_FORM", "version('tillsync')"},
+    "version": {"EMAIL_FORM", "version('tillsync')", "binaries.major"},
     "revisions": {"applied"},
     "partitions": {"dropped"},
     "sqlstate": {"error.sqlstate"},
@@ -83,7 +83,7 @@ REVIEWED: dict[str, set[str]] = {
     "reason": {"foreign.remedy()", "self._reason()", "sentence", "few_files"},
     # of this process
     "address": {"self._settings.listen"},
-    "path": {"str(path)", "str(self._certificate)"},
+    "path": {"str(path)", "str(self._certificate)", "str(self._program)"},
     # what a shop says, if it has the form of what it should be
     "field": {"result.field"},  # one of the fields that we sent (woo/bridge_events.py)
     "bridge_version": {"status.bridge_version"},

@@ -39,7 +39,7 @@ class Storage:
     async def start(self) -> None:
         """StartError; what was started by then is stopped by ``stop``."""
         if self._settings.is_embedded:
-            self._embedded = EmbeddedPostgres(self._settings.data_dir)
+            self._embedded = _embedded(self._settings)
         try:
             self.secret_box = SecretBox.from_setting(secret_key(self._settings))
             dsn = await database_dsn(self._settings, self._embedded)
@@ -79,7 +79,7 @@ class Storage:
 
 async def migrate_database(settings: ServiceSettings) -> list[str]:
     """`tillsync migrate`: the revisions applied now. StartError."""
-    embedded = EmbeddedPostgres(settings.data_dir) if settings.is_embedded else None
+    embedded = _embedded(settings) if settings.is_embedded else None
     try:
         dsn = await database_dsn(settings, embedded)
         # invariant: migrate-needs-own-sessions
@@ -93,6 +93,10 @@ async def migrate_database(settings: ServiceSettings) -> list[str]:
     finally:
         if embedded is not None:
             await embedded.stop()
+
+
+def _embedded(settings: ServiceSettings) -> EmbeddedPostgres:
+    return EmbeddedPostgres(settings.data_dir, bin_dir=settings.postgres_bin)
 
 
 async def database_dsn(settings: ServiceSettings, embedded: EmbeddedPostgres | None) -> str:

@@ -68,6 +68,7 @@ async def _service(data_dir: Path, token: str, log: TextIO, grpc_port: int, http
     settings = load_settings(
         {
             "TILLSYNC_DATA_DIR": str(data_dir),
+            "TILLSYNC_POSTGRES_BIN": os.environ.get("TILLSYNC_POSTGRES_BIN") or "wheel",  # the same PostgreSQL on each machine
             "TILLSYNC_ADMIN_TOKEN": token,
             "TILLSYNC_GRPC_LISTEN": f"127.0.0.1:{grpc_port}",
             "TILLSYNC_HTTP_LISTEN": f"127.0.0.1:{http_port}",

