@@ -1,0 +1,56 @@
+"""Each file has one licence by REUSE.toml, and each licence has its text. `reuse lint` (from PyPI) checks the same by the specification."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ANNOTATIONS = tomllib.loads((ROOT / "REUSE.toml").read_text(encoding="utf-8"))["annotations"]
+
+
+def licence_of(path: str) -> str:
+    """The last annotation that fits counts."""
+    found = [each for each in ANNOTATIONS if path.startswith(each["path"].removesuffix("**"))]
+    assert found[-1]["SPDX-FileCopyrightText"]
+    return str(found[-1]["SPDX-License-Identifier"])
+
+
+def test_the_plugin_is_gpl_and_everything_else_apache() -> None:
+    assert all(re.fullmatch(r"([\w.-]+/)*\*\*", each["path"]) for each in ANNOTATIONS), "licence_of reads only folders"
+    places = ("pyproject.toml", "server/tillsync_server/__init__.py", "tests/wordpress/conftest.py", "wp-bridge/uninstall.php")
+    assert [licence_of(place) for place in places] == ["Apache-2.0"] * 3 + ["GPL-2.0-or-later"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["license"] == licence_of("pyproject.toml")
+    for file, line in (("tillsync-bridge.php", r"^ \* License: +(.+)$"), ("readme.txt", r"^License: (.+)$")):
+        stated = re.search(line, (ROOT / "wp-bridge" / file).read_text(encoding="utf-8"), re.MULTILINE)
+        assert stated
+        assert stated[1] == licence_of(f"wp-bridge/{file}")
+
+
+@pytest.mark.parametrize(("licence", "text"), [("Apache-2.0", "LICENSE"), ("GPL-2.0-or-later", "wp-bridge/LICENSE")])
+def test_each_part_carries_the_text_of_its_licence(licence: str, text: str) -> None:
+    assert licence_of(text) == licence
+    assert (ROOT / "LICENSES" / f"{licence}.txt").read_bytes() == (ROOT / text).read_bytes()
+
+
+def test_no_other_licence_is_there() -> None:
+    assert {path.stem for path in (ROOT / "LICENSES").iterdir()} == {each["SPDX-License-Identifier"] for each in ANNOTATIONS}
+
+
+def test_no_file_states_another_licence() -> None:
+    states = re.compile(r"SPDX-License-Identifier: +([\w.-]+)")
+    folders = ("server", "clients", "protos", "scripts", "wp-bridge")
+    files = [
+        path
+        for folder in folders
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".php", ".js", ".css", ".proto", ".sql", ".sh"}
+    ]
+    assert len(files) > 500
+    for path in files:
+        for licence in states.findall(path.read_text(encoding="utf-8")):
+            assert licence == licence_of(path.relative_to(ROOT).as_posix()), path
