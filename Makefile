@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 SHELL_SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh$$' --exclude-dir=.git --exclude-dir=.tillsync --exclude-dir=$(VENV) .)
 
-.PHONY: help demo test unit check format mutants attack bench protos docs breaking bridge-zip system-packages clean other-python
+.PHONY: help demo test unit check format mutants attack bench protos docs breaking lock bridge-zip system-packages clean other-python
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -34,7 +34,7 @@ other-python:
 	@echo "$(VENV) was made with another Python than $(PYTHON): it is made again"
 	@rm -rf $(VENV)
 
-$(STAMP): pyproject.toml $(OTHER_PYTHON)
+$(STAMP): pyproject.toml requirements/development.txt $(OTHER_PYTHON)
 	$(CHECK_PYTHON)
 	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -43,7 +43,8 @@ $(STAMP): pyproject.toml $(OTHER_PYTHON)
 	    apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv >/dev/null && $(PYTHON) -m venv $(VENV); \
 	  else echo "python3-venv is missing: install it (apt-get install python3-venv)"; exit 1; fi; }
 	@echo "installing tillsync and what it needs into $(VENV) ..."
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]' 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
+	@{ $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/development.txt && \
+	  $(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .; } 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
 	@$(BIN)/python -c 'import grpc, asyncpg, pytest'
 	@touch $(STAMP)
 
@@ -61,7 +62,7 @@ test: $(STAMP) system-packages  ## every test (PYTEST_ARGS="-k word" for some)
 unit: $(STAMP)  ## the unit tests only: no database, no packages, no network
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/unit $(PYTEST_ARGS)
 
-check: $(STAMP)  ## linters of Python, protos, shell, JavaScript and containers; types; walls; generated code and documents are current; no breaking change of the protos
+check: $(STAMP)  ## linters of Python, protos, shell, JavaScript and containers; types; walls; generated code, documents and locks are current; no breaking change of the protos
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -69,6 +70,7 @@ check: $(STAMP)  ## linters of Python, protos, shell, JavaScript and containers;
 	$(BIN)/python scripts/generate_protos.py --check
 	$(BIN)/python scripts/generate_blocking_client.py --check
 	$(BIN)/python scripts/generate_docs.py --check
+	$(BIN)/python scripts/lock.py --check
 	$(BIN)/buf lint
 	$(BIN)/buf format -d --exit-code
 	$(BIN)/python scripts/generate_protos.py --breaking
@@ -102,6 +104,10 @@ docs: $(STAMP)  ## generates docs/messages.md, and the tables of settings and me
 
 breaking: $(STAMP)  ## whether the protos break those of AGAINST (a commit, branch or tag; main)
 	$(BIN)/python scripts/generate_protos.py --breaking-against $(or $(AGAINST),main)
+
+lock: $(STAMP)  ## resolves requirements/*.txt anew after a change of pyproject.toml (UPGRADE=1: to the newest versions)
+	@$(BIN)/python -c 'import uv' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check uv
+	$(BIN)/python scripts/lock.py $(if $(UPGRADE),--upgrade)
 
 # As WordPress → Plugins → Add New → Upload takes it.
 bridge-zip:  ## dist/tillsync-bridge.zip, the WordPress plugin

@@ -17,8 +17,10 @@ MAKEFILE = Path(__file__).resolve().parents[2] / "Makefile"
 def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """In a folder that holds only the Makefile, without any variable of a `make` that runs this test."""
     shutil.copy(MAKEFILE, directory)
-    if not (directory / "pyproject.toml").exists():
-        (directory / "pyproject.toml").touch()
+    (directory / "requirements").mkdir(exist_ok=True)
+    for needed in ("pyproject.toml", "requirements/development.txt"):
+        if not (directory / needed).exists():
+            (directory / needed).touch()
     return subprocess.run(
         ["make", *arguments], cwd=directory, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False, timeout=60
     )
@@ -28,8 +30,9 @@ def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def environment(tmp_path: Path) -> Path:
     """A folder with an environment that this interpreter made, as far as the Makefile can see."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / ".venv")], check=True, timeout=60)
-    (tmp_path / "pyproject.toml").touch()
-    (tmp_path / ".venv" / ".installed").touch()
+    (tmp_path / "requirements").mkdir()
+    for name in ("pyproject.toml", "requirements/development.txt", ".venv/.installed"):
+        (tmp_path / name).touch()
     return tmp_path
 
 

@@ -1,0 +1,62 @@
+"""The lock files fit pyproject.toml and this environment, name no machine, and `make check` says what is wrong with one."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import lock  # noqa: E402  (a script's module)
+
+HASH = "    --hash=sha256:" + "0" * 64
+
+
+@pytest.fixture(scope="module")
+def project() -> lock.Project:
+    return lock.Project.read(ROOT / "pyproject.toml")
+
+
+def test_both_files_are_current() -> None:
+    assert lock.main(["--check"]) == 0
+
+
+def test_the_server_in_a_container_has_the_versions_that_were_tested() -> None:
+    server, development = (lock.locked((ROOT / file).read_text("utf-8"))[0] for file in lock.LOCKS.values())
+    assert len(server) > 40
+    assert server.items() < development.items()
+
+
+def test_the_files_name_no_registry_and_no_path() -> None:
+    for file in lock.LOCKS.values():
+        text = (ROOT / file).read_text("utf-8")
+        assert not re.search(r"://|--(extra-)?index|--find-links|file:|(?<!\S)/", text)
+
+
+def test_what_does_not_fit_is_named(project: lock.Project) -> None:
+    text = (ROOT / lock.LOCKS["server"]).read_text("utf-8")
+    entry = re.search(r"^yarl==.*\n(?:    .*\n)+", text, re.MULTILINE)
+    assert entry
+    version = entry[0].split()[0].removeprefix("yarl==")
+    other = f"{version}.post1"
+
+    def found(changed: str) -> list[str]:
+        return list(lock.problems(project, "server", text.replace(entry[0], changed)))
+
+    assert found(entry[0]) == []
+    assert any(re.fullmatch(r"yarl\S* is missing", problem) for problem in found(""))
+    assert found(entry[0].replace(version, other)) == [f"yarl is {other}, and {version} is installed here"]
+    assert any("yarl is 0.1, which yarl" in problem for problem in found(entry[0].replace(version, "0.1")))
+    assert found(f"{entry[0]}unasked==1.0 \\\n{HASH}\n") == ["unasked is needed by nothing"]
+    assert found(f"{entry[0]}--index-url https://registry.example.test\n") == [
+        "no package with a version and hashes: --index-url https://registry.example.test"
+    ]
+    assert "no package with a version and hashes: unasked==1.0" in found(f"{entry[0]}unasked==1.0\n")
+
+
+def test_a_package_for_another_system_is_none_of_this_one() -> None:
+    text = f"one==1.0 ; sys_platform == 'win32' \\\n{HASH} \\\n{HASH}\n    # via two\ntwo==2.0 \\\n{HASH}\n"
+    assert lock.locked(text) == ({"two": "2.0"}, [])
