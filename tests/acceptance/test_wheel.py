@@ -8,6 +8,7 @@ import importlib.metadata
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -139,6 +140,13 @@ def test_every_file_of_the_packages_is_in_the_wheel_and_no_other(built: Path) ->
     in_wheel = {name: content for name, content in _contents(_wheel(built)).items() if ".dist-info/" not in name}
     assert set(in_wheel) == sources
     assert sum(content.count(b"-- name: ") for name, content in in_wheel.items() if name.endswith(".sql")) > 100
+
+
+def test_the_sdist_holds_nothing_of_the_plugin_and_no_tests(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        parts = {Path(member.name).parts[1] for member in archive if member.isfile()}
+    assert parts == {"clients", "server", "protos", "LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "PKG-INFO", ".gitignore"}
 
 
 def test_the_wheel_built_from_the_sdist_is_the_same(built: Path, tmp_path: Path) -> None:
