@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Tests mostly wait: two processes a core.
 WORKERS ?= $(shell echo $$((2 * $$(nproc))))
+# What `make bench` measures beside us; nothing else needs them.
+PEERS := 'pgqueuer>=1.6' 'procrastinate>=3.10' 'psycopg[binary]>=3.3'
 SHELL_SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh$$' --exclude-dir=.git --exclude-dir=.tillsync --exclude-dir=$(VENV) .)
 
 .PHONY: help demo test unit check format mutants attack bench protos docs breaking lock bridge-zip system-packages clean other-python
@@ -34,7 +36,7 @@ other-python:
 	@echo "$(VENV) was made with another Python than $(PYTHON): it is made again"
 	@rm -rf $(VENV)
 
-$(STAMP): pyproject.toml requirements/development.txt $(OTHER_PYTHON)
+$(STAMP): clients/python/pyproject.toml server/pyproject.toml requirements/development.txt $(OTHER_PYTHON)
 	$(CHECK_PYTHON)
 	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -44,7 +46,7 @@ $(STAMP): pyproject.toml requirements/development.txt $(OTHER_PYTHON)
 	  else echo "python3-venv is missing: install it (apt-get install python3-venv)"; exit 1; fi; }
 	@echo "installing tillsync and what it needs into $(VENV) ..."
 	@{ $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/development.txt && \
-	  $(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .; } 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
+	  $(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e clients/python -e server; } 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
 	@$(BIN)/python -c 'import grpc, asyncpg, pytest'
 	@touch $(STAMP)
 
@@ -92,7 +94,7 @@ attack: $(STAMP) system-packages  ## the attacks on the edges, whole: twenty min
 	@TILLSYNC_TEST_SOAK=1 $(BIN)/pytest -q --timeout 3600 tests/attacks $(PYTEST_ARGS)
 
 bench: $(STAMP)  ## the benchmarks of docs/benchmarks.md (QUICK=1: smaller, for a first look)
-	@$(BIN)/python -c 'import pgqueuer, procrastinate' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check -e '.[dev,bench]' 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
+	@$(BIN)/python -c 'import pgqueuer, procrastinate' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check $(PEERS) 2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(BENCH_ARGS)
 
 protos: $(STAMP)  ## generates clients/python/tillsync/v1 from protos/, and the blocking client from the asynchronous one
@@ -105,7 +107,7 @@ docs: $(STAMP)  ## generates docs/messages.md, and the tables of settings and me
 breaking: $(STAMP)  ## whether the protos break those of AGAINST (a commit, branch or tag; main)
 	$(BIN)/python scripts/generate_protos.py --breaking-against $(or $(AGAINST),main)
 
-lock: $(STAMP)  ## resolves requirements/*.txt anew after a change of pyproject.toml (UPGRADE=1: to the newest versions)
+lock: $(STAMP)  ## resolves requirements/*.txt anew after a change of a pyproject.toml (UPGRADE=1: to the newest versions)
 	@$(BIN)/python -c 'import uv' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check uv
 	$(BIN)/python scripts/lock.py $(if $(UPGRADE),--upgrade)
 

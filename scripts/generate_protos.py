@@ -81,7 +81,7 @@ def _validate_source() -> bytes:
     try:
         module = importlib.import_module("protovalidate._gen.buf.validate.validate_pb")
     except ImportError as error:
-        raise GenerationError(f"protovalidate is not installed beside {sys.executable}: pip install -e '.[dev]'") from error
+        raise GenerationError(f"protovalidate is not installed beside {sys.executable}: run make") from error
     descriptor: bytes = module.desc().proto.to_binary()
     return proto_source(FileDescriptorProto.FromString(descriptor)).encode()
 
@@ -90,7 +90,7 @@ def tool(name: str) -> str:
     """The path of a tool of this interpreter's environment, which need not be on PATH."""
     path = Path(sysconfig.get_path("scripts")) / name
     if not path.exists():
-        raise GenerationError(f"{name} is not installed beside {sys.executable}: pip install -e '.[dev]'")
+        raise GenerationError(f"{name} is not installed beside {sys.executable}: run make")
     return str(path)
 
 

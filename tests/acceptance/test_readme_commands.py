@@ -18,7 +18,7 @@ from tillsync_sandbox import SandboxTill
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-INSTALL = "python3 -m venv ~/tillsync-venv && . ~/tillsync-venv/bin/activate && pip install '.[server]'"
+INSTALL = "python3 -m venv ~/tillsync-venv && . ~/tillsync-venv/bin/activate && pip install ./clients/python ./server"
 pytestmark = pytest.mark.processes
 
 

@@ -1,4 +1,5 @@
-"""The wheel as its user gets it: installed alone, in an environment that holds only what its metadata asks for."""
+"""The two packages as users get them: client with command line, and server with sandbox. Each is installed into an environment that holds
+only what its metadata asks for."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
 from pathlib import Path
@@ -21,16 +22,15 @@ from packaging.utils import canonicalize_name
 from support.directories import reachable_directory
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = {
-    "server": ("tillsync_server", "tillsync_sandbox"),
-    "clients/python": ("tillsync", "tillsync_client", "tillsync_cli"),
-}
+CLIENT, SERVER = "clients/python", "server"
+PACKAGES = {CLIENT: ("tillsync", "tillsync_client", "tillsync_cli"), SERVER: ("tillsync_server", "tillsync_sandbox")}
+"""By the folder of each distribution."""
 pytestmark = pytest.mark.processes
 
 
 @dataclass(frozen=True)
 class Installed:
-    """An environment of its own with the wheel in it."""
+    """An environment of its own with wheels in it."""
 
     directory: Path
 
@@ -47,24 +47,27 @@ class Installed:
         )
 
 
+@dataclass(frozen=True)
+class Built:
+    """One distribution, built by hatchling from ``source``."""
+
+    source: Path
+    wheel: Path
+    sdist: Path
+
+
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sdist, and the wheel that hatchling builds from the source tree."""
-    folder = tmp_path_factory.mktemp("built")
-    for target in ("sdist", "wheel"):
-        _build(ROOT, target, folder)
-    return folder
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Built]:
+    return {folder: _build(ROOT / folder, tmp_path_factory.mktemp("built")) for folder in PACKAGES}
 
 
-def _build(source: Path, target: str, folder: Path) -> None:
-    command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
-    run = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False, timeout=60)
-    assert run.returncode == 0, run.stdout + run.stderr
-
-
-def _wheel(folder: Path) -> Path:
-    (wheel,) = folder.glob("*.whl")
-    return wheel
+def _build(source: Path, target: Path) -> Built:
+    for kind in ("sdist", "wheel"):
+        command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(target)]
+        run = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False, timeout=60)
+        assert run.returncode == 0, run.stdout + run.stderr
+    (wheel,), (sdist,) = target.glob("*.whl"), target.glob("*.tar.gz")
+    return Built(source, wheel, sdist)
 
 
 def _contents(wheel: Path) -> dict[str, bytes]:
@@ -72,36 +75,44 @@ def _contents(wheel: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def _requirements(lines: list[str], extra: str) -> Iterator[Requirement]:
+def _of_this_platform(lines: list[str], extra: str) -> Iterator[Requirement]:
     for line in lines:
         requirement = Requirement(line)
         if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
             yield requirement
 
 
-def _closure(wheel: Path, extra: str) -> dict[str, importlib.metadata.Distribution]:
-    """What pip would install beside the wheel: every declared dependency of it, of those, and so on, as installed in this environment."""
+def _requirements(wheel: Path) -> list[str]:
     metadata = next(content for name, content in _contents(wheel).items() if name.endswith(".dist-info/METADATA"))
-    waiting = [*_requirements(message_from_bytes(metadata).get_all("Requires-Dist") or [], extra)]
+    return message_from_bytes(metadata).get_all("Requires-Dist") or []
+
+
+def _closure(wheels: Sequence[Path]) -> dict[str, importlib.metadata.Distribution]:
+    """What pip would install beside the wheels: every declared dependency, and theirs, as installed in this environment."""
+    ours = {canonicalize_name(wheel.name.split("-")[0]) for wheel in wheels}
+    waiting = [requirement for wheel in wheels for requirement in _of_this_platform(_requirements(wheel), "")]
     found: dict[str, importlib.metadata.Distribution] = {}
     seen: set[tuple[str, str]] = set()
     while waiting:
         requirement = waiting.pop()
         name = canonicalize_name(requirement.name)
-        found[name] = importlib.metadata.distribution(name)
-        assert requirement.specifier.contains(found[name].version, prereleases=True), requirement
+        distribution = importlib.metadata.distribution(name)
+        assert requirement.specifier.contains(distribution.version, prereleases=True), requirement
+        if name in ours:
+            continue
+        found[name] = distribution
         for wanted in ("", *requirement.extras):
             if (name, wanted) not in seen:
                 seen.add((name, wanted))
-                waiting += _requirements(found[name].requires or [], wanted)
+                waiting += _of_this_platform(distribution.requires or [], wanted)
     return found
 
 
-def _install(wheel: Path, extra: str, directory: Path) -> Installed:
-    """As ``pip install 'tillsync[extra]'`` leaves it, without a registry: the dependencies are copied from this environment."""
+def _install(directory: Path, *wheels: Path) -> Installed:
+    """As ``pip install`` leaves it, without a registry: the dependencies are copied from this environment."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(directory)], check=True, timeout=60)
     site = directory / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-    for distribution in _closure(wheel, extra).values():
+    for distribution in _closure(wheels).values():
         for file in distribution.files or []:
             source, target = Path(str(file.locate())), site / file
             if ".." in file.parts or not source.exists():  # a program; byte code that Python never wrote
@@ -111,76 +122,80 @@ def _install(wheel: Path, extra: str, directory: Path) -> Installed:
                 target.hardlink_to(source)
             except OSError:  # another file system
                 shutil.copy2(source, target)
-    pip = [sys.executable, "-m", "pip", "--python", str(directory), "install", "--no-deps", "--no-index", "--quiet", str(wheel)]
+    pip = [sys.executable, "-m", "pip", "--python", str(directory), "install", "--no-deps", "--no-index", "--quiet", *map(str, wheels)]
     run = subprocess.run([*pip, "--disable-pip-version-check"], capture_output=True, text=True, check=False, timeout=60)
     assert run.returncode == 0, run.stderr
     return Installed(directory)
 
 
 @pytest.fixture(scope="module")
-def base(built: Path) -> Iterator[Installed]:
+def client(built: dict[str, Built]) -> Iterator[Installed]:
     with reachable_directory("tillsync-wheel-") as directory:
-        yield _install(_wheel(built), "", directory)
+        yield _install(directory, built[CLIENT].wheel)
 
 
 @pytest.fixture(scope="module")
-def server(built: Path) -> Iterator[Installed]:
+def server(built: dict[str, Built]) -> Iterator[Installed]:
     with reachable_directory("tillsync-wheel-") as directory:
-        yield _install(_wheel(built), "server", directory)
+        yield _install(directory, built[SERVER].wheel, built[CLIENT].wheel)
 
 
-def test_every_file_of_the_packages_is_in_the_wheel_and_no_other(built: Path) -> None:
+@pytest.mark.parametrize("folder", PACKAGES)
+def test_every_file_of_the_packages_is_in_the_wheel_and_no_other(built: dict[str, Built], folder: str) -> None:
     sources = {
-        path.relative_to(ROOT / root).as_posix()
-        for root, packages in PACKAGES.items()
-        for package in packages
-        for path in (ROOT / root / package).rglob("*")
+        path.relative_to(ROOT / folder).as_posix()
+        for package in PACKAGES[folder]
+        for path in (ROOT / folder / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    in_wheel = {name: content for name, content in _contents(_wheel(built)).items() if ".dist-info/" not in name}
+    in_wheel = {name: content for name, content in _contents(built[folder].wheel).items() if ".dist-info/" not in name}
     assert set(in_wheel) == sources
-    assert sum(content.count(b"-- name: ") for name, content in in_wheel.items() if name.endswith(".sql")) > 100
+    statements = sum(content.count(b"-- name: ") for name, content in in_wheel.items() if name.endswith(".sql"))
+    assert statements > 100 if folder == SERVER else statements == 0
 
 
-def test_the_sdist_holds_nothing_of_the_plugin_and_no_tests(built: Path) -> None:
-    (sdist,) = built.glob("*.tar.gz")
-    with tarfile.open(sdist) as archive:
+@pytest.mark.parametrize("folder", PACKAGES)
+def test_the_sdist_holds_what_the_wheel_is_built_from_and_nothing_of_the_plugin(built: dict[str, Built], folder: str) -> None:
+    with tarfile.open(built[folder].sdist) as archive:
         parts = {Path(member.name).parts[1] for member in archive if member.isfile()}
-    assert parts == {"clients", "server", "protos", "LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "PKG-INFO", ".gitignore"}
+    assert parts - {".gitignore"} == {*PACKAGES[folder], "LICENSE", "README.md", "pyproject.toml", "PKG-INFO"}
 
 
-def test_the_wheel_built_from_the_sdist_is_the_same(built: Path, tmp_path: Path) -> None:
-    (sdist,) = built.glob("*.tar.gz")
-    subprocess.run(["tar", "-xf", str(sdist), "-C", str(tmp_path)], check=True, timeout=60)
+@pytest.mark.parametrize("folder", PACKAGES)
+def test_the_wheel_built_from_the_sdist_is_the_same(built: dict[str, Built], folder: str, tmp_path: Path) -> None:
+    subprocess.run(["tar", "-xf", str(built[folder].sdist), "-C", str(tmp_path)], check=True, timeout=60)
     (source,) = tmp_path.iterdir()
-    _build(source, "wheel", tmp_path / "out")
-    assert _contents(_wheel(tmp_path / "out")) == _contents(_wheel(built))
+    assert _contents(_build(source, tmp_path / "out").wheel) == _contents(built[folder].wheel)
 
 
-def test_alone_it_is_client_and_command_line(base: Installed) -> None:
+def test_the_server_takes_the_client_of_the_same_release(built: dict[str, Built]) -> None:
+    assert f"tillsync=={importlib.metadata.version('tillsync')}" in _requirements(built[SERVER].wheel)
+
+
+def test_alone_it_is_client_and_command_line(client: Installed) -> None:
     version = importlib.metadata.version("tillsync")
-    assert base.run("tillsync", "--version").stdout == f"tillsync {version}\n"
-    helped = base.run("tillsync", "--help")
+    assert client.run("tillsync", "--version").stdout == f"tillsync {version}\n"
+    helped = client.run("tillsync", "--help")
     assert (helped.returncode, helped.stderr) == (0, "")
     assert "serve" in helped.stdout
-    imported = base.run("python", "-W", "error", "-c", "import tillsync_client; print(tillsync_client.__file__)")
-    assert imported.stdout.startswith(str(base.directory)), imported.stderr
-    asked = base.run("tillsync", "queue", "list", "shop-a", "orders", TILLSYNC_ADDRESS="127.0.0.1:1", TILLSYNC_TOKEN="a-token")
+    imported = client.run("python", "-W", "error", "-c", "import tillsync_client; print(tillsync_client.__file__)")
+    assert imported.stdout.startswith(str(client.directory)), imported.stderr
+    asked = client.run("tillsync", "queue", "list", "shop-a", "orders", TILLSYNC_ADDRESS="127.0.0.1:1", TILLSYNC_TOKEN="a-token")
     assert asked.returncode == 3
     assert "Traceback" not in asked.stdout + asked.stderr
     assert "127.0.0.1:1" in asked.stderr
 
 
 @pytest.mark.parametrize("command", ["serve", "worker", "migrate", "settings", "sandbox", "demo", "reencrypt", "status"])
-def test_alone_a_command_of_the_server_says_which_extra_it_needs(base: Installed, command: str) -> None:
-    run = base.run("tillsync", command)
+def test_alone_a_command_of_the_server_says_what_it_needs(client: Installed, command: str) -> None:
+    run = client.run("tillsync", command)
     assert run.returncode != 0
     assert (run.stdout, run.stderr.count("\n")) == ("", 1)
-    assert "this command needs the server extra" in run.stderr
-    assert "pip install 'tillsync[server]'" in run.stderr
+    assert "this command needs the server" in run.stderr
+    assert "pip install tillsync-server" in run.stderr
 
 
-def test_every_module_of_the_wheel_is_importable_with_the_extra(server: Installed) -> None:
+def test_every_module_of_both_wheels_is_importable(server: Installed) -> None:
     code = """
 import importlib, pkgutil, sys
 modules = 0
@@ -196,8 +211,10 @@ print(modules)
     assert int(run.stdout) > 200
 
 
-async def test_with_the_extra_it_serves_on_its_embedded_database(server: Installed) -> None:
-    """Binaries, migrations and statements all come from the wheel and what it asks for."""
+async def test_the_server_serves_on_its_embedded_database_and_the_client_calls_it(server: Installed, client: Installed) -> None:
+    """Binaries, migrations and statements all come from the wheels and what they ask for."""
+    helped = server.run("tillsync", "--help")
+    assert (helped.returncode, helped.stderr) == (0, "")
     listed = server.run("tillsync", "settings")
     assert listed.returncode == 0, listed.stderr
     with reachable_directory() as data:
@@ -222,6 +239,8 @@ async def test_with_the_extra_it_serves_on_its_embedded_database(server: Install
         try:
             async with asyncio.timeout(60):
                 lines = [(await process.stdout.readline()).decode() for _ in range(3)]
+                address, token = lines[0].split()[-1], f"@{data}/data/admin-token"
+                called = await asyncio.to_thread(client.run, "tillsync", "account", "list", TILLSYNC_ADDRESS=address, TILLSYNC_TOKEN=token)
                 with contextlib.suppress(ProcessLookupError):  # it ended by itself: the assertions below say with what
                     process.terminate()
                 _, errors = await process.communicate()
@@ -231,3 +250,4 @@ async def test_with_the_extra_it_serves_on_its_embedded_database(server: Install
                 await process.wait()
     assert [line.split()[0] for line in lines if line] == ["gRPC", "HTTP", "operations"], errors.decode()
     assert process.returncode == 0, errors.decode()
+    assert (called.returncode, called.stderr) == (0, ""), lines

@@ -1,4 +1,4 @@
-"""The generated package is what the protos say, and pyproject.toml demands runtimes that can run it."""
+"""The generated package is what the protos say, and the client's pyproject.toml demands runtimes that can run it."""
 
 from __future__ import annotations
 
@@ -133,13 +133,13 @@ def test_the_release_before_is_a_tag_or_else_the_commit_before(project_copy: Pat
 
 
 def _floor(distribution: str) -> Version:
-    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    dependencies = tomllib.loads((ROOT / "clients/python/pyproject.toml").read_text())["project"]["dependencies"]
     for requirement in map(Requirement, dependencies):
         if requirement.name == distribution:
             floors = [Version(specifier.version) for specifier in requirement.specifier if specifier.operator == ">="]
-            assert floors, f"{distribution} has no floor in pyproject.toml"
+            assert floors, f"{distribution} has no floor in clients/python/pyproject.toml"
             return max(floors)
-    raise AssertionError(f"{distribution} is no dependency of the base install")
+    raise AssertionError(f"{distribution} is no dependency of the client")
 
 
 def test_grpcio_floor_follows_the_generator() -> None:

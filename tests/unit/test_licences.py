@@ -23,15 +23,23 @@ def test_the_plugin_is_gpl_and_everything_else_apache() -> None:
     assert all(re.fullmatch(r"([\w.-]+/)*\*\*", each["path"]) for each in ANNOTATIONS), "licence_of reads only folders"
     places = ("pyproject.toml", "server/tillsync_server/__init__.py", "tests/wordpress/conftest.py", "wp-bridge/uninstall.php")
     assert [licence_of(place) for place in places] == ["Apache-2.0"] * 3 + ["GPL-2.0-or-later"]
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["license"] == licence_of("pyproject.toml")
+    for file in ("clients/python/pyproject.toml", "server/pyproject.toml"):
+        assert tomllib.loads((ROOT / file).read_text(encoding="utf-8"))["project"]["license"] == licence_of(file)
     for file, line in (("tillsync-bridge.php", r"^ \* License: +(.+)$"), ("readme.txt", r"^License: (.+)$")):
         stated = re.search(line, (ROOT / "wp-bridge" / file).read_text(encoding="utf-8"), re.MULTILINE)
         assert stated
         assert stated[1] == licence_of(f"wp-bridge/{file}")
 
 
-@pytest.mark.parametrize(("licence", "text"), [("Apache-2.0", "LICENSE"), ("GPL-2.0-or-later", "wp-bridge/LICENSE")])
+@pytest.mark.parametrize(
+    ("licence", "text"),
+    [
+        ("Apache-2.0", "LICENSE"),
+        ("Apache-2.0", "server/LICENSE"),
+        ("Apache-2.0", "clients/python/LICENSE"),
+        ("GPL-2.0-or-later", "wp-bridge/LICENSE"),
+    ],
+)
 def test_each_part_carries_the_text_of_its_licence(licence: str, text: str) -> None:
     assert licence_of(text) == licence
     assert (ROOT / "LICENSES" / f"{licence}.txt").read_bytes() == (ROOT / text).read_bytes()

@@ -12,14 +12,16 @@ from pathlib import Path
 import pytest
 
 MAKEFILE = Path(__file__).resolve().parents[2] / "Makefile"
+NEEDED = ("clients/python/pyproject.toml", "server/pyproject.toml", "requirements/development.txt")
+"""What the environment is made from."""
 
 
 def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """In a folder that holds only the Makefile, without any variable of a `make` that runs this test."""
     shutil.copy(MAKEFILE, directory)
-    (directory / "requirements").mkdir(exist_ok=True)
-    for needed in ("pyproject.toml", "requirements/development.txt"):
+    for needed in NEEDED:
         if not (directory / needed).exists():
+            (directory / needed).parent.mkdir(parents=True, exist_ok=True)
             (directory / needed).touch()
     return subprocess.run(
         ["make", *arguments], cwd=directory, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False, timeout=60
@@ -30,8 +32,8 @@ def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def environment(tmp_path: Path) -> Path:
     """A folder with an environment that this interpreter made, as far as the Makefile can see."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / ".venv")], check=True, timeout=60)
-    (tmp_path / "requirements").mkdir()
-    for name in ("pyproject.toml", "requirements/development.txt", ".venv/.installed"):
+    for name in (*NEEDED, ".venv/.installed"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     return tmp_path
 

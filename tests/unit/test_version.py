@@ -1,4 +1,5 @@
-"""The version stands in pyproject.toml. The service and the command line read it there; WordPress needs it written in the plugin."""
+"""The version stands in the client's pyproject.toml; server, changelog and plugin repeat it. The service and the command line read the
+installed one."""
 
 from __future__ import annotations
 
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+VERSION = tomllib.loads((ROOT / "clients/python/pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 PLACES = [
+    ("server/pyproject.toml", r'^version = "(.+)"$'),
+    ("server/pyproject.toml", r'^    "tillsync==(.+?)",'),
     ("CHANGELOG.md", r"^## (\S+)"),
     ("wp-bridge/tillsync-bridge.php", r"^ \* Version: +(\S+)$"),
     ("wp-bridge/tillsync-bridge.php", r"^const VERSION += '(.+)';$"),
@@ -21,9 +24,10 @@ PLACES = [
 ]
 
 
-def test_the_installed_package_has_the_version() -> None:
+@pytest.mark.parametrize("package", ["tillsync", "tillsync-server"])
+def test_the_installed_packages_have_the_version(package: str) -> None:
     """`tillsync --version`, the log, the metrics and the requests of the service name the installed one."""
-    assert version("tillsync") == VERSION
+    assert version(package) == VERSION
 
 
 @pytest.mark.parametrize(("file", "place"), PLACES)

@@ -18,7 +18,7 @@ GROUP = "tillsync.commands"
 MACHINE_PANEL = "On this machine"
 SERVER_COMMANDS = ("serve", "worker", "migrate", "status", "reencrypt", "settings", "sandbox", "demo")
 """Without the server they stand in the help all the same, and say what to install."""
-_INSTALL = "pip install 'tillsync[server]'"
+_INSTALL = "pip install tillsync-server"
 
 
 def installed_commands() -> dict[str, Any]:
@@ -31,12 +31,12 @@ def installed_commands() -> dict[str, Any]:
 
 def server_needed(missing: str = "") -> typer.Exit:
     """Say on stderr what to install; raise the result. ``missing``: the Python package that was not found."""
-    return fail(f"this command needs the server extra{f' ({missing} is missing)' if missing else ''}: {_INSTALL}")
+    return fail(f"this command needs the server{f' ({missing} is missing)' if missing else ''}: {_INSTALL}")
 
 
 def _server_absent() -> typer.Typer:
     app = typer.Typer()
-    text = escape(f"Needs the server extra: {_INSTALL}")
+    text = escape(f"Needs the server: {_INSTALL}")
     any_arguments = {"allow_extra_args": True, "ignore_unknown_options": True}
     for name in SERVER_COMMANDS:
         app.command(name, rich_help_panel=MACHINE_PANEL, help=text, context_settings=any_arguments)(_absent)

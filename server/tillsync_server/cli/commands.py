@@ -1,7 +1,7 @@
 """``tillsync serve``, ``worker``, ``migrate``, ``status``, ``reencrypt``, ``settings`` and ``sandbox``: what runs on this machine.
 
-They need the extra ``server``. Exit codes: 0 done (also: stopped by a signal) · 1 could not start or do it · 2 settings or command line
-wrong.
+They are a part of the package ``tillsync-server``. Exit codes: 0 done (also: stopped by a signal) · 1 could not start or do it ·
+2 settings or command line wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rich.table import Table
 from tillsync_cli.output import console, print_json
 from tillsync_cli.session import USAGE, JsonOption, fail
 
-from tillsync_server.cli.running import read_settings, run_here, server_extra, signalled
+from tillsync_server.cli.running import read_settings, run_here, server_packages, signalled
 
 if TYPE_CHECKING:
     from tillsync_server.adapters.postgres.maintenance.db_health import QueueSample
@@ -107,7 +107,7 @@ def reencrypt() -> None:
 def show_settings(json: JsonOption = False) -> None:
     """Every setting: its variable, present value, default and meaning."""
     settings = read_settings()
-    with server_extra():
+    with server_packages():
         from tillsync_server.composition.settings import setting_lines
     lines = setting_lines(settings)
     if json:

@@ -29,7 +29,7 @@ async def signalled() -> None:
 
 def read_settings() -> ServiceSettings:
     """The settings of the environment; logs are written as they say. typer.Exit where one is not valid."""
-    with server_extra():
+    with server_packages():
         from tillsync_server.adapters.observability.logs import configure_logging
         from tillsync_server.composition.settings import SettingsError, load_settings
     try:
@@ -42,11 +42,11 @@ def read_settings() -> ServiceSettings:
 
 def run_here(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
     """In uvloop where it is there. What the service says on purpose becomes one line and an exit code."""
-    with server_extra():
+    with server_packages():
         from tillsync_server.composition.errors import StartError
         from tillsync_server.composition.settings import SettingsError
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner, server_extra():
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner, server_packages():
             return runner.run(work())
     except SettingsError as error:
         raise _not_valid(error) from error
@@ -68,8 +68,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 @contextlib.contextmanager
-def server_extra() -> Iterator[None]:
-    """Where a package of the extra is missing, one line says what to install, in place of a traceback."""
+def server_packages() -> Iterator[None]:
+    """Where a package that the server needs is missing, one line says what to install, in place of a traceback."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""What the server's commands import, and what they say where the server extra is not installed."""
+"""What the server's commands import, and what they say where the server is not installed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
     ],
 )
 def test_a_bare_install_says_what_is_missing(command: str, missing: str, tmp_path: Path) -> None:
-    """The base install is client and CLI; the server commands name the extra instead of a traceback."""
+    """Without what the server needs, its commands name the package instead of a traceback."""
     script = f"import sys; sys.modules[{missing!r}] = None; from tillsync_cli.main import app; app()"
     environment = {"PATH": "/usr/bin:/bin", "TILLSYNC_DATA_DIR": str(tmp_path), "COLUMNS": "200", "TILLSYNC_SECRET_KEY": "k" * 32}
     if command == "worker":
@@ -26,7 +26,7 @@ def test_a_bare_install_says_what_is_missing(command: str, missing: str, tmp_pat
     run = subprocess.run([sys.executable, "-c", script, command], env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 1, run.stdout
     assert f"{missing} is missing" in run.stderr
-    assert "pip install 'tillsync[server]'" in run.stderr
+    assert "pip install tillsync-server" in run.stderr
     assert "Traceback" not in run.stderr
 
 

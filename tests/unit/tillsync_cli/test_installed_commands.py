@@ -13,7 +13,7 @@ from tillsync_server.cli.app import app as server_app
 from typer.main import get_group
 from typer.testing import CliRunner
 
-NEEDED = "error: this command needs the server extra: pip install 'tillsync[server]'\n"
+NEEDED = "error: this command needs the server: pip install tillsync-server\n"
 other_app = typer.Typer()
 
 
@@ -55,7 +55,7 @@ def test_without_the_server_the_help_and_the_other_commands_are_there(monkeypatc
     helped = CliRunner().invoke(app, ["--help"])
     assert helped.exit_code == 0
     assert all(f"│ {command} " in helped.stdout for command in (*SERVER_COMMANDS, "queue", "match"))
-    assert "pip install 'tillsync[server]'" in helped.stdout
+    assert "pip install tillsync-server" in helped.stdout
     assert CliRunner().invoke(app, ["queue", "--help"]).exit_code == 0
     assert CliRunner().invoke(app, ["nonsense"]).exit_code == 2
 

