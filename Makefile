@@ -38,7 +38,7 @@ other-python:
 
 $(STAMP): clients/python/pyproject.toml server/pyproject.toml requirements/development.txt $(OTHER_PYTHON)
 	$(CHECK_PYTHON)
-	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { \
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "as root, apt-get installs: python3-venv"; \
 	    export PATH="$$PATH:/usr/sbin:/sbin"; \
