@@ -22,7 +22,7 @@ from tillsync_server.application.engine.lane_statements import WorkerCounters
 from tillsync_server.application.events.sender import EventCounters
 from tillsync_server.composition.settings import load_settings, setting_lines
 from tillsync_server.domain.catalogue import CATALOGUE, RESPONSE_TEMPLATE, Message
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, MessageClass, Queue, Responsible
+from tillsync_server.domain.enums import EntryKind, EntryState, MessageClass, Queue, Responsible
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MESSAGES, OPERATING = DOCS / "messages.md", DOCS / "operating.md"

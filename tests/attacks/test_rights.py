@@ -13,7 +13,7 @@ from attacks.requests import METHODS, STREAMS, message_of, request_class
 from google.protobuf import json_format
 from support.waiting import HANG_SECONDS, within
 from tillsync_server.adapters.grpc.access import ACCESS
-from tillsync_server.domain.vocabulary import Role
+from tillsync_server.domain.enums import Role
 
 pytestmark = pytest.mark.processes
 _ACCOUNTS = ("shop-1", "shop-2", "nobody", "")

@@ -18,7 +18,7 @@ import asyncpg
 from benchmarks.calls_client import ACCOUNTS, BATCH, timed
 from benchmarks.tally import Tally
 from tillsync_server.domain.catalogue import comment_of
-from tillsync_server.domain.vocabulary import Outcome
+from tillsync_server.domain.enums import Outcome
 
 _Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 

@@ -20,8 +20,8 @@ from benchmarks.fill import add_accounts
 from benchmarks.report import Figure, Goal
 from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
+from tillsync_server.domain.enums import EntryState, Outcome, Queue
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Queue
 from tillsync_server.ports.queues import QueueFilter
 
 _GOAL = Goal(must=1.5, aim=1.2, unit="×", lower_is_better=True)

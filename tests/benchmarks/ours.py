@@ -22,9 +22,9 @@ from tillsync_server.application.engine.enqueuer import Enqueuer
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import EntryKind, Outcome, Priority
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority
 from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
 from tillsync_server.ports.lanes import ClaimedEntry, Completion, NewHint, Written
 

@@ -23,8 +23,8 @@ from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.engine.hints import PostgresHintStore
 from tillsync_server.adapters.postgres.engine.lane_store import PostgresLaneStore
 from tillsync_server.application.engine.enqueuer import Enqueuer
+from tillsync_server.domain.enums import EntryKind, Priority
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import (
     Claimed,
     ClaimRequest,

@@ -10,10 +10,10 @@ from fakes.queues import SHOP
 from support.links import (
     HELD_DUPLICATE,
 )
+from tillsync_server.domain.enums import EntryState, Outcome
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId
 from tillsync_server.domain.link import Link
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryState, Outcome
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
 from tillsync_server.ports.links import LinkFilter, LinkKeeper, LinkReader, OrderLinker, ShopStateStore
 

@@ -17,10 +17,10 @@ from support.links import (
 )
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryKind, EntryState
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, TillId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, EntryState
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
 from tillsync_server.ports.orders import NewOrder, OrderTaken
 

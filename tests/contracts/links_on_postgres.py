@@ -22,10 +22,10 @@ from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeep
 from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
 from tillsync_server.adapters.postgres.links.order_linker import PostgresOrderLinker
 from tillsync_server.adapters.postgres.links.shop_state import PostgresShopState
+from tillsync_server.domain.enums import EntryKind, EntryState
 from tillsync_server.domain.ids import AccountId, EntryId
 from tillsync_server.domain.link import LinkOrigin
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, EntryState
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
 
 

@@ -14,10 +14,10 @@ from support.engine import EngineWorld
 from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
 from tillsync_server.domain.account import Account, EposSettings, Problem
+from tillsync_server.domain.enums import ProblemReason, Side, TrustedAccounts
 from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.settings_change import SettingsEffect
-from tillsync_server.domain.vocabulary import ProblemReason, Side, TrustedAccounts
 from tillsync_server.ports.accounts import AccountStore, TillCustomersSeen
 
 SHOP, OTHER, NOWHERE = AccountId("shop-a"), AccountId("shop-b"), AccountId("nowhere")

@@ -10,9 +10,9 @@ from fakes.budget import FakeTillBudget
 from fakes.clock import FakeClock
 from support.engine import EngineWorld
 from tillsync_server.adapters.postgres.tills.till_budget import PostgresTillBudget
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import AllowanceSpent, Throttled
 from tillsync_server.domain.ids import TillId
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.tills import TillBudget
 
 TILL, OTHER = TillId("till-a"), TillId("till-b")

@@ -13,8 +13,8 @@ from contracts.links_on_postgres import on_postgres
 from fakes.queues import SHOP
 from support.engine import EngineWorld
 from support.links import HELD_DUPLICATE, epos, pending_removals, woo
+from tillsync_server.domain.enums import EntryState, Outcome
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryState, Outcome
 from tillsync_server.ports.links import ConfirmedWrite, ShopUserChange
 
 PENDING, HELD = EntryState.PENDING, EntryState.HELD

@@ -22,9 +22,9 @@ from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
 from tillsync_server.adapters.postgres.events.event_outbox import PostgresEvents
 from tillsync_server.adapters.woo import WooAdapterSettings, WooGateway
 from tillsync_server.domain.account import Account, ShopSettings
+from tillsync_server.domain.enums import EntryState, Outcome, Side, WarningReason
 from tillsync_server.domain.errors import LeaseTooShort
 from tillsync_server.domain.ids import AccountId, OrderId, TillId
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Side, WarningReason
 from tillsync_server.ports.accounts import AccountWarnings
 from tillsync_server.ports.events import (
     EventOutbox,

@@ -24,10 +24,10 @@ from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.slots import Probes, ProvenSides, Slots
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import Outcome
 from tillsync_server.domain.errors import LeaseTooShort
 from tillsync_server.domain.ids import AccountId, EntryId, WooCustomerId
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import Outcome
 from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
 from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest, Completion, LaneLease, LaneStore, Written
 from tillsync_server.ports.till import WritePermit

@@ -10,10 +10,10 @@ from contracts.links_on_postgres import on_postgres
 from fakes.queues import SHOP
 from support.engine import EngineWorld
 from support.links import epos, pending_removals, woo
+from tillsync_server.domain.enums import EntryState
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound
 from tillsync_server.domain.ids import AccountId, new_entry_id
 from tillsync_server.domain.link import LinkOrigin
-from tillsync_server.domain.vocabulary import EntryState
 
 NOBODY = AccountId("nobody")
 

@@ -12,8 +12,8 @@ from contracts.links_on_postgres import on_postgres
 from fakes.queues import SHOP
 from support.engine import EngineWorld
 from support.links import epos, pending_removals, woo
+from tillsync_server.domain.enums import EntryState, LinkGround
 from tillsync_server.domain.link import Link, LinkOrigin
-from tillsync_server.domain.vocabulary import EntryState, LinkGround
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
 from tillsync_server.ports.links import LinkFilter, OrderLinkOutcome
 

@@ -15,10 +15,10 @@ from support.queues import FAILED, HELD, PROCESSED, Finish, finish, order_facts
 from tillsync_server.adapters.postgres.queues.queue_actions import PostgresQueueActions
 from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Queue
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, WooCustomerId, new_entry_id
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Queue
 from tillsync_server.ports.orders import NewOrder, OrderIntake, OrderMatch, OrderMatchReader, OrderTaken
 from tillsync_server.ports.queues import Acted, ActedOn, QueueActions, QueueFilter, QueueReader, WaitingCounter
 

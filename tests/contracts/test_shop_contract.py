@@ -16,10 +16,10 @@ from support.shop_client import removal, shop_world, write
 from tillsync_sandbox import SandboxShop
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import TillCustomerType
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import LeaseTooShort, Refused, ServerFailure, UpstreamError
 from tillsync_server.domain.ids import AccountId, EposCustomerTypeId, TillId, WooCustomerId
 from tillsync_server.domain.shop_users import ShopUser
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.shop import ShopClient, WriteStatus
 
 GOLD = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4002), name="Gold", discount=Decimal("12.5"), description="Gold card")

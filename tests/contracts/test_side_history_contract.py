@@ -13,9 +13,9 @@ from support.engine import UPDATED, EngineWorld, claim_limits
 from support.flow_world import order_entry, order_facts, till_account
 from tillsync_server.adapters.postgres.engine.side_history import PostgresSideHistory
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.enums import Outcome, ProblemReason, Side
 from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import AccountProblem, Verdict
-from tillsync_server.domain.vocabulary import Outcome, ProblemReason, Side
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, SideHistory
 
 POLICY = RetryPolicy()

@@ -15,10 +15,10 @@ from support.till_client import till_world
 from tillsync_sandbox import SandboxTill
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomerType
+from tillsync_server.domain.enums import Side, TillApiVersion
 from tillsync_server.domain.errors import LeaseTooShort, Missing, ServerFailure, Unanswered
 from tillsync_server.domain.ids import AccountId, EposCustomerId, EposCustomerTypeId, TillId
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.domain.vocabulary import Side, TillApiVersion
 from tillsync_server.ports.till import TillClient
 
 NEW = NewTillCustomer(forename="Ada", surname="Byron", email="ada@example.test", phone="01632 960000", sign_up_date="2026-01-02T03:04:05")

@@ -13,10 +13,10 @@ from support.engine import EngineWorld
 from support.waiting import within
 from tillsync_server.adapters.postgres.tokens.token_store import PostgresTokens
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.domain.tokens import Token
-from tillsync_server.domain.vocabulary import Role
 from tillsync_server.ports.accounts import TokenStore
 from tillsync_server.ports.wakeups import WakeUps
 

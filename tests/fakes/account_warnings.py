@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from fakes.events import FakeEventOutbox
 from tillsync_server.domain.account_warnings import AccountWarning, StrayOutput
+from tillsync_server.domain.enums import WarningReason
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import WarningReason
 
 
 @dataclass

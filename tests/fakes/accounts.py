@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from fakes.clock import FakeClock
 from fakes.wakeups import FakeWakeUps
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, RequestError
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.settings_change import SettingsEffect
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.accounts import AccountChange
 
 

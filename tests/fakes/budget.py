@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from fakes.clock import FakeClock
 from tillsync_server.adapters.postgres.tills.till_budget import LONGEST_WAIT_SECONDS, burst, tokens_per_second
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import AllowanceSpent, Throttled
 from tillsync_server.domain.ids import TillId
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.tills import Available
 
 

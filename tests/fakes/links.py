@@ -12,11 +12,11 @@ from fakes.queues import FakeQueues
 from fakes.script import Faults, Step, no_step, raise_fault
 from tillsync_server.domain.emails import addresses_in, email_forms
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryKind, EntryState, LinkGround, Outcome
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId, new_entry_id
 from tillsync_server.domain.link import Link, LinkOrigin
 from tillsync_server.domain.shop_users import is_linked_person
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, LinkGround, Outcome
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
 from tillsync_server.ports.links import (
     LinkedByHand,

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fakes.queues import FakeQueues, an_entry
+from tillsync_server.domain.enums import EntryState
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.order_arrival import Arrival, KnownOrder, decide_arrival
-from tillsync_server.domain.vocabulary import EntryState
 from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
 
 

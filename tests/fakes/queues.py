@@ -10,9 +10,9 @@ from typing import Any
 from fakes.clock import START
 from tillsync_server.domain.account import Problem
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority, Queue
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId, new_entry_id
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, Queue
 from tillsync_server.ports.queues import Acted, ActedOn, QueueFilter, QueueSlice
 
 SHOP = AccountId("shop-a")

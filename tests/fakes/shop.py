@@ -12,10 +12,10 @@ from fakes.gated import gated
 from fakes.script import Faults, raise_fault
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Refused
 from tillsync_server.domain.ids import EposCustomerTypeId, WooCustomerId
 from tillsync_server.domain.shop_users import ShopUser
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 from tillsync_server.ports.till import WritePermit

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.ids import EntryId
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.lanes import ClaimedEntry
 
 

@@ -14,10 +14,10 @@ from fakes.script import Faults, Step, next_fault, no_step
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillCustomerType
 from tillsync_server.domain.emails import normalise_email
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Missing, Throttled, Unreachable, Unreadable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import CustomerPage, EmailSearch, ListedCustomer, NameSearch, UnreadRow, WritePermit
 

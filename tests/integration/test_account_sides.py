@@ -16,9 +16,9 @@ from tillsync_server.adapters.postgres.engine.side_history import PostgresSideHi
 from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.enums import EntryKind, Outcome, ProblemReason, Side
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import AccountProblem, Verdict
-from tillsync_server.domain.vocabulary import EntryKind, Outcome, ProblemReason, Side
 from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest
 
 pytestmark = pytest.mark.integration

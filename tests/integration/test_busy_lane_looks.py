@@ -11,9 +11,9 @@ from support.waiting import NEVER_SECONDS
 from tillsync_server.adapters.postgres.engine.hints import PostgresHintStore, enqueue_in_transaction
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.enums import EntryKind, Outcome, Priority
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority
 from tillsync_server.ports.lanes import NewHint
 
 pytestmark = pytest.mark.integration

@@ -16,7 +16,7 @@ from support.engine import EngineWorld
 from support.waiting import until
 from tillsync.v1 import account_service_pb2, link_service_pb2
 from tillsync_server.adapters.grpc.access import AT_ONCE
-from tillsync_server.domain.vocabulary import Role
+from tillsync_server.domain.enums import Role
 
 pytestmark = pytest.mark.integration
 SECRET = base64.urlsafe_b64encode(bytes(32)).rstrip(b"=").decode()

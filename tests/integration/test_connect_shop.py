@@ -22,7 +22,7 @@ from tillsync.v1 import account_pb2, account_service_pb2, token_pb2
 from tillsync_sandbox import SandboxShop, SandboxTill
 from tillsync_sandbox.shop.switches import Permalinks, Trouble
 from tillsync_server.application.use_cases import authentication
-from tillsync_server.domain.vocabulary import Role
+from tillsync_server.domain.enums import Role
 
 pytestmark = pytest.mark.integration
 

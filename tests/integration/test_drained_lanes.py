@@ -13,8 +13,8 @@ from support.waiting import NEVER_SECONDS, hang_limit, until
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.enums import Outcome, Priority
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import Outcome, Priority
 from tillsync_server.ports.lanes import Claimed, ClaimRequest
 
 pytestmark = pytest.mark.integration

@@ -23,11 +23,11 @@ from tillsync_server.adapters.postgres.tills.intents import PostgresIntents
 from tillsync_server.application.flows.create_protocol import CreateProtocol, Holders
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.domain.emails import email_form_before, email_forms, normalise_email
+from tillsync_server.domain.enums import Outcome, Queue
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.matching import new_customer
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import Outcome, Queue
 from tillsync_server.ports.orders import NewOrder, OrderTaken
 from tillsync_server.ports.privacy import Person, PersonCategory
 from tillsync_server.ports.queues import QueueFilter

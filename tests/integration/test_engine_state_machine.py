@@ -21,12 +21,12 @@ from support.postgres import Cluster
 from support.soak import rounds
 from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority
 from tillsync_server.domain.errors import AlreadyExists, NotFound
 from tillsync_server.domain.ids import AccountId, EposCustomerId, OrderId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease
 from tillsync_server.ports.links import LinkedByHand
 from tillsync_server.ports.orders import NewOrder, OrderTaken

@@ -9,9 +9,9 @@ import pytest
 from support.engine import EngineWorld, RecordingHandler
 from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
 from tillsync_server.application.engine.enqueuer import Enqueuer
+from tillsync_server.domain.enums import EntryKind, Priority
 from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import EnqueueResult, NewHint
 
 pytestmark = [pytest.mark.integration, pytest.mark.every_version]

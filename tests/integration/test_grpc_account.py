@@ -18,7 +18,7 @@ from tillsync.v1 import account_pb2, account_service_pb2, link_service_pb2, voca
 from tillsync_sandbox import TillSwitches
 from tillsync_sandbox.till import EmailMatch
 from tillsync_server.application.use_cases import authentication
-from tillsync_server.domain.vocabulary import Role
+from tillsync_server.domain.enums import Role
 
 pytestmark = pytest.mark.integration
 

@@ -15,7 +15,7 @@ from tillsync.v1 import customer_sync_service_pb2 as sync_pb2
 from tillsync.v1 import vocabulary_pb2 as words
 from tillsync_server.adapters.grpc.access import ACCESS
 from tillsync_server.application.use_cases import authentication
-from tillsync_server.domain.vocabulary import Role
+from tillsync_server.domain.enums import Role
 
 pytestmark = pytest.mark.integration
 UNAUTHENTICATED, DENIED = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED

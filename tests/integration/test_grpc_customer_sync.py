@@ -18,9 +18,9 @@ from tillsync.v1 import customer_sync_service_pb2 as sync_pb2
 from tillsync.v1 import vocabulary_pb2 as words
 from tillsync_server.application.use_cases import order_matching
 from tillsync_server.application.use_cases.admission import AdmissionSettings
+from tillsync_server.domain.enums import Outcome, ProblemReason, Role, Side
 from tillsync_server.domain.ids import AccountId, EposCustomerId
 from tillsync_server.domain.verdict import AccountProblem, Verdict
-from tillsync_server.domain.vocabulary import Outcome, ProblemReason, Role, Side
 from tillsync_server.ports.lanes import ClaimedEntry
 
 pytestmark = pytest.mark.integration

@@ -17,9 +17,9 @@ from support.links import end_all, epos, facts_of, put_order
 from tillsync.v1 import account_pb2, account_service_pb2, link_pb2, link_service_pb2, queue_service_pb2, vocabulary_pb2
 from tillsync_sandbox.till import EmailMatch, LimitMode
 from tillsync_server.application.use_cases import till_lookup
+from tillsync_server.domain.enums import EntryKind, Outcome, Role
 from tillsync_server.domain.ids import EntryId, new_entry_id
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, Outcome, Role
 
 pytestmark = pytest.mark.integration
 

@@ -16,9 +16,9 @@ from support.grpc_server import Refusal
 from support.links import end_all, facts_of, put_order
 from support.waiting import HANG_SECONDS
 from tillsync.v1 import customer_sync_service_pb2, queue_entry_pb2, queue_service_pb2, vocabulary_pb2
+from tillsync_server.domain.enums import EntryKind, Outcome, Priority, ProblemReason, Role, Side
 from tillsync_server.domain.ids import EntryId, new_entry_id
 from tillsync_server.domain.verdict import AccountProblem, Verdict
-from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority, ProblemReason, Role, Side
 
 pytestmark = pytest.mark.integration
 

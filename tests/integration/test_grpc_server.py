@@ -22,7 +22,7 @@ from tillsync_server.adapters.grpc import server as grpc_server_module
 from tillsync_server.adapters.grpc.listening import GrpcSettings, InsecureListenError
 from tillsync_server.adapters.tls.certificate_files import CertificateFiles
 from tillsync_server.application.use_cases import order_matching
-from tillsync_server.domain.vocabulary import Role
+from tillsync_server.domain.enums import Role
 
 pytestmark = pytest.mark.integration
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING

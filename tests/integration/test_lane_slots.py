@@ -14,9 +14,9 @@ from support.waiting import NEVER_SECONDS, until, within
 from tillsync_server.adapters.postgres.engine.hints import enqueue_in_transaction
 from tillsync_server.application.engine import lane_statements
 from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.domain.enums import EntryKind, Outcome, Priority, ProblemReason, Side
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import AccountProblem, Verdict
-from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority, ProblemReason, Side
 from tillsync_server.ports.lanes import Completion, Leased, NewHint, Written
 
 pytestmark = pytest.mark.integration

@@ -17,8 +17,8 @@ from tillsync_server.adapters.postgres.engine.hints import PostgresHintStore
 from tillsync_server.adapters.postgres.orders.order_intake import PostgresOrderIntake
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
+from tillsync_server.domain.enums import EntryKind, Priority, Side
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import EntryKind, Priority, Side
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, LaneLease, LaneOffer, NewHint
 
 pytestmark = pytest.mark.integration

@@ -28,8 +28,8 @@ from tillsync_server.application.flows.dispatcher import FlowHandler
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.domain.account import Account, ShopSettings
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.enums import EntryState, Outcome, Priority, ProblemReason, Side
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Priority, ProblemReason, Side
 
 pytestmark = pytest.mark.integration
 NAME, CUSTOMERS = "shop-1", 500

@@ -17,10 +17,10 @@ from support.engine import EngineWorld
 from support.links import HELD_DUPLICATE, claim, completion, end_all, epos, facts_of, lease_of, match_of, pending_removals, put_order
 from tillsync.v1 import privacy_service_pb2, queue_service_pb2
 from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority, Role
 from tillsync_server.domain.ids import EntryId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, Role
 
 pytestmark = pytest.mark.integration
 

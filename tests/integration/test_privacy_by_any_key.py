@@ -17,8 +17,8 @@ from support.engine import EngineWorld
 from support.links import end_all, epos, facts_of, put_order, woo
 from tillsync.v1 import account_pb2, account_service_pb2, privacy_service_pb2, vocabulary_pb2
 from tillsync_sandbox.till.switches import EmailMatch
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
 
 pytestmark = pytest.mark.integration
 

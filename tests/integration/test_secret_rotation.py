@@ -12,9 +12,9 @@ from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
 from tillsync_server.adapters.postgres.tills.till_knowledge import PostgresTillKnowledge
 from tillsync_server.adapters.postgres.tokens.token_store import PostgresTokens
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
+from tillsync_server.domain.enums import EntryState, Role
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.domain.tokens import Token, new_token_secret, token_hash
-from tillsync_server.domain.vocabulary import EntryState, Role
 from tillsync_server.ports.orders import NewOrder, OrderTaken
 
 pytestmark = pytest.mark.integration

@@ -25,8 +25,8 @@ from tillsync_server.application.flows.dispatcher import FlowHandler
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.application.flows.side_gates import SideWindows
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import EntryState, Outcome, Priority
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Priority
 
 pytestmark = pytest.mark.integration
 NAME = "shop-1"

@@ -13,7 +13,7 @@ from support.desk_world import DeskWorld, desk_world
 from support.engine import EngineWorld
 from support.links import HELD_DUPLICATE, end_all, facts_of, put_order
 from tillsync.v1 import account_pb2, account_service_pb2
-from tillsync_server.domain.vocabulary import Role
+from tillsync_server.domain.enums import Role
 
 pytestmark = pytest.mark.integration
 

@@ -32,10 +32,10 @@ from tillsync_server.application.use_cases.admission import Admission
 from tillsync_server.application.use_cases.sale_reading import SaleReading
 from tillsync_server.application.use_cases.till_hints import TillHints
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
+from tillsync_server.domain.enums import Outcome, Side
 from tillsync_server.domain.errors import ResourceExhausted
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import Outcome, Side
 from tillsync_server.ports.sales import MAX_WAITING_SALES
 
 pytestmark = pytest.mark.integration

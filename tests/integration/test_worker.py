@@ -13,8 +13,8 @@ from support.fault_verdicts import FaultVerdicts
 from support.waiting import NEVER_SECONDS, until
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.enums import Outcome, Priority, ProblemReason, Side
 from tillsync_server.domain.verdict import AccountProblem, Verdict
-from tillsync_server.domain.vocabulary import Outcome, Priority, ProblemReason, Side
 from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
 from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest, Leased
 

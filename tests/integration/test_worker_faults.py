@@ -15,8 +15,8 @@ from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE
 from tillsync_server.adapters.postgres.engine.lane_store import PostgresLaneStore
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
+from tillsync_server.domain.enums import EntryState, Outcome, Priority
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Priority
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, Leased
 
 pytestmark = pytest.mark.integration

@@ -40,7 +40,7 @@ from tillsync_server.application.use_cases.shop_users import ShopUserReports
 from tillsync_server.application.use_cases.site_settings import SiteSettings
 from tillsync_server.application.use_cases.till_lookup import TillLookup
 from tillsync_server.application.use_cases.token_desk import TokenDesk
-from tillsync_server.domain.vocabulary import Role
+from tillsync_server.domain.enums import Role
 
 PUBLIC_URL = "https://sync.example.test"
 

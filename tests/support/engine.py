@@ -22,9 +22,9 @@ from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import EntryKind, Outcome, Priority, ProblemReason, Side
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority, ProblemReason, Side
 from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.handler import EntryHandler, LaneRun, LaneWork, VerdictSink
 from tillsync_server.ports.lanes import Claimed, ClaimedEntry, EnqueueResult, NewHint

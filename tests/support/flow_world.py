@@ -20,9 +20,9 @@ from tillsync_server.application.flows.flow_services import FlowServices, FlowSe
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.side_gates import SideWindows
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
+from tillsync_server.domain.enums import EntryKind, Priority
 from tillsync_server.domain.ids import AccountId, EposCustomerId, OrderId, TillId, WooCustomerId, new_entry_id
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import ClaimedEntry
 
 DEFAULT_CUSTOMER = EposCustomerId(7)

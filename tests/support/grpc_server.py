@@ -48,9 +48,9 @@ from tillsync_server.application.use_cases.order_matching import OrderMatching
 from tillsync_server.application.use_cases.queue_listing import QueueListing
 from tillsync_server.application.use_cases.queue_work import QueueWork
 from tillsync_server.application.use_cases.sync_requests import SyncRequests
+from tillsync_server.domain.enums import Role
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.tokens import Token, new_token_id, new_token_secret, token_hash
-from tillsync_server.domain.vocabulary import Role
 
 STUBS: dict[str, Callable[[grpc.aio.Channel], Any]] = {
     "CustomerSyncService": customer_sync_service_pb2_grpc.CustomerSyncServiceStub,

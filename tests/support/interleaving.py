@@ -15,10 +15,10 @@ from fakes.lanes import FakeLane
 from support.flow_world import FlowWorld, order_entry
 from tillsync_server.application.flows.order_flow import OrderFlow
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import EntryState
 from tillsync_server.domain.errors import RunInterrupted
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Disposition, Verdict
-from tillsync_server.domain.vocabulary import EntryState
 
 _TURNS = 12
 """Turns of the event loop after which every run has come to its next step."""

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from support.engine import EngineWorld, claim_limits, entries_of
 from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.domain.enums import EntryState, Outcome
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryState, Outcome
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease
 from tillsync_server.ports.links import LinkReader
 from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from support.engine import EngineWorld
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, WooCustomerId, new_entry_id
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
 from tillsync_server.ports.orders import NewOrder, OrderTaken
 
 SHORT, LONG = 1, 2

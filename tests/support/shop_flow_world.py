@@ -23,6 +23,7 @@ from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.side_gates import SideWindows
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.customer import CustomerWrite, TillCustomer, TillCustomerType
+from tillsync_server.domain.enums import EntryKind, Priority
 from tillsync_server.domain.ids import (
     AccountId,
     EposCustomerId,
@@ -34,7 +35,6 @@ from tillsync_server.domain.ids import (
 from tillsync_server.domain.link import Link, LinkOrigin
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import ClaimedEntry
 
 TILL_LATENCY_SECONDS, SHOP_LATENCY_SECONDS = 0.01, 0.05

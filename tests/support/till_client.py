@@ -13,9 +13,9 @@ from support.raw_http import http_answer
 from tillsync_server.adapters.epos import EposAdapterSettings, EposGateway
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
 from tillsync_server.domain.account import Account, EposSettings
+from tillsync_server.domain.enums import TillApiVersion
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.domain.vocabulary import TillApiVersion
 from tillsync_server.ports.till import TillClient
 
 V2_ROW: dict[str, Any] = {

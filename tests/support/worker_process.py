@@ -16,9 +16,9 @@ from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.application.flows.fault_verdicts import service_fault, stopped_each_time
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import Outcome
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import Outcome
 from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
 from tillsync_server.ports.lanes import ClaimedEntry
 

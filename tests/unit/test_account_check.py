@@ -15,6 +15,7 @@ from fakes.till import EmailMatch, FakeTill, FakeTillGateway
 from tillsync_server.application.use_cases.account_check import AccountCheck, AccountChecked
 from tillsync_server.domain.account import Account, EposSettings, Problem, ShopSettings
 from tillsync_server.domain.customer import TillCustomerType
+from tillsync_server.domain.enums import ProblemReason, Side
 from tillsync_server.domain.errors import (
     Blocked,
     BridgeMissing,
@@ -26,7 +27,6 @@ from tillsync_server.domain.errors import (
     Unavailable,
 )
 from tillsync_server.domain.ids import AccountId, EposCustomerId, EposCustomerTypeId, TillId
-from tillsync_server.domain.vocabulary import ProblemReason, Side
 
 ACCOUNT = Account(
     account_id=SHOP,

@@ -13,9 +13,9 @@ from tillsync_server.application.use_cases.account_settings import AccountGiven,
 from tillsync_server.application.use_cases.site_settings import SiteSettings, SiteSettingsGiven
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.base_urls import origin_of, shop_base_url, till_base_url
+from tillsync_server.domain.enums import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField, TrustedAccounts
 from tillsync_server.domain.errors import Aborted, InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId, TillId
-from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField, TrustedAccounts
 
 BRIDGE_SECRET = "A" * 43
 PRESENT = Account(

@@ -12,10 +12,10 @@ from fakes.wakeups import FakeWakeUps
 from support.waiting import until
 from tillsync_server.application.use_cases import authentication
 from tillsync_server.application.use_cases.authentication import CACHE_SECONDS, Authenticator
+from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import Unauthenticated
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.tokens import Caller, Token, token_hash
-from tillsync_server.domain.vocabulary import Role
 
 
 @dataclass

@@ -17,7 +17,7 @@ from tillsync_server.application.flows import (
     write_verdicts,
 )
 from tillsync_server.domain.catalogue import CATALOGUE, comment_of
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome
 
 FLOWS = {
     EntryKind.CUSTOMER: (customer_flow, write_verdicts),

@@ -7,8 +7,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 from tillsync_server.application.engine.concurrency_keys import ConcurrencyKeys, concurrency_keys
+from tillsync_server.domain.enums import EntryKind, Priority
 from tillsync_server.domain.ids import AccountId, EntryId, WooCustomerId
-from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import ClaimedEntry
 
 

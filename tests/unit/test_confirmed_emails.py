@@ -10,9 +10,9 @@ from support.flow_world import FlowWorld, order_entry, order_facts, till_account
 from tillsync_server.application.flows.order_flow import OrderFlow
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.confirmation import UNCONFIRMED_NOTE, ground_to_link
+from tillsync_server.domain.enums import EmailConfirmation, EntryState, LinkGround, MatchEmail, Outcome, TrustedAccounts
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EmailConfirmation, EntryState, LinkGround, MatchEmail, Outcome, TrustedAccounts
 
 SET_AT = datetime(2026, 11, 1, tzinfo=UTC)
 OLD, NEW = SET_AT - timedelta(days=1), SET_AT

@@ -38,10 +38,10 @@ from tillsync_server.adapters.http.connect import (
 from tillsync_server.adapters.http.connect_errors import HTTP_STATUS
 from tillsync_server.application.use_cases.authentication import Authenticator
 from tillsync_server.application.use_cases.known_accounts import KnownAccounts
+from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import Unauthenticated
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.tokens import Caller
-from tillsync_server.domain.vocabulary import Role
 
 SYNC = "/tillsync.v1.CustomerSyncService/SyncCustomer"
 MATCH = "/tillsync.v1.CustomerSyncService/BatchMatchOrderCustomers"

@@ -22,6 +22,7 @@ from tillsync_server.application.flows.create_protocol import (
 )
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import EntryState, Outcome, Side
 from tillsync_server.domain.errors import (
     CredentialsRefused,
     LeaseTooShort,
@@ -40,7 +41,6 @@ from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.intent import IntentState
 from tillsync_server.domain.matching import new_customer
 from tillsync_server.domain.verdict import Disposition, Verdict
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Side
 from tillsync_server.ports.lanes import LaneLease
 
 ACCOUNT, OTHER = till_account("shop-1"), till_account("shop-2")

@@ -12,6 +12,7 @@ from support.shop_flow_world import DatabaseAway, ShopWorld, entry_of, till_cust
 from support.virtual_time import on_virtual_time
 from tillsync_server.domain.account import EposSettings, ShopSettings
 from tillsync_server.domain.catalogue import comment_of
+from tillsync_server.domain.enums import EntryState, Outcome, ProblemReason, Side, TillApiVersion
 from tillsync_server.domain.errors import (
     CredentialsRefused,
     Misaddressed,
@@ -25,7 +26,6 @@ from tillsync_server.domain.errors import (
 )
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.verdict import Disposition, Verdict
-from tillsync_server.domain.vocabulary import EntryState, Outcome, ProblemReason, Side, TillApiVersion
 from tillsync_server.ports.shop import WriteResult, WriteStatus
 
 UPDATED = "Successfully Updated"

@@ -11,6 +11,7 @@ from fakes.clock import START
 from support.shop_flow_world import ShopWorld, till_type
 from support.virtual_time import on_virtual_time
 from tillsync_server.domain.account import ShopSettings
+from tillsync_server.domain.enums import EntryState, Outcome, ProblemReason, Side
 from tillsync_server.domain.errors import (
     BridgeMissing,
     Missing,
@@ -23,7 +24,6 @@ from tillsync_server.domain.errors import (
     UpstreamError,
 )
 from tillsync_server.domain.verdict import Disposition
-from tillsync_server.domain.vocabulary import EntryState, Outcome, ProblemReason, Side
 from tillsync_server.ports.shop import WriteResult, WriteStatus
 
 NEEDS_BRIDGE = "customer types need the tillsync bridge plugin: install it in the shop and connect it"

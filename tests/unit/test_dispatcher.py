@@ -14,10 +14,10 @@ from support.logs import captured_lines
 from support.shop_flow_world import DatabaseAway, ShopWorld, bulk, entry_of, till_in_memory, till_type
 from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.dispatcher import FlowHandler
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority, Side
 from tillsync_server.domain.errors import AllowanceSpent, RunInterrupted, Throttled, Unreachable
 from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.verdict import Disposition
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, Side
 
 
 @on_virtual_time

@@ -11,9 +11,9 @@ from tillsync_server.application.flows import customer_list
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.application.flows.flow_services import FlowSettings
 from tillsync_server.domain.customer import TillCustomer
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Missing, ServerFailure, Throttled, Unreadable
 from tillsync_server.domain.ids import EposCustomerId
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.till import CustomerPage, ListedCustomer, UnreadRow
 
 ACCOUNT = till_account()

@@ -10,9 +10,9 @@ import pytest
 from fakes.clock import FakeClock
 from support.waiting import within
 from tillsync_server.application.engine.enqueuer import BUSY_SECONDS, Enqueuer
+from tillsync_server.domain.enums import EntryKind, Priority
 from tillsync_server.domain.errors import Unavailable
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import EnqueueResult, NewHint
 
 BUSY, OTHER = AccountId("shop-busy"), AccountId("shop-other")

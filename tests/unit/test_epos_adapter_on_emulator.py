@@ -14,6 +14,7 @@ from support.till_client import TillWorld, till_world
 from support.waiting import GIVE_UP_SECONDS
 from tillsync_sandbox import SandboxTill
 from tillsync_server.domain.customer import NewTillCustomer
+from tillsync_server.domain.enums import TillApiVersion
 from tillsync_server.domain.errors import (
     CredentialsRefused,
     Misaddressed,
@@ -25,7 +26,6 @@ from tillsync_server.domain.errors import (
     UpstreamError,
 )
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
-from tillsync_server.domain.vocabulary import TillApiVersion
 from tillsync_server.ports.till import TillClient
 
 NEW = NewTillCustomer(forename="Ada", surname="Byron", email="ada@example.test", phone="01632 960000", sign_up_date="2026-01-02T03:04:05")

@@ -15,6 +15,7 @@ from support.raw_http import RawServer, http_answer, raw_server, silence
 from support.till_client import V2_ROW, TillWorld, html_answer, json_answer, text_answer, till_world
 from support.waiting import GIVE_UP_SECONDS
 from tillsync_server.domain.customer import NewTillCustomer
+from tillsync_server.domain.enums import Side, TillApiVersion
 from tillsync_server.domain.errors import (
     CredentialsRefused,
     LeaseTooShort,
@@ -30,7 +31,6 @@ from tillsync_server.domain.errors import (
 )
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId, TillId
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.domain.vocabulary import Side, TillApiVersion
 from tillsync_server.ports.till import MAX_SEARCH_PAGES
 
 ADA = EposCustomerId(90001)

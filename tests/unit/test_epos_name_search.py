@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from support.raw_http import RawServer, raw_server
 from support.till_client import V2_ROW, TillWorld, html_answer, json_answer, text_answer, till_world
+from tillsync_server.domain.enums import TillApiVersion
 from tillsync_server.domain.errors import Misaddressed, Unreadable
-from tillsync_server.domain.vocabulary import TillApiVersion
 
 NONE = json_answer([])
 

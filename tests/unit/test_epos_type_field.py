@@ -8,9 +8,9 @@ import pytest
 from support.raw_http import raw_server
 from support.till_client import V2_ROW, json_answer, till_world
 from tillsync_server.domain.account import Account, EposSettings
+from tillsync_server.domain.enums import TillApiVersion, TillTypeField
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.domain.vocabulary import TillApiVersion, TillTypeField
 
 ALL_THREE = {"TypeId": 1, "CustomerTypeId": 2, "Type": {"Id": 3}}
 

@@ -15,9 +15,9 @@ from support.waiting import within
 from tillsync_server.adapters.woo.bridge_events import event_item, event_results
 from tillsync_server.application.events.sender import EventSender, EventSettings
 from tillsync_server.domain.account import Account, ShopSettings
+from tillsync_server.domain.enums import EntryState, Outcome, Side
 from tillsync_server.domain.errors import LeaseTooShort, Unreachable, Unreadable
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, TillId, new_entry_id
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Side
 from tillsync_server.ports.events import (
     EventResult,
     EventStatus,

@@ -10,6 +10,7 @@ from support.shop_flow_world import ShopWorld, shop_account
 from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.failure_verdicts import cause_of, effect_unknown, type_comment
 from tillsync_server.domain.account import EposSettings, ShopSettings
+from tillsync_server.domain.enums import EntryState, Outcome, ProblemReason, Side
 from tillsync_server.domain.errors import (
     AllowanceSpent,
     Blocked,
@@ -26,7 +27,6 @@ from tillsync_server.domain.errors import (
     UpstreamError,
 )
 from tillsync_server.domain.verdict import Disposition
-from tillsync_server.domain.vocabulary import EntryState, Outcome, ProblemReason, Side
 
 
 @pytest.mark.parametrize(

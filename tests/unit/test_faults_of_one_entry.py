@@ -11,9 +11,9 @@ from support.shop_flow_world import ShopWorld, bulk, entry_of, till_type
 from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.dispatcher import FlowHandler
 from tillsync_server.application.flows.order_flow import OrderFlow
+from tillsync_server.domain.enums import EntryKind, Outcome, Priority, ProblemReason, Side
 from tillsync_server.domain.errors import Blocked, CredentialsRefused, Misaddressed, Refused, RunInterrupted, Unreadable, UpstreamError
 from tillsync_server.domain.verdict import Disposition
-from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority, ProblemReason, Side
 from tillsync_server.ports.lanes import ClaimedEntry
 
 HTML_404 = Misaddressed(Side.TILL, "the base address or the API version set for Epos Now is wrong", status=404)

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from support.shop_flow_world import ShopWorld, present
 from support.virtual_time import on_virtual_time
+from tillsync_server.domain.enums import Side, TillApiVersion
 from tillsync_server.domain.errors import CredentialsRefused, Misaddressed, Missing, Throttled, UpstreamError
-from tillsync_server.domain.vocabulary import Side, TillApiVersion
 from tillsync_server.ports.tills import TillKnowledge
 
 NOT_THERE = Missing(Side.TILL, "not found in Epos Now: HTTP 404", status=404)

@@ -7,7 +7,7 @@ from google.protobuf import descriptor_pool
 from support.grpc_server import STUBS
 from tillsync_server.adapters.grpc.access import ACCESS, CREATES_ACCOUNT
 from tillsync_server.adapters.grpc.servicers.unbuilt import UNBUILT
-from tillsync_server.domain.vocabulary import Role
+from tillsync_server.domain.enums import Role
 
 METHODS = {
     f"/tillsync.v1.{service}/{method.name}"

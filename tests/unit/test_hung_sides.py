@@ -13,9 +13,9 @@ from support.shop_flow_world import ShopWorld, entry_of
 from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.dispatcher import FlowHandler
 from tillsync_server.application.flows.side_gates import SideWindows
+from tillsync_server.domain.enums import Outcome, Side
 from tillsync_server.domain.errors import RunInterrupted, Unanswered, UpstreamError
 from tillsync_server.domain.verdict import Disposition
-from tillsync_server.domain.vocabulary import Outcome, Side
 from tillsync_server.ports.lanes import ClaimedEntry
 
 

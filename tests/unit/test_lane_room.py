@@ -22,9 +22,9 @@ from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
 from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.slots import Probes, ProvenSides, Slots
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import EntryKind, Outcome, Priority, Side
 from tillsync_server.domain.ids import AccountId, WooCustomerId
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, Outcome, Priority, Side
 from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
 from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest, Completion, IllSide, LaneLease, LaneStore, Written

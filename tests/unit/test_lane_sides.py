@@ -9,8 +9,8 @@ import pytest
 from fakes.clock import FakeClock
 from tillsync_server.application.engine.lane_sides import LaneSides
 from tillsync_server.application.engine.slots import Probes, ProvenSides, Slots
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.lanes import IllSide
 

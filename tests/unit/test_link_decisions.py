@@ -10,6 +10,7 @@ from fakes.till import EmailMatch, FakeTill, FakeTillGateway
 from tillsync_server.application.use_cases.link_decisions import LinkDecisions, LinkNamed, ListLinks
 from tillsync_server.application.use_cases.till_lookup import TillLookup
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import EntryKind, EntryState, Side
 from tillsync_server.domain.errors import (
     CredentialsRefused,
     FailedPrecondition,
@@ -21,7 +22,6 @@ from tillsync_server.domain.errors import (
     Unavailable,
 )
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Side
 
 NOBODY = AccountId("nobody")
 

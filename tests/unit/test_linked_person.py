@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.flow_world import FlowWorld, order_entry, order_facts, till_account
 from tillsync_server.application.flows.order_flow import OrderFlow
+from tillsync_server.domain.enums import EntryState, Outcome, Side
 from tillsync_server.domain.errors import Missing, Unreachable
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.link import Link
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.shop_users import is_linked_person
 from tillsync_server.domain.verdict import Disposition, Verdict
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Side
 
 ACCOUNT = till_account()
 BEFORE = datetime(2024, 5, 1, 9, 30, tzinfo=UTC)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from support.flow_world import DEFAULT_CUSTOMER, guest_facts, order_facts, till_account
 from tillsync_server.domain.customer import TillCustomer
+from tillsync_server.domain.enums import EntryState, GuestPolicy, LinkGround, MatchEmail, Outcome, ProblemReason, Side
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.matching import (
     ByEmail,
@@ -28,7 +29,6 @@ from tillsync_server.domain.matching import (
 )
 from tillsync_server.domain.order import UnlinkedProduct
 from tillsync_server.domain.verdict import AccountProblem, Disposition, Verdict
-from tillsync_server.domain.vocabulary import EntryState, GuestPolicy, LinkGround, MatchEmail, Outcome, ProblemReason, Side
 
 LONG_EMAIL = f"{'a' * 40}@example.test"
 

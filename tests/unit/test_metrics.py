@@ -16,9 +16,9 @@ from tillsync_server.adapters.outbound import AllowedHosts, OutboundSettings
 from tillsync_server.adapters.postgres.maintenance.db_health import DatabaseHealth, QueueSample
 from tillsync_server.application.engine.lane_statements import WorkerCounters
 from tillsync_server.application.events.sender import EventCounters
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import LeaseTooShort, Unreachable
 from tillsync_server.domain.foreign_transactions import ForeignTransaction
-from tillsync_server.domain.vocabulary import Side
 
 LOOPBACK = OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True))
 

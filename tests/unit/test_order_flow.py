@@ -12,12 +12,12 @@ from support.flow_world import DEFAULT_CUSTOMER, FlowWorld, guest_facts, order_e
 from tillsync_server.application.flows.create_protocol import MAX_CANDIDATES
 from tillsync_server.application.flows.order_flow import OrderFlow
 from tillsync_server.domain.account import Account, EposSettings
+from tillsync_server.domain.enums import EntryState, GuestPolicy, MatchEmail, Outcome, ProblemReason, Side
 from tillsync_server.domain.errors import CredentialsRefused, Missing, Refused, ServerFailure, Throttled, Unanswered, Unreachable
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.link import LinkOrigin
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
 from tillsync_server.domain.verdict import Disposition, Verdict
-from tillsync_server.domain.vocabulary import EntryState, GuestPolicy, MatchEmail, Outcome, ProblemReason, Side
 from tillsync_server.ports.links import OrderLinkOutcome
 
 ADA = "ada@example.test"

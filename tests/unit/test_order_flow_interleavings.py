@@ -12,9 +12,9 @@ from support.flow_world import FlowWorld, order_facts, till_account
 from support.interleaving import FAULTY_STEPS, DatabaseGone, Interleaving
 from support.soak import rounds
 from tillsync_server.application.flows.flow_services import DEFAULT_SETTLE_SECONDS
+from tillsync_server.domain.enums import EntryState, Outcome, Side
 from tillsync_server.domain.errors import ServerFailure, Unanswered, Unreachable, Unreadable
 from tillsync_server.domain.ids import WooCustomerId
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Side
 
 ADA = "ada@example.test"
 LATEST_STORE_SECONDS = DEFAULT_SETTLE_SECONDS * 5 / 7 - 1

@@ -16,10 +16,10 @@ from tillsync_server.application.use_cases import order_matching
 from tillsync_server.application.use_cases.admission import Admission, AdmissionSettings
 from tillsync_server.application.use_cases.order_matching import OrderAnswer, OrderMatching
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryState, Outcome
 from tillsync_server.domain.errors import InvalidArgument, NotFound, RequestError, ResourceExhausted, Unavailable
 from tillsync_server.domain.ids import EntryId, OrderId
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.domain.vocabulary import EntryState, Outcome
 from tillsync_server.ports.orders import NewOrder, OrderMatch
 
 

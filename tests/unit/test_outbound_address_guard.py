@@ -10,8 +10,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from support.raw_http import raw_server
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
 from tillsync_server.adapters.outbound.address_guard import kind_of_inner_address
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Unreachable
-from tillsync_server.domain.vocabulary import Side
 
 
 class ScriptedResolver(AbstractResolver):

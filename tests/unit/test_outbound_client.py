@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from support.raw_http import RawServer, http_answer, raw_server, silence
 from support.waiting import GIVE_UP_SECONDS, within
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Misaddressed, Unanswered, Unreachable, Unreadable
-from tillsync_server.domain.vocabulary import Side
 from yarl import URL
 
 LOOPBACK = AllowedHosts(allow_loopback=True)

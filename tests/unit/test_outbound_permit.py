@@ -12,8 +12,8 @@ from fakes.permit import FakePermit
 from support.raw_http import RawServer, http_answer, raw_server, silence
 from support.waiting import NEVER_SECONDS, within
 from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import LeaseTooShort, RunInterrupted, Unanswered
-from tillsync_server.domain.vocabulary import Side
 
 
 class WatchingPermit:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 from tillsync_server.adapters.outbound import Answer, clean_text, redact, retry_after_seconds
-from tillsync_server.domain.vocabulary import Side
+from tillsync_server.domain.enums import Side
 
 BASIC = base64.b64encode(b"MYKEY123:MYSECRET").decode()
 

@@ -13,6 +13,7 @@ from support.till_client import TillWorld, till_world
 from tillsync_sandbox import SandboxShop, SandboxTill
 from tillsync_sandbox.pages import Page
 from tillsync_server.domain.customer import TillCustomerType
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import (
     Blocked,
     CredentialsRefused,
@@ -24,7 +25,6 @@ from tillsync_server.domain.errors import (
     UpstreamError,
 )
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.shop import ShopClient, WriteStatus
 from tillsync_server.ports.till import TillClient
 

@@ -30,7 +30,7 @@ from tillsync.v1 import (
     token_pb2,
     vocabulary_pb2,
 )
-from tillsync_server.domain import vocabulary
+from tillsync_server.domain import enums
 from tillsync_server.domain.link import LinkOrigin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,26 +130,26 @@ def _things_of_enum(enum: descriptor_pb2.EnumDescriptorProto, path: tuple[int, .
 
 
 SHARED_ENUMS: Sequence[tuple[EnumDescriptor, type[IntEnum], str]] = (
-    (vocabulary_pb2.Queue.DESCRIPTOR, vocabulary.Queue, "QUEUE"),
-    (vocabulary_pb2.EntryKind.DESCRIPTOR, vocabulary.EntryKind, "ENTRY_KIND"),
-    (vocabulary_pb2.EntryState.DESCRIPTOR, vocabulary.EntryState, "ENTRY_STATE"),
-    (vocabulary_pb2.Priority.DESCRIPTOR, vocabulary.Priority, "PRIORITY"),
-    (vocabulary_pb2.CustomerTypeAction.DESCRIPTOR, vocabulary.CustomerTypeAction, "CUSTOMER_TYPE_ACTION"),
-    (vocabulary_pb2.Outcome.DESCRIPTOR, vocabulary.Outcome, "OUTCOME"),
-    (vocabulary_pb2.Side.DESCRIPTOR, vocabulary.Side, "SIDE"),
-    (account_pb2.MatchEmail.DESCRIPTOR, vocabulary.MatchEmail, "MATCH_EMAIL"),
-    (account_pb2.GuestPolicy.DESCRIPTOR, vocabulary.GuestPolicy, "GUEST_POLICY"),
-    (account_pb2.TillApiVersion.DESCRIPTOR, vocabulary.TillApiVersion, "TILL_API_VERSION"),
-    (account_pb2.TillTypeField.DESCRIPTOR, vocabulary.TillTypeField, "TILL_TYPE_FIELD"),
-    (account_pb2.ProblemReason.DESCRIPTOR, vocabulary.ProblemReason, "PROBLEM_REASON"),
-    (account_pb2.WarningReason.DESCRIPTOR, vocabulary.WarningReason, "WARNING_REASON"),
-    (catalog_service_pb2.MessageClass.DESCRIPTOR, vocabulary.MessageClass, "MESSAGE_CLASS"),
-    (catalog_service_pb2.Responsible.DESCRIPTOR, vocabulary.Responsible, "RESPONSIBLE"),
-    (token_pb2.TokenRole.DESCRIPTOR, vocabulary.Role, "TOKEN_ROLE"),
+    (vocabulary_pb2.Queue.DESCRIPTOR, enums.Queue, "QUEUE"),
+    (vocabulary_pb2.EntryKind.DESCRIPTOR, enums.EntryKind, "ENTRY_KIND"),
+    (vocabulary_pb2.EntryState.DESCRIPTOR, enums.EntryState, "ENTRY_STATE"),
+    (vocabulary_pb2.Priority.DESCRIPTOR, enums.Priority, "PRIORITY"),
+    (vocabulary_pb2.CustomerTypeAction.DESCRIPTOR, enums.CustomerTypeAction, "CUSTOMER_TYPE_ACTION"),
+    (vocabulary_pb2.Outcome.DESCRIPTOR, enums.Outcome, "OUTCOME"),
+    (vocabulary_pb2.Side.DESCRIPTOR, enums.Side, "SIDE"),
+    (account_pb2.MatchEmail.DESCRIPTOR, enums.MatchEmail, "MATCH_EMAIL"),
+    (account_pb2.GuestPolicy.DESCRIPTOR, enums.GuestPolicy, "GUEST_POLICY"),
+    (account_pb2.TillApiVersion.DESCRIPTOR, enums.TillApiVersion, "TILL_API_VERSION"),
+    (account_pb2.TillTypeField.DESCRIPTOR, enums.TillTypeField, "TILL_TYPE_FIELD"),
+    (account_pb2.ProblemReason.DESCRIPTOR, enums.ProblemReason, "PROBLEM_REASON"),
+    (account_pb2.WarningReason.DESCRIPTOR, enums.WarningReason, "WARNING_REASON"),
+    (catalog_service_pb2.MessageClass.DESCRIPTOR, enums.MessageClass, "MESSAGE_CLASS"),
+    (catalog_service_pb2.Responsible.DESCRIPTOR, enums.Responsible, "RESPONSIBLE"),
+    (token_pb2.TokenRole.DESCRIPTOR, enums.Role, "TOKEN_ROLE"),
     (link_pb2.LinkOrigin.DESCRIPTOR, LinkOrigin, "LINK_ORIGIN"),
-    (link_pb2.LinkGround.DESCRIPTOR, vocabulary.LinkGround, "LINK_GROUND"),
-    (order_pb2.EmailConfirmation.DESCRIPTOR, vocabulary.EmailConfirmation, "EMAIL_CONFIRMATION"),
-    (account_pb2.TrustedAccounts.DESCRIPTOR, vocabulary.TrustedAccounts, "TRUSTED_ACCOUNTS"),
+    (link_pb2.LinkGround.DESCRIPTOR, enums.LinkGround, "LINK_GROUND"),
+    (order_pb2.EmailConfirmation.DESCRIPTOR, enums.EmailConfirmation, "EMAIL_CONFIRMATION"),
+    (account_pb2.TrustedAccounts.DESCRIPTOR, enums.TrustedAccounts, "TRUSTED_ACCOUNTS"),
 )
 
 
@@ -160,7 +160,7 @@ def test_enum_numbers_equal_the_domains(proto: EnumDescriptor, domain: type[IntE
 
 
 def test_every_domain_enum_is_in_the_contract() -> None:
-    closed_lists = {kind for kind in vars(vocabulary).values() if isinstance(kind, type) and kind.__module__ == vocabulary.__name__}
+    closed_lists = {kind for kind in vars(enums).values() if isinstance(kind, type) and kind.__module__ == enums.__name__}
     assert closed_lists <= {domain for _, domain, _ in SHARED_ENUMS}
 
 

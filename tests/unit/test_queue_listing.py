@@ -5,9 +5,9 @@ from fakes.clock import START
 from fakes.queues import SHOP, FakeQueues, an_entry
 from tillsync_server.application.use_cases.queue_listing import FilterAsked, ListQueue, QueueListing
 from tillsync_server.domain.account import Problem
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, ProblemReason, Queue, Side
 from tillsync_server.domain.errors import InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, ProblemReason, Queue, Side
 
 ORDERS = FilterAsked(queue=Queue.ORDERS)
 

@@ -10,7 +10,7 @@ from tillsync_server.adapters.grpc.messages import queue_filters
 from tillsync_server.adapters.grpc.messages.queue_filters import MAX_PAGE_BYTES, list_queue_response
 from tillsync_server.application.use_cases.queue_listing import MAX_FULL_PAGE, FilterAsked, ListQueue, QueueListing
 from tillsync_server.domain.entry import Attempt, Entry
-from tillsync_server.domain.vocabulary import Outcome, Queue
+from tillsync_server.domain.enums import Outcome, Queue
 
 
 def with_attempts(number: int) -> Entry:

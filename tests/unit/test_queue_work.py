@@ -4,9 +4,9 @@ import pytest
 from fakes.queues import SHOP, FakeQueues, an_entry
 from tillsync_server.application.use_cases.queue_listing import Count, FilterAsked
 from tillsync_server.application.use_cases.queue_work import EntriesChosen, EntryFailure, FailureKind, QueueWork
+from tillsync_server.domain.enums import EntryKind, EntryState, Queue
 from tillsync_server.domain.errors import InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId, new_entry_id
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Queue
 
 ALL_ORDERS = FilterAsked(queue=Queue.ORDERS)
 NOBODY = AccountId("nobody")

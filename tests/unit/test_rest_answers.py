@@ -10,8 +10,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from tillsync_server.adapters.outbound import Answer
 from tillsync_server.adapters.woo.rest_answers import data_of, found_in
 from tillsync_server.domain.account_warnings import StrayKind, StrayOutput
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Unreadable
-from tillsync_server.domain.vocabulary import Side
 
 
 def answer(body: bytes) -> Answer:

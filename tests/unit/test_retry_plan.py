@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from tillsync_server.domain.enums import EntryKind, EntryState, Priority
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, new_entry_id
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.retry_plan import Planned, Step, StoredAnswer, StoredEntry, Subject, plan_retries
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Priority
 
 FACTS = OrderFacts(order_id=OrderId(1), order_key="key", create_time=datetime(2026, 1, 2, tzinfo=UTC))
 

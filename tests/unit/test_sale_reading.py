@@ -18,6 +18,7 @@ from tillsync_server.application.use_cases.admission import Admission
 from tillsync_server.application.use_cases.sale_reading import LONGEST_WAIT_SECONDS, PAUSE_SECONDS, SaleReading
 from tillsync_server.application.use_cases.till_hints import TillHints
 from tillsync_server.domain.account import Account, EposSettings
+from tillsync_server.domain.enums import EntryState, Side
 from tillsync_server.domain.errors import (
     CredentialsRefused,
     Refused,
@@ -30,7 +31,6 @@ from tillsync_server.domain.errors import (
 )
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.domain.vocabulary import EntryState, Side
 from tillsync_server.ports.lanes import EnqueueResult, NewHint
 from tillsync_server.ports.request_gate import RequestGate
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 from tillsync_server.domain.backoff import MAX_DELAY_SECONDS, RetryPolicy
+from tillsync_server.domain.enums import EntryState, Outcome, ProblemReason, Side
 from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import AccountProblem, Verdict
-from tillsync_server.domain.vocabulary import EntryState, Outcome, ProblemReason, Side
 
 POLICY = RetryPolicy(max_attempts=8, base_seconds=30)
 RETRY = Verdict.retry(Outcome.EPOS_FETCH_FAILED, "HTTP 502")

@@ -14,6 +14,7 @@ from tillsync_server.application.flows.dispatcher import FlowHandler
 from tillsync_server.application.flows.shop_write import ShopWrite
 from tillsync_server.application.flows.shop_writer import ShopWriter
 from tillsync_server.domain.customer import CustomerValues, CustomerWrite
+from tillsync_server.domain.enums import EntryState, Outcome, Side
 from tillsync_server.domain.errors import (
     Refused,
     RunInterrupted,
@@ -26,7 +27,6 @@ from tillsync_server.domain.errors import (
 )
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.verdict import Disposition
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Side
 from tillsync_server.ports.links import WriteBasis
 from tillsync_server.ports.shop import WriteResult, WriteStatus
 

@@ -16,9 +16,9 @@ from tillsync_server.adapters.grpc.messages.links import fill_customer
 from tillsync_server.application.use_cases.till_lookup import CustomerAtTill
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority
 from tillsync_server.domain.ids import AccountId, EposCustomerId, new_entry_id
 from tillsync_server.domain.shown_text import shown
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from tillsync_server.application.flows.shop_write import ShopWrite
 from tillsync_server.application.flows.shop_writer import ShopWriter
 from tillsync_server.application.flows.side_gates import SideGate, SideGates, SideWindows
 from tillsync_server.domain.customer import CustomerValues
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import RunInterrupted, ServerFailure, Unanswered, UpstreamError
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.domain.vocabulary import Side
 
 SHOP = AccountId("shop-a")
 

@@ -15,9 +15,9 @@ from tillsync_server.application.engine.enqueuer import Enqueuer
 from tillsync_server.application.use_cases.admission import Admission, AdmissionSettings
 from tillsync_server.application.use_cases.till_hints import Sender, TillHints
 from tillsync_server.domain.account import Account, ShopSettings
+from tillsync_server.domain.enums import EntryKind, EntryState, Priority
 from tillsync_server.domain.errors import ResourceExhausted, Unavailable
 from tillsync_server.domain.ids import AccountId, TillId
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Priority
 from tillsync_server.ports.lanes import EnqueueResult, NewHint
 
 TILL = TillId("company")

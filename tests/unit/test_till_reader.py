@@ -12,9 +12,9 @@ from support.till_reads import ids_of, read_all, scattered
 from support.virtual_time import on_virtual_time
 from tillsync_server.application.flows.single_reads import ReadCustomer
 from tillsync_server.application.flows.till_reader import TillReader
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Missing, RunInterrupted, ServerFailure, Unreadable
 from tillsync_server.domain.ids import EposCustomerId
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.tills import TillKnowledge
 
 

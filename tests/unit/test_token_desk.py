@@ -10,10 +10,10 @@ from fakes.queues import SHOP
 from fakes.tokens import FakeTokens
 from tillsync_server.application.use_cases.token_desk import TokenDesk
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.domain.tokens import token_hash
-from tillsync_server.domain.vocabulary import Role
 
 
 def desk(public_url: str = "https://sync.example.test") -> tuple[TokenDesk, FakeTokens]:

@@ -11,11 +11,11 @@ from tillsync_server.application.flows.create_protocol import CreateProtocol, Ho
 from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.emails import email_form_before, email_forms, normalise_email
+from tillsync_server.domain.enums import EntryState
 from tillsync_server.domain.matching import new_customer
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.order_arrival import Arrival, KnownOrder, decide_arrival
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryState
 
 NEW_SHOP, OLD_SHOP = till_account("shop-1"), till_account("shop-2")
 DIFFERENT = ["Straße@example.test", "ada@straße.test", "ÉVA@example.test", "an\u0303a@example.test", "oﬃce@example.test"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from tillsync_server.domain.vocabulary import EntryState, Outcome
+from tillsync_server.domain.enums import EntryState, Outcome
 from tillsync_server.domain.waiting import next_attempt, shown_notes, waiting_note
 
 AT = datetime(2026, 3, 1, 13, 50, tzinfo=UTC)

@@ -11,9 +11,9 @@ from support.shop_client import ShopWorld, write
 from tillsync_sandbox import SandboxShop
 from tillsync_sandbox.shop import Trouble
 from tillsync_server.domain.customer import TillCustomerType
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import CredentialsRefused, Misaddressed, ServerFailure, Unreadable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerTypeId
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.shop import ShopClient
 
 GOLD = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4002), name="Gold", discount=Decimal("12.50"), description="Gold card")

@@ -9,7 +9,7 @@ from aiohttp import web
 from tillsync_sandbox.serving import Exchange
 from tillsync_sandbox.till.answers import TillError, data, not_an_address
 from tillsync_sandbox.till.customers import json_body, row_id
-from tillsync_sandbox.till.rows import TYPE_FIELDS, Vocabulary, read_fields, type_json, v2, v4
+from tillsync_sandbox.till.rows import TYPE_FIELDS, RowSchema, read_fields, type_json, v2, v4
 from tillsync_sandbox.till.stored import StoredType, TillStore
 from tillsync_sandbox.till.switches import DeleteMode, TillSwitches
 
@@ -29,7 +29,7 @@ class CustomerTypeResource:
             return not_an_address()
         return self._answer(exchange, below, v4(self._switches))
 
-    def _answer(self, exchange: Exchange, below: str, words: Vocabulary) -> web.Response:
+    def _answer(self, exchange: Exchange, below: str, schema: RowSchema) -> web.Response:
         """Raises TillError."""
         request = exchange.request
         type_id = row_id(below)
@@ -38,19 +38,19 @@ class CustomerTypeResource:
                 size = self._switches.page_size
                 first = (max(row_id(request.query.get("page", "1")) or 1, 1) - 1) * size
                 shown = [stored for _, stored in sorted(self._store.types.items()) if not stored.deleted][first : first + size]
-                return data(request, f"[{','.join(type_json(stored, words) for stored in shown)}]", "CustomerType")
+                return data(request, f"[{','.join(type_json(stored, schema) for stored in shown)}]", "CustomerType")
             case ("POST", ""):
-                fields = self._read(exchange.body, words)
+                fields = self._read(exchange.body, schema)
                 if not fields.get("name"):
                     raise TillError(400, "Name - The Name field is required.")
                 stored = self._store.add_type(by_api=True, **fields)
-                return data(request, type_json(stored, words), "CustomerType", status=201)
+                return data(request, type_json(stored, schema), "CustomerType", status=201)
             case ("GET", _) if type_id is not None:
-                return data(request, type_json(self._known(type_id), words), "CustomerType")
+                return data(request, type_json(self._known(type_id), schema), "CustomerType")
             case ("PUT", _) if type_id is not None:
                 self._known(type_id)
-                stored = self._store.change_type(type_id, by_api=True, **self._read(exchange.body, words))
-                return data(request, type_json(stored, words), "CustomerType")
+                stored = self._store.change_type(type_id, by_api=True, **self._read(exchange.body, schema))
+                return data(request, type_json(stored, schema), "CustomerType")
             case ("DELETE", _) if type_id is not None:
                 self._known(type_id)
                 if self._switches.delete is DeleteMode.REFUSE_IF_USED and self._store.type_is_used(type_id):
@@ -66,11 +66,11 @@ class CustomerTypeResource:
             raise TillError(404, f"CustomerType {type_id} was not found.")
         return stored
 
-    def _read(self, body: bytes, words: Vocabulary) -> dict[str, Any]:
+    def _read(self, body: bytes, schema: RowSchema) -> dict[str, Any]:
         row = json_body(body)
         if not isinstance(row, dict):
             raise TillError(400, "The request body must be a CustomerType object.")
-        fields, problems = read_fields(row, TYPE_FIELDS, words.type, by_api=True, max_length=_MAX_LENGTH)
+        fields, problems = read_fields(row, TYPE_FIELDS, schema.type, by_api=True, max_length=_MAX_LENGTH)
         if problems:
             raise TillError(400, "\r\n".join(str(problem) for problem in problems))
         return fields

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from tillsync_sandbox.serving import Exchange
 from tillsync_sandbox.till.answers import TillError, data, not_an_address
-from tillsync_sandbox.till.rows import CUSTOMER_FIELDS, Vocabulary, customer_json, read_fields, v2, v4
+from tillsync_sandbox.till.rows import CUSTOMER_FIELDS, RowSchema, customer_json, read_fields, v2, v4
 from tillsync_sandbox.till.stored import StoredCustomer, TillStore
 from tillsync_sandbox.till.switches import DeleteMode, EmailMatch, EmailMiss, PostReply, PutMode, TillSwitches
 
@@ -40,26 +40,26 @@ class CustomerResource:
 
     async def v2(self, exchange: Exchange, below: str) -> web.Response:
         """``below``: what of the path stands behind ``Customer/``. Raises TillError."""
-        request, words = exchange.request, v2()
+        request, schema = exchange.request, v2()
         customer_id = row_id(below)
         match (request.method, below):
             case ("GET", ""):
-                return self._page(request, self._filtered(request.query), words)
+                return self._page(request, self._filtered(request.query), schema)
             case ("POST", ""):
                 body = json_body(exchange.body)
                 if not isinstance(body, dict):
                     raise TillError(400, "The request body must be a Customer object.")
                 await self._settle_late(exchange)
-                (customer,) = self._create([body], words)
+                (customer,) = self._create([body], schema)
                 location = f"{request.url.origin()}/api/V2/Customer/{customer.customer_id}"
-                return self._one(request, customer, words, status=201, headers={"Location": location})
+                return self._one(request, customer, schema, status=201, headers={"Location": location})
             case ("GET", _) if customer_id is not None:
-                return self._one(request, self._known(customer_id), words)
+                return self._one(request, self._known(customer_id), schema)
             case ("PUT", _) if customer_id is not None:
                 body = json_body(exchange.body)
                 if not isinstance(body, dict):
                     raise TillError(400, "The request body must be a Customer object.")
-                return self._one(request, self._change(customer_id, body, words, PutMode.PARTIAL), words)
+                return self._one(request, self._change(customer_id, body, schema, PutMode.PARTIAL), schema)
             case ("DELETE", _) if customer_id is not None:
                 self._delete(customer_id)
                 return web.Response(status=200)
@@ -68,22 +68,22 @@ class CustomerResource:
 
     async def v4(self, exchange: Exchange, below: str) -> web.Response:
         """Raises TillError."""
-        request, words = exchange.request, v4(self._switches)
+        request, schema = exchange.request, v4(self._switches)
         customer_id = row_id(below)
         match (request.method, below.lower()):
             case ("GET", ""):
-                return self._page(request, None, words)
+                return self._page(request, None, schema)
             case ("GET", "getbyemail"):
-                return self._by_email(request, words)
+                return self._by_email(request, schema)
             case ("GET", _) if customer_id is not None:
-                return self._one(request, self._known(customer_id), words)
+                return self._one(request, self._known(customer_id), schema)
             case ("POST", ""):
                 rows = _rows(exchange.body)
                 await self._settle_late(exchange)
-                return self._many(request, self._create(rows, words), words, status=201)
+                return self._many(request, self._create(rows, schema), schema, status=201)
             case ("PUT", ""):
-                changed = [self._change(_own_id(row), row, words, self._switches.v4_put) for row in _rows(exchange.body)]
-                return self._many(request, changed, words)
+                changed = [self._change(_own_id(row), row, schema, self._switches.v4_put) for row in _rows(exchange.body)]
+                return self._many(request, changed, schema)
             case ("DELETE", ""):
                 for row in _rows(exchange.body):
                     self._delete(_own_id(row))
@@ -93,13 +93,13 @@ class CustomerResource:
 
     # -- reading
 
-    def _page(self, request: web.Request, found: list[StoredCustomer] | None, words: Vocabulary) -> web.Response:
+    def _page(self, request: web.Request, found: list[StoredCustomer] | None, schema: RowSchema) -> web.Response:
         """``found`` None: everybody. A bare array; beyond the end an empty one."""
         size = self._switches.page_size
         number = max(row_id(request.query.get("page", "1")) or 1, 1)
         first = max((number - 1) * (size - self._switches.page_drift), 0)
         shown = self._store.listed(first, size) if found is None else found[first : first + size]
-        return data(request, f"[{','.join(customer_json(customer, words) for customer in shown)}]", "Customer")
+        return data(request, f"[{','.join(customer_json(customer, schema) for customer in shown)}]", "Customer")
 
     def _filtered(self, query: Mapping[str, str]) -> list[StoredCustomer] | None:
         """The generic ``?Property=Value``; what is no property is not looked at."""
@@ -111,14 +111,14 @@ class CustomerResource:
         found = self._store if email is None else self._found_by_email(email)
         return [customer for customer in found if all(_says(customer, attribute, value) for attribute, value in filters.items())]
 
-    def _by_email(self, request: web.Request, words: Vocabulary) -> web.Response:
+    def _by_email(self, request: web.Request, schema: RowSchema) -> web.Response:
         email = request.query.get("email", "")
         if not email:
             raise TillError(400, "email - The email field is required.")
         found = self._found_by_email(email)
         if not found and self._switches.getbyemail_miss is EmailMiss.NOT_FOUND:
             raise TillError(404, "No customer was found with this email address.")
-        return self._page(request, found, words)
+        return self._page(request, found, schema)
 
     def _found_by_email(self, email: str) -> list[StoredCustomer]:
         switches = self._switches
@@ -144,21 +144,21 @@ class CustomerResource:
             await exchange.client_gone.wait()
             await asyncio.sleep(seconds)
 
-    def _create(self, rows: list[dict[str, Any]], words: Vocabulary) -> list[StoredCustomer]:
+    def _create(self, rows: list[dict[str, Any]], schema: RowSchema) -> list[StoredCustomer]:
         """All or none."""
-        read = [self._read(row, words) for row in rows]
+        read = [self._read(row, schema) for row in rows]
         for row, fields in zip(rows, read, strict=True):
             given = {name.lower() for name, value in row.items() if value is not None}
-            names = dict(words.customer)
+            names = dict(schema.customer)
             missing = [names[attribute] for attribute in _REQUIRED if names[attribute].lower() not in given]
             if missing:
                 raise TillError(400, "\r\n".join(f"{name} - The {name} field is required." for name in missing))
             self._check_type(fields)
         return [self._store.add_customer(by_api=True, **fields) for fields in read]
 
-    def _change(self, customer_id: int, row: dict[str, Any], words: Vocabulary, mode: PutMode) -> StoredCustomer:
+    def _change(self, customer_id: int, row: dict[str, Any], schema: RowSchema, mode: PutMode) -> StoredCustomer:
         self._known(customer_id)
-        fields = self._read(row, words)
+        fields = self._read(row, schema)
         self._check_type(fields)
         if mode is PutMode.REPLACE:
             blank = StoredCustomer(customer_id=customer_id)
@@ -175,8 +175,8 @@ class CustomerResource:
             raise TillError(400, f"Customer {customer_id} is in use and cannot be deleted.")
         self._store.delete_customer(customer_id, soft=self._switches.delete is DeleteMode.SOFT, by_api=True)
 
-    def _read(self, row: dict[str, Any], words: Vocabulary) -> dict[str, Any]:
-        fields, problems = read_fields(row, CUSTOMER_FIELDS, words.customer, by_api=True, max_length=self._switches.max_length)
+    def _read(self, row: dict[str, Any], schema: RowSchema) -> dict[str, Any]:
+        fields, problems = read_fields(row, CUSTOMER_FIELDS, schema.customer, by_api=True, max_length=self._switches.max_length)
         if problems:
             raise TillError(400, "\r\n".join(str(problem) for problem in problems))
         return fields
@@ -192,17 +192,17 @@ class CustomerResource:
         self,
         request: web.Request,
         customer: StoredCustomer,
-        words: Vocabulary,
+        schema: RowSchema,
         *,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> web.Response:
-        return data(request, customer_json(customer, words), "Customer", status=status, headers=headers)
+        return data(request, customer_json(customer, schema), "Customer", status=status, headers=headers)
 
-    def _many(self, request: web.Request, customers: list[StoredCustomer], words: Vocabulary, *, status: int = 200) -> web.Response:
+    def _many(self, request: web.Request, customers: list[StoredCustomer], schema: RowSchema, *, status: int = 200) -> web.Response:
         if len(customers) == 1 and self._switches.v4_post_reply is PostReply.OBJECT:
-            return self._one(request, customers[0], words, status=status)
-        return data(request, f"[{','.join(customer_json(customer, words) for customer in customers)}]", "Customer", status=status)
+            return self._one(request, customers[0], schema, status=status)
+        return data(request, f"[{','.join(customer_json(customer, schema) for customer in customers)}]", "Customer", status=status)
 
 
 def _rows(body: bytes) -> list[dict[str, Any]]:

@@ -110,7 +110,7 @@ TYPE_FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
+class RowSchema:
     """How one API version names things."""
 
     name: str
@@ -122,20 +122,20 @@ class Vocabulary:
     id_name: str = "Id"
 
 
-_V2 = Vocabulary(
+_V2 = RowSchema(
     "V2", tuple((each.attribute, each.v2) for each in CUSTOMER_FIELDS), tuple((each.attribute, each.v2) for each in TYPE_FIELDS)
 )
 
 
-def v2() -> Vocabulary:
+def v2() -> RowSchema:
     return _V2
 
 
-def v4(switches: TillSwitches) -> Vocabulary:
+def v4(switches: TillSwitches) -> RowSchema:
     def cased(name: str) -> str:
         return name[0].lower() + name[1:] if switches.v4_case is KeyCase.CAMEL else name
 
-    return Vocabulary(
+    return RowSchema(
         f"V4 {switches.v4_case} {switches.v4_type_field}",
         tuple((each.attribute, cased(each.v4 or switches.v4_type_field.value)) for each in CUSTOMER_FIELDS),
         tuple((each.attribute, cased(each.v4)) for each in TYPE_FIELDS),
@@ -144,29 +144,29 @@ def v4(switches: TillSwitches) -> Vocabulary:
     )
 
 
-def customer_json(customer: StoredCustomer, words: Vocabulary) -> str:
+def customer_json(customer: StoredCustomer, schema: RowSchema) -> str:
     """Kept on the customer, so that a list of fifty thousand costs its joining."""
-    text = customer.served.get(words.name)
+    text = customer.served.get(schema.name)
     if text is None:
-        pairs = [f'"{name}":{_json(getattr(customer, attribute))}' for attribute, name in words.customer]
-        if words.consent:
+        pairs = [f'"{name}":{_json(getattr(customer, attribute))}' for attribute, name in schema.customer]
+        if schema.consent:
             consent = customer.marketing_consent
-            if words.consent[0].islower():
+            if schema.consent[0].islower():
                 consent = {name.lower(): value for name, value in consent.items()}
-            pairs.append(f'"{words.consent}":{json.dumps(consent, separators=(",", ":"))}')
-        text = customer.served[words.name] = "{" + ",".join(pairs) + "}"
+            pairs.append(f'"{schema.consent}":{json.dumps(consent, separators=(",", ":"))}')
+        text = customer.served[schema.name] = "{" + ",".join(pairs) + "}"
     return text
 
 
-def type_json(stored: StoredType, words: Vocabulary) -> str:
-    return "{" + ",".join(f'"{name}":{_json(getattr(stored, attribute))}' for attribute, name in words.type) + "}"
+def type_json(stored: StoredType, schema: RowSchema) -> str:
+    return "{" + ",".join(f'"{name}":{_json(getattr(stored, attribute))}' for attribute, name in schema.type) + "}"
 
 
-def webhook_json(thing: StoredCustomer | StoredType, words: Vocabulary) -> str:
+def webhook_json(thing: StoredCustomer | StoredType, schema: RowSchema) -> str:
     """The bare full object; a customer's has no MainAddressID (a recorded body had 18 fields)."""
     if isinstance(thing, StoredType):
-        return type_json(thing, words)
-    pairs = [(attribute, name) for attribute, name in words.customer if attribute != "main_address_id"]
+        return type_json(thing, schema)
+    pairs = [(attribute, name) for attribute, name in schema.customer if attribute != "main_address_id"]
     return "{" + ",".join(f'"{name}":{_json(getattr(thing, attribute))}' for attribute, name in pairs) + "}"
 
 

@@ -41,7 +41,7 @@ class StoredCustomer:
     deleted: bool = False
     """Softly: see ``DeleteMode.SOFT``."""
     served: dict[str, str] = field(default_factory=dict, repr=False)
-    """The row as JSON, by vocabulary; emptied by every change."""
+    """The row as JSON, by :class:`RowSchema`; emptied by every change."""
 
 
 @dataclass(slots=True, kw_only=True)

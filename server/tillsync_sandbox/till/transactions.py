@@ -7,30 +7,30 @@ from aiohttp import web
 from tillsync_sandbox.serving import Exchange
 from tillsync_sandbox.till.answers import TillError, data, not_an_address
 from tillsync_sandbox.till.customers import row_id
-from tillsync_sandbox.till.rows import Vocabulary, customer_json, v2, v4
+from tillsync_sandbox.till.rows import RowSchema, customer_json, v2, v4
 from tillsync_sandbox.till.stored import StoredTransaction, TillStore
 from tillsync_sandbox.till.switches import TillSwitches, TransactionApi, TransactionBody
 
 
-def transaction_json(sale: StoredTransaction, words: Vocabulary, *, customer: bool = True, nested: bool = False) -> str:
+def transaction_json(sale: StoredTransaction, schema: RowSchema, *, customer: bool = True, nested: bool = False) -> str:
     """``customer``: whether the customer is named; ``nested``: as an object."""
-    is_v2 = words.name == "V2"
-    id_name = "TransactionID" if is_v2 else words.id_name
-    customer_name = "CustomerID" if is_v2 else "CustomerId" if words.id_name == "Id" else "customerId"
+    is_v2 = schema.name == "V2"
+    id_name = "TransactionID" if is_v2 else schema.id_name
+    customer_name = "CustomerID" if is_v2 else "CustomerId" if schema.id_name == "Id" else "customerId"
     pairs = [f'"{id_name}":{sale.transaction_id}', '"DateTime":"2026-01-02T10:30:00"', '"TotalAmount":12.50']
     if customer and nested:
-        buyer = "null" if sale.customer is None else customer_json(sale.customer, words)
+        buyer = "null" if sale.customer is None else customer_json(sale.customer, schema)
         pairs.append(f'"{customer_name[:-2]}":{buyer}')
     elif customer:
         pairs.append(f'"{customer_name}":{"null" if sale.customer is None else sale.customer.customer_id}')
     return "{" + ",".join(pairs) + "}"
 
 
-def webhook_body(sale: StoredTransaction, switches: TillSwitches, words: Vocabulary) -> str:
+def webhook_body(sale: StoredTransaction, switches: TillSwitches, schema: RowSchema) -> str:
     form = switches.transaction_body
     if form is TransactionBody.ID:
         return str(sale.transaction_id)
-    return transaction_json(sale, words, customer=form is not TransactionBody.TRANSACTION, nested=form is TransactionBody.CUSTOMER)
+    return transaction_json(sale, schema, customer=form is not TransactionBody.TRANSACTION, nested=form is TransactionBody.CUSTOMER)
 
 
 class TransactionResource:
@@ -46,7 +46,7 @@ class TransactionResource:
     async def v4(self, exchange: Exchange, below: str) -> web.Response:
         return self._answer(exchange, below, v4(self._switches), TransactionApi.V4)
 
-    def _answer(self, exchange: Exchange, below: str, words: Vocabulary, version: TransactionApi) -> web.Response:
+    def _answer(self, exchange: Exchange, below: str, schema: RowSchema, version: TransactionApi) -> web.Response:
         """Raises TillError."""
         transaction_id = row_id(below)
         served = self._switches.transaction_api in (TransactionApi.BOTH, version)
@@ -56,4 +56,4 @@ class TransactionResource:
         if sale is None:
             raise TillError(404, f"Transaction {transaction_id} was not found.")
         nested = self._switches.transaction_body is TransactionBody.CUSTOMER
-        return data(exchange.request, transaction_json(sale, words, nested=nested), "Transaction")
+        return data(exchange.request, transaction_json(sale, schema, nested=nested), "Transaction")

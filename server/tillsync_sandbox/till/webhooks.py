@@ -65,17 +65,17 @@ class Webhooks:
         switches = self._switches
         if not switches.webhook_url or (by_api and not switches.webhook_echo):
             return
-        words = v2() if switches.webhook_version is WebhookVersion.V2 else v4(switches)
+        schema = v2() if switches.webhook_version is WebhookVersion.V2 else v4(switches)
         if isinstance(thing, StoredTransaction):
             if thing.customer is not None and switches.sale_webhooks is not SaleWebhooks.TRANSACTION:
                 self.note(Change.UPDATE, thing.customer, by_api)
             if switches.sale_webhooks is not SaleWebhooks.CUSTOMER:
-                self._tell("Transaction", change, thing.transaction_id, webhook_body(thing, switches, words))
+                self._tell("Transaction", change, thing.transaction_id, webhook_body(thing, switches, schema))
             return
         is_customer = isinstance(thing, StoredCustomer)
         subject_id = thing.customer_id if isinstance(thing, StoredCustomer) else thing.type_id
         bare = change is Change.DELETE and switches.webhook_delete_body is WebhookDeleteBody.ID
-        body = str(subject_id) if bare else webhook_json(thing, words)
+        body = str(subject_id) if bare else webhook_json(thing, schema)
         self._tell("Customer" if is_customer else "CustomerType", change, subject_id, body)
 
     def _tell(self, name: str, change: Change, subject_id: int, body: str) -> None:

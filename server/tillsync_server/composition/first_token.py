@@ -8,8 +8,8 @@ from pathlib import Path
 import structlog
 
 from tillsync_server.composition.private_files import make_private, read_private
+from tillsync_server.domain.enums import Role
 from tillsync_server.domain.tokens import Token, new_token_id, new_token_secret, token_hash
-from tillsync_server.domain.vocabulary import Role
 from tillsync_server.ports.accounts import TokenStore
 
 _LOG = structlog.get_logger(__name__)

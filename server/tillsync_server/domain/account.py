@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tillsync_server.domain.account_warnings import AccountWarning
+from tillsync_server.domain.enums import GuestPolicy, MatchEmail, ProblemReason, Side, TillApiVersion, TillTypeField, TrustedAccounts
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, TillId
-from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, ProblemReason, Side, TillApiVersion, TillTypeField, TrustedAccounts
 
 EPOS_DEFAULT_BASE_URL = "https://api.eposnowhq.com"
 DEFAULT_REQUESTS_PER_MINUTE = 300

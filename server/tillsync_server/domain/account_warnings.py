@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import assert_never
 
-from tillsync_server.domain.vocabulary import Side, WarningReason
+from tillsync_server.domain.enums import Side, WarningReason
 
 
 class StrayKind(IntEnum):

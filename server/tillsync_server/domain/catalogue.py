@@ -1,14 +1,14 @@
 """The catalogue: every comment verbatim, with its meaning, remedy, class and who is responsible. The one place for texts.
 
 Source of text, meaning and what-to-do: the public page "Customer sync error messages"; the rows below the line are our own.
-To add an outcome: vocabulary.Outcome, a row here, the proto enum value. ListMessages and `tillsync messages` read this table.
+To add an outcome: enums.Outcome, a row here, the proto enum value. ListMessages and `tillsync messages` read this table.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, MessageClass, Outcome, Responsible
+from tillsync_server.domain.enums import EntryKind, EntryState, MessageClass, Outcome, Responsible
 
 _PENDING, _PROCESSED, _SKIPPED = EntryState.PENDING, EntryState.PROCESSED, EntryState.SKIPPED
 _HELD, _FAILED = EntryState.HELD, EntryState.FAILED

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import EmailConfirmation, LinkGround, TrustedAccounts
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.domain.vocabulary import EmailConfirmation, LinkGround, TrustedAccounts
 
 UNCONFIRMED_NOTE = (
     "not linked: the email of the shopper's account is not confirmed, so the shop shows the shopper nothing; "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority, Queue, Side
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, Queue, Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from tillsync_server.domain.vocabulary import Side
+from tillsync_server.domain.enums import Side
 
 DEFAULT_RETRY_SECONDS = 1.0
 """What is busy just now is mostly free by then."""

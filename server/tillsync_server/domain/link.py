@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
+from tillsync_server.domain.enums import LinkGround
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
-from tillsync_server.domain.vocabulary import LinkGround
 
 
 class LinkOrigin(IntEnum):

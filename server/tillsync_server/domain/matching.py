@@ -26,11 +26,11 @@ from tillsync_server.domain.emails import (
     visible_email,
     without_capitals,
 )
+from tillsync_server.domain.enums import EntryState, GuestPolicy, LinkGround, MatchEmail, Outcome
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
 from tillsync_server.domain.order_texts import shortened
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryState, GuestPolicy, LinkGround, MatchEmail, Outcome
 
 TILL_NAME_MAX_LENGTH = 50
 """Forename and Surname of the till hold 50 characters (docs/epos-now.md#customers, grade C); longer ones are cut, with a note."""

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from tillsync_server.domain.emails import email_form_before, normalise_email
+from tillsync_server.domain.enums import EmailConfirmation
 from tillsync_server.domain.ids import OrderId, WooCustomerId
-from tillsync_server.domain.vocabulary import EmailConfirmation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -6,7 +6,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from tillsync_server.domain.vocabulary import EntryState
+from tillsync_server.domain.enums import EntryState
 
 ORDER_ID_REUSED_NOTE = "a different order stood under this order id before"
 

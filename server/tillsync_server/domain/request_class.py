@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from tillsync_server.domain.vocabulary import Priority
+from tillsync_server.domain.enums import Priority
 
 
 class RequestClass(IntEnum):

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from tillsync_server.domain.enums import EntryKind, EntryState, Priority
 from tillsync_server.domain.ids import AccountId, EntryId
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Priority
 
 Subject = tuple[EntryKind, int]
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import assert_never
 
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.enums import EntryState, Outcome, Side
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.verdict import AccountProblem, Disposition, Verdict
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Side
 
 MAX_NOTES = 12
 MAX_NOTE_LENGTH = 500

@@ -11,8 +11,8 @@ from datetime import datetime
 
 from uuid_utils.compat import uuid7
 
+from tillsync_server.domain.enums import Role
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import Role
 
 SECRET_PREFIX = "tls_"
 """Lets secret scanners find a leaked token."""

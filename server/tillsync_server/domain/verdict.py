@@ -7,8 +7,8 @@ from datetime import datetime
 from enum import Enum, auto
 
 from tillsync_server.domain.catalogue import comment_of
+from tillsync_server.domain.enums import EntryState, Outcome, ProblemReason, Side
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
-from tillsync_server.domain.vocabulary import EntryState, Outcome, ProblemReason, Side
 
 
 class Disposition(Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tillsync_server.domain.vocabulary import EntryState, Outcome
+from tillsync_server.domain.enums import EntryState, Outcome
 
 WAITING_NOTE = "waiting"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from tillsync_server.domain.vocabulary import EntryKind, Priority, Side
+from tillsync_server.domain.enums import EntryKind, Priority, Side
 
 _BOTH = frozenset(Side)
 _TILL = frozenset({Side.TILL})

@@ -8,10 +8,10 @@ from typing import Protocol
 
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.account_warnings import AccountWarning, StrayOutput
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.settings_change import SettingsEffect
 from tillsync_server.domain.tokens import Token
-from tillsync_server.domain.vocabulary import Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Protocol
 
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import EntryState, Outcome
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId
-from tillsync_server.domain.vocabulary import EntryState, Outcome
 from tillsync_server.ports.till import WritePermit
 
 MAX_EVENTS = 500

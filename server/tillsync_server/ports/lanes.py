@@ -11,10 +11,10 @@ from enum import IntEnum
 from typing import Protocol
 
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryKind, Priority, Side
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.settlement import Settlement
-from tillsync_server.domain.vocabulary import EntryKind, Priority, Side
 from tillsync_server.domain.work_class import WorkClass
 
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Protocol
 
+from tillsync_server.domain.enums import LinkGround
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, EposCustomerTypeId, WooCustomerId
 from tillsync_server.domain.link import Link, LinkOrigin
-from tillsync_server.domain.vocabulary import LinkGround
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
 
 

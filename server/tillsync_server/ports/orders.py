@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from tillsync_server.domain.enums import EntryState, Outcome
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.domain.vocabulary import EntryState, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from tillsync_server.domain.account import Problem
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryState, Outcome, Queue
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Queue
 
 COUNT_CAP = 10_000
 TEXT_SEARCH_ENTRIES = 50_000

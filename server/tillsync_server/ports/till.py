@@ -13,10 +13,10 @@ from typing import Protocol
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillCustomerType
 from tillsync_server.domain.emails import normalise_email
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Unreadable
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.request_gate import RequestGate
 
 MAX_SEARCH_PAGES = 100

@@ -13,9 +13,9 @@ from tillsync_server.adapters.epos.rows import unreadable
 from tillsync_server.adapters.epos.seen_pages import SeenPages
 from tillsync_server.adapters.epos.transactions import TransactionResource
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillCustomerType
+from tillsync_server.domain.enums import Side, TillApiVersion, TillTypeField
 from tillsync_server.domain.errors import Misaddressed, Missing
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
-from tillsync_server.domain.vocabulary import Side, TillApiVersion, TillTypeField
 from tillsync_server.ports.till import CustomerPage, EmailSearch, NameSearch, WritePermit
 
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 from tillsync_server.adapters.epos.requests import TillRequests
 from tillsync_server.adapters.epos.rows import Row, array, endless, of_id, readable, single, unreadable
 from tillsync_server.domain.customer import TillCustomerType
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Misaddressed, Missing
 from tillsync_server.domain.ids import EposCustomerTypeId
-from tillsync_server.domain.vocabulary import Side
 
 _MAX_PAGES = 100
 """Tens of thousands of types: a till that goes on does not end its list."""

@@ -15,10 +15,10 @@ from tillsync_server.adapters.epos.seen_pages import SeenPages
 from tillsync_server.adapters.outbound import Answer
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillField
 from tillsync_server.domain.emails import TILL_EMAIL_MAX_LENGTH, normalise_email
+from tillsync_server.domain.enums import Side, TillTypeField
 from tillsync_server.domain.errors import Misaddressed, Missing, Refused, Unreadable
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 from tillsync_server.domain.matching import same_email
-from tillsync_server.domain.vocabulary import Side, TillTypeField
 from tillsync_server.ports.till import MAX_SEARCH_PAGES, CustomerPage, EmailSearch, ListedCustomer, UnreadRow, WritePermit
 
 NAME_MAX_LENGTH: Final = 50

@@ -10,6 +10,7 @@ import re
 
 from tillsync_server.adapters.epos.throttling import is_throttled
 from tillsync_server.adapters.outbound import Answer, StrangerKind, error_sentence, refusal_of, stranger_of
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import (
     Blocked,
     CredentialsRefused,
@@ -21,7 +22,6 @@ from tillsync_server.domain.errors import (
     Unanswered,
     UpstreamError,
 )
-from tillsync_server.domain.vocabulary import Side
 
 # "Invalid field value for CustomerType: CustomerTypeID" (recorded), and CRLF-separated "Field - reason" lines.
 _INVALID_FIELD = re.compile(r"invalid field value for \w+:\s*(\w{1,60})", re.IGNORECASE)

@@ -18,10 +18,10 @@ from tillsync_server.adapters.epos.settings import EposAdapterSettings
 from tillsync_server.adapters.epos.till_gate import Sleep, TillGate
 from tillsync_server.adapters.outbound import Answer, OutboundHttp
 from tillsync_server.domain.account import EposSettings
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import CredentialsRefused, Misaddressed, ServerFailure, Throttled, Unanswered, Unreachable
 from tillsync_server.domain.ids import TillId
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import WritePermit
 from tillsync_server.ports.tills import TillBudget

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from tillsync_server.domain.customer import TillField
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Unreadable
-from tillsync_server.domain.vocabulary import Side
 
 T = TypeVar("T")
 _MAX_IDENTIFIER = 2**63 - 1

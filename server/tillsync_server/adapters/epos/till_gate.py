@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from tillsync_server.application.concurrency.class_queues import EVERY, ClassQueues
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import AllowanceSpent
 from tillsync_server.domain.ids import TillId
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.tills import Available, TillBudget
 
 Sleep = Callable[[float], Awaitable[None]]

@@ -11,9 +11,9 @@ from typing import Any
 
 from tillsync_server.adapters.epos.requests import TillRequests
 from tillsync_server.adapters.epos.rows import Row, single, unreadable
+from tillsync_server.domain.enums import TillApiVersion
 from tillsync_server.domain.errors import Blocked, Misaddressed, Missing
 from tillsync_server.domain.ids import EposCustomerId
-from tillsync_server.domain.vocabulary import TillApiVersion
 
 _PATHS = {TillApiVersion.V2: "/api/V2/Transaction", TillApiVersion.V4: "/api/v4/Transaction"}
 

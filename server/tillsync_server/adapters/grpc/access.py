@@ -3,7 +3,7 @@ call at once."""
 
 from __future__ import annotations
 
-from tillsync_server.domain.vocabulary import Role
+from tillsync_server.domain.enums import Role
 
 SITE, SERVICE, SUPPORT, ADMIN = Role.SITE, Role.SERVICE, Role.SUPPORT, Role.ADMIN
 

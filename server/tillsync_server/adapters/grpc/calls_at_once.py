@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import ResourceExhausted
-from tillsync_server.domain.vocabulary import Role
 
 _COME_BACK_SECONDS = 5.0
 

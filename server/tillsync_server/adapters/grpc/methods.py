@@ -15,7 +15,7 @@ from tillsync_server.adapters.grpc.calls_at_once import CallsAtOnce
 from tillsync_server.adapters.grpc.message_limits import MAX_OPEN_REQUEST_BYTES, most_bytes
 from tillsync_server.adapters.grpc.request_checks import MessageCheck, check_of
 from tillsync_server.adapters.grpc.servicers.unbuilt import UNBUILT
-from tillsync_server.domain.vocabulary import Role
+from tillsync_server.domain.enums import Role
 
 CallEnded = Callable[[str, float], None]
 """Told how a call ended: the name of its gRPC code ("OK", "NOT_FOUND") and the seconds it took."""

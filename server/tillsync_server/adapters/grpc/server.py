@@ -34,7 +34,7 @@ from tillsync_server.adapters.grpc.servicers.catalog import CatalogServicer
 from tillsync_server.adapters.grpc.servicers.unbuilt import DiagnosisServicer
 from tillsync_server.adapters.grpc.wire import GrpcHandlers
 from tillsync_server.application.concurrency.recurring import Recurring, without_due_time
-from tillsync_server.domain.vocabulary import Role
+from tillsync_server.domain.enums import Role
 
 _LOG = structlog.get_logger(__name__)
 _HEALTH_SECONDS = 2.0

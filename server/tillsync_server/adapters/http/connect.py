@@ -39,9 +39,9 @@ from tillsync_server.adapters.http.app import caller_is_known
 from tillsync_server.adapters.http.bodies import BodyTooLarge, BodyTooSlow, BodyUnreadable, UnknownEncoding, read_body
 from tillsync_server.adapters.http.connect_errors import ConnectError, error_response, from_status
 from tillsync_server.adapters.http.unknown_fields import split_unknown
+from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import InvalidArgument, NotYetImplemented
 from tillsync_server.domain.tokens import Caller
-from tillsync_server.domain.vocabulary import Role
 
 _LOG = structlog.get_logger(__name__)
 SERVICE_API, API_HEADER = 2, "Tillsync-Api"

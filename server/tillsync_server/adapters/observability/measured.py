@@ -13,8 +13,8 @@ from yarl import URL
 from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.outbound import Answer, OutboundHttp, OutboundSettings
 from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import RunInterrupted, UpstreamError
-from tillsync_server.domain.vocabulary import Side
 
 
 class MeasuredDatabase(Database):

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from tillsync_server.adapters.postgres.maintenance.db_health import QueueSample
 from tillsync_server.application.engine.lane_statements import WorkerCounters
 from tillsync_server.application.events.sender import EventCounters
-from tillsync_server.domain.vocabulary import Side
+from tillsync_server.domain.enums import Side
 
 _CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _UPSTREAM_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 20.0)

@@ -13,8 +13,8 @@ from multidict import CIMultiDictProxy
 from tillsync_server.adapters.outbound.cleaning import clean_text, is_html
 from tillsync_server.adapters.outbound.describing import described
 from tillsync_server.adapters.outbound.retry_after import retry_after_seconds
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Unreadable
-from tillsync_server.domain.vocabulary import Side
 
 _TEXT_BYTES = 128 * 1024
 """Of a body that is read as text: four bytes for each character that is looked at (cleaning)."""

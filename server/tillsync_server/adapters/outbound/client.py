@@ -18,8 +18,8 @@ from tillsync_server.adapters.outbound.address_guard import AddressRefused, Allo
 from tillsync_server.adapters.outbound.answer import Answer
 from tillsync_server.adapters.outbound.cleaning import clean_text
 from tillsync_server.adapters.outbound.write_permission import SendingState, sending_trace
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Misaddressed, Unanswered, Unreachable, Unreadable
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.till import WritePermit
 
 MIB = 1024 * 1024

@@ -24,10 +24,10 @@ from tillsync_server.adapters.woo.requests import Harmless, ShopRequests
 from tillsync_server.adapters.woo.rest_answers import unreadable
 from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH, SiteKnowledge
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Refused, RunInterrupted, UpstreamError
 from tillsync_server.domain.ids import EposCustomerTypeId, WooCustomerId
 from tillsync_server.domain.shop_users import ShopUser
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 from tillsync_server.ports.till import WritePermit
 

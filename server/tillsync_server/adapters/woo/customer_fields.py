@@ -14,10 +14,10 @@ from typing import Any
 from tillsync_server.adapters.woo.bridge_wire import read_time_of, registered_time
 from tillsync_server.adapters.woo.rest_answers import unreadable
 from tillsync_server.domain.customer import CustomerWrite
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Refused, Unreadable
 from tillsync_server.domain.shop_users import whole_seconds
 from tillsync_server.domain.shop_values import MAX_TEXT_LENGTH, PHONE
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.shop import WriteResult, WriteStatus
 
 POINTS_META = "tillsync_points_balance"

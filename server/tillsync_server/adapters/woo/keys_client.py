@@ -16,10 +16,10 @@ from tillsync_server.adapters.woo.settings import WooAdapterSettings
 from tillsync_server.adapters.woo.single_writes import write_one_by_one
 from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Misaddressed, Missing, Refused, ServerFailure, Unreadable
 from tillsync_server.domain.ids import EposCustomerTypeId, WooCustomerId
 from tillsync_server.domain.shop_users import ShopUser
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.shop import ShopStatus, WriteResult, WriteStatus
 from tillsync_server.ports.till import WritePermit
 

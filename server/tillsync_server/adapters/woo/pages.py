@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tillsync_server.adapters.outbound import Answer, Stranger, StrangerKind, refusal_of
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Blocked, Misaddressed, ShopCause
-from tillsync_server.domain.vocabulary import Side
 
 _MAX_TEXT = 500
 _LOGIN_PAGE = "/wp-login.php"

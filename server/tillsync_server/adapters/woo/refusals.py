@@ -12,6 +12,7 @@ from tillsync_server.adapters.outbound import Answer, Stranger, StrangerKind, st
 from tillsync_server.adapters.woo.pages import blocked_by
 from tillsync_server.adapters.woo.rest_answers import WpError, error_object
 from tillsync_server.adapters.woo.signing import Surface
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import (
     BridgeMissing,
     CredentialsRefused,
@@ -24,7 +25,6 @@ from tillsync_server.domain.errors import (
     Unanswered,
     UpstreamError,
 )
-from tillsync_server.domain.vocabulary import Side
 
 NO_ROUTE = "rest_no_route"
 NO_SUCH_USER = frozenset({"wc_user_invalid_id", "woocommerce_rest_invalid_id", "rest_user_invalid_id"})

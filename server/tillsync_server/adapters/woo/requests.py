@@ -21,6 +21,7 @@ from tillsync_server.adapters.woo.settings import WooAdapterSettings
 from tillsync_server.adapters.woo.signing import RequestSigner
 from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge
 from tillsync_server.domain.account_warnings import StrayOutput
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import (
     Blocked,
     BridgeMissing,
@@ -35,7 +36,6 @@ from tillsync_server.domain.errors import (
     Unreadable,
     UpstreamError,
 )
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import WritePermit
 

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from yarl import URL
 
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Misaddressed
-from tillsync_server.domain.vocabulary import Side
 
 
 class RestForm(Enum):

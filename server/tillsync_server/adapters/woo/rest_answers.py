@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 from tillsync_server.adapters.outbound import Answer, error_sentence, name_of, refusal_of, stranger_of
 from tillsync_server.adapters.woo.pages import blocked_by
 from tillsync_server.domain.account_warnings import StrayKind, StrayOutput
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Blocked, ShopCause, Unreadable
-from tillsync_server.domain.vocabulary import Side
 
 IsOurs = Callable[[Any], bool]
 """Whether a value has the form of the answer to a request: its envelope."""

@@ -14,8 +14,8 @@ from yarl import URL
 
 from tillsync_server.adapters.woo.rest_address import RestForm
 from tillsync_server.domain.account import ShopSettings
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import CredentialsRefused
-from tillsync_server.domain.vocabulary import Side
 
 SIGNATURE_VERSION = "v1"
 

@@ -8,8 +8,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from operator import itemgetter
 
+from tillsync_server.domain.enums import EntryKind
 from tillsync_server.domain.ids import EntryId
-from tillsync_server.domain.vocabulary import EntryKind
 from tillsync_server.ports.lanes import ClaimedEntry
 
 _arrival = itemgetter(0)

@@ -15,10 +15,10 @@ from tillsync_server.application.engine.lane_sides import LaneSides
 from tillsync_server.application.engine.lane_statements import LaneStatements
 from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.enums import EntryState
 from tillsync_server.domain.errors import Unavailable
 from tillsync_server.domain.settlement import Settlement, settle
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryState
 from tillsync_server.ports.lanes import ClaimedEntry, Completion, Written
 
 _LOG = structlog.get_logger(__name__)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from tillsync_server.application.engine.slots import Probes, ProvenSides
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.lanes import IllSide
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tillsync_server.application.concurrency.recent import Recent
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import Side
 
 _PIECE = 50
 _UNPROVEN_OF_LANE = 250

@@ -16,9 +16,9 @@ import structlog
 
 from tillsync_server.application.concurrency.background import BackgroundTasks
 from tillsync_server.application.concurrency.recurring import Recurring
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import LeaseTooShort, RunInterrupted, Unanswered, UpstreamError
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.accounts import AccountStore
 from tillsync_server.ports.events import (
     MAX_EVENTS,

@@ -22,6 +22,7 @@ from tillsync_server.application.flows.email_search import CustomersByEmail
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer
 from tillsync_server.domain.emails import email_forms, normalise_email
+from tillsync_server.domain.enums import Outcome, Side
 from tillsync_server.domain.errors import (
     CredentialsRefused,
     Misaddressed,
@@ -37,7 +38,6 @@ from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.intent import Intent, IntentState
 from tillsync_server.domain.matching import creation_obstacle, ids_shown
 from tillsync_server.domain.verdict import Disposition, Verdict
-from tillsync_server.domain.vocabulary import Outcome, Side
 from tillsync_server.ports.till import WritePermit
 
 _OUTCOME = Outcome.CUSTOMER_NOT_MATCHED

@@ -15,6 +15,7 @@ from tillsync_server.application.flows.shop_writer import ShopWriter
 from tillsync_server.application.flows.till_reader import TillReader
 from tillsync_server.application.flows.write_verdicts import WRITING, WriteVerdicts, always_stale
 from tillsync_server.domain.customer import TillCustomer
+from tillsync_server.domain.enums import Outcome, Priority, Side
 from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.link import Link
@@ -22,7 +23,6 @@ from tillsync_server.domain.shop_users import ADOPTED_WITHIN
 from tillsync_server.domain.shop_values import for_shop
 from tillsync_server.domain.shown_text import first_letter, shown
 from tillsync_server.domain.verdict import Disposition, Verdict
-from tillsync_server.domain.vocabulary import Outcome, Priority, Side
 from tillsync_server.ports.lanes import ClaimedEntry
 from tillsync_server.ports.links import StoredCustomer
 from tillsync_server.ports.shop import WriteResult, WriteStatus

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.email_kinds import email_kinds
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Unreadable, UpstreamError
 from tillsync_server.domain.matching import email_key, email_keys
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.till import MAX_LIST_PAGES, CustomerPage, ListedCustomer, UnreadRow
 
 ReadPage = Callable[[int], Awaitable[CustomerPage]]

@@ -14,12 +14,12 @@ from tillsync_server.application.flows.failure_verdicts import cause_of, effect_
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.write_verdicts import NOT_DONE_SECONDS
 from tillsync_server.domain.customer import TillCustomerType, decimal_text
+from tillsync_server.domain.enums import Outcome, Priority, Side
 from tillsync_server.domain.errors import RunInterrupted, UpstreamError
 from tillsync_server.domain.ids import EposCustomerTypeId
 from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.domain.shown_text import shown
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import Outcome, Priority, Side
 from tillsync_server.ports.lanes import ClaimedEntry
 from tillsync_server.ports.shop import WriteResult, WriteStatus
 

@@ -18,9 +18,9 @@ from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.order_flow import OrderFlow
 from tillsync_server.application.flows.side_gates import SideGates
+from tillsync_server.domain.enums import EntryKind
 from tillsync_server.domain.errors import RunInterrupted
 from tillsync_server.domain.verdict import Disposition, Verdict
-from tillsync_server.domain.vocabulary import EntryKind
 from tillsync_server.domain.work_class import sides_needed
 from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
 from tillsync_server.ports.lanes import ClaimedEntry

@@ -15,6 +15,7 @@ from enum import Enum, auto
 
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import Outcome, ProblemReason, Side
 from tillsync_server.domain.errors import (
     AllowanceSpent,
     Blocked,
@@ -31,7 +32,6 @@ from tillsync_server.domain.errors import (
     UpstreamError,
 )
 from tillsync_server.domain.verdict import AccountProblem, Verdict
-from tillsync_server.domain.vocabulary import Outcome, ProblemReason, Side
 from tillsync_server.ports.shop import ShopClient
 from tillsync_server.ports.till import TillClient
 

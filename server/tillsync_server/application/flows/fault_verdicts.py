@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from tillsync_server.domain.enums import EntryKind, Outcome
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, Outcome
 from tillsync_server.ports.lanes import ClaimedEntry
 
 _OUTCOMES = {

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Blocked, Misaddressed, Missing, UpstreamError
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.till import CustomerPage
 
 _NOTED_EVERY_SECONDS = 15.0

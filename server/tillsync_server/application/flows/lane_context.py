@@ -12,8 +12,8 @@ from tillsync_server.application.flows.gone import GoneProof
 from tillsync_server.application.flows.side_gates import ClassGate, SideGates
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import TillCustomerType
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.handler import LaneRun
 from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.shop import ShopClient

@@ -8,12 +8,12 @@ from typing import assert_never
 
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.linked_person import LinkedPersons, Person, Standing
+from tillsync_server.domain.enums import Outcome
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.link import Link
 from tillsync_server.domain.matching import ByEmail
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import Outcome
 
 
 class LinkedOrders:

@@ -12,12 +12,12 @@ from enum import Enum, auto
 
 from tillsync_server.application.flows.failure_verdicts import cause_of
 from tillsync_server.application.flows.lane_context import LaneContext
+from tillsync_server.domain.enums import Outcome, Side
 from tillsync_server.domain.errors import Refused, UpstreamError
 from tillsync_server.domain.ids import WooCustomerId
 from tillsync_server.domain.link import Link
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.shop_users import ShopUser, is_linked_person, whole_seconds
-from tillsync_server.domain.vocabulary import Outcome, Side
 
 _BELIEVED_SECONDS = 60.0
 _SILENT_SECONDS = 15.0

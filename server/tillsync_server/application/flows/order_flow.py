@@ -19,6 +19,7 @@ from tillsync_server.application.flows.failure_verdicts import cause_of
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.linked_order import LinkedOrders, matched_by_link, plan_of_linked_number
 from tillsync_server.application.flows.linked_person import LinkedPersons, ShopUsers
+from tillsync_server.domain.enums import LinkGround, Outcome, Side
 from tillsync_server.domain.errors import Missing, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.link import Link, LinkOrigin
@@ -38,7 +39,6 @@ from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE
 from tillsync_server.domain.shop_users import is_linked_person
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import LinkGround, Outcome, Side
 from tillsync_server.ports.lanes import ClaimedEntry
 from tillsync_server.ports.links import OrderLinkOutcome
 

@@ -9,10 +9,10 @@ from tillsync_server.application.flows.failure_verdicts import effect_unknown
 from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.application.flows.shop_write import QueuedWrite, ShopWrite, fail
 from tillsync_server.domain.customer import CustomerWrite
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Refused, RunInterrupted, ServerFailure, Unanswered, Unreadable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.lanes import LaneLease
 from tillsync_server.ports.links import ConfirmedWrite, ShopStateStore, WriteBasis
 from tillsync_server.ports.shop import WriteResult, WriteStatus

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from tillsync_server.application.concurrency.class_queues import ClassQueues
 from tillsync_server.application.concurrency.recent import Recent
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import RunInterrupted, Unanswered
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.domain.vocabulary import Side
 
 _MOST = {Side.TILL: 16, Side.SHOP: 8}
 _WINDOWS_KEPT = 20_000

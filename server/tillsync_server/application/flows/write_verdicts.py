@@ -8,11 +8,11 @@ from typing import assert_never
 
 from tillsync_server.application.flows.failure_verdicts import cause_of
 from tillsync_server.application.flows.lane_context import LaneContext
+from tillsync_server.domain.enums import Outcome, Side
 from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import WooCustomerId
 from tillsync_server.domain.shop_values import not_kept_notes
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import Outcome, Side
 from tillsync_server.ports.shop import WriteResult, WriteStatus
 
 WRITING = "writing the customer to the shop"

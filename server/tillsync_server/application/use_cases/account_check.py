@@ -17,9 +17,9 @@ from tillsync_server.application.use_cases.check_steps import CheckStep, CheckWa
 from tillsync_server.application.use_cases.shop_check import check_shop
 from tillsync_server.application.use_cases.till_check import check_till
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import GuestPolicy, Side
 from tillsync_server.domain.errors import Unavailable
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
-from tillsync_server.domain.vocabulary import GuestPolicy, Side
 from tillsync_server.ports.accounts import AccountStore, AccountWarnings, TillCustomersSeen
 from tillsync_server.ports.shop import ShopGateway, ShopStatus
 from tillsync_server.ports.till import TillGateway

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 from tillsync_server.domain.account import DEFAULT_REQUESTS_PER_MINUTE, EPOS_DEFAULT_BASE_URL, Account
 from tillsync_server.domain.base_urls import PlainHttpAllowed, shop_base_url, till_base_url
+from tillsync_server.domain.enums import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField, TrustedAccounts
 from tillsync_server.domain.errors import FieldViolation, InvalidArgument
 from tillsync_server.domain.ids import EposCustomerId, TillId
-from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField, TrustedAccounts
 
 MAX_NAME_LENGTH = 100
 MAX_SECRET_LENGTH = 512

@@ -11,9 +11,9 @@ import structlog
 from tillsync_server.application.concurrency.background import BackgroundTasks
 from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
 from tillsync_server.application.concurrency.single_flight import SingleFlight
+from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import Unauthenticated
 from tillsync_server.domain.tokens import Caller, Token, token_hash
-from tillsync_server.domain.vocabulary import Role
 from tillsync_server.ports.accounts import TokenStore
 from tillsync_server.ports.wakeups import WakeUps
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import UnionType
 
 from tillsync_server.application.use_cases.upstream_reasons import SHOP_TOO_SLOW, TILL_TOO_SLOW, reason_of
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import (
     AllowanceSpent,
     BridgeMissing,
@@ -21,7 +22,6 @@ from tillsync_server.domain.errors import (
     Unreachable,
     UpstreamError,
 )
-from tillsync_server.domain.vocabulary import Side
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from tillsync_server.application.use_cases.page_tokens import TokenOf, coerced_p
 from tillsync_server.application.use_cases.queue_work import one_entry
 from tillsync_server.application.use_cases.till_lookup import DEFAULT_FOUND, MAX_FOUND, CustomerAtTill, CustomersFound, TillLookup
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryKind, EntryState
 from tillsync_server.domain.errors import FailedPrecondition, FieldViolation, InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.link import Link
-from tillsync_server.domain.vocabulary import EntryKind, EntryState
 from tillsync_server.ports.accounts import AccountStore
 from tillsync_server.ports.links import LinkedByHand, LinkFilter, LinkKeeper, LinkReader, OrderResolved, UnlinkedByHand
 from tillsync_server.ports.queues import QueueReader

@@ -12,9 +12,9 @@ from tillsync_server.application.concurrency.entry_waiters import MAX_WAITERS_PE
 from tillsync_server.application.concurrency.keyed_batcher import KeyedBatcher
 from tillsync_server.application.use_cases.admission import Admission
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryState
 from tillsync_server.domain.errors import InvalidArgument, NotFound, RequestError, ResourceExhausted, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId
-from tillsync_server.domain.vocabulary import EntryState
 from tillsync_server.ports.orders import NewOrder, OrderIntake, OrderMatch, OrderMatchReader, OrderTaken
 from tillsync_server.ports.queues import QueueReader
 from tillsync_server.ports.wakeups import WakeUps

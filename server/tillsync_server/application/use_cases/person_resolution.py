@@ -19,10 +19,10 @@ from tillsync_server.application.use_cases.till_lookup import MAX_CANDIDATES, MA
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.emails import email_forms, mask_email, normalise_email
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.shop_users import is_linked_person
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.privacy import JoinedPair, Person, PrivacyStore
 from tillsync_server.ports.shop import ShopDirectory, ShopGateway
 

@@ -9,9 +9,9 @@ from tillsync_server.application.use_cases.page_tokens import MAX_PAGE_SIZE, Tok
 from tillsync_server.domain.account import Problem
 from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryState, Outcome, Queue
 from tillsync_server.domain.errors import FieldViolation, InvalidArgument
 from tillsync_server.domain.ids import AccountId, EposCustomerId, OrderId, WooCustomerId
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Queue
 from tillsync_server.ports.queues import COUNT_CAP, QueueFilter, QueueReader
 
 MAX_EMAIL_LENGTH = 254

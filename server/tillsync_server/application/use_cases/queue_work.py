@@ -11,9 +11,9 @@ from uuid import UUID
 from tillsync_server.application.use_cases.page_tokens import TokenOf
 from tillsync_server.application.use_cases.queue_listing import Count, FilterAsked, identity_of
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryState
 from tillsync_server.domain.errors import InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, new_entry_id
-from tillsync_server.domain.vocabulary import EntryState
 from tillsync_server.ports.queues import Acted, ActedOn, QueueActions, QueueFilter, QueueReader
 
 MAX_ENTRY_IDS = 500

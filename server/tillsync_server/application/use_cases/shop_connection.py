@@ -14,10 +14,10 @@ from tillsync_server.application.use_cases.authentication import unknown_token
 from tillsync_server.application.use_cases.upstream_reasons import SHOP_TOO_SLOW, reason_of
 from tillsync_server.domain.account import DEFAULT_PRICE_DECIMALS, Account
 from tillsync_server.domain.base_urls import origin_of, shop_base_url
+from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import FailedPrecondition, FieldViolation, InvalidArgument, Misaddressed, Unreachable, UpstreamError
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.tokens import Caller
-from tillsync_server.domain.vocabulary import Role
 from tillsync_server.ports.accounts import AccountStore, TokenStore
 from tillsync_server.ports.shop import ShopGateway, ShopStatus
 

@@ -7,9 +7,9 @@ from typing import cast
 
 from tillsync_server.application.engine.enqueuer import Enqueuer
 from tillsync_server.application.use_cases.admission import Admission
+from tillsync_server.domain.enums import EntryKind, Priority
 from tillsync_server.domain.errors import InvalidArgument, RequestError, ResourceExhausted, Unavailable
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import EnqueueResult, NewHint
 
 MAX_ID = 2**63 - 1

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from tillsync_server.application.concurrency.together import settled
 from tillsync_server.application.engine.enqueuer import Enqueuer
 from tillsync_server.application.use_cases.admission import Admission
+from tillsync_server.domain.enums import EntryKind, Priority
 from tillsync_server.domain.errors import RequestError, ResourceExhausted
 from tillsync_server.domain.ids import AccountId, TillId
-from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import EnqueueResult, NewHint
 from tillsync_server.ports.sales import SaleStore
 from tillsync_server.ports.subject_accounts import SubjectAccounts

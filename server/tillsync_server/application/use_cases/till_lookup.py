@@ -10,6 +10,7 @@ from typing import TypeVar
 from tillsync_server.application.concurrency.together import settled
 from tillsync_server.application.use_cases.upstream_reasons import TILL_TOO_SLOW
 from tillsync_server.domain.customer import TillCustomer
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import (
     DEFAULT_RETRY_SECONDS,
     FailedPrecondition,
@@ -25,7 +26,6 @@ from tillsync_server.domain.errors import (
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.matching import resembling, same_email, search_texts
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.accounts import AccountStore
 from tillsync_server.ports.links import LinkReader
 from tillsync_server.ports.till import EmailSearch, TillClient, TillGateway

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tillsync_server.application.use_cases.page_tokens import TokenOf, coerced_page_size
+from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import InvalidArgument
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.tokens import Token, connect_string, new_token_id, new_token_secret, token_hash
-from tillsync_server.domain.vocabulary import Role
 from tillsync_server.ports.accounts import AccountStore, TokenStore
 
 MAX_NAME_LENGTH = 100

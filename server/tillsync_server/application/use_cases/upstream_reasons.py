@@ -5,6 +5,7 @@ Of the shop they are the ErrorInfo reasons of ConnectShop; of both sides the det
 
 from __future__ import annotations
 
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import (
     Blocked,
     BridgeMissing,
@@ -19,7 +20,6 @@ from tillsync_server.domain.errors import (
     Unreadable,
     UpstreamError,
 )
-from tillsync_server.domain.vocabulary import Side
 
 SHOP_TOO_SLOW = "SHOP_TOO_SLOW"
 TILL_TOO_SLOW = "TILL_TOO_SLOW"

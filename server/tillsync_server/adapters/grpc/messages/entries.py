@@ -16,9 +16,9 @@ from tillsync.v1 import account_pb2, customer_sync_service_pb2, link_pb2, queue_
 from tillsync_server.domain.account import Problem
 from tillsync_server.domain.emails import mask_email
 from tillsync_server.domain.entry import Attempt, Entry
+from tillsync_server.domain.enums import EntryKind
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.shown_text import shown
-from tillsync_server.domain.vocabulary import EntryKind
 
 ENTRIES_AT_A_TIME = 25
 """Written without a pause for other calls: about a millisecond."""

@@ -20,13 +20,13 @@ from tillsync_server.adapters.grpc.request_checks import check_of
 from tillsync_server.adapters.grpc.status import status_of
 from tillsync_server.application.concurrency.in_slices import in_slices
 from tillsync_server.application.use_cases.order_matching import OrderAnswer
+from tillsync_server.domain.enums import EmailConfirmation, EntryKind, EntryState, Queue
 from tillsync_server.domain.errors import InvalidArgument, RequestError
 from tillsync_server.domain.ids import AccountId, OrderId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
 from tillsync_server.domain.order_texts import tidied, tidied_email
 from tillsync_server.domain.shop_users import whole_seconds
 from tillsync_server.domain.shown_text import shown
-from tillsync_server.domain.vocabulary import EmailConfirmation, EntryKind, EntryState, Queue
 from tillsync_server.ports.orders import NewOrder, OrderMatch
 
 CUT_AT = {

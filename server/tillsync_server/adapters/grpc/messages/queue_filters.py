@@ -13,9 +13,9 @@ from tillsync_server.adapters.grpc.status import status_of
 from tillsync_server.application.concurrency.in_slices import in_slices
 from tillsync_server.application.use_cases.queue_listing import Count, FilterAsked, ListQueue, QueuePage
 from tillsync_server.application.use_cases.queue_work import EntriesChosen, EntryFailure, FailureKind, WorkDone
+from tillsync_server.domain.enums import EntryState, Outcome, Queue
 from tillsync_server.domain.errors import FailedPrecondition, InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Queue
 
 MAX_PAGE_BYTES = 2 * 1024 * 1024
 """Of the entries of a page: clients take answers of 4 MiB unless they are told otherwise."""

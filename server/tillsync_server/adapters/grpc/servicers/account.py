@@ -23,9 +23,9 @@ from tillsync_server.application.use_cases.account_settings import AccountSettin
 from tillsync_server.application.use_cases.shop_connection import ShopConnection, ShopIntroduced
 from tillsync_server.application.use_cases.site_settings import SiteSettings, SiteSettingsGiven
 from tillsync_server.application.use_cases.token_desk import TokenDesk
+from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import InvalidArgument
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import Role
 
 
 class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):

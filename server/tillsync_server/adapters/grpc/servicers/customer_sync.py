@@ -15,9 +15,9 @@ from tillsync_server.application.concurrency.in_slices import in_slices
 from tillsync_server.application.use_cases.order_matching import OrderMatching
 from tillsync_server.application.use_cases.queue_listing import QueueListing
 from tillsync_server.application.use_cases.sync_requests import SyncRequests
+from tillsync_server.domain.enums import Priority
 from tillsync_server.domain.errors import RequestError
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import Priority
 
 
 class CustomerSyncServicer(customer_sync_service_pb2_grpc.CustomerSyncServiceServicer):

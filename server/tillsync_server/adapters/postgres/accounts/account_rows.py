@@ -10,8 +10,8 @@ import asyncpg
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
 from tillsync_server.adapters.postgres.queues.entry_rows import lane_status
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
+from tillsync_server.domain.enums import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField, TrustedAccounts
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
-from tillsync_server.domain.vocabulary import GuestPolicy, MatchEmail, TillApiVersion, TillTypeField, TrustedAccounts
 
 SECRETS: Final[dict[str, Callable[[Account], str]]] = {
     "epos_api_key": lambda account: account.epos.api_key,

@@ -17,10 +17,10 @@ from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
 from tillsync_server.adapters.postgres.engine.locked_lane import locked_lane
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.account import Account
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, RequestError, RunInterrupted, Unavailable
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.settings_change import Requeue, effect_of, ends_pause, is_other_shop, requeued_by
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.accounts import AccountChange
 from tillsync_server.ports.wakeups import Notifier
 

@@ -10,8 +10,8 @@ from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Da
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.adapters.postgres.tills.till_budget import BUSY_SECONDS
 from tillsync_server.domain.account_warnings import AccountWarning, StrayOutput
+from tillsync_server.domain.enums import WarningReason
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import WarningReason
 
 _WARNINGS = load("accounts/warnings")
 _NOTE_STRAY_OUTPUT = load("accounts/note_stray_output")

@@ -11,9 +11,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.settlement import Settlement
 from tillsync_server.domain.verdict import AccountProblem
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.lanes import Completion, LaneLease
 
 _CLASS_COLUMNS = 8

@@ -14,9 +14,9 @@ from tillsync_server.adapters.postgres.engine.lane_offers import answered
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.application.concurrency.in_slices import in_slices
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority
 from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, new_entry_id
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority
 from tillsync_server.domain.waiting import WAITING_NOTE, next_attempt, shown_notes, waiting_note
 from tillsync_server.ports.lanes import ClaimedEntry, EnqueueResult, LaneLease, LaneOffer, NewHint
 from tillsync_server.ports.wakeups import Notifier

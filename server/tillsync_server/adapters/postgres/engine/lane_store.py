@@ -16,10 +16,10 @@ import asyncpg
 from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.engine.completion_rows import completion_parameters, without_problem
 from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.enums import EntryKind, Priority, Side
 from tillsync_server.domain.errors import Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.domain.vocabulary import EntryKind, Priority, Side
 from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest, Completion, IllSide, LaneLease, Leased, Written
 from tillsync_server.ports.wakeups import Notifier

@@ -13,9 +13,9 @@ import asyncpg
 from tillsync_server.adapters.postgres.connections.pool import Connection, Database
 from tillsync_server.adapters.postgres.engine.hints import enqueue_in_transaction
 from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.enums import EntryKind, Priority
 from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId
-from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import LaneLease, NewHint
 from tillsync_server.ports.wakeups import Notifier
 

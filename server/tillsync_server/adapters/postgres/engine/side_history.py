@@ -6,7 +6,7 @@ import asyncio
 
 from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.statements import load
-from tillsync_server.domain.vocabulary import Side
+from tillsync_server.domain.enums import Side
 from tillsync_server.ports.lanes import ClaimedEntry
 
 _TIMES_OPENED = load("engine/times_opened")

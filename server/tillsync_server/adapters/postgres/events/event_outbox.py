@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.enums import EntryState, Outcome
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId
-from tillsync_server.domain.vocabulary import EntryState, Outcome
 from tillsync_server.ports.events import EventLease, EventType, OrderEvent, RefusedEvent, ToldEvent, WaitingEvents
 
 _CLAIM = load("events/claim")

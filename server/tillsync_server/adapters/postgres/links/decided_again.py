@@ -12,9 +12,9 @@ from tillsync_server.adapters.postgres.links.link_reader import link_of_row
 from tillsync_server.adapters.postgres.links.link_rows import revise_waiting_orders
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.emails import addresses_in, email_forms
+from tillsync_server.domain.enums import Outcome
 from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.link import Link
-from tillsync_server.domain.vocabulary import Outcome
 
 _HELD_BECAUSE_OF = load("links/held_because_of")
 _HELD_WITH_CANDIDATE = load("links/held_with_candidate")

@@ -8,8 +8,8 @@ from tillsync_server.adapters.postgres.engine.locked_lane import AfterCommit, Lo
 from tillsync_server.adapters.postgres.events.event_log import record_events_of_entries
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.emails import email_forms, normalise_email
+from tillsync_server.domain.enums import Outcome
 from tillsync_server.domain.ids import EntryId, EposCustomerId
-from tillsync_server.domain.vocabulary import Outcome
 
 MAX_RELEASED = 500
 """Rows a transaction under the lane's lock may release (invariant 7)."""

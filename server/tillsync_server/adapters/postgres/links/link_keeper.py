@@ -14,11 +14,11 @@ from tillsync_server.adapters.postgres.links.decided_again import decide_again, 
 from tillsync_server.adapters.postgres.links.held_orders import MAX_RELEASED, held_of_guest, release
 from tillsync_server.adapters.postgres.links.link_rows import is_default_customer, links_of_either, put_link, take_link_away
 from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.enums import EntryKind, EntryState, LinkGround
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId, new_entry_id
 from tillsync_server.domain.link import Link, LinkOrigin
 from tillsync_server.domain.shop_users import is_linked_person
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, LinkGround
 from tillsync_server.ports.links import LinkedByHand, OrderResolved, ShopUserChange, ShopUsersReported, UnlinkedByHand
 from tillsync_server.ports.wakeups import Notifier
 

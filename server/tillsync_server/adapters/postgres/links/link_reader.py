@@ -8,9 +8,9 @@ import asyncpg
 
 from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.enums import LinkGround
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.link import Link, LinkOrigin
-from tillsync_server.domain.vocabulary import LinkGround
 from tillsync_server.ports.links import LinkFilter, StoredCustomer
 
 _BY_EPOS = load("links/by_epos")

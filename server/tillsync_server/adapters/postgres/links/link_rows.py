@@ -8,9 +8,9 @@ from datetime import datetime
 from tillsync_server.adapters.postgres.engine.locked_lane import LockedLane
 from tillsync_server.adapters.postgres.links.link_reader import link_of_row
 from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.enums import LinkGround
 from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.link import Link, LinkOrigin
-from tillsync_server.domain.vocabulary import LinkGround
 
 _OF_EITHER = load("links/of_either")
 _DEFAULT_CUSTOMER = load("links/default_customer")

@@ -20,9 +20,9 @@ from tillsync_server.adapters.postgres.links.held_orders import MAX_COUNTED, hel
 from tillsync_server.adapters.postgres.links.link_reader import link_of_row
 from tillsync_server.adapters.postgres.links.link_rows import put_link, want_removal
 from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.enums import EntryKind, LinkGround, Outcome, Priority
 from tillsync_server.domain.ids import EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.link import Link, LinkOrigin
-from tillsync_server.domain.vocabulary import EntryKind, LinkGround, Outcome, Priority
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, NewHint
 from tillsync_server.ports.links import OrderLinkOutcome
 from tillsync_server.ports.wakeups import Notifier

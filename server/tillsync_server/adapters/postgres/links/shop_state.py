@@ -15,8 +15,8 @@ from tillsync_server.adapters.postgres.engine.hints import enqueue_in_transactio
 from tillsync_server.adapters.postgres.engine.locked_lane import LockedLane, fenced_lane
 from tillsync_server.adapters.postgres.links.decided_again import mark_gone
 from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.enums import EntryKind, Priority
 from tillsync_server.domain.ids import AccountId, EposCustomerId, EposCustomerTypeId, WooCustomerId
-from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import LaneLease, NewHint
 from tillsync_server.ports.links import ConfirmedWrite, WriteBasis
 from tillsync_server.ports.wakeups import Notifier

@@ -14,10 +14,10 @@ from tillsync_server.adapters.postgres.engine.lane_offers import answered
 from tillsync_server.adapters.postgres.events.event_log import record_order_events
 from tillsync_server.adapters.postgres.orders.order_rows import QueuedOrder, revise_columns, store_columns
 from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.enums import EntryState, Outcome
 from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId, new_entry_id
 from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE, Arrival, KnownOrder, decide_arrival
-from tillsync_server.domain.vocabulary import EntryState, Outcome
 from tillsync_server.ports.lanes import LaneLease, LaneOffer
 from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
 from tillsync_server.ports.wakeups import Notifier

@@ -9,9 +9,9 @@ from typing import Any
 
 import asyncpg
 
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome
 from tillsync_server.domain.intent import IntentState
 from tillsync_server.domain.link import LinkOrigin
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
 from tillsync_server.ports.privacy import PersonCategory, PersonRecord
 
 _EVENT_TYPES = {1: "order finished", 2: "decision needed", 3: "decision closed"}

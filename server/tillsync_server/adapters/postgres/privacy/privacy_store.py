@@ -16,8 +16,8 @@ from tillsync_server.adapters.postgres.links.decided_again import decide_again
 from tillsync_server.adapters.postgres.privacy import privacy_records as words
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.emails import email_forms
+from tillsync_server.domain.enums import EntryKind
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId
-from tillsync_server.domain.vocabulary import EntryKind
 from tillsync_server.ports.privacy import Erased, JoinedPair, NamedByRecords, Person, PersonCategory, PersonRecord, Retention
 from tillsync_server.ports.wakeups import Notifier
 

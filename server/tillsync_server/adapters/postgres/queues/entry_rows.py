@@ -12,9 +12,9 @@ import asyncpg
 
 from tillsync_server.domain.account import Problem
 from tillsync_server.domain.entry import Attempt, Entry
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority, ProblemReason, Side
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, ProblemReason, Side
 from tillsync_server.domain.waiting import WAITING_NOTE, next_attempt, shown_notes, waiting_note
 from tillsync_server.domain.work_class import sides_needed
 

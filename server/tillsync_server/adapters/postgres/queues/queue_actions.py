@@ -17,11 +17,11 @@ from tillsync_server.adapters.postgres.events.event_log import record_events_of_
 from tillsync_server.adapters.postgres.orders.order_rows import QueuedOrder, store_columns
 from tillsync_server.adapters.postgres.queues.queue_reader import filed_bounds_of_ids
 from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.enums import EntryKind, EntryState, Priority
 from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId, new_entry_id
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.retry_plan import Planned, Step, StoredAnswer, StoredEntry, Subject, plan_retries
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Priority
 from tillsync_server.ports.lanes import EnqueueResult, NewHint
 from tillsync_server.ports.queues import Acted, ActedOn
 from tillsync_server.ports.wakeups import Notifier

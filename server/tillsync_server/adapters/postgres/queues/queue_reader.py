@@ -22,9 +22,9 @@ from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.account import Problem
 from tillsync_server.domain.emails import email_forms
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryKind, EntryState, Queue
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Queue
 from tillsync_server.ports.queues import COUNT_CAP, TEXT_SEARCH_ENTRIES, QueueFilter, QueueSlice
 
 _LANE_STATUS = load("queues/lane_status")

@@ -12,9 +12,9 @@ from tillsync_server.adapters.postgres.connections.pool import Connection, Datab
 from tillsync_server.adapters.postgres.engine.hints import enqueue_in_transaction
 from tillsync_server.adapters.postgres.events.event_log import record_events_of_entries
 from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.enums import EntryKind, Priority
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.settings_change import Requeue
-from tillsync_server.domain.vocabulary import EntryKind, Priority
 from tillsync_server.ports.lanes import NewHint
 from tillsync_server.ports.wakeups import Notifier
 

@@ -11,9 +11,9 @@ import asyncpg
 from tillsync_server.adapters.postgres.connections.pool import Connection, Database
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import AllowanceSpent, Throttled
 from tillsync_server.domain.ids import TillId
-from tillsync_server.domain.vocabulary import Side
 from tillsync_server.ports.tills import Available
 
 LONGEST_WAIT_SECONDS = 10.0

@@ -8,10 +8,10 @@ import asyncpg
 
 from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.tokens import Token
-from tillsync_server.domain.vocabulary import Role
 from tillsync_server.ports.wakeups import Notifier
 
 _INSERT = load("tokens/insert")

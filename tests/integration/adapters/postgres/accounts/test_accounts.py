@@ -17,12 +17,7 @@ from tillsync_server.adapters.postgres.accounts.account_store import PostgresAcc
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox, SecretKeyError
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.backoff import RetryPolicy
-from tillsync_server.domain.errors import FailedPrecondition, Unavailable
-from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
-from tillsync_server.domain.settings_change import Requeue, SettingsEffect
-from tillsync_server.domain.settlement import settle
-from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import (
+from tillsync_server.domain.enums import (
     EntryKind,
     GuestPolicy,
     MatchEmail,
@@ -32,6 +27,11 @@ from tillsync_server.domain.vocabulary import (
     TillApiVersion,
     TillTypeField,
 )
+from tillsync_server.domain.errors import FailedPrecondition, Unavailable
+from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
+from tillsync_server.domain.settings_change import Requeue, SettingsEffect
+from tillsync_server.domain.settlement import settle
+from tillsync_server.domain.verdict import Verdict
 from tillsync_server.ports.lanes import ClaimRequest, Completion, Written
 
 pytestmark = pytest.mark.integration

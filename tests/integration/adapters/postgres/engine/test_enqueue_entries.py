@@ -11,8 +11,8 @@ import pytest
 from support.engine import EngineWorld
 from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryKind, EntryState, Priority, Side
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Priority, Side
 
 pytestmark = pytest.mark.integration
 

@@ -11,10 +11,10 @@ from support.engine import UPDATED, EngineWorld, claim_limits, entries_of
 from support.waiting import within
 from tillsync_server.adapters.postgres.engine.hints import enqueue_in_transaction
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority, ProblemReason, Side
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import AccountProblem, Verdict
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, ProblemReason, Side
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, NewHint, Written
 
 pytestmark = [pytest.mark.integration, pytest.mark.every_version]

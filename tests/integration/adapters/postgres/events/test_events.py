@@ -35,9 +35,9 @@ from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.adapters.woo import WooAdapterSettings, WooGateway
 from tillsync_server.application.events.sender import EventSender, EventSettings
 from tillsync_server.domain.account import Account, ShopSettings
+from tillsync_server.domain.enums import Outcome
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, TillId
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import Outcome
 from tillsync_server.ports.events import EventType, ToldEvent
 from tillsync_server.ports.lanes import Written
 

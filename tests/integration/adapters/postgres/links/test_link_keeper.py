@@ -30,10 +30,10 @@ from support.links import (
 from tillsync_server.adapters.postgres.links import link_keeper as link_keeper_module
 from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
 from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Unavailable
 from tillsync_server.domain.ids import EntryId, new_entry_id
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
 from tillsync_server.ports.lanes import Written
 
 pytestmark = pytest.mark.integration

@@ -30,9 +30,9 @@ from support.links import (
 from tillsync_server.adapters.postgres.links.held_orders import MAX_RELEASED
 from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
 from tillsync_server.adapters.postgres.links.order_linker import PostgresOrderLinker
+from tillsync_server.domain.enums import EntryState, LinkGround, Outcome
 from tillsync_server.domain.link import LinkOrigin
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryState, LinkGround, Outcome
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, Written
 from tillsync_server.ports.links import OrderLinkOutcome
 

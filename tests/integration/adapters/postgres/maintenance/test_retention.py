@@ -11,7 +11,7 @@ from support.links import lease_of, woo
 from support.queues import add_finished
 from tillsync_server.adapters.postgres.links.shop_state import PostgresShopState
 from tillsync_server.adapters.postgres.maintenance.retention import PostgresHistory
-from tillsync_server.domain.vocabulary import EntryState
+from tillsync_server.domain.enums import EntryState
 
 pytestmark = [pytest.mark.integration, pytest.mark.every_version]
 

@@ -15,11 +15,11 @@ from support.waiting import HANG_SECONDS, within
 from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.application.use_cases.admission import Admission, AdmissionSettings
 from tillsync_server.application.use_cases.order_matching import OrderMatching
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome
 from tillsync_server.domain.ids import AccountId, EposCustomerId, OrderId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome
 from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
 
 pytestmark = [pytest.mark.integration, pytest.mark.every_version]

@@ -20,11 +20,11 @@ from tillsync_server.adapters.postgres.queues.queue_actions import PostgresQueue
 from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority, Side
 from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, new_entry_id
 from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, Side
 from tillsync_server.ports.lanes import ClaimRequest, Completion, Written
 from tillsync_server.ports.orders import OrderMatch
 from tillsync_server.ports.queues import Acted, ActedOn

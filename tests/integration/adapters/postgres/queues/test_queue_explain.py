@@ -16,8 +16,8 @@ from support.queues import id_at
 from support.waiting import HANG_SECONDS
 from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader, page_statements
 from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.domain.enums import EntryState, Outcome, Queue
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId
-from tillsync_server.domain.vocabulary import EntryState, Outcome, Queue
 from tillsync_server.ports.queues import COUNT_CAP, QueueFilter
 
 pytestmark = pytest.mark.integration

@@ -14,9 +14,9 @@ from support.engine import EngineWorld
 from support.queues import FAILED, HELD, PROCESSED, Finish, add_finished, finish, ids, order_facts, take_order
 from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority, ProblemReason, Queue, Side
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId, new_entry_id
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Outcome, Priority, ProblemReason, Queue, Side
 from tillsync_server.ports.queues import QueueFilter
 
 pytestmark = pytest.mark.integration

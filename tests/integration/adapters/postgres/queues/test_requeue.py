@@ -10,8 +10,8 @@ from support.engine import EngineWorld
 from support.queues import HELD, finish, order_facts, take_order
 from support.waiting import within
 from tillsync_server.adapters.postgres.queues.requeue import CHUNK, PostgresRequeue
+from tillsync_server.domain.enums import EntryKind, EntryState, Priority
 from tillsync_server.domain.ids import AccountId, OrderId
-from tillsync_server.domain.vocabulary import EntryKind, EntryState, Priority
 
 pytestmark = pytest.mark.integration
 SHOP = AccountId("shop-a")

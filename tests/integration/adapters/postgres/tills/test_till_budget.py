@@ -14,10 +14,10 @@ from tillsync_server.adapters.postgres.tills.till_budget import (
     burst,
     tokens_per_second,
 )
+from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Throttled
 from tillsync_server.domain.ids import TillId
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.domain.vocabulary import Side
 
 pytestmark = pytest.mark.integration
 TILL, OTHER = TillId("till-a"), TillId("till-b")

@@ -10,7 +10,7 @@ from typing import Any
 from support.flow_world import order_entry, order_facts, till_account
 from support.virtual_time import on_virtual_time
 from tillsync_server.adapters.postgres.engine.side_history import PostgresSideHistory
-from tillsync_server.domain.vocabulary import Side
+from tillsync_server.domain.enums import Side
 
 
 class CountingDatabase:
