@@ -15,7 +15,7 @@ from fakes.events import FakeEventOutbox, FakeEventReceiver
 from fakes.permit import FakePermit
 from support.engine import EngineWorld
 from tillsync_sandbox import SandboxShop
-from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
+from tillsync_server.adapters.http_client import AllowedHosts, HttpClient, HttpClientSettings
 from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
 from tillsync_server.adapters.postgres.accounts.account_warnings import PostgresAccountWarnings
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
@@ -313,7 +313,7 @@ class TestFakeEventReceiver(EventReceiverContract):
 class TestBridgeEvents(EventReceiverContract):
     @pytest_asyncio.fixture
     async def bench(self) -> AsyncIterator[ReceiverBench]:
-        http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
+        http = HttpClient(HttpClientSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
         gateway = WooGateway(http, WooAdapterSettings())
         async with SandboxShop() as shop:
             settings = ShopSettings(base_url=shop.origin, bridge_secret=shop.switches.bridge_secret)

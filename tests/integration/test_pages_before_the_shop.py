@@ -15,7 +15,7 @@ from support.shop_flow_world import shop_account, till_customer
 from support.waiting import until
 from tillsync_sandbox import SandboxShop
 from tillsync_sandbox.pages import Page
-from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
+from tillsync_server.adapters.http_client import AllowedHosts, HttpClient, HttpClientSettings
 from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE
 from tillsync_server.adapters.postgres.engine.side_history import PostgresSideHistory
 from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
@@ -59,7 +59,7 @@ async def flows_to(world: EngineWorld, settings: ShopSettings) -> AsyncIterator[
         NAME,
         CUSTOMERS,
     )
-    http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
+    http = HttpClient(HttpClientSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
     nothing: Any = None
     services = FlowServices(
         tills=FakeTillGateway(till),

@@ -17,7 +17,7 @@ from tillsync_server.adapters.epos import EposAdapterSettings, EposGateway
 from tillsync_server.adapters.grpc.servicers.account import AccountServicer
 from tillsync_server.adapters.grpc.servicers.link import LinkServicer
 from tillsync_server.adapters.grpc.servicers.privacy import PrivacyServicer
-from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
+from tillsync_server.adapters.http_client import AllowedHosts, HttpClient, HttpClientSettings
 from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
 from tillsync_server.adapters.postgres.accounts.account_warnings import PostgresAccountWarnings
 from tillsync_server.adapters.postgres.encryption.page_token_sealer import PageTokenSealer
@@ -88,7 +88,7 @@ async def desk_world(engine: EngineWorld, *, shop_seconds: float | None = None, 
     database, notifier = engine.database, engine.notifications
     box = SecretBox(["a test key of at least thirty-two characters"])
     accounts = PostgresAccounts(database, box, notifier)
-    http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
+    http = HttpClient(HttpClientSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
     tills = EposGateway(http, PostgresTillBudget(database, share=1), EposAdapterSettings(read_attempts=1), sleep=_no_wait)
     shops = WooGateway(
         http, WooAdapterSettings() if shop_seconds is None else WooAdapterSettings(timeout_seconds=shop_seconds), sleep=_no_wait

@@ -1,4 +1,4 @@
-"""The shop's adapter as tests use it: over one outbound pool, with writes made in one line."""
+"""The shop's adapter as tests use it: over one pool of outgoing connections, with writes made in one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fakes.account_warnings import FakeAccountWarnings
 from fakes.clock import FakeClock
 from tillsync_sandbox import SandboxShop
-from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
+from tillsync_server.adapters.http_client import AllowedHosts, HttpClient, HttpClientSettings
 from tillsync_server.adapters.woo import WooAdapterSettings, WooGateway
 from tillsync_server.domain.account import Account, ShopSettings
 from tillsync_server.domain.customer import CustomerValues, CustomerWrite
@@ -87,7 +87,7 @@ async def shop_world(*, ssl_context: ssl.SSLContext | None = None, **settings: A
     async def note(seconds: float) -> None:
         waited.append(seconds)
 
-    http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)), ssl_context=ssl_context)
+    http = HttpClient(HttpClientSettings(allowed_hosts=AllowedHosts(allow_loopback=True)), ssl_context=ssl_context)
     warnings = FakeAccountWarnings()
     gateway = WooGateway(http, WooAdapterSettings(**settings), warnings=warnings, sleep=note, clock=clock)
     try:

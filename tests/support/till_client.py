@@ -11,7 +11,7 @@ from typing import Any
 from fakes.budget import FakeTillBudget
 from support.raw_http import http_answer
 from tillsync_server.adapters.epos import EposAdapterSettings, EposGateway
-from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
+from tillsync_server.adapters.http_client import AllowedHosts, HttpClient, HttpClientSettings
 from tillsync_server.domain.account import Account, EposSettings
 from tillsync_server.domain.enums import TillApiVersion
 from tillsync_server.domain.ids import AccountId, TillId
@@ -69,7 +69,7 @@ async def till_world(**settings: Any) -> AsyncIterator[TillWorld]:
         waited.append(seconds)
 
     budget = FakeTillBudget()
-    http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
+    http = HttpClient(HttpClientSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
     gateway = EposGateway(http, budget, EposAdapterSettings(**settings), sleep=note)
     try:
         yield TillWorld(gateway, budget, waited)

@@ -12,8 +12,8 @@ from fakes.permit import FakePermit
 from support.raw_http import RawServer, http_answer, raw_server
 from support.shop_client import write
 from support.till_client import V2_ROW, text_answer, till_world
-from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
-from tillsync_server.adapters.outbound.describing import described, error_sentence, name_of
+from tillsync_server.adapters.http_client import AllowedHosts, HttpClient, HttpClientSettings
+from tillsync_server.adapters.http_client.describing import described, error_sentence, name_of
 from tillsync_server.adapters.woo import WooGateway
 from tillsync_server.application.flows.failure_verdicts import cause_of
 from tillsync_server.domain.account import Account, ShopSettings
@@ -47,8 +47,8 @@ async def server() -> AsyncIterator[RawServer]:
 
 
 @pytest_asyncio.fixture
-async def http() -> AsyncIterator[OutboundHttp]:
-    http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
+async def http() -> AsyncIterator[HttpClient]:
+    http = HttpClient(HttpClientSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
     yield http
     await http.close()
 
@@ -72,7 +72,7 @@ async def told_by_the_till(server: RawServer) -> list[UpstreamError]:
     return told
 
 
-async def told_by_the_shop(server: RawServer, http: OutboundHttp) -> list[UpstreamError]:
+async def told_by_the_shop(server: RawServer, http: HttpClient) -> list[UpstreamError]:
     gateway = WooGateway(http)
     told = []
     settings = (
@@ -96,7 +96,7 @@ def quoted(errors: list[UpstreamError]) -> list[str]:
 
 @pytest.mark.parametrize("status", [200, 201, 400, 403, 404, 429, 500, 503])
 @pytest.mark.parametrize("body", [body for name, body in BODIES.items() if name != "a plain text"])
-async def test_no_body_is_quoted(server: RawServer, http: OutboundHttp, body: str, status: int) -> None:
+async def test_no_body_is_quoted(server: RawServer, http: HttpClient, body: str, status: int) -> None:
     kind = "application/json" if body.startswith("{") else "text/html" if body.startswith("<!") else "application/xml"
     server.answers(http_answer(status, body.encode(), headers=[f"Content-Type: {kind}"]))
     told = [*await told_by_the_till(server), *await told_by_the_shop(server, http)]

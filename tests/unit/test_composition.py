@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.waiting import within
-from tillsync_server.adapters.outbound import AllowedHosts
+from tillsync_server.adapters.http_client import AllowedHosts
 from tillsync_server.application.concurrency.recurring import Recurring, while_more, without_due_time
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.private_files import make_private, read_private

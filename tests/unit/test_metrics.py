@@ -10,9 +10,9 @@ from fakes.permit import FakePermit
 from prometheus_client.parser import text_string_to_metric_families
 from support.raw_http import http_answer, raw_server
 from tillsync_server.adapters.http.webhook_answers import WebhookReason
-from tillsync_server.adapters.observability.measured import MeasuredDatabase, MeasuredHttp
+from tillsync_server.adapters.http_client import AllowedHosts, HttpClientSettings
+from tillsync_server.adapters.observability.measured import MeasuredDatabase, MeasuredHttpClient
 from tillsync_server.adapters.observability.metrics import Metrics
-from tillsync_server.adapters.outbound import AllowedHosts, OutboundSettings
 from tillsync_server.adapters.postgres.maintenance.db_health import DatabaseHealth, QueueSample
 from tillsync_server.application.engine.lane_statements import WorkerCounters
 from tillsync_server.application.events.sender import EventCounters
@@ -20,7 +20,7 @@ from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import LeaseTooShort, Unreachable
 from tillsync_server.domain.foreign_transactions import ForeignTransaction
 
-LOOPBACK = OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True))
+LOOPBACK = HttpClientSettings(allowed_hosts=AllowedHosts(allow_loopback=True))
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -108,7 +108,7 @@ def test_the_scrape_can_be_read_by_prometheus() -> None:
 
 async def test_requests_to_the_other_sides_are_counted_by_what_came_of_them() -> None:
     metrics = Metrics("1")
-    http = MeasuredHttp(metrics, LOOPBACK)
+    http = MeasuredHttpClient(metrics, LOOPBACK)
 
     async with raw_server() as server:
         server.answers(http_answer(200), http_answer(503))

@@ -7,7 +7,7 @@ from typing import cast
 from fakes.budget import FakeTillBudget
 from support.flow_world import till_account
 from tillsync_server.adapters.epos import gateway as epos
-from tillsync_server.adapters.outbound import OutboundHttp
+from tillsync_server.adapters.http_client import HttpClient
 from tillsync_server.application.concurrency.recent import Recent
 from tillsync_server.domain.ids import TillId
 from tillsync_server.domain.request_class import RequestClass
@@ -21,7 +21,7 @@ def test_the_oldest_are_forgotten() -> None:
 
 
 def test_a_process_remembers_the_pages_of_a_bounded_number_of_tills() -> None:
-    gateway = epos.EposGateway(cast(OutboundHttp, None), FakeTillBudget())  # no request is made
+    gateway = epos.EposGateway(cast(HttpClient, None), FakeTillBudget())  # no request is made
     for number in range(epos.SEEN_KEPT + 10):
         gateway.client(till_account(till_id=TillId(f"till-{number}")), RequestClass.ORDER)
     gateway.client(till_account(till_id=TillId("till-10")), RequestClass.ORDER)

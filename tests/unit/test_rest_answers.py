@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
-from tillsync_server.adapters.outbound import Answer
+from tillsync_server.adapters.http_client import Answer
 from tillsync_server.adapters.woo.rest_answers import data_of, found_in
 from tillsync_server.domain.account_warnings import StrayKind, StrayOutput
 from tillsync_server.domain.enums import Side

@@ -19,7 +19,7 @@ from tillsync_server.adapters.http.app import HttpSide
 from tillsync_server.adapters.http.connect import ConnectHandler
 from tillsync_server.adapters.http.probes import Probes
 from tillsync_server.adapters.http.webhook import WebhookReceiver
-from tillsync_server.adapters.outbound import AllowedHosts
+from tillsync_server.adapters.http_client import AllowedHosts
 from tillsync_server.adapters.postgres.accounts.subject_accounts import PostgresSubjectAccounts
 from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE
 from tillsync_server.adapters.postgres.encryption.page_token_sealer import PageTokenSealer

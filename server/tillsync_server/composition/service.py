@@ -17,9 +17,9 @@ from tillsync_server.adapters.http.app import HttpSide
 from tillsync_server.adapters.http.metrics_page import MetricsPage
 from tillsync_server.adapters.http.probes import Probes
 from tillsync_server.adapters.http.wrong_protocol import OPERATIONS_PORT
-from tillsync_server.adapters.observability.measured import MeasuredHttp
+from tillsync_server.adapters.http_client import HttpClientSettings
+from tillsync_server.adapters.observability.measured import MeasuredHttpClient
 from tillsync_server.adapters.observability.metrics import Metrics
-from tillsync_server.adapters.outbound import OutboundSettings
 from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE
 from tillsync_server.adapters.postgres.maintenance.db_health import DatabaseHealth
 from tillsync_server.adapters.tls.certificate_files import CertificateError, CertificateFiles
@@ -133,7 +133,7 @@ class Service:
         notifications = storage.notifications
         self._on_stop("notifications", notifications.stop)
         notifications.start()
-        http = MeasuredHttp(self.metrics, OutboundSettings(allowed_hosts=settings.hosts(serves=self._serves)))
+        http = MeasuredHttpClient(self.metrics, HttpClientSettings(allowed_hosts=settings.hosts(serves=self._serves)))
         self._on_stop("http client", http.close)
         wiring = Wiring(settings, storage, http, self.metrics)
         self._on_stop("limit log", wiring.close)

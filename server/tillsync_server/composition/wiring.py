@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from tillsync_server.adapters.epos.gateway import EposGateway
 from tillsync_server.adapters.epos.settings import EposAdapterSettings
+from tillsync_server.adapters.http_client import HttpClient
 from tillsync_server.adapters.observability.limit_log import LimitLog
 from tillsync_server.adapters.observability.metrics import Metrics
-from tillsync_server.adapters.outbound import OutboundHttp
 from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
 from tillsync_server.adapters.postgres.accounts.account_warnings import PostgresAccountWarnings
 from tillsync_server.adapters.postgres.accounts.subject_accounts import PostgresSubjectAccounts
@@ -58,7 +58,7 @@ class WorkerComponents:
 class Wiring:
     """What servers and worker share. Inside the running loop, on a started ``storage``. ``http`` is the way out of both."""
 
-    def __init__(self, settings: ServiceSettings, storage: Storage, http: OutboundHttp, metrics: Metrics) -> None:
+    def __init__(self, settings: ServiceSettings, storage: Storage, http: HttpClient, metrics: Metrics) -> None:
         self.settings = settings
         self.metrics = metrics
         self.limits = LimitLog()

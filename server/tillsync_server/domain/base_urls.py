@@ -1,5 +1,5 @@
 """Base addresses of tills and shops: what may be stored, and when two have the same origin. Whether an address may be connected to is
-decided at each connect, on the resolved address (adapters/outbound), not here."""
+decided at each connect, on the resolved address (adapters/http_client), not here."""
 
 from __future__ import annotations
 

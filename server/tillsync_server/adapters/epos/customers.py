@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 from tillsync_server.adapters.epos.requests import TillRequests
 from tillsync_server.adapters.epos.rows import Row, array, endless, of_id, single, texts_in, unreadable
 from tillsync_server.adapters.epos.seen_pages import SeenPages
-from tillsync_server.adapters.outbound import Answer
+from tillsync_server.adapters.http_client import Answer
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillField
 from tillsync_server.domain.emails import TILL_EMAIL_MAX_LENGTH, normalise_email
 from tillsync_server.domain.enums import Side, TillTypeField

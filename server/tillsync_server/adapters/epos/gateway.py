@@ -1,4 +1,4 @@
-"""Makes till clients over the process's one outbound connection pool."""
+"""Makes till clients over the process's one pool of outgoing connections."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tillsync_server.adapters.epos.requests import TillRequests
 from tillsync_server.adapters.epos.seen_pages import SeenPages
 from tillsync_server.adapters.epos.settings import EposAdapterSettings
 from tillsync_server.adapters.epos.till_gate import Sleep, TillGate
-from tillsync_server.adapters.outbound import OutboundHttp
+from tillsync_server.adapters.http_client import HttpClient
 from tillsync_server.application.concurrency.recent import Recent
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import TillId
@@ -27,7 +27,7 @@ class EposGateway:
     """Implements ``ports.till.TillGateway``. ``sleep`` is where waits for the budget and between tries are spent."""
 
     def __init__(
-        self, http: OutboundHttp, budget: TillBudget, settings: EposAdapterSettings | None = None, *, sleep: Sleep = asyncio.sleep
+        self, http: HttpClient, budget: TillBudget, settings: EposAdapterSettings | None = None, *, sleep: Sleep = asyncio.sleep
     ) -> None:
         self._http = http
         self._budget = budget

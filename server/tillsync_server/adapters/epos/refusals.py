@@ -9,7 +9,7 @@ import json
 import re
 
 from tillsync_server.adapters.epos.throttling import is_throttled
-from tillsync_server.adapters.outbound import Answer, StrangerKind, error_sentence, refusal_of, stranger_of
+from tillsync_server.adapters.http_client import Answer, StrangerKind, error_sentence, refusal_of, stranger_of
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import (
     Blocked,

@@ -16,7 +16,7 @@ from yarl import URL
 from tillsync_server.adapters.epos.refusals import error_of
 from tillsync_server.adapters.epos.settings import EposAdapterSettings
 from tillsync_server.adapters.epos.till_gate import Sleep, TillGate
-from tillsync_server.adapters.outbound import Answer, OutboundHttp
+from tillsync_server.adapters.http_client import Answer, HttpClient
 from tillsync_server.domain.account import EposSettings
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import CredentialsRefused, Misaddressed, ServerFailure, Throttled, Unanswered, Unreachable
@@ -35,7 +35,7 @@ def _worth_another_try(error: BaseException) -> bool:
 class TillRequests:
     def __init__(
         self,
-        http: OutboundHttp,
+        http: HttpClient,
         budget: TillBudget,
         turns: TillGate,
         settings: EposAdapterSettings,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from tillsync_server.adapters.outbound import Answer
+from tillsync_server.adapters.http_client import Answer
 
 _LIMIT = re.compile(
     r"\b(?:api|request|requests|rate|call|calls|usage|maximum|daily|hourly)\b[^.]{0,60}\blimits?\b"

@@ -10,8 +10,8 @@ from typing import Any
 import asyncpg
 from yarl import URL
 
+from tillsync_server.adapters.http_client import Answer, HttpClient, HttpClientSettings
 from tillsync_server.adapters.observability.metrics import Metrics
-from tillsync_server.adapters.outbound import Answer, OutboundHttp, OutboundSettings
 from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE, Database
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import RunInterrupted, UpstreamError
@@ -32,8 +32,8 @@ class MeasuredDatabase(Database):
             raise
 
 
-class MeasuredHttp(OutboundHttp):
-    def __init__(self, metrics: Metrics, settings: OutboundSettings | None = None, **options: Any) -> None:
+class MeasuredHttpClient(HttpClient):
+    def __init__(self, metrics: Metrics, settings: HttpClientSettings | None = None, **options: Any) -> None:
         super().__init__(settings, **options)
         self._metrics = metrics
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tillsync_server.adapters.outbound.describing import UNKNOWN_NAME
+from tillsync_server.adapters.http_client.describing import UNKNOWN_NAME
 from tillsync_server.adapters.woo.bridge_client import NAMESPACE
 from tillsync_server.adapters.woo.bridge_wire import named_field, results_of
 from tillsync_server.adapters.woo.refusals import BatchRefused

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from tillsync_server.adapters.outbound import clean_text, name_of
+from tillsync_server.adapters.http_client import clean_text, name_of
 from tillsync_server.adapters.woo.rest_answers import IsOurs, unreadable
 from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH
 from tillsync_server.domain.account import DEFAULT_PRICE_DECIMALS, MOST_PRICE_DECIMALS

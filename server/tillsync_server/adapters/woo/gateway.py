@@ -1,4 +1,4 @@
-"""Makes shop clients over the process's one outbound connection pool, and keeps what was learnt about each shop."""
+"""Makes shop clients over the process's one pool of outgoing connections, and keeps what was learnt about each shop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from tillsync_server.adapters.outbound import OutboundHttp
+from tillsync_server.adapters.http_client import HttpClient
 from tillsync_server.adapters.woo.bridge_client import BridgeClient
 from tillsync_server.adapters.woo.bridge_events import BridgeEvents
 from tillsync_server.adapters.woo.customer_directory import customers_with_email
@@ -33,7 +33,7 @@ class WooGateway:
 
     def __init__(
         self,
-        http: OutboundHttp,
+        http: HttpClient,
         settings: WooAdapterSettings | None = None,
         *,
         warnings: AccountWarnings | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tillsync_server.adapters.outbound import Answer, Stranger, StrangerKind, refusal_of
+from tillsync_server.adapters.http_client import Answer, Stranger, StrangerKind, refusal_of
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Blocked, Misaddressed, ShopCause
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tillsync_server.adapters.outbound import Answer, Stranger, StrangerKind, stranger_of
+from tillsync_server.adapters.http_client import Answer, Stranger, StrangerKind, stranger_of
 from tillsync_server.adapters.woo.pages import blocked_by
 from tillsync_server.adapters.woo.rest_answers import WpError, error_object
 from tillsync_server.adapters.woo.signing import Surface

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import tenacity
 
-from tillsync_server.adapters.outbound import Answer, OutboundHttp, stranger_of
+from tillsync_server.adapters.http_client import Answer, HttpClient, stranger_of
 from tillsync_server.adapters.woo.pages import login_in_place_of
 from tillsync_server.adapters.woo.refusals import error_of, is_method_refused, is_no_route, is_rest_absent
 from tillsync_server.adapters.woo.rest_address import RestForm, rest_url
@@ -79,7 +79,7 @@ class ShopRequests:
 
     def __init__(
         self,
-        http: OutboundHttp,
+        http: HttpClient,
         settings: WooAdapterSettings,
         base_url: str,
         signer: RequestSigner,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from tillsync_server.adapters.outbound import Answer, error_sentence, name_of, refusal_of, stranger_of
+from tillsync_server.adapters.http_client import Answer, error_sentence, name_of, refusal_of, stranger_of
 from tillsync_server.adapters.woo.pages import blocked_by
 from tillsync_server.domain.account_warnings import StrayKind, StrayOutput
 from tillsync_server.domain.enums import Side

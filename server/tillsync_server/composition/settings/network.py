@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
-from tillsync_server.adapters.outbound import AllowedHosts
+from tillsync_server.adapters.http_client import AllowedHosts
 from tillsync_server.composition.listen_address import ListenAddress
 from tillsync_server.composition.settings.setting import EnvironmentSettings, setting
 

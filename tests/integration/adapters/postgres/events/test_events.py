@@ -24,7 +24,7 @@ from tillsync.v1 import account_pb2, vocabulary_pb2
 from tillsync_sandbox import SandboxShop, SandboxTill
 from tillsync_sandbox.shop.stored import ShopEvent
 from tillsync_sandbox.shop.switches import Trouble
-from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
+from tillsync_server.adapters.http_client import AllowedHosts, HttpClient, HttpClientSettings
 from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
 from tillsync_server.adapters.postgres.events.event_outbox import PostgresEvents
@@ -56,7 +56,7 @@ class EventWorld:
     shop: SandboxShop
     accounts: PostgresAccounts
     outbox: PostgresEvents
-    http: OutboundHttp
+    http: HttpClient
 
     def sender(self, settings: EventSettings = QUICK, *, timeout_seconds: float = 20.0) -> EventSender:
         gateway = WooGateway(self.http, WooAdapterSettings(timeout_seconds=timeout_seconds))
@@ -98,7 +98,7 @@ class EventWorld:
 @pytest_asyncio.fixture
 async def events(world: EngineWorld) -> AsyncIterator[EventWorld]:
     accounts = PostgresAccounts(world.database, SecretBox(["a test key of at least thirty-two characters"]), world.notifications)
-    http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
+    http = HttpClient(HttpClientSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
     async with SandboxShop() as shop:
         made = EventWorld(world, shop, accounts, PostgresEvents(world.database), http)
         await made.add(SHOP, shop.origin, shop.switches.bridge_secret)

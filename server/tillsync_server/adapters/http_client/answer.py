@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 from multidict import CIMultiDictProxy
 
-from tillsync_server.adapters.outbound.cleaning import clean_text, is_html
-from tillsync_server.adapters.outbound.describing import described
-from tillsync_server.adapters.outbound.retry_after import retry_after_seconds
+from tillsync_server.adapters.http_client.cleaning import clean_text, is_html
+from tillsync_server.adapters.http_client.describing import described
+from tillsync_server.adapters.http_client.retry_after import retry_after_seconds
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Unreadable
 

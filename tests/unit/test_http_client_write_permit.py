@@ -11,7 +11,7 @@ import pytest_asyncio
 from fakes.permit import FakePermit
 from support.raw_http import RawServer, http_answer, raw_server, silence
 from support.waiting import NEVER_SECONDS, within
-from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
+from tillsync_server.adapters.http_client import AllowedHosts, HttpClient, HttpClientSettings
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import LeaseTooShort, RunInterrupted, Unanswered
 
@@ -42,18 +42,16 @@ async def server() -> AsyncIterator[RawServer]:
 
 
 @pytest_asyncio.fixture
-async def http() -> AsyncIterator[OutboundHttp]:
-    outbound = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
-    yield outbound
-    await outbound.close()
+async def http() -> AsyncIterator[HttpClient]:
+    client = HttpClient(HttpClientSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
+    yield client
+    await client.close()
 
 
 @pytest.mark.parametrize("body", [b'{"a": 1}', b"x" * 300_000, None])
 @pytest.mark.parametrize("fresh", [False, True])
 @pytest.mark.catches("permit-before-headers")
-async def test_refused_before_the_headers_nothing_is_written(
-    server: RawServer, http: OutboundHttp, body: bytes | None, fresh: bool
-) -> None:
+async def test_refused_before_the_headers_nothing_is_written(server: RawServer, http: HttpClient, body: bytes | None, fresh: bool) -> None:
     permit = WatchingPermit(server, LeaseTooShort("3.0 s of the lease are left"))
     with pytest.raises(LeaseTooShort):
         await http.request(Side.TILL, "POST", server.url, body=body, timeout_seconds=5, permit=permit, fresh_connection=fresh)
@@ -64,7 +62,7 @@ async def test_refused_before_the_headers_nothing_is_written(
 
 @pytest.mark.parametrize("body", [b'{"a": 1}', b"x" * 300_000])
 @pytest.mark.catches("permit-before-body")
-async def test_refused_after_the_headers_hook_nothing_is_written_either(server: RawServer, http: OutboundHttp, body: bytes) -> None:
+async def test_refused_after_the_headers_hook_nothing_is_written_either(server: RawServer, http: HttpClient, body: bytes) -> None:
     """The lease ran out between the two hooks: aiohttp has buffered the headers, and must not flush them."""
     permit = WatchingPermit(server, 5.0, LeaseTooShort("stopped in between"))
     with pytest.raises(LeaseTooShort):
@@ -74,7 +72,7 @@ async def test_refused_after_the_headers_hook_nothing_is_written_either(server: 
     assert server.received == b""
 
 
-async def test_the_permit_is_asked_on_an_open_connection_before_the_first_byte(server: RawServer, http: OutboundHttp) -> None:
+async def test_the_permit_is_asked_on_an_open_connection_before_the_first_byte(server: RawServer, http: HttpClient) -> None:
     permit = WatchingPermit(server, 4.0)
     answer = await http.request(Side.TILL, "POST", server.url, body=b"{}", timeout_seconds=15, permit=permit)
     assert answer.status == 200
@@ -83,7 +81,7 @@ async def test_the_permit_is_asked_on_an_open_connection_before_the_first_byte(s
     assert server.requests[0].endswith(b"\r\n\r\n{}")
 
 
-async def test_a_write_waits_for_its_answer_as_long_as_the_permit_says(server: RawServer, http: OutboundHttp) -> None:
+async def test_a_write_waits_for_its_answer_as_long_as_the_permit_says(server: RawServer, http: HttpClient) -> None:
     server.answers(silence)
     permit = WatchingPermit(server, 0.2)
     with pytest.raises(Unanswered, match=r"within 0\.2 s"):
@@ -91,7 +89,7 @@ async def test_a_write_waits_for_its_answer_as_long_as_the_permit_says(server: R
     assert len(server.requests) == 1
 
 
-async def test_the_wait_counts_from_the_permit_not_from_the_connect(server: RawServer, http: OutboundHttp) -> None:
+async def test_the_wait_counts_from_the_permit_not_from_the_connect(server: RawServer, http: HttpClient) -> None:
     """The setting alone would have ended this request while it was still allowed to wait."""
 
     async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -105,7 +103,7 @@ async def test_the_wait_counts_from_the_permit_not_from_the_connect(server: RawS
     assert answer.body == b"late"
 
 
-async def test_a_pooled_connection_is_asked_for_again(server: RawServer, http: OutboundHttp) -> None:
+async def test_a_pooled_connection_is_asked_for_again(server: RawServer, http: HttpClient) -> None:
     """A kept connection skips the connect; it must not skip the permit."""
 
     async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -8,8 +8,8 @@ import socket
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from support.raw_http import raw_server
-from tillsync_server.adapters.outbound import AllowedHosts, OutboundHttp, OutboundSettings
-from tillsync_server.adapters.outbound.address_guard import kind_of_inner_address
+from tillsync_server.adapters.http_client import AllowedHosts, HttpClient, HttpClientSettings
+from tillsync_server.adapters.http_client.address_guard import kind_of_inner_address
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Unreachable
 
@@ -129,7 +129,7 @@ def test_a_refusal_names_the_remedy_and_not_the_address() -> None:
 )
 async def test_every_spelling_of_loopback_is_refused_and_nothing_connects(host: str) -> None:
     async with raw_server() as server:
-        http = OutboundHttp()
+        http = HttpClient()
         try:
             with pytest.raises(Unreachable, match="refused"):
                 await http.request(Side.SHOP, "GET", f"http://{host}:{server.port}/", timeout_seconds=5)
@@ -143,7 +143,7 @@ async def test_a_name_rebound_to_an_inner_address_is_refused_at_that_connect() -
     async with raw_server() as server:
         resolver = ScriptedResolver(["127.0.0.1"], ["127.0.0.2"])
         allowed = AllowedHosts.parse("127.0.0.1/32")
-        http = OutboundHttp(OutboundSettings(allowed_hosts=allowed, dns_cache_seconds=0), resolver=resolver)
+        http = HttpClient(HttpClientSettings(allowed_hosts=allowed, dns_cache_seconds=0), resolver=resolver)
         url = f"http://rebinding.example.test:{server.port}/"
         try:
             answer = await http.request(Side.SHOP, "GET", url, timeout_seconds=5)
@@ -159,7 +159,7 @@ async def test_a_name_rebound_to_an_inner_address_is_refused_at_that_connect() -
 async def test_of_a_mixed_answer_only_the_usable_addresses_are_connected_to() -> None:
     async with raw_server() as server:
         allowed = AllowedHosts.parse("127.0.0.1/32")
-        http = OutboundHttp(OutboundSettings(allowed_hosts=allowed), resolver=ScriptedResolver(["127.0.0.3", "127.0.0.1"]))
+        http = HttpClient(HttpClientSettings(allowed_hosts=allowed), resolver=ScriptedResolver(["127.0.0.3", "127.0.0.1"]))
         try:
             answer = await http.request(Side.SHOP, "GET", f"http://mixed.example.test:{server.port}/", timeout_seconds=5)
             assert answer.status == 200
@@ -171,7 +171,7 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
     async with raw_server() as proxy, raw_server() as server:
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        http = OutboundHttp(OutboundSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
+        http = HttpClient(HttpClientSettings(allowed_hosts=AllowedHosts(allow_loopback=True)))
         try:
             await http.request(Side.SHOP, "GET", server.url, timeout_seconds=5)
         finally:

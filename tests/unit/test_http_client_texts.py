@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
-from tillsync_server.adapters.outbound import Answer, clean_text, redact, retry_after_seconds
+from tillsync_server.adapters.http_client import Answer, clean_text, redact, retry_after_seconds
 from tillsync_server.domain.enums import Side
 
 BASIC = base64.b64encode(b"MYKEY123:MYSECRET").decode()

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from tillsync_server.adapters.outbound.cleaning import clean_text
+from tillsync_server.adapters.http_client.cleaning import clean_text
 
 MAX_SENTENCE_LENGTH = 200
 _MAX_KEYS = 5

@@ -14,10 +14,10 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from tillsync_server.adapters.outbound.address_guard import AddressRefused, AllowedHosts, GuardedResolver
-from tillsync_server.adapters.outbound.answer import Answer
-from tillsync_server.adapters.outbound.cleaning import clean_text
-from tillsync_server.adapters.outbound.write_permission import SendingState, sending_trace
+from tillsync_server.adapters.http_client.address_guard import AddressRefused, AllowedHosts, GuardedResolver
+from tillsync_server.adapters.http_client.answer import Answer
+from tillsync_server.adapters.http_client.cleaning import clean_text
+from tillsync_server.adapters.http_client.write_permission import SendingState, sending_trace
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Misaddressed, Unanswered, Unreachable, Unreadable
 from tillsync_server.ports.till import WritePermit
@@ -28,7 +28,7 @@ _SIDE_NAMES = {Side.TILL: "Epos Now", Side.SHOP: "the shop"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutboundSettings:
+class HttpClientSettings:
     allowed_hosts: AllowedHosts = field(default_factory=AllowedHosts)
     max_answer_bytes: int = 8 * MIB
     """Largest body of an answer, after decompression."""
@@ -38,7 +38,7 @@ class OutboundSettings:
     """How long a resolved (and checked) address is used again. 0 asks for every connect."""
 
 
-class OutboundHttp:
+class HttpClient:
     """Made inside the running loop, one per process, shared by all accounts; ``close`` it at the end.
 
     Certificates are checked against the system's store (or ``ssl_context``); proxies of the environment are not used, because they
@@ -47,12 +47,12 @@ class OutboundHttp:
 
     def __init__(
         self,
-        settings: OutboundSettings | None = None,
+        settings: HttpClientSettings | None = None,
         *,
         resolver: AbstractResolver | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._settings = settings or OutboundSettings()
+        self._settings = settings or HttpClientSettings()
         self._resolver = resolver or aiohttp.DefaultResolver()
         self._ssl: ssl.SSLContext | bool = ssl_context or True
         self._pooled = self._session(force_close=False)

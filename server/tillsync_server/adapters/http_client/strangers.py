@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from tillsync_server.adapters.outbound.answer import Answer
-from tillsync_server.adapters.outbound.describing import error_sentence
+from tillsync_server.adapters.http_client.answer import Answer
+from tillsync_server.adapters.http_client.describing import error_sentence
 
 _LOOKED_AT = 64 * 1024
 """Bytes of a body. A challenge and a page of an error are shorter, or begin with what tells them."""

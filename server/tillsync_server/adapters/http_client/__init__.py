@@ -1,0 +1,27 @@
+"""HTTP out of this process, shared by the till's and the shop's adapters."""
+
+from tillsync_server.adapters.http_client.address_guard import AddressRefused, AllowedHosts, GuardedResolver
+from tillsync_server.adapters.http_client.answer import Answer
+from tillsync_server.adapters.http_client.cleaning import clean_text, redact
+from tillsync_server.adapters.http_client.client import HttpClient, HttpClientSettings
+from tillsync_server.adapters.http_client.describing import error_sentence, name_of
+from tillsync_server.adapters.http_client.retry_after import retry_after_seconds
+from tillsync_server.adapters.http_client.strangers import Stranger, StrangerKind, refusal_of, stranger_of
+
+__all__ = [
+    "Answer",
+    "HttpClient",
+    "HttpClientSettings",
+    "AddressRefused",
+    "AllowedHosts",
+    "GuardedResolver",
+    "Stranger",
+    "StrangerKind",
+    "clean_text",
+    "error_sentence",
+    "name_of",
+    "redact",
+    "refusal_of",
+    "retry_after_seconds",
+    "stranger_of",
+]
