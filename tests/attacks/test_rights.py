@@ -64,20 +64,20 @@ def authorization(attacked: Attacked, case: Case) -> str:
     return f"Bearer {attacked.tokens.get(case.caller, 'tls_wrong')}"
 
 
-def judged(case: Case, code: str) -> str:
+def deviation(case: Case, code: str) -> str:
     refused = code in ("UNAUTHENTICATED", "PERMISSION_DENIED")
     return "" if (code == case.expected if case.expected else not refused and code != "INTERNAL") else f"{case}: {code}"
 
 
-async def in_turn(judgements: list[asyncio.Task[str]]) -> list[str]:
-    return [wrong for wrong in await within(asyncio.gather(*judgements), seconds=3 * HANG_SECONDS) if wrong]
+async def in_turn(checks: list[asyncio.Task[str]]) -> list[str]:
+    return [wrong for wrong in await within(asyncio.gather(*checks), seconds=3 * HANG_SECONDS) if wrong]
 
 
 async def test_over_grpc(attacked: Attacked) -> None:
     places = asyncio.Semaphore(_AT_ONCE)
     async with attacked.connection() as one:
 
-        async def judge(case: Case) -> str:
+        async def check(case: Case) -> str:
             header = authorization(attacked, case)
             metadata = (("authorization", header),) if header else ()
             request = message_of(case.path, case.account).SerializeToString()
@@ -89,25 +89,25 @@ async def test_over_grpc(attacked: Attacked) -> None:
                     else:
                         await raw_call(one, case.path)(request, metadata=metadata, timeout=HANG_SECONDS)
                 except grpc.aio.AioRpcError as error:
-                    return judged(case, error.code().name)
-            return judged(case, "OK")
+                    return deviation(case, error.code().name)
+            return deviation(case, "OK")
 
-        assert await in_turn([asyncio.ensure_future(judge(case)) for case in CASES]) == []
+        assert await in_turn([asyncio.ensure_future(check(case)) for case in CASES]) == []
 
 
 async def test_over_connect(attacked: Attacked) -> None:
     places = asyncio.Semaphore(_AT_ONCE)
 
-    async def judge(case: Case) -> str:
+    async def check(case: Case) -> str:
         header = authorization(attacked, case)
         headers = {"Content-Type": "application/json", **({"Authorization": header} if header else {})}
         body = json_format.MessageToJson(message_of(case.path, case.account))
         async with places, attacked.http.post(attacked.url + case.path, data=body, headers=headers) as answer:
             code = "OK" if answer.status == 200 else json.loads(await answer.read())["code"].upper()
-        return judged(case, code)
+        return deviation(case, code)
 
     cases = [case for case in CASES if case.path not in STREAMS]
-    assert await in_turn([asyncio.ensure_future(judge(case)) for case in cases]) == []
+    assert await in_turn([asyncio.ensure_future(check(case)) for case in cases]) == []
 
 
 def test_the_matrix_is_whole() -> None:

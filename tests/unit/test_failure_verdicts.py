@@ -84,9 +84,9 @@ def test_only_what_may_have_had_an_effect_is_unknown() -> None:
 async def test_account_wide_failures_pause_and_charge_nothing(error: UpstreamError, reason: ProblemReason) -> None:
     world = ShopWorld()
     world.till.faults["probe"] = world.shop.faults["probe"] = error
-    judge = world.context().judge
-    assert await judge.is_account_wide(error)
-    verdict = await judge.judge(error, Outcome.WOO_NOT_UPDATED, "writing", refusal_is_final=True)
+    failures = world.context().failures
+    assert await failures.is_account_wide(error)
+    verdict = await failures.classify_error(error, Outcome.WOO_NOT_UPDATED, "writing", refusal_is_final=True)
     assert verdict.disposition is Disposition.PAUSE_SIDE
     assert verdict.comment == "WooCommerce customer not updated"
     assert verdict.problem is not None
@@ -101,23 +101,23 @@ async def test_a_missing_bridge_is_the_plugin_being_off_whatever_stands_before_i
     """A 404 from a web server before WordPress is a wrong address, also of an account with a bridge; the bridge's own is the plugin."""
     world = ShopWorld()
     world.shop.faults["probe"] = Misaddressed(Side.SHOP, "no WordPress here", status=404)
-    judge = world.context().judge
-    verdict = await judge.judge(BridgeMissing(Side.SHOP, "not active", status=404), Outcome.WOO_NOT_UPDATED, "writing")
+    failures = world.context().failures
+    verdict = await failures.classify_error(BridgeMissing(Side.SHOP, "not active", status=404), Outcome.WOO_NOT_UPDATED, "writing")
     assert verdict.problem is not None
     assert verdict.problem.text.startswith("the shop's tillsync plugin does not answer")
-    verdict = await judge.judge(Misaddressed(Side.SHOP, "no WordPress here", status=404), Outcome.WOO_NOT_UPDATED, "writing")
+    verdict = await failures.classify_error(Misaddressed(Side.SHOP, "no WordPress here", status=404), Outcome.WOO_NOT_UPDATED, "writing")
     assert verdict.problem is not None
     assert verdict.problem.reason is ProblemReason.WRONG_ADDRESS
 
 
 @on_virtual_time
 async def test_what_is_the_entrys_own_is_charged_and_a_refused_write_ends_it() -> None:
-    judge = ShopWorld().context().judge
+    failures = ShopWorld().context().failures
     for error in (Unanswered(Side.SHOP, "slow"), Unreadable(Side.SHOP, "odd"), Refused(Side.SHOP, "no", status=400)):
-        verdict = await judge.judge(error, Outcome.EPOS_FETCH_FAILED, "reading")
+        verdict = await failures.classify_error(error, Outcome.EPOS_FETCH_FAILED, "reading")
         assert (verdict.disposition, verdict.comment) == (Disposition.RETRY, "Customer Endpoint Point call api failed")
-        assert not await judge.is_account_wide(error)
-    verdict = await judge.judge(Refused(Side.SHOP, "no", status=400), Outcome.WOO_NOT_UPDATED, "writing", refusal_is_final=True)
+        assert not await failures.is_account_wide(error)
+    verdict = await failures.classify_error(Refused(Side.SHOP, "no", status=400), Outcome.WOO_NOT_UPDATED, "writing", refusal_is_final=True)
     assert (verdict.disposition, verdict.state) == (Disposition.FINISH, EntryState.FAILED)
 
 
@@ -138,8 +138,8 @@ OF_ONE_ENTRY = [
 @pytest.mark.catches("account-problems-are-probed-first")
 async def test_what_one_entry_meets_is_its_own_where_status_and_list_answer(error: UpstreamError, outcome: Outcome, listed: str) -> None:
     world = ShopWorld()
-    judge = world.context().judge
-    verdicts = await asyncio.gather(*(judge.judge(error, outcome, "reading", comment="said") for _ in range(20)))
+    failures = world.context().failures
+    verdicts = await asyncio.gather(*(failures.classify_error(error, outcome, "reading", comment="said") for _ in range(20)))
     assert {verdict.disposition for verdict in verdicts} == {Disposition.RETRY}
     assert [method for method, _ in world.till.calls] == ["probe", listed]
     assert ("Epos Now answers other requests: only this entry meets it" in verdicts[0].notes) is not isinstance(error, Unreadable)
@@ -150,10 +150,10 @@ async def test_what_one_entry_meets_is_its_own_where_status_and_list_answer(erro
 async def test_it_is_the_accounts_where_the_list_of_the_resource_fails_too(error: UpstreamError) -> None:
     world = ShopWorld()
     world.till.faults["list_customers"] = error
-    verdict = await world.context().judge.judge(error, Outcome.EPOS_FETCH_FAILED, "reading")
+    verdict = await world.context().failures.classify_error(error, Outcome.EPOS_FETCH_FAILED, "reading")
     assert verdict.disposition is Disposition.PAUSE_SIDE
     assert verdict.notes[1] == "Epos Now: its list of customers fails too"
-    verdict = await world.context().judge.judge(error, Outcome.TYPE_REQUEST_FAILED, "reading", comment="said")
+    verdict = await world.context().failures.classify_error(error, Outcome.TYPE_REQUEST_FAILED, "reading", comment="said")
     assert verdict.disposition is Disposition.RETRY  # types are another resource, and theirs is served
 
 
@@ -161,7 +161,7 @@ async def test_it_is_the_accounts_where_the_list_of_the_resource_fails_too(error
 async def test_a_note_says_how_the_status_check_fails_where_it_fails_otherwise() -> None:
     world = ShopWorld()
     world.till.faults["probe"] = Unanswered(Side.TILL, "no answer within 20 s")
-    verdict = await world.context().judge.judge(OF_ONE_ENTRY[0], Outcome.EPOS_FETCH_FAILED, "reading")
+    verdict = await world.context().failures.classify_error(OF_ONE_ENTRY[0], Outcome.EPOS_FETCH_FAILED, "reading")
     assert verdict.notes[1] == f"Epos Now: its status check fails too ({cause_of(Unanswered(Side.TILL, 'no answer within 20 s'))})"
 
 
@@ -169,17 +169,17 @@ async def test_a_note_says_how_the_status_check_fails_where_it_fails_otherwise()
 async def test_a_shop_with_keys_is_asked_for_what_only_keys_get() -> None:
     page = Unreadable(Side.SHOP, "a web page", status=200)
     world = ShopWorld(shop_account(shop=ShopSettings(base_url="https://s.example.test", consumer_key="ck", consumer_secret="cs")))
-    assert not await world.context().judge.is_account_wide(page)
+    assert not await world.context().failures.is_account_wide(page)
     assert world.shop.calls == ["probe", "check_access"]
     world.shop.faults["check_access"] = page
-    assert await world.context().judge.is_account_wide(page)
+    assert await world.context().failures.is_account_wide(page)
 
 
 @on_virtual_time
 async def test_a_failure_of_the_whole_side_needs_no_probe() -> None:
     world = ShopWorld()
     page = Blocked(Side.SHOP, "a bot check", status=202, is_of_whole_side=True)
-    verdict = await world.context().judge.judge(page, Outcome.WOO_NOT_UPDATED, "writing", refusal_is_final=True)
+    verdict = await world.context().failures.classify_error(page, Outcome.WOO_NOT_UPDATED, "writing", refusal_is_final=True)
     assert verdict.disposition is Disposition.PAUSE_SIDE
     assert world.shop.calls == []
 
@@ -188,7 +188,7 @@ async def test_a_failure_of_the_whole_side_needs_no_probe() -> None:
 async def test_the_problem_tells_the_remedy_that_the_probe_brings() -> None:
     world = ShopWorld()
     world.shop.faults["probe"] = Blocked(Side.SHOP, "a bot check: except /wp-json/ from it", status=202)
-    verdict = await world.context().judge.judge(Unreadable(Side.SHOP, "a web page"), Outcome.WOO_NOT_UPDATED, "writing")
+    verdict = await world.context().failures.classify_error(Unreadable(Side.SHOP, "a web page"), Outcome.WOO_NOT_UPDATED, "writing")
     assert verdict.problem is not None
     assert verdict.problem.text == "the shop: blocked: a bot check: except /wp-json/ from it"
 
@@ -196,7 +196,9 @@ async def test_the_problem_tells_the_remedy_that_the_probe_brings() -> None:
 @on_virtual_time
 async def test_one_row_that_cannot_be_read_asks_nobody() -> None:
     world = ShopWorld()
-    verdict = await world.context().judge.judge(Unreadable(Side.TILL, "odd", field="Type"), Outcome.EPOS_FETCH_FAILED, "reading")
+    verdict = await world.context().failures.classify_error(
+        Unreadable(Side.TILL, "odd", field="Type"), Outcome.EPOS_FETCH_FAILED, "reading"
+    )
     assert (verdict.disposition, world.till.calls) == (Disposition.RETRY, [])
 
 
@@ -205,22 +207,22 @@ async def test_an_address_of_creates_names_nobody() -> None:
     """Keys that may only read, a place to create that is not there: every create meets it."""
     for error in (CredentialsRefused(Side.TILL, "read only", status=403), Misaddressed(Side.TILL, "no place", status=404)):
         world = ShopWorld()
-        verdict = await world.context().judge.judge(error, Outcome.CUSTOMER_NOT_MATCHED, "creating", refusal_is_final=True)
+        verdict = await world.context().failures.classify_error(error, Outcome.CUSTOMER_NOT_MATCHED, "creating", refusal_is_final=True)
         assert (verdict.disposition, world.till.calls) == (Disposition.PAUSE_SIDE, [])
 
 
 @on_virtual_time
 async def test_the_probe_decides_over_5xx_and_is_shared() -> None:
     world = ShopWorld()
-    judge, failure = world.context().judge, ServerFailure(Side.TILL, "", status=503, retry_after_seconds=45.0)
-    verdicts = await asyncio.gather(*(judge.judge(failure, Outcome.EPOS_FETCH_FAILED, "reading") for _ in range(100)))
+    failures, failure = world.context().failures, ServerFailure(Side.TILL, "", status=503, retry_after_seconds=45.0)
+    verdicts = await asyncio.gather(*(failures.classify_error(failure, Outcome.EPOS_FETCH_FAILED, "reading") for _ in range(100)))
     assert {verdict.disposition for verdict in verdicts} == {Disposition.RETRY}
     assert verdicts[0].retry_after_seconds == 45.0
     assert {verdict.sides_answered for verdict in verdicts} == {frozenset({Side.TILL})}
     assert world.till.count("probe") == 1
     world.till.faults["probe"] = CredentialsRefused(Side.TILL, "refused", status=401)
     await asyncio.sleep(world.services.settings.probe_reuse_seconds)
-    verdict = await judge.judge(failure, Outcome.EPOS_FETCH_FAILED, "reading")
+    verdict = await failures.classify_error(failure, Outcome.EPOS_FETCH_FAILED, "reading")
     assert verdict.disposition is Disposition.PAUSE_SIDE
     assert verdict.problem is not None
     assert verdict.problem.reason is ProblemReason.CREDENTIALS_REFUSED
@@ -232,7 +234,7 @@ async def test_the_probe_decides_over_5xx_and_is_shared() -> None:
 async def test_a_failing_probe_without_a_reason_of_its_own_is_unreachable() -> None:
     world = ShopWorld()
     world.shop.faults["probe"] = ServerFailure(Side.SHOP, "", status=503)
-    verdict = await world.context().judge.judge(ServerFailure(Side.SHOP, "", status=500), Outcome.WOO_NOT_UPDATED, "writing")
+    verdict = await world.context().failures.classify_error(ServerFailure(Side.SHOP, "", status=500), Outcome.WOO_NOT_UPDATED, "writing")
     assert verdict.problem is not None
     assert (verdict.problem.reason, verdict.problem.side) == (ProblemReason.UNREACHABLE, Side.SHOP)
 
@@ -247,16 +249,16 @@ async def test_a_failing_probe_without_a_reason_of_its_own_is_unreachable() -> N
 )
 @on_virtual_time
 async def test_missing_settings_are_named(side: Side, settings: dict[str, object], missing: str) -> None:
-    judge = ShopWorld(shop_account(**settings)).context().judge
-    verdict = judge.missing_settings(side, Outcome.WOO_NOT_UPDATED)
+    failures = ShopWorld(shop_account(**settings)).context().failures
+    verdict = failures.missing_settings(side, Outcome.WOO_NOT_UPDATED)
     assert verdict is not None
     assert verdict.problem is not None
     assert (verdict.problem.reason, verdict.problem.side) == (ProblemReason.SETTINGS_INCOMPLETE, side)
     assert verdict.notes == (f"settings incomplete: set {missing} of the account",)
-    of_type = judge.missing_settings(side, Outcome.TYPE_REQUEST_FAILED)
+    of_type = failures.missing_settings(side, Outcome.TYPE_REQUEST_FAILED)
     assert of_type is not None
     assert of_type.comment == verdict.notes[0]
-    assert ShopWorld().context().judge.missing_settings(side, Outcome.WOO_NOT_UPDATED) is None
+    assert ShopWorld().context().failures.missing_settings(side, Outcome.WOO_NOT_UPDATED) is None
 
 
 @pytest.mark.catches("a-spent-allowance-charges-nobody")
@@ -264,18 +266,18 @@ async def test_missing_settings_are_named(side: Side, settings: dict[str, object
 async def test_a_spent_allowance_puts_off_this_entry_and_pauses_nobody() -> None:
     world = ShopWorld()
     spent = AllowanceSpent(Side.TILL, "the till's allowance of requests is used up for now", retry_after_seconds=12.0)
-    verdict = await world.context().judge.judge(spent, Outcome.EPOS_FETCH_FAILED, "reading the customer from Epos Now")
+    verdict = await world.context().failures.classify_error(spent, Outcome.EPOS_FETCH_FAILED, "reading the customer from Epos Now")
     assert verdict.disposition is Disposition.POSTPONE
     assert verdict.problem is None
     assert verdict.not_before == world.clock.now() + timedelta(seconds=12)
     assert verdict.notes == ("reading the customer from Epos Now: request limit: the till's allowance of requests is used up for now",)
-    assert not await world.context().judge.is_account_wide(spent)
+    assert not await world.context().failures.is_account_wide(spent)
 
 
 @on_virtual_time
 async def test_a_probe_that_was_never_sent_says_nothing_of_the_till() -> None:
     world = ShopWorld()
     world.till.faults["probe"] = AllowanceSpent(Side.TILL, "used up", retry_after_seconds=7.0)
-    verdict = await world.context().judge.judge(ServerFailure(Side.TILL, "", status=500), Outcome.EPOS_FETCH_FAILED, "reading")
+    verdict = await world.context().failures.classify_error(ServerFailure(Side.TILL, "", status=500), Outcome.EPOS_FETCH_FAILED, "reading")
     assert verdict.disposition is Disposition.POSTPONE
     assert verdict.not_before == world.clock.now() + timedelta(seconds=7)

@@ -223,7 +223,7 @@ class CreateProtocol:
         try:
             customer = await self._context.till.read_customer(standing.epos_customer_id)
         except Missing as missing:
-            unproven = await self._context.gone.of_customer(missing)
+            unproven = await self._context.deletion_check.of_customer(missing)
             if unproven is None:
                 return None
             raise unproven from missing
@@ -262,7 +262,7 @@ class CreateProtocol:
             found = await self._emails.find(customer.email, prove_miss=False)
         except UpstreamError as error:
             stage = f"customer {customer_id} was created; searching for others with the same email"
-            return await self._context.judge.judge(error, _OUTCOME, stage)
+            return await self._context.failures.classify_error(error, _OUTCOME, stage)
         ids = {
             customer_id,
             # invariant: creates-are-followed-by-a-search
@@ -274,9 +274,9 @@ class CreateProtocol:
         intents, owner, stage = self._services.intents, self._owner, "creating the customer in Epos Now"
         if provably_not_stored(error):
             await intents.clear(self._till_id, keys, owner)
-            return await self._context.judge.judge(error, _OUTCOME, stage, refusal_is_final=True)
+            return await self._context.failures.classify_error(error, _OUTCOME, stage, refusal_is_final=True)
         await intents.mark_unknown(self._till_id, keys, owner)
-        verdict = await self._context.judge.judge(error, _OUTCOME, stage)
+        verdict = await self._context.failures.classify_error(error, _OUTCOME, stage)
         note = "Epos Now may have stored the customer all the same: it is searched for again before anything is created"
         verdict = replace(verdict, notes=(*verdict.notes, note))
         if verdict.disposition is Disposition.RETRY:  # nothing can be decided before the intent settles

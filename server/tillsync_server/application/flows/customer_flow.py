@@ -86,7 +86,7 @@ class CustomerFlow:
         wanted = [each for each in linked.removals if link is None or not link.is_usable or each != link.woo_customer_id]
         if not wanted:
             return None
-        if (incomplete := self._context.judge.missing_settings(Side.SHOP, Outcome.WOO_NOT_UPDATED)) is not None:
+        if (incomplete := self._context.failures.missing_settings(Side.SHOP, Outcome.WOO_NOT_UPDATED)) is not None:
             return incomplete
         failed: Verdict | None = None
         for woo_customer_id in wanted:
@@ -121,15 +121,15 @@ class CustomerFlow:
 
     async def _check_candidate(self, entry: ClaimedEntry) -> Verdict | None:
         """Nobody is linked to it; what was changed at the till may still decide a held order. None: looked at, or not to be asked."""
-        judge, customer_id = self._context.judge, EposCustomerId(entry.subject_id)
-        if judge.missing_settings(Side.TILL, Outcome.EPOS_FETCH_FAILED) is not None:
+        failures, customer_id = self._context.failures, EposCustomerId(entry.subject_id)
+        if failures.missing_settings(Side.TILL, Outcome.EPOS_FETCH_FAILED) is not None:
             return None
         try:
             read = await self._reader.read(customer_id, is_live=entry.priority is Priority.LIVE)
         except UpstreamError as error:
-            unproven = await self._context.gone.of_customer(error)
+            unproven = await self._context.deletion_check.of_customer(error)
             if unproven is not None:
-                return await judge.judge(unproven, Outcome.EPOS_FETCH_FAILED, _READING)
+                return await failures.classify_error(unproven, Outcome.EPOS_FETCH_FAILED, _READING)
             await self._services.shop_state.mark_gone(self._context.lane.lease, epos=[customer_id])
             return None
         # where orders wait for a person whatever the email is, only another email decides something
@@ -144,10 +144,10 @@ class CustomerFlow:
     # the link's values
 
     async def _sync(self, entry: ClaimedEntry, link: Link, *, is_candidate: bool = False) -> Verdict:
-        judge = self._context.judge
-        if (incomplete := judge.missing_settings(Side.TILL, Outcome.EPOS_FETCH_FAILED)) is not None:
+        failures = self._context.failures
+        if (incomplete := failures.missing_settings(Side.TILL, Outcome.EPOS_FETCH_FAILED)) is not None:
             return _about(link, incomplete)
-        if (incomplete := judge.missing_settings(Side.SHOP, Outcome.WOO_NOT_UPDATED)) is not None:
+        if (incomplete := failures.missing_settings(Side.SHOP, Outcome.WOO_NOT_UPDATED)) is not None:
             return _about(link, incomplete)
         at_least = 0
         for _ in range(self._services.settings.stale_rounds):
@@ -196,9 +196,9 @@ class CustomerFlow:
         return link.content_hash == content_hash and link.hash_lapses >= self._context.lane.lease.lapses
 
     async def _not_read(self, error: UpstreamError, link: Link) -> Verdict:
-        unproven = await self._context.gone.of_customer(error)
+        unproven = await self._context.deletion_check.of_customer(error)
         if unproven is not None:
-            return await self._context.judge.judge(unproven, Outcome.EPOS_FETCH_FAILED, _READING)
+            return await self._context.failures.classify_error(unproven, Outcome.EPOS_FETCH_FAILED, _READING)
         await self._services.shop_state.mark_gone(self._context.lane.lease, epos=[link.epos_customer_id])
         verdict = Verdict.failed(Outcome.EPOS_FETCH_FAILED, "deleted in Epos Now")
         return replace(verdict, side=Side.TILL, upstream_status=error.status)

@@ -43,7 +43,7 @@ class CustomerTypeFlow:
         """Raises RunInterrupted, and what the database raises; everything till and shop do becomes a verdict."""
         if not self._account.customer_sync_enabled:
             return Verdict.skipped(Outcome.SYNC_DISABLED)
-        if (incomplete := self._context.judge.missing_settings(Side.TILL, _FAILED)) is not None:
+        if (incomplete := self._context.failures.missing_settings(Side.TILL, _FAILED)) is not None:
             return incomplete
         async with self._slots[entry.priority]:
             return await self._sync(entry, EposCustomerTypeId(entry.subject_id))
@@ -54,19 +54,19 @@ class CustomerTypeFlow:
             try:
                 customer_type = await self._read(type_id, RequestClass.of(entry.priority))
             except UpstreamError as error:
-                return await self._judge(error, _READING)
+                return await self._classify_error(error, _READING)
             content_hash = None if customer_type is None else self._content_hash(customer_type)
             if content_hash is not None and not at_least and not entry.force and await self._known_hash(type_id) == content_hash:
                 return _labelled(replace(Verdict.finished(Outcome.UPDATED, UNCHANGED), sides_met=TILL_ONLY), customer_type)
             stage = _DELETING if customer_type is None else _PUTTING
-            if (incomplete := self._context.judge.missing_settings(Side.SHOP, _FAILED)) is not None:
+            if (incomplete := self._context.failures.missing_settings(Side.SHOP, _FAILED)) is not None:
                 return _labelled(incomplete if self._account.shop.has_bridge else _needs_bridge(stage), customer_type)
             try:
                 result = await self._write(entry, customer_type, at_least)
             except UpstreamError as error:
                 if effect_unknown(error):
                     await self._confirm(type_id, None, gone=customer_type is None)
-                return _labelled(await self._judge(error, stage, refusal_is_final=True), customer_type)
+                return _labelled(await self._classify_error(error, stage, refusal_is_final=True), customer_type)
             if result.status is not WriteStatus.STALE:
                 return _labelled(await self._of_result(result, type_id, content_hash, stage), customer_type)
             at_least = result.version or 0
@@ -78,11 +78,11 @@ class CustomerTypeFlow:
         try:
             customer_type = await self._context.till_of(request_class).read_customer_type(type_id)
         except UpstreamError as error:
-            unproven = await self._context.gone.of_type(error)
+            unproven = await self._context.deletion_check.of_type(error)
             if unproven is not None:
                 raise unproven from error
             return None
-        await self._context.gone.note_types_read()
+        await self._context.deletion_check.note_types_read()
         return customer_type
 
     async def _write(self, entry: ClaimedEntry, customer_type: TillCustomerType | None, at_least: int) -> WriteResult:
@@ -130,7 +130,7 @@ class CustomerTypeFlow:
                     return Verdict.retry(_FAILED, f"{stage}: {text}", comment=text, side=Side.SHOP)
                 if effect_unknown(result.error):
                     await self._confirm(type_id, None, gone=gone)
-                return await self._judge(result.error, stage, refusal_is_final=True)
+                return await self._classify_error(result.error, stage, refusal_is_final=True)
             case WriteStatus.STALE:
                 raise ValueError("a stale write is sent again")
             case _:
@@ -142,8 +142,10 @@ class CustomerTypeFlow:
     async def _confirm(self, type_id: EposCustomerTypeId, content_hash: bytes | None, *, gone: bool) -> None:
         await self._services.shop_state.confirm_type(self._context.lane.lease, type_id, content_hash, gone=gone)
 
-    async def _judge(self, error: UpstreamError, stage: str, *, refusal_is_final: bool = False) -> Verdict:
-        return await self._context.judge.judge(error, _FAILED, stage, comment=type_comment(error), refusal_is_final=refusal_is_final)
+    async def _classify_error(self, error: UpstreamError, stage: str, *, refusal_is_final: bool = False) -> Verdict:
+        return await self._context.failures.classify_error(
+            error, _FAILED, stage, comment=type_comment(error), refusal_is_final=refusal_is_final
+        )
 
     def _content_hash(self, customer_type: TillCustomerType) -> bytes:
         """16 bytes over the written fields and where they are written to."""

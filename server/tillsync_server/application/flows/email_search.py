@@ -59,7 +59,7 @@ class CustomersByEmail:
         self._configuration = context.account.till_configuration
         self._till = context.till
         self._list_page = context.list_page
-        self._gone = context.gone
+        self._deletion_check = context.deletion_check
         self._slots = asyncio.Semaphore(context.services.settings.till_concurrency)
         self._list = CustomerList()
         self._kinds = KindProofs(
@@ -105,7 +105,7 @@ class CustomersByEmail:
         """A completed reading of the whole list is proof, whatever the search says."""
         reading = await self._list.read_for(email, self._page_in_time)
         if reading.completed_here:
-            await self._gone.note_customers_read(last_page=reading.last_page or None)
+            await self._deletion_check.note_customers_read(last_page=reading.last_page or None)
             await self._kinds.learn(reading.samples)
         return _found(reading.rows, email)
 
@@ -115,7 +115,7 @@ class CustomersByEmail:
 
     async def _page_of_customers(self, number: int) -> CustomerPage:
         page = await self._page(number)
-        await self._gone.note_customers_read()
+        await self._deletion_check.note_customers_read()
         return page
 
     async def _page(self, number: int) -> CustomerPage:

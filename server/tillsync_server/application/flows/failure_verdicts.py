@@ -96,7 +96,7 @@ class _Probe:
 _ASKED_NAMES = {_Asked.PROBE: "its status check", _Asked.CUSTOMERS: "its list of customers", _Asked.TYPES: "its list of customer types"}
 
 
-class FailureJudge:
+class FailureClassifier:
     """One per lease and configuration."""
 
     def __init__(self, services: FlowServices, account: Account, till: Callable[[], TillClient], shop: Callable[[], ShopClient]) -> None:
@@ -108,7 +108,7 @@ class FailureJudge:
         self._locks: dict[tuple[Side, _Asked], asyncio.Lock] = {}
         self._probes: dict[tuple[Side, _Asked], _Probe] = {}
 
-    async def judge(
+    async def classify_error(
         self, error: UpstreamError, outcome: Outcome, stage: str, *, comment: str | None = None, refusal_is_final: bool = False
     ) -> Verdict:
         """``stage``: what was being done, as the note begins ("reading the customer from Epos Now").

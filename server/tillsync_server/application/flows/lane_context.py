@@ -1,4 +1,4 @@
-"""What all flows of one lease share under one configuration: clients, the judge of their failures, the proof of what is gone."""
+"""What all flows of one lease share under one configuration: clients, the classifier of failures, the check for deletions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from tillsync_server.application.flows.failure_verdicts import FailureJudge
+from tillsync_server.application.flows.deletion_check import DeletionCheck
+from tillsync_server.application.flows.failure_verdicts import FailureClassifier
 from tillsync_server.application.flows.flow_services import FlowServices
-from tillsync_server.application.flows.gone import GoneProof
 from tillsync_server.application.flows.side_gates import ClassGate, SideGates
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import TillCustomerType
@@ -21,7 +21,7 @@ from tillsync_server.ports.till import CustomerPage, TillClient
 
 
 class _ShopOfAccount:
-    """Its client, made when first asked for. Not the context's own method: judge and context would hold each other, and a busy worker's
+    """Its client, made when first asked for. Not the context's own method: the two would hold each other, and a busy worker's
     memory be full of ended leases that wait for the cycle collector."""
 
     def __init__(self, services: FlowServices, account: Account, gate: RequestGate | None) -> None:
@@ -45,10 +45,12 @@ class LaneContext:
         self.account = account
         self.gates = gates or SideGates(account.account_id, services.windows)
         self._tills: dict[RequestClass, TillClient] = {}
-        self.gone = GoneProof(services, account, self.list_page, self.list_types)
+        self.deletion_check = DeletionCheck(services, account, self.list_page, self.list_types)
         self._ungated_shop = _ShopOfAccount(services, account, None)
-        # the judge probes also for an entry that met its failure before the gate closed
-        self.judge = FailureJudge(services, account, partial(services.tills.client, account, RequestClass.ORDER), self._ungated_shop)
+        # the classifier probes also for an entry that met its failure before the gate closed
+        self.failures = FailureClassifier(
+            services, account, partial(services.tills.client, account, RequestClass.ORDER), self._ungated_shop
+        )
         self._shops = {each: _ShopOfAccount(services, account, ClassGate(self.gates[Side.SHOP], each)) for each in RequestClass}
 
     @property

@@ -62,7 +62,7 @@ class ShopUsers:
         if unknown:
             if self._failed is not None and now - self._failed[1] < _SILENT_SECONDS:
                 raise self._failed[0]
-            if (incomplete := self._context.judge.missing_settings(Side.SHOP, Outcome.CUSTOMER_NOT_MATCHED)) is not None:
+            if (incomplete := self._context.failures.missing_settings(Side.SHOP, Outcome.CUSTOMER_NOT_MATCHED)) is not None:
                 raise Refused(Side.SHOP, incomplete.notes[0])
             try:
                 found = await self._context.shop_of_orders.read_users(unknown)

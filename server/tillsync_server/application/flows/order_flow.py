@@ -67,7 +67,7 @@ class OrderFlow:
         try:
             verdict = await self._decide(entry, entry.facts)
         except UpstreamError as error:
-            verdict = await self._context.judge.judge(error, _NOT_MATCHED, "looking for the customer in Epos Now")
+            verdict = await self._context.failures.classify_error(error, _NOT_MATCHED, "looking for the customer in Epos Now")
         verdict = with_products(verdict, entry.facts.unlinked_products)
         return replace(verdict, notes=(*verdict.notes, ORDER_ID_REUSED_NOTE)) if entry.facts.is_of_reused_id else verdict
 
@@ -138,12 +138,12 @@ class OrderFlow:
             link = await self._services.links.by_woo(self._account.account_id, facts.woo_customer_id)
             if link is not None and link.is_usable and link.epos_customer_id == customer_id:
                 return matched_by_link(customer_id)
-        if (incomplete := self._context.judge.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
+        if (incomplete := self._context.failures.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
             return incomplete
         try:
             await self._context.till.read_customer(customer_id)
         except Missing as missing:
-            unproven = await self._context.gone.of_customer(missing)
+            unproven = await self._context.deletion_check.of_customer(missing)
             if unproven is not None:
                 raise unproven from missing
             return Verdict.held(_NOT_MATCHED, f"the customer chosen by hand, {customer_id}, is deleted in Epos Now: choose another one")
@@ -152,14 +152,14 @@ class OrderFlow:
     async def _only_candidates(self, plan: OnlyCandidates) -> Verdict:
         ids: list[EposCustomerId] = []
         if plan.email:
-            if (incomplete := self._context.judge.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
+            if (incomplete := self._context.failures.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
                 return incomplete
             found = await self._emails.find(plan.email, prove_miss=False)
             ids = [each.epos_customer_id for each in found.customers or found.resembling]
         return Verdict.held(_NOT_MATCHED, plan.reason, _candidates_note(ids), candidate_ids=tuple(ids[:MAX_CANDIDATES]))
 
     async def _by_email(self, entry: ClaimedEntry, facts: OrderFacts, plan: ByEmail, broken: Link | None) -> Verdict | None:
-        if (incomplete := self._context.judge.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
+        if (incomplete := self._context.failures.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
             return incomplete
         if plan.creates:
             linker, lease = self._services.order_linker, self._context.lane.lease

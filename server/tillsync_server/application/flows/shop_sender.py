@@ -64,7 +64,7 @@ class ShopSender:
                     continue
                 fail(group, error)
                 got_through = True
-                if await self._context.judge.is_account_wide(error):
+                if await self._context.failures.is_account_wide(error):
                     for rest in groups:
                         fail(rest, error)
                     return
@@ -110,7 +110,7 @@ class ShopSender:
             case Unreadable() if error.is_of_whole_side:
                 return False
             case ServerFailure() | Unanswered() | Unreadable():
-                return await self._context.judge.probe(Side.SHOP) is None
+                return await self._context.failures.probe(Side.SHOP) is None
             case _:
                 return False
 

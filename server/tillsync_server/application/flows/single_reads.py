@@ -110,7 +110,7 @@ class SingleReads:
         as_of = self._services.now()
         try:
             customer = await self._context.till_of(read.request_class).read_customer(read.customer_id)
-            await self._context.gone.note_customers_read()
+            await self._context.deletion_check.note_customers_read()
         except asyncio.CancelledError:
             read.result.cancel()
             raise

@@ -193,7 +193,7 @@ class TillReader:
         if not left():
             self._pages_sufficed = max(self._pages_sufficed, scan.pages_read)
         if scan.pages_read:
-            await context.gone.note_customers_read(last_page=scan.last_page)
+            await context.deletion_check.note_customers_read(last_page=scan.last_page)
 
     def _serve_page(self, rows: Sequence[ListedCustomer], asked_at: int, as_of: datetime) -> int:
         """Returns how many reads the page serves: only those that were asked for before the page was."""

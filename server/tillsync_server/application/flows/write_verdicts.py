@@ -24,7 +24,7 @@ class WriteVerdicts:
     """``stage``: what the entry did, as its notes say it."""
 
     def __init__(self, context: LaneContext) -> None:
-        self._judge = context.judge
+        self._failures = context.failures
         self._services = context.services
 
     async def of_result(self, result: WriteResult, woo_customer_id: WooCustomerId) -> Verdict:
@@ -60,7 +60,7 @@ class WriteVerdicts:
                 assert_never(result.status)
 
     async def of_error(self, error: UpstreamError, stage: str) -> Verdict:
-        return await self._judge.judge(error, Outcome.WOO_NOT_UPDATED, stage, refusal_is_final=True)
+        return await self._failures.classify_error(error, Outcome.WOO_NOT_UPDATED, stage, refusal_is_final=True)
 
 
 def always_stale(stage: str) -> Verdict:

@@ -29,7 +29,7 @@ class _Resource:
     proving: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class GoneProof:
+class DeletionCheck:
     """One per lease and configuration."""
 
     def __init__(
@@ -50,13 +50,13 @@ class GoneProof:
         self._types = _Resource()
 
     async def of_customer(self, error: UpstreamError) -> UpstreamError | None:
-        """None: the customer is gone. Otherwise the error to judge instead. Raises RunInterrupted and what the database raises."""
+        """None: the customer is gone. Otherwise the error to classify instead. Raises RunInterrupted and what the database raises."""
         if not isinstance(error, Missing):
             return error
         return await self._of(error, self._customers, self._customers_were_read, self._list_customers)
 
     async def of_type(self, error: UpstreamError) -> UpstreamError | None:
-        """None: the customer type is gone. Otherwise the error to judge instead."""
+        """None: the customer type is gone. Otherwise the error to classify instead."""
         if not isinstance(error, Missing):
             return error
         return await self._of(error, self._types, self._types_were_read, self._list_types)

@@ -20,30 +20,30 @@ NOT_THERE = Missing(Side.TILL, "not found in Epos Now: HTTP 404", status=404)
 async def test_page_1_is_listed_where_no_read_is_known_and_the_proof_holds_ten_minutes() -> None:
     world = ShopWorld()
     world.put(1)
-    gone = world.context().gone
-    assert await gone.of_customer(NOT_THERE) is None
+    deletion_check = world.context().deletion_check
+    assert await deletion_check.of_customer(NOT_THERE) is None
     assert world.till.count("list_customers") == 1
     await asyncio.sleep(599)
-    assert await gone.of_customer(NOT_THERE) is None
+    assert await deletion_check.of_customer(NOT_THERE) is None
     assert world.till.count("list_customers") == 1
     await asyncio.sleep(1)
-    assert await gone.of_customer(NOT_THERE) is None
+    assert await deletion_check.of_customer(NOT_THERE) is None
     assert world.till.count("list_customers") == 2
 
 
 @on_virtual_time
 async def test_a_read_of_this_or_another_process_is_a_proof() -> None:
     world = ShopWorld()
-    gone = world.context().gone
-    await gone.note_customers_read()
-    assert await gone.of_customer(NOT_THERE) is None
-    assert await world.context().gone.of_customer(NOT_THERE) is None  # another lease
+    deletion_check = world.context().deletion_check
+    await deletion_check.note_customers_read()
+    assert await deletion_check.of_customer(NOT_THERE) is None
+    assert await world.context().deletion_check.of_customer(NOT_THERE) is None  # another lease
     assert world.till.requests == 0
     await asyncio.sleep(601)
     world.knowledge.known[world.account.till_id, world.account.till_configuration] = TillKnowledge(
         customers_read_at=present() - timedelta(minutes=9)
     )
-    assert await world.context().gone.of_customer(NOT_THERE) is None
+    assert await world.context().deletion_check.of_customer(NOT_THERE) is None
     assert world.till.requests == 0
 
 
@@ -53,9 +53,9 @@ async def test_a_list_that_is_missing_too_is_a_wrong_address() -> None:
     for error in (NOT_THERE, Misaddressed(Side.TILL, "HTML", status=404)):
         world = ShopWorld()
         world.till.decide_fault = lambda method, argument, error=error: error  # type: ignore[misc]
-        judged = await world.context().gone.of_customer(NOT_THERE)
-        assert isinstance(judged, Misaddressed)
-        assert judged.status == 404
+        found = await world.context().deletion_check.of_customer(NOT_THERE)
+        assert isinstance(found, Misaddressed)
+        assert found.status == 404
 
 
 @on_virtual_time
@@ -63,18 +63,18 @@ async def test_what_keeps_the_list_from_being_read_is_judged_instead() -> None:
     for error in (Throttled(Side.TILL, "limit", retry_after_seconds=30), CredentialsRefused(Side.TILL, "refused", status=401)):
         world = ShopWorld()
         world.till.decide_fault = lambda method, argument, error=error: error  # type: ignore[misc]
-        assert await world.context().gone.of_customer(NOT_THERE) is error
+        assert await world.context().deletion_check.of_customer(NOT_THERE) is error
 
 
 @on_virtual_time
 async def test_other_errors_are_judged_as_they_are() -> None:
     world = ShopWorld()
     html = Misaddressed(Side.TILL, "HTML 404", status=404)
-    gone = world.context().gone
-    await gone.note_customers_read()
-    await gone.note_types_read()
-    assert await gone.of_customer(html) is html
-    assert await gone.of_type(html) is html
+    deletion_check = world.context().deletion_check
+    await deletion_check.note_customers_read()
+    await deletion_check.note_types_read()
+    assert await deletion_check.of_customer(html) is html
+    assert await deletion_check.of_type(html) is html
 
 
 @on_virtual_time
@@ -83,8 +83,8 @@ async def test_many_that_ask_at_once_share_one_listing_also_a_failed_one() -> No
         world = ShopWorld()
         if not works:
             world.till.decide_fault = lambda method, argument: NOT_THERE
-        gone = world.context().gone
-        answers: list[UpstreamError | None] = await asyncio.gather(*(gone.of_customer(NOT_THERE) for _ in range(50)))
+        deletion_check = world.context().deletion_check
+        answers: list[UpstreamError | None] = await asyncio.gather(*(deletion_check.of_customer(NOT_THERE) for _ in range(50)))
         assert {type(answer) for answer in answers} == {type(None) if works else Misaddressed}
         assert world.till.requests == 1
 
@@ -92,29 +92,29 @@ async def test_many_that_ask_at_once_share_one_listing_also_a_failed_one() -> No
 @on_virtual_time
 async def test_customers_prove_nothing_about_types_nor_one_version_about_another() -> None:
     world = ShopWorld()
-    gone = world.context().gone
-    await gone.note_customers_read()
-    await gone.of_type(NOT_THERE)
+    deletion_check = world.context().deletion_check
+    await deletion_check.note_customers_read()
+    await deletion_check.of_type(NOT_THERE)
     assert [call[0] for call in world.till.calls] == ["list_customer_types"]
     world.account = replace(world.account, epos=replace(world.account.epos, customer_type_api_version=TillApiVersion.V4))
-    await world.context().gone.of_type(NOT_THERE)
+    await world.context().deletion_check.of_type(NOT_THERE)
     assert world.till.count("list_customer_types") == 2
     world.account = replace(world.account, epos=replace(world.account.epos, base_url="https://other.example.test"))
-    await world.context().gone.of_customer(NOT_THERE)
+    await world.context().deletion_check.of_customer(NOT_THERE)
     assert world.till.count("list_customers") == 1
 
 
 @on_virtual_time
 async def test_reads_are_noted_seldom_and_last_pages_always() -> None:
     world = ShopWorld()
-    gone, key = world.context().gone, (world.account.till_id, world.account.till_configuration)
-    await gone.note_customers_read()
+    deletion_check, key = world.context().deletion_check, (world.account.till_id, world.account.till_configuration)
+    await deletion_check.note_customers_read()
     first = world.knowledge.known[key].customers_read_at
     await asyncio.sleep(5)
-    await gone.note_customers_read()
+    await deletion_check.note_customers_read()
     assert world.knowledge.known[key].customers_read_at == first
-    await gone.note_customers_read(last_page=9)
+    await deletion_check.note_customers_read(last_page=9)
     assert world.knowledge.known[key].last_page == 9
     await asyncio.sleep(15)
-    await gone.note_customers_read()
+    await deletion_check.note_customers_read()
     assert world.knowledge.known[key].customers_read_at == present()
