@@ -15,7 +15,7 @@ from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId
 from tillsync_server.domain.link import Link
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
-from tillsync_server.ports.links import LinkFilter, LinkKeeper, LinkReader, OrderLinker, ShopStateStore
+from tillsync_server.ports.links import LinkFilter, LinkReader, LinkWriter, OrderLinker, ShopStateStore
 
 OTHER = AccountId("shop-b")
 FAILED = Verdict.failed(Outcome.CUSTOMER_NOT_MATCHED, "refused field: EmailAddress")
@@ -42,7 +42,7 @@ class LinkBench(Protocol):
     def linker(self) -> OrderLinker: ...
 
     @property
-    def keeper(self) -> LinkKeeper: ...
+    def writer(self) -> LinkWriter: ...
 
     @property
     def shop(self) -> ShopStateStore: ...

@@ -35,7 +35,7 @@ class InMemory:
         self._links = FakeLinks(self._clock, queues=self._queues, accounts=self._accounts)
         self._orders = FakeOrders(self._queues)
         self._lease: LaneLease | None = None
-        self.reader = self.linker = self.keeper = self._links
+        self.reader = self.linker = self.writer = self._links
         self.shop = FakeShopState(self._clock, self._links)
         self.shop.settings_of[SHOP] = self._clock.database_now()
 

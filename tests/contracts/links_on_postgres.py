@@ -18,8 +18,8 @@ from support.links import (
     put_order,
     states,
 )
-from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
 from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
+from tillsync_server.adapters.postgres.links.link_writer import PostgresLinkWriter
 from tillsync_server.adapters.postgres.links.order_linker import PostgresOrderLinker
 from tillsync_server.adapters.postgres.links.shop_state import PostgresShopState
 from tillsync_server.domain.enums import EntryKind, EntryState
@@ -43,8 +43,8 @@ class OnPostgres:
         return PostgresOrderLinker(self.world.database, self.world.notifications)
 
     @property
-    def keeper(self) -> PostgresLinkKeeper:
-        return PostgresLinkKeeper(self.world.database, self.world.notifications)
+    def writer(self) -> PostgresLinkWriter:
+        return PostgresLinkWriter(self.world.database, self.world.notifications)
 
     @property
     def shop(self) -> PostgresShopState:

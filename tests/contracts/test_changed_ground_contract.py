@@ -84,7 +84,7 @@ class ChangedGroundContract:
     async def test_held_orders_run_again_when_their_candidate_is_unlinked(self, bench: LinkBench) -> None:
         await bench.put_link(1, 40)
         waiting = await held(bench, 5, woo=30)
-        await bench.keeper.delete(SHOP, epos_customer_id=epos(1))
+        await bench.writer.delete(SHOP, epos_customer_id=epos(1))
         assert await bench.states(waiting) == [PENDING]
 
     # what the shop tells of its users
@@ -93,12 +93,12 @@ class ChangedGroundContract:
         await bench.put_link(1, 40)
         await bench.mark(40)
         waiting = await held(bench, 5, woo=30)
-        reported = await bench.keeper.report_shop_users(SHOP, [deleted(40)])
+        reported = await bench.writer.report_shop_users(SHOP, [deleted(40)])
         assert (reported.unlinked, reported.released) == (1, 1)
         assert await bench.states(waiting) == [PENDING]
         assert (await link_of(bench, 1)).woo_gone_at is not None
         assert not await bench.reader.is_marked_do_not_auto_link(SHOP, woo(40))
-        again = await bench.keeper.report_shop_users(SHOP, [deleted(40)])
+        again = await bench.writer.report_shop_users(SHOP, [deleted(40)])
         assert (again.unlinked, again.released) == (0, 0)
 
     async def test_another_user_with_the_number_is_not_the_linked_one(self, bench: LinkBench) -> None:
@@ -106,15 +106,15 @@ class ChangedGroundContract:
         lease, link = await bench.lease(), await link_of(bench, 1)
         await bench.linker.confirm_person(lease, link, BEFORE)
         other, earlier = deleted(40, BEFORE + timedelta(days=400)), deleted(40, changed_at=link.create_time - timedelta(days=1))
-        reported = await bench.keeper.report_shop_users(SHOP, [other, earlier])
+        reported = await bench.writer.report_shop_users(SHOP, [other, earlier])
         assert (reported.unlinked, (await link_of(bench, 1)).is_usable) == (0, True)
-        reported = await bench.keeper.report_shop_users(SHOP, [deleted(40, BEFORE)])
+        reported = await bench.writer.report_shop_users(SHOP, [deleted(40, BEFORE)])
         assert (reported.unlinked, (await link_of(bench, 1)).is_usable) == (1, False)
 
     async def test_a_changed_email_of_a_user_lets_the_users_own_orders_go_and_keeps_the_link(self, bench: LinkBench) -> None:
         await bench.put_link(7, 30)
         own, others = await held(bench, 5, woo=30), await held(bench, 6, woo=31)
-        reported = await bench.keeper.report_shop_users(SHOP, [ShopUserChange(woo_customer_id=woo(30), is_deleted=False)])
+        reported = await bench.writer.report_shop_users(SHOP, [ShopUserChange(woo_customer_id=woo(30), is_deleted=False)])
         assert (reported.unlinked, reported.released) == (0, 1)
         assert (await bench.states(own), await bench.states(others)) == ([PENDING], [HELD])
         assert await pairs(bench) == {(7, 30)}

@@ -116,7 +116,7 @@ class OrderLinkerContract:
             return [each.epos_customer_id for each in found]
 
         assert await listed() == [90002, 90003]
-        made = await bench.keeper.create(SHOP, epos(90003), woo(13))
+        made = await bench.writer.create(SHOP, epos(90003), woo(13))
         assert (made.link.origin, made.link.ground) == (LinkOrigin.BY_HAND, LinkGround.BY_HAND)
         assert await listed() == [90002]
         again = await link_of(bench, 90003)

@@ -111,7 +111,7 @@ class ShopStateStoreContract:
     async def test_a_late_removal_makes_the_present_link_write_again(self, bench: LinkBench) -> None:
         lease, shop = await bench.lease(), bench.shop
         await bench.want_removal(90001, 12)
-        await bench.keeper.create(SHOP, epos(90002), woo(12))
+        await bench.writer.create(SHOP, epos(90002), woo(12))
         await shop.confirm(lease, [ConfirmedWrite(epos(90002), woo(12), b"present", AS_OF)])
         before = await bench.refresh(90002)
         await shop.removal_done(lease, [woo(12)])

@@ -31,7 +31,7 @@ from tillsync_server.ports.links import (
 
 
 class FakeLinks:
-    """Implements ports.links.LinkReader, OrderLinker and LinkKeeper over one set of links.
+    """Implements ports.links.LinkReader, OrderLinker and LinkWriter over one set of links.
 
     ``queues`` and ``accounts``, where given, are what the links are tied to: held orders run again, and entries and settings that moved on
     since a claim refuse it. Without them every entry is as it was claimed. Scripted: ``faults``, ``next_outcomes``, ``before_link``.
@@ -322,7 +322,7 @@ class FakeLinks:
             [each for each in held if each.woo_customer_id in woo or each.epos_customer_id in epos or epos.intersection(each.candidate_ids)]
         )
 
-    # LinkKeeper
+    # LinkWriter
 
     async def report_shop_users(self, account_id: AccountId, changes: Sequence[ShopUserChange]) -> ShopUsersReported:
         self._require(account_id)

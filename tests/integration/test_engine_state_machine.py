@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from support.engine import UPDATED, EngineWorld, claim_limits, engine_world, entries_of
 from support.postgres import Cluster
 from support.soak import rounds
-from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.links.link_writer import PostgresLinkWriter
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority
 from tillsync_server.domain.errors import AlreadyExists, NotFound
@@ -103,7 +103,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.stack = AsyncExitStack()
         self.world: EngineWorld
-        self.keeper: PostgresLinkKeeper
+        self.writer: PostgresLinkWriter
         self.live: dict[Key, ModelEntry] = {}
         self.finished: dict[Key, int] = {}
         self.accepted: set[Key] = set()
@@ -121,7 +121,7 @@ class QueueMachine(RuleBasedStateMachine):
             return world
 
         self.world = self.runner.run(opened())
-        self.keeper = PostgresLinkKeeper(self.world.database, self.world.notifications)
+        self.writer = PostgresLinkWriter(self.world.database, self.world.notifications)
 
     def teardown(self) -> None:
         self.runner.run(self.stack.aclose())
@@ -300,7 +300,7 @@ class QueueMachine(RuleBasedStateMachine):
         taken = has not in (None, shop_customer) or (has is None and shop_customer in model.links.values())
         try:
             made: LinkedByHand | None = self.runner.run(
-                self.keeper.create(AccountId(account), EposCustomerId(customer), WooCustomerId(shop_customer))
+                self.writer.create(AccountId(account), EposCustomerId(customer), WooCustomerId(shop_customer))
             )
         except AlreadyExists:
             made = None
@@ -325,7 +325,7 @@ class QueueMachine(RuleBasedStateMachine):
         model = self.accounts[account]
         shop_customer = model.links.pop(customer, None)
         try:
-            self.runner.run(self.keeper.delete(AccountId(account), epos_customer_id=EposCustomerId(customer)))
+            self.runner.run(self.writer.delete(AccountId(account), epos_customer_id=EposCustomerId(customer)))
         except NotFound:
             assert shop_customer is None
             return

@@ -21,7 +21,7 @@ from tillsync_server.adapters.postgres.accounts.account_store import PostgresAcc
 from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
 from tillsync_server.adapters.postgres.events.event_outbox import PostgresEvents
-from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.links.link_writer import PostgresLinkWriter
 from tillsync_server.adapters.postgres.queues.queue_actions import PostgresQueueActions
 from tillsync_server.adapters.postgres.queues.requeue import PostgresRequeue
 from tillsync_server.adapters.postgres.tills.sales import PostgresSales
@@ -82,7 +82,7 @@ class Shop:
 
     world: EngineWorld
     accounts: PostgresAccounts
-    links: PostgresLinkKeeper
+    links: PostgresLinkWriter
     heard: Heard = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,7 +97,7 @@ async def shop(world: EngineWorld) -> Shop:
     accounts = PostgresAccounts(world.database, SecretBox(["a test key of at least thirty-two characters"]), world.notifications)
     await accounts.create(ACCOUNT)
     await within(world.notifications.listening.wait())
-    return Shop(world, accounts, PostgresLinkKeeper(world.database, world.notifications))
+    return Shop(world, accounts, PostgresLinkWriter(world.database, world.notifications))
 
 
 async def test_another_process_hears_of_sales_events_and_requeued_work(shop: Shop) -> None:

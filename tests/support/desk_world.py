@@ -22,8 +22,8 @@ from tillsync_server.adapters.postgres.accounts.account_store import PostgresAcc
 from tillsync_server.adapters.postgres.accounts.account_warnings import PostgresAccountWarnings
 from tillsync_server.adapters.postgres.encryption.page_token_sealer import PageTokenSealer
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
-from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
 from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
+from tillsync_server.adapters.postgres.links.link_writer import PostgresLinkWriter
 from tillsync_server.adapters.postgres.privacy.privacy_store import PostgresPrivacy
 from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.adapters.postgres.tills.till_budget import PostgresTillBudget
@@ -39,7 +39,7 @@ from tillsync_server.application.use_cases.shop_connection import ShopConnection
 from tillsync_server.application.use_cases.shop_users import ShopUserReports
 from tillsync_server.application.use_cases.site_settings import SiteSettings
 from tillsync_server.application.use_cases.till_lookup import TillLookup
-from tillsync_server.application.use_cases.token_desk import TokenDesk
+from tillsync_server.application.use_cases.token_service import TokenService
 from tillsync_server.domain.enums import Role
 
 PUBLIC_URL = "https://sync.example.test"
@@ -94,22 +94,22 @@ async def desk_world(engine: EngineWorld, *, shop_seconds: float | None = None, 
         http, WooAdapterSettings() if shop_seconds is None else WooAdapterSettings(timeout_seconds=shop_seconds), sleep=_no_wait
     )
     links, reader = PostgresLinks(database), PostgresQueueReader(database)
-    keeper = PostgresLinkKeeper(database, notifier)
+    writer = PostgresLinkWriter(database, notifier)
     lookup, persons = TillLookup(accounts, tills, links), PostgresPrivacy(database, notifier)
-    decisions = LinkDecisions(accounts, links, keeper, reader, lookup)
+    decisions = LinkDecisions(accounts, links, writer, reader, lookup)
     resolver = PersonResolver(persons, lookup, shops, shops)
     privacy = Privacy(persons, accounts, resolver, PageTokenSealer(box), removal_seconds=removal_seconds)
     settings = AccountSettings(accounts, PostgresAccountWarnings(database))
     check = AccountCheck(accounts, tills, shops, PostgresTillKnowledge(database), accounts, PostgresAccountWarnings(database))
     tokens = PostgresTokens(database, notifier)
-    desk = TokenDesk(tokens, accounts, public_url=PUBLIC_URL)
+    desk = TokenService(tokens, accounts, public_url=PUBLIC_URL)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(http.close)
         till = await stack.enter_async_context(SandboxTill())
         shop = await stack.enter_async_context(SandboxShop())
         served = grpc_world(
             engine,
-            link=LinkServicer(decisions, ShopUserReports(keeper)),
+            link=LinkServicer(decisions, ShopUserReports(writer)),
             privacy=PrivacyServicer(privacy),
             account=AccountServicer(settings, SiteSettings(accounts), check, ShopConnection(accounts, shops, tokens), desk),
         )

@@ -46,7 +46,7 @@ def fake_classes() -> list[type[Any]]:
 
 
 def ports_of(fake: type[Any]) -> list[str]:
-    """``Implements ports.till.TillClient`` or ``Implements ports.links.LinkReader, OrderLinker and LinkKeeper``."""
+    """``Implements ports.till.TillClient`` or ``Implements ports.links.LinkReader, OrderLinker and LinkWriter``."""
     first_line = (fake.__doc__ or "").partition("\n")[0]
     named = re.search(r"Implements ports\.(\w+)\.([^.:]+)", first_line)
     return [] if named is None else [f"{named[1]}.{name}" for name in re.findall(r"\b[A-Z]\w+", named[2])]

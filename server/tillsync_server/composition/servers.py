@@ -24,7 +24,7 @@ from tillsync_server.adapters.postgres.accounts.subject_accounts import Postgres
 from tillsync_server.adapters.postgres.connections.pool import DATABASE_GONE
 from tillsync_server.adapters.postgres.encryption.page_token_sealer import PageTokenSealer
 from tillsync_server.adapters.postgres.engine.hints import PostgresHintStore
-from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.links.link_writer import PostgresLinkWriter
 from tillsync_server.adapters.postgres.maintenance.db_health import DatabaseHealth
 from tillsync_server.adapters.postgres.orders.order_intake import PostgresOrderIntake
 from tillsync_server.adapters.postgres.privacy.privacy_store import PostgresPrivacy
@@ -51,7 +51,7 @@ from tillsync_server.application.use_cases.site_settings import SiteSettings
 from tillsync_server.application.use_cases.sync_requests import SyncRequests
 from tillsync_server.application.use_cases.till_hints import TillHints
 from tillsync_server.application.use_cases.till_lookup import TillLookup
-from tillsync_server.application.use_cases.token_desk import TokenDesk
+from tillsync_server.application.use_cases.token_service import TokenService
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.open_files import ConnectionRoom, open_files
 from tillsync_server.composition.wiring import Wiring
@@ -143,14 +143,14 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
     sync = SyncRequests(enqueuer, admission)
     orders = OrderMatching(intake, intake, queues, admission, wiring.wakeups)
     lookup = TillLookup(wiring.accounts, wiring.tills, wiring.links)
-    keeper = PostgresLinkKeeper(database, notifier)
+    writer = PostgresLinkWriter(database, notifier)
     warnings = wiring.warnings
     persons = PostgresPrivacy(database, notifier)
     authenticator = Authenticator(wiring.tokens, wiring.wakeups)
     services = GrpcServices(
         customer_sync=CustomerSyncServicer(sync, orders, QueueListing(queues)),
         queue=QueueServicer(QueueWork(queues, PostgresQueueActions(database, notifier))),
-        link=LinkServicer(LinkDecisions(wiring.accounts, wiring.links, keeper, queues, lookup), ShopUserReports(keeper)),
+        link=LinkServicer(LinkDecisions(wiring.accounts, wiring.links, writer, queues, lookup), ShopUserReports(writer)),
         privacy=PrivacyServicer(
             Privacy(
                 persons,
@@ -164,7 +164,7 @@ def _components(wiring: Wiring, worker: Worker | None) -> _Components:
             SiteSettings(wiring.accounts),
             AccountCheck(wiring.accounts, wiring.tills, wiring.shops, wiring.knowledge, wiring.accounts, warnings),
             ShopConnection(wiring.accounts, wiring.shops, wiring.tokens),
-            TokenDesk(wiring.tokens, wiring.accounts, public_url=settings.public_url),
+            TokenService(wiring.tokens, wiring.accounts, public_url=settings.public_url),
         ),
     )
     return _Components(

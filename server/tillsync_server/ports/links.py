@@ -225,7 +225,7 @@ class ShopUsersReported:
     """HELD orders that run again."""
 
 
-class LinkKeeper(Protocol):
+class LinkWriter(Protocol):
     """Links made and removed by a person: each locks the lane, raises config_version and the entry_revisions concerned, and queues
     what it sets going, in one transaction. NotFound for an unknown account."""
 

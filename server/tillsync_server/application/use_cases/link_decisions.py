@@ -13,7 +13,7 @@ from tillsync_server.domain.errors import FailedPrecondition, FieldViolation, In
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.link import Link
 from tillsync_server.ports.accounts import AccountStore
-from tillsync_server.ports.links import LinkedByHand, LinkFilter, LinkKeeper, LinkReader, OrderResolved, UnlinkedByHand
+from tillsync_server.ports.links import LinkedByHand, LinkFilter, LinkReader, LinkWriter, OrderResolved, UnlinkedByHand
 from tillsync_server.ports.queues import QueueReader
 
 _MAX_ID = 2**63 - 1
@@ -70,10 +70,10 @@ class Resolution:
 
 
 class LinkDecisions:
-    def __init__(self, accounts: AccountStore, links: LinkReader, keeper: LinkKeeper, queues: QueueReader, lookup: TillLookup) -> None:
+    def __init__(self, accounts: AccountStore, links: LinkReader, writer: LinkWriter, queues: QueueReader, lookup: TillLookup) -> None:
         self._accounts = accounts
         self._links = links
-        self._keeper = keeper
+        self._writer = writer
         self._queues = queues
         self._lookup = lookup
 
@@ -113,11 +113,11 @@ class LinkDecisions:
     async def create_link(self, account_id: AccountId, epos_customer_id: int, woo_customer_id: int) -> LinkedByHand:
         """Neither side is asked: the refresh that it queues says if a customer is not there."""
         _require_ids(epos_customer_id=epos_customer_id, woo_customer_id=woo_customer_id)
-        return await self._keeper.create(account_id, EposCustomerId(epos_customer_id), WooCustomerId(woo_customer_id))
+        return await self._writer.create(account_id, EposCustomerId(epos_customer_id), WooCustomerId(woo_customer_id))
 
     async def delete_link(self, named: LinkNamed) -> UnlinkedByHand:
         epos_customer_id, woo_customer_id = named.checked()
-        return await self._keeper.delete(named.account_id, epos_customer_id=epos_customer_id, woo_customer_id=woo_customer_id)
+        return await self._writer.delete(named.account_id, epos_customer_id=epos_customer_id, woo_customer_id=woo_customer_id)
 
     async def candidates(self, account_id: AccountId, entry_id: str) -> Candidates:
         """Of a held order, read from the till now."""
@@ -132,19 +132,19 @@ class LinkDecisions:
         """NotFound (EPOS_CUSTOMER_NOT_FOUND) where the till has no such customer: nobody could book the order on it. The same decision
         again gets the answer of the first call, and asks no till."""
         _require_ids(epos_customer_id=epos_customer_id)
-        # Looked at before the till is asked, and again by the keeper under the lane's lock: that look decides.
+        # Looked at before the till is asked, and again by the writer under the lane's lock: that look decides.
         entry = await self._order(account_id, entry_id)
         chosen = EposCustomerId(epos_customer_id)
         resolved: OrderResolved | None = None
         if entry.state is not EntryState.HELD:
-            resolved = await self._keeper.resolved_before(account_id, entry.entry_id, chosen, create_link=create_link)
+            resolved = await self._writer.resolved_before(account_id, entry.entry_id, chosen, create_link=create_link)
         if resolved is None:
             _require_state(entry, EntryState.HELD, EntryState.FAILED)
             if create_link and entry.woo_customer_id is None:
                 raise FailedPrecondition("this is a guest's order: a guest cannot be linked", reason="GUEST_CANNOT_BE_LINKED")
             if not await self._lookup.read(account_id, [chosen]):
                 raise NotFound(f"Epos Now has no customer {chosen}: choose another", reason="EPOS_CUSTOMER_NOT_FOUND")
-            resolved = await self._keeper.resolve_order(account_id, entry.entry_id, chosen, create_link=create_link)
+            resolved = await self._writer.resolve_order(account_id, entry.entry_id, chosen, create_link=create_link)
         return Resolution(await one_entry(self._queues, account_id, str(resolved.entry_id), with_attempts=False), resolved)
 
     async def _order(self, account_id: AccountId, entry_id: str) -> Entry:

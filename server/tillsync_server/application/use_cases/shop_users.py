@@ -8,7 +8,7 @@ from datetime import datetime
 
 from tillsync_server.domain.errors import FieldViolation, InvalidArgument
 from tillsync_server.domain.ids import AccountId, WooCustomerId
-from tillsync_server.ports.links import LinkKeeper, ShopUserChange, ShopUsersReported
+from tillsync_server.ports.links import LinkWriter, ShopUserChange, ShopUsersReported
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +23,8 @@ class ReportedChange:
 
 
 class ShopUserReports:
-    def __init__(self, keeper: LinkKeeper) -> None:
-        self._keeper = keeper
+    def __init__(self, writer: LinkWriter) -> None:
+        self._writer = writer
 
     async def report(self, account_id: AccountId, changes: Sequence[ReportedChange]) -> ShopUsersReported:
         """InvalidArgument names the change and the field; then nothing is done."""
@@ -32,7 +32,7 @@ class ShopUserReports:
         if violations:
             raise InvalidArgument(violations)
         # the hash is not kept: the plugin sends held orders of the user again, with the email as it is now
-        return await self._keeper.report_shop_users(
+        return await self._writer.report_shop_users(
             account_id,
             [
                 ShopUserChange(

@@ -6,7 +6,7 @@ from typing import Any
 
 from tillsync.v1 import account_service_pb2, token_pb2
 
-from tillsync_server.application.use_cases.token_desk import NewToken
+from tillsync_server.application.use_cases.token_service import NewToken
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.tokens import Token
 

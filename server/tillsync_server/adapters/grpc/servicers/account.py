@@ -22,7 +22,7 @@ from tillsync_server.application.use_cases.account_check import AccountCheck
 from tillsync_server.application.use_cases.account_settings import AccountSettings
 from tillsync_server.application.use_cases.shop_connection import ShopConnection, ShopIntroduced
 from tillsync_server.application.use_cases.site_settings import SiteSettings, SiteSettingsGiven
-from tillsync_server.application.use_cases.token_desk import TokenDesk
+from tillsync_server.application.use_cases.token_service import TokenService
 from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import InvalidArgument
 from tillsync_server.domain.ids import AccountId
@@ -35,7 +35,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         site_settings: SiteSettings,
         check: AccountCheck,
         shops: ShopConnection,
-        tokens: TokenDesk,
+        tokens: TokenService,
     ) -> None:
         self._settings = settings
         self._site_settings = site_settings

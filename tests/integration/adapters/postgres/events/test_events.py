@@ -28,7 +28,7 @@ from tillsync_server.adapters.http_client import AllowedHosts, HttpClient, HttpC
 from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
 from tillsync_server.adapters.postgres.events.event_outbox import PostgresEvents
-from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.links.link_writer import PostgresLinkWriter
 from tillsync_server.adapters.postgres.queues.queue_actions import PostgresQueueActions
 from tillsync_server.adapters.postgres.queues.requeue import PostgresRequeue
 from tillsync_server.adapters.postgres.statements import load
@@ -135,7 +135,7 @@ async def test_an_order_that_ends_is_told_once_with_its_outcome(events: EventWor
 async def test_a_held_order_needs_a_decision_and_its_release_closes_it(events: EventWorld) -> None:
     [entry_id] = await held_orders(events.engine, [facts_of(1042, woo_customer_id=12, account_email="ada@example.test")])
     assert await events.kinds() == [(1042, 1, NEEDED)]
-    await PostgresLinkKeeper(events.engine.database, events.engine.notifications).create(SHOP, epos(90001), woo(12))
+    await PostgresLinkWriter(events.engine.database, events.engine.notifications).create(SHOP, epos(90001), woo(12))
     assert await events.kinds() == [(1042, 2, CLOSED)]
     await end_all(events.engine, MATCHED)
     [row] = await events.rows()
@@ -154,8 +154,8 @@ async def test_every_way_out_of_being_held_is_told(events: EventWorld, way: str)
         case "new facts":
             await put_order(engine, facts_of(1042, email="grace@example.test"))
         case "resolved":
-            keeper = PostgresLinkKeeper(engine.database, engine.notifications)
-            await keeper.resolve_order(SHOP, entry_id, epos(90001), create_link=False)
+            writer = PostgresLinkWriter(engine.database, engine.notifications)
+            await writer.resolve_order(SHOP, entry_id, epos(90001), create_link=False)
         case "settings":
             await events.accounts.update(SHOP, lambda account: replace(account, default_epos_customer_id=epos(7)))
             assert await PostgresRequeue(engine.database, engine.notifications).run_chunk()

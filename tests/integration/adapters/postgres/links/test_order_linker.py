@@ -28,7 +28,7 @@ from support.links import (
     woo,
 )
 from tillsync_server.adapters.postgres.links.held_orders import MAX_RELEASED
-from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.links.link_writer import PostgresLinkWriter
 from tillsync_server.adapters.postgres.links.order_linker import PostgresOrderLinker
 from tillsync_server.domain.enums import EntryState, LinkGround, Outcome
 from tillsync_server.domain.link import LinkOrigin
@@ -187,7 +187,7 @@ async def test_two_accounts_link_the_same_numbers_apart(world: EngineWorld) -> N
 async def test_a_person_and_an_order_that_race_make_one_link(world: EngineWorld) -> None:
     """Whichever comes second sees the first: no link is lost, taken over or doubled."""
     await world.add_accounts("shop-a")
-    keeper = PostgresLinkKeeper(world.database, world.notifications)
+    writer = PostgresLinkWriter(world.database, world.notifications)
     lease, _ = await running_order(world, 1, woo_customer_id=12)
     for turn in range(1, 13):
         shop_customer, till_customer = 100 + turn, 90000 + turn
@@ -195,7 +195,7 @@ async def test_a_person_and_an_order_that_race_make_one_link(world: EngineWorld)
         [entry] = [each for each in await claim(world, lease) if each.subject_id == 1000 + turn]
         by_order, by_hand = await asyncio.gather(
             link(world, lease, entry, epos_id=till_customer, woo_id=shop_customer),
-            keeper.create(SHOP, epos(till_customer), woo(500 + turn)),
+            writer.create(SHOP, epos(till_customer), woo(500 + turn)),
             return_exceptions=True,
         )
         if by_order is OrderLinkOutcome.LINKED:

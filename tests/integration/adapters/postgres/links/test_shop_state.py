@@ -15,8 +15,8 @@ import pytest
 from support.engine import EngineWorld
 from support.links import SHOP, epos, lease_of, pending_removals, woo
 from support.waiting import until, within
-from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
 from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
+from tillsync_server.adapters.postgres.links.link_writer import PostgresLinkWriter
 from tillsync_server.adapters.postgres.links.shop_state import PostgresShopState
 from tillsync_server.domain.ids import EposCustomerTypeId
 from tillsync_server.domain.link import Link
@@ -125,7 +125,7 @@ async def test_a_late_write_of_the_former_till_customer_makes_the_present_one_wr
 async def test_a_late_removal_makes_the_present_link_write_again(world: EngineWorld) -> None:
     shop, lease = await leased(world)
     await world.fetch("INSERT INTO shop_removal (account_id, woo_customer_id, epos_customer_id) VALUES ($1, 12, 90001) RETURNING 1", SHOP)
-    await PostgresLinkKeeper(world.database, world.notifications).create(SHOP, epos(90002), woo(12))
+    await PostgresLinkWriter(world.database, world.notifications).create(SHOP, epos(90002), woo(12))
     await shop.confirm(lease, [ConfirmedWrite(epos(90002), woo(12), b"present", AS_OF)])
     revision = await world.fetch("SELECT entry_revision FROM entry WHERE subject_id = 90002")
     await shop.removal_done(lease, [woo(12)])

@@ -18,12 +18,12 @@ from tillsync_server.domain.link import LinkOrigin
 NOBODY = AccountId("nobody")
 
 
-class LinkKeeperContract:
+class LinkWriterContract:
     # create
 
     async def test_create_queues_the_customer_and_raises_the_configuration(self, bench: LinkBench) -> None:
         before = await bench.config_version()
-        made = await bench.keeper.create(SHOP, epos(90001), woo(12))
+        made = await bench.writer.create(SHOP, epos(90001), woo(12))
         assert (made.link.epos_customer_id, made.link.woo_customer_id, made.link.origin) == (90001, 12, LinkOrigin.BY_HAND)
         assert made.released_order_entries == 0
         refresh = await bench.refresh(90001)
@@ -33,32 +33,32 @@ class LinkKeeperContract:
         assert await bench.reader.by_woo(SHOP, woo(12)) == made.link
 
     async def test_create_is_idempotent(self, bench: LinkBench) -> None:
-        first = await bench.keeper.create(SHOP, epos(90001), woo(12))
+        first = await bench.writer.create(SHOP, epos(90001), woo(12))
         version = await bench.config_version()
-        second = await bench.keeper.create(SHOP, epos(90001), woo(12))
+        second = await bench.writer.create(SHOP, epos(90001), woo(12))
         assert (second.link, second.refresh_entry_id) == (first.link, first.refresh_entry_id)
         assert await bench.config_version() == version, "nothing changed that anybody decides on"
 
     async def test_create_names_which_of_the_two_is_linked_to_what(self, bench: LinkBench) -> None:
-        await bench.keeper.create(SHOP, epos(90001), woo(12))
+        await bench.writer.create(SHOP, epos(90001), woo(12))
         version = await bench.config_version()
         with pytest.raises(AlreadyExists, match="till customer 90001 is linked to shop customer 12") as of_till:
-            await bench.keeper.create(SHOP, epos(90001), woo(13))
+            await bench.writer.create(SHOP, epos(90001), woo(13))
         assert (of_till.value.reason, of_till.value.metadata["woo_customer_id"]) == ("EPOS_CUSTOMER_LINKED", "12")
         with pytest.raises(AlreadyExists, match="shop customer 12 is linked to till customer 90001") as of_shop:
-            await bench.keeper.create(SHOP, epos(90002), woo(12))
+            await bench.writer.create(SHOP, epos(90002), woo(12))
         assert (of_shop.value.reason, of_shop.value.metadata["epos_customer_id"]) == ("WOO_CUSTOMER_LINKED", "90001")
         assert await bench.config_version() == version
         assert await bench.refresh(90002) is None
 
     async def test_create_replaces_an_unusable_link(self, bench: LinkBench) -> None:
-        await bench.keeper.create(SHOP, epos(90001), woo(12))
+        await bench.writer.create(SHOP, epos(90001), woo(12))
         await bench.break_link(90001)
-        again = await bench.keeper.create(SHOP, epos(90001), woo(12))
+        again = await bench.writer.create(SHOP, epos(90001), woo(12))
         assert again.link.is_usable
         assert again.link.content_hash is None
         await bench.break_link(90001)
-        await bench.keeper.create(SHOP, epos(90001), woo(13))  # its former shop customer is there and shows its values
+        await bench.writer.create(SHOP, epos(90001), woo(13))  # its former shop customer is there and shows its values
         assert await pending_removals(bench.reader, 90001) == {90001: (12,)}
         assert await bench.reader.by_woo(SHOP, woo(12)) is None
 
@@ -66,8 +66,8 @@ class LinkKeeperContract:
         await bench.set_default_customer(90001)
         [order] = await held(bench, 7)
         for attempt in (
-            bench.keeper.create(SHOP, epos(90001), woo(12)),
-            bench.keeper.resolve_order(SHOP, order, epos(90001), create_link=True),
+            bench.writer.create(SHOP, epos(90001), woo(12)),
+            bench.writer.resolve_order(SHOP, order, epos(90001), create_link=True),
         ):
             with pytest.raises(FailedPrecondition) as refused:
                 await attempt
@@ -78,23 +78,23 @@ class LinkKeeperContract:
     async def test_create_releases_held_orders_of_the_shop_customer(self, bench: LinkBench) -> None:
         orders = await held(bench, 9, 4, 6)
         [other] = await held(bench, 20, woo=13)
-        made = await bench.keeper.create(SHOP, epos(90001), woo(12))
+        made = await bench.writer.create(SHOP, epos(90001), woo(12))
         assert made.released_order_entries == 3
         assert await bench.states([*orders, other]) == [EntryState.PENDING] * 3 + [EntryState.HELD]
 
     async def test_an_order_that_waits_while_a_link_is_made_gets_a_new_revision(self, bench: LinkBench) -> None:
         order = await bench.order(7)
         before = await bench.revision(order)
-        await bench.keeper.create(SHOP, epos(90001), woo(12))
+        await bench.writer.create(SHOP, epos(90001), woo(12))
         assert await bench.revision(order) == before + 1
 
     # delete
 
     @pytest.mark.parametrize("by", ["epos", "woo", "both"])
     async def test_delete_leaves_a_mark_and_queues_the_removal(self, bench: LinkBench, by: str) -> None:
-        made = await bench.keeper.create(SHOP, epos(90001), woo(12))
+        made = await bench.writer.create(SHOP, epos(90001), woo(12))
         before = await bench.config_version()
-        gone = await bench.keeper.delete(
+        gone = await bench.writer.delete(
             SHOP, epos_customer_id=None if by == "woo" else epos(90001), woo_customer_id=None if by == "epos" else woo(12)
         )
         assert gone.link == made.link
@@ -107,27 +107,27 @@ class LinkKeeperContract:
         assert await bench.config_version() == before + 1
 
     async def test_delete_finds_nothing_twice(self, bench: LinkBench) -> None:
-        keeper = bench.keeper
-        await keeper.create(SHOP, epos(90001), woo(12))
-        await keeper.create(SHOP, epos(90002), woo(13))
+        writer = bench.writer
+        await writer.create(SHOP, epos(90001), woo(12))
+        await writer.create(SHOP, epos(90002), woo(13))
         for missing in (
-            keeper.delete(SHOP, epos_customer_id=epos(5)),
-            keeper.delete(SHOP, woo_customer_id=woo(5)),
-            keeper.delete(SHOP, epos_customer_id=epos(90001), woo_customer_id=woo(13)),
-            keeper.delete(SHOP),
-            keeper.delete(OTHER, woo_customer_id=woo(12)),
+            writer.delete(SHOP, epos_customer_id=epos(5)),
+            writer.delete(SHOP, woo_customer_id=woo(5)),
+            writer.delete(SHOP, epos_customer_id=epos(90001), woo_customer_id=woo(13)),
+            writer.delete(SHOP),
+            writer.delete(OTHER, woo_customer_id=woo(12)),
         ):
             with pytest.raises(NotFound) as refused:
                 await missing
             assert refused.value.reason == "LINK_NOT_FOUND"
-        await keeper.delete(SHOP, woo_customer_id=woo(12))
+        await writer.delete(SHOP, woo_customer_id=woo(12))
         with pytest.raises(NotFound):
-            await keeper.delete(SHOP, woo_customer_id=woo(12))
+            await writer.delete(SHOP, woo_customer_id=woo(12))
 
     async def test_linking_again_clears_the_mark_and_the_removal(self, bench: LinkBench) -> None:
-        await bench.keeper.create(SHOP, epos(90001), woo(12))
-        await bench.keeper.delete(SHOP, woo_customer_id=woo(12))
-        await bench.keeper.create(SHOP, epos(90002), woo(12))
+        await bench.writer.create(SHOP, epos(90001), woo(12))
+        await bench.writer.delete(SHOP, woo_customer_id=woo(12))
+        await bench.writer.create(SHOP, epos(90002), woo(12))
         assert not await bench.reader.is_marked_do_not_auto_link(SHOP, woo(12))
         assert await pending_removals(bench.reader, 90001, 90002) == {}
 
@@ -135,7 +135,7 @@ class LinkKeeperContract:
 
     async def test_a_choice_stays_with_its_order(self, bench: LinkBench) -> None:
         one, other = await held(bench, 7, 8)
-        resolved = await bench.keeper.resolve_order(SHOP, one, epos(90001), create_link=False)
+        resolved = await bench.writer.resolve_order(SHOP, one, epos(90001), create_link=False)
         assert (resolved.entry_id, resolved.link, resolved.released_order_entries) == (one, None, 0)
         assert await bench.states([one, other]) == [EntryState.PENDING, EntryState.HELD]
         assert (await bench.chosen(one), await bench.chosen(other)) == (90001, None)
@@ -148,7 +148,7 @@ class LinkKeeperContract:
             *await held(bench, 5, woo=None),
         ]
         others = [*await held(bench, 30), *await held(bench, 31, woo=None, email="bea@example.test")]
-        resolved = await bench.keeper.resolve_order(SHOP, orders[1], epos(90001), create_link=False)
+        resolved = await bench.writer.resolve_order(SHOP, orders[1], epos(90001), create_link=False)
         assert (resolved.entry_id, resolved.released_order_entries) == (orders[1], 2)
         assert await bench.states([*orders, *others]) == [EntryState.PENDING] * 3 + [EntryState.HELD] * 2
         assert {await bench.chosen(each) for each in orders} == {90001}
@@ -157,7 +157,7 @@ class LinkKeeperContract:
         await bench.mark(12)
         one, other, third = await held(bench, 7, 8, 9)
         before = await bench.config_version()
-        resolved = await bench.keeper.resolve_order(SHOP, other, epos(90001), create_link=True)
+        resolved = await bench.writer.resolve_order(SHOP, other, epos(90001), create_link=True)
         assert resolved.link == await link_of(bench, 90001)
         assert (resolved.link.epos_customer_id, resolved.link.woo_customer_id) == (90001, 12)
         assert (resolved.entry_id, resolved.released_order_entries) == (other, 2)
@@ -167,20 +167,20 @@ class LinkKeeperContract:
         assert await bench.refresh(90001) is not None
 
     async def test_resolving_with_a_link_that_is_taken_changes_nothing(self, bench: LinkBench) -> None:
-        await bench.keeper.create(SHOP, epos(90001), woo(13))
+        await bench.writer.create(SHOP, epos(90001), woo(13))
         [one] = await held(bench, 7)
         with pytest.raises(AlreadyExists):
-            await bench.keeper.resolve_order(SHOP, one, epos(90001), create_link=True)
+            await bench.writer.resolve_order(SHOP, one, epos(90001), create_link=True)
         assert await bench.states([one]) == [EntryState.HELD]
 
     async def test_a_failed_order_gets_a_successor(self, bench: LinkBench) -> None:
         failed = await bench.ended(7, FAILED)
-        resolved = await bench.keeper.resolve_order(SHOP, failed, epos(90001), create_link=False)
+        resolved = await bench.writer.resolve_order(SHOP, failed, epos(90001), create_link=False)
         assert resolved.entry_id != failed
         assert await bench.retried_from(resolved.entry_id) == failed
         assert (await bench.states([resolved.entry_id]), await bench.chosen(resolved.entry_id)) == ([EntryState.PENDING], 90001)
         with pytest.raises(FailedPrecondition) as refused:
-            await bench.keeper.resolve_order(SHOP, failed, epos(90002), create_link=False)
+            await bench.writer.resolve_order(SHOP, failed, epos(90002), create_link=False)
         assert refused.value.reason == "ORDER_NOT_HELD"
 
     # the same decision again
@@ -189,38 +189,38 @@ class LinkKeeperContract:
         [one] = await held(bench, 7)
         failed = await bench.ended(8, FAILED)
         for entry_id in (one, failed):
-            assert await bench.keeper.resolved_before(SHOP, entry_id, epos(90001), create_link=False) is None
-            first = await bench.keeper.resolve_order(SHOP, entry_id, epos(90001), create_link=False)
+            assert await bench.writer.resolved_before(SHOP, entry_id, epos(90001), create_link=False) is None
+            first = await bench.writer.resolve_order(SHOP, entry_id, epos(90001), create_link=False)
             revision = await bench.revision(first.entry_id)
             for _ in range(2):
-                assert await bench.keeper.resolve_order(SHOP, entry_id, epos(90001), create_link=False) == first
-            assert await bench.keeper.resolved_before(SHOP, entry_id, epos(90001), create_link=False) == first
+                assert await bench.writer.resolve_order(SHOP, entry_id, epos(90001), create_link=False) == first
+            assert await bench.writer.resolved_before(SHOP, entry_id, epos(90001), create_link=False) == first
             assert await bench.revision(first.entry_id) == revision
             for other, create_link in ((90002, False), (90001, True)):
-                assert await bench.keeper.resolved_before(SHOP, entry_id, epos(other), create_link=create_link) is None
+                assert await bench.writer.resolved_before(SHOP, entry_id, epos(other), create_link=create_link) is None
                 with pytest.raises(FailedPrecondition) as refused:
-                    await bench.keeper.resolve_order(SHOP, entry_id, epos(other), create_link=create_link)
+                    await bench.writer.resolve_order(SHOP, entry_id, epos(other), create_link=create_link)
                 assert refused.value.reason == "ORDER_NOT_HELD"
         assert await pairs(bench) == set()
 
     async def test_a_repeated_choice_with_a_link_is_answered_with_the_link(self, bench: LinkBench) -> None:
         [one, other] = await held(bench, 7, 8)
-        first = await bench.keeper.resolve_order(SHOP, one, epos(90001), create_link=True)
+        first = await bench.writer.resolve_order(SHOP, one, epos(90001), create_link=True)
         version = await bench.config_version()
-        again = await bench.keeper.resolve_order(SHOP, one, epos(90001), create_link=True)
+        again = await bench.writer.resolve_order(SHOP, one, epos(90001), create_link=True)
         assert (first.released_order_entries, again.released_order_entries) == (1, 0)
         assert (again.entry_id, again.link) == (first.entry_id, first.link)
         assert await bench.config_version() == version
-        await bench.keeper.delete(SHOP, woo_customer_id=woo(12))
+        await bench.writer.delete(SHOP, woo_customer_id=woo(12))
         with pytest.raises(FailedPrecondition):  # taken back meanwhile: nobody makes it again by a repeated call
-            await bench.keeper.resolve_order(SHOP, one, epos(90001), create_link=True)
+            await bench.writer.resolve_order(SHOP, one, epos(90001), create_link=True)
         assert await pairs(bench) == set()
         assert await bench.states([other]) == [EntryState.PENDING]
 
     async def test_a_failed_order_is_resolved_with_a_link(self, bench: LinkBench) -> None:
         failed = await bench.ended(7, FAILED)
         [waiting] = await held(bench, 8)
-        resolved = await bench.keeper.resolve_order(SHOP, failed, epos(90001), create_link=True)
+        resolved = await bench.writer.resolve_order(SHOP, failed, epos(90001), create_link=True)
         assert resolved.released_order_entries == 1
         assert await bench.states([resolved.entry_id, waiting]) == [EntryState.PENDING] * 2
 
@@ -234,10 +234,10 @@ class LinkKeeperContract:
             (pending, False, "ORDER_NOT_HELD"),
         ):
             with pytest.raises(FailedPrecondition) as refused:
-                await bench.keeper.resolve_order(SHOP, entry_id, epos(90001), create_link=create_link)
+                await bench.writer.resolve_order(SHOP, entry_id, epos(90001), create_link=create_link)
             assert refused.value.reason == reason
         with pytest.raises(NotFound) as missing:
-            await bench.keeper.resolve_order(SHOP, new_entry_id(), epos(90001), create_link=False)
+            await bench.writer.resolve_order(SHOP, new_entry_id(), epos(90001), create_link=False)
         assert missing.value.reason == "ENTRY_NOT_FOUND"
         assert await bench.states([guest]) == [EntryState.HELD]
 
@@ -245,16 +245,16 @@ class LinkKeeperContract:
 
     async def test_an_unknown_account_is_told(self, bench: LinkBench) -> None:
         for attempt in (
-            bench.keeper.create(NOBODY, epos(1), woo(1)),
-            bench.keeper.delete(NOBODY, woo_customer_id=woo(1)),
-            bench.keeper.resolve_order(NOBODY, new_entry_id(), epos(1), create_link=False),
+            bench.writer.create(NOBODY, epos(1), woo(1)),
+            bench.writer.delete(NOBODY, woo_customer_id=woo(1)),
+            bench.writer.resolve_order(NOBODY, new_entry_id(), epos(1), create_link=False),
         ):
             with pytest.raises(NotFound) as refused:
                 await attempt
             assert refused.value.reason == "ACCOUNT_NOT_FOUND"
 
 
-class TestFakeLinksByHand(LinkKeeperContract):
+class TestFakeLinksByHand(LinkWriterContract):
     @pytest.fixture
     def bench(self) -> LinkBench:
         return InMemory()
@@ -262,7 +262,7 @@ class TestFakeLinksByHand(LinkKeeperContract):
 
 @pytest.mark.every_version
 @pytest.mark.integration
-class TestPostgresLinkKeeper(LinkKeeperContract):
+class TestPostgresLinkWriter(LinkWriterContract):
     @pytest_asyncio.fixture
     async def bench(self, world: EngineWorld) -> LinkBench:
         return await on_postgres(world)

@@ -8,7 +8,7 @@ import pytest
 from fakes.accounts import FakeAccounts
 from fakes.queues import SHOP
 from fakes.tokens import FakeTokens
-from tillsync_server.application.use_cases.token_desk import TokenDesk
+from tillsync_server.application.use_cases.token_service import TokenService
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import InvalidArgument, NotFound
@@ -16,16 +16,16 @@ from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.domain.tokens import token_hash
 
 
-def desk(public_url: str = "https://sync.example.test") -> tuple[TokenDesk, FakeTokens]:
+def desk(public_url: str = "https://sync.example.test") -> tuple[TokenService, FakeTokens]:
     accounts = FakeAccounts()
     tokens = FakeTokens(accounts)
     accounts.add(Account(account_id=SHOP, till_id=TillId("till-a")))
-    return TokenDesk(tokens, accounts, public_url=public_url), tokens
+    return TokenService(tokens, accounts, public_url=public_url), tokens
 
 
 async def test_a_secret_is_256_random_bits_and_only_its_hash_is_kept() -> None:
-    tokens_desk, store = desk()
-    first, second = [await tokens_desk.create(Role.SERVICE, None, "orders") for _ in range(2)]
+    tokens, store = desk()
+    first, second = [await tokens.create(Role.SERVICE, None, "orders") for _ in range(2)]
     assert first.secret.startswith("tls_")
     assert len(base64.urlsafe_b64decode(first.secret.removeprefix("tls_") + "=")) == 32
     assert first.secret != second.secret
@@ -56,20 +56,20 @@ async def test_exactly_site_tokens_have_an_account() -> None:
 
 
 async def test_tokens_are_listed_in_pages_and_revoked_ones_stay_in_the_list() -> None:
-    tokens_desk, _ = desk()
-    made = [(await tokens_desk.create(Role.SITE, SHOP, str(number))).token.token_id for number in range(3)]
-    revoked = await tokens_desk.revoke(SHOP, made[0])
+    tokens, _ = desk()
+    made = [(await tokens.create(Role.SITE, SHOP, str(number))).token.token_id for number in range(3)]
+    revoked = await tokens.revoke(SHOP, made[0])
     assert revoked.revoke_time is not None
-    assert await tokens_desk.revoke(SHOP, made[0]) == revoked
-    first = await tokens_desk.list_tokens(SHOP, 2, "")
-    second = await tokens_desk.list_tokens(SHOP, 2, first.next_page_token)
+    assert await tokens.revoke(SHOP, made[0]) == revoked
+    first = await tokens.list_tokens(SHOP, 2, "")
+    second = await tokens.list_tokens(SHOP, 2, first.next_page_token)
     assert [token.token_id for token in (*first.tokens, *second.tokens)] == sorted(made)
     assert first.tokens[0].revoke_time == revoked.revoke_time
     with pytest.raises(InvalidArgument, match="page_token"):
-        await tokens_desk.list_tokens(None, 2, first.next_page_token)
+        await tokens.list_tokens(None, 2, first.next_page_token)
     with pytest.raises(NotFound):
-        await tokens_desk.list_tokens(AccountId("nobody"), 0, "")
+        await tokens.list_tokens(AccountId("nobody"), 0, "")
     with pytest.raises(NotFound):
-        await tokens_desk.revoke(None, made[1])
+        await tokens.revoke(None, made[1])
     with pytest.raises(InvalidArgument, match="token_id"):
-        await tokens_desk.revoke(None, "")
+        await tokens.revoke(None, "")

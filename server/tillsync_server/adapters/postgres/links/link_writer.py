@@ -32,8 +32,8 @@ _REOPEN_ORDER = load("links/reopen_order")
 _NOW_BY_HAND = load("links/now_by_hand")
 
 
-class PostgresLinkKeeper:
-    """Implements :class:`tillsync_server.ports.links.LinkKeeper`."""
+class PostgresLinkWriter:
+    """Implements :class:`tillsync_server.ports.links.LinkWriter`."""
 
     def __init__(self, database: Database, notifier: Notifier) -> None:
         self._database = database

@@ -1,6 +1,6 @@
 """Links made and removed by a person, and a person's choice for an order: what each sets going, and what it protects (invariant 6).
 
-What callers rely on besides: tests/contracts/test_link_keeper_contract.py.
+What callers rely on besides: tests/contracts/test_link_writer_contract.py.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from support.links import (
     states,
     woo,
 )
-from tillsync_server.adapters.postgres.links import link_keeper as link_keeper_module
-from tillsync_server.adapters.postgres.links.link_keeper import PostgresLinkKeeper
+from tillsync_server.adapters.postgres.links import link_writer as link_writer_module
 from tillsync_server.adapters.postgres.links.link_reader import PostgresLinks
+from tillsync_server.adapters.postgres.links.link_writer import PostgresLinkWriter
 from tillsync_server.domain.enums import EntryKind, EntryState, Outcome
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Unavailable
 from tillsync_server.domain.ids import EntryId, new_entry_id
@@ -41,8 +41,8 @@ MATCHED = replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_custom
 FAILED = Verdict.failed(Outcome.CUSTOMER_NOT_MATCHED, "refused field: EmailAddress")
 
 
-def keeper_of(world: EngineWorld) -> PostgresLinkKeeper:
-    return PostgresLinkKeeper(world.database, world.notifications)
+def writer_of(world: EngineWorld) -> PostgresLinkWriter:
+    return PostgresLinkWriter(world.database, world.notifications)
 
 
 async def marked(world: EngineWorld, woo_id: int) -> bool:
@@ -54,13 +54,13 @@ async def marked(world: EngineWorld, woo_id: int) -> bool:
 
 async def test_create_replaces_an_unusable_link(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    await writer_of(world).create(SHOP, epos(90001), woo(12))
     await world.fetch("UPDATE link SET epos_gone_at = now(), content_hash = 'x' RETURNING 1")
-    again = await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    again = await writer_of(world).create(SHOP, epos(90001), woo(12))
     assert again.link.is_usable
     assert again.link.content_hash is None
     await world.fetch("UPDATE link SET epos_gone_at = now() RETURNING 1")
-    await keeper_of(world).create(SHOP, epos(90001), woo(13))  # its former shop customer is there and shows its values
+    await writer_of(world).create(SHOP, epos(90001), woo(13))  # its former shop customer is there and shows its values
     assert await pending_removals(PostgresLinks(world.database), 90001) == {90001: (12,)}
     assert await PostgresLinks(world.database).by_woo(SHOP, woo(12)) is None
 
@@ -69,7 +69,7 @@ async def test_create_releases_held_orders_in_order_of_arrival_and_wakes_the_lan
     await world.add_accounts("shop-a")
     held = await held_orders(world, [facts_of(number, woo_customer_id=12) for number in (9, 4, 6)])
     [other] = await held_orders(world, [facts_of(20, woo_customer_id=13)])
-    made = await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    made = await writer_of(world).create(SHOP, epos(90001), woo(12))
     assert made.released_order_entries == 3
     assert await states(world, [*held, other]) == [EntryState.PENDING] * 3 + [EntryState.HELD]
     assert [(await match_of(world, order)).state for order in (9, 4, 6)] == [EntryState.PENDING] * 3
@@ -86,12 +86,12 @@ async def test_create_tells_a_running_worker(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     handler = RecordingHandler()
     async with world.running(handler):
-        await keeper_of(world).create(SHOP, epos(90001), woo(12))
+        await writer_of(world).create(SHOP, epos(90001), woo(12))
         await handler.wait_for(lambda: handler.count(90001) == 1)
         gate = handler.gate(1)
         await world.hint("shop-a", 1)
         await handler.wait_for(lambda: handler.count(1) == 1)
-        await keeper_of(world).create(SHOP, epos(90002), woo(13))
+        await writer_of(world).create(SHOP, epos(90002), woo(13))
         await handler.wait_for(lambda: handler.count(90002) == 1)
         gate.set()
         await world.until_idle()
@@ -103,7 +103,7 @@ async def test_what_runs_while_a_link_is_made_is_not_written_and_runs_again(worl
     await world.hint("shop-a", 90001)
     lease = await lease_of(world)
     running = await claim(world, lease)
-    await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    await writer_of(world).create(SHOP, epos(90001), woo(12))
     assert await world.lanes.complete([completion(lease, each, MATCHED) for each in running]) == [Written.DROPPED, Written.DROPPED]
     again = {each.subject_id: each for each in await claim(world, lease)}
     assert set(again) == {7, 90001}
@@ -117,10 +117,10 @@ async def test_what_runs_while_a_link_is_made_is_not_written_and_runs_again(worl
 @pytest.mark.parametrize("by", ["epos", "woo", "both"])
 async def test_delete_leaves_a_mark_and_queues_the_removal(world: EngineWorld, by: str) -> None:
     await world.add_accounts("shop-a")
-    made = await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    made = await writer_of(world).create(SHOP, epos(90001), woo(12))
     await end_all(world, UPDATED)
     before = await config_version(world)
-    gone = await keeper_of(world).delete(
+    gone = await writer_of(world).delete(
         SHOP, epos_customer_id=None if by == "woo" else epos(90001), woo_customer_id=None if by == "epos" else woo(12)
     )
     assert gone.link == made.link
@@ -134,10 +134,10 @@ async def test_delete_leaves_a_mark_and_queues_the_removal(world: EngineWorld, b
 
 async def test_what_runs_while_a_link_is_removed_is_not_written(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    await keeper_of(world).create(SHOP, epos(90001), woo(12))
+    await writer_of(world).create(SHOP, epos(90001), woo(12))
     lease = await lease_of(world)
     [running] = await claim(world, lease)
-    await keeper_of(world).delete(SHOP, woo_customer_id=woo(12))
+    await writer_of(world).delete(SHOP, woo_customer_id=woo(12))
     assert await world.lanes.complete([completion(lease, running, UPDATED)]) == [Written.DROPPED]
     [again] = await claim(world, lease)
     assert (again.entry_id, again.entry_revision) == (running.entry_id, running.entry_revision + 1)
@@ -149,7 +149,7 @@ async def test_what_runs_while_a_link_is_removed_is_not_written(world: EngineWor
 async def test_a_choice_stays_with_its_order(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     one, other = await held_orders(world, [facts_of(7, woo_customer_id=12), facts_of(8, woo_customer_id=12)])
-    resolved = await keeper_of(world).resolve_order(SHOP, one, epos(90001), create_link=False)
+    resolved = await writer_of(world).resolve_order(SHOP, one, epos(90001), create_link=False)
     assert (resolved.entry_id, resolved.link, resolved.released_order_entries) == (one, None, 0)
     assert await states(world, [one, other]) == [EntryState.PENDING, EntryState.HELD]
     assert (await match_of(world, 7)).state is EntryState.PENDING
@@ -161,7 +161,7 @@ async def test_a_choice_stays_with_its_order(world: EngineWorld) -> None:
 async def test_new_facts_drop_the_choice(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     [one] = await held_orders(world, [facts_of(7)])
-    await keeper_of(world).resolve_order(SHOP, one, epos(90001), create_link=False)
+    await writer_of(world).resolve_order(SHOP, one, epos(90001), create_link=False)
     await put_order(world, facts_of(7, email="corrected@example.test"))
     [entry] = await claim(world, await lease_of(world))
     assert entry.chosen_epos_customer_id is None
@@ -171,7 +171,7 @@ async def test_a_choice_for_a_guest_holds_for_the_held_orders_of_the_email(world
     await world.add_accounts("shop-a")
     held = await held_orders(world, [facts_of(7), facts_of(3, email="Ada@Example.test "), facts_of(5)])
     others = await held_orders(world, [facts_of(30, woo_customer_id=12), facts_of(31, email="bea@example.test")])
-    resolved = await keeper_of(world).resolve_order(SHOP, held[1], epos(90001), create_link=False)
+    resolved = await writer_of(world).resolve_order(SHOP, held[1], epos(90001), create_link=False)
     assert (resolved.entry_id, resolved.released_order_entries) == (held[1], 2)
     assert await states(world, [*held, *others]) == [EntryState.PENDING] * 3 + [EntryState.HELD] * 2
     claimed = await claim(world, await lease_of(world))
@@ -183,7 +183,7 @@ async def test_a_failed_order_gets_a_successor(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     failed = await put_order(world, facts_of(7, woo_customer_id=12))
     await end_all(world, FAILED)
-    resolved = await keeper_of(world).resolve_order(SHOP, failed, epos(90001), create_link=False)
+    resolved = await writer_of(world).resolve_order(SHOP, failed, epos(90001), create_link=False)
     assert resolved.entry_id != failed
     row = await entry_row(world, resolved.entry_id)
     assert (row["retried_from"], row["chosen_epos_customer_id"], row["attempt_count"], row["due"]) == (failed, 90001, 0, True)
@@ -193,7 +193,7 @@ async def test_a_failed_order_gets_a_successor(world: EngineWorld) -> None:
     [entry] = await claim(world, await lease_of(world))
     assert entry.facts == facts_of(7, woo_customer_id=12)
     with pytest.raises(FailedPrecondition, match="newer entry") as refused:
-        await keeper_of(world).resolve_order(SHOP, failed, epos(90002), create_link=False)
+        await writer_of(world).resolve_order(SHOP, failed, epos(90002), create_link=False)
     assert refused.value.reason == "ORDER_NOT_HELD"
 
 
@@ -202,7 +202,7 @@ async def test_a_failed_order_is_resolved_with_a_link(world: EngineWorld) -> Non
     failed = await put_order(world, facts_of(7, woo_customer_id=12))
     await end_all(world, FAILED)
     [held] = await held_orders(world, [facts_of(8, woo_customer_id=12)])
-    resolved = await keeper_of(world).resolve_order(SHOP, failed, epos(90001), create_link=True)
+    resolved = await writer_of(world).resolve_order(SHOP, failed, epos(90001), create_link=True)
     assert resolved.released_order_entries == 1
     assert await states(world, [resolved.entry_id, held]) == [EntryState.PENDING] * 2
     assert {entry.subject_id for entry in await claim(world, await lease_of(world))} == {7, 8, 90001}
@@ -213,7 +213,7 @@ async def test_a_failed_guest_order_takes_the_held_ones_of_its_email_along(world
     failed = await put_order(world, facts_of(7))
     await end_all(world, FAILED)
     [held] = await held_orders(world, [facts_of(8)])
-    resolved = await keeper_of(world).resolve_order(SHOP, failed, epos(90001), create_link=False)
+    resolved = await writer_of(world).resolve_order(SHOP, failed, epos(90001), create_link=False)
     assert resolved.released_order_entries == 1
     claimed = await claim(world, await lease_of(world))
     assert {(entry.entry_id, entry.chosen_epos_customer_id) for entry in claimed} == {(resolved.entry_id, 90001), (held, 90001)}
@@ -224,24 +224,24 @@ async def test_what_cannot_be_resolved_is_told(world: EngineWorld) -> None:
     customer = (await world.hint("shop-a", 90001)).entry_id
     guest = await one_held_order(world)
     pending = await put_order(world, facts_of(8))
-    keeper = keeper_of(world)
+    writer = writer_of(world)
     for entry_id, create_link, reason in (
         (customer, False, "NOT_AN_ORDER"),
         (guest, True, "GUEST_CANNOT_BE_LINKED"),
         (pending, False, "ORDER_NOT_HELD"),
     ):
         with pytest.raises(FailedPrecondition) as refused:
-            await keeper.resolve_order(SHOP, entry_id, epos(90001), create_link=create_link)
+            await writer.resolve_order(SHOP, entry_id, epos(90001), create_link=create_link)
         assert refused.value.reason == reason
     with pytest.raises(NotFound) as missing:
-        await keeper.resolve_order(SHOP, new_entry_id(), epos(90001), create_link=False)
+        await writer.resolve_order(SHOP, new_entry_id(), epos(90001), create_link=False)
     assert missing.value.reason == "ENTRY_NOT_FOUND"
     await end_all(world, MATCHED)
-    already = await keeper.resolve_order(SHOP, pending, epos(90001), create_link=False)  # it belongs to 90001
+    already = await writer.resolve_order(SHOP, pending, epos(90001), create_link=False)  # it belongs to 90001
     assert (already.entry_id, already.link, already.released_order_entries) == (pending, None, 0)
     for entry_id, reason in ((customer, "NOT_AN_ORDER"), (pending, "ORDER_NOT_HELD")):  # finished ones too
         with pytest.raises(FailedPrecondition) as refused:
-            await keeper.resolve_order(SHOP, entry_id, epos(90002), create_link=False)
+            await writer.resolve_order(SHOP, entry_id, epos(90002), create_link=False)
         assert refused.value.reason == reason
     assert await states(world, [guest]) == [EntryState.HELD]
 
@@ -258,9 +258,9 @@ async def one_held_order(world: EngineWorld) -> EntryId:
 
 async def test_a_guest_with_many_held_orders_is_resolved_in_chunks(world: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.add_accounts("shop-a")
-    monkeypatch.setattr(link_keeper_module, "MAX_RELEASED", 4)
+    monkeypatch.setattr(link_writer_module, "MAX_RELEASED", 4)
     held = await held_orders(world, [facts_of(number) for number in range(1, 12)])
-    resolved = await keeper_of(world).resolve_order(SHOP, held[5], epos(90001), create_link=False)
+    resolved = await writer_of(world).resolve_order(SHOP, held[5], epos(90001), create_link=False)
     assert (resolved.entry_id, resolved.released_order_entries) == (held[5], 10)
     rows = await world.fetch("SELECT state, chosen_epos_customer_id, entry_revision FROM entry")
     assert {(row["state"], row["chosen_epos_customer_id"], row["entry_revision"]) for row in rows} == {(1, 90001, 2)}
@@ -274,18 +274,18 @@ async def test_a_lane_that_stays_locked_is_told(world: EngineWorld) -> None:
     async with world.database.acquire() as connection, connection.transaction():
         await connection.execute("SELECT 1 FROM lane FOR UPDATE")
         with pytest.raises(Unavailable) as refused:
-            await keeper_of(world).create(SHOP, epos(90001), woo(12))
+            await writer_of(world).create(SHOP, epos(90001), woo(12))
     assert refused.value.reason == "ACCOUNT_BUSY"
     assert await world.fetch("SELECT 1 FROM link") == []
 
 
 async def test_people_that_race_make_one_link(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
-    keeper = keeper_of(world)
-    same = await asyncio.gather(*(keeper.create(SHOP, epos(90001), woo(12)) for _ in range(6)))
+    writer = writer_of(world)
+    same = await asyncio.gather(*(writer.create(SHOP, epos(90001), woo(12)) for _ in range(6)))
     assert len({made.link.create_time for made in same}) == 1
-    results = await asyncio.gather(*(keeper.create(SHOP, epos(80000 + number), woo(13)) for number in range(6)), return_exceptions=True)
+    results = await asyncio.gather(*(writer.create(SHOP, epos(80000 + number), woo(13)) for number in range(6)), return_exceptions=True)
     assert sum(isinstance(result, AlreadyExists) for result in results) == 5
-    deletions = await asyncio.gather(*(keeper.delete(SHOP, woo_customer_id=woo(12)) for _ in range(4)), return_exceptions=True)
+    deletions = await asyncio.gather(*(writer.delete(SHOP, woo_customer_id=woo(12)) for _ in range(4)), return_exceptions=True)
     assert sum(isinstance(result, NotFound) for result in deletions) == 3
     assert len(await world.fetch("SELECT 1 FROM link")) == 1

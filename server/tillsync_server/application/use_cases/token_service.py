@@ -30,7 +30,7 @@ class TokensPage:
     next_page_token: str
 
 
-class TokenDesk:
+class TokenService:
     """``public_url``: TILLSYNC_PUBLIC_URL, empty where it is not set."""
 
     def __init__(self, tokens: TokenStore, accounts: AccountStore, *, public_url: str = "") -> None:
