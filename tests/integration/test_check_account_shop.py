@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from google.protobuf.field_mask_pb2 import FieldMask
+from support.api_harness import ApiHarness, api_harness
 from support.certificates import self_signed
-from support.desk_world import DeskWorld, desk_world
 from support.engine import EngineWorld
 from support.waiting import GIVE_UP_SECONDS
 from tillsync.v1 import account_pb2, account_service_pb2, vocabulary_pb2
@@ -70,15 +70,15 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str, str]] = {
 
 
 @pytest_asyncio.fixture
-async def desk(world: EngineWorld) -> AsyncIterator[DeskWorld]:
-    async with desk_world(world, shop_seconds=GIVE_UP_SECONDS) as made:
+async def api(world: EngineWorld) -> AsyncIterator[ApiHarness]:
+    async with api_harness(world, shop_seconds=GIVE_UP_SECONDS) as made:
         await made.add_account(guest_policy=account_pb2.GUEST_POLICY_MATCH_OR_CREATE)
         yield made
 
 
-async def shop_step(desk: DeskWorld) -> Any:
+async def shop_step(api: ApiHarness) -> Any:
     """The one step at which the shop fails; of the till every step goes well meanwhile."""
-    answer = await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))
+    answer = await api.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))
     assert not answer.ok
     failed = [step for step in answer.steps if not step.ok]
     assert [(step.side, step.name) for step in failed] == [(SHOP, "bridge_status")]
@@ -87,16 +87,16 @@ async def shop_step(desk: DeskWorld) -> Any:
         assert text.endswith(".")
         assert text[0] == text[0].upper()
         assert len(text.split()) < MANY_WORDS
-        assert desk.shop.switches.bridge_secret not in text
+        assert api.shop.switches.bridge_secret not in text
         assert "<" not in text
     return failed[0]
 
 
-async def address_is(desk: DeskWorld, url: str) -> None:
-    shop = account_pb2.ShopSettings(base_url=url, bridge_secret=desk.shop.switches.bridge_secret)
+async def address_is(api: ApiHarness, url: str) -> None:
+    shop = account_pb2.ShopSettings(base_url=url, bridge_secret=api.shop.switches.bridge_secret)
     mask = FieldMask(paths=["shop.base_url", "shop.bridge_secret"])
     request = S.UpdateAccountRequest(account_id="shop-a", account=account_pb2.Account(shop=shop), update_mask=mask)
-    await desk.call("AccountService/UpdateAccount", request)
+    await api.call("AccountService/UpdateAccount", request)
 
 
 def test_every_trouble_is_here() -> None:
@@ -105,70 +105,70 @@ def test_every_trouble_is_here() -> None:
 
 
 @pytest.mark.parametrize("trouble", list(TROUBLES))
-async def test_what_the_shop_answers_instead_is_named_with_its_remedy(desk: DeskWorld, trouble: Trouble) -> None:
+async def test_what_the_shop_answers_instead_is_named_with_its_remedy(api: ApiHarness, trouble: Trouble) -> None:
     reason, says, remedy = TROUBLES[trouble]
-    desk.shop.switches.trouble = trouble
-    step = await shop_step(desk)
+    api.shop.switches.trouble = trouble
+    step = await shop_step(api)
     assert step.details["reason"] == reason
     assert says in step.text
     assert remedy in step.remedy
     if trouble is Trouble.MAINTENANCE:
         assert (step.details["http_status"], step.details["retry_after_seconds"]) == ("503", "600")
-    desk.shop.switches.trouble = None
-    assert (await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))).ok
+    api.shop.switches.trouble = None
+    assert (await api.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))).ok
 
 
-async def test_a_stripped_authorization_header_does_not_matter(desk: DeskWorld) -> None:
-    desk.shop.switches.trouble = Trouble.HEADER_STRIPPED
-    assert (await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))).ok
+async def test_a_stripped_authorization_header_does_not_matter(api: ApiHarness) -> None:
+    api.shop.switches.trouble = Trouble.HEADER_STRIPPED
+    assert (await api.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))).ok
 
 
-async def test_a_plugin_that_is_off_is_named(desk: DeskWorld) -> None:
-    desk.shop.switches.bridge_installed = False
-    step = await shop_step(desk)
+async def test_a_plugin_that_is_off_is_named(api: ApiHarness) -> None:
+    api.shop.switches.bridge_installed = False
+    step = await shop_step(api)
     assert step.details["reason"] == "SHOP_BRIDGE_OFF"
     assert "plugin is not active" in step.text
 
 
 @pytest.mark.parametrize("name", list(FAULTS))
-async def test_what_its_web_server_does_is_named(desk: DeskWorld, name: str) -> None:
+async def test_what_its_web_server_does_is_named(api: ApiHarness, name: str) -> None:
     fault, reason, says, remedy = FAULTS[name]
-    desk.shop.faults.script(path="*", times=None, **fault)
-    step = await shop_step(desk)
+    api.shop.faults.script(path="*", times=None, **fault)
+    step = await shop_step(api)
     assert step.details["reason"] == reason
     assert says in step.text
     assert remedy in step.remedy
 
 
-async def test_a_shop_that_says_nothing_is_too_slow(desk: DeskWorld) -> None:
-    silence = desk.shop.faults.script(path="*", times=None, hang="before")
-    step = await shop_step(desk)
+async def test_a_shop_that_says_nothing_is_too_slow(api: ApiHarness) -> None:
+    silence = api.shop.faults.script(path="*", times=None, hang="before")
+    step = await shop_step(api)
     silence.cancel()
     assert step.details["reason"] == "SHOP_TOO_SLOW"
     assert f"no answer from 127.0.0.1 within {GIVE_UP_SECONDS:g} s" in step.text.lower()
 
 
-async def test_a_certificate_that_is_not_valid_is_named(desk: DeskWorld, tmp_path: Path) -> None:
+async def test_a_certificate_that_is_not_valid_is_named(api: ApiHarness, tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     served.load_cert_chain(certificate, key)
     async with SandboxShop(ssl_context=served) as shop:
-        await address_is(desk, shop.origin)
-        step = await shop_step(desk)
+        await address_is(api, shop.origin)
+        step = await shop_step(api)
     assert step.details["reason"] == "SHOP_UNREACHABLE"
     assert "TLS: the certificate of" in step.text
     # https where only http is spoken
-    await address_is(desk, desk.shop.origin.replace("http://", "https://"))
-    step = await shop_step(desk)
+    await address_is(api, api.shop.origin.replace("http://", "https://"))
+    step = await shop_step(api)
     assert (step.details["reason"], "TLS" in step.text) == ("SHOP_UNREACHABLE", True)
 
 
-async def test_a_shop_that_is_not_there_is_named(desk: DeskWorld) -> None:
+async def test_a_shop_that_is_not_there_is_named(api: ApiHarness) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     for address, says in ((f"http://127.0.0.1:{port}", "does not accept connections"), ("https://shop.example.invalid", "DNS: the name")):
-        await address_is(desk, address)
-        step = await shop_step(desk)
+        await address_is(api, address)
+        step = await shop_step(api)
         assert step.details["reason"] == "SHOP_UNREACHABLE"
         assert says in step.text
         assert "this service may reach it" in step.remedy

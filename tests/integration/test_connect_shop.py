@@ -12,7 +12,7 @@ import grpc.aio
 import pytest
 import pytest_asyncio
 from google.rpc import error_details_pb2
-from support.desk_world import DeskWorld, desk_world
+from support.api_harness import ApiHarness, api_harness
 from support.engine import EngineWorld
 from support.logs import captured_lines
 from support.postgres import TestDatabase
@@ -31,9 +31,9 @@ CONNECT, DISCONNECT = "AccountService/ConnectShop", "AccountService/DisconnectSh
 
 
 @pytest_asyncio.fixture
-async def desk(world: EngineWorld) -> AsyncIterator[DeskWorld]:
+async def api(world: EngineWorld) -> AsyncIterator[ApiHarness]:
     """An account that no shop has connected to yet."""
-    async with desk_world(world) as made:
+    async with api_harness(world) as made:
         account = made.account(name="Corner shop", auto_link=False)
         account.ClearField("shop")
         await made.call("AccountService/CreateAccount", S.CreateAccountRequest(account_id="shop-a", account=account))
@@ -44,90 +44,90 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def introduction(desk: DeskWorld, **fields: Any) -> S.ConnectShopRequest:
+def introduction(api: ApiHarness, **fields: Any) -> S.ConnectShopRequest:
     """The shop accepts the secret by then, as the plugin does."""
-    known = {"account_id": "shop-a", "base_url": desk.shop.origin, "bridge_secret": new_secret(), "bridge_version": "1.0.0"}
+    known = {"account_id": "shop-a", "base_url": api.shop.origin, "bridge_secret": new_secret(), "bridge_version": "1.0.0"}
     request = S.ConnectShopRequest(**(known | fields))
-    desk.shop.switches.bridge_secret = request.bridge_secret
+    api.shop.switches.bridge_secret = request.bridge_secret
     return request
 
 
-async def site(desk: DeskWorld) -> Sequence[tuple[str, str]]:
-    return await desk.grpc.token(Role.SITE, "shop-a")
+async def site(api: ApiHarness) -> Sequence[tuple[str, str]]:
+    return await api.grpc.token(Role.SITE, "shop-a")
 
 
-async def account(desk: DeskWorld) -> account_pb2.Account:
+async def account(api: ApiHarness) -> account_pb2.Account:
     request = S.GetAccountRequest(account_id="shop-a")
-    found: account_pb2.Account = (await desk.call("AccountService/GetAccount", request)).account
+    found: account_pb2.Account = (await api.call("AccountService/GetAccount", request)).account
     return found
 
 
-async def set_shop(desk: DeskWorld, **shop: Any) -> None:
+async def set_shop(api: ApiHarness, **shop: Any) -> None:
     request = S.UpdateAccountRequest(account_id="shop-a", account=account_pb2.Account(shop=account_pb2.ShopSettings(**shop)))
     request.update_mask.paths.extend(f"shop.{name}" for name in shop)
-    await desk.call("AccountService/UpdateAccount", request)
+    await api.call("AccountService/UpdateAccount", request)
 
 
-async def is_refused_as_unknown(desk: DeskWorld, metadata: Sequence[tuple[str, str]]) -> bool:
+async def is_refused_as_unknown(api: ApiHarness, metadata: Sequence[tuple[str, str]]) -> bool:
     try:
-        await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"), metadata)
+        await api.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"), metadata)
     except grpc.aio.AioRpcError as error:
         return error.code() is grpc.StatusCode.UNAUTHENTICATED
     return False
 
 
-async def requeued(desk: DeskWorld) -> set[int]:
-    return {row["what"] for row in await desk.grpc.engine.fetch("SELECT what FROM requeue")}
+async def requeued(api: ApiHarness) -> set[int]:
+    return {row["what"] for row in await api.grpc.engine.fetch("SELECT what FROM requeue")}
 
 
-async def link(desk: DeskWorld) -> None:
-    await desk.grpc.engine.fetch(
+async def link(api: ApiHarness) -> None:
+    await api.grpc.engine.fetch(
         "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, content_hash) "
         "VALUES ('shop-a', 9001, 12, 3, '\\x01') RETURNING 1"
     )
 
 
-async def test_a_shop_is_called_back_with_the_new_secret_and_then_is_connected(desk: DeskWorld) -> None:
-    await link(desk)
+async def test_a_shop_is_called_back_with_the_new_secret_and_then_is_connected(api: ApiHarness) -> None:
+    await link(api)
     with captured_lines() as lines:
-        answer = await desk.call(CONNECT, introduction(desk), await site(desk))
+        answer = await api.call(CONNECT, introduction(api), await site(api))
     [line] = lines.of("shop_connected")
     assert all(line[name] for name in ("account_id", "bridge_version", "bridge_api", "wordpress", "woocommerce"))
     assert not [each for each in lines.all() if "dropped" in each]
-    [request] = desk.shop.log.matching(path="*/wc-tillsync/v1/status")
+    [request] = api.shop.log.matching(path="*/wc-tillsync/v1/status")
     assert request.status == 200
     assert (answer.account_name, answer.settings.customer_sync_enabled, answer.settings.auto_link) == ("Corner shop", True, False)
-    stored = await account(desk)
-    assert (stored.shop.base_url, stored.shop.has_bridge_secret, stored.etag) == (desk.shop.origin, True, answer.etag)
-    assert 1 in await requeued(desk)  # what this shop was never told is queued
-    checked = await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"), await site(desk))
+    stored = await account(api)
+    assert (stored.shop.base_url, stored.shop.has_bridge_secret, stored.etag) == (api.shop.origin, True, answer.etag)
+    assert 1 in await requeued(api)  # what this shop was never told is queued
+    checked = await api.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"), await site(api))
     assert {step.name: step.ok for step in checked.steps}["bridge_status"]
 
 
-async def test_connecting_again_rotates_the_secret_and_tells_the_shop_everything_anew(desk: DeskWorld) -> None:
+async def test_connecting_again_rotates_the_secret_and_tells_the_shop_everything_anew(api: ApiHarness) -> None:
     """Its plugin may have been removed and installed again: then its tables are empty, whatever was confirmed before."""
-    await desk.call(CONNECT, introduction(desk), await site(desk))
-    first = await account(desk)
-    await link(desk)
-    await desk.grpc.engine.fetch("DELETE FROM requeue RETURNING 1")
-    await desk.call(CONNECT, introduction(desk), await site(desk))
-    assert (await account(desk)).etag != first.etag
-    assert await requeued(desk) == {1}
-    checked = await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))
+    await api.call(CONNECT, introduction(api), await site(api))
+    first = await account(api)
+    await link(api)
+    await api.grpc.engine.fetch("DELETE FROM requeue RETURNING 1")
+    await api.call(CONNECT, introduction(api), await site(api))
+    assert (await account(api)).etag != first.etag
+    assert await requeued(api) == {1}
+    checked = await api.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))
     assert {step.name: step.ok for step in checked.steps}["bridge_status"]  # signed with the new one
 
 
-async def test_a_shop_that_does_not_know_the_secret_yet_is_not_connected_and_the_former_stays(desk: DeskWorld) -> None:
-    await desk.call(CONNECT, introduction(desk), await site(desk))
-    before, kept = await account(desk), desk.shop.switches.bridge_secret
-    request = introduction(desk)
-    desk.shop.switches.bridge_secret = kept
-    refused = await desk.refusal(CONNECT, request, await site(desk))
+async def test_a_shop_that_does_not_know_the_secret_yet_is_not_connected_and_the_former_stays(api: ApiHarness) -> None:
+    await api.call(CONNECT, introduction(api), await site(api))
+    before, kept = await account(api), api.shop.switches.bridge_secret
+    request = introduction(api)
+    api.shop.switches.bridge_secret = kept
+    refused = await api.refusal(CONNECT, request, await site(api))
     assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "SHOP_SIGNATURE_REFUSED")
     assert "compare the clocks" in refused.message
     assert refused.metadata == {"http_status": "401"}
     assert request.bridge_secret not in refused.message
-    assert await account(desk) == before
+    assert await account(api) == before
 
 
 @pytest.mark.parametrize(
@@ -149,23 +149,23 @@ async def test_a_shop_that_does_not_know_the_secret_yet_is_not_connected_and_the
     ],
 )
 async def test_what_the_shop_answers_instead_is_named_with_its_remedy_and_nothing_is_stored(
-    desk: DeskWorld, trouble: Trouble, reason: str, says: str
+    api: ApiHarness, trouble: Trouble, reason: str, says: str
 ) -> None:
-    before = await account(desk)
-    desk.shop.switches.trouble = trouble
-    refused = await desk.refusal(CONNECT, introduction(desk), await site(desk))
+    before = await account(api)
+    api.shop.switches.trouble = trouble
+    refused = await api.refusal(CONNECT, introduction(api), await site(api))
     assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, reason)
     assert says in refused.message
     if trouble is Trouble.MAINTENANCE:
         assert refused.metadata == {"http_status": "503", "retry_after_seconds": "600"}
-    assert await account(desk) == before
-    desk.shop.switches.trouble = None
-    await desk.call(CONNECT, introduction(desk), await site(desk))
+    assert await account(api) == before
+    api.shop.switches.trouble = None
+    await api.call(CONNECT, introduction(api), await site(api))
 
 
-async def test_a_plugin_that_is_off_is_named(desk: DeskWorld) -> None:
-    desk.shop.switches.bridge_installed = False
-    refused = await desk.refusal(CONNECT, introduction(desk), await site(desk))
+async def test_a_plugin_that_is_off_is_named(api: ApiHarness) -> None:
+    api.shop.switches.bridge_installed = False
+    refused = await api.refusal(CONNECT, introduction(api), await site(api))
     assert (refused.reason, refused.metadata) == ("SHOP_BRIDGE_OFF", {"http_status": "404"})
     assert "activate or update it" in refused.message
 
@@ -173,27 +173,27 @@ async def test_a_plugin_that_is_off_is_named(desk: DeskWorld) -> None:
 @pytest.mark.parametrize(
     "address", ["http://10.1.2.3", "http://169.254.169.254", "http://[fd00::1]", "https://127.1.2.3.4.example.invalid"]
 )
-async def test_inner_addresses_are_not_asked_anything(desk: DeskWorld, address: str) -> None:
-    refused = await desk.refusal(CONNECT, introduction(desk, base_url=address), await site(desk))
+async def test_inner_addresses_are_not_asked_anything(api: ApiHarness, address: str) -> None:
+    refused = await api.refusal(CONNECT, introduction(api, base_url=address), await site(api))
     assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "SHOP_UNREACHABLE")
-    assert not (await account(desk)).shop.base_url
-    refused = await desk.refusal(CONNECT, introduction(desk, rest_url=f"{address}/wp-json/", base_url="http://10.9.9.9"), await site(desk))
+    assert not (await account(api)).shop.base_url
+    refused = await api.refusal(CONNECT, introduction(api, rest_url=f"{address}/wp-json/", base_url="http://10.9.9.9"), await site(api))
     assert refused.reason == "SHOP_UNREACHABLE"
 
 
 @pytest.mark.parametrize("suffix", ["/wp-json/", "/index.php/wp-json/", "/?rest_route=/", "/index.php?rest_route=/", "/wp-json"])
-async def test_where_home_has_no_rest_api_the_address_that_wordpress_names_is_stored(desk: DeskWorld, suffix: str) -> None:
+async def test_where_home_has_no_rest_api_the_address_that_wordpress_names_is_stored(api: ApiHarness, suffix: str) -> None:
     async with SandboxShop() as elsewhere:
         elsewhere.switches.trouble = Trouble.REST_OFF_404
-        request = introduction(desk, base_url=elsewhere.origin, rest_url=desk.shop.origin + suffix)
-        await desk.call(CONNECT, request, await site(desk))
-    assert (await account(desk)).shop.base_url == desk.shop.origin
+        request = introduction(api, base_url=elsewhere.origin, rest_url=api.shop.origin + suffix)
+        await api.call(CONNECT, request, await site(api))
+    assert (await account(api)).shop.base_url == api.shop.origin
 
 
-async def test_plain_permalinks_and_a_rest_prefix_of_its_own_are_found_from_home(desk: DeskWorld) -> None:
-    desk.shop.switches.permalinks = Permalinks.PLAIN
-    await desk.call(CONNECT, introduction(desk, rest_url=f"{desk.shop.origin}/api/"), await site(desk))
-    assert (await account(desk)).shop.base_url == desk.shop.origin
+async def test_plain_permalinks_and_a_rest_prefix_of_its_own_are_found_from_home(api: ApiHarness) -> None:
+    api.shop.switches.permalinks = Permalinks.PLAIN
+    await api.call(CONNECT, introduction(api, rest_url=f"{api.shop.origin}/api/"), await site(api))
+    assert (await account(api)).shop.base_url == api.shop.origin
 
 
 @pytest.mark.parametrize(
@@ -208,83 +208,83 @@ async def test_plain_permalinks_and_a_rest_prefix_of_its_own_are_found_from_home
         ({"bridge_version": "1" * 51}, "bridge_version"),
     ],
 )
-async def test_bad_input_names_its_field_and_asks_nobody(desk: DeskWorld, fields: dict[str, str], named: str) -> None:
-    refused = await desk.refusal(CONNECT, introduction(desk, **fields), await site(desk))
+async def test_bad_input_names_its_field_and_asks_nobody(api: ApiHarness, fields: dict[str, str], named: str) -> None:
+    refused = await api.refusal(CONNECT, introduction(api, **fields), await site(api))
     assert (refused.code, list(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, [named])
-    assert len(desk.shop.log) == 0
+    assert len(api.shop.log) == 0
 
 
-async def test_consumer_keys_stay_with_their_origin(desk: DeskWorld) -> None:
+async def test_consumer_keys_stay_with_their_origin(api: ApiHarness) -> None:
     keys = {"consumer_key": "ck_sandbox", "consumer_secret": "cs_sandbox"}
-    await set_shop(desk, base_url=desk.shop.origin, **keys)
-    await desk.call(CONNECT, introduction(desk), await site(desk))
-    assert (await account(desk)).shop.has_consumer_secret  # the same origin
-    await set_shop(desk, base_url="https://former.example.test", bridge_secret="", **keys)
-    await desk.call(CONNECT, introduction(desk), await site(desk))
-    stored = await account(desk)
-    assert (stored.shop.base_url, stored.shop.has_consumer_key, stored.shop.has_consumer_secret) == (desk.shop.origin, False, False)
+    await set_shop(api, base_url=api.shop.origin, **keys)
+    await api.call(CONNECT, introduction(api), await site(api))
+    assert (await account(api)).shop.has_consumer_secret  # the same origin
+    await set_shop(api, base_url="https://former.example.test", bridge_secret="", **keys)
+    await api.call(CONNECT, introduction(api), await site(api))
+    stored = await account(api)
+    assert (stored.shop.base_url, stored.shop.has_consumer_key, stored.shop.has_consumer_secret) == (api.shop.origin, False, False)
 
 
-async def test_another_address_clears_hashes_and_writes_everything_anew(desk: DeskWorld) -> None:
-    await set_shop(desk, base_url="https://former.example.test", bridge_secret=new_secret())
-    await link(desk)
-    await desk.grpc.engine.fetch(
+async def test_another_address_clears_hashes_and_writes_everything_anew(api: ApiHarness) -> None:
+    await set_shop(api, base_url="https://former.example.test", bridge_secret=new_secret())
+    await link(api)
+    await api.grpc.engine.fetch(
         "INSERT INTO customer_type (account_id, epos_customer_type_id, content_hash) VALUES ('shop-a', 5, '\\x01') RETURNING 1"
     )
-    await desk.grpc.engine.fetch("DELETE FROM requeue RETURNING 1")
-    await desk.call(CONNECT, introduction(desk), await site(desk))
-    assert {1, 2} <= await requeued(desk)
-    [row] = await desk.grpc.engine.fetch("SELECT content_hash FROM customer_type")
+    await api.grpc.engine.fetch("DELETE FROM requeue RETURNING 1")
+    await api.call(CONNECT, introduction(api), await site(api))
+    assert {1, 2} <= await requeued(api)
+    [row] = await api.grpc.engine.fetch("SELECT content_hash FROM customer_type")
     assert row["content_hash"] is None
 
 
-async def test_disconnecting_drops_the_secret_and_the_calling_token(desk: DeskWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_disconnecting_drops_the_secret_and_the_calling_token(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The token is useless everywhere, as each process is told; what is known of it would last longer than the limit."""
     monkeypatch.setattr(authentication, "CACHE_SECONDS", NEVER_SECONDS)
-    leaving, other = await site(desk), await site(desk)
-    await desk.call(CONNECT, introduction(desk), leaving)
-    answer = await desk.call(DISCONNECT, S.DisconnectShopRequest(account_id="shop-a"), leaving)
+    leaving, other = await site(api), await site(api)
+    await api.call(CONNECT, introduction(api), leaving)
+    answer = await api.call(DISCONNECT, S.DisconnectShopRequest(account_id="shop-a"), leaving)
     assert answer.token_revoked
-    assert not (await account(desk)).shop.has_bridge_secret
-    await until(lambda: is_refused_as_unknown(desk, leaving))
-    checked = await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"), other)  # not this one
+    assert not (await account(api)).shop.has_bridge_secret
+    await until(lambda: is_refused_as_unknown(api, leaving))
+    checked = await api.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"), other)  # not this one
     assert not checked.ok
 
 
 @pytest.mark.catches("a-revoked-token-disconnects-no-shop")
-async def test_a_repeated_disconnect_answers_as_the_first_and_the_token_does_nothing_more(desk: DeskWorld) -> None:
-    leaving, other = await site(desk), await site(desk)
-    await desk.call(CONNECT, introduction(desk), leaving)
+async def test_a_repeated_disconnect_answers_as_the_first_and_the_token_does_nothing_more(api: ApiHarness) -> None:
+    leaving, other = await site(api), await site(api)
+    await api.call(CONNECT, introduction(api), leaving)
     request = S.DisconnectShopRequest(account_id="shop-a")
-    first = await desk.call(DISCONNECT, request, leaving)
-    left = await account(desk)
+    first = await api.call(DISCONNECT, request, leaving)
+    left = await account(api)
     for _ in range(2):
-        assert await desk.call(DISCONNECT, request, leaving) == first
-    assert await account(desk) == left
-    await until(lambda: is_refused_as_unknown(desk, leaving))
-    foreign = await desk.refusal(DISCONNECT, S.DisconnectShopRequest(account_id="shop-b"), leaving)
+        assert await api.call(DISCONNECT, request, leaving) == first
+    assert await account(api) == left
+    await until(lambda: is_refused_as_unknown(api, leaving))
+    foreign = await api.refusal(DISCONNECT, S.DisconnectShopRequest(account_id="shop-b"), leaving)
     assert foreign.code is grpc.StatusCode.PERMISSION_DENIED
-    await desk.call(CONNECT, introduction(desk), other)  # by its new connect string: the old token does not take that away
-    refused = await desk.refusal(DISCONNECT, request, leaving)
+    await api.call(CONNECT, introduction(api), other)  # by its new connect string: the old token does not take that away
+    refused = await api.refusal(DISCONNECT, request, leaving)
     assert (refused.code, refused.reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_UNKNOWN")
-    assert (await account(desk)).shop.has_bridge_secret
+    assert (await account(api)).shop.has_bridge_secret
 
 
-async def test_tokens_of_other_roles_stay(desk: DeskWorld) -> None:
-    await desk.call(CONNECT, introduction(desk), await site(desk))
-    service = await desk.grpc.token(Role.SERVICE)
-    assert not (await desk.call(DISCONNECT, S.DisconnectShopRequest(account_id="shop-a"), service)).token_revoked
-    again = await desk.call(DISCONNECT, S.DisconnectShopRequest(account_id="shop-a"), service)  # nothing there any more: fine
+async def test_tokens_of_other_roles_stay(api: ApiHarness) -> None:
+    await api.call(CONNECT, introduction(api), await site(api))
+    service = await api.grpc.token(Role.SERVICE)
+    assert not (await api.call(DISCONNECT, S.DisconnectShopRequest(account_id="shop-a"), service)).token_revoked
+    again = await api.call(DISCONNECT, S.DisconnectShopRequest(account_id="shop-a"), service)  # nothing there any more: fine
     assert not again.token_revoked
 
 
-async def test_rights(desk: DeskWorld) -> None:
-    await desk.add_account("shop-b", till_id="b")
-    foreign = await desk.grpc.token(Role.SITE, "shop-b")
-    support = await desk.grpc.token(Role.SUPPORT)
-    for method, request in ((CONNECT, introduction(desk)), (DISCONNECT, S.DisconnectShopRequest(account_id="shop-a"))):
+async def test_rights(api: ApiHarness) -> None:
+    await api.add_account("shop-b", till_id="b")
+    foreign = await api.grpc.token(Role.SITE, "shop-b")
+    support = await api.grpc.token(Role.SUPPORT)
+    for method, request in ((CONNECT, introduction(api)), (DISCONNECT, S.DisconnectShopRequest(account_id="shop-a"))):
         for metadata in (foreign, support):
-            assert (await desk.refusal(method, request, metadata)).code is grpc.StatusCode.PERMISSION_DENIED
+            assert (await api.refusal(method, request, metadata)).code is grpc.StatusCode.PERMISSION_DENIED
 
 
 async def test_a_shop_comes_and_goes_as_the_plugin_does_it(database: TestDatabase) -> None:
@@ -344,13 +344,13 @@ async def test_a_plugin_that_was_removed_and_installed_again_gets_every_value_an
         assert shop.store.bridge_rows[user].points == "120"
 
 
-async def test_the_decimals_of_the_shops_prices_are_kept_and_renewed(desk: DeskWorld) -> None:
-    desk.shop.switches.price_decimals = 3
-    await desk.call(CONNECT, introduction(desk))
-    assert (await account(desk)).shop.price_decimals == 3
-    desk.shop.switches.price_decimals = 0
-    await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))
-    assert (await account(desk)).shop.price_decimals == 0
-    etag = (await account(desk)).etag
-    await desk.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))
-    assert (await account(desk)).etag == etag, "nothing new, nothing changed"
+async def test_the_decimals_of_the_shops_prices_are_kept_and_renewed(api: ApiHarness) -> None:
+    api.shop.switches.price_decimals = 3
+    await api.call(CONNECT, introduction(api))
+    assert (await account(api)).shop.price_decimals == 3
+    api.shop.switches.price_decimals = 0
+    await api.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))
+    assert (await account(api)).shop.price_decimals == 0
+    etag = (await account(api)).etag
+    await api.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))
+    assert (await account(api)).etag == etag, "nothing new, nothing changed"

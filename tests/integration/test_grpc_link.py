@@ -10,7 +10,7 @@ import grpc.aio
 import pytest
 import pytest_asyncio
 from google.protobuf.message import Message
-from support.desk_world import DeskWorld, desk_world
+from support.api_harness import ApiHarness, api_harness
 from support.engine import EngineWorld
 from support.grpc_server import Refusal
 from support.links import end_all, epos, facts_of, put_order
@@ -29,15 +29,15 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 
 @pytest_asyncio.fixture
-async def desk(world: EngineWorld) -> AsyncIterator[DeskWorld]:
-    async with desk_world(world) as made:
+async def api(world: EngineWorld) -> AsyncIterator[ApiHarness]:
+    async with api_harness(world) as made:
         await made.add_account(default_epos_customer_id=7)
         yield made
 
 
-async def create(desk: DeskWorld, till_customer: int, shop_customer: int) -> Any:
+async def create(api: ApiHarness, till_customer: int, shop_customer: int) -> Any:
     request = L.CreateLinkRequest(account_id="shop-a", epos_customer_id=till_customer, woo_customer_id=shop_customer)
-    return await desk.call("LinkService/CreateLink", request)
+    return await api.call("LinkService/CreateLink", request)
 
 
 async def held(world: EngineWorld, *orders: int, candidates: tuple[int, ...] = (), woo_customer_id: int | None = 12) -> list[EntryId]:
@@ -49,79 +49,77 @@ async def held(world: EngineWorld, *orders: int, candidates: tuple[int, ...] = (
     return entries
 
 
-async def entry(desk: DeskWorld, entry_id: object) -> Any:
+async def entry(api: ApiHarness, entry_id: object) -> Any:
     request = queue_service_pb2.GetQueueEntryRequest(account_id="shop-a", entry_id=str(entry_id))
-    return (await desk.call("QueueService/GetQueueEntry", request)).entry
+    return (await api.call("QueueService/GetQueueEntry", request)).entry
 
 
-async def candidates(desk: DeskWorld, entry_id: object) -> Any:
-    return await desk.call("LinkService/ListCandidates", L.ListCandidatesRequest(account_id="shop-a", entry_id=str(entry_id)))
+async def candidates(api: ApiHarness, entry_id: object) -> Any:
+    return await api.call("LinkService/ListCandidates", L.ListCandidatesRequest(account_id="shop-a", entry_id=str(entry_id)))
 
 
-async def search(desk: DeskWorld, query: str, page_size: int = 0) -> Any:
+async def search(api: ApiHarness, query: str, page_size: int = 0) -> Any:
     request = L.SearchEposCustomersRequest(account_id="shop-a", query=query, page_size=page_size)
-    return await desk.call("LinkService/SearchEposCustomers", request)
+    return await api.call("LinkService/SearchEposCustomers", request)
 
 
 def ids(answer: Any) -> list[int]:
     return [customer.epos_customer_id for customer in answer.customers]
 
 
-async def test_a_link_by_hand_refreshes_and_releases_the_held_orders(desk: DeskWorld, world: EngineWorld) -> None:
+async def test_a_link_by_hand_refreshes_and_releases_the_held_orders(api: ApiHarness, world: EngineWorld) -> None:
     first, second = await held(world, 1001, 1002)
-    made = await create(desk, 90001, 12)
+    made = await create(api, 90001, 12)
     assert made.released_order_count == 2
     assert (made.link.epos_customer_id, made.link.woo_customer_id, made.link.usable) == (90001, 12, True)
     assert made.link.origin == link_pb2.LINK_ORIGIN_BY_HAND
     assert not made.link.HasField("as_of")
-    refresh = await entry(desk, made.refresh_entry_id)
+    refresh = await entry(api, made.refresh_entry_id)
     assert (refresh.kind, refresh.epos_customer_id, refresh.priority) == (
         vocabulary_pb2.ENTRY_KIND_CUSTOMER,
         90001,
         vocabulary_pb2.PRIORITY_LIVE,
     )
-    assert [(await entry(desk, each)).state for each in (first, second)] == [PENDING, PENDING]
-    again = await create(desk, 90001, 12)
+    assert [(await entry(api, each)).state for each in (first, second)] == [PENDING, PENDING]
+    again = await create(api, 90001, 12)
     assert again.link == made.link
 
 
-async def test_a_taken_customer_and_the_default_customer_cannot_be_linked(desk: DeskWorld) -> None:
-    await create(desk, 90001, 12)
+async def test_a_taken_customer_and_the_default_customer_cannot_be_linked(api: ApiHarness) -> None:
+    await create(api, 90001, 12)
     for till_customer, shop_customer, code, reason in (
         (90001, 13, grpc.StatusCode.ALREADY_EXISTS, "EPOS_CUSTOMER_LINKED"),
         (90002, 12, grpc.StatusCode.ALREADY_EXISTS, "WOO_CUSTOMER_LINKED"),
         (7, 14, grpc.StatusCode.FAILED_PRECONDITION, "DEFAULT_CUSTOMER"),
     ):
         request = L.CreateLinkRequest(account_id="shop-a", epos_customer_id=till_customer, woo_customer_id=shop_customer)
-        refused = await desk.refusal("LinkService/CreateLink", request)
+        refused = await api.refusal("LinkService/CreateLink", request)
         assert (refused.code, refused.reason) == (code, reason)
-    refused = await desk.refusal("LinkService/CreateLink", L.CreateLinkRequest(account_id="shop-a", epos_customer_id=-1))
+    refused = await api.refusal("LinkService/CreateLink", L.CreateLinkRequest(account_id="shop-a", epos_customer_id=-1))
     assert (refused.code, set(refused.fields)) == (INVALID, {"epos_customer_id", "woo_customer_id"})
 
 
-async def test_links_are_read_by_either_customer_and_listed_in_pages(desk: DeskWorld, world: EngineWorld) -> None:
+async def test_links_are_read_by_either_customer_and_listed_in_pages(api: ApiHarness, world: EngineWorld) -> None:
     for number in (3, 1, 2):
-        await create(desk, 90000 + number, 10 + number)
-    by_till = await desk.call("LinkService/GetLink", L.GetLinkRequest(account_id="shop-a", epos_customer_id=90002))
-    by_shop = await desk.call("LinkService/GetLink", L.GetLinkRequest(account_id="shop-a", woo_customer_id=12))
+        await create(api, 90000 + number, 10 + number)
+    by_till = await api.call("LinkService/GetLink", L.GetLinkRequest(account_id="shop-a", epos_customer_id=90002))
+    by_shop = await api.call("LinkService/GetLink", L.GetLinkRequest(account_id="shop-a", woo_customer_id=12))
     assert by_till == by_shop
-    first = await desk.call("LinkService/ListLinks", L.ListLinksRequest(account_id="shop-a", page_size=2))
-    second = await desk.call(
-        "LinkService/ListLinks", L.ListLinksRequest(account_id="shop-a", page_size=2, page_token=first.next_page_token)
-    )
+    first = await api.call("LinkService/ListLinks", L.ListLinksRequest(account_id="shop-a", page_size=2))
+    second = await api.call("LinkService/ListLinks", L.ListLinksRequest(account_id="shop-a", page_size=2, page_token=first.next_page_token))
     assert [[link.epos_customer_id for link in page.links] for page in (first, second)] == [[90001, 90002], [90003]]
     assert second.next_page_token == ""
     await world.fetch("UPDATE link SET epos_gone_at = now() WHERE epos_customer_id = 90002")
-    broken = await desk.call("LinkService/ListLinks", L.ListLinksRequest(account_id="shop-a", broken_only=True))
+    broken = await api.call("LinkService/ListLinks", L.ListLinksRequest(account_id="shop-a", broken_only=True))
     assert [(link.epos_customer_id, link.usable, link.HasField("epos_gone_time")) for link in broken.links] == [(90002, False, True)]
-    only = await desk.call("LinkService/ListLinks", L.ListLinksRequest(account_id="shop-a", woo_customer_id=13))
+    only = await api.call("LinkService/ListLinks", L.ListLinksRequest(account_id="shop-a", woo_customer_id=13))
     assert [link.epos_customer_id for link in only.links] == [90003]
 
 
-async def test_bad_link_requests_name_the_field(desk: DeskWorld) -> None:
-    await create(desk, 90001, 11)
-    await create(desk, 90002, 12)
-    token = (await desk.call("LinkService/ListLinks", L.ListLinksRequest(account_id="shop-a", page_size=1))).next_page_token
+async def test_bad_link_requests_name_the_field(api: ApiHarness) -> None:
+    await create(api, 90001, 11)
+    await create(api, 90002, 12)
+    token = (await api.call("LinkService/ListLinks", L.ListLinksRequest(account_id="shop-a", page_size=1))).next_page_token
     request: Message
     for method, request, field in (
         ("ListLinks", L.ListLinksRequest(account_id="shop-a", page_size=-1), "page_size"),
@@ -135,7 +133,7 @@ async def test_bad_link_requests_name_the_field(desk: DeskWorld) -> None:
         ("SearchEposCustomers", L.SearchEposCustomersRequest(account_id="shop-a", query="x", page_size=-1), "page_size"),
         ("ResolveOrderCustomer", L.ResolveOrderCustomerRequest(account_id="shop-a", entry_id="x"), "epos_customer_id"),
     ):
-        refused = await desk.refusal(f"LinkService/{method}", request)
+        refused = await api.refusal(f"LinkService/{method}", request)
         assert (refused.code, list(refused.fields)) == (INVALID, [field]), method
     for method, request in (
         ("GetLink", L.GetLinkRequest(account_id="shop-a", woo_customer_id=99)),
@@ -144,24 +142,24 @@ async def test_bad_link_requests_name_the_field(desk: DeskWorld) -> None:
         ("ListCandidates", L.ListCandidatesRequest(account_id="shop-a", entry_id="no id")),
         ("ListCandidates", L.ListCandidatesRequest(account_id="shop-a", entry_id=str(new_entry_id()))),
     ):
-        assert (await desk.refusal(f"LinkService/{method}", request)).code is grpc.StatusCode.NOT_FOUND, method
+        assert (await api.refusal(f"LinkService/{method}", request)).code is grpc.StatusCode.NOT_FOUND, method
 
 
-async def test_a_removed_link_is_told_and_its_values_are_queued_for_removal(desk: DeskWorld) -> None:
-    made = await create(desk, 90001, 12)
-    removed = await desk.call("LinkService/DeleteLink", L.DeleteLinkRequest(account_id="shop-a", woo_customer_id=12))
+async def test_a_removed_link_is_told_and_its_values_are_queued_for_removal(api: ApiHarness) -> None:
+    made = await create(api, 90001, 12)
+    removed = await api.call("LinkService/DeleteLink", L.DeleteLinkRequest(account_id="shop-a", woo_customer_id=12))
     assert removed.link == made.link
-    assert (await entry(desk, removed.removal_entry_id)).epos_customer_id == 90001
-    gone = await desk.refusal("LinkService/GetLink", L.GetLinkRequest(account_id="shop-a", epos_customer_id=90001))
+    assert (await entry(api, removed.removal_entry_id)).epos_customer_id == 90001
+    gone = await api.refusal("LinkService/GetLink", L.GetLinkRequest(account_id="shop-a", epos_customer_id=90001))
     assert (gone.code, gone.reason) == (grpc.StatusCode.NOT_FOUND, "LINK_NOT_FOUND")
 
 
-async def test_candidates_side_by_side_as_the_till_has_them_now(desk: DeskWorld, world: EngineWorld) -> None:
-    desk.till.add_customer(90001, email="ada@example.test", card_number="C-1", points="12.50", balance="-3.5")
-    desk.till.add_customer(90002, email="ada@example.test", forename="Anne", surname=None)
-    await create(desk, 90002, 55)
+async def test_candidates_side_by_side_as_the_till_has_them_now(api: ApiHarness, world: EngineWorld) -> None:
+    api.till.add_customer(90001, email="ada@example.test", card_number="C-1", points="12.50", balance="-3.5")
+    api.till.add_customer(90002, email="ada@example.test", forename="Anne", surname=None)
+    await create(api, 90002, 55)
     [held_entry] = await held(world, 1001, candidates=(90001, 90002, 90003))
-    answer = await candidates(desk, held_entry)
+    answer = await candidates(api, held_entry)
     assert answer.entry.state == HELD
     assert "ada@example.test" not in str(answer)
     first, second = answer.candidates
@@ -172,58 +170,58 @@ async def test_candidates_side_by_side_as_the_till_has_them_now(desk: DeskWorld,
     assert (second.epos_customer_id, second.name) == (90002, "Anne")
 
 
-async def test_only_a_held_order_has_candidates(desk: DeskWorld, world: EngineWorld) -> None:
+async def test_only_a_held_order_has_candidates(api: ApiHarness, world: EngineWorld) -> None:
     hint = await world.hint("shop-a", 90001, kind=EntryKind.CUSTOMER)
     pending = await put_order(world, facts_of(1001))
     for entry_id, reason in ((hint.entry_id, "NOT_AN_ORDER"), (pending, "ORDER_NOT_HELD")):
-        refused = await desk.refusal("LinkService/ListCandidates", L.ListCandidatesRequest(account_id="shop-a", entry_id=str(entry_id)))
+        refused = await api.refusal("LinkService/ListCandidates", L.ListCandidatesRequest(account_id="shop-a", entry_id=str(entry_id)))
         assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, reason)
 
 
-async def test_a_till_that_cannot_be_read_is_unavailable_and_a_limit_says_when_to_come_back(desk: DeskWorld, world: EngineWorld) -> None:
+async def test_a_till_that_cannot_be_read_is_unavailable_and_a_limit_says_when_to_come_back(api: ApiHarness, world: EngineWorld) -> None:
     [held_entry] = await held(world, 1001, candidates=(90001,))
     request = L.ListCandidatesRequest(account_id="shop-a", entry_id=str(held_entry))
-    desk.till.switches.update({"wrong_address": True})
-    refused = await desk.refusal("LinkService/ListCandidates", request)
+    api.till.switches.update({"wrong_address": True})
+    refused = await api.refusal("LinkService/ListCandidates", request)
     assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "TILL_UNAVAILABLE")
     assert "base address" in refused.message
-    desk.till.switches.update({"wrong_address": False, "limit": LimitMode.TOO_MANY.value, "limit_requests": 0})
-    refused = await desk.refusal("LinkService/ListCandidates", request)
+    api.till.switches.update({"wrong_address": False, "limit": LimitMode.TOO_MANY.value, "limit_requests": 0})
+    refused = await api.refusal("LinkService/ListCandidates", request)
     assert (refused.code, refused.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TILL_BUDGET_USED_UP")
     assert refused.retry_seconds is not None
     assert refused.retry_seconds > 0
 
 
-async def test_the_till_is_searched_by_id_email_and_name(desk: DeskWorld) -> None:
-    desk.till.add_customer(90001, email="Ada@Example.test")
-    desk.till.add_customer(90002, email="not-ada@example.test", forename="Anne")
-    desk.till.add_customer(90003, email="carl@example.test", forename="Carl", surname="van der Berg")
-    assert ids(await search(desk, "90001")) == [90001]
-    assert ids(await search(desk, "90009")) == []
-    assert ids(await search(desk, " ada@EXAMPLE.test")) == [90001]
-    assert ids(await search(desk, "nobody@example.test")) == []
-    assert ids(await search(desk, "Byron")) == [90001, 90002]
-    assert ids(await search(desk, "Anne Byron")) == [90002]
-    assert ids(await search(desk, "van der Berg")) == [90003]
-    narrow = await search(desk, "Byron", 1)
+async def test_the_till_is_searched_by_id_email_and_name(api: ApiHarness) -> None:
+    api.till.add_customer(90001, email="Ada@Example.test")
+    api.till.add_customer(90002, email="not-ada@example.test", forename="Anne")
+    api.till.add_customer(90003, email="carl@example.test", forename="Carl", surname="van der Berg")
+    assert ids(await search(api, "90001")) == [90001]
+    assert ids(await search(api, "90009")) == []
+    assert ids(await search(api, " ada@EXAMPLE.test")) == [90001]
+    assert ids(await search(api, "nobody@example.test")) == []
+    assert ids(await search(api, "Byron")) == [90001, 90002]
+    assert ids(await search(api, "Anne Byron")) == [90002]
+    assert ids(await search(api, "van der Berg")) == [90003]
+    narrow = await search(api, "Byron", 1)
     assert (ids(narrow), narrow.truncated) == ([90001], True)
-    desk.till.switches.email_match = EmailMatch.CONTAINS
-    desk.till.add_customer(90004, email="Ada <ada@example.test>")
-    assert ids(await search(desk, "ada@example.test")) == [90001, 90004], "in another spelling too, for a person to choose"
+    api.till.switches.email_match = EmailMatch.CONTAINS
+    api.till.add_customer(90004, email="Ada <ada@example.test>")
+    assert ids(await search(api, "ada@example.test")) == [90001, 90004], "in another spelling too, for a person to choose"
 
 
-async def test_a_search_waits_its_turn_in_the_tills_allowance_and_says_when_it_is_used_up(desk: DeskWorld) -> None:
+async def test_a_search_waits_its_turn_in_the_tills_allowance_and_says_when_it_is_used_up(api: ApiHarness) -> None:
     """A request a second: the turn of each is a second later (nobody really waits here), and ten seconds are too long to wait."""
-    desk.till.add_customer(90001, email="ada@example.test")
+    api.till.add_customer(90001, email="ada@example.test")
     request = account_service_pb2.UpdateAccountRequest(
         account_id="shop-a", account=account_pb2.Account(epos=account_pb2.EposSettings(requests_per_minute=60))
     )
     request.update_mask.paths.append("epos.requests_per_minute")
-    await desk.call("AccountService/UpdateAccount", request)
+    await api.call("AccountService/UpdateAccount", request)
     found, refused = 0, None
     while refused is None and found < 30:
         try:
-            assert ids(await search(desk, "90001")) == [90001]
+            assert ids(await search(api, "90001")) == [90001]
             found += 1
         except grpc.aio.AioRpcError as error:
             refused = Refusal.of(error)
@@ -232,91 +230,91 @@ async def test_a_search_waits_its_turn_in_the_tills_allowance_and_says_when_it_i
     assert refused.retry_seconds is not None
     assert refused.retry_seconds > 0
     assert 9 <= found <= 20
-    assert desk.till.log.total == found, "what the allowance does not hold is not sent"
+    assert api.till.log.total == found, "what the allowance does not hold is not sent"
 
 
-async def test_a_search_that_the_till_does_not_end_ends(desk: DeskWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_search_that_the_till_does_not_end_ends(api: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(till_lookup, "LOOKUP_SECONDS", 0.2)
-    hanging = desk.till.faults.script(path="*", hang="before", times=None)
-    refused = await desk.refusal("LinkService/SearchEposCustomers", L.SearchEposCustomersRequest(account_id="shop-a", query="90001"))
+    hanging = api.till.faults.script(path="*", hang="before", times=None)
+    refused = await api.refusal("LinkService/SearchEposCustomers", L.SearchEposCustomersRequest(account_id="shop-a", query="90001"))
     hanging.cancel()
     assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "TILL_TOO_SLOW")
 
 
-async def test_both_api_versions_are_searched(desk: DeskWorld) -> None:
-    desk.till.add_customer(90001, email="ada@example.test")
+async def test_both_api_versions_are_searched(api: ApiHarness) -> None:
+    api.till.add_customer(90001, email="ada@example.test")
     fields = ["epos.customer_api_version"]
     account = account_pb2.Account(epos=account_pb2.EposSettings(customer_api_version=account_pb2.TILL_API_VERSION_V4))
     request = account_service_pb2.UpdateAccountRequest(account_id="shop-a", account=account)
     request.update_mask.paths.extend(fields)
-    await desk.call("AccountService/UpdateAccount", request)
+    await api.call("AccountService/UpdateAccount", request)
     for query in ("90001", "ada@example.test"):
-        assert ids(await search(desk, query)) == [90001]
+        assert ids(await search(api, query)) == [90001]
 
 
-async def test_a_filter_that_the_till_ignores_is_a_failed_precondition(desk: DeskWorld) -> None:
+async def test_a_filter_that_the_till_ignores_is_a_failed_precondition(api: ApiHarness) -> None:
     for number in range(3):
-        desk.till.add_customer(email=f"c{number}@example.test", forename=f"F{number}", surname=f"S{number}")
-    desk.till.switches.email_match = EmailMatch.IGNORED
+        api.till.add_customer(email=f"c{number}@example.test", forename=f"F{number}", surname=f"S{number}")
+    api.till.switches.email_match = EmailMatch.IGNORED
     for query in ("c1@example.test", "S1"):
-        refused = await desk.refusal("LinkService/SearchEposCustomers", L.SearchEposCustomersRequest(account_id="shop-a", query=query))
+        refused = await api.refusal("LinkService/SearchEposCustomers", L.SearchEposCustomersRequest(account_id="shop-a", query=query))
         assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "TILL_FILTER_IGNORED")
 
 
-async def test_a_persons_decision_releases_the_orders_of_that_person(desk: DeskWorld, world: EngineWorld) -> None:
-    desk.till.add_customer(90001, email="ada@example.test")
+async def test_a_persons_decision_releases_the_orders_of_that_person(api: ApiHarness, world: EngineWorld) -> None:
+    api.till.add_customer(90001, email="ada@example.test")
     first, second = await held(world, 1001, 1002)
     request = L.ResolveOrderCustomerRequest(account_id="shop-a", entry_id=str(first), epos_customer_id=90001, create_link=True)
-    answer = await desk.call("LinkService/ResolveOrderCustomer", request)
+    answer = await api.call("LinkService/ResolveOrderCustomer", request)
     assert (answer.entry.entry_id, answer.entry.state, answer.released_order_count) == (str(first), PENDING, 1)
     assert (answer.link.epos_customer_id, answer.link.woo_customer_id) == (90001, 12)
-    assert (await entry(desk, second)).state == PENDING
+    assert (await entry(api, second)).state == PENDING
 
 
-async def test_a_guests_orders_are_resolved_without_a_link(desk: DeskWorld, world: EngineWorld) -> None:
-    desk.till.add_customer(90001, email="ada@example.test")
+async def test_a_guests_orders_are_resolved_without_a_link(api: ApiHarness, world: EngineWorld) -> None:
+    api.till.add_customer(90001, email="ada@example.test")
     first, _ = await held(world, 1001, 1002, woo_customer_id=None)
     request = L.ResolveOrderCustomerRequest(account_id="shop-a", entry_id=str(first), epos_customer_id=90001, create_link=True)
-    refused = await desk.refusal("LinkService/ResolveOrderCustomer", request)
+    refused = await api.refusal("LinkService/ResolveOrderCustomer", request)
     assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "GUEST_CANNOT_BE_LINKED")
     request.create_link = False
-    answer = await desk.call("LinkService/ResolveOrderCustomer", request)
+    answer = await api.call("LinkService/ResolveOrderCustomer", request)
     assert (answer.entry.state, answer.released_order_count, answer.HasField("link")) == (PENDING, 1, False)
-    repeated = await desk.call("LinkService/ResolveOrderCustomer", request)
+    repeated = await api.call("LinkService/ResolveOrderCustomer", request)
     assert (repeated.entry, repeated.released_order_count, repeated.HasField("link")) == (answer.entry, 0, False)
-    desk.till.add_customer(90002)
+    api.till.add_customer(90002)
     request.epos_customer_id = 90002
-    again = await desk.refusal("LinkService/ResolveOrderCustomer", request)
+    again = await api.refusal("LinkService/ResolveOrderCustomer", request)
     assert (again.code, again.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "ORDER_NOT_HELD")
 
 
-async def test_an_order_is_not_given_to_a_till_customer_that_does_not_exist(desk: DeskWorld, world: EngineWorld) -> None:
-    desk.till.add_customer(90001)
+async def test_an_order_is_not_given_to_a_till_customer_that_does_not_exist(api: ApiHarness, world: EngineWorld) -> None:
+    api.till.add_customer(90001)
     [held_entry] = await held(world, 1001)
     request = L.ResolveOrderCustomerRequest(account_id="shop-a", entry_id=str(held_entry), epos_customer_id=90009)
-    refused = await desk.refusal("LinkService/ResolveOrderCustomer", request)
+    refused = await api.refusal("LinkService/ResolveOrderCustomer", request)
     assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "EPOS_CUSTOMER_NOT_FOUND")
-    assert (await entry(desk, held_entry)).state == HELD
+    assert (await entry(api, held_entry)).state == HELD
 
 
-async def test_a_failed_order_gets_a_successor_by_the_decision(desk: DeskWorld, world: EngineWorld) -> None:
-    desk.till.add_customer(90001)
+async def test_a_failed_order_gets_a_successor_by_the_decision(api: ApiHarness, world: EngineWorld) -> None:
+    api.till.add_customer(90001)
     failed = await put_order(world, facts_of(1001, woo_customer_id=12))
     await end_all(world, Verdict.failed(Outcome.CUSTOMER_NOT_MATCHED, "refused field: Surname"))
     request = L.ResolveOrderCustomerRequest(account_id="shop-a", entry_id=str(failed), epos_customer_id=90001)
-    answer = await desk.call("LinkService/ResolveOrderCustomer", request)
+    answer = await api.call("LinkService/ResolveOrderCustomer", request)
     assert (answer.entry.state, answer.entry.retried_from) == (PENDING, str(failed))
 
 
-async def test_a_site_token_reads_and_decides_only_about_its_own_account(desk: DeskWorld, world: EngineWorld) -> None:
-    await desk.add_account("shop-b", till_id="till-b")
-    site = await desk.grpc.token(Role.SITE, "shop-b")
+async def test_a_site_token_reads_and_decides_only_about_its_own_account(api: ApiHarness, world: EngineWorld) -> None:
+    await api.add_account("shop-b", till_id="till-b")
+    site = await api.grpc.token(Role.SITE, "shop-b")
     for method, request in (
         ("ListLinks", L.ListLinksRequest(account_id="shop-a")),
         ("CreateLink", L.CreateLinkRequest(account_id="shop-a", epos_customer_id=1, woo_customer_id=1)),
         ("SearchEposCustomers", L.SearchEposCustomersRequest(account_id="nobody", query="x")),
     ):
-        assert (await desk.refusal(f"LinkService/{method}", request, site)).code is grpc.StatusCode.PERMISSION_DENIED
+        assert (await api.refusal(f"LinkService/{method}", request, site)).code is grpc.StatusCode.PERMISSION_DENIED
     [theirs] = await held(world, 1001)
     own = L.ListCandidatesRequest(account_id="shop-b", entry_id=str(theirs))
-    assert (await desk.refusal("LinkService/ListCandidates", own, site)).code is grpc.StatusCode.NOT_FOUND
+    assert (await api.refusal("LinkService/ListCandidates", own, site)).code is grpc.StatusCode.NOT_FOUND

@@ -10,7 +10,7 @@ import grpc
 import pytest
 import pytest_asyncio
 from google.protobuf.timestamp_pb2 import Timestamp
-from support.desk_world import DeskWorld, desk_world
+from support.api_harness import ApiHarness, api_harness
 from support.engine import EngineWorld
 from support.grpc_server import Refusal
 from support.links import end_all, facts_of, put_order
@@ -31,8 +31,8 @@ DONE = Verdict.finished(Outcome.MATCHED_EMAIL, "linked")
 
 
 @pytest_asyncio.fixture
-async def desk(world: EngineWorld) -> AsyncIterator[DeskWorld]:
-    async with desk_world(world) as made:
+async def api(world: EngineWorld) -> AsyncIterator[ApiHarness]:
+    async with api_harness(world) as made:
         await made.add_account()
         yield made
 
@@ -48,41 +48,41 @@ def listing(**fields: Any) -> customer_sync_service_pb2.ListQueueRequest:
     return customer_sync_service_pb2.ListQueueRequest(account_id="shop-a", queue=fields.pop("queue", ORDERS), **fields)
 
 
-async def list_queue(desk: DeskWorld, **fields: Any) -> Any:
-    return await desk.call("CustomerSyncService/ListQueue", listing(**fields))
+async def list_queue(api: ApiHarness, **fields: Any) -> Any:
+    return await api.call("CustomerSyncService/ListQueue", listing(**fields))
 
 
-async def get(desk: DeskWorld, entry_id: object) -> Any:
-    return (await desk.call("QueueService/GetQueueEntry", Q.GetQueueEntryRequest(account_id="shop-a", entry_id=str(entry_id)))).entry
+async def get(api: ApiHarness, entry_id: object) -> Any:
+    return (await api.call("QueueService/GetQueueEntry", Q.GetQueueEntryRequest(account_id="shop-a", entry_id=str(entry_id)))).entry
 
 
-async def retry(desk: DeskWorld, **fields: Any) -> Any:
-    return await desk.call("QueueService/RetryQueueEntries", Q.RetryQueueEntriesRequest(account_id="shop-a", **fields))
+async def retry(api: ApiHarness, **fields: Any) -> Any:
+    return await api.call("QueueService/RetryQueueEntries", Q.RetryQueueEntriesRequest(account_id="shop-a", **fields))
 
 
-async def dismiss(desk: DeskWorld, **fields: Any) -> Any:
-    return await desk.call("QueueService/DismissQueueEntries", Q.DismissQueueEntriesRequest(account_id="shop-a", **fields))
+async def dismiss(api: ApiHarness, **fields: Any) -> Any:
+    return await api.call("QueueService/DismissQueueEntries", Q.DismissQueueEntriesRequest(account_id="shop-a", **fields))
 
 
 def counts(answer: Any) -> dict[int, int]:
     return {count.state: count.count for count in answer.previous_state_counts}
 
 
-async def test_a_queue_is_listed_newest_first_in_pages_over_live_and_finished_entries(desk: DeskWorld, world: EngineWorld) -> None:
+async def test_a_queue_is_listed_newest_first_in_pages_over_live_and_finished_entries(api: ApiHarness, world: EngineWorld) -> None:
     finished = await orders(world, DONE, 1, 2, 3)
     live = await orders(world, None, 4, 5)
     seen: list[str] = []
     token = ""
     while True:
-        page = await list_queue(desk, page_size=2, page_token=token)
+        page = await list_queue(api, page_size=2, page_token=token)
         seen += [entry.entry_id for entry in page.entries]
         if not (token := page.next_page_token):
             break
     assert seen == [str(each) for each in reversed([*finished, *live])]
-    assert (await list_queue(desk, queue=CUSTOMERS)).entries == []
+    assert (await list_queue(api, queue=CUSTOMERS)).entries == []
 
 
-async def test_every_filter_finds_its_entries(desk: DeskWorld, world: EngineWorld) -> None:
+async def test_every_filter_finds_its_entries(api: ApiHarness, world: EngineWorld) -> None:
     [held] = await orders(world, HELD, 1)
     [failed] = await orders(world, FAILED, 2, email="Carl@EXAMPLE.test")
     [pending] = await orders(world, None, 3)
@@ -103,16 +103,16 @@ async def test_every_filter_finds_its_entries(desk: DeskWorld, world: EngineWorl
         ({"created_before": earlier}, []),
         ({"created_after": earlier, "created_before": later}, [pending, failed, held]),
     ):
-        page = await list_queue(desk, **fields)
+        page = await list_queue(api, **fields)
         assert [entry.entry_id for entry in page.entries] == [str(each) for each in found], fields
 
 
-async def test_attempts_come_with_full_and_emails_leave_masked(desk: DeskWorld, world: EngineWorld) -> None:
+async def test_attempts_come_with_full_and_emails_leave_masked(api: ApiHarness, world: EngineWorld) -> None:
     [held] = await orders(world, HELD, 1)
-    [basic] = (await list_queue(desk)).entries
-    [full] = (await list_queue(desk, view=queue_entry_pb2.QUEUE_VIEW_FULL)).entries
+    [basic] = (await list_queue(api)).entries
+    [full] = (await list_queue(api, view=queue_entry_pb2.QUEUE_VIEW_FULL)).entries
     assert (len(basic.attempts), len(full.attempts)) == (0, 1)
-    one = await get(desk, held)
+    one = await get(api, held)
     assert one == full
     assert one.comment == ("We could not auto-link the customer as there is more than one customer in EposNow with the same email address.")
     assert list(one.notes) == ["customers 1 and 2 have this email"]
@@ -121,10 +121,10 @@ async def test_attempts_come_with_full_and_emails_leave_masked(desk: DeskWorld, 
     assert "ada@example.test" not in str(one)
 
 
-async def test_counts_are_one_for_each_state_of_the_queue(desk: DeskWorld, world: EngineWorld) -> None:
+async def test_counts_are_one_for_each_state_of_the_queue(api: ApiHarness, world: EngineWorld) -> None:
     await orders(world, HELD, 1, 2)
     await orders(world, DONE, 3)
-    page = await list_queue(desk, with_counts=True, states=[V.ENTRY_STATE_FAILED])
+    page = await list_queue(api, with_counts=True, states=[V.ENTRY_STATE_FAILED])
     assert {count.state: (count.count, count.capped) for count in page.state_counts} == {
         V.ENTRY_STATE_PENDING: (0, False),
         V.ENTRY_STATE_PROCESSED: (1, False),
@@ -133,14 +133,14 @@ async def test_counts_are_one_for_each_state_of_the_queue(desk: DeskWorld, world
         V.ENTRY_STATE_FAILED: (0, False),
         V.ENTRY_STATE_DISMISSED: (0, False),
     }
-    assert len((await list_queue(desk)).state_counts) == 0
+    assert len((await list_queue(api)).state_counts) == 0
 
 
-async def test_the_problem_of_the_account_stands_above_its_queue(desk: DeskWorld, world: EngineWorld) -> None:
-    assert not (await list_queue(desk)).HasField("problem")
+async def test_the_problem_of_the_account_stands_above_its_queue(api: ApiHarness, world: EngineWorld) -> None:
+    assert not (await list_queue(api)).HasField("problem")
     problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.TILL, text="Epos Now: not reached: DNS")
     [waiting] = await orders(world, Verdict.paused(Outcome.CUSTOMER_NOT_MATCHED, problem), 1)
-    page = await list_queue(desk)
+    page = await list_queue(api)
     assert (page.problem.text, page.problem.side) == ("Epos Now: not reached: DNS", V.SIDE_TILL)
     assert page.problem.oldest_entry_id == str(waiting)
     assert page.problem.since.seconds > 0
@@ -167,31 +167,31 @@ async def test_the_problem_of_the_account_stands_above_its_queue(desk: DeskWorld
         ({"created_after": Timestamp(seconds=2**60)}, "created_after"),
     ],
 )
-async def test_a_bad_field_of_a_listing_is_named(desk: DeskWorld, fields: dict[str, Any], field: str) -> None:
-    refused = await desk.refusal("CustomerSyncService/ListQueue", listing(**fields))
+async def test_a_bad_field_of_a_listing_is_named(api: ApiHarness, fields: dict[str, Any], field: str) -> None:
+    refused = await api.refusal("CustomerSyncService/ListQueue", listing(**fields))
     assert (refused.code, list(refused.fields)) == (INVALID, [field])
 
 
-async def test_a_page_token_belongs_to_its_query(desk: DeskWorld, world: EngineWorld) -> None:
+async def test_a_page_token_belongs_to_its_query(api: ApiHarness, world: EngineWorld) -> None:
     await orders(world, HELD, 1, 2, 3)
-    token = (await list_queue(desk, page_size=1)).next_page_token
-    assert len((await list_queue(desk, page_size=9, page_token=token, view=queue_entry_pb2.QUEUE_VIEW_FULL)).entries) == 2
+    token = (await list_queue(api, page_size=1)).next_page_token
+    assert len((await list_queue(api, page_size=9, page_token=token, view=queue_entry_pb2.QUEUE_VIEW_FULL)).entries) == 2
     for other in ({"states": [V.ENTRY_STATE_HELD]}, {"queue": CUSTOMERS}, {"with_counts": True}, {"email": "ada@example.test"}):
-        refused = await desk.refusal("CustomerSyncService/ListQueue", listing(page_token=token, **other))
+        refused = await api.refusal("CustomerSyncService/ListQueue", listing(page_token=token, **other))
         assert (refused.code, refused.reason, list(refused.fields)) == (INVALID, "PAGE_TOKEN_INVALID", ["page_token"])
 
 
-async def test_an_entry_that_is_not_there(desk: DeskWorld, world: EngineWorld) -> None:
-    await desk.add_account("shop-b", till_id="till-b")
+async def test_an_entry_that_is_not_there(api: ApiHarness, world: EngineWorld) -> None:
+    await api.add_account("shop-b", till_id="till-b")
     [theirs] = [await put_order(world, facts_of(1), "shop-b")]
     for entry_id in (str(new_entry_id()), str(theirs), "no id", "x" * 2000):
-        refused = await desk.refusal("QueueService/GetQueueEntry", Q.GetQueueEntryRequest(account_id="shop-a", entry_id=entry_id))
+        refused = await api.refusal("QueueService/GetQueueEntry", Q.GetQueueEntryRequest(account_id="shop-a", entry_id=entry_id))
         assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "ENTRY_NOT_FOUND")
-    refused = await desk.refusal("QueueService/GetQueueEntry", Q.GetQueueEntryRequest(account_id="nobody", entry_id="x"))
+    refused = await api.refusal("QueueService/GetQueueEntry", Q.GetQueueEntryRequest(account_id="nobody", entry_id="x"))
     assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "ACCOUNT_NOT_FOUND")
 
 
-async def test_named_entries_are_retried_and_failures_told_by_id(desk: DeskWorld, world: EngineWorld) -> None:
+async def test_named_entries_are_retried_and_failures_told_by_id(api: ApiHarness, world: EngineWorld) -> None:
     [held] = await orders(world, HELD, 1)
     [failed] = await orders(world, FAILED, 2)
     [processed] = await orders(world, DONE, 3)
@@ -199,13 +199,13 @@ async def test_named_entries_are_retried_and_failures_told_by_id(desk: DeskWorld
     await end_all(world, Verdict.finished(Outcome.UPDATED))
     again = await world.hint("shop-a", 90001, kind=EntryKind.CUSTOMER)
     named = [str(each) for each in (held, failed, processed, hint.entry_id)] + ["no id"]
-    planned = await retry(desk, entry_ids=named, validate_only=True)
+    planned = await retry(api, entry_ids=named, validate_only=True)
     assert {(entry.entry_id, entry.state) for entry in planned.entries} == {
         (str(held), V.ENTRY_STATE_HELD),
         (str(failed), V.ENTRY_STATE_FAILED),
         (str(hint.entry_id), V.ENTRY_STATE_PROCESSED),
     }
-    done = await retry(desk, entry_ids=named)
+    done = await retry(api, entry_ids=named)
     for answer in (planned, done):
         assert (answer.affected_count, answer.coalesced_count, answer.unchanged_count) == (2, 1, 1)
         assert counts(answer) == {V.ENTRY_STATE_HELD: 1, V.ENTRY_STATE_FAILED: 1, V.ENTRY_STATE_PROCESSED: 1}
@@ -219,22 +219,22 @@ async def test_named_entries_are_retried_and_failures_told_by_id(desk: DeskWorld
     assert (now[1].entry_id, now[1].state) == (str(held), V.ENTRY_STATE_PENDING)
     assert (now[2].retried_from, now[2].state) == (str(failed), V.ENTRY_STATE_PENDING)
     assert now[90001].entry_id == str(again.entry_id)
-    assert (await get(desk, processed)).state == V.ENTRY_STATE_PROCESSED
+    assert (await get(api, processed)).state == V.ENTRY_STATE_PROCESSED
 
 
-async def test_a_filter_is_worked_off_in_chunks_of_five_hundred(desk: DeskWorld, world: EngineWorld) -> None:
+async def test_a_filter_is_worked_off_in_chunks_of_five_hundred(api: ApiHarness, world: EngineWorld) -> None:
     await world.hint_many("shop-a", range(1, 1202), Priority.BULK)
     for _ in range(2):  # a thousand at most each time
         await end_all(world, Verdict.failed(Outcome.WOO_NOT_UPDATED, "refused field: phone"))
     chosen = queue_entry_pb2.QueueFilter(queue=CUSTOMERS, outcomes=[V.OUTCOME_WOO_NOT_UPDATED])
-    planned = await retry(desk, filter=chosen, validate_only=True)
+    planned = await retry(api, filter=chosen, validate_only=True)
     assert (planned.affected_count, planned.next_continuation_token, len(planned.entries)) == (1201, "", 100)
     assert counts(planned) == {V.ENTRY_STATE_FAILED: 1201}
     [live] = await world.fetch("SELECT count(*) AS n FROM entry")
     assert live["n"] == 0
     affected, token = [], ""
     while True:
-        answer = await retry(desk, filter=chosen, continuation_token=token)
+        answer = await retry(api, filter=chosen, continuation_token=token)
         affected.append(answer.affected_count)
         assert len(answer.entries) == 100
         if not (token := answer.next_continuation_token):
@@ -244,31 +244,31 @@ async def test_a_filter_is_worked_off_in_chunks_of_five_hundred(desk: DeskWorld,
     assert (live["n"], live["retried"]) == (1201, 1201)
 
 
-async def test_entries_are_closed_with_a_reason(desk: DeskWorld, world: EngineWorld) -> None:
+async def test_entries_are_closed_with_a_reason(api: ApiHarness, world: EngineWorld) -> None:
     [held] = await orders(world, HELD, 1)
     [failed] = await orders(world, FAILED, 2)
     [processed] = await orders(world, DONE, 3)
     everything = queue_entry_pb2.QueueFilter(queue=ORDERS)
-    planned = await dismiss(desk, filter=everything, validate_only=True)
-    done = await dismiss(desk, filter=everything, reason="sold over the counter")
+    planned = await dismiss(api, filter=everything, validate_only=True)
+    done = await dismiss(api, filter=everything, reason="sold over the counter")
     for answer in (planned, done):
         assert (answer.affected_count, answer.unchanged_count) == (2, 1)
         assert counts(answer) == {V.ENTRY_STATE_HELD: 1, V.ENTRY_STATE_FAILED: 1}
         assert list(answer.failures) == []
     assert {entry.state for entry in done.entries} == {V.ENTRY_STATE_DISMISSED}
     for each in (held, failed):
-        assert (await get(desk, each)).notes[0] == "sold over the counter"
-    again = await dismiss(desk, entry_ids=[str(held), str(processed)])
+        assert (await get(api, each)).notes[0] == "sold over the counter"
+    again = await dismiss(api, entry_ids=[str(held), str(processed)])
     assert (again.affected_count, again.unchanged_count, len(again.failures)) == (0, 2, 2)
     [other] = await orders(world, HELD, 4)
-    await dismiss(desk, entry_ids=[str(other)])
-    assert (await get(desk, other)).notes[0] == "closed by hand"
+    await dismiss(api, entry_ids=[str(other)])
+    assert (await get(api, other)).notes[0] == "closed by hand"
 
 
-async def test_bad_requests_of_bulk_work_name_the_field(desk: DeskWorld, world: EngineWorld) -> None:
+async def test_bad_requests_of_bulk_work_name_the_field(api: ApiHarness, world: EngineWorld) -> None:
     await world.hint_many("shop-a", range(1, 502), Priority.BULK)
     chosen = queue_entry_pb2.QueueFilter(queue=CUSTOMERS)
-    token = (await dismiss(desk, filter=chosen)).next_continuation_token
+    token = (await dismiss(api, filter=chosen)).next_continuation_token
     assert token
     for fields, field in (
         ({}, "entry_ids"),
@@ -281,22 +281,22 @@ async def test_bad_requests_of_bulk_work_name_the_field(desk: DeskWorld, world: 
         ({"filter": chosen, "continuation_token": token}, "continuation_token"),
     ):
         request = Q.RetryQueueEntriesRequest(account_id="shop-a", **fields)
-        refused = await desk.refusal("QueueService/RetryQueueEntries", request)
+        refused = await api.refusal("QueueService/RetryQueueEntries", request)
         assert (refused.code, list(refused.fields)) == (INVALID, [field]), fields
     long = Q.DismissQueueEntriesRequest(account_id="shop-a", filter=chosen, reason="x" * 201)
-    assert list((await desk.refusal("QueueService/DismissQueueEntries", long)).fields) == ["reason"]
-    assert (await dismiss(desk, filter=chosen, continuation_token=token)).affected_count == 1
+    assert list((await api.refusal("QueueService/DismissQueueEntries", long)).fields) == ["reason"]
+    assert (await dismiss(api, filter=chosen, continuation_token=token)).affected_count == 1
 
 
-async def test_support_retries_but_does_not_dismiss_and_watching_comes_later(desk: DeskWorld, world: EngineWorld) -> None:
+async def test_support_retries_but_does_not_dismiss_and_watching_comes_later(api: ApiHarness, world: EngineWorld) -> None:
     [held] = await orders(world, HELD, 1)
-    support = await desk.grpc.token(Role.SUPPORT)
+    support = await api.grpc.token(Role.SUPPORT)
     request = Q.RetryQueueEntriesRequest(account_id="shop-a", entry_ids=[str(held)])
-    assert (await desk.call("QueueService/RetryQueueEntries", request, support)).affected_count == 1
+    assert (await api.call("QueueService/RetryQueueEntries", request, support)).affected_count == 1
     closing = Q.DismissQueueEntriesRequest(account_id="shop-a", entry_ids=[str(held)])
-    assert (await desk.refusal("QueueService/DismissQueueEntries", closing, support)).code is grpc.StatusCode.PERMISSION_DENIED
-    stream = desk.grpc.stub("QueueService").WatchQueue(
-        Q.WatchQueueRequest(account_id="shop-a"), metadata=tuple(desk.admin), timeout=HANG_SECONDS
+    assert (await api.refusal("QueueService/DismissQueueEntries", closing, support)).code is grpc.StatusCode.PERMISSION_DENIED
+    stream = api.grpc.stub("QueueService").WatchQueue(
+        Q.WatchQueueRequest(account_id="shop-a"), metadata=tuple(api.admin), timeout=HANG_SECONDS
     )
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await stream.read()

@@ -12,7 +12,7 @@ import grpc
 import pytest
 import pytest_asyncio
 from google.protobuf import field_mask_pb2
-from support.desk_world import DeskWorld, desk_world
+from support.api_harness import ApiHarness, api_harness
 from support.engine import EngineWorld
 from support.links import end_all, epos, facts_of, put_order, woo
 from tillsync.v1 import account_pb2, account_service_pb2, privacy_service_pb2, vocabulary_pb2
@@ -29,26 +29,26 @@ TILL, SHOP = vocabulary_pb2.SIDE_TILL, vocabulary_pb2.SIDE_SHOP
 
 
 @pytest_asyncio.fixture
-async def desk(world: EngineWorld) -> AsyncIterator[DeskWorld]:
-    async with desk_world(world) as made:
+async def api(world: EngineWorld) -> AsyncIterator[ApiHarness]:
+    async with api_harness(world) as made:
         await made.add_account(default_epos_customer_id=7)
         made.till.add_customer(7, email="till@example.test", forename="Guests")
         yield made
 
 
-async def with_keys(desk: DeskWorld) -> None:
+async def with_keys(api: ApiHarness) -> None:
     """The account has consumer keys, beside the bridge."""
-    shop = account_pb2.ShopSettings(consumer_key=desk.shop.switches.consumer_key, consumer_secret=desk.shop.switches.consumer_secret)
+    shop = account_pb2.ShopSettings(consumer_key=api.shop.switches.consumer_key, consumer_secret=api.shop.switches.consumer_secret)
     request = account_service_pb2.UpdateAccountRequest(
         account_id="shop-a",
         account=account_pb2.Account(shop=shop),
         update_mask=field_mask_pb2.FieldMask(paths=["shop.consumer_key", "shop.consumer_secret"]),
     )
-    await desk.call("AccountService/UpdateAccount", request)
+    await api.call("AccountService/UpdateAccount", request)
 
 
-async def link(desk: DeskWorld, till_customer: int, shop_customer: int, *, gone: bool = False) -> None:
-    await desk.grpc.engine.fetch(
+async def link(api: ApiHarness, till_customer: int, shop_customer: int, *, gone: bool = False) -> None:
+    await api.grpc.engine.fetch(
         "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin, woo_gone_at) "
         "VALUES ('shop-a', $1, $2, 3, CASE WHEN $3 THEN now() END) RETURNING 1",
         till_customer,
@@ -57,29 +57,29 @@ async def link(desk: DeskWorld, till_customer: int, shop_customer: int, *, gone:
     )
 
 
-async def synced(desk: DeskWorld, till_customer: int, shop_customer: int, label: str) -> None:
+async def synced(api: ApiHarness, till_customer: int, shop_customer: int, label: str) -> None:
     """A till customer's entry that has ended."""
-    await desk.grpc.engine.hint("shop-a", till_customer)
+    await api.grpc.engine.hint("shop-a", till_customer)
     verdict = replace(Verdict.finished(Outcome.UPDATED), epos_customer_id=epos(till_customer), subject_label=label)
-    await end_all(desk.grpc.engine, replace(verdict, woo_customer_id=woo(shop_customer)))
+    await end_all(api.grpc.engine, replace(verdict, woo_customer_id=woo(shop_customer)))
 
 
-async def matched(desk: DeskWorld, order_id: int, till_customer: int, *, email: str, shop_customer: int | None = None) -> None:
+async def matched(api: ApiHarness, order_id: int, till_customer: int, *, email: str, shop_customer: int | None = None) -> None:
     """An order that found its till customer."""
     account_email = "" if shop_customer is None else email
-    await put_order(desk.grpc.engine, facts_of(order_id, woo_customer_id=shop_customer, email=email, account_email=account_email))
-    await end_all(desk.grpc.engine, replace(Verdict.finished(Outcome.MATCHED_EMAIL, "found"), epos_customer_id=epos(till_customer)))
+    await put_order(api.grpc.engine, facts_of(order_id, woo_customer_id=shop_customer, email=email, account_email=account_email))
+    await end_all(api.grpc.engine, replace(Verdict.finished(Outcome.MATCHED_EMAIL, "found"), epos_customer_id=epos(till_customer)))
 
 
-async def export(desk: DeskWorld, size: int = 0, **person: Any) -> privacy_service_pb2.ExportPersonResponse:
-    page: privacy_service_pb2.ExportPersonResponse = await desk.call(
+async def export(api: ApiHarness, size: int = 0, **person: Any) -> privacy_service_pb2.ExportPersonResponse:
+    page: privacy_service_pb2.ExportPersonResponse = await api.call(
         EXPORT, P.ExportPersonRequest(account_id="shop-a", person=P.Person(**person), page_size=size)
     )
     return page
 
 
-async def erase(desk: DeskWorld, **person: Any) -> privacy_service_pb2.ErasePersonResponse:
-    answer: privacy_service_pb2.ErasePersonResponse = await desk.call(
+async def erase(api: ApiHarness, **person: Any) -> privacy_service_pb2.ErasePersonResponse:
+    answer: privacy_service_pb2.ErasePersonResponse = await api.call(
         ERASE, P.ErasePersonRequest(account_id="shop-a", person=P.Person(**person))
     )
     return answer
@@ -97,17 +97,17 @@ def sides(answer: Any) -> dict[int, str]:
     return {one.side: one.reason for one in answer.sides_not_asked}
 
 
-async def count(desk: DeskWorld, table: str) -> int:
-    [row] = await desk.grpc.engine.fetch(f"SELECT count(*) FROM {table}")
+async def count(api: ApiHarness, table: str) -> int:
+    [row] = await api.grpc.engine.fetch(f"SELECT count(*) FROM {table}")
     return int(row["count"])
 
 
-async def test_an_email_that_only_the_till_knows_finds_the_link_and_the_entries(desk: DeskWorld) -> None:
-    desk.till.add_customer(90072, email="Ada@Example.test")
-    await link(desk, 90072, 49)
+async def test_an_email_that_only_the_till_knows_finds_the_link_and_the_entries(api: ApiHarness) -> None:
+    api.till.add_customer(90072, email="Ada@Example.test")
+    await link(api, 90072, 49)
     for _ in range(3):
-        await synced(desk, 90072, 49, "Ada B.")
-    page = await export(desk, email=ADA)
+        await synced(api, 90072, 49, "Ada B.")
+    page = await export(api, email=ADA)
     assert kinds(page) == {"link": 1, "queue_entry": 3}
     assert [(one.kind, one.value, one.followed, one.reason) for one in page.also_known_as] == [
         ("till_customer", "90072", True, "has this email at Epos Now"),
@@ -115,35 +115,35 @@ async def test_an_email_that_only_the_till_knows_finds_the_link_and_the_entries(
     ]
     assert list(sides(page)) == [SHOP]
     assert "privacy tools of WordPress" in sides(page)[SHOP]
-    answer = await erase(desk, email=ADA)
+    answer = await erase(api, email=ADA)
     assert {one.category: one.count for one in answer.erased} == {"link": 1, "queue_entry": 3}
     assert names(answer) == names(page)
-    assert await count(desk, "link") == await count(desk, "entry_history") == 0
+    assert await count(api, "link") == await count(api, "entry_history") == 0
 
 
 @pytest.mark.parametrize("key", ["email", "woo_customer_id", "epos_customer_id"])
-async def test_every_key_finds_the_same_records(desk: DeskWorld, key: str) -> None:
-    desk.till.add_customer(90072, email=ADA)
-    await link(desk, 90072, 49)
-    await synced(desk, 90072, 49, "Ada B.")
-    await matched(desk, 1, 90072, email=ADA, shop_customer=49)
-    await matched(desk, 2, 90072, email=ADA)  # as a guest
+async def test_every_key_finds_the_same_records(api: ApiHarness, key: str) -> None:
+    api.till.add_customer(90072, email=ADA)
+    await link(api, 90072, 49)
+    await synced(api, 90072, 49, "Ada B.")
+    await matched(api, 1, 90072, email=ADA, shop_customer=49)
+    await matched(api, 2, 90072, email=ADA)  # as a guest
     keys: dict[str, Any] = {"email": ADA, "woo_customer_id": 49, "epos_customer_id": 90072}
     person = {key: keys[key]}
-    page = await export(desk, **person)
+    page = await export(api, **person)
     assert kinds(page) == {"link": 1, "queue_entry": 3, "order_match": 2, "event": 2}
-    answer = await erase(desk, **person)
+    answer = await erase(api, **person)
     assert {one.category: one.count for one in answer.erased} == {"link": 1, "queue_entry": 3, "order_match": 2, "event": 2}
     assert ADA not in str(answer)
 
 
 @pytest.mark.catches("erased-links-leave-no-values")
-async def test_the_values_in_the_shop_are_said_to_be_there_until_they_are_removed(desk: DeskWorld) -> None:
-    desk.till.add_customer(90072, email=ADA)
-    await link(desk, 90072, 49)
-    engine = desk.grpc.engine
+async def test_the_values_in_the_shop_are_said_to_be_there_until_they_are_removed(api: ApiHarness) -> None:
+    api.till.add_customer(90072, email=ADA)
+    await link(api, 90072, 49)
+    engine = api.grpc.engine
     for _ in range(2):  # asked again, it keeps what removes them
-        answer = await erase(desk, email=ADA)
+        answer = await erase(api, email=ADA)
         assert [(one.category, one.count) for one in answer.retained] == [("pending_removal", 1)]
         assert "still in the shop" in answer.retained[0].reason
         entry = await engine.live("shop-a", 90072)
@@ -152,90 +152,90 @@ async def test_the_values_in_the_shop_are_said_to_be_there_until_they_are_remove
     rows = await engine.fetch("SELECT woo_customer_id, epos_customer_id FROM shop_removal")
     assert [tuple(row) for row in rows] == [(49, 90072)]
     await engine.fetch("UPDATE account SET customer_sync_enabled = false RETURNING 1")
-    assert "switched off" in (await erase(desk, email=ADA)).retained[0].reason
+    assert "switched off" in (await erase(api, email=ADA)).retained[0].reason
     await engine.fetch("DELETE FROM shop_removal RETURNING 1")
     await end_all(engine, Verdict.finished(Outcome.UPDATED))
-    assert not (await erase(desk, email=ADA)).retained
-    assert await count(desk, "entry_history") == 0
+    assert not (await erase(api, email=ADA)).retained
+    assert await count(api, "entry_history") == 0
 
 
-async def test_a_shop_customer_that_is_gone_needs_no_removal(desk: DeskWorld) -> None:
-    desk.till.add_customer(90072, email=ADA)
-    await link(desk, 90072, 49, gone=True)
-    answer = await erase(desk, email=ADA)
+async def test_a_shop_customer_that_is_gone_needs_no_removal(api: ApiHarness) -> None:
+    api.till.add_customer(90072, email=ADA)
+    await link(api, 90072, 49, gone=True)
+    answer = await erase(api, email=ADA)
     assert not answer.retained
-    assert await count(desk, "link") == await count(desk, "shop_removal") == 0
+    assert await count(api, "link") == await count(api, "shop_removal") == 0
 
 
-async def test_the_number_of_a_deleted_shop_customer_may_be_somebody_elses(desk: DeskWorld) -> None:
-    desk.till.add_customer(90072, email=ADA)
-    await link(desk, 90072, 49, gone=True)
-    await matched(desk, 5, 90073, email=GRACE, shop_customer=49)  # who got the number
-    answer = await erase(desk, email=ADA)
+async def test_the_number_of_a_deleted_shop_customer_may_be_somebody_elses(api: ApiHarness) -> None:
+    api.till.add_customer(90072, email=ADA)
+    await link(api, 90072, 49, gone=True)
+    await matched(api, 5, 90073, email=GRACE, shop_customer=49)  # who got the number
+    answer = await erase(api, email=ADA)
     assert ("shop_customer", "49", False) in names(answer)
-    page = await export(desk, email=GRACE)
+    page = await export(api, email=GRACE)
     assert kinds(page) == {"queue_entry": 1, "order_match": 1, "event": 1}
 
 
-async def test_a_number_that_was_given_again_is_not_the_person_of_its_link(desk: DeskWorld) -> None:
-    desk.till.add_customer(90072, email=ADA)
-    await link(desk, 90072, 49)
-    await matched(desk, 1, 90072, email=ADA)
-    await desk.grpc.engine.fetch("UPDATE link SET woo_registered_at = '2019-03-01T10:00:00Z' RETURNING 1")
-    desk.shop.add_customer(49, email=GRACE)  # a restored backup gave the number again; no order has told so yet
-    answer = await erase(desk, email=GRACE, woo_customer_id=49)
+async def test_a_number_that_was_given_again_is_not_the_person_of_its_link(api: ApiHarness) -> None:
+    api.till.add_customer(90072, email=ADA)
+    await link(api, 90072, 49)
+    await matched(api, 1, 90072, email=ADA)
+    await api.grpc.engine.fetch("UPDATE link SET woo_registered_at = '2019-03-01T10:00:00Z' RETURNING 1")
+    api.shop.add_customer(49, email=GRACE)  # a restored backup gave the number again; no order has told so yet
+    answer = await erase(api, email=GRACE, woo_customer_id=49)
     assert names(answer) == {("till_customer", "90072", False)}
     assert answer.also_known_as[0].reason == "a link names it, but the shop customer's number belongs to another user by now"
-    page = await export(desk, email=ADA)
+    page = await export(api, email=ADA)
     assert kinds(page) == {"pending_removal": 1, "queue_entry": 2, "order_match": 1, "event": 1}
     assert names(page) == {("till_customer", "90072", True)}
 
 
 @pytest.mark.catches("records-prove-no-number")
-async def test_an_email_that_changed_hands_reaches_only_its_present_owner(desk: DeskWorld) -> None:
-    desk.till.add_customer(90001, email=ADA, forename="Ada")
-    await link(desk, 90001, 12)
-    await synced(desk, 90001, 12, "Ada B.")
-    await matched(desk, 1, 90001, email=ADA, shop_customer=12)
-    desk.till.change_customer(90001, email="ada.new@example.test")
-    desk.till.add_customer(90002, email=ADA, forename="Bob")
-    await link(desk, 90002, 13)
-    await synced(desk, 90002, 13, "Bob C.")
-    answer = await erase(desk, email=ADA, woo_customer_id=13)
+async def test_an_email_that_changed_hands_reaches_only_its_present_owner(api: ApiHarness) -> None:
+    api.till.add_customer(90001, email=ADA, forename="Ada")
+    await link(api, 90001, 12)
+    await synced(api, 90001, 12, "Ada B.")
+    await matched(api, 1, 90001, email=ADA, shop_customer=12)
+    api.till.change_customer(90001, email="ada.new@example.test")
+    api.till.add_customer(90002, email=ADA, forename="Bob")
+    await link(api, 90002, 13)
+    await synced(api, 90002, 13, "Bob C.")
+    answer = await erase(api, email=ADA, woo_customer_id=13)
     assert names(answer) == {("till_customer", "90002", True), ("till_customer", "90001", False), ("shop_customer", "12", False)}
     reasons = {one.value: one.reason for one in answer.also_known_as}
     assert reasons["90001"] == "records with this email name it, but it has another email at Epos Now"
-    links = await desk.grpc.engine.fetch("SELECT epos_customer_id FROM link")
+    links = await api.grpc.engine.fetch("SELECT epos_customer_id FROM link")
     assert [row["epos_customer_id"] for row in links] == [90001]
-    labels = await desk.grpc.engine.fetch("SELECT subject_label FROM entry_history WHERE kind = 1")
+    labels = await api.grpc.engine.fetch("SELECT subject_label FROM entry_history WHERE kind = 1")
     assert [row["subject_label"] for row in labels] == ["Ada B."]
 
 
-async def test_an_email_that_two_till_customers_share_is_not_taken_from_one_of_them(desk: DeskWorld) -> None:
+async def test_an_email_that_two_till_customers_share_is_not_taken_from_one_of_them(api: ApiHarness) -> None:
     for number in (90001, 90002):
-        desk.till.add_customer(number, email="family@example.test")
-    await matched(desk, 1, 90002, email="family@example.test")
-    page = await export(desk, epos_customer_id=90001)
+        api.till.add_customer(number, email="family@example.test")
+    await matched(api, 1, 90002, email="family@example.test")
+    page = await export(api, epos_customer_id=90001)
     assert kinds(page) == {}
     assert names(page) == {("email", "f•••@e•••.test", False)}
     assert page.also_known_as[0].reason == "till customer 90001 has it, and so may till customer 90002"
 
 
-async def test_an_email_that_somebody_else_ordered_with_is_not_taken_from_a_till_customer(desk: DeskWorld) -> None:
-    desk.till.add_customer(90001, email=ADA)
-    await put_order(desk.grpc.engine, facts_of(1, woo_customer_id=13, email=ADA, account_email=GRACE))
-    answer = await erase(desk, epos_customer_id=90001)
+async def test_an_email_that_somebody_else_ordered_with_is_not_taken_from_a_till_customer(api: ApiHarness) -> None:
+    api.till.add_customer(90001, email=ADA)
+    await put_order(api.grpc.engine, facts_of(1, woo_customer_id=13, email=ADA, account_email=GRACE))
+    answer = await erase(api, epos_customer_id=90001)
     assert names(answer) == {("email", "a•••@e•••.test", False)}
     assert answer.also_known_as[0].reason == "till customer 90001 has it, and so may shop customer 13"
-    assert await desk.grpc.engine.live("shop-a", 1, EntryKind.ORDER_CUSTOMER) is not None
+    assert await api.grpc.engine.live("shop-a", 1, EntryKind.ORDER_CUSTOMER) is not None
 
 
-async def test_the_shop_is_asked_with_consumer_keys(desk: DeskWorld) -> None:
-    await with_keys(desk)
-    desk.shop.add_customer(49, email="Ada@example.test", role="administrator")
-    desk.till.add_customer(90072, email="somewhere.else@example.test")
-    await link(desk, 90072, 49)
-    page = await export(desk, email=ADA)
+async def test_the_shop_is_asked_with_consumer_keys(api: ApiHarness) -> None:
+    await with_keys(api)
+    api.shop.add_customer(49, email="Ada@example.test", role="administrator")
+    api.till.add_customer(90072, email="somewhere.else@example.test")
+    await link(api, 90072, 49)
+    page = await export(api, email=ADA)
     assert names(page) == {
         ("shop_customer", "49", True),
         ("till_customer", "90072", True),
@@ -245,59 +245,59 @@ async def test_the_shop_is_asked_with_consumer_keys(desk: DeskWorld) -> None:
     assert kinds(page) == {"link": 1}
 
 
-async def test_the_default_customer_is_named_and_not_followed(desk: DeskWorld) -> None:
-    page = await export(desk, email="till@example.test")
+async def test_the_default_customer_is_named_and_not_followed(api: ApiHarness) -> None:
+    page = await export(api, email="till@example.test")
     assert names(page) == {("till_customer", "7", False)}
     assert page.also_known_as[0].reason == "it is the account's default customer, which stands for many guests"
 
 
-async def test_a_till_that_is_away_is_named_and_what_leads_to_its_customers_stays(desk: DeskWorld) -> None:
-    await matched(desk, 1, 90072, email=ADA)
-    desk.till.add_customer(90072, email=ADA)
-    await link(desk, 90072, 49)
-    await synced(desk, 90072, 49, "Ada B.")
-    await desk.till.stop()
-    answer = await erase(desk, email=ADA, woo_customer_id=5)
+async def test_a_till_that_is_away_is_named_and_what_leads_to_its_customers_stays(api: ApiHarness) -> None:
+    await matched(api, 1, 90072, email=ADA)
+    api.till.add_customer(90072, email=ADA)
+    await link(api, 90072, 49)
+    await synced(api, 90072, 49, "Ada B.")
+    await api.till.stop()
+    answer = await erase(api, email=ADA, woo_customer_id=5)
     assert list(sides(answer)) == [TILL]
     assert names(answer) == {("till_customer", "90072", False)}
     assert [(one.category, one.count) for one in answer.retained] == [("order_match", 1)]
     assert "ask for that number by itself" in answer.retained[0].reason
     assert {one.category: one.count for one in answer.erased} == {"queue_entry": 1}
-    by_number = await erase(desk, epos_customer_id=90072)
+    by_number = await erase(api, epos_customer_id=90072)
     assert {one.category: one.count for one in by_number.erased} == {"link": 1, "queue_entry": 1, "order_match": 1, "event": 1}
-    assert ADA not in str(await desk.grpc.engine.fetch("SELECT * FROM order_match"))
+    assert ADA not in str(await api.grpc.engine.fetch("SELECT * FROM order_match"))
 
 
-async def test_a_till_whose_search_ignores_emails_is_read_by_number(desk: DeskWorld) -> None:
-    desk.till.switches.email_match = EmailMatch.IGNORED
-    desk.till.add_customer(90072, email=ADA)
-    await matched(desk, 1, 90072, email=ADA)
-    await link(desk, 90072, 49)
-    page = await export(desk, email=ADA)
+async def test_a_till_whose_search_ignores_emails_is_read_by_number(api: ApiHarness) -> None:
+    api.till.switches.email_match = EmailMatch.IGNORED
+    api.till.add_customer(90072, email=ADA)
+    await matched(api, 1, 90072, email=ADA)
+    await link(api, 90072, 49)
+    page = await export(api, email=ADA)
     assert names(page) == {("till_customer", "90072", True), ("shop_customer", "49", True)}
     assert "search ignores the email" in sides(page)[TILL]
 
 
 @pytest.mark.parametrize("text", ["ada", "Ada <ada@example.test>", "ada@", "@example.test", "a@b.test, c@d.test"])
-async def test_what_is_no_email_is_refused_with_the_field_and_the_remedy(desk: DeskWorld, text: str) -> None:
+async def test_what_is_no_email_is_refused_with_the_field_and_the_remedy(api: ApiHarness, text: str) -> None:
     for method, kind in ((EXPORT, P.ExportPersonRequest), (ERASE, P.ErasePersonRequest)):
-        refused = await desk.refusal(method, kind(account_id="shop-a", person=P.Person(email=text)))
+        refused = await api.refusal(method, kind(account_id="shop-a", person=P.Person(email=text)))
         assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
         assert list(refused.fields) == ["person.email"]
         assert "give the address alone" in refused.fields["person.email"]
 
 
-async def test_pages_are_of_one_resolution_and_their_tokens_tell_nothing(desk: DeskWorld) -> None:
-    desk.till.add_customer(90072, email=ADA)
-    await link(desk, 90072, 49)
+async def test_pages_are_of_one_resolution_and_their_tokens_tell_nothing(api: ApiHarness) -> None:
+    api.till.add_customer(90072, email=ADA)
+    await link(api, 90072, 49)
     for order_id in range(1, 4):
-        await matched(desk, order_id, 90072, email=ADA, shop_customer=49)
-    whole = await export(desk, 500, email=ADA)
+        await matched(api, order_id, 90072, email=ADA, shop_customer=49)
+    whole = await export(api, 500, email=ADA)
     request = P.ExportPersonRequest(account_id="shop-a", person=P.Person(email=ADA), page_size=2)
-    page, records = await desk.call(EXPORT, request), []
-    asked = desk.till.log.total
-    desk.till.change_customer(90072, email="ada.new@example.test")  # meanwhile
-    await desk.till.stop()
+    page, records = await api.call(EXPORT, request), []
+    asked = api.till.log.total
+    api.till.change_customer(90072, email="ada.new@example.test")  # meanwhile
+    await api.till.stop()
     while True:
         records += page.records
         if not page.next_page_token:
@@ -306,7 +306,7 @@ async def test_pages_are_of_one_resolution_and_their_tokens_tell_nothing(desk: D
         raw = base64.urlsafe_b64decode(page.next_page_token + "==")
         assert b"example" not in raw
         assert b"90072" not in raw
-        page = await desk.call(EXPORT, request)
+        page = await api.call(EXPORT, request)
         assert not page.also_known_as
     assert records == list(whole.records)
-    assert desk.till.log.total == asked
+    assert api.till.log.total == asked

@@ -9,7 +9,7 @@ import grpc
 import pytest
 import pytest_asyncio
 from google.protobuf.field_mask_pb2 import FieldMask
-from support.desk_world import DeskWorld, desk_world
+from support.api_harness import ApiHarness, api_harness
 from support.engine import EngineWorld
 from support.links import HELD_DUPLICATE, end_all, facts_of, put_order
 from tillsync.v1 import account_pb2, account_service_pb2
@@ -22,8 +22,8 @@ METHOD = "AccountService/UpdateSiteSettings"
 
 
 @pytest_asyncio.fixture
-async def desk(world: EngineWorld) -> AsyncIterator[DeskWorld]:
-    async with desk_world(world) as made:
+async def api(world: EngineWorld) -> AsyncIterator[ApiHarness]:
+    async with api_harness(world) as made:
         await made.add_account(default_epos_customer_id=7)
         yield made
 
@@ -38,20 +38,20 @@ def change(*paths: str, validate_only: bool = False, etag: str = "", **values: A
     )
 
 
-async def site(desk: DeskWorld, account: str = "shop-a") -> Sequence[tuple[str, str]]:
-    return await desk.grpc.token(Role.SITE, account)
+async def site(api: ApiHarness, account: str = "shop-a") -> Sequence[tuple[str, str]]:
+    return await api.grpc.token(Role.SITE, account)
 
 
-async def account(desk: DeskWorld) -> account_pb2.Account:
+async def account(api: ApiHarness) -> account_pb2.Account:
     request = S.GetAccountRequest(account_id="shop-a")
-    found: account_pb2.Account = (await desk.call("AccountService/GetAccount", request)).account
+    found: account_pb2.Account = (await api.call("AccountService/GetAccount", request)).account
     return found
 
 
-async def test_a_merchant_reads_the_settings_without_a_mask(desk: DeskWorld) -> None:
+async def test_a_merchant_reads_the_settings_without_a_mask(api: ApiHarness) -> None:
     request = S.UpdateSiteSettingsRequest(account_id="shop-a", validate_only=True)
-    answer = await desk.call(METHOD, request, await site(desk))
-    stored = await account(desk)
+    answer = await api.call(METHOD, request, await site(api))
+    stored = await account(api)
     assert answer.etag == stored.etag
     assert answer.settings == S.SiteSettings(
         customer_sync_enabled=True,
@@ -63,46 +63,46 @@ async def test_a_merchant_reads_the_settings_without_a_mask(desk: DeskWorld) -> 
     )
 
 
-async def test_without_a_mask_nothing_can_be_changed(desk: DeskWorld) -> None:
-    refused = await desk.refusal(METHOD, S.UpdateSiteSettingsRequest(account_id="shop-a"), await site(desk))
+async def test_without_a_mask_nothing_can_be_changed(api: ApiHarness) -> None:
+    refused = await api.refusal(METHOD, S.UpdateSiteSettingsRequest(account_id="shop-a"), await site(api))
     assert (refused.code, list(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, ["update_mask"])
 
 
-async def test_switching_sync_on_says_how_many_customers_will_be_refreshed_and_then_refreshes_them(desk: DeskWorld) -> None:
-    engine, merchant = desk.grpc.engine, await site(desk)
+async def test_switching_sync_on_says_how_many_customers_will_be_refreshed_and_then_refreshes_them(api: ApiHarness) -> None:
+    engine, merchant = api.grpc.engine, await site(api)
     await engine.fetch("INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) SELECT 'shop-a', n, n, 3 "
                        "FROM generate_series(101, 103) AS n RETURNING 1")  # fmt: skip
     await engine.fetch("INSERT INTO customer_type (account_id, epos_customer_type_id) VALUES ('shop-a', 5) RETURNING 1")
-    switched_off = await desk.call(METHOD, change("customer_sync_enabled"), merchant)
+    switched_off = await api.call(METHOD, change("customer_sync_enabled"), merchant)
     assert switched_off.settings.customer_sync_enabled is False
-    assert (await account(desk)).customer_sync_enabled is False
+    assert (await account(api)).customer_sync_enabled is False
 
-    asked = await desk.call(METHOD, change(customer_sync_enabled=True, validate_only=True), merchant)
+    asked = await api.call(METHOD, change(customer_sync_enabled=True, validate_only=True), merchant)
     assert asked.settings.customer_sync_enabled is True
     assert (asked.effect.queued_customer_count, asked.effect.queued_customer_type_count) == (3, 1)
     assert "3 linked customers are synced again" in asked.effect.notes
     assert asked.etag == switched_off.etag
-    assert (await account(desk)).customer_sync_enabled is False  # nothing was stored
+    assert (await account(api)).customer_sync_enabled is False  # nothing was stored
     assert await engine.fetch("SELECT 1 FROM requeue") == []
 
-    done = await desk.call(METHOD, change(customer_sync_enabled=True, etag=asked.etag), merchant)
+    done = await api.call(METHOD, change(customer_sync_enabled=True, etag=asked.etag), merchant)
     assert done.effect == asked.effect
     assert done.etag != asked.etag
     assert {row["what"] for row in await engine.fetch("SELECT what FROM requeue")} >= {1, 2}
 
 
-async def test_a_default_customer_lets_held_orders_run_again_and_says_so(desk: DeskWorld) -> None:
-    engine, merchant = desk.grpc.engine, await site(desk)
+async def test_a_default_customer_lets_held_orders_run_again_and_says_so(api: ApiHarness) -> None:
+    engine, merchant = api.grpc.engine, await site(api)
     await put_order(engine, facts_of(1042))
     await end_all(engine, HELD_DUPLICATE)
-    asked = await desk.call(METHOD, change(default_epos_customer_id=9, validate_only=True), merchant)
+    asked = await api.call(METHOD, change(default_epos_customer_id=9, validate_only=True), merchant)
     assert (asked.effect.requeued_entry_count, list(asked.effect.notes)) == (1, ["1 held order is matched again"])
-    await desk.call(METHOD, change(default_epos_customer_id=9), merchant)
-    assert (await account(desk)).default_epos_customer_id == 9
+    await api.call(METHOD, change(default_epos_customer_id=9), merchant)
+    assert (await account(api)).default_epos_customer_id == 9
 
 
-async def test_every_field_travels_and_an_empty_one_is_its_default(desk: DeskWorld) -> None:
-    merchant = await site(desk)
+async def test_every_field_travels_and_an_empty_one_is_its_default(api: ApiHarness) -> None:
+    merchant = await site(api)
     wanted = S.SiteSettings(
         customer_sync_enabled=False,
         default_epos_customer_id=8,
@@ -115,43 +115,43 @@ async def test_every_field_travels_and_an_empty_one_is_its_default(desk: DeskWor
     )
     paths = [field.name for field in S.SiteSettings.DESCRIPTOR.fields if field.name != "trusted_before_time"]
     request = S.UpdateSiteSettingsRequest(account_id="shop-a", settings=wanted, update_mask=FieldMask(paths=paths))
-    assert (await desk.call(METHOD, request, merchant)).settings == wanted
-    stored = await account(desk)
+    assert (await api.call(METHOD, request, merchant)).settings == wanted
+    stored = await account(api)
     assert all(getattr(stored, path) == getattr(wanted, path) for path in paths)
-    back = await desk.call(METHOD, change("match_email", "guest_policy", "default_epos_customer_id"), merchant)
+    back = await api.call(METHOD, change("match_email", "guest_policy", "default_epos_customer_id"), merchant)
     assert (back.settings.match_email, back.settings.guest_policy, back.settings.default_epos_customer_id) == (1, 1, 0)
 
 
 @pytest.mark.parametrize("path", ["*", "epos.api_key", "shop.base_url", "till_id", "name", "nonsense"])
-async def test_nothing_else_of_the_account_can_be_changed(desk: DeskWorld, path: str) -> None:
-    before = await account(desk)
-    refused = await desk.refusal(METHOD, change(path), await site(desk))
+async def test_nothing_else_of_the_account_can_be_changed(api: ApiHarness, path: str) -> None:
+    before = await account(api)
+    refused = await api.refusal(METHOD, change(path), await site(api))
     assert (refused.code, list(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, ["update_mask"])
     assert "auto_link" in refused.fields["update_mask"]
-    assert await account(desk) == before
+    assert await account(api) == before
 
 
-async def test_an_outdated_etag_a_linked_default_and_a_wrong_value_are_refused(desk: DeskWorld) -> None:
-    merchant = await site(desk)
-    stale = await desk.refusal(METHOD, change(sync_names=True, etag='W/"0"'), merchant)
+async def test_an_outdated_etag_a_linked_default_and_a_wrong_value_are_refused(api: ApiHarness) -> None:
+    merchant = await site(api)
+    stale = await api.refusal(METHOD, change(sync_names=True, etag='W/"0"'), merchant)
     assert (stale.code, stale.reason) == (grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
     read_stale = S.UpdateSiteSettingsRequest(account_id="shop-a", validate_only=True, etag='W/"0"')
-    assert (await desk.refusal(METHOD, read_stale, merchant)).code is grpc.StatusCode.ABORTED
-    await desk.grpc.engine.fetch(
+    assert (await api.refusal(METHOD, read_stale, merchant)).code is grpc.StatusCode.ABORTED
+    await api.grpc.engine.fetch(
         "INSERT INTO link (account_id, epos_customer_id, woo_customer_id, origin) VALUES ('shop-a', 9, 12, 3) RETURNING 1"
     )
     for only in (True, False):
-        linked = await desk.refusal(METHOD, change(default_epos_customer_id=9, validate_only=only), merchant)
+        linked = await api.refusal(METHOD, change(default_epos_customer_id=9, validate_only=only), merchant)
         assert (linked.code, linked.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "DEFAULT_CUSTOMER_LINKED")
-    negative = await desk.refusal(METHOD, change(default_epos_customer_id=-1), merchant)
+    negative = await api.refusal(METHOD, change(default_epos_customer_id=-1), merchant)
     assert list(negative.fields) == ["settings.default_epos_customer_id"]
 
 
-async def test_rights(desk: DeskWorld) -> None:
-    await desk.add_account("shop-b", till_id="b")
-    foreign = await desk.refusal(METHOD, change(sync_names=True), await site(desk, "shop-b"))
+async def test_rights(api: ApiHarness) -> None:
+    await api.add_account("shop-b", till_id="b")
+    foreign = await api.refusal(METHOD, change(sync_names=True), await site(api, "shop-b"))
     assert foreign.code is grpc.StatusCode.PERMISSION_DENIED
-    support = await desk.refusal(METHOD, change(sync_names=True), await desk.grpc.token(Role.SUPPORT))
+    support = await api.refusal(METHOD, change(sync_names=True), await api.grpc.token(Role.SUPPORT))
     assert support.code is grpc.StatusCode.PERMISSION_DENIED
     for role in (Role.SERVICE, Role.ADMIN):
-        assert (await desk.call(METHOD, change(sync_names=True), await desk.grpc.token(role))).settings.sync_names
+        assert (await api.call(METHOD, change(sync_names=True), await api.grpc.token(role))).settings.sync_names

@@ -30,7 +30,7 @@ def given(settings: Mapping[str, Any], account_id: str = SHOP, named: str = "") 
     return AccountGiven(account_id=AccountId(account_id), named=named, settings=lambda paths: {path: settings.get(path) for path in paths})
 
 
-def desk(*present: Account) -> tuple[AccountSettings, FakeAccounts]:
+def account_settings(*present: Account) -> tuple[AccountSettings, FakeAccounts]:
     accounts = FakeAccounts()
     for account in present:
         accounts.add(account)
@@ -40,7 +40,7 @@ def desk(*present: Account) -> tuple[AccountSettings, FakeAccounts]:
 
 
 async def update(settings: Mapping[str, Any], present: Account = PRESENT, etag: str = "") -> Account:
-    return (await desk(present)[0].update(given(settings), tuple(settings), etag)).account
+    return (await account_settings(present)[0].update(given(settings), tuple(settings), etag)).account
 
 
 def fields_of(refused: pytest.ExceptionInfo[InvalidArgument]) -> list[str]:
@@ -49,7 +49,7 @@ def fields_of(refused: pytest.ExceptionInfo[InvalidArgument]) -> list[str]:
 
 async def created(given_settings: AccountGiven) -> Account:
     """Without the times of its making."""
-    return replace(await desk()[0].create(given_settings), create_time=None, update_time=None)
+    return replace(await account_settings()[0].create(given_settings), create_time=None, update_time=None)
 
 
 async def test_what_is_left_out_has_the_default_its_field_names() -> None:
@@ -114,7 +114,7 @@ async def test_every_setting_finds_its_place() -> None:
 @pytest.mark.parametrize("account_id", ["", "-a", "a-", "A", "a_b", "a" * 65, "a\n"])
 async def test_an_account_id_is_a_slug(account_id: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
-        await desk()[0].create(given({}, account_id))
+        await account_settings()[0].create(given({}, account_id))
     assert fields_of(refused) == ["account_id"]
 
 
@@ -145,7 +145,7 @@ async def test_an_account_id_is_a_slug(account_id: str) -> None:
     ],
 )
 async def test_a_setting_outside_its_limits_is_named(path: str, value: object) -> None:
-    for ask in (desk()[0].create(given({path: value})), desk(PRESENT)[0].update(given({path: value}), (path,), "")):
+    for ask in (account_settings()[0].create(given({path: value})), account_settings(PRESENT)[0].update(given({path: value}), (path,), "")):
         with pytest.raises(InvalidArgument) as refused:
             await ask
         assert fields_of(refused) == [f"account.{path}"]
@@ -153,7 +153,7 @@ async def test_a_setting_outside_its_limits_is_named(path: str, value: object) -
 
 async def test_every_wrong_setting_is_named_at_once() -> None:
     with pytest.raises(InvalidArgument) as refused:
-        await desk()[0].create(given({"name": "x" * 101, "till_id": "-", "shop.bridge_secret": "short"}))
+        await account_settings()[0].create(given({"name": "x" * 101, "till_id": "-", "shop.bridge_secret": "short"}))
     assert fields_of(refused) == ["account.name", "account.till_id", "account.shop.bridge_secret"]
 
 
@@ -178,7 +178,7 @@ async def test_every_wrong_setting_is_named_at_once() -> None:
     ],
 )
 async def test_a_mask_names_fields_that_can_be_set(paths: tuple[str, ...]) -> None:
-    settings, accounts = desk(PRESENT)
+    settings, accounts = account_settings(PRESENT)
     with pytest.raises(InvalidArgument) as refused:
         await settings.update(given({"name": "other"}), paths, "")
     assert fields_of(refused) == ["update_mask"]
@@ -188,8 +188,8 @@ async def test_a_mask_names_fields_that_can_be_set(paths: tuple[str, ...]) -> No
 async def test_a_mask_of_thousands_of_names_is_not_answered_name_by_name() -> None:
     paths = tuple(f"field_{number}" for number in range(5000))
     for update in (
-        desk(PRESENT)[0].update(given({}), paths, ""),
-        SiteSettings(desk(PRESENT)[1]).update(SiteSettingsGiven(account_id=AccountId(SHOP), settings=lambda _: {}, mask=paths)),
+        account_settings(PRESENT)[0].update(given({}), paths, ""),
+        SiteSettings(account_settings(PRESENT)[1]).update(SiteSettingsGiven(account_id=AccountId(SHOP), settings=lambda _: {}, mask=paths)),
     ):
         with pytest.raises(InvalidArgument) as refused:
             await update
@@ -197,7 +197,7 @@ async def test_a_mask_of_thousands_of_names_is_not_answered_name_by_name() -> No
 
 
 async def test_only_masked_fields_change_and_an_empty_one_is_set_back_to_its_default() -> None:
-    settings, _ = desk(Account(account_id=SHOP, till_id=TillId("company"), auto_link=False, name="old", sync_names=True))
+    settings, _ = account_settings(Account(account_id=SHOP, till_id=TillId("company"), auto_link=False, name="old", sync_names=True))
     values = {"name": "ignored", "auto_link": None, "till_id": "", "sync_names": False}
     changed = (await settings.update(given(values), ("auto_link", "till_id", "sync_names"), "")).account
     assert (changed.name, changed.auto_link, changed.till_id, changed.sync_names) == ("old", True, TillId(SHOP), False)
@@ -269,15 +269,15 @@ async def test_the_etag_and_the_account_are_checked() -> None:
         await update({"name": "x"}, etag='W/"9"')
     assert (await update({"name": "x"}, etag=PRESENT.etag)).config_version == 2
     with pytest.raises(InvalidArgument, match="account_id"):
-        await desk(PRESENT)[0].update(given({"name": "x"}, named="shop-b"), ("name",), "")
+        await account_settings(PRESENT)[0].update(given({"name": "x"}, named="shop-b"), ("name",), "")
     with pytest.raises(InvalidArgument, match="account_id"):
-        await desk()[0].create(given({}, named="shop-b"))
+        await account_settings()[0].create(given({}, named="shop-b"))
     with pytest.raises(NotFound):
-        await desk()[0].update(given({"name": "x"}), ("name",), "")
+        await account_settings()[0].update(given({"name": "x"}), ("name",), "")
 
 
 async def test_accounts_come_in_pages() -> None:
-    settings, _ = desk(*(Account(account_id=AccountId(name), till_id=TillId("t")) for name in ("c", "a", "b")))
+    settings, _ = account_settings(*(Account(account_id=AccountId(name), till_id=TillId("t")) for name in ("c", "a", "b")))
     first = await settings.list_accounts(2, "")
     second = await settings.list_accounts(2, first.next_page_token)
     assert [[account.account_id for account in page.accounts] for page in (first, second)] == [["a", "b"], ["c"]]

@@ -45,7 +45,7 @@ def an_event(order_id: int, sequence: int = 1, entry_id: EntryId | None = None) 
     )
 
 
-class Desk:
+class Harness:
     """One account with these events, the shop that hears of them, and two tries in a row that failed before."""
 
     def __init__(self, events: list[OrderEvent]) -> None:
@@ -66,12 +66,12 @@ class Desk:
 
 
 @asynccontextmanager
-async def released(desk: Desk, clock: Callable[[], float] | None = None) -> AsyncIterator[EventSender]:
+async def released(harness: Harness, clock: Callable[[], float] | None = None) -> AsyncIterator[EventSender]:
     """Until the sender has given the account back once."""
-    sender = desk.sender(clock)
+    sender = harness.sender(clock)
     sender.start()
     try:
-        await within(desk.outbox.given_back.wait())
+        await within(harness.outbox.given_back.wait())
         yield sender
     finally:
         await sender.stop()
@@ -79,84 +79,84 @@ async def released(desk: Desk, clock: Callable[[], float] | None = None) -> Asyn
 
 @pytest.mark.catches("refused-events-are-kept")
 async def test_updated_unchanged_and_stale_are_delivered_and_what_the_bridge_cannot_read_is_kept() -> None:
-    desk = Desk([an_event(order) for order in (1, 2, 3, 4)])
+    harness = Harness([an_event(order) for order in (1, 2, 3, 4)])
     first = [
         OK,
         EventResult(status=EventStatus.UNCHANGED),
         EventResult(status=EventStatus.STALE, held_sequence=9),
         EventResult(status=EventStatus.INVALID, field="outcome"),
     ]
-    desk.receiver.answer = lambda waiting, permit: first if desk.receiver.asked == 1 else None
-    async with released(desk) as sender:
-        told = [(one.order_id, one.sequence, one.held_sequence) for one in desk.outbox.told]
+    harness.receiver.answer = lambda waiting, permit: first if harness.receiver.asked == 1 else None
+    async with released(harness) as sender:
+        told = [(one.order_id, one.sequence, one.held_sequence) for one in harness.outbox.told]
         assert told[:3] == [(1, 1, None), (2, 1, None), (3, 1, 9)]
         assert told[3:] == [(3, 10, None)], "a shop that is ahead gets the event again, above what it holds"
-        assert [(order_id, named) for order_id, (_, named, _) in desk.outbox.refused[SHOP].items()] == [(4, "outcome")]
-        assert desk.outbox.waiting_of(SHOP) == [], "it does not stop the others, nor is it sent over and over"
+        assert [(order_id, named) for order_id, (_, named, _) in harness.outbox.refused[SHOP].items()] == [(4, "outcome")]
+        assert harness.outbox.waiting_of(SHOP) == [], "it does not stop the others, nor is it sent over and over"
         assert (sender.counters.delivered, sender.counters.refused) == (3 + 1, 1)
-        assert desk.outbox.released == [(0, 0.0)]
+        assert harness.outbox.released == [(0, 0.0)]
 
 
 async def test_a_refused_event_is_told_again_after_its_time() -> None:
-    desk = Desk([an_event(1)])
-    desk.receiver.answer = lambda waiting, permit: (
-        [EventResult(status=EventStatus.INVALID, field="type")] if desk.receiver.asked == 1 else None
+    harness = Harness([an_event(1)])
+    harness.receiver.answer = lambda waiting, permit: (
+        [EventResult(status=EventStatus.INVALID, field="type")] if harness.receiver.asked == 1 else None
     )
-    async with released(desk) as sender:
-        assert (await sender.reopen_refused(), desk.receiver.asked) == (False, 1)
-        desk.outbox.clock.advance(EventSettings().refused_again_seconds)
-        desk.outbox.given_back.clear()
+    async with released(harness) as sender:
+        assert (await sender.reopen_refused(), harness.receiver.asked) == (False, 1)
+        harness.outbox.clock.advance(EventSettings().refused_again_seconds)
+        harness.outbox.given_back.clear()
         await sender.reopen_refused()
-        await within(desk.outbox.given_back.wait())
-        assert (desk.receiver.asked, desk.outbox.waiting_of(SHOP), desk.outbox.refused[SHOP]) == (2, [], {})
+        await within(harness.outbox.given_back.wait())
+        assert (harness.receiver.asked, harness.outbox.waiting_of(SHOP), harness.outbox.refused[SHOP]) == (2, [], {})
 
 
 async def test_what_the_shop_did_not_get_to_is_sent_again_at_once_as_long_as_it_gets_on() -> None:
-    desk = Desk([an_event(order) for order in (1, 2, 3)])
-    desk.receiver.answer = lambda waiting, permit: [OK] + [NOT_DONE] * (len(waiting.events) - 1)
-    async with released(desk):
-        assert desk.receiver.asked == 3
-        assert desk.outbox.waiting_of(SHOP) == []
+    harness = Harness([an_event(order) for order in (1, 2, 3)])
+    harness.receiver.answer = lambda waiting, permit: [OK] + [NOT_DONE] * (len(waiting.events) - 1)
+    async with released(harness):
+        assert harness.receiver.asked == 3
+        assert harness.outbox.waiting_of(SHOP) == []
 
 
 async def test_a_shop_that_does_none_is_left_alone_for_a_while() -> None:
-    desk = Desk([an_event(1)])
-    desk.receiver.answer = lambda waiting, permit: [NOT_DONE]
-    async with released(desk) as sender:
-        assert desk.receiver.asked == 1
-        [(failures, delay)] = desk.outbox.released
+    harness = Harness([an_event(1)])
+    harness.receiver.answer = lambda waiting, permit: [NOT_DONE]
+    async with released(harness) as sender:
+        assert harness.receiver.asked == 1
+        [(failures, delay)] = harness.outbox.released
         assert (failures, sender.counters.failed_tries) == (3, 1)
         assert 20 <= delay <= 25  # five seconds, doubled twice
 
 
 async def test_a_failed_try_keeps_every_event() -> None:
-    desk = Desk([an_event(1), an_event(2)])
+    harness = Harness([an_event(1), an_event(2)])
 
     def away(waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
         raise Unreachable(Side.SHOP, "not reached: DNS", retry_after_seconds=600.0)
 
-    desk.receiver.answer = away
-    async with released(desk):
-        assert len(desk.outbox.waiting_of(SHOP)) == 2
-        assert desk.outbox.released == [(3, 600.0)]
+    harness.receiver.answer = away
+    async with released(harness):
+        assert len(harness.outbox.waiting_of(SHOP)) == 2
+        assert harness.outbox.released == [(3, 600.0)]
 
 
 async def test_a_fault_of_ours_waits_like_a_failed_try() -> None:
-    desk = Desk([an_event(1)])
+    harness = Harness([an_event(1)])
 
     def faulty(waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
         raise KeyError("a fault")
 
-    desk.receiver.answer = faulty
-    async with released(desk):
-        [(failures, delay)] = desk.outbox.released
+    harness.receiver.answer = faulty
+    async with released(harness):
+        [(failures, delay)] = harness.outbox.released
         assert failures == 3
         assert delay >= 20
 
 
 async def test_nothing_is_sent_with_the_lease_nearly_over() -> None:
     now = 0.0
-    desk = Desk([an_event(1)])
+    harness = Harness([an_event(1)])
 
     def late(waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
         nonlocal now
@@ -168,16 +168,16 @@ async def test_nothing_is_sent_with_the_lease_nearly_over() -> None:
             permit.seconds_allowed(20.0)
         return [OK]
 
-    desk.receiver.answer = late
-    async with released(desk, lambda: now):
-        assert desk.receiver.asked == 1
+    harness.receiver.answer = late
+    async with released(harness, lambda: now):
+        assert harness.receiver.asked == 1
 
 
 async def test_an_account_that_left_meanwhile_is_not_asked_for() -> None:
-    desk = Desk([an_event(1)])
-    desk.outbox.after_claim = desk.bridge_leaves
-    async with released(desk):
-        assert (desk.receiver.asked, desk.outbox.released) == (0, [(0, 0.0)])
+    harness = Harness([an_event(1)])
+    harness.outbox.after_claim = harness.bridge_leaves
+    async with released(harness):
+        assert (harness.receiver.asked, harness.outbox.released) == (0, [(0, 0.0)])
 
 
 def test_an_event_on_the_wire() -> None:

@@ -42,7 +42,7 @@ def entries(work_class: WorkClass, count: int) -> list[ClaimedEntry]:
 
 
 @dataclass
-class Desk(FaultVerdicts):
+class Harness(FaultVerdicts):
     """A lane's store and flows, both in memory: what is due is claimed, and runs until the test ends it."""
 
     slots: Slots = field(default_factory=lambda: Slots(lanes=1, live_reserved_lanes=0, entries=100_000))
@@ -120,35 +120,35 @@ class Desk(FaultVerdicts):
         await statements.stop()
 
 
-async def settled(desk: Desk) -> Counter[WorkClass]:
+async def settled(harness: Harness) -> Counter[WorkClass]:
     """Once nothing starts or ends any more."""
     seen = None
-    while seen != (seen := (len(desk.runs), len(desk.due))):
+    while seen != (seen := (len(harness.runs), len(harness.due))):
         await asyncio.sleep(0.03)
-    return desk.running()
+    return harness.running()
 
 
 @pytest.mark.catches("no-class-fills-the-lane")
 @pytest.mark.parametrize("flood", WorkClass)
 async def test_a_class_that_waits_leaves_room_for_each_of_the_others(flood: WorkClass) -> None:
-    desk = Desk(due=entries(flood, 200))
-    async with desk.lane() as lane:
-        assert await settled(desk) == {flood: 25}
+    harness = Harness(due=entries(flood, 200))
+    async with harness.lane() as lane:
+        assert await settled(harness) == {flood: 25}
         for other in set(WorkClass) - {flood}:
-            desk.due += entries(other, 50)
+            harness.due += entries(other, 50)
         lane.look_again()
-        assert await settled(desk) == {flood: 25} | dict.fromkeys(set(WorkClass) - {flood}, 5)
+        assert await settled(harness) == {flood: 25} | dict.fromkeys(set(WorkClass) - {flood}, 5)
 
 
 async def test_orders_take_the_places_that_become_free_first() -> None:
-    desk = Desk(due=[each for work_class in WorkClass for each in entries(work_class, 200)])
-    async with desk.lane():
-        before = await settled(desk)
+    harness = Harness(due=[each for work_class in WorkClass for each in entries(work_class, 200)])
+    async with harness.lane():
+        before = await settled(harness)
         assert sum(before.values()) == 40
         assert min(before.values()) == 5
-        desk.end(3, WorkClass.ORDER)
-        desk.end(3, WorkClass.BULK)
-        after = await settled(desk)
+        harness.end(3, WorkClass.ORDER)
+        harness.end(3, WorkClass.BULK)
+        after = await settled(harness)
         assert sum(after.values()) == 40
         assert after[WorkClass.BULK] == 5
 
@@ -156,9 +156,9 @@ async def test_orders_take_the_places_that_become_free_first() -> None:
 @pytest.mark.parametrize("entry_slots", [1, 10, 35])
 async def test_a_claim_of_all_classes_takes_no_more_than_the_process_has(entry_slots: int) -> None:
     slots = Slots(lanes=1, live_reserved_lanes=0, entries=entry_slots)
-    desk = Desk(slots=slots, due=[each for work_class in WorkClass for each in entries(work_class, 200)])
-    async with desk.lane():
-        running = await settled(desk)
+    harness = Harness(slots=slots, due=[each for work_class in WorkClass for each in entries(work_class, 200)])
+    async with harness.lane():
+        running = await settled(harness)
         # where there is none, still one of each class: a lane may wait for others for long
         assert sum(running.values()) < entry_slots + len(WorkClass)
         assert slots.entries_taken == sum(running.values())
@@ -166,20 +166,20 @@ async def test_a_claim_of_all_classes_takes_no_more_than_the_process_has(entry_s
 
 async def test_lanes_that_claim_at_once_read_and_take_no_more_than_the_process_has() -> None:
     slots = Slots(lanes=4, live_reserved_lanes=0, entries=60)
-    desks = [Desk(slots=slots, due=entries(WorkClass.ORDER, 200)) for _ in range(4)]
+    desks = [Harness(slots=slots, due=entries(WorkClass.ORDER, 200)) for _ in range(4)]
     async with desks[0].lane(), desks[1].lane(), desks[2].lane(), desks[3].lane():
-        for desk in desks:
-            await settled(desk)
-        assert slots.entries_taken == sum(sum(desk.running().values()) for desk in desks) < 60 + 4
-        assert sum(desk.brought for desk in desks) < 60 + 4, "what is read is taken: each row that is left costs as much as a run"
+        for harness in desks:
+            await settled(harness)
+        assert slots.entries_taken == sum(sum(harness.running().values()) for harness in desks) < 60 + 4
+        assert sum(harness.brought for harness in desks) < 60 + 4, "what is read is taken: each row that is left costs as much as a run"
     assert slots.entries_taken == 0
 
 
 @pytest.mark.catches("free-probe-slots-are-told")
 async def test_a_lane_that_waited_for_a_probe_slot_starts_as_soon_as_one_is_free() -> None:
     probes = Probes(1)
-    first = Desk(probes=probes, ill={Side.SHOP: IllSide(1, 0.0)}, due=entries(WorkClass.LIVE, 1))
-    second = Desk(probes=probes, ill={Side.SHOP: IllSide(1, 0.0)}, due=[*entries(WorkClass.LIVE, 1), *entries(WorkClass.ORDER, 1)])
+    first = Harness(probes=probes, ill={Side.SHOP: IllSide(1, 0.0)}, due=entries(WorkClass.LIVE, 1))
+    second = Harness(probes=probes, ill={Side.SHOP: IllSide(1, 0.0)}, due=[*entries(WorkClass.LIVE, 1), *entries(WorkClass.ORDER, 1)])
     async with first.lane(), second.lane():
         assert await settled(first) == {WorkClass.LIVE: 1}
         assert await settled(second) == {WorkClass.ORDER: 1}

@@ -17,7 +17,7 @@ from tillsync_server.ports.lanes import IllSide
 SHOP = AccountId("shop-a")
 
 
-class Desk:
+class Harness:
     def __init__(self, *, probes: int = 1, **ill: float) -> None:
         """``till``, ``shop``: seconds until the ill side's probe."""
         self.clock = FakeClock(100.0)
@@ -40,139 +40,139 @@ ORDERS = {WorkClass.ORDER, WorkClass.BULK_ORDER}
 
 
 def test_orders_need_only_the_till() -> None:
-    assert Desk().may_start == set(WorkClass)
-    assert Desk(shop=60).may_start == ORDERS
-    assert Desk(till=60).may_start == set()
+    assert Harness().may_start == set(WorkClass)
+    assert Harness(shop=60).may_start == ORDERS
+    assert Harness(till=60).may_start == set()
 
 
 def test_a_probe_is_one_entry_and_its_success_opens_the_side() -> None:
-    desk = Desk(shop=60)
-    desk.clock.advance(60)
-    assert desk.room()[WorkClass.LIVE] == 1
-    assert desk.sides.start(WorkClass.LIVE, ())
-    assert desk.room(WorkClass.LIVE)[WorkClass.BULK] == 0, "one at a time"
-    assert desk.room(WorkClass.LIVE)[WorkClass.ORDER] == 50
-    assert desk.sides.worked({Side.TILL}) == frozenset()
-    assert desk.room()[WorkClass.LIVE] == 1, "the till's word says nothing of the shop"
-    assert desk.sides.worked({Side.TILL, Side.SHOP}) == {Side.SHOP}
-    assert desk.may_start == set(WorkClass)
-    assert desk.probes.taken == 0
+    harness = Harness(shop=60)
+    harness.clock.advance(60)
+    assert harness.room()[WorkClass.LIVE] == 1
+    assert harness.sides.start(WorkClass.LIVE, ())
+    assert harness.room(WorkClass.LIVE)[WorkClass.BULK] == 0, "one at a time"
+    assert harness.room(WorkClass.LIVE)[WorkClass.ORDER] == 50
+    assert harness.sides.worked({Side.TILL}) == frozenset()
+    assert harness.room()[WorkClass.LIVE] == 1, "the till's word says nothing of the shop"
+    assert harness.sides.worked({Side.TILL, Side.SHOP}) == {Side.SHOP}
+    assert harness.may_start == set(WorkClass)
+    assert harness.probes.taken == 0
 
 
 def test_both_sides_are_probed_together() -> None:
-    desk = Desk(probes=2, till=10, shop=20)
-    desk.clock.advance(10)
-    assert (desk.room()[WorkClass.ORDER], desk.room()[WorkClass.LIVE]) == (1, 0)
-    desk.clock.advance(10)
-    assert desk.room()[WorkClass.LIVE] == 1
+    harness = Harness(probes=2, till=10, shop=20)
+    harness.clock.advance(10)
+    assert (harness.room()[WorkClass.ORDER], harness.room()[WorkClass.LIVE]) == (1, 0)
+    harness.clock.advance(10)
+    assert harness.room()[WorkClass.LIVE] == 1
 
 
 @pytest.mark.catches("probes-have-a-bounded-share")
 def test_probes_have_a_bounded_share_of_the_process() -> None:
-    desk = Desk(probes=1, shop=0)
-    other = desk.lease(shop=0)
-    assert desk.room()[WorkClass.LIVE] == other.room(WorkClass.LIVE, 50, ()) == 1, "nobody probes yet"
-    assert desk.sides.start(WorkClass.LIVE, ())
+    harness = Harness(probes=1, shop=0)
+    other = harness.lease(shop=0)
+    assert harness.room()[WorkClass.LIVE] == other.room(WorkClass.LIVE, 50, ()) == 1, "nobody probes yet"
+    assert harness.sides.start(WorkClass.LIVE, ())
     assert other.room(WorkClass.LIVE, 50, ()) == 0
     assert not other.start(WorkClass.LIVE, ())
-    desk.sides.close()
+    harness.sides.close()
     assert other.room(WorkClass.LIVE, 50, ()) == 1
 
 
 def test_a_probe_of_two_sides_takes_both_places_or_none() -> None:
-    desk = Desk(probes=1, till=0, shop=0)
-    assert desk.room()[WorkClass.LIVE] == 0
-    assert not desk.sides.start(WorkClass.LIVE, ())
-    assert desk.probes.taken == 0
-    assert desk.sides.start(WorkClass.ORDER, ())
-    assert desk.probes.taken == 1
+    harness = Harness(probes=1, till=0, shop=0)
+    assert harness.room()[WorkClass.LIVE] == 0
+    assert not harness.sides.start(WorkClass.LIVE, ())
+    assert harness.probes.taken == 0
+    assert harness.sides.start(WorkClass.ORDER, ())
+    assert harness.probes.taken == 1
 
 
 def test_a_second_entry_does_not_start_beside_the_probe() -> None:
-    desk = Desk(shop=0)
-    assert desk.sides.start(WorkClass.LIVE, ())
-    assert not desk.sides.start(WorkClass.LIVE, {WorkClass.LIVE})
-    assert desk.sides.start(WorkClass.ORDER, {WorkClass.LIVE})
+    harness = Harness(shop=0)
+    assert harness.sides.start(WorkClass.LIVE, ())
+    assert not harness.sides.start(WorkClass.LIVE, {WorkClass.LIVE})
+    assert harness.sides.start(WorkClass.ORDER, {WorkClass.LIVE})
 
 
 def test_new_settings_have_the_side_probed_at_once() -> None:
-    desk = Desk(shop=600)
-    desk.clock.advance(1)
-    desk.sides.update({Side.SHOP: IllSide(0, 0.0)}, asked_at=100.5)
-    assert desk.room()[WorkClass.LIVE] == 1
+    harness = Harness(shop=600)
+    harness.clock.advance(1)
+    harness.sides.update({Side.SHOP: IllSide(0, 0.0)}, asked_at=100.5)
+    assert harness.room()[WorkClass.LIVE] == 1
 
 
 def test_a_mending_that_was_dropped_is_told_again() -> None:
-    desk = Desk(shop=0)
-    assert desk.sides.start(WorkClass.LIVE, ())
-    mended = desk.sides.worked({Side.SHOP})
-    desk.sides.not_stored(mended, None)
-    desk.sides.update({Side.SHOP: IllSide(3, 0.0)}, asked_at=101.0)
-    assert desk.sides.worked({Side.SHOP}) == {Side.SHOP}
+    harness = Harness(shop=0)
+    assert harness.sides.start(WorkClass.LIVE, ())
+    mended = harness.sides.worked({Side.SHOP})
+    harness.sides.not_stored(mended, None)
+    harness.sides.update({Side.SHOP: IllSide(3, 0.0)}, asked_at=101.0)
+    assert harness.sides.worked({Side.SHOP}) == {Side.SHOP}
 
 
 def test_a_failure_that_was_dropped_leaves_the_side_to_the_database() -> None:
-    desk = Desk()
-    assert desk.sides.failed(Side.TILL, started_at=100.0) == 1
-    desk.sides.not_stored((), Side.TILL)
-    assert desk.may_start == set(WorkClass)
+    harness = Harness()
+    assert harness.sides.failed(Side.TILL, started_at=100.0) == 1
+    harness.sides.not_stored((), Side.TILL)
+    assert harness.may_start == set(WorkClass)
 
 
 def test_a_failure_is_told_once_and_counted_on() -> None:
-    desk = Desk(shop=0)
-    assert desk.sides.start(WorkClass.LIVE, ())
-    assert desk.sides.failed(Side.SHOP, started_at=100.0) == 4, "three before this lease"
-    assert desk.sides.failed(Side.SHOP, started_at=100.0) is None
-    assert desk.probes.taken == 0
-    desk.clock.advance(1000)
-    assert desk.may_start == ORDERS, "not before the database knows of it"
-    desk.sides.failure_stored(Side.SHOP, 60.0)
-    assert desk.sides.seconds_until_probe == 60
-    desk.clock.advance(60)
-    assert desk.room()[WorkClass.LIVE] == 1
+    harness = Harness(shop=0)
+    assert harness.sides.start(WorkClass.LIVE, ())
+    assert harness.sides.failed(Side.SHOP, started_at=100.0) == 4, "three before this lease"
+    assert harness.sides.failed(Side.SHOP, started_at=100.0) is None
+    assert harness.probes.taken == 0
+    harness.clock.advance(1000)
+    assert harness.may_start == ORDERS, "not before the database knows of it"
+    harness.sides.failure_stored(Side.SHOP, 60.0)
+    assert harness.sides.seconds_until_probe == 60
+    harness.clock.advance(60)
+    assert harness.room()[WorkClass.LIVE] == 1
 
 
 def test_a_straggler_of_before_the_mending_opens_no_problem() -> None:
-    desk = Desk(shop=0)
-    desk.room()
-    desk.clock.advance(5)
-    desk.sides.worked({Side.SHOP})
-    assert desk.sides.failed(Side.SHOP, started_at=101.0) is None
-    assert desk.sides.failed(Side.SHOP, started_at=106.0) == 1
+    harness = Harness(shop=0)
+    harness.room()
+    harness.clock.advance(5)
+    harness.sides.worked({Side.SHOP})
+    assert harness.sides.failed(Side.SHOP, started_at=101.0) is None
+    assert harness.sides.failed(Side.SHOP, started_at=106.0) == 1
 
 
 def test_a_problem_counts_for_the_runs_that_had_begun() -> None:
-    desk = Desk(shop=0)
-    assert desk.sides.ill_since(100.0) == {Side.SHOP}
-    desk.clock.advance(5)
-    desk.sides.worked({Side.SHOP})
-    assert (desk.sides.ill_since(104.0), desk.sides.ill_since(105.0)) == ({Side.SHOP}, set())
+    harness = Harness(shop=0)
+    assert harness.sides.ill_since(100.0) == {Side.SHOP}
+    harness.clock.advance(5)
+    harness.sides.worked({Side.SHOP})
+    assert (harness.sides.ill_since(104.0), harness.sides.ill_since(105.0)) == ({Side.SHOP}, set())
 
 
 def test_a_person_may_mend_a_side() -> None:
-    desk = Desk(shop=600)
-    desk.clock.advance(1)
-    desk.sides.update({}, asked_at=100.5)
-    assert desk.may_start == set(WorkClass)
+    harness = Harness(shop=600)
+    harness.clock.advance(1)
+    harness.sides.update({}, asked_at=100.5)
+    assert harness.may_start == set(WorkClass)
 
 
 def test_an_answer_older_than_the_failure_mends_nothing() -> None:
-    desk = Desk()
-    assert desk.sides.failed(Side.SHOP, started_at=100.0) == 1
-    desk.clock.advance(1)
-    desk.sides.failure_stored(Side.SHOP, 60.0)
-    desk.sides.update({}, asked_at=100.5)
-    assert desk.may_start == ORDERS
-    desk.sides.update({}, asked_at=101.5)
-    assert desk.may_start == set(WorkClass)
+    harness = Harness()
+    assert harness.sides.failed(Side.SHOP, started_at=100.0) == 1
+    harness.clock.advance(1)
+    harness.sides.failure_stored(Side.SHOP, 60.0)
+    harness.sides.update({}, asked_at=100.5)
+    assert harness.may_start == ORDERS
+    harness.sides.update({}, asked_at=101.5)
+    assert harness.may_start == set(WorkClass)
 
 
 def test_an_answer_older_than_the_mending_makes_nothing_ill() -> None:
-    desk = Desk(shop=0)
-    desk.room()
-    desk.sides.worked({Side.SHOP})
-    desk.sides.update({Side.SHOP: IllSide(3, 60)}, asked_at=100.0)
-    assert desk.may_start == set(WorkClass)
+    harness = Harness(shop=0)
+    harness.room()
+    harness.sides.worked({Side.SHOP})
+    harness.sides.update({Side.SHOP: IllSide(3, 60)}, asked_at=100.0)
+    assert harness.may_start == set(WorkClass)
 
 
 def test_accounts_that_have_not_answered_leave_most_slots_to_the_others() -> None:
@@ -213,11 +213,11 @@ def test_a_claim_on_its_way_keeps_room_for_a_piece_only() -> None:
 
 
 def test_a_side_is_proven_until_it_fails() -> None:
-    desk = Desk()
-    assert not desk.sides.are_proven(WorkClass.LIVE)
-    desk.sides.worked({Side.TILL})
-    assert (desk.sides.are_proven(WorkClass.ORDER), desk.sides.are_proven(WorkClass.LIVE)) == (True, False)
-    desk.sides.worked({Side.SHOP})
-    assert desk.lease().are_proven(WorkClass.LIVE), "the next lease knows it"
-    desk.sides.failed(Side.SHOP, started_at=100.0)
-    assert not desk.lease().are_proven(WorkClass.LIVE)
+    harness = Harness()
+    assert not harness.sides.are_proven(WorkClass.LIVE)
+    harness.sides.worked({Side.TILL})
+    assert (harness.sides.are_proven(WorkClass.ORDER), harness.sides.are_proven(WorkClass.LIVE)) == (True, False)
+    harness.sides.worked({Side.SHOP})
+    assert harness.lease().are_proven(WorkClass.LIVE), "the next lease knows it"
+    harness.sides.failed(Side.SHOP, started_at=100.0)
+    assert not harness.lease().are_proven(WorkClass.LIVE)

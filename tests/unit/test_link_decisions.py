@@ -26,7 +26,7 @@ from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 NOBODY = AccountId("nobody")
 
 
-class Desk:
+class Harness:
     def __init__(self) -> None:
         self.accounts = FakeAccounts()
         self.accounts.add(Account(account_id=SHOP, till_id=TillId("till-a")))
@@ -40,72 +40,72 @@ class Desk:
 
 
 async def test_links_come_in_pages_by_ascending_till_customer() -> None:
-    desk = Desk()
+    harness = Harness()
     for number in (3, 1, 2):
-        desk.links.add(SHOP, number, number + 100)
-    first = await desk.decisions.list_links(ListLinks(account_id=SHOP, page_size=2))
+        harness.links.add(SHOP, number, number + 100)
+    first = await harness.decisions.list_links(ListLinks(account_id=SHOP, page_size=2))
     assert [link.epos_customer_id for link in first.links] == [1, 2]
-    second = await desk.decisions.list_links(ListLinks(account_id=SHOP, page_size=2, page_token=first.next_page_token))
+    second = await harness.decisions.list_links(ListLinks(account_id=SHOP, page_size=2, page_token=first.next_page_token))
     assert ([link.epos_customer_id for link in second.links], second.next_page_token) == ([3], "")
     with pytest.raises(InvalidArgument, match="page_token"):
-        await desk.decisions.list_links(ListLinks(account_id=SHOP, broken_only=True, page_token=first.next_page_token))
+        await harness.decisions.list_links(ListLinks(account_id=SHOP, broken_only=True, page_token=first.next_page_token))
     with pytest.raises(InvalidArgument, match="woo_customer_id"):
-        await desk.decisions.list_links(ListLinks(account_id=SHOP, woo_customer_id=-1))
+        await harness.decisions.list_links(ListLinks(account_id=SHOP, woo_customer_id=-1))
     with pytest.raises(NotFound):
-        await desk.decisions.list_links(ListLinks(account_id=NOBODY))
+        await harness.decisions.list_links(ListLinks(account_id=NOBODY))
 
 
 async def test_a_link_is_named_by_either_customer() -> None:
-    desk = Desk()
-    link = desk.links.add(SHOP, 5, 12)
-    assert await desk.decisions.get_link(LinkNamed(account_id=SHOP, epos_customer_id=5)) == link
-    assert await desk.decisions.get_link(LinkNamed(account_id=SHOP, woo_customer_id=12)) == link
+    harness = Harness()
+    link = harness.links.add(SHOP, 5, 12)
+    assert await harness.decisions.get_link(LinkNamed(account_id=SHOP, epos_customer_id=5)) == link
+    assert await harness.decisions.get_link(LinkNamed(account_id=SHOP, woo_customer_id=12)) == link
     with pytest.raises(NotFound) as missing:
-        await desk.decisions.get_link(LinkNamed(account_id=SHOP, woo_customer_id=13))
+        await harness.decisions.get_link(LinkNamed(account_id=SHOP, woo_customer_id=13))
     assert missing.value.reason == "LINK_NOT_FOUND"
     with pytest.raises(InvalidArgument, match="customer"):
-        await desk.decisions.get_link(LinkNamed(account_id=SHOP))
+        await harness.decisions.get_link(LinkNamed(account_id=SHOP))
     with pytest.raises(InvalidArgument, match="epos_customer_id"):
-        await desk.decisions.delete_link(LinkNamed(account_id=SHOP, epos_customer_id=0))
-    assert (await desk.decisions.delete_link(LinkNamed(account_id=SHOP, woo_customer_id=12))).link == link
+        await harness.decisions.delete_link(LinkNamed(account_id=SHOP, epos_customer_id=0))
+    assert (await harness.decisions.delete_link(LinkNamed(account_id=SHOP, woo_customer_id=12))).link == link
 
 
 async def test_create_link_checks_both_ids_and_asks_neither_side() -> None:
-    desk = Desk()
+    harness = Harness()
     with pytest.raises(InvalidArgument) as wrong:
-        await desk.decisions.create_link(SHOP, 0, -1)
+        await harness.decisions.create_link(SHOP, 0, -1)
     assert [violation.field for violation in wrong.value.violations] == ["epos_customer_id", "woo_customer_id"]
-    assert (await desk.decisions.create_link(SHOP, 5, 12)).link.woo_customer_id == 12
-    assert desk.till.calls == []
+    assert (await harness.decisions.create_link(SHOP, 5, 12)).link.woo_customer_id == 12
+    assert harness.till.calls == []
 
 
 async def test_candidates_are_read_now_and_those_gone_are_left_out() -> None:
-    desk = Desk()
+    harness = Harness()
     for number in (90003, 90001):
-        desk.till.add("ada@example.test", customer_id=number)
-    desk.links.add(SHOP, 90001, 12)
+        harness.till.add("ada@example.test", customer_id=number)
+    harness.links.add(SHOP, 90001, 12)
     entry = an_entry(candidates=(90003, 90002, 90001))
-    desk.queues.add(entry)
-    choice = await desk.decisions.candidates(SHOP, str(entry.entry_id))
+    harness.queues.add(entry)
+    choice = await harness.decisions.candidates(SHOP, str(entry.entry_id))
     assert [(each.customer.epos_customer_id, each.linked_woo_customer_id) for each in choice.customers] == [(90001, 12), (90003, None)]
 
 
 async def test_an_unusable_link_does_not_take_a_candidate() -> None:
-    desk = Desk()
-    desk.till.add(customer_id=90001)
-    desk.links.add(SHOP, 90001, 12, gone=True)
+    harness = Harness()
+    harness.till.add(customer_id=90001)
+    harness.links.add(SHOP, 90001, 12, gone=True)
     entry = an_entry(candidates=(90001,))
-    desk.queues.add(entry)
-    assert (await desk.decisions.candidates(SHOP, str(entry.entry_id))).customers[0].linked_woo_customer_id is None
+    harness.queues.add(entry)
+    assert (await harness.decisions.candidates(SHOP, str(entry.entry_id))).customers[0].linked_woo_customer_id is None
 
 
 async def test_at_most_fifty_candidates() -> None:
-    desk = Desk()
+    harness = Harness()
     for number in range(1, 61):
-        desk.till.add(customer_id=number)
+        harness.till.add(customer_id=number)
     entry = an_entry(candidates=range(1, 61))
-    desk.queues.add(entry)
-    assert len((await desk.decisions.candidates(SHOP, str(entry.entry_id))).customers) == 50
+    harness.queues.add(entry)
+    assert len((await harness.decisions.candidates(SHOP, str(entry.entry_id))).customers) == 50
 
 
 @pytest.mark.parametrize(
@@ -117,112 +117,117 @@ async def test_at_most_fifty_candidates() -> None:
     ],
 )
 async def test_only_a_held_order_has_candidates(entry: object, reason: str) -> None:
-    desk = Desk()
-    desk.queues.add(entry)  # type: ignore[arg-type]
+    harness = Harness()
+    harness.queues.add(entry)  # type: ignore[arg-type]
     with pytest.raises(FailedPrecondition) as refused:
-        await desk.decisions.candidates(SHOP, str(entry.entry_id))  # type: ignore[attr-defined]
+        await harness.decisions.candidates(SHOP, str(entry.entry_id))  # type: ignore[attr-defined]
     assert refused.value.reason == reason
 
 
 async def test_failures_of_the_till_are_the_callers_errors_in_a_sentence() -> None:
-    desk = Desk()
+    harness = Harness()
     entry = an_entry(candidates=(90001,))
-    desk.queues.add(entry)
-    desk.till.faults["read_customer"] = CredentialsRefused(Side.TILL, "Epos Now refuses the credentials", status=401)
+    harness.queues.add(entry)
+    harness.till.faults["read_customer"] = CredentialsRefused(Side.TILL, "Epos Now refuses the credentials", status=401)
     with pytest.raises(Unavailable, match="refuses the credentials"):
-        await desk.decisions.candidates(SHOP, str(entry.entry_id))
-    desk.till.faults["read_customer"] = Throttled(Side.TILL, "the request limit is used up", retry_after_seconds=42.0)
+        await harness.decisions.candidates(SHOP, str(entry.entry_id))
+    harness.till.faults["read_customer"] = Throttled(Side.TILL, "the request limit is used up", retry_after_seconds=42.0)
     with pytest.raises(ResourceExhausted) as limited:
-        await desk.decisions.candidates(SHOP, str(entry.entry_id))
+        await harness.decisions.candidates(SHOP, str(entry.entry_id))
     assert limited.value.retry_after_seconds == 42.0
 
 
 async def test_not_found_everywhere_is_a_wrong_address_and_not_an_empty_till() -> None:
-    desk = Desk()
+    harness = Harness()
     entry = an_entry(candidates=(90001, 90002))
-    desk.queues.add(entry)
-    assert (await desk.decisions.candidates(SHOP, str(entry.entry_id))).customers == ()
-    desk.till.faults["list_customers"] = Missing(Side.TILL, "not found", status=404)
-    for ask in (desk.decisions.candidates(SHOP, str(entry.entry_id)), desk.found("90001"), desk.found("ada@example.test"), desk.found("x")):
+    harness.queues.add(entry)
+    assert (await harness.decisions.candidates(SHOP, str(entry.entry_id))).customers == ()
+    harness.till.faults["list_customers"] = Missing(Side.TILL, "not found", status=404)
+    for ask in (
+        harness.decisions.candidates(SHOP, str(entry.entry_id)),
+        harness.found("90001"),
+        harness.found("ada@example.test"),
+        harness.found("x"),
+    ):
         with pytest.raises(Unavailable, match="address or API version is wrong"):
             await ask
 
 
 async def test_search_by_id_email_and_name() -> None:
-    desk = Desk()
-    desk.till.add("ada@example.test", customer_id=90001, forename="Ada", surname="Byron")
-    desk.till.add("not-ada@example.test", customer_id=90002, forename="Anne", surname="Byron")
-    desk.till.add("carl@example.test", customer_id=90003, forename="Carl", surname="van der Berg")
-    assert await desk.found(" 90001 ") == [90001]
-    assert await desk.found("90009") == []
-    assert await desk.found("ADA@example.test") == [90001]
-    assert [call for call in desk.till.calls if call[0] == "search_by_email"] == [
+    harness = Harness()
+    harness.till.add("ada@example.test", customer_id=90001, forename="Ada", surname="Byron")
+    harness.till.add("not-ada@example.test", customer_id=90002, forename="Anne", surname="Byron")
+    harness.till.add("carl@example.test", customer_id=90003, forename="Carl", surname="van der Berg")
+    assert await harness.found(" 90001 ") == [90001]
+    assert await harness.found("90009") == []
+    assert await harness.found("ADA@example.test") == [90001]
+    assert [call for call in harness.till.calls if call[0] == "search_by_email"] == [
         ("search_by_email", "ADA@example.test"),
         ("search_by_email", "ada@example.test"),
     ]
-    assert await desk.found("byron") == [90001, 90002]
-    assert await desk.found("Ada Byron") == [90001]
-    assert await desk.found("van der berg") == [90003]
-    assert (await desk.decisions.search(SHOP, "byron", 1)).truncated
+    assert await harness.found("byron") == [90001, 90002]
+    assert await harness.found("Ada Byron") == [90001]
+    assert await harness.found("van der berg") == [90003]
+    assert (await harness.decisions.search(SHOP, "byron", 1)).truncated
 
 
 async def test_a_till_that_ignores_a_filter_is_not_searched_by_it() -> None:
-    desk = Desk()
-    desk.till.add("ada@example.test", customer_id=90001)
-    desk.till.match = EmailMatch.FILTER_IGNORED
-    desk.till.ignores_names = True
+    harness = Harness()
+    harness.till.add("ada@example.test", customer_id=90001)
+    harness.till.match = EmailMatch.FILTER_IGNORED
+    harness.till.ignores_names = True
     for query in ("eve@example.test", "Eve"):
         with pytest.raises(FailedPrecondition) as refused:
-            await desk.found(query)
+            await harness.found(query)
         assert refused.value.reason == "TILL_FILTER_IGNORED"
 
 
 @pytest.mark.parametrize("query", ["", "   ", "x" * 255, "a\x00b", "0", "9" * 20])
 async def test_a_query_that_is_none_is_named(query: str) -> None:
     with pytest.raises(InvalidArgument, match="query"):
-        await Desk().found(query)
+        await Harness().found(query)
 
 
 async def test_resolving_checks_the_order_then_the_till_customer_then_decides() -> None:
-    desk = Desk()
-    desk.till.add(customer_id=90001)
+    harness = Harness()
+    harness.till.add(customer_id=90001)
     entry = an_entry(state=EntryState.FAILED)
-    desk.queues.add(entry, an_entry(subject_id=7), an_entry(subject_id=8))
-    resolution = await desk.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=True)
+    harness.queues.add(entry, an_entry(subject_id=7), an_entry(subject_id=8))
+    resolution = await harness.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=True)
     assert (resolution.entry.retried_from, resolution.resolved.released_order_entries) == (entry.entry_id, 2)
-    assert desk.links.pairs() == {(90001, 12)}
+    assert harness.links.pairs() == {(90001, 12)}
     with pytest.raises(NotFound) as missing:
-        await desk.decisions.resolve_order(SHOP, str(entry.entry_id), 90009, create_link=False)
+        await harness.decisions.resolve_order(SHOP, str(entry.entry_id), 90009, create_link=False)
     assert missing.value.reason == "EPOS_CUSTOMER_NOT_FOUND"
-    assert desk.links.chosen == {}
+    assert harness.links.chosen == {}
 
 
 @pytest.mark.parametrize("state", [EntryState.PENDING, EntryState.PROCESSED, EntryState.HELD, EntryState.FAILED])
 async def test_a_repeated_decision_is_answered_however_far_the_order_is(state: EntryState) -> None:
     """The till, which the first call asked, is not needed for it."""
-    desk = Desk()
-    desk.till.add(customer_id=90001)
+    harness = Harness()
+    harness.till.add(customer_id=90001)
     entry = an_entry(state=EntryState.FAILED)
-    desk.queues.add(entry)
-    first = await desk.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=False)
+    harness.queues.add(entry)
+    first = await harness.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=False)
     successor = replace(first.entry, state=state, epos_customer_id=EposCustomerId(90001))
-    desk.queues.add(successor)
-    desk.till.faults["read_customer"] = CredentialsRefused(Side.TILL, "Epos Now refuses the credentials", status=401)
-    asked = list(desk.till.calls)
+    harness.queues.add(successor)
+    harness.till.faults["read_customer"] = CredentialsRefused(Side.TILL, "Epos Now refuses the credentials", status=401)
+    asked = list(harness.till.calls)
     if state is EntryState.FAILED:  # its attempts are used up: the successor is open, and is named by its own id
         with pytest.raises(Unavailable):
-            await desk.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=False)
+            await harness.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=False)
         return
-    again = await desk.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=False)
+    again = await harness.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=False)
     assert (again.entry, again.resolved) == (successor, first.resolved)
-    assert desk.till.calls == asked
+    assert harness.till.calls == asked
 
 
 async def test_a_guest_cannot_be_linked_and_the_till_is_not_asked_for_it() -> None:
-    desk = Desk()
+    harness = Harness()
     entry = an_entry(woo_customer_id=None)
-    desk.queues.add(entry)
+    harness.queues.add(entry)
     with pytest.raises(FailedPrecondition) as refused:
-        await desk.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=True)
+        await harness.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=True)
     assert refused.value.reason == "GUEST_CANNOT_BE_LINKED"
-    assert desk.till.calls == []
+    assert harness.till.calls == []

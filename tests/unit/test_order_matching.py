@@ -39,7 +39,7 @@ def ended(entry: Entry) -> Entry:
 
 
 @dataclass
-class Desk:
+class Harness:
     queues: FakeQueues = field(default_factory=FakeQueues)
     wakeups: FakeWakeUps = field(default_factory=FakeWakeUps)
 
@@ -79,28 +79,28 @@ def kept_match(order_id: int, entry_id: EntryId) -> OrderMatch:
 
 
 async def test_an_end_between_reading_and_waiting_is_not_missed() -> None:
-    desk = Desk()
-    entry = desk.knows(pending())
-    matching = desk.matching()
+    harness = Harness()
+    entry = harness.knows(pending())
+    matching = harness.matching()
     reads = []
 
     def end_right_after_the_first_read() -> None:
         reads.append(1)
         if len(reads) == 1:
-            desk.tell(ended(entry))
+            harness.tell(ended(entry))
 
-    desk.queues.on_read = end_right_after_the_first_read
+    harness.queues.on_read = end_right_after_the_first_read
     answer = await within(matching.match(order(), remaining_seconds=60))
     assert answer.entry is not None
     assert answer.entry.state is EntryState.PROCESSED
-    assert not desk.orders.polls, "told, not polled"
+    assert not harness.orders.polls, "told, not polled"
     await matching.close()
 
 
 async def test_an_answer_that_is_there_needs_no_waiter() -> None:
-    desk = Desk()
-    desk.knows(ended(pending()))
-    matching = desk.matching(max_waiters=0)
+    harness = Harness()
+    harness.knows(ended(pending()))
+    matching = harness.matching(max_waiters=0)
     answer = await matching.match(order())
     assert answer.entry is not None
     assert answer.entry.outcome is Outcome.MATCHED_EMAIL
@@ -109,21 +109,21 @@ async def test_an_answer_that_is_there_needs_no_waiter() -> None:
 
 @pytest.mark.parametrize("remaining", [0.0, 0.2, 0.3, -1.0])
 async def test_too_short_a_deadline_is_answered_at_once_and_the_order_is_taken(remaining: float) -> None:
-    desk = Desk()
-    desk.knows(pending())
-    matching = desk.matching(max_waiters=0)
+    harness = Harness()
+    harness.knows(pending())
+    matching = harness.matching(max_waiters=0)
     answer = await matching.match(order(), remaining_seconds=remaining)
     assert answer.entry is not None
     assert answer.entry.state is EntryState.PENDING
-    assert len(desk.orders.taken) == 1
+    assert len(harness.orders.taken) == 1
     await matching.close()
 
 
 async def test_nobody_waits_for_an_attempt_beyond_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_matching, "MAX_WAIT_SECONDS", NEVER_SECONDS)
-    desk = Desk()
-    desk.knows(pending(due_in=NEVER_SECONDS + 60))
-    matching = desk.matching()
+    harness = Harness()
+    harness.knows(pending(due_in=NEVER_SECONDS + 60))
+    matching = harness.matching()
     answer = await within(matching.match(order(), remaining_seconds=2 * NEVER_SECONDS))
     assert answer.entry is not None
     assert answer.entry.state is EntryState.PENDING
@@ -131,14 +131,14 @@ async def test_nobody_waits_for_an_attempt_beyond_the_wait(monkeypatch: pytest.M
 
 
 async def test_an_attempt_within_the_wait_is_waited_for() -> None:
-    desk = Desk()
-    entry = desk.knows(pending(due_in=3))
-    matching = desk.matching()
+    harness = Harness()
+    entry = harness.knows(pending(due_in=3))
+    matching = harness.matching()
     call = asyncio.create_task(matching.match(order(), remaining_seconds=60))
-    await until(lambda: desk.queues.calls)
+    await until(lambda: harness.queues.calls)
     await asyncio.sleep(0)
     assert not call.done()
-    desk.tell(ended(entry))
+    harness.tell(ended(entry))
     answer = await call
     assert answer.entry is not None
     assert answer.entry.state is EntryState.PROCESSED
@@ -147,13 +147,13 @@ async def test_an_attempt_within_the_wait_is_waited_for() -> None:
 
 async def test_one_poll_covers_all_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entry_waiters, "POLL_SECONDS", 0.01)
-    desk = Desk()
-    entries = [desk.knows(pending(number)) for number in (1, 2, 3)]
-    matching = desk.matching()
+    harness = Harness()
+    entries = [harness.knows(pending(number)) for number in (1, 2, 3)]
+    matching = harness.matching()
     calls = [asyncio.create_task(matching.match(order(number), remaining_seconds=60)) for number in (1, 2, 3)]
-    await until(lambda: 3 in desk.orders.polls, lambda: desk.orders.polls)
+    await until(lambda: 3 in harness.orders.polls, lambda: harness.orders.polls)
     for entry in entries:
-        desk.queues.add(ended(entry))  # nobody tells
+        harness.queues.add(ended(entry))  # nobody tells
     answers = await within(asyncio.gather(*calls))
     assert [answer.order_id for answer in answers] == [1, 2, 3]
     assert all(answer.entry is not None and answer.entry.state is EntryState.PROCESSED for answer in answers)
@@ -161,26 +161,26 @@ async def test_one_poll_covers_all_that_wait(monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def test_waiters_of_one_account_are_capped() -> None:
-    desk = Desk()
-    first = desk.knows(pending(1))
-    desk.knows(pending(2))
-    matching = desk.matching(max_waiters=1)
+    harness = Harness()
+    first = harness.knows(pending(1))
+    harness.knows(pending(2))
+    matching = harness.matching(max_waiters=1)
     waiting = asyncio.create_task(matching.match(order(1), remaining_seconds=60))
-    await until(lambda: desk.queues.calls)
+    await until(lambda: harness.queues.calls)
     with pytest.raises(ResourceExhausted) as refused:
         await matching.match(order(2), remaining_seconds=60)
     assert (refused.value.reason, refused.value.retry_after_seconds) == ("TOO_MANY_WAITERS", 1.0)
-    desk.tell(ended(first))
+    harness.tell(ended(first))
     await waiting
     await matching.close()
 
 
 async def test_an_entry_without_history_is_answered_with_what_is_kept() -> None:
-    desk = Desk()
+    harness = Harness()
     entry = pending()
-    desk.orders.known[SHOP, OrderId(1042)] = (order().facts, entry.entry_id)
-    desk.orders.kept[SHOP, OrderId(1042)] = kept_match(1042, entry.entry_id)
-    matching = desk.matching()
+    harness.orders.known[SHOP, OrderId(1042)] = (order().facts, entry.entry_id)
+    harness.orders.kept[SHOP, OrderId(1042)] = kept_match(1042, entry.entry_id)
+    matching = harness.matching()
     answer = await matching.match(order())
     assert answer.entry is None
     assert answer.kept is not None
@@ -189,23 +189,23 @@ async def test_an_entry_without_history_is_answered_with_what_is_kept() -> None:
 
 
 async def test_a_batch_keeps_positions_whatever_fails() -> None:
-    desk = Desk()
-    desk.knows(pending(1))
-    desk.knows(pending(4))
-    desk.orders.faults[OrderId(3)] = Unavailable("busy", reason="ACCOUNT_BUSY")
-    matching = desk.matching()
+    harness = Harness()
+    harness.knows(pending(1))
+    harness.knows(pending(4))
+    harness.orders.faults[OrderId(3)] = Unavailable("busy", reason="ACCOUNT_BUSY")
+    matching = harness.matching()
     bad = InvalidArgument.of("orders[1].order.order_key", "must be 64 hex digits")
     results = await matching.match_many(SHOP, [order(1), bad, order(3), order(4)])
     kinds = [result.order_id if isinstance(result, OrderAnswer) else type(result).__name__ for result in results]
     assert kinds == [1, "InvalidArgument", "Unavailable", 4]
-    assert [each.facts.order_id for each in desk.orders.taken] == [1, 3, 4]
+    assert [each.facts.order_id for each in harness.orders.taken] == [1, 3, 4]
     await matching.close()
 
 
 async def test_an_unknown_account_fails_the_whole_batch() -> None:
-    desk = Desk()
-    desk.orders.faults[OrderId(1)] = NotFound("account shop-a does not exist")
-    matching = desk.matching()
+    harness = Harness()
+    harness.orders.faults[OrderId(1)] = NotFound("account shop-a does not exist")
+    matching = harness.matching()
     with pytest.raises(NotFound):
         await matching.match_many(SHOP, [order(1)])
     await matching.close()
@@ -213,16 +213,16 @@ async def test_an_unknown_account_fails_the_whole_batch() -> None:
 
 @pytest.mark.parametrize("count", [0, 101])
 async def test_batches_have_a_size(count: int) -> None:
-    matching = Desk().matching()
+    matching = Harness().matching()
     with pytest.raises(InvalidArgument):
         await matching.match_many(SHOP, [order(number + 1) for number in range(count)])
     await matching.close()
 
 
 async def test_answers_are_read_by_position() -> None:
-    desk = Desk()
-    desk.orders.kept[SHOP, OrderId(5)] = kept_match(5, pending().entry_id)
-    matching = desk.matching()
+    harness = Harness()
+    harness.orders.kept[SHOP, OrderId(5)] = kept_match(5, pending().entry_id)
+    matching = harness.matching()
     results = await matching.get_many(SHOP, [9, 5, -1, 5])
     assert [type(result) for result in results] == [NotFound, OrderMatch, InvalidArgument, OrderMatch]
     assert all(isinstance(result, RequestError | OrderMatch) for result in results)

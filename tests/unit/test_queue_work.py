@@ -12,7 +12,7 @@ ALL_ORDERS = FilterAsked(queue=Queue.ORDERS)
 NOBODY = AccountId("nobody")
 
 
-def desk(queues: FakeQueues) -> QueueWork:
+def queue_work(queues: FakeQueues) -> QueueWork:
     return QueueWork(queues, queues)
 
 
@@ -20,13 +20,13 @@ async def test_get_answers_the_entry_of_this_account_only() -> None:
     queues = FakeQueues(accounts={SHOP, AccountId("shop-b")})
     mine, other = an_entry(), an_entry(account_id=AccountId("shop-b"))
     queues.add(mine, other)
-    assert await desk(queues).get(SHOP, str(mine.entry_id)) == mine
+    assert await queue_work(queues).get(SHOP, str(mine.entry_id)) == mine
     for text in (str(other.entry_id), "42", "", str(mine.entry_id).upper(), "{" + str(mine.entry_id) + "}"):
         with pytest.raises(NotFound) as missing:
-            await desk(queues).get(SHOP, text)
+            await queue_work(queues).get(SHOP, text)
         assert missing.value.reason == "ENTRY_NOT_FOUND"
     with pytest.raises(NotFound) as unknown:
-        await desk(queues).get(NOBODY, str(mine.entry_id))
+        await queue_work(queues).get(NOBODY, str(mine.entry_id))
     assert unknown.value.reason == "ACCOUNT_NOT_FOUND"
 
 
@@ -40,7 +40,7 @@ async def test_retry_of_named_entries_counts_by_previous_state_and_names_what_fa
     queues.add(held, failed, earlier, live, processed)
     gone = str(new_entry_id())
     named = (*(str(entry.entry_id) for entry in (held, failed, earlier, processed, held)), gone, "no id")
-    done = await desk(queues).retry(EntriesChosen(account_id=SHOP, entry_ids=named))
+    done = await queue_work(queues).retry(EntriesChosen(account_id=SHOP, entry_ids=named))
     assert (done.affected, done.coalesced, done.unchanged) == (2, 1, 1)
     assert done.previous_states == (Count(EntryState.HELD, 1), Count(EntryState.FAILED, 2))
     assert done.failures == (
@@ -62,11 +62,11 @@ async def test_exactly_one_of_ids_and_filter() -> None:
         EntriesChosen(account_id=SHOP, entry_ids=("x",) * 501),
     ):
         with pytest.raises(InvalidArgument, match="entry_ids"):
-            await desk(FakeQueues()).retry(chosen)
+            await queue_work(FakeQueues()).retry(chosen)
     with pytest.raises(InvalidArgument, match="continuation_token"):
-        await desk(FakeQueues()).retry(EntriesChosen(account_id=SHOP, entry_ids=("x",), continuation_token="y"))
+        await queue_work(FakeQueues()).retry(EntriesChosen(account_id=SHOP, entry_ids=("x",), continuation_token="y"))
     with pytest.raises(InvalidArgument, match=r"filter\.text"):
-        await desk(FakeQueues()).retry(EntriesChosen(account_id=SHOP, filter=FilterAsked(queue=Queue.ORDERS, text="a")))
+        await queue_work(FakeQueues()).retry(EntriesChosen(account_id=SHOP, filter=FilterAsked(queue=Queue.ORDERS, text="a")))
 
 
 async def test_a_filter_is_worked_off_in_chunks_and_never_meets_its_own_successors() -> None:
@@ -75,7 +75,7 @@ async def test_a_filter_is_worked_off_in_chunks_and_never_meets_its_own_successo
     chosen = EntriesChosen(account_id=SHOP, filter=FilterAsked(queue=Queue.ORDERS, states=(EntryState.FAILED, EntryState.PENDING)))
     affected, token, calls = 0, "", 0
     while True:
-        done = await desk(queues).retry(EntriesChosen(account_id=SHOP, filter=chosen.filter, continuation_token=token))
+        done = await queue_work(queues).retry(EntriesChosen(account_id=SHOP, filter=chosen.filter, continuation_token=token))
         affected, calls = affected + done.affected, calls + 1
         assert len(done.entries) == min(100, done.affected)
         if not (token := done.next_continuation_token):
@@ -89,7 +89,7 @@ async def test_validate_only_changes_nothing_and_shows_entries_as_they_are() -> 
     queues.add(*(an_entry(subject_id=number, state=EntryState.FAILED) for number in range(1, 1201)))
     before = dict(queues.entries)
     chosen = EntriesChosen(account_id=SHOP, filter=ALL_ORDERS, validate_only=True)
-    done = await desk(queues).retry(chosen)
+    done = await queue_work(queues).retry(chosen)
     assert (done.affected, done.next_continuation_token) == (1200, "")
     assert {entry.state for entry in done.entries} == {EntryState.FAILED}
     assert queues.entries == before
@@ -98,22 +98,22 @@ async def test_validate_only_changes_nothing_and_shows_entries_as_they_are() -> 
 async def test_validate_only_counts_to_ten_thousand_a_call() -> None:
     queues = FakeQueues()
     queues.add(*(an_entry(subject_id=number) for number in range(1, 10_002)))
-    done = await desk(queues).dismiss(EntriesChosen(account_id=SHOP, filter=ALL_ORDERS, validate_only=True), "")
+    done = await queue_work(queues).dismiss(EntriesChosen(account_id=SHOP, filter=ALL_ORDERS, validate_only=True), "")
     assert done.affected == 10_000
     rest = EntriesChosen(account_id=SHOP, filter=ALL_ORDERS, validate_only=True, continuation_token=done.next_continuation_token)
-    assert (await desk(queues).dismiss(rest, "")).affected == 1
+    assert (await queue_work(queues).dismiss(rest, "")).affected == 1
 
 
 async def test_a_continuation_token_is_bound_to_its_operation() -> None:
     queues = FakeQueues()
     queues.add(*(an_entry(subject_id=number) for number in range(1, 502)))
-    token = (await desk(queues).dismiss(EntriesChosen(account_id=SHOP, filter=ALL_ORDERS), "done")).next_continuation_token
+    token = (await queue_work(queues).dismiss(EntriesChosen(account_id=SHOP, filter=ALL_ORDERS), "done")).next_continuation_token
     chosen = EntriesChosen(account_id=SHOP, filter=ALL_ORDERS, continuation_token=token)
     with pytest.raises(InvalidArgument, match="continuation_token"):
-        await desk(queues).retry(chosen)
+        await queue_work(queues).retry(chosen)
     with pytest.raises(InvalidArgument, match="continuation_token"):
-        await desk(queues).dismiss(chosen, "another reason")
-    assert (await desk(queues).dismiss(chosen, "done")).affected == 1
+        await queue_work(queues).dismiss(chosen, "another reason")
+    assert (await queue_work(queues).dismiss(chosen, "done")).affected == 1
 
 
 async def test_dismiss_closes_what_is_open_with_the_reason() -> None:
@@ -121,17 +121,17 @@ async def test_dismiss_closes_what_is_open_with_the_reason() -> None:
     held, processed = an_entry(subject_id=1), an_entry(subject_id=2, state=EntryState.PROCESSED, kind=EntryKind.CUSTOMER)
     queues.add(held, processed)
     chosen = EntriesChosen(account_id=SHOP, entry_ids=(str(held.entry_id), str(processed.entry_id)))
-    done = await desk(queues).dismiss(chosen, " ")
+    done = await queue_work(queues).dismiss(chosen, " ")
     assert (done.affected, done.unchanged, queues.reasons) == (1, 1, ["closed by hand"])
     assert done.entries[0].state is EntryState.DISMISSED
     assert done.failures == (EntryFailure(str(processed.entry_id), FailureKind.STATE_DOES_NOT_ALLOW),)
     for reason in ("x" * 201, "a\nb"):
         with pytest.raises(InvalidArgument, match="reason"):
-            await desk(queues).dismiss(chosen, reason)
+            await queue_work(queues).dismiss(chosen, reason)
 
 
 async def test_an_unknown_account_is_not_found_by_either_way() -> None:
-    work = desk(FakeQueues())
+    work = queue_work(FakeQueues())
     for chosen in (
         EntriesChosen(account_id=NOBODY, filter=ALL_ORDERS),
         EntriesChosen(account_id=NOBODY, entry_ids=("no id",)),

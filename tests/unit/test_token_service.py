@@ -16,7 +16,7 @@ from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.domain.tokens import token_hash
 
 
-def desk(public_url: str = "https://sync.example.test") -> tuple[TokenService, FakeTokens]:
+def token_service(public_url: str = "https://sync.example.test") -> tuple[TokenService, FakeTokens]:
     accounts = FakeAccounts()
     tokens = FakeTokens(accounts)
     accounts.add(Account(account_id=SHOP, till_id=TillId("till-a")))
@@ -24,7 +24,7 @@ def desk(public_url: str = "https://sync.example.test") -> tuple[TokenService, F
 
 
 async def test_a_secret_is_256_random_bits_and_only_its_hash_is_kept() -> None:
-    tokens, store = desk()
+    tokens, store = token_service()
     first, second = [await tokens.create(Role.SERVICE, None, "orders") for _ in range(2)]
     assert first.secret.startswith("tls_")
     assert len(base64.urlsafe_b64decode(first.secret.removeprefix("tls_") + "=")) == 32
@@ -37,26 +37,26 @@ async def test_a_secret_is_256_random_bits_and_only_its_hash_is_kept() -> None:
 
 
 async def test_a_site_token_comes_with_its_connect_string_when_the_public_address_is_known() -> None:
-    made = await desk()[0].create(Role.SITE, SHOP, "")
+    made = await token_service()[0].create(Role.SITE, SHOP, "")
     prefix, _, content = made.connect_string.partition(".")
     assert prefix == "tillsync1"
     assert "=" not in content
     decoded = json.loads(base64.urlsafe_b64decode(content + "=" * (-len(content) % 4)))
     assert decoded == {"url": "https://sync.example.test", "account_id": SHOP, "token": made.secret}
-    assert (await desk(public_url="")[0].create(Role.SITE, SHOP, "")).connect_string == ""
+    assert (await token_service(public_url="")[0].create(Role.SITE, SHOP, "")).connect_string == ""
 
 
 async def test_exactly_site_tokens_have_an_account() -> None:
     with pytest.raises(InvalidArgument, match="account_id"):
-        await desk()[0].create(Role.SITE, None, "")
+        await token_service()[0].create(Role.SITE, None, "")
     with pytest.raises(InvalidArgument, match="account_id"):
-        await desk()[0].create(Role.ADMIN, SHOP, "")
+        await token_service()[0].create(Role.ADMIN, SHOP, "")
     with pytest.raises(InvalidArgument, match="name"):
-        await desk()[0].create(Role.ADMIN, None, "x" * 101)
+        await token_service()[0].create(Role.ADMIN, None, "x" * 101)
 
 
 async def test_tokens_are_listed_in_pages_and_revoked_ones_stay_in_the_list() -> None:
-    tokens, _ = desk()
+    tokens, _ = token_service()
     made = [(await tokens.create(Role.SITE, SHOP, str(number))).token.token_id for number in range(3)]
     revoked = await tokens.revoke(SHOP, made[0])
     assert revoked.revoke_time is not None

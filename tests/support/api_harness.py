@@ -46,7 +46,7 @@ PUBLIC_URL = "https://sync.example.test"
 
 
 @dataclass
-class DeskWorld:
+class ApiHarness:
     grpc: GrpcWorld
     till: SandboxTill
     shop: SandboxShop
@@ -82,7 +82,7 @@ class DeskWorld:
 
 
 @asynccontextmanager
-async def desk_world(engine: EngineWorld, *, shop_seconds: float | None = None, removal_seconds: float = 0.0) -> AsyncIterator[DeskWorld]:
+async def api_harness(engine: EngineWorld, *, shop_seconds: float | None = None, removal_seconds: float = 0.0) -> AsyncIterator[ApiHarness]:
     """``shop_seconds``: how long the shop may take for one answer. ``removal_seconds``: how long an erasure waits for a worker that removes
     values from the shop; there is none here."""
     database, notifier = engine.database, engine.notifications
@@ -102,7 +102,7 @@ async def desk_world(engine: EngineWorld, *, shop_seconds: float | None = None, 
     settings = AccountSettings(accounts, PostgresAccountWarnings(database))
     check = AccountCheck(accounts, tills, shops, PostgresTillKnowledge(database), accounts, PostgresAccountWarnings(database))
     tokens = PostgresTokens(database, notifier)
-    desk = TokenService(tokens, accounts, public_url=PUBLIC_URL)
+    token_service = TokenService(tokens, accounts, public_url=PUBLIC_URL)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(http.close)
         till = await stack.enter_async_context(SandboxTill())
@@ -111,10 +111,10 @@ async def desk_world(engine: EngineWorld, *, shop_seconds: float | None = None, 
             engine,
             link=LinkServicer(decisions, ShopUserReports(writer)),
             privacy=PrivacyServicer(privacy),
-            account=AccountServicer(settings, SiteSettings(accounts), check, ShopConnection(accounts, shops, tokens), desk),
+            account=AccountServicer(settings, SiteSettings(accounts), check, ShopConnection(accounts, shops, tokens), token_service),
         )
         world = await stack.enter_async_context(served)
-        yield DeskWorld(world, till, shop, await world.token(Role.ADMIN))
+        yield ApiHarness(world, till, shop, await world.token(Role.ADMIN))
 
 
 async def _no_wait(_seconds: float) -> None:
