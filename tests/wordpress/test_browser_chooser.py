@@ -13,7 +13,7 @@ from wordpress.bed.browser import DESKTOP, PHONE, open_browser, picture, serious
 from wordpress.bed.shop import Shop
 
 QUEUES = "/wp-admin/admin.php?page=tillsync-queues"
-CAUSES = "return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Health\\Causes::class )->all();"
+ALERTS = "return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Health\\Alerts::class )->all();"
 ADA: dict[str, Any] = {"email": "ada@example.test", "first_name": "Ada", "last_name": "Byron"}
 
 
@@ -52,7 +52,7 @@ async def test_one_click_links_and_releases_every_order_of_the_person(bridged: B
     user = await bridged.site.add_user("ada@example.test")
     orders = [await bridged.site.add_order(customer_id=user, **ADA) for _ in range(3)]
     await held(bridged, 3)
-    assert len(await bridged.site.php(CAUSES)) == 1
+    assert len(await bridged.site.php(ALERTS)) == 1
     async with open_browser(bridged.site, await bridged.site.log_in()) as page:
         await chooser(page)
         dialog = page.get_by_role("dialog", name="Which till customer is it?")
@@ -81,7 +81,7 @@ async def test_one_click_links_and_releases_every_order_of_the_person(bridged: B
     await bridged.drain()
     for order in orders:
         assert (await bridged.site.order_meta(order))["_tillsync_answer"]["epos_customer_id"] == str(two)
-    assert await bridged.site.php(CAUSES) == []
+    assert await bridged.site.php(ALERTS) == []
 
 
 @pytest.mark.shops("mariadb")

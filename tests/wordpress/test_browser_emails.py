@@ -19,8 +19,8 @@ SEND = """
     $post = get_post( (int) get_option( 'woocommerce_email_templates_tillsync_attention_post_id' ) );
     $text = str_replace( 'The till sync of your shop needs somebody:', 'Words of the merchant:', $post->post_content );
     wp_update_post( array( 'ID' => $post->ID, 'post_content' => wp_slash( $text ) ) );
-    $cause = new Tillsync\\Bridge\\Health\\Cause( 'user:7', 'OUTCOME_DUPLICATE_EMAIL', '', 7, array( 12 ), time() );
-    return WC()->mailer()->get_emails()['Tillsync_Attention_Email']->trigger( array( $cause ) );
+    $alert = new Tillsync\\Bridge\\Health\\Alert( 'user:7', 'OUTCOME_DUPLICATE_EMAIL', '', 7, array( 12 ), time() );
+    return WC()->mailer()->get_emails()['Tillsync_Attention_Email']->trigger( array( $alert ) );
 """
 
 

@@ -20,7 +20,7 @@ LOSE = """
 """
 TOLD = """
     $services = Tillsync\\Bridge\\Plugin::services();
-    $keys = array_map( static fn( $cause ) => $cause->key, $services->get( Tillsync\\Bridge\\Health\\Causes::class )->all() );
+    $keys = array_map( static fn( $alert ) => $alert->key, $services->get( Tillsync\\Bridge\\Health\\Alerts::class )->all() );
     return array( $services->get( Tillsync\\Bridge\\Events\\HeldCount::class )->get(), $keys );
 """
 

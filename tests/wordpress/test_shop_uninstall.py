@@ -48,7 +48,7 @@ FILLED = """
     global $wpdb;
     $meta = array( 'order_id' => $order, 'state' => 'ENTRY_STATE_PROCESSED' );
     add_post_meta( wp_insert_post( array( 'post_title' => 'x' ) ), '_tillsync_answer', $meta );
-    Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Health\\Causes::class )->open( 'refused', '' );
+    Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Health\\Alerts::class )->open( 'refused', '' );
     Tillsync\\Bridge\\Schedule::at( time() + 600, Tillsync\\Bridge\\Schedule::DRAIN );
     set_transient( 'tillsync_bridge_flash_1', array( 'x' ), 600 );
     update_option( 'woocommerce_tillsync_attention_settings', array( 'enabled' => 'no' ) );

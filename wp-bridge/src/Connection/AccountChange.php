@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Connection;
 
 use Tillsync\Bridge\Customers\CustomerTable;
-use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Health\Alerts;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\Backfill;
 use Tillsync\Bridge\Orders\Outbox;
@@ -27,7 +27,7 @@ class AccountChange {
 
 	public function __construct(
 		private readonly Backfill $backfill,
-		private readonly Causes $causes,
+		private readonly Alerts $alerts,
 		private readonly UserChanges $changes,
 		private readonly Outbox $outbox,
 		private readonly CustomerTable $customers,
@@ -43,7 +43,7 @@ class AccountChange {
 		}
 		$this->backfill->stop();
 		$this->outbox->close_waiting( __( 'Not sent: the shop was connected to another account.', 'tillsync-bridge' ) );
-		$this->causes->close_all();
+		$this->alerts->close_all();
 		$this->customers->remove_all();
 		$this->changes->forget_all();
 		$this->log->info( "another account than before: {$account_id}" );

@@ -9,7 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Emails;
 
-use Tillsync\Bridge\Health\Cause;
+use Tillsync\Bridge\Health\Alert;
 use WC_Email;
 
 /**
@@ -21,7 +21,7 @@ final class AttentionEmail extends WC_Email {
 	/** Its key among WooCommerce's emails. */
 	public const CLASS_KEY = 'Tillsync_Attention_Email';
 
-	/** @var Cause[] */
+	/** @var Alert[] */
 	private array $causes = array();
 
 	public function __construct() {
@@ -53,7 +53,7 @@ final class AttentionEmail extends WC_Email {
 	/**
 	 * Sends it.
 	 *
-	 * @param Cause[] $causes What is new.
+	 * @param Alert[] $causes What is new.
 	 */
 	public function trigger( array $causes ): bool {
 		$this->setup_locale();

@@ -11,12 +11,12 @@ namespace Tillsync\Bridge\Emails;
 
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Connection\CopyGuard;
-use Tillsync\Bridge\Health\Cause;
-use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Health\Alert;
+use Tillsync\Bridge\Health\Alerts;
 use Tillsync\Bridge\Log;
 
 /**
- * Each cause is told once, in the next mail; there is at most one mail an hour, which tells of everything that is new. A cause that is
+ * Each alert is told once, in the next mail; there is at most one mail an hour, which tells of everything that is new. An alert that is
  * gone before is not told at all.
  */
 class Digest {
@@ -35,7 +35,7 @@ class Digest {
 
 	public function __construct(
 		private readonly \wpdb $wpdb,
-		private readonly Causes $causes,
+		private readonly Alerts $alerts,
 		private readonly CopyGuard $copy_guard,
 		private readonly Clock $clock,
 		private readonly Log $log
@@ -48,20 +48,20 @@ class Digest {
 			return false;
 		}
 		$now    = $this->clock->now();
-		$causes = array_values( array_filter( $this->causes->all(), static fn( Cause $cause ) => 0 === $cause->mailed_at && $cause->since <= $now - self::SETTLE_SECONDS ) );
-		if ( array() === $causes || (int) get_option( self::OPTION, 0 ) > $now ) {
+		$alerts = array_values( array_filter( $this->alerts->all(), static fn( Alert $alert ) => 0 === $alert->mailed_at && $alert->since <= $now - self::SETTLE_SECONDS ) );
+		if ( array() === $alerts || (int) get_option( self::OPTION, 0 ) > $now ) {
 			return false;
 		}
 		$email = WC()->mailer()->get_emails()[ AttentionEmail::CLASS_KEY ] ?? null;
 		if ( ! $email instanceof AttentionEmail || ! $email->is_enabled() || '' === $email->get_recipient() || ! $this->claim( $now ) ) {
 			return false;
 		}
-		if ( ! $email->trigger( $causes ) ) {
+		if ( ! $email->trigger( $alerts ) ) {
 			update_option( self::OPTION, (string) ( $now + self::RETRY_SECONDS ), false );
 			$this->log->warning( 'the mail about what waits could not be sent' );
 			return false;
 		}
-		$this->causes->mark_mailed( $causes );
+		$this->alerts->mark_mailed( $alerts );
 		return true;
 	}
 

@@ -19,9 +19,9 @@ use Tillsync\Bridge\Customers\Registered;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Events\HeldCount;
 use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Health\Cause;
-use Tillsync\Bridge\Health\CauseKeeper;
-use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Health\Alert;
+use Tillsync\Bridge\Health\Alerts;
+use Tillsync\Bridge\Health\AlertTracker;
 use Tillsync\Bridge\Health\HeldOrders;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\NotStored;
@@ -53,8 +53,8 @@ class Drain {
 	private const NEEDED = array(
 		Answer::class, AnswerKeeper::class, Answers::class, AnswerWords::class, CallOutcome::class, DrainLimits::class, DrainReport::class, DrainTimer::class,
 		OrderFacts::class, OrderText::class, Outbox::class, OutboxPause::class, OutboxRow::class, Poller::class, QuietStatements::class, RowDelay::class, Sender::class,
-		Breaker::class, ServiceClient::class, ServiceError::class, SiteSettings::class, Cause::class, Causes::class, HeldCount::class,
-		Confirmations::class, ConfirmationKey::class, ConfirmationTable::class, Tables::class, CauseKeeper::class, HeldOrders::class,
+		Breaker::class, ServiceClient::class, ServiceError::class, SiteSettings::class, Alert::class, Alerts::class, HeldCount::class,
+		Confirmations::class, ConfirmationKey::class, ConfirmationTable::class, Tables::class, AlertTracker::class, HeldOrders::class,
 		Clock::class, Database::class, Guarded::class, Log::class, NotStored::class, Schedule::class,
 		Registered::class, ServiceApi::class, Unreached::class, UserChanges::class, UserChangeSender::class, UserWatch::class,
 	);

@@ -14,7 +14,7 @@ use Tillsync\Bridge\Confirmation\ConfirmationTable;
 use Tillsync\Bridge\Customers\CustomerRow;
 use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Database;
-use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Health\Alerts;
 use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Orders\Answer;
 use Tillsync\Bridge\Orders\Answers;
@@ -30,7 +30,7 @@ class ShopPerson {
 		private readonly ConfirmationTable $confirmation_table,
 		private readonly Answers $answers,
 		private readonly Database $database,
-		private readonly Causes $causes,
+		private readonly Alerts $alerts,
 		private readonly CustomerTable $customers,
 		private readonly Tables $tables,
 		private readonly Clock $clock
@@ -106,7 +106,7 @@ class ShopPerson {
 	 */
 	public function erase_order( WC_Order $order ): bool {
 		$had = $this->answers->forget( $order );
-		$this->causes->release_order( $order->get_id() );
+		$this->alerts->release_order( $order->get_id() );
 		$table   = $this->tables->outbox();
 		$changed = $this->database->write(
 			"UPDATE {$table} SET facts_hash = '', reason = %s, state = 'done', revision = revision + 1, updated_at = %d WHERE order_id = %d AND (facts_hash <> '' OR state <> 'done')",

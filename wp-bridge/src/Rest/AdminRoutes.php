@@ -11,7 +11,7 @@ namespace Tillsync\Bridge\Rest;
 
 use Closure;
 use Throwable;
-use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Health\Alerts;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Screens\Chooser;
 use Tillsync\Bridge\Screens\OutboxList;
@@ -32,7 +32,7 @@ final class AdminRoutes {
 		private readonly OutboxList $outbox_list,
 		private readonly QueueWork $queue_work,
 		private readonly Chooser $chooser,
-		private readonly Causes $causes,
+		private readonly Alerts $alerts,
 		private readonly Log $log
 	) {}
 
@@ -70,7 +70,7 @@ final class AdminRoutes {
 			array( 'epos_customer_id' => array( 'type' => 'string', 'required' => true, 'pattern' => '^[1-9][0-9]{0,18}$' ) ),
 			static fn( self $routes, WP_REST_Request $request ) => $routes->chooser->choose( (string) $request['entry_id'], (string) $request['epos_customer_id'] )
 		);
-		$add( 'POST', '/notices/dismiss', array( 'key' => array( 'type' => 'string', 'required' => true, 'pattern' => '^[a-z0-9_:]{1,60}$' ) ), static fn( self $routes, WP_REST_Request $request ) => array( 'dismissed' => $routes->causes->dismiss( (string) $request['key'], get_current_user_id() ) ) );
+		$add( 'POST', '/notices/dismiss', array( 'key' => array( 'type' => 'string', 'required' => true, 'pattern' => '^[a-z0-9_:]{1,60}$' ) ), static fn( self $routes, WP_REST_Request $request ) => array( 'dismissed' => $routes->alerts->dismiss( (string) $request['key'], get_current_user_id() ) ) );
 	}
 
 	/**

@@ -10,14 +10,14 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Screens;
 
 use Tillsync\Bridge\Connection\CopyGuard;
-use Tillsync\Bridge\Health\Cause;
-use Tillsync\Bridge\Health\Causes;
-use Tillsync\Bridge\Health\CauseWords;
+use Tillsync\Bridge\Health\Alert;
+use Tillsync\Bridge\Health\Alerts;
+use Tillsync\Bridge\Health\AlertTexts;
 use Tillsync\Bridge\Rest\AdminGate;
 
 /**
- * On our own screens, the lists of orders and the plugins screen; nowhere else. One notice per cause, each dismissed by itself and for one
- * user; it closes itself when its cause is gone. What is shown is stored here: no screen waits for the service.
+ * On our own screens, the lists of orders and the plugins screen; nowhere else. One notice per alert, each dismissed by itself and for one
+ * user; it closes itself when its alert is closed. What is shown is stored here: no screen waits for the service.
  */
 final class Notices {
 
@@ -26,7 +26,7 @@ final class Notices {
 	/** More persons than these share one notice. */
 	private const PERSONS_SHOWN = 3;
 
-	public function __construct( private readonly Causes $causes, private readonly CopyGuard $copy_guard ) {}
+	public function __construct( private readonly Alerts $alerts, private readonly CopyGuard $copy_guard ) {}
 
 	public function show(): void {
 		$screen = function_exists( 'get_current_screen' ) ? get_current_screen() : null;
@@ -34,22 +34,22 @@ final class Notices {
 			return;
 		}
 		$user_id = get_current_user_id();
-		$causes  = array_filter( $this->causes->all(), static fn( Cause $cause ) => ! in_array( $user_id, $cause->dismissed_by, true ) );
+		$alerts  = array_filter( $this->alerts->all(), static fn( Alert $alert ) => ! in_array( $user_id, $alert->dismissed_by, true ) );
 		if ( $this->copy_guard->must_choose() ) {
-			$causes = array_filter( $causes, static fn( Cause $cause ) => Cause::COPY !== $cause->code );
+			$alerts = array_filter( $alerts, static fn( Alert $alert ) => Alert::COPY !== $alert->code );
 			// True at this very moment, so it cannot be dismissed.
-			array_unshift( $causes, new Cause( Cause::COPY, Cause::COPY ) );
+			array_unshift( $alerts, new Alert( Alert::COPY, Alert::COPY ) );
 		} else {
-			$causes = array_filter( $causes, static fn( Cause $cause ) => Cause::COPY !== $cause->code );
+			$alerts = array_filter( $alerts, static fn( Alert $alert ) => Alert::COPY !== $alert->code );
 		}
 		if ( 'woocommerce_page_' . QueuesPage::SLUG === $screen->id ) {
 			// The page itself says how the account is at this moment.
-			$causes = array_filter( $causes, static fn( Cause $cause ) => Cause::ACCOUNT_PROBLEM !== $cause->code );
+			$alerts = array_filter( $alerts, static fn( Alert $alert ) => Alert::ACCOUNT_PROBLEM !== $alert->code );
 		}
-		$persons = array_values( array_filter( $causes, static fn( Cause $cause ) => $cause->is_of_person() ) );
-		$shown   = array_merge( array_filter( $causes, static fn( Cause $cause ) => ! $cause->is_of_person() ), array_slice( $persons, 0, self::PERSONS_SHOWN ) );
-		foreach ( $shown as $cause ) {
-			$this->notice( $cause );
+		$persons = array_values( array_filter( $alerts, static fn( Alert $alert ) => $alert->is_of_person() ) );
+		$shown   = array_merge( array_filter( $alerts, static fn( Alert $alert ) => ! $alert->is_of_person() ), array_slice( $persons, 0, self::PERSONS_SHOWN ) );
+		foreach ( $shown as $alert ) {
+			$this->notice( $alert );
 		}
 		$more = count( $persons ) - self::PERSONS_SHOWN;
 		if ( $more > 0 ) {
@@ -62,21 +62,21 @@ final class Notices {
 		}
 	}
 
-	private function notice( Cause $cause ): void {
-		$serious = in_array( $cause->code, array( Cause::REFUSED, Cause::ACCOUNT_PROBLEM ), true );
+	private function notice( Alert $alert ): void {
+		$serious = in_array( $alert->code, array( Alert::REFUSED, Alert::ACCOUNT_PROBLEM ), true );
 		printf(
 			'<div class="notice notice-%s %s tillsync-notice" data-tillsync-cause="%s"><p><strong>Tillsync: %s.</strong> %s</p>',
 			$serious ? 'error' : 'warning',
-			Cause::COPY === $cause->code ? '' : 'is-dismissible',
-			esc_attr( $cause->key ),
-			esc_html( CauseWords::title( $cause ) ),
-			esc_html( CauseWords::what_to_do( $cause ) )
+			Alert::COPY === $alert->code ? '' : 'is-dismissible',
+			esc_attr( $alert->key ),
+			esc_html( AlertTexts::title( $alert ) ),
+			esc_html( AlertTexts::what_to_do( $alert ) )
 		);
-		if ( '' !== $cause->text ) {
-			echo '<p lang="en" dir="ltr">' . esc_html( $cause->text ) . '</p>';
+		if ( '' !== $alert->text ) {
+			echo '<p lang="en" dir="ltr">' . esc_html( $alert->text ) . '</p>';
 		}
-		$orders = CauseWords::orders( $cause );
-		printf( '<p>%s<a href="%s">%s</a></p></div>', '' === $orders ? '' : esc_html( $orders ) . ' · ', esc_url( CauseWords::url( $cause ) ), esc_html__( 'Put it right', 'tillsync-bridge' ) );
+		$orders = AlertTexts::orders( $alert );
+		printf( '<p>%s<a href="%s">%s</a></p></div>', '' === $orders ? '' : esc_html( $orders ) . ' · ', esc_url( AlertTexts::url( $alert ) ), esc_html__( 'Put it right', 'tillsync-bridge' ) );
 	}
 
 	private function is_ours( string $screen_id ): bool {

@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Screens;
 
 use Tillsync\Bridge\Events\HeldCount;
-use Tillsync\Bridge\Health\CauseKeeper;
+use Tillsync\Bridge\Health\AlertTracker;
 use Tillsync\Bridge\Orders\AnswerWords;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
@@ -36,7 +36,7 @@ class QueueList {
 	public const SEARCHES = array( 'email', 'order', 'till', 'shop', 'text' );
 
 	public function __construct(
-		private readonly CauseKeeper $cause_keeper,
+		private readonly AlertTracker $alert_tracker,
 		private readonly QueueRow $queue_row,
 		private readonly HeldCount $held_count,
 		private readonly ServiceClient $service_client
@@ -66,7 +66,7 @@ class QueueList {
 			$message['withCounts'] = true;
 		}
 		$answer = $this->service_client->call( 'CustomerSyncService', 'ListQueue', $message, self::TIMEOUT_SECONDS );
-		$this->cause_keeper->problem( is_array( $answer['problem'] ?? null ) ? $answer['problem'] : null );
+		$this->alert_tracker->problem( is_array( $answer['problem'] ?? null ) ? $answer['problem'] : null );
 		$rows  = array_map( fn( array $entry ) => $this->queue_row->plain( $entry ), array_filter( (array) ( $answer['entries'] ?? array() ), 'is_array' ) );
 		$after = array_slice( $order, 1 + (int) array_search( $by, $order, true ) );
 		return array(

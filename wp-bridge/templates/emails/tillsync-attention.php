@@ -3,7 +3,7 @@
  * Mail "something waits for you", HTML. Override: yourtheme/woocommerce/emails/tillsync-attention.php
  *
  * @package Tillsync\Bridge
- * @var \Tillsync\Bridge\Health\Cause[] $causes             What is new.
+ * @var \Tillsync\Bridge\Health\Alert[] $causes             What is new.
  * @var string                          $email_heading      Heading.
  * @var string                          $additional_content Text of the merchant.
  * @var WC_Email                        $email              The mail.

@@ -8,11 +8,11 @@ use Tillsync\Bridge\Connection\Connection;
 use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Emails\AttentionEmail;
 use Tillsync\Bridge\Emails\Digest;
-use Tillsync\Bridge\Health\Cause;
-use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Health\Alert;
+use Tillsync\Bridge\Health\Alerts;
 use Tillsync\Bridge\Services;
 
-/** The mail: each cause once, at most one an hour, in three forms, edited and switched off like any other of WooCommerce's. */
+/** The mail: each alert once, at most one an hour, in three forms, edited and switched off like any other of WooCommerce's. */
 final class EmailsDigestTest extends SiteTestCase {
 
 	private Services $services;
@@ -52,8 +52,8 @@ final class EmailsDigestTest extends SiteTestCase {
 		return $email;
 	}
 
-	private function causes(): Causes {
-		return $this->services->get( Causes::class );
+	private function alerts(): Alerts {
+		return $this->services->get( Alerts::class );
 	}
 
 	private function due(): bool {
@@ -67,12 +67,12 @@ final class EmailsDigestTest extends SiteTestCase {
 		$this->assertSame( array( 'enabled', 'recipient' ), array_slice( array_keys( $this->email()->get_form_fields() ), 0, 2 ) );
 	}
 
-	public function test_each_cause_is_told_once_and_at_most_one_mail_an_hour(): void {
+	public function test_each_alert_is_told_once_and_at_most_one_mail_an_hour(): void {
 		$order = $this->order( 'processing', 0 )->get_id();
-		$this->causes()->open_for_order( 'user:12', 'OUTCOME_DUPLICATE_EMAIL', 12, $order );
+		$this->alerts()->open_for_order( 'user:12', 'OUTCOME_DUPLICATE_EMAIL', 12, $order );
 		$this->assertFalse( $this->due(), 'what closes itself at once is not told' );
 		$this->clock->time += 61;
-		$this->causes()->open_for_order( 'user:13', 'OUTCOME_CUSTOMER_NOT_MATCHED', 13, $order + 1 );
+		$this->alerts()->open_for_order( 'user:13', 'OUTCOME_CUSTOMER_NOT_MATCHED', 13, $order + 1 );
 		$this->clock->time += 61;
 		$this->assertTrue( $this->due() );
 		$this->assertCount( 1, $this->mails );
@@ -81,8 +81,8 @@ final class EmailsDigestTest extends SiteTestCase {
 		$this->assertStringContainsString( 'customer 12', $this->mails[0]['message'] );
 		$this->assertStringContainsString( 'customer 13', $this->mails[0]['message'] );
 		$this->assertStringContainsString( 'page=tillsync-queues', $this->mails[0]['message'] );
-		$this->causes()->open_for_order( 'user:12', 'OUTCOME_DUPLICATE_EMAIL', 12, $order + 2 );
-		$this->causes()->open( Cause::REFUSED, 'unknown token.' );
+		$this->alerts()->open_for_order( 'user:12', 'OUTCOME_DUPLICATE_EMAIL', 12, $order + 2 );
+		$this->alerts()->open( Alert::REFUSED, 'unknown token.' );
 		$this->clock->time += 3000;
 		$this->assertFalse( $this->due(), 'the hour is not over' );
 		$this->clock->time += 601;
@@ -92,14 +92,14 @@ final class EmailsDigestTest extends SiteTestCase {
 		$this->assertStringContainsString( 'refuses this shop', $this->mails[1]['message'] );
 		$this->clock->time += 4000;
 		$this->assertFalse( $this->due() );
-		$this->causes()->close( Cause::REFUSED );
-		$this->causes()->open( Cause::REFUSED, 'again.' );
+		$this->alerts()->close( Alert::REFUSED );
+		$this->alerts()->open( Alert::REFUSED, 'again.' );
 		$this->clock->time += 100;
-		$this->assertTrue( $this->due(), 'a cause that came back is told again' );
+		$this->assertTrue( $this->due(), 'an alert that came back is told again' );
 	}
 
 	public function test_two_processes_at_once_send_one_mail(): void {
-		$this->causes()->open( Cause::REFUSED, '' );
+		$this->alerts()->open( Alert::REFUSED, '' );
 		$this->clock->time += 100;
 		$other = new Services();
 		$other->set( Clock::class, $this->clock );
@@ -119,7 +119,7 @@ final class EmailsDigestTest extends SiteTestCase {
 	}
 
 	public function test_switched_off_nothing_goes_out_and_the_hour_is_not_used(): void {
-		$this->causes()->open( Cause::REFUSED, '' );
+		$this->alerts()->open( Alert::REFUSED, '' );
 		$this->clock->time     += 100;
 		$this->email()->enabled = 'no';
 		$this->assertFalse( $this->due() );
@@ -131,7 +131,7 @@ final class EmailsDigestTest extends SiteTestCase {
 	}
 
 	public function test_a_mail_that_could_not_be_sent_is_sent_later(): void {
-		$this->causes()->open( Cause::REFUSED, '' );
+		$this->alerts()->open( Alert::REFUSED, '' );
 		$this->clock->time += 100;
 		$this->mail_works   = false;
 		$this->assertFalse( $this->due() );
@@ -142,11 +142,11 @@ final class EmailsDigestTest extends SiteTestCase {
 	}
 
 	public function test_all_templates_hold_the_same_and_escape_it(): void {
-		$cause = new Cause( Cause::REFUSED, Cause::REFUSED, '<b onclick=x>said</b> & more', 0, array(), 1 );
+		$alert = new Alert( Alert::REFUSED, Alert::REFUSED, '<b onclick=x>said</b> & more', 0, array(), 1 );
 		$email = $this->email();
 		foreach ( array( 'html', 'plain', 'multipart' ) as $type ) {
 			$email->email_type = $type;
-			$this->assertTrue( $email->trigger( array( $cause ) ) );
+			$this->assertTrue( $email->trigger( array( $alert ) ) );
 			$message = end( $this->mails )['message'];
 			$this->assertStringContainsString( 'connect string', $message, $type );
 			$this->assertStringContainsString( 'section=tillsync', $message, $type );
@@ -161,7 +161,7 @@ final class EmailsDigestTest extends SiteTestCase {
 	}
 
 	public function test_a_copy_or_an_unconnected_shop_sends_nothing(): void {
-		$this->causes()->open( Cause::REFUSED, '' );
+		$this->alerts()->open( Alert::REFUSED, '' );
 		$this->clock->time += 100;
 		$this->services->get( ConnectionStore::class )->forget();
 		$this->assertFalse( $this->due() );

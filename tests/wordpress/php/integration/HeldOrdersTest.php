@@ -8,8 +8,8 @@ use Tillsync\Bridge\Connection\Connector;
 use Tillsync\Bridge\Customers\CustomerItem;
 use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Events\HeldCount;
-use Tillsync\Bridge\Health\Cause;
-use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Health\Alert;
+use Tillsync\Bridge\Health\Alerts;
 use Tillsync\Bridge\Orders\Backfill;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Service\Breaker;
@@ -47,7 +47,7 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_HELD', 'OUTCOME_DUPLICATE_EMAIL', 'more than one' ) ) ) ) );
 		$this->pass( 1 );
 		$this->assertSame( array( 1, 0 ), array( $this->drain()->polled, count( $this->service->messages( 'BatchMatchOrderCustomers' ) ) ), 'asked for, and not sent as a new one' );
-		$this->assertSame( array( "user:{$user}" ), array_map( static fn( Cause $cause ) => $cause->key, $this->services->get( Causes::class )->all() ) );
+		$this->assertSame( array( "user:{$user}" ), array_map( static fn( Alert $alert ) => $alert->key, $this->services->get( Alerts::class )->all() ) );
 	}
 
 	public function test_a_service_that_does_not_say_so_hinders_no_connect_and_is_asked_by_the_hour(): void {
@@ -89,7 +89,7 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$user  = $this->user();
 		$order = $this->due_order( $user );
 		$this->services->get( CustomerTable::class )->store( array( new CustomerItem( $user, 5, false, '120', '0', 7, 1767323045 ) ), 'x' );
-		$this->services->get( Causes::class )->open_for_order( "user:{$user}", 'OUTCOME_DUPLICATE_EMAIL', $user, $order->get_id() );
+		$this->services->get( Alerts::class )->open_for_order( "user:{$user}", 'OUTCOME_DUPLICATE_EMAIL', $user, $order->get_id() );
 		$this->services->get( Backfill::class )->start( 30 );
 		// again to the same account: everything stays
 		$this->services->get( Connector::class )->connect( self::connect_string() );
@@ -102,7 +102,7 @@ final class HeldOrdersTest extends BridgeTestCase {
 		$this->assertSame( 'closed', $this->row( $order->get_id() )->state );
 		$this->assertStringContainsString( 'another account', $this->row( $order->get_id() )->reason );
 		$this->assertNull( $this->services->get( CustomerTable::class )->find( $user ) );
-		$this->assertSame( array(), $this->services->get( Causes::class )->all() );
+		$this->assertSame( array(), $this->services->get( Alerts::class )->all() );
 		$this->assertNull( $this->services->get( Backfill::class )->noted(), 'older orders were asked for of the account before' );
 		$this->pass( 100 );
 		$this->drain();

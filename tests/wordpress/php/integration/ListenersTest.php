@@ -9,8 +9,8 @@ use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Customers\CustomerWriter;
 use Tillsync\Bridge\Customers\PointsSwitch;
 use Tillsync\Bridge\Events\EventIntake;
-use Tillsync\Bridge\Health\Cause;
-use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Health\Alert;
+use Tillsync\Bridge\Health\Alerts;
 use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Types\CustomerType;
 use Tillsync\Bridge\Types\RoleRules;
@@ -38,21 +38,21 @@ final class ListenersTest extends BridgeTestCase {
 		return 'tillsync1.' . rtrim( strtr( base64_encode( (string) json_encode( array( 'url' => 'https://service.example.test', 'account_id' => $account, 'token' => 'token-of-tests' ) ) ), '+/', '-_' ), '=' );
 	}
 
-	private function causes(): Causes {
-		return $this->services->get( Causes::class );
+	private function alerts(): Alerts {
+		return $this->services->get( Alerts::class );
 	}
 
 	public function test_on_connecting_and_leaving(): void {
 		$this->throw_on( 'tillsync_connected' );
 		$this->throw_on( 'tillsync_disconnected' );
-		$this->causes()->open( Cause::REFUSED, 'before' );
+		$this->alerts()->open( Alert::REFUSED, 'before' );
 		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
 		$this->assertSame( 'Corner Shop', $this->services->get( Connector::class )->connect( self::connect_string() )->account_name );
-		$this->assertSame( array(), $this->causes()->all() );
-		$this->causes()->open( Cause::PRODUCTS, '' );
+		$this->assertSame( array(), $this->alerts()->all() );
+		$this->alerts()->open( Alert::PRODUCTS, '' );
 		$this->services->get( Connector::class )->disconnect();
 		$this->assertNull( $this->services->get( ConnectionStore::class )->current() );
-		$this->assertSame( array(), $this->causes()->all() );
+		$this->assertSame( array(), $this->alerts()->all() );
 		$this->assertSame( 2, $this->thrown );
 	}
 
@@ -65,12 +65,12 @@ final class ListenersTest extends BridgeTestCase {
 		$this->service->script( 'BatchMatchOrderCustomers', FakeService::error( 401, 'unauthenticated' ) );
 		$this->assertSame( 'paused', $this->drain()->stopped_by );
 		$this->assertSame( array( '', 'waiting' ), array( $this->row( $order->get_id() )->claim_token, $this->row( $order->get_id() )->state ) );
-		$this->assertSame( array( Cause::REFUSED ), array_map( static fn( Cause $cause ) => $cause->key, $this->causes()->all() ) );
+		$this->assertSame( array( Alert::REFUSED ), array_map( static fn( Alert $alert ) => $alert->key, $this->alerts()->all() ) );
 		$this->pass( 3700 );
 		$this->service->script( 'BatchMatchOrderCustomers', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_PROCESSED', 'OUTCOME_MATCHED_EMAIL', 'Matched by email', 7 ) ) ) ) );
 		$this->assertSame( 1, $this->drain()->ended );
 		$this->assertSame( 0, $this->services->get( OutboxPause::class )->since() );
-		$this->assertSame( array(), $this->causes()->all() );
+		$this->assertSame( array(), $this->alerts()->all() );
 		$this->assertSame( 2, $this->thrown );
 	}
 
@@ -82,11 +82,11 @@ final class ListenersTest extends BridgeTestCase {
 		$this->service->script( 'BatchMatchOrderCustomers', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_HELD', 'OUTCOME_DUPLICATE_EMAIL', 'more than one' ) ) ) ) );
 		$this->drain();
 		$this->assertSame( 'ENTRY_STATE_HELD', $this->row( $order->get_id() )->entry_state, 'the answer is kept at once' );
-		$this->assertCount( 1, $this->causes()->all() );
+		$this->assertCount( 1, $this->alerts()->all() );
 		$this->service->script( 'BatchGetOrderMatches', array( 'results' => array( array( 'ok' => FakeService::match( $order->get_id(), 'ENTRY_STATE_PROCESSED', 'OUTCOME_MATCHED_LINK', 'Matched to the linked customer', 7 ) ) ) ) );
 		$this->pass( 400 );
 		$this->assertSame( 1, $this->drain()->ended );
-		$this->assertSame( array(), $this->causes()->all() );
+		$this->assertSame( array(), $this->alerts()->all() );
 		$this->assertSame( 2, $this->thrown );
 	}
 

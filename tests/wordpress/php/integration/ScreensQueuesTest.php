@@ -5,8 +5,8 @@ namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Connection\Connection;
 use Tillsync\Bridge\Connection\ConnectionStore;
-use Tillsync\Bridge\Health\Cause;
-use Tillsync\Bridge\Health\Causes;
+use Tillsync\Bridge\Health\Alert;
+use Tillsync\Bridge\Health\Alerts;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxRow;
 use Tillsync\Bridge\Plugin;
@@ -186,9 +186,9 @@ final class ScreensQueuesTest extends SiteTestCase {
 	public function test_the_problem_of_the_account_opens_and_closes_its_cause(): void {
 		$this->service->script( 'ListQueue', array( 'problem' => array( 'reason' => 'PROBLEM_REASON_UNREACHABLE', 'text' => 'not reached: DNS' ) ), array() );
 		$this->assertSame( array( 'not reached: DNS' ), $this->ask( 'GET', 'queues', array( 'queue' => 'orders' ) )->get_data()['problems'] );
-		$this->assertNotNull( $this->services->get( Causes::class )->find( Cause::ACCOUNT_PROBLEM ) );
+		$this->assertNotNull( $this->services->get( Alerts::class )->find( Alert::ACCOUNT_PROBLEM ) );
 		$this->ask( 'GET', 'queues', array( 'queue' => 'orders' ) );
-		$this->assertNull( $this->services->get( Causes::class )->find( Cause::ACCOUNT_PROBLEM ) );
+		$this->assertNull( $this->services->get( Alerts::class )->find( Alert::ACCOUNT_PROBLEM ) );
 	}
 
 	public function test_a_problem_of_the_shop_holds_customers_and_no_orders(): void {
@@ -201,12 +201,12 @@ final class ScreensQueuesTest extends SiteTestCase {
 	}
 
 	public function test_a_dismissed_cause_is_dismissed_for_one_user(): void {
-		$this->services->get( Causes::class )->open( Cause::REFUSED, '' );
+		$this->services->get( Alerts::class )->open( Alert::REFUSED, '' );
 		$this->assertTrue( $this->ask( 'POST', 'notices/dismiss', array( 'key' => 'refused' ) )->get_data()['dismissed'] );
 		$this->assertFalse( $this->ask( 'POST', 'notices/dismiss', array( 'key' => 'user:99' ) )->get_data()['dismissed'] );
-		$this->assertSame( array( get_current_user_id() ), $this->services->get( Causes::class )->find( Cause::REFUSED )->dismissed_by );
-		$this->services->get( Causes::class )->close( Cause::REFUSED );
-		$this->services->get( Causes::class )->open( Cause::REFUSED, '' );
-		$this->assertSame( array(), $this->services->get( Causes::class )->find( Cause::REFUSED )->dismissed_by, 'a new one is shown again' );
+		$this->assertSame( array( get_current_user_id() ), $this->services->get( Alerts::class )->find( Alert::REFUSED )->dismissed_by );
+		$this->services->get( Alerts::class )->close( Alert::REFUSED );
+		$this->services->get( Alerts::class )->open( Alert::REFUSED, '' );
+		$this->assertSame( array(), $this->services->get( Alerts::class )->find( Alert::REFUSED )->dismissed_by, 'a new one is shown again' );
 	}
 }

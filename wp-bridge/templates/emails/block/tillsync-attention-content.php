@@ -4,10 +4,10 @@
  * Override: yourtheme/woocommerce/emails/block/tillsync-attention-content.php
  *
  * @package Tillsync\Bridge
- * @var \Tillsync\Bridge\Health\Cause[] $causes What is new; none in the editor's preview.
+ * @var \Tillsync\Bridge\Health\Alert[] $causes What is new; none in the editor's preview.
  */
 
-use Tillsync\Bridge\Health\CauseWords;
+use Tillsync\Bridge\Health\AlertTexts;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -17,14 +17,14 @@ if ( empty( $causes ) ) {
 }
 foreach ( $causes as $tillsync_cause ) {
 	?>
-	<h2><?php echo esc_html( CauseWords::title( $tillsync_cause ) ); ?></h2>
-	<p><?php echo esc_html( CauseWords::what_to_do( $tillsync_cause ) ); ?></p>
-	<?php if ( '' !== CauseWords::orders( $tillsync_cause ) ) : ?>
-		<p><?php echo esc_html( CauseWords::orders( $tillsync_cause ) ); ?></p>
+	<h2><?php echo esc_html( AlertTexts::title( $tillsync_cause ) ); ?></h2>
+	<p><?php echo esc_html( AlertTexts::what_to_do( $tillsync_cause ) ); ?></p>
+	<?php if ( '' !== AlertTexts::orders( $tillsync_cause ) ) : ?>
+		<p><?php echo esc_html( AlertTexts::orders( $tillsync_cause ) ); ?></p>
 	<?php endif; ?>
 	<?php if ( '' !== $tillsync_cause->text ) : ?>
 		<p lang="en" dir="ltr"><?php echo esc_html( $tillsync_cause->text ); ?></p>
 	<?php endif; ?>
-	<p><a href="<?php echo esc_url( CauseWords::url( $tillsync_cause ) ); ?>"><?php esc_html_e( 'Put it right', 'tillsync-bridge' ); ?></a></p>
+	<p><a href="<?php echo esc_url( AlertTexts::url( $tillsync_cause ) ); ?>"><?php esc_html_e( 'Put it right', 'tillsync-bridge' ); ?></a></p>
 	<?php
 }

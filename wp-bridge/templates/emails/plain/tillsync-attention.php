@@ -3,12 +3,12 @@
  * Mail "something waits for you", plain text. Override: yourtheme/woocommerce/emails/plain/tillsync-attention.php
  *
  * @package Tillsync\Bridge
- * @var \Tillsync\Bridge\Health\Cause[] $causes             What is new.
+ * @var \Tillsync\Bridge\Health\Alert[] $causes             What is new.
  * @var string                          $email_heading      Heading.
  * @var string                          $additional_content Text of the merchant.
  */
 
-use Tillsync\Bridge\Health\CauseWords;
+use Tillsync\Bridge\Health\AlertTexts;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -16,15 +16,15 @@ echo esc_html( wp_strip_all_tags( $email_heading ) ) . "\n\n";
 
 foreach ( $causes as $tillsync_cause ) {
 	$tillsync_lines = array(
-		'* ' . CauseWords::title( $tillsync_cause ),
-		CauseWords::what_to_do( $tillsync_cause ),
-		CauseWords::orders( $tillsync_cause ),
+		'* ' . AlertTexts::title( $tillsync_cause ),
+		AlertTexts::what_to_do( $tillsync_cause ),
+		AlertTexts::orders( $tillsync_cause ),
 		$tillsync_cause->text,
 	);
 	foreach ( array_filter( $tillsync_lines ) as $tillsync_line ) {
 		echo esc_html( wp_strip_all_tags( $tillsync_line ) ) . "\n";
 	}
-	echo esc_url_raw( CauseWords::url( $tillsync_cause ) ) . "\n\n";
+	echo esc_url_raw( AlertTexts::url( $tillsync_cause ) ) . "\n\n";
 }
 
 if ( $additional_content ) {

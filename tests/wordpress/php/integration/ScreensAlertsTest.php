@@ -4,10 +4,10 @@ declare( strict_types=1 );
 namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Connection\SiteSettings;
-use Tillsync\Bridge\Health\Cause;
-use Tillsync\Bridge\Health\CauseKeeper;
-use Tillsync\Bridge\Health\Causes;
-use Tillsync\Bridge\Health\CauseWords;
+use Tillsync\Bridge\Health\Alert;
+use Tillsync\Bridge\Health\Alerts;
+use Tillsync\Bridge\Health\AlertTexts;
+use Tillsync\Bridge\Health\AlertTracker;
 use Tillsync\Bridge\Orders\Answer;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxPause;
@@ -17,8 +17,8 @@ use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Services;
 use WC_Order;
 
-/** What waits for the merchant: one cause a person or account, opened and closed by what the drain brings. */
-final class ScreensCausesTest extends SiteTestCase {
+/** What waits for the merchant: one alert a person or account, opened and closed by what the drain brings. */
+final class ScreensAlertsTest extends SiteTestCase {
 
 	private Services $services;
 
@@ -27,8 +27,8 @@ final class ScreensCausesTest extends SiteTestCase {
 		$this->services = Plugin::services();
 	}
 
-	private function causes(): Causes {
-		return $this->services->get( Causes::class );
+	private function alerts(): Alerts {
+		return $this->services->get( Alerts::class );
 	}
 
 	/** @param string[] $causes */
@@ -37,38 +37,38 @@ final class ScreensCausesTest extends SiteTestCase {
 		do_action( 'tillsync_order_answered', $order->get_id(), $answer->to_stored() );
 	}
 
-	public function test_a_person_is_one_cause_however_many_orders_wait(): void {
+	public function test_a_person_is_one_alert_however_many_orders_wait(): void {
 		$user   = $this->user();
 		$orders = array( $this->order( 'processing', $user ), $this->order( 'processing', $user ), $this->order( 'processing', $user ) );
 		foreach ( $orders as $order ) {
 			$this->answer( $order, Answer::HELD );
 			$this->answer( $order, Answer::HELD );
 		}
-		$all = $this->causes()->all();
+		$all = $this->alerts()->all();
 		$this->assertCount( 1, $all );
 		$this->assertSame( "user:{$user}", $all[0]->key );
 		$this->assertSame( 'OUTCOME_DUPLICATE_EMAIL', $all[0]->code );
 		$this->assertSame( array_map( static fn( WC_Order $order ) => $order->get_id(), $orders ), $all[0]->order_ids );
 		$this->answer( $orders[0], Answer::PENDING );
-		$this->assertCount( 3, $this->causes()->all()[0]->order_ids, 'an order that runs again decides when it has run' );
+		$this->assertCount( 3, $this->alerts()->all()[0]->order_ids, 'an order that runs again decides when it has run' );
 		$this->answer( $orders[0], Answer::PROCESSED );
 		$this->answer( $orders[1], Answer::FAILED );
-		$this->assertSame( array( $orders[2]->get_id() ), $this->causes()->all()[0]->order_ids );
+		$this->assertSame( array( $orders[2]->get_id() ), $this->alerts()->all()[0]->order_ids );
 		$this->answer( $orders[2], 'ENTRY_STATE_DISMISSED' );
-		$this->assertSame( array(), $this->causes()->all() );
+		$this->assertSame( array(), $this->alerts()->all() );
 	}
 
 	public function test_guests_are_told_apart_by_their_email_which_is_not_kept(): void {
 		$this->answer( $this->order( 'processing', 0, array( 'email' => 'Ada@Example.test' ) ), Answer::HELD );
 		$this->answer( $this->order( 'processing', 0, array( 'email' => 'ada@example.test' ) ), Answer::HELD );
 		$this->answer( $this->order( 'processing', 0, array( 'email' => 'grace@example.test' ) ), Answer::HELD );
-		$all = $this->causes()->all();
+		$all = $this->alerts()->all();
 		$this->assertCount( 2, $all );
-		$this->assertStringNotContainsString( 'example', wp_json_encode( array_map( static fn( Cause $cause ) => $cause->to_stored(), $all ) ) );
-		$this->assertStringContainsString( 'a guest', CauseWords::title( $all[0] ) );
+		$this->assertStringNotContainsString( 'example', wp_json_encode( array_map( static fn( Alert $alert ) => $alert->to_stored(), $all ) ) );
+		$this->assertStringContainsString( 'a guest', AlertTexts::title( $all[0] ) );
 	}
 
-	public function test_settings_and_products_are_causes_of_the_account(): void {
+	public function test_settings_and_products_are_alerts_of_the_account(): void {
 		$this->services->get( SiteSettings::class )->remember( array( 'settings' => array( 'customerSyncEnabled' => true, 'defaultEposCustomerId' => '0' ) ) );
 		$guest = $this->order( 'processing', 0, array( 'email' => 'ada@example.test' ) );
 		$this->answer( $guest, Answer::HELD, 'OUTCOME_CUSTOMER_NOT_MATCHED' );
@@ -76,35 +76,35 @@ final class ScreensCausesTest extends SiteTestCase {
 		$this->answer( $this->order( 'processing', $this->user() ), Answer::HELD, 'OUTCOME_PRODUCT_NOT_MATCHED' );
 		$shopper = $this->user();
 		$this->answer( $this->order( 'processing', $shopper ), Answer::HELD, 'OUTCOME_PRODUCT_AND_CUSTOMER_NOT_MATCHED', array( 'OUTCOME_DUPLICATE_EMAIL' ) );
-		$this->assertSame( array( 'default_customer', 'products', "user:{$shopper}" ), self::sorted( $this->causes()->all() ) );
+		$this->assertSame( array( 'default_customer', 'products', "user:{$shopper}" ), self::sorted( $this->alerts()->all() ) );
 		// The setting is made: the same orders are held for something else, or not at all.
 		$this->services->get( SiteSettings::class )->remember( array( 'settings' => array( 'customerSyncEnabled' => true, 'defaultEposCustomerId' => '7' ) ) );
 		$this->answer( $guest, Answer::HELD, 'OUTCOME_DUPLICATE_EMAIL' );
-		$default = $this->causes()->find( Cause::DEFAULT_CUSTOMER );
+		$default = $this->alerts()->find( Alert::DEFAULT_CUSTOMER );
 		$this->assertNotNull( $default );
-		$this->assertCount( 1, $default->order_ids, 'an order stands under one cause' );
+		$this->assertCount( 1, $default->order_ids, 'an order stands under one alert' );
 	}
 
 	public function test_refusals_and_problems_of_the_account_open_and_close(): void {
 		$this->services->get( OutboxPause::class )->pause( new ServiceError( 'unauthenticated', 401, 'unknown token' ) );
-		$this->assertSame( array( Cause::REFUSED ), self::sorted( $this->causes()->all() ) );
-		$this->assertStringContainsString( 'unknown token', $this->causes()->all()[0]->text );
+		$this->assertSame( array( Alert::REFUSED ), self::sorted( $this->alerts()->all() ) );
+		$this->assertStringContainsString( 'unknown token', $this->alerts()->all()[0]->text );
 		$this->services->get( OutboxPause::class )->resume();
-		$this->assertSame( array(), $this->causes()->all() );
-		$keeper = $this->services->get( CauseKeeper::class );
-		$keeper->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'text' => 'the till refuses the key' ) );
-		$since = $this->causes()->all()[0]->since;
-		$this->assertStringContainsString( 'Test both sides', CauseWords::what_to_do( $this->causes()->all()[0] ), 'which side is not known' );
-		$keeper->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'side' => 'SIDE_SHOP', 'text' => 'the shop refuses us' ) );
-		$this->assertStringContainsString( 'Test both sides', CauseWords::what_to_do( $this->causes()->all()[0] ), 'a plugin, a firewall or the secret: a test tells' );
-		$keeper->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'side' => 'SIDE_TILL', 'text' => 'the till refuses the key' ) );
-		$this->assertSame( 'The till does not let the service in. All customers and orders wait', CauseWords::title( $this->causes()->all()[0] ) );
-		$this->assertStringContainsString( 'Ask your tillsync operator', CauseWords::what_to_do( $this->causes()->all()[0] ) );
-		$keeper->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'text' => 'the till still refuses the key' ) );
-		$this->assertSame( 'the till still refuses the key', $this->causes()->all()[0]->text );
-		$this->assertSame( $since, $this->causes()->all()[0]->since );
-		$keeper->problem( array( 'reason' => 'PROBLEM_REASON_THROTTLED', 'text' => 'too many requests' ) );
-		$this->assertSame( array(), $this->causes()->all(), 'throttling ends by itself' );
+		$this->assertSame( array(), $this->alerts()->all() );
+		$tracker = $this->services->get( AlertTracker::class );
+		$tracker->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'text' => 'the till refuses the key' ) );
+		$since = $this->alerts()->all()[0]->since;
+		$this->assertStringContainsString( 'Test both sides', AlertTexts::what_to_do( $this->alerts()->all()[0] ), 'which side is not known' );
+		$tracker->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'side' => 'SIDE_SHOP', 'text' => 'the shop refuses us' ) );
+		$this->assertStringContainsString( 'Test both sides', AlertTexts::what_to_do( $this->alerts()->all()[0] ), 'a plugin, a firewall or the secret: a test tells' );
+		$tracker->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'side' => 'SIDE_TILL', 'text' => 'the till refuses the key' ) );
+		$this->assertSame( 'The till does not let the service in. All customers and orders wait', AlertTexts::title( $this->alerts()->all()[0] ) );
+		$this->assertStringContainsString( 'Ask your tillsync operator', AlertTexts::what_to_do( $this->alerts()->all()[0] ) );
+		$tracker->problem( array( 'reason' => 'PROBLEM_REASON_CREDENTIALS_REFUSED', 'text' => 'the till still refuses the key' ) );
+		$this->assertSame( 'the till still refuses the key', $this->alerts()->all()[0]->text );
+		$this->assertSame( $since, $this->alerts()->all()[0]->since );
+		$tracker->problem( array( 'reason' => 'PROBLEM_REASON_THROTTLED', 'text' => 'too many requests' ) );
+		$this->assertSame( array(), $this->alerts()->all(), 'throttling ends by itself' );
 	}
 
 	public function test_the_hourly_look_releases_what_waits_no_longer(): void {
@@ -119,7 +119,7 @@ final class ScreensCausesTest extends SiteTestCase {
 		}
 		$gone->delete( true );
 		do_action( 'tillsync_bridge_hourly' );
-		$this->assertSame( array( array( $stays->get_id() ) ), array_map( static fn( Cause $cause ) => $cause->order_ids, $this->causes()->all() ) );
+		$this->assertSame( array( array( $stays->get_id() ) ), array_map( static fn( Alert $alert ) => $alert->order_ids, $this->alerts()->all() ) );
 	}
 
 	public function test_the_menus_number_is_counted_after_answers_without_asking(): void {
@@ -129,23 +129,23 @@ final class ScreensCausesTest extends SiteTestCase {
 			$this->answer( $order, $state );
 			$this->services->get( Outbox::class )->settle( $this->services->get( Outbox::class )->claim_one( $order->get_id(), 60 ), array( 'state' => OutboxRow::SENT, 'entry_state' => $state ) );
 		}
-		$this->services->get( CauseKeeper::class )->count_held();
+		$this->services->get( AlertTracker::class )->count_held();
 		$this->assertSame( 2, $this->services->get( \Tillsync\Bridge\Events\HeldCount::class )->get() );
-		$this->assertNotFalse( has_action( 'shutdown', array( $this->services->get( CauseKeeper::class ), 'count_held' ) ) );
+		$this->assertNotFalse( has_action( 'shutdown', array( $this->services->get( AlertTracker::class ), 'count_held' ) ) );
 	}
 
-	public function test_leaving_the_service_leaves_no_cause(): void {
+	public function test_leaving_the_service_leaves_no_alert(): void {
 		$this->answer( $this->order( 'processing', $this->user() ), Answer::HELD );
 		do_action( 'tillsync_disconnected' );
-		$this->assertSame( array(), $this->causes()->all() );
+		$this->assertSame( array(), $this->alerts()->all() );
 	}
 
 	/**
-	 * @param Cause[] $causes
+	 * @param Alert[] $alerts
 	 * @return string[]
 	 */
-	private static function sorted( array $causes ): array {
-		$keys = array_map( static fn( Cause $cause ) => $cause->key, $causes );
+	private static function sorted( array $alerts ): array {
+		$keys = array_map( static fn( Alert $alert ) => $alert->key, $alerts );
 		sort( $keys );
 		return $keys;
 	}

@@ -10,12 +10,12 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Health;
 
 /**
- * One cause, however many orders wait because of it: a person for duplicates and taken links, the account for settings, credentials and
+ * One alert, however many orders wait because of it: a person for duplicates and taken links, the account for settings, credentials and
  * products. Holds ids and codes, no names and no email addresses.
  */
-final class Cause {
+final class Alert {
 
-	/** Account causes: what is to be done stands in CauseWords by code; `text` is what the service said. */
+	/** Account alerts: what is to be done stands in AlertTexts by code; `text` is what the service said. */
 	public const REFUSED          = 'refused';
 	public const ACCOUNT_PROBLEM  = 'account_problem';
 	public const DEFAULT_CUSTOMER = 'default_customer';
@@ -30,7 +30,7 @@ final class Cause {
 	 * @param int[] $dismissed_by Users who do not want to see the notice again.
 	 */
 	public function __construct(
-		/** What tells causes apart: "user:12", "guest:" and a hash, or an account's code. */
+		/** What tells alerts apart: "user:12", "guest:" and a hash, or an account's code. */
 		public readonly string $key,
 		/** An outcome such as "OUTCOME_DUPLICATE_EMAIL", or one of the constants. */
 		public readonly string $code,

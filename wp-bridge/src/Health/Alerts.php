@@ -15,10 +15,10 @@ use Tillsync\Bridge\Clock;
 // phpcs:disable WordPress.DB.DirectDatabaseQuery -- options by prefix; every value is prepared.
 
 /**
- * One option per cause, so that drains at the same time do not overwrite each other's causes. Fed by the drain, by events and by the
+ * One option per alert, so that drains at the same time do not overwrite each other's alerts. Fed by the drain, by events and by the
  * hourly look at the account; screens and mails read it and never ask the service.
  */
-class Causes {
+class Alerts {
 
 	private const PREFIX = 'tillsync_bridge_cause_';
 
@@ -27,29 +27,29 @@ class Causes {
 
 	public function __construct( private readonly \wpdb $wpdb, private readonly Clock $clock ) {}
 
-	/** @return Cause[] Account causes first, then the longest waiting. */
+	/** @return Alert[] Account alerts first, then the longest waiting. */
 	public function all(): array {
 		$like   = $this->wpdb->esc_like( self::PREFIX ) . '%';
-		$causes = array();
+		$alerts = array();
 		foreach ( (array) $this->wpdb->get_col( $this->wpdb->prepare( "SELECT option_value FROM {$this->wpdb->options} WHERE option_name LIKE %s ORDER BY option_id LIMIT %d", $like, self::LIMIT ) ) as $value ) {
-			$cause = Cause::from_stored( maybe_unserialize( $value ) );
-			if ( null !== $cause ) {
-				$causes[] = $cause;
+			$alert = Alert::from_stored( maybe_unserialize( $value ) );
+			if ( null !== $alert ) {
+				$alerts[] = $alert;
 			}
 		}
-		usort( $causes, static fn( Cause $one, Cause $other ) => array( $one->is_of_person(), $one->since, $one->key ) <=> array( $other->is_of_person(), $other->since, $other->key ) );
-		return $causes;
+		usort( $alerts, static fn( Alert $one, Alert $other ) => array( $one->is_of_person(), $one->since, $one->key ) <=> array( $other->is_of_person(), $other->since, $other->key ) );
+		return $alerts;
 	}
 
-	public function find( string $key ): ?Cause {
-		return Cause::from_stored( get_option( self::name( $key ) ) );
+	public function find( string $key ): ?Alert {
+		return Alert::from_stored( get_option( self::name( $key ) ) );
 	}
 
 	/** The account has a problem. Known already: only the text follows. */
 	public function open( string $code, string $text, string $reason = '' ): void {
 		$known = $this->find( $code );
 		if ( null === $known ) {
-			$this->save( new Cause( $code, $code, $text, 0, array(), $this->clock->now(), 0, array(), $reason ) );
+			$this->save( new Alert( $code, $code, $text, 0, array(), $this->clock->now(), 0, array(), $reason ) );
 		} elseif ( $known->text !== $text || $known->reason !== $reason ) {
 			$this->save( $known->with( array( 'text' => $text, 'reason' => $reason ) ) );
 		}
@@ -60,22 +60,22 @@ class Causes {
 		$known = $this->find( $key );
 		if ( null === $known ) {
 			if ( count( $this->all() ) < self::LIMIT ) {
-				$this->save( new Cause( $key, $code, '', $user_id, array( $order_id ), $this->clock->now() ) );
+				$this->save( new Alert( $key, $code, '', $user_id, array( $order_id ), $this->clock->now() ) );
 			}
 		} elseif ( ! in_array( $order_id, $known->order_ids, true ) || $known->code !== $code ) {
-			$orders = array_slice( array_values( array_unique( array_merge( $known->order_ids, array( $order_id ) ) ) ), 0, Cause::ORDERS_KEPT );
+			$orders = array_slice( array_values( array_unique( array_merge( $known->order_ids, array( $order_id ) ) ) ), 0, Alert::ORDERS_KEPT );
 			$this->save( $known->with( array( 'code' => $code, 'order_ids' => $orders ) ) );
 		}
 	}
 
-	/** An order waits no longer, or because of something else. A cause without orders is gone. */
+	/** An order waits no longer, or because of something else. An alert without orders is gone. */
 	public function release_order( int $order_id, string $but_for_key = '' ): void {
-		foreach ( $this->all() as $cause ) {
-			if ( $cause->key === $but_for_key || ! in_array( $order_id, $cause->order_ids, true ) ) {
+		foreach ( $this->all() as $alert ) {
+			if ( $alert->key === $but_for_key || ! in_array( $order_id, $alert->order_ids, true ) ) {
 				continue;
 			}
-			$left = array_values( array_diff( $cause->order_ids, array( $order_id ) ) );
-			array() === $left ? $this->close( $cause->key ) : $this->save( $cause->with( array( 'order_ids' => $left ) ) );
+			$left = array_values( array_diff( $alert->order_ids, array( $order_id ) ) );
+			array() === $left ? $this->close( $alert->key ) : $this->save( $alert->with( array( 'order_ids' => $left ) ) );
 		}
 	}
 
@@ -85,33 +85,33 @@ class Causes {
 
 	/** Another account, or none: nothing of the old one waits any more. */
 	public function close_all(): void {
-		foreach ( $this->all() as $cause ) {
-			$this->close( $cause->key );
+		foreach ( $this->all() as $alert ) {
+			$this->close( $alert->key );
 		}
 	}
 
-	/** This user has seen it. False: there is no such cause (any more). */
+	/** This user has seen it. False: there is no such alert (any more). */
 	public function dismiss( string $key, int $user_id ): bool {
-		$cause = $this->find( $key );
-		if ( null === $cause ) {
+		$alert = $this->find( $key );
+		if ( null === $alert ) {
 			return false;
 		}
-		$this->save( $cause->with( array( 'dismissed_by' => array_values( array_unique( array_merge( $cause->dismissed_by, array( $user_id ) ) ) ) ) ) );
+		$this->save( $alert->with( array( 'dismissed_by' => array_values( array_unique( array_merge( $alert->dismissed_by, array( $user_id ) ) ) ) ) ) );
 		return true;
 	}
 
-	/** @param Cause[] $causes Told in a mail. One that was closed meanwhile stays closed. */
-	public function mark_mailed( array $causes ): void {
-		foreach ( $causes as $cause ) {
-			$now = $this->find( $cause->key );
+	/** @param Alert[] $alerts Told in a mail. One that was closed meanwhile stays closed. */
+	public function mark_mailed( array $alerts ): void {
+		foreach ( $alerts as $alert ) {
+			$now = $this->find( $alert->key );
 			if ( null !== $now ) {
 				$this->save( $now->with( array( 'mailed_at' => $this->clock->now() ) ) );
 			}
 		}
 	}
 
-	private function save( Cause $cause ): void {
-		update_option( self::name( $cause->key ), $cause->to_stored(), false );
+	private function save( Alert $alert ): void {
+		update_option( self::name( $alert->key ), $alert->to_stored(), false );
 	}
 
 	private static function name( string $key ): string {

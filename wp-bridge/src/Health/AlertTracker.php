@@ -1,6 +1,6 @@
 <?php
 /**
- * From answers and refusals to causes.
+ * From answers and refusals to alerts.
  *
  * @package Tillsync\Bridge
  */
@@ -22,10 +22,10 @@ use Tillsync\Bridge\Schema\Tables;
 use Tillsync\Bridge\Service\ServiceError;
 
 /**
- * Opens and closes causes as the drain brings answers. Once an hour it asks the service how the account stands, because no event tells of
+ * Opens and closes alerts as the drain brings answers. Once an hour it asks the service how the account stands, because no event tells of
  * a till that cannot be used, and puts right what a lost event or a crashed process left behind.
  */
-final class CauseKeeper {
+final class AlertTracker {
 
 	public function __construct(
 		private readonly Database $database,
@@ -33,7 +33,7 @@ final class CauseKeeper {
 		private readonly SiteSettings $settings,
 		private readonly OutboxPause $pause,
 		private readonly HeldOrders $held_orders,
-		private readonly Causes $causes,
+		private readonly Alerts $alerts,
 		private readonly Tables $tables,
 		private readonly CopyGuard $copy_guard,
 		private readonly Outbox $outbox,
@@ -51,23 +51,23 @@ final class CauseKeeper {
 			add_action( 'shutdown', array( $this, 'count_held' ) );
 		}
 		if ( Answer::PENDING === $answer->state ) {
-			// Runs again: what comes of it decides, so that one cause is not told twice.
+			// Runs again: what comes of it decides, so that one alert is not told twice.
 			return;
 		}
 		if ( Answer::HELD !== $answer->state ) {
-			$this->causes->release_order( $order_id );
+			$this->alerts->release_order( $order_id );
 			return;
 		}
 		$order = wc_get_order( $order_id );
 		if ( ! $order instanceof \WC_Order ) {
-			$this->causes->release_order( $order_id );
+			$this->alerts->release_order( $order_id );
 			return;
 		}
 		$user_id = (int) $order->get_customer_id();
 		$key     = $this->key_of( $answer, $user_id, strtolower( trim( (string) $order->get_billing_email() ) ), $order_id );
 		$person  = 0 === strncmp( $key, 'user:', 5 ) || 0 === strncmp( $key, 'guest:', 6 );
-		$this->causes->release_order( $order_id, $key );
-		$this->causes->open_for_order( $key, $person ? $answer->outcome : $key, $person ? $user_id : 0, $order_id );
+		$this->alerts->release_order( $order_id, $key );
+		$this->alerts->open_for_order( $key, $person ? $answer->outcome : $key, $person ? $user_id : 0, $order_id );
 	}
 
 	/** Once a request that brought answers, when their rows are written: events may not reach this shop. */
@@ -87,12 +87,12 @@ final class CauseKeeper {
 	private function key_of( Answer $answer, int $user_id, string $email, int $order_id ): string {
 		$customer_part = 'OUTCOME_PRODUCT_AND_CUSTOMER_NOT_MATCHED' === $answer->outcome ? ( $answer->causes[0] ?? '' ) : $answer->outcome;
 		if ( 'OUTCOME_PRODUCT_NOT_MATCHED' === $customer_part ) {
-			return Cause::PRODUCTS;
+			return Alert::PRODUCTS;
 		}
 		$settings = $this->settings->known();
 		$needs    = null !== $settings && '0' === $settings['defaultEposCustomerId'] && ( 0 === $user_id || ! $settings['customerSyncEnabled'] );
 		if ( $needs && 'OUTCOME_DUPLICATE_EMAIL' !== $customer_part ) {
-			return Cause::DEFAULT_CUSTOMER;
+			return Alert::DEFAULT_CUSTOMER;
 		}
 		if ( $user_id > 0 ) {
 			return "user:{$user_id}";
@@ -103,34 +103,34 @@ final class CauseKeeper {
 
 	/** @param mixed $reason One sentence. */
 	public function paused( $reason = '' ): void {
-		$this->causes->open( Cause::REFUSED, (string) $reason );
+		$this->alerts->open( Alert::REFUSED, (string) $reason );
 	}
 
 	public function resumed(): void {
-		$this->causes->close( Cause::REFUSED );
+		$this->alerts->close( Alert::REFUSED );
 	}
 
 	public function disconnected(): void {
-		$this->causes->close_all();
+		$this->alerts->close_all();
 		$this->held_count->keep( 0 );
 	}
 
 	/** The service may hold orders of this shop from before. */
 	public function connected(): void {
-		$this->causes->close( Cause::REFUSED );
-		$this->causes->close( Cause::COPY );
+		$this->alerts->close( Alert::REFUSED );
+		$this->alerts->close( Alert::COPY );
 		$this->ask();
 	}
 
 	/** Once an hour, in the background. */
-	public function look(): void {
+	public function check_account(): void {
 		if ( $this->copy_guard->must_choose() ) {
-			$this->causes->open( Cause::COPY, '' );
+			$this->alerts->open( Alert::COPY, '' );
 			return;
 		}
-		$this->causes->close( Cause::COPY );
+		$this->alerts->close( Alert::COPY );
 		if ( 0 === $this->pause->since() ) {
-			$this->causes->close( Cause::REFUSED );
+			$this->alerts->close( Alert::REFUSED );
 		}
 		$this->release_settled();
 		if ( null === $this->copy_guard->usable() || $this->pause->holds() ) {
@@ -156,19 +156,19 @@ final class CauseKeeper {
 	public function problem( $problem ): void {
 		// Throttling ends by itself: nobody has to do anything.
 		if ( is_array( $problem ) && 'PROBLEM_REASON_THROTTLED' !== ( $problem['reason'] ?? '' ) ) {
-			$this->causes->open( Cause::ACCOUNT_PROBLEM, is_string( $problem['text'] ?? null ) ? $problem['text'] : '', CheckWords::reason_of_problem( $problem ) );
+			$this->alerts->open( Alert::ACCOUNT_PROBLEM, is_string( $problem['text'] ?? null ) ? $problem['text'] : '', CheckWords::reason_of_problem( $problem ) );
 		} else {
-			$this->causes->close( Cause::ACCOUNT_PROBLEM );
+			$this->alerts->close( Alert::ACCOUNT_PROBLEM );
 		}
 	}
 
 	/** Orders whose row says that they wait no longer, or that are gone. */
 	private function release_settled(): void {
-		foreach ( $this->causes->all() as $cause ) {
-			foreach ( $cause->order_ids as $order_id ) {
+		foreach ( $this->alerts->all() as $alert ) {
+			foreach ( $alert->order_ids as $order_id ) {
 				$row = $this->outbox->find( $order_id );
 				if ( null === $row || ! in_array( $row->entry_state, array( Answer::HELD, Answer::PENDING ), true ) || false === wc_get_order( $order_id ) ) {
-					$this->causes->release_order( $order_id );
+					$this->alerts->release_order( $order_id );
 				}
 			}
 		}
