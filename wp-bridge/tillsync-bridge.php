@@ -38,7 +38,7 @@ add_action(
 	}
 );
 
-// Updates and new sites of a network call no activation hook: Schema\Upkeep looks at the schema's version by itself.
+// Updates and new sites of a network call no activation hook: Schema\SchemaUpdater looks at the schema's version by itself.
 register_activation_hook( PLUGIN_FILE, array( Plugin::class, 'activated' ) );
 register_deactivation_hook( PLUGIN_FILE, array( Plugin::class, 'deactivated' ) );
 

@@ -82,7 +82,7 @@ def test_classes_have_what_they_use_and_use_what_they_have() -> None:
     for path in (BRIDGE / "src").rglob("*.php"):
         code = code_of(path)
         declared = set(re.findall(r"(?:private|public|protected)(?: static)?(?: readonly)? [?\w\\|]+ \$(\w+)", code))
-        used = set(re.findall(r"(?:\$this|\$made\(\)|\$routes|\$desk|\$actions)->(\w+)\b(?!\()", code))
+        used = set(re.findall(r"(?:\$this|\$made\(\)|\$routes|\$actions)->(\w+)\b(?!\()", code))
         unused = set(re.findall(r"private readonly [\w\\]+ \$(\w+)", code)) - used
         if unused or (used - declared and " extends " not in code):
             wrong.append((path.name, unused, used - declared))

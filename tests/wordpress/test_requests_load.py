@@ -76,7 +76,7 @@ OF_EVERY_PAGE = {
 OF_MY_ACCOUNT = OF_EVERY_PAGE | {
     "src/Log.php",
     "src/Customers/PointsSwitch.php",
-    "src/Guarded.php",
+    "src/SafeCall.php",
     "src/Confirmation/ConfirmationPages.php",
     "src/Rest/AdminGate.php",
     "src/Rest/ShopperPointsRoute.php",
@@ -170,7 +170,7 @@ async def test_a_change_of_an_order_loads_what_notes_it(wp_site: Shop) -> None:
         "src/Orders/OrderFacts.php",
         "src/Orders/OrderHook.php",
         "src/Orders/Outbox.php",
-        "src/Orders/QuietStatements.php",
+        "src/Orders/SilentQueries.php",
         "src/Schema/Tables.php",
     }
 

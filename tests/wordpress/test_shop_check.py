@@ -177,7 +177,7 @@ async def test_every_reason_and_warning_of_the_service_has_words(wp_site: Shop) 
         """
         $words = array();
         foreach ( array( 'of_reason' => $reasons, 'of_warning' => $warnings, 'of_success' => $successes ) as $kind => $names ) {
-            foreach ( $names as $name ) { $words[ $name ] = (array) Tillsync\\Bridge\\Health\\CheckWords::$kind( $name ); }
+            foreach ( $names as $name ) { $words[ $name ] = (array) Tillsync\\Bridge\\Health\\CheckTexts::$kind( $name ); }
         }
         return $words;
         """,

@@ -57,7 +57,7 @@ class Database {
 	/**
 	 * @param array<int, int|string> $values For the placeholders.
 	 * @return int Rows changed.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function write( string $sql, array $values = array() ): int {
 		return $this->attempt(
@@ -71,7 +71,7 @@ class Database {
 	/**
 	 * @param array<int, int|string> $values For the placeholders.
 	 * @return array<int, array<string, string|null>>
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function rows( string $sql, array $values = array() ): array {
 		return $this->attempt(
@@ -86,7 +86,7 @@ class Database {
 	 * The first column of the first row; null: no row, or NULL.
 	 *
 	 * @param array<int, int|string> $values For the placeholders.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function value( string $sql, array $values = array() ): ?string {
 		$row = $this->rows( $sql, $values )[0] ?? array();
@@ -106,7 +106,7 @@ class Database {
 	 * @template T
 	 * @param \Closure(\wpdb): (T|null) $body Null: failed.
 	 * @return T
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	private function attempt( \Closure $body ) {
 		$database   = $this->wpdb;
@@ -124,7 +124,7 @@ class Database {
 						$this->tables->distrust();
 					}
 					$this->log->error( "the database refused a statement on our tables: error {$number}" );
-					throw new NotStored( "error {$number}" );
+					throw new DatabaseError( "error {$number}" );
 				}
 				usleep( random_int( 5000, 40000 ) * $try );
 			}

@@ -81,7 +81,7 @@ final class Plugin {
 	/** Activation: the tables. On a network every site makes its own when it first needs them. */
 	public static function activated(): void {
 		$services = self::services();
-		Guarded::call( $services->get( Log::class ), 'activation', static fn() => $services->get( Schema\Upkeep::class )->check() );
+		SafeCall::run( $services->get( Log::class ), 'activation', static fn() => $services->get( Schema\SchemaUpdater::class )->check() );
 	}
 
 	/**
@@ -91,7 +91,7 @@ final class Plugin {
 	 */
 	public static function deactivated( $network_wide = false ): void {
 		$unschedule = static function (): void {
-			Guarded::call( self::services()->get( Log::class ), 'deactivation', static fn() => Schedule::clear_all() );
+			SafeCall::run( self::services()->get( Log::class ), 'deactivation', static fn() => Schedule::clear_all() );
 		};
 		if ( ! $network_wide || ! is_multisite() ) {
 			$unschedule();

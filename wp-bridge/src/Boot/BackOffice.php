@@ -23,7 +23,7 @@ use Tillsync\Bridge\Orders\OrderPanel;
 use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Privacy\PolicyText;
 use Tillsync\Bridge\Privacy\PrivacyTools;
-use Tillsync\Bridge\Schema\Upkeep;
+use Tillsync\Bridge\Schema\SchemaUpdater;
 use Tillsync\Bridge\Screens\Notices;
 use Tillsync\Bridge\Screens\QueuesPage;
 use Tillsync\Bridge\Screens\SettingsActions;
@@ -35,7 +35,7 @@ use Tillsync\Bridge\Screens\TypesScreen;
 final class BackOffice {
 
 	public static function add( LazyHooks $hooks, bool $has_woocommerce ): void {
-		$hooks->action( 'admin_init', array( Upkeep::class, 'check' ), 5, 0 );
+		$hooks->action( 'admin_init', array( SchemaUpdater::class, 'check' ), 5, 0 );
 		if ( ! $has_woocommerce ) {
 			return;
 		}

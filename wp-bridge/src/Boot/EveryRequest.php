@@ -23,12 +23,12 @@ use Tillsync\Bridge\Orders\DrainJob;
 use Tillsync\Bridge\Orders\OrderHook;
 use Tillsync\Bridge\Orders\Sweep;
 use Tillsync\Bridge\Schedule;
-use Tillsync\Bridge\Schema\Upkeep;
-use Tillsync\Bridge\Types\RoleKeeper;
+use Tillsync\Bridge\Schema\SchemaUpdater;
 use Tillsync\Bridge\Types\RoleRun;
+use Tillsync\Bridge\Types\RoleSync;
 use Tillsync\Bridge\Types\TypeDiscount;
 use Tillsync\Bridge\Users\UserChanges;
-use Tillsync\Bridge\Users\UserWatch;
+use Tillsync\Bridge\Users\UserHooks;
 
 /**
  * Orders change, users register and passwords are set on pages of the shop. Scheduled hooks stand here too: Action Scheduler, and WordPress
@@ -44,10 +44,10 @@ final class EveryRequest {
 
 	public static function add( LazyHooks $hooks, bool $has_woocommerce ): void {
 		foreach ( array( Schedule::MINUTE, Schedule::HOURLY, Schedule::DAILY ) as $cron ) {
-			$hooks->action( $cron, array( Upkeep::class, 'check' ), 1, 0 );
+			$hooks->action( $cron, array( SchemaUpdater::class, 'check' ), 1, 0 );
 		}
-		$hooks->action( 'wp_initialize_site', array( Upkeep::class, 'site_made' ), 900 );
-		$hooks->filter( 'wpmu_drop_tables', array( Upkeep::class, 'with_tables_of' ), 10, 2 );
+		$hooks->action( 'wp_initialize_site', array( SchemaUpdater::class, 'site_made' ), 900 );
+		$hooks->filter( 'wpmu_drop_tables', array( SchemaUpdater::class, 'with_tables_of' ), 10, 2 );
 		$hooks->filter( 'cron_schedules', static fn( $schedules = array() ) => Schedule::with_every_minute( $schedules ) ); // phpcs:ignore WordPress.WP.CronInterval
 		$hooks->action( 'init', static fn() => Schedule::ensure_cron() );
 		self::add_users( $hooks );
@@ -60,18 +60,18 @@ final class EveryRequest {
 		// Before the password is set, and the key with it taken away.
 		$hooks->action( 'password_reset', array( ConfirmationHooks::class, 'password_was_set' ) );
 		$hooks->action( 'profile_update', array( ConfirmationHooks::class, 'profile_was_updated' ), 10, 2 );
-		$hooks->action( 'profile_update', array( UserWatch::class, 'updated' ), 10, 2 );
+		$hooks->action( 'profile_update', array( UserHooks::class, 'updated' ), 10, 2 );
 		$hooks->action( 'woocommerce_customer_email_verified', array( ConfirmationHooks::class, 'woocommerce_verified' ) );
-		// UserWatch is before our other callbacks, which forget the user's values, and before WooCommerce, which forgets the user's orders.
-		$hooks->action( 'delete_user', array( UserWatch::class, 'about_to_leave' ), 5 );
-		$hooks->action( 'deleted_user', array( UserWatch::class, 'left' ), 5 );
-		$hooks->action( 'remove_user_from_blog', array( UserWatch::class, 'removed_from_site' ), 5 );
+		// UserHooks is before our other callbacks, which forget the user's values, and before WooCommerce, which forgets the user's orders.
+		$hooks->action( 'delete_user', array( UserHooks::class, 'about_to_leave' ), 5 );
+		$hooks->action( 'deleted_user', array( UserHooks::class, 'left' ), 5 );
+		$hooks->action( 'remove_user_from_blog', array( UserHooks::class, 'removed_from_site' ), 5 );
 		foreach ( array( 'deleted_user', 'remove_user_from_blog' ) as $hook ) {
 			$hooks->action( $hook, array( ShopUsers::class, 'forget' ) );
 			$hooks->action( $hook, array( ConfirmationHooks::class, 'forget' ) );
 		}
 		$hooks->action( Schedule::HOURLY, array( UserChanges::class, 'trim' ), 10, 0 );
-		$hooks->action( 'set_user_role', array( RoleKeeper::class, 'role_was_set' ), 20 );
+		$hooks->action( 'set_user_role', array( RoleSync::class, 'role_was_set' ), 20 );
 		$hooks->action( Schedule::ROLES, array( RoleRun::class, 'run' ), 10, 0 );
 		$hooks->action( Schedule::MINUTE, array( RoleRun::class, 'run' ), 20, 0 );
 		$hooks->action( Schedule::DAILY, array( RoleRun::class, 'look_at_all' ), 10, 0 );

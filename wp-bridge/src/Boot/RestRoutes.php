@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Boot;
 
 use Tillsync\Bridge\Confirmation\ConfirmationPages;
-use Tillsync\Bridge\Customers\LinkDesk;
+use Tillsync\Bridge\Customers\LinkRoutes;
 use Tillsync\Bridge\Health\SiteHealth;
 use Tillsync\Bridge\Orders\OrderActions;
 use Tillsync\Bridge\Rest\AdminRoutes;
@@ -29,7 +29,7 @@ final class RestRoutes {
 	/** Each has `add_routes( Closure $made )`. */
 	private const OF_SHOP = array(
 		CustomersBatchRoute::class, CustomersRoute::class, CustomerTypesRoute::class, EventsRoute::class, ShopperPointsRoute::class,
-		LinkDesk::class, ConfirmationPages::class, RoleRoutes::class, OrderActions::class, SettingsActions::class, AdminRoutes::class,
+		LinkRoutes::class, ConfirmationPages::class, RoleRoutes::class, OrderActions::class, SettingsActions::class, AdminRoutes::class,
 		SiteHealth::class,
 	);
 

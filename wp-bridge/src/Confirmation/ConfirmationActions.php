@@ -10,10 +10,10 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Confirmation;
 
 use Tillsync\Bridge\Connection\CopyGuard;
-use Tillsync\Bridge\Customers\LinkDesk;
-use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\Customers\LinkRoutes;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\AdminGate;
+use Tillsync\Bridge\SafeCall;
 use WP_User;
 
 /** "Email confirmed": for one user on the list of users and on the profile, for several as a bulk action. */
@@ -39,7 +39,7 @@ final class ConfirmationActions {
 	 * @return mixed
 	 */
 	public function with_row_action( $actions = array(), $user = null ) {
-		if ( is_array( $actions ) && $user instanceof WP_User && LinkDesk::is_allowed( $user->ID ) && null !== $this->copy_guard->usable() && ! $this->confirmations->is_confirmed( $user->ID ) ) {
+		if ( is_array( $actions ) && $user instanceof WP_User && LinkRoutes::is_allowed( $user->ID ) && null !== $this->copy_guard->usable() && ! $this->confirmations->is_confirmed( $user->ID ) ) {
 			$actions['tillsync_confirm'] = sprintf( '<a href="%s">%s</a>', esc_url( self::url( $user->ID ) ), esc_html__( 'Email confirmed', 'tillsync-bridge' ) );
 		}
 		return $actions;
@@ -56,11 +56,11 @@ final class ConfirmationActions {
 	public function one(): void {
 		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- checked below, with the user's number in it.
 		$user_id = isset( $_GET['user'] ) ? absint( $_GET['user'] ) : 0;
-		if ( ! LinkDesk::is_allowed( $user_id ) ) {
+		if ( ! LinkRoutes::is_allowed( $user_id ) ) {
 			wp_die( esc_html__( 'You may not edit this user.', 'tillsync-bridge' ), '', array( 'response' => 403 ) );
 		}
 		check_admin_referer( self::ACTION . $user_id );
-		$number = Guarded::call( $this->log, 'email confirmed', fn() => $this->confirm( array( $user_id ) ), 0 );
+		$number = SafeCall::run( $this->log, 'email confirmed', fn() => $this->confirm( array( $user_id ) ), 0 );
 		$back   = wp_get_referer();
 		wp_safe_redirect( add_query_arg( self::SAID, (int) $number, false === $back ? admin_url( 'users.php' ) : $back ) );
 		exit;
@@ -79,7 +79,7 @@ final class ConfirmationActions {
 			return $to;
 		}
 		check_admin_referer( 'bulk-users' );
-		return add_query_arg( self::SAID, $this->confirm( array_filter( array_map( 'absint', $users ), array( LinkDesk::class, 'is_allowed' ) ) ), (string) $to );
+		return add_query_arg( self::SAID, $this->confirm( array_filter( array_map( 'absint', $users ), array( LinkRoutes::class, 'is_allowed' ) ) ), (string) $to );
 	}
 
 	/** @param int[] $user_ids Users that may be edited. */

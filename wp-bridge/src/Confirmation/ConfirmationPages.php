@@ -12,10 +12,10 @@ namespace Tillsync\Bridge\Confirmation;
 use Closure;
 use Tillsync\Bridge\Customers\PointsSwitch;
 use Tillsync\Bridge\Emails\ConfirmationEmail;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\AdminGate;
-use Tillsync\Bridge\Rest\NeverKept;
+use Tillsync\Bridge\Rest\NoStoreResponse;
+use Tillsync\Bridge\SafeCall;
 use WP_Error;
 use WP_REST_Response;
 use WP_User;
@@ -56,7 +56,7 @@ final class ConfirmationPages {
 
 	/** @return WP_REST_Response|WP_Error */
 	public function answer() {
-		$response = Guarded::call( $this->log, 'confirmation mail', fn() => NeverKept::response( array( 'said' => $this->send( wp_get_current_user() ) ) ) );
+		$response = SafeCall::run( $this->log, 'confirmation mail', fn() => NoStoreResponse::of( array( 'said' => $this->send( wp_get_current_user() ) ) ) );
 		return $response instanceof WP_REST_Response ? $response : new WP_Error( 'tillsync_failed', __( 'The mail could not be sent just now. Try again later.', 'tillsync-bridge' ), array( 'status' => 500 ) );
 	}
 

@@ -11,7 +11,7 @@ namespace Tillsync\Bridge\Confirmation;
 
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Database;
-use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Schema\Tables;
 
 /** Gateway of `{prefix}tillsync_confirmation`: which email of a user was confirmed, how, and which mails went out. */
@@ -25,14 +25,14 @@ class ConfirmationTable {
 
 	/**
 	 * @return array{email_hash: string, ground: string, confirmed_at: int, changed_at: int}|null Null: nothing is known.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function find( int $user_id ): ?array {
 		$row = $this->database->rows( "SELECT email_hash, ground, confirmed_at, changed_at FROM {$this->name()} WHERE user_id = %d", array( $user_id ) )[0] ?? null;
 		return null === $row ? null : array( 'email_hash' => (string) $row['email_hash'], 'ground' => (string) $row['ground'], 'confirmed_at' => (int) $row['confirmed_at'], 'changed_at' => (int) $row['changed_at'] );
 	}
 
-	/** @throws NotStored */
+	/** @throws DatabaseError */
 	public function confirm( int $user_id, string $email_hash, string $ground ): void {
 		$now = $this->clock->now();
 		$this->database->write(
@@ -45,7 +45,7 @@ class ConfirmationTable {
 	/**
 	 * The user's email is another one than when the account was registered.
 	 *
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function email_changed( int $user_id ): void {
 		$this->database->write(
@@ -58,7 +58,7 @@ class ConfirmationTable {
 	 * Of several requests at once one gets the mail: the statement decides.
 	 *
 	 * @return bool False: too many, or too soon.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function claim_mail( int $user_id ): bool {
 		$now = $this->clock->now();
@@ -78,7 +78,7 @@ class ConfirmationTable {
 	 * A person's data is erased. That the email was once another stays known: it vouches for nothing.
 	 *
 	 * @return bool Whether there was a confirmation.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function erase( int $user_id ): bool {
 		return 0 < $this->database->write(
@@ -87,7 +87,7 @@ class ConfirmationTable {
 		);
 	}
 
-	/** @throws NotStored */
+	/** @throws DatabaseError */
 	public function forget( int $user_id ): void {
 		$this->database->write( "DELETE FROM {$this->name()} WHERE user_id = %d", array( $user_id ) );
 	}

@@ -9,9 +9,9 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Confirmation;
 
-use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Log;
-use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\SafeCall;
 use Tillsync\Bridge\Schema\Tables;
 use WP_User;
 
@@ -46,7 +46,7 @@ class Confirmations {
 	/**
 	 * UNCONFIRMED, CONFIRMED or CHANGED.
 	 *
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function state( WP_User $user ): string {
 		$kept = $this->tables->is_current() ? $this->confirmation_table->find( $user->ID ) : null;
@@ -62,19 +62,19 @@ class Confirmations {
 	/** Whether the email is confirmed. What cannot be read confirms nothing. */
 	public function is_confirmed( int $user_id ): bool {
 		$user = get_userdata( $user_id );
-		return $user instanceof WP_User && true === Guarded::call( $this->log, 'confirmation of an email', fn() => self::CONFIRMED === $this->state( $user ), false );
+		return $user instanceof WP_User && true === SafeCall::run( $this->log, 'confirmation of an email', fn() => self::CONFIRMED === $this->state( $user ), false );
 	}
 
 	/**
 	 * The present email is the user's, from now on.
 	 *
 	 * @param string $ground One of BY_….
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function confirm( WP_User $user, string $ground ): void {
 		$this->confirmation_table->confirm( $user->ID, $this->confirmation_key->hash( (string) $user->user_email ), $ground );
 		$this->rematch->of( $user->ID );
-		Guarded::call(
+		SafeCall::run(
 			$this->log,
 			'tillsync_email_confirmed',
 			static function () use ( $user, $ground ): void {
@@ -113,7 +113,7 @@ class Confirmations {
 
 	/** WooCommerce asks its own flag and then the filter; before 11.0 there is the filter only, for plugins that keep a flag. */
 	private function woocommerce_says_so( int $user_id ): bool {
-		return true === Guarded::call(
+		return true === SafeCall::run(
 			$this->log,
 			'woocommerce_customer_email_is_verified',
 			static function () use ( $user_id ): bool {

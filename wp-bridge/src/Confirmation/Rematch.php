@@ -10,12 +10,12 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Confirmation;
 
 use Tillsync\Bridge\Connection\CopyGuard;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\DrainTimer;
 use Tillsync\Bridge\Orders\OrderFacts;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxRow;
+use Tillsync\Bridge\SafeCall;
 use WC_Order;
 
 /** A confirmed shopper's newest order is matched again, in the background: now it links, and points arrive without a new order. */
@@ -32,7 +32,7 @@ class Rematch {
 	) {}
 
 	public function of( int $user_id ): void {
-		Guarded::call( $this->log, 'orders of a confirmed shopper', fn() => $this->ask( $user_id ) );
+		SafeCall::run( $this->log, 'orders of a confirmed shopper', fn() => $this->ask( $user_id ) );
 	}
 
 	private function ask( int $user_id ): void {

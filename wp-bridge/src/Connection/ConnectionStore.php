@@ -104,12 +104,12 @@ final class ConnectionStore {
 	/** The merchant says that this site is a copy: it forgets the connection, which belongs to the original. */
 	public function mark_as_copy( string $of_home_url ): void {
 		$this->forget();
-		update_option( self::COPY, array( 'of' => $of_home_url, 'home_url' => SitePlace::home_url() ), false );
+		update_option( self::COPY, array( 'of' => $of_home_url, 'home_url' => SiteIdentity::home_url() ), false );
 	}
 
 	/** The home address this site was said to be a copy of; null: it was not. */
 	public function copy_of(): ?string {
 		$copy = get_option( self::COPY );
-		return is_array( $copy ) && SitePlace::home_url() === ( $copy['home_url'] ?? '' ) ? (string) ( $copy['of'] ?? '' ) : null;
+		return is_array( $copy ) && SiteIdentity::home_url() === ( $copy['home_url'] ?? '' ) ? (string) ( $copy['of'] ?? '' ) : null;
 	}
 }

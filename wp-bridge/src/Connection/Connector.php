@@ -10,13 +10,13 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Connection;
 
 use Tillsync\Bridge\Clock;
-use Tillsync\Bridge\Guarded;
-use Tillsync\Bridge\Health\CheckWords;
+use Tillsync\Bridge\Health\CheckTexts;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Orders\Sweep;
-use Tillsync\Bridge\Schema\Upkeep;
+use Tillsync\Bridge\SafeCall;
+use Tillsync\Bridge\Schema\SchemaUpdater;
 use Tillsync\Bridge\Service\Breaker;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
@@ -32,7 +32,7 @@ final class Connector {
 	public function __construct(
 		private readonly SiteSettings $settings,
 		private readonly OutboxPause $pause,
-		private readonly Upkeep $upkeep,
+		private readonly SchemaUpdater $schema_updater,
 		private readonly Breaker $breaker,
 		private readonly Sweep $sweep,
 		private readonly AccountChange $account_change,
@@ -51,9 +51,9 @@ final class Connector {
 	 * @throws ConnectError
 	 */
 	public function connect( #[\SensitiveParameter] string $connect_string, bool $test_site_confirmed = false ): Connection {
-		if ( ! SitePlace::is_production() && ! $test_site_confirmed ) {
+		if ( ! SiteIdentity::is_production() && ! $test_site_confirmed ) {
 			/* translators: %s: environment type, such as "staging" */
-			throw new ConnectError( sprintf( __( 'This site says that it is no live shop (environment: %s). Tick the box if it is to be connected all the same.', 'tillsync-bridge' ), SitePlace::environment() ) );
+			throw new ConnectError( sprintf( __( 'This site says that it is no live shop (environment: %s). Tick the box if it is to be connected all the same.', 'tillsync-bridge' ), SiteIdentity::environment() ) );
 		}
 		$given  = ConnectString::parse( $connect_string );
 		$stored = Connection::from_stored( get_option( ConnectionStore::CONNECTION ) );
@@ -108,7 +108,7 @@ final class Connector {
 		$this->settings->forget();
 		$this->pause->resume();
 		$this->log->info( 'disconnected' );
-		Guarded::call(
+		SafeCall::run(
 			$this->log,
 			'tillsync_disconnected',
 			static function (): void {
@@ -123,7 +123,7 @@ final class Connector {
 	 */
 	private function introduce( string $url, string $account_id, #[\SensitiveParameter] string $token, int $orders_since ): Connection {
 		// On a network this may be the first that this site hears of us; without a table its orders would wait for the sweep.
-		$this->upkeep->check();
+		$this->schema_updater->check();
 		$secret = self::new_secret();
 		$this->connections->begin( $secret );
 		try {
@@ -134,7 +134,7 @@ final class Connector {
 				'ConnectShop',
 				array(
 					'accountId'     => $account_id,
-					'baseUrl'       => SitePlace::home_url(),
+					'baseUrl'       => SiteIdentity::home_url(),
 					'restUrl'       => rest_url(),
 					'bridgeSecret'  => $secret,
 					'bridgeVersion' => \Tillsync\Bridge\VERSION,
@@ -142,7 +142,7 @@ final class Connector {
 				self::TIMEOUT_SECONDS
 			);
 		} catch ( ServiceError $error ) {
-			$words = CheckWords::of_reason( $error->reason );
+			$words = CheckTexts::of_reason( $error->reason );
 			/* translators: %s: what went wrong, and what to do */
 			throw new ConnectError( sprintf( __( 'Not connected. %s', 'tillsync-bridge' ), null === $words ? $error->sentence() : implode( ' ', $words ) ), null === $words ? '' : $error->getMessage() );
 		} finally {
@@ -150,7 +150,7 @@ final class Connector {
 		}
 		$now        = $this->clock->now();
 		$name       = is_string( $answer['accountName'] ?? null ) ? $answer['accountName'] : '';
-		$connection = new Connection( $url, $account_id, $token, $secret, SitePlace::home_url(), SitePlace::environment(), $now, $name, $orders_since );
+		$connection = new Connection( $url, $account_id, $token, $secret, SiteIdentity::home_url(), SiteIdentity::environment(), $now, $name, $orders_since );
 		$this->connections->save( $connection );
 		$this->settings->remember( $answer );
 		$this->pause->resume();
@@ -158,8 +158,8 @@ final class Connector {
 		$this->breaker->succeeded();
 		$this->sweep->begin_at( $orders_since );
 		$this->log->info( "connected to account {$account_id}" );
-		Guarded::call( $this->log, 'change of account', fn() => $this->account_change->connected( $account_id ) );
-		Guarded::call(
+		SafeCall::run( $this->log, 'change of account', fn() => $this->account_change->connected( $account_id ) );
+		SafeCall::run(
 			$this->log,
 			'tillsync_connected',
 			static function () use ( $account_id ): void {

@@ -34,7 +34,7 @@ final class CopyGuard {
 	}
 
 	public function differs( Connection $connection ): bool {
-		return SitePlace::normalised( $connection->home_url ) !== SitePlace::home_url()
-			|| $connection->environment !== SitePlace::environment();
+		return SiteIdentity::normalised( $connection->home_url ) !== SiteIdentity::home_url()
+			|| $connection->environment !== SiteIdentity::environment();
 	}
 }

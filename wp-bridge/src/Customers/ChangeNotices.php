@@ -10,8 +10,8 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Customers;
 
 use Tillsync\Bridge\Clock;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
+use Tillsync\Bridge\SafeCall;
 
 /**
  * Fires `tillsync_customer_updated` when everything is stored: a callback may read the table, and one that fails undoes nothing and
@@ -31,7 +31,7 @@ class ChangeNotices {
 		}
 		$began = $this->clock->monotonic();
 		foreach ( $changed as $user_id => $values ) {
-			Guarded::call(
+			SafeCall::run(
 				$this->log,
 				'tillsync_customer_updated',
 				static function () use ( $user_id, $values ): void {

@@ -79,7 +79,7 @@ final class CustomerItem {
 	 * @param int $registered When the user registered.
 	 */
 	public function is_for( int $registered ): bool {
-		if ( $this->removed || Registered::UNKNOWN === $registered ) {
+		if ( $this->removed || RegistrationTime::UNKNOWN === $registered ) {
 			return true;
 		}
 		// invariant: values-never-reach-another-person

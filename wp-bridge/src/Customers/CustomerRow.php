@@ -55,7 +55,7 @@ final class CustomerRow {
 	 * @param int $registered When that user registered.
 	 */
 	public function is_of( int $registered ): bool {
-		if ( Registered::UNKNOWN === $registered || ( null === $this->registered && 0 === $this->updated_at ) ) {
+		if ( RegistrationTime::UNKNOWN === $registered || ( null === $this->registered && 0 === $this->updated_at ) ) {
 			return true;
 		}
 		// invariant: values-are-shown-to-their-person-only

@@ -11,7 +11,7 @@ namespace Tillsync\Bridge\Customers;
 
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Database;
-use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Schema\Tables;
 
 /**
@@ -33,8 +33,8 @@ class CustomerTable {
 	 * stays. A change of type makes the customer due for RoleRun, in the same statement, so that no role is forgotten.
 	 *
 	 * @param CustomerItem[]  $items      Each customer once.
-	 * @param array<int, int> $registered When they registered, by customer; what is not there, or Registered::UNKNOWN, is stored as NULL.
-	 * @throws NotStored
+	 * @param array<int, int> $registered When they registered, by customer; what is not there, or RegistrationTime::UNKNOWN, is stored as NULL.
+	 * @throws DatabaseError
 	 */
 	public function store( array $items, string $token, array $registered = array() ): void {
 		if ( array() === $items ) {
@@ -79,7 +79,7 @@ class CustomerTable {
 	 *
 	 * @param int[] $user_ids Customers.
 	 * @return array<int, CustomerRow> By customer.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function read( array $user_ids ): array {
 		$found = array();
@@ -95,20 +95,20 @@ class CustomerTable {
 	 * What there is to show of a customer; null: nothing. Values of somebody else who had the number before are nothing: every place that
 	 * shows or uses values asks here. The user is read from the table, since a cache may outlive a restored database.
 	 *
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function find( int $user_id ): ?CustomerRow {
 		$users = $this->wpdb->users;
 		$found = $this->database->rows( "SELECT c.*, u.user_registered FROM {$this->name()} c LEFT JOIN {$users} u ON u.ID = c.user_id WHERE c.user_id = %d", array( $user_id ) )[0] ?? null;
 		$row   = null === $found ? null : CustomerRow::from_row( $found );
-		return null === $row || $row->removed || ! $row->is_of( Registered::seconds( $found['user_registered'] ) ) ? null : $row;
+		return null === $row || $row->removed || ! $row->is_of( RegistrationTime::seconds( $found['user_registered'] ) ) ? null : $row;
 	}
 
 	/**
 	 * Customers by type.
 	 *
 	 * @return array<int, int> Numbers, by type.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function count_by_type(): array {
 		$counts = array();
@@ -123,7 +123,7 @@ class CustomerTable {
 	 *
 	 * @param int[] $type_ids Types.
 	 * @return int[] Customers.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function members( array $type_ids, int $after_user_id, int $limit ): array {
 		$grants = $this->tables->role_grant();
@@ -139,7 +139,7 @@ class CustomerTable {
 	 * Everybody of these types, and everybody with a role from us, is due to be looked at.
 	 *
 	 * @param int[] $type_ids Types.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function make_due( array $type_ids ): void {
 		$grants = $this->tables->role_grant();
@@ -151,14 +151,14 @@ class CustomerTable {
 	 * Customers whose role is to be looked at, by id, with the version they were read at.
 	 *
 	 * @return CustomerRow[]
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function due( int $limit ): array {
 		$rows = $this->database->rows( "SELECT * FROM {$this->name()} WHERE role_due = 1 ORDER BY user_id LIMIT %d", array( $limit ) );
 		return array_map( array( CustomerRow::class, 'from_row' ), $rows );
 	}
 
-	/** @throws NotStored */
+	/** @throws DatabaseError */
 	public function count_due(): int {
 		return (int) $this->database->value( "SELECT COUNT(*) FROM {$this->name()} WHERE role_due = 1" );
 	}
@@ -166,7 +166,7 @@ class CustomerTable {
 	/**
 	 * The role was looked at. A row that has been written meanwhile stays due.
 	 *
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function not_due( CustomerRow $row ): void {
 		$this->database->write( "UPDATE {$this->name()} SET role_due = 0 WHERE user_id = %d AND version = %d", array( $row->user_id, $row->version ) );
@@ -175,7 +175,7 @@ class CustomerTable {
 	/**
 	 * The user is no customer of this site any more.
 	 *
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function forget( int $user_id ): void {
 		$this->database->write( "DELETE FROM {$this->name()} WHERE user_id = %d", array( $user_id ) );
@@ -184,7 +184,7 @@ class CustomerTable {
 	/**
 	 * Nobody is linked any more. The tombstones keep their versions, so that a late write of before stays out.
 	 *
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function remove_all(): void {
 		$now = $this->clock->now();

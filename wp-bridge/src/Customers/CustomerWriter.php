@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Customers;
 
 use Tillsync\Bridge\Clock;
-use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Rest\InvalidField;
 use Tillsync\Bridge\Types\RoleRun;
 
@@ -34,7 +34,7 @@ class CustomerWriter {
 	 * @param array<int, mixed> $raw      Items as decoded.
 	 * @param float             $deadline Of the monotonic clock: what is not begun by then is `not_done`.
 	 * @return array<int, array<string, mixed>> Results.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function write( array $raw, float $deadline ): array {
 		$results = array();
@@ -85,7 +85,7 @@ class CustomerWriter {
 	 * @param array<int, int>                $registered When they registered, by customer.
 	 * @param array<int, CustomerRow>        $changed    Takes the rows that are not as they were, by customer.
 	 * @return array<int, array<string, mixed>> Results, by position.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	private function apply( array $items, array $registered, float $deadline, array &$changed ): array {
 		$this->names->prime( array_values( array_unique( array_map( static fn( CustomerItem $item ) => $item->user_id, array_filter( $items, static fn( CustomerItem $item ) => array() !== $item->names ) ) ) ) );
@@ -155,7 +155,7 @@ class CustomerWriter {
 	/**
 	 * @param array<int, CustomerItem> $named Those whose names were written, by position.
 	 * @return array<int, array<string, string>> Stale results, by position.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	private function overtaken( array $named ): array {
 		$results = array();

@@ -11,9 +11,9 @@ namespace Tillsync\Bridge\Customers;
 
 use Closure;
 use Tillsync\Bridge\Confirmation\ConfirmationPages;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\ShopperPointsRoute;
+use Tillsync\Bridge\SafeCall;
 
 /**
  * An empty place on the page, which a script fills: on the My Account dashboard, by the block tillsync/points, by the shortcode
@@ -45,7 +45,7 @@ final class PointsDisplay {
 	}
 
 	private function printed( string $where, bool $is_block = false ): string {
-		return (string) Guarded::call( $this->log, $where, fn() => $this->place( $is_block ? get_block_wrapper_attributes() : '' ), '' );
+		return (string) SafeCall::run( $this->log, $where, fn() => $this->place( $is_block ? get_block_wrapper_attributes() : '' ), '' );
 	}
 
 	/**

@@ -9,8 +9,8 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Customers;
 
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
+use Tillsync\Bridge\SafeCall;
 
 /** The merchant's choice. */
 final class PointsSwitch {
@@ -22,7 +22,7 @@ final class PointsSwitch {
 	/** Whether the merchant wants shoppers to see points. On unless switched off. */
 	public function is_on(): bool {
 		$is_on = 'no' !== get_option( self::OPTION, 'yes' );
-		return (bool) Guarded::call(
+		return (bool) SafeCall::run(
 			$this->log,
 			'tillsync_show_points',
 			static function () use ( $is_on ) {

@@ -32,7 +32,7 @@ final class ProfilePanel {
 
 	/** @param mixed $user Should be the user who is shown. */
 	public function show( $user = null ): void {
-		if ( ! $user instanceof WP_User || ! LinkDesk::is_allowed( $user->ID ) ) {
+		if ( ! $user instanceof WP_User || ! LinkRoutes::is_allowed( $user->ID ) ) {
 			return;
 		}
 		$row          = $this->customers->find( $user->ID );

@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Customers;
 
 use Tillsync\Bridge\Database;
-use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Types\RoleGrants;
 
 /** On a network a user belongs to some sites only, and WooCommerce knows no customer who does not belong to this one. */
@@ -24,11 +24,11 @@ final class ShopUsers {
 	) {}
 
 	/**
-	 * Those of the ids that are there, with the time they registered (unix seconds, or Registered::UNKNOWN), in one query.
+	 * Those of the ids that are there, with the time they registered (unix seconds, or RegistrationTime::UNKNOWN), in one query.
 	 *
 	 * @param int[] $user_ids At most 500.
 	 * @return array<int, int> By id.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function existing( array $user_ids ): array {
 		$list = Database::ids( $user_ids );
@@ -41,7 +41,7 @@ final class ShopUsers {
 		}
 		$existing = array();
 		foreach ( $this->database->rows( $sql, $values ) as $row ) {
-			$existing[ (int) $row['id'] ] = Registered::seconds( $row['registered'] );
+			$existing[ (int) $row['id'] ] = RegistrationTime::seconds( $row['registered'] );
 		}
 		return $existing;
 	}

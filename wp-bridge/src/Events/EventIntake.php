@@ -10,12 +10,12 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Events;
 
 use Tillsync\Bridge\Clock;
-use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Log;
-use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Orders\DrainTimer;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Rest\InvalidField;
+use Tillsync\Bridge\SafeCall;
 
 /**
  * An event says only that there is something new: its order becomes due, and the drain fetches the answer. The order is made due before
@@ -36,7 +36,7 @@ class EventIntake {
 	 * @param array<int, mixed> $raw      Events as decoded.
 	 * @param float             $deadline Of the monotonic clock: what is not begun by then is `not_done`.
 	 * @return array<int, array<string, mixed>> Results, by position.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function take( array $raw, float $deadline ): array {
 		$results = array();
@@ -76,19 +76,19 @@ class EventIntake {
 		return $results;
 	}
 
-	/** @throws NotStored */
+	/** @throws DatabaseError */
 	private function act_on( Event $event ): void {
 		$order_id = $event->order_id();
 		// invariant: events-make-their-order-due
 		if ( null !== $order_id && ! $this->outbox->look_again( $order_id ) ) {
-			throw new NotStored( 'outbox' );
+			throw new DatabaseError( 'outbox' );
 		}
 	}
 
 	/** @param Event[] $events The newest of each subject. */
 	private function after( array $events ): void {
-		Guarded::call( $this->log, 'drain after events', fn() => $this->drain_timer->now() );
-		Guarded::call(
+		SafeCall::run( $this->log, 'drain after events', fn() => $this->drain_timer->now() );
+		SafeCall::run(
 			$this->log,
 			'tillsync_events_taken',
 			static function () use ( $events ): void {

@@ -11,7 +11,7 @@ namespace Tillsync\Bridge\Events;
 
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Database;
-use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Schema\Tables;
 
 /** Gateway of `{prefix}tillsync_event`. */
@@ -24,7 +24,7 @@ class EventTable {
 	 *
 	 * @param string[] $subjects At most 500.
 	 * @return array<string, int>
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function sequences( array $subjects ): array {
 		if ( array() === $subjects ) {
@@ -42,7 +42,7 @@ class EventTable {
 	 * Keeps events that are newer than what is there, in one statement; each subject once.
 	 *
 	 * @param Event[] $events Events.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function store( array $events ): void {
 		if ( array() === $events ) {

@@ -44,7 +44,7 @@ final class Alert {
 		/** When a mail told of it; 0: not yet. */
 		public readonly int $mailed_at = 0,
 		public readonly array $dismissed_by = array(),
-		/** Of an account's problem: a code of CheckWords; empty: none that is certain. */
+		/** Of an account's problem: a code of CheckTexts; empty: none that is certain. */
 		public readonly string $reason = ''
 	) {}
 

@@ -9,7 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Health;
 
-use Tillsync\Bridge\Screens\OutcomeWords;
+use Tillsync\Bridge\Screens\OutcomeTexts;
 use Tillsync\Bridge\Screens\QueuesPage;
 use Tillsync\Bridge\Screens\SettingsIntegration;
 
@@ -22,7 +22,7 @@ final class AlertTexts {
 			case Alert::REFUSED:
 				return __( 'The service refuses this shop: no orders are sent', 'tillsync-bridge' );
 			case Alert::ACCOUNT_PROBLEM:
-				$words = CheckWords::of_reason( $alert->reason );
+				$words = CheckTexts::of_reason( $alert->reason );
 				return null === $words
 					? __( 'All customers and orders wait: the till or the shop cannot be used', 'tillsync-bridge' )
 					/* translators: %s: a sentence, such as "The till does not let the service in." */
@@ -52,7 +52,7 @@ final class AlertTexts {
 			case Alert::REFUSED:
 				return __( 'Ask your tillsync operator for a new connect string, then connect again. The orders wait in the shop meanwhile.', 'tillsync-bridge' );
 			case Alert::ACCOUNT_PROBLEM:
-				$words = CheckWords::of_reason( $alert->reason );
+				$words = CheckTexts::of_reason( $alert->reason );
 				return null === $words
 					? __( 'Test both sides on the settings screen: each step says what is wrong. Everything goes on by itself afterwards.', 'tillsync-bridge' )
 					: $words[1] . ' ' . __( 'Everything goes on by itself afterwards.', 'tillsync-bridge' );
@@ -65,7 +65,7 @@ final class AlertTexts {
 			case 'OUTCOME_DUPLICATE_EMAIL':
 				return __( 'Choose the right one on the queues page: with one click all orders of this person go on.', 'tillsync-bridge' );
 			default:
-				return OutcomeWords::of( $alert->code )['what_to_do'];
+				return OutcomeTexts::of( $alert->code )['what_to_do'];
 		}
 	}
 

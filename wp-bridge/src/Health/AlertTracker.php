@@ -13,11 +13,11 @@ use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Connection\SiteSettings;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Events\HeldCount;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\Answer;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxPause;
+use Tillsync\Bridge\SafeCall;
 use Tillsync\Bridge\Schema\Tables;
 use Tillsync\Bridge\Service\ServiceError;
 
@@ -72,7 +72,7 @@ final class AlertTracker {
 
 	/** Once a request that brought answers, when their rows are written: events may not reach this shop. */
 	public function count_held(): void {
-		Guarded::call(
+		SafeCall::run(
 			$this->log,
 			'counting held orders',
 			function (): void {
@@ -156,7 +156,7 @@ final class AlertTracker {
 	public function problem( $problem ): void {
 		// Throttling ends by itself: nobody has to do anything.
 		if ( is_array( $problem ) && 'PROBLEM_REASON_THROTTLED' !== ( $problem['reason'] ?? '' ) ) {
-			$this->alerts->open( Alert::ACCOUNT_PROBLEM, is_string( $problem['text'] ?? null ) ? $problem['text'] : '', CheckWords::reason_of_problem( $problem ) );
+			$this->alerts->open( Alert::ACCOUNT_PROBLEM, is_string( $problem['text'] ?? null ) ? $problem['text'] : '', CheckTexts::reason_of_problem( $problem ) );
 		} else {
 			$this->alerts->close( Alert::ACCOUNT_PROBLEM );
 		}

@@ -60,11 +60,11 @@ class ServiceTest {
 		$text   = (string) ( $step['text'] ?? '' );
 		$remedy = (string) ( $step['remedy'] ?? '' );
 		if ( $ok ) {
-			$said = CheckWords::of_success( $name );
+			$said = CheckTexts::of_success( $name );
 			return array( 'said' => '' === $said ? $text : $said, 'to_do' => '', 'detail' => '' );
 		}
 		$reason = (string) ( $step['details']['reason'] ?? '' );
-		$words  = 'warnings' === $kind ? CheckWords::of_warning( $name ) : CheckWords::of_reason( $reason );
+		$words  = 'warnings' === $kind ? CheckTexts::of_warning( $name ) : CheckTexts::of_reason( $reason );
 		if ( null === $words ) {
 			return array( 'said' => $text, 'to_do' => $remedy, 'detail' => '' );
 		}

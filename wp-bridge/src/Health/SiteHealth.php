@@ -10,9 +10,9 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Health;
 
 use Closure;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\AdminGate;
+use Tillsync\Bridge\SafeCall;
 use WP_REST_Response;
 
 /** Tests that read this site's own database run with the page; the one that asks the service runs by itself, after it. */
@@ -45,7 +45,7 @@ final class SiteHealth {
 			'cron'      => __( 'Till sync: background work', 'tillsync-bridge' ),
 		);
 		foreach ( $labels as $name => $label ) {
-			$tests['direct'][ "tillsync_{$name}" ] = array( 'label' => $label, 'test' => fn() => Guarded::call( $this->log, "site health {$name}", fn() => $this->{$name}( $this->health_facts->read() ), HealthResult::of( $name, 'recommended', $label, __( 'This could not be found out: see the log of Tillsync.', 'tillsync-bridge' ) ) ) );
+			$tests['direct'][ "tillsync_{$name}" ] = array( 'label' => $label, 'test' => fn() => SafeCall::run( $this->log, "site health {$name}", fn() => $this->{$name}( $this->health_facts->read() ), HealthResult::of( $name, 'recommended', $label, __( 'This could not be found out: see the log of Tillsync.', 'tillsync-bridge' ) ) ) );
 		}
 		$tests['async']['tillsync_service'] = array(
 			'label'             => __( 'Till sync: both sides', 'tillsync-bridge' ),
@@ -75,7 +75,7 @@ final class SiteHealth {
 
 	/** @return array<string, mixed> The result of the test that asks the service. */
 	public function service(): array {
-		return Guarded::call( $this->log, 'site health', fn() => $this->service_test->run(), HealthResult::of( 'service', 'recommended', __( 'The tillsync service could not be tested', 'tillsync-bridge' ), __( 'See the log of Tillsync.', 'tillsync-bridge' ) ) );
+		return SafeCall::run( $this->log, 'site health', fn() => $this->service_test->run(), HealthResult::of( 'service', 'recommended', __( 'The tillsync service could not be tested', 'tillsync-bridge' ), __( 'See the log of Tillsync.', 'tillsync-bridge' ) ) );
 	}
 
 	/**

@@ -11,8 +11,8 @@ namespace Tillsync\Bridge\Leaving;
 
 use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Emails\Digest;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
+use Tillsync\Bridge\SafeCall;
 use Tillsync\Bridge\Schedule;
 use Tillsync\Bridge\Schema\Tables;
 use Tillsync\Bridge\Service\ServiceClient;
@@ -45,7 +45,7 @@ final class Uninstaller {
 	/** The present site. */
 	public function leave_site(): void {
 		foreach ( array( 'revoke_token', 'take_roles_back', 'unschedule', 'drop_tables', 'delete_order_meta', 'delete_options' ) as $step ) {
-			Guarded::call( $this->log, "uninstall: {$step}", fn() => $this->{$step}() );
+			SafeCall::run( $this->log, "uninstall: {$step}", fn() => $this->{$step}() );
 		}
 	}
 

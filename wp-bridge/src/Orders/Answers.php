@@ -10,8 +10,8 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Orders;
 
 use Tillsync\Bridge\Clock;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
+use Tillsync\Bridge\SafeCall;
 use WC_Order;
 
 /**
@@ -67,7 +67,7 @@ class Answers {
 		if ( Answer::PENDING !== $answer->state && '' !== $answer->comment && ! $answer->says_the_same_as( $before ) ) {
 			$order->add_order_note( self::note( $answer ) );
 		}
-		Guarded::call(
+		SafeCall::run(
 			$this->log,
 			'tillsync_order_answered',
 			static function () use ( $order_id, $answer ): void {

@@ -15,26 +15,26 @@ use Tillsync\Bridge\Confirmation\Confirmations;
 use Tillsync\Bridge\Confirmation\ConfirmationTable;
 use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Connection\SiteSettings;
-use Tillsync\Bridge\Customers\Registered;
+use Tillsync\Bridge\Customers\RegistrationTime;
 use Tillsync\Bridge\Database;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Events\HeldCount;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Health\Alert;
 use Tillsync\Bridge\Health\Alerts;
 use Tillsync\Bridge\Health\AlertTracker;
 use Tillsync\Bridge\Health\HeldOrders;
 use Tillsync\Bridge\Log;
-use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\SafeCall;
 use Tillsync\Bridge\Schedule;
 use Tillsync\Bridge\Schema\Tables;
 use Tillsync\Bridge\Service\Breaker;
+use Tillsync\Bridge\Service\ConnectionErrorTexts;
 use Tillsync\Bridge\Service\ServiceApi;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
-use Tillsync\Bridge\Service\Unreached;
 use Tillsync\Bridge\Users\UserChanges;
 use Tillsync\Bridge\Users\UserChangeSender;
-use Tillsync\Bridge\Users\UserWatch;
+use Tillsync\Bridge\Users\UserHooks;
 
 /**
  * Tells changes of users, then sends what waits and asks for answers of what was sent, until nothing is due. Any number may run at once
@@ -51,12 +51,12 @@ class Drain {
 
 	/** By the drain, and by our own callbacks of the hooks it fires. */
 	private const NEEDED = array(
-		Answer::class, AnswerKeeper::class, Answers::class, AnswerWords::class, CallOutcome::class, DrainLimits::class, DrainReport::class, DrainTimer::class,
-		OrderFacts::class, OrderText::class, Outbox::class, OutboxPause::class, OutboxRow::class, Poller::class, QuietStatements::class, RowDelay::class, Sender::class,
+		Answer::class, AnswerRecorder::class, Answers::class, AnswerTexts::class, CallOutcome::class, DrainLimits::class, DrainReport::class, DrainTimer::class,
+		OrderFacts::class, OrderText::class, Outbox::class, OutboxPause::class, OutboxRow::class, Poller::class, SilentQueries::class, RowDelay::class, Sender::class,
 		Breaker::class, ServiceClient::class, ServiceError::class, SiteSettings::class, Alert::class, Alerts::class, HeldCount::class,
 		Confirmations::class, ConfirmationKey::class, ConfirmationTable::class, Tables::class, AlertTracker::class, HeldOrders::class,
-		Clock::class, Database::class, Guarded::class, Log::class, NotStored::class, Schedule::class,
-		Registered::class, ServiceApi::class, Unreached::class, UserChanges::class, UserChangeSender::class, UserWatch::class,
+		Clock::class, Database::class, SafeCall::class, Log::class, DatabaseError::class, Schedule::class,
+		RegistrationTime::class, ServiceApi::class, ConnectionErrorTexts::class, UserChanges::class, UserChangeSender::class, UserHooks::class,
 	);
 
 	public function __construct(

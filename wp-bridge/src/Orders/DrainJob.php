@@ -13,7 +13,7 @@ use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Connection\ConnectError;
 use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Connection\Connector;
-use Tillsync\Bridge\Connection\SitePlace;
+use Tillsync\Bridge\Connection\SiteIdentity;
 use Tillsync\Bridge\Log;
 
 /**
@@ -55,7 +55,7 @@ final class DrainJob {
 	private function connect_by_constant(): void {
 		$constant = $this->connections->constant();
 		$now      = $this->clock->now();
-		if ( null === $constant || $this->connections->is_connected() || null !== $this->connections->copy_of() || ! SitePlace::is_production()
+		if ( null === $constant || $this->connections->is_connected() || null !== $this->connections->copy_of() || ! SiteIdentity::is_production()
 			|| $now < (int) get_option( self::CONNECT_AFTER, 0 ) ) {
 			return;
 		}

@@ -71,12 +71,12 @@ final class OrderColumn {
 		$answer = $this->answers->of( $order );
 		if ( null !== $answer ) {
 			$number = '0' === $answer->epos_customer_id || '' === $answer->epos_customer_id ? '' : ' ' . $answer->epos_customer_id;
-			printf( '<span title="%s">%s</span>', esc_attr( $answer->comment ), esc_html( AnswerWords::state( $answer->state ) . $number ) );
+			printf( '<span title="%s">%s</span>', esc_attr( $answer->comment ), esc_html( AnswerTexts::state( $answer->state ) . $number ) );
 			return;
 		}
 		$row = $this->outbox->find( $order->get_id() );
 		if ( null !== $row ) {
-			printf( '<span title="%s">%s</span>', esc_attr( $row->reason ), esc_html( AnswerWords::row( $row->state ) ) );
+			printf( '<span title="%s">%s</span>', esc_attr( $row->reason ), esc_html( AnswerTexts::row( $row->state ) ) );
 			return;
 		}
 		printf( '<span aria-hidden="true">–</span><span class="screen-reader-text">%s</span>', esc_html__( 'Not sent to the service', 'tillsync-bridge' ) );

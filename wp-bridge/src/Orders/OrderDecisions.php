@@ -9,7 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
-use Tillsync\Bridge\Customers\Registered;
+use Tillsync\Bridge\Customers\RegistrationTime;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 use WC_Order;
@@ -47,7 +47,7 @@ class OrderDecisions {
 		if ( null === $link ) {
 			return null;
 		}
-		$is_of_another = Registered::is_of_another( $link, $order->get_customer_id() );
+		$is_of_another = RegistrationTime::is_of_another( $link, $order->get_customer_id() );
 		return array(
 			'epos_customer_id' => (string) ( $link['eposCustomerId'] ?? '0' ),
 			'usable'           => true === ( $link['usable'] ?? false ) && ! $is_of_another,

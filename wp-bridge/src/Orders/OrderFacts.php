@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Orders;
 
 use Tillsync\Bridge\Confirmation\Confirmations;
-use Tillsync\Bridge\Customers\Registered;
+use Tillsync\Bridge\Customers\RegistrationTime;
 use WC_Order;
 use WP_User;
 
@@ -106,7 +106,7 @@ final class OrderFacts {
 			return null;
 		}
 		$created  = $order->get_date_created();
-		$is_older = null !== $created && $created->getTimestamp() + DAY_IN_SECONDS < Registered::seconds( $user->user_registered );
+		$is_older = null !== $created && $created->getTimestamp() + DAY_IN_SECONDS < RegistrationTime::seconds( $user->user_registered );
 		$billed   = trim( (string) $order->get_billing_email() );
 		return $is_older && '' !== $billed && 0 !== strcasecmp( $billed, trim( (string) $user->user_email ) ) ? null : $user;
 	}
@@ -114,9 +114,9 @@ final class OrderFacts {
 	/** @return array<string, string> When the account was made, and whether its email is more than a claim. */
 	private static function of_account( WP_User $user, Confirmations $confirmations ): array {
 		$facts      = array( 'emailConfirmation' => $confirmations->state( $user ) );
-		$registered = Registered::seconds( $user->user_registered );
-		if ( Registered::UNKNOWN !== $registered ) {
-			$facts['wooRegisteredTime'] = Registered::text( $registered );
+		$registered = RegistrationTime::seconds( $user->user_registered );
+		if ( RegistrationTime::UNKNOWN !== $registered ) {
+			$facts['wooRegisteredTime'] = RegistrationTime::text( $registered );
 		}
 		return $facts;
 	}

@@ -10,9 +10,9 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Orders;
 
 use Tillsync\Bridge\Connection\ConnectionStore;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\AdminGate;
+use Tillsync\Bridge\SafeCall;
 use Tillsync\Bridge\Screens\SharedScript;
 use WC_Order;
 
@@ -38,7 +38,7 @@ final class OrderPanel {
 			return;
 		}
 		foreach ( self::screens() as $screen ) {
-			add_meta_box( 'tillsync-order', __( 'Till customer', 'tillsync-bridge' ), fn( $thing = null ) => Guarded::call( $this->log, 'order panel', fn() => $this->show( $thing ) ), $screen, 'side', 'core' );
+			add_meta_box( 'tillsync-order', __( 'Till customer', 'tillsync-bridge' ), fn( $thing = null ) => SafeCall::run( $this->log, 'order panel', fn() => $this->show( $thing ) ), $screen, 'side', 'core' );
 		}
 	}
 
@@ -104,7 +104,7 @@ final class OrderPanel {
 	}
 
 	private static function answer( Answer $answer, int $at ): string {
-		$html = sprintf( '<p><span class="tillsync-badge tillsync-%s">%s</span></p>', esc_attr( strtolower( substr( $answer->state, 12 ) ) ), esc_html( AnswerWords::state( $answer->state ) ) );
+		$html = sprintf( '<p><span class="tillsync-badge tillsync-%s">%s</span></p>', esc_attr( strtolower( substr( $answer->state, 12 ) ) ), esc_html( AnswerTexts::state( $answer->state ) ) );
 		if ( '' !== $answer->comment ) {
 			// Word by word and untranslated: support knows it like this.
 			$html .= '<p class="tillsync-comment" lang="en" dir="ltr">' . esc_html( $answer->comment ) . '</p>';

@@ -29,7 +29,7 @@ class Outbox {
 
 	public function __construct(
 		private readonly \wpdb $wpdb,
-		private readonly QuietStatements $statements,
+		private readonly SilentQueries $queries,
 		private readonly Tables $tables,
 		private readonly Clock $clock
 	) {}
@@ -128,7 +128,7 @@ class Outbox {
 			$sets[]   = $column . ( is_int( $value ) ? ' = %d' : ' = %s' );
 			$values[] = is_int( $value ) ? $value : mb_substr( $value, 0, self::LENGTHS[ $column ] ?? 64 );
 		}
-		$written = $this->statements->changed(
+		$written = $this->queries->changed(
 			"UPDATE {$this->table()} SET " . implode( ', ', $sets ) . ' WHERE order_id = %d AND claim_token = %s AND revision = %d',
 			array_merge( $values, array( $row->order_id, $row->claim_token, $row->revision ) )
 		);
@@ -192,7 +192,7 @@ class Outbox {
 	 */
 	public function depth(): array {
 		$depth = array();
-		foreach ( $this->statements->rows( "SELECT state, COUNT(*) AS number, MIN(created_at) AS oldest FROM {$this->table()} WHERE state IN ('waiting', 'sent', 'failed') AND 1 = %d GROUP BY state", array( 1 ) ) ?? array() as $row ) {
+		foreach ( $this->queries->rows( "SELECT state, COUNT(*) AS number, MIN(created_at) AS oldest FROM {$this->table()} WHERE state IN ('waiting', 'sent', 'failed') AND 1 = %d GROUP BY state", array( 1 ) ) ?? array() as $row ) {
 			$depth[ (string) $row['state'] ] = array( 'count' => (int) $row['number'], 'oldest' => (int) $row['oldest'] );
 		}
 		return $depth;
@@ -222,7 +222,7 @@ class Outbox {
 
 	/** @param array<int, int|string> $values For the placeholders. */
 	private function write( string $sql, array $values ): bool {
-		return -1 < $this->statements->changed( $sql, $values );
+		return -1 < $this->queries->changed( $sql, $values );
 	}
 
 	/**
@@ -230,7 +230,7 @@ class Outbox {
 	 * @return array<int, mixed>|null The first column; null: failed.
 	 */
 	private function column( string $sql, array $values ): ?array {
-		$rows = $this->statements->rows( $sql, $values );
+		$rows = $this->queries->rows( $sql, $values );
 		return null === $rows ? null : array_map( static fn( array $row ) => reset( $row ), $rows );
 	}
 
@@ -239,6 +239,6 @@ class Outbox {
 	 * @return OutboxRow[]
 	 */
 	private function rows( string $sql, array $values ): array {
-		return array_map( array( OutboxRow::class, 'from_row' ), $this->statements->rows( $sql, $values ) ?? array() );
+		return array_map( array( OutboxRow::class, 'from_row' ), $this->queries->rows( $sql, $values ) ?? array() );
 	}
 }

@@ -10,8 +10,8 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Orders;
 
 use Tillsync\Bridge\Clock;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
+use Tillsync\Bridge\SafeCall;
 use Tillsync\Bridge\Service\ServiceError;
 
 /**
@@ -53,7 +53,7 @@ final class OutboxPause {
 		update_option( self::OPTION, $state, false );
 		if ( 0 === $since ) {
 			$this->log->error( 'the service refuses this shop, nothing is sent: ' . $error->getMessage() );
-			Guarded::call(
+			SafeCall::run(
 				$this->log,
 				'tillsync_outbox_paused',
 				static function () use ( $state ): void {
@@ -67,7 +67,7 @@ final class OutboxPause {
 	public function resume(): void {
 		if ( false !== get_option( self::OPTION ) ) {
 			delete_option( self::OPTION );
-			Guarded::call(
+			SafeCall::run(
 				$this->log,
 				'tillsync_outbox_resumed',
 				static function (): void {

@@ -24,7 +24,7 @@ class Poller {
 
 	public function __construct(
 		private readonly CallOutcome $calls,
-		private readonly AnswerKeeper $answer_keeper,
+		private readonly AnswerRecorder $answer_recorder,
 		private readonly ServiceApi $service_api,
 		private readonly Confirmations $confirmations,
 		private readonly ServiceClient $service_client,
@@ -81,7 +81,7 @@ class Poller {
 			$this->postpone( $row, $report );
 			return;
 		}
-		$this->answer_keeper->keep( $row, $answer, array(), $report );
+		$this->answer_recorder->record( $row, $answer, array(), $report );
 	}
 
 	/** @param OutboxRow[] $rows Claimed. */

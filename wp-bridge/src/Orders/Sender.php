@@ -29,7 +29,7 @@ class Sender {
 		private readonly CallOutcome $calls,
 		private readonly ServiceApi $service_api,
 		private readonly Confirmations $confirmations,
-		private readonly AnswerKeeper $answer_keeper,
+		private readonly AnswerRecorder $answer_recorder,
 		private readonly Outbox $outbox,
 		private readonly ServiceClient $service_client,
 		private readonly Clock $clock,
@@ -112,7 +112,7 @@ class Sender {
 		}
 		++$report->sent;
 		$sent = array( 'facts_hash' => $facts->hash(), 'sent_at' => $this->clock->now(), 'rerun' => 0 );
-		$this->answer_keeper->keep( $row, $answer, $sent, $report );
+		$this->answer_recorder->record( $row, $answer, $sent, $report );
 	}
 
 	/** @param array<string, mixed> $error A google.rpc.Status. */

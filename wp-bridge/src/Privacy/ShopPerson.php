@@ -14,8 +14,8 @@ use Tillsync\Bridge\Confirmation\ConfirmationTable;
 use Tillsync\Bridge\Customers\CustomerRow;
 use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Database;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Health\Alerts;
-use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Orders\Answer;
 use Tillsync\Bridge\Orders\Answers;
 use Tillsync\Bridge\Schema\Tables;
@@ -36,7 +36,7 @@ class ShopPerson {
 		private readonly Clock $clock
 	) {}
 
-	/** @throws NotStored */
+	/** @throws DatabaseError */
 	public function values( string $email ): ?CustomerRow {
 		$user = get_user_by( 'email', $email );
 		return false === $user ? null : $this->customers->find( $user->ID );
@@ -46,7 +46,7 @@ class ShopPerson {
 	 * How the email was confirmed, and when; null: it was not.
 	 *
 	 * @return array{ground: string, confirmed_at: int}|null
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function confirmation( string $email ): ?array {
 		$user = get_user_by( 'email', $email );
@@ -83,7 +83,7 @@ class ShopPerson {
 	/**
 	 * The till's values become a tombstone, which keeps the version: an older write of the service cannot bring them back.
 	 *
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function erase_values( string $email ): bool {
 		$user = get_user_by( 'email', $email );
@@ -102,7 +102,7 @@ class ShopPerson {
 	 * Takes the answer off an order, and what its row remembers of the person. A row that still waits is not sent any more, now or later:
 	 * that would bring the person back to the service.
 	 *
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function erase_order( WC_Order $order ): bool {
 		$had = $this->answers->forget( $order );

@@ -94,7 +94,7 @@ final class AdminRoutes {
 	/** @return WP_REST_Response|WP_Error */
 	private function answer( string $where, Closure $body ) {
 		try {
-			return NeverKept::response( $body() );
+			return NoStoreResponse::of( $body() );
 		} catch ( ServiceError $error ) {
 			return ServiceErrorResponse::of( $error );
 		} catch ( Throwable $error ) {

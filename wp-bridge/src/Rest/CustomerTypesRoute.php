@@ -12,8 +12,8 @@ namespace Tillsync\Bridge\Rest;
 use Closure;
 use Throwable;
 use Tillsync\Bridge\Database;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Log;
-use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Types\CustomerType;
 use Tillsync\Bridge\Types\TypeWriter;
 use WP_Error;
@@ -65,7 +65,7 @@ final class CustomerTypesRoute {
 			$result = $this->type_writer->write( $read( $type_id, BatchEnvelope::body( $request ) ) );
 		} catch ( InvalidField $error ) {
 			$result = array( 'status' => 'invalid', 'field' => $error->field );
-		} catch ( NotStored $error ) {
+		} catch ( DatabaseError $error ) {
 			return $error->for_rest();
 		} catch ( Throwable $error ) {
 			return RouteFailure::of( $this->log, 'customer-types', $error );

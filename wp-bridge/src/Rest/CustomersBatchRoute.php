@@ -14,8 +14,8 @@ use Throwable;
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Customers\CustomerWriter;
 use Tillsync\Bridge\Database;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Log;
-use Tillsync\Bridge\NotStored;
 use WP_Error;
 use WP_REST_Request;
 use WP_REST_Response;
@@ -57,7 +57,7 @@ final class CustomersBatchRoute {
 		try {
 			$this->database->be_quick();
 			return new WP_REST_Response( array( 'results' => $this->customer_writer->write( $items, $deadline ) ) );
-		} catch ( NotStored $error ) {
+		} catch ( DatabaseError $error ) {
 			return $error->for_rest();
 		} catch ( Throwable $error ) {
 			return RouteFailure::of( $this->log, 'customers/batch', $error );

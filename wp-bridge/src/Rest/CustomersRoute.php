@@ -11,11 +11,11 @@ namespace Tillsync\Bridge\Rest;
 
 use Closure;
 use Throwable;
-use Tillsync\Bridge\Customers\Registered;
+use Tillsync\Bridge\Customers\RegistrationTime;
 use Tillsync\Bridge\Customers\ShopUsers;
 use Tillsync\Bridge\Database;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Log;
-use Tillsync\Bridge\NotStored;
 use WP_Error;
 use WP_REST_Request;
 use WP_REST_Response;
@@ -57,14 +57,14 @@ final class CustomersRoute {
 		try {
 			$this->database->be_quick();
 			$existing = $this->shop_users->existing( $ids );
-		} catch ( NotStored $error ) {
+		} catch ( DatabaseError $error ) {
 			return $error->for_rest();
 		} catch ( Throwable $error ) {
 			return RouteFailure::of( $this->log, 'customers', $error );
 		}
 		$customers = array();
 		foreach ( array_intersect( $ids, array_keys( $existing ) ) as $id ) {
-			$customers[] = array( 'user_id' => $id, 'registered' => Registered::UNKNOWN === $existing[ $id ] ? null : Registered::text( $existing[ $id ] ) );
+			$customers[] = array( 'user_id' => $id, 'registered' => RegistrationTime::UNKNOWN === $existing[ $id ] ? null : RegistrationTime::text( $existing[ $id ] ) );
 		}
 		$response = new WP_REST_Response( array( 'customers' => $customers ) );
 		// A kept answer would name a person who is gone.

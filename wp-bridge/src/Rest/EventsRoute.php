@@ -13,9 +13,9 @@ use Closure;
 use Throwable;
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Database;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Events\EventIntake;
 use Tillsync\Bridge\Log;
-use Tillsync\Bridge\NotStored;
 use WP_Error;
 use WP_REST_Request;
 use WP_REST_Response;
@@ -57,7 +57,7 @@ final class EventsRoute {
 		try {
 			$this->database->be_quick();
 			return new WP_REST_Response( array( 'results' => $this->event_intake->take( $events, $deadline ) ) );
-		} catch ( NotStored $error ) {
+		} catch ( DatabaseError $error ) {
 			return $error->for_rest();
 		} catch ( Throwable $error ) {
 			return RouteFailure::of( $this->log, 'events', $error );

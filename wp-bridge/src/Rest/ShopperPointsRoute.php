@@ -15,8 +15,8 @@ use Tillsync\Bridge\Customers\CustomerRow;
 use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Customers\PointsSwitch;
 use Tillsync\Bridge\Customers\PointsText;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
+use Tillsync\Bridge\SafeCall;
 use WP_Error;
 use WP_REST_Response;
 
@@ -68,7 +68,7 @@ final class ShopperPointsRoute {
 
 	/** @return WP_REST_Response|WP_Error */
 	public function answer() {
-		$response = Guarded::call( $this->log, 'points of a shopper', fn() => NeverKept::response( $this->points( get_current_user_id() ) ) );
+		$response = SafeCall::run( $this->log, 'points of a shopper', fn() => NoStoreResponse::of( $this->points( get_current_user_id() ) ) );
 		if ( ! $response instanceof WP_REST_Response ) {
 			return new WP_Error( 'tillsync_failed', __( 'Your points cannot be shown just now.', 'tillsync-bridge' ), array( 'status' => 500 ) );
 		}

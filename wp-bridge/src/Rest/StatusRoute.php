@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Rest;
 
 use Closure;
-use Tillsync\Bridge\Connection\SitePlace;
+use Tillsync\Bridge\Connection\SiteIdentity;
 use WP_REST_Request;
 use WP_REST_Response;
 
@@ -50,7 +50,7 @@ final class StatusRoute {
 				// Older services know only "api", and only 1 there: it is the oldest version that this plugin speaks.
 				'api'            => 1,
 				'apis'           => self::APIS,
-				'home_url'       => SitePlace::home_url(),
+				'home_url'       => SiteIdentity::home_url(),
 				'wordpress'      => (string) get_bloginfo( 'version' ),
 				'woocommerce'    => defined( 'WC_VERSION' ) ? (string) WC_VERSION : '',
 				'max_batch'      => self::MAX_BATCH,

@@ -9,10 +9,10 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Screens;
 
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Rest\AdminGate;
+use Tillsync\Bridge\SafeCall;
 use WC_Integration;
 
 /**
@@ -41,7 +41,7 @@ final class Integration extends WC_Integration {
 		// Every button of this screen is ours, and says what it does.
 		$GLOBALS['hide_save_button'] = true; // phpcs:ignore WordPress.NamingConventions.PrefixAllGlobals
 		$services = Plugin::services();
-		Guarded::call( $services->get( Log::class ), 'settings screen', fn() => $services->get( SettingsScreen::class )->show( $this->refused ) );
+		SafeCall::run( $services->get( Log::class ), 'settings screen', fn() => $services->get( SettingsScreen::class )->show( $this->refused ) );
 	}
 
 	public function process_admin_options(): bool {

@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Screens;
 
 use Tillsync\Bridge\Connection\CopyGuard;
-use Tillsync\Bridge\Orders\AnswerWords;
+use Tillsync\Bridge\Orders\AnswerTexts;
 use Tillsync\Bridge\Orders\Drain;
 use Tillsync\Bridge\Orders\OrderPanel;
 use Tillsync\Bridge\Orders\Outbox;
@@ -91,7 +91,7 @@ class OutboxList {
 			'subject'     => sprintf( __( 'Order %s', 'tillsync-bridge' ), $number ),
 			'order_url'   => $is ? (string) $order->get_edit_order_url() : '',
 			'state'       => OutboxRow::FAILED === $row->state ? 'failed' : 'waiting',
-			'state_label' => AnswerWords::row( $row->state ),
+			'state_label' => AnswerTexts::row( $row->state ),
 			'where'       => __( 'Has not left the shop', 'tillsync-bridge' ),
 			'reason'      => '' !== $row->reason ? $row->reason : __( 'Waiting to be sent to the service.', 'tillsync-bridge' ),
 			'attempts'    => $row->attempts,

@@ -11,7 +11,7 @@ namespace Tillsync\Bridge\Screens;
 
 use Tillsync\Bridge\Events\HeldCount;
 use Tillsync\Bridge\Health\AlertTracker;
-use Tillsync\Bridge\Orders\AnswerWords;
+use Tillsync\Bridge\Orders\AnswerTexts;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
@@ -153,7 +153,7 @@ class QueueList {
 			if ( false === $name ) {
 				continue;
 			}
-			$plain[] = array( 'state' => $name, 'label' => AnswerWords::state( self::STATES[ $name ] ), 'count' => (int) ( $count['count'] ?? 0 ), 'capped' => true === ( $count['capped'] ?? false ) );
+			$plain[] = array( 'state' => $name, 'label' => AnswerTexts::state( self::STATES[ $name ] ), 'count' => (int) ( $count['count'] ?? 0 ), 'capped' => true === ( $count['capped'] ?? false ) );
 			if ( 'held' === $name && 'orders' === $queue ) {
 				$this->held_count->keep( (int) ( $count['count'] ?? 0 ) );
 			}

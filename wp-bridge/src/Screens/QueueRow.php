@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Screens;
 
 use Tillsync\Bridge\Orders\Answer;
-use Tillsync\Bridge\Orders\AnswerWords;
+use Tillsync\Bridge\Orders\AnswerTexts;
 
 /** Plain values, times in the shop's own zone and form. The browser sets them as text, never as markup. */
 class QueueRow {
@@ -18,7 +18,7 @@ class QueueRow {
 	/** Where a person can decide. */
 	private const ABOUT_CUSTOMER = array( 'OUTCOME_DUPLICATE_EMAIL', 'OUTCOME_CUSTOMER_NOT_MATCHED', 'OUTCOME_PRODUCT_AND_CUSTOMER_NOT_MATCHED' );
 
-	public function __construct( private readonly OutcomeWords $outcome_words ) {}
+	public function __construct( private readonly OutcomeTexts $outcome_texts ) {}
 
 	/**
 	 * @param array<string, mixed> $entry A QueueEntry.
@@ -39,12 +39,12 @@ class QueueRow {
 			'user_url'    => '' === $user_id ? '' : self::user_url( (int) $user_id ),
 			'user_id'     => $user_id,
 			'state'       => strtolower( substr( $state, 12 ) ),
-			'state_label' => AnswerWords::state( $state ),
+			'state_label' => AnswerTexts::state( $state ),
 			'where'       => self::where( $state ),
 			'outcome'     => $outcome,
 			'comment'     => self::text( $entry, 'comment' ),
-			'explained'   => $this->outcome_words->explain( $outcome ),
-			'causes'      => array_map( fn( string $cause ) => $this->outcome_words->explain( $cause )['meaning'], $causes ),
+			'explained'   => $this->outcome_texts->explain( $outcome ),
+			'causes'      => array_map( fn( string $cause ) => $this->outcome_texts->explain( $cause )['meaning'], $causes ),
 			'notes'       => array_values( array_filter( (array) ( $entry['notes'] ?? array() ), 'is_string' ) ),
 			'attempts'    => (int) ( $entry['attemptCount'] ?? 0 ),
 			'joined'      => (int) ( $entry['coalescedCount'] ?? 0 ),

@@ -11,10 +11,10 @@ namespace Tillsync\Bridge\Screens;
 
 use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Events\HeldCount;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
-use Tillsync\Bridge\Orders\AnswerWords;
+use Tillsync\Bridge\Orders\AnswerTexts;
 use Tillsync\Bridge\Rest\AdminGate;
+use Tillsync\Bridge\SafeCall;
 
 /** A frame; the script fills it by REST. The number in the menu is what the service said last: the menu asks nobody. */
 final class QueuesPage {
@@ -53,7 +53,7 @@ final class QueuesPage {
 			$words  = sprintf( _n( '%s order waits for you', '%s orders wait for you', $held, 'tillsync-bridge' ), number_format_i18n( $held ) );
 			$title .= sprintf( ' <span class="awaiting-mod count-%1$d"><span class="pending-count" aria-hidden="true">%2$s</span><span class="screen-reader-text">%3$s</span></span>', $held, esc_html( number_format_i18n( $held ) ), esc_html( $words ) );
 		}
-		add_submenu_page( 'woocommerce', __( 'Till sync', 'tillsync-bridge' ), $title, AdminGate::CAPABILITY, self::SLUG, fn() => Guarded::call( $this->log, 'queues page', fn() => $this->show() ) );
+		add_submenu_page( 'woocommerce', __( 'Till sync', 'tillsync-bridge' ), $title, AdminGate::CAPABILITY, self::SLUG, fn() => SafeCall::run( $this->log, 'queues page', fn() => $this->show() ) );
 	}
 
 	private function show(): void {
@@ -91,12 +91,12 @@ final class QueuesPage {
 		// phpcs:enable
 		$states = array();
 		foreach ( QueueList::STATES as $name => $state ) {
-			$states[] = array( 'value' => $name, 'label' => AnswerWords::state( $state ) );
+			$states[] = array( 'value' => $name, 'label' => AnswerTexts::state( $state ) );
 		}
 		$outcomes = array();
 		foreach ( array_keys( QueueList::QUEUES ) as $queue ) {
-			foreach ( OutcomeWords::of_queue( $queue ) as $code ) {
-				$outcomes[ $queue ][] = array( 'value' => $code, 'label' => OutcomeWords::names()[ $code ] );
+			foreach ( OutcomeTexts::of_queue( $queue ) as $code ) {
+				$outcomes[ $queue ][] = array( 'value' => $code, 'label' => OutcomeTexts::names()[ $code ] );
 			}
 		}
 		return array(
@@ -109,7 +109,7 @@ final class QueuesPage {
 			'states'    => $states,
 			'outcomes'  => $outcomes,
 			'poll'      => 15000,
-			'words'     => QueuesWords::all(),
+			'words'     => QueuesTexts::all(),
 		);
 	}
 }

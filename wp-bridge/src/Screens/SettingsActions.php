@@ -75,7 +75,7 @@ final class SettingsActions {
 		} catch ( ConnectError $error ) {
 			Flash::keep( 'error', array( $error->getMessage() ), array( 'detail' => $error->detail ) );
 		} catch ( ServiceError $error ) {
-			Flash::keep( 'error', array( SettingsWords::failure( $error ) ) );
+			Flash::keep( 'error', array( SettingsTexts::failure( $error ) ) );
 		} catch ( Throwable $error ) {
 			$this->log->failure( $name, $error );
 			Flash::keep( 'error', array( __( 'Something failed in the plugin: see the log of Tillsync.', 'tillsync-bridge' ) ) );
@@ -100,7 +100,7 @@ final class SettingsActions {
 			'check'            => $this->check(),
 			'refresh'          => $this->refresh(),
 			'resume'           => $this->resume(),
-			'preview'          => Flash::keep( 'info', SettingsWords::effect( $this->preview( SettingsInput::read() ), true ) ),
+			'preview'          => Flash::keep( 'info', SettingsTexts::effect( $this->preview( SettingsInput::read() ), true ) ),
 			'unconfirmed'      => Flash::keep( 'info', $this->unconfirmed_links->lines() ),
 			'backfill_preview' => $this->backfill_preview(),
 			'backfill'         => $this->backfill(),
@@ -197,7 +197,7 @@ final class SettingsActions {
 	/** @return WP_REST_Response|WP_Error */
 	private function answer( WP_REST_Request $request ) {
 		try {
-			return rest_ensure_response( array( 'lines' => SettingsWords::effect( $this->preview( SettingsInput::of( (array) $request['settings'] ) ), true ) ) );
+			return rest_ensure_response( array( 'lines' => SettingsTexts::effect( $this->preview( SettingsInput::of( (array) $request['settings'] ) ), true ) ) );
 		} catch ( ServiceError $error ) {
 			return ServiceErrorResponse::of( $error );
 		} catch ( Throwable $error ) {

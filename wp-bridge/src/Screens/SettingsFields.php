@@ -40,7 +40,7 @@ final class SettingsFields {
 	private function trust( array $settings ): void {
 		$meaning = __( 'An email is a claim until it is confirmed: by a mail from My Account, by a password set through a mailed link, or by you on the list of users. Other accounts still find their till customer with each order, but nothing is shown to the shopper.', 'tillsync-bridge' )
 			. ' ' . __( 'Warning: with all accounts trusted, whoever registers with another person\'s email sees that person\'s points and gets that person\'s role.', 'tillsync-bridge' );
-		self::choice( 'trustedAccounts', __( 'Points are shown to', 'tillsync-bridge' ), SettingsWords::trusted_accounts( (string) $settings['trustedBeforeTime'] ), (string) $settings['trustedAccounts'], $meaning );
+		self::choice( 'trustedAccounts', __( 'Points are shown to', 'tillsync-bridge' ), SettingsTexts::trusted_accounts( (string) $settings['trustedBeforeTime'] ), (string) $settings['trustedAccounts'], $meaning );
 		echo '<tr><th scope="row"></th><td><p class="submit">';
 		SettingsScreen::button( 'unconfirmed', __( 'List links that no confirmed email stands behind', 'tillsync-bridge' ) );
 		echo '</p></td></tr>';
@@ -73,8 +73,8 @@ final class SettingsFields {
 			esc_attr( '0' === $settings['defaultEposCustomerId'] ? '' : (string) $settings['defaultEposCustomerId'] ),
 			esc_html__( 'Number of the till customer that orders of guests go to. Empty: such orders wait for you.', 'tillsync-bridge' )
 		);
-		self::choice( 'guestPolicy', __( 'Orders of guests go to', 'tillsync-bridge' ), SettingsWords::guest_policies(), (string) $settings['guestPolicy'], '' );
-		self::choice( 'matchEmail', __( 'Shoppers are found by', 'tillsync-bridge' ), SettingsWords::match_emails(), (string) $settings['matchEmail'], __( 'A billing email is unverified: it finds the customer of that order, but links only when it equals the account\'s email.', 'tillsync-bridge' ) );
+		self::choice( 'guestPolicy', __( 'Orders of guests go to', 'tillsync-bridge' ), SettingsTexts::guest_policies(), (string) $settings['guestPolicy'], '' );
+		self::choice( 'matchEmail', __( 'Shoppers are found by', 'tillsync-bridge' ), SettingsTexts::match_emails(), (string) $settings['matchEmail'], __( 'A billing email is unverified: it finds the customer of that order, but links only when it equals the account\'s email.', 'tillsync-bridge' ) );
 		if ( $this->settings->knows_trust() ) {
 			$this->trust( $settings );
 		}

@@ -30,7 +30,7 @@ final class SettingsSave {
 		try {
 			ChosenStatuses::choose( SettingsInput::statuses() );
 			$changes = $this->settings->differing( SettingsInput::read() );
-			foreach ( array() === $changes ? array() : SettingsWords::effect( $this->change( $changes ), false ) as $line ) {
+			foreach ( array() === $changes ? array() : SettingsTexts::effect( $this->change( $changes ), false ) as $line ) {
 				WC_Admin_Settings::add_message( $line );
 			}
 			if ( $this->settings->knows_trust() ) {
@@ -39,7 +39,7 @@ final class SettingsSave {
 			return null;
 		} catch ( ServiceError $error ) {
 			$is_overtaken = 'aborted' === $error->connect_code;
-			WC_Admin_Settings::add_error( $is_overtaken ? __( 'Somebody else has changed these settings meanwhile. Theirs are shown below, with your changes: look at them and save again.', 'tillsync-bridge' ) : SettingsWords::failure( $error ) );
+			WC_Admin_Settings::add_error( $is_overtaken ? __( 'Somebody else has changed these settings meanwhile. Theirs are shown below, with your changes: look at them and save again.', 'tillsync-bridge' ) : SettingsTexts::failure( $error ) );
 		} catch ( \Throwable $error ) {
 			$this->log->failure( 'saving settings', $error );
 			WC_Admin_Settings::add_error( __( 'The settings could not be saved: see the log of Tillsync.', 'tillsync-bridge' ) );

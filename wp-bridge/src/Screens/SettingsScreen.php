@@ -12,7 +12,7 @@ namespace Tillsync\Bridge\Screens;
 use Tillsync\Bridge\Connection\Connection;
 use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Connection\CopyGuard;
-use Tillsync\Bridge\Connection\SitePlace;
+use Tillsync\Bridge\Connection\SiteIdentity;
 use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Rest\AdminGate;
 
@@ -73,7 +73,7 @@ final class SettingsScreen {
 			printf(
 				'<li class="tillsync-step-%s"><strong>%s · %s</strong> %s %s',
 				esc_attr( $step['state'] ),
-				esc_html( SettingsWords::side( $step['side'] ) ),
+				esc_html( SettingsTexts::side( $step['side'] ) ),
 				esc_html( $marks[ $step['state'] ] ?? '' ),
 				esc_html( $step['said'] ),
 				esc_html( $step['to_do'] )
@@ -106,11 +106,11 @@ final class SettingsScreen {
 				esc_html__( 'Your tillsync operator gives it to you; it begins with "tillsync1.". It is a key: do not send it on. The service will call this site back before it says connected.', 'tillsync-bridge' )
 			);
 		}
-		if ( ! SitePlace::is_production() ) {
+		if ( ! SiteIdentity::is_production() ) {
 			printf(
 				'<p><label><input type="checkbox" name="tillsync_test_site" value="1"> %s</label></p>',
 				/* translators: %s: environment type, such as "staging" */
-				esc_html( sprintf( __( 'This site is no live shop (environment: %s). Connect it all the same.', 'tillsync-bridge' ), SitePlace::environment() ) )
+				esc_html( sprintf( __( 'This site is no live shop (environment: %s). Connect it all the same.', 'tillsync-bridge' ), SiteIdentity::environment() ) )
 			);
 		}
 		echo '<p class="submit">';
@@ -121,7 +121,7 @@ final class SettingsScreen {
 	private function choice( Connection $connection ): void {
 		echo '<div class="notice notice-warning inline"><p><strong>' . esc_html__( 'Is this site a copy?', 'tillsync-bridge' ) . '</strong></p><p>';
 		/* translators: 1: address, 2: environment type, 3: address, 4: environment type */
-		echo esc_html( sprintf( __( 'The connection was made at %1$s (%2$s), but this site is %3$s (%4$s). Until you choose, nothing is sent and nothing is accepted.', 'tillsync-bridge' ), $connection->home_url, $connection->environment, SitePlace::home_url(), SitePlace::environment() ) );
+		echo esc_html( sprintf( __( 'The connection was made at %1$s (%2$s), but this site is %3$s (%4$s). Until you choose, nothing is sent and nothing is accepted.', 'tillsync-bridge' ), $connection->home_url, $connection->environment, SiteIdentity::home_url(), SiteIdentity::environment() ) );
 		echo '</p><p class="submit">';
 		self::button( 'copy', __( 'This is a copy', 'tillsync-bridge' ), 'button-primary' );
 		echo ' ';

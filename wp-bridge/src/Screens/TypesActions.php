@@ -10,9 +10,9 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Screens;
 
 use Tillsync\Bridge\Customers\PointsSwitch;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\AdminGate;
+use Tillsync\Bridge\SafeCall;
 use Tillsync\Bridge\Types\CustomerType;
 use Tillsync\Bridge\Types\RoleMap;
 use Tillsync\Bridge\Types\RoleRules;
@@ -39,7 +39,7 @@ final class TypesActions {
 			wp_die( esc_html__( 'You may not manage this shop.', 'tillsync-bridge' ), '', array( 'response' => 403, 'back_link' => true ) );
 		}
 		check_admin_referer( $action );
-		$done = Guarded::call( $this->log, $action, static fn() => $body() ?? true, false );
+		$done = SafeCall::run( $this->log, $action, static fn() => $body() ?? true, false );
 		if ( false === $done ) {
 			Flash::keep( 'error', array( __( 'Not saved: something failed in the plugin, see the log of Tillsync.', 'tillsync-bridge' ) ) );
 		}

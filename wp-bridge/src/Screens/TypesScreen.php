@@ -13,9 +13,9 @@ use Closure;
 use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Customers\PointsDisplay;
 use Tillsync\Bridge\Customers\PointsSwitch;
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\AdminGate;
+use Tillsync\Bridge\SafeCall;
 use Tillsync\Bridge\Types\CustomerType;
 use Tillsync\Bridge\Types\RoleMap;
 use Tillsync\Bridge\Types\RoleRules;
@@ -50,7 +50,7 @@ final class TypesScreen {
 			__( 'Till customer types', 'tillsync-bridge' ),
 			AdminGate::CAPABILITY,
 			self::PAGE,
-			static fn() => Guarded::call( $made()->log, 'screen of customer types', static fn() => $made()->show() )
+			static fn() => SafeCall::run( $made()->log, 'screen of customer types', static fn() => $made()->show() )
 		);
 	}
 

@@ -90,7 +90,7 @@ class ServiceClient {
 		);
 		if ( is_wp_error( $answer ) ) {
 			$said    = self::clean( $answer->get_error_message(), $token );
-			$meaning = Unreached::sentence( $said, $url );
+			$meaning = ConnectionErrorTexts::sentence( $said, $url );
 			throw new ServiceError( ServiceError::TRANSPORT, 0, mb_substr( 'not reached: ' . ( null === $meaning ? $said : "{$meaning} ({$said})" ), 0, self::LONGEST_TEXT ) );
 		}
 		return $this->message_of( $answer, $token );

@@ -11,7 +11,7 @@ namespace Tillsync\Bridge\Types;
 
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Database;
-use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Schema\Tables;
 use WP_User;
 
@@ -25,14 +25,14 @@ class RoleGrants {
 
 	/**
 	 * @return array{role: string, type_id: int}|null Null: this user has no role from us.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function find( int $user_id ): ?array {
 		$row = $this->database->rows( "SELECT role, type_id FROM {$this->name()} WHERE user_id = %d", array( $user_id ) )[0] ?? null;
 		return null === $row ? null : array( 'role' => (string) $row['role'], 'type_id' => (int) $row['type_id'] );
 	}
 
-	/** @throws NotStored */
+	/** @throws DatabaseError */
 	public function record( int $user_id, string $role, int $type_id ): void {
 		$this->database->write(
 			"INSERT INTO {$this->name()} (user_id, role, type_id, granted_at) VALUES (%d, %s, %d, %d) ON DUPLICATE KEY UPDATE role = VALUES(role), type_id = VALUES(type_id)",
@@ -40,12 +40,12 @@ class RoleGrants {
 		);
 	}
 
-	/** @throws NotStored */
+	/** @throws DatabaseError */
 	public function forget( int $user_id ): void {
 		$this->database->write( "DELETE FROM {$this->name()} WHERE user_id = %d", array( $user_id ) );
 	}
 
-	/** @throws NotStored */
+	/** @throws DatabaseError */
 	public function count(): int {
 		return (int) $this->database->value( "SELECT COUNT(*) FROM {$this->name()}" );
 	}
@@ -65,7 +65,7 @@ class RoleGrants {
 	/**
 	 * Takes back every role that we gave on this site, and forgets it. For uninstallation: needs no WooCommerce.
 	 *
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function take_all_back(): void {
 		while ( array() !== ( $rows = $this->database->rows( "SELECT user_id, role FROM {$this->name()} ORDER BY user_id LIMIT 200" ) ) ) { // phpcs:ignore

@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Types;
 
 use Tillsync\Bridge\Customers\CustomerTable;
-use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\DatabaseError;
 
 /** Runs the decisions of a mapping that is not saved yet over its customers, without writing anything. */
 class RolePreview {
@@ -20,11 +20,11 @@ class RolePreview {
 	private const PORTION   = 200;
 	private const SHOWN     = 50;
 
-	public function __construct( private readonly RoleKeeper $role_keeper, private readonly CustomerTable $customers ) {}
+	public function __construct( private readonly RoleSync $role_sync, private readonly CustomerTable $customers ) {}
 
 	/**
 	 * @return array{looked_at: int, complete: bool, given: int, taken: int, left_alone: int, people: array<int, array<string, string>>}
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function of( RoleMap $wanted ): array {
 		$type_ids = array_values( array_unique( array_merge( RoleMap::saved()->type_ids(), $wanted->type_ids() ) ) );
@@ -34,7 +34,7 @@ class RolePreview {
 			$user_ids = $this->customers->members( $type_ids, $after, self::PORTION );
 			cache_users( $user_ids );
 			foreach ( $user_ids as $user_id ) {
-				$this->add( $found, $user_id, $this->role_keeper->decide( $user_id, $wanted ) );
+				$this->add( $found, $user_id, $this->role_sync->decide( $user_id, $wanted ) );
 				$after = $user_id;
 			}
 			if ( self::PORTION > count( $user_ids ) ) {

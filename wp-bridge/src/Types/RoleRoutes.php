@@ -13,7 +13,7 @@ use Closure;
 use Throwable;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Rest\AdminGate;
-use Tillsync\Bridge\Rest\NeverKept;
+use Tillsync\Bridge\Rest\NoStoreResponse;
 use WP_Error;
 use WP_REST_Request;
 
@@ -47,7 +47,7 @@ final class RoleRoutes {
 				'callback'            => static function ( WP_REST_Request $request ) use ( $made, $body, $name ) {
 					$routes = $made();
 					try {
-						return NeverKept::response( $body( $routes, $request ) );
+						return NoStoreResponse::of( $body( $routes, $request ) );
 					} catch ( Throwable $error ) {
 						$routes->log->failure( "customer types: {$name}", $error );
 						return new WP_Error( 'tillsync_failed', __( 'Something failed in the plugin: see the log of Tillsync.', 'tillsync-bridge' ), array( 'status' => 500 ) );

@@ -9,8 +9,8 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Types;
 
-use Tillsync\Bridge\Guarded;
 use Tillsync\Bridge\Log;
+use Tillsync\Bridge\SafeCall;
 use WP_User;
 
 /**
@@ -37,7 +37,7 @@ class RoleRules {
 	 * @return string[]
 	 */
 	public function allowed_capabilities(): array {
-		$added = Guarded::call(
+		$added = SafeCall::run(
 			$this->log,
 			'tillsync_role_capabilities_allowed',
 			static function () {

@@ -12,10 +12,10 @@ namespace Tillsync\Bridge\Types;
 use Throwable;
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Customers\CustomerTable;
-use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Log;
-use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Orders\DrainLimits;
+use Tillsync\Bridge\SafeCall;
 use Tillsync\Bridge\Schedule;
 use Tillsync\Bridge\Schema\Tables;
 
@@ -33,7 +33,7 @@ class RoleRun {
 	private const AT_ONCE = 20;
 
 	public function __construct(
-		private readonly RoleKeeper $role_keeper,
+		private readonly RoleSync $role_sync,
 		private readonly RoleGrants $grants,
 		private readonly CustomerTable $customers,
 		private readonly Tables $tables,
@@ -43,7 +43,7 @@ class RoleRun {
 
 	/** Types of customers have changed: some are done now, the rest in the background. */
 	public function customers_changed(): void {
-		Guarded::call(
+		SafeCall::run(
 			$this->log,
 			'roles of changed customers',
 			function (): void {
@@ -61,7 +61,7 @@ class RoleRun {
 	 * Everybody whom the saved mapping, or the one before it, concerns is looked at.
 	 *
 	 * @param int[] $further_type_ids Types that were mapped before.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function look_at_all( array $further_type_ids = array() ): void {
 		$map = RoleMap::saved();
@@ -128,7 +128,7 @@ class RoleRun {
 
 	/**
 	 * @return int Customers looked at.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	private function portion( RoleMap $map, int $limit ): int {
 		$rows    = $this->customers->due( $limit );
@@ -136,8 +136,8 @@ class RoleRun {
 		cache_users( array_map( static fn( $row ) => $row->user_id, $rows ) );
 		foreach ( $rows as $row ) {
 			try {
-				$changed += $this->role_keeper->apply( $row->user_id, $map )->changes_something() ? 1 : 0;
-			} catch ( NotStored $error ) {
+				$changed += $this->role_sync->apply( $row->user_id, $map )->changes_something() ? 1 : 0;
+			} catch ( DatabaseError $error ) {
 				throw $error;
 			} catch ( Throwable $error ) {
 				// A plugin that listens to roles failed over this one: the others go on, and the daily look comes back to it.

@@ -11,7 +11,7 @@ namespace Tillsync\Bridge\Types;
 
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Database;
-use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Schema\Tables;
 
 /** Gateway of `{prefix}tillsync_customer_type`. */
@@ -27,7 +27,7 @@ class TypeTable {
 	/**
 	 * Stores the type if it is newer than what is there.
 	 *
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function store( CustomerType $type ): void {
 		$name = $this->wpdb->strip_invalid_text_for_column( $this->name(), 'name', $type->name );
@@ -54,7 +54,7 @@ class TypeTable {
 	/**
 	 * The row as it is, a tombstone too; null: none.
 	 *
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function read( int $type_id ): ?CustomerType {
 		$row = $this->database->rows( "SELECT * FROM {$this->name()} WHERE type_id = %d", array( $type_id ) )[0] ?? null;
@@ -65,7 +65,7 @@ class TypeTable {
 	 * Every type that was ever told of, tombstones too, by name.
 	 *
 	 * @return array<int, CustomerType> By type.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function all(): array {
 		$types = array();

@@ -10,9 +10,9 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Types;
 
 use Tillsync\Bridge\Customers\CustomerTable;
-use Tillsync\Bridge\Guarded;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Log;
-use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\SafeCall;
 
 /** The newest version wins; what comes late is answered with the version that is there. */
 class TypeWriter {
@@ -26,7 +26,7 @@ class TypeWriter {
 
 	/**
 	 * @return array<string, string> status, and for `stale` the version.
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function write( CustomerType $type ): array {
 		$before = $this->types->read( $type->type_id );
@@ -52,7 +52,7 @@ class TypeWriter {
 			$this->customers->make_due( array( $type->type_id ) );
 			$this->role_run->begin();
 		}
-		Guarded::call(
+		SafeCall::run(
 			$this->log,
 			'tillsync_customer_type_updated',
 			static function () use ( $type ): void {

@@ -13,7 +13,7 @@ use Throwable;
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Connection\Connection;
 use Tillsync\Bridge\Connection\CopyGuard;
-use Tillsync\Bridge\Customers\Registered;
+use Tillsync\Bridge\Customers\RegistrationTime;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\CallOutcome;
 use Tillsync\Bridge\Orders\DrainLimits;
@@ -154,16 +154,16 @@ class UserChangeSender {
 	 * @return array<string, bool|string>|null
 	 */
 	private static function change( array $row, Connection $connection ): ?array {
-		$change = array( 'wooCustomerId' => (string) $row['user_id'], 'changeTime' => Registered::text( $row['changed_at'] ) );
-		if ( Registered::UNKNOWN !== $row['registered'] ) {
-			$change['wooRegisteredTime'] = Registered::text( $row['registered'] );
+		$change = array( 'wooCustomerId' => (string) $row['user_id'], 'changeTime' => RegistrationTime::text( $row['changed_at'] ) );
+		if ( RegistrationTime::UNKNOWN !== $row['registered'] ) {
+			$change['wooRegisteredTime'] = RegistrationTime::text( $row['registered'] );
 		}
 		if ( UserChanges::DELETED === $row['kind'] ) {
 			return $change + array( 'deleted' => true );
 		}
 		// The newest email counts. It never leaves the shop.
 		$user  = get_userdata( $row['user_id'] );
-		$email = false === $user || Registered::seconds( $user->user_registered ) !== $row['registered'] ? '' : UserWatch::comparable( $user->user_email );
+		$email = false === $user || RegistrationTime::seconds( $user->user_registered ) !== $row['registered'] ? '' : UserHooks::comparable( $user->user_email );
 		return '' === $email ? null : $change + array( 'emailHash' => hash_hmac( 'sha256', $email, $connection->bridge_secret ) );
 	}
 

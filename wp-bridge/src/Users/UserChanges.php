@@ -12,7 +12,7 @@ namespace Tillsync\Bridge\Users;
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Database;
 use Tillsync\Bridge\Log;
-use Tillsync\Bridge\Orders\QuietStatements;
+use Tillsync\Bridge\Orders\SilentQueries;
 use Tillsync\Bridge\Schema\Tables;
 
 // phpcs:disable WordPress.DB.PreparedSQL -- our own table; every value is prepared.
@@ -30,7 +30,7 @@ class UserChanges {
 	public const LIMIT = 5000;
 
 	public function __construct(
-		private readonly QuietStatements $statements,
+		private readonly SilentQueries $queries,
 		private readonly Tables $tables,
 		private readonly Clock $clock,
 		private readonly Log $log
@@ -40,11 +40,11 @@ class UserChanges {
 	 * One statement.
 	 *
 	 * @param string $kind       DELETED or EMAIL.
-	 * @param int    $registered When the user registered; Registered::UNKNOWN: WordPress does not know.
+	 * @param int    $registered When the user registered; RegistrationTime::UNKNOWN: WordPress does not know.
 	 */
 	public function note( int $user_id, string $kind, int $registered ): bool {
 		$orders_due = self::EMAIL === $kind ? 1 : 0;
-		return -1 < $this->statements->changed(
+		return -1 < $this->queries->changed(
 			"REPLACE INTO {$this->table()} (user_id, kind, registered, changed_at, orders_due) VALUES (%d, %s, %d, %d, %d)",
 			array( $user_id, $kind, $registered, $this->clock->now(), $orders_due )
 		);
@@ -52,7 +52,7 @@ class UserChanges {
 
 	/** Whether anything waits: null: nothing; true: held orders are to be sent again; false: changes are to be told. */
 	public function orders_are_due(): ?bool {
-		$row = $this->statements->rows( "SELECT orders_due FROM {$this->table()} ORDER BY orders_due DESC LIMIT %d", array( 1 ) )[0] ?? null;
+		$row = $this->queries->rows( "SELECT orders_due FROM {$this->table()} ORDER BY orders_due DESC LIMIT %d", array( 1 ) )[0] ?? null;
 		return null === $row ? null : 1 === (int) $row['orders_due'];
 	}
 
@@ -76,7 +76,7 @@ class UserChanges {
 
 	/** @return bool Whether it is stored. */
 	public function orders_done( int $id ): bool {
-		return -1 < $this->statements->changed( "UPDATE {$this->table()} SET orders_due = 0 WHERE id = %d", array( $id ) );
+		return -1 < $this->queries->changed( "UPDATE {$this->table()} SET orders_due = 0 WHERE id = %d", array( $id ) );
 	}
 
 	/**
@@ -84,18 +84,18 @@ class UserChanges {
 	 * @return bool Whether they are gone.
 	 */
 	public function forget( array $ids ): bool {
-		return -1 < $this->statements->changed( "DELETE FROM {$this->table()} WHERE id IN (" . Database::ids( $ids ) . ') AND 1 = %d', array( 1 ) );
+		return -1 < $this->queries->changed( "DELETE FROM {$this->table()} WHERE id IN (" . Database::ids( $ids ) . ') AND 1 = %d', array( 1 ) );
 	}
 
 	/** Another account has no links of before. */
 	public function forget_all(): void {
-		$this->statements->changed( "DELETE FROM {$this->table()} WHERE 1 = %d", array( 1 ) );
+		$this->queries->changed( "DELETE FROM {$this->table()} WHERE 1 = %d", array( 1 ) );
 	}
 
 	/** Drops the oldest beyond a number. */
 	public function trim( int $limit = self::LIMIT ): void {
-		$oldest_kept = $this->statements->rows( "SELECT id FROM {$this->table()} ORDER BY id DESC LIMIT 1 OFFSET %d", array( $limit - 1 ) )[0]['id'] ?? null;
-		$dropped     = null === $oldest_kept ? 0 : $this->statements->changed( "DELETE FROM {$this->table()} WHERE id < %d", array( (int) $oldest_kept ) );
+		$oldest_kept = $this->queries->rows( "SELECT id FROM {$this->table()} ORDER BY id DESC LIMIT 1 OFFSET %d", array( $limit - 1 ) )[0]['id'] ?? null;
+		$dropped     = null === $oldest_kept ? 0 : $this->queries->changed( "DELETE FROM {$this->table()} WHERE id < %d", array( (int) $oldest_kept ) );
 		if ( $dropped > 0 ) {
 			$this->log->warning( "{$dropped} changes of users were dropped: the service did not take them, and the shop keeps {$limit}" );
 		}
@@ -104,7 +104,7 @@ class UserChanges {
 	/** @return array<int, array{id: int, user_id: int, kind: string, registered: int, changed_at: int}> */
 	private function read( string $which, int $limit ): array {
 		$rows = array();
-		foreach ( $this->statements->rows( "SELECT * FROM {$this->table()} WHERE {$which} ORDER BY id LIMIT %d", array( $limit ) ) ?? array() as $row ) {
+		foreach ( $this->queries->rows( "SELECT * FROM {$this->table()} WHERE {$which} ORDER BY id LIMIT %d", array( $limit ) ) ?? array() as $row ) {
 			$rows[] = array( 'id' => (int) $row['id'], 'user_id' => (int) $row['user_id'], 'kind' => (string) $row['kind'], 'registered' => (int) $row['registered'], 'changed_at' => (int) $row['changed_at'] );
 		}
 		return $rows;

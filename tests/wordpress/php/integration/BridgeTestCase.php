@@ -6,7 +6,7 @@ namespace Tillsync\Tests;
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Connection\Connection;
 use Tillsync\Bridge\Connection\ConnectionStore;
-use Tillsync\Bridge\Connection\SitePlace;
+use Tillsync\Bridge\Connection\SiteIdentity;
 use Tillsync\Bridge\Orders\Drain;
 use Tillsync\Bridge\Orders\DrainReport;
 use Tillsync\Bridge\Orders\Outbox;
@@ -48,7 +48,7 @@ abstract class BridgeTestCase extends SiteTestCase {
 	}
 
 	protected function connect( string $home = '', string $environment = '' ): Connection {
-		$connection = new Connection( 'https://service.example.test', 'corner-shop', 'token-of-tests', self::SECRET, '' === $home ? SitePlace::home_url() : $home, '' === $environment ? SitePlace::environment() : $environment, $this->clock->now - 3600, 'Corner Shop', $this->clock->now - 3600 );
+		$connection = new Connection( 'https://service.example.test', 'corner-shop', 'token-of-tests', self::SECRET, '' === $home ? SiteIdentity::home_url() : $home, '' === $environment ? SiteIdentity::environment() : $environment, $this->clock->now - 3600, 'Corner Shop', $this->clock->now - 3600 );
 		$this->services->get( ConnectionStore::class )->save( $connection );
 		return $connection;
 	}

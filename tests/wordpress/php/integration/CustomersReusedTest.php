@@ -5,7 +5,7 @@ namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\Customers\CustomerWriter;
-use Tillsync\Bridge\Customers\Registered;
+use Tillsync\Bridge\Customers\RegistrationTime;
 use Tillsync\Bridge\Plugin;
 use Tillsync\Bridge\Privacy\ShopPerson;
 use Tillsync\Bridge\Rest\ShopperPointsRoute;
@@ -196,7 +196,7 @@ final class CustomersReusedTest extends SiteTestCase {
 
 	public function test_times_are_read_as_wordpress_writes_them(): void {
 		$times = array( '2024-05-01 09:30:00', '0000-00-00 00:00:00', '', '2024-02-30 00:00:00', '2024-05-01T09:30:00Z', null, '0099-01-02 03:04:05' );
-		$this->assertSame( array( 1714555800, 0, 0, 0, 0, 0, -59042897755 ), array_map( array( Registered::class, 'seconds' ), $times ) );
-		$this->assertSame( '2024-05-01T09:30:00Z', Registered::text( 1714555800 ) );
+		$this->assertSame( array( 1714555800, 0, 0, 0, 0, 0, -59042897755 ), array_map( array( RegistrationTime::class, 'seconds' ), $times ) );
+		$this->assertSame( '2024-05-01T09:30:00Z', RegistrationTime::text( 1714555800 ) );
 	}
 }

@@ -4,12 +4,12 @@ declare( strict_types=1 );
 namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Clock;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Events\EventIntake;
 use Tillsync\Bridge\Events\HeldCount;
-use Tillsync\Bridge\NotStored;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxRow;
-use Tillsync\Bridge\Orders\QuietStatements;
+use Tillsync\Bridge\Orders\SilentQueries;
 use Tillsync\Bridge\Schema\Tables;
 use Tillsync\Bridge\Services;
 
@@ -101,7 +101,7 @@ final class EventsTest extends SiteTestCase {
 	}
 
 	public function test_an_event_whose_order_could_not_be_noted_is_not_taken(): void {
-		$this->services->set( Outbox::class, new class( $GLOBALS['wpdb'], $this->services->get( QuietStatements::class ), $this->services->get( Tables::class ), $this->services->get( Clock::class ) ) extends Outbox {
+		$this->services->set( Outbox::class, new class( $GLOBALS['wpdb'], $this->services->get( SilentQueries::class ), $this->services->get( Tables::class ), $this->services->get( Clock::class ) ) extends Outbox {
 			public function look_again( int $order_id ): bool {
 				return false;
 			}
@@ -109,7 +109,7 @@ final class EventsTest extends SiteTestCase {
 		try {
 			$this->take( self::event( 'order:6', '1' ) );
 			$this->fail( 'taken' );
-		} catch ( NotStored $error ) {
+		} catch ( DatabaseError $error ) {
 			$this->services->set( Outbox::class, ( new Services() )->get( Outbox::class ) );
 			$this->assertSame( 'updated', $this->take( self::event( 'order:6', '1' ) )[0]['status'] );
 		}

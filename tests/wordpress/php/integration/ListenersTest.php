@@ -140,7 +140,7 @@ final class ListenersTest extends BridgeTestCase {
 		foreach ( new \RecursiveIteratorIterator( new \RecursiveDirectoryIterator( dirname( \Tillsync\Bridge\PLUGIN_FILE ) . '/src' ) ) as $file ) {
 			$lines = 'php' === $file->getExtension() ? file( $file->getPathname() ) : array();
 			foreach ( $lines as $number => $line ) {
-				// Fired inside Guarded::call, whose second argument is the hook's name; the facts of an order are read inside a guard of their own.
+				// Fired inside SafeCall::run, whose second argument is the hook's name; the facts of an order are read inside a guard of their own.
 				if ( preg_match( "/(?:do_action|apply_filters)\\(\\s*'(tillsync_\\w+)'/", $line, $found ) && 'tillsync_unlinked_products' !== $found[1]
 					&& ! str_starts_with( ltrim( $line ), '*' ) && ! str_contains( implode( '', array_slice( $lines, max( 0, $number - 15 ), 15 ) ), "'{$found[1]}'" ) ) {
 					$bare[] = $file->getFilename() . ':' . ( $number + 1 );

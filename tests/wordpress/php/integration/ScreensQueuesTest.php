@@ -10,7 +10,7 @@ use Tillsync\Bridge\Health\Alerts;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Orders\OutboxRow;
 use Tillsync\Bridge\Plugin;
-use Tillsync\Bridge\Screens\OutcomeWords;
+use Tillsync\Bridge\Screens\OutcomeTexts;
 use Tillsync\Bridge\Screens\QueueList;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Services;
@@ -112,13 +112,13 @@ final class ScreensQueuesTest extends SiteTestCase {
 	}
 
 	public function test_every_outcome_has_a_name_a_meaning_and_a_remedy(): void {
-		$this->assertCount( 14, OutcomeWords::names() );
-		foreach ( array_keys( OutcomeWords::names() ) as $code ) {
-			$this->assertNotSame( '', OutcomeWords::of( $code )['meaning'], $code );
-			$this->assertNotSame( '', OutcomeWords::of( $code )['what_to_do'], $code );
+		$this->assertCount( 14, OutcomeTexts::names() );
+		foreach ( array_keys( OutcomeTexts::names() ) as $code ) {
+			$this->assertNotSame( '', OutcomeTexts::of( $code )['meaning'], $code );
+			$this->assertNotSame( '', OutcomeTexts::of( $code )['what_to_do'], $code );
 		}
-		$codes = array_merge( OutcomeWords::of_queue( 'orders' ), OutcomeWords::of_queue( 'customers' ) );
-		$this->assertEqualsCanonicalizing( array_keys( OutcomeWords::names() ), $codes );
+		$codes = array_merge( OutcomeTexts::of_queue( 'orders' ), OutcomeTexts::of_queue( 'customers' ) );
+		$this->assertEqualsCanonicalizing( array_keys( OutcomeTexts::names() ), $codes );
 	}
 
 	public function test_retry_of_a_cause_counts_first_and_goes_on_by_its_token(): void {

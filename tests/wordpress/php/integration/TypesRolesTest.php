@@ -13,11 +13,11 @@ use Tillsync\Bridge\Services;
 use Tillsync\Bridge\Types\CustomerType;
 use Tillsync\Bridge\Types\RoleDecision;
 use Tillsync\Bridge\Types\RoleGrants;
-use Tillsync\Bridge\Types\RoleKeeper;
 use Tillsync\Bridge\Types\RoleMap;
 use Tillsync\Bridge\Types\RolePreview;
 use Tillsync\Bridge\Types\RoleRules;
 use Tillsync\Bridge\Types\RoleRun;
+use Tillsync\Bridge\Types\RoleSync;
 use Tillsync\Bridge\Types\TypeWriter;
 
 /** Customer types and the roles they bring. */
@@ -324,7 +324,7 @@ final class TypesRolesTest extends SiteTestCase {
 	public function test_nobody_is_changed_without_a_mapping(): void {
 		$user = $this->user();
 		$this->type_of( $user, 7 );
-		$this->assertSame( RoleDecision::UNCHANGED, $this->services->get( RoleKeeper::class )->decide( $user, RoleMap::saved() )->kind );
+		$this->assertSame( RoleDecision::UNCHANGED, $this->services->get( RoleSync::class )->decide( $user, RoleMap::saved() )->kind );
 		$this->assertSame( array( 'customer' ), self::roles( $user ) );
 	}
 }

@@ -5,7 +5,7 @@ namespace Tillsync\Tests;
 
 use Tillsync\Bridge\Connection\ConnectError;
 use Tillsync\Bridge\Connection\ConnectString;
-use Tillsync\Bridge\Connection\SitePlace;
+use Tillsync\Bridge\Connection\SiteIdentity;
 
 require_once __DIR__ . '/../BridgeTestCase.php';
 
@@ -65,7 +65,7 @@ final class ConnectStringTest extends BridgeTestCase {
 	}
 
 	public function test_letter_case_and_a_slash_make_no_other_place(): void {
-		$this->assertSame( 'https://shop.example.test/Path', SitePlace::normalised( ' HTTPS://Shop.Example.test/Path/ ' ) );
-		$this->assertNotSame( SitePlace::normalised( 'https://shop.example.test' ), SitePlace::normalised( 'http://shop.example.test' ) );
+		$this->assertSame( 'https://shop.example.test/Path', SiteIdentity::normalised( ' HTTPS://Shop.Example.test/Path/ ' ) );
+		$this->assertNotSame( SiteIdentity::normalised( 'https://shop.example.test' ), SiteIdentity::normalised( 'http://shop.example.test' ) );
 	}
 }

@@ -7,7 +7,7 @@ use Tillsync\Bridge\Connection\ConnectError;
 use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Connection\Connector;
 use Tillsync\Bridge\Connection\CopyGuard;
-use Tillsync\Bridge\Connection\SitePlace;
+use Tillsync\Bridge\Connection\SiteIdentity;
 use Tillsync\Bridge\Connection\SiteSettings;
 
 require_once __DIR__ . '/../BridgeTestCase.php';
@@ -36,7 +36,7 @@ final class ConnectorTest extends BridgeTestCase {
 		);
 		$connection = $this->connector()->connect( self::connect_string() );
 		$sent       = $this->service->messages( 'ConnectShop' )[0];
-		$this->assertSame( array( 'corner-shop', SitePlace::home_url(), rest_url(), $pending ), array( $sent['accountId'], $sent['baseUrl'], $sent['restUrl'], $sent['bridgeSecret'] ) );
+		$this->assertSame( array( 'corner-shop', SiteIdentity::home_url(), rest_url(), $pending ), array( $sent['accountId'], $sent['baseUrl'], $sent['restUrl'], $sent['bridgeSecret'] ) );
 		$this->assertMatchesRegularExpression( '/^[A-Za-z0-9_-]{43}$/', $connection->bridge_secret );
 		$this->assertSame( $pending, $this->services->get( ConnectionStore::class )->current()->bridge_secret );
 		$this->assertNull( $this->services->get( ConnectionStore::class )->pending_secret() );
@@ -129,7 +129,7 @@ final class ConnectorTest extends BridgeTestCase {
 		$before = $this->connect( 'https://live.example.test' );
 		$this->service->script( 'ConnectShop', array( 'accountName' => 'Corner Shop' ) );
 		$after = $this->connector()->reconnect();
-		$this->assertSame( SitePlace::home_url(), $after->home_url );
+		$this->assertSame( SiteIdentity::home_url(), $after->home_url );
 		$this->assertNotSame( $before->bridge_secret, $after->bridge_secret );
 		$this->assertFalse( $this->services->get( CopyGuard::class )->must_choose() );
 	}

@@ -11,7 +11,7 @@ namespace Tillsync\Bridge\Types;
 
 use Tillsync\Bridge\Customers\CustomerRow;
 use Tillsync\Bridge\Customers\CustomerTable;
-use Tillsync\Bridge\NotStored;
+use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Schema\Tables;
 use WP_User;
 
@@ -19,7 +19,7 @@ use WP_User;
  * As a second role beside the user's own, never by set_role(). Only what we gave is taken. Staff are left alone. When another plugin
  * sets a user's role, ours is gone with the rest (WordPress replaces them all), so it is given again then, and once a day.
  */
-class RoleKeeper {
+class RoleSync {
 
 	public function __construct(
 		private readonly RoleGrants $grants,
@@ -43,7 +43,7 @@ class RoleKeeper {
 	/**
 	 * Makes a user's role as it should be.
 	 *
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function apply( int $user_id, RoleMap $map ): RoleDecision {
 		$grant    = $this->grants->find( $user_id );
@@ -73,7 +73,7 @@ class RoleKeeper {
 	/**
 	 * What apply() would do under this map.
 	 *
-	 * @throws NotStored
+	 * @throws DatabaseError
 	 */
 	public function decide( int $user_id, RoleMap $map ): RoleDecision {
 		$user = get_userdata( $user_id );

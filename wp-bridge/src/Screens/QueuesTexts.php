@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Screens;
 
 /** For the scripts. "%s" and "%d" stand where the scripts put a value. */
-final class QueuesWords {
+final class QueuesTexts {
 
 	/** @return array<string, string> */
 	public static function all(): array {

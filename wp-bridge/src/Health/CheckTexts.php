@@ -13,7 +13,7 @@ namespace Tillsync\Bridge\Health;
  * By the service's stable codes, never by its texts. What only the operator can mend says so, without the operator's settings. A code
  * that this version does not know keeps the service's own words.
  */
-final class CheckWords {
+final class CheckTexts {
 
 	/**
 	 * Why a side cannot be used, and what to do.

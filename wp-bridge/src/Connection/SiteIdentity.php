@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Connection;
 
 /** What tells a shop from its copy. */
-final class SitePlace {
+final class SiteIdentity {
 
 	/**
 	 * The home address as it is set, not as home_url() gives it: language plugins and is_ssl() change that one from request to request.

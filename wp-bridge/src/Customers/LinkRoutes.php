@@ -14,7 +14,7 @@ use Throwable;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\TillCustomers;
 use Tillsync\Bridge\Rest\AdminGate;
-use Tillsync\Bridge\Rest\NeverKept;
+use Tillsync\Bridge\Rest\NoStoreResponse;
 use Tillsync\Bridge\Rest\ServiceErrorResponse;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
@@ -25,7 +25,7 @@ use WP_REST_Request;
  * tillsync-bridge/v1/customers/{id}/link: GET, POST {epos_customer_id}, DELETE. For people who may manage the shop and edit that very
  * user. The decision is the service's: it holds the links, and queues what follows (points arrive, held orders run, values go).
  */
-final class LinkDesk {
+final class LinkRoutes {
 
 	private const TIMEOUT_SECONDS = 20;
 
@@ -43,9 +43,9 @@ final class LinkDesk {
 			AdminGate::NAMESPACE,
 			'/customers/(?P<user_id>[1-9]\d{0,17})/link',
 			array(
-				self::endpoint( 'GET', $made, static fn( self $desk, int $user_id ) => array( 'link' => $desk->link( $user_id ) ) ),
-				self::endpoint( 'POST', $made, static fn( self $desk, int $user_id, WP_REST_Request $request ) => $desk->create( $user_id, (string) $request['epos_customer_id'] ), $id ),
-				self::endpoint( 'DELETE', $made, static fn( self $desk, int $user_id ) => $desk->remove( $user_id ) ),
+				self::endpoint( 'GET', $made, static fn( self $routes, int $user_id ) => array( 'link' => $routes->link( $user_id ) ) ),
+				self::endpoint( 'POST', $made, static fn( self $routes, int $user_id, WP_REST_Request $request ) => $routes->create( $user_id, (string) $request['epos_customer_id'] ), $id ),
+				self::endpoint( 'DELETE', $made, static fn( self $routes, int $user_id ) => $routes->remove( $user_id ) ),
 			)
 		);
 	}
@@ -62,13 +62,13 @@ final class LinkDesk {
 			'permission_callback' => static fn( WP_REST_Request $request ) => self::permission( (int) $request['user_id'] ),
 			'args'                => $args,
 			'callback'            => static function ( WP_REST_Request $request ) use ( $made, $body ) {
-				$desk = $made();
+				$routes = $made();
 				try {
-					return NeverKept::response( $body( $desk, (int) $request['user_id'], $request ) );
+					return NoStoreResponse::of( $body( $routes, (int) $request['user_id'], $request ) );
 				} catch ( ServiceError $error ) {
 					return ServiceErrorResponse::of( $error );
 				} catch ( Throwable $error ) {
-					$desk->log->failure( 'link of a customer', $error );
+					$routes->log->failure( 'link of a customer', $error );
 					return new WP_Error( 'tillsync_failed', __( 'Something failed in the plugin: see the log of Tillsync.', 'tillsync-bridge' ), array( 'status' => 500 ) );
 				}
 			},
@@ -105,7 +105,7 @@ final class LinkDesk {
 		$link = is_array( $answer['link'] ?? null ) ? $answer['link'] : array();
 		$id   = is_scalar( $link['eposCustomerId'] ?? null ) ? (string) $link['eposCustomerId'] : '0';
 		// The linked user is gone, and this one has the number now: nothing of the till customer is shown with him.
-		$is_of_another = Registered::is_of_another( $link, $user_id );
+		$is_of_another = RegistrationTime::is_of_another( $link, $user_id );
 		return array(
 			'epos_customer_id' => $id,
 			'usable'           => true === ( $link['usable'] ?? false ) && ! $is_of_another,

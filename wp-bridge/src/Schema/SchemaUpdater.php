@@ -13,7 +13,7 @@ use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Orders\ChosenStatuses;
 
 /** Activation hooks run neither on updates nor for new sites of a network, so the version is looked at in wp-admin and by cron. */
-final class Upkeep {
+final class SchemaUpdater {
 
 	public function __construct( private readonly Tables $tables ) {}
 

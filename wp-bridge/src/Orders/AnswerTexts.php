@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Orders;
 
 /** Names of the states of entries and rows. Comments are not translated: they are the service's own. */
-final class AnswerWords {
+final class AnswerTexts {
 
 	/** @param string $state Of an entry, such as "ENTRY_STATE_HELD". */
 	public static function state( string $state ): string {

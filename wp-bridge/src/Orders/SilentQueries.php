@@ -13,7 +13,7 @@ namespace Tillsync\Bridge\Orders;
 // phpcs:disable WordPress.DB.PreparedSQL, WordPress.DB.DirectDatabaseQuery -- our own table; every value is prepared.
 
 /** One try, no exception, nothing printed, nothing written in its stead: the caller sees that it failed, and the shopper nothing. */
-class QuietStatements {
+class SilentQueries {
 
 	public function __construct( private readonly \wpdb $wpdb ) {}
 

@@ -13,7 +13,7 @@ namespace Tillsync\Bridge\Service;
  * WordPress has one code for every failed request ("http_request_failed"), and puts the cause into the text of its two transports, cURL
  * and streams. Here alone that text is read.
  */
-final class Unreached {
+final class ConnectionErrorTexts {
 
 	/**
 	 * @param string $said What WordPress says, for example "cURL error 52: Empty reply from server".

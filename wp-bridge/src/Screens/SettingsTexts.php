@@ -12,7 +12,7 @@ namespace Tillsync\Bridge\Screens;
 use Tillsync\Bridge\Service\ServiceError;
 
 /** Effects and failures in words. */
-final class SettingsWords {
+final class SettingsTexts {
 
 	/**
 	 * What a change does, or would do, in numbers.

@@ -16,7 +16,7 @@ use DateTimeZone;
  * A user's number can be given to somebody else (a restored backup, older MySQL). Number and registration time together are the person.
  * Times are unix seconds; UNKNOWN: WordPress has none.
  */
-final class Registered {
+final class RegistrationTime {
 
 	public const UNKNOWN = 0;
 

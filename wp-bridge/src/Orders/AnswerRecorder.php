@@ -14,7 +14,7 @@ use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Log;
 
 /** The order gets the answer first, then the row its end: a process that stops in between asks once more. */
-class AnswerKeeper {
+class AnswerRecorder {
 
 	public function __construct(
 		private readonly Answers $answers,
@@ -26,7 +26,7 @@ class AnswerKeeper {
 	/**
 	 * @param array<string, int|string> $changes Further columns of the row.
 	 */
-	public function keep( OutboxRow $row, Answer $answer, array $changes, DrainReport $report ): void {
+	public function record( OutboxRow $row, Answer $answer, array $changes, DrainReport $report ): void {
 		$now      = $this->clock->now();
 		$changes += array( 'entry_id' => $answer->entry_id, 'entry_state' => $answer->state, 'outcome' => $answer->outcome );
 		try {

@@ -16,7 +16,7 @@ use Tillsync\Bridge\Service\ServiceError;
  * By the stable code, translated. The comment itself is never translated. A code that this version does not know is explained in the
  * service's own words (CatalogService.ListMessages), kept for a day.
  */
-class OutcomeWords {
+class OutcomeTexts {
 
 	private const CATALOGUE = 'tillsync_bridge_catalogue';
 

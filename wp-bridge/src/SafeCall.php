@@ -13,7 +13,7 @@ use Closure;
 use Throwable;
 
 /** What a class does inside its own method without failing towards its caller. The callbacks of hooks are guarded by Boot\LazyHooks. */
-final class Guarded {
+final class SafeCall {
 
 	/**
 	 * The body's result, or $otherwise when it fails. The failure is logged with its place, never with the values it had in hand.
@@ -22,7 +22,7 @@ final class Guarded {
 	 * @param mixed  $otherwise What to answer after a failure.
 	 * @return mixed
 	 */
-	public static function call( Log $log, string $where, Closure $body, $otherwise = null ) {
+	public static function run( Log $log, string $where, Closure $body, $otherwise = null ) {
 		try {
 			return $body();
 		} catch ( Throwable $error ) {

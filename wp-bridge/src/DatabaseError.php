@@ -12,7 +12,7 @@ namespace Tillsync\Bridge;
 use WP_Error;
 
 /** Missing tables, a read-only database, a deadlock that came again. Nothing can be said of single items: the whole request failed. */
-final class NotStored extends \RuntimeException {
+final class DatabaseError extends \RuntimeException {
 
 	/** HTTP 500: the service tries again later. The database's own words stay in the shop's log. */
 	public function for_rest(): WP_Error {

@@ -10,9 +10,9 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Users;
 
 use Tillsync\Bridge\Connection\ConnectionStore;
-use Tillsync\Bridge\Customers\Registered;
+use Tillsync\Bridge\Customers\RegistrationTime;
 use Tillsync\Bridge\Log;
-use Tillsync\Bridge\Orders\QuietStatements;
+use Tillsync\Bridge\Orders\SilentQueries;
 use Tillsync\Bridge\Schema\Tables;
 use WP_User;
 
@@ -23,14 +23,14 @@ use WP_User;
  * A network: wpmu_delete_user() takes the user from each of his sites first, so `remove_user_from_blog` notes the deletion in each shop that
  * had him, with that shop's tables. Whoever is deleted elsewhere is none of ours.
  */
-final class UserWatch {
+final class UserHooks {
 
 	/** @var array<int, int> Users that are about to be deleted here: when they registered, by id. */
 	private array $leaving = array();
 
 	public function __construct(
 		private readonly UserChanges $changes,
-		private readonly QuietStatements $statements,
+		private readonly SilentQueries $queries,
 		private readonly Tables $tables,
 		private readonly Log $log
 	) {}
@@ -39,7 +39,7 @@ final class UserWatch {
 	public function about_to_leave( $user_id = 0 ): void {
 		$user = self::user( $user_id );
 		if ( null !== $user && $this->matters( $user->ID ) ) {
-			$this->leaving[ $user->ID ] = Registered::seconds( $user->user_registered );
+			$this->leaving[ $user->ID ] = RegistrationTime::seconds( $user->user_registered );
 		}
 	}
 
@@ -55,7 +55,7 @@ final class UserWatch {
 	public function removed_from_site( $user_id = 0 ): void {
 		$user = self::user( $user_id );
 		if ( null !== $user && $this->matters( $user->ID ) ) {
-			$this->note( $user->ID, UserChanges::DELETED, Registered::seconds( $user->user_registered ) );
+			$this->note( $user->ID, UserChanges::DELETED, RegistrationTime::seconds( $user->user_registered ) );
 		}
 	}
 
@@ -84,7 +84,7 @@ final class UserWatch {
 
 	private function email_changed( WP_User $user ): void {
 		if ( $this->matters( $user->ID ) ) {
-			$this->note( $user->ID, UserChanges::EMAIL, Registered::seconds( $user->user_registered ) );
+			$this->note( $user->ID, UserChanges::EMAIL, RegistrationTime::seconds( $user->user_registered ) );
 		}
 	}
 
@@ -99,7 +99,7 @@ final class UserWatch {
 			return false;
 		}
 		$table = $this->tables->customer();
-		if ( array() !== ( $this->statements->rows( "SELECT 1 FROM {$table} WHERE user_id = %d", array( $user_id ) ) ?? array() ) ) {
+		if ( array() !== ( $this->queries->rows( "SELECT 1 FROM {$table} WHERE user_id = %d", array( $user_id ) ) ?? array() ) ) {
 			return true;
 		}
 		return function_exists( 'wc_get_orders' ) && array() !== (array) wc_get_orders( array( 'customer_id' => $user_id, 'type' => 'shop_order', 'limit' => 1, 'return' => 'ids' ) );
