@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from support.create_race_environment import SHORT_TIMES, CreateRaceEnvironment
 from support.directories import reachable_directory
 from support.postgres import TestDatabase
 from support.service import RunningService, running_service
-from support.twin_world import SHORT_TIMES, TwinWorld
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ async def serving(database: TestDatabase) -> AsyncIterator[RunningService]:
 
 
 @pytest_asyncio.fixture
-async def world(serving: RunningService, database: TestDatabase) -> AsyncIterator[TwinWorld]:
+async def world(serving: RunningService, database: TestDatabase) -> AsyncIterator[CreateRaceEnvironment]:
     """Shops and tills for ``serving``. That nobody ever stood twice at a till is asserted after each test."""
     async with AsyncExitStack() as stack:
-        made = TwinWorld(serving.client, database.dsn, stack)
+        made = CreateRaceEnvironment(serving.client, database.dsn, stack)
         yield made
         made.assert_never_a_twin()

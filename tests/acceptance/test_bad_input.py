@@ -20,8 +20,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescri
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from support.grpc_server import STUBS, Refusal
-from support.mid_run import Ground, ground_on
 from support.postgres import Cluster
+from support.race_environment import RaceEnvironment, race_environment
 from support.service import ADMIN_TOKEN
 from support.waiting import HANG_SECONDS
 from tillsync.v1 import account_pb2, customer_sync_service_pb2, token_pb2
@@ -49,8 +49,8 @@ ONE_BY_ONE = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
-    async with ground_on(cluster) as made:
+async def environment(cluster: Cluster) -> AsyncIterator[RaceEnvironment]:
+    async with race_environment(cluster) as made:
         for account_id in (OURS, FOREIGN):
             await made.running.add_account(account_id)
         await made.running.add_account("shop-hooked", webhook_key="user", webhook_secret="password")
@@ -192,9 +192,9 @@ def bad_values(field: FieldDescriptor, required: bool) -> list[tuple[str, Any]]:
 CASES = [case for method in methods() for case in spoilt(method)]
 
 
-async def refusal(ground: Ground, method: MethodDescriptor, request: Message, token: str = ADMIN_TOKEN) -> Refusal:
+async def refusal(environment: RaceEnvironment, method: MethodDescriptor, request: Message, token: str = ADMIN_TOKEN) -> Refusal:
     service = method.containing_service
-    async with grpc.aio.insecure_channel(ground.running.grpc_address) as channel:
+    async with grpc.aio.insecure_channel(environment.running.grpc_address) as channel:
         call = getattr(STUBS[service.name](channel), method.name)
         try:
             answer = await call(request, metadata=(("authorization", f"Bearer {token}"),), timeout=HANG_SECONDS)
@@ -203,18 +203,18 @@ async def refusal(ground: Ground, method: MethodDescriptor, request: Message, to
     raise AssertionError(f"{method.name} was answered: {answer}")
 
 
-async def nothing_is_stored(ground: Ground) -> bool:
+async def nothing_is_stored(environment: RaceEnvironment) -> bool:
     counted = "SELECT (SELECT count(*) FROM entry) + (SELECT count(*) FROM entry_history) + (SELECT count(*) FROM link)"
-    return int(await ground.connection.fetchval(counted)) == 0
+    return int(await environment.connection.fetchval(counted)) == 0
 
 
-async def test_every_field_of_every_call_spoilt_in_every_way(ground: Ground) -> None:
+async def test_every_field_of_every_call_spoilt_in_every_way(environment: RaceEnvironment) -> None:
     """One test for all of them: some hundreds of calls, each named when it is answered otherwise."""
     assert len(CASES) > 200
     wrong = []
     for case in CASES:
         try:
-            refused = await refusal(ground, case.method, case.request)
+            refused = await refusal(environment, case.method, case.request)
         except AssertionError as answered:
             wrong.append(f"{case}: {answered}"[:200])
             continue
@@ -223,38 +223,38 @@ async def test_every_field_of_every_call_spoilt_in_every_way(ground: Ground) -> 
         if refused.code is not grpc.StatusCode.INVALID_ARGUMENT or not named:
             wrong.append(f"{case}: {refused.code.name} {refused.fields or refused.message}"[:200])
     assert wrong == []
-    assert await nothing_is_stored(ground)
+    assert await nothing_is_stored(environment)
 
 
 def of_account() -> list[MethodDescriptor]:
     return [method for method in methods() if "account_id" in method.input_type.fields_by_name and method.name != "CreateAccount"]
 
 
-async def test_an_account_that_is_not_there(ground: Ground) -> None:
+async def test_an_account_that_is_not_there(environment: RaceEnvironment) -> None:
     optional = {"CreateToken", "ListTokens", "RevokeToken"}
     for method in of_account():
         request = sound(method)
         request.account_id = NOBODYS
-        refused = await refusal(ground, method, request)
+        refused = await refusal(environment, method, request)
         assert refused.code is grpc.StatusCode.NOT_FOUND, (method.name, refused)
         assert refused.reason == "ACCOUNT_NOT_FOUND" or method.name in optional, (method.name, refused)
 
 
-async def test_a_site_token_learns_nothing_of_other_accounts(ground: Ground) -> None:
-    site = (await ground.running.client.accounts.create_token(token_pb2.TOKEN_ROLE_SITE, account_id=OURS)).secret
+async def test_a_site_token_learns_nothing_of_other_accounts(environment: RaceEnvironment) -> None:
+    site = (await environment.running.client.accounts.create_token(token_pb2.TOKEN_ROLE_SITE, account_id=OURS)).secret
     for method in of_account():
         refusals = []
         for account_id in (FOREIGN, NOBODYS):
             request = sound(method)
             request.account_id = account_id
-            refusals.append(await refusal(ground, method, request, site))
+            refusals.append(await refusal(environment, method, request, site))
         assert refusals[0] == refusals[1], f"{method.name} tells whether an account exists"
         assert refusals[0].code is grpc.StatusCode.PERMISSION_DENIED, (method.name, refusals[0])
-    assert await nothing_is_stored(ground)
+    assert await nothing_is_stored(environment)
 
 
 @pytest.mark.parametrize("garbage", ["x", "AAAA", "e30", "ÿ", "%00", "a" * 300])
-async def test_page_tokens_that_nobody_gave(ground: Ground, garbage: str) -> None:
+async def test_page_tokens_that_nobody_gave(environment: RaceEnvironment, garbage: str) -> None:
     for method in methods():
         for name in ("page_token", "continuation_token"):
             if name in method.input_type.fields_by_name:
@@ -264,12 +264,12 @@ async def test_page_tokens_that_nobody_gave(ground: Ground, garbage: str) -> Non
                 if "person" in method.input_type.fields_by_name:
                     request.person.email = "ada@example.test"
                 setattr(request, name, garbage)
-                refused = await refusal(ground, method, request)
+                refused = await refusal(environment, method, request)
                 assert (refused.code, set(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, {name}), method.name
 
 
-async def test_page_tokens_of_another_query(ground: Ground) -> None:
-    client = ground.running.client
+async def test_page_tokens_of_another_query(environment: RaceEnvironment) -> None:
+    client = environment.running.client
     await client.accounts.update_account(OURS, account_pb2.Account(customer_sync_enabled=False), ["customer_sync_enabled"])
     await client.sync.sync_customers(OURS, list(range(1, 11)))
     page = customer_sync_service_pb2.ListQueueRequest(account_id=OURS, queue=1, page_size=3)  # type: ignore[arg-type]
@@ -278,18 +278,18 @@ async def test_page_tokens_of_another_query(ground: Ground) -> None:
     list_queue = next(method for method in methods() if method.name == "ListQueue")
     for changed in ({"queue": 2}, {"epos_customer_id": 3}, {"email": "a@example.test"}, {"account_id": FOREIGN}, {"states": [2]}):
         request = customer_sync_service_pb2.ListQueueRequest(**{"account_id": OURS, "queue": 1, "page_token": token, **changed})  # type: ignore[arg-type]
-        refused = await refusal(ground, list_queue, request)
+        refused = await refusal(environment, list_queue, request)
         assert (refused.code, set(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, {"page_token"}), changed
     others = {"ListLinks", "ListAccounts", "ListTokens"}
     for method in (method for method in methods() if method.name in others):
         request = sound(method)
         request.page_token = token
-        refused = await refusal(ground, method, request)
+        refused = await refusal(environment, method, request)
         assert (refused.code, set(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, {"page_token"}), method.name
 
 
-async def test_batches_answer_by_position(ground: Ground) -> None:
-    client = ground.running.client
+async def test_batches_answer_by_position(environment: RaceEnvironment) -> None:
+    client = environment.running.client
     answers = await client.sync.sync_customers(FOREIGN, [5, 0, 6, -1, 2**63 - 1])
     codes = [getattr(answer, "code", grpc.StatusCode.OK) for answer in answers]
     bad, good = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OK
@@ -321,9 +321,11 @@ async def test_batches_answer_by_position(ground: Ground) -> None:
     ],
     ids=str,
 )
-async def test_a_webhook_that_is_wrong_queues_nothing(ground: Ground, body: Any, headers: dict[str, str], status: int) -> None:
+async def test_a_webhook_that_is_wrong_queues_nothing(
+    environment: RaceEnvironment, body: Any, headers: dict[str, str], status: int
+) -> None:
     account_id = "shop-hooked"
-    before = await ground.connection.fetchval("SELECT count(*) FROM entry WHERE account_id = $1", account_id)
+    before = await environment.connection.fetchval("SELECT count(*) FROM entry WHERE account_id = $1", account_id)
     sent = {
         "Epos-Object": "Customer",
         "Content-Type": "application/json",
@@ -331,10 +333,10 @@ async def test_a_webhook_that_is_wrong_queues_nothing(ground: Ground, body: Any,
         **headers,
     }
     options: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
-    async with ground.running.http.post(
-        f"{ground.running.http_url}/webhooks/eposnow/{account_id}",
+    async with environment.running.http.post(
+        f"{environment.running.http_url}/webhooks/eposnow/{account_id}",
         headers={name: value for name, value in sent.items() if value},
         **options,
     ) as response:
         assert response.status == status, await response.text()
-    assert await ground.connection.fetchval("SELECT count(*) FROM entry WHERE account_id = $1", account_id) == before
+    assert await environment.connection.fetchval("SELECT count(*) FROM entry WHERE account_id = $1", account_id) == before

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.mid_run import Ground, Stage, an_order, ground_on, shop_state
 from support.postgres import Cluster
+from support.race_environment import RaceEnvironment, SandboxAccount, an_order, race_environment, shop_state
 from support.waiting import until
 from tillsync.v1 import vocabulary_pb2
 from tillsync_server.adapters.postgres.statements import load
@@ -65,13 +65,13 @@ OF_WRITES: dict[str, dict[str, Any]] = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
+async def environment(cluster: Cluster) -> AsyncIterator[RaceEnvironment]:
     changes = {"TILLSYNC_MAX_ATTEMPTS": "2", "TILLSYNC_TILL_TIMEOUT_SECONDS": "3", "TILLSYNC_SHOP_TIMEOUT_SECONDS": "3"}
-    async with ground_on(cluster, **changes) as made:
+    async with race_environment(cluster, **changes) as made:
         yield made
 
 
-async def two_customers(made: Stage) -> None:
+async def two_customers(made: SandboxAccount) -> None:
     """Both linked, both with new points; only the first one's requests are spoilt."""
     for epos, woo in ((501, 21), (502, 22)):
         made.till.add_customer(epos, email=f"{epos}@example.test", points=1)
@@ -82,11 +82,11 @@ async def two_customers(made: Stage) -> None:
         made.till.change_customer(epos, points=7)
 
 
-def points(made: Stage) -> dict[int, str]:
+def points(made: SandboxAccount) -> dict[int, str]:
     return {user: values.points for user, values in shop_state(made.shop)["values"].items()}
 
 
-async def attempted(made: Stage, comment: str) -> None:
+async def attempted(made: SandboxAccount, comment: str) -> None:
     """The first customer's entry has met the nonsense and says so."""
 
     async def said() -> list[str]:
@@ -109,7 +109,7 @@ async def made_true(ask: Any, holds: Any) -> Any:
     return answer
 
 
-async def well_again(made: Stage) -> None:
+async def well_again(made: SandboxAccount) -> None:
     """The pause, if there is one, is over; the customer changes again."""
     account = await made.running.client.accounts.get_account(made.account)
     if account.HasField("problem"):
@@ -126,8 +126,8 @@ async def _now(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("nonsense", OF_CUSTOMERS)
-async def test_a_till_that_answers_nonsense(ground: Ground, nonsense: str) -> None:
-    async with ground.stage() as made:
+async def test_a_till_that_answers_nonsense(environment: RaceEnvironment, nonsense: str) -> None:
+    async with environment.new_account() as made:
         await two_customers(made)
         fault = made.till.faults.script(method="GET", path="/api/v2/customer/501", times=None, **OF_CUSTOMERS[nonsense])
         await made.hint(501)
@@ -140,8 +140,8 @@ async def test_a_till_that_answers_nonsense(ground: Ground, nonsense: str) -> No
 
 
 @pytest.mark.parametrize("nonsense", POINTS_THAT_ARE_NONE)
-async def test_points_that_are_no_number_stay_as_they_are_and_the_rest_arrives(ground: Ground, nonsense: str) -> None:
-    async with ground.stage() as made:
+async def test_points_that_are_no_number_stay_as_they_are_and_the_rest_arrives(environment: RaceEnvironment, nonsense: str) -> None:
+    async with environment.new_account() as made:
         await two_customers(made)
         body = f'{{"CustomerID": 501, "CurrentPoints": {POINTS_THAT_ARE_NONE[nonsense]}, "CurrentBalance": 7.25}}'
         answer: dict[str, Any] = {"status": 200, "body": body, **JSON}
@@ -155,8 +155,8 @@ async def test_points_that_are_no_number_stay_as_they_are_and_the_rest_arrives(g
 
 
 @pytest.mark.parametrize("nonsense", OF_WRITES)
-async def test_a_shop_that_answers_nonsense(ground: Ground, nonsense: str) -> None:
-    async with ground.stage() as made:
+async def test_a_shop_that_answers_nonsense(environment: RaceEnvironment, nonsense: str) -> None:
+    async with environment.new_account() as made:
         await two_customers(made)
         fault = made.shop.faults.script(method="POST", path="*/customers/batch", times=None, **OF_WRITES[nonsense])
         await made.hint(501)
@@ -168,8 +168,8 @@ async def test_a_shop_that_answers_nonsense(ground: Ground, nonsense: str) -> No
 
 
 @pytest.mark.parametrize("nonsense", [name for name in NONSENSE if name not in ("an empty list",)])
-async def test_a_search_that_is_answered_with_nonsense_creates_nobody(ground: Ground, nonsense: str) -> None:
-    async with ground.stage() as made:
+async def test_a_search_that_is_answered_with_nonsense_creates_nobody(environment: RaceEnvironment, nonsense: str) -> None:
+    async with environment.new_account() as made:
         made.till.add_customer(501, email="grace@example.test")
         made.shop.add_customer(21, email="hedy@example.test")
         spoilt = made.till.faults.script(method="GET", path="/api/v2/customer", times=None, **NONSENSE[nonsense])
@@ -187,9 +187,9 @@ async def test_a_search_that_is_answered_with_nonsense_creates_nobody(ground: Gr
         spoilt.cancel()
 
 
-async def test_an_email_the_till_cannot_store_is_held_and_never_shortened(ground: Ground) -> None:
+async def test_an_email_the_till_cannot_store_is_held_and_never_shortened(environment: RaceEnvironment) -> None:
     long = f"{'a' * 40}@{'b' * 10}.example.test"
-    async with ground.stage() as made:
+    async with environment.new_account() as made:
         made.till.add_customer(501, email=long[:50])
         made.shop.add_customer(21, email=long)
         await made.order(an_order(woo=21, email=long))

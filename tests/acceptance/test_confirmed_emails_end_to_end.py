@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from support.create_race_environment import BY_EMAIL, BY_LINK, order
 from support.postgres import TestDatabase
 from support.service import running_service
-from support.twin_world import BY_EMAIL, BY_LINK, order
 from support.waiting import until
 from tillsync.v1 import account_pb2, link_pb2, order_pb2
 from tillsync_client import TillsyncClient

@@ -15,7 +15,7 @@ import asyncpg
 import psutil
 import pytest
 import pytest_asyncio
-from support.mid_run import an_order
+from support.race_environment import an_order
 from support.service import ADMIN_TOKEN, RunningService, running_service
 from support.soak import rounds
 from support.waiting import until, within

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from support.mid_run import Ground, Stage, an_order, ground_on
 from support.postgres import Cluster
+from support.race_environment import RaceEnvironment, SandboxAccount, an_order, race_environment
 from support.waiting import until
 from tillsync.v1 import account_pb2, vocabulary_pb2
 
@@ -18,12 +18,12 @@ DEFAULT = 7
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
-    async with ground_on(cluster, TILLSYNC_TILL_TIMEOUT_SECONDS="0.5", TILLSYNC_SHOP_TIMEOUT_SECONDS="0.5") as made:
+async def environment(cluster: Cluster) -> AsyncIterator[RaceEnvironment]:
+    async with race_environment(cluster, TILLSYNC_TILL_TIMEOUT_SECONDS="0.5", TILLSYNC_SHOP_TIMEOUT_SECONDS="0.5") as made:
         yield made
 
 
-async def linked_customers(made: Stage) -> None:
+async def linked_customers(made: SandboxAccount) -> None:
     made.till.add_customer(DEFAULT, email="guests@example.test")
     for number in range(COUNT):
         made.till.add_customer(EPOS + number, email=f"c{number}@example.test", points=1)
@@ -35,17 +35,17 @@ async def linked_customers(made: Stage) -> None:
         made.till.change_customer(EPOS + number, points=2)
 
 
-async def problems(made: Stage) -> list[account_pb2.AccountProblem]:
+async def problems(made: SandboxAccount) -> list[account_pb2.AccountProblem]:
     return list((await made.running.client.accounts.get_account(made.account)).problems)
 
 
-async def all_hinted_until_ill(made: Stage) -> None:
+async def all_hinted_until_ill(made: SandboxAccount) -> None:
     for number in range(COUNT):
         await made.hint(EPOS + number)
     await until(lambda: problems(made), lambda: problems(made))
 
 
-async def all_updated(made: Stage) -> None:
+async def all_updated(made: SandboxAccount) -> None:
     await made.quiet()
     rows = made.shop.store.bridge_rows
     assert {rows[WOO + number].points for number in range(COUNT)} == {"2"}
@@ -53,8 +53,8 @@ async def all_updated(made: Stage) -> None:
     assert charged == [], [row["attempts"] for row in charged]
 
 
-async def test_a_till_that_hangs_keeps_few_requests_waiting_and_charges_nobody(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_a_till_that_hangs_keeps_few_requests_waiting_and_charges_nobody(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         await linked_customers(made)
         silent = made.till.faults.script(path="*", times=None, hang="before")
         made.till.log.clear()
@@ -68,8 +68,8 @@ async def test_a_till_that_hangs_keeps_few_requests_waiting_and_charges_nobody(g
         assert await problems(made) == []
 
 
-async def test_a_shop_that_hangs_stops_no_order(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_a_shop_that_hangs_stops_no_order(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         await linked_customers(made)
         silent = made.shop.faults.script(path="*", times=None, hang="before")
         await all_hinted_until_ill(made)
@@ -84,8 +84,8 @@ async def test_a_shop_that_hangs_stops_no_order(ground: Ground) -> None:
 
 
 @pytest.mark.parametrize(("side", "work"), [("till", "/api/*/Customer*"), ("shop", "*/customers/batch")])
-async def test_a_status_check_that_passes_mends_its_side_and_charges_nobody(ground: Ground, side: str, work: str) -> None:
-    async with ground.stage() as made:
+async def test_a_status_check_that_passes_mends_its_side_and_charges_nobody(environment: RaceEnvironment, side: str, work: str) -> None:
+    async with environment.new_account() as made:
         await linked_customers(made)
         faults = (made.till if side == "till" else made.shop).faults
         hangs, silent = (faults.script(path=path, times=None, hang="before") for path in (work, "*"))
@@ -96,12 +96,12 @@ async def test_a_status_check_that_passes_mends_its_side_and_charges_nobody(grou
         await all_updated(made)
 
 
-async def _has_none(made: Stage) -> bool:
+async def _has_none(made: SandboxAccount) -> bool:
     return not await problems(made)
 
 
-async def test_while_the_shop_is_away_orders_flow_and_customers_wait_uncharged(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_while_the_shop_is_away_orders_flow_and_customers_wait_uncharged(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         await linked_customers(made)
         writes, away = (made.shop.faults.script(path=path, times=None, disconnect="before") for path in ("*/customers/batch", "*"))
         await all_hinted_until_ill(made)
@@ -121,6 +121,6 @@ async def test_while_the_shop_is_away_orders_flow_and_customers_wait_uncharged(g
         assert await problems(made) == []
 
 
-async def _both_answered(made: Stage, first: int = 1) -> bool:
+async def _both_answered(made: SandboxAccount, first: int = 1) -> bool:
     matches = [await made.match_of(number) for number in (first, first + 1)]
     return all(match.state == vocabulary_pb2.ENTRY_STATE_PROCESSED for match in matches)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.mid_run import Ground, Stage, an_order, ground_on, shop_state
 from support.postgres import Cluster
+from support.race_environment import RaceEnvironment, SandboxAccount, an_order, race_environment, shop_state
 from tillsync.v1 import account_pb2, order_pb2, vocabulary_pb2
 from tillsync_client import AlreadyExistsError, FailedPreconditionError
 
@@ -21,16 +21,16 @@ DUPLICATE = "We could not auto-link the customer as there is more than one custo
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
-    async with ground_on(cluster) as made:
+async def environment(cluster: Cluster) -> AsyncIterator[RaceEnvironment]:
+    async with race_environment(cluster) as made:
         yield made
 
 
-def points(made: Stage) -> dict[int, str]:
+def points(made: SandboxAccount) -> dict[int, str]:
     return {user: values.points for user, values in shop_state(made.shop)["values"].items()}
 
 
-async def people(made: Stage, count: int, *, linked: bool = True, first: int = 1) -> None:
+async def people(made: SandboxAccount, count: int, *, linked: bool = True, first: int = 1) -> None:
     """Till customers 501, 502, … with as many points as their number, and shop customers 21, 22, …"""
     for number in range(first, first + count):
         made.till.add_customer(500 + number, email=f"{number}@example.test", forename=f"Person {number}", points=number)
@@ -40,26 +40,26 @@ async def people(made: Stage, count: int, *, linked: bool = True, first: int = 1
     await made.quiet()
 
 
-async def comment_of(made: Stage, order_id: int) -> str:
+async def comment_of(made: SandboxAccount, order_id: int) -> str:
     return (await made.match_of(order_id)).comment
 
 
-async def test_a_link_by_hand_brings_the_points_and_says_by_which_entry(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_a_link_by_hand_brings_the_points_and_says_by_which_entry(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         await people(made, 1, linked=False)
         await made.hint(501)
         await made.quiet()
         skipped = await made.newest("epos_customer_id", 501)
         assert (skipped.state, skipped.comment) == (SKIPPED, NOT_LINKED)
-        linked = await ground.running.client.links.create_link(made.account, 501, 21)
+        linked = await environment.running.client.links.create_link(made.account, 501, 21)
         await made.shop.wait_for(lambda: points(made) == {21: "1"})
         await made.quiet()
-        entry = await ground.running.client.queue.get_entry(made.account, linked.refresh_entry_id)
+        entry = await environment.running.client.queue.get_entry(made.account, linked.refresh_entry_id)
         assert (entry.state, entry.comment, entry.woo_customer_id) == (PROCESSED, "Successfully Updated", 21)
 
 
-async def test_an_automatic_link_brings_the_points(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_an_automatic_link_brings_the_points(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         await people(made, 1, linked=False)
         await made.order(an_order(woo=21, email="1@example.test"))
         await made.shop.wait_for(lambda: points(made) == {21: "1"})
@@ -69,8 +69,8 @@ async def test_an_automatic_link_brings_the_points(ground: Ground) -> None:
         assert "linked to shop customer 21" in match.notes
 
 
-async def test_a_created_customer_is_linked_and_synced(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_a_created_customer_is_linked_and_synced(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         await people(made, 1, linked=False)
         made.shop.add_customer(30, email="new@example.test")
         await made.order(an_order(woo=30, email="new@example.test"))
@@ -81,14 +81,14 @@ async def test_a_created_customer_is_linked_and_synced(ground: Ground) -> None:
         assert points(made) == {30: "0"}
 
 
-async def test_unlinking_removes_our_values_and_marks_the_shop_customer(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_unlinking_removes_our_values_and_marks_the_shop_customer(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         await people(made, 2)
         assert points(made) == {21: "1", 22: "2"}
-        removed = await ground.running.client.links.delete_link(made.account, epos_customer_id=501)
+        removed = await environment.running.client.links.delete_link(made.account, epos_customer_id=501)
         await made.shop.wait_for(lambda: points(made) == {22: "2"})
         await made.quiet()
-        entry = await ground.running.client.queue.get_entry(made.account, removed.removal_entry_id)
+        entry = await environment.running.client.queue.get_entry(made.account, removed.removal_entry_id)
         assert (entry.state, list(entry.notes)) == (PROCESSED, ["values removed from the shop"])
         await made.order(an_order(woo=21, email="1@example.test"))
         await made.quiet()
@@ -102,8 +102,8 @@ async def test_unlinking_removes_our_values_and_marks_the_shop_customer(ground: 
         assert points(made) == {21: "1", 22: "2"}
 
 
-async def test_unlinking_while_sync_is_off_is_made_good_when_it_is_switched_on(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_unlinking_while_sync_is_off_is_made_good_when_it_is_switched_on(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         await people(made, 2)
         await made.update(customer_sync_enabled=False)
         await made.unlink(501)
@@ -114,8 +114,8 @@ async def test_unlinking_while_sync_is_off_is_made_good_when_it_is_switched_on(g
         assert points(made) == {22: "2"}
 
 
-async def test_switching_sync_on_queues_every_linked_customer_and_known_type_and_says_how_many(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_switching_sync_on_queues_every_linked_customer_and_known_type_and_says_how_many(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         await people(made, 12)
         made.till.add_type(4001, name="Gold")
         made.till.add_type(4002, name="Silver")
@@ -136,15 +136,15 @@ async def test_switching_sync_on_queues_every_linked_customer_and_known_type_and
             assert (entry.state, entry.comment) == (SKIPPED, "Customer sync is not enabled")
         assert (made.shop.log.total, made.till.log.total) == asked, "nobody is asked while sync is off"
         account = account_pb2.Account(customer_sync_enabled=True)
-        on = await ground.running.client.accounts.update_account(made.account, account, ["customer_sync_enabled"])
+        on = await environment.running.client.accounts.update_account(made.account, account, ["customer_sync_enabled"])
         assert (on.effect.queued_customer_count, on.effect.queued_customer_type_count) == (12, 2)
         await made.quiet()
         assert points(made) == {20 + number: str(1000 + number) for number in range(1, 13)}
         assert shop_state(made.shop)["types"] == {4001: ("Gold plus", "0")}
 
 
-async def test_names_travel_when_they_are_switched_on(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_names_travel_when_they_are_switched_on(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         await people(made, 3)
         assert shop_state(made.shop)["names"] == {21: ("", ""), 22: ("", ""), 23: ("", "")}
         await made.update(sync_names=True)
@@ -152,8 +152,8 @@ async def test_names_travel_when_they_are_switched_on(ground: Ground) -> None:
         assert shop_state(made.shop)["names"] == {20 + number: (f"Person {number}", "Byron") for number in (1, 2, 3)}
 
 
-async def test_another_shop_gets_everything(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_another_shop_gets_everything(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         await people(made, 5)
         for number in range(1, 6):
             made.other_shop.add_customer(20 + number)
@@ -167,8 +167,8 @@ async def test_another_shop_gets_everything(ground: Ground) -> None:
         assert shop_state(made.other_shop)["types"] == {4001: ("Gold", "0")}
 
 
-async def test_held_orders_run_again_in_order_of_arrival_when_a_person_links(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_held_orders_run_again_in_order_of_arrival_when_a_person_links(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         made.till.add_customer(501, email="alan@example.test")
         made.till.add_customer(502, email="alan@example.test")
         made.shop.add_customer(21, email="alan@example.test")
@@ -176,7 +176,7 @@ async def test_held_orders_run_again_in_order_of_arrival_when_a_person_links(gro
             await made.order(an_order(order_id, woo=21, email="alan@example.test"))
             await made.quiet()
         assert {order: await comment_of(made, order) for order in (1, 2, 3)} == dict.fromkeys((1, 2, 3), DUPLICATE)
-        linked = await ground.running.client.links.create_link(made.account, 502, 21)
+        linked = await environment.running.client.links.create_link(made.account, 502, 21)
         assert linked.released_order_count == 3
         await made.quiet()
         finished = [entry async for entry in made.entries() if entry.queue == vocabulary_pb2.QUEUE_ORDERS]
@@ -185,29 +185,31 @@ async def test_held_orders_run_again_in_order_of_arrival_when_a_person_links(gro
         assert [order_id for _, order_id in begun] == [3, 1, 2]
 
 
-async def test_a_choice_for_one_order_with_a_link_releases_the_others(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_a_choice_for_one_order_with_a_link_releases_the_others(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         made.till.add_customer(501, email="alan@example.test")
         made.till.add_customer(502, email="alan@example.test", points=9)
         made.shop.add_customer(21, email="alan@example.test")
         for order_id in (1, 2):
             await made.order(an_order(order_id, woo=21, email="alan@example.test"))
         await made.quiet()
-        resolved = await ground.running.client.links.resolve_order(made.account, (await made.match_of(1)).entry_id, 502, create_link=True)
+        resolved = await environment.running.client.links.resolve_order(
+            made.account, (await made.match_of(1)).entry_id, 502, create_link=True
+        )
         assert (resolved.link.woo_customer_id, resolved.released_order_count) == (21, 1)
         await made.quiet()
         assert [(await made.match_of(order)).epos_customer_id for order in (1, 2)] == [502, 502]
         assert points(made) == {21: "9"}
 
 
-async def test_a_choice_for_a_guest_counts_for_every_held_order_of_that_email(ground: Ground) -> None:
-    async with ground.stage(guest_policy=account_pb2.GUEST_POLICY_MATCH_OR_CREATE) as made:
+async def test_a_choice_for_a_guest_counts_for_every_held_order_of_that_email(environment: RaceEnvironment) -> None:
+    async with environment.new_account(guest_policy=account_pb2.GUEST_POLICY_MATCH_OR_CREATE) as made:
         made.till.add_customer(501, email="alan@example.test")
         made.till.add_customer(502, email="alan@example.test")
         for order_id, email in ((1, "alan@example.test"), (2, "ALAN@example.test"), (3, "")):
             await made.order(an_order(order_id, email=email))
         await made.quiet()
-        client = ground.running.client.links
+        client = environment.running.client.links
         entry_id = (await made.match_of(1)).entry_id
         with pytest.raises(FailedPreconditionError):
             await client.resolve_order(made.account, entry_id, 502, create_link=True)
@@ -255,28 +257,28 @@ async def test_a_choice_for_a_guest_counts_for_every_held_order_of_that_email(gr
     ],
 )
 async def test_held_orders_run_again_when_the_setting_that_held_them_changes(
-    ground: Ground,
+    environment: RaceEnvironment,
     before: dict[str, Any],
     order: order_pb2.Order,
     change: dict[str, Any],
     paths: list[str],
     comment: str,
 ) -> None:
-    async with ground.stage(**before) as made:
+    async with environment.new_account(**before) as made:
         await people(made, 1, linked=False)
         made.till.add_customer(599, email="")
         await made.order(order)
         await made.quiet()
         held = await made.match_of(1042)
         assert (held.state, held.comment) == (HELD, NOT_MATCHED)
-        changed = await ground.running.client.accounts.update_account(made.account, account_pb2.Account(**change), paths)
+        changed = await environment.running.client.accounts.update_account(made.account, account_pb2.Account(**change), paths)
         assert changed.effect.requeued_entry_count == 1
         await made.quiet()
         assert await comment_of(made, 1042) == comment
 
 
-async def test_what_cannot_be_linked(ground: Ground) -> None:
-    async with ground.stage(default_epos_customer_id=599) as made:
+async def test_what_cannot_be_linked(environment: RaceEnvironment) -> None:
+    async with environment.new_account(default_epos_customer_id=599) as made:
         await people(made, 2)
         made.till.add_customer(599, email="")
         for epos, woo, error in ((599, 29, FailedPreconditionError), (501, 22, AlreadyExistsError), (501, 29, AlreadyExistsError)):
@@ -290,8 +292,8 @@ async def test_what_cannot_be_linked(ground: Ground) -> None:
         assert points(made) == {21: "1", 22: "2"}
 
 
-async def test_a_broken_link_is_replaced_by_the_next_order_and_by_hand(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_a_broken_link_is_replaced_by_the_next_order_and_by_hand(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         await people(made, 2)
         made.till.delete_customer(501)
         await made.hint(501)

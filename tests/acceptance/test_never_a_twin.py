@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import asyncio
 
+from support.create_race_environment import BY_EMAIL, BY_LINK, CREATED, PROCESSED, SHORT_TIMES, CreateRaceEnvironment, order
 from support.postgres import TestDatabase
 from support.service import running_service
-from support.twin_world import BY_EMAIL, BY_LINK, CREATED, PROCESSED, SHORT_TIMES, TwinWorld, order
 from support.waiting import HANG_SECONDS
 from tillsync.v1 import account_pb2
 
@@ -15,7 +15,7 @@ NOVA = "nova@example.test"
 SPELLINGS = (NOVA, "Nova@Example.test", " NOVA@EXAMPLE.TEST", "nova@EXAMPLE.test")
 
 
-async def test_forty_orders_of_one_new_person_make_one_customer(world: TwinWorld) -> None:
+async def test_forty_orders_of_one_new_person_make_one_customer(world: CreateRaceEnvironment) -> None:
     """Half of them wait for their answer (MatchOrderCustomer), half come in a batch, all at the same moment."""
     shop = await world.shop("shop-1")
     orders = [order(SPELLINGS[number % 4], number) for number in range(1, 41)]
@@ -33,7 +33,7 @@ async def test_forty_orders_of_one_new_person_make_one_customer(world: TwinWorld
     assert link.woo_customer_id == 12
 
 
-async def test_forty_guests_with_one_email_make_one_customer(world: TwinWorld) -> None:
+async def test_forty_guests_with_one_email_make_one_customer(world: CreateRaceEnvironment) -> None:
     shop = await world.shop("shop-1", guest_policy=account_pb2.GUEST_POLICY_MATCH_OR_CREATE)
     await shop.send(*(order(SPELLINGS[number % 4], number, woo_customer_id=0) for number in range(1, 41)))
     answers = [await shop.processed(number) for number in range(1, 41)]
@@ -43,7 +43,7 @@ async def test_forty_guests_with_one_email_make_one_customer(world: TwinWorld) -
     assert len(shop.till.creates()) == 1
 
 
-async def test_two_accounts_on_one_till_worked_on_by_two_services(world: TwinWorld, database: TestDatabase) -> None:
+async def test_two_accounts_on_one_till_worked_on_by_two_services(world: CreateRaceEnvironment, database: TestDatabase) -> None:
     """One Epos Now company, a key pair for each shop: the intents belong to the till. Each lane goes to whichever service is quicker."""
     till = await world.till()
     shops = [await world.shop(name, till, till_id="company") for name in ("shop-1", "shop-2")]

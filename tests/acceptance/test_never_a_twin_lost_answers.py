@@ -6,12 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from support.twin_world import (
+from support.create_race_environment import (
     BY_EMAIL,
     CREATED,
     SETTLE_SECONDS,
     TIMEOUT_SECONDS,
-    TwinWorld,
+    CreateRaceEnvironment,
     all_of,
     order,
 )
@@ -54,13 +54,13 @@ LOSSES = {
 }
 
 
-async def test_an_answer_lost_leaves_one_customer_in_the_end(world: TwinWorld) -> None:
+async def test_an_answer_lost_leaves_one_customer_in_the_end(world: CreateRaceEnvironment) -> None:
     scenes = {name: _lost(world, f"shop-{number}", loss) for number, (name, loss) in enumerate(LOSSES.items())}
     scenes["the other shop of the till waits as well"] = _other_shop_waits(world)
     await all_of(scenes)
 
 
-async def _lost(world: TwinWorld, name: str, loss: Loss) -> None:
+async def _lost(world: CreateRaceEnvironment, name: str, loss: Loss) -> None:
     shop = await world.shop(name, epos=loss.epos)
     till = shop.till.sandbox
     script = till.faults.script(method="POST", path="/api/*/customer*", **loss.fault) if loss.fault else None
@@ -85,7 +85,7 @@ async def _lost(world: TwinWorld, name: str, loss: Loss) -> None:
     assert all(later.time >= settles_at for later in creates[1:]), "created again before the first one had settled"
 
 
-async def _other_shop_waits(world: TwinWorld) -> None:
+async def _other_shop_waits(world: CreateRaceEnvironment) -> None:
     """The answer is lost by one account; the order of the same person in the other account creates nothing meanwhile."""
     till = await world.till()
     losing, other = [await world.shop(name, till, till_id="company") for name in ("losing-shop", "other-shop")]
@@ -101,7 +101,7 @@ async def _other_shop_waits(world: TwinWorld) -> None:
     assert len(till.creates()) == 1
 
 
-async def test_a_refused_create_is_sent_again_without_waiting_for_the_settle_time(world: TwinWorld) -> None:
+async def test_a_refused_create_is_sent_again_without_waiting_for_the_settle_time(world: CreateRaceEnvironment) -> None:
     """4xx says that nothing was stored: the intent is cleared."""
     shop = await world.shop("shop-1")
     shop.till.sandbox.faults.script(method="POST", path="/api/*/customer*", status=429, headers={"Retry-After": "1"})
@@ -113,7 +113,7 @@ async def test_a_refused_create_is_sent_again_without_waiting_for_the_settle_tim
     assert created.time - refused.time < SETTLE_SECONDS
 
 
-async def test_a_create_that_met_the_request_limit_leaves_no_intent_behind(world: TwinWorld) -> None:
+async def test_a_create_that_met_the_request_limit_leaves_no_intent_behind(world: CreateRaceEnvironment) -> None:
     """Without Retry-After the till is left alone for minutes; nothing is decided meanwhile, and nothing stands in the way afterwards."""
     shop = await world.shop("shop-1")
     shop.till.sandbox.faults.script(method="POST", path="/api/*/customer*", status=403, body="You have reached your maximum API limit.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from support.twin_world import BY_EMAIL, CREATED, HELD, PROCESSED, TIMEOUT_SECONDS, Shop, TwinWorld, all_of, order
+from support.create_race_environment import BY_EMAIL, CREATED, HELD, PROCESSED, TIMEOUT_SECONDS, CreateRaceEnvironment, Shop, all_of, order
 from tillsync.v1 import account_pb2
 from tillsync_sandbox.till import EmailMatch, EmailMiss, PostReply, TillSwitches
 
@@ -51,12 +51,12 @@ WORLDS = {
 }
 
 
-async def test_in_every_world_a_new_person_is_created_once_and_a_known_one_found(world: TwinWorld) -> None:
+async def test_in_every_world_a_new_person_is_created_once_and_a_known_one_found(world: CreateRaceEnvironment) -> None:
     """Three people at once: one new; one known in other capitals; one whose create is stored late, unanswered."""
     await all_of({name: _in_world(world, f"shop-{number}", till_world) for number, (name, till_world) in enumerate(WORLDS.items())})
 
 
-async def _in_world(world: TwinWorld, name: str, till_world: TillWorld) -> None:
+async def _in_world(world: CreateRaceEnvironment, name: str, till_world: TillWorld) -> None:
     till = await world.till(*till_world.others, OLDA, switches=till_world.switches)
     shop = await world.shop(name, till, epos=till_world.epos)
     till.sandbox.faults.script(method="POST", contains="Late@", delay_seconds=TIMEOUT_SECONDS + 0.3)
@@ -84,7 +84,7 @@ SPELLINGS = {
 IN_ANOTHER_SPELLING = {4, 5, 6, 7}
 
 
-async def test_an_email_in_another_spelling_at_the_till_makes_no_twin(world: TwinWorld) -> None:
+async def test_an_email_in_another_spelling_at_the_till_makes_no_twin(world: CreateRaceEnvironment) -> None:
     """What nobody sees does not count; what contains the email is for a person, with the customer as candidate."""
     emails = {number: f"ada{number}@example.test" for number in SPELLINGS}
     stored = [SPELLINGS[number].format(email) for number, email in emails.items()]
@@ -108,7 +108,7 @@ OF_ITS_KIND = {1: "ada+shop@example.test", 2: "o'neil@example.test", 3: f"{'a' *
 
 @pytest.mark.parametrize("epos", list(BLIND.values()), ids=list(BLIND))
 async def test_a_search_that_is_wrong_for_some_characters_makes_no_twin_of_them(
-    world: TwinWorld, epos: account_pb2.EposSettings | None
+    world: CreateRaceEnvironment, epos: account_pb2.EposSettings | None
 ) -> None:
     """It is right for plain emails, wrong for a plus sign, an apostrophe, and from 50 characters on: the list is read for those."""
     till = await world.till(
@@ -129,7 +129,7 @@ UNSEARCHABLE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("fault", list(UNSEARCHABLE.values()), ids=list(UNSEARCHABLE))
-async def test_a_search_that_does_not_find_what_is_there_proves_nothing(world: TwinWorld, fault: dict[str, Any]) -> None:
+async def test_a_search_that_does_not_find_what_is_there_proves_nothing(world: CreateRaceEnvironment, fault: dict[str, Any]) -> None:
     shop = await world.shop("shop-1")
     blind = shop.till.sandbox.faults.script(method="GET", where=lambda request: "EmailAddress" in request.query, times=None, **fault)
     await shop.send(order(NOVA))
@@ -153,7 +153,7 @@ NOWHERE: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("fault", list(NOWHERE.values()), ids=list(NOWHERE))
 @pytest.mark.parametrize("version", [account_pb2.TILL_API_VERSION_V2, account_pb2.TILL_API_VERSION_V4], ids=["V2", "V4"])
 async def test_an_address_where_no_till_is_creates_nothing(
-    world: TwinWorld, fault: dict[str, Any], version: account_pb2.TillApiVersion.ValueType
+    world: CreateRaceEnvironment, fault: dict[str, Any], version: account_pb2.TillApiVersion.ValueType
 ) -> None:
     """Every address answers so, for the first time or again: a miss by 404 is no proof, and the account says what is wrong."""
     shop = await world.shop("shop-1", epos=account_pb2.EposSettings(customer_api_version=version))
@@ -175,7 +175,7 @@ async def _says_wrong_address(shop: Shop) -> None:
     assert problem.reason == account_pb2.PROBLEM_REASON_WRONG_ADDRESS, problem
 
 
-async def test_reads_that_work_and_a_create_that_is_at_the_wrong_address(world: TwinWorld) -> None:
+async def test_reads_that_work_and_a_create_that_is_at_the_wrong_address(world: CreateRaceEnvironment) -> None:
     shop = await world.shop("shop-1")
     wrong = shop.till.sandbox.faults.script(method="POST", path="/api/*", times=None, **NOWHERE["HTML 404"])
     await shop.send(order(NOVA))

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
-from support.mid_run import Ground, Stage, ground_on, shop_state
 from support.postgres import Cluster
+from support.race_environment import RaceEnvironment, SandboxAccount, race_environment, shop_state
 from tillsync.v1 import account_pb2, vocabulary_pb2
 from tillsync_sandbox import SandboxShop
 
@@ -23,19 +23,19 @@ UPDATED, NOT_UPDATED = "Successfully Updated", "WooCommerce customer not updated
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
+async def environment(cluster: Cluster) -> AsyncIterator[RaceEnvironment]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tillsync_server.application.flows.write_verdicts.NOT_DONE_SECONDS", 0.2)  # not a quarter of a minute
-        async with ground_on(cluster, TILLSYNC_MAX_ATTEMPTS="3", TILLSYNC_RETRY_BASE_SECONDS="0.05") as made:
+        async with race_environment(cluster, TILLSYNC_MAX_ATTEMPTS="3", TILLSYNC_RETRY_BASE_SECONDS="0.05") as made:
             yield made
 
 
-async def over_keys(made: Stage) -> None:
+async def over_keys(made: SandboxAccount) -> None:
     shop = account_pb2.ShopSettings(consumer_key=made.shop.switches.consumer_key, consumer_secret=made.shop.switches.consumer_secret)
     await made.update("shop.bridge_secret", "shop.consumer_key", "shop.consumer_secret", shop=shop)
 
 
-async def linked_customers(made: Stage, *, keys: bool = False) -> list[int]:
+async def linked_customers(made: SandboxAccount, *, keys: bool = False) -> list[int]:
     if keys:
         await over_keys(made)
     for number in range(COUNT):
@@ -52,20 +52,20 @@ async def linked_customers(made: Stage, *, keys: bool = False) -> list[int]:
     return [EPOS + number for number in range(COUNT)]
 
 
-async def sweep(made: Stage, ids: list[int]) -> None:
+async def sweep(made: SandboxAccount, ids: list[int]) -> None:
     answers = await made.running.client.sync.sync_customers(made.account, ids, priority=BULK)
     assert not [answer for answer in answers if isinstance(answer, Exception)]
     await made.quiet()
 
 
-def points(made: Stage, *, keys: bool) -> dict[int, str]:
+def points(made: SandboxAccount, *, keys: bool) -> dict[int, str]:
     state = shop_state(made.shop)
     if keys:
         return {user: str(metas["tillsync_points_balance"]) for user, metas in state["metas"].items() if "tillsync_points_balance" in metas}
     return {user: values.points for user, values in state["values"].items()}
 
 
-async def newest_of_all(made: Stage) -> dict[int, tuple[str, str, str]]:
+async def newest_of_all(made: SandboxAccount) -> dict[int, tuple[str, str, str]]:
     """By number: state, comment and first note of each customer's newest entry."""
     found: dict[int, tuple[str, str, str]] = {}
     async for entry in made.running.client.sync.list_queue(made.account, vocabulary_pb2.QUEUE_CUSTOMERS, page_size=500):
@@ -75,8 +75,8 @@ async def newest_of_all(made: Stage) -> dict[int, tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("keys", [False, True], ids=["bridge", "keys"])
-async def test_a_sweep_takes_few_requests_and_the_next_one_none(ground: Ground, keys: bool) -> None:
-    async with ground.stage() as made:
+async def test_a_sweep_takes_few_requests_and_the_next_one_none(environment: RaceEnvironment, keys: bool) -> None:
+    async with environment.new_account() as made:
         ids = await linked_customers(made, keys=keys)
         await sweep(made, ids)
         assert points(made, keys=keys) == {WOO + number: str(number) for number in range(COUNT)}
@@ -94,8 +94,8 @@ async def test_a_sweep_takes_few_requests_and_the_next_one_none(ground: Ground, 
         assert str(WOO + 8) not in writes[0].body.decode()
 
 
-async def test_force_writes_what_is_known_to_be_there(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_force_writes_what_is_known_to_be_there(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         await linked_customers(made)
         await made.hint(EPOS)
         await made.quiet()
@@ -135,9 +135,9 @@ def answers_nothing(shop: SandboxShop) -> None:
     shop.faults.script(method="POST", contains=str(WOO + BAD), disconnect="before", times=None)
 
 
-async def test_customers_that_the_shop_takes_only_a_few_of_at_a_time_all_get_through(ground: Ground) -> None:
+async def test_customers_that_the_shop_takes_only_a_few_of_at_a_time_all_get_through(environment: RaceEnvironment) -> None:
     """Where larger batches are never answered, each round takes some along, without charging anybody."""
-    async with ground.stage() as made:
+    async with environment.new_account() as made:
         ids = await linked_customers(made)
         made.shop.faults.script(method="POST", where=lambda request: request.body.count(b"user_id") > 20, disconnect="before", times=None)
         await sweep(made, ids)
@@ -149,8 +149,8 @@ async def test_customers_that_the_shop_takes_only_a_few_of_at_a_time_all_get_thr
 @pytest.mark.parametrize(
     "spoil", [gone, breaks_the_shop, refuses_the_batch, answers_nonsense, answers_nothing], ids=lambda made: made.__name__
 )
-async def test_one_bad_customer_fails_alone(ground: Ground, spoil: Callable[[SandboxShop], None], keys: bool) -> None:
-    async with ground.stage() as made:
+async def test_one_bad_customer_fails_alone(environment: RaceEnvironment, spoil: Callable[[SandboxShop], None], keys: bool) -> None:
+    async with environment.new_account() as made:
         ids = await linked_customers(made, keys=keys)
         spoil(made.shop)
         await sweep(made, ids)
@@ -163,8 +163,8 @@ async def test_one_bad_customer_fails_alone(ground: Ground, spoil: Callable[[San
         assert {(state, comment) for state, comment, _ in newest.values()} == {("PROCESSED", UPDATED)}
 
 
-async def test_a_shop_that_does_not_get_to_all_gets_the_rest_again(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_a_shop_that_does_not_get_to_all_gets_the_rest_again(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         ids = await linked_customers(made)
         made.shop.switches.not_done_after = 40
         await sweep(made, ids)
@@ -173,8 +173,8 @@ async def test_a_shop_that_does_not_get_to_all_gets_the_rest_again(ground: Groun
         assert attempts == [1] * COUNT, "what the shop did not get to costs no attempt"
 
 
-async def test_a_till_that_fails_for_one_customer_holds_up_no_other(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_a_till_that_fails_for_one_customer_holds_up_no_other(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         ids = (await linked_customers(made))[:20]
         made.till.faults.script(method="GET", path=f"/api/*/customer/{EPOS + 3}", status=500, body="broken row", times=None)
         await sweep(made, ids)
@@ -185,8 +185,8 @@ async def test_a_till_that_fails_for_one_customer_holds_up_no_other(ground: Grou
         assert {(state, comment) for state, comment, _ in newest.values()} == {("PROCESSED", UPDATED)}
 
 
-async def test_a_removal_and_a_write_go_together(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_a_removal_and_a_write_go_together(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         ids = await linked_customers(made)
         await sweep(made, ids)
         for number in range(10):

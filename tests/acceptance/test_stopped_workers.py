@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
+from support.create_race_environment import BY_EMAIL, CREATED, SHORT_TIMES, CreateRaceEnvironment, Shop, order
 from support.postgres import TestDatabase
 from support.service import Child, child, running_service
 from support.service_process import (
@@ -29,7 +30,6 @@ from support.service_process import (
     stop_still,
     taken_over,
 )
-from support.twin_world import BY_EMAIL, CREATED, SHORT_TIMES, Shop, TwinWorld, order
 from support.waiting import until
 from tillsync.v1 import vocabulary_pb2
 
@@ -39,10 +39,10 @@ POST: dict[str, Any] = {"method": "POST", "path": "/api/v2/customer*"}
 
 
 @pytest_asyncio.fixture
-async def idle_world(database: TestDatabase) -> AsyncIterator[TwinWorld]:
+async def idle_world(database: TestDatabase) -> AsyncIterator[CreateRaceEnvironment]:
     """The API in this process, without a worker: the work is the processes'."""
     async with running_service(database.dsn, works=False, changes=SHORT_TIMES) as service, AsyncExitStack() as stack:
-        made = TwinWorld(service.client, database.dsn, stack)
+        made = CreateRaceEnvironment(service.client, database.dsn, stack)
         yield made
         made.assert_never_a_twin()
 
@@ -54,7 +54,7 @@ async def rows(database: TestDatabase) -> AsyncIterator[asyncpg.Connection[async
     await connection.close()
 
 
-async def _shop_with_a_proven_search(world: TwinWorld) -> Shop:
+async def _shop_with_a_proven_search(world: CreateRaceEnvironment) -> Shop:
     """Somebody was created there before: the next new person costs one search before the create."""
     shop = await world.shop("shop-1")
     await shop.send(order("first@example.test", 9, woo_customer_id=90))
@@ -72,7 +72,7 @@ MOMENTS = ("intent committed, nothing sent", "sent, carried out after the death"
 
 @pytest.mark.parametrize("moment", MOMENTS)
 async def test_a_process_killed_in_the_middle_of_a_create(
-    idle_world: TwinWorld, rows: asyncpg.Connection[asyncpg.Record], database: TestDatabase, directory: Path, moment: str
+    idle_world: CreateRaceEnvironment, rows: asyncpg.Connection[asyncpg.Record], database: TestDatabase, directory: Path, moment: str
 ) -> None:
     """`tillsync serve` dies by SIGKILL, `tillsync worker` takes its lane over: one customer in the end, and never two."""
     variables = process_environment(database.dsn, directory)
@@ -126,7 +126,7 @@ async def _killed_before_the_create(rows: asyncpg.Connection[asyncpg.Record], sh
 
 
 async def test_a_worker_stopped_between_intent_and_create_sends_nothing_once_its_lease_is_over(
-    idle_world: TwinWorld, rows: asyncpg.Connection[asyncpg.Record], database: TestDatabase, directory: Path
+    idle_world: CreateRaceEnvironment, rows: asyncpg.Connection[asyncpg.Record], database: TestDatabase, directory: Path
 ) -> None:
     variables = process_environment(database.dsn, directory)
     with child(["worker"], variables, directory) as sleeper, child(["worker"], variables, directory) as heir:
@@ -157,7 +157,7 @@ async def test_a_worker_stopped_between_intent_and_create_sends_nothing_once_its
 
 
 async def test_a_worker_stopped_before_a_write_to_the_shop_sends_nothing_and_after_it_is_refused_by_the_version(
-    idle_world: TwinWorld, rows: asyncpg.Connection[asyncpg.Record], database: TestDatabase, directory: Path
+    idle_world: CreateRaceEnvironment, rows: asyncpg.Connection[asyncpg.Record], database: TestDatabase, directory: Path
 ) -> None:
     """One process, two accounts: stopped before the check of the lease on one, and on the other with its request already on the way."""
     variables = process_environment(database.dsn, directory)
@@ -200,7 +200,7 @@ async def test_a_worker_stopped_before_a_write_to_the_shop_sends_nothing_and_aft
         assert await heir.stop() == 0
 
 
-async def _shop_with_points(world: TwinWorld, name: str, points: int) -> Shop:
+async def _shop_with_points(world: CreateRaceEnvironment, name: str, points: int) -> Shop:
     shop = await world.shop(name)
     customer_id = shop.till.sandbox.add_customer(customer_id=555, email="ada@example.test", points=points)
     await world.client.links.create_link(name, customer_id, 12)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.mid_run import Ground, Stage, an_order, ground_on, shop_state
 from support.postgres import Cluster
+from support.race_environment import RaceEnvironment, SandboxAccount, an_order, race_environment, shop_state
 from support.waiting import until
 from tillsync.v1 import link_service_pb2, order_pb2, vocabulary_pb2
 from tillsync_client.customer_sync import timestamp
@@ -27,33 +27,33 @@ DUPLICATE = "We could not auto-link the customer as there is more than one custo
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
-    async with ground_on(cluster) as made:
+async def environment(cluster: Cluster) -> AsyncIterator[RaceEnvironment]:
+    async with race_environment(cluster) as made:
         yield made
 
 
-def of_user(made: Stage, order_id: int, user_id: int, email: str) -> order_pb2.Order:
+def of_user(made: SandboxAccount, order_id: int, user_id: int, email: str) -> order_pb2.Order:
     """As the plugin tells it: with the time at which the user registered."""
     registered = datetime.fromisoformat(f"{made.shop.store.users[user_id].registered}+00:00")
     return an_order(order_id, woo=user_id, email=email, woo_registered_time=timestamp(registered))
 
 
-async def answered(made: Stage, order: order_pb2.Order) -> order_pb2.OrderMatch:
+async def answered(made: SandboxAccount, order: order_pb2.Order) -> order_pb2.OrderMatch:
     await made.order(order)
     await made.quiet()
     return await made.match_of(order.order_id)
 
 
-def points(made: Stage) -> dict[int, str]:
+def points(made: SandboxAccount) -> dict[int, str]:
     return {user: values.points for user, values in shop_state(made.shop)["values"].items()}
 
 
-def till_requests(made: Stage) -> int:
+def till_requests(made: SandboxAccount) -> int:
     return len(made.till.log.matching())
 
 
-async def test_a_number_that_went_to_somebody_else_shows_no_strangers_points(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_a_number_that_went_to_somebody_else_shows_no_strangers_points(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         made.till.add_customer(501, email=ADA, points=120)
         made.shop.add_customer(12, email=ADA)
         assert (await answered(made, of_user(made, 1, 12, ADA))).epos_customer_id == 501
@@ -74,9 +74,9 @@ async def test_a_number_that_went_to_somebody_else_shows_no_strangers_points(gro
         assert (points(made), await made.links()) == ({12: "7"}, {(502, 12, True)})
 
 
-async def test_a_write_is_for_the_linked_person_whoever_has_the_number(ground: Ground) -> None:
+async def test_a_write_is_for_the_linked_person_whoever_has_the_number(environment: RaceEnvironment) -> None:
     """Before the new person has ordered anything."""
-    async with ground.stage() as made:
+    async with environment.new_account() as made:
         made.till.add_customer(501, email=ADA, points=120)
         made.shop.add_customer(12, email=ADA)
         await answered(made, of_user(made, 1, 12, ADA))
@@ -88,9 +88,9 @@ async def test_a_write_is_for_the_linked_person_whoever_has_the_number(ground: G
         assert (points(made), await made.links()) == ({}, {(501, 12, False)})
 
 
-async def test_without_the_bridge_a_stranger_loses_what_was_written(ground: Ground) -> None:
+async def test_without_the_bridge_a_stranger_loses_what_was_written(environment: RaceEnvironment) -> None:
     keys: Any = {"consumer_key": "ck_sandbox", "consumer_secret": "cs_sandbox"}
-    async with ground.stage() as made:
+    async with environment.new_account() as made:
         await made.update("shop.bridge_secret", "shop.consumer_key", "shop.consumer_secret", shop=keys)
         made.till.add_customer(501, email=ADA, points=120)
         made.shop.add_customer(12, email=ADA)
@@ -105,11 +105,11 @@ async def test_without_the_bridge_a_stranger_loses_what_was_written(ground: Grou
         assert await made.links() == {(501, 12, False)}
 
 
-async def test_the_work_grows_with_the_orders_of_a_deleted_shopper(ground: Ground) -> None:
+async def test_the_work_grows_with_the_orders_of_a_deleted_shopper(environment: RaceEnvironment) -> None:
     """One search for all; each order is decided once."""
     counts: dict[int, tuple[int, int]] = {}
     for count in (10, 40):
-        async with ground.stage() as made:
+        async with environment.new_account() as made:
             made.till.add_customer(501, email=ADA, points=120)
             for number in range(count):
                 await made.order(an_order(100 + number, woo=12, email=ADA))
@@ -122,8 +122,8 @@ async def test_the_work_grows_with_the_orders_of_a_deleted_shopper(ground: Groun
     assert counts[40][1] == 40
 
 
-async def test_a_pending_order_shows_no_outcome_that_was_thrown_away(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_a_pending_order_shows_no_outcome_that_was_thrown_away(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         made.till.add_customer(501, email=ADA)
         made.shop.add_customer(12, email=ADA)
         await made.link(501, 12)
@@ -153,8 +153,8 @@ async def test_a_pending_order_shows_no_outcome_that_was_thrown_away(ground: Gro
         assert ((await made.match_of(1)).comment, (await made.match_of(1)).epos_customer_id) == (LINKED, 501)
 
 
-async def test_a_merchant_who_cleans_up_duplicates_gets_the_order_matched(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_a_merchant_who_cleans_up_duplicates_gets_the_order_matched(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         made.till.add_customer(501, email=ADA, points=120)
         made.till.add_customer(502, email=ADA)
         made.till.add_customer(503, email=ADA)
@@ -172,8 +172,8 @@ async def test_a_merchant_who_cleans_up_duplicates_gets_the_order_matched(ground
         assert (match.state, match.epos_customer_id, points(made)) == (PROCESSED, 501, {12: "120"})
 
 
-async def test_a_candidate_that_only_got_points_decides_nothing_again(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_a_candidate_that_only_got_points_decides_nothing_again(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         made.till.add_customer(501, email=ADA)
         made.till.add_customer(502, email=ADA)
         made.shop.add_customer(12, email=ADA)
@@ -185,8 +185,8 @@ async def test_a_candidate_that_only_got_points_decides_nothing_again(ground: Gr
         assert (await made.newest("order_id", 1)).attempt_count == before
 
 
-async def test_a_deleted_user_that_the_shop_tells_of_frees_the_till_customer_for_the_new_account(ground: Ground) -> None:
-    async with ground.stage(shop={"bridge_secret": "c2FuZGJveC1zYW5kYm94LXNhbmRib3gtc2FuZGJveC0"}) as made:
+async def test_a_deleted_user_that_the_shop_tells_of_frees_the_till_customer_for_the_new_account(environment: RaceEnvironment) -> None:
+    async with environment.new_account(shop={"bridge_secret": "c2FuZGJveC1zYW5kYm94LXNhbmRib3gtc2FuZGJveC0"}) as made:
         made.shop.switches.bridge_api = 1  # an older bridge: the shop cannot be asked who its users are
         made.till.add_customer(501, email=ADA, points=120)
         made.shop.add_customer(40, email="old@example.test")
@@ -206,8 +206,8 @@ async def test_a_deleted_user_that_the_shop_tells_of_frees_the_till_customer_for
         assert (match.state, match.epos_customer_id, await made.links()) == (PROCESSED, 501, {(501, 12, True)})
 
 
-async def test_a_till_customer_deleted_without_a_word_is_found_out_and_its_orders_are_told(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_a_till_customer_deleted_without_a_word_is_found_out_and_its_orders_are_told(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         made.till.add_customer(501, email=ADA)
         made.shop.add_customer(12, email=ADA)
         first = await answered(made, of_user(made, 1, 12, ADA))
@@ -229,8 +229,8 @@ async def test_a_till_customer_deleted_without_a_word_is_found_out_and_its_order
         assert ("order:1", "order.finished") in events, events
 
 
-async def test_orders_that_were_answered_by_a_link_say_that_it_was_taken_off(ground: Ground) -> None:
-    async with ground.stage() as made:
+async def test_orders_that_were_answered_by_a_link_say_that_it_was_taken_off(environment: RaceEnvironment) -> None:
+    async with environment.new_account() as made:
         made.till.add_customer(501, email=ADA)
         made.shop.add_customer(12, email=ADA)
         made.shop.add_customer(40, email=EVE)

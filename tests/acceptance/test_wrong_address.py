@@ -8,8 +8,19 @@ from dataclasses import dataclass
 
 import asyncpg
 import pytest
+from support.create_race_environment import (
+    BY_EMAIL,
+    BY_LINK,
+    CREATED,
+    HELD,
+    PENDING,
+    CreateRaceEnvironment,
+    Shop,
+    all_of,
+    order,
+    till_settings,
+)
 from support.service_process import lanes
-from support.twin_world import BY_EMAIL, BY_LINK, CREATED, HELD, PENDING, Shop, TwinWorld, all_of, order, till_settings
 from support.waiting import until
 from tillsync.v1 import account_pb2, vocabulary_pb2
 from tillsync_sandbox import TillSwitches
@@ -44,7 +55,7 @@ class Detour:
     """Requests that arrived at the wrong place."""
 
 
-async def _html_at_the_same_address(world: TwinWorld, shop: Shop) -> Detour:
+async def _html_at_the_same_address(world: CreateRaceEnvironment, shop: Shop) -> Detour:
     """The host serves something else for a while."""
 
     async def turn(wrong: bool) -> None:
@@ -54,7 +65,7 @@ async def _html_at_the_same_address(world: TwinWorld, shop: Shop) -> Detour:
     return Detour(lambda: turn(True), lambda: turn(False), lambda: log.count(where=lambda request: request.status == 404))
 
 
-async def _redirects_at_the_same_address(world: TwinWorld, shop: Shop) -> Detour:
+async def _redirects_at_the_same_address(world: CreateRaceEnvironment, shop: Shop) -> Detour:
     faults = shop.till.sandbox.faults
 
     async def go_wrong() -> None:
@@ -67,7 +78,7 @@ async def _redirects_at_the_same_address(world: TwinWorld, shop: Shop) -> Detour
     return Detour(go_wrong, put_right, lambda: log.count(where=lambda request: request.status == 301))
 
 
-async def _another_origin(world: TwinWorld, shop: Shop, content_type: str, body: str) -> Detour:
+async def _another_origin(world: CreateRaceEnvironment, shop: Shop, content_type: str, body: str) -> Detour:
     """Somebody enters another address, with the credentials, as a changed origin needs them again."""
     elsewhere = await world.till(switches=TillSwitches(wrong_address=True))
     elsewhere.sandbox.faults.script(path="*", status=404, body=body, content_type=content_type, times=None)
@@ -84,11 +95,11 @@ async def _another_origin(world: TwinWorld, shop: Shop, content_type: str, body:
     )
 
 
-async def _another_origin_in_html(world: TwinWorld, shop: Shop) -> Detour:
+async def _another_origin_in_html(world: CreateRaceEnvironment, shop: Shop) -> Detour:
     return await _another_origin(world, shop, "text/html", "<html><title>404 Not Found</title></html>")
 
 
-async def _another_origin_in_json(world: TwinWorld, shop: Shop) -> Detour:
+async def _another_origin_in_json(world: CreateRaceEnvironment, shop: Shop) -> Detour:
     return await _another_origin(world, shop, "application/json", '{"Message":"No HTTP resource was found that matches the request"}')
 
 
@@ -96,7 +107,7 @@ async def _another_origin_in_json(world: TwinWorld, shop: Shop) -> Detour:
     "detour_of", [_html_at_the_same_address, _redirects_at_the_same_address, _another_origin_in_html, _another_origin_in_json]
 )
 async def test_a_till_address_turned_wrong_for_a_while_deletes_replaces_and_ends_nothing(
-    world: TwinWorld, detour_of: Callable[[TwinWorld, Shop], Awaitable[Detour]]
+    world: CreateRaceEnvironment, detour_of: Callable[[CreateRaceEnvironment, Shop], Awaitable[Detour]]
 ) -> None:
     """Three shops, as the first to meet the wrong address decides what it is taken for: a customer, a type, an order."""
     firsts = {"a-customer": _ask_for_customers, "a-type": _ask_for_types, "an-order": _ask_for_orders}
@@ -104,7 +115,10 @@ async def test_a_till_address_turned_wrong_for_a_while_deletes_replaces_and_ends
 
 
 async def _wrong_for_a_while(
-    world: TwinWorld, name: str, detour_of: Callable[[TwinWorld, Shop], Awaitable[Detour]], ask_first: Callable[[Shop], Awaitable[None]]
+    world: CreateRaceEnvironment,
+    name: str,
+    detour_of: Callable[[CreateRaceEnvironment, Shop], Awaitable[Detour]],
+    ask_first: Callable[[Shop], Awaitable[None]],
 ) -> None:
     shop = await _shop_in_full_use(world, name)
     detour = await detour_of(world, shop)
@@ -156,7 +170,7 @@ async def _lasting(rows: asyncpg.Connection[asyncpg.Record], shop: Shop) -> dict
     return lasting
 
 
-async def _shop_in_full_use(world: TwinWorld, name: str) -> Shop:
+async def _shop_in_full_use(world: CreateRaceEnvironment, name: str) -> Shop:
     """Linked customers with points, two types, a link broken by a proven deletion, an order that a person has to decide."""
     shop = await world.shop(name)
     till = shop.till.sandbox
@@ -236,7 +250,7 @@ async def _has_no_problem(shop: Shop) -> bool:
     return await shop.problem() is None
 
 
-async def test_a_new_address_of_the_same_till_needs_its_own_proof(world: TwinWorld) -> None:
+async def test_a_new_address_of_the_same_till_needs_its_own_proof(world: CreateRaceEnvironment) -> None:
     """A search proven at the old address is no proof at another one: there a blind search would make a twin of everybody."""
     shop = await world.shop("shop-1")
     await shop.send(order("first@example.test", 1, woo_customer_id=31))

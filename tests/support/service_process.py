@@ -15,8 +15,8 @@ from pathlib import Path
 
 import asyncpg
 import psutil
+from support.create_race_environment import SHORT_TIMES, Shop
 from support.service import Child, environment
-from support.twin_world import SHORT_TIMES, Shop
 from support.waiting import HANG_SECONDS, until
 
 _BACKENDS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"

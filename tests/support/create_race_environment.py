@@ -144,7 +144,7 @@ def order(email: str, order_id: int = 1, *, woo_customer_id: int = 12, **fields:
 
 
 @dataclass
-class TwinWorld:
+class CreateRaceEnvironment:
     """``client`` speaks to a service on the database of ``dsn``. Tills live as long as the world."""
 
     client: TillsyncClient

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.mid_run import Change, Ground, Point, SandboxRequest, Stage, ground_on, shop_state
 from support.postgres import Cluster
+from support.race_environment import Change, Point, RaceEnvironment, SandboxAccount, SandboxRequest, race_environment, shop_state
 from tillsync.v1 import account_pb2, vocabulary_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,60 +32,60 @@ TYPE_FAILED = vocabulary_pb2.OUTCOME_TYPE_REQUEST_FAILED
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
-    async with ground_on(cluster) as made:
+async def environment(cluster: Cluster) -> AsyncIterator[RaceEnvironment]:
+    async with race_environment(cluster) as made:
         yield made
 
 
-async def move_to_another_shop_customer(stage: Stage) -> None:
-    await stage.unlink(C)
-    await stage.link(C, W2)
+async def move_to_another_shop_customer(made: SandboxAccount) -> None:
+    await made.unlink(C)
+    await made.link(C, W2)
 
 
-async def give_to_another_till_customer(stage: Stage) -> None:
-    await stage.unlink(C)
-    await stage.link(X, W)
+async def give_to_another_till_customer(made: SandboxAccount) -> None:
+    await made.unlink(C)
+    await made.link(X, W)
 
 
-async def unlink_and_link_again(stage: Stage) -> None:
-    await stage.unlink(C)
-    await stage.link(C, W)
+async def unlink_and_link_again(made: SandboxAccount) -> None:
+    await made.unlink(C)
+    await made.link(C, W)
 
 
-async def off_and_on(stage: Stage) -> None:
-    await stage.update(customer_sync_enabled=False)
-    await stage.update(customer_sync_enabled=True)
+async def off_and_on(made: SandboxAccount) -> None:
+    await made.update(customer_sync_enabled=False)
+    await made.update(customer_sync_enabled=True)
 
 
-async def to_another_shop(stage: Stage) -> None:
-    secret = stage.other_shop.switches.bridge_secret
-    shop = account_pb2.ShopSettings(base_url=stage.other_shop.origin, bridge_secret=secret)
-    await stage.update("shop.base_url", "shop.bridge_secret", shop=shop)
+async def to_another_shop(made: SandboxAccount) -> None:
+    secret = made.other_shop.switches.bridge_secret
+    shop = account_pb2.ShopSettings(base_url=made.other_shop.origin, bridge_secret=secret)
+    await made.update("shop.base_url", "shop.bridge_secret", shop=shop)
 
 
-async def from_bridge_to_keys(stage: Stage) -> None:
-    shop = account_pb2.ShopSettings(consumer_key=stage.shop.switches.consumer_key, consumer_secret=stage.shop.switches.consumer_secret)
-    await stage.update("shop.bridge_secret", "shop.consumer_key", "shop.consumer_secret", shop=shop)
+async def from_bridge_to_keys(made: SandboxAccount) -> None:
+    shop = account_pb2.ShopSettings(consumer_key=made.shop.switches.consumer_key, consumer_secret=made.shop.switches.consumer_secret)
+    await made.update("shop.bridge_secret", "shop.consumer_key", "shop.consumer_secret", shop=shop)
 
 
-async def to_v4(stage: Stage) -> None:
+async def to_v4(made: SandboxAccount) -> None:
     version = account_pb2.TILL_API_VERSION_V4
     epos = account_pb2.EposSettings(customer_api_version=version, customer_type_api_version=version)
-    await stage.update("epos.customer_api_version", "epos.customer_type_api_version", epos=epos)
+    await made.update("epos.customer_api_version", "epos.customer_type_api_version", epos=epos)
 
 
 CHANGES = [
-    Change("unlinked", lambda stage: stage.unlink(C), (UPDATED, NOT_LINKED)),
+    Change("unlinked", lambda made: made.unlink(C), (UPDATED, NOT_LINKED)),
     Change("moved to another shop customer", move_to_another_shop_customer),
     Change("given to another till customer", give_to_another_till_customer, (UPDATED, NOT_LINKED)),
     Change("unlinked and linked again", unlink_and_link_again),
-    Change("sync off", lambda stage: stage.update(customer_sync_enabled=False), (DISABLED,), (DISABLED,)),
+    Change("sync off", lambda made: made.update(customer_sync_enabled=False), (DISABLED,), (DISABLED,)),
     Change("sync off and on", off_and_on),
-    Change("names on", lambda stage: stage.update(sync_names=True)),
+    Change("names on", lambda made: made.update(sync_names=True)),
     Change("another shop", to_another_shop),
     Change("keys instead of the bridge", from_bridge_to_keys, types=(TYPE_FAILED,)),
     Change("till in V4", to_v4),
-    Change("till customer made the default one", lambda stage: stage.update(default_epos_customer_id=X)),
+    Change("till customer made the default one", lambda made: made.update(default_epos_customer_id=X)),
 ]
 
 
@@ -115,7 +115,7 @@ CUSTOMER_POINTS = [
 ]
 
 
-async def a_linked_customer(made: Stage) -> None:
+async def a_linked_customer(made: SandboxAccount) -> None:
     """Her 1 point is in the shop, her 7 are not yet."""
     made.till.add_customer(C, email="ada@example.test", forename="Ada", surname="Byron", points=1, balance="2.50")
     made.till.add_customer(X, email="grace@example.test", forename="Grace", surname="Hopper", points=50)
@@ -127,12 +127,12 @@ async def a_linked_customer(made: Stage) -> None:
     made.till.change_customer(C, points=7)
 
 
-async def world(made: Stage) -> dict[str, Any]:
+async def world(made: SandboxAccount) -> dict[str, Any]:
     return {"shop": shop_state(made.shop), "other shop": shop_state(made.other_shop), "links": await made.links()}
 
 
-async def customers_in_turn(ground: Ground, change: Change, first: str) -> dict[str, Any]:
-    async with ground.stage() as made:
+async def customers_in_turn(environment: RaceEnvironment, change: Change, first: str) -> dict[str, Any]:
+    async with environment.new_account() as made:
         await a_linked_customer(made)
         steps = [change.make(made), made.hint(C)] if first == "change" else [made.hint(C), change.make(made)]
         for step in steps:
@@ -143,9 +143,9 @@ async def customers_in_turn(ground: Ground, change: Change, first: str) -> dict[
 
 @pytest.mark.parametrize("point", CUSTOMER_POINTS, ids=str)
 @pytest.mark.parametrize("change", CHANGES, ids=str)
-async def test_a_customer_while_settings_or_links_change(ground: Ground, change: Change, point: Point) -> None:
-    change_first, hint_first = await ground.in_turn("customer", change, customers_in_turn, "change", "hint")
-    async with ground.stage() as made:
+async def test_a_customer_while_settings_or_links_change(environment: RaceEnvironment, change: Change, point: Point) -> None:
+    change_first, hint_first = await environment.in_turn("customer", change, customers_in_turn, "change", "hint")
+    async with environment.new_account() as made:
         await a_linked_customer(made)
         held = made.hold(point)
         await made.hint(C)
@@ -180,15 +180,15 @@ REMOVAL_POINTS = [
     Point("the outcome is written", "before", store="complete", sent=True),
 ]
 REMOVAL_CHANGES = [
-    Change("linked again", lambda stage: stage.link(C, W)),
-    Change("linked to another till customer", lambda stage: stage.link(X, W)),
-    Change("linked to another shop customer", lambda stage: stage.link(C, W2)),
+    Change("linked again", lambda made: made.link(C, W)),
+    Change("linked to another till customer", lambda made: made.link(X, W)),
+    Change("linked to another shop customer", lambda made: made.link(C, W2)),
     *of("sync off", "sync off and on", "another shop", "keys instead of the bridge"),
 ]
 
 
-async def removals_in_turn(ground: Ground, change: Change, first: str) -> dict[str, Any]:
-    async with ground.stage() as made:
+async def removals_in_turn(environment: RaceEnvironment, change: Change, first: str) -> dict[str, Any]:
+    async with environment.new_account() as made:
         await a_linked_customer(made)
         if first == "change":  # both before anything runs
             held = made.hold(Point("the claim", "after", store="claim"))
@@ -206,9 +206,9 @@ async def removals_in_turn(ground: Ground, change: Change, first: str) -> dict[s
 
 @pytest.mark.parametrize("point", REMOVAL_POINTS, ids=str)
 @pytest.mark.parametrize("change", REMOVAL_CHANGES, ids=str)
-async def test_a_removal_while_settings_or_links_change(ground: Ground, change: Change, point: Point) -> None:
-    change_first, unlink_first = await ground.in_turn("removal", change, removals_in_turn, "change", "hint")
-    async with ground.stage() as made:
+async def test_a_removal_while_settings_or_links_change(environment: RaceEnvironment, change: Change, point: Point) -> None:
+    change_first, unlink_first = await environment.in_turn("removal", change, removals_in_turn, "change", "hint")
+    async with environment.new_account() as made:
         await a_linked_customer(made)
         held = made.hold(point)
         await made.unlink(C)
@@ -243,7 +243,7 @@ TYPE_POINTS = [
 ]
 
 
-async def a_known_type(made: Stage) -> None:
+async def a_known_type(made: SandboxAccount) -> None:
     """Its first name is in the shop, its second is not yet."""
     made.till.add_type(GOLD, name="Gold", discount="5.0")
     await made.hint_type(GOLD)
@@ -251,8 +251,8 @@ async def a_known_type(made: Stage) -> None:
     made.till.change_type(GOLD, name="Gold plus")
 
 
-async def types_in_turn(ground: Ground, change: Change, first: str) -> dict[str, Any]:
-    async with ground.stage() as made:
+async def types_in_turn(environment: RaceEnvironment, change: Change, first: str) -> dict[str, Any]:
+    async with environment.new_account() as made:
         await a_known_type(made)
         steps = [change.make(made), made.hint_type(GOLD)] if first == "change" else [made.hint_type(GOLD), change.make(made)]
         for step in steps:
@@ -263,9 +263,9 @@ async def types_in_turn(ground: Ground, change: Change, first: str) -> dict[str,
 
 @pytest.mark.parametrize("point", TYPE_POINTS, ids=str)
 @pytest.mark.parametrize("change", of("sync off", "sync off and on", "another shop", "keys instead of the bridge", "till in V4"), ids=str)
-async def test_a_customer_type_while_settings_change(ground: Ground, change: Change, point: Point) -> None:
-    change_first, hint_first = await ground.in_turn("type", change, types_in_turn, "change", "hint")
-    async with ground.stage() as made:
+async def test_a_customer_type_while_settings_change(environment: RaceEnvironment, change: Change, point: Point) -> None:
+    change_first, hint_first = await environment.in_turn("type", change, types_in_turn, "change", "hint")
+    async with environment.new_account() as made:
         await a_known_type(made)
         held = made.hold(point)
         await made.hint_type(GOLD)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.mid_run import Change, Ground, Point, SandboxRequest, Stage, an_order, ground_on
 from support.postgres import Cluster
+from support.race_environment import Change, Point, RaceEnvironment, SandboxAccount, SandboxRequest, an_order, race_environment
 from tillsync.v1 import account_pb2, order_pb2
 from tillsync_client import AlreadyExistsError, FailedPreconditionError
 
@@ -29,8 +29,8 @@ CREATED = 90001
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
-    async with ground_on(cluster) as made:
+async def environment(cluster: Cluster) -> AsyncIterator[RaceEnvironment]:
+    async with race_environment(cluster) as made:
         yield made
 
 
@@ -48,7 +48,7 @@ class Scenario:
     def order(self, order_id: int = 1042, **changed: Any) -> order_pb2.Order:
         return an_order(order_id, **{"woo": 0 if self.guest else W, "email": EMAIL, **changed})
 
-    async def prepare(self, made: Stage) -> None:
+    async def prepare(self, made: SandboxAccount) -> None:
         made.till.add_customer(GRACE, email=GRACES, forename="Grace", surname="Hopper")
         made.till.add_customer(SALES, email="", forename="Web", surname="Sales")
         for woo in (W, W2):
@@ -59,9 +59,9 @@ class Scenario:
             await made.link(HEDY, W)
             await made.quiet()
 
-    def stage(self, ground: Ground) -> contextlib.AbstractAsyncContextManager[Stage]:
+    def new_account(self, environment: RaceEnvironment) -> contextlib.AbstractAsyncContextManager[SandboxAccount]:
         policy = account_pb2.GUEST_POLICY_MATCH_OR_CREATE if self.guest else account_pb2.GUEST_POLICY_DEFAULT_CUSTOMER
-        return ground.stage(default_epos_customer_id=SALES, guest_policy=policy)
+        return environment.new_account(default_epos_customer_id=SALES, guest_policy=policy)
 
 
 NOBODY = Scenario("nobody has her email", at_the_till=False)
@@ -70,22 +70,22 @@ LINKED = Scenario("she is linked", linked=True)
 GUEST = Scenario("a guest nobody knows", at_the_till=False, guest=True)
 
 
-async def linked_and_unlinked(made: Stage) -> None:
+async def linked_and_unlinked(made: SandboxAccount) -> None:
     await made.link(GRACE, W)
     await made.unlink(GRACE)
 
 
-async def given_to_another(made: Stage) -> None:
+async def given_to_another(made: SandboxAccount) -> None:
     await made.unlink(HEDY)
     await made.link(GRACE, W)
 
 
-async def off_and_on(made: Stage) -> None:
+async def off_and_on(made: SandboxAccount) -> None:
     await made.update(customer_sync_enabled=False)
     await made.update(customer_sync_enabled=True)
 
 
-async def to_v4(made: Stage) -> None:
+async def to_v4(made: SandboxAccount) -> None:
     epos = account_pb2.EposSettings(customer_api_version=account_pb2.TILL_API_VERSION_V4)
     await made.update("epos.customer_api_version", epos=epos)
 
@@ -166,13 +166,13 @@ POINTS = {
 }
 
 
-async def make(change: Change, made: Stage) -> None:
+async def make(change: Change, made: SandboxAccount) -> None:
     """A change that is refused, because the order was faster, has not been made."""
     with contextlib.suppress(AlreadyExistsError, FailedPreconditionError):
         await change.make(made)
 
 
-async def world(made: Stage) -> dict[str, Any]:
+async def world(made: SandboxAccount) -> dict[str, Any]:
     match = await made.match_of(1042)
     return {
         "order": (match.state, match.outcome, match.epos_customer_id, [each.epos_customer_id for each in match.candidates]),
@@ -182,8 +182,8 @@ async def world(made: Stage) -> dict[str, Any]:
 
 
 def in_turn_of(scenario: Scenario) -> Any:
-    async def run(ground: Ground, change: Change, first: str) -> dict[str, Any]:
-        async with scenario.stage(ground) as made:
+    async def run(environment: RaceEnvironment, change: Change, first: str) -> dict[str, Any]:
+        async with scenario.new_account(environment) as made:
             await scenario.prepare(made)
             if first == "customer":
                 made.till.add_customer(CREATED, email=EMAIL)
@@ -215,13 +215,15 @@ def in_turn_of(scenario: Scenario) -> Any:
         for point in POINTS[scenario]
     ],
 )
-async def test_an_order_while_settings_links_or_itself_change(ground: Ground, scenario: Scenario, change: Change, point: Point) -> None:
+async def test_an_order_while_settings_links_or_itself_change(
+    environment: RaceEnvironment, scenario: Scenario, change: Change, point: Point
+) -> None:
     firsts = ["change"]
     if point.sent:
         firsts += ["order"] if scenario.guest else ["order", "another order"]
         firsts += [] if scenario.at_the_till else ["customer"]
-    possible = await ground.in_turn(scenario.name, change, in_turn_of(scenario), *firsts)
-    async with scenario.stage(ground) as made:
+    possible = await environment.in_turn(scenario.name, change, in_turn_of(scenario), *firsts)
+    async with scenario.new_account(environment) as made:
         await scenario.prepare(made)
         held = made.hold(point)
         await made.order(scenario.order())

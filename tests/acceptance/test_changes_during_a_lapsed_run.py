@@ -1,4 +1,4 @@
-"""Two processes and a change: the first is stopped in mid-run until its lease has lapsed, the second takes the lane over, a person changes
+"""Two processes and a change: the first is stopped in its run until its lease has lapsed, the second takes the lane over, a person changes
 settings or links, the second runs the entry, and then the first goes on: it changes nothing any more, in the database or outside.
 """
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.mid_run import Change, Ground, Point, SandboxRequest, Stage, an_order, ground_on, shop_state
 from support.postgres import Cluster
+from support.race_environment import Change, Point, RaceEnvironment, SandboxAccount, SandboxRequest, an_order, race_environment, shop_state
 from support.service import RunningService, running_service
 from support.waiting import until
 
@@ -23,8 +23,8 @@ EMAIL = "hedy@example.test"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ground(cluster: Cluster) -> AsyncIterator[Ground]:
-    async with ground_on(cluster) as made:
+async def environment(cluster: Cluster) -> AsyncIterator[RaceEnvironment]:
+    async with race_environment(cluster) as made:
         yield made
 
 
@@ -40,7 +40,7 @@ def leasing_no_more(running: RunningService) -> Iterator[None]:
         worker.slots.lanes = free
 
 
-async def lapse(made: Stage) -> None:
+async def lapse(made: SandboxAccount) -> None:
     """The lease has run out, as it does when its owner is stopped for longer than it lasts."""
     expired = await made.connection.fetchval(
         "UPDATE lane SET lease_expires_at = now() - interval '1 second', next_run_at = now(), next_live_at = now() "
@@ -57,28 +57,30 @@ async def idle(running: RunningService, account_id: str) -> None:
     await until(lambda: account_id not in worker.leased_accounts, lambda: worker.leased_accounts)
 
 
-async def taken_over(ground: Ground, made: Stage, point: Point, hint: Any, change: Change, *, change_before: bool) -> None:
+async def taken_over(
+    environment: RaceEnvironment, made: SandboxAccount, point: Point, hint: Any, change: Change, *, change_before: bool
+) -> None:
     held = made.hold(point)
     await hint
     await held.arrived()
-    with leasing_no_more(ground.running):
+    with leasing_no_more(environment.running):
         await asyncio.sleep(0)
         if change_before:
             await change.make(made)
         await lapse(made)
-        async with running_service(str(ground.running.service.settings.database_url.get_secret_value()), serves=False):  # type: ignore[union-attr]
+        async with running_service(str(environment.running.service.settings.database_url.get_secret_value()), serves=False):  # type: ignore[union-attr]
             await made.quiet()
             if not change_before:
                 await change.make(made)
                 await made.quiet()
             lapsed = await rows_of(made)
             held.release()
-            await idle(ground.running, made.account)
+            await idle(environment.running, made.account)
             await made.quiet()
             assert await rows_of(made) == lapsed, "the first process wrote something"
 
 
-async def rows_of(made: Stage) -> list[Any]:
+async def rows_of(made: SandboxAccount) -> list[Any]:
     """Everything of the account that a run may write."""
     tables = ("entry", "entry_history", "link", "order_match", "shop_removal", "link_mark", "shop_version", "lane")
     return [
@@ -89,7 +91,7 @@ async def rows_of(made: Stage) -> list[Any]:
 NOTHING = Change("nothing", lambda _: asyncio.sleep(0))
 
 
-async def moved(made: Stage) -> None:
+async def moved(made: SandboxAccount) -> None:
     await made.unlink(C)
     await made.link(C, W2)
 
@@ -117,7 +119,7 @@ POINTS = [
 ]
 
 
-async def a_linked_customer(made: Stage) -> None:
+async def a_linked_customer(made: SandboxAccount) -> None:
     made.till.add_customer(C, email="ada@example.test", forename="Ada", surname="Byron", points=1)
     made.shop.add_customer(W, email="ada@example.test")
     made.shop.add_customer(W2, email="ada2@example.test")
@@ -126,8 +128,8 @@ async def a_linked_customer(made: Stage) -> None:
     made.till.change_customer(C, points=7)
 
 
-async def customers_in_turn(ground: Ground, change: Change, first: str) -> dict[str, Any]:
-    async with ground.stage() as made:
+async def customers_in_turn(environment: RaceEnvironment, change: Change, first: str) -> dict[str, Any]:
+    async with environment.new_account() as made:
         await a_linked_customer(made)
         for step in [change.make(made), made.hint(C)] if first == "change" else [made.hint(C), change.make(made)]:
             await step
@@ -147,11 +149,11 @@ async def customers_in_turn(ground: Ground, change: Change, first: str) -> dict[
         ),
     ],
 )
-async def test_a_customer(ground: Ground, change: Change, change_before: bool, point: Point) -> None:
-    change_first, hint_first = await ground.in_turn("customer", change, customers_in_turn, "change", "hint")
-    async with ground.stage() as made:
+async def test_a_customer(environment: RaceEnvironment, change: Change, change_before: bool, point: Point) -> None:
+    change_first, hint_first = await environment.in_turn("customer", change, customers_in_turn, "change", "hint")
+    async with environment.new_account() as made:
         await a_linked_customer(made)
-        await taken_over(ground, made, point, made.hint(C), change, change_before=change_before)
+        await taken_over(environment, made, point, made.hint(C), change, change_before=change_before)
         possible = (change_first,) if change_before and not point.sent else (change_first, hint_first) if change_before else (hint_first,)
         assert shop_state(made.shop) in possible
 
@@ -165,17 +167,17 @@ ORDER_POINTS = [
 ]
 
 
-async def linked_by_hand(made: Stage) -> None:
+async def linked_by_hand(made: SandboxAccount) -> None:
     await made.link(X, W)
 
 
 @pytest.mark.parametrize("point", ORDER_POINTS, ids=str)
 @pytest.mark.parametrize("change", [NOTHING, Change("linked by hand", linked_by_hand)], ids=str)
-async def test_an_order(ground: Ground, change: Change, point: Point) -> None:
-    async with ground.stage() as made:
+async def test_an_order(environment: RaceEnvironment, change: Change, point: Point) -> None:
+    async with environment.new_account() as made:
         made.till.add_customer(X, email="grace@example.test")
         made.shop.add_customer(W, email=EMAIL)
-        await taken_over(ground, made, point, made.order(an_order(woo=W, email=EMAIL)), change, change_before=True)
+        await taken_over(environment, made, point, made.order(an_order(woo=W, email=EMAIL)), change, change_before=True)
         match = await made.match_of(1042)
         assert await made.links() == {(match.epos_customer_id, W, True)}
         if change is NOTHING:

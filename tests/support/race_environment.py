@@ -1,4 +1,4 @@
-"""Changes in mid-run: one account on a real service, its run stopped at a chosen point, a change made meanwhile through the public API.
+"""Changes during a run: one account on a real service, its run stopped at a chosen point, a change made meanwhile through the public API.
 
 A run is stopped outside (the sandbox till or shop hangs before or after a request is carried out) or inside (a store's call hangs
 before or after it). What must come of it is told by serial runs: the change first, then the hint; or the hint first, then the change.
@@ -144,7 +144,7 @@ class Point:
 
 
 @dataclass
-class Stage:
+class SandboxAccount:
     """One account with a till and two shops of its own; the second shop is where a change of address leads."""
 
     running: RunningService
@@ -221,14 +221,14 @@ SELECT NOT EXISTS (SELECT FROM entry WHERE account_id = $1 AND state = 1) AND NO
 
 
 @contextlib.asynccontextmanager
-async def stage(
+async def new_account(
     running: RunningService,
     gates: StoreGates,
     connection: asyncpg.Connection[asyncpg.Record],
     **settings: Any,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[SandboxAccount]:
     async with SandboxTill() as till, SandboxShop() as shop, SandboxShop() as other_shop:
-        made = Stage(running, gates, connection, next(_names), till, shop, other_shop)
+        made = SandboxAccount(running, gates, connection, next(_names), till, shop, other_shop)
         account = account_pb2.Account(
             trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_ALL,
             epos=account_pb2.EposSettings(
@@ -249,7 +249,7 @@ async def stage(
 
 
 @dataclass
-class Ground:
+class RaceEnvironment:
     """What all runs of a module share: one service on one database. ``serial``: what serial runs came to, by scenario and change."""
 
     running: RunningService
@@ -257,10 +257,12 @@ class Ground:
     connection: asyncpg.Connection[asyncpg.Record]
     serial: dict[tuple[str, str, str], Any] = field(default_factory=dict)
 
-    def stage(self, **settings: Any) -> contextlib.AbstractAsyncContextManager[Stage]:
-        return stage(self.running, self.gates, self.connection, **settings)
+    def new_account(self, **settings: Any) -> contextlib.AbstractAsyncContextManager[SandboxAccount]:
+        return new_account(self.running, self.gates, self.connection, **settings)
 
-    async def in_turn(self, scenario: str, change: Change, run: Callable[[Ground, Change, str], Awaitable[Any]], *firsts: str) -> list[Any]:
+    async def in_turn(
+        self, scenario: str, change: Change, run: Callable[[RaceEnvironment, Change, str], Awaitable[Any]], *firsts: str
+    ) -> list[Any]:
         """What ``run`` comes to with each of ``firsts`` done first."""
         for first in firsts:
             if (scenario, change.name, first) not in self.serial:
@@ -269,13 +271,13 @@ class Ground:
 
 
 @contextlib.asynccontextmanager
-async def ground_on(cluster: Cluster, **changes: str) -> AsyncIterator[Ground]:
+async def race_environment(cluster: Cluster, **changes: str) -> AsyncIterator[RaceEnvironment]:
     gates = StoreGates()
     with pytest.MonkeyPatch.context() as patch:
         gates.install(patch)
         async with cluster.database() as database, running_service(database.dsn, changes=changes) as running:
             connection = await asyncpg.connect(database.dsn, server_settings={"search_path": "tillsync"})
-            yield Ground(running, gates, connection)
+            yield RaceEnvironment(running, gates, connection)
             await connection.close()
 
 
@@ -284,7 +286,7 @@ class Change:
     """``outcomes``: how the customer's newest entry may stand afterwards. ``types``: the same of a customer type."""
 
     name: str
-    make: Callable[[Stage], Awaitable[None]]
+    make: Callable[[SandboxAccount], Awaitable[None]]
     outcomes: tuple[int, ...] = (vocabulary_pb2.OUTCOME_UPDATED,)
     types: tuple[int, ...] = (vocabulary_pb2.OUTCOME_UPDATED,)
 
