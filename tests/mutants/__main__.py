@@ -18,7 +18,7 @@ from mutants.markers import marked
 from mutants.mutant import Mutant
 from mutants.runs import Fate, Result, red_without_mutant, run, tests_by_name
 from support.postgres import GIVEN, GIVEN_URL_VARIABLE, given_url, running_cluster
-from wordpress.bed.kinds import KINDS, PHPCS, PHPUNIT
+from wordpress.harness.kinds import KINDS, PHPCS, PHPUNIT
 
 _SLOW = ("tests/wordpress/", "tests/acceptance/", "tests/integration/")
 """The slowest first: these begin first, so that none of them is left at the end."""

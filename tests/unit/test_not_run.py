@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support import not_run, pgbouncer
 from support.not_run import NO_REASON, POSTGRESQL, closing_lines
-from wordpress.bed.kinds import KINDS
+from wordpress.harness.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,11 +13,11 @@ import pytest_asyncio
 from support.directories import reachable_directory
 from support.not_run import leave_out, parameter
 from support.postgres import TestDatabase
-from wordpress.bed.bridge import BridgedShop, bridged_shop
-from wordpress.bed.build import built_network, built_site
-from wordpress.bed.kinds import KINDS, PHP, PHPCS, PHPUNIT, DatabaseKind, SiteKind, browser_at_hand, real_version
-from wordpress.bed.mariadb import MariaDb, running_mariadb
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import BridgedShop, bridged_shop
+from wordpress.harness.build import built_network, built_site
+from wordpress.harness.kinds import KINDS, PHP, PHPCS, PHPUNIT, DatabaseKind, SiteKind, browser_at_hand, real_version
+from wordpress.harness.mariadb import MariaDb, running_mariadb
+from wordpress.harness.shop import Shop
 
 _HERE = Path(__file__).parent
 MEASURED = "tillsync_measured"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from playwright.async_api import Page, expect
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.browser import PHONE, open_browser, picture
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.browser import PHONE, open_browser, picture
+from wordpress.harness.shop import Shop
 
 pytestmark = pytest.mark.shops("real")
 

@@ -8,9 +8,9 @@ import pytest
 from playwright.async_api import Page, expect
 from support.postgres import TestDatabase
 from tillsync.v1 import account_pb2, vocabulary_pb2
-from wordpress.bed.bridge import BridgedShop, bridged_shop
-from wordpress.bed.browser import DESKTOP, PHONE, open_browser, picture, serious_findings
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import BridgedShop, bridged_shop
+from wordpress.harness.browser import DESKTOP, PHONE, open_browser, picture, serious_findings
+from wordpress.harness.shop import Shop
 
 QUEUES = "/wp-admin/admin.php?page=tillsync-queues"
 ALERTS = "return Tillsync\\Bridge\\Plugin::services()->get( Tillsync\\Bridge\\Health\\Alerts::class )->all();"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from playwright.async_api import expect
-from wordpress.bed.browser import open_browser, picture
-from wordpress.bed.shop import Shop
+from wordpress.harness.browser import open_browser, picture
+from wordpress.harness.shop import Shop
 
 TITLE = "Till sync: something waits for you"
 EDITOR = """

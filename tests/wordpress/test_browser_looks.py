@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 from playwright.async_api import Page, expect
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.browser import DESKTOP, PHONE, open_browser, picture, serious_findings, sticking_out
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.browser import DESKTOP, PHONE, open_browser, picture, serious_findings, sticking_out
 from wordpress.test_browser_notices import ORDERS, SETTINGS
 from wordpress.test_browser_order import edit_url, held_order
 from wordpress.test_points_shown import give

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 from tillsync.v1 import vocabulary_pb2
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.browser import open_browser, overflow, picture, serious_findings
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.browser import open_browser, overflow, picture, serious_findings
 
 ORDERS = """
     return \\Automattic\\WooCommerce\\Utilities\\OrderUtil::custom_orders_table_usage_is_enabled()

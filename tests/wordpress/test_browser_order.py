@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from playwright.async_api import expect
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.browser import PHONE, open_browser, picture, serious_findings
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.browser import PHONE, open_browser, picture, serious_findings
+from wordpress.harness.shop import Shop
 
 BOX = "#tillsync-order"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from playwright.async_api import expect
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.browser import DESKTOP, PHONE, open_browser, overflow, picture, serious_findings
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.browser import DESKTOP, PHONE, open_browser, overflow, picture, serious_findings
 from wordpress.test_browser_order import BOX, edit_url, held_order
 
 LIST = "/wp-admin/edit.php?post_type=shop_order"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.browser import PHONE, open_browser, overflow, picture, serious_findings
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.browser import PHONE, open_browser, overflow, picture, serious_findings
+from wordpress.harness.shop import Shop
 from wordpress.test_customers_batch import connected, users_of
 from wordpress.test_points_shown import give
 from wordpress.test_types import ROLES, SAVE, give_type, put_type, roles

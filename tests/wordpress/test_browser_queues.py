@@ -10,8 +10,8 @@ import pytest
 from playwright.async_api import Page, Route, expect
 from support.waiting import within
 from tillsync.v1 import account_pb2, vocabulary_pb2
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.browser import PHONE, open_browser, overflow, picture, serious_findings
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.browser import PHONE, open_browser, overflow, picture, serious_findings
 
 QUEUES = "/wp-admin/admin.php?page=tillsync-queues"
 DUPLICATE = "We could not auto-link the customer as there is more than one customer in EposNow with the same email address."

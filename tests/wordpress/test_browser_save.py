@@ -14,9 +14,9 @@ from playwright.async_api import Locator, Page, expect
 from support.postgres import TestDatabase
 from support.waiting import until
 from tillsync.v1 import account_pb2
-from wordpress.bed.bridge import BridgedShop, bridged_shop
-from wordpress.bed.browser import HELD_SECONDS, open_browser, press, questions_of
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import BridgedShop, bridged_shop
+from wordpress.harness.browser import HELD_SECONDS, open_browser, press, questions_of
+from wordpress.harness.shop import Shop
 from wordpress.test_browser_settings import SCREEN
 
 pytestmark = pytest.mark.shops("mariadb")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 from playwright.async_api import Page, expect
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.browser import open_browser
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.browser import open_browser
 from wordpress.test_customers_batch import AS_OF
 from wordpress.test_types import ROLES
 

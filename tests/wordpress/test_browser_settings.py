@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 from support.postgres import TestDatabase
-from wordpress.bed.bridge import bridged_shop
-from wordpress.bed.browser import PHONE, open_browser, overflow, picture, serious_findings
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import bridged_shop
+from wordpress.harness.browser import PHONE, open_browser, overflow, picture, serious_findings
+from wordpress.harness.shop import Shop
 
 SCREEN = "/wp-admin/admin.php?page=wc-settings&tab=integration&section=tillsync"
 OURS = ".tillsync-settings"

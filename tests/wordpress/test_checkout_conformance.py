@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from wordpress.bed.checkout import Shopper
-from wordpress.bed.shop import Shop
+from wordpress.harness.checkout import Shopper
+from wordpress.harness.shop import Shop
 
 FACTS = """
     $orders = wc_get_orders( array( 'limit' => -1, 'type' => 'shop_order', 'orderby' => 'ID', 'order' => 'ASC' ) );

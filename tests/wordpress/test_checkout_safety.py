@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.checkout import Shopper
-from wordpress.bed.shop import Shop
-from wordpress.bed.web import free_port
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.checkout import Shopper
+from wordpress.harness.shop import Shop
+from wordpress.harness.web import free_port
 
 pytestmark = pytest.mark.timeout(300)  # some twenty PHP processes each; the real WooCommerce takes a second for one on a quiet machine
 NORMAL_SECONDS = 14.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from wordpress.bed.shop import Reply, Shop
+from wordpress.harness.shop import Reply, Shop
 from wordpress.test_customers_batch import SECRET, connected
 
 ROUTE = "/wc-tillsync/v1/customers"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from wordpress.bed.shop import Reply, Shop
+from wordpress.harness.shop import Reply, Shop
 
 ROUTE = "/wc-tillsync/v1/customers/batch"
 SECRET = "s" * 43

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from wordpress.bed.shop import Shop
+from wordpress.harness.shop import Shop
 from wordpress.test_customers_batch import ROUTE, SECRET, connected, item, send
 
 pytestmark = pytest.mark.shops("mariadb")

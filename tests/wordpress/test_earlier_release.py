@@ -14,12 +14,12 @@ from support.service import ADMIN_TOKEN, child, environment
 from tillsync.v1 import account_pb2, token_pb2, vocabulary_pb2
 from tillsync_client import TillsyncClient
 from tillsync_sandbox import SandboxTill
-from wordpress.bed.bridge import ACCOUNT, bridged_shop
-from wordpress.bed.build import built_site
-from wordpress.bed.kinds import SiteKind
-from wordpress.bed.shop import Shop
-from wordpress.bed.web import free_port
 from wordpress.conftest import Sites
+from wordpress.harness.bridge import ACCOUNT, bridged_shop
+from wordpress.harness.build import built_site
+from wordpress.harness.kinds import SiteKind
+from wordpress.harness.shop import Shop
+from wordpress.harness.web import free_port
 
 pytestmark = pytest.mark.shops("mariadb")
 

@@ -17,8 +17,8 @@ from support.waiting import until
 from tillsync.v1 import account_pb2
 from tillsync_sandbox.till.switches import EmailMatch
 from tillsync_server.domain.emails import addresses_in, normalise_email
-from wordpress.bed.bridge import BridgedShop, bridged_shop
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import BridgedShop, bridged_shop
+from wordpress.harness.shop import Shop
 
 MATCHED, CREATED, LINKED = "OUTCOME_MATCHED_EMAIL", "OUTCOME_CUSTOMER_CREATED", "OUTCOME_MATCHED_LINK"
 DUPLICATE, NOT_MATCHED = "OUTCOME_DUPLICATE_EMAIL", "OUTCOME_CUSTOMER_NOT_MATCHED"

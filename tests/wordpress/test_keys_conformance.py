@@ -12,8 +12,8 @@ from tillsync_sandbox.shop import KeyOwner
 from tillsync_server.domain.account import Account, ShopSettings
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.ports.shop import WriteStatus
-from wordpress.bed.keyed import ANOTHER_HOME, Caller, KeyedShop, keyed_shop
-from wordpress.bed.shop import Shop
+from wordpress.harness.keyed import ANOTHER_HOME, Caller, KeyedShop, keyed_shop
+from wordpress.harness.shop import Shop
 from wordpress.test_checkout_conformance import WATCH
 
 pytestmark = pytest.mark.shops("mariadb")  # the emulator once, the real one with either order store

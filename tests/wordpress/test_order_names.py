@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from wordpress.bed.bridge import BridgedShop
+from wordpress.harness.bridge import BridgedShop
 
 NAMES = {
     "tab": ("Ada\tAugusta", "Byron", "Ada Augusta", "Byron"),

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from wordpress.bed.phpunit import php_test_files, run_phpunit
-from wordpress.bed.shop import Shop
+from wordpress.harness.phpunit import php_test_files, run_phpunit
+from wordpress.harness.shop import Shop
 
 
 def names(suite: str) -> list[object]:

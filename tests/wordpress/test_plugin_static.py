@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from wordpress.bed.kinds import BRIDGE, PHP, PHPCS, ROOT, SiteKind
+from wordpress.harness.kinds import BRIDGE, PHP, PHPCS, ROOT, SiteKind
 
 PHP_FILES = sorted(BRIDGE.rglob("*.php"))
 RULES = Path(__file__).parent / "phpcs.xml"

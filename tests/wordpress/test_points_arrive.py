@@ -8,8 +8,8 @@ import pytest
 from support.postgres import TestDatabase
 from support.waiting import until
 from tillsync.v1 import account_pb2, customer_sync_service_pb2, vocabulary_pb2
-from wordpress.bed.bridge import bridged_shop
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import bridged_shop
+from wordpress.harness.shop import Shop
 
 PEOPLE: dict[str, tuple[dict[str, Any], tuple[str, str, str]]] = {
     # what the till has; points, credit and phone in the shop

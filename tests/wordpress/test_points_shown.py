@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.shop import Session, Shop
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.shop import Session, Shop
 
 POINTS = "/wp-json/tillsync-bridge/v1/points"
 GIVE = """

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from wordpress.bed.shop import Shop
+from wordpress.harness.shop import Shop
 from wordpress.test_customers_batch import connected
 
 pytestmark = pytest.mark.shops("wordpress6.1-mariadb-hpos")

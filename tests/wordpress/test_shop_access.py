@@ -10,8 +10,8 @@ import time
 from typing import Any
 
 import pytest
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.shop import Reply, Session, Shop
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.shop import Reply, Session, Shop
 
 ROUTES = """
     $found = array();

@@ -7,8 +7,8 @@ import json
 import pytest
 from support.postgres import TestDatabase
 from tillsync.v1 import vocabulary_pb2
-from wordpress.bed.bridge import BridgedShop, bridged_shop
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import BridgedShop, bridged_shop
+from wordpress.harness.shop import Shop
 from wordpress.test_customers_batch import SECRET, connected
 from wordpress.test_shop_access import signature
 

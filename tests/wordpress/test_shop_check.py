@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from support.postgres import TestDatabase
 from tillsync.v1 import account_pb2
-from wordpress.bed.bridge import BridgedShop, bridged_shop
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import BridgedShop, bridged_shop
+from wordpress.harness.shop import Shop
 from wordpress.test_shop_connect import NONCE, flash, press, screen
 
 FOR_THE_SERVICE = "if ( ! str_contains( $_SERVER['REQUEST_URI'], 'wc-tillsync' ) ) { return; }\n"

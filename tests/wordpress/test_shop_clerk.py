@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.shop import Shop
 from wordpress.test_shop_access import ORDERS
 from wordpress.test_shop_connect import SCREEN
 

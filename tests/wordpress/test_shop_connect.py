@@ -10,8 +10,8 @@ import time
 import pytest
 from support.postgres import TestDatabase
 from tillsync.v1 import account_pb2
-from wordpress.bed.bridge import BridgedShop, bridged_shop
-from wordpress.bed.shop import Reply, Session, Shop
+from wordpress.harness.bridge import BridgedShop, bridged_shop
+from wordpress.harness.shop import Reply, Session, Shop
 
 NONCE = "tillsync_bridge_settings"
 SCREEN = "/wp-admin/admin.php?page=wc-settings&tab=integration&section=tillsync"

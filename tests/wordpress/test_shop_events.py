@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.shop import Shop
 from wordpress.test_customers_batch import SECRET, connected
 
 ROUTE = "/wc-tillsync/v1/events"

@@ -6,8 +6,8 @@ from typing import Any
 
 from support.postgres import TestDatabase
 from tillsync.v1 import account_pb2, customer_sync_service_pb2, token_pb2, vocabulary_pb2
-from wordpress.bed.bridge import BridgedShop, bridged_shop
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import BridgedShop, bridged_shop
+from wordpress.harness.shop import Shop
 
 BUYER: dict[str, Any] = {"email": "ada@example.test", "first_name": "Ada", "last_name": "Byron"}
 

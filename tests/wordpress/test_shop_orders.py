@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from support.soak import rounds
 from tillsync.v1 import vocabulary_pb2
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.shop import Reply, Session, Shop
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.shop import Reply, Session, Shop
 
 ORDERS = rounds(60, 200)
 API = "/wp-json/tillsync-bridge/v1"

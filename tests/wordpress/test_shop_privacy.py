@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from tillsync.v1 import vocabulary_pb2
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.shop import Shop
 
 TOOLS = """
     $all  = apply_filters( 'wp_privacy_personal_data_' . $kind, array( 'before' => array() ) );

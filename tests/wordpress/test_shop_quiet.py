@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 from aiohttp import web
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.checkout import Shopper
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.checkout import Shopper
 from wordpress.test_checkout_safety import point_to
 from wordpress.test_shop_access import ORDERS
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tillsync.v1 import token_pb2, vocabulary_pb2
-from wordpress.bed.bridge import BridgedShop
+from wordpress.harness.bridge import BridgedShop
 
 LOSE = """
     global $wpdb;

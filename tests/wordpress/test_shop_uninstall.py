@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.shop import Shop
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.shop import Shop
 
 UNINSTALL = """
     define( 'WP_UNINSTALL_PLUGIN', 'tillsync-bridge/tillsync-bridge.php' );

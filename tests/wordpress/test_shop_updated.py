@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from wordpress.bed.shop import Shop
+from wordpress.harness.shop import Shop
 from wordpress.test_customers_batch import connected
 
 RUN = """

@@ -6,7 +6,7 @@ import random
 
 import pytest
 from tillsync_server.domain.shop_values import as_wordpress_stores, plain
-from wordpress.bed.shop import Shop
+from wordpress.harness.shop import Shop
 
 NAMES = (
     "Ada",

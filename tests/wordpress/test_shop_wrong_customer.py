@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from playwright.async_api import expect
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.browser import open_browser
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.browser import open_browser
 from wordpress.test_shop_orders import act, answered
 
 

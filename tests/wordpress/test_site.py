@@ -1,11 +1,11 @@
-"""The test bed itself: what a test may rely on."""
+"""The test harness itself: what a test may rely on."""
 
 from __future__ import annotations
 
 import pytest
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.shop import Shop
-from wordpress.bed.site import PhpError
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.shop import Shop
+from wordpress.harness.site import PhpError
 
 
 async def test_a_test_begins_with_the_first_state(wp_site: Shop) -> None:

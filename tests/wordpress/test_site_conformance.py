@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from wordpress.bed.shop import Shop
-from wordpress.bed.site import PhpError
+from wordpress.harness.shop import Shop
+from wordpress.harness.site import PhpError
 from wordpress.test_customers_batch import users_of
 
 FILL = """

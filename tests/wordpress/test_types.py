@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from tillsync.v1 import vocabulary_pb2
-from wordpress.bed.bridge import BridgedShop
-from wordpress.bed.shop import Reply, Session, Shop
+from wordpress.harness.bridge import BridgedShop
+from wordpress.harness.shop import Reply, Session, Shop
 from wordpress.test_customers_batch import SECRET, connected, users_of
 
 SCREEN = "/wp-admin/admin.php?page=tillsync-types"

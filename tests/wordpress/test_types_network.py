@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wordpress.bed.shop import Shop
+from wordpress.harness.shop import Shop
 from wordpress.test_customers_batch import SECRET, connected
 from wordpress.test_types import PREVIEW, ROLES, SAVE, give_type, put_type, roles, save
 

@@ -12,9 +12,9 @@ import pytest_asyncio
 from playwright.async_api import expect
 from support.postgres import TestDatabase
 from tillsync.v1 import account_pb2, link_pb2
-from wordpress.bed.bridge import BridgedShop, bridged_shop
-from wordpress.bed.browser import open_browser, picture, press, serious_findings
-from wordpress.bed.shop import Session, Shop
+from wordpress.harness.bridge import BridgedShop, bridged_shop
+from wordpress.harness.browser import open_browser, picture, press, serious_findings
+from wordpress.harness.shop import Session, Shop
 from wordpress.test_browser_settings import SCREEN
 from wordpress.test_points_shown import ask
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wordpress.bed.shop import Shop
+from wordpress.harness.shop import Shop
 from wordpress.test_customers_batch import connected, item, send
 
 NOTED = "SELECT user_id, kind, registered, orders_due FROM {prefix}tillsync_user_changes ORDER BY id"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from wordpress.bed.bridge import BridgedShop
+from wordpress.harness.bridge import BridgedShop
 
 ADA = "ada@example.test"
 DELETE = "require_once ABSPATH . 'wp-admin/includes/user.php'; wp_delete_user( $id );"

@@ -11,8 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from wordpress.bed.files import PHP_FILES
-from wordpress.bed.kinds import PHP
+from wordpress.harness.files import PHP_FILES
+from wordpress.harness.kinds import PHP
 
 PHP_SETTINGS = (
     "memory_limit=512M",

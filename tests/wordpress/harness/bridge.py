@@ -10,8 +10,8 @@ from typing import Any
 from support.service import RunningService, running_service
 from tillsync.v1 import account_pb2, customer_sync_service_pb2, token_pb2, vocabulary_pb2
 from tillsync_sandbox import SandboxTill
-from wordpress.bed.shop import Shop
-from wordpress.bed.web import free_port
+from wordpress.harness.shop import Shop
+from wordpress.harness.web import free_port
 
 ACCOUNT = "shop-1"
 

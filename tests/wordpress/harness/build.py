@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from support.directories import reachable_directory
-from wordpress.bed import files
-from wordpress.bed.kinds import BRIDGE, DatabaseKind, OrderStore, SiteKind
-from wordpress.bed.mariadb import MariaDb
-from wordpress.bed.shop import Shop
-from wordpress.bed.site import ADMIN, PASSWORD, Site
-from wordpress.bed.web import WebServer, free_port
+from wordpress.harness import files
+from wordpress.harness.kinds import BRIDGE, DatabaseKind, OrderStore, SiteKind
+from wordpress.harness.mariadb import MariaDb
+from wordpress.harness.shop import Shop
+from wordpress.harness.site import ADMIN, PASSWORD, Site
+from wordpress.harness.web import WebServer, free_port
 
 INSTALL: Final = """
     require_once ABSPATH . 'wp-admin/includes/upgrade.php';

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from playwright.async_api import BrowserContext, Dialog, Locator, Page, async_playwright, expect
-from wordpress.bed.kinds import AXE, CACHE, CHROMIUM
-from wordpress.bed.shop import Session, Shop
+from wordpress.harness.kinds import AXE, CACHE, CHROMIUM
+from wordpress.harness.shop import Session, Shop
 
 HANG_MILLISECONDS = 60_000
 """Nothing takes so long, even on a busy machine."""

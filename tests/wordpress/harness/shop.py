@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 from support.waiting import HANG_SECONDS, SeenT, until
-from wordpress.bed.site import ADMIN, PASSWORD, Site
+from wordpress.harness.site import ADMIN, PASSWORD, Site
 
 _numbers = itertools.count(1)
 

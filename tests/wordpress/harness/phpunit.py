@@ -9,9 +9,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordpress.bed.kinds import BRIDGE, PHP, PHPUNIT
-from wordpress.bed.site import Site
-from wordpress.bed.web import php_options
+from wordpress.harness.kinds import BRIDGE, PHP, PHPUNIT
+from wordpress.harness.site import Site
+from wordpress.harness.web import php_options
 
 SUITES = Path(__file__).resolve().parents[1] / "php"
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from wordpress.bed.kinds import MARIADBD
+from wordpress.harness.kinds import MARIADBD
 
 USER, PASSWORD = "shop", "password-of-the-tests-only"
 _numbers = itertools.count(1)

@@ -1,6 +1,6 @@
 <?php
 /**
- * Plugin Name: Test bed
+ * Plugin Name: Test harness
  * Must-use plugin of the test sites only. The service under test listens on loopback, which WordPress refuses to call; mails are kept
  * in a file; Action Scheduler, like cron, runs only when a test says so; and a test can bring PHP of its own into every request
  * (wp-content/injected/*.php).

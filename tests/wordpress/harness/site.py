@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from wordpress.bed import files
-from wordpress.bed.kinds import BRIDGE, PHP, SiteKind
-from wordpress.bed.mariadb import MariaDb
-from wordpress.bed.web import WebServer, php_options
+from wordpress.harness import files
+from wordpress.harness.kinds import BRIDGE, PHP, SiteKind
+from wordpress.harness.mariadb import MariaDb
+from wordpress.harness.web import WebServer, php_options
 
 ADMIN: Final = "admin"
 PASSWORD: Final = "password-of-the-tests-only"

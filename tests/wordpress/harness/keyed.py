@@ -12,7 +12,7 @@ import aiohttp
 from tillsync_sandbox import SandboxShop
 from tillsync_sandbox.shop import KeyOwner, Permalinks
 from tillsync_server.adapters.woo.signing import BasicKeys, OAuthKeys
-from wordpress.bed.shop import Reply, Shop
+from wordpress.harness.shop import Reply, Shop
 from yarl import URL
 
 KEY = """

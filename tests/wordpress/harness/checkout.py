@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from wordpress.bed.shop import Session, Shop
+from wordpress.harness.shop import Session, Shop
 
 ADDRESS = {
     "first_name": "Ada",

@@ -1,9 +1,9 @@
-"""The browser of the test bed."""
+"""The browser of the test harness."""
 
 from __future__ import annotations
 
-from wordpress.bed.browser import open_browser, overflow, serious_findings
-from wordpress.bed.shop import Shop
+from wordpress.harness.browser import open_browser, overflow, serious_findings
+from wordpress.harness.shop import Shop
 
 
 async def test_a_manager_sees_the_dashboard(wp_site: Shop) -> None:

@@ -6,8 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
-from wordpress.bed.kinds import BRIDGE, CACHE, SQLITE_DRIVER, DatabaseKind, SiteKind
-from wordpress.bed.mariadb import PASSWORD, USER, MariaDb
+from wordpress.harness.kinds import BRIDGE, CACHE, SQLITE_DRIVER, DatabaseKind, SiteKind
+from wordpress.harness.mariadb import PASSWORD, USER, MariaDb
 
 PHP_FILES = Path(__file__).parent / "php"
 CONFIGURATION = "wp-config.php"
@@ -33,7 +33,7 @@ def lay(directory: Path, kind: SiteKind, database: MariaDb | None, database_name
     _lay_theme(kind, content / "themes")
     (content / "plugins/woocommerce").symlink_to(kind.woocommerce)
     (content / "plugins/tillsync-bridge").symlink_to(bridge)
-    shutil.copyfile(PHP_FILES / "test-bed.php", content / "mu-plugins/test-bed.php")
+    shutil.copyfile(PHP_FILES / "test-harness.php", content / "mu-plugins/test-harness.php")
     if kind.database is DatabaseKind.SQLITE:
         drop_in = (SQLITE_DRIVER / "db.copy").read_text(encoding="utf-8")
         drop_in = drop_in.replace("{SQLITE_IMPLEMENTATION_FOLDER_PATH}", str(SQLITE_DRIVER))

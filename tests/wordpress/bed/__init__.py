@@ -1,1 +1,0 @@
-"""The test bed of the bridge: real WordPress sites on MariaDB and SQLite, a browser, and the service beside them. See ../README.md."""
