@@ -17,7 +17,7 @@ from support.engine import EngineWorld
 from support.waiting import GIVE_UP_SECONDS
 from tillsync.v1 import account_pb2, account_service_pb2, vocabulary_pb2
 from tillsync_sandbox import SandboxShop
-from tillsync_sandbox.shop import Trouble
+from tillsync_sandbox.shop import FailureMode
 
 pytestmark = pytest.mark.integration
 
@@ -25,20 +25,20 @@ S = account_service_pb2
 SHOP = vocabulary_pb2.SIDE_SHOP
 MANY_WORDS = 90
 
-TROUBLES: dict[Trouble, tuple[str, str, str]] = {
-    Trouble.MAINTENANCE: ("SHOP_IN_MAINTENANCE", "in maintenance or overloaded", "Wait until it is done."),
-    Trouble.MOVED_301: ("SHOP_MOVED", "to https://www.shop.example.test", "set the address it points to."),
-    Trouble.MOVED_302: ("SHOP_MOVED", "to https://www.shop.example.test", "set the address it points to."),
-    Trouble.MOVED_308: ("SHOP_MOVED", "to https://www.shop.example.test", "set the address it points to."),
-    Trouble.REST_OFF_401: ("SHOP_REST_OFF", "REST API is switched off", "Allow /wp-json/ in the security plugin that does it."),
-    Trouble.REST_OFF_403: ("SHOP_REST_OFF", "REST API is switched off", "Allow /wp-json/ in the security plugin that does it."),
-    Trouble.REST_OFF_404: ("SHOP_ADDRESS_WRONG", "no WordPress REST API", "Correct the base address, or show the hidden REST API."),
-    Trouble.FIREWALL: ("SHOP_FIREWALL", "A firewall before the shop", "Have its host allow this service's requests to /wp-json/."),
-    Trouble.CHALLENGE: ("SHOP_FIREWALL", "A bot check stands before", "Except /wp-json/ from it, or allow this service's address."),
-    Trouble.FORBIDDEN: ("SHOP_SIGNATURE_REFUSED", "does not accept our signature", "Connect the plugin again so that both sides"),
-    Trouble.CACHED_HTML: ("SHOP_WEB_PAGE", "a web page in place of data", "Exclude /wp-json/ from the caches"),
-    Trouble.CRITICAL_ERROR: ("SHOP_FAILED", "The shop failed", "See the PHP error log and WooCommerce's status logs."),
-    Trouble.DATABASE_DOWN: (
+FAILURE_MODES: dict[FailureMode, tuple[str, str, str]] = {
+    FailureMode.MAINTENANCE: ("SHOP_IN_MAINTENANCE", "in maintenance or overloaded", "Wait until it is done."),
+    FailureMode.MOVED_301: ("SHOP_MOVED", "to https://www.shop.example.test", "set the address it points to."),
+    FailureMode.MOVED_302: ("SHOP_MOVED", "to https://www.shop.example.test", "set the address it points to."),
+    FailureMode.MOVED_308: ("SHOP_MOVED", "to https://www.shop.example.test", "set the address it points to."),
+    FailureMode.REST_OFF_401: ("SHOP_REST_OFF", "REST API is switched off", "Allow /wp-json/ in the security plugin that does it."),
+    FailureMode.REST_OFF_403: ("SHOP_REST_OFF", "REST API is switched off", "Allow /wp-json/ in the security plugin that does it."),
+    FailureMode.REST_OFF_404: ("SHOP_ADDRESS_WRONG", "no WordPress REST API", "Correct the base address, or show the hidden REST API."),
+    FailureMode.FIREWALL: ("SHOP_FIREWALL", "A firewall before the shop", "Have its host allow this service's requests to /wp-json/."),
+    FailureMode.CHALLENGE: ("SHOP_FIREWALL", "A bot check stands before", "Except /wp-json/ from it, or allow this service's address."),
+    FailureMode.FORBIDDEN: ("SHOP_SIGNATURE_REFUSED", "does not accept our signature", "Connect the plugin again so that both sides"),
+    FailureMode.CACHED_HTML: ("SHOP_WEB_PAGE", "a web page in place of data", "Exclude /wp-json/ from the caches"),
+    FailureMode.CRITICAL_ERROR: ("SHOP_FAILED", "The shop failed", "See the PHP error log and WooCommerce's status logs."),
+    FailureMode.DATABASE_DOWN: (
         "SHOP_FAILED",
         "failed before its REST API could answer",
         "See its PHP error log and database, or ask its host.",
@@ -101,25 +101,25 @@ async def address_is(api: ApiHarness, url: str) -> None:
 
 def test_every_trouble_is_here() -> None:
     """A stripped header is of no account to the bridge, whose signature has headers of its own."""
-    assert set(Trouble) - set(TROUBLES) == {Trouble.HEADER_STRIPPED}
+    assert set(FailureMode) - set(FAILURE_MODES) == {FailureMode.HEADER_STRIPPED}
 
 
-@pytest.mark.parametrize("trouble", list(TROUBLES))
-async def test_what_the_shop_answers_instead_is_named_with_its_remedy(api: ApiHarness, trouble: Trouble) -> None:
-    reason, says, remedy = TROUBLES[trouble]
+@pytest.mark.parametrize("trouble", list(FAILURE_MODES))
+async def test_what_the_shop_answers_instead_is_named_with_its_remedy(api: ApiHarness, trouble: FailureMode) -> None:
+    reason, says, remedy = FAILURE_MODES[trouble]
     api.shop.switches.trouble = trouble
     step = await shop_step(api)
     assert step.details["reason"] == reason
     assert says in step.text
     assert remedy in step.remedy
-    if trouble is Trouble.MAINTENANCE:
+    if trouble is FailureMode.MAINTENANCE:
         assert (step.details["http_status"], step.details["retry_after_seconds"]) == ("503", "600")
     api.shop.switches.trouble = None
     assert (await api.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))).ok
 
 
 async def test_a_stripped_authorization_header_does_not_matter(api: ApiHarness) -> None:
-    api.shop.switches.trouble = Trouble.HEADER_STRIPPED
+    api.shop.switches.trouble = FailureMode.HEADER_STRIPPED
     assert (await api.call("AccountService/CheckAccount", S.CheckAccountRequest(account_id="shop-a"))).ok
 
 

@@ -20,7 +20,7 @@ from support.service import running_service
 from support.waiting import NEVER_SECONDS, until
 from tillsync.v1 import account_pb2, account_service_pb2, token_pb2
 from tillsync_sandbox import SandboxShop, SandboxTill
-from tillsync_sandbox.shop.switches import Permalinks, Trouble
+from tillsync_sandbox.shop.switches import FailureMode, Permalinks
 from tillsync_server.application.use_cases import authentication
 from tillsync_server.domain.enums import Role
 
@@ -133,30 +133,30 @@ async def test_a_shop_that_does_not_know_the_secret_yet_is_not_connected_and_the
 @pytest.mark.parametrize(
     ("trouble", "reason", "says"),
     [
-        (Trouble.MAINTENANCE, "SHOP_IN_MAINTENANCE", "wait until it is done"),
-        (Trouble.MOVED_301, "SHOP_MOVED", "https://www.shop.example.test"),
-        (Trouble.MOVED_302, "SHOP_MOVED", "https://www.shop.example.test"),
-        (Trouble.MOVED_308, "SHOP_MOVED", "correct the site's address"),
-        (Trouble.REST_OFF_401, "SHOP_REST_OFF", "allow /wp-json/ in the security plugin"),
-        (Trouble.REST_OFF_403, "SHOP_REST_OFF", "allow /wp-json/ in the security plugin"),
-        (Trouble.REST_OFF_404, "SHOP_ADDRESS_WRONG", "show the hidden REST API"),
-        (Trouble.FIREWALL, "SHOP_FIREWALL", "have its host allow this service's requests"),
-        (Trouble.CHALLENGE, "SHOP_FIREWALL", "except /wp-json/ from it"),
-        (Trouble.FORBIDDEN, "SHOP_SIGNATURE_REFUSED", "connect the plugin again"),
-        (Trouble.CACHED_HTML, "SHOP_WEB_PAGE", "exclude /wp-json/ from the caches"),
-        (Trouble.CRITICAL_ERROR, "SHOP_FAILED", "see the PHP error log"),
-        (Trouble.DATABASE_DOWN, "SHOP_FAILED", "see its PHP error log"),
+        (FailureMode.MAINTENANCE, "SHOP_IN_MAINTENANCE", "wait until it is done"),
+        (FailureMode.MOVED_301, "SHOP_MOVED", "https://www.shop.example.test"),
+        (FailureMode.MOVED_302, "SHOP_MOVED", "https://www.shop.example.test"),
+        (FailureMode.MOVED_308, "SHOP_MOVED", "correct the site's address"),
+        (FailureMode.REST_OFF_401, "SHOP_REST_OFF", "allow /wp-json/ in the security plugin"),
+        (FailureMode.REST_OFF_403, "SHOP_REST_OFF", "allow /wp-json/ in the security plugin"),
+        (FailureMode.REST_OFF_404, "SHOP_ADDRESS_WRONG", "show the hidden REST API"),
+        (FailureMode.FIREWALL, "SHOP_FIREWALL", "have its host allow this service's requests"),
+        (FailureMode.CHALLENGE, "SHOP_FIREWALL", "except /wp-json/ from it"),
+        (FailureMode.FORBIDDEN, "SHOP_SIGNATURE_REFUSED", "connect the plugin again"),
+        (FailureMode.CACHED_HTML, "SHOP_WEB_PAGE", "exclude /wp-json/ from the caches"),
+        (FailureMode.CRITICAL_ERROR, "SHOP_FAILED", "see the PHP error log"),
+        (FailureMode.DATABASE_DOWN, "SHOP_FAILED", "see its PHP error log"),
     ],
 )
 async def test_what_the_shop_answers_instead_is_named_with_its_remedy_and_nothing_is_stored(
-    api: ApiHarness, trouble: Trouble, reason: str, says: str
+    api: ApiHarness, trouble: FailureMode, reason: str, says: str
 ) -> None:
     before = await account(api)
     api.shop.switches.trouble = trouble
     refused = await api.refusal(CONNECT, introduction(api), await site(api))
     assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, reason)
     assert says in refused.message
-    if trouble is Trouble.MAINTENANCE:
+    if trouble is FailureMode.MAINTENANCE:
         assert refused.metadata == {"http_status": "503", "retry_after_seconds": "600"}
     assert await account(api) == before
     api.shop.switches.trouble = None
@@ -184,7 +184,7 @@ async def test_inner_addresses_are_not_asked_anything(api: ApiHarness, address: 
 @pytest.mark.parametrize("suffix", ["/wp-json/", "/index.php/wp-json/", "/?rest_route=/", "/index.php?rest_route=/", "/wp-json"])
 async def test_where_home_has_no_rest_api_the_address_that_wordpress_names_is_stored(api: ApiHarness, suffix: str) -> None:
     async with SandboxShop() as elsewhere:
-        elsewhere.switches.trouble = Trouble.REST_OFF_404
+        elsewhere.switches.trouble = FailureMode.REST_OFF_404
         request = introduction(api, base_url=elsewhere.origin, rest_url=api.shop.origin + suffix)
         await api.call(CONNECT, request, await site(api))
     assert (await account(api)).shop.base_url == api.shop.origin

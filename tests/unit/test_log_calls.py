@@ -95,7 +95,7 @@ REVIEWED: dict[str, set[str]] = {
     "http_port": {"self.http_port"},
     "operations_port": {"self.operations_port"},
     "open_files": {"open_files()"},
-    "http_status": {"error.status", "trouble.status"},
+    "http_status": {"error.status", "first_error.status"},
     "lanes": {"found"},
     "lapses": {"lease.lapses"},
     "made": {"made"},

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from tillsync_sandbox.shop.switches import Permalinks, ShopSwitches, Trouble
+from tillsync_sandbox.shop.switches import FailureMode, Permalinks, ShopSwitches
 from tillsync_sandbox.till.switches import EmailMatch, TillSwitches
 
 
@@ -9,7 +9,7 @@ def test_a_switch_takes_a_value_of_its_kind() -> None:
     shop, till = ShopSwitches(), TillSwitches()
     shop.update({"trouble": "firewall", "permalinks": "plain", "not_done_after": None, "bridge_api": 1, "event_types": ["order.finished"]})
     till.update({"email_match": "exact", "page_drift": -3, "latency_seconds": 1, "error_500_percent": 100, "late_create_seconds": None})
-    assert (shop.trouble, shop.permalinks, shop.not_done_after) == (Trouble.FIREWALL, Permalinks.PLAIN, None)
+    assert (shop.trouble, shop.permalinks, shop.not_done_after) == (FailureMode.FIREWALL, Permalinks.PLAIN, None)
     assert (shop.bridge_api, shop.event_types) == (1, ("order.finished",))
     assert (till.email_match, till.page_drift, till.latency_seconds) == (EmailMatch.EXACT, -3, 1)
     shop.update({"trouble": None})

@@ -13,7 +13,7 @@ import pytest_asyncio
 from fakes.permit import FakePermit
 from support.shop_client import ShopWorld, removal, shop_world, tls_contexts, write
 from tillsync_sandbox import SandboxShop
-from tillsync_sandbox.shop import KeyOwner, Permalinks, Trouble
+from tillsync_sandbox.shop import FailureMode, KeyOwner, Permalinks
 from tillsync_server.domain.customer import TillCustomerType
 from tillsync_server.domain.errors import (
     CredentialsRefused,
@@ -83,7 +83,7 @@ async def test_basic_over_tls(tmp_path: Path) -> None:
         assert result.status is WriteStatus.UPDATED
         assert _metas(shop, 1) == VALUES
         assert [request.scheme for request in shop.log] == ["Basic", "Basic"]
-        shop.switches.trouble = Trouble.HEADER_STRIPPED
+        shop.switches.trouble = FailureMode.HEADER_STRIPPED
         with pytest.raises(CredentialsRefused, match="passes the Authorization header"):
             await client.write_customers([write(1)], FakePermit())
 

@@ -13,7 +13,7 @@ from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, SIGNATURE_TYPE_QUERY, Client
 from support.sandbox import Caller, caller
 from support.shop_client import ShopWorld, write
 from tillsync_sandbox import SandboxShop
-from tillsync_sandbox.shop import KeyPermissions, Trouble
+from tillsync_sandbox.shop import FailureMode, KeyPermissions
 from tillsync_sandbox.shop.bridge_auth import bridge_signature
 from tillsync_server.domain.errors import CredentialsRefused
 from tillsync_server.ports.shop import ShopClient, WriteStatus
@@ -86,7 +86,7 @@ async def test_a_replay_brings_no_old_values_back(shop: SandboxShop, raw: Caller
 
 
 async def test_the_bridge_does_not_need_the_authorization_header(shop: SandboxShop, client: ShopClient) -> None:
-    shop.switches.trouble = Trouble.HEADER_STRIPPED
+    shop.switches.trouble = FailureMode.HEADER_STRIPPED
     (result,) = await client.write_customers([write(1)], FakePermit())
     assert result.status is WriteStatus.UPDATED
     assert all("authorization" not in request.headers for request in shop.log)

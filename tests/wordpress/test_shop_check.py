@@ -15,7 +15,7 @@ from wordpress.test_shop_connect import NONCE, flash, press, screen
 
 FOR_THE_SERVICE = "if ( ! str_contains( $_SERVER['REQUEST_URI'], 'wc-tillsync' ) ) { return; }\n"
 PAGE = "header( 'Content-Type: text/html' ); echo '<!doctype html><html><body><h1>%s</h1></body></html>'; exit;"
-TROUBLES = {
+FAILURE_MODES = {
     "maintenance": (
         "http_response_code( 503 ); header( 'Retry-After: 600' ); " + PAGE % "Briefly unavailable",
         "The shop is in maintenance, or overloaded.",
@@ -105,7 +105,7 @@ async def test_whatever_stands_before_the_shop_is_named_with_what_to_do(bridged:
     bridged.till.add_customer(forename="Ada", surname="Byron", email="ada@example.test")
     session = await site.log_in("admin", NONCE)
     secret = await bridged.secret()
-    for name, (code, said, to_do) in TROUBLES.items():
+    for name, (code, said, to_do) in FAILURE_MODES.items():
         injected = site.inject(FOR_THE_SERVICE + code)
         await press(site, session, "check")
         page = await screen(site, session)

@@ -192,7 +192,7 @@ def list_accounts(address: AddressOption = DEFAULT_ADDRESS, token: TokenOption =
             "on" if account.customer_sync_enabled else "off",
             account.till_id,
             account.shop.base_url or "-",
-            "\n".join(_troubles(account)),
+            "\n".join(_problem_lines(account)),
         )
     console.print(shown if accounts else "no accounts: tillsync account create makes one")
 
@@ -342,7 +342,7 @@ def _webhook_addresses(account: account_pb2.Account) -> tuple[str, str]:
     )
 
 
-def _troubles(account: account_pb2.Account) -> list[str]:
+def _problem_lines(account: account_pb2.Account) -> list[str]:
     return [*(problem.text for problem in problems_of(account)), *(warning.text for warning in account.warnings)]
 
 

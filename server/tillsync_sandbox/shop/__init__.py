@@ -15,6 +15,6 @@ The control API (JSON; ``requests`` and ``faults``: :mod:`tillsync_sandbox.contr
 """
 
 from tillsync_sandbox.shop.sandbox import SandboxShop
-from tillsync_sandbox.shop.switches import KeyOwner, KeyPermissions, Permalinks, ShopSwitches, StrayOutput, Trouble
+from tillsync_sandbox.shop.switches import FailureMode, KeyOwner, KeyPermissions, Permalinks, ShopSwitches, StrayOutput
 
-__all__ = ["SandboxShop", "ShopSwitches", "StrayOutput", "Trouble", "Permalinks", "KeyOwner", "KeyPermissions"]
+__all__ = ["SandboxShop", "ShopSwitches", "StrayOutput", "FailureMode", "Permalinks", "KeyOwner", "KeyPermissions"]

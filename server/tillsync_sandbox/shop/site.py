@@ -9,6 +9,7 @@ from aiohttp import web
 from tillsync_sandbox.shop.bridge import NAMESPACE as BRIDGE_NAMESPACE
 from tillsync_sandbox.shop.bridge import BridgePlugin
 from tillsync_sandbox.shop.customers import CustomersController
+from tillsync_sandbox.shop.failure_modes import answer_instead, firewall_page, with_stray_output
 from tillsync_sandbox.shop.rest import (
     RestError,
     RestRequest,
@@ -20,8 +21,7 @@ from tillsync_sandbox.shop.rest import (
     with_fields,
 )
 from tillsync_sandbox.shop.stored import ShopStore
-from tillsync_sandbox.shop.switches import Permalinks, ShopSwitches, Trouble
-from tillsync_sandbox.shop.troubles import answer_instead, firewall_page, with_stray_output
+from tillsync_sandbox.shop.switches import FailureMode, Permalinks, ShopSwitches
 from tillsync_sandbox.shop.woo_auth import KeyCheck
 
 
@@ -34,7 +34,7 @@ class WordPressSite:
         self._store = store
 
     async def answer(self, request: web.Request, body: bytes) -> web.Response:
-        """host (latency, firewall) → web server and caches (:class:`Trouble`) → WordPress."""
+        """host (latency, firewall) → web server and caches (:class:`FailureMode`) → WordPress."""
         if self._switches.latency_seconds:
             await asyncio.sleep(self._switches.latency_seconds)
         if self._switches.firewall_refuses_put_and_delete and request.method in ("PUT", "PATCH", "DELETE"):
@@ -65,7 +65,7 @@ class WordPressSite:
         return html_response(301, "Moved", "It moved.", {"Location": f"{self._home_url}{path.rstrip('/')}/"})
 
     async def _dispatch(self, rest: RestRequest) -> web.Response:
-        caller = self._keys.caller(rest, with_header=self._switches.trouble is not Trouble.HEADER_STRIPPED)
+        caller = self._keys.caller(rest, with_header=self._switches.trouble is not FailureMode.HEADER_STRIPPED)
         if caller is not None:
             caller.check_method(rest.method)
         if rest.route == "/" and rest.method == "GET":

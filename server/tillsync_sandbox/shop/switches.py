@@ -9,7 +9,7 @@ from enum import StrEnum
 from tillsync_sandbox.switch_values import switch_values
 
 
-class Trouble(StrEnum):
+class FailureMode(StrEnum):
     """What a real site answers, on every REST address, when something outside WooCommerce is wrong."""
 
     MAINTENANCE = "maintenance"
@@ -109,14 +109,14 @@ class ShopSwitches:
     not_done_after_seconds: float | None = None
     """The same by time: no further item is begun when this many seconds of a batch are over."""
 
-    trouble: Trouble | None = None
+    trouble: FailureMode | None = None
     stray_output: StrayOutput = StrayOutput.NONE
     three_byte_tables: bool = False
     """Names with an emoji are not stored, and the shop says nothing of it."""
     moved_to: str = "https://www.shop.example.test"
-    """Where ``Trouble.MOVED_…`` points; the path asked for is appended."""
+    """Where ``FailureMode.MOVED_…`` points; the path asked for is appended."""
     retry_after_seconds: int = 600
-    """``Retry-After`` of ``Trouble.MAINTENANCE``; 600 is what WordPress sends."""
+    """``Retry-After`` of ``FailureMode.MAINTENANCE``; 600 is what WordPress sends."""
     firewall_refuses_put_and_delete: bool = False
     """403 HTML to the methods PUT, PATCH and DELETE; POST with ``X-HTTP-Method-Override`` passes."""
 

@@ -14,7 +14,7 @@ from tillsync_server.adapters.postgres.maintenance.db_health import DatabaseHeal
 from tillsync_server.adapters.postgres.migrations import SchemaOutdatedError, require_current
 from tillsync_server.composition.errors import StartError
 from tillsync_server.composition.settings import ServiceSettings
-from tillsync_server.composition.storage import Storage, database_trouble
+from tillsync_server.composition.storage import Storage, database_problem
 
 
 async def reencrypt_credentials(settings: ServiceSettings) -> int:
@@ -44,7 +44,7 @@ async def database_status(settings: ServiceSettings) -> QueueSample:
     except SchemaOutdatedError as error:
         raise StartError(str(error)) from error
     except (asyncpg.PostgresError, ValueError, *DATABASE_GONE) as error:
-        raise StartError(f"the database cannot be asked: {database_trouble(error)}") from error
+        raise StartError(f"the database cannot be asked: {database_problem(error)}") from error
     finally:
         await database.close()
 

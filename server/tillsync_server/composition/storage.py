@@ -48,7 +48,7 @@ class Storage:
         except (SecretKeyError, EmbeddedPostgresError, SchemaOutdatedError) as error:
             raise StartError(str(error)) from error
         except _REFUSALS as error:
-            raise StartError(f"the database cannot be used: {database_trouble(error)}") from error
+            raise StartError(f"the database cannot be used: {database_problem(error)}") from error
         self.notifications = PostgresNotifications(self.database)
 
     async def _prepare_schema(self, dsn: str) -> None:
@@ -89,7 +89,7 @@ async def migrate_database(settings: ServiceSettings) -> list[str]:
     except EmbeddedPostgresError as error:
         raise StartError(str(error)) from error
     except _REFUSALS as error:
-        raise StartError(f"the database cannot be migrated: {database_trouble(error)}") from error
+        raise StartError(f"the database cannot be migrated: {database_problem(error)}") from error
     finally:
         if embedded is not None:
             await embedded.stop()
@@ -117,7 +117,7 @@ def secret_key(settings: ServiceSettings) -> str:
     return make_private(path, lambda: secrets.token_urlsafe(32))
 
 
-_TROUBLES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+_DATABASE_PROBLEMS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     (
         (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError),
         "it refuses the user or password of DATABASE_URL",
@@ -142,11 +142,11 @@ _TROUBLES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 """What is told of an error, by its type; the first that fits."""
 
 
-def database_trouble(error: BaseException) -> str:
+def database_problem(error: BaseException) -> str:
     """In plain words, without what the driver quotes of the address."""
     if isinstance(error, UnusableDatabaseError):
         return str(error)
-    for kinds, told in _TROUBLES:
+    for kinds, told in _DATABASE_PROBLEMS:
         if isinstance(error, kinds):
             return told
     match error:

@@ -95,8 +95,8 @@ class ShopConnection:
         return True
 
     async def _call_back(self, present: Account, addresses: tuple[str, ...], secret: str) -> tuple[str, ShopStatus]:
-        """The first address whose bridge answers; else the trouble of the first one, which is the home address."""
-        trouble: UpstreamError | None = None
+        """The first address whose bridge answers; else the error of the first one, which is the home address."""
+        first_error: UpstreamError | None = None
         try:
             async with asyncio.timeout(self._call_back_seconds):
                 for base_url in addresses:
@@ -104,14 +104,14 @@ class ShopConnection:
                     try:
                         return base_url, await self._shops.client(candidate).status()
                     except UpstreamError as error:
-                        trouble = trouble or error
+                        first_error = first_error or error
                         if not isinstance(error, Misaddressed | Unreachable):
                             break
         except TimeoutError as error:
             raise _too_slow(self._call_back_seconds) from error
-        assert trouble is not None
-        _LOG.info("shop_not_connected", account_id=present.account_id, error=type(trouble).__name__, http_status=trouble.status)
-        raise _not_connected(trouble) from trouble
+        assert first_error is not None
+        _LOG.info("shop_not_connected", account_id=present.account_id, error=type(first_error).__name__, http_status=first_error.status)
+        raise _not_connected(first_error) from first_error
 
 
 def _checked_addresses(shop: ShopIntroduced) -> tuple[str, ...]:

@@ -19,8 +19,8 @@ from tillsync_client import TillsyncClient, TillsyncError
 from tillsync_sandbox import SandboxShop, SandboxTill
 
 from tillsync_server.adapters.observability.logs import configure_logging
-from tillsync_server.cli.demo.cast import Cast, cast_the_sandbox
-from tillsync_server.cli.demo.stage import CUSTOMERS, ORDERS, NotAsToldError, Stage
+from tillsync_server.cli.demo.sample_data import SampleData, fill_the_sandbox
+from tillsync_server.cli.demo.scenario import CUSTOMERS, ORDERS, DemoScenario, NotAsToldError
 from tillsync_server.cli.demo.story import STORY
 from tillsync_server.composition.service import Service
 from tillsync_server.composition.settings import load_settings
@@ -37,29 +37,29 @@ async def run_demo(console: Console, *, once: bool, grpc_port: int, http_port: i
         async with _service(data_dir, token, log, grpc_port, http_port) as service, SandboxTill() as till, SandboxShop() as shop:
             address = f"127.0.0.1:{service.grpc_port}"
             async with TillsyncClient(address, token, deadline_seconds=20) as client:
-                cast = cast_the_sandbox(till, shop)
-                await _open_account(client, till, shop, cast, service.http_port)
+                data = fill_the_sandbox(till, shop)
+                await _open_account(client, till, shop, data, service.http_port)
                 console.print(f"Ready in {time.monotonic() - began:.1f} s. The account {ACCOUNT} joins the till to the shop.")
-                stage = Stage(client, till, shop, cast, ACCOUNT, console)
-                good = await _tell(stage)
-                await _print_queues(stage)
+                scenario = DemoScenario(client, till, shop, data, ACCOUNT, console)
+                good = await _tell(scenario)
+                await _print_queues(scenario)
             if once:
-                _print_end(console, stage, good=good, seconds=time.monotonic() - began)
+                _print_end(console, scenario, good=good, seconds=time.monotonic() - began)
                 return good
             console.print(f"\nlog of the service: {data_dir / 'service.log'}", style="dim", soft_wrap=True)
-            _print_lines_to_paste(console, address, service.operations_port, token, till, shop, cast)
+            _print_lines_to_paste(console, address, service.operations_port, token, till, shop, data)
             await until_stopped()
             return good
 
 
-async def _tell(stage: Stage) -> bool:
+async def _tell(scenario: DemoScenario) -> bool:
     good = True
     for step in STORY:
         try:
-            await step(stage)
+            await step(scenario)
         except (NotAsToldError, TillsyncError, TimeoutError) as error:
             good = False
-            stage.console.print(f"  ✗ {error}", style="bold red")
+            scenario.console.print(f"  ✗ {error}", style="bold red")
     return good
 
 
@@ -83,7 +83,7 @@ async def _service(data_dir: Path, token: str, log: TextIO, grpc_port: int, http
         yield service
 
 
-async def _open_account(client: TillsyncClient, till: SandboxTill, shop: SandboxShop, cast: Cast, http_port: int) -> None:
+async def _open_account(client: TillsyncClient, till: SandboxTill, shop: SandboxShop, data: SampleData, http_port: int) -> None:
     webhook_secret = secrets.token_urlsafe(24)
     epos = account_pb2.EposSettings(
         base_url=till.origin,
@@ -96,7 +96,7 @@ async def _open_account(client: TillsyncClient, till: SandboxTill, shop: Sandbox
     account = account_pb2.Account(
         name="Sandbox shop",
         customer_sync_enabled=True,
-        default_epos_customer_id=cast.walk_in,
+        default_epos_customer_id=data.walk_in,
         auto_link=True,
         trusted_accounts=account_pb2.TRUSTED_ACCOUNTS_ALL,
         epos=epos,
@@ -107,24 +107,24 @@ async def _open_account(client: TillsyncClient, till: SandboxTill, shop: Sandbox
     till.switches.webhook_key, till.switches.webhook_secret = "till", webhook_secret
 
 
-async def _print_queues(stage: Stage) -> None:
+async def _print_queues(scenario: DemoScenario) -> None:
     for queue, title in ((CUSTOMERS, "Customers Queue"), (ORDERS, "Orders Queue")):
-        entries: list[queue_entry_pb2.QueueEntry] = [entry async for entry in stage.client.sync.list_queue(stage.account, queue)]
-        stage.console.print()
-        print_entries(entries, title=title, console=stage.console)
+        entries: list[queue_entry_pb2.QueueEntry] = [entry async for entry in scenario.client.sync.list_queue(scenario.account, queue)]
+        scenario.console.print()
+        print_entries(entries, title=title, console=scenario.console)
 
 
-def _print_end(console: Console, stage: Stage, *, good: bool, seconds: float) -> None:
+def _print_end(console: Console, scenario: DemoScenario, *, good: bool, seconds: float) -> None:
     if good:
         console.print(
-            f"\nEverything came out as told: {stage.told} entries with their exact comments, in {seconds:.0f} s.", style="bold green"
+            f"\nEverything came out as told: {scenario.told} entries with their exact comments, in {seconds:.0f} s.", style="bold green"
         )
     else:
         console.print("\nNot everything came out as told: see the lines marked ✗.", style="bold red")
 
 
 def _print_lines_to_paste(
-    console: Console, address: str, operations_port: int, token: str, till: SandboxTill, shop: SandboxShop, cast: Cast
+    console: Console, address: str, operations_port: int, token: str, till: SandboxTill, shop: SandboxShop, data: SampleData
 ) -> None:
     held = f'{{"accountId": "{ACCOUNT}", "queue": "QUEUE_ORDERS", "states": ["ENTRY_STATE_HELD"]}}'
     service = "tillsync.v1.CustomerSyncService"
@@ -138,8 +138,8 @@ def _print_lines_to_paste(
         f"-d '{held}' http://{address}/{service}/ListQueue",
         f".venv/bin/grpcurl -plaintext -H \"Authorization: Bearer $TOKEN\" -d '{held}' {address} {service}/ListQueue",
         f"curl -s http://127.0.0.1:{operations_port}/metrics | grep tillsync_",
-        f"curl -s -X PATCH {till.origin}/sandbox/customers/{cast.ada_till} -d '{{\"CurrentPoints\": 999}}'   # at the till",
-        f"curl -s {shop.origin}/sandbox/customers/{cast.ada_shop}   # in the shop",
+        f"curl -s -X PATCH {till.origin}/sandbox/customers/{data.ada_till} -d '{{\"CurrentPoints\": 999}}'   # at the till",
+        f"curl -s {shop.origin}/sandbox/customers/{data.ada_shop}   # in the shop",
     ):
         console.print(line, soft_wrap=True)
     console.print("\nCtrl-C stops it and removes its data.", style="bold")

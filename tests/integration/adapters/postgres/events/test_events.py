@@ -23,7 +23,7 @@ from support.waiting import until
 from tillsync.v1 import account_pb2, vocabulary_pb2
 from tillsync_sandbox import SandboxShop, SandboxTill
 from tillsync_sandbox.shop.stored import ShopEvent
-from tillsync_sandbox.shop.switches import Trouble
+from tillsync_sandbox.shop.switches import FailureMode
 from tillsync_server.adapters.http_client import AllowedHosts, HttpClient, HttpClientSettings
 from tillsync_server.adapters.postgres.accounts.account_store import PostgresAccounts
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox
@@ -253,8 +253,12 @@ async def test_a_thousand_events_travel_in_batches_of_five_hundred(events: Event
     assert len(events.shop.store.events) == 1001
 
 
-@pytest.mark.parametrize("trouble", [Trouble.MAINTENANCE, Trouble.FIREWALL, Trouble.REST_OFF_404, Trouble.CACHED_HTML, Trouble.FORBIDDEN])
-async def test_a_shop_that_is_away_is_told_when_it_is_back_and_less_and_less_often_until_then(events: EventWorld, trouble: Trouble) -> None:
+@pytest.mark.parametrize(
+    "trouble", [FailureMode.MAINTENANCE, FailureMode.FIREWALL, FailureMode.REST_OFF_404, FailureMode.CACHED_HTML, FailureMode.FORBIDDEN]
+)
+async def test_a_shop_that_is_away_is_told_when_it_is_back_and_less_and_less_often_until_then(
+    events: EventWorld, trouble: FailureMode
+) -> None:
     events.shop.switches.trouble = trouble
     events.shop.switches.retry_after_seconds = 0
     await put_order(events.engine, facts_of(1042))

@@ -9,7 +9,7 @@ import pytest_asyncio
 from fakes.permit import FakePermit
 from support.shop_client import ShopWorld, write
 from tillsync_sandbox import SandboxShop
-from tillsync_sandbox.shop import Trouble
+from tillsync_sandbox.shop import FailureMode
 from tillsync_server.domain.customer import TillCustomerType
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import CredentialsRefused, Misaddressed, ServerFailure, Unreadable, UpstreamError
@@ -18,23 +18,23 @@ from tillsync_server.ports.shop import ShopClient
 
 GOLD = TillCustomerType(epos_customer_type_id=EposCustomerTypeId(4002), name="Gold", discount=Decimal("12.50"), description="Gold card")
 
-WITH_BRIDGE: dict[Trouble, tuple[type[UpstreamError], str]] = {
-    Trouble.MAINTENANCE: (ServerFailure, "maintenance or overloaded.*wait until it is done"),
-    Trouble.MOVED_301: (Misaddressed, r"redirects \(HTTP 301\).*https://www\.shop\.example\.test: .*set the address it points to"),
-    Trouble.MOVED_302: (Misaddressed, r"redirects \(HTTP 302\).*set the address it points to"),
-    Trouble.MOVED_308: (Misaddressed, r"redirects \(HTTP 308\).*set the address it points to"),
-    Trouble.REST_OFF_401: (CredentialsRefused, "REST API is switched off.*allow /wp-json/ in the security plugin"),
-    Trouble.REST_OFF_403: (CredentialsRefused, "REST API is switched off.*allow /wp-json/ in the security plugin"),
-    Trouble.REST_OFF_404: (Misaddressed, "no WordPress REST API.*correct the base address, or show the hidden REST API"),
-    Trouble.FIREWALL: (Misaddressed, "firewall before the shop refuses.*have its host allow"),
-    Trouble.CHALLENGE: (Misaddressed, "bot check stands before the shop.*except /wp-json/"),
-    Trouble.FORBIDDEN: (CredentialsRefused, "does not accept our signature.*connect the plugin again.*compare the clocks"),
-    Trouble.CACHED_HTML: (Unreadable, "web page in place of data.*exclude /wp-json/ from the caches"),
-    Trouble.CRITICAL_ERROR: (ServerFailure, "the shop failed.*PHP error log"),
-    Trouble.DATABASE_DOWN: (ServerFailure, "site failed before its REST API.*HTTP 500, HTML page of .*ask its host"),
+WITH_BRIDGE: dict[FailureMode, tuple[type[UpstreamError], str]] = {
+    FailureMode.MAINTENANCE: (ServerFailure, "maintenance or overloaded.*wait until it is done"),
+    FailureMode.MOVED_301: (Misaddressed, r"redirects \(HTTP 301\).*https://www\.shop\.example\.test: .*set the address it points to"),
+    FailureMode.MOVED_302: (Misaddressed, r"redirects \(HTTP 302\).*set the address it points to"),
+    FailureMode.MOVED_308: (Misaddressed, r"redirects \(HTTP 308\).*set the address it points to"),
+    FailureMode.REST_OFF_401: (CredentialsRefused, "REST API is switched off.*allow /wp-json/ in the security plugin"),
+    FailureMode.REST_OFF_403: (CredentialsRefused, "REST API is switched off.*allow /wp-json/ in the security plugin"),
+    FailureMode.REST_OFF_404: (Misaddressed, "no WordPress REST API.*correct the base address, or show the hidden REST API"),
+    FailureMode.FIREWALL: (Misaddressed, "firewall before the shop refuses.*have its host allow"),
+    FailureMode.CHALLENGE: (Misaddressed, "bot check stands before the shop.*except /wp-json/"),
+    FailureMode.FORBIDDEN: (CredentialsRefused, "does not accept our signature.*connect the plugin again.*compare the clocks"),
+    FailureMode.CACHED_HTML: (Unreadable, "web page in place of data.*exclude /wp-json/ from the caches"),
+    FailureMode.CRITICAL_ERROR: (ServerFailure, "the shop failed.*PHP error log"),
+    FailureMode.DATABASE_DOWN: (ServerFailure, "site failed before its REST API.*HTTP 500, HTML page of .*ask its host"),
 }
 
-WITH_KEYS = WITH_BRIDGE | {Trouble.FORBIDDEN: (CredentialsRefused, "does not accept the consumer key.*check key, secret and its owner")}
+WITH_KEYS = WITH_BRIDGE | {FailureMode.FORBIDDEN: (CredentialsRefused, "does not accept the consumer key.*check key, secret and its owner")}
 
 
 @pytest_asyncio.fixture
@@ -44,11 +44,13 @@ async def client(world: ShopWorld, shop: SandboxShop) -> ShopClient:
 
 def test_the_only_other_trouble_is_a_stripped_header() -> None:
     """It concerns Basic over TLS alone: test_woo_keys_on_emulator.py."""
-    assert set(Trouble) - set(WITH_BRIDGE) == {Trouble.HEADER_STRIPPED}
+    assert set(FailureMode) - set(WITH_BRIDGE) == {FailureMode.HEADER_STRIPPED}
 
 
 @pytest.mark.parametrize("trouble", list(WITH_BRIDGE))
-async def test_every_trouble_through_the_bridge_has_a_class_and_a_remedy(shop: SandboxShop, client: ShopClient, trouble: Trouble) -> None:
+async def test_every_trouble_through_the_bridge_has_a_class_and_a_remedy(
+    shop: SandboxShop, client: ShopClient, trouble: FailureMode
+) -> None:
     error, text = WITH_BRIDGE[trouble]
     shop.switches.trouble = trouble
     for ask in (
@@ -69,7 +71,7 @@ async def test_every_trouble_through_the_bridge_has_a_class_and_a_remedy(shop: S
 
 
 @pytest.mark.parametrize("trouble", list(WITH_KEYS))
-async def test_every_trouble_with_keys_has_a_class_and_a_remedy(shop: SandboxShop, world: ShopWorld, trouble: Trouble) -> None:
+async def test_every_trouble_with_keys_has_a_class_and_a_remedy(shop: SandboxShop, world: ShopWorld, trouble: FailureMode) -> None:
     error, text = WITH_KEYS[trouble]
     shop.switches.trouble = trouble
     client = world.with_keys(shop)

@@ -1,4 +1,4 @@
-"""The answers of a site on which something outside WooCommerce is wrong (:class:`Trouble`)."""
+"""The answers of a site on which something outside WooCommerce is wrong (:class:`FailureMode`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from tillsync_sandbox.shop.rest import CriticalError, RestError, html_response, page_not_found, rest_forbidden
-from tillsync_sandbox.shop.switches import ShopSwitches, StrayOutput, Trouble
+from tillsync_sandbox.shop.switches import FailureMode, ShopSwitches, StrayOutput
 
 PHP_NOTICE = (
     b"<br />\n<b>Notice</b>:  Undefined index: loyalty in "
@@ -21,7 +21,7 @@ def firewall_page() -> web.Response:
 
 def answer_instead(switches: ShopSwitches, path_qs: str) -> web.Response | None:
     """The answer that takes the place of the REST API's, or None where the request still runs. ``path_qs``: path and query asked for."""
-    if switches.trouble is None or switches.trouble is Trouble.HEADER_STRIPPED:
+    if switches.trouble is None or switches.trouble is FailureMode.HEADER_STRIPPED:
         return None
     if switches.trouble in _MOVES:
         return _moved(_MOVES[switches.trouble], switches.moved_to + path_qs)
@@ -38,18 +38,18 @@ def _challenge() -> web.Response:
     return html_response(403, "Just a moment...", page, {"Server": "cloudflare", "cf-mitigated": "challenge"})
 
 
-_MOVES = {Trouble.MOVED_301: 301, Trouble.MOVED_302: 302, Trouble.MOVED_308: 308}
-_PAGES: dict[Trouble, Callable[[ShopSwitches], web.Response]] = {
-    Trouble.MAINTENANCE: _maintenance,
-    Trouble.REST_OFF_401: lambda _: RestError(401, "rest_login_required", "REST API restricted to authenticated users.").response(),
-    Trouble.REST_OFF_403: lambda _: RestError(403, "rest_disabled", "The REST API on this site has been disabled.").response(),
-    Trouble.REST_OFF_404: lambda _: page_not_found(),
-    Trouble.FIREWALL: lambda _: firewall_page(),
-    Trouble.CHALLENGE: lambda _: _challenge(),
-    Trouble.FORBIDDEN: lambda _: rest_forbidden().response(),
-    Trouble.CACHED_HTML: lambda _: html_response(200, "Sandbox shop", "Welcome to our shop.", {"X-Cache": "HIT", "Age": "311"}),
-    Trouble.CRITICAL_ERROR: lambda _: CriticalError().response(),
-    Trouble.DATABASE_DOWN: lambda _: html_response(500, "Database Error", "Error establishing a database connection"),
+_MOVES = {FailureMode.MOVED_301: 301, FailureMode.MOVED_302: 302, FailureMode.MOVED_308: 308}
+_PAGES: dict[FailureMode, Callable[[ShopSwitches], web.Response]] = {
+    FailureMode.MAINTENANCE: _maintenance,
+    FailureMode.REST_OFF_401: lambda _: RestError(401, "rest_login_required", "REST API restricted to authenticated users.").response(),
+    FailureMode.REST_OFF_403: lambda _: RestError(403, "rest_disabled", "The REST API on this site has been disabled.").response(),
+    FailureMode.REST_OFF_404: lambda _: page_not_found(),
+    FailureMode.FIREWALL: lambda _: firewall_page(),
+    FailureMode.CHALLENGE: lambda _: _challenge(),
+    FailureMode.FORBIDDEN: lambda _: rest_forbidden().response(),
+    FailureMode.CACHED_HTML: lambda _: html_response(200, "Sandbox shop", "Welcome to our shop.", {"X-Cache": "HIT", "Age": "311"}),
+    FailureMode.CRITICAL_ERROR: lambda _: CriticalError().response(),
+    FailureMode.DATABASE_DOWN: lambda _: html_response(500, "Database Error", "Error establishing a database connection"),
 }
 
 

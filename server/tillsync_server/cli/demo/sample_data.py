@@ -10,7 +10,7 @@ LONG_EMAIL = "a.very.long.address.that.no.till.can.store.whole@mail.example.test
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
+class SampleData:
     """Ids: ``…_till`` are till customers, ``…_shop`` shop customers."""
 
     walk_in: int
@@ -32,8 +32,8 @@ class Cast:
     long_shop: int
 
 
-def cast_the_sandbox(till: SandboxTill, shop: SandboxShop) -> Cast:
-    return Cast(
+def fill_the_sandbox(till: SandboxTill, shop: SandboxShop) -> SampleData:
+    return SampleData(
         walk_in=till.add_customer(forename="Web shop", surname="Sales", email=None),
         ada_till=till.add_customer(forename="Ada", surname="Byron", email="ada@example.test", points=120, balance="3.50"),
         ada_shop=shop.add_customer(email="ada@example.test", first_name="Ada", last_name="Byron"),

@@ -14,7 +14,7 @@ from tillsync_client import TillsyncClient
 from tillsync_client.customer_sync import timestamp
 from tillsync_sandbox import SandboxShop, SandboxTill
 
-from tillsync_server.cli.demo.cast import Cast
+from tillsync_server.cli.demo.sample_data import SampleData
 
 PATIENCE_SECONDS = 40.0
 CUSTOMERS, ORDERS = vocabulary_pb2.QUEUE_CUSTOMERS, vocabulary_pb2.QUEUE_ORDERS
@@ -25,11 +25,11 @@ class NotAsToldError(Exception):
 
 
 @dataclass
-class Stage:
+class DemoScenario:
     client: TillsyncClient
     till: SandboxTill
     shop: SandboxShop
-    cast: Cast
+    data: SampleData
     account: str
     console: Console
     told: int = 0
