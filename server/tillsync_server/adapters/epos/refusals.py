@@ -9,7 +9,7 @@ import json
 import re
 
 from tillsync_server.adapters.epos.throttling import is_throttled
-from tillsync_server.adapters.http_client import Answer, StrangerKind, error_sentence, refusal_of, stranger_of
+from tillsync_server.adapters.http_client import Answer, IntermediaryKind, error_sentence, intermediary_of, refusal_of
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import (
     Blocked,
@@ -58,12 +58,12 @@ def _message_in(body: str) -> str:
 _OF_CONTENT = frozenset({400, 409, 413, 414, 415, 422, 431})
 """Statuses that are about the one request: a page without a mark may refuse its content."""
 _WHO = {
-    StrangerKind.BOT_CHECK: "a bot check",
-    StrangerKind.FIREWALL: "a firewall",
-    StrangerKind.LOGIN: "a login page",
-    StrangerKind.HOST: "a page of its host",
-    StrangerKind.GATEWAY: "a proxy",
-    StrangerKind.MAINTENANCE: "a maintenance page",
+    IntermediaryKind.BOT_CHECK: "a bot check",
+    IntermediaryKind.FIREWALL: "a firewall",
+    IntermediaryKind.LOGIN: "a login page",
+    IntermediaryKind.HOST: "a page of its host",
+    IntermediaryKind.GATEWAY: "a proxy",
+    IntermediaryKind.MAINTENANCE: "a maintenance page",
 }
 _NOT_THE_KEY = "this is not about the API key: wait, and report it to Epos Now if it stays"
 
@@ -73,16 +73,16 @@ def _blocked(answer: Answer) -> Blocked | None:
     page, refusal = answer.is_html, refusal_of(answer)
     if answer.is_success and not page and refusal is None:
         return None
-    stranger = stranger_of(answer)
-    if stranger is None and answer.is_success and refusal is not None:
+    intermediary = intermediary_of(answer)
+    if intermediary is None and answer.is_success and refusal is not None:
         told = f"HTTP {answer.status}: {refusal}" if refusal else answer.status_text
         return _blocked_by("a refusal without data", told, answer)
-    if stranger is None and (not page or answer.is_success or answer.status == 404 or answer.status in _OF_CONTENT):
+    if intermediary is None and (not page or answer.is_success or answer.status == 404 or answer.status in _OF_CONTENT):
         return None
-    if answer.status >= 500 and (stranger is None or stranger.kind not in (StrangerKind.BOT_CHECK, StrangerKind.FIREWALL)):
+    if answer.status >= 500 and (intermediary is None or intermediary.kind not in (IntermediaryKind.BOT_CHECK, IntermediaryKind.FIREWALL)):
         return None
-    who = "a web page" if stranger is None else _WHO[stranger.kind]
-    named = f"{who} ({stranger.name})" if stranger is not None and stranger.name else who
+    who = "a web page" if intermediary is None else _WHO[intermediary.kind]
+    named = f"{who} ({intermediary.name})" if intermediary is not None and intermediary.name else who
     return _blocked_by(named, answer.status_text, answer)
 
 
@@ -130,9 +130,9 @@ def _refusal(answer: Answer) -> UpstreamError:
         case 408:
             return Unanswered(Side.TILL, f"Epos Now gave up waiting: {text}"[:500], status=status, body_text=said)
         case _ if status >= 500:
-            stranger, wait = stranger_of(answer), answer.retry_after_seconds
-            failed = "Epos Now failed" if stranger is None else f"{_WHO[stranger.kind]} answers instead of Epos Now's API"
-            named = f"{failed} ({stranger.name})" if stranger is not None and stranger.name else failed
+            intermediary, wait = intermediary_of(answer), answer.retry_after_seconds
+            failed = "Epos Now failed" if intermediary is None else f"{_WHO[intermediary.kind]} answers instead of Epos Now's API"
+            named = f"{failed} ({intermediary.name})" if intermediary is not None and intermediary.name else failed
             return ServerFailure(Side.TILL, f"{named}: {text}"[:500], status=status, retry_after_seconds=wait, body_text=said)
         case _:
             field = refused_field(answer.body.decode("utf-8", "replace"))

@@ -19,7 +19,7 @@ from tillsync_server.adapters.grpc.call_places import CallPlaces, Work
 from tillsync_server.adapters.grpc.caller import set_caller
 from tillsync_server.adapters.grpc.failures import Failures, Refusal
 from tillsync_server.adapters.grpc.methods import CallEnded, Method, UnaryMethod
-from tillsync_server.adapters.grpc.refused_strangers import RefusedStrangers
+from tillsync_server.adapters.grpc.unauthenticated_delay import UnauthenticatedDelay
 from tillsync_server.application.concurrency.beside_loop import BesideLoop
 from tillsync_server.application.use_cases.authentication import Authenticator
 from tillsync_server.application.use_cases.known_accounts import KnownAccounts
@@ -63,7 +63,7 @@ class ServedCalls:
         self._accounts = accounts
         self._failures = Failures(database_gone)
         self._places = places or CallPlaces()
-        self._strangers = RefusedStrangers()
+        self._unauthenticated_delay = UnauthenticatedDelay()
         self._limit_hit = limit_hit
         self.metrics = metrics
         self.beside_loop = BesideLoop("requests")
@@ -161,6 +161,6 @@ class ServedCalls:
         return self._failures.refusal_of(error, method.path)
 
     async def _held(self, refusal: Refusal) -> Refusal:
-        if refusal.code is grpc.StatusCode.UNAUTHENTICATED and await self._strangers.hold():
+        if refusal.code is grpc.StatusCode.UNAUTHENTICATED and await self._unauthenticated_delay.wait():
             self._limit_hit("TOO_MANY_WRONG_TOKENS", None)
         return refusal

@@ -5,8 +5,8 @@ from tillsync_server.adapters.http_client.answer import Answer
 from tillsync_server.adapters.http_client.cleaning import clean_text, redact
 from tillsync_server.adapters.http_client.client import HttpClient, HttpClientSettings
 from tillsync_server.adapters.http_client.describing import error_sentence, name_of
+from tillsync_server.adapters.http_client.intermediaries import Intermediary, IntermediaryKind, intermediary_of, refusal_of
 from tillsync_server.adapters.http_client.retry_after import retry_after_seconds
-from tillsync_server.adapters.http_client.strangers import Stranger, StrangerKind, refusal_of, stranger_of
 
 __all__ = [
     "Answer",
@@ -15,13 +15,13 @@ __all__ = [
     "AddressRefused",
     "AllowedHosts",
     "GuardedResolver",
-    "Stranger",
-    "StrangerKind",
+    "Intermediary",
+    "IntermediaryKind",
     "clean_text",
     "error_sentence",
     "name_of",
     "redact",
     "refusal_of",
     "retry_after_seconds",
-    "stranger_of",
+    "intermediary_of",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tillsync_server.adapters.http_client import Answer, Stranger, StrangerKind, refusal_of
+from tillsync_server.adapters.http_client import Answer, Intermediary, IntermediaryKind, refusal_of
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Blocked, Misaddressed, ShopCause
 
@@ -11,14 +11,14 @@ _LOGIN_PAGE = "/wp-login.php"
 _LOGIN_REMEDY = "except /wp-json/ from the plugin or the password that asks for a login"
 
 
-def blocked_by(answer: Answer, stranger: Stranger | None) -> Blocked:
-    """``stranger`` None: nothing tells who answers; mostly it is a firewall."""
+def blocked_by(answer: Answer, intermediary: Intermediary | None) -> Blocked:
+    """``intermediary`` None: nothing tells who answers; mostly it is a firewall."""
     told = answer.status_text
     if (refusal := refusal_of(answer)) is not None and refusal:
         told = f"HTTP {answer.status}: {refusal}"
-    if stranger is not None and stranger.name:
-        told = f"{stranger.name}; {told}"
-    finding, remedy, cause = _words(stranger)
+    if intermediary is not None and intermediary.name:
+        told = f"{intermediary.name}; {told}"
+    finding, remedy, cause = _words(intermediary)
     return Blocked(
         Side.SHOP,
         f"{f'{finding} ({told})'[: _MAX_TEXT - len(remedy) - 2]}: {remedy}",
@@ -30,19 +30,19 @@ def blocked_by(answer: Answer, stranger: Stranger | None) -> Blocked:
     )
 
 
-def _words(stranger: Stranger | None) -> tuple[str, str, ShopCause]:
-    match None if stranger is None else stranger.kind:
-        case StrangerKind.BOT_CHECK:
+def _words(intermediary: Intermediary | None) -> tuple[str, str, ShopCause]:
+    match None if intermediary is None else intermediary.kind:
+        case IntermediaryKind.BOT_CHECK:
             return "a bot check stands before the shop", "except /wp-json/ from it, or allow this service's address", ShopCause.FIREWALL
-        case StrangerKind.FIREWALL if stranger is not None and stranger.name:
-            remedy = f"allow this service's requests to /wp-json/ in {stranger.name}"
+        case IntermediaryKind.FIREWALL if intermediary is not None and intermediary.name:
+            remedy = f"allow this service's requests to /wp-json/ in {intermediary.name}"
             return "a firewall before the shop refuses the request", remedy, ShopCause.FIREWALL
-        case StrangerKind.HOST:
+        case IntermediaryKind.HOST:
             remedy = "ask the host why it has switched the site off"
             return "the host answers in place of the shop", remedy, ShopCause.FIREWALL
-        case StrangerKind.LOGIN:
+        case IntermediaryKind.LOGIN:
             return "a login page answers in place of the shop", _LOGIN_REMEDY, ShopCause.PASSWORD
-        case StrangerKind.MAINTENANCE:
+        case IntermediaryKind.MAINTENANCE:
             return "the shop is in maintenance", "wait until it is done", ShopCause.MAINTENANCE
         case _:
             remedy = "have its host allow this service's requests to /wp-json/"

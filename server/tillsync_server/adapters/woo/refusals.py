@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tillsync_server.adapters.http_client import Answer, Stranger, StrangerKind, stranger_of
+from tillsync_server.adapters.http_client import Answer, Intermediary, IntermediaryKind, intermediary_of
 from tillsync_server.adapters.woo.pages import blocked_by
 from tillsync_server.adapters.woo.rest_answers import WpError, error_object
 from tillsync_server.adapters.woo.signing import Surface
@@ -34,7 +34,7 @@ _CANNOT_BATCH = "woocommerce_rest_cannot_batch"
 _CANNOT_EDIT = "woocommerce_rest_cannot_edit"
 _OF_CREDENTIALS = ("rest_forbidden", "woocommerce_rest_", "tillsync_")
 """Beginnings of the codes with which WordPress, WooCommerce and the bridge refuse a caller. A plugin that switches REST off uses others."""
-_BLOCK_AT_ANY_STATUS = (StrangerKind.BOT_CHECK, StrangerKind.FIREWALL, StrangerKind.LOGIN)
+_BLOCK_AT_ANY_STATUS = (IntermediaryKind.BOT_CHECK, IntermediaryKind.FIREWALL, IntermediaryKind.LOGIN)
 """Those that answer 503 as well, and do not mean that the shop failed."""
 
 
@@ -87,12 +87,12 @@ def error_of(answer: Answer, surface: Surface, *, throttle_pause_seconds: float)
     error = error_object(answer)
     status = answer.status
     said = f"HTTP {status}: {error.said}" if error else answer.status_text
-    stranger = stranger_of(answer) if error is None else None
-    if stranger is not None and status != 429 and (status < 500 or stranger.kind in _BLOCK_AT_ANY_STATUS):
-        return blocked_by(answer, stranger)
+    intermediary = intermediary_of(answer) if error is None else None
+    if intermediary is not None and status != 429 and (status < 500 or intermediary.kind in _BLOCK_AT_ANY_STATUS):
+        return blocked_by(answer, intermediary)
     found = _by_any_server(answer, said, throttle_pause_seconds)
     if found is None:
-        found = _before_wordpress(answer, said, stranger) if error is None else _by_wordpress(answer, said, error, surface)
+        found = _before_wordpress(answer, said, intermediary) if error is None else _by_wordpress(answer, said, error, surface)
     return blocked_by(answer, None) if found is None else found.error(answer)
 
 
@@ -112,15 +112,15 @@ def _by_any_server(answer: Answer, said: str, throttle_pause_seconds: float) -> 
             return None
 
 
-def _before_wordpress(answer: Answer, said: str, stranger: Stranger | None) -> _Sorted | None:
+def _before_wordpress(answer: Answer, said: str, intermediary: Intermediary | None) -> _Sorted | None:
     """Without WordPress's error object. None: whatever answers keeps the request from WordPress."""
     status, wait = answer.status, answer.retry_after_seconds
     if status == 503:
         # Maintenance is over the whole site, so the probe that decides over a 5xx fails too, and the account waits.
         finding = f"the shop is in maintenance or overloaded ({said})"
         return _Sorted(ServerFailure, finding, "wait until it is done", ShopCause.MAINTENANCE, retry_after_seconds=wait)
-    if stranger is not None and stranger.kind is StrangerKind.GATEWAY:
-        finding = f"{stranger.name} does not reach the shop's server ({said})"
+    if intermediary is not None and intermediary.kind is IntermediaryKind.GATEWAY:
+        finding = f"{intermediary.name} does not reach the shop's server ({said})"
         return _Sorted(ServerFailure, finding, "ask the shop's host whether its server runs", retry_after_seconds=wait)
     if status >= 500:
         finding = f"the shop's site failed before its REST API could answer ({said})"

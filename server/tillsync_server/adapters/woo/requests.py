@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import tenacity
 
-from tillsync_server.adapters.http_client import Answer, HttpClient, stranger_of
+from tillsync_server.adapters.http_client import Answer, HttpClient, intermediary_of
 from tillsync_server.adapters.woo.pages import login_in_place_of
 from tillsync_server.adapters.woo.refusals import error_of, is_method_refused, is_no_route, is_rest_absent
 from tillsync_server.adapters.woo.rest_address import RestForm, rest_url
@@ -199,7 +199,7 @@ class ShopRequests:
             if error.status is None:
                 raise
             redirect = error
-        if answer is None or (self._is_no_rest(answer, is_read=permit is None) and stranger_of(answer) is None):
+        if answer is None or (self._is_no_rest(answer, is_read=permit is None) and intermediary_of(answer) is None):
             for form in self._signer.forms:
                 if form is not tried and await self._has_rest(form):
                     self._knowledge.form = form

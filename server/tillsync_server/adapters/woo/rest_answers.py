@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from tillsync_server.adapters.http_client import Answer, error_sentence, name_of, refusal_of, stranger_of
+from tillsync_server.adapters.http_client import Answer, error_sentence, intermediary_of, name_of, refusal_of
 from tillsync_server.adapters.woo.pages import blocked_by
 from tillsync_server.domain.account_warnings import StrayKind, StrayOutput
 from tillsync_server.domain.enums import Side
@@ -177,14 +177,14 @@ def data_of(answer: Answer, is_ours: IsOurs) -> Found:
         if among is not None:
             return among
         raise _no_data(answer, error) from error
-    if not is_ours(found.value) and (refusal_of(answer) is not None or stranger_of(answer) is not None):
-        raise blocked_by(answer, stranger_of(answer))
+    if not is_ours(found.value) and (refusal_of(answer) is not None or intermediary_of(answer) is not None):
+        raise blocked_by(answer, intermediary_of(answer))
     return found
 
 
 def _no_data(answer: Answer, error: Unreadable) -> Blocked | Unreadable:
-    if (stranger := stranger_of(answer)) is not None:
-        return blocked_by(answer, stranger)
+    if (intermediary := intermediary_of(answer)) is not None:
+        return blocked_by(answer, intermediary)
     cause: ShopCause | None = None
     if found_in(answer, lambda value: isinstance(value, dict | list)) is not None:
         cause = ShopCause.PHP_MESSAGE

@@ -19,7 +19,7 @@ MOST_WAITING = 6000
 """More are told at once again: a call that waits keeps about 25 kB, nearly all of it in gRPC."""
 
 
-class RefusedStrangers:
+class UnauthenticatedDelay:
     """One per process. ``clock`` is monotonic, in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -28,7 +28,7 @@ class RefusedStrangers:
         self._in_this_second = 0
         self._waiting = 0
 
-    async def hold(self) -> bool:
+    async def wait(self) -> bool:
         """Before each refusal. Whether there is a flood."""
         second = int(self._clock())
         if second != self._second:

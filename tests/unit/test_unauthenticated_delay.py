@@ -1,4 +1,4 @@
-"""Refusals of strangers: at once for people, late in a flood, at once again where too many wait."""
+"""Refusals of callers without a valid token: at once for people, late in a flood, at once again where too many wait."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 from fakes.clock import FakeClock
-from tillsync_server.adapters.grpc import refused_strangers
-from tillsync_server.adapters.grpc.refused_strangers import AT_ONCE_PER_SECOND, RefusedStrangers
+from tillsync_server.adapters.grpc import unauthenticated_delay
+from tillsync_server.adapters.grpc.unauthenticated_delay import AT_ONCE_PER_SECOND, UnauthenticatedDelay
 
 
 @pytest.fixture
@@ -19,12 +19,12 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         seconds.append(late)
         await asyncio.get_running_loop().create_future()
 
-    monkeypatch.setattr("tillsync_server.adapters.grpc.refused_strangers.asyncio.sleep", sleep)
+    monkeypatch.setattr("tillsync_server.adapters.grpc.unauthenticated_delay.asyncio.sleep", sleep)
     return seconds
 
 
-async def hold(strangers: RefusedStrangers, count: int) -> list[asyncio.Task[bool]]:
-    real = [asyncio.create_task(strangers.hold()) for _ in range(count)]
+async def hold(delay: UnauthenticatedDelay, count: int) -> list[asyncio.Task[bool]]:
+    real = [asyncio.create_task(delay.wait()) for _ in range(count)]
     for _ in range(3):
         await asyncio.wait(real, timeout=0)
     return real
@@ -32,15 +32,15 @@ async def hold(strangers: RefusedStrangers, count: int) -> list[asyncio.Task[boo
 
 async def test_the_first_of_a_second_are_told_at_once_and_a_flood_later_and_later(slept: list[float]) -> None:
     clock = FakeClock()
-    strangers = RefusedStrangers(clock)
-    first = await hold(strangers, AT_ONCE_PER_SECOND)
+    delay = UnauthenticatedDelay(clock)
+    first = await hold(delay, AT_ONCE_PER_SECOND)
     assert (all(task.done() for task in first), slept) == (True, [])
-    flood = await hold(strangers, 200)
+    flood = await hold(delay, 200)
     assert slept[0] == 1.0
     assert slept == sorted(slept)
     assert slept[-1] > 1.9
     clock.advance(1.0)
-    person = await hold(strangers, 1)
+    person = await hold(delay, 1)
     assert person[0].done()
     for task in flood:
         task.cancel()
@@ -48,9 +48,9 @@ async def test_the_first_of_a_second_are_told_at_once_and_a_flood_later_and_late
 
 
 async def test_no_more_than_so_many_wait(slept: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refused_strangers, "MOST_WAITING", 3)
-    strangers = RefusedStrangers(FakeClock())
-    flood = await hold(strangers, AT_ONCE_PER_SECOND + 10)
+    monkeypatch.setattr(unauthenticated_delay, "MOST_WAITING", 3)
+    delay = UnauthenticatedDelay(FakeClock())
+    flood = await hold(delay, AT_ONCE_PER_SECOND + 10)
     assert (len(slept), sum(not task.done() for task in flood)) == (3, 3)
     for task in flood:
         task.cancel()
