@@ -6,7 +6,6 @@ messages when they are asked for. So each method is handed to gRPC as one that s
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn
@@ -16,6 +15,7 @@ import grpc.aio
 
 from tillsync_server.adapters.grpc.failures import Refusal
 from tillsync_server.adapters.grpc.methods import Method, UnaryMethod
+from tillsync_server.adapters.grpc.request_deadlines import RequestDeadlines
 from tillsync_server.adapters.grpc.served_calls import OPEN_REQUEST_SECONDS, REQUEST_SECONDS, ServedCalls
 from tillsync_server.adapters.grpc.status import DETAILS_KEY, retry_seconds
 from tillsync_server.domain.errors import InvalidArgument
@@ -34,6 +34,7 @@ class GrpcHandlers:
 
     def __init__(self, calls: ServedCalls) -> None:
         self._calls = calls
+        self._deadlines = RequestDeadlines()
 
     def unary(self, unary: UnaryMethod) -> Any:
         """Of a method with one request and one answer."""
@@ -73,7 +74,7 @@ class GrpcHandlers:
     def _reader(self, method: Method, parse: Parse) -> Callable[[Any], Callable[[Caller | None], Awaitable[Any]]]:
         def of_call(context: Any) -> Callable[[Caller | None], Awaitable[Any]]:
             async def read(caller: Caller | None) -> Any:
-                raw = await _first_message(context, OPEN_REQUEST_SECONDS if caller is None else REQUEST_SECONDS)
+                raw = await self._first_message(context, OPEN_REQUEST_SECONDS if caller is None else REQUEST_SECONDS)
                 if raw is grpc.aio.EOF:
                     raise InvalidArgument.of("request", "did not come: the call ended without a message", reason="NO_MESSAGE")
                 return await self._parsed(method, parse, raw)
@@ -82,8 +83,15 @@ class GrpcHandlers:
 
         return of_call
 
+    async def _first_message(self, context: Any, seconds: float) -> Any:
+        """The raw message, or EOF."""
+        try:
+            return await self._deadlines.within(seconds, context.read())
+        except TimeoutError:
+            raise too_slow(seconds) from None
+
     async def _requests(self, method: Method, parse: Parse, context: Any) -> AsyncIterator[Any]:
-        raw = await _first_message(context, REQUEST_SECONDS)
+        raw = await self._first_message(context, REQUEST_SECONDS)
         while raw is not grpc.aio.EOF:
             yield await self._parsed(method, parse, raw)
             raw = await context.read()
@@ -130,15 +138,6 @@ def too_large(most_bytes: int) -> InvalidArgument:
 def too_slow(seconds: float) -> InvalidArgument:
     """Of a request."""
     return InvalidArgument.of("request", f"did not arrive within {seconds:g} s; send it again", reason="REQUEST_TOO_SLOW")
-
-
-async def _first_message(context: Any, seconds: float) -> Any:
-    """The raw message, or EOF."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await context.read()
-    except TimeoutError:
-        raise too_slow(seconds) from None
 
 
 def _authorization(context: Any) -> str:

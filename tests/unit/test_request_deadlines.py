@@ -1,0 +1,71 @@
+"""Deadlines of requests: one timer for all, and nobody else's cancellation is taken for one."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from support.waiting import within
+from tillsync_server.adapters.grpc import request_deadlines
+from tillsync_server.adapters.grpc.request_deadlines import RequestDeadlines
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_deadlines, "LOOK_SECONDS", 0.01)
+
+
+async def test_what_arrives_in_time_is_returned_and_nothing_is_kept() -> None:
+    deadlines = RequestDeadlines()
+    assert await deadlines.within(30, asyncio.sleep(0.05, "request")) == "request"
+    assert deadlines._ends == {}
+    assert deadlines._overdue == set()
+
+
+async def test_what_does_not_arrive_ends_with_a_timeout_and_the_call_goes_on() -> None:
+    deadlines = RequestDeadlines()
+    task = asyncio.current_task()
+    assert task is not None
+    with pytest.raises(TimeoutError):
+        await within(deadlines.within(0.02, asyncio.Event().wait()))
+    assert task.cancelling() == 0
+    assert deadlines._ends == {}
+    assert deadlines._overdue == set()
+    await asyncio.sleep(0)
+
+
+async def test_those_whose_time_has_not_come_wait_on() -> None:
+    deadlines = RequestDeadlines()
+    patient = asyncio.create_task(deadlines.within(60, asyncio.Event().wait()))
+    hasty = asyncio.create_task(deadlines.within(0.02, asyncio.Event().wait()))
+    done, _ = await asyncio.wait([patient, hasty], timeout=30, return_when=asyncio.FIRST_COMPLETED)
+    assert done == {hasty}
+    assert isinstance(hasty.exception(), TimeoutError)
+    patient.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await patient
+    assert deadlines._ends == {}
+
+
+async def test_a_caller_who_leaves_is_no_timeout() -> None:
+    now = 100.0
+    deadlines = RequestDeadlines(lambda: now)
+    call = asyncio.create_task(deadlines.within(30, asyncio.Event().wait()))
+    await asyncio.sleep(0)
+    now = 131.0
+    deadlines._look()
+    call.cancel()  # in the same turn of the loop as its deadline
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert call.cancelled()
+
+
+async def test_one_timer_runs_for_all_and_none_without_calls() -> None:
+    deadlines = RequestDeadlines()
+    await asyncio.gather(*(deadlines.within(30, asyncio.sleep(0)) for _ in range(10)))
+    assert deadlines._timer is not None
+    first = deadlines._timer
+    await deadlines.within(30, asyncio.sleep(0))
+    assert deadlines._timer is first
+    while deadlines._timer is not None:
+        await asyncio.sleep(0.01)
