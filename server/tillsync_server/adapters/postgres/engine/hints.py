@@ -63,18 +63,19 @@ class PostgresHintStore:
 
 
 async def enqueue_in_transaction(
-    connection: Connection, hints: Sequence[NewHint], notifier: Notifier | None = None, offer: LaneOffer | None = None
+    connection: Connection, hints: Sequence[NewHint], notifier: Notifier | None = None
 ) -> list[EnqueueResult | Exception]:
-    """Enqueue on ``connection``, in its transaction if it has one (then without ``notifier`` and ``offer``: the caller tells
-    after the commit).
+    """Enqueue on ``connection``, in its transaction if it has one (then without ``notifier``: the caller tells after the commit).
 
     Locks the lanes in account order; the caller may hold them already. By position; NotFound for unknown accounts.
     """
-    return await (await _store(connection, hints, notifier, offer)).results()
+    return await (await _store(connection, hints, notifier)).results()
 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
+    """The rows that the statement returned, and the hints that asked for them."""
+
     hints: Sequence[NewHint]
     folded: Mapping[_SubjectKey, Sequence[int]]
     """The positions of the hints that say the same."""
@@ -93,7 +94,7 @@ class _Stored:
         return results
 
 
-async def _store(connection: Connection, hints: Sequence[NewHint], notifier: Notifier | None, offer: LaneOffer | None) -> _Stored:
+async def _store(connection: Connection, hints: Sequence[NewHint], notifier: Notifier | None, offer: LaneOffer | None = None) -> _Stored:
     folded: dict[_SubjectKey, list[int]] = {}
     for position, hint in enumerate(hints):
         folded.setdefault((hint.account_id, int(hint.kind), hint.subject_id), []).append(position)

@@ -19,6 +19,7 @@ import asyncpg
 from tillsync_server.adapters.postgres.connections.pool import Connection, Database
 from tillsync_server.adapters.postgres.queues.entry_rows import entry_from, lane_status
 from tillsync_server.adapters.postgres.statements import load
+from tillsync_server.application.concurrency.in_slices import in_slices
 from tillsync_server.domain.account import Problem
 from tillsync_server.domain.emails import email_forms
 from tillsync_server.domain.entry import Entry
@@ -28,6 +29,8 @@ from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, Order
 from tillsync_server.ports.queues import COUNT_CAP, TEXT_SEARCH_ENTRIES, QueueFilter, QueueSlice
 
 _LANE_STATUS = load("queues/lane_status")
+_ROWS_AT_A_TIME = 25
+"""Read without a pause for other calls: a row may carry thirty attempts."""
 
 
 def _with_lane(statement: LiteralString) -> LiteralString:
@@ -73,7 +76,7 @@ class PostgresQueueReader:
         statements = page_statements(wanted, before=before, rows=limit + 1, with_attempts=with_attempts)
         async with self._database.acquire() as connection:
             rows = await _newest(connection, statements, limit + 1)
-        entries = _entries(rows[:limit])
+        entries = await _entries(rows[:limit])
         return QueueSlice(tuple(entries), entries[-1].entry_id if len(rows) > limit else None)
 
     async def get(self, account_id: AccountId, entry_ids: Sequence[EntryId], *, with_attempts: bool) -> dict[EntryId, Entry]:
@@ -81,7 +84,7 @@ class PostgresQueueReader:
             return {}
         async with self._database.acquire() as connection:
             rows = await connection.fetch(_GET, account_id, list(entry_ids), *filed_bounds_of_ids(entry_ids), with_attempts)
-        return {entry.entry_id: entry for entry in _entries(rows)}
+        return {entry.entry_id: entry for entry in await _entries(rows)}
 
     async def state_counts(self, account_id: AccountId, queue: Queue) -> dict[EntryState, int]:
         async with self._database.acquire() as connection:
@@ -103,7 +106,7 @@ class PostgresQueueReader:
         kind, subject = (EntryKind.CUSTOMER, epos_customer_id) if order_id is None else (EntryKind.ORDER_CUSTOMER, order_id)
         async with self._database.acquire() as connection:
             rows = await connection.fetch(_OF_SUBJECT, account_id, int(kind), subject, limit, True)
-        return _entries(rows)
+        return await _entries(rows)
 
     async def waiting_entries(self, account_id: AccountId, cap: int) -> int:
         async with self._database.acquire() as connection:
@@ -210,5 +213,5 @@ async def _newest(connection: Connection, statements: Sequence[PageStatement], r
     return [once[entry_id] for entry_id in sorted(once, reverse=True)[:rows]]
 
 
-def _entries(rows: Sequence[asyncpg.Record]) -> list[Entry]:
-    return [entry_from(row, None if row["at"] is None else lane_status(row)) for row in rows]
+async def _entries(rows: Sequence[asyncpg.Record]) -> list[Entry]:
+    return [entry_from(row, None if row["at"] is None else lane_status(row)) async for row in in_slices(rows, _ROWS_AT_A_TIME)]
