@@ -17,7 +17,7 @@ from tillsync_sandbox.till.switches import TillSwitches
 from tillsync_server.domain.account import EposSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-ARCHITECTURE, EPOS_NOW = ROOT / "docs" / "architecture.md", ROOT / "docs" / "epos-now.md"
+INVARIANTS, EPOS_NOW = ROOT / "docs" / "invariants.md", ROOT / "docs" / "epos-now.md"
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
@@ -104,8 +104,8 @@ def test_the_readme_is_short() -> None:
 
 
 def rows_of_mechanisms() -> list[tuple[str, str, str]]:
-    """Marker, file and test, of the tables of docs/architecture.md."""
-    return _ROW.findall(ARCHITECTURE.read_text(encoding="utf-8"))
+    """Marker, file and test, of the tables of docs/invariants.md."""
+    return _ROW.findall(INVARIANTS.read_text(encoding="utf-8"))
 
 
 def under_root(name: str) -> Path:
@@ -113,14 +113,14 @@ def under_root(name: str) -> Path:
 
 
 @pytest.mark.parametrize(("marker", "file", "test"), rows_of_mechanisms(), ids=lambda value: Path(value).name)
-def test_each_mechanism_stands_where_the_architecture_says(marker: str, file: str, test: str) -> None:
+def test_each_mechanism_is_in_the_file_that_the_page_names(marker: str, file: str, test: str) -> None:
     assert [ROOT / source.path for source in marked().get(marker, [])] == [under_root(file)]
     assert f'catches("{marker}")' in (text := (ROOT / test).read_text(encoding="utf-8")) or f"catches:{marker} " in text
 
 
 def test_each_invariant_names_mechanisms() -> None:
-    text = ARCHITECTURE.read_text(encoding="utf-8")
-    headings = [*(f"### Invariant {number}" for number in range(1, 9)), "## Never a twin"]
+    text = INVARIANTS.read_text(encoding="utf-8")
+    headings = [*(f"## Invariant {number}" for number in range(1, 9)), "## Never a twin"]
     for heading in headings:
         section = re.split(r"^##", text.partition(f"{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
         assert _ROW.search(section), heading
