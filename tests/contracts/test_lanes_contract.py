@@ -306,7 +306,7 @@ class InRunner:
 
     async def verdicts(self) -> list[tuple[EntryId, Outcome]]:
         await until(lambda: self._written)
-        return [(each.entry.entry_id, each.settlement.outcome) for each in self._written]
+        return [(each.entry.entry_id, each.decision.outcome) for each in self._written]
 
 
 class TestFakeLane(LaneRunContract):

@@ -13,8 +13,8 @@ from support.engine import UPDATED, EngineWorld, claim_limits
 from support.flow_world import order_entry, order_facts, till_account
 from tillsync_server.adapters.postgres.engine.side_history import PostgresSideHistory
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.entry_decision import decide_entry
 from tillsync_server.domain.enums import Outcome, ProblemReason, Side
-from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import AccountProblem, Verdict
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, SideHistory
 
@@ -76,8 +76,8 @@ class OnPostgres:
         await self._complete(await self.entry(), UPDATED, frozenset({side}))
 
     async def _complete(self, entry: ClaimedEntry, verdict: Verdict, mended: frozenset[Side] = frozenset()) -> None:
-        settlement = settle(verdict, attempts_before=0, policy=POLICY)
-        assert all(await self._world.lanes.complete([Completion(self._lease, entry, settlement, 0.01, 60.0, mended)]))
+        decision = decide_entry(verdict, attempts_before=0, policy=POLICY)
+        assert all(await self._world.lanes.complete([Completion(self._lease, entry, decision, 0.01, 60.0, mended)]))
 
 
 class TestFakeSideHistory(SideHistoryContract):

@@ -21,11 +21,11 @@ from support.postgres import Cluster
 from support.soak import rounds
 from tillsync_server.adapters.postgres.links.link_writer import PostgresLinkWriter
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.entry_decision import decide_entry
 from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority
 from tillsync_server.domain.errors import AlreadyExists, NotFound
 from tillsync_server.domain.ids import AccountId, EposCustomerId, OrderId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease
 from tillsync_server.ports.links import LinkedByHand
@@ -238,7 +238,10 @@ class QueueMachine(RuleBasedStateMachine):
         verdicts = {"retry": RETRY, "fail": FAILED}
         completions = [
             Completion(
-                lease, entry, settle(verdicts.get(ending, decision), attempts_before=entry.attempt_count, policy=POLICY), run_seconds=0.0
+                lease,
+                entry,
+                decide_entry(verdicts.get(ending, decision), attempts_before=entry.attempt_count, policy=POLICY),
+                run_seconds=0.0,
             )
             for entry, decision in claimed
         ]
@@ -252,9 +255,9 @@ class QueueMachine(RuleBasedStateMachine):
                 continue  # dropped; or a hint came meanwhile: it stays PENDING and due
             if ending == "as decided":
                 assert decision == self.decide(key), "what is stored rests on settings or links that changed meanwhile"
-            if completion.settlement.state is EntryState.PENDING:
+            if completion.decision.state is EntryState.PENDING:
                 model.attempts, model.due = model.attempts + 1, False
-            elif completion.settlement.state is EntryState.HELD:
+            elif completion.decision.state is EntryState.HELD:
                 model.attempts, model.due, model.held = model.attempts + 1, False, True
             else:
                 del self.live[key]

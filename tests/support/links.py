@@ -8,10 +8,10 @@ from uuid import UUID
 
 from support.engine import EngineWorld, claim_limits, entries_of
 from tillsync_server.application.engine.settings import EngineSettings
+from tillsync_server.domain.entry_decision import decide_entry
 from tillsync_server.domain.enums import EntryState, Outcome
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease
 from tillsync_server.ports.links import LinkReader
@@ -66,8 +66,8 @@ async def claim(world: EngineWorld, lease: LaneLease, *, limit: int = 1000) -> l
 
 
 def completion(lease: LaneLease, entry: ClaimedEntry, verdict: Verdict) -> Completion:
-    settlement = settle(verdict, attempts_before=entry.attempt_count, policy=EngineSettings().retry)
-    return Completion(lease, entry, settlement, 0.0)
+    decision = decide_entry(verdict, attempts_before=entry.attempt_count, policy=EngineSettings().retry)
+    return Completion(lease, entry, decision, 0.0)
 
 
 async def end_all(world: EngineWorld, verdict: Verdict, account: str = SHOP) -> list[ClaimedEntry]:

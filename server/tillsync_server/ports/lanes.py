@@ -11,10 +11,10 @@ from enum import IntEnum
 from typing import Protocol
 
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.entry_decision import EntryDecision
 from tillsync_server.domain.enums import EntryKind, Priority, Side
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.domain.settlement import Settlement
 from tillsync_server.domain.work_class import WorkClass
 
 
@@ -77,10 +77,10 @@ class Completion:
 
     lease: LaneLease
     entry: ClaimedEntry
-    settlement: Settlement
+    decision: EntryDecision
     run_seconds: float
     pause_seconds: float = 0.0
-    """With ``settlement.problem``: how long its side waits for the next probe."""
+    """With ``decision.problem``: how long its side waits for the next probe."""
     mended: frozenset[Side] = frozenset()
     """Sides that were ill and did what was asked: their problems close."""
 

@@ -15,9 +15,9 @@ from tillsync_server.application.engine.lane_sides import LaneSides
 from tillsync_server.application.engine.lane_statements import LaneStatements
 from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.entry_decision import EntryDecision, decide_entry
 from tillsync_server.domain.enums import EntryState
 from tillsync_server.domain.errors import Unavailable
-from tillsync_server.domain.settlement import Settlement, settle
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.ports.lanes import ClaimedEntry, Completion, Written
 
@@ -55,16 +55,16 @@ class LaneResults:
 
     def _completion(self, run: InFlight, verdict: Verdict, failures: int) -> Completion:
         ill = self._sides.ill_since(run.started_at)
-        settlement = settle(verdict, attempts_before=run.entry.attempt_count, policy=self._policy, ill=ill)
+        decision = decide_entry(verdict, attempts_before=run.entry.attempt_count, policy=self._policy, ill=ill)
         if run.is_charged:
-            settlement = replace(settlement, charged=False)
+            decision = replace(decision, charged=False)
         pause = 0.0
-        if settlement.problem is not None:
-            pause = self._policy.pause_seconds(failures, settlement.problem.retry_after_seconds)
-        mended = self._sides.worked(settlement.sides_proven)
+        if decision.problem is not None:
+            pause = self._policy.pause_seconds(failures, decision.problem.retry_after_seconds)
+        mended = self._sides.worked(decision.sides_proven)
         if mended:
             self._schedule.look_again()
-        return Completion(self._lane.lease, run.entry, settlement, self._lane.clock.now() - run.started_at, pause, mended)
+        return Completion(self._lane.lease, run.entry, decision, self._lane.clock.now() - run.started_at, pause, mended)
 
     def _first_stored(self, run: InFlight, completion: Completion, ended: _Ended, stored: Written | BaseException) -> None:
         if not isinstance(stored, Exception) or isinstance(stored, Unavailable):
@@ -85,10 +85,10 @@ class LaneResults:
             if stored is not Written.MOVED_ON:
                 self._not_stored(completion)
             self._schedule.look_again()
-        elif completion.settlement.state is EntryState.PENDING:
+        elif completion.decision.state is EntryState.PENDING:
             # invariant: postponed-entries-wake-their-lane
-            self._schedule.due_in(_seconds_until_due(completion.settlement))
-        if (problem := completion.settlement.problem) is not None:
+            self._schedule.due_in(_seconds_until_due(completion.decision))
+        if (problem := completion.decision.problem) is not None:
             self._sides.failure_stored(problem.side, completion.pause_seconds)
             self._schedule.due_in(self._sides.seconds_until_probe)
         ended(run)
@@ -97,12 +97,12 @@ class LaneResults:
         _LOG.error("completion_failed", account_id=run.entry.account_id, entry_id=str(run.entry.entry_id), exc_info=error)
 
     def _not_stored(self, completion: Completion) -> None:
-        problem = completion.settlement.problem
+        problem = completion.decision.problem
         self._sides.not_stored(completion.mended, None if problem is None else problem.side)
 
 
-def _seconds_until_due(settlement: Settlement) -> float:
+def _seconds_until_due(decision: EntryDecision) -> float:
     """As it is stored, by this process's clock."""
-    if settlement.not_before is not None:
-        return max((settlement.not_before - datetime.now(UTC)).total_seconds(), 0.0)
-    return settlement.delay_seconds
+    if decision.not_before is not None:
+        return max((decision.not_before - datetime.now(UTC)).total_seconds(), 0.0)
+    return decision.delay_seconds

@@ -11,8 +11,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
+from tillsync_server.domain.entry_decision import EntryDecision
 from tillsync_server.domain.enums import Side
-from tillsync_server.domain.settlement import Settlement
 from tillsync_server.domain.verdict import AccountProblem
 from tillsync_server.ports.lanes import Completion, LaneLease
 
@@ -38,15 +38,15 @@ class _Numbered(Generic[Value]):
 def completion_parameters(completions: Sequence[Completion]) -> list[Any]:
     """In the order of the statement's parameters."""
     claims: _Numbered[tuple[LaneLease, int]] = _Numbered()
-    classes: _Numbered[Settlement] = _Numbered()
+    classes: _Numbered[EntryDecision] = _Numbered()
     claim_numbers: list[int] = []
     class_numbers: list[int] = []
     for completion in completions:  # this runs for every entry
-        lease, version, settlement = completion.lease, completion.entry.config_version, completion.settlement
+        lease, version, decision = completion.lease, completion.entry.config_version, completion.decision
         claim_numbers.append(claims.number((id(lease), version), (lease, version)))
-        class_numbers.append(classes.number(_class_key(settlement), settlement))
+        class_numbers.append(classes.number(_class_key(decision), decision))
     revisions = [completion.entry.entry_revision for completion in completions]
-    settlements = [completion.settlement for completion in completions]
+    decisions = [completion.decision for completion in completions]
     return [
         [lease.account_id for lease, _ in claims.values],
         [lease.owner for lease, _ in claims.values],
@@ -59,12 +59,12 @@ def completion_parameters(completions: Sequence[Completion]) -> list[Any]:
         [] if revisions.count(1) == len(revisions) else revisions,
         [] if len(classes.values) == 1 else class_numbers,
         [completion.run_seconds for completion in completions],
-        _sparse([settlement.epos_customer_id for settlement in settlements]),
-        _sparse([settlement.woo_customer_id for settlement in settlements]),
-        _sparse([settlement.subject_label for settlement in settlements]),
-        _sparse([settlement.delay_seconds or None for settlement in settlements]),
-        _sparse([settlement.retry_after_seconds or None for settlement in settlements]),
-        _sparse([settlement.not_before for settlement in settlements]),
+        _sparse([decision.epos_customer_id for decision in decisions]),
+        _sparse([decision.woo_customer_id for decision in decisions]),
+        _sparse([decision.subject_label for decision in decisions]),
+        _sparse([decision.delay_seconds or None for decision in decisions]),
+        _sparse([decision.retry_after_seconds or None for decision in decisions]),
+        _sparse([decision.not_before for decision in decisions]),
         *_problem_columns(completions, claim_numbers),
         [int(completion.entry.kind) for completion in completions],
         [completion.entry.subject_id for completion in completions],
@@ -73,28 +73,28 @@ def completion_parameters(completions: Sequence[Completion]) -> list[Any]:
 
 def without_problem(completion: Completion) -> Completion:
     """Tells no side's problem and no mending."""
-    if not completion.mended and completion.settlement.problem is None:
+    if not completion.mended and completion.decision.problem is None:
         return completion
-    return replace(completion, mended=frozenset(), settlement=replace(completion.settlement, problem=None))
+    return replace(completion, mended=frozenset(), decision=replace(completion.decision, problem=None))
 
 
-def _class_key(settlement: Settlement) -> Hashable:
+def _class_key(decision: EntryDecision) -> Hashable:
     return (
-        settlement.state,
-        settlement.outcome,
-        settlement.cause,
-        settlement.comment,
-        settlement.notes,
-        settlement.charged,
-        settlement.side,
-        settlement.upstream_status,
-        settlement.candidate_ids,
+        decision.state,
+        decision.outcome,
+        decision.cause,
+        decision.comment,
+        decision.notes,
+        decision.charged,
+        decision.side,
+        decision.upstream_status,
+        decision.candidate_ids,
     )
 
 
-def _class_columns(settlements: Sequence[Settlement]) -> list[list[Any]]:
+def _class_columns(decisions: Sequence[EntryDecision]) -> list[list[Any]]:
     columns: list[list[Any]] = [[] for _ in range(_CLASS_COLUMNS)]
-    for each in settlements:
+    for each in decisions:
         text, outcome, side = "\n".join(each.notes), int(each.outcome), each.side and int(each.side)
         attempt = {"o": outcome, "n": text, "g": int(each.charged), "d": side, "u": each.upstream_status, "c": each.comment}
         values = (
@@ -118,7 +118,7 @@ def _problem_columns(completions: Sequence[Completion], claim_numbers: Sequence[
     for number, completion in zip(claim_numbers, completions, strict=True):
         for side in completion.mended:
             changed.setdefault((number, side), (completion, None))
-        problem = completion.settlement.problem
+        problem = completion.decision.problem
         # invariant: account-wide-failures-make-their-side-wait
         if problem is not None:
             changed[number, problem.side] = (completion, problem)

@@ -17,6 +17,7 @@ from tillsync_server.adapters.postgres.accounts.account_store import PostgresAcc
 from tillsync_server.adapters.postgres.encryption.secret_box import SecretBox, SecretKeyError
 from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.entry_decision import decide_entry
 from tillsync_server.domain.enums import (
     EntryKind,
     GuestPolicy,
@@ -30,7 +31,6 @@ from tillsync_server.domain.enums import (
 from tillsync_server.domain.errors import FailedPrecondition, Unavailable
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.settings_change import Requeue, SettingsEffect
-from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.ports.lanes import ClaimRequest, Completion, Written
 
@@ -249,8 +249,8 @@ async def test_a_decision_taken_on_former_settings_is_refused(world: EngineWorld
     [[entry]] = entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
     assert (await accounts.at_version(SHOP, entry.config_version)).sync_names is False
     await accounts.update(SHOP, setting(sync_names=True))
-    settlement = settle(Verdict.finished(Outcome.UPDATED), attempts_before=0, policy=RetryPolicy())
-    assert await world.lanes.complete([Completion(lease, entry, settlement, 0.1)]) == [Written.DROPPED]
+    decision = decide_entry(Verdict.finished(Outcome.UPDATED), attempts_before=0, policy=RetryPolicy())
+    assert await world.lanes.complete([Completion(lease, entry, decision, 0.1)]) == [Written.DROPPED]
     [[again]] = entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
     assert (again.entry_id, again.kind, again.config_version) == (entry.entry_id, EntryKind.CUSTOMER, 2)
     assert (await accounts.at_version(SHOP, again.config_version)).sync_names is True

@@ -11,9 +11,9 @@ from support.engine import UPDATED, EngineWorld, claim_limits, entries_of
 from support.waiting import within
 from tillsync_server.adapters.postgres.engine.hints import enqueue_in_transaction
 from tillsync_server.domain.backoff import RetryPolicy
+from tillsync_server.domain.entry_decision import decide_entry
 from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority, ProblemReason, Side
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import AccountProblem, Verdict
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, NewHint, Written
 
@@ -32,8 +32,8 @@ async def claim_one(world: EngineWorld, lease: LaneLease) -> ClaimedEntry:
 
 
 def completion(lease: LaneLease, entry: ClaimedEntry, verdict: Verdict = UPDATED, pause_seconds: float = 0.0) -> Completion:
-    settlement = settle(verdict, attempts_before=entry.attempt_count, policy=POLICY)
-    return Completion(lease, entry, settlement, 0.01, pause_seconds, frozenset(settlement.sides_proven & lease.ill.keys()))
+    decision = decide_entry(verdict, attempts_before=entry.attempt_count, policy=POLICY)
+    return Completion(lease, entry, decision, 0.01, pause_seconds, frozenset(decision.sides_proven & lease.ill.keys()))
 
 
 async def lapse(world: EngineWorld) -> None:

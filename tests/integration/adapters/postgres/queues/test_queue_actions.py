@@ -20,10 +20,10 @@ from tillsync_server.adapters.postgres.queues.queue_actions import PostgresQueue
 from tillsync_server.adapters.postgres.queues.queue_reader import PostgresQueueReader
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.entry import Entry
+from tillsync_server.domain.entry_decision import decide_entry
 from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority, Side
 from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, new_entry_id
-from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.ports.lanes import ClaimRequest, Completion, Written
 from tillsync_server.ports.orders import OrderMatch
@@ -139,8 +139,8 @@ async def test_a_run_under_way_cannot_end_an_entry_that_was_retried_meanwhile(sh
     [lease] = (await shop.lanes.lease("worker", limit=1, bulk_limit=1, probe_limit=1, lease_seconds=30)).leases
     [[claimed]] = entries_of(await shop.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
     await actions(shop).retry(SHOP, [entry_id])
-    settlement = settle(Verdict.finished(Outcome.UPDATED), attempts_before=0, policy=RetryPolicy())
-    assert await shop.lanes.complete([Completion(lease, claimed, settlement, 0.1)]) == [Written.MOVED_ON]
+    decision = decide_entry(Verdict.finished(Outcome.UPDATED), attempts_before=0, policy=RetryPolicy())
+    assert await shop.lanes.complete([Completion(lease, claimed, decision, 0.1)]) == [Written.MOVED_ON]
     now = await entry(shop, entry_id)
     assert (now.state, now.outcome, len(now.attempts)) == (EntryState.PENDING, Outcome.UPDATED, 1)
 
@@ -267,7 +267,7 @@ async def test_a_run_under_way_cannot_bring_a_dismissed_entry_back(shop: EngineW
     [[claimed]] = entries_of(await shop.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
     await actions(shop).dismiss(SHOP, [entry_id], "no")
     for verdict in (Verdict.finished(Outcome.MATCHED_EMAIL), Verdict.held(Outcome.DUPLICATE_EMAIL)):
-        await shop.lanes.complete([Completion(lease, claimed, settle(verdict, attempts_before=0, policy=RetryPolicy()), 0.1)])
+        await shop.lanes.complete([Completion(lease, claimed, decide_entry(verdict, attempts_before=0, policy=RetryPolicy()), 0.1)])
     assert (await entry(shop, entry_id)).state is EntryState.DISMISSED
     assert (await answer(shop, 1)).state is EntryState.DISMISSED
     assert not await shop.fetch("SELECT 1 FROM entry")

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 from tillsync_server.domain.backoff import MAX_DELAY_SECONDS, RetryPolicy
+from tillsync_server.domain.entry_decision import decide_entry
 from tillsync_server.domain.enums import EntryState, Outcome, ProblemReason, Side
-from tillsync_server.domain.settlement import settle
 from tillsync_server.domain.verdict import AccountProblem, Verdict
 
 POLICY = RetryPolicy(max_attempts=8, base_seconds=30)
@@ -16,7 +16,7 @@ RETRY = Verdict.retry(Outcome.EPOS_FETCH_FAILED, "HTTP 502")
 
 
 def test_a_retry_is_charged_and_waits_longer_each_time() -> None:
-    delays = [settle(RETRY, attempts_before=before, policy=POLICY).delay_seconds for before in range(7)]
+    delays = [decide_entry(RETRY, attempts_before=before, policy=POLICY).delay_seconds for before in range(7)]
     nominal = [min(30 * 4**before, MAX_DELAY_SECONDS) for before in range(7)]
     for delay, expected in zip(delays, nominal, strict=True):
         assert 0.8 * expected <= delay <= 1.2 * expected
@@ -25,29 +25,29 @@ def test_a_retry_is_charged_and_waits_longer_each_time() -> None:
 
 @pytest.mark.catches("attempts-run-out")
 def test_the_last_attempt_fails_the_entry() -> None:
-    assert settle(RETRY, attempts_before=6, policy=POLICY).state is EntryState.PENDING
-    last = settle(RETRY, attempts_before=7, policy=POLICY)
+    assert decide_entry(RETRY, attempts_before=6, policy=POLICY).state is EntryState.PENDING
+    last = decide_entry(RETRY, attempts_before=7, policy=POLICY)
     assert (last.state, last.charged, last.comment) == (EntryState.FAILED, True, "Customer Endpoint Point call api failed")
 
 
 def test_retry_after_wins_when_longer_and_only_then() -> None:
     long = Verdict.retry(Outcome.EPOS_FETCH_FAILED, retry_after_seconds=3600)
     short = Verdict.retry(Outcome.EPOS_FETCH_FAILED, retry_after_seconds=1)
-    assert settle(long, attempts_before=0, policy=POLICY).delay_seconds == 3600
-    assert settle(short, attempts_before=0, policy=POLICY).delay_seconds >= 24
+    assert decide_entry(long, attempts_before=0, policy=POLICY).delay_seconds == 3600
+    assert decide_entry(short, attempts_before=0, policy=POLICY).delay_seconds >= 24
 
 
 def test_a_postponed_or_paused_run_charges_nothing() -> None:
     when = datetime(2026, 1, 1, tzinfo=UTC)
-    postponed = settle(Verdict.postponed(Outcome.CUSTOMER_NOT_MATCHED, not_before=when), attempts_before=7, policy=POLICY)
+    postponed = decide_entry(Verdict.postponed(Outcome.CUSTOMER_NOT_MATCHED, not_before=when), attempts_before=7, policy=POLICY)
     assert (postponed.state, postponed.charged, postponed.not_before) == (EntryState.PENDING, False, when)
     problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.TILL, text="not reached: DNS")
-    paused = settle(Verdict.paused(Outcome.EPOS_FETCH_FAILED, problem), attempts_before=7, policy=POLICY)
+    paused = decide_entry(Verdict.paused(Outcome.EPOS_FETCH_FAILED, problem), attempts_before=7, policy=POLICY)
     assert (paused.state, paused.charged, paused.notes) == (EntryState.PENDING, False, ("not reached: DNS",))
 
 
 def test_a_wait_that_a_person_may_end_is_a_delay_and_no_barrier() -> None:
-    waits = settle(Verdict.postponed(Outcome.CUSTOMER_NOT_MATCHED, wait_seconds=300), attempts_before=7, policy=POLICY)
+    waits = decide_entry(Verdict.postponed(Outcome.CUSTOMER_NOT_MATCHED, wait_seconds=300), attempts_before=7, policy=POLICY)
     assert (waits.state, waits.charged) == (EntryState.PENDING, False)
     assert (waits.delay_seconds, waits.not_before, waits.retry_after_seconds) == (300, None, 0)
 
@@ -68,25 +68,25 @@ def test_a_wait_that_a_person_may_end_is_a_delay_and_no_barrier() -> None:
     ],
 )
 def test_what_a_verdict_proves(verdict: Verdict, sides: set[Side]) -> None:
-    assert settle(verdict, attempts_before=0, policy=POLICY).sides_proven == sides
+    assert decide_entry(verdict, attempts_before=0, policy=POLICY).sides_proven == sides
 
 
 @pytest.mark.catches("the-end-of-a-problem-charges-nobody")
 def test_an_entry_that_met_the_end_of_a_problem_is_not_charged() -> None:
     answered = replace(RETRY, side=Side.TILL, retry_after_seconds=60.0, sides_answered=frozenset({Side.TILL}))
-    met = settle(answered, attempts_before=POLICY.max_attempts - 1, policy=POLICY, ill={Side.TILL})
+    met = decide_entry(answered, attempts_before=POLICY.max_attempts - 1, policy=POLICY, ill={Side.TILL})
     assert (met.state, met.charged, met.delay_seconds, met.retry_after_seconds) == (EntryState.PENDING, False, 0.0, 0.0)
     assert met.sides_proven == {Side.TILL}
     for verdict, ill in ((answered, ()), (answered, {Side.SHOP}), (RETRY, {Side.TILL})):
-        own = settle(verdict, attempts_before=0, policy=POLICY, ill=ill)
+        own = decide_entry(verdict, attempts_before=0, policy=POLICY, ill=ill)
         assert (own.state, own.charged) == (EntryState.PENDING, True)
 
 
 def test_notes_are_single_lines_and_bounded() -> None:
-    settled = settle(Verdict.finished(Outcome.UPDATED, "a\nb\tc", *["x" * 900] * 30), attempts_before=0, policy=POLICY)
-    assert settled.notes[0] == "a b c"
-    assert len(settled.notes) == 12
-    assert max(map(len, settled.notes)) == 500
+    decision = decide_entry(Verdict.finished(Outcome.UPDATED, "a\nb\tc", *["x" * 900] * 30), attempts_before=0, policy=POLICY)
+    assert decision.notes[0] == "a b c"
+    assert len(decision.notes) == 12
+    assert max(map(len, decision.notes)) == 500
 
 
 def test_a_pause_grows_and_is_capped() -> None:

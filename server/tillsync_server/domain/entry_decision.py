@@ -17,7 +17,7 @@ MAX_NOTE_LENGTH = 500
 
 
 @dataclass(slots=True, kw_only=True)
-class Settlement:
+class EntryDecision:
     """What the store writes for one run. Not changed once made; not frozen either: one is made for every entry, four times as fast.
 
     PENDING: next run ``delay_seconds`` after the write, not before ``not_before``."""
@@ -44,7 +44,7 @@ class Settlement:
     """Sides that evidently work: an account problem of theirs is closed."""
 
 
-def settle(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy, ill: Collection[Side] = ()) -> Settlement:
+def decide_entry(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy, ill: Collection[Side] = ()) -> EntryDecision:
     """``attempts_before``: charged attempts of the entry before this run. ``ill``: sides with a problem at some time of the run."""
     charged, delay, retry_after = True, 0.0, 0.0
     state, not_before = verdict.state, None
@@ -67,7 +67,7 @@ def settle(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy, ill: 
             charged, state = False, EntryState.PENDING
         case _:
             assert_never(verdict.disposition)
-    return Settlement(
+    return EntryDecision(
         state=state,
         outcome=verdict.outcome,
         comment=verdict.comment,
