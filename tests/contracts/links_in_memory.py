@@ -22,7 +22,7 @@ from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, TillI
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.ports.lanes import ClaimedEntry, LaneLease
-from tillsync_server.ports.orders import NewOrder, OrderTaken
+from tillsync_server.ports.orders import NewOrder, OrderEnqueued
 
 
 class InMemory:
@@ -90,8 +90,8 @@ class InMemory:
         return entry_id
 
     async def _take(self, facts: OrderFacts) -> EntryId:
-        [taken] = await self._orders.take([NewOrder(account_id=SHOP, facts=facts)])
-        assert isinstance(taken, OrderTaken)
+        [taken] = await self._orders.enqueue([NewOrder(account_id=SHOP, facts=facts)])
+        assert isinstance(taken, OrderEnqueued)
         return taken.entry_id
 
     async def ended(self, order_id: int, verdict: Verdict, *, woo: int | None = 12, email: str = "ada@example.test") -> EntryId:

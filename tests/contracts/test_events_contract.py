@@ -27,6 +27,7 @@ from tillsync_server.domain.errors import LeaseTooShort
 from tillsync_server.domain.ids import AccountId, OrderId, TillId
 from tillsync_server.ports.accounts import AccountWarnings
 from tillsync_server.ports.events import (
+    AcknowledgedEvent,
     EventOutbox,
     EventReceiver,
     EventResult,
@@ -34,7 +35,6 @@ from tillsync_server.ports.events import (
     EventType,
     OrderEvent,
     RefusedEvent,
-    ToldEvent,
     WaitingEvents,
 )
 
@@ -122,7 +122,7 @@ class EventOutboxContract:
         assert 20 < (await bench.outbox.seconds_until_due() or 0) <= 30, "until the next try"
         await bench.put(OTHER, an_event(1))
         assert _is_due(await bench.outbox.seconds_until_due())
-        await bench.outbox.settle(OTHER, [ToldEvent(OrderId(1), 1)])
+        await bench.outbox.acknowledge(OTHER, [AcknowledgedEvent(OrderId(1), 1)])
         await bench.time_passes(31)
         assert _is_due(await bench.outbox.seconds_until_due())
 
@@ -135,37 +135,37 @@ class EventOutboxContract:
 
     async def test_what_was_told_is_not_sent_again(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(1), an_event(2))
-        await bench.outbox.settle(SHOP, [ToldEvent(OrderId(1), 1)])
+        await bench.outbox.acknowledge(SHOP, [AcknowledgedEvent(OrderId(1), 1)])
         assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(2),)
-        await bench.outbox.settle(SHOP, [ToldEvent(OrderId(2), 1)])
+        await bench.outbox.acknowledge(SHOP, [AcknowledgedEvent(OrderId(2), 1)])
         assert await bench.outbox.waiting(SHOP, 10) == WaitingEvents((), 0)
         assert await bench.outbox.claim(limit=10, lease_seconds=60) == []
 
     async def test_an_event_made_while_another_is_on_its_way_is_not_lost(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(1))
         await bench.put(SHOP, an_event(1, 2))
-        await bench.outbox.settle(SHOP, [ToldEvent(OrderId(1), 1)])
+        await bench.outbox.acknowledge(SHOP, [AcknowledgedEvent(OrderId(1), 1)])
         assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(1, 2),)
 
     async def test_what_a_bridge_refused_is_kept_told_again_later_and_shown(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(1), an_event(2))
         await bench.put(OTHER, an_event(1))
-        await bench.outbox.settle(OTHER, [ToldEvent(OrderId(1), 1)])
+        await bench.outbox.acknowledge(OTHER, [AcknowledgedEvent(OrderId(1), 1)])
         await bench.outbox.refuse(SHOP, [RefusedEvent(OrderId(1), 1, "type")])
         assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(2),), "the others go on"
-        await bench.outbox.settle(SHOP, [ToldEvent(OrderId(2), 1)])
+        await bench.outbox.acknowledge(SHOP, [AcknowledgedEvent(OrderId(2), 1)])
         assert await bench.outbox.claim(limit=10, lease_seconds=60) == []
         found = await bench.warnings.of([OTHER, SHOP])
         assert set(found) == {SHOP}
         [warning] = found[SHOP]
         assert (warning.reason, warning.side, warning.count, warning.detail) == (WarningReason.EVENTS_REFUSED, Side.SHOP, 1, "type")
-        assert await bench.outbox.reopen(told_before_seconds=3600, limit=10) == 0
+        assert await bench.outbox.resend(sent_before_seconds=3600, limit=10) == 0
         await bench.time_passes(3601)
-        assert await bench.outbox.reopen(told_before_seconds=3600, limit=10) == 1
-        assert await bench.outbox.reopen(told_before_seconds=3600, limit=10) == 0, "not over and over"
+        assert await bench.outbox.resend(sent_before_seconds=3600, limit=10) == 1
+        assert await bench.outbox.resend(sent_before_seconds=3600, limit=10) == 0, "not over and over"
         assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(1),)
         assert set(await bench.warnings.of([SHOP])) == {SHOP}, "until it is taken"
-        await bench.outbox.settle(SHOP, [ToldEvent(OrderId(1), 1)])
+        await bench.outbox.acknowledge(SHOP, [AcknowledgedEvent(OrderId(1), 1)])
         assert await bench.warnings.of([SHOP]) == {}
 
     async def test_a_newer_event_of_an_order_does_not_wait_for_the_refused_one(self, bench: Bench) -> None:
@@ -174,9 +174,9 @@ class EventOutboxContract:
         await bench.put(SHOP, an_event(1, 2))
         assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(1, 2),)
         await bench.time_passes(3601)
-        assert await bench.outbox.reopen(told_before_seconds=3600, limit=10) == 1
+        assert await bench.outbox.resend(sent_before_seconds=3600, limit=10) == 1
         assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(1, 2),)
-        await bench.outbox.settle(SHOP, [ToldEvent(OrderId(1), 2)])
+        await bench.outbox.acknowledge(SHOP, [AcknowledgedEvent(OrderId(1), 2)])
         assert (await bench.outbox.waiting(SHOP, 10)).events == ()
         assert await bench.warnings.of([SHOP]) == {}
 
@@ -188,7 +188,7 @@ class EventOutboxContract:
 
     async def test_a_shop_that_is_ahead_gets_the_event_above_what_it_holds(self, bench: Bench) -> None:
         await bench.put(SHOP, an_event(1))
-        await bench.outbox.settle(SHOP, [ToldEvent(OrderId(1), 1, held_sequence=40)])
+        await bench.outbox.acknowledge(SHOP, [AcknowledgedEvent(OrderId(1), 1, held_sequence=40)])
         assert (await bench.outbox.waiting(SHOP, 10)).events == (an_event(1, 41),)
 
 
@@ -203,7 +203,7 @@ class ReceiverBench(Protocol):
 
 
 async def tell(bench: ReceiverBench, *events: OrderEvent, held_count: int = 3) -> list[EventResult]:
-    return await bench.receiver.tell(WaitingEvents(events, held_count), FakePermit())
+    return await bench.receiver.send(WaitingEvents(events, held_count), FakePermit())
 
 
 class EventReceiverContract:
@@ -216,7 +216,7 @@ class EventReceiverContract:
 
     async def test_without_a_permit_nothing_is_told(self, bench: ReceiverBench) -> None:
         with pytest.raises(LeaseTooShort):
-            await bench.receiver.tell(WaitingEvents((an_event(1),), 3), FakePermit.of_seconds(3.0))
+            await bench.receiver.send(WaitingEvents((an_event(1),), 3), FakePermit.of_seconds(3.0))
         assert await tell(bench, an_event(1)) == [EventResult(status=EventStatus.UPDATED)]
 
 

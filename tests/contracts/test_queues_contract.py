@@ -19,7 +19,7 @@ from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Queue
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, WooCustomerId, new_entry_id
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
-from tillsync_server.ports.orders import NewOrder, OrderIntake, OrderMatch, OrderMatchReader, OrderTaken
+from tillsync_server.ports.orders import NewOrder, OrderEnqueued, OrderIntake, OrderMatch, OrderMatchReader
 from tillsync_server.ports.queues import Acted, ActedOn, QueueActions, QueueFilter, QueueReader, WaitingCounter
 
 SHOP, OTHER, NOBODY = AccountId("shop-a"), AccountId("shop-b"), AccountId("nobody")
@@ -56,9 +56,9 @@ class Bench(Protocol):
         ...
 
 
-async def take(bench: Bench, facts: OrderFacts, *, rerun: bool = False, account_id: AccountId = SHOP) -> OrderTaken:
-    [taken] = await bench.orders.take([NewOrder(account_id=account_id, facts=facts, rerun=rerun)])
-    assert isinstance(taken, OrderTaken), taken
+async def take(bench: Bench, facts: OrderFacts, *, rerun: bool = False, account_id: AccountId = SHOP) -> OrderEnqueued:
+    [taken] = await bench.orders.enqueue([NewOrder(account_id=account_id, facts=facts, rerun=rerun)])
+    assert isinstance(taken, OrderEnqueued), taken
     return taken
 
 
@@ -181,7 +181,7 @@ class QueueActionsContract:
         named = await match_of(bench, 7)
         assert (named.entry_id, named.state, named.outcome) == (done.entry_id, EntryState.PENDING, FAILED.outcome)
         again = await take(bench, order_facts(7))
-        assert again == OrderTaken(done.entry_id, queued=False), "the same facts asked again join the successor"
+        assert again == OrderEnqueued(done.entry_id, queued=False), "the same facts asked again join the successor"
 
     async def test_a_finished_order_with_a_live_entry_lets_that_one_run_again(self, bench: Bench) -> None:
         first = await ended_order(bench, 7, FAILED)
@@ -261,7 +261,7 @@ class OrdersContract:
 
     async def test_the_same_facts_join(self, bench: Bench) -> None:
         first = await take(bench, order_facts(1042))
-        assert await take(bench, replace(order_facts(1042), phone="other", order_number="WEB-1042")) == OrderTaken(
+        assert await take(bench, replace(order_facts(1042), phone="other", order_number="WEB-1042")) == OrderEnqueued(
             first.entry_id, queued=False
         )
         assert (await entry_of(bench, first.entry_id)).entry_revision == 1
@@ -269,7 +269,7 @@ class OrdersContract:
     async def test_the_answer_of_a_processed_order_is_given_again(self, bench: Bench) -> None:
         first = await ended_order(bench, 1042, PROCESSED)
         for facts in (order_facts(1042), order_facts(1042, email="new@example.test")):
-            assert await take(bench, facts) == OrderTaken(first, queued=False)
+            assert await take(bench, facts) == OrderEnqueued(first, queued=False)
         match = await match_of(bench, 1042)
         assert (match.entry_id, match.state, match.outcome, match.comment) == (
             first,
@@ -289,13 +289,13 @@ class OrdersContract:
     async def test_changed_facts_release_a_held_order(self, bench: Bench) -> None:
         first = await ended_order(bench, 1042, HELD)
         again = await take(bench, order_facts(1042, email="corrected@example.test"))
-        assert again == OrderTaken(first, queued=True)
+        assert again == OrderEnqueued(first, queued=True)
         entry = await entry_of(bench, first)
         assert (entry.state, entry.entry_revision, entry.account_email) == (EntryState.PENDING, 2, "corrected@example.test")
 
     async def test_changed_facts_reopen_a_failed_order(self, bench: Bench) -> None:
         first = await ended_order(bench, 1042, FAILED)
-        assert await take(bench, order_facts(1042)) == OrderTaken(first, queued=False)
+        assert await take(bench, order_facts(1042)) == OrderEnqueued(first, queued=False)
         again = await take(bench, replace(order_facts(1042), unlinked_products=(UnlinkedProduct(product_id=5),)))
         assert again.queued
         assert again.entry_id != first
@@ -311,9 +311,9 @@ class OrdersContract:
 
     async def test_orders_are_answered_by_position(self, bench: Bench) -> None:
         facts = order_facts(1)
-        unknown, known = await bench.orders.take([NewOrder(account_id=account_id, facts=facts) for account_id in (NOBODY, SHOP)])
+        unknown, known = await bench.orders.enqueue([NewOrder(account_id=account_id, facts=facts) for account_id in (NOBODY, SHOP)])
         assert isinstance(unknown, NotFound)
-        assert isinstance(known, OrderTaken)
+        assert isinstance(known, OrderEnqueued)
         assert set(await bench.orders.get(SHOP, [OrderId(1), OrderId(2)])) == {1}
         assert await bench.orders.get(OTHER, [OrderId(1)]) == {}
 
@@ -325,7 +325,7 @@ class OrdersContract:
         await bench.put_off(later, 60)
         held, ended = await ended_order(bench, 4, HELD), await ended_order(bench, 5, PROCESSED)
         asked = [(SHOP, each) for each in (due, soon, later, held, ended)]
-        assert await bench.orders.settled(asked, beyond_seconds=5.0) == {later, held, ended}
+        assert await bench.orders.answerable(asked, beyond_seconds=5.0) == {later, held, ended}
 
 
 class InMemory:

@@ -10,7 +10,7 @@ from fakes.accounts import FakeAccounts
 from fakes.clock import FakeClock
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.ids import AccountId, OrderId
-from tillsync_server.ports.events import EventLease, EventResult, EventStatus, OrderEvent, RefusedEvent, ToldEvent, WaitingEvents
+from tillsync_server.ports.events import AcknowledgedEvent, EventLease, EventResult, EventStatus, OrderEvent, RefusedEvent, WaitingEvents
 from tillsync_server.ports.till import WritePermit
 
 SHOP_TIMEOUT_SECONDS = 20.0
@@ -26,7 +26,7 @@ class _Delivery:
 
 @dataclass
 class FakeEventOutbox:
-    """Implements ports.events.EventOutbox. ``told`` and ``released`` record the calls; ``given_back`` is set with each release.
+    """Implements ports.events.EventOutbox. ``acknowledged`` and ``released`` record the calls; ``given_back`` is set with each release.
 
     ``accounts``: only those with a bridge are claimed. ``after_claim`` is done right before a claim is answered.
     """
@@ -37,7 +37,7 @@ class FakeEventOutbox:
     events: dict[AccountId, list[OrderEvent]] = field(default_factory=dict)
     """Those that wait, longest first."""
     held_counts: dict[AccountId, int] = field(default_factory=dict)
-    told: list[ToldEvent] = field(default_factory=list)
+    acknowledged: list[AcknowledgedEvent] = field(default_factory=list)
     released: list[tuple[int, float]] = field(default_factory=list)
     """Failures in a row, and seconds until the next try."""
     given_back: asyncio.Event = field(default_factory=asyncio.Event)
@@ -84,9 +84,9 @@ class FakeEventOutbox:
         events = tuple(self.waiting_of(account_id)[:limit])
         return WaitingEvents(events, self.held_counts.get(account_id, 0) if events else 0)
 
-    async def settle(self, account_id: AccountId, told: Sequence[ToldEvent]) -> None:
-        self.told += told
-        for one in told:
+    async def acknowledge(self, account_id: AccountId, acknowledged: Sequence[AcknowledgedEvent]) -> None:
+        self.acknowledged += acknowledged
+        for one in acknowledged:
             kept = self.refused.get(account_id, {})
             if one.order_id in kept and kept[one.order_id][0].sequence <= one.sequence:
                 del kept[one.order_id]
@@ -96,11 +96,11 @@ class FakeEventOutbox:
         for one in refused:
             for event in [each for each in self.waiting_of(account_id) if each.order_id == one.order_id]:
                 self.refused.setdefault(account_id, {})[one.order_id] = (replace(event, sequence=one.sequence), one.field, self.clock())
-            passed = ToldEvent(one.order_id, one.sequence)
+            passed = AcknowledgedEvent(one.order_id, one.sequence)
             self.events[account_id] = [left for event in self.waiting_of(account_id) if (left := _after(event, passed)) is not None]
 
-    async def reopen(self, *, told_before_seconds: float, limit: int) -> int:
-        until = self.clock() - told_before_seconds
+    async def resend(self, *, sent_before_seconds: float, limit: int) -> int:
+        until = self.clock() - sent_before_seconds
         due = [(account_id, order_id) for account_id, kept in self.refused.items() for order_id in kept if kept[order_id][2] <= until]
         for account_id, order_id in due[:limit]:
             event, named, _ = self.refused[account_id][order_id]
@@ -118,13 +118,13 @@ class FakeEventOutbox:
             self.given_back.set()
 
 
-def _after(event: OrderEvent, told: ToldEvent) -> OrderEvent | None:
+def _after(event: OrderEvent, acknowledged: AcknowledgedEvent) -> OrderEvent | None:
     """What is left to be sent of an event once the shop has answered."""
-    if event.order_id != told.order_id:
+    if event.order_id != acknowledged.order_id:
         return event
-    if told.held_sequence is not None and told.held_sequence > event.sequence:
-        return replace(event, sequence=told.held_sequence + 1)
-    return None if event.sequence <= told.sequence else event
+    if acknowledged.held_sequence is not None and acknowledged.held_sequence > event.sequence:
+        return replace(event, sequence=acknowledged.held_sequence + 1)
+    return None if event.sequence <= acknowledged.sequence else event
 
 
 @dataclass
@@ -140,7 +140,7 @@ class FakeEventReceiver:
     def event_receiver(self, account: Account) -> FakeEventReceiver:
         return self
 
-    async def tell(self, waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
+    async def send(self, waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
         self.asked += 1
         answered = self.answer(waiting, permit)
         if answered is not None:

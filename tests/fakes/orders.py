@@ -13,7 +13,7 @@ from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.order_arrival import Arrival, KnownOrder, decide_arrival
-from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
+from tillsync_server.ports.orders import NewOrder, OrderEnqueued, OrderMatch
 
 
 @dataclass
@@ -31,11 +31,11 @@ class FakeOrders:
     taken: list[NewOrder] = field(default_factory=list)
     polls: list[int] = field(default_factory=list)
 
-    async def take(self, orders: Sequence[NewOrder]) -> list[OrderTaken | Exception]:
+    async def enqueue(self, orders: Sequence[NewOrder]) -> list[OrderEnqueued | Exception]:
         self.taken += orders
-        return [self.faults.get(each.facts.order_id) or self._take(each) for each in orders]
+        return [self.faults.get(each.facts.order_id) or self._enqueue(each) for each in orders]
 
-    def _take(self, order: NewOrder) -> OrderTaken | Exception:
+    def _enqueue(self, order: NewOrder) -> OrderEnqueued | Exception:
         account_id, facts = order.account_id, order.facts
         if account_id not in self.queues.accounts:
             return NotFound(f"account {account_id} does not exist", reason="ACCOUNT_NOT_FOUND")
@@ -48,7 +48,7 @@ class FakeOrders:
             rerun=order.rerun,
         )
         if arrival is Arrival.JOIN and entry_id is not None:
-            return OrderTaken(entry_id, queued=False)
+            return OrderEnqueued(entry_id, queued=False)
         if arrival is Arrival.REVISE_LIVE_ENTRY and entry_id is not None:
             self.queues.revise([entry_id], state=EntryState.PENDING, attempt_count=0, facts=facts, **_of_facts(facts))
         else:
@@ -66,7 +66,7 @@ class FakeOrders:
             self.queues.add(made)
             entry_id = made.entry_id
         self.known[key] = (facts, entry_id)
-        return OrderTaken(entry_id, queued=True)
+        return OrderEnqueued(entry_id, queued=True)
 
     def _current(self, key: tuple[AccountId, OrderId]) -> tuple[OrderFacts | None, EntryId | None]:
         facts, entry_id = self.known.get(key, (None, None))
@@ -104,7 +104,7 @@ class FakeOrders:
             update_time=entry.update_time,
         )
 
-    async def settled(self, entries: Sequence[tuple[AccountId, EntryId]], *, beyond_seconds: float) -> set[EntryId]:
+    async def answerable(self, entries: Sequence[tuple[AccountId, EntryId]], *, beyond_seconds: float) -> set[EntryId]:
         self.polls.append(len(entries))
         soon = datetime.now(UTC) + timedelta(seconds=beyond_seconds)
         return {entry_id for account_id, entry_id in entries if not self._is_about_to_run(account_id, entry_id, soon)}

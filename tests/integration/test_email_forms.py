@@ -28,7 +28,7 @@ from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.matching import new_customer
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.ports.orders import NewOrder, OrderTaken
+from tillsync_server.ports.orders import NewOrder, OrderEnqueued
 from tillsync_server.ports.privacy import Person, PersonCategory
 from tillsync_server.ports.queues import QueueFilter
 
@@ -49,9 +49,9 @@ async def as_stored_before(world: EngineWorld, facts: OrderFacts) -> None:
     await world.fetch("UPDATE order_match SET facts_hash = $2 WHERE order_id = $1 RETURNING 1", facts.order_id, stored)
 
 
-async def take(world: EngineWorld, facts: OrderFacts) -> OrderTaken:
-    [taken] = await world.orders.take([NewOrder(account_id=AccountId(SHOP), facts=facts)])
-    assert isinstance(taken, OrderTaken)
+async def take(world: EngineWorld, facts: OrderFacts) -> OrderEnqueued:
+    [taken] = await world.orders.enqueue([NewOrder(account_id=AccountId(SHOP), facts=facts)])
+    assert isinstance(taken, OrderEnqueued)
     return taken
 
 

@@ -29,7 +29,7 @@ from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease
 from tillsync_server.ports.links import LinkedByHand
-from tillsync_server.ports.orders import NewOrder, OrderTaken
+from tillsync_server.ports.orders import NewOrder, OrderEnqueued
 
 pytestmark = pytest.mark.integration
 
@@ -167,9 +167,9 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(account=st.sampled_from(ACCOUNTS), order_id=ORDERS, rerun=st.booleans())
     def match_order(self, account: str, order_id: int, rerun: bool) -> None:
         [taken] = self.runner.run(
-            self.world.orders.take([NewOrder(account_id=AccountId(account), facts=order_facts(order_id), rerun=rerun)])
+            self.world.orders.enqueue([NewOrder(account_id=AccountId(account), facts=order_facts(order_id), rerun=rerun)])
         )
-        assert isinstance(taken, OrderTaken)
+        assert isinstance(taken, OrderEnqueued)
         key = (account, ORDER, order_id)
         assert taken.queued == (rerun or key not in self.accepted), "the same facts asked again just join"
         if taken.queued:

@@ -15,7 +15,7 @@ from tillsync_server.domain.account import Account, EposSettings, ShopSettings
 from tillsync_server.domain.enums import EntryState, Role
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.domain.tokens import Token, new_token_secret, token_hash
-from tillsync_server.ports.orders import NewOrder, OrderTaken
+from tillsync_server.ports.orders import NewOrder, OrderEnqueued
 
 pytestmark = pytest.mark.integration
 SHOP = AccountId("shop-a")
@@ -74,8 +74,8 @@ async def test_a_rotation_changes_nothing_but_the_credentials(world: EngineWorld
     assert (account.epos, account.shop, account.till_configuration) == (ACCOUNT.epos, ACCOUNT.shop, configuration)
     assert (await knowledge.get(ACCOUNT.till_id, account.till_configuration)).search_proven_at is not None, "the proof is found again"
     assert await tokens.by_hash(token_hash(secret)) is not None
-    [again] = await world.orders.take([NewOrder(account_id=SHOP, facts=facts)])
-    assert isinstance(again, OrderTaken)
+    [again] = await world.orders.enqueue([NewOrder(account_id=SHOP, facts=facts)])
+    assert isinstance(again, OrderEnqueued)
     assert not again.queued, "no order has changed facts"
     [entry] = await world.fetch("SELECT state FROM entry")
     assert entry["state"] == EntryState.HELD

@@ -15,7 +15,7 @@ from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease
 from tillsync_server.ports.links import LinkReader
-from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
+from tillsync_server.ports.orders import NewOrder, OrderEnqueued, OrderMatch
 
 SHOP = AccountId("shop-a")
 HELD_DUPLICATE = Verdict.held(Outcome.DUPLICATE_EMAIL, "two customers", candidate_ids=(EposCustomerId(1), EposCustomerId(2)))
@@ -49,8 +49,8 @@ async def pending_removals(links: LinkReader, *epos_ids: int) -> dict[int, tuple
 
 
 async def put_order(world: EngineWorld, facts: OrderFacts, account: str = SHOP) -> EntryId:
-    [taken] = await world.orders.take([NewOrder(account_id=AccountId(account), facts=facts)])
-    assert isinstance(taken, OrderTaken), taken
+    [taken] = await world.orders.enqueue([NewOrder(account_id=AccountId(account), facts=facts)])
+    assert isinstance(taken, OrderEnqueued), taken
     return taken.entry_id
 
 

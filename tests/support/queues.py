@@ -12,7 +12,7 @@ from support.engine import EngineWorld
 from tillsync_server.domain.enums import EntryKind, EntryState, Outcome
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, WooCustomerId, new_entry_id
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.ports.orders import NewOrder, OrderTaken
+from tillsync_server.ports.orders import NewOrder, OrderEnqueued
 
 SHORT, LONG = 1, 2
 
@@ -33,8 +33,8 @@ def order_facts(order_id: int, *, key: str = "key", email: str = "ada@example.te
 
 
 async def take_order(world: EngineWorld, account: str, facts: OrderFacts, *, rerun: bool = False) -> EntryId:
-    [taken] = await world.orders.take([NewOrder(account_id=AccountId(account), facts=facts, rerun=rerun)])
-    assert isinstance(taken, OrderTaken), taken
+    [taken] = await world.orders.enqueue([NewOrder(account_id=AccountId(account), facts=facts, rerun=rerun)])
+    assert isinstance(taken, OrderEnqueued), taken
     return taken.entry_id
 
 

@@ -88,9 +88,9 @@ async def test_updated_unchanged_and_stale_are_delivered_and_what_the_bridge_can
     ]
     harness.receiver.answer = lambda waiting, permit: first if harness.receiver.asked == 1 else None
     async with released(harness) as sender:
-        told = [(one.order_id, one.sequence, one.held_sequence) for one in harness.outbox.told]
-        assert told[:3] == [(1, 1, None), (2, 1, None), (3, 1, 9)]
-        assert told[3:] == [(3, 10, None)], "a shop that is ahead gets the event again, above what it holds"
+        acknowledged = [(one.order_id, one.sequence, one.held_sequence) for one in harness.outbox.acknowledged]
+        assert acknowledged[:3] == [(1, 1, None), (2, 1, None), (3, 1, 9)]
+        assert acknowledged[3:] == [(3, 10, None)], "a shop that is ahead gets the event again, above what it holds"
         assert [(order_id, named) for order_id, (_, named, _) in harness.outbox.refused[SHOP].items()] == [(4, "outcome")]
         assert harness.outbox.waiting_of(SHOP) == [], "it does not stop the others, nor is it sent over and over"
         assert (sender.counters.delivered, sender.counters.refused) == (3 + 1, 1)
@@ -103,10 +103,10 @@ async def test_a_refused_event_is_told_again_after_its_time() -> None:
         [EventResult(status=EventStatus.INVALID, field="type")] if harness.receiver.asked == 1 else None
     )
     async with released(harness) as sender:
-        assert (await sender.reopen_refused(), harness.receiver.asked) == (False, 1)
+        assert (await sender.resend_refused(), harness.receiver.asked) == (False, 1)
         harness.outbox.clock.advance(EventSettings().refused_again_seconds)
         harness.outbox.given_back.clear()
-        await sender.reopen_refused()
+        await sender.resend_refused()
         await within(harness.outbox.given_back.wait())
         assert (harness.receiver.asked, harness.outbox.waiting_of(SHOP), harness.outbox.refused[SHOP]) == (2, [], {})
 

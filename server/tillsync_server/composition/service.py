@@ -180,7 +180,7 @@ class Service:
             sales,
             _recurring("email rekey", while_more(components.email_rekey.run_chunk), EMAIL_REKEY_SECONDS),
             _recurring("history", without_due_time(components.history.maintain), HISTORY_SECONDS),
-            _recurring("refused events", while_more(components.events.reopen_refused), REFUSED_EVENTS_SECONDS),
+            _recurring("refused events", while_more(components.events.resend_refused), REFUSED_EVENTS_SECONDS),
         )
         wakeups.on_requeue_waiting(requeue.wake)
         wakeups.on_sales_waiting(sales.wake)

@@ -67,7 +67,7 @@ class EventLease:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldEvent:
+class AcknowledgedEvent:
     """``held_sequence``: the newer one that the shop holds already."""
 
     order_id: OrderId
@@ -98,16 +98,16 @@ class EventOutbox(Protocol):
 
     async def waiting(self, account_id: AccountId, limit: int) -> WaitingEvents: ...
 
-    async def settle(self, account_id: AccountId, told: Sequence[ToldEvent]) -> None:
+    async def acknowledge(self, account_id: AccountId, acknowledged: Sequence[AcknowledgedEvent]) -> None:
         """These need not be sent again. Where a shop holds a sequence that was never given, the event is given one above and waits."""
         ...
 
     async def refuse(self, account_id: AccountId, refused: Sequence[RefusedEvent]) -> None:
-        """The shop's bridge cannot read these: they are passed over, and kept until :meth:`reopen`, or until a newer event of their
+        """The shop's bridge cannot read these: they are passed over, and kept until :meth:`resend`, or until a newer event of their
         order is taken."""
         ...
 
-    async def reopen(self, *, told_before_seconds: float, limit: int) -> int:
+    async def resend(self, *, sent_before_seconds: float, limit: int) -> int:
         """Refused events of all accounts wait again, unless they were told in the last so many seconds. How many."""
         ...
 
@@ -133,7 +133,7 @@ class EventResult:
 
 
 class EventReceiver(Protocol):
-    async def tell(self, waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
+    async def send(self, waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
         """By position; at most MAX_EVENTS. Raises UpstreamError when the request as a whole failed, and what the permit raises."""
         ...
 

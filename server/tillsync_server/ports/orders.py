@@ -40,7 +40,7 @@ class NewOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderTaken:
+class OrderEnqueued:
     """``entry_id``: the entry that stands for the order now, ``queued``: it will run (again) because of this call."""
 
     entry_id: EntryId
@@ -48,7 +48,7 @@ class OrderTaken:
 
 
 class OrderIntake(Protocol):
-    async def take(self, orders: Sequence[NewOrder]) -> list[OrderTaken | Exception]:
+    async def enqueue(self, orders: Sequence[NewOrder]) -> list[OrderEnqueued | Exception]:
         """Durable when it returns, by position. The same facts asked again join what is there."""
         ...
 
@@ -56,6 +56,6 @@ class OrderIntake(Protocol):
 class OrderMatchReader(Protocol):
     async def get(self, account_id: AccountId, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderMatch]: ...
 
-    async def settled(self, entries: Sequence[tuple[AccountId, EntryId]], *, beyond_seconds: float) -> set[EntryId]:
+    async def answerable(self, entries: Sequence[tuple[AccountId, EntryId]], *, beyond_seconds: float) -> set[EntryId]:
         """Which of these order entries have ended, are held, or are not due within ``beyond_seconds``: one query for all accounts."""
         ...

@@ -25,12 +25,12 @@ class BridgeEvents:
     def __init__(self, requests: ShopRequests) -> None:
         self._requests = requests
 
-    async def tell(self, waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
+    async def send(self, waiting: WaitingEvents, permit: WritePermit) -> list[EventResult]:
         if len(waiting.events) > MAX_EVENTS:
             raise ValueError(f"events: at most {MAX_EVENTS}, not {len(waiting.events)}")
-        return await self._tell(waiting.events, waiting.held_count, permit)
+        return await self._send_events(waiting.events, waiting.held_count, permit)
 
-    async def _tell(self, events: Sequence[OrderEvent], held_count: int, permit: WritePermit) -> list[EventResult]:
+    async def _send_events(self, events: Sequence[OrderEvent], held_count: int, permit: WritePermit) -> list[EventResult]:
         """In halves where the shop's web server takes fewer bytes."""
         content = {"events": [event_item(event, held_count) for event in events]}
         try:
@@ -39,7 +39,10 @@ class BridgeEvents:
             if len(events) == 1:
                 raise
             half = len(events) // 2
-            return [*await self._tell(events[:half], held_count, permit), *await self._tell(events[half:], held_count, permit)]
+            return [
+                *await self._send_events(events[:half], held_count, permit),
+                *await self._send_events(events[half:], held_count, permit),
+            ]
         return event_results(answer, events)
 
 

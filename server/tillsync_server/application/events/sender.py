@@ -22,6 +22,7 @@ from tillsync_server.domain.ids import AccountId
 from tillsync_server.ports.accounts import AccountStore
 from tillsync_server.ports.events import (
     MAX_EVENTS,
+    AcknowledgedEvent,
     EventLease,
     EventOutbox,
     EventReceivers,
@@ -29,7 +30,6 @@ from tillsync_server.ports.events import (
     EventStatus,
     OrderEvent,
     RefusedEvent,
-    ToldEvent,
 )
 from tillsync_server.ports.wakeups import WakeUps
 
@@ -107,12 +107,12 @@ class EventSender:
         await self._loop.stop()
         await self._sends.stop(grace_seconds=_STOP_SECONDS)
 
-    async def reopen_refused(self) -> bool:
+    async def resend_refused(self) -> bool:
         """Comes round (``composition.recurring``): what bridges refused a while ago is told again. True: there may be more."""
-        reopened = await self._outbox.reopen(told_before_seconds=self._settings.refused_again_seconds, limit=MAX_EVENTS)
-        if reopened:
+        resent = await self._outbox.resend(sent_before_seconds=self._settings.refused_again_seconds, limit=MAX_EVENTS)
+        if resent:
             self._loop.wake()
-        return reopened == MAX_EVENTS
+        return resent == MAX_EVENTS
 
     async def _start_sends(self) -> float | None:
         """Starts a request for each account that is due. Returns the seconds until the next account is due; None: none waits, or each
@@ -171,22 +171,22 @@ class EventSender:
             account = await self._accounts.get(lease.account_id)
             if not account.shop.has_bridge:
                 return  # disconnected meanwhile
-            results = await self._receivers.event_receiver(account).tell(waiting, permit)
-            told, refused = self._sorted(lease.account_id, waiting.events, results)
-            if told:
-                await self._outbox.settle(lease.account_id, told)
+            results = await self._receivers.event_receiver(account).send(waiting, permit)
+            acknowledged, refused = self._sorted(lease.account_id, waiting.events, results)
+            if acknowledged:
+                await self._outbox.acknowledge(lease.account_id, acknowledged)
             if refused:
                 await self._outbox.refuse(lease.account_id, refused)
-            if not told and not refused:
+            if not acknowledged and not refused:
                 raise Unanswered(Side.SHOP, "the shop did none of the events it was sent in the time it gives itself")
-            if len(told) + len(refused) == len(waiting.events) < MAX_EVENTS and not any(one.held_sequence for one in told):
+            if len(acknowledged) + len(refused) == len(waiting.events) < MAX_EVENTS and not any(one.held_sequence for one in acknowledged):
                 return  # the sender looks again once the lease is given back: an event of the meantime waits no longer than that
 
     def _sorted(
         self, account_id: AccountId, events: tuple[OrderEvent, ...], results: list[EventResult]
-    ) -> tuple[list[ToldEvent], list[RefusedEvent]]:
+    ) -> tuple[list[AcknowledgedEvent], list[RefusedEvent]]:
         """What the shop has taken, and what its bridge cannot read. What it did not get to is in neither."""
-        told: list[ToldEvent] = []
+        acknowledged: list[AcknowledgedEvent] = []
         refused: list[RefusedEvent] = []
         for event, result in zip(events, results, strict=True):
             match result.status:
@@ -200,8 +200,8 @@ class EventSender:
                 case EventStatus.UPDATED | EventStatus.UNCHANGED | EventStatus.STALE:
                     self.counters.delivered += 1
                     held = result.held_sequence if result.status is EventStatus.STALE else None
-                    told.append(ToldEvent(event.order_id, event.sequence, held))
-        return told, refused
+                    acknowledged.append(AcknowledgedEvent(event.order_id, event.sequence, held))
+        return acknowledged, refused
 
     def _delay(self, failures: int, retry_after: float | None) -> float:
         grown = self._settings.first_delay_seconds * 2.0 ** (failures - 1) * random.uniform(1.0, 1.25)

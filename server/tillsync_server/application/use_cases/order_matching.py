@@ -15,7 +15,7 @@ from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.enums import EntryState
 from tillsync_server.domain.errors import InvalidArgument, NotFound, RequestError, ResourceExhausted, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId
-from tillsync_server.ports.orders import NewOrder, OrderIntake, OrderMatch, OrderMatchReader, OrderTaken
+from tillsync_server.ports.orders import NewOrder, OrderEnqueued, OrderIntake, OrderMatch, OrderMatchReader
 from tillsync_server.ports.queues import QueueReader
 from tillsync_server.ports.wakeups import WakeUps
 
@@ -65,15 +65,15 @@ class OrderMatching:
         self._entries = entries
         self._admission = admission
         self._clock = clock
-        self._taking: KeyedBatcher[AccountId, NewOrder, OrderTaken] = KeyedBatcher(
-            intake.take, name="orders", at_once=_ACCOUNTS_AT_ONCE, max_items=MAX_MATCH_BATCH
+        self._taking: KeyedBatcher[AccountId, NewOrder, OrderEnqueued] = KeyedBatcher(
+            intake.enqueue, name="orders", at_once=_ACCOUNTS_AT_ONCE, max_items=MAX_MATCH_BATCH
         )
         self._reading: KeyedBatcher[AccountId, _Asked, OrderAnswer] = KeyedBatcher(
             self._read_of_account, name="order-answers", at_once=_ACCOUNTS_AT_ONCE
         )
         self._waiters = EntryWaiters(
             wakeups,
-            lambda waiting: matches.settled(waiting, beyond_seconds=_SOON_SECONDS),
+            lambda waiting: matches.answerable(waiting, beyond_seconds=_SOON_SECONDS),
             max_per_account=max_waiters_per_account,
         )
 
@@ -117,10 +117,10 @@ class OrderMatching:
             await self._admission.admit(account_id, len(orders))
         except ResourceExhausted as error:
             return [error] * len(orders)
-        taken = await self._intake.take(orders)
+        taken = await self._intake.enqueue(orders)
         asked: list[_Asked] = []
         for order, result in zip(orders, taken, strict=True):
-            if isinstance(result, OrderTaken):
+            if isinstance(result, OrderEnqueued):
                 asked.append(_Asked(account_id, result.entry_id, order.facts.order_id))
             elif not isinstance(result, Unavailable):
                 raise result  # of the account or of the database, not of an item

@@ -8,14 +8,14 @@ from tillsync_server.adapters.postgres.connections.pool import Database
 from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.enums import EntryState, Outcome
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId
-from tillsync_server.ports.events import EventLease, EventType, OrderEvent, RefusedEvent, ToldEvent, WaitingEvents
+from tillsync_server.ports.events import AcknowledgedEvent, EventLease, EventType, OrderEvent, RefusedEvent, WaitingEvents
 
 _CLAIM = load("events/claim")
 _SECONDS_UNTIL_DUE = load("events/seconds_until_due")
 _WAITING = load("events/waiting")
-_SETTLE = load("events/settle")
+_ACKNOWLEDGE = load("events/acknowledge")
 _REFUSE = load("events/refuse")
-_REOPEN = load("events/reopen")
+_RESEND = load("events/resend")
 _RELEASE = load("events/release")
 
 HELD_COUNT_CAP = 10_000
@@ -54,10 +54,14 @@ class PostgresEvents:
         )
         return WaitingEvents(events, rows[0]["held_count"] if rows else 0)
 
-    async def settle(self, account_id: AccountId, told: Sequence[ToldEvent]) -> None:
+    async def acknowledge(self, account_id: AccountId, acknowledged: Sequence[AcknowledgedEvent]) -> None:
         async with self._database.acquire() as connection:
             await connection.execute(
-                _SETTLE, account_id, [one.order_id for one in told], [one.sequence for one in told], [one.held_sequence for one in told]
+                _ACKNOWLEDGE,
+                account_id,
+                [one.order_id for one in acknowledged],
+                [one.sequence for one in acknowledged],
+                [one.held_sequence for one in acknowledged],
             )
 
     async def refuse(self, account_id: AccountId, refused: Sequence[RefusedEvent]) -> None:
@@ -65,10 +69,10 @@ class PostgresEvents:
         async with self._database.acquire() as connection:
             await connection.execute(_REFUSE, account_id, orders, sequences, fields)
 
-    async def reopen(self, *, told_before_seconds: float, limit: int) -> int:
+    async def resend(self, *, sent_before_seconds: float, limit: int) -> int:
         async with self._database.acquire() as connection:
-            reopened: int = await connection.fetchval(_REOPEN, told_before_seconds, limit)
-        return reopened
+            resent: int = await connection.fetchval(_RESEND, sent_before_seconds, limit)
+        return resent
 
     async def release(self, lease: EventLease, *, failures: int, delay_seconds: float) -> None:
         async with self._database.acquire() as connection:

@@ -51,7 +51,7 @@ ON CONFLICT (account_id) DO UPDATE SET lease_token = d.lease_token + 1, lease_ex
 WHERE d.lease_expires_at <= excluded.next_try_at AND d.next_try_at <= excluded.next_try_at
 RETURNING account_id, lease_token, failures
 
--- name: settle
+-- name: acknowledge
 -- The shop has taken these events. $1 account, $2 orders, $3 the sequences sent, $4 the sequence the shop holds where it held a newer one
 -- (or NULL). A newer event made meanwhile stays waiting. A shop that is ahead of us (our database was restored) gets the event again above
 -- what it holds. Locks: the events, in order, then what was refused of them. Indexes: primary keys of order_event and refused_event.
@@ -91,7 +91,7 @@ SELECT $1, refused.order_id, refused.sequence, refused.field, now(), now() FROM 
 ON CONFLICT (account_id, order_id) DO UPDATE SET sequence = greatest(r.sequence, excluded.sequence), field = excluded.field,
   told_time = excluded.told_time
 
--- name: reopen
+-- name: resend
 -- What bridges refused is told again; returns how many. $1 only what was told so many seconds ago, $2 most. Locks: the events, in order,
 -- then what was refused of them. Indexes: refused_event_by_time, primary keys of order_event and refused_event.
 WITH due AS MATERIALIZED (

@@ -19,7 +19,7 @@ from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId, new_entry_id
 from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE, Arrival, KnownOrder, decide_arrival
 from tillsync_server.ports.lanes import LaneLease, LaneOffer
-from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
+from tillsync_server.ports.orders import NewOrder, OrderEnqueued, OrderMatch
 from tillsync_server.ports.wakeups import Notifier
 
 _LOCK_LANE = load("engine/lock_lane")
@@ -27,7 +27,7 @@ _KNOWN = load("orders/known")
 _REVISE_ENTRIES = load("orders/revise_entries")
 _STORE = load("orders/store")
 _GET_MATCHES = load("orders/get_matches")
-_SETTLED = load("orders/settled")
+_ANSWERABLE = load("orders/answerable")
 
 
 class PostgresOrderIntake:
@@ -38,17 +38,17 @@ class PostgresOrderIntake:
         self._notifier = notifier
         self._offer = offer
 
-    async def take(self, orders: Sequence[NewOrder]) -> list[OrderTaken | Exception]:
+    async def enqueue(self, orders: Sequence[NewOrder]) -> list[OrderEnqueued | Exception]:
         """One transaction an account: one busy account never delays another's orders."""
-        results: list[OrderTaken | Exception] = [Unavailable("not tried")] * len(orders)
+        results: list[OrderEnqueued | Exception] = [Unavailable("not tried")] * len(orders)
         for account_id in sorted({order.account_id for order in orders}):
             positions = [position for position, order in enumerate(orders) if order.account_id == account_id]
-            own = await self._take_of_account(account_id, [orders[position] for position in positions])
+            own = await self._enqueue_of_account(account_id, [orders[position] for position in positions])
             for position, result in zip(positions, own, strict=True):
                 results[position] = result
         return results
 
-    async def _take_of_account(self, account_id: AccountId, orders: Sequence[NewOrder]) -> Sequence[OrderTaken | Exception]:
+    async def _enqueue_of_account(self, account_id: AccountId, orders: Sequence[NewOrder]) -> Sequence[OrderEnqueued | Exception]:
         offer, lease = None if self._offer is None else self._offer(1), None
         try:
             async with self._database.acquire() as connection, _answered_transaction(connection, offer, account_id):
@@ -76,7 +76,7 @@ class PostgresOrderIntake:
 
     async def _arrivals(
         self, connection: Connection, account_id: AccountId, orders: Sequence[NewOrder]
-    ) -> tuple[list[OrderTaken], list[QueuedOrder]]:
+    ) -> tuple[list[OrderEnqueued], list[QueuedOrder]]:
         """What becomes of the orders, by position, and those that are to be stored. Under the lane's lock."""
         last_of = {order.facts.order_id: order for order in orders}  # asked twice in one batch: the later facts count
         known = {
@@ -84,7 +84,7 @@ class PostgresOrderIntake:
             for row in await connection.fetch(_KNOWN, account_id, list(last_of))
         }
         queued: list[QueuedOrder] = []
-        current: dict[OrderId, OrderTaken] = {}
+        current: dict[OrderId, OrderEnqueued] = {}
         for order_id, order in last_of.items():
             entry_id, before = known.get(order_id, (None, None))
             reused = before is not None and before.order_key != order.facts.order_key
@@ -97,14 +97,14 @@ class PostgresOrderIntake:
                 rerun=any(each.rerun for each in orders if each.facts.order_id == order_id),
             )
             if arrival is Arrival.JOIN and entry_id is not None:
-                current[order_id] = OrderTaken(entry_id, queued=False)
+                current[order_id] = OrderEnqueued(entry_id, queued=False)
             elif arrival is Arrival.REVISE_LIVE_ENTRY and entry_id is not None:
                 queued.append(QueuedOrder(facts, entry_id, None, note, is_new=False))
-                current[order_id] = OrderTaken(entry_id, queued=True)
+                current[order_id] = OrderEnqueued(entry_id, queued=True)
             else:
                 fresh = new_entry_id()
                 queued.append(QueuedOrder(facts, fresh, None if reused else entry_id, note))
-                current[order_id] = OrderTaken(fresh, queued=True)
+                current[order_id] = OrderEnqueued(fresh, queued=True)
         return [current[order.facts.order_id] for order in orders], queued
 
     async def get(self, account_id: AccountId, order_ids: Sequence[OrderId]) -> dict[OrderId, OrderMatch]:
@@ -112,9 +112,9 @@ class PostgresOrderIntake:
             rows = await connection.fetch(_GET_MATCHES, account_id, list(order_ids))
         return {OrderId(row["order_id"]): _order_match(account_id, row) for row in rows}
 
-    async def settled(self, entries: Sequence[tuple[AccountId, EntryId]], *, beyond_seconds: float) -> set[EntryId]:
+    async def answerable(self, entries: Sequence[tuple[AccountId, EntryId]], *, beyond_seconds: float) -> set[EntryId]:
         async with self._database.acquire() as connection:
-            rows = await connection.fetch(_SETTLED, [entry[0] for entry in entries], [entry[1] for entry in entries], beyond_seconds)
+            rows = await connection.fetch(_ANSWERABLE, [entry[0] for entry in entries], [entry[1] for entry in entries], beyond_seconds)
         return {EntryId(row["entry_id"]) for row in rows}
 
 

@@ -67,7 +67,7 @@ FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bi
   AS t(order_id, order_number, label, account_email, billing_email, woo_customer_id, facts, notes)
 WHERE e.account_id = $1 AND e.kind = 3 AND e.subject_id = t.order_id
 
--- name: settled
+-- name: answerable
 -- Which order entries that callers wait for are no longer about to run: gone from the hot table (finished), HELD, or not due for a while,
 -- an ill till counted in. $1 accounts, $2 entry ids, $3 seconds. Reads only. Indexes: primary keys of entry and lane.
 SELECT w.entry_id

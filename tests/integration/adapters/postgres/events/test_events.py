@@ -38,7 +38,7 @@ from tillsync_server.domain.account import Account, ShopSettings
 from tillsync_server.domain.enums import Outcome
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, TillId
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.ports.events import EventType, ToldEvent
+from tillsync_server.ports.events import AcknowledgedEvent, EventType
 from tillsync_server.ports.lanes import Written
 
 pytestmark = pytest.mark.integration
@@ -335,7 +335,7 @@ async def test_an_event_made_while_another_is_on_its_way_is_not_lost(events: Eve
     await held_orders(events.engine, [facts_of(1042)])
     waiting = await events.outbox.waiting(SHOP, 500)
     await put_order(events.engine, facts_of(1042, email="grace@example.test"))
-    await events.outbox.settle(SHOP, [ToldEvent(event.order_id, event.sequence) for event in waiting.events])
+    await events.outbox.acknowledge(SHOP, [AcknowledgedEvent(event.order_id, event.sequence) for event in waiting.events])
     [event] = (await events.outbox.waiting(SHOP, 500)).events
     assert (event.sequence, event.type) == (2, EventType.DECISION_CLOSED)
 
@@ -353,8 +353,8 @@ async def test_a_shop_that_is_ahead_of_a_restored_database_gets_the_event_above_
 async def test_an_older_event_that_arrives_late_is_not_made_anew(events: EventWorld) -> None:
     await held_orders(events.engine, [facts_of(1042)])
     await put_order(events.engine, facts_of(1042, email="grace@example.test"))
-    await events.outbox.settle(SHOP, [ToldEvent(OrderId(1042), 2)])
-    await events.outbox.settle(SHOP, [ToldEvent(OrderId(1042), 1, held_sequence=2)])
+    await events.outbox.acknowledge(SHOP, [AcknowledgedEvent(OrderId(1042), 2)])
+    await events.outbox.acknowledge(SHOP, [AcknowledgedEvent(OrderId(1042), 1, held_sequence=2)])
     assert (await events.outbox.waiting(SHOP, 500)).events == ()
 
 
@@ -406,7 +406,7 @@ async def test_the_statements_use_their_indexes_at_fifty_thousand_events(events:
         ("events/seconds_until_due", (), 200),
         ("events/claim", (16, 60.0), 200),
         ("events/waiting", ("shop-3", 500, 10_000), 500),
-        ("events/settle", ("shop-3", [502, 1002], [5, 5], [None, None]), 20),
+        ("events/acknowledge", ("shop-3", [502, 1002], [5, 5], [None, None]), 20),
         ("events/discard", ("shop-3",), 500),
     ):
         assert await rows_read(engine, statement, parameters) <= most, statement

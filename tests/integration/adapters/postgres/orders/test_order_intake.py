@@ -20,7 +20,7 @@ from tillsync_server.domain.ids import AccountId, EposCustomerId, OrderId, WooCu
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.order_arrival import ORDER_ID_REUSED_NOTE
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.ports.orders import NewOrder, OrderMatch, OrderTaken
+from tillsync_server.ports.orders import NewOrder, OrderEnqueued, OrderMatch
 
 pytestmark = [pytest.mark.integration, pytest.mark.every_version]
 
@@ -40,9 +40,9 @@ SHOP = AccountId("shop-a")
 HELD = Verdict.held(Outcome.CUSTOMER_NOT_MATCHED, "the order has no account email")
 
 
-async def take(world: EngineWorld, facts: OrderFacts, *, rerun: bool = False) -> OrderTaken:
-    [result] = await world.orders.take([NewOrder(account_id=SHOP, facts=facts, rerun=rerun)])
-    assert isinstance(result, OrderTaken), result
+async def take(world: EngineWorld, facts: OrderFacts, *, rerun: bool = False) -> OrderEnqueued:
+    [result] = await world.orders.enqueue([NewOrder(account_id=SHOP, facts=facts, rerun=rerun)])
+    assert isinstance(result, OrderEnqueued), result
     return result
 
 
@@ -62,7 +62,7 @@ async def test_a_new_order_is_queued_live_with_its_facts(world: EngineWorld) -> 
     taken = await take(world, FACTS)
     row = await world.live("shop-a", 1042, EntryKind.ORDER_CUSTOMER)
     assert row is not None
-    assert taken == OrderTaken(row["entry_id"], queued=True)
+    assert taken == OrderEnqueued(row["entry_id"], queued=True)
     assert (row["queue"], row["priority"], row["subject_label"]) == (2, 1, "Ada B., order 1042")
     assert (row["account_email"], row["billing_email"], row["woo_customer_id"]) == ("ada@example.test", "home@example.test", 12)
     match = await match_of(world)
@@ -80,8 +80,8 @@ async def test_an_answer_outlives_its_entry_and_is_given_again(world: EngineWorl
         90001,
         ("linked",),
     )
-    assert (await take(world, FACTS)) == OrderTaken(first.entry_id, queued=False)
-    assert (await take(world, replace(FACTS, account_email="new@example.test"))) == OrderTaken(first.entry_id, queued=False)
+    assert (await take(world, FACTS)) == OrderEnqueued(first.entry_id, queued=False)
+    assert (await take(world, replace(FACTS, account_email="new@example.test"))) == OrderEnqueued(first.entry_id, queued=False)
     row = await world.finished_entry(first.entry_id)
     assert '"phone": ""' in row["facts"]
     assert "01200000000" not in row["facts"]
@@ -122,10 +122,10 @@ async def test_two_orders_of_one_email_never_run_at_once(world: EngineWorld) -> 
     gate = handler.gate(1)
     async with world.running(handler):
         guests = [replace(FACTS, order_id=OrderId(number), woo_customer_id=None, order_key=f"{number}") for number in (1, 2, 3)]
-        await world.orders.take([NewOrder(account_id=SHOP, facts=facts) for facts in guests])
+        await world.orders.enqueue([NewOrder(account_id=SHOP, facts=facts) for facts in guests])
         await handler.wait_for(lambda: len(handler.runs) == 1)
         stranger = replace(guests[0], order_id=OrderId(9), account_email="", billing_email="other@example.test")
-        await world.orders.take([NewOrder(account_id=SHOP, facts=stranger)])
+        await world.orders.enqueue([NewOrder(account_id=SHOP, facts=stranger)])
         await handler.wait_for(lambda: handler.count(9) == 1)
         assert [entry.subject_id for entry in handler.runs] == [1, 9]
         gate.set()
