@@ -1,4 +1,4 @@
-"""One account's view of its till: puts the resources of the configured API versions behind the port."""
+"""The till client of one account. It uses the resources of the API versions that the account configures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The CustomerType resource (docs/epos-now.md#customer-types). No trace of it in V4: it follows V4 Customer, and V2 is the default."""
+"""The CustomerType resource (docs/epos-now.md#customer-types).
+
+No source shows CustomerType in V4. ``CustomerTypeV4`` follows the pattern of V4 Customer, and V2 is the default.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from tillsync_server.domain.errors import Misaddressed, Missing
 from tillsync_server.domain.ids import EposCustomerTypeId
 
 _MAX_PAGES = 100
-"""Tens of thousands of types: a till that goes on does not end its list."""
+"""Page limit of one list: tens of thousands of types. A till with more pages does not end its list."""
 
 
 def read_row(value: Any) -> TillCustomerType:
@@ -39,7 +42,10 @@ class CustomerTypeResource:
         return found
 
     async def list_all(self) -> list[TillCustomerType]:
-        """All pages; a till that does not page its types repeats the first, which ends it as well."""
+        """Returns the types of all pages. A till that does not page its types repeats page 1, and the repetition ends the loop.
+
+        Raises Misaddressed on 404, Unreadable after ``_MAX_PAGES`` pages.
+        """
         found: dict[EposCustomerTypeId, TillCustomerType] = {}
         for number in range(1, _MAX_PAGES + 1):
             try:

@@ -1,4 +1,4 @@
-"""The Customer resource of both API versions: one adapter each, one reader for both vocabularies (docs/epos-now.md#customers)."""
+"""The Customer resource in V2 and V4 (docs/epos-now.md#customers). One row reader understands the field names of both versions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tillsync_server.domain.matching import same_email
 from tillsync_server.ports.till import MAX_SEARCH_PAGES, CustomerPage, EmailSearch, ListedCustomer, UnreadRow, WritePermit
 
 NAME_MAX_LENGTH: Final = 50
-"""Forename and Surname (docs/epos-now.md#customers, grade C)."""
+"""Characters of Forename and of Surname (docs/epos-now.md#customers, grade C)."""
 
 _LOCATION_ID = re.compile(r"/(\d{1,19})/?(?:[?#].*)?$")
 
@@ -34,14 +34,15 @@ _TYPE_FIELDS: Final[dict[TillTypeField, tuple[str, ...]]] = {
     TillTypeField.TYPE: ("Type",),
 }
 _TYPE_ID_FIELDS: Final = ("CustomerTypeId", "TypeId", "Id")
-"""Of a type that is served as an object."""
+"""Names of the id where the type is an object."""
 
 
 def listed_row(value: Any, *, with_ledgers: bool = True, type_field: TillTypeField = TillTypeField.AUTO) -> ListedCustomer:
-    """Raises Unreadable for what must be known: the id, the email, and with ``with_ledgers`` that points and balance are served at all
-    (nothing is synced from a guess). Any other field that cannot be read is named in ``unread``, and the others are read.
+    """Reads id and email of a row; ``ListedCustomer.read`` reads the other fields and names unreadable ones in ``unread``.
 
-    ``type_field``: which field names the type; AUTO takes the first of the three that is there and not null.
+    Raises Unreadable when id or email is unreadable. With ``with_ledgers`` it also raises when the row has no field of points or of
+    balance, because a guessed 0 would be synced. ``type_field`` names the field of the type; AUTO uses the first of the three fields that
+    is present and not null.
     """
     row = Row(value, "customer")
     customer_id, email = EposCustomerId(row.identifier("CustomerID", "Id")), row.text("EmailAddress")
@@ -52,7 +53,7 @@ def listed_row(value: Any, *, with_ledgers: bool = True, type_field: TillTypeFie
 
 
 def read_row(value: Any, *, with_ledgers: bool = True, type_field: TillTypeField = TillTypeField.AUTO) -> TillCustomer:
-    """The whole of :func:`listed_row`."""
+    """Reads all fields of a row. Parameters and errors are those of :func:`listed_row`."""
     return listed_row(value, with_ledgers=with_ledgers, type_field=type_field).read()
 
 
@@ -75,7 +76,7 @@ def _whole(row: Row, customer_id: EposCustomerId, email: str, type_field: TillTy
 
 
 def new_row(customer: NewTillCustomer) -> dict[str, Any]:
-    """The object to POST: what is empty is left out. Raises Refused, before anything is sent, for what the till cannot store."""
+    """Returns the object to POST, without empty fields. Raises Refused when the till cannot store a value; nothing is sent then."""
     if not customer.forename:
         raise _refused("Forename", "is missing")
     if not customer.sign_up_date:
@@ -108,7 +109,7 @@ def _refused(field: str, problem: str) -> Refused:
 class CustomerResource(ABC):
     path: ClassVar[str]
     searches_the_list: ClassVar[bool]
-    """A search is the list with a filter, at the same address: its pages are as large."""
+    """The search is the list with a filter, at the same address. Its pages have the page size of the list."""
 
     def __init__(self, requests: TillRequests, seen: SeenPages, type_field: TillTypeField = TillTypeField.AUTO) -> None:
         self._requests = requests
@@ -148,7 +149,7 @@ class CustomerResource(ABC):
             raise ValueError(f"pages are counted from 1, not {number}")
         try:
             answer = await self._requests.get(self.path, {"page": number})
-        except Missing as error:  # a till without customers has an empty list
+        except Missing as error:  # A till without customers answers an empty list, so a 404 means a wrong address.
             text = f"Epos Now has no list of customers there: check base address and API version ({error.text})"[:500]
             raise Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text) from error
         page = self._page_of(answer.json(), number)
@@ -156,8 +157,15 @@ class CustomerResource(ABC):
         return page
 
     async def search(self, text: str) -> EmailSearch:
-        """Ends at an empty page, at one without a new id, and at the first row that proves the filter ignored; also at a page that holds
-        the email itself and is known to be the last. A search that has not found it reads on, because a create may follow."""
+        """Reads pages until one of these ends the search:
+
+        - a page that is empty or has no new row;
+        - a row without the searched text, which proves that the till ignores the filter;
+        - a page with the email itself that is known to be the last page.
+
+        A search without a match reads on past a page that looks like the last, because a create may follow.
+        Raises Unreadable after MAX_SEARCH_PAGES pages.
+        """
         if not text.strip():
             raise ValueError("an empty text cannot be searched for")
         found: dict[EposCustomerId, ListedCustomer] = {}
@@ -188,7 +196,7 @@ class CustomerResource(ABC):
     async def create(self, customer: NewTillCustomer, permit: WritePermit) -> EposCustomerId:
         try:
             answer = await self._requests.create(self._create_path, self._create_body(new_row(customer)), permit)
-        except Missing as error:  # there is nothing that could be missing but the place to send to
+        except Missing as error:  # A POST names no customer, so only the address can be missing.
             text = f"Epos Now has no place to create customers there: check base address and API version ({error.text})"[:500]
             raise Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text) from error
         return _created_id(answer)
@@ -202,7 +210,7 @@ class CustomerResource(ABC):
 
     @abstractmethod
     async def _search_page(self, text: str, number: int) -> Any:
-        """The rows as they came. Raises Missing where the till says 404 for a miss."""
+        """Returns the JSON of one search page. Raises Missing when the till answers a miss with 404."""
 
 
 class CustomerV2(CustomerResource):
@@ -232,8 +240,8 @@ class CustomerV4(CustomerResource):
         return [row]
 
     async def _search_page(self, text: str, number: int) -> Any:
-        # Whether GetByEmail knows pages is not known. One that does not repeats the first, which ends the search; one that does, on a till
-        # that compares by "contains", may have the very email we look for on a later page.
+        # It is unknown whether GetByEmail pages its answer. Without paging the till repeats page 1, and the search ends. With paging, a
+        # till that compares by "contains" may serve the searched email on a later page.
         query: dict[str, str | int] = {"email": text} if number == 1 else {"email": text, "page": number}
         answer = await self._requests.get(f"{self.path}/GetByEmail", query)
         found = answer.json()
@@ -245,7 +253,10 @@ def _contains(email: str, text: str) -> bool:
 
 
 def _created_id(answer: Answer) -> EposCustomerId:
-    """From the object (V4: perhaps in an array), else from the Location header. Neither: stored perhaps, under an id we do not know."""
+    """Returns the id from the object (in V4 perhaps inside an array), else from the Location header.
+
+    Raises Unreadable without either: the till may have stored the customer under an unknown id.
+    """
     location = _LOCATION_ID.search(answer.headers.get("Location", ""))
     try:
         return EposCustomerId(Row(single(answer.json()), "created customer").identifier("CustomerID", "Id"))

@@ -1,4 +1,4 @@
-"""Makes till clients over the process's one pool of outgoing connections."""
+"""Creates till clients. All clients of a process share one HTTP client."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tillsync_server.ports.till import TillClient
 from tillsync_server.ports.tills import TillBudget
 
 SEEN_KEPT = 20_000
-"""Tills whose pages are remembered."""
+"""Maximum number of :class:`SeenPages` that are kept, one per till and configuration."""
 
 
 class EposGateway:
-    """Implements ``ports.till.TillGateway``. ``sleep`` is where waits for the budget and between tries are spent."""
+    """Implements ``ports.till.TillGateway``. ``sleep`` waits for the budget and between retries."""
 
     def __init__(
         self, http: HttpClient, budget: TillBudget, settings: EposAdapterSettings | None = None, *, sleep: Sleep = asyncio.sleep
@@ -34,9 +34,9 @@ class EposGateway:
         self._settings = settings or EposAdapterSettings()
         self._sleep = sleep
         self._gates: WeakValueDictionary[TillId, TillGate] = WeakValueDictionary()
-        """A gate lives as long as a client that uses it."""
+        """Gates by till. A gate lives as long as a client that uses it."""
         self._seen: Recent[tuple[TillId, str], SeenPages] = Recent(SEEN_KEPT)
-        """By till and ``Account.till_configuration``."""
+        """Keyed by till and ``Account.till_configuration``."""
 
     def client(self, account: Account, request_class: RequestClass, gate: RequestGate | None = None) -> TillClient:
         epos, turns = account.epos, self._turns(account.till_id)

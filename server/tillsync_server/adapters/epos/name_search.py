@@ -1,4 +1,4 @@
-"""Search by name through the generic ``?Property=Value`` filter (docs/epos-now.md#customers, grade D: perhaps ignored)."""
+"""Search by name with the generic ``?Property=Value`` filter (docs/epos-now.md#customers, grade D). A till may ignore the filter."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _FILTERS: tuple[tuple[str, Callable[[TillCustomer], str]], ...] = (
 
 
 class _FilterIgnored(Exception):
-    """A row came back that does not contain the text: the rows of this filter say nothing."""
+    """A returned row does not contain the searched text, so the rows of this filter prove nothing."""
 
 
 async def search_by_name(requests: TillRequests, path: str, text: str, *, limit: int) -> NameSearch:
-    """One filter after the other. A filter that is ignored, or refused as unknown, is left out; the other may still work."""
+    """Searches Surname, then Forename. A filter that the till ignores or refuses does not count; the other filter may still work."""
     if not text.strip():
         raise ValueError("an empty text cannot be searched for")
     found: dict[EposCustomerId, TillCustomer] = {}
@@ -43,14 +43,14 @@ async def search_by_name(requests: TillRequests, path: str, text: str, *, limit:
 async def _filtered(
     requests: TillRequests, path: str, name: str, value_of: Callable[[TillCustomer], str], text: str, limit: int
 ) -> dict[EposCustomerId, TillCustomer]:
-    """Pages until one is empty or brings nothing new, or there are more than ``limit`` rows."""
+    """Reads pages until one is empty or has no new row, or until more than ``limit`` rows are found. Raises _FilterIgnored."""
     found: dict[EposCustomerId, TillCustomer] = {}
     wanted, number = text.strip().casefold(), 0
     while True:
         number += 1
         try:
             answer = await requests.get(path, {name: text, "page": number})
-        except Missing:  # a miss, where the till says it so; a wrong address is proved by the callers' other reads
+        except Missing:  # Some tills answer a miss with 404. The callers' other reads detect a wrong address.
             return found
         rows = readable(array(answer.json(), "customer"), partial(read_row, with_ledgers=False))
         if any(wanted not in value_of(customer).casefold() for customer in rows):

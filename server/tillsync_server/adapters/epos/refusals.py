@@ -1,6 +1,7 @@
-"""From an answer of the till to the upstream error tree: by status, by type, and by who answers (throttling apart, see ``throttling.py``).
+"""Classifies error answers of the till as upstream errors, by status, content type and sender.
 
-Epos Now's API answers data or one plain sentence. A web page comes from something before it, so it is never about the API key.
+``throttling.py`` recognises the till's limit. Epos Now's API answers data or one plain sentence. A web page comes from an intermediary,
+so it says nothing about the API key.
 """
 
 from __future__ import annotations
@@ -29,14 +30,17 @@ _FIELD_LINE = re.compile(r"^[^\S\n]*([A-Za-z]\w{0,59}) - \S", re.MULTILINE)
 
 
 def refused_field(text: str) -> str | None:
-    """The field an error text of the till names first, or None. ``text`` has its line breaks."""
+    """Returns the first field that an error text of the till names, or None. ``text`` must keep its line breaks."""
     match = _INVALID_FIELD.search(text) or _FIELD_LINE.search(text)
     return match[1] if match else None
 
 
 def _told(answer: Answer) -> str:
-    """``HTTP 400: Invalid field value for CustomerType: CustomerTypeID``: the till tells refusals in one plain sentence
-    (docs/epos-now.md#customers), or in a ``Message`` as its web framework does. Of anything else only what it is."""
+    """Returns status and error sentence, for example ``HTTP 400: Invalid field value for CustomerType: CustomerTypeID``.
+
+    The sentence is the plain text of a 4xx (docs/epos-now.md#customers) or the ``Message`` of its web framework. For any other body the
+    result is ``Answer.status_text``, which quotes nothing.
+    """
     sentence = ""
     if 400 <= answer.status < 500 and not answer.is_html:
         body = answer.body.decode("utf-8", "replace").strip()
@@ -56,7 +60,7 @@ def _message_in(body: str) -> str:
 
 
 _OF_CONTENT = frozenset({400, 409, 413, 414, 415, 422, 431})
-"""Statuses that are about the one request: a page without a mark may refuse its content."""
+"""Statuses that concern one request. With them, a web page without a known mark may refuse the content of this request."""
 _WHO = {
     IntermediaryKind.BOT_CHECK: "a bot check",
     IntermediaryKind.FIREWALL: "a firewall",
@@ -69,7 +73,7 @@ _NOT_THE_KEY = "this is not about the API key: wait, and report it to Epos Now i
 
 
 def _blocked(answer: Answer) -> Blocked | None:
-    """None: the API itself answers, or a page that may be about the one request."""
+    """Returns Blocked when an intermediary answers. None when the API answers, or when a page may refuse only this request."""
     page, refusal = answer.is_html, refusal_of(answer)
     if answer.is_success and not page and refusal is None:
         return None
@@ -100,9 +104,9 @@ def _blocked_by(who: str, told: str, answer: Answer) -> Blocked:
 
 
 def error_of(answer: Answer, *, throttle_pause_seconds: float) -> UpstreamError | None:
-    """The error an answer stands for; None for a success with data. A Throttled always says for how long."""
+    """Returns the error of an answer, or None for a success with data. Throttled always has ``retry_after_seconds``."""
     if answer.is_success:
-        # a Location names what was created, whatever stands in the body
+        # A Location header names the created customer, whatever the body is.
         return None if "Location" in answer.headers else _blocked(answer)
     if is_throttled(answer):
         wait = answer.retry_after_seconds
@@ -141,7 +145,7 @@ def _refusal(answer: Answer) -> UpstreamError:
 
 
 def _not_allowed(answer: Answer, text: str) -> CredentialsRefused:
-    """403 with a sentence of its own may be about the plan or the rights of the API device: then the key is right."""
+    """A 403 with an error sentence may concern the plan or the rights of the API device. The key may be correct then."""
     remedy = "check API key and secret of the account against the API device in Epos Now"
     if answer.status == 403 and text != answer.status_text:
         remedy = "check in Epos Now what the API device and its plan may do, and API key and secret of the account"

@@ -1,4 +1,4 @@
-"""One request to the till: budget first, credentials on, errors sorted, reads tried again when seconds can help."""
+"""Sends requests to the till: waits for the allowance, adds credentials, classifies errors and retries reads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tillsync_server.ports.tills import TillBudget
 
 
 def _worth_another_try(error: BaseException) -> bool:
-    # A Retry-After is longer than the seconds that are spent here: the queue waits for it instead.
+    # A Retry-After is longer than the retry time of this adapter, so the entry is postponed instead.
     return isinstance(error, Unreachable | Unanswered | ServerFailure) and not error.retry_after_seconds
 
 
@@ -56,7 +56,7 @@ class TillRequests:
         self._sleep = sleep
 
     async def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Answer:
-        """A read, with retries. Returns a 2xx answer."""
+        """Sends a GET, with retries. Returns a 2xx answer. Raises UpstreamError."""
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(_worth_another_try),
             stop=tenacity.stop_any(
@@ -72,7 +72,10 @@ class TillRequests:
         return await retrying(self._send, "GET", path, query)
 
     async def create(self, path: str, content: Any, permit: WritePermit) -> Answer:
-        """A POST that must not happen twice: sent once, on a connection of its own. Returns a 2xx answer."""
+        """Sends a POST once, on a connection of its own, because a second POST would create a twin. Returns a 2xx answer.
+
+        Raises UpstreamError, and what the permit raises.
+        """
         # invariant: creates-are-sent-once
         return await self._send("POST", path, None, body=json.dumps(content).encode(), permit=permit)
 
@@ -90,7 +93,7 @@ class TillRequests:
         if not key or not secret:
             raise CredentialsRefused(Side.TILL, "no Epos Now API key and secret are set: enter both in the account")
         pair = f"{key}:{secret}"
-        # the turn first: whoever waits for it holds nobody's place in the side's window
+        # Wait for the till's turn first, so that a waiting request takes no slot of the side's request gate.
         turn = self._turns.request(self._request_class, self._epos.requests_per_minute)
         async with turn, self._gate.request() if self._gate is not None else nullcontext():
             answer = await self._http.request(
@@ -100,7 +103,7 @@ class TillRequests:
                 headers={
                     "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
                     "Accept": "application/json",
-                    # On a GET too: the till takes the format of its answer from it.
+                    # The till chooses the format of its answer by Content-Type, also for a GET.
                     "Content-Type": "application/json",
                 },
                 body=body,
@@ -123,6 +126,6 @@ class TillRequests:
             base = URL(self._epos.base_url.strip()).with_query(None).with_fragment(None)
         except ValueError as error:
             raise Misaddressed(Side.TILL, "the base address of Epos Now is not a URL: correct it in the account") from error
-        # quote(), because a "+" left as it is would reach the till as a space.
+        # quote() encodes "+", which the till would decode as a space.
         text = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in query.items())
         return URL(f"{str(base).rstrip('/')}{path}{'?' if text else ''}{text}", encoded=True)

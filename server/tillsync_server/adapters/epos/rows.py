@@ -1,4 +1,7 @@
-"""Tolerant reading of the till's JSON: keys in any case, V2 and V4 names, null for empty. What is not understood is named."""
+"""Tolerant readers of the till's JSON rows. They accept keys in any case, names of V2 and V4, and null for an empty value.
+
+Errors name the field that cannot be read.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from tillsync_server.domain.errors import Unreadable
 T = TypeVar("T")
 _MAX_IDENTIFIER = 2**63 - 1
 _MAX_DIGITS = 18
-"""Either side of the decimal point. 1e999999 is legal JSON, and writing it out would take a megabyte."""
+"""Maximum digits on either side of the decimal point. 1e999999 is legal JSON, and its digits would take a megabyte."""
 _SCALARS = (str, int, Decimal)
 _SPELLINGS_KEPT = 256
 _SMALLEST, _WIDE = Decimal(1).scaleb(-_MAX_DIGITS), Context(prec=2 * _MAX_DIGITS + 2)
@@ -29,8 +32,10 @@ def endless(what: str, pages: int) -> Unreadable:
 
 
 class _Spelling(dict[str, str | None]):
-    """How objects with the same keys spell a field, whatever its case; None where they do not have it. Of keys that differ in case only,
-    the last one counts, as with a key that comes twice."""
+    """Maps a field name in any case to the key of objects with the same keys, or to None when they have no such key.
+
+    When keys differ only in case, the last one counts, as for a repeated key.
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = {key.lower(): key for key in keys}
@@ -41,11 +46,15 @@ class _Spelling(dict[str, str | None]):
 
 
 _spelling = lru_cache(maxsize=_SPELLINGS_KEPT)(_Spelling)
-"""The rows of a till's list share their keys: to lower them row by row took a third of a list page's reading."""
+"""Caches the spelling per key set, because rows of a list share their keys. Lowering the keys of every row took a third of the time of
+reading a list page."""
 
 
 class Row:
-    """One object of the till. ``what`` ("customer") is for error texts, which name fields and never their content."""
+    """One JSON object of the till. ``what`` (for example "customer") is its name in error texts, which never quote a value.
+
+    Field methods take alternative names; the first field that is present and not null counts. They raise Unreadable.
+    """
 
     __slots__ = ("_spelling", "_value", "unread", "what")
 
@@ -61,8 +70,8 @@ class Row:
         return self._spelling[name] is not None
 
     def first(self, *names: str) -> Any:
-        """The first of these fields that is there and not null."""
-        for name in names:  # a loop, not a generator: it runs for every field of every row of a list page
+        """Returns the value of the first of these fields that is present and not null, or None."""
+        for name in names:  # A loop is faster than a generator here: it runs for every field of every row of a list page.
             if (found := self._value.get(self._spelling[name])) is not None:
                 return found
         return None
@@ -75,16 +84,16 @@ class Row:
             return value
         if isinstance(value, bool) or not isinstance(value, _SCALARS):
             raise self._bad(names, f"is {_kind(value)}, not a text")
-        # NUL and lone surrogates are legal in JSON and in no database.
+        # JSON allows NUL and lone surrogates; the database does not.
         return str(value).replace("\x00", "").encode("utf-8", "replace").decode()
 
     def require(self, name: str) -> None:
-        """Raises Unreadable for a field that is not served at all: a made-up 0 would overwrite real points."""
+        """Raises Unreadable when the object has no such field. An invented 0 would overwrite real points."""
         if not self.has(name):
             raise self._bad((name,), "is missing: another API version may serve it")
 
     def decimal(self, *names: str) -> Decimal:
-        """Null and absent are 0."""
+        """Returns a number; null and a missing field are 0."""
         value = self.first(*names)
         if value is None:
             return Decimal(0)
@@ -98,7 +107,7 @@ class Row:
             raise self._bad(names, "is not a number")
         if number.adjusted() > _MAX_DIGITS:
             raise self._bad(names, "is out of range")
-        # A float that should be 0 may come as 5.55e-17: what lies that far behind the point is no amount.
+        # A float that should be 0 may arrive as 5.55e-17. Digits beyond ``_MAX_DIGITS`` places are rounding errors.
         return number.quantize(_SMALLEST, context=_WIDE) if _places(number) > _MAX_DIGITS else number
 
     def identifier(self, *names: str) -> int:
@@ -108,7 +117,7 @@ class Row:
         return found
 
     def optional_identifier(self, *names: str, nested: Sequence[str] = ()) -> int | None:
-        """Null and 0 are none. ``nested``: names of the id where the field is an object instead of an id."""
+        """Returns the id, or None for null and 0. ``nested`` names the id fields for a field that is an object instead of an id."""
         value = self.first(*names)
         if type(value) is int and 0 < value <= _MAX_IDENTIFIER:
             return value
@@ -124,11 +133,11 @@ class Row:
         return int(text)
 
     def text_or_unread(self, field: TillField, name: str) -> str:
-        """Empty, and ``field`` among ``unread``, where it is no text."""
+        """Returns the text. For an unreadable value it returns "" and adds ``field`` to ``unread``."""
         return self.or_unread(field, self.text, name) or ""
 
     def or_unread(self, field: TillField, read: Callable[..., T], *names: str, **options: Any) -> T | None:
-        """What ``read`` makes of ``names``; None, and ``field`` among ``unread``, where it cannot make anything of them."""
+        """Returns the result of ``read``. When ``read`` raises Unreadable, it returns None and adds ``field`` to ``unread``."""
         try:
             return read(*names, **options)
         except Unreadable:
@@ -142,7 +151,7 @@ class Row:
 
 
 def texts_in(value: Any, *, deepest: int = 8) -> tuple[str, ...]:
-    """Every text anywhere in ``value``, keys of objects too. What lies deeper is taken as it would be written."""
+    """Returns every text anywhere in ``value``, including keys of objects. A value below ``deepest`` levels counts as its ``str()``."""
     match value:
         case str():
             return (value,)
@@ -168,8 +177,10 @@ def array(value: Any, what: str) -> list[Any]:
 
 
 def readable(values: Sequence[Any], read: Callable[[Any], T]) -> list[T]:
-    """The rows that can be read: one that cannot hides no other, and is told where it is read by itself. Raises Unreadable where none can:
-    then it is another API's list."""
+    """Returns the rows that ``read`` can read and skips the others. A skipped row raises when it is read by its id.
+
+    Raises the first Unreadable when all rows are unreadable, because the list then belongs to another API.
+    """
     rows: list[T] = []
     failed: Unreadable | None = None
     for value in values:
@@ -183,15 +194,17 @@ def readable(values: Sequence[Any], read: Callable[[Any], T]) -> list[T]:
 
 
 def of_id(value: Any, what: str, *names: str) -> Any:
-    """``value``, an object that has one of these ids. Where it has none it is no row, and the whole answer is in doubt: Unreadable that
-    names no field."""
+    """Returns ``value`` when it is an object with one of these ids.
+
+    Otherwise it raises Unreadable without ``field``: the value is no row, so the whole answer is in doubt.
+    """
     if Row(value, what).first(*names) is None:
         raise unreadable(f"field {names[0]} of a {what} is missing")
     return value
 
 
 def single(value: Any) -> Any:
-    """The object itself where the till wraps one object into an array."""
+    """Unwraps an array of one element; returns any other value unchanged. The till wraps some objects into an array."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 

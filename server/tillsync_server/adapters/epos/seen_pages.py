@@ -1,4 +1,4 @@
-"""What a till's pages show of its page size."""
+"""Row counts of a till's list pages, from which the page size is inferred."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Callable
 from typing import Final
 
 VALID_SECONDS: Final = 3600.0
-"""A till may change its page size: what it showed earlier is forgotten."""
+"""Row counts are dropped after this time, because a till may change its page size."""
 
 
 class SeenPages:
-    """Of one till, configuration and address, in this process.
+    """Row counts of one till, configuration and address. They are kept in the memory of this process.
 
-    No document names the page size of a search, so only pages are evidence: one that holds fewer rows than another page of the same
-    address was not filled, and nothing comes after it. A till that once put rows after such a page is never believed.
+    No document names the page size of a search, so only pages are evidence. A page with fewer rows than another page of the same address
+    was not filled, and no page follows it. Once a till has served rows after such a page, no page of it counts as the last.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._rows: dict[int, int] = {}
-        """Of the list, by page number."""
+        """Row count by page number of the list."""
         self._began_at = clock()
 
     def note(self, number: int, rows: int) -> None:
-        """A list page came, with so many rows."""
+        """Records that a list page had ``rows`` rows."""
         if self._is_outdated():
             self._rows.clear()
             self._began_at = self._clock()
@@ -34,7 +34,7 @@ class SeenPages:
             self._rows.pop(number, None)
 
     def is_last(self, rows: int) -> bool:
-        """Whether a page with so many rows is known to be the last."""
+        """Whether a page with ``rows`` rows is known to be the last."""
         if not self._rows or self._is_outdated():
             return False
         most, last = max(self._rows.values()), max(self._rows)

@@ -1,8 +1,8 @@
-"""Is an answer the till's "API limit exceeded"? The one place that looks at the vendor's words instead of at a status.
+"""Recognises the till's "API limit exceeded" answer. Only this module decides by the vendor's words instead of by a status.
 
 Sources conflict (docs/epos-now.md#limits-and-errors, grade X): 403 with a text containing "maximum API limit", or 429 with Retry-After.
-Taking a 403 limit for refused credentials would stop an account that only has to wait. A plan that is "limited to" something is no limit
-of requests.
+If a 403 limit counted as refused credentials, it would stop an account that only has to wait. The words "limited to" describe a plan, not
+a request limit.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Who sends the till its next request: the room in flight and the till's allowance, shared by class. One gate a till and process.
+"""Orders the requests to one till: limits requests in flight and shares the till's allowance by request class.
 
-An order books its request ahead, so it waits for at most one request of others, whatever waits. Live and bulk wait here until a request is
-there; the answer to one question tells when the next one is worth asking, so the database is not polled.
+Each process has one gate per till. A request of class ORDER books its part of the allowance ahead, so it waits for at most one request of
+the other classes. Requests of the other classes (live and bulk) wait in this gate until the allowance has a request. The budget's answer
+says when the next question is useful, so the gate does not poll the database.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from tillsync_server.ports.tills import Available, TillBudget
 Sleep = Callable[[float], Awaitable[None]]
 
 LONGEST_WAIT_SECONDS = 30.0
-"""Whoever waits longer for a turn is told to come again: an entry goes back to its queue, uncharged."""
+"""Maximum wait for a turn. A request that waits longer raises AllowanceSpent, and its entry is postponed without a charged attempt."""
 _LATE_SECONDS = 0.001
-"""Asked a moment after the request should be there: clocks and roundings differ."""
+"""The gate asks this much later than the budget says, because clocks and rounding differ."""
 
 
 class _Waiter:
-    """One request that waits. ``turn``: the seconds to wait before it is sent."""
+    """A waiting request. ``turn`` resolves to the seconds to wait before the request is sent."""
 
     __slots__ = ("per_minute", "turn")
 
@@ -38,24 +39,24 @@ class _Waiter:
 
 class TillGate:
     def __init__(self, budget: TillBudget, till_id: TillId, *, room: int, sleep: Sleep) -> None:
-        """``room``: requests of this till that are under way at once, booked waits of orders included."""
+        """``room``: maximum requests of this till in flight. An order that waits for its booked request counts too."""
         self._budget = budget
         self._till_id = till_id
         self._free = room
         self._sleep = sleep
         self._orders: deque[_Waiter] = deque()
-        """They wait for room only."""
+        """Orders that wait for a free slot."""
         self._orders_in_a_row = 0
-        """Places given to orders that had to wait for one, while others waited too."""
+        """Slots given to waiting orders in sequence while other classes waited."""
         self._others: ClassQueues[_Waiter] = ClassQueues()
         self._ask_at = 0.0
-        """On the loop's clock: before, the budget has nothing for the others."""
+        """Time of the event loop's clock. Before it, the budget has no request for the other classes."""
         self._changed = asyncio.Event()
         self._granting: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def request(self, request_class: RequestClass, per_minute: int) -> AsyncIterator[None]:
-        """Entered when the request may be sent. Raises Throttled and AllowanceSpent, and what the database raises."""
+        """Enters when the request may be sent. Raises Throttled, AllowanceSpent, and errors of the database."""
         wait = await self._place(request_class, per_minute)
         try:
             if request_class is RequestClass.ORDER:
@@ -67,7 +68,7 @@ class TillGate:
             self._give_back(1)
 
     async def _place(self, request_class: RequestClass, per_minute: int) -> float:
-        """Returns with a place in flight; of live and bulk with a request of the allowance too."""
+        """Takes a slot; for other classes than ORDER also one request of the allowance. Returns the seconds to wait before sending."""
         if request_class is RequestClass.ORDER and self._free and not self._orders:
             self._free -= 1
             return 0.0
@@ -86,7 +87,7 @@ class TillGate:
             return await waiter.turn
         except BaseException:
             if waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.exception() is None:
-                self._give_back(1)  # its turn came as it went away
+                self._give_back(1)  # The waiter got its turn while it was cancelled.
             raise
         finally:
             timer.cancel()
@@ -102,7 +103,7 @@ class TillGate:
             text = "no turn at the till came in time: its allowance is used up for now, or its answers are slow"
             waiter.turn.set_exception(AllowanceSpent(Side.TILL, text, retry_after_seconds=again))
 
-    # room
+    # slots
 
     def _give_back(self, places: int) -> None:
         self._free += places
@@ -110,7 +111,7 @@ class TillGate:
             # invariant: room-is-left-to-others
             if self._orders_in_a_row >= EVERY - 1 and self._others_may_ask():
                 self._orders_in_a_row = 0
-                break  # the task that grants the others takes it, or gives it back
+                break  # _grant_others uses this slot or releases it.
             waiter = self._orders.popleft()
             if not waiter.turn.done():
                 self._free -= 1
@@ -118,13 +119,13 @@ class TillGate:
                 waiter.turn.set_result(0.0)
         self._changed.set()
 
-    # live and bulk
+    # other classes than ORDER: live and bulk
 
     def _others_may_ask(self) -> bool:
         return bool(self._others) and asyncio.get_running_loop().time() >= self._ask_at
 
     async def _grant_others(self) -> None:
-        """Ends when none of them waits."""
+        """Runs until no request of these classes waits."""
         try:
             while self._others:
                 if self._free and self._others_may_ask():
@@ -133,7 +134,7 @@ class TillGate:
                     await self._until_worth_asking()
         finally:
             self._granting = None
-            self._give_back(0)  # a place may have been left to them
+            self._give_back(0)  # A slot may have been left to the other classes.
 
     async def _grant_some(self) -> None:
         places = min(self._free, len(self._others))
@@ -144,7 +145,7 @@ class TillGate:
             available = await self._budget.take_available(self._till_id, places, per_minute=per_minute)
             granted = self._hand_out(available)
             self._ask_at = asyncio.get_running_loop().time() + available.next_seconds + (_LATE_SECONDS if available.next_seconds else 0.0)
-        except Exception as error:  # noqa: BLE001 - told to who asked, whatever it is
+        except Exception as error:  # noqa: BLE001 - each waiter raises it
             for waiter in list(self._others):
                 if not waiter.turn.done():
                     waiter.turn.set_exception(error)
@@ -153,7 +154,7 @@ class TillGate:
             self._give_back(places - granted)
 
     def _hand_out(self, available: Available) -> int:
-        """How many turns were given: none where those who asked have gone."""
+        """Gives turns to waiters and returns their number. It may be 0, because waiters may have been cancelled meanwhile."""
         granted = 0
         while granted < available.requests and self._others:
             waiter = self._others.pop_lowest() if available.wait_seconds else self._others.pop()
@@ -164,7 +165,7 @@ class TillGate:
         return granted
 
     async def _until_worth_asking(self) -> None:
-        self._changed.clear()  # on every turn: an event left set would spin the loop without ever yielding
+        self._changed.clear()  # A set event would make this loop spin without yielding.
         loop = asyncio.get_running_loop()
         timer = loop.call_at(self._ask_at, self._changed.set) if self._free else None
         try:

@@ -1,8 +1,8 @@
-"""The Transaction resource, of which only the customer is read.
+"""The Transaction resource. Only its customer is read.
 
-Not recorded and not documented (docs/epos-now.md#transactions): V4 ``GET /Transaction/{id}`` is seen in code that looks as if it ran
-(grade C), V2 follows the pattern of V2 (I), as do the names of the fields; the customer as an object inside it is a guess (?). So the
-version that customers are read with is asked first, and the other one where that has no such address or no such transaction.
+No recording or document shows this resource (docs/epos-now.md#transactions). V4 ``GET /Transaction/{id}`` appears in code that looks as if
+it ran (grade C). The V2 address and the field names follow the pattern of V2 (I). The customer as a nested object is a guess (?). The
+client first uses the version that reads customers. It uses the other version when the first has no such address or no such transaction.
 """
 
 from __future__ import annotations
