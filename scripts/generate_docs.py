@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Generate ``docs/messages.md`` from the catalogue of comments, and the tables of settings and metrics in ``docs/operating.md``.
+"""Generate ``docs/messages.md`` from the catalogue of comments, and the tables of settings and metrics in ``docs/operating/``.
 
     python scripts/generate_docs.py            write what is out of date
     python scripts/generate_docs.py --check    compare only; exit 1 and name the stale files
 
-``docs/operating.md`` is written by hand. Only the lines between ``<!-- settings -->`` and ``<!-- /settings -->``, and those between
-``<!-- metrics -->`` and ``<!-- /metrics -->``, come from here.
+The pages in ``docs/operating/`` are written by hand. This script writes only the lines between ``<!-- settings -->`` and
+``<!-- /settings -->`` of ``settings.md``, and those between ``<!-- metrics -->`` and ``<!-- /metrics -->`` of ``monitoring.md``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tillsync_server.domain.catalogue import CATALOGUE, RESPONSE_TEMPLATE, Messa
 from tillsync_server.domain.enums import EntryKind, EntryState, MessageClass, Queue, Responsible
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-MESSAGES, OPERATING = DOCS / "messages.md", DOCS / "operating.md"
+MESSAGES, SETTINGS, MONITORING = DOCS / "messages.md", DOCS / "operating" / "settings.md", DOCS / "operating" / "monitoring.md"
 
 _QUEUES = {
     Queue.CUSTOMERS: "Customers Queue: Epos Now → WooCommerce",
@@ -138,23 +138,25 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def with_tables(page: str) -> str:
-    """``docs/operating.md`` with its generated tables. Raises ValueError where a marker is missing."""
-    for name, rows in (("settings", settings_table()), ("metrics", metrics_table())):
-        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
-        if page.count(begin) != 1 or page.count(end) != 1:
-            raise ValueError(f"docs/operating.md: {begin.strip()} and {end.strip()} must stand there once")
-        table = "".join(f"{row}\n" for row in rows)
-        head, _, rest = page.partition(begin)
-        page = head + begin + table + end + rest.partition(end)[2]
-    return page
+def with_table(page: Path, name: str, rows: Iterable[str]) -> str:
+    """The text of ``page`` with ``rows`` between its two markers ``name``. Raises ValueError if a marker is missing or repeated."""
+    text = page.read_text(encoding="utf-8")
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"{page.name} needs {begin.strip()} and {end.strip()}, once each")
+    head, _, rest = text.partition(begin)
+    return head + begin + "".join(f"{row}\n" for row in rows) + end + rest.partition(end)[2]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Generate docs/messages.md and the tables of docs/operating.md.")
+    parser = argparse.ArgumentParser(description="Generate docs/messages.md and the tables of docs/operating/.")
     parser.add_argument("--check", action="store_true", help="compare only; exit 1 and name the stale files")
     check = parser.parse_args().check
-    wanted = {MESSAGES: messages_page(), OPERATING: with_tables(OPERATING.read_text(encoding="utf-8"))}
+    wanted = {
+        MESSAGES: messages_page(),
+        SETTINGS: with_table(SETTINGS, "settings", settings_table()),
+        MONITORING: with_table(MONITORING, "metrics", metrics_table()),
+    }
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     for path in stale:
         if check:

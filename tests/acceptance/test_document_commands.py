@@ -25,7 +25,11 @@ from tillsync_sandbox import SandboxShop, SandboxTill
 from tillsync_server.adapters.postgres.embedded.wheel import wheel_bin_dir
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
-OPERATING, SUPPORT, SHOP = "docs/operating.md", "docs/support.md", "docs/shop.md"
+SUPPORT, SHOP = "docs/support.md", "docs/shop.md"
+OPERATING = tuple(
+    f"docs/operating/{name}.md" for name in ("install", "accounts", "settings", "network", "database", "processes", "monitoring")
+)
+"""The pages for operators, in the order of docs/operating.md."""
 NOT_RUN = {
     r"sudo (python3|/opt/tillsync/bin/pip) ": "installs for the whole machine; test_wheel.py installs the same wheel into an environment",
     r"sudo (useradd|install|chown|journalctl) ": "changes the machine; test_deployment_files.py reads the files that are installed",
@@ -33,7 +37,16 @@ NOT_RUN = {
     r"docker compose ": "the tests have no container tools; test_deployment_files.py reads the Containerfile",
     r"wp tillsync ": "WP-CLI is in no registry; tests/wordpress/php runs each command with a double of it",
 }
-EMBEDDED_SECTIONS = ("The first account", "Tokens", "Settings", "Retention", "Metrics, alerts and logs", "Backup and restore")
+EMBEDDED_SECTIONS = (
+    "The first account",
+    "Settings of an account",
+    "Whose points are shown",
+    "Tokens",
+    "All settings",
+    "Backup and restore",
+    "Retention",
+    "Metrics",
+)
 OWN_DATABASE_SECTIONS = ("A PostgreSQL of your own", "Backup and restore", "Upgrade", "Key rotation")
 OWN_DATABASE_ONLY = ("DATABASE_URL",)
 """In a section of both, what needs a PostgreSQL of one's own."""
@@ -43,8 +56,12 @@ def runnable(document: str) -> list[Command]:
     return [command for command in commands_of(document) if not any(re.match(reason, command.text) for reason in NOT_RUN)]
 
 
+def of_operating() -> list[Command]:
+    return [command for page in OPERATING for command in runnable(page)]
+
+
 def of_sections(sections: Sequence[str], *, own_database: bool) -> list[Command]:
-    chosen = [command for command in runnable(OPERATING) if command.heading in sections]
+    chosen = [command for command in of_operating() if command.heading in sections]
     return [
         command
         for command in chosen
@@ -52,20 +69,20 @@ def of_sections(sections: Sequence[str], *, own_database: bool) -> list[Command]
     ]
 
 
-CONTAINER_SECRETS = [command for command in runnable(OPERATING) if command.heading == "In a container"]
+CONTAINER_SECRETS = [command for command in of_operating() if command.heading == "In a container"]
 EMBEDDED = of_sections(EMBEDDED_SECTIONS, own_database=False)
 OWN_DATABASE = of_sections(OWN_DATABASE_SECTIONS, own_database=True)
 
 
 def test_every_command_is_run_or_listed() -> None:
     stories = {str(command) for command in (*EMBEDDED, *OWN_DATABASE, *CONTAINER_SECRETS)}
-    assert [str(command) for command in runnable(OPERATING) if str(command) not in stories] == []
+    assert [str(command) for command in of_operating() if str(command) not in stories] == []
     assert runnable(SHOP) == []
     assert len(runnable(SUPPORT)) > 20
 
 
 def test_every_reason_is_of_a_command() -> None:
-    every = [command.text for document in (OPERATING, SUPPORT, SHOP) for command in commands_of(document)]
+    every = [command.text for document in (*OPERATING, SUPPORT, SHOP) for command in commands_of(document)]
     assert [reason for reason in NOT_RUN if not any(re.match(reason, text) for text in every)] == []
 
 
@@ -302,5 +319,5 @@ def test_every_document_with_commands_has_a_test_that_runs_them() -> None:
     elsewhere = {"README.md": "test_readme_commands.py", "docs/api.md": "test_api_examples.py"}
     documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     with_commands = {name for path in documents if commands_of(name := str(path.relative_to(ROOT)))}
-    assert with_commands - {OPERATING, SUPPORT, SHOP} - set(elsewhere) == set()
+    assert with_commands - {*OPERATING, SUPPORT, SHOP} - set(elsewhere) == set()
     assert all((Path(__file__).parent / test).is_file() for test in elsewhere.values())

@@ -14,7 +14,7 @@ from tillsync_server.composition.settings.setting import file_variable
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
-OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+INSTALL_PAGE = (ROOT / "docs" / "operating" / "install.md").read_text(encoding="utf-8")
 KNOWN = {*variables(), *map(file_variable, secret_variables())}
 
 
@@ -38,9 +38,9 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 def test_the_unit_runs_what_the_page_installs() -> None:
     service = unit()["Service"]
     assert service["ExecStart"] == "/opt/tillsync/bin/tillsync serve"
-    assert "python3 -m venv /opt/tillsync" in OPERATING
-    assert f"useradd --system --home-dir /var/lib/{service['StateDirectory']} " in OPERATING
-    assert service["EnvironmentFile"].removeprefix("-") in OPERATING
+    assert "python3 -m venv /opt/tillsync" in INSTALL_PAGE
+    assert f"useradd --system --home-dir /var/lib/{service['StateDirectory']} " in INSTALL_PAGE
+    assert service["EnvironmentFile"].removeprefix("-") in INSTALL_PAGE
     assert service["Environment"] == f"TILLSYNC_DATA_DIR=/var/lib/{service['StateDirectory']}"
 
 

@@ -1,4 +1,4 @@
-"""docs/messages.md and the tables of docs/operating.md are what catalogue, settings and metrics say."""
+"""docs/messages.md and the generated tables of docs/operating/ match the catalogue, the settings and the metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ SCRIPT = ROOT / "scripts" / "generate_docs.py"
 sys.path.insert(0, str(SCRIPT.parent))
 from generate_docs import all_metrics, messages_page, settings_table  # noqa: E402
 
-OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+OPERATING = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs" / "operating").glob("*.md"))}
+"""The pages for operators."""
 
 
 def run(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -32,19 +33,23 @@ def test_the_documents_are_current() -> None:
 
 
 def test_check_names_each_stale_document_and_writing_mends_it(tmp_path: Path) -> None:
-    for name in ("scripts/generate_docs.py", "docs/messages.md", "docs/operating.md"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("scripts/generate_docs.py", "docs/messages.md", "docs/operating/settings.md", "docs/operating/monitoring.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    script, messages, operating = tmp_path / "scripts/generate_docs.py", tmp_path / "docs/messages.md", tmp_path / "docs/operating.md"
+    script, messages, settings = (
+        tmp_path / "scripts/generate_docs.py",
+        tmp_path / "docs/messages.md",
+        tmp_path / "docs/operating/settings.md",
+    )
     messages.unlink()
-    operating.write_text(OPERATING.replace("| `TILLSYNC_LOG_LEVEL` |", "| `TILLSYNC_LOUDNESS` |"))
+    settings.write_text(OPERATING["settings.md"].replace("| `TILLSYNC_LOG_LEVEL` |", "| `TILLSYNC_LOUDNESS` |"))
     checked = run(script, "--check")
     assert checked.returncode == 1
     assert checked.stderr.splitlines() == [
-        f"docs/{name}.md: out of date; run: python scripts/generate_docs.py" for name in ("messages", "operating")
+        f"docs/{name}.md: out of date; run: python scripts/generate_docs.py" for name in ("messages", "operating/settings")
     ]
     assert run(script).returncode == 0
-    assert operating.read_text(encoding="utf-8") == OPERATING
+    assert settings.read_text(encoding="utf-8") == OPERATING["settings.md"]
     assert run(script, "--check").returncode == 0
 
 
@@ -62,21 +67,21 @@ def test_every_setting_is_in_the_table() -> None:
     assert [name for name in secret_variables() if file_variable(name) not in table] == []
 
 
-def test_every_variable_that_the_code_knows_is_in_the_operators_page() -> None:
+def test_every_variable_that_the_code_knows_is_in_the_operators_pages() -> None:
     sources = [path for folder in ("server", "clients") for path in (ROOT / folder).rglob("*.py")]
     known = {name for path in sources for name in re.findall(r"\bTILLSYNC_[A-Z_]+[A-Z]\b", path.read_text(encoding="utf-8"))}
     plugin = {"TILLSYNC_CONNECT"}
-    assert {name for name in known - plugin if name not in OPERATING} == set()
+    assert {name for name in known - plugin if name not in "".join(OPERATING.values())} == set()
 
 
-def test_the_operators_page_names_only_metrics_that_exist() -> None:
+def test_the_operators_pages_name_only_metrics_that_exist() -> None:
     served = set()
     for family in all_metrics().registry.collect():
         served |= {family.name, f"{family.name}_total", f"{family.name}_bucket", f"{family.name}_count", f"{family.name}_sum"}
-    named = set(re.findall(r"\b(?:tillsync|process)_[a-z_]+[a-z]\b", OPERATING)) - {"tillsync_server"}
+    named = set(re.findall(r"\b(?:tillsync|process)_[a-z_]+[a-z]\b", "".join(OPERATING.values()))) - {"tillsync_server"}
     assert {name for name in named if name not in served} == set()
 
 
 @pytest.mark.parametrize("reason", list(WebhookReason))
-def test_every_reason_of_a_refused_webhook_is_in_the_operators_page(reason: WebhookReason) -> None:
-    assert f"`{reason}`" in OPERATING
+def test_every_reason_of_a_refused_webhook_is_in_the_operators_pages(reason: WebhookReason) -> None:
+    assert f"`{reason}`" in OPERATING["monitoring.md"]
