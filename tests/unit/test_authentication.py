@@ -193,11 +193,11 @@ async def test_a_revoked_site_token_is_known_to_who_asks_for_it_and_to_nobody_el
     for secret, role, account in (("left", Role.SITE, "shop-a"), ("gone", Role.SERVICE, None)):
         harness.add(secret, role, account)
         harness.revoke(secret)
-    caller = await harness.authenticator.authenticate("Bearer left", revoked_too=True)
+    caller = await harness.authenticator.authenticate("Bearer left", allow_revoked=True)
     assert caller == Caller(Role.SITE, AccountId("shop-a"), "tok_left", is_revoked=True)
     assert harness.authenticator.cached("Bearer left") is None
-    for header, revoked_too in (("Bearer left", False), ("Bearer gone", True), ("Bearer never", True)):
+    for header, allow_revoked in (("Bearer left", False), ("Bearer gone", True), ("Bearer never", True)):
         with pytest.raises(Unauthenticated) as refused:
-            await harness.authenticator.authenticate(header, revoked_too=revoked_too)
+            await harness.authenticator.authenticate(header, allow_revoked=allow_revoked)
         assert refused.value.reason == "TOKEN_UNKNOWN"
     await harness.authenticator.close()

@@ -24,7 +24,7 @@ from tillsync.v1 import account_service_pb2_grpc, link_service_pb2_grpc, privacy
 from tillsync.v1 import customer_sync_service_pb2 as pb
 from tillsync.v1 import customer_sync_service_pb2_grpc as pb_grpc
 from tillsync_server.adapters.grpc.listening import GrpcSettings
-from tillsync_server.adapters.grpc.message_limits import most_bytes, most_objects
+from tillsync_server.adapters.grpc.message_limits import max_bytes, max_objects
 from tillsync_server.adapters.grpc.served_calls import ServedCalls
 from tillsync_server.adapters.grpc.server import GrpcServer, GrpcServices
 from tillsync_server.adapters.http.app import HttpSide
@@ -91,7 +91,7 @@ class Door:
     def cached(self, authorization: str) -> Caller | None:
         return None
 
-    async def authenticate(self, authorization: str, *, revoked_too: bool = False) -> Caller:
+    async def authenticate(self, authorization: str, *, allow_revoked: bool = False) -> Caller:
         self.asked.append(authorization)
         if self.refusal is not None:
             raise self.refusal
@@ -140,8 +140,10 @@ async def edge() -> AsyncIterator[Edge]:
     servicer, door = unimplemented(Scripted), Door()
     calls = ServedCalls(cast(Authenticator, door), cast(KnownAccounts, object()), RecordingMetrics())
     GrpcServer(scripted_services(servicer), calls, GrpcSettings(), database_answers=always)
-    for path, unary in calls.unary.items():  # what a request may be is not this room's
-        calls.unary[path] = replace(unary, of=replace(unary.of, roles=None, check=None, has_account=False, asks_account=False))
+    for path, unary in calls.unary.items():
+        # these tests do not cover rights and request checks
+        method = replace(unary.method, roles=None, check=None, has_account=False, account_must_exist=False)
+        calls.unary[path] = replace(unary, method=method)
     side = HttpSide("127.0.0.1", 0, ConnectHandler(calls), grace_seconds=1)
     await side.start()
     async with ClientSession() as session:
@@ -426,7 +428,7 @@ async def test_compressed_requests(edge: Edge) -> None:
 
 
 async def test_too_large_as_sent_and_when_unpacked(edge: Edge) -> None:
-    large = json.dumps({"accountId": "x" * most_bytes(SYNC)}).encode()
+    large = json.dumps({"accountId": "x" * max_bytes(SYNC)}).encode()
     for body, headers in ((large, JSON), (gzip.compress(large), {**JSON, "Content-Encoding": "gzip"})):
         status, error = await edge.error(body=body, headers=headers)
         assert (status, error["code"], error["details"][0]["debug"]["reason"]) == (400, "invalid_argument", "REQUEST_TOO_LARGE")
@@ -435,7 +437,7 @@ async def test_too_large_as_sent_and_when_unpacked(edge: Edge) -> None:
 
 async def test_a_body_of_endless_small_objects_is_not_read(edge: Edge) -> None:
     """Four megabytes of them would take ten seconds."""
-    most = most_objects(MATCH)
+    most = max_objects(MATCH)
     body = b'{"accountId": "shop-1", "orders": [' + b",".join([b"{}"] * most) + b"]}"
     status, error = await edge.error(MATCH, body)
     assert (status, error["details"][0]["debug"]["reason"]) == (400, "REQUEST_TOO_LARGE")

@@ -24,7 +24,7 @@ from tillsync.v1 import (
     queue_service_pb2,
 )
 from tillsync_server.adapters.grpc.field_rules import rules_of
-from tillsync_server.adapters.grpc.messages.orders import CUT_AT, orders_given
+from tillsync_server.adapters.grpc.messages.orders import TEXT_LENGTHS, orders_given
 from tillsync_server.adapters.grpc.request_checks import NO_CONTROL, check_of
 from tillsync_server.domain.errors import InvalidArgument
 from tillsync_server.ports.orders import NewOrder
@@ -72,8 +72,8 @@ def test_lengths_are_those_of_the_comments() -> None:
     assert len(limits) > 25
     rules = ruled(lambda _, rules: rules.string.max_len or None)
     assert all(rules[key] == 2048 for key in rules.keys() - limits.keys() if not key.endswith((".account_id", ".till_id")))
-    assert {key: limit for key, limit in (rules | CUT_AT).items() if key in limits} == limits
-    assert rules.keys().isdisjoint(CUT_AT), "a text that is cut refuses no order"
+    assert {key: limit for key, limit in (rules | TEXT_LENGTHS).items() if key in limits} == limits
+    assert rules.keys().isdisjoint(TEXT_LENGTHS), "a text that is cut refuses no order"
 
 
 def test_sizes_are_those_of_the_comments() -> None:
@@ -97,7 +97,7 @@ def test_every_text_number_and_word_of_a_request_has_a_rule() -> None:
         )
         return None if any(bounds) else 1
 
-    assert ruled(is_bare).keys() == CUT_AT.keys()
+    assert ruled(is_bare).keys() == TEXT_LENGTHS.keys()
 
 
 def test_an_account_id_has_one_limit() -> None:

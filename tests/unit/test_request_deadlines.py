@@ -12,7 +12,7 @@ from tillsync_server.adapters.grpc.request_deadlines import RequestDeadlines
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_deadlines, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(request_deadlines, "CHECK_SECONDS", 0.01)
 
 
 async def test_what_arrives_in_time_is_returned_and_nothing_is_kept() -> None:
@@ -53,7 +53,7 @@ async def test_a_caller_who_leaves_is_no_timeout() -> None:
     call = asyncio.create_task(deadlines.within(30, asyncio.Event().wait()))
     await asyncio.sleep(0)
     now = 131.0
-    deadlines._look()
+    deadlines._cancel_overdue()
     call.cancel()  # in the same turn of the loop as its deadline
     with pytest.raises(asyncio.CancelledError):
         await call

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from fakes.clock import FakeClock
 from tillsync_server.adapters.grpc import unauthenticated_delay
-from tillsync_server.adapters.grpc.unauthenticated_delay import AT_ONCE_PER_SECOND, UnauthenticatedDelay
+from tillsync_server.adapters.grpc.unauthenticated_delay import UNDELAYED_PER_SECOND, UnauthenticatedDelay
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def hold(delay: UnauthenticatedDelay, count: int) -> list[asyncio.Task[boo
 async def test_the_first_of_a_second_are_told_at_once_and_a_flood_later_and_later(slept: list[float]) -> None:
     clock = FakeClock()
     delay = UnauthenticatedDelay(clock)
-    first = await hold(delay, AT_ONCE_PER_SECOND)
+    first = await hold(delay, UNDELAYED_PER_SECOND)
     assert (all(task.done() for task in first), slept) == (True, [])
     flood = await hold(delay, 200)
     assert slept[0] == 1.0
@@ -48,9 +48,9 @@ async def test_the_first_of_a_second_are_told_at_once_and_a_flood_later_and_late
 
 
 async def test_no_more_than_so_many_wait(slept: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unauthenticated_delay, "MOST_WAITING", 3)
+    monkeypatch.setattr(unauthenticated_delay, "MAX_WAITING", 3)
     delay = UnauthenticatedDelay(FakeClock())
-    flood = await hold(delay, AT_ONCE_PER_SECOND + 10)
+    flood = await hold(delay, UNDELAYED_PER_SECOND + 10)
     assert (len(slept), sum(not task.done() for task in flood)) == (3, 3)
     for task in flood:
         task.cancel()

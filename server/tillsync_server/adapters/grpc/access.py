@@ -1,5 +1,4 @@
-"""Who may call what, one row a method, which a test proves total over the contract; and what only a few may
-call at once."""
+"""Roles of each method, and the methods whose calls have limits or rules of their own. A test proves that ACCESS covers the contract."""
 
 from __future__ import annotations
 
@@ -9,16 +8,16 @@ SITE, SERVICE, SUPPORT, ADMIN = Role.SITE, Role.SERVICE, Role.SUPPORT, Role.ADMI
 
 ADMIN_ONLY = frozenset({ADMIN})
 OPERATORS = frozenset({SUPPORT, ADMIN})
-WORKERS = frozenset({SITE, SERVICE, ADMIN})
-"""Who changes things in the course of business. A SITE token does so in its own account only."""
-EVERYBODY = frozenset(Role)
+WRITERS = frozenset({SITE, SERVICE, ADMIN})
+"""Roles that change data in daily work. A SITE token changes only its own account."""
+ALL_ROLES = frozenset(Role)
 
 _PACKAGE = "/tillsync.v1."
 ACCESS: dict[str, frozenset[Role]] = {
     _PACKAGE + method: roles
     for roles, methods in (
         (
-            WORKERS,
+            WRITERS,
             (
                 "CustomerSyncService/SyncCustomer",
                 "CustomerSyncService/BatchSyncCustomers",
@@ -38,7 +37,7 @@ ACCESS: dict[str, frozenset[Role]] = {
             ),
         ),
         (
-            EVERYBODY,
+            ALL_ROLES,
             (
                 "CustomerSyncService/BatchGetOrderMatches",
                 "CustomerSyncService/ListQueue",
@@ -76,17 +75,17 @@ AT_ONCE: dict[str, int] = {
         ("AccountService/CheckAccount", 2),
         ("AccountService/ConnectShop", 2),
         ("LinkService/SearchEposCustomers", 2),
-        # a few reads each, for several people who decide about held orders
+        # each makes a few reads, and several people may decide about held orders at the same time
         ("LinkService/ListCandidates", 4),
         ("LinkService/ResolveOrderCustomer", 4),
         ("PrivacyService/ExportPerson", 4),
         ("PrivacyService/ErasePerson", 4),
     )
 }
-"""Methods that ask a till or a shop while the caller waits, and how many calls of each one account may have under way."""
+"""Methods that ask a till or a shop while the caller waits, and the concurrent calls of each that one account may have."""
 
 WAITING = frozenset({_PACKAGE + "CustomerSyncService/MatchOrderCustomer"})
-"""Methods that wait for others' work while the caller waits, besides those of AT_ONCE."""
+"""Methods besides those of AT_ONCE that wait for other work while the caller waits."""
 
 HEAVY = frozenset(
     _PACKAGE + method
@@ -102,10 +101,10 @@ HEAVY = frozenset(
         "AccountService/ListAccounts",
     )
 )
-"""Methods that read, write or answer hundreds of rows."""
+"""Methods that read, write or return hundreds of rows."""
 
-REVOKED_TOO = frozenset({_PACKAGE + "AccountService/DisconnectShop"})
-"""Methods that a SITE token may call after it was revoked: this one revokes it, and a repeated call answers as the first did."""
+ALLOWS_REVOKED = frozenset({_PACKAGE + "AccountService/DisconnectShop"})
+"""Methods that accept a revoked SITE token. DisconnectShop revokes its own token, and a repeated call must return the first answer."""
 
 CREATES_ACCOUNT = frozenset({_PACKAGE + "AccountService/CreateAccount"})
-"""Their account_id names an account that is not there yet."""
+"""Methods whose account_id names an account that does not exist yet."""

@@ -1,10 +1,10 @@
-"""How much of this process the calls of one token may take, and all calls together. Asked once the caller is known, before the request is
-read.
+"""Limits the calls of one token, and of all tokens together, in this process. The limits apply once the caller is known, before the request
+is read.
 
-A call has a *place* from the moment its token is known until its answer has been made; who finds none is refused, and told when to come
-back. It waits for its *reading*, in which its request arrives: readings bound the memory, and callers who are slow to send keep no turn
-from those who have sent. Then it waits for its *turn*: turns bound how long others wait for the event loop and for a connection of the
-database.
+A call holds a *place* from the moment its token is known until its answer has been made. A call without a free place is refused with a
+retry delay. Then the call waits for its *reading*, in which its request arrives. Readings bound the memory, and slow senders take no turn
+from calls whose request has arrived. Then the call waits for its *turn*. Turns bound how long other calls wait for the event loop and for a
+database connection.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from enum import Enum
 from tillsync_server.adapters.grpc.turns import TurnLimit, Turns
 from tillsync_server.domain.errors import ResourceExhausted
 
-_COME_BACK_SECONDS = 1.0
+_RETRY_AFTER_SECONDS = 1.0
 
 
 class Work(Enum):
-    """What a call mostly does."""
+    """What a call mostly does, as far as it loads this process."""
 
     SHORT = "short"
-    """It waits for one commit, or reads a few rows."""
+    """The call waits for one commit, or reads a few rows."""
     HEAVY = "heavy"
-    """It reads, writes or checks hundreds of rows: tens of milliseconds of the event loop."""
+    """The call reads, writes or checks hundreds of rows, which takes tens of milliseconds of the event loop."""
     WAITING = "waiting"
-    """It waits for a till, a shop, or an order's answer; or streams."""
+    """The call waits for a till, a shop or an order's answer, or streams."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallLimits:
     places: int = 4000
-    """Of all tokens together. A waiting call keeps about 15 kB."""
+    """Places of all tokens together. A waiting call uses about 15 kB."""
     places_of_token: int = 1250
     open_calls: int = 1000
-    """Of callers without a token, who ask for the health of the service or watch it."""
+    """Concurrent calls without a token. Such callers ask for the health of the service or watch it."""
     open_calls_of_connection: int = 8
     turns_of_token: dict[Work, TurnLimit] = field(
         default_factory=lambda: {
@@ -48,11 +48,12 @@ class CallLimits:
             Work.WAITING: TurnLimit.always(256),
         }
     )
-    """Fewer than twelve short ones make nobody else's calls quicker, and more than sixty-four none of the token's own."""
+    """Turns of one token by kind of work. With fewer than 12 short turns the calls of other tokens are no quicker; with more than 64 the
+    token's own calls are no quicker."""
 
 
 class CallPlaces:
-    """One per process."""
+    """Counts the places, and keeps the turns of each token. One per process."""
 
     def __init__(self, limits: CallLimits | None = None) -> None:
         self._limits = limits or CallLimits()
@@ -63,11 +64,12 @@ class CallPlaces:
         self._turns: dict[tuple[str, Work], Turns] = {}
 
     def place(self, token_id: str, work: Work) -> Place:
-        """For one call, as a context: entering takes the place and waits for its reading, first come, first served. ResourceExhausted."""
+        """Returns the context of one call. Entering takes the place and waits for the reading, first come, first served. Entering raises
+        ResourceExhausted at a limit."""
         return Place(self, token_id, work)
 
-    def take(self, token_id: str, work: Work) -> Turns:
-        """Its turns, once the place is taken."""
+    def acquire(self, token_id: str, work: Work) -> Turns:
+        """Takes a place and returns the turns of the token. Raises ResourceExhausted at a limit."""
         limits = self._limits
         if self._of_token[token_id] >= limits.places_of_token:
             raise _too_many(f"{limits.places_of_token} calls of this token are under way already", "TOO_MANY_CALLS_OF_TOKEN")
@@ -82,7 +84,7 @@ class CallPlaces:
         turns.arrive()
         return turns
 
-    def give_back(self, token_id: str, work: Work) -> None:
+    def release(self, token_id: str, work: Work) -> None:
         self._taken -= 1
         self._of_token[token_id] -= 1
         if not self._of_token[token_id]:
@@ -94,7 +96,7 @@ class CallPlaces:
 
     @contextmanager
     def open_call(self, connection: str) -> Iterator[None]:
-        """``connection``: who calls without a token. ResourceExhausted where no place is left."""
+        """Counts one call without a token until the context ends. ``connection``: the caller's. Raises ResourceExhausted at a limit."""
         limits = self._limits
         if self._open_of[connection] >= limits.open_calls_of_connection:
             text = f"{limits.open_calls_of_connection} calls without a token are under way on this connection already"
@@ -113,7 +115,7 @@ class CallPlaces:
 
 
 class Place:
-    """Made by :meth:`CallPlaces.place`. Inside, the call has its reading until it asks for its :meth:`turn`."""
+    """The place of one call, made by :meth:`CallPlaces.place`. The call holds its reading until :meth:`turn` returns."""
 
     __slots__ = ("_held", "_places", "_token_id", "_turns", "_work")
 
@@ -125,17 +127,17 @@ class Place:
         self._held: asyncio.Semaphore | Turns | None = None
 
     async def __aenter__(self) -> Place:
-        self._turns = turns = self._places.take(self._token_id, self._work)
+        self._turns = turns = self._places.acquire(self._token_id, self._work)
         try:
             await turns.reading.acquire()
         except BaseException:
-            self._places.give_back(self._token_id, self._work)
+            self._places.release(self._token_id, self._work)
             raise
         self._held = turns.reading
         return self
 
     async def turn(self) -> None:
-        """First come, first served. Once for each call."""
+        """Waits for the turn, first come, first served. A call asks for it once."""
         assert self._turns is not None
         turns = self._turns
         await turns.acquire()
@@ -144,9 +146,9 @@ class Place:
 
     async def __aexit__(self, *_error: object) -> None:
         if self._held is not None:
-            self._places.give_back(self._token_id, self._work)
+            self._places.release(self._token_id, self._work)
             self._held.release()
 
 
 def _too_many(text: str, reason: str) -> ResourceExhausted:
-    return ResourceExhausted(f"{text}; call again when some have ended", reason=reason, retry_after_seconds=_COME_BACK_SECONDS)
+    return ResourceExhausted(f"{text}; call again when some have ended", reason=reason, retry_after_seconds=_RETRY_AFTER_SECONDS)

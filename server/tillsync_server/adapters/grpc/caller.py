@@ -1,4 +1,4 @@
-"""Who makes the call that is being served: the path of calls says it, servicers ask."""
+"""The caller of the call that is being served. ServedCalls sets it, and servicers read it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tillsync_server.domain.tokens import Caller
 _CALLER: ContextVar[Caller] = ContextVar("tillsync_caller")
 
 set_caller = _CALLER.set
-"""Each call says it before its servicer is asked, so nothing has to be set back."""
+"""Each call sets its caller before its servicer runs, so no call resets it."""
 
 
 def current_caller() -> Caller:
-    """LookupError outside a call that was let in."""
+    """Returns the caller. Raises LookupError outside an authenticated call."""
     return _CALLER.get()

@@ -1,4 +1,4 @@
-"""How many calls of one method may be under way for one account: of those that have this process ask a till or a shop, and wait for it."""
+"""Limits the concurrent calls of one method for one account. The limit is for methods that ask a till or a shop while the caller waits."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from tillsync_server.domain.enums import Role
 from tillsync_server.domain.errors import ResourceExhausted
 
-_COME_BACK_SECONDS = 5.0
+_RETRY_AFTER_SECONDS = 5.0
 
 
 class CallsAtOnce:
-    """Of one method, in this process. SITE tokens have places of their own: a shop's calls never keep an operator's out."""
+    """Counts the calls of one method in this process. SITE tokens are counted separately, so a shop's calls never block an operator's."""
 
     def __init__(self, method: str, most: int) -> None:
         self._name = method.rpartition("/")[2]
@@ -22,14 +22,14 @@ class CallsAtOnce:
 
     @contextmanager
     def place(self, account_id: str, role: Role) -> Iterator[None]:
-        """ResourceExhausted where none is left."""
+        """Counts one call until the context ends. Raises ResourceExhausted at the limit."""
         key = (account_id, role is Role.SITE)
         if self._under_way[key] >= self._most:
             raise ResourceExhausted(
                 f"{self._most} calls of {self._name} are under way for account {account_id} already; call again when one has ended",
                 reason="TOO_MANY_CALLS_AT_ONCE",
                 metadata={"method": self._name, "at_once": str(self._most)},
-                retry_after_seconds=_COME_BACK_SECONDS,
+                retry_after_seconds=_RETRY_AFTER_SECONDS,
             )
         self._under_way[key] += 1
         try:

@@ -1,4 +1,4 @@
-"""What becomes of an error of a call: its status, and a line in the log where it is ours."""
+"""Converts the error of a call to a status, and logs the service's own faults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.Statu
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Instead of an answer. It holds nothing of the error it stands for: a traceback would keep the request alive."""
+    """The error status of a call, in place of an answer. It has no reference to the error, whose traceback would keep the request alive."""
 
     status: status_pb2.Status
 
@@ -31,7 +31,7 @@ class Refusal:
 
 
 class CallAborted(Exception):
-    """A servicer that is not ours (health) ends its call: ``context.abort`` outside gRPC."""
+    """Raised by ``context.abort`` outside gRPC, when a servicer that is not ours (health) ends its call."""
 
     def __init__(self, code: grpc.StatusCode, details: str, trailers: Mapping[str, bytes]) -> None:
         super().__init__(details)
@@ -41,13 +41,14 @@ class CallAborted(Exception):
 
 
 class Failures:
-    """``database_gone``: exceptions that mean the database cannot be asked now; such calls end UNAVAILABLE, to be repeated."""
+    """Makes refusals of errors. ``database_gone``: exceptions that mean the database does not answer now. Such calls end UNAVAILABLE, and
+    the caller repeats them."""
 
     def __init__(self, database_gone: tuple[type[BaseException], ...] = (OSError,)) -> None:
         self._database_gone = database_gone
 
     def refusal_of(self, error: Exception, path: str) -> Refusal:
-        """``path``: of the method."""
+        """Returns the refusal for an error of a call. ``path``: the method's, ``/package.Service/Method``."""
         if isinstance(error, RequestError):
             return Refusal(status_of(error))
         if isinstance(error, DecodeError):
@@ -58,7 +59,7 @@ class Failures:
             _LOG.warning("database_unavailable", during=path, error=type(error).__name__)
             return Refusal(status_of(Unavailable("the database does not answer just now; repeat the call", reason="DATABASE_UNAVAILABLE")))
         incident = secrets.token_hex(4)
-        # without the exception's own text: it may carry values of the request
+        # the line has no text of the exception, which may carry values of the request
         stack = "".join(traceback.format_tb(error.__traceback__))
         _LOG.error("call_failed", method=path, incident=incident, error=type(error).__name__, stack=stack)
         return Refusal(internal_status(incident))

@@ -1,8 +1,8 @@
-"""The rules of ``buf.validate`` that the contract's fields have, read from their descriptors.
+"""Reads the ``buf.validate`` rules of the contract's fields from their descriptors.
 
-The generated code carries the rules as bytes of an option that it does not know. Only the rules that requests use are declared here, with
-the names and numbers of ``buf/validate/validate.proto``; a rule that is not declared is an error, so that none is passed over. A test
-compares the declarations, and what comes of the rules, with protovalidate.
+The generated code carries the rules as the bytes of an unknown option. This module declares only the rules that requests use, with the
+names and numbers of ``buf/validate/validate.proto``. An undeclared rule raises ValueError, so that no rule is ignored. A test compares the
+declarations and the results of the rules with protovalidate.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ DECLARED: dict[str, dict[str, tuple[int, str]]] = {
     "EnumRules": {"defined_only": (2, "bool"), "not_in": (4, "repeated int32")},
     "RepeatedRules": {"max_items": (2, "uint64"), "items": (4, "FieldRules")},
 }
-"""Message, field, number and type."""
+"""Number and type of each field, by message and field name."""
 
 IGNORE_ALWAYS = 3
 
 
 def rules_of(field: FieldDescriptor) -> Any:
-    """The ``buf.validate.FieldRules`` of a field, empty where it has none. ValueError: it has a rule that is not read here."""
+    """Returns the ``buf.validate.FieldRules`` of a field; they are empty if it has none. Raises ValueError for an undeclared rule."""
     rules = _OPTIONS.FromString(field.GetOptions().SerializeToString()).field
     if _has_undeclared(rules):
         raise ValueError(f"{field.full_name} has a rule of buf.validate that adapters/grpc/field_rules.py does not read")

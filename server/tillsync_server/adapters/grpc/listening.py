@@ -1,4 +1,4 @@
-"""Where the server listens, and whether it may: plain text leaves this machine only when that was asked for."""
+"""Address and credentials of the gRPC server. Plain text leaves this machine only if the settings allow it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from tillsync_server.adapters.tls.certificate_files import CertificateFiles, Cer
 
 
 class InsecureListenError(ValueError):
-    """Plain text on an address that others can reach."""
+    """The settings ask for plain text on an address that other machines can reach."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrpcSettings:
     listen: str = "127.0.0.1:50051"
-    """``host:port``; port 0 takes a free one. IPv6 in brackets."""
+    """``host:port``; port 0 selects a free port. An IPv6 address is in brackets."""
     certificate: CertificateFiles | None = None
-    """With it the port speaks TLS only; each new connection gets the pair of that moment."""
+    """With a certificate the port speaks TLS only. Each new connection gets the current pair."""
     allow_plaintext: bool = False
-    """Plain text on more than loopback: tokens and personal data then cross the network readable."""
+    """Allows plain text beyond loopback. Tokens and personal data then cross the network readable."""
     public_reflection: bool = False
     most_connections: int = 1_024
-    """Open at once on each address. Further ones are closed at once, and the caller tries again."""
+    """Open connections on each address. A further connection is closed immediately, and its caller tries again."""
     stop_grace_seconds: float = 5.0
 
 
@@ -40,7 +40,7 @@ def is_loopback(address: str) -> bool:
 
 
 def credentials_of(settings: GrpcSettings) -> grpc.ServerCredentials | None:
-    """None: plain text. InsecureListenError where that is not allowed."""
+    """Returns the credentials, or None for plain text. Raises InsecureListenError if the settings do not allow plain text."""
     if settings.certificate is not None:
         return _reloading_credentials(settings.certificate)
     if not is_loopback(settings.listen) and not settings.allow_plaintext:
@@ -57,7 +57,7 @@ def _reloading_credentials(files: CertificateFiles) -> grpc.ServerCredentials:
 
 
 def _changes_since(served: CertificatePair, files: CertificateFiles) -> Callable[[], grpc.ServerCertificateConfiguration | None]:
-    """For gRPC, which calls it in its own threads before each handshake. Its answer None means: the same as before."""
+    """Returns a callback for gRPC, which calls it in its own threads before each handshake. Its result None means that nothing changed."""
 
     def fetch() -> grpc.ServerCertificateConfiguration | None:
         nonlocal served

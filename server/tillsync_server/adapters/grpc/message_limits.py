@@ -1,15 +1,15 @@
-"""How many bytes a request of each method may have, as the caller sends it (decompressed): looked at before it is parsed."""
+"""Size limits of the requests of each method, in bytes after decompression. They are checked before a request is parsed."""
 
 from __future__ import annotations
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
-"""Of the server: a hundred orders of forty products each, every text at its limit, stay below."""
+"""Limit of the server. A hundred orders of forty products each, with every text at its limit, stay below."""
 MAX_RECEIVED_BYTES = 8 * 1024 * 1024
-"""What gRPC takes in at all, so that a request too large is refused in our words."""
+"""Limit of gRPC itself. It is higher, so that a request that is too large gets our own error."""
 MAX_OPEN_REQUEST_BYTES = 4096
-"""Of methods that need no token."""
-_USUAL_BYTES = 256 * 1024
-"""Five hundred ids, every text at its limit."""
+"""Limit of methods that need no token."""
+_DEFAULT_BYTES = 256 * 1024
+"""Default limit. Five hundred ids, with every text at its limit, stay below."""
 _PACKAGE = "/tillsync.v1."
 _BYTES = {
     _PACKAGE + "CustomerSyncService/BatchMatchOrderCustomers": MAX_REQUEST_BYTES,
@@ -19,14 +19,14 @@ _BYTES = {
 }
 
 
-def most_bytes(path: str) -> int:
+def max_bytes(path: str) -> int:
     """``path``: ``/package.Service/Method``."""
-    return _BYTES.get(path, _USUAL_BYTES)
+    return _BYTES.get(path, _DEFAULT_BYTES)
 
 
-_MANY_OBJECTS, _USUAL_OBJECTS = 12_000, 2_000
+_MANY_OBJECTS, _DEFAULT_OBJECTS = 12_000, 2_000
 
 
-def most_objects(path: str) -> int:
-    """Objects of a JSON body: a megabyte of empty ones takes seconds to read."""
-    return _MANY_OBJECTS if most_bytes(path) == MAX_REQUEST_BYTES else _USUAL_OBJECTS
+def max_objects(path: str) -> int:
+    """Returns the limit of objects in a JSON body. A megabyte of empty objects takes seconds to parse."""
+    return _MANY_OBJECTS if max_bytes(path) == MAX_REQUEST_BYTES else _DEFAULT_OBJECTS

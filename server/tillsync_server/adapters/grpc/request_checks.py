@@ -1,6 +1,7 @@
-"""Checks of requests, made once from the descriptors: what the contract's ``buf.validate`` rules say, and times. Nested messages included.
+"""Checks of requests and their nested messages, built once from the descriptors. They apply the contract's ``buf.validate`` rules and check
+the range of times.
 
-Each check is a closure over the few values that it needs, because every call is checked: protovalidate takes three times as long for a
+Every call is checked, so each check is a closure over the few values that it needs. protovalidate takes three times as long for a
 SyncCustomer, and its messages name no remedy. Output-only fields of a request are ignored. Ids in repeated fields have no rules, because
 batch calls answer by position.
 """
@@ -20,26 +21,26 @@ from tillsync_server.adapters.grpc.field_rules import IGNORE_ALWAYS, rules_of
 from tillsync_server.domain.errors import FieldViolation
 
 NO_CONTROL = r"^\P{Cc}*$"
-"""The pattern of texts without control characters. Python's ``re`` does not know it."""
+"""The contract's pattern of texts without control characters. Python's ``re`` does not support it."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_GENERAL_LENGTH = 2048
-"""Of a text that a pattern bounds already: a longer one is told its length, not its pattern."""
+_DEFAULT_LENGTH = 2048
+"""Length limit of a text whose pattern bounds it already. The error of a longer text names the length, not the pattern."""
 _PATTERN_REMEDIES = {
     "Order.order_key": "must be 64 hex digits: the sha256 of the order key, or of the creation time where that is empty",
     "ShopUserChange.email_hash": "must be 64 hex digits: HMAC-SHA256 of the email under the bridge's secret",
 }
 _INTEGERS = frozenset(
     {FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_UINT32, FieldDescriptor.TYPE_UINT64}
-)  # the contract uses no others
+)  # the contract uses no other integer types
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # years 1 to 9999
 _TIMESTAMP = "google.protobuf.Timestamp"
 
 Check = Callable[[Any, str, list[FieldViolation]], None]
-"""Reads one field of a message, and adds what is wrong with it under the path given."""
+"""Checks one field of a message. Arguments: the message, the path before the field's name, and the list to which violations are added."""
 
 
 class MessageCheck:
-    """What can be said about a message of one type without knowing anything else. Made by :func:`check_of`."""
+    """Checks messages of one type, each message by itself. Made by :func:`check_of`."""
 
     __slots__ = ("_checks",)
 
@@ -47,7 +48,7 @@ class MessageCheck:
         self._checks = checks
 
     def violations(self, message: Message, prefix: str = "") -> list[FieldViolation]:
-        """Every one; empty when the message is fine. ``prefix``: path before the field names, such as ``orders[3].``."""
+        """Returns all violations; the list is empty for a valid message. ``prefix``: path before field names, such as ``orders[3].``."""
         found: list[FieldViolation] = []
         for check in self._checks:
             check(message, prefix, found)
@@ -88,7 +89,7 @@ def _text_check(key: str, field: FieldDescriptor, rules: Any) -> Check | None:
     has_pattern = text.HasField("pattern")
     if not (required or has_pattern or text.HasField("max_len")):
         return None
-    limit = text.max_len if text.HasField("max_len") else _GENERAL_LENGTH
+    limit = text.max_len if text.HasField("max_len") else _DEFAULT_LENGTH
     pattern, pattern_remedy = None, ""
     if has_pattern and text.pattern != NO_CONTROL:
         pattern, pattern_remedy = re.compile(text.pattern.removeprefix("^").removesuffix("$")), _PATTERN_REMEDIES[key]
@@ -117,7 +118,7 @@ def _integer_check(field: FieldDescriptor, rules: Any) -> Check | None:
     if not (numbers.HasField("gt") or numbers.HasField("gte")):
         return None
     least = numbers.gt + 1 if numbers.HasField("gt") else numbers.gte
-    if field.has_presence:  # set on purpose: 0 is no choice
+    if field.has_presence:  # the caller may omit the field, so an explicit 0 is refused
 
         def check_choice(message: Any, prefix: str, found: list[FieldViolation]) -> None:
             if message.HasField(name) and getattr(message, name) < least:
@@ -135,7 +136,7 @@ def _integer_check(field: FieldDescriptor, rules: Any) -> Check | None:
 
 def _enum_check(field: FieldDescriptor, rules: Any) -> Check:
     name, required = field.name, rules.required
-    numbers, words = _enum_words(field)
+    numbers, words = _enum_names(field)
 
     def check(message: Any, prefix: str, found: list[FieldViolation]) -> None:
         value = getattr(message, name)
@@ -147,7 +148,7 @@ def _enum_check(field: FieldDescriptor, rules: Any) -> Check:
     return check
 
 
-def _enum_words(field: FieldDescriptor) -> tuple[frozenset[int], str]:
+def _enum_names(field: FieldDescriptor) -> tuple[frozenset[int], str]:
     kind = field.enum_type
     assert kind is not None
     return frozenset(value.number for value in kind.values), ", ".join(value.name for value in kind.values if value.number)
@@ -187,7 +188,7 @@ def _accept(_message: Any, _path: str, _found: list[FieldViolation]) -> None:
 def _list_check(field: FieldDescriptor, rules: Any) -> Check:
     name, required, lists = field.name, rules.required, rules.repeated
     limit = lists.max_items if lists.HasField("max_items") else None
-    # a batch is answered by position, and its servicer checks each item: one bad item must not fail the others
+    # a batch call answers by position: its servicer checks each item, so that one bad item does not fail the others
     item = None if lists.items.ignore == IGNORE_ALWAYS else _item_check(field)
 
     def check(message: Any, prefix: str, found: list[FieldViolation]) -> None:
@@ -214,7 +215,7 @@ def _item_check(field: FieldDescriptor) -> Check | None:
 
 
 def _enum_item_check(field: FieldDescriptor) -> Check:
-    numbers, words = _enum_words(field)
+    numbers, words = _enum_names(field)
 
     def check(value: Any, path: str, found: list[FieldViolation]) -> None:
         if not value or value not in numbers:

@@ -1,7 +1,7 @@
-"""The one path of a call, whichever edge brings it (gRPC, Connect): who calls, may they, is there a place, is the request sound; and what
-becomes of an error. Each limit is written here once.
+"""ServedCalls: the one path of all calls, from gRPC and from Connect.
 
-Until the caller has shown a valid token nothing of the call is counted, read, inflated or parsed.
+It authenticates the caller, checks the role, takes a place, reads and checks the request, and converts errors to statuses. So both edges
+share each limit. Before the caller has shown a valid token, nothing of the call is counted, read, inflated or parsed.
 """
 
 from __future__ import annotations
@@ -28,26 +28,27 @@ from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.tokens import Caller
 
 REQUEST_SECONDS = 30.0
-"""Within so long after its headers a request is there whole, or its call ends."""
+"""Time from the headers until the whole request must have arrived. Afterwards the call ends."""
 OPEN_REQUEST_SECONDS = 2.0
-"""The same, of callers without a token."""
+"""The same time for callers without a token."""
 
 ReadRequest = Callable[[Caller | None], Awaitable[Any]]
-"""Reads and parses the request, once its caller is known (None: an open method's). RequestError, DecodeError."""
+"""Reads and parses the request of a known caller; None is the caller of an open method. Raises RequestError, DecodeError."""
 
 
 LimitHit = Callable[[str, str | None], None]
-"""Told of each call that met a limit: the reason of the refusal, and the method."""
+"""Called for each call that meets a limit, with the reason of the refusal and the method's path. The path is None for a wrong token."""
 
 
 class CallMetrics(Protocol):
     def of_method(self, method: str) -> CallEnded:
-        """Asked once for each method, such as ``/tillsync.v1.CustomerSyncService/SyncCustomer``, when the server is made."""
+        """Returns the callback for ended calls of a method, such as ``/tillsync.v1.CustomerSyncService/SyncCustomer``. Called once for each
+        method, when the server is made."""
         ...
 
 
 class ServedCalls:
-    """One per process; both edges call it. ``database_gone``: as in :class:`Failures`."""
+    """Serves the calls of both edges. One per process. ``database_gone``: as in :class:`Failures`."""
 
     def __init__(
         self,
@@ -67,13 +68,13 @@ class ServedCalls:
         self._limit_hit = limit_hit
         self.metrics = metrics
         self.beside_loop = BesideLoop("requests")
-        """Where large requests are parsed, and large answers written."""
+        """Parses large requests and writes large answers beside the event loop."""
         self.unary: dict[str, UnaryMethod] = {}
-        """By path: all that have one request and one answer. Filled as the gRPC server is made."""
+        """Methods with one request and one answer, by path. The gRPC server adds them when it is made."""
 
     async def answer(self, unary: UnaryMethod, authorization: str, read: ReadRequest, context: Any) -> Message | Refusal:
-        """Of one call of such a method. ``authorization``: the header's value, empty without one. ``context``: for the servicer."""
-        method, started, code = unary.of, time.perf_counter(), "OK"
+        """Answers one unary call. ``authorization``: the header's value, empty without one. ``context`` goes to the servicer."""
+        method, started, code = unary.method, time.perf_counter(), "OK"
         try:
             if method.is_open:
                 with self._places.open_call(context.peer()):
@@ -83,7 +84,7 @@ class ServedCalls:
             async with self._places.place(caller.token_id, method.work) as place:
                 request = await read(caller)
                 await place.turn()
-                account_id = await self._checked(method, caller, request)
+                account_id = await self._check_request(method, caller, request)
                 set_caller(caller)
                 if method.at_once is None:
                     return await unary.behaviour(request, context)
@@ -100,13 +101,13 @@ class ServedCalls:
             code = refusal.code.name
         finally:
             method.ended(code, time.perf_counter() - started)
-        return await self._held(refusal)
+        return await self._delayed(refusal)
 
     async def stream(
         self, method: Method, authorization: str, read: ReadRequest | None, behaviour: Callable[[Any], AsyncIterator[Any]], *, peer: str
     ) -> AsyncIterator[Any | Refusal]:
-        """The answers of one call; a Refusal is the last. ``read``: the one request, None where the caller streams too. ``behaviour`` is
-        given the request. ``peer``: the connection."""
+        """Yields the answers of one streaming call; a Refusal is the last one. ``read`` reads the one request; it is None if the caller
+        streams too. ``behaviour`` gets the request. ``peer``: the caller's connection."""
         started, code = time.perf_counter(), "OK"
         try:
             async with AsyncExitStack() as places:
@@ -120,7 +121,7 @@ class ServedCalls:
                 if place is not None:
                     await place.turn()
                 if caller is not None and read is not None:
-                    await self._checked(method, caller, request)
+                    await self._check_request(method, caller, request)
                 async for answer in behaviour(request):
                     yield answer
                 return
@@ -132,26 +133,26 @@ class ServedCalls:
             code = refusal.code.name
         finally:
             method.ended(code, time.perf_counter() - started)
-        yield await self._held(refusal)
+        yield await self._delayed(refusal)
 
     async def _caller(self, method: Method, authorization: str) -> Caller:
-        """Who may call it. RequestError; what the store of tokens raises."""
+        """Returns the caller, who may call the method. Raises RequestError, and the errors of the token store."""
         caller = self._authenticator.cached(authorization)
         if caller is None:
-            caller = await self._authenticator.authenticate(authorization, revoked_too=method.revoked_too)
+            caller = await self._authenticator.authenticate(authorization, allow_revoked=method.allows_revoked)
         if method.roles is not None and caller.role not in method.roles:
             what = method.path.rpartition("/")[2]
             raise PermissionDenied(f"a token of role {caller.role.name} may not call {what}", reason="ROLE_NOT_ALLOWED")
         return caller
 
-    async def _checked(self, method: Method, caller: Caller, request: Any) -> str:
-        """The account's id, empty where the request has none."""
+    async def _check_request(self, method: Method, caller: Caller, request: Any) -> str:
+        """Checks the request, and the caller's right to its account. Returns the account's id, empty if the request has none."""
         account_id: str = request.account_id if method.has_account else ""
         if account_id and not caller.may_touch(account_id):
             raise PermissionDenied("this token may not touch that account", reason="FOREIGN_ACCOUNT")
         if method.check is not None and (found := method.check.violations(request)):
             raise InvalidArgument(found)
-        if account_id and method.asks_account and caller.account_id is None and account_id not in self._accounts:
+        if account_id and method.account_must_exist and caller.account_id is None and account_id not in self._accounts:
             await self._accounts.require(AccountId(account_id))
         return account_id
 
@@ -160,7 +161,7 @@ class ServedCalls:
             self._limit_hit(error.reason, method.path)
         return self._failures.refusal_of(error, method.path)
 
-    async def _held(self, refusal: Refusal) -> Refusal:
+    async def _delayed(self, refusal: Refusal) -> Refusal:
         if refusal.code is grpc.StatusCode.UNAUTHENTICATED and await self._unauthenticated_delay.wait():
             self._limit_hit("TOO_MANY_WRONG_TOKENS", None)
         return refusal

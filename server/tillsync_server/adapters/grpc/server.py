@@ -1,4 +1,4 @@
-"""The gRPC server: our services, health, reflection and channelz; started in the running loop, stopped in time."""
+"""The gRPC server with our services, health, reflection and channelz. It runs in the running loop, and its stop is bounded in time."""
 
 from __future__ import annotations
 
@@ -39,25 +39,25 @@ from tillsync_server.domain.enums import Role
 _LOG = structlog.get_logger(__name__)
 _HEALTH_SECONDS = 2.0
 _SHORTEST_PING_MS = 10_000
-"""An idle client that pings more often is sent away (too_many_pings)."""
+"""gRPC closes the connection of an idle client that pings more often (too_many_pings)."""
 _STREAMS_OF_CONNECTION = 256
-"""Calls of one connection under way at once. Its client keeps the others back: who comes by another connection does not wait for them."""
+"""Concurrent calls of one connection. Its client keeps further calls back, so calls on other connections do not wait for them."""
 _ENDED_STREAMS = 10_000
-"""Calls that have been answered and not yet been forgotten, of one connection. gRPC refuses new ones above its streams otherwise."""
+"""Answered calls of one connection that gRPC has not freed yet. Without this option gRPC refuses new calls once they exceed the streams."""
 _PENDING_CALLS = 100_000
-"""Calls that have arrived and wait for their turn to be looked at. gRPC cancels what is above its own thousand; connections and their
-streams bound it already."""
+"""Calls that have arrived and wait for their handler. gRPC's default cancels those above a thousand. The limits of connections and streams
+bound them already."""
 _HANDSHAKE_MS = 5_000
-"""From the connection to the caller's HTTP/2 settings, TLS included. A connection that stays silent is closed."""
+"""Time from the connection to the caller's HTTP/2 settings, TLS included. gRPC closes a connection that stays silent."""
 _IDLE_MS = 30_000
-"""A connection without a call for so long is asked to end (GOAWAY); the client's next call opens another by itself."""
+"""gRPC asks a connection to end (GOAWAY) after this time without a call. The client's next call opens another connection."""
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrpcServices:
-    """The servicers that composition makes of use cases; those without any are made here."""
+    """The servicers that composition makes from use cases. GrpcServer makes the servicers that need none."""
 
     customer_sync: customer_sync_service_pb2_grpc.CustomerSyncServiceServicer
     queue: queue_service_pb2_grpc.QueueServiceServicer
@@ -67,10 +67,10 @@ class GrpcServices:
 
 
 class _Registrar:
-    """Stands in for the server where generated code registers a servicer, and leads each method through the one path of calls.
+    """Replaces the server when generated code registers a servicer, and routes each method through the one path of calls.
 
-    Methods are never *registered* with gRPC itself: its aio server then waits on one pending call for each of them, at every call, which
-    costs a third of the throughput with the methods we have.
+    Methods are never *registered* with gRPC itself. Its asyncio server then keeps one pending call for each method and waits on all of them
+    at every call. With our methods that costs a third of the throughput.
     """
 
     def __init__(self, calls: ServedCalls) -> None:
@@ -79,15 +79,16 @@ class _Registrar:
         self._roles: frozenset[Role] | None = None
         self._is_open = False
         self.services: dict[str, dict[str, Any]] = {}
-        """The handlers by service and method."""
+        """Handlers by service and method."""
 
     def for_callers(self, roles: frozenset[Role] | None = None, *, is_open: bool = False) -> Any:
-        """Before services that are not of the contract: ``roles`` may call them (None: anybody with a token), or everybody."""
+        """Sets the callers of the services that are registered next and are outside the contract. ``roles`` may call them (None: every
+        valid token); ``is_open`` admits callers without a token."""
         self._roles, self._is_open = roles, is_open
         return self
 
     def add_generic_rpc_handlers(self, handlers: object) -> None:
-        """Generated code registers everything twice; the other way below names the methods."""
+        """Does nothing. Generated code registers each service twice, and only add_registered_method_handlers names the methods."""
 
     def add_registered_method_handlers(self, service: str, handlers: dict[str, Any]) -> None:
         self.services[service] = {name: self._handler_of(service, name, handler) for name, handler in handlers.items()}
@@ -98,14 +99,14 @@ class _Registrar:
         if handler.unary_unary is None:
             return self._handlers.stream(method, handler)
         unary = UnaryMethod(
-            of=method, parse=handler.request_deserializer, behaviour=handler.unary_unary, serialize=handler.response_serializer
+            method=method, parse=handler.request_deserializer, behaviour=handler.unary_unary, serialize=handler.response_serializer
         )
         self._calls.unary[method.path] = unary
         return self._handlers.unary(unary)
 
 
 class GrpcServer:
-    """``database_answers``: whether the database can be asked now; health follows it. Never raises."""
+    """Serves gRPC. ``database_answers`` returns whether the database answers now, and never raises. Health follows it."""
 
     def __init__(
         self,
@@ -124,23 +125,23 @@ class GrpcServer:
         self._server: grpc.aio.Server | None = None
         self._health_checks = Recurring("grpc-health", without_due_time(self._check_health), seconds=_HEALTH_SECONDS, database_gone=())
         self.port = 0
-        """The TCP port, once started."""
+        """TCP port of the started server."""
 
     async def start(self) -> None:
-        """Listen and serve. InsecureListenError, OSError (files), RuntimeError (an address that cannot be bound)."""
+        """Listens and serves. Raises InsecureListenError, OSError (files), RuntimeError (an address that cannot be bound)."""
         credentials = credentials_of(self._settings)
         server = grpc.aio.server(
             options=(
                 ("grpc.so_reuseport", 0),  # a second process on the same port fails loudly
-                ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),  # also while it inflates a request
-                ("grpc.http2.bdp_probe", 0),  # what nobody reads yet stays below 64 kB a call, however fast the line is
+                ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),  # gRPC also applies it while it inflates a request
+                ("grpc.http2.bdp_probe", 0),  # disabled, so that unread data stays below 64 kB a call on lines of any speed
                 ("grpc.max_concurrent_streams", _STREAMS_OF_CONNECTION),
                 ("grpc.http2.max_deallocating_streams", _ENDED_STREAMS),
                 ("grpc.server.max_pending_requests", _PENDING_CALLS),
                 ("grpc.server.max_pending_requests_hard_limit", _PENDING_CALLS),
                 ("grpc.keepalive_time_ms", 60_000),
                 ("grpc.keepalive_permit_without_calls", 1),
-                # by its header this is GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS; an option of another name is passed over
+                # gRPC's header names it GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS; gRPC ignores options of unknown names
                 ("grpc.http2.min_ping_interval_without_data_ms", _SHORTEST_PING_MS),
                 ("grpc.max_allowed_incoming_connections", self._settings.most_connections),
                 ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
@@ -160,11 +161,11 @@ class GrpcServer:
         _LOG.info("grpc_listening", address=self._settings.listen, port=self.port, tls=credentials is not None)
 
     async def drain(self) -> None:
-        """Health says NOT_SERVING from now on, for good; calls are still served."""
+        """Sets health to NOT_SERVING for good. The server still serves calls."""
         await self._health.enter_graceful_shutdown()
 
     async def stop(self) -> None:
-        """Drain, refuse new calls, give those under way their grace, end. Bounded in time; call before the pool closes."""
+        """Drains, refuses new calls, gives calls under way their grace, and ends. Bounded in time. Call it before the pool closes."""
         await self.drain()
         await self._health_checks.stop()
         if self._server is not None:
@@ -174,7 +175,7 @@ class GrpcServer:
             self._server = None
 
     def _registered(self, services: GrpcServices) -> tuple[dict[str, dict[str, Any]], list[str]]:
-        """The handlers by service and method, and the services of the contract."""
+        """Returns the handlers by service and method, and the names of the contract's services."""
         registrar = _Registrar(self._calls)
         ours = registrar.for_callers()
         customer_sync_service_pb2_grpc.add_CustomerSyncServiceServicer_to_server(services.customer_sync, ours)

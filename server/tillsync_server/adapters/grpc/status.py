@@ -1,4 +1,4 @@
-"""From the domain's errors to gRPC's: one table, which a test proves total over the tree. Rich statuses for calls and for batch items."""
+"""Maps the domain's errors to gRPC codes and rich statuses, for calls and for batch items. A test proves that the table covers the tree."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from tillsync_server.domain.errors import (
 
 ERROR_DOMAIN = "tillsync"
 MAX_MESSAGE_LENGTH, MAX_VIOLATIONS = 1000, 20
-"""A rich status travels in trailers, of which clients take 8 kB by default."""
+"""Limits of a rich status, which travels in trailers. Clients accept 8 kB of trailers by default."""
 DETAILS_KEY = "grpc-status-details-bin"
-"""Where gRPC clients look for the rich status."""
+"""Trailer in which gRPC clients look for the rich status."""
 
 CODES: dict[type[RequestError], grpc.StatusCode] = {
     InvalidArgument: grpc.StatusCode.INVALID_ARGUMENT,
@@ -48,7 +48,8 @@ def code_of(error: RequestError) -> grpc.StatusCode:
 
 
 def status_of(error: RequestError) -> status_pb2.Status:
-    """The whole status: code, message, ErrorInfo, and where they apply BadRequest and RetryInfo. Also the ``error`` of a batch item."""
+    """Returns the whole status: code, message, ErrorInfo and, where they apply, BadRequest and RetryInfo. A batch item has it as
+    ``error``."""
     number: int = code_of(error).value[0]
     status = status_pb2.Status(code=number, message=utf8(error.message[:MAX_MESSAGE_LENGTH]))
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN, metadata=error.metadata)
@@ -67,12 +68,12 @@ def status_of(error: RequestError) -> status_pb2.Status:
 
 
 def utf8(text: str) -> str:
-    """``text`` as a message can hold it: what a caller sent may have half a surrogate pair in it, and be quoted."""
+    """Returns ``text`` in a form that a message can hold. Errors quote texts of callers, which may contain half a surrogate pair."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def retry_seconds(details: Iterable[any_pb2.Any]) -> float | None:
-    """What the RetryInfo among the details of a status says."""
+    """Returns the delay of the RetryInfo among the details of a status, in seconds; None without one."""
     retry = error_details_pb2.RetryInfo()
     for packed in details:
         if packed.Unpack(retry):
@@ -82,7 +83,7 @@ def retry_seconds(details: Iterable[any_pb2.Any]) -> float | None:
 
 
 def internal_status(incident: str) -> status_pb2.Status:
-    """A fault of ours: nothing of it leaves but the number under which the log has it."""
+    """Returns the status of a fault in the service. The caller sees only the number under which the log has the fault."""
     number: int = grpc.StatusCode.INTERNAL.value[0]
     status = status_pb2.Status(code=number, message=f"internal error; the log of the service has it as incident {incident}")
     status.details.add().Pack(error_details_pb2.ErrorInfo(reason="INTERNAL", domain=ERROR_DOMAIN, metadata={"incident": incident}))

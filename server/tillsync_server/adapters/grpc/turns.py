@@ -1,8 +1,9 @@
-"""How many calls of one token are worked on at once: many, and few once it keeps more of them under way than a crowd.
+"""Turns limit the calls of one token that run at once. A token has many turns, but few while more of its calls than a crowd are under way.
 
-gRPC hands over one arrived call after another, whoever sent it, and each takes several turns of the event loop. A token whose calls end as
-fast as gRPC hands them over has the rest of them within gRPC, where nobody can count them, and the calls of other tokens arrive behind
-those. So a token with many turns is counted each second: none of its calls begins until no more of them arrive.
+gRPC hands over arrived calls one after another, regardless of the caller, and each takes several iterations of the event loop. If a token's
+calls end as fast as gRPC hands them over, its other calls wait inside gRPC. There the service cannot count them, and the calls of other
+tokens arrive behind them. So the calls of a token that uses more than its few turns are counted each second. During a count none of its
+calls begins. The count ends when no more of them arrive, or when they are a crowd.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from dataclasses import dataclass
 
 COUNT_EVERY_SECONDS = 1.0
 FIRST_COUNT_SECONDS = 0.05
-"""After a token began to use more than its few turns."""
+"""Delay of the first count after a token begins to use more than its few turns."""
 QUIET_SECONDS = 0.003
-"""gRPC hands over several calls in this time: none is left within it where none arrived."""
+"""Length of one round of a count. gRPC hands over several calls in this time, so gRPC holds no more of them if none arrives."""
 _READINGS_PER_TURN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class TurnLimit:
-    """``many``: turns while at most ``crowd`` calls are under way; ``few``: with more."""
+    """``many`` is the number of turns while at most ``crowd`` calls are under way, ``few`` the number with more calls."""
 
     many: int
     few: int
@@ -35,13 +36,14 @@ class TurnLimit:
 
 
 class Turns:
-    """Of one token and one kind of work, while it has calls of it. First come, first served. ``clock`` is monotonic, in seconds."""
+    """The turns of one token for one kind of work, first come, first served. They exist while the token has such calls. ``clock`` is
+    monotonic, in seconds."""
 
     __slots__ = ("_arrived", "_clock", "_count_at", "_counting", "_is_crowd", "_limit", "_taken", "_waiting", "calls", "reading")
 
     def __init__(self, limit: TurnLimit, clock: Callable[[], float] = time.monotonic) -> None:
         self.calls = 0
-        """Under way: they have a place."""
+        """Calls under way, which are those that hold a place."""
         self.reading = asyncio.Semaphore(limit.many * _READINGS_PER_TURN)
         self._limit = limit
         self._clock = clock
@@ -51,15 +53,15 @@ class Turns:
         self._count_at = 0.0
         self._counting: asyncio.TimerHandle | None = None
         self._arrived = 0
-        """Since the counting began."""
+        """Calls that have arrived since the round began."""
 
     def arrive(self) -> None:
-        """A call has taken its place."""
+        """Adds a call that has taken its place."""
         self.calls += 1
         self._arrived += 1
 
     def leave(self) -> None:
-        """A call has given its place back."""
+        """Removes a call that releases its place."""
         self.calls -= 1
         if not self.calls and self._counting is not None:
             self._counting.cancel()
@@ -74,7 +76,7 @@ class Turns:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # it got its turn and left in the same moment
+            if turn.done() and not turn.cancelled():  # the call was cancelled in the moment in which it got its turn
                 self.release()
             raise
 
@@ -90,7 +92,7 @@ class Turns:
                 turn.set_result(None)
 
     def _may_begin(self) -> bool:
-        """Whether one more call may; begins to count where it is time."""
+        """Returns whether one more call may begin. Starts a count when it is due."""
         if self._counting is not None:
             return False
         if self._taken < self._limit.few:
@@ -100,7 +102,7 @@ class Turns:
         if self._is_crowd or self._taken >= self._limit.many:
             return False
         now = self._clock()
-        if now > self._count_at + COUNT_EVERY_SECONDS:  # it needed no more than a few for a while
+        if now > self._count_at + COUNT_EVERY_SECONDS:  # the token has needed only its few turns for a while
             self._count_at = now + FIRST_COUNT_SECONDS
         if now < self._count_at:
             return True

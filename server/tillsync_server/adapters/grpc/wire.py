@@ -1,7 +1,7 @@
-"""Our methods as gRPC's handlers: what is gRPC's own of a call, around the one path of calls.
+"""gRPC handlers of our methods. They connect gRPC's side of a call to the one path of calls.
 
-On the wire a unary call and a stream of one message are the same. gRPC reads a unary request before it asks anybody, and a stream's
-messages when they are asked for. So each method is handed to gRPC as one that streams: who calls is known before the request is read.
+On the wire a unary call and a stream of one message are the same. gRPC reads a unary request before it calls the handler, but reads the
+messages of a stream on demand. So each method is handed to gRPC as a streaming one, and the caller is known before the request is read.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from tillsync_server.domain.tokens import Caller
 
 Parse = Callable[[bytes], Any]
 _BIG_BYTES = 256 * 1024
-"""From this size a request is parsed in a thread: the event loop also renews the leases of lanes."""
+"""Requests of at least this size are parsed in a thread, because the event loop also renews the leases of lanes."""
 _PUSHBACK_KEY = "grpc-retry-pushback-ms"
-"""gRPC's own RetryInfo (its proposal A6)."""
+"""Trailer with gRPC's own retry delay (gRPC proposal A6)."""
 _LONGEST_PUSHBACK_SECONDS, _SECONDS_OF_A_CALL = 5.0, 1.0
 
 
 class GrpcHandlers:
-    """Makes them. One per server."""
+    """Makes the handlers. One per server."""
 
     def __init__(self, calls: ServedCalls) -> None:
         self._calls = calls
         self._deadlines = RequestDeadlines()
 
     def unary(self, unary: UnaryMethod) -> Any:
-        """Of a method with one request and one answer."""
-        answer, reader, serialize = self._calls.answer, self._reader(unary.of, unary.parse), unary.serialize
+        """Returns the handler of a method with one request and one answer."""
+        answer, reader, serialize = self._calls.answer, self._reader(unary.method, unary.parse), unary.serialize
 
         async def call(requests: Any, context: Any) -> bytes:
             answered = await answer(unary, _authorization(context), reader(context), context)
@@ -46,12 +46,12 @@ class GrpcHandlers:
                 aborting = _abort(context, answered)
                 del context, requests
                 await aborting
-            return b"" if answered is None else serialize(answered)  # None: a servicer of gRPC's own has set a code
+            return b"" if answered is None else serialize(answered)  # None: a servicer of gRPC's own packages has set a code
 
         return grpc.stream_unary_rpc_method_handler(call)
 
     def stream(self, method: Method, handler: Any) -> Any:
-        """``handler``: the servicer's own, of a method that streams answers, and maybe requests."""
+        """Returns the handler of a method that streams answers, and perhaps requests. ``handler``: the servicer's own."""
         parse, serialize = handler.request_deserializer, handler.response_serializer
         behaviour = _streaming(handler.unary_stream or handler.stream_stream, serialize)
         streams_requests, reader = handler.unary_stream is None, self._reader(method, parse)
@@ -77,14 +77,14 @@ class GrpcHandlers:
                 raw = await self._first_message(context, OPEN_REQUEST_SECONDS if caller is None else REQUEST_SECONDS)
                 if raw is grpc.aio.EOF:
                     raise InvalidArgument.of("request", "did not come: the call ended without a message", reason="NO_MESSAGE")
-                return await self._parsed(method, parse, raw)
+                return await self._parse_request(method, parse, raw)
 
             return read
 
         return of_call
 
     async def _first_message(self, context: Any, seconds: float) -> Any:
-        """The raw message, or EOF."""
+        """Returns the raw message, or EOF. Raises InvalidArgument after ``seconds``."""
         try:
             return await self._deadlines.within(seconds, context.read())
         except TimeoutError:
@@ -93,19 +93,19 @@ class GrpcHandlers:
     async def _requests(self, method: Method, parse: Parse, context: Any) -> AsyncIterator[Any]:
         raw = await self._first_message(context, REQUEST_SECONDS)
         while raw is not grpc.aio.EOF:
-            yield await self._parsed(method, parse, raw)
+            yield await self._parse_request(method, parse, raw)
             raw = await context.read()
 
-    async def _parsed(self, method: Method, parse: Parse, raw: bytes) -> Any:
-        if len(raw) > method.most_bytes:
-            raise too_large(method.most_bytes)
+    async def _parse_request(self, method: Method, parse: Parse, raw: bytes) -> Any:
+        if len(raw) > method.max_bytes:
+            raise too_large(method.max_bytes)
         if len(raw) < _BIG_BYTES:
             return parse(raw)
         return await self._calls.beside_loop.run(parse, raw)
 
 
-class _Writing:
-    """A context for servicers that write their answers instead of yielding them."""
+class _WritingContext:
+    """Context for servicers that write their answers instead of yielding them."""
 
     def __init__(self, context: Any, serialize: Callable[[Any], bytes]) -> None:
         self._context = context
@@ -116,12 +116,12 @@ class _Writing:
 
 
 def _streaming(behaviour: Callable[..., Any], serialize: Callable[[Any], bytes]) -> Callable[[Any, Any], AsyncIterator[Any]]:
-    """``behaviour`` as one that yields its answers."""
+    """Returns ``behaviour`` as an asynchronous generator. A behaviour that writes its answers to the context yields nothing."""
     if not inspect.iscoroutinefunction(behaviour):
         return behaviour
 
     async def written(request: Any, context: Any) -> AsyncIterator[Any]:
-        await behaviour(request, _Writing(context, serialize))
+        await behaviour(request, _WritingContext(context, serialize))
         nothing: tuple[Any, ...] = ()
         for answer in nothing:
             yield answer
@@ -129,19 +129,19 @@ def _streaming(behaviour: Callable[..., Any], serialize: Callable[[Any], bytes])
     return written
 
 
-def too_large(most_bytes: int) -> InvalidArgument:
-    """Of a request."""
-    text = f"must have at most {most_bytes} bytes; send its items in several calls"
+def too_large(max_bytes: int) -> InvalidArgument:
+    """Returns the error of a request that has more than ``max_bytes``."""
+    text = f"must have at most {max_bytes} bytes; send its items in several calls"
     return InvalidArgument.of("request", text, reason="REQUEST_TOO_LARGE")
 
 
 def too_slow(seconds: float) -> InvalidArgument:
-    """Of a request."""
+    """Returns the error of a request that has not arrived after ``seconds``."""
     return InvalidArgument.of("request", f"did not arrive within {seconds:g} s; send it again", reason="REQUEST_TOO_SLOW")
 
 
 def _authorization(context: Any) -> str:
-    """Empty: the caller sent none."""
+    """Returns the authorization header, empty if the caller sent none."""
     for key, value in context.invocation_metadata() or ():
         if key == "authorization":
             return value if isinstance(value, str) else value.decode("latin-1")
@@ -149,12 +149,12 @@ def _authorization(context: Any) -> str:
 
 
 def _abort(context: Any, refusal: Refusal) -> Awaitable[NoReturn]:
-    """Ends the call once it is awaited, by an exception that gRPC keeps with the call. The exception's traceback keeps the frame that
-    awaits: where that frame leads back to the call, only the garbage collector ends both."""
+    """Returns an awaitable that ends the call by an exception, which gRPC keeps with the call. The exception's traceback keeps the frame
+    that awaits. If that frame refers to the call, only the garbage collector frees both."""
     status = refusal.status
     trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
     if (seconds := retry_seconds(status.details)) is not None:
-        # clients that repeat calls by themselves obey it; where that would outlast the call, its caller is told instead
+        # clients with automatic retries obey the delay; -1 forbids a retry that would outlast the call, so its caller gets the error
         left = context.time_remaining()
         again = seconds <= _LONGEST_PUSHBACK_SECONDS and (left is None or seconds + _SECONDS_OF_A_CALL <= left)
         trailers.append((_PUSHBACK_KEY, str(round(seconds * 1000)) if again else "-1"))

@@ -32,41 +32,41 @@ class UnknownEncoding(Exception):
     """Its Content-Encoding is none of ENCODINGS."""
 
 
-async def read_body(request: web.Request, most_bytes: int, *, seconds: float | None = None) -> bytes:
+async def read_body(request: web.Request, max_bytes: int, *, seconds: float | None = None) -> bytes:
     """Inflated. ``seconds``: BODY_SECONDS unless given. The four exceptions above."""
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ENCODINGS:
         raise UnknownEncoding(encoding)
-    if (request.content_length or 0) > most_bytes:
+    if (request.content_length or 0) > max_bytes:
         raise BodyTooLarge
     try:
         async with asyncio.timeout(BODY_SECONDS if seconds is None else seconds):
-            sent = await _read_at_most(request, most_bytes)
+            sent = await _read_at_most(request, max_bytes)
     except TimeoutError:
         raise BodyTooSlow from None
     except (web.RequestPayloadError, asyncio.IncompleteReadError) as error:
         raise BodyUnreadable from error
-    return sent if encoding in ("", "identity") or not sent else _inflated(sent, encoding, most_bytes)
+    return sent if encoding in ("", "identity") or not sent else _inflated(sent, encoding, max_bytes)
 
 
-async def _read_at_most(request: web.Request, most_bytes: int) -> bytes:
+async def _read_at_most(request: web.Request, max_bytes: int) -> bytes:
     read = bytearray()
     while chunk := await request.content.readany():
         read += chunk
-        if len(read) > most_bytes:
+        if len(read) > max_bytes:
             raise BodyTooLarge
     return bytes(read)
 
 
-def _inflated(sent: bytes, encoding: str, most_bytes: int) -> bytes:
+def _inflated(sent: bytes, encoding: str, max_bytes: int) -> bytes:
     # senders call both zlib's format and the bare one "deflate"
     bare = encoding == "deflate" and sent[0] & 0x0F != 8
     inflater = zlib.decompressobj(-zlib.MAX_WBITS if bare else _ANY_HEADER)
     try:
-        inflated = inflater.decompress(sent, most_bytes + 1)
+        inflated = inflater.decompress(sent, max_bytes + 1)
     except zlib.error as error:
         raise BodyUnreadable from error
-    if len(inflated) > most_bytes:
+    if len(inflated) > max_bytes:
         raise BodyTooLarge
     if not inflater.eof:
         raise BodyUnreadable("cut short")

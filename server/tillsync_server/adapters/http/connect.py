@@ -31,7 +31,7 @@ from tillsync.v1 import (
 )
 
 from tillsync_server.adapters.grpc.failures import CallAborted, Refusal
-from tillsync_server.adapters.grpc.message_limits import most_objects
+from tillsync_server.adapters.grpc.message_limits import max_objects
 from tillsync_server.adapters.grpc.methods import UnaryMethod
 from tillsync_server.adapters.grpc.served_calls import OPEN_REQUEST_SECONDS, REQUEST_SECONDS, ServedCalls
 from tillsync_server.adapters.grpc.wire import too_large, too_slow
@@ -76,11 +76,11 @@ class _Codec(Enum):
     JSON = "application/json"
     BINARY = "application/proto"
 
-    def read(self, body: bytes, message: Message, *, is_bridge: bool = False, most_objects: int = 0) -> None:
+    def read(self, body: bytes, message: Message, *, is_bridge: bool = False, max_objects: int = 0) -> None:
         """InvalidArgument. ``is_bridge``: unknown fields are passed over. Whoever writes JSON by hand is told of them: a misspelt filter
         would be none."""
-        if self is _Codec.JSON and body.count(b"{") > most_objects > 0:
-            text = f"must have at most {most_objects} objects; send its items in several calls"
+        if self is _Codec.JSON and body.count(b"{") > max_objects > 0:
+            text = f"must have at most {max_objects} objects; send its items in several calls"
             raise InvalidArgument.of("body", text, reason="REQUEST_TOO_LARGE")
         try:
             if self is _Codec.JSON:
@@ -177,7 +177,7 @@ class ConnectHandler:
         return response
 
     async def _call(self, request: web.Request, codec: _Codec) -> web.Response:
-        method = self._unary_of(request)
+        unary = self._unary_of(request)
         version = request.headers.get("Connect-Protocol-Version", "1")
         if version != "1":
             raise ConnectError("invalid_argument", "Connect-Protocol-Version must be 1", "PROTOCOL_VERSION")
@@ -187,16 +187,16 @@ class ConnectHandler:
         async def read(caller: Caller | None) -> Message:
             if caller is not None:
                 caller_is_known(request)
-            body = await _body_of(request, method.of.most_bytes, OPEN_REQUEST_SECONDS if caller is None else REQUEST_SECONDS)
+            body = await _body_of(request, unary.method.max_bytes, OPEN_REQUEST_SECONDS if caller is None else REQUEST_SECONDS)
             message = GetMessageClass(self._methods[request.path].input_type)()
             is_bridge = caller is not None and caller.role is Role.SITE
-            limit = most_objects(request.path)
-            await self._in_its_place(len(body), lambda: codec.read(body, message, is_bridge=is_bridge, most_objects=limit))
+            limit = max_objects(request.path)
+            await self._in_its_place(len(body), lambda: codec.read(body, message, is_bridge=is_bridge, max_objects=limit))
             return message
 
         try:
             async with asyncio.timeout(context.time_remaining()):
-                answer = await self._calls.answer(method, authorization, read, context)
+                answer = await self._calls.answer(unary, authorization, read, context)
                 if isinstance(answer, Refusal):
                     raise from_status(answer.status)
                 content = await self._in_its_place(answer.ByteSize(), codec.write, answer)
@@ -235,14 +235,14 @@ def _timeout_of(request: web.Request) -> float:
     return min(int(text) / 1000, DEFAULT_TIMEOUT_SECONDS)
 
 
-async def _body_of(request: web.Request, most_bytes: int, seconds: float) -> bytes:
+async def _body_of(request: web.Request, max_bytes: int, seconds: float) -> bytes:
     """InvalidArgument, NotYetImplemented."""
     try:
-        return await read_body(request, most_bytes, seconds=seconds)
+        return await read_body(request, max_bytes, seconds=seconds)
     except UnknownEncoding:
         raise NotYetImplemented("Content-Encoding may be gzip, deflate or identity", reason="CONTENT_ENCODING") from None
     except BodyTooLarge:
-        raise too_large(most_bytes) from None
+        raise too_large(max_bytes) from None
     except BodyTooSlow:
         raise too_slow(seconds) from None
     except BodyUnreadable:

@@ -66,8 +66,8 @@ class Authenticator:
         known = self._known.get(token_hash(authorization))
         return known.caller if known is not None and known.expires_at > self._clock() else None
 
-    async def authenticate(self, authorization: str, *, revoked_too: bool = False) -> Caller:
-        """``authorization``: the value of the header, ``Bearer <token>``. Unauthenticated; or what the store raises. ``revoked_too``:
+    async def authenticate(self, authorization: str, *, allow_revoked: bool = False) -> Caller:
+        """``authorization``: the value of the header, ``Bearer <token>``. Unauthenticated; or what the store raises. ``allow_revoked``:
         a SITE token that was revoked has a caller, too."""
         if authorization[: len(_SCHEME)].lower() != _SCHEME:
             raise Unauthenticated("send `authorization: Bearer <token>`", reason="TOKEN_MISSING")
@@ -80,7 +80,7 @@ class Authenticator:
             if len(secret) > MAX_SECRET_LENGTH:
                 raise unknown_token()
             known = await self._lookups.run(key, lambda: self._ask(key, secret))
-        caller = known.caller or (known.revoked if revoked_too else None)
+        caller = known.caller or (known.revoked if allow_revoked else None)
         if caller is None:
             raise unknown_token()
         return caller

@@ -1,1 +1,2 @@
-"""Between the contract's messages and the domain, one module a topic. Nothing here decides; limits are checked before (request_checks)."""
+"""Converts between the contract's messages and the domain, one module for each topic. It decides nothing; request_checks has checked the
+limits before."""

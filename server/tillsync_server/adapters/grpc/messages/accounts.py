@@ -1,4 +1,5 @@
-"""Accounts, their changes and their checks as messages. Secrets go in, never out: the ``has_`` fields say what is set."""
+"""Accounts, their changes and their checks as messages. Requests carry secrets, and answers never do. The ``has_`` fields say which secrets
+are set."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ _SHOP_SECRETS = ("consumer_key", "consumer_secret", "bridge_secret")
 
 
 def account_given(account_id: str, message: account_pb2.Account) -> AccountGiven:
-    """The settings a caller gave, by path. A switch that is left out is None; words are their numbers, 0 for UNSPECIFIED."""
+    """Returns the settings of a request, by path. An omitted switch is None. An enum is its number, 0 for UNSPECIFIED."""
 
     def settings(paths: Sequence[str]) -> dict[str, Any]:
         return {path: _value(message, path) for path in paths}
@@ -45,7 +46,7 @@ def _value(message: Any, path: str) -> Any:
 
 
 def fill_account(message: account_pb2.Account, account: Account) -> None:
-    """Write ``account`` into an empty message."""
+    """Writes ``account`` into an empty message."""
     m: Any = message
     m.account_id = account.account_id
     for name in _OWN:

@@ -1,7 +1,7 @@
-"""Entries, attempts and problems as messages. Emails leave masked, facts not at all.
+"""Entries, attempts and problems as messages. Emails are masked. Of an order's facts only the order number is sent.
 
-Enum numbers of the contract are the domain's (tests/unit/test_protos.py), so members are assigned as they are; the messages are typed
-``Any`` inside for that, and a wrong field name raises at once. Messages are filled in place: a copied nested message costs twice.
+The contract's enum numbers equal the domain's (tests/unit/test_protos.py), so members are assigned directly. Messages are typed ``Any``
+inside for that; a wrong field name raises. Messages are filled in place, because a copied nested message costs twice as much.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.shown_text import shown
 
 ENTRIES_AT_A_TIME = 25
-"""Written without a pause for other calls: about a millisecond."""
+"""Entries that are written before other calls may run. They take about a millisecond."""
 MAX_LINE = 1_000
-"""Of a comment or a note as it is shown."""
+"""Characters of a comment or a note in an answer."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def time_of(message: Timestamp) -> datetime:
-    """The time of a field that is known to be set and in range (request_checks looks at both), in UTC."""
+    """Returns the time of a field in UTC. The field is set and in range; request_checks has checked the range."""
     return message.ToDatetime(UTC)
 
 
 def set_time(target: Timestamp, time: datetime) -> None:
-    """``time`` carries its zone. Timestamp.FromDatetime does the same at seven times the cost, and every entry has two or more."""
+    """Writes ``time``, which has a time zone. Timestamp.FromDatetime costs seven times as much, and every entry has two or more times."""
     since = time - _EPOCH
     target.seconds = since.days * 86400 + since.seconds
     target.nanos = since.microseconds * 1000
 
 
 def shown_lines(texts: Iterable[str]) -> list[str]:
-    """Notes: they may hold names of products, customers and fields from outside."""
+    """Returns notes as they are shown. They may contain names of products, customers and fields from outside."""
     return [shown(text, most=MAX_LINE) for text in texts]
 
 
 def fill_entry(message: queue_entry_pb2.QueueEntry, entry: Entry, *, with_attempts: bool = False) -> None:
-    """Write ``entry`` into an empty message."""
+    """Writes ``entry`` into an empty message."""
     m: Any = message
     m.entry_id = str(entry.entry_id)
     m.account_id = entry.account_id
@@ -116,7 +116,7 @@ def _fill_attempt(m: Any, attempt: Attempt) -> None:
 
 
 def fill_problems(answer: account_pb2.Account | customer_sync_service_pb2.ListQueueResponse, problems: Sequence[Problem]) -> None:
-    """``problem`` is the first of ``problems``; where there is none it stays unset."""
+    """Writes ``problems``, and the first of them as ``problem``. Without problems ``problem`` stays unset."""
     for problem in problems:
         _fill_problem(answer.problems.add(), problem)
     if answer.problems:
@@ -136,5 +136,5 @@ def _fill_problem(message: account_pb2.AccountProblem, problem: Problem) -> None
 
 
 def candidate_messages(candidate_ids: Iterable[EposCustomerId]) -> list[link_pb2.EposCustomer]:
-    """Candidates of a held order as far as the queue knows them: their ids."""
+    """Returns the candidates of a held order. The queue knows only their ids."""
     return [link_pb2.EposCustomer(epos_customer_id=customer_id) for customer_id in candidate_ids]

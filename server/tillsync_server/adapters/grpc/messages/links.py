@@ -1,4 +1,4 @@
-"""Links, and till customers as a person needs them to tell one from another."""
+"""Links as messages, and till customers with the fields by which a person tells them apart."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def link_named(request: link_service_pb2.GetLinkRequest | link_service_pb2.Delet
 
 
 def fill_link(message: link_pb2.Link, link: Link) -> None:
-    """Write ``link`` into an empty message."""
+    """Writes ``link`` into an empty message."""
     m: Any = message
     m.account_id = link.account_id
     m.epos_customer_id = link.epos_customer_id

@@ -1,4 +1,4 @@
-"""Orders on their way in, and their answers."""
+"""Requests to match orders, and their answers as messages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tillsync_server.domain.shop_users import whole_seconds
 from tillsync_server.domain.shown_text import shown
 from tillsync_server.ports.orders import NewOrder, OrderMatch
 
-CUT_AT = {
+TEXT_LENGTHS = {
     "Order.order_number": 100,
     "Order.first_name": 255,
     "Order.last_name": 255,
@@ -38,22 +38,22 @@ CUT_AT = {
     "UnlinkedProduct.sku": 100,
     "UnlinkedProduct.name": 255,
 }
-"""Characters that are kept of texts as people typed them. These are no limits of a request: a longer text refuses no order."""
+"""Characters that are kept of texts that people typed. They are no limits of a request: a longer text is cut, and the order is accepted."""
 
 _ITEM_CHECK = check_of(customer_sync_service_pb2.OrderToMatch.DESCRIPTOR)
 
 
 def order_given(
-    account_id: str, asked: customer_sync_service_pb2.MatchOrderCustomerRequest | customer_sync_service_pb2.OrderToMatch
+    account_id: str, item: customer_sync_service_pb2.MatchOrderCustomerRequest | customer_sync_service_pb2.OrderToMatch
 ) -> NewOrder:
-    """From a message whose fields have been checked."""
-    return NewOrder(account_id=AccountId(account_id), facts=_facts(asked.order, asked.unlinked_products), rerun=asked.rerun)
+    """Converts a message whose fields have been checked."""
+    return NewOrder(account_id=AccountId(account_id), facts=_facts(item.order, item.unlinked_products), rerun=item.rerun)
 
 
 async def orders_given(
     account_id: str, items: Sequence[customer_sync_service_pb2.OrderToMatch], within: str = "orders"
 ) -> list[NewOrder | RequestError]:
-    """Each item checked by itself; in place of a bad one stands what is wrong with it."""
+    """Checks and converts each item. An invalid item becomes an InvalidArgument at its position. ``within``: path of the items."""
     given: list[NewOrder | RequestError] = []
     async for position, item in in_slices(enumerate(items), ENTRIES_AT_A_TIME):
         violations = _ITEM_CHECK.violations(item, f"{within}[{position}].")
@@ -63,7 +63,7 @@ async def orders_given(
 
 def _facts(order: order_pb2.Order, unlinked: Iterable[order_pb2.UnlinkedProduct]) -> OrderFacts:
     def text(message: order_pb2.Order | order_pb2.UnlinkedProduct, name: str) -> str:
-        return tidied(getattr(message, name), CUT_AT[f"{message.DESCRIPTOR.name}.{name}"])
+        return tidied(getattr(message, name), TEXT_LENGTHS[f"{message.DESCRIPTOR.name}.{name}"])
 
     return OrderFacts(
         order_id=OrderId(order.order_id),
@@ -89,7 +89,7 @@ def _facts(order: order_pb2.Order, unlinked: Iterable[order_pb2.UnlinkedProduct]
 
 
 def _confirmation(number: int) -> EmailConfirmation | None:
-    """None for UNSPECIFIED, and for a word that a later release knows: that one vouches for nothing here."""
+    """Returns None for UNSPECIFIED and for a number of a later release, which confirms no email here."""
     try:
         return EmailConfirmation(number)
     except ValueError:
@@ -97,7 +97,7 @@ def _confirmation(number: int) -> EmailConfirmation | None:
 
 
 def fill_answer(message: customer_sync_service_pb2.MatchOrderCustomerResponse, answer: OrderAnswer) -> None:
-    """Write how an order stands into an empty message."""
+    """Writes the answer of an order into an empty message."""
     m: Any = message
     if answer.entry is not None:
         fill_entry(message.entry, answer.entry)
@@ -139,22 +139,22 @@ async def matches_response(matches: Sequence[OrderMatch | RequestError]) -> cust
 def _fill_match(message: order_pb2.OrderMatch, match: OrderMatch) -> None:
     m: Any = message
     m.order_id = match.order_id
-    _fill_kept(m, match)
+    _fill_shared_fields(m, match)
     if match.state is EntryState.HELD:
         m.candidates.extend(candidate_messages(match.candidate_ids))
 
 
 def _fill_entry_from_match(m: Any, match: OrderMatch) -> None:
-    """What is left of an entry whose history has been dropped."""
+    """Writes an entry whose history has been dropped, from its order match."""
     m.account_id = match.account_id
     m.queue = Queue.ORDERS
     m.kind = EntryKind.ORDER_CUSTOMER
     m.order_id = match.order_id
-    _fill_kept(m, match)
+    _fill_shared_fields(m, match)
 
 
-def _fill_kept(m: Any, match: OrderMatch) -> None:
-    """The fields that OrderMatch and QueueEntry share by name."""
+def _fill_shared_fields(m: Any, match: OrderMatch) -> None:
+    """Writes the fields that OrderMatch and QueueEntry share by name."""
     m.entry_id = str(match.entry_id)
     m.state = match.state
     if match.outcome is not None:

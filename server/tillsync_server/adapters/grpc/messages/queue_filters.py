@@ -1,4 +1,4 @@
-"""Filters, listings and bulk work on entries: the queue requests as commands, and their answers."""
+"""Queue requests as commands, and their answers as messages: filters, listings and bulk work on entries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from google.rpc import status_pb2
 from tillsync.v1 import customer_sync_service_pb2, queue_entry_pb2, queue_service_pb2
 
-from tillsync_server.adapters.grpc.field_checks import word
+from tillsync_server.adapters.grpc.enum_fields import enum_or_none
 from tillsync_server.adapters.grpc.messages.entries import ENTRIES_AT_A_TIME, fill_entry, fill_problems, time_of
 from tillsync_server.adapters.grpc.status import status_of
 from tillsync_server.application.concurrency.in_slices import in_slices
@@ -18,7 +18,7 @@ from tillsync_server.domain.errors import FailedPrecondition, InvalidArgument, N
 from tillsync_server.domain.ids import AccountId
 
 MAX_PAGE_BYTES = 2 * 1024 * 1024
-"""Of the entries of a page: clients take answers of 4 MiB unless they are told otherwise."""
+"""Limit of the entries of a page. Clients accept answers of 4 MiB by default."""
 _FULL_AT_A_TIME = 5
 _FULL = queue_entry_pb2.QueueView.QUEUE_VIEW_FULL
 
@@ -35,7 +35,7 @@ def list_queue_command(request: customer_sync_service_pb2.ListQueueRequest) -> L
 
 
 async def list_queue_response(page: QueuePage, *, with_attempts: bool) -> customer_sync_service_pb2.ListQueueResponse:
-    """At most MAX_PAGE_BYTES, or one entry; what is left comes with the next page."""
+    """Returns entries of at most MAX_PAGE_BYTES, but at least one entry. The next page has the remaining entries."""
     response = customer_sync_service_pb2.ListQueueResponse(next_page_token=page.next_page_token)
     size, at_a_time = 0, _FULL_AT_A_TIME if with_attempts else ENTRIES_AT_A_TIME
     async for number, entry in in_slices(enumerate(page.entries), at_a_time):
@@ -53,8 +53,8 @@ async def list_queue_response(page: QueuePage, *, with_attempts: bool) -> custom
 
 
 def filter_asked(request: customer_sync_service_pb2.ListQueueRequest | queue_entry_pb2.QueueFilter, *, within: str = "") -> FilterAsked:
-    """The ten filter fields, which both messages share by name. InvalidArgument for a queue that is not given."""
-    queue = word(Queue, request.queue)
+    """Returns the ten filter fields, which both messages share by name. Raises InvalidArgument without a queue."""
+    queue = enum_or_none(Queue, request.queue)
     if queue is None:
         raise InvalidArgument.of(f"{within}queue", "is required: one of QUEUE_CUSTOMERS, QUEUE_ORDERS")
     return FilterAsked(

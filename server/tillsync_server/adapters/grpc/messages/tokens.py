@@ -1,4 +1,4 @@
-"""Bearer tokens as messages; a secret is only ever in CreateTokenResponse."""
+"""Bearer tokens as messages. Only CreateTokenResponse contains a secret."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tillsync_server.domain.tokens import Token
 
 
 def account_or_none(account_id: str) -> AccountId | None:
-    """Empty: the tokens of the roles without an account."""
+    """Returns the account's id, or None for an empty one, which means the tokens of roles without an account."""
     return AccountId(account_id) if account_id else None
 
 
 def fill_token(message: token_pb2.Token, token: Token) -> None:
-    """Write ``token`` into an empty message."""
+    """Writes ``token`` into an empty message."""
     m: Any = message
     m.token_id = token.token_id
     m.role = token.role

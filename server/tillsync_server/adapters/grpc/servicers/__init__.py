@@ -1,1 +1,2 @@
-"""One module a service. A method is: request → command → use case → response; rights and single fields were checked before it runs."""
+"""Servicers, one module for each service. A method maps request → command → use case → response. ServedCalls checks rights and single
+fields before the method runs."""

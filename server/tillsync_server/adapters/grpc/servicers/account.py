@@ -1,4 +1,4 @@
-"""AccountService: accounts, their settings, their check, and tokens."""
+"""AccountService: accounts with their settings and check, shop connections, and tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tillsync.v1 import account_service_pb2, account_service_pb2_grpc
 
 from tillsync_server.adapters.grpc.access import OPERATORS
 from tillsync_server.adapters.grpc.caller import current_caller
-from tillsync_server.adapters.grpc.field_checks import word
+from tillsync_server.adapters.grpc.enum_fields import enum_or_none
 from tillsync_server.adapters.grpc.messages.accounts import (
     account_given,
     check_response,
@@ -125,7 +125,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
     async def CreateToken(  # noqa: N802
         self, request: account_service_pb2.CreateTokenRequest, context: Any
     ) -> account_service_pb2.CreateTokenResponse:
-        role = word(Role, request.role)
+        role = enum_or_none(Role, request.role)
         if role is None:
             raise InvalidArgument.of("role", "is required: what the token may do")
         return create_token_response(await self._tokens.create(role, account_or_none(request.account_id), request.name))

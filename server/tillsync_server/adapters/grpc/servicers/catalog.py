@@ -16,7 +16,7 @@ class CatalogServicer(catalog_service_pb2_grpc.CatalogServiceServicer):
         response = catalog_service_pb2.ListMessagesResponse()
         for outcome in sorted(CATALOGUE):
             message = CATALOGUE[outcome]
-            m: Any = response.messages.add()  # enum numbers are the domain's (messages/entries.py)
+            m: Any = response.messages.add()  # enum numbers equal the domain's (messages/entries.py)
             m.outcome = outcome
             m.code = outcome.name
             m.text = message.text or RESPONSE_TEMPLATE

@@ -1,4 +1,4 @@
-"""CustomerSyncService: hints in, orders matched, queues listed."""
+"""CustomerSyncService: accepts hints, matches orders and lists queues."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from tillsync.v1 import customer_sync_service_pb2, customer_sync_service_pb2_grpc
 
-from tillsync_server.adapters.grpc.field_checks import word
+from tillsync_server.adapters.grpc.enum_fields import enum_or_none
 from tillsync_server.adapters.grpc.messages.entries import ENTRIES_AT_A_TIME, fill_entry
 from tillsync_server.adapters.grpc.messages.orders import batch_response, fill_answer, matches_response, order_given, orders_given
 from tillsync_server.adapters.grpc.messages.queue_filters import list_queue_command, list_queue_response
@@ -29,7 +29,7 @@ class CustomerSyncServicer(customer_sync_service_pb2_grpc.CustomerSyncServiceSer
     async def SyncCustomer(  # noqa: N802
         self, request: customer_sync_service_pb2.SyncCustomerRequest, context: Any
     ) -> customer_sync_service_pb2.SyncCustomerResponse:
-        priority = word(Priority, request.priority) or Priority.LIVE
+        priority = enum_or_none(Priority, request.priority) or Priority.LIVE
         result = await self._sync.sync_customer(AccountId(request.account_id), request.epos_customer_id, priority, force=request.force)
         response = customer_sync_service_pb2.SyncCustomerResponse(coalesced=result.coalesced)
         fill_entry(response.entry, result.entry)
@@ -38,7 +38,7 @@ class CustomerSyncServicer(customer_sync_service_pb2_grpc.CustomerSyncServiceSer
     async def BatchSyncCustomers(  # noqa: N802
         self, request: customer_sync_service_pb2.BatchSyncCustomersRequest, context: Any
     ) -> customer_sync_service_pb2.BatchSyncCustomersResponse:
-        priority = word(Priority, request.priority) or Priority.BULK
+        priority = enum_or_none(Priority, request.priority) or Priority.BULK
         results = await self._sync.sync_customers(AccountId(request.account_id), list(request.epos_customer_ids), priority)
         response = customer_sync_service_pb2.BatchSyncCustomersResponse()
         async for result in in_slices(results, ENTRIES_AT_A_TIME):

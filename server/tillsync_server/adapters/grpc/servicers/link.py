@@ -1,4 +1,4 @@
-"""LinkService: links, and the choices only a person can make."""
+"""LinkService: links, the decisions that only a person can make, and reports of changed shop users."""
 
 from __future__ import annotations
 

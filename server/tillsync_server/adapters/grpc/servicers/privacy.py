@@ -1,4 +1,4 @@
-"""PrivacyService: everything kept about one person, handed out or erased."""
+"""PrivacyService: exports or erases everything that is stored about one person."""
 
 from __future__ import annotations
 

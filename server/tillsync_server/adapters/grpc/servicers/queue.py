@@ -1,4 +1,4 @@
-"""QueueService: what a person does with entries."""
+"""QueueService: reads, requeues and dismisses entries for a person."""
 
 from __future__ import annotations
 

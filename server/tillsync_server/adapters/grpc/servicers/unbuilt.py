@@ -1,4 +1,4 @@
-"""Services that are announced in the contract and come in a later release: UNIMPLEMENTED with a sentence, after the rights were checked."""
+"""Methods that the contract announces for a later release. After the check of rights they answer UNIMPLEMENTED and name an alternative."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNBUILT = frozenset(
         "DiagnosisService/ExplainOrder",
     )
 )
-"""Their requests are not checked: whatever is sent, the answer is UNIMPLEMENTED."""
+"""Methods whose requests are not checked, because the answer is always UNIMPLEMENTED."""
 
 
 class DiagnosisServicer(diagnosis_service_pb2_grpc.DiagnosisServiceServicer):
