@@ -86,6 +86,6 @@ async def _drain_accounts(pool: _Pool, accounts: deque[str], at_once: int, tally
 
 
 def _pool(dsn: str, connections: int) -> _Pool:
-    """Planned as the service's statements are."""
+    """PlannedStep as the service's statements are."""
     settings = {"search_path": "tillsync", "plan_cache_mode": "force_custom_plan"}
     return asyncpg.create_pool(dsn, min_size=connections, max_size=connections, server_settings=settings)

@@ -25,7 +25,7 @@ class LinkWriterContract:
         before = await bench.config_version()
         made = await bench.writer.create(SHOP, epos(90001), woo(12))
         assert (made.link.epos_customer_id, made.link.woo_customer_id, made.link.origin) == (90001, 12, LinkOrigin.BY_HAND)
-        assert made.released_order_entries == 0
+        assert made.requeued_order_entries == 0
         refresh = await bench.refresh(90001)
         assert refresh is not None
         assert (refresh.entry_id, refresh.is_pending) == (made.refresh_entry_id, True)
@@ -79,7 +79,7 @@ class LinkWriterContract:
         orders = await held(bench, 9, 4, 6)
         [other] = await held(bench, 20, woo=13)
         made = await bench.writer.create(SHOP, epos(90001), woo(12))
-        assert made.released_order_entries == 3
+        assert made.requeued_order_entries == 3
         assert await bench.states([*orders, other]) == [EntryState.PENDING] * 3 + [EntryState.HELD]
 
     async def test_an_order_that_waits_while_a_link_is_made_gets_a_new_revision(self, bench: LinkBench) -> None:
@@ -136,7 +136,7 @@ class LinkWriterContract:
     async def test_a_choice_stays_with_its_order(self, bench: LinkBench) -> None:
         one, other = await held(bench, 7, 8)
         resolved = await bench.writer.resolve_order(SHOP, one, epos(90001), create_link=False)
-        assert (resolved.entry_id, resolved.link, resolved.released_order_entries) == (one, None, 0)
+        assert (resolved.entry_id, resolved.link, resolved.requeued_order_entries) == (one, None, 0)
         assert await bench.states([one, other]) == [EntryState.PENDING, EntryState.HELD]
         assert (await bench.chosen(one), await bench.chosen(other)) == (90001, None)
         assert await pairs(bench) == set()
@@ -149,7 +149,7 @@ class LinkWriterContract:
         ]
         others = [*await held(bench, 30), *await held(bench, 31, woo=None, email="bea@example.test")]
         resolved = await bench.writer.resolve_order(SHOP, orders[1], epos(90001), create_link=False)
-        assert (resolved.entry_id, resolved.released_order_entries) == (orders[1], 2)
+        assert (resolved.entry_id, resolved.requeued_order_entries) == (orders[1], 2)
         assert await bench.states([*orders, *others]) == [EntryState.PENDING] * 3 + [EntryState.HELD] * 2
         assert {await bench.chosen(each) for each in orders} == {90001}
 
@@ -160,7 +160,7 @@ class LinkWriterContract:
         resolved = await bench.writer.resolve_order(SHOP, other, epos(90001), create_link=True)
         assert resolved.link == await link_of(bench, 90001)
         assert (resolved.link.epos_customer_id, resolved.link.woo_customer_id) == (90001, 12)
-        assert (resolved.entry_id, resolved.released_order_entries) == (other, 2)
+        assert (resolved.entry_id, resolved.requeued_order_entries) == (other, 2)
         assert not await bench.reader.is_marked_do_not_auto_link(SHOP, woo(12))
         assert await bench.config_version() == before + 1
         assert await bench.states([one, other, third]) == [EntryState.PENDING] * 3
@@ -208,7 +208,7 @@ class LinkWriterContract:
         first = await bench.writer.resolve_order(SHOP, one, epos(90001), create_link=True)
         version = await bench.config_version()
         again = await bench.writer.resolve_order(SHOP, one, epos(90001), create_link=True)
-        assert (first.released_order_entries, again.released_order_entries) == (1, 0)
+        assert (first.requeued_order_entries, again.requeued_order_entries) == (1, 0)
         assert (again.entry_id, again.link) == (first.entry_id, first.link)
         assert await bench.config_version() == version
         await bench.writer.delete(SHOP, woo_customer_id=woo(12))
@@ -221,7 +221,7 @@ class LinkWriterContract:
         failed = await bench.ended(7, FAILED)
         [waiting] = await held(bench, 8)
         resolved = await bench.writer.resolve_order(SHOP, failed, epos(90001), create_link=True)
-        assert resolved.released_order_entries == 1
+        assert resolved.requeued_order_entries == 1
         assert await bench.states([resolved.entry_id, waiting]) == [EntryState.PENDING] * 2
 
     async def test_what_cannot_be_resolved_is_told(self, bench: LinkBench) -> None:

@@ -20,7 +20,7 @@ from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, WooCustomerId, new_entry_id
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
 from tillsync_server.ports.orders import NewOrder, OrderEnqueued, OrderIntake, OrderMatch, OrderMatchReader
-from tillsync_server.ports.queues import Acted, ActedOn, QueueActions, QueueFilter, QueueReader, WaitingCounter
+from tillsync_server.ports.queues import ActionOutcome, ActionResult, QueueActions, QueueFilter, QueueReader, WaitingCounter
 
 SHOP, OTHER, NOBODY = AccountId("shop-a"), AccountId("shop-b"), AccountId("nobody")
 SKIPPED = Finish(EntryState.SKIPPED, Outcome.SYNC_DISABLED, "Customer sync is not enabled")
@@ -148,9 +148,9 @@ class QueueReaderContract:
 class QueueActionsContract:
     async def test_a_live_entry_runs_again_now(self, bench: Bench) -> None:
         waiting, held = await bench.hint(1), await ended_order(bench, 1, HELD)
-        assert await bench.actions.retry(SHOP, [waiting, held]) == [
-            ActedOn(Acted.DONE, waiting, EntryState.PENDING),
-            ActedOn(Acted.DONE, held, EntryState.HELD),
+        assert await bench.actions.requeue(SHOP, [waiting, held]) == [
+            ActionResult(ActionOutcome.DONE, waiting, EntryState.PENDING),
+            ActionResult(ActionOutcome.DONE, held, EntryState.HELD),
         ]
         for entry_id in (waiting, held):
             now = await entry_of(bench, entry_id)
@@ -160,22 +160,22 @@ class QueueActionsContract:
     @pytest.mark.parametrize("how", [PROCESSED, SKIPPED, FAILED])
     async def test_a_finished_customer_gets_a_successor(self, bench: Bench, how: Finish) -> None:
         first = await ended_hint(bench, 1, how)
-        [done] = await bench.actions.retry(SHOP, [first])
-        assert (done.acted, done.previous_state) == (Acted.DONE, how.state)
+        [done] = await bench.actions.requeue(SHOP, [first])
+        assert (done.outcome, done.previous_state) == (ActionOutcome.DONE, how.state)
         now = await entry_of(bench, done.entry_id)
         assert (now.retried_from, now.kind, now.subject_id, now.state) == (first, EntryKind.CUSTOMER, 1, EntryState.PENDING)
         assert (await entry_of(bench, first)).state is how.state
 
     async def test_a_finished_customer_with_a_live_entry_joins_it(self, bench: Bench) -> None:
         first, second = await ended_hint(bench, 1, FAILED), await bench.hint(1)
-        assert await bench.actions.retry(SHOP, [first]) == [ActedOn(Acted.JOINED, second, EntryState.FAILED)]
+        assert await bench.actions.requeue(SHOP, [first]) == [ActionResult(ActionOutcome.COALESCED, second, EntryState.FAILED)]
         now = await entry_of(bench, second)
         assert (now.coalesced_count, now.entry_revision, now.retried_from) == (1, 2, None)
 
     async def test_a_finished_order_gets_a_successor_that_its_answer_names(self, bench: Bench) -> None:
         first = await ended_order(bench, 7, FAILED)
-        [done] = await bench.actions.retry(SHOP, [first])
-        assert (done.acted, done.previous_state) == (Acted.DONE, EntryState.FAILED)
+        [done] = await bench.actions.requeue(SHOP, [first])
+        assert (done.outcome, done.previous_state) == (ActionOutcome.DONE, EntryState.FAILED)
         now = await entry_of(bench, done.entry_id)
         assert (now.retried_from, now.facts, now.woo_customer_id) == (first, order_facts(7), 12)
         named = await match_of(bench, 7)
@@ -188,43 +188,43 @@ class QueueActionsContract:
         second = (await take(bench, order_facts(7, email="other@example.test"))).entry_id
         assert second != first
         await bench.end(second, HELD)
-        assert await bench.actions.retry(SHOP, [first]) == [ActedOn(Acted.JOINED, second, EntryState.FAILED)]
+        assert await bench.actions.requeue(SHOP, [first]) == [ActionResult(ActionOutcome.COALESCED, second, EntryState.FAILED)]
         assert (await entry_of(bench, second)).state is EntryState.PENDING
 
     async def test_the_customer_of_a_processed_order_does_not_change_by_a_retry(self, bench: Bench) -> None:
         failed = await ended_order(bench, 7, FAILED)
         processed = (await take(bench, order_facts(7), rerun=True)).entry_id
         await bench.end(processed, PROCESSED)
-        assert await bench.actions.retry(SHOP, [processed, failed]) == [
-            ActedOn(Acted.UNCHANGED, processed, EntryState.PROCESSED),
-            ActedOn(Acted.UNCHANGED, failed, EntryState.FAILED),
+        assert await bench.actions.requeue(SHOP, [processed, failed]) == [
+            ActionResult(ActionOutcome.UNCHANGED, processed, EntryState.PROCESSED),
+            ActionResult(ActionOutcome.UNCHANGED, failed, EntryState.FAILED),
         ]
         assert (await match_of(bench, 7)).entry_id == processed
 
     async def test_a_dry_run_says_the_same_and_changes_nothing(self, bench: Bench) -> None:
         asked = [await bench.hint(1), await ended_hint(bench, 2, FAILED), await ended_order(bench, 7, FAILED), new_entry_id()]
         before = await bench.reader.get(SHOP, asked, with_attempts=True)
-        tried = await bench.actions.retry(SHOP, asked, dry_run=True)
+        tried = await bench.actions.requeue(SHOP, asked, dry_run=True)
         closing = await bench.actions.dismiss(SHOP, asked, "closed by hand", dry_run=True)
-        assert [one.acted for one in tried] == [one.acted for one in closing] == [Acted.DONE] * 3 + [Acted.MISSING]
+        assert [one.outcome for one in tried] == [one.outcome for one in closing] == [ActionOutcome.DONE] * 3 + [ActionOutcome.MISSING]
         assert [one.entry_id for one in tried] == asked
         assert await bench.reader.get(SHOP, asked, with_attempts=True) == before
         assert await bench.reader.waiting_entries(SHOP, 100) == 1
-        done = await bench.actions.retry(SHOP, asked)
-        assert [(one.acted, one.previous_state) for one in done] == [(one.acted, one.previous_state) for one in tried]
+        done = await bench.actions.requeue(SHOP, asked)
+        assert [(one.outcome, one.previous_state) for one in done] == [(one.outcome, one.previous_state) for one in tried]
 
     async def test_dismissing_closes_what_is_not_done_with_the_reason_first(self, bench: Bench) -> None:
         waiting, held, failed = await bench.hint(1), await ended_order(bench, 2, HELD), await ended_order(bench, 3, FAILED)
         processed, skipped = await ended_order(bench, 4, PROCESSED), await ended_hint(bench, 5, SKIPPED)
         asked = [waiting, held, failed, processed, skipped, new_entry_id()]
         acted = await bench.actions.dismiss(SHOP, asked, "asked by the shop")
-        assert [(one.acted, one.previous_state) for one in acted] == [
-            (Acted.DONE, EntryState.PENDING),
-            (Acted.DONE, EntryState.HELD),
-            (Acted.DONE, EntryState.FAILED),
-            (Acted.UNCHANGED, EntryState.PROCESSED),
-            (Acted.UNCHANGED, EntryState.SKIPPED),
-            (Acted.MISSING, None),
+        assert [(one.outcome, one.previous_state) for one in acted] == [
+            (ActionOutcome.DONE, EntryState.PENDING),
+            (ActionOutcome.DONE, EntryState.HELD),
+            (ActionOutcome.DONE, EntryState.FAILED),
+            (ActionOutcome.UNCHANGED, EntryState.PROCESSED),
+            (ActionOutcome.UNCHANGED, EntryState.SKIPPED),
+            (ActionOutcome.MISSING, None),
         ]
         assert [one.entry_id for one in acted] == asked
         for entry_id in (waiting, held, failed):
@@ -234,12 +234,12 @@ class QueueActionsContract:
 
     async def test_entries_of_another_account_are_missing(self, bench: Bench) -> None:
         theirs = await bench.hint(1, OTHER)
-        missing = [ActedOn(Acted.MISSING, theirs, None)]
-        assert await bench.actions.retry(SHOP, [theirs]) == missing
+        missing = [ActionResult(ActionOutcome.MISSING, theirs, None)]
+        assert await bench.actions.requeue(SHOP, [theirs]) == missing
         assert await bench.actions.dismiss(SHOP, [theirs], "no") == missing
 
     async def test_an_unknown_account_cannot_be_acted_on(self, bench: Bench) -> None:
-        for act in (bench.actions.retry(NOBODY, [new_entry_id()]), bench.actions.dismiss(NOBODY, [new_entry_id()], "no")):
+        for act in (bench.actions.requeue(NOBODY, [new_entry_id()]), bench.actions.dismiss(NOBODY, [new_entry_id()], "no")):
             with pytest.raises(NotFound):
                 await act
 

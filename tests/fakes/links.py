@@ -344,7 +344,7 @@ class FakeLinks:
         self._require(account_id)
         link, refresh = self._link_by_hand(account_id, epos_customer_id, woo_customer_id)
         released = self._release_held_of(account_id, woo_customer_id, but=None)
-        return LinkedByHand(link=link, refresh_entry_id=refresh, released_order_entries=released)
+        return LinkedByHand(link=link, refresh_entry_id=refresh, requeued_order_entries=released)
 
     async def delete(
         self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, woo_customer_id: WooCustomerId | None = None
@@ -390,7 +390,7 @@ class FakeLinks:
             released = self._release_held_of(account_id, woo_customer_id, but=entry_id)
         else:
             self.chosen |= dict.fromkeys([entry_id, *(each.entry_id for each in others)], epos_customer_id)
-        return OrderResolved(entry_id=entry_id, link=link, released_order_entries=released)
+        return OrderResolved(entry_id=entry_id, link=link, requeued_order_entries=released)
 
     async def resolved_before(
         self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
@@ -414,7 +414,7 @@ class FakeLinks:
         if create_link:
             by_hand = link is not None and link.is_usable and link.origin is LinkOrigin.BY_HAND
             stands = stands and by_hand and link is not None and link.epos_customer_id == epos_customer_id
-        return OrderResolved(entry_id=order.entry_id, link=link if create_link else None, released_order_entries=0) if stands else None
+        return OrderResolved(entry_id=order.entry_id, link=link if create_link else None, requeued_order_entries=0) if stands else None
 
     def _link_by_hand(
         self, account_id: AccountId, epos_customer_id: EposCustomerId, woo_customer_id: WooCustomerId

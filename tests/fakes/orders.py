@@ -47,9 +47,9 @@ class FakeOrders:
             facts_hashes=facts.facts_hashes(),
             rerun=order.rerun,
         )
-        if arrival is Arrival.JOIN and entry_id is not None:
+        if arrival is Arrival.UNCHANGED and entry_id is not None:
             return OrderEnqueued(entry_id, queued=False)
-        if arrival is Arrival.REVISE_LIVE_ENTRY and entry_id is not None:
+        if arrival is Arrival.REQUEUE_LIVE_ENTRY and entry_id is not None:
             self.queues.revise([entry_id], state=EntryState.PENDING, attempt_count=0, facts=facts, **_of_facts(facts))
         else:
             is_same_order = before is not None and before.order_key == facts.order_key

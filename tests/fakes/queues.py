@@ -13,7 +13,7 @@ from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority, Queue
 from tillsync_server.domain.errors import NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, OrderId, WooCustomerId, new_entry_id
-from tillsync_server.ports.queues import Acted, ActedOn, QueueFilter, QueueSlice
+from tillsync_server.ports.queues import ActionOutcome, ActionResult, QueueFilter, QueueSlice
 
 SHOP = AccountId("shop-a")
 _DISMISSIBLE = (EntryState.PENDING, EntryState.HELD, EntryState.FAILED)
@@ -184,31 +184,31 @@ class FakeQueues:
 
     # QueueActions
 
-    async def retry(self, account_id: AccountId, entry_ids: Sequence[EntryId], *, dry_run: bool = False) -> list[ActedOn]:
+    async def requeue(self, account_id: AccountId, entry_ids: Sequence[EntryId], *, dry_run: bool = False) -> list[ActionResult]:
         self._require(account_id)
         self.calls.append(("retry", len(entry_ids)))
         return [self._retry(account_id, entry_id, dry_run) for entry_id in entry_ids]
 
-    def _retry(self, account_id: AccountId, entry_id: EntryId, dry_run: bool) -> ActedOn:
+    def _retry(self, account_id: AccountId, entry_id: EntryId, dry_run: bool) -> ActionResult:
         entry = self.entries.get(entry_id)
         if entry is None or entry.account_id != account_id:
-            return ActedOn(Acted.MISSING, entry_id, None)
+            return ActionResult(ActionOutcome.MISSING, entry_id, None)
         if entry.kind is EntryKind.ORDER_CUSTOMER and self.newest_of(entry).state is EntryState.PROCESSED:
-            return ActedOn(Acted.UNCHANGED, entry_id, entry.state)
+            return ActionResult(ActionOutcome.UNCHANGED, entry_id, entry.state)
         if entry.state.is_live:
             if not dry_run:
                 self.revise([entry_id], state=EntryState.PENDING, attempt_count=0)
-            return ActedOn(Acted.DONE, entry_id, entry.state)
+            return ActionResult(ActionOutcome.DONE, entry_id, entry.state)
         live = self.live_of(account_id, entry.kind, entry.subject_id)
         if live is not None:
             if not dry_run and entry.kind is EntryKind.ORDER_CUSTOMER:
                 self.revise([live.entry_id], state=EntryState.PENDING, attempt_count=0)
             elif not dry_run:
                 self.hint(account_id, entry.kind, entry.subject_id)
-            return ActedOn(Acted.JOINED, live.entry_id, entry.state)
+            return ActionResult(ActionOutcome.COALESCED, live.entry_id, entry.state)
         if dry_run:
-            return ActedOn(Acted.DONE, entry_id, entry.state)
-        return ActedOn(Acted.DONE, self.succeed(entry).entry_id, entry.state)
+            return ActionResult(ActionOutcome.DONE, entry_id, entry.state)
+        return ActionResult(ActionOutcome.DONE, self.succeed(entry).entry_id, entry.state)
 
     def succeed(self, entry: Entry) -> Entry:
         """The entry of the same subject that comes after a finished one."""
@@ -227,21 +227,23 @@ class FakeQueues:
         self.add(made)
         return made
 
-    async def dismiss(self, account_id: AccountId, entry_ids: Sequence[EntryId], reason: str, *, dry_run: bool = False) -> list[ActedOn]:
+    async def dismiss(
+        self, account_id: AccountId, entry_ids: Sequence[EntryId], reason: str, *, dry_run: bool = False
+    ) -> list[ActionResult]:
         self._require(account_id)
         self.calls.append(("dismiss", len(entry_ids)))
         self.reasons.append(reason)
         return [self._dismiss(account_id, entry_id, reason, dry_run) for entry_id in entry_ids]
 
-    def _dismiss(self, account_id: AccountId, entry_id: EntryId, reason: str, dry_run: bool) -> ActedOn:
+    def _dismiss(self, account_id: AccountId, entry_id: EntryId, reason: str, dry_run: bool) -> ActionResult:
         entry = self.entries.get(entry_id)
         if entry is None or entry.account_id != account_id:
-            return ActedOn(Acted.MISSING, entry_id, None)
+            return ActionResult(ActionOutcome.MISSING, entry_id, None)
         if entry.state not in _DISMISSIBLE:
-            return ActedOn(Acted.UNCHANGED, entry_id, entry.state)
+            return ActionResult(ActionOutcome.UNCHANGED, entry_id, entry.state)
         if not dry_run:
             self.revise([entry_id], state=EntryState.DISMISSED, notes=(reason, *entry.notes))
-        return ActedOn(Acted.DONE, entry_id, entry.state)
+        return ActionResult(ActionOutcome.DONE, entry_id, entry.state)
 
 
 def _by_id(entry: Entry) -> EntryId:

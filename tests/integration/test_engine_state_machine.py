@@ -318,7 +318,7 @@ class QueueMachine(RuleBasedStateMachine):
                 order.revision += order.due
         model.marks.discard(shop_customer)
         held = [order for order in self.orders_of(account, shop_customer) if order.held]
-        assert made.released_order_entries == len(held)
+        assert made.requeued_order_entries == len(held)
         for order in held:
             order.run_again()
         self.hinted((account, CUSTOMER, customer))

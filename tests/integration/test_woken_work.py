@@ -155,7 +155,7 @@ async def test_a_retry_and_a_dismissal_announce_events(shop: Shop) -> None:
     first, second = await held_orders(shop.world, [facts_of(1), facts_of(2)])
     shop.heard.take()
     actions = PostgresQueueActions(shop.world.database, shop.world.notifications)
-    await actions.retry(SHOP, [first])
+    await actions.requeue(SHOP, [first])
     assert shop.heard.take() == {"events"}
     await actions.dismiss(SHOP, [second], "by hand")
     assert shop.heard.take() == {"events"}

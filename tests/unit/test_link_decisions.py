@@ -194,7 +194,7 @@ async def test_resolving_checks_the_order_then_the_till_customer_then_decides() 
     entry = an_entry(state=EntryState.FAILED)
     harness.queues.add(entry, an_entry(subject_id=7), an_entry(subject_id=8))
     resolution = await harness.decisions.resolve_order(SHOP, str(entry.entry_id), 90001, create_link=True)
-    assert (resolution.entry.retried_from, resolution.resolved.released_order_entries) == (entry.entry_id, 2)
+    assert (resolution.entry.retried_from, resolution.resolved.requeued_order_entries) == (entry.entry_id, 2)
     assert harness.links.pairs() == {(90001, 12)}
     with pytest.raises(NotFound) as missing:
         await harness.decisions.resolve_order(SHOP, str(entry.entry_id), 90009, create_link=False)

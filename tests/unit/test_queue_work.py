@@ -40,7 +40,7 @@ async def test_retry_of_named_entries_counts_by_previous_state_and_names_what_fa
     queues.add(held, failed, earlier, live, processed)
     gone = str(new_entry_id())
     named = (*(str(entry.entry_id) for entry in (held, failed, earlier, processed, held)), gone, "no id")
-    done = await queue_work(queues).retry(EntriesChosen(account_id=SHOP, entry_ids=named))
+    done = await queue_work(queues).requeue(EntriesChosen(account_id=SHOP, entry_ids=named))
     assert (done.affected, done.coalesced, done.unchanged) == (2, 1, 1)
     assert done.previous_states == (Count(EntryState.HELD, 1), Count(EntryState.FAILED, 2))
     assert done.failures == (
@@ -62,11 +62,11 @@ async def test_exactly_one_of_ids_and_filter() -> None:
         EntriesChosen(account_id=SHOP, entry_ids=("x",) * 501),
     ):
         with pytest.raises(InvalidArgument, match="entry_ids"):
-            await queue_work(FakeQueues()).retry(chosen)
+            await queue_work(FakeQueues()).requeue(chosen)
     with pytest.raises(InvalidArgument, match="continuation_token"):
-        await queue_work(FakeQueues()).retry(EntriesChosen(account_id=SHOP, entry_ids=("x",), continuation_token="y"))
+        await queue_work(FakeQueues()).requeue(EntriesChosen(account_id=SHOP, entry_ids=("x",), continuation_token="y"))
     with pytest.raises(InvalidArgument, match=r"filter\.text"):
-        await queue_work(FakeQueues()).retry(EntriesChosen(account_id=SHOP, filter=FilterAsked(queue=Queue.ORDERS, text="a")))
+        await queue_work(FakeQueues()).requeue(EntriesChosen(account_id=SHOP, filter=FilterAsked(queue=Queue.ORDERS, text="a")))
 
 
 async def test_a_filter_is_worked_off_in_chunks_and_never_meets_its_own_successors() -> None:
@@ -75,7 +75,7 @@ async def test_a_filter_is_worked_off_in_chunks_and_never_meets_its_own_successo
     chosen = EntriesChosen(account_id=SHOP, filter=FilterAsked(queue=Queue.ORDERS, states=(EntryState.FAILED, EntryState.PENDING)))
     affected, token, calls = 0, "", 0
     while True:
-        done = await queue_work(queues).retry(EntriesChosen(account_id=SHOP, filter=chosen.filter, continuation_token=token))
+        done = await queue_work(queues).requeue(EntriesChosen(account_id=SHOP, filter=chosen.filter, continuation_token=token))
         affected, calls = affected + done.affected, calls + 1
         assert len(done.entries) == min(100, done.affected)
         if not (token := done.next_continuation_token):
@@ -89,7 +89,7 @@ async def test_validate_only_changes_nothing_and_shows_entries_as_they_are() -> 
     queues.add(*(an_entry(subject_id=number, state=EntryState.FAILED) for number in range(1, 1201)))
     before = dict(queues.entries)
     chosen = EntriesChosen(account_id=SHOP, filter=ALL_ORDERS, validate_only=True)
-    done = await queue_work(queues).retry(chosen)
+    done = await queue_work(queues).requeue(chosen)
     assert (done.affected, done.next_continuation_token) == (1200, "")
     assert {entry.state for entry in done.entries} == {EntryState.FAILED}
     assert queues.entries == before
@@ -110,7 +110,7 @@ async def test_a_continuation_token_is_bound_to_its_operation() -> None:
     token = (await queue_work(queues).dismiss(EntriesChosen(account_id=SHOP, filter=ALL_ORDERS), "done")).next_continuation_token
     chosen = EntriesChosen(account_id=SHOP, filter=ALL_ORDERS, continuation_token=token)
     with pytest.raises(InvalidArgument, match="continuation_token"):
-        await queue_work(queues).retry(chosen)
+        await queue_work(queues).requeue(chosen)
     with pytest.raises(InvalidArgument, match="continuation_token"):
         await queue_work(queues).dismiss(chosen, "another reason")
     assert (await queue_work(queues).dismiss(chosen, "done")).affected == 1
@@ -138,5 +138,5 @@ async def test_an_unknown_account_is_not_found_by_either_way() -> None:
         EntriesChosen(account_id=NOBODY, entry_ids=(str(new_entry_id()),)),
     ):
         with pytest.raises(NotFound) as unknown:
-            await work.retry(chosen)
+            await work.requeue(chosen)
         assert unknown.value.reason == "ACCOUNT_NOT_FOUND"

@@ -102,10 +102,10 @@ def test_the_same_facts_asked_again_after_the_upgrade_have_not_changed(email: st
     facts = order_facts(email=email)
     known = KnownOrder(facts.order_key, hash_before(facts), state)
     same = decide_arrival(known, order_key=facts.order_key, facts_hashes=facts.facts_hashes(), rerun=False)
-    assert same is Arrival.JOIN
+    assert same is Arrival.UNCHANGED
     changed = replace(facts, billing_email="bea@example.test")
     arrival = decide_arrival(known, order_key=facts.order_key, facts_hashes=changed.facts_hashes(), rerun=False)
-    assert arrival is (Arrival.REVISE_LIVE_ENTRY if state.is_live else Arrival.NEW_ENTRY)
+    assert arrival is (Arrival.REQUEUE_LIVE_ENTRY if state.is_live else Arrival.NEW_ENTRY)
 
 
 def test_for_most_emails_nothing_has_changed() -> None:

@@ -14,9 +14,9 @@ ORDER_ID_REUSED_NOTE = "a different order stood under this order id before"
 class Arrival(Enum):
     NEW_ENTRY = auto()
     """A new entry; the order_match names it from now on."""
-    REVISE_LIVE_ENTRY = auto()
+    REQUEUE_LIVE_ENTRY = auto()
     """The live entry gets the new facts and runs (again) with fresh attempts."""
-    JOIN = auto()
+    UNCHANGED = auto()
     """Nothing changes: the caller joins the wait, or gets the answer that is there."""
 
 
@@ -33,10 +33,10 @@ def decide_arrival(known: KnownOrder | None, *, order_key: str, facts_hashes: Se
     if known is None:
         return Arrival.NEW_ENTRY
     if known.order_key != order_key or rerun:
-        return Arrival.REVISE_LIVE_ENTRY if known.state.is_live else Arrival.NEW_ENTRY
+        return Arrival.REQUEUE_LIVE_ENTRY if known.state.is_live else Arrival.NEW_ENTRY
     if known.facts_hash in facts_hashes:
-        return Arrival.JOIN
+        return Arrival.UNCHANGED
     if known.state.is_live:
-        return Arrival.REVISE_LIVE_ENTRY
+        return Arrival.REQUEUE_LIVE_ENTRY
     # the customer of a PROCESSED order changes only by rerun, and a DISMISSED one was closed by a person
-    return Arrival.NEW_ENTRY if known.state is EntryState.FAILED else Arrival.JOIN
+    return Arrival.NEW_ENTRY if known.state is EntryState.FAILED else Arrival.UNCHANGED

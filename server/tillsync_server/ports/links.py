@@ -190,7 +190,7 @@ class OrderLinker(Protocol):
 class LinkedByHand:
     link: Link
     refresh_entry_id: EntryId
-    released_order_entries: int
+    requeued_order_entries: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +204,7 @@ class UnlinkedByHand:
 class OrderResolved:
     entry_id: EntryId
     link: Link | None
-    released_order_entries: int
+    requeued_order_entries: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +254,7 @@ class LinkWriter(Protocol):
         self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
     ) -> OrderResolved | None:
         """The answer to this decision, where the order has it already: it waits to run with this choice (or with this link, made by hand),
-        or it was processed with this till customer. Of a FAILED entry its successor counts. ``released_order_entries`` is 0 then.
+        or it was processed with this till customer. Of a FAILED entry its successor counts. ``requeued_order_entries`` is 0 then.
         None: the order is open, or something else was decided. NotFound; FailedPrecondition (NOT_AN_ORDER)."""
         ...
 

@@ -67,9 +67,9 @@ class QueueReader(Protocol):
     ) -> list[Entry]: ...
 
 
-class Acted(Enum):
+class ActionOutcome(Enum):
     DONE = auto()
-    JOINED = auto()
+    COALESCED = auto()
     """A finished entry whose subject has a live entry already: the hint joined that one (``entry_id`` names it)."""
     UNCHANGED = auto()
     """Its state does not allow it, such as a PROCESSED order."""
@@ -77,8 +77,8 @@ class Acted(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class ActedOn:
-    acted: Acted
+class ActionResult:
+    outcome: ActionOutcome
     entry_id: EntryId
     """The entry that stands for it now: itself, its successor, or the live one it joined."""
     previous_state: EntryState | None
@@ -87,12 +87,14 @@ class ActedOn:
 class QueueActions(Protocol):
     """One chunk (at most 500 entries of one account) each: a transaction under the lane's lock. NotFound for an unknown account."""
 
-    async def retry(self, account_id: AccountId, entry_ids: Sequence[EntryId], *, dry_run: bool = False) -> list[ActedOn]:
+    async def requeue(self, account_id: AccountId, entry_ids: Sequence[EntryId], *, dry_run: bool = False) -> list[ActionResult]:
         """By position. Live: runs again now with fresh attempts (not before a pause or Retry-After). Finished: joins the live entry
         of its subject or gets a successor (``retried_from``). PROCESSED orders: UNCHANGED (see ``order_match``)."""
         ...
 
-    async def dismiss(self, account_id: AccountId, entry_ids: Sequence[EntryId], reason: str, *, dry_run: bool = False) -> list[ActedOn]:
+    async def dismiss(
+        self, account_id: AccountId, entry_ids: Sequence[EntryId], reason: str, *, dry_run: bool = False
+    ) -> list[ActionResult]:
         """PENDING, HELD and FAILED become DISMISSED with ``reason`` as first note; an attempt under way cannot bring them back."""
         ...
 

@@ -14,7 +14,7 @@ from tillsync_server.domain.entry import Entry
 from tillsync_server.domain.enums import EntryState
 from tillsync_server.domain.errors import InvalidArgument, NotFound
 from tillsync_server.domain.ids import AccountId, EntryId, new_entry_id
-from tillsync_server.ports.queues import Acted, ActedOn, QueueActions, QueueFilter, QueueReader
+from tillsync_server.ports.queues import ActionOutcome, ActionResult, QueueActions, QueueFilter, QueueReader
 
 MAX_ENTRY_IDS = 500
 CHUNK_ENTRIES = 500
@@ -67,17 +67,17 @@ class _Tally:
     previous: Counter[EntryState] = field(default_factory=Counter)
     shown: dict[EntryId, None] = field(default_factory=dict)
 
-    def add(self, asked: Sequence[EntryId], results: Sequence[ActedOn], *, as_they_are: bool) -> None:
+    def add(self, asked: Sequence[EntryId], results: Sequence[ActionResult], *, as_they_are: bool) -> None:
         for entry_id, result in zip(asked, results, strict=True):
-            match result.acted:
-                case Acted.DONE:
+            match result.outcome:
+                case ActionOutcome.DONE:
                     self.affected += 1
-                case Acted.JOINED:
+                case ActionOutcome.COALESCED:
                     self.coalesced += 1
-                case Acted.UNCHANGED:
+                case ActionOutcome.UNCHANGED:
                     self.unchanged += 1
                     continue
-                case Acted.MISSING:
+                case ActionOutcome.MISSING:
                     continue
             if result.previous_state is not None:
                 self.previous[result.previous_state] += 1
@@ -85,7 +85,7 @@ class _Tally:
                 self.shown[entry_id if as_they_are else result.entry_id] = None
 
 
-_Act = Callable[[Sequence[EntryId]], Awaitable[list[ActedOn]]]
+_Act = Callable[[Sequence[EntryId]], Awaitable[list[ActionResult]]]
 
 
 class QueueWork:
@@ -97,11 +97,11 @@ class QueueWork:
         """With attempts. NotFound."""
         return await one_entry(self._reader, account_id, entry_id, with_attempts=True)
 
-    async def retry(self, chosen: EntriesChosen) -> WorkDone:
+    async def requeue(self, chosen: EntriesChosen) -> WorkDone:
         """NotFound for an unknown account. InvalidArgument."""
 
-        async def act(entry_ids: Sequence[EntryId]) -> list[ActedOn]:
-            return await self._actions.retry(chosen.account_id, entry_ids, dry_run=chosen.validate_only)
+        async def act(entry_ids: Sequence[EntryId]) -> list[ActionResult]:
+            return await self._actions.requeue(chosen.account_id, entry_ids, dry_run=chosen.validate_only)
 
         return await self._work(chosen, act, "retry")
 
@@ -113,7 +113,7 @@ class QueueWork:
             raise InvalidArgument.of("reason", "must not contain control characters")
         words = reason.strip() or DEFAULT_REASON
 
-        async def act(entry_ids: Sequence[EntryId]) -> list[ActedOn]:
+        async def act(entry_ids: Sequence[EntryId]) -> list[ActionResult]:
             return await self._actions.dismiss(chosen.account_id, entry_ids, words, dry_run=chosen.validate_only)
 
         return await self._work(chosen, act, "dismiss", words)
@@ -134,7 +134,7 @@ class QueueWork:
         given = {text: _entry_id(text) for text in chosen.entry_ids}  # each id once
         known = [entry_id for entry_id in given.values() if entry_id is not None]
         tally = _Tally()
-        results: dict[EntryId, ActedOn] = {}
+        results: dict[EntryId, ActionResult] = {}
         if known:
             acted = await act(known)
             tally.add(known, acted, as_they_are=chosen.validate_only)
@@ -144,9 +144,9 @@ class QueueWork:
         failures = []
         for text, entry_id in given.items():
             acted_on = results.get(entry_id) if entry_id is not None else None
-            if acted_on is None or acted_on.acted is Acted.MISSING:
+            if acted_on is None or acted_on.outcome is ActionOutcome.MISSING:
                 failures.append(EntryFailure(text, FailureKind.NOT_FOUND))
-            elif acted_on.acted is Acted.UNCHANGED:
+            elif acted_on.outcome is ActionOutcome.UNCHANGED:
                 failures.append(EntryFailure(text, FailureKind.STATE_DOES_NOT_ALLOW))
         return await self._done(chosen.account_id, tally, tuple(failures), "")
 

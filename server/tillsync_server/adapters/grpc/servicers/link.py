@@ -43,7 +43,7 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
     async def CreateLink(self, request: link_service_pb2.CreateLinkRequest, context: Any) -> link_service_pb2.CreateLinkResponse:  # noqa: N802
         made = await self._decisions.create_link(AccountId(request.account_id), request.epos_customer_id, request.woo_customer_id)
         response = link_service_pb2.CreateLinkResponse(
-            refresh_entry_id=str(made.refresh_entry_id), released_order_count=made.released_order_entries
+            refresh_entry_id=str(made.refresh_entry_id), released_order_count=made.requeued_order_entries
         )
         fill_link(response.link, made.link)
         return response
@@ -79,7 +79,7 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
         resolution = await self._decisions.resolve_order(
             AccountId(request.account_id), request.entry_id, request.epos_customer_id, create_link=request.create_link
         )
-        response = link_service_pb2.ResolveOrderCustomerResponse(released_order_count=resolution.resolved.released_order_entries)
+        response = link_service_pb2.ResolveOrderCustomerResponse(released_order_count=resolution.resolved.requeued_order_entries)
         fill_entry(response.entry, resolution.entry)
         if resolution.resolved.link is not None:
             fill_link(response.link, resolution.resolved.link)

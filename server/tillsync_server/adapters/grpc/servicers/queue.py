@@ -27,7 +27,7 @@ class QueueServicer(queue_service_pb2_grpc.QueueServiceServicer):
     async def RetryQueueEntries(  # noqa: N802
         self, request: queue_service_pb2.RetryQueueEntriesRequest, context: Any
     ) -> queue_service_pb2.RetryQueueEntriesResponse:
-        return await retry_response(await self._work.retry(entries_chosen(request)))
+        return await retry_response(await self._work.requeue(entries_chosen(request)))
 
     async def DismissQueueEntries(  # noqa: N802
         self, request: queue_service_pb2.DismissQueueEntriesRequest, context: Any

@@ -44,7 +44,7 @@ class PostgresLinkWriter:
             link, refresh = await _link_by_hand(lane, epos_customer_id, woo_customer_id)
             released = await decide_again(lane, woo=[woo_customer_id])
         lane.tell(self._notifier)
-        return LinkedByHand(link=link, refresh_entry_id=refresh, released_order_entries=released)
+        return LinkedByHand(link=link, refresh_entry_id=refresh, requeued_order_entries=released)
 
     async def delete(
         self, account_id: AccountId, *, epos_customer_id: EposCustomerId | None = None, woo_customer_id: WooCustomerId | None = None
@@ -81,7 +81,7 @@ class PostgresLinkWriter:
     async def resolve_order(
         self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
     ) -> OrderResolved:
-        """``released_order_entries`` counts the others. A guest with more held orders than one transaction may release: the others go
+        """``requeued_order_entries`` counts the others. A guest with more held orders than one transaction may release: the others go
         first, chunk by chunk, and the named one last, so that a call cut short can be made again."""
         released = 0
         while True:
@@ -110,7 +110,7 @@ class PostgresLinkWriter:
                 released += count
             lane.tell(self._notifier)
             if last:
-                return OrderResolved(entry_id=current, link=link, released_order_entries=released)
+                return OrderResolved(entry_id=current, link=link, requeued_order_entries=released)
 
     async def resolved_before(
         self, account_id: AccountId, entry_id: EntryId, epos_customer_id: EposCustomerId, *, create_link: bool
@@ -231,7 +231,7 @@ async def _resolved_before(
     link = await _link_made_by_hand(lane, order, epos_customer_id) if stands and create_link else None
     if not stands or (create_link and link is None):
         return None
-    return OrderResolved(entry_id=EntryId(order["entry_id"]), link=link, released_order_entries=0)
+    return OrderResolved(entry_id=EntryId(order["entry_id"]), link=link, requeued_order_entries=0)
 
 
 async def _link_made_by_hand(lane: LockedLane, order: asyncpg.Record, epos_customer_id: EposCustomerId) -> Link | None:

@@ -96,9 +96,9 @@ class PostgresOrderIntake:
                 facts_hashes=facts.facts_hashes(),
                 rerun=any(each.rerun for each in orders if each.facts.order_id == order_id),
             )
-            if arrival is Arrival.JOIN and entry_id is not None:
+            if arrival is Arrival.UNCHANGED and entry_id is not None:
                 current[order_id] = OrderEnqueued(entry_id, queued=False)
-            elif arrival is Arrival.REVISE_LIVE_ENTRY and entry_id is not None:
+            elif arrival is Arrival.REQUEUE_LIVE_ENTRY and entry_id is not None:
                 queued.append(QueuedOrder(facts, entry_id, None, note, is_new=False))
                 current[order_id] = OrderEnqueued(entry_id, queued=True)
             else:

@@ -1,6 +1,6 @@
 """What a person does with entries: retry and dismiss, a chunk at a time, in one transaction under the lane's lock.
 
-Statements in ``queue_actions.sql``; what a retry does to each entry is decided in ``domain.retry_plan``.
+Statements in ``queue_actions.sql``; what a retry does to each entry is decided in ``domain.requeue_plan``.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from tillsync_server.domain.enums import EntryKind, EntryState, Priority
 from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId, new_entry_id
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.domain.retry_plan import Planned, Step, StoredAnswer, StoredEntry, Subject, plan_retries
+from tillsync_server.domain.requeue_plan import PlannedStep, Step, StoredAnswer, StoredEntry, Subject, plan_requeues
 from tillsync_server.ports.lanes import EnqueueResult, NewHint
-from tillsync_server.ports.queues import Acted, ActedOn
+from tillsync_server.ports.queues import ActionOutcome, ActionResult
 from tillsync_server.ports.wakeups import Notifier
 
 _LOCK_LANE = load("engine/lock_lane")
@@ -48,7 +48,7 @@ class PostgresQueueActions:
         self._database = database
         self._notifier = notifier
 
-    async def retry(self, account_id: AccountId, entry_ids: Sequence[EntryId], *, dry_run: bool = False) -> list[ActedOn]:
+    async def requeue(self, account_id: AccountId, entry_ids: Sequence[EntryId], *, dry_run: bool = False) -> list[ActionResult]:
         _require_chunk(entry_ids)
         try:
             async with self._database.acquire() as connection, connection.transaction():
@@ -56,19 +56,21 @@ class PostgresQueueActions:
                 planned = await _plan(connection, account_id, entry_ids)
                 if dry_run:
                     return _as_planned(entry_ids, planned)
-                retry = _Retry(connection, account_id, lane["at"])
-                acted = await retry.apply(entry_ids, planned)
+                requeue = _Requeue(connection, account_id, lane["at"])
+                acted = await requeue.apply(entry_ids, planned)
         except asyncpg.LockNotAvailableError as error:
             raise _busy(account_id) from error
-        if retry.queued and lane["lease_expires_at"] is None:
+        if requeue.queued and lane["lease_expires_at"] is None:
             self._notifier.lanes_ready()
-        elif retry.queued:
+        elif requeue.queued:
             self._notifier.live_work(account_id)
-        if retry.order_events:
+        if requeue.order_events:
             self._notifier.order_events()
         return acted
 
-    async def dismiss(self, account_id: AccountId, entry_ids: Sequence[EntryId], reason: str, *, dry_run: bool = False) -> list[ActedOn]:
+    async def dismiss(
+        self, account_id: AccountId, entry_ids: Sequence[EntryId], reason: str, *, dry_run: bool = False
+    ) -> list[ActionResult]:
         _require_chunk(entry_ids)
         try:
             async with self._database.acquire() as connection, connection.transaction():
@@ -94,7 +96,7 @@ class PostgresQueueActions:
         return [_dismissed(entry_id, stored.get(entry_id), entry_id in closed) for entry_id in entry_ids]
 
 
-class _Retry:
+class _Requeue:
     """One chunk's writes."""
 
     def __init__(self, connection: Connection, account_id: AccountId, at: datetime) -> None:
@@ -103,20 +105,20 @@ class _Retry:
         self.order_events = 0
         """Order events that wait because of it."""
 
-    async def apply(self, entry_ids: Sequence[EntryId], planned: Sequence[Planned]) -> list[ActedOn]:
-        hints = await self._hint([one.entry for one in planned if one.step in (Step.HINT, Step.HINT_JOINS) and one.entry is not None])
+    async def apply(self, entry_ids: Sequence[EntryId], planned: Sequence[PlannedStep]) -> list[ActionResult]:
+        hints = await self._hint([one.entry for one in planned if one.step in (Step.HINT, Step.COALESCE_HINT) and one.entry is not None])
         orders = await self._succeed([one.entry for one in planned if one.step is Step.ORDER_SUCCESSOR and one.entry is not None])
         await self._run_again(
-            {one.entry.entry_id for one in planned if one.step is Step.RUN_AGAIN and one.entry is not None}
-            | {one.joins for one in planned if one.step is Step.ORDER_JOINS and one.joins is not None}
+            {one.entry.entry_id for one in planned if one.step is Step.REQUEUE and one.entry is not None}
+            | {one.live_entry_id for one in planned if one.step is Step.REQUEUE_LIVE_ORDER and one.live_entry_id is not None}
         )
         made = {**hints, **orders}
         acted = []
         for planned_one, before in zip(planned, _as_planned(entry_ids, planned), strict=True):
             stands_for = before.entry_id
-            if planned_one.entry is not None and planned_one.step not in (Step.RUN_AGAIN, Step.LEAVE):
+            if planned_one.entry is not None and planned_one.step not in (Step.REQUEUE, Step.LEAVE_UNCHANGED):
                 stands_for = made.get(planned_one.entry.subject, stands_for)
-            acted.append(ActedOn(before.acted, stands_for, before.previous_state))
+            acted.append(ActionResult(before.outcome, stands_for, before.previous_state))
         return acted
 
     async def _hint(self, finished: Sequence[StoredEntry]) -> dict[Subject, EntryId]:
@@ -182,7 +184,7 @@ async def _begin(connection: Connection, account_id: AccountId, *, dry_run: bool
     return lane
 
 
-async def _plan(connection: Connection, account_id: AccountId, entry_ids: Sequence[EntryId]) -> list[Planned]:
+async def _plan(connection: Connection, account_id: AccountId, entry_ids: Sequence[EntryId]) -> list[PlannedStep]:
     stored = await _stored(connection, account_id, entry_ids)
     finished = {entry.subject for entry in stored.values() if not entry.state.is_live}
     live: dict[Subject, EntryId] = {}
@@ -193,7 +195,7 @@ async def _plan(connection: Connection, account_id: AccountId, entry_ids: Sequen
         )
         live = {(EntryKind(row["kind"]), row["subject_id"]): EntryId(row["entry_id"]) for row in rows}
     orders = [subject for kind, subject in finished if kind is EntryKind.ORDER_CUSTOMER]
-    return plan_retries(entry_ids, stored, live, await _answers(connection, account_id, orders))
+    return plan_requeues(entry_ids, stored, live, await _answers(connection, account_id, orders))
 
 
 async def _stored(connection: Connection, account_id: AccountId, entry_ids: Sequence[EntryId]) -> dict[EntryId, StoredEntry]:
@@ -220,26 +222,26 @@ async def _answers(connection: Connection, account_id: AccountId, order_ids: Seq
     return {row["order_id"]: StoredAnswer(EntryId(row["entry_id"]), EntryState(row["state"])) for row in rows}
 
 
-def _as_planned(entry_ids: Sequence[EntryId], planned: Sequence[Planned]) -> list[ActedOn]:
+def _as_planned(entry_ids: Sequence[EntryId], planned: Sequence[PlannedStep]) -> list[ActionResult]:
     acted = {
-        Step.RUN_AGAIN: Acted.DONE,
-        Step.HINT: Acted.DONE,
-        Step.ORDER_SUCCESSOR: Acted.DONE,
-        Step.HINT_JOINS: Acted.JOINED,
-        Step.ORDER_JOINS: Acted.JOINED,
-        Step.LEAVE: Acted.UNCHANGED,
-        Step.MISSING: Acted.MISSING,
+        Step.REQUEUE: ActionOutcome.DONE,
+        Step.HINT: ActionOutcome.DONE,
+        Step.ORDER_SUCCESSOR: ActionOutcome.DONE,
+        Step.COALESCE_HINT: ActionOutcome.COALESCED,
+        Step.REQUEUE_LIVE_ORDER: ActionOutcome.COALESCED,
+        Step.LEAVE_UNCHANGED: ActionOutcome.UNCHANGED,
+        Step.MISSING: ActionOutcome.MISSING,
     }
     return [
-        ActedOn(acted[one.step], one.joins or entry_id, None if one.entry is None else one.entry.state)
+        ActionResult(acted[one.step], one.live_entry_id or entry_id, None if one.entry is None else one.entry.state)
         for entry_id, one in zip(entry_ids, planned, strict=True)
     ]
 
 
-def _dismissed(entry_id: EntryId, stored: StoredEntry | None, closed: bool) -> ActedOn:
+def _dismissed(entry_id: EntryId, stored: StoredEntry | None, closed: bool) -> ActionResult:
     if stored is None:
-        return ActedOn(Acted.MISSING, entry_id, None)
-    return ActedOn(Acted.DONE if closed else Acted.UNCHANGED, entry_id, stored.state)
+        return ActionResult(ActionOutcome.MISSING, entry_id, None)
+    return ActionResult(ActionOutcome.DONE if closed else ActionOutcome.UNCHANGED, entry_id, stored.state)
 
 
 def _require_chunk(entry_ids: Sequence[EntryId]) -> None:

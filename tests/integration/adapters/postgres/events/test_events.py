@@ -150,7 +150,7 @@ async def test_every_way_out_of_being_held_is_told(events: EventWorld, way: str)
     expected = CLOSED
     match way:
         case "retry":
-            await actions.retry(SHOP, [entry_id])
+            await actions.requeue(SHOP, [entry_id])
         case "new facts":
             await put_order(engine, facts_of(1042, email="grace@example.test"))
         case "resolved":
@@ -172,7 +172,7 @@ async def test_what_is_only_tried_again_is_not_told(events: EventWorld) -> None:
     await engine.hint(SHOP, 9001)
     await end_all(engine, Verdict.finished(Outcome.UPDATED))  # a customer: never an event
     [entry_id] = [EntryId(row["entry_id"]) for row in await engine.fetch("SELECT entry_id FROM entry WHERE kind = 3")]
-    await PostgresQueueActions(engine.database, engine.notifications).retry(SHOP, [entry_id])
+    await PostgresQueueActions(engine.database, engine.notifications).requeue(SHOP, [entry_id])
     assert await events.rows() == []
 
 
@@ -320,7 +320,7 @@ async def test_two_senders_and_a_storm_of_changes_tell_each_order_in_order(event
     async with events.sending(), events.sending():
         for _ in range(25):
             await end_all(engine, generator.choice([HELD_DUPLICATE, HELD_DUPLICATE, FAILED]))
-            await actions.retry(SHOP, [ids[order] for order in generator.sample(sorted(ids), 4)])
+            await actions.requeue(SHOP, [ids[order] for order in generator.sample(sorted(ids), 4)])
         await end_all(engine, MATCHED)
         await events.until_told()
     for order in ids:

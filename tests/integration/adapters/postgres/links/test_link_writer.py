@@ -70,7 +70,7 @@ async def test_create_releases_held_orders_in_order_of_arrival_and_wakes_the_lan
     held = await held_orders(world, [facts_of(number, woo_customer_id=12) for number in (9, 4, 6)])
     [other] = await held_orders(world, [facts_of(20, woo_customer_id=13)])
     made = await writer_of(world).create(SHOP, epos(90001), woo(12))
-    assert made.released_order_entries == 3
+    assert made.requeued_order_entries == 3
     assert await states(world, [*held, other]) == [EntryState.PENDING] * 3 + [EntryState.HELD]
     assert [(await match_of(world, order)).state for order in (9, 4, 6)] == [EntryState.PENDING] * 3
     handler = RecordingHandler()
@@ -150,7 +150,7 @@ async def test_a_choice_stays_with_its_order(world: EngineWorld) -> None:
     await world.add_accounts("shop-a")
     one, other = await held_orders(world, [facts_of(7, woo_customer_id=12), facts_of(8, woo_customer_id=12)])
     resolved = await writer_of(world).resolve_order(SHOP, one, epos(90001), create_link=False)
-    assert (resolved.entry_id, resolved.link, resolved.released_order_entries) == (one, None, 0)
+    assert (resolved.entry_id, resolved.link, resolved.requeued_order_entries) == (one, None, 0)
     assert await states(world, [one, other]) == [EntryState.PENDING, EntryState.HELD]
     assert (await match_of(world, 7)).state is EntryState.PENDING
     [entry] = await claim(world, await lease_of(world))
@@ -172,7 +172,7 @@ async def test_a_choice_for_a_guest_holds_for_the_held_orders_of_the_email(world
     held = await held_orders(world, [facts_of(7), facts_of(3, email="Ada@Example.test "), facts_of(5)])
     others = await held_orders(world, [facts_of(30, woo_customer_id=12), facts_of(31, email="bea@example.test")])
     resolved = await writer_of(world).resolve_order(SHOP, held[1], epos(90001), create_link=False)
-    assert (resolved.entry_id, resolved.released_order_entries) == (held[1], 2)
+    assert (resolved.entry_id, resolved.requeued_order_entries) == (held[1], 2)
     assert await states(world, [*held, *others]) == [EntryState.PENDING] * 3 + [EntryState.HELD] * 2
     claimed = await claim(world, await lease_of(world))
     assert [entry.entry_id for entry in claimed] == held, "in order of arrival"
@@ -203,7 +203,7 @@ async def test_a_failed_order_is_resolved_with_a_link(world: EngineWorld) -> Non
     await end_all(world, FAILED)
     [held] = await held_orders(world, [facts_of(8, woo_customer_id=12)])
     resolved = await writer_of(world).resolve_order(SHOP, failed, epos(90001), create_link=True)
-    assert resolved.released_order_entries == 1
+    assert resolved.requeued_order_entries == 1
     assert await states(world, [resolved.entry_id, held]) == [EntryState.PENDING] * 2
     assert {entry.subject_id for entry in await claim(world, await lease_of(world))} == {7, 8, 90001}
 
@@ -214,7 +214,7 @@ async def test_a_failed_guest_order_takes_the_held_ones_of_its_email_along(world
     await end_all(world, FAILED)
     [held] = await held_orders(world, [facts_of(8)])
     resolved = await writer_of(world).resolve_order(SHOP, failed, epos(90001), create_link=False)
-    assert resolved.released_order_entries == 1
+    assert resolved.requeued_order_entries == 1
     claimed = await claim(world, await lease_of(world))
     assert {(entry.entry_id, entry.chosen_epos_customer_id) for entry in claimed} == {(resolved.entry_id, 90001), (held, 90001)}
 
@@ -238,7 +238,7 @@ async def test_what_cannot_be_resolved_is_told(world: EngineWorld) -> None:
     assert missing.value.reason == "ENTRY_NOT_FOUND"
     await end_all(world, MATCHED)
     already = await writer.resolve_order(SHOP, pending, epos(90001), create_link=False)  # it belongs to 90001
-    assert (already.entry_id, already.link, already.released_order_entries) == (pending, None, 0)
+    assert (already.entry_id, already.link, already.requeued_order_entries) == (pending, None, 0)
     for entry_id, reason in ((customer, "NOT_AN_ORDER"), (pending, "ORDER_NOT_HELD")):  # finished ones too
         with pytest.raises(FailedPrecondition) as refused:
             await writer.resolve_order(SHOP, entry_id, epos(90002), create_link=False)
@@ -261,7 +261,7 @@ async def test_a_guest_with_many_held_orders_is_resolved_in_chunks(world: Engine
     monkeypatch.setattr(link_writer_module, "MAX_RELEASED", 4)
     held = await held_orders(world, [facts_of(number) for number in range(1, 12)])
     resolved = await writer_of(world).resolve_order(SHOP, held[5], epos(90001), create_link=False)
-    assert (resolved.entry_id, resolved.released_order_entries) == (held[5], 10)
+    assert (resolved.entry_id, resolved.requeued_order_entries) == (held[5], 10)
     rows = await world.fetch("SELECT state, chosen_epos_customer_id, entry_revision FROM entry")
     assert {(row["state"], row["chosen_epos_customer_id"], row["entry_revision"]) for row in rows} == {(1, 90001, 2)}
 

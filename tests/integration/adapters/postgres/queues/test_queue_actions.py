@@ -27,7 +27,7 @@ from tillsync_server.domain.ids import AccountId, EntryId, OrderId, new_entry_id
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.ports.lanes import ClaimRequest, Completion, Written
 from tillsync_server.ports.orders import OrderMatch
-from tillsync_server.ports.queues import Acted, ActedOn
+from tillsync_server.ports.queues import ActionOutcome, ActionResult
 
 pytestmark = pytest.mark.integration
 SHOP = AccountId("shop-a")
@@ -80,7 +80,7 @@ async def test_a_waiting_entry_runs_again_now_with_fresh_attempts(shop: EngineWo
     entry_id = (await shop.hint("shop-a", 1, priority=Priority.BULK)).entry_id
     await shop.fetch("UPDATE entry SET attempt_count = 5, due_at = now() + interval '3 hours' RETURNING 1")
     await asleep(shop)
-    assert await actions(shop).retry(SHOP, [entry_id]) == [ActedOn(Acted.DONE, entry_id, EntryState.PENDING)]
+    assert await actions(shop).requeue(SHOP, [entry_id]) == [ActionResult(ActionOutcome.DONE, entry_id, EntryState.PENDING)]
     now = await entry(shop, entry_id)
     assert (now.attempt_count, now.entry_revision, now.next_attempt_time, now.coalesced_count) == (0, 2, None, 0)
     woken = await lane(shop)
@@ -91,14 +91,14 @@ async def test_a_retry_never_runs_before_a_retry_after_or_the_end_of_a_pause(sho
     limited = (await shop.hint("shop-a", 1)).entry_id
     await shop.fetch("UPDATE entry SET due_at = now() + interval '2 hours', not_before = now() + interval '1 hour' RETURNING 1")
     await asleep(shop)
-    await actions(shop).retry(SHOP, [limited])
+    await actions(shop).requeue(SHOP, [limited])
     [row] = await shop.fetch(
         "SELECT due_at = not_before AS waits, l.next_run_at = e.not_before AS sleeps FROM entry e JOIN lane l USING (account_id)"
     )
     assert (row["waits"], row["sleeps"]) == (True, True)
     await shop.fetch("UPDATE entry SET not_before = NULL RETURNING 1")
     await shop.make_ill("shop-a", Side.TILL, probe_in=timedelta(hours=5))
-    await actions(shop).retry(SHOP, [limited])
+    await actions(shop).requeue(SHOP, [limited])
     [lease] = (await shop.lanes.lease("worker", limit=1, bulk_limit=1, probe_limit=0, lease_seconds=30)).leases
     await shop.lanes.release([lease], clean=[True])
     assert (
@@ -119,8 +119,8 @@ async def test_a_retry_ends_a_wait_for_a_proof_and_not_one_for_the_settle_time(s
     assert waiting.next_attempt_time is not None
     expected = 300 if at_once else 105
     assert expected - 10 < (waiting.next_attempt_time - datetime.now(UTC)).total_seconds() <= expected + 1
-    [acted] = await actions(shop).retry(SHOP, [entry_id])
-    assert acted.acted is Acted.DONE
+    [acted] = await actions(shop).requeue(SHOP, [entry_id])
+    assert acted.outcome is ActionOutcome.DONE
     now = (await entry(shop, entry_id)).next_attempt_time
     assert now == (None if at_once else settled_at)
 
@@ -128,7 +128,7 @@ async def test_a_retry_ends_a_wait_for_a_proof_and_not_one_for_the_settle_time(s
 async def test_a_held_order_is_open_again(shop: EngineWorld) -> None:
     entry_id = await finished_order(shop, 1, HELD)
     assert (await answer(shop, 1)).state is EntryState.HELD
-    assert await actions(shop).retry(SHOP, [entry_id]) == [ActedOn(Acted.DONE, entry_id, EntryState.HELD)]
+    assert await actions(shop).requeue(SHOP, [entry_id]) == [ActionResult(ActionOutcome.DONE, entry_id, EntryState.HELD)]
     assert (await entry(shop, entry_id)).state is EntryState.PENDING
     now = await answer(shop, 1)
     assert (now.state, now.entry_id, now.outcome) == (EntryState.PENDING, entry_id, Outcome.DUPLICATE_EMAIL)
@@ -138,7 +138,7 @@ async def test_a_run_under_way_cannot_end_an_entry_that_was_retried_meanwhile(sh
     entry_id = (await shop.hint("shop-a", 1)).entry_id
     [lease] = (await shop.lanes.lease("worker", limit=1, bulk_limit=1, probe_limit=1, lease_seconds=30)).leases
     [[claimed]] = entries_of(await shop.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
-    await actions(shop).retry(SHOP, [entry_id])
+    await actions(shop).requeue(SHOP, [entry_id])
     decision = decide_entry(Verdict.finished(Outcome.UPDATED), attempts_before=0, policy=RetryPolicy())
     assert await shop.lanes.complete([Completion(lease, claimed, decision, 0.1)]) == [Written.MOVED_ON]
     now = await entry(shop, entry_id)
@@ -150,8 +150,8 @@ async def test_a_run_under_way_cannot_end_an_entry_that_was_retried_meanwhile(sh
 async def test_a_finished_customer_or_type_gets_a_successor(shop: EngineWorld, how: Finish, kind: EntryKind) -> None:
     first = (await shop.hint("shop-a", 1, kind=kind, priority=Priority.BULK)).entry_id
     await finish(shop, first, how)
-    [done] = await actions(shop).retry(SHOP, [first])
-    assert (done.acted, done.previous_state) == (Acted.DONE, how.state)
+    [done] = await actions(shop).requeue(SHOP, [first])
+    assert (done.outcome, done.previous_state) == (ActionOutcome.DONE, how.state)
     assert done.entry_id != first
     now = await entry(shop, done.entry_id)
     assert (now.retried_from, now.kind, now.subject_id, now.priority, now.state) == (first, kind, 1, Priority.BULK, EntryState.PENDING)
@@ -160,8 +160,8 @@ async def test_a_finished_customer_or_type_gets_a_successor(shop: EngineWorld, h
 
 async def test_two_finished_entries_of_one_customer_get_one_successor(shop: EngineWorld) -> None:
     first, second = await finished_hint(shop, 1, FAILED), await finished_hint(shop, 1, FAILED)
-    done, joined = await actions(shop).retry(SHOP, [second, first])
-    assert (done.acted, joined.acted, joined.entry_id) == (Acted.DONE, Acted.JOINED, done.entry_id)
+    done, joined = await actions(shop).requeue(SHOP, [second, first])
+    assert (done.outcome, joined.outcome, joined.entry_id) == (ActionOutcome.DONE, ActionOutcome.COALESCED, done.entry_id)
     assert (await entry(shop, done.entry_id)).retried_from == second
 
 
@@ -169,8 +169,8 @@ async def test_two_finished_entries_of_one_customer_get_one_successor(shop: Engi
 async def test_a_finished_order_gets_a_successor_that_its_answer_names(shop: EngineWorld, how: Finish) -> None:
     first = await finished_order(shop, 7, how)
     await asleep(shop)
-    [done] = await actions(shop).retry(SHOP, [first])
-    assert (done.acted, done.previous_state) == (Acted.DONE, how.state)
+    [done] = await actions(shop).requeue(SHOP, [first])
+    assert (done.outcome, done.previous_state) == (ActionOutcome.DONE, how.state)
     now, named = await entry(shop, done.entry_id), await answer(shop, 7)
     assert (now.retried_from, now.facts, now.account_email, now.woo_customer_id) == (first, order_facts(7), "ada@example.test", 12)
     assert (named.entry_id, named.state, named.outcome) == (done.entry_id, EntryState.PENDING, how.outcome)
@@ -183,7 +183,7 @@ async def test_a_finished_order_with_a_live_entry_lets_that_one_run_again(shop: 
     second = await take_order(shop, "shop-a", order_facts(7, email="other@example.test"))
     assert second != first
     await finish(shop, second, HELD)
-    assert await actions(shop).retry(SHOP, [first]) == [ActedOn(Acted.JOINED, second, EntryState.FAILED)]
+    assert await actions(shop).requeue(SHOP, [first]) == [ActionResult(ActionOutcome.COALESCED, second, EntryState.FAILED)]
     assert (await entry(shop, second)).state is EntryState.PENDING
     assert (await answer(shop, 7)).state is EntryState.PENDING
 
@@ -192,9 +192,9 @@ async def test_the_customer_of_a_processed_order_does_not_change_by_a_retry(shop
     failed = await finished_order(shop, 7, FAILED)
     processed = await take_order(shop, "shop-a", order_facts(7), rerun=True)
     await finish(shop, processed, PROCESSED)
-    assert await actions(shop).retry(SHOP, [processed, failed]) == [
-        ActedOn(Acted.UNCHANGED, processed, EntryState.PROCESSED),
-        ActedOn(Acted.UNCHANGED, failed, EntryState.FAILED),
+    assert await actions(shop).requeue(SHOP, [processed, failed]) == [
+        ActionResult(ActionOutcome.UNCHANGED, processed, EntryState.PROCESSED),
+        ActionResult(ActionOutcome.UNCHANGED, failed, EntryState.FAILED),
     ]
     assert (await answer(shop, 7)).entry_id == processed
     assert not await shop.fetch("SELECT 1 FROM entry")
@@ -204,8 +204,8 @@ async def test_the_retry_of_an_older_entry_of_an_order_uses_its_present_facts(sh
     old = await finished_order(shop, 7, FAILED)
     new = await take_order(shop, "shop-a", order_facts(7, email="corrected@example.test"))
     await finish(shop, new, FAILED)
-    done, joined = await actions(shop).retry(SHOP, [old, new])
-    assert (done.acted, joined.acted, joined.entry_id) == (Acted.DONE, Acted.JOINED, done.entry_id)
+    done, joined = await actions(shop).requeue(SHOP, [old, new])
+    assert (done.outcome, joined.outcome, joined.entry_id) == (ActionOutcome.DONE, ActionOutcome.COALESCED, done.entry_id)
     now = await entry(shop, done.entry_id)
     assert now.facts is not None
     assert (now.facts.account_email, now.retried_from) == ("corrected@example.test", old)
@@ -222,14 +222,28 @@ async def test_a_dry_run_says_the_same_and_changes_nothing(shop: EngineWorld) ->
         new_entry_id(),
     ]
     before = await whole(shop)
-    tried = await actions(shop).retry(SHOP, asked, dry_run=True)
+    tried = await actions(shop).requeue(SHOP, asked, dry_run=True)
     closing = await actions(shop).dismiss(SHOP, asked, "closed by hand", dry_run=True)
     assert await whole(shop) == before
-    assert [one.acted for one in tried] == [Acted.DONE, Acted.DONE, Acted.JOINED, Acted.DONE, Acted.UNCHANGED, Acted.MISSING]
+    assert [one.outcome for one in tried] == [
+        ActionOutcome.DONE,
+        ActionOutcome.DONE,
+        ActionOutcome.COALESCED,
+        ActionOutcome.DONE,
+        ActionOutcome.UNCHANGED,
+        ActionOutcome.MISSING,
+    ]
     assert [one.entry_id for one in tried] == [live, asked[1], live, asked[3], asked[4], asked[5]]
-    assert [one.acted for one in closing] == [Acted.DONE, Acted.DONE, Acted.DONE, Acted.DONE, Acted.UNCHANGED, Acted.MISSING]
-    done = await actions(shop).retry(SHOP, asked)
-    assert [(one.acted, one.previous_state) for one in done] == [(one.acted, one.previous_state) for one in tried]
+    assert [one.outcome for one in closing] == [
+        ActionOutcome.DONE,
+        ActionOutcome.DONE,
+        ActionOutcome.DONE,
+        ActionOutcome.DONE,
+        ActionOutcome.UNCHANGED,
+        ActionOutcome.MISSING,
+    ]
+    done = await actions(shop).requeue(SHOP, asked)
+    assert [(one.outcome, one.previous_state) for one in done] == [(one.outcome, one.previous_state) for one in tried]
 
 
 async def whole(world: EngineWorld) -> list[list[asyncpg.Record]]:
@@ -285,31 +299,31 @@ async def test_old_failures_are_closed_where_they_lie(shop: EngineWorld) -> None
     made = datetime.now(UTC) - timedelta(days=50)
     old = await add_finished(shop, "shop-a", 1, state=EntryState.FAILED, create_time=made, finish_time=made + timedelta(days=20))
     [done] = await actions(shop).dismiss(SHOP, [old], "no")
-    assert done.acted is Acted.DONE
+    assert done.outcome is ActionOutcome.DONE
     assert (await entry(shop, old)).finish_time == made + timedelta(days=20)
 
 
 async def test_entries_of_another_account_are_missing(shop: EngineWorld) -> None:
     foreign = await add_finished(shop, "shop-b", 1, state=EntryState.FAILED)
     live = (await shop.hint("shop-b", 2)).entry_id
-    for acted in (await actions(shop).retry(SHOP, [foreign, live]), await actions(shop).dismiss(SHOP, [foreign, live], "no")):
-        assert [one.acted for one in acted] == [Acted.MISSING, Acted.MISSING]
+    for acted in (await actions(shop).requeue(SHOP, [foreign, live]), await actions(shop).dismiss(SHOP, [foreign, live], "no")):
+        assert [one.outcome for one in acted] == [ActionOutcome.MISSING, ActionOutcome.MISSING]
     assert (await shop.fetch("SELECT state FROM entry"))[0]["state"] == EntryState.PENDING
 
 
 async def test_an_unknown_account_a_locked_lane_and_too_many_entries(shop: EngineWorld) -> None:
     for dry_run in (True, False):
         with pytest.raises(NotFound):
-            await actions(shop).retry(AccountId("nowhere"), [new_entry_id()], dry_run=dry_run)
+            await actions(shop).requeue(AccountId("nowhere"), [new_entry_id()], dry_run=dry_run)
         with pytest.raises(NotFound):
             await actions(shop).dismiss(AccountId("nowhere"), [new_entry_id()], "no", dry_run=dry_run)
     with pytest.raises(ValueError, match="501 entries"):
-        await actions(shop).retry(SHOP, [new_entry_id()] * 501)
+        await actions(shop).requeue(SHOP, [new_entry_id()] * 501)
     async with shop.database.acquire() as other, other.transaction():
         await other.execute("SELECT 1 FROM lane WHERE account_id = 'shop-a' FOR UPDATE")
         with pytest.raises(Unavailable):
-            await actions(shop).retry(SHOP, [new_entry_id()])
-        assert await actions(shop).retry(AccountId("shop-b"), [new_entry_id()])
+            await actions(shop).requeue(SHOP, [new_entry_id()])
+        assert await actions(shop).requeue(AccountId("shop-b"), [new_entry_id()])
 
 
 async def test_a_leased_lanes_owner_is_told_of_live_work(shop: EngineWorld) -> None:
@@ -317,7 +331,7 @@ async def test_a_leased_lanes_owner_is_told_of_live_work(shop: EngineWorld) -> N
     await shop.fetch("UPDATE lane SET lease_owner = 'w', lease_token = 1, lease_expires_at = now() + interval '1 minute' RETURNING 1")
     heard = asyncio.Event()
     shop.notifications.on_live_work(lambda account_id: heard.set() if account_id == SHOP else None)
-    await actions(shop).retry(SHOP, [entry_id])
+    await actions(shop).requeue(SHOP, [entry_id])
     await within(heard.wait())
 
 
@@ -325,9 +339,9 @@ async def test_a_whole_chunk_is_quick_and_right(shop: EngineWorld) -> None:
     await shop.hint_many("shop-a", range(1, 501))
     rows = [EntryId(row["entry_id"]) for row in await shop.fetch("SELECT entry_id FROM entry ORDER BY entry_id")]
     closed = await actions(shop).dismiss(SHOP, rows, "no")
-    assert {one.acted for one in closed} == {Acted.DONE}
-    again = await actions(shop).retry(SHOP, rows)
-    assert {one.acted for one in again} == {Acted.DONE}
+    assert {one.outcome for one in closed} == {ActionOutcome.DONE}
+    again = await actions(shop).requeue(SHOP, rows)
+    assert {one.outcome for one in again} == {ActionOutcome.DONE}
     linked = await shop.fetch(
         "SELECT count(*) AS n FROM entry e JOIN entry_history h ON h.entry_id = e.retried_from AND h.subject_id = e.subject_id"
     )

@@ -38,58 +38,58 @@ class StoredAnswer:
 
 
 class Step(Enum):
-    RUN_AGAIN = auto()
+    REQUEUE = auto()
     """A live entry runs again."""
     HINT = auto()
     """A finished customer or type: a hint, which makes a successor."""
-    HINT_JOINS = auto()
+    COALESCE_HINT = auto()
     """The same, its subject has a live entry (or gets one in this chunk)."""
     ORDER_SUCCESSOR = auto()
-    ORDER_JOINS = auto()
+    REQUEUE_LIVE_ORDER = auto()
     """The order has a live entry (or gets one in this chunk), which runs again."""
-    LEAVE = auto()
+    LEAVE_UNCHANGED = auto()
     MISSING = auto()
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedStep:
     step: Step
     entry: StoredEntry | None
-    joins: EntryId | None = None
+    live_entry_id: EntryId | None = None
     """The live entry that was there before; None where the chunk makes it."""
 
 
-def plan_retries(
+def plan_requeues(
     entry_ids: Sequence[EntryId],
     stored: Mapping[EntryId, StoredEntry],
     live: Mapping[Subject, EntryId],
     answers: Mapping[int, StoredAnswer],
-) -> list[Planned]:
+) -> list[PlannedStep]:
     """By position. The customer of a PROCESSED order does not change by a retry, not even by that of an older entry of the order."""
-    planned: list[Planned] = []
+    planned: list[PlannedStep] = []
     begun: set[Subject] = set()
     for entry_id in entry_ids:
         entry = stored.get(entry_id)
         if entry is None:
-            planned.append(Planned(Step.MISSING, None))
+            planned.append(PlannedStep(Step.MISSING, None))
         elif entry.state.is_live:
-            planned.append(Planned(Step.RUN_AGAIN, entry))
+            planned.append(PlannedStep(Step.REQUEUE, entry))
         elif entry.kind is EntryKind.ORDER_CUSTOMER:
             planned.append(_plan_order(entry, live.get(entry.subject), answers.get(entry.subject_id), entry.subject in begun))
         else:
-            joins = live.get(entry.subject)
-            step = Step.HINT if joins is None and entry.subject not in begun else Step.HINT_JOINS
-            planned.append(Planned(step, entry, joins))
+            live_entry_id = live.get(entry.subject)
+            step = Step.HINT if live_entry_id is None and entry.subject not in begun else Step.COALESCE_HINT
+            planned.append(PlannedStep(step, entry, live_entry_id))
         if planned[-1].step in (Step.HINT, Step.ORDER_SUCCESSOR) and entry is not None:
             begun.add(entry.subject)
     return planned
 
 
-def _plan_order(entry: StoredEntry, live: EntryId | None, answer: StoredAnswer | None, begun: bool) -> Planned:
+def _plan_order(entry: StoredEntry, live: EntryId | None, answer: StoredAnswer | None, begun: bool) -> PlannedStep:
     if entry.state is EntryState.PROCESSED:
-        return Planned(Step.LEAVE, entry)
+        return PlannedStep(Step.LEAVE_UNCHANGED, entry)
     if live is not None or begun:
-        return Planned(Step.ORDER_JOINS, entry, live)
+        return PlannedStep(Step.REQUEUE_LIVE_ORDER, entry, live)
     if entry.facts is None or (answer is not None and answer.state is EntryState.PROCESSED):
-        return Planned(Step.LEAVE, entry)
-    return Planned(Step.ORDER_SUCCESSOR, entry)
+        return PlannedStep(Step.LEAVE_UNCHANGED, entry)
+    return PlannedStep(Step.ORDER_SUCCESSOR, entry)

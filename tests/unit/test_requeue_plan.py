@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from tillsync_server.domain.enums import EntryKind, EntryState, Priority
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, new_entry_id
 from tillsync_server.domain.order import OrderFacts
-from tillsync_server.domain.retry_plan import Planned, Step, StoredAnswer, StoredEntry, Subject, plan_retries
+from tillsync_server.domain.requeue_plan import PlannedStep, Step, StoredAnswer, StoredEntry, Subject, plan_requeues
 
 FACTS = OrderFacts(order_id=OrderId(1), order_key="key", create_time=datetime(2026, 1, 2, tzinfo=UTC))
 
@@ -34,43 +34,43 @@ def an_order(state: EntryState = EntryState.FAILED, facts: OrderFacts | None = F
 def plan(
     *entries: StoredEntry, live: dict[Subject, EntryId] | None = None, answers: dict[int, StoredAnswer] | None = None
 ) -> list[tuple[Step, EntryId | None]]:
-    planned: list[Planned] = plan_retries(
+    planned: list[PlannedStep] = plan_requeues(
         [one.entry_id for one in entries], {one.entry_id: one for one in entries}, live or {}, answers or {}
     )
-    return [(one.step, one.joins) for one in planned]
+    return [(one.step, one.live_entry_id) for one in planned]
 
 
 def test_an_unknown_entry_is_missing() -> None:
-    assert [one.step for one in plan_retries([new_entry_id()], {}, {}, {})] == [Step.MISSING]
+    assert [one.step for one in plan_requeues([new_entry_id()], {}, {}, {})] == [Step.MISSING]
 
 
 def test_a_live_entry_runs_again() -> None:
-    assert plan(an_order(EntryState.HELD), entry(state=EntryState.PENDING)) == [(Step.RUN_AGAIN, None)] * 2
+    assert plan(an_order(EntryState.HELD), entry(state=EntryState.PENDING)) == [(Step.REQUEUE, None)] * 2
 
 
 def test_finished_customers_are_hinted_once_a_chunk() -> None:
-    assert plan(entry(), entry(), entry(subject_id=2)) == [(Step.HINT, None), (Step.HINT_JOINS, None), (Step.HINT, None)]
+    assert plan(entry(), entry(), entry(subject_id=2)) == [(Step.HINT, None), (Step.COALESCE_HINT, None), (Step.HINT, None)]
 
 
 def test_a_finished_customer_joins_the_live_entry_of_its_subject() -> None:
     live = new_entry_id()
-    assert plan(entry(), live={(EntryKind.CUSTOMER, 1): live}) == [(Step.HINT_JOINS, live)]
+    assert plan(entry(), live={(EntryKind.CUSTOMER, 1): live}) == [(Step.COALESCE_HINT, live)]
 
 
 def test_a_failed_order_gets_one_successor_a_chunk() -> None:
-    assert plan(an_order(), an_order()) == [(Step.ORDER_SUCCESSOR, None), (Step.ORDER_JOINS, None)]
+    assert plan(an_order(), an_order()) == [(Step.ORDER_SUCCESSOR, None), (Step.REQUEUE_LIVE_ORDER, None)]
 
 
 def test_a_failed_order_joins_its_live_entry() -> None:
     live = new_entry_id()
-    assert plan(an_order(), live={(EntryKind.ORDER_CUSTOMER, 1): live}) == [(Step.ORDER_JOINS, live)]
+    assert plan(an_order(), live={(EntryKind.ORDER_CUSTOMER, 1): live}) == [(Step.REQUEUE_LIVE_ORDER, live)]
 
 
 def test_the_customer_of_an_answered_order_does_not_change() -> None:
     answered = StoredAnswer(new_entry_id(), EntryState.PROCESSED)
-    assert plan(an_order(EntryState.PROCESSED)) == [(Step.LEAVE, None)]
-    assert plan(an_order(), answers={1: answered}) == [(Step.LEAVE, None)], "not even by an older entry of the order"
+    assert plan(an_order(EntryState.PROCESSED)) == [(Step.LEAVE_UNCHANGED, None)]
+    assert plan(an_order(), answers={1: answered}) == [(Step.LEAVE_UNCHANGED, None)], "not even by an older entry of the order"
 
 
 def test_an_order_whose_facts_are_no_longer_kept_is_left() -> None:
-    assert plan(an_order(facts=None)) == [(Step.LEAVE, None)]
+    assert plan(an_order(facts=None)) == [(Step.LEAVE_UNCHANGED, None)]
