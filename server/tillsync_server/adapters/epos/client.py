@@ -9,7 +9,7 @@ from tillsync_server.adapters.epos.customer_types import CustomerTypeResource, C
 from tillsync_server.adapters.epos.customers import CustomerResource, CustomerV2, CustomerV4
 from tillsync_server.adapters.epos.name_search import search_by_name
 from tillsync_server.adapters.epos.requests import TillRequests
-from tillsync_server.adapters.epos.rows import unreadable
+from tillsync_server.adapters.epos.rows import unreadable_error
 from tillsync_server.adapters.epos.seen_pages import SeenPages
 from tillsync_server.adapters.epos.transactions import TransactionResource
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillCustomerType
@@ -86,4 +86,4 @@ class EposClient:
             text = f"Epos Now is not at this base address ({error.text}): check it"[:500]
             raise Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text) from error
         if answer.is_html:
-            raise unreadable(f"TokenInfo is a page for people: {answer.description}")
+            raise unreadable_error(f"TokenInfo is a page for people: {answer.description}")

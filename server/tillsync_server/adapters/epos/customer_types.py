@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from tillsync_server.adapters.epos.requests import TillRequests
-from tillsync_server.adapters.epos.rows import Row, array, endless, of_id, readable, single, unreadable
+from tillsync_server.adapters.epos.rows import Row, array, endless_error, of_id, readable, single, unreadable_error
 from tillsync_server.domain.customer import TillCustomerType
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Misaddressed, Missing
@@ -38,7 +38,7 @@ class CustomerTypeResource:
         answer = await self._requests.get(f"{self.path}/{type_id}")
         found = read_row(of_id(single(answer.json()), "customer type", "CustomerTypeID", "TypeId", "Id"))
         if found.epos_customer_type_id != type_id:
-            raise unreadable(f"asked for customer type {type_id}, it served customer type {found.epos_customer_type_id}")
+            raise unreadable_error(f"asked for customer type {type_id}, it served customer type {found.epos_customer_type_id}")
         return found
 
     async def list_all(self) -> list[TillCustomerType]:
@@ -58,7 +58,7 @@ class CustomerTypeResource:
                 found.setdefault(row.epos_customer_type_id, row)
             if len(found) == before:
                 return list(found.values())
-        raise endless("its list of customer types", _MAX_PAGES)
+        raise endless_error("its list of customer types", _MAX_PAGES)
 
 
 class CustomerTypeV2(CustomerTypeResource):

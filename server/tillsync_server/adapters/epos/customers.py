@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 from tillsync_server.adapters.epos.requests import TillRequests
-from tillsync_server.adapters.epos.rows import Row, array, endless, of_id, single, texts_in, unreadable
+from tillsync_server.adapters.epos.rows import Row, array, endless_error, of_id, single, texts_in, unreadable_error
 from tillsync_server.adapters.epos.seen_pages import SeenPages
 from tillsync_server.adapters.http_client import Answer
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillField
@@ -123,7 +123,7 @@ class CustomerResource(ABC):
         answer = await self._requests.get(f"{self.path}/{customer_id}")
         row = self._row(of_id(single(answer.json()), "customer", "CustomerID", "Id"))
         if row.epos_customer_id != customer_id:
-            raise unreadable(f"asked for customer {customer_id}, it served customer {row.epos_customer_id}")
+            raise unreadable_error(f"asked for customer {customer_id}, it served customer {row.epos_customer_id}")
         return row.read()
 
     def _page_of(self, answer: Any, number: int, *, with_ledgers: bool = True) -> CustomerPage:
@@ -185,7 +185,7 @@ class CustomerResource(ABC):
             if ignored or not (fresh or fresh_unread) or self._ends_search(page, text):
                 counted = () if ignored else tuple(unread.values())
                 return EmailSearch(text, tuple(row.read() for row in found.values()), filter_ignored=ignored, unread=counted)
-        raise endless("its search for one email", MAX_SEARCH_PAGES)
+        raise endless_error("its search for one email", MAX_SEARCH_PAGES)
 
     def _ends_search(self, page: CustomerPage, text: str) -> bool:
         # invariant: unmatched-searches-are-read-on

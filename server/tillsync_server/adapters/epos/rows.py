@@ -23,11 +23,11 @@ _SPELLINGS_KEPT = 256
 _SMALLEST, _WIDE = Decimal(1).scaleb(-_MAX_DIGITS), Context(prec=2 * _MAX_DIGITS + 2)
 
 
-def unreadable(text: str) -> Unreadable:
+def unreadable_error(text: str) -> Unreadable:
     return Unreadable(Side.TILL, f"Epos Now's answer is not understood: {text}")
 
 
-def endless(what: str, pages: int) -> Unreadable:
+def endless_error(what: str, pages: int) -> Unreadable:
     return Unreadable(Side.TILL, f"Epos Now does not end {what}: {pages} pages, and still something new on each; report it to Epos Now")
 
 
@@ -60,7 +60,7 @@ class Row:
 
     def __init__(self, value: Any, what: str) -> None:
         if not isinstance(value, dict):
-            raise unreadable(f"{what} is {_kind(value)}, not an object")
+            raise unreadable_error(f"{what} is {_kind(value)}, not an object")
         self.what = what
         self.unread: set[TillField] = set()
         self._value = value
@@ -145,7 +145,7 @@ class Row:
             return None
 
     def _bad(self, names: Sequence[str], problem: str) -> Unreadable:
-        error = unreadable(f"field {names[0]} of a {self.what} {problem}")
+        error = unreadable_error(f"field {names[0]} of a {self.what} {problem}")
         error.field = names[0]
         return error
 
@@ -172,7 +172,7 @@ def _places(number: Decimal) -> int:
 
 def array(value: Any, what: str) -> list[Any]:
     if not isinstance(value, list):
-        raise unreadable(f"the list of {what}s is {_kind(value)}, not an array")
+        raise unreadable_error(f"the list of {what}s is {_kind(value)}, not an array")
     return value
 
 
@@ -199,7 +199,7 @@ def of_id(value: Any, what: str, *names: str) -> Any:
     Otherwise it raises Unreadable without ``field``: the value is no row, so the whole answer is in doubt.
     """
     if Row(value, what).first(*names) is None:
-        raise unreadable(f"field {names[0]} of a {what} is missing")
+        raise unreadable_error(f"field {names[0]} of a {what} is missing")
     return value
 
 

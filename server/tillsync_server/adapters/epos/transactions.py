@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from tillsync_server.adapters.epos.requests import TillRequests
-from tillsync_server.adapters.epos.rows import Row, single, unreadable
+from tillsync_server.adapters.epos.rows import Row, single, unreadable_error
 from tillsync_server.domain.enums import TillApiVersion
 from tillsync_server.domain.errors import Blocked, Misaddressed, Missing
 from tillsync_server.domain.ids import EposCustomerId
@@ -41,6 +41,6 @@ def _buyer(value: Any, transaction_id: int) -> EposCustomerId | None:
     row = Row(single(value), "transaction")
     served = row.identifier("TransactionID", "Id")
     if served != transaction_id:
-        raise unreadable(f"asked for transaction {transaction_id}, it served transaction {served}")
+        raise unreadable_error(f"asked for transaction {transaction_id}, it served transaction {served}")
     buyer = row.optional_identifier("CustomerId", "Customer", nested=("CustomerId", "Id"))
     return None if buyer is None else EposCustomerId(buyer)

@@ -21,7 +21,7 @@ from tillsync_server.adapters.woo.bridge_wire import (
 )
 from tillsync_server.adapters.woo.refusals import BatchRefused
 from tillsync_server.adapters.woo.requests import Harmless, ShopRequests
-from tillsync_server.adapters.woo.rest_answers import unreadable
+from tillsync_server.adapters.woo.rest_answers import unreadable_error
 from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH, SiteKnowledge
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType
 from tillsync_server.domain.enums import Side
@@ -139,5 +139,5 @@ class BridgeClient:
         route = f"{NAMESPACE}/customer-types/{type_id}"
         answer: Any = await self._requests.write(method, route, body, permit, ours=is_write_result, harmless=_HARMLESS)
         if isinstance(answer, dict) and answer.get("id", type_id) != type_id:
-            raise unreadable(f"it is not about customer type {type_id}")
+            raise unreadable_error(f"it is not about customer type {type_id}")
         return write_result(answer)

@@ -10,7 +10,7 @@ from tillsync_server.adapters.woo.bridge_client import NAMESPACE
 from tillsync_server.adapters.woo.bridge_wire import named_field, results_of
 from tillsync_server.adapters.woo.refusals import BatchRefused
 from tillsync_server.adapters.woo.requests import ShopRequests
-from tillsync_server.adapters.woo.rest_answers import unreadable
+from tillsync_server.adapters.woo.rest_answers import unreadable_error
 from tillsync_server.ports.events import MAX_EVENTS, EventResult, EventStatus, OrderEvent, WaitingEvents
 from tillsync_server.ports.till import WritePermit
 
@@ -63,19 +63,19 @@ def event_results(value: Any, events: Sequence[OrderEvent]) -> list[EventResult]
     """Raises Unreadable unless there is exactly one result per event and each is that of its event."""
     results = value.get("results") if isinstance(value, Mapping) else None
     if not isinstance(results, list):
-        raise unreadable("it has no list of results")
+        raise unreadable_error("it has no list of results")
     if len(results) != len(events):
-        raise unreadable(f"{len(results)} results for {len(events)} events")
+        raise unreadable_error(f"{len(results)} results for {len(events)} events")
     return [_event_result(position, row, event) for position, (row, event) in enumerate(zip(results, events, strict=True))]
 
 
 def _event_result(position: int, row: Any, event: OrderEvent) -> EventResult:
     if not isinstance(row, Mapping) or row.get("event_id", event.event_id) != event.event_id:
-        raise unreadable(f"result {position} is not that of event {event.event_id}")
+        raise unreadable_error(f"result {position} is not that of event {event.event_id}")
     try:
         status = EventStatus(row.get("status"))
     except ValueError as error:
-        raise unreadable("a result has no status that this service knows: the versions of plugin and service do not fit") from error
+        raise unreadable_error("a result has no status that this service knows: the versions of plugin and service do not fit") from error
     return EventResult(status=status, held_sequence=_sequence(row.get("version")), field=_refused_field(row, event))
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tillsync_server.adapters.http_client import clean_text, name_of
-from tillsync_server.adapters.woo.rest_answers import IsOurs, unreadable
+from tillsync_server.adapters.woo.rest_answers import IsOurs, unreadable_error
 from tillsync_server.adapters.woo.site_knowledge import BRIDGE_MAX_BATCH
 from tillsync_server.domain.account import DEFAULT_PRICE_DECIMALS, MOST_PRICE_DECIMALS
 from tillsync_server.domain.customer import CustomerWrite, TillCustomerType, decimal_text
@@ -106,14 +106,14 @@ def batch_results(value: Any, writes: Sequence[CustomerWrite]) -> list[WriteResu
     """By position. Raises Unreadable unless there is exactly one result per item and each is that of its item's customer."""
     results = value.get("results") if isinstance(value, Mapping) else None
     if not isinstance(results, list):
-        raise unreadable("it has no list of results")
+        raise unreadable_error("it has no list of results")
     if len(results) != len(writes):
-        raise unreadable(f"{len(results)} results for {len(writes)} customers")
+        raise unreadable_error(f"{len(results)} results for {len(writes)} customers")
     found: list[WriteResult] = []
     for position, (row, write) in enumerate(zip(results, writes, strict=True)):
         user_id = row.get("user_id") if isinstance(row, Mapping) else None
         if isinstance(user_id, bool) or user_id != write.woo_customer_id:
-            raise unreadable(f"result {position} is not that of customer {write.woo_customer_id}")
+            raise unreadable_error(f"result {position} is not that of customer {write.woo_customer_id}")
         found.append(write_result(row))
     return found
 
@@ -123,10 +123,10 @@ def write_result(row: Any) -> WriteResult:
     status = row.get("status") if isinstance(row, Mapping) else None
     known = _ON_THE_WIRE.get(status) if isinstance(status, str) else None
     if known is None:
-        raise unreadable("a result has no status that this service knows: the versions of plugin and service do not fit")
+        raise unreadable_error("a result has no status that this service knows: the versions of plugin and service do not fit")
     version = _version(row.get("version"))
     if known is WriteStatus.STALE and version is None:
-        raise unreadable("a stale result does not say which version the shop holds")
+        raise unreadable_error("a stale result does not say which version the shop holds")
     return WriteResult(status=known, version=version, field=named_field(row), not_kept=_not_kept(row))
 
 
@@ -152,12 +152,12 @@ def shop_users(value: Any, ids: Sequence[WooCustomerId]) -> dict[WooCustomerId, 
     """Those of ``ids`` that the bridge's ``customers`` has. Raises Unreadable."""
     rows = value.get("customers") if isinstance(value, Mapping) else None
     if not isinstance(rows, list):
-        raise unreadable("it has no list of customers")
+        raise unreadable_error("it has no list of customers")
     found: dict[WooCustomerId, ShopUser] = {}
     for row in rows:
         user_id = row.get("user_id") if isinstance(row, Mapping) else None
         if not isinstance(user_id, int) or isinstance(user_id, bool) or user_id not in ids:
-            raise unreadable("it is about a customer that was not asked for")
+            raise unreadable_error("it is about a customer that was not asked for")
         found[WooCustomerId(user_id)] = ShopUser(WooCustomerId(user_id), registered_time(row.get("registered")))
     return found
 
@@ -169,22 +169,22 @@ def registered_time(said: Any) -> datetime | None:
     try:
         moment = datetime.fromisoformat(said)
     except (TypeError, ValueError):
-        raise unreadable("the time at which a customer registered is no time") from None
+        raise unreadable_error("the time at which a customer registered is no time") from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def shop_status(value: Any) -> ShopStatus:
     """Raises Unreadable, also when plugin and service have no version of this wire in common."""
     if not isinstance(value, Mapping):
-        raise unreadable("the bridge's status is no object")
+        raise unreadable_error("the bridge's status is no object")
     api, max_batch = _newest_common_api(value), value.get("max_batch")
     if isinstance(max_batch, bool) or not isinstance(max_batch, int) or max_batch < 1:
-        raise unreadable("the bridge's status has no max_batch from 1", field="max_batch")
+        raise unreadable_error("the bridge's status has no max_batch from 1", field="max_batch")
     texts: dict[str, str] = {}
     for name in ("bridge_version", "home_url", "wordpress", "woocommerce"):
         text = value.get(name)
         if not isinstance(text, str):
-            raise unreadable(f"the bridge's status has no text {name}", field=name)
+            raise unreadable_error(f"the bridge's status has no text {name}", field=name)
         texts[name] = clean_text(text, max_length=200)
     return ShopStatus(**texts, api=api, max_batch=min(max_batch, BRIDGE_MAX_BATCH), price_decimals=_price_decimals(value))
 
@@ -202,10 +202,10 @@ def _newest_common_api(status: Mapping[str, Any]) -> int:
     spoken = [status.get("api"), *(status["apis"] if isinstance(status.get("apis"), list) else [])]
     versions = {version for version in spoken if isinstance(version, int) and not isinstance(version, bool)}
     if not versions:
-        raise unreadable("the bridge's status does not say which API it speaks", field="api")
+        raise unreadable_error("the bridge's status does not say which API it speaks", field="api")
     common = versions.intersection(BRIDGE_APIS)
     if common:
         return max(common)
     said = ", ".join(str(version) for version in sorted(versions)[:5])
     remedy = "update the tillsync bridge plugin in the shop" if max(versions) < BRIDGE_APIS[0] else "update the tillsync service"
-    raise unreadable(f"the bridge speaks API {said}, the service {BRIDGE_APIS[0]} to {BRIDGE_APIS[-1]}: {remedy}", field="api")
+    raise unreadable_error(f"the bridge speaks API {said}, the service {BRIDGE_APIS[0]} to {BRIDGE_APIS[-1]}: {remedy}", field="api")

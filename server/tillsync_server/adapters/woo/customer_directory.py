@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tillsync_server.adapters.woo.requests import ShopRequests
-from tillsync_server.adapters.woo.rest_answers import is_list_of, unreadable
+from tillsync_server.adapters.woo.rest_answers import is_list_of, unreadable_error
 from tillsync_server.domain.emails import normalise_email
 from tillsync_server.domain.errors import Refused
 from tillsync_server.domain.ids import WooCustomerId
@@ -36,12 +36,12 @@ async def customers_with_email(requests: ShopRequests, email: str) -> list[WooCu
 def _emails(value: Any) -> dict[WooCustomerId, str]:
     """By shop user; empty where a row has none."""
     if not isinstance(value, list):
-        raise unreadable("the list of its customers is no list")
+        raise unreadable_error("the list of its customers is no list")
     return dict(_email(row) for row in value)
 
 
 def _email(row: Any) -> tuple[WooCustomerId, str]:
     number = row.get("id") if isinstance(row, Mapping) else None
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise unreadable("a customer in its list has no id")
+        raise unreadable_error("a customer in its list has no id")
     return WooCustomerId(number), str(row.get("email") or "")

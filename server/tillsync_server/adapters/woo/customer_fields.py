@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tillsync_server.adapters.woo.bridge_wire import read_time_of, registered_time
-from tillsync_server.adapters.woo.rest_answers import unreadable
+from tillsync_server.adapters.woo.rest_answers import unreadable_error
 from tillsync_server.domain.customer import CustomerWrite
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Refused, Unreadable
@@ -112,7 +112,7 @@ def is_another_person(write: CustomerWrite, answer: Mapping[str, Any]) -> bool:
 def _not_stored(body: Mapping[str, Any], answer: Mapping[str, Any]) -> str | None:
     rows = answer.get("meta_data")
     if not isinstance(rows, list):
-        raise unreadable("a customer without meta_data", field="meta_data")
+        raise unreadable_error("a customer without meta_data", field="meta_data")
     for meta in body["meta_data"]:
         key, wanted = meta["key"], meta["value"]
         stored = {str(row.get("value")) for row in rows if isinstance(row, Mapping) and row.get("key") == key}

@@ -11,7 +11,7 @@ from tillsync_server.adapters.woo.bridge_wire import registered_time
 from tillsync_server.adapters.woo.customer_fields import customer_body, invalid_result, is_another_person, stored_result
 from tillsync_server.adapters.woo.refusals import NO_SUCH_USER, BatchRefused
 from tillsync_server.adapters.woo.requests import INDEX_QUERY, Harmless, ShopRequests, is_index
-from tillsync_server.adapters.woo.rest_answers import is_list_of, unreadable, wp_error_of
+from tillsync_server.adapters.woo.rest_answers import is_list_of, unreadable_error, wp_error_of
 from tillsync_server.adapters.woo.settings import WooAdapterSettings
 from tillsync_server.adapters.woo.single_writes import write_one_by_one
 from tillsync_server.adapters.woo.site_knowledge import SiteKnowledge
@@ -78,7 +78,7 @@ class KeysClient:
         query = f"include={include}&role=all&per_page={KEYS_MAX_BATCH}&_fields=id,date_created"
         rows = await self._requests.read(_CUSTOMERS, query, ours=is_list_of("id", "date_created"))
         if not isinstance(rows, list):
-            raise unreadable("the list of its customers is no list")
+            raise unreadable_error("the list of its customers is no list")
         users = {row["id"]: row.get("date_created") for row in rows if isinstance(row, Mapping) and row.get("id") in ids}
         return {WooCustomerId(each): ShopUser(WooCustomerId(each), registered_time(said)) for each, said in users.items()}
 
@@ -88,13 +88,13 @@ class KeysClient:
     async def check_access(self) -> None:
         found = await self._requests.read(_CUSTOMERS, "per_page=1&role=all&_fields=id", ours=is_list_of("id"))
         if not isinstance(found, list):
-            raise unreadable("the list of its customers is no list")
+            raise unreadable_error("the list of its customers is no list")
 
     async def probe(self) -> None:
         index = await self._requests.read("/", INDEX_QUERY, ours=is_index)
         namespaces = index.get("namespaces") if isinstance(index, Mapping) else None
         if not isinstance(namespaces, list):
-            raise unreadable("the index of its REST API has no namespaces")
+            raise unreadable_error("the index of its REST API has no namespaces")
         if "wc/v3" not in namespaces:
             text = "WooCommerce is not active at the shop's address (no wc/v3 in its REST API): activate it, or correct the base address"
             raise Misaddressed(Side.SHOP, text)
@@ -127,9 +127,9 @@ class KeysClient:
         answer = await self._requests.write("POST", _BATCH, {"update": items}, permit, ours=is_ours, harmless=_EMPTY_BATCH)
         rows = answer.get("update") if isinstance(answer, Mapping) else None
         if not isinstance(rows, list):
-            raise unreadable("it has no list of updated customers")
+            raise unreadable_error("it has no list of updated customers")
         if len(rows) != len(writes):
-            raise unreadable(f"{len(rows)} results for {len(writes)} customers")
+            raise unreadable_error(f"{len(rows)} results for {len(writes)} customers")
         return [self._batch_result(row, write, body) for row, write, body in zip(rows, writes, bodies, strict=True)]
 
     def _batch_result(self, row: Any, write: CustomerWrite, body: Mapping[str, Any]) -> WriteResult:
@@ -137,12 +137,12 @@ class KeysClient:
         failed = row.get("error") if isinstance(row, Mapping) else None
         known_ids = (write.woo_customer_id,) if failed is None else (write.woo_customer_id, 0)  # 0: of an error, in other versions
         if not isinstance(row, Mapping) or isinstance(row.get("id"), bool) or row.get("id") not in known_ids:
-            raise unreadable(f"a result is not that of customer {write.woo_customer_id}")
+            raise unreadable_error(f"a result is not that of customer {write.woo_customer_id}")
         if failed is None:
             return _compared(write, body, row)
         error = wp_error_of(failed, self._secrets)
         if error is None:
-            raise unreadable(f"the error of customer {write.woo_customer_id} has no code")
+            raise unreadable_error(f"the error of customer {write.woo_customer_id} has no code")
         if error.code in NO_SUCH_USER:
             return WriteResult(status=WriteStatus.NOT_FOUND)
         said = error.said
@@ -169,7 +169,7 @@ class KeysClient:
         except Refused as refused:
             return _refused(refused)
         if not isinstance(answer, Mapping) or isinstance(answer.get("id"), bool) or answer.get("id") != write.woo_customer_id:
-            raise unreadable(f"it is not customer {write.woo_customer_id}")
+            raise unreadable_error(f"it is not customer {write.woo_customer_id}")
         return _compared(write, body, answer)
 
     async def _put_body(self, write: CustomerWrite, body: dict[str, Any], permit: WritePermit) -> Any:

@@ -42,7 +42,7 @@ class WpError:
         return f"{self.code}: {self.message}" if self.message else self.code
 
 
-def unreadable(text: str, *, field: str | None = None) -> Unreadable:
+def unreadable_error(text: str, *, field: str | None = None) -> Unreadable:
     return Unreadable(Side.SHOP, f"the shop's answer is not understood: {text}"[:500], field=field)
 
 
