@@ -22,8 +22,8 @@ def test_the_oldest_are_forgotten() -> None:
 
 def test_a_process_remembers_the_pages_of_a_bounded_number_of_tills() -> None:
     gateway = epos.EposGateway(cast(HttpClient, None), FakeTillBudget())  # no request is made
-    for number in range(epos.SEEN_KEPT + 10):
+    for number in range(epos.MAX_SEEN_PAGES + 10):
         gateway.client(till_account(till_id=TillId(f"till-{number}")), RequestClass.ORDER)
     gateway.client(till_account(till_id=TillId("till-10")), RequestClass.ORDER)
-    assert len(gateway._seen) == epos.SEEN_KEPT
-    assert list(gateway._seen)[-1][0] == "till-10", "the one used last is kept longest"
+    assert len(gateway._seen_pages) == epos.MAX_SEEN_PAGES
+    assert list(gateway._seen_pages)[-1][0] == "till-10", "the one used last is kept longest"

@@ -38,7 +38,7 @@ class World:
 
     def another(self) -> TillGate:
         """Of one more process."""
-        return TillGate(self.budget, TILL, room=self.room, sleep=asyncio.sleep)
+        return TillGate(self.budget, TILL, max_in_flight=self.room, sleep=asyncio.sleep)
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -19,12 +19,12 @@ from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
 from tillsync_server.ports.till import CustomerPage, EmailSearch, NameSearch, WritePermit
 
 
-def _customers(version: TillApiVersion, requests: TillRequests, seen: SeenPages, v4_type_field: TillTypeField) -> CustomerResource:
+def _customers(version: TillApiVersion, requests: TillRequests, seen_pages: SeenPages, v4_type_field: TillTypeField) -> CustomerResource:
     match version:
         case TillApiVersion.V2:
-            return CustomerV2(requests, seen)
+            return CustomerV2(requests, seen_pages)
         case TillApiVersion.V4:
-            return CustomerV4(requests, seen, v4_type_field)
+            return CustomerV4(requests, seen_pages, v4_type_field)
         case _:
             assert_never(version)
 
@@ -45,13 +45,13 @@ class EposClient:
     def __init__(
         self,
         requests: TillRequests,
-        seen: SeenPages,
+        seen_pages: SeenPages,
         customer_version: TillApiVersion,
         type_version: TillApiVersion,
         v4_type_field: TillTypeField = TillTypeField.AUTO,
     ) -> None:
         self._requests = requests
-        self._customers = _customers(customer_version, requests, seen, v4_type_field)
+        self._customers = _customers(customer_version, requests, seen_pages, v4_type_field)
         self._types = _types(type_version, requests)
         self._transactions = TransactionResource(requests, customer_version)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from tillsync_server.adapters.epos.requests import TillRequests
-from tillsync_server.adapters.epos.rows import Row, array, endless_error, of_id, readable, single, unreadable_error
+from tillsync_server.adapters.epos.rows import Row, endless_error, readable_rows, require_array, require_id, unreadable_error, unwrap_single
 from tillsync_server.domain.customer import TillCustomerType
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import Misaddressed, Missing
@@ -36,7 +36,7 @@ class CustomerTypeResource:
 
     async def read(self, type_id: EposCustomerTypeId) -> TillCustomerType:
         answer = await self._requests.get(f"{self.path}/{type_id}")
-        found = read_row(of_id(single(answer.json()), "customer type", "CustomerTypeID", "TypeId", "Id"))
+        found = read_row(require_id(unwrap_single(answer.json()), "customer type", "CustomerTypeID", "TypeId", "Id"))
         if found.epos_customer_type_id != type_id:
             raise unreadable_error(f"asked for customer type {type_id}, it served customer type {found.epos_customer_type_id}")
         return found
@@ -54,7 +54,7 @@ class CustomerTypeResource:
                 text = f"Epos Now has no list of customer types there: check base address and API version ({error.text})"[:500]
                 raise Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text) from error
             before = len(found)
-            for row in readable(array(answer.json(), "customer type"), read_row):
+            for row in readable_rows(require_array(answer.json(), "customer type"), read_row):
                 found.setdefault(row.epos_customer_type_id, row)
             if len(found) == before:
                 return list(found.values())

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 from tillsync_server.adapters.epos.requests import TillRequests
-from tillsync_server.adapters.epos.rows import Row, array, endless_error, of_id, single, texts_in, unreadable_error
+from tillsync_server.adapters.epos.rows import Row, collect_texts, endless_error, require_array, require_id, unreadable_error, unwrap_single
 from tillsync_server.adapters.epos.seen_pages import SeenPages
 from tillsync_server.adapters.http_client import Answer
 from tillsync_server.domain.customer import NewTillCustomer, TillCustomer, TillField
@@ -37,7 +37,7 @@ _TYPE_ID_FIELDS: Final = ("CustomerTypeId", "TypeId", "Id")
 """Names of the id where the type is an object."""
 
 
-def listed_row(value: Any, *, with_ledgers: bool = True, type_field: TillTypeField = TillTypeField.AUTO) -> ListedCustomer:
+def read_listed_customer(value: Any, *, with_ledgers: bool = True, type_field: TillTypeField = TillTypeField.AUTO) -> ListedCustomer:
     """Reads id and email of a row; ``ListedCustomer.read`` reads the other fields and names unreadable ones in ``unread``.
 
     Raises Unreadable when id or email is unreadable. With ``with_ledgers`` it also raises when the row has no field of points or of
@@ -49,15 +49,15 @@ def listed_row(value: Any, *, with_ledgers: bool = True, type_field: TillTypeFie
     if with_ledgers:
         row.require("CurrentPoints")
         row.require("CurrentBalance")
-    return ListedCustomer(customer_id, email, partial(_whole, row, customer_id, email, type_field))
+    return ListedCustomer(customer_id, email, partial(_read_customer, row, customer_id, email, type_field))
 
 
 def read_row(value: Any, *, with_ledgers: bool = True, type_field: TillTypeField = TillTypeField.AUTO) -> TillCustomer:
-    """Reads all fields of a row. Parameters and errors are those of :func:`listed_row`."""
-    return listed_row(value, with_ledgers=with_ledgers, type_field=type_field).read()
+    """Reads all fields of a row. Parameters and errors are those of :func:`read_listed_customer`."""
+    return read_listed_customer(value, with_ledgers=with_ledgers, type_field=type_field).read()
 
 
-def _whole(row: Row, customer_id: EposCustomerId, email: str, type_field: TillTypeField) -> TillCustomer:
+def _read_customer(row: Row, customer_id: EposCustomerId, email: str, type_field: TillTypeField) -> TillCustomer:
     type_id = row.or_unread(TillField.TYPE, row.optional_identifier, *_TYPE_FIELDS[type_field], nested=_TYPE_ID_FIELDS)
     return TillCustomer(
         epos_customer_id=customer_id,
@@ -78,16 +78,16 @@ def _whole(row: Row, customer_id: EposCustomerId, email: str, type_field: TillTy
 def new_row(customer: NewTillCustomer) -> dict[str, Any]:
     """Returns the object to POST, without empty fields. Raises Refused when the till cannot store a value; nothing is sent then."""
     if not customer.forename:
-        raise _refused("Forename", "is missing")
+        raise _refused_error("Forename", "is missing")
     if not customer.sign_up_date:
-        raise _refused("SignUpDate", "is missing")
+        raise _refused_error("SignUpDate", "is missing")
     for field, value, limit in (
         ("Forename", customer.forename, NAME_MAX_LENGTH),
         ("Surname", customer.surname, NAME_MAX_LENGTH),
         ("EmailAddress", customer.email, TILL_EMAIL_MAX_LENGTH),
     ):
         if len(value) > limit:
-            raise _refused(field, f"has {len(value)} characters, Epos Now stores {limit}: shorten it (nothing was sent)")
+            raise _refused_error(field, f"has {len(value)} characters, Epos Now stores {limit}: shorten it (nothing was sent)")
     optional = {
         "Surname": customer.surname,
         "EmailAddress": customer.email,
@@ -102,7 +102,7 @@ def new_row(customer: NewTillCustomer) -> dict[str, Any]:
     }
 
 
-def _refused(field: str, problem: str) -> Refused:
+def _refused_error(field: str, problem: str) -> Refused:
     return Refused(Side.TILL, f"refused field: {field} {problem}", field=field)
 
 
@@ -111,38 +111,38 @@ class CustomerResource(ABC):
     searches_the_list: ClassVar[bool]
     """The search is the list with a filter, at the same address. Its pages have the page size of the list."""
 
-    def __init__(self, requests: TillRequests, seen: SeenPages, type_field: TillTypeField = TillTypeField.AUTO) -> None:
+    def __init__(self, requests: TillRequests, seen_pages: SeenPages, type_field: TillTypeField = TillTypeField.AUTO) -> None:
         self._requests = requests
-        self._seen = seen
+        self._seen_pages = seen_pages
         self._type_field = type_field
 
-    def _row(self, value: Any, *, with_ledgers: bool = True) -> ListedCustomer:
-        return listed_row(value, with_ledgers=with_ledgers, type_field=self._type_field)
+    def _read_row(self, value: Any, *, with_ledgers: bool = True) -> ListedCustomer:
+        return read_listed_customer(value, with_ledgers=with_ledgers, type_field=self._type_field)
 
     async def read(self, customer_id: EposCustomerId) -> TillCustomer:
         answer = await self._requests.get(f"{self.path}/{customer_id}")
-        row = self._row(of_id(single(answer.json()), "customer", "CustomerID", "Id"))
+        row = self._read_row(require_id(unwrap_single(answer.json()), "customer", "CustomerID", "Id"))
         if row.epos_customer_id != customer_id:
             raise unreadable_error(f"asked for customer {customer_id}, it served customer {row.epos_customer_id}")
         return row.read()
 
-    def _page_of(self, answer: Any, number: int, *, with_ledgers: bool = True) -> CustomerPage:
+    def _read_page(self, answer: Any, number: int, *, with_ledgers: bool = True) -> CustomerPage:
         rows: list[ListedCustomer] = []
         unread: list[UnreadRow] = []
-        for position, value in enumerate(array(answer, "customer"), start=1):
+        for position, value in enumerate(require_array(answer, "customer"), start=1):
             try:
-                rows.append(self._row(value, with_ledgers=with_ledgers))
+                rows.append(self._read_row(value, with_ledgers=with_ledgers))
             except Unreadable as error:
-                unread.append(self._unread(value, position, error.text))
+                unread.append(self._unread_row(value, position, error.text))
         return CustomerPage(rows=tuple(rows), number=number, unread=tuple(unread))
 
-    def _unread(self, value: Any, position: int, reason: str) -> UnreadRow:
+    def _unread_row(self, value: Any, position: int, reason: str) -> UnreadRow:
         customer_id: EposCustomerId | None = None
         listed: ListedCustomer | None = None
         with suppress(Unreadable):
             customer_id = EposCustomerId(Row(value, "customer").identifier("CustomerID", "Id"))
-            listed = self._row(value, with_ledgers=False)
-        return UnreadRow(position=position, customer_id=customer_id, reason=reason, texts=texts_in(value), listed=listed)
+            listed = self._read_row(value, with_ledgers=False)
+        return UnreadRow(position=position, customer_id=customer_id, reason=reason, texts=collect_texts(value), listed=listed)
 
     async def list_page(self, number: int) -> CustomerPage:
         if number < 1:
@@ -152,8 +152,8 @@ class CustomerResource(ABC):
         except Missing as error:  # A till without customers answers an empty list, so a 404 means a wrong address.
             text = f"Epos Now has no list of customers there: check base address and API version ({error.text})"[:500]
             raise Misaddressed(Side.TILL, text, status=error.status, body_text=error.body_text) from error
-        page = self._page_of(answer.json(), number)
-        self._seen.note(number, len(page.rows) + len(page.unread))
+        page = self._read_page(answer.json(), number)
+        self._seen_pages.note(number, len(page.rows) + len(page.unread))
         return page
 
     async def search(self, text: str) -> EmailSearch:
@@ -172,26 +172,26 @@ class CustomerResource(ABC):
         unread: dict[Hashable, UnreadRow] = {}
         for number in range(1, MAX_SEARCH_PAGES + 1):
             try:
-                page = self._page_of(await self._search_page(text, number), number, with_ledgers=False)
+                page = self._read_page(await self._search_page(text, number), number, with_ledgers=False)
             except Missing:
                 page = CustomerPage((), number)
-            fresh = [customer for customer in page.rows if customer.epos_customer_id not in found]
-            fresh_unread = [row for row in page.unread if row.key not in unread]
-            found.update((customer.epos_customer_id, customer) for customer in fresh)
-            unread.update((row.key, row) for row in fresh_unread)
+            new_customers = [customer for customer in page.rows if customer.epos_customer_id not in found]
+            new_unread = [row for row in page.unread if row.key not in unread]
+            found.update((customer.epos_customer_id, customer) for customer in new_customers)
+            unread.update((row.key, row) for row in new_unread)
             # invariant: ignored-filters-are-noticed
-            ignored = any(not _contains(customer.email, text) for customer in fresh)
+            filter_ignored = any(not _contains(customer.email, text) for customer in new_customers)
             # invariant: searches-read-every-page
-            if ignored or not (fresh or fresh_unread) or self._ends_search(page, text):
-                counted = () if ignored else tuple(unread.values())
-                return EmailSearch(text, tuple(row.read() for row in found.values()), filter_ignored=ignored, unread=counted)
+            if filter_ignored or not (new_customers or new_unread) or self._ends_search(page, text):
+                unread_rows = () if filter_ignored else tuple(unread.values())
+                return EmailSearch(text, tuple(row.read() for row in found.values()), filter_ignored=filter_ignored, unread=unread_rows)
         raise endless_error("its search for one email", MAX_SEARCH_PAGES)
 
     def _ends_search(self, page: CustomerPage, text: str) -> bool:
         # invariant: unmatched-searches-are-read-on
         if not same_email(page.rows, text):
             return False
-        return self.searches_the_list and not page.unread and self._seen.is_last(len(page.rows))
+        return self.searches_the_list and not page.unread and self._seen_pages.is_last(len(page.rows))
 
     async def create(self, customer: NewTillCustomer, permit: WritePermit) -> EposCustomerId:
         try:
@@ -259,7 +259,7 @@ def _created_id(answer: Answer) -> EposCustomerId:
     """
     location = _LOCATION_ID.search(answer.headers.get("Location", ""))
     try:
-        return EposCustomerId(Row(single(answer.json()), "created customer").identifier("CustomerID", "Id"))
+        return EposCustomerId(Row(unwrap_single(answer.json()), "created customer").identifier("CustomerID", "Id"))
     except Unreadable as error:
         if location is not None and int(location[1]) > 0:
             return EposCustomerId(int(location[1]))

@@ -19,7 +19,7 @@ from tillsync_server.ports.request_gate import RequestGate
 from tillsync_server.ports.till import TillClient
 from tillsync_server.ports.tills import TillBudget
 
-SEEN_KEPT = 20_000
+MAX_SEEN_PAGES = 20_000
 """Maximum number of :class:`SeenPages` that are kept, one per till and configuration."""
 
 
@@ -35,19 +35,21 @@ class EposGateway:
         self._sleep = sleep
         self._gates: WeakValueDictionary[TillId, TillGate] = WeakValueDictionary()
         """Gates by till. A gate lives as long as a client that uses it."""
-        self._seen: Recent[tuple[TillId, str], SeenPages] = Recent(SEEN_KEPT)
+        self._seen_pages: Recent[tuple[TillId, str], SeenPages] = Recent(MAX_SEEN_PAGES)
         """Keyed by till and ``Account.till_configuration``."""
 
     def client(self, account: Account, request_class: RequestClass, gate: RequestGate | None = None) -> TillClient:
-        epos, turns = account.epos, self._turns(account.till_id)
-        requests = TillRequests(self._http, self._budget, turns, self._settings, account.till_id, epos, request_class, gate, self._sleep)
+        epos, till_gate = account.epos, self._gate_of(account.till_id)
+        requests = TillRequests(
+            self._http, self._budget, till_gate, self._settings, account.till_id, epos, request_class, gate, self._sleep
+        )
         key = account.till_id, account.till_configuration
-        seen = self._seen.keep(key, self._seen.get(key) or SeenPages())
-        return EposClient(requests, seen, epos.customer_api_version, epos.customer_type_api_version, epos.v4_type_field)
+        seen_pages = self._seen_pages.keep(key, self._seen_pages.get(key) or SeenPages())
+        return EposClient(requests, seen_pages, epos.customer_api_version, epos.customer_type_api_version, epos.v4_type_field)
 
-    def _turns(self, till_id: TillId) -> TillGate:
+    def _gate_of(self, till_id: TillId) -> TillGate:
         gate = self._gates.get(till_id)
         if gate is None:
-            gate = TillGate(self._budget, till_id, room=self._settings.requests_in_flight, sleep=self._sleep)
+            gate = TillGate(self._budget, till_id, max_in_flight=self._settings.requests_in_flight, sleep=self._sleep)
             self._gates[till_id] = gate
         return gate

@@ -7,7 +7,7 @@ from functools import partial
 
 from tillsync_server.adapters.epos.customers import read_row
 from tillsync_server.adapters.epos.requests import TillRequests
-from tillsync_server.adapters.epos.rows import array, readable
+from tillsync_server.adapters.epos.rows import readable_rows, require_array
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.errors import Missing, Refused
 from tillsync_server.domain.ids import EposCustomerId
@@ -28,32 +28,32 @@ async def search_by_name(requests: TillRequests, path: str, text: str, *, limit:
     if not text.strip():
         raise ValueError("an empty text cannot be searched for")
     found: dict[EposCustomerId, TillCustomer] = {}
-    honoured, truncated = 0, False
+    honoured_filters, truncated = 0, False
     for name, value_of in _FILTERS:
         try:
-            more = await _filtered(requests, path, name, value_of, text, limit)
+            more = await _search_by_filter(requests, path, name, value_of, text, limit)
         except (_FilterIgnored, Refused):
             continue
-        honoured += 1
+        honoured_filters += 1
         truncated = truncated or len(more) > limit
         found.update(more)
-    return NameSearch(rows=tuple(found.values()), filter_ignored=honoured == 0, truncated=truncated)
+    return NameSearch(rows=tuple(found.values()), filter_ignored=honoured_filters == 0, truncated=truncated)
 
 
-async def _filtered(
+async def _search_by_filter(
     requests: TillRequests, path: str, name: str, value_of: Callable[[TillCustomer], str], text: str, limit: int
 ) -> dict[EposCustomerId, TillCustomer]:
     """Reads pages until one is empty or has no new row, or until more than ``limit`` rows are found. Raises _FilterIgnored."""
     found: dict[EposCustomerId, TillCustomer] = {}
-    wanted, number = text.strip().casefold(), 0
+    searched, number = text.strip().casefold(), 0
     while True:
         number += 1
         try:
             answer = await requests.get(path, {name: text, "page": number})
         except Missing:  # Some tills answer a miss with 404. The callers' other reads detect a wrong address.
             return found
-        rows = readable(array(answer.json(), "customer"), partial(read_row, with_ledgers=False))
-        if any(wanted not in value_of(customer).casefold() for customer in rows):
+        rows = readable_rows(require_array(answer.json(), "customer"), partial(read_row, with_ledgers=False))
+        if any(searched not in value_of(customer).casefold() for customer in rows):
             raise _FilterIgnored
         before = len(found)
         found.update((customer.epos_customer_id, customer) for customer in rows)

@@ -35,7 +35,7 @@ def refused_field(text: str) -> str | None:
     return match[1] if match else None
 
 
-def _told(answer: Answer) -> str:
+def _error_summary(answer: Answer) -> str:
     """Returns status and error sentence, for example ``HTTP 400: Invalid field value for CustomerType: CustomerTypeID``.
 
     The sentence is the plain text of a 4xx (docs/epos-now.md#customers) or the ``Message`` of its web framework. For any other body the
@@ -59,9 +59,9 @@ def _message_in(body: str) -> str:
     return str(message)
 
 
-_OF_CONTENT = frozenset({400, 409, 413, 414, 415, 422, 431})
+_CONTENT_STATUSES = frozenset({400, 409, 413, 414, 415, 422, 431})
 """Statuses that concern one request. With them, a web page without a known mark may refuse the content of this request."""
-_WHO = {
+_INTERMEDIARY_TEXTS = {
     IntermediaryKind.BOT_CHECK: "a bot check",
     IntermediaryKind.FIREWALL: "a firewall",
     IntermediaryKind.LOGIN: "a login page",
@@ -72,26 +72,26 @@ _WHO = {
 _NOT_THE_KEY = "this is not about the API key: wait, and report it to Epos Now if it stays"
 
 
-def _blocked(answer: Answer) -> Blocked | None:
+def _blocked_error(answer: Answer) -> Blocked | None:
     """Returns Blocked when an intermediary answers. None when the API answers, or when a page may refuse only this request."""
     page, refusal = answer.is_html, refusal_of(answer)
     if answer.is_success and not page and refusal is None:
         return None
     intermediary = intermediary_of(answer)
     if intermediary is None and answer.is_success and refusal is not None:
-        told = f"HTTP {answer.status}: {refusal}" if refusal else answer.status_text
-        return _blocked_by("a refusal without data", told, answer)
-    if intermediary is None and (not page or answer.is_success or answer.status == 404 or answer.status in _OF_CONTENT):
+        detail = f"HTTP {answer.status}: {refusal}" if refusal else answer.status_text
+        return _blocked_error_by("a refusal without data", detail, answer)
+    if intermediary is None and (not page or answer.is_success or answer.status == 404 or answer.status in _CONTENT_STATUSES):
         return None
     if answer.status >= 500 and (intermediary is None or intermediary.kind not in (IntermediaryKind.BOT_CHECK, IntermediaryKind.FIREWALL)):
         return None
-    who = "a web page" if intermediary is None else _WHO[intermediary.kind]
-    named = f"{who} ({intermediary.name})" if intermediary is not None and intermediary.name else who
-    return _blocked_by(named, answer.status_text, answer)
+    sender = "a web page" if intermediary is None else _INTERMEDIARY_TEXTS[intermediary.kind]
+    named_sender = f"{sender} ({intermediary.name})" if intermediary is not None and intermediary.name else sender
+    return _blocked_error_by(named_sender, answer.status_text, answer)
 
 
-def _blocked_by(who: str, told: str, answer: Answer) -> Blocked:
-    finding = f"{who} answers instead of Epos Now's API ({told})"
+def _blocked_error_by(sender: str, detail: str, answer: Answer) -> Blocked:
+    finding = f"{sender} answers instead of Epos Now's API ({detail})"
     wait = answer.retry_after_seconds
     return Blocked(
         Side.TILL,
@@ -107,47 +107,49 @@ def error_of(answer: Answer, *, throttle_pause_seconds: float) -> UpstreamError 
     """Returns the error of an answer, or None for a success with data. Throttled always has ``retry_after_seconds``."""
     if answer.is_success:
         # A Location header names the created customer, whatever the body is.
-        return None if "Location" in answer.headers else _blocked(answer)
+        return None if "Location" in answer.headers else _blocked_error(answer)
     if is_throttled(answer):
         wait = answer.retry_after_seconds
         return Throttled(
             Side.TILL,
-            f"Epos Now's request limit is used up: {_told(answer)}",
+            f"Epos Now's request limit is used up: {_error_summary(answer)}",
             status=answer.status,
             retry_after_seconds=throttle_pause_seconds if wait is None else max(wait, 1.0),
             body_text=answer.text,
         )
-    return _blocked(answer) or _refusal(answer)
+    return _blocked_error(answer) or _status_error(answer)
 
 
-def _refusal(answer: Answer) -> UpstreamError:
-    status, text, said = answer.status, _told(answer), answer.text
+def _status_error(answer: Answer) -> UpstreamError:
+    status, text, body_text = answer.status, _error_summary(answer), answer.text
     match status:
         case 401 | 403:
-            return _not_allowed(answer, text)
+            return _credentials_error(answer, text)
         # invariant: html-pages-are-no-missing-customer
         case 404 if answer.is_html:
             remedy = "the base address or the API version set for Epos Now is wrong"
-            return Misaddressed(Side.TILL, f"{remedy} ({text})"[:500], status=status, body_text=said)
+            return Misaddressed(Side.TILL, f"{remedy} ({text})"[:500], status=status, body_text=body_text)
         case 404:
-            return Missing(Side.TILL, f"not found in Epos Now: {text}"[:500], status=status, body_text=said)
+            return Missing(Side.TILL, f"not found in Epos Now: {text}"[:500], status=status, body_text=body_text)
         case 408:
-            return Unanswered(Side.TILL, f"Epos Now gave up waiting: {text}"[:500], status=status, body_text=said)
+            return Unanswered(Side.TILL, f"Epos Now gave up waiting: {text}"[:500], status=status, body_text=body_text)
         case _ if status >= 500:
             intermediary, wait = intermediary_of(answer), answer.retry_after_seconds
-            failed = "Epos Now failed" if intermediary is None else f"{_WHO[intermediary.kind]} answers instead of Epos Now's API"
-            named = f"{failed} ({intermediary.name})" if intermediary is not None and intermediary.name else failed
-            return ServerFailure(Side.TILL, f"{named}: {text}"[:500], status=status, retry_after_seconds=wait, body_text=said)
+            failure = "Epos Now failed"
+            if intermediary is not None:
+                failure = f"{_INTERMEDIARY_TEXTS[intermediary.kind]} answers instead of Epos Now's API"
+            named_failure = f"{failure} ({intermediary.name})" if intermediary is not None and intermediary.name else failure
+            return ServerFailure(Side.TILL, f"{named_failure}: {text}"[:500], status=status, retry_after_seconds=wait, body_text=body_text)
         case _:
             field = refused_field(answer.body.decode("utf-8", "replace"))
             reason = f"refused field: {field}: {text}" if field else f"Epos Now refused: {text}"
-            return Refused(Side.TILL, reason[:500], status=status, body_text=said, field=field)
+            return Refused(Side.TILL, reason[:500], status=status, body_text=body_text, field=field)
 
 
-def _not_allowed(answer: Answer, text: str) -> CredentialsRefused:
+def _credentials_error(answer: Answer, text: str) -> CredentialsRefused:
     """A 403 with an error sentence may concern the plan or the rights of the API device. The key may be correct then."""
     remedy = "check API key and secret of the account against the API device in Epos Now"
     if answer.status == 403 and text != answer.status_text:
         remedy = "check in Epos Now what the API device and its plan may do, and API key and secret of the account"
-    told = f"Epos Now refuses the credentials ({text}): {remedy}"[:500]
-    return CredentialsRefused(Side.TILL, told, status=answer.status, body_text=answer.text)
+    error_text = f"Epos Now refuses the credentials ({text}): {remedy}"[:500]
+    return CredentialsRefused(Side.TILL, error_text, status=answer.status, body_text=answer.text)

@@ -27,7 +27,7 @@ from tillsync_server.ports.till import WritePermit
 from tillsync_server.ports.tills import TillBudget
 
 
-def _worth_another_try(error: BaseException) -> bool:
+def _is_worth_retrying(error: BaseException) -> bool:
     # A Retry-After is longer than the retry time of this adapter, so the entry is postponed instead.
     return isinstance(error, Unreachable | Unanswered | ServerFailure) and not error.retry_after_seconds
 
@@ -37,7 +37,7 @@ class TillRequests:
         self,
         http: HttpClient,
         budget: TillBudget,
-        turns: TillGate,
+        till_gate: TillGate,
         settings: EposAdapterSettings,
         till_id: TillId,
         epos: EposSettings,
@@ -47,7 +47,7 @@ class TillRequests:
     ) -> None:
         self._http = http
         self._budget = budget
-        self._turns = turns
+        self._till_gate = till_gate
         self._settings = settings
         self._till_id = till_id
         self._epos = epos
@@ -58,7 +58,7 @@ class TillRequests:
     async def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Answer:
         """Sends a GET, with retries. Returns a 2xx answer. Raises UpstreamError."""
         retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(_worth_another_try),
+            retry=tenacity.retry_if_exception(_is_worth_retrying),
             stop=tenacity.stop_any(
                 tenacity.stop_after_attempt(self._settings.read_attempts),
                 tenacity.stop_before_delay(self._settings.read_retry_seconds),
@@ -94,7 +94,7 @@ class TillRequests:
             raise CredentialsRefused(Side.TILL, "no Epos Now API key and secret are set: enter both in the account")
         pair = f"{key}:{secret}"
         # Wait for the till's turn first, so that a waiting request takes no slot of the side's request gate.
-        turn = self._turns.request(self._request_class, self._epos.requests_per_minute)
+        turn = self._till_gate.request(self._request_class, self._epos.requests_per_minute)
         async with turn, self._gate.request() if self._gate is not None else nullcontext():
             answer = await self._http.request(
                 Side.TILL,

@@ -19,7 +19,7 @@ _MAX_IDENTIFIER = 2**63 - 1
 _MAX_DIGITS = 18
 """Maximum digits on either side of the decimal point. 1e999999 is legal JSON, and its digits would take a megabyte."""
 _SCALARS = (str, int, Decimal)
-_SPELLINGS_KEPT = 256
+_MAX_SPELLINGS = 256
 _SMALLEST, _WIDE = Decimal(1).scaleb(-_MAX_DIGITS), Context(prec=2 * _MAX_DIGITS + 2)
 
 
@@ -41,11 +41,11 @@ class _Spelling(dict[str, str | None]):
         self._keys = {key.lower(): key for key in keys}
 
     def __missing__(self, name: str) -> str | None:
-        spelt = self[name] = self._keys.get(name.lower())
-        return spelt
+        key = self[name] = self._keys.get(name.lower())
+        return key
 
 
-_spelling = lru_cache(maxsize=_SPELLINGS_KEPT)(_Spelling)
+_spelling = lru_cache(maxsize=_MAX_SPELLINGS)(_Spelling)
 """Caches the spelling per key set, because rows of a list share their keys. Lowering the keys of every row took a third of the time of
 reading a list page."""
 
@@ -60,7 +60,7 @@ class Row:
 
     def __init__(self, value: Any, what: str) -> None:
         if not isinstance(value, dict):
-            raise unreadable_error(f"{what} is {_kind(value)}, not an object")
+            raise unreadable_error(f"{what} is {_json_kind(value)}, not an object")
         self.what = what
         self.unread: set[TillField] = set()
         self._value = value
@@ -83,14 +83,14 @@ class Row:
         if isinstance(value, str) and value.isascii() and "\x00" not in value:
             return value
         if isinstance(value, bool) or not isinstance(value, _SCALARS):
-            raise self._bad(names, f"is {_kind(value)}, not a text")
+            raise self._field_error(names, f"is {_json_kind(value)}, not a text")
         # JSON allows NUL and lone surrogates; the database does not.
         return str(value).replace("\x00", "").encode("utf-8", "replace").decode()
 
     def require(self, name: str) -> None:
         """Raises Unreadable when the object has no such field. An invented 0 would overwrite real points."""
         if not self.has(name):
-            raise self._bad((name,), "is missing: another API version may serve it")
+            raise self._field_error((name,), "is missing: another API version may serve it")
 
     def decimal(self, *names: str) -> Decimal:
         """Returns a number; null and a missing field are 0."""
@@ -98,22 +98,22 @@ class Row:
         if value is None:
             return Decimal(0)
         if isinstance(value, bool) or not isinstance(value, _SCALARS):
-            raise self._bad(names, f"is {_kind(value)}, not a number")
+            raise self._field_error(names, f"is {_json_kind(value)}, not a number")
         try:
             number = Decimal(value.strip() if isinstance(value, str) else value)
         except InvalidOperation as error:
-            raise self._bad(names, "is not a number") from error
+            raise self._field_error(names, "is not a number") from error
         if not number.is_finite():
-            raise self._bad(names, "is not a number")
+            raise self._field_error(names, "is not a number")
         if number.adjusted() > _MAX_DIGITS:
-            raise self._bad(names, "is out of range")
+            raise self._field_error(names, "is out of range")
         # A float that should be 0 may arrive as 5.55e-17. Digits beyond ``_MAX_DIGITS`` places are rounding errors.
-        return number.quantize(_SMALLEST, context=_WIDE) if _places(number) > _MAX_DIGITS else number
+        return number.quantize(_SMALLEST, context=_WIDE) if _decimal_places(number) > _MAX_DIGITS else number
 
     def identifier(self, *names: str) -> int:
         found = self.optional_identifier(*names)
         if found is None:
-            raise self._bad(names, "is missing")
+            raise self._field_error(names, "is missing")
         return found
 
     def optional_identifier(self, *names: str, nested: Sequence[str] = ()) -> int | None:
@@ -129,7 +129,7 @@ class Row:
         if isinstance(value, Decimal) and value == value.to_integral_value() and value.adjusted() <= _MAX_DIGITS:
             text = str(int(value))
         if not (text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= _MAX_IDENTIFIER):
-            raise self._bad(names, "is not an id")
+            raise self._field_error(names, "is not an id")
         return int(text)
 
     def text_or_unread(self, field: TillField, name: str) -> str:
@@ -144,39 +144,39 @@ class Row:
             self.unread.add(field)
             return None
 
-    def _bad(self, names: Sequence[str], problem: str) -> Unreadable:
+    def _field_error(self, names: Sequence[str], problem: str) -> Unreadable:
         error = unreadable_error(f"field {names[0]} of a {self.what} {problem}")
         error.field = names[0]
         return error
 
 
-def texts_in(value: Any, *, deepest: int = 8) -> tuple[str, ...]:
+def collect_texts(value: Any, *, deepest: int = 8) -> tuple[str, ...]:
     """Returns every text anywhere in ``value``, including keys of objects. A value below ``deepest`` levels counts as its ``str()``."""
     match value:
         case str():
             return (value,)
         case list() if deepest:
-            return tuple(text for item in value for text in texts_in(item, deepest=deepest - 1))
+            return tuple(text for item in value for text in collect_texts(item, deepest=deepest - 1))
         case dict() if deepest:
-            return tuple(text for pair in value.items() for item in pair for text in texts_in(item, deepest=deepest - 1))
+            return tuple(text for pair in value.items() for item in pair for text in collect_texts(item, deepest=deepest - 1))
         case list() | dict():
             return (str(value),)
         case _:
             return ()
 
 
-def _places(number: Decimal) -> int:
+def _decimal_places(number: Decimal) -> int:
     exponent = number.as_tuple().exponent
     return -exponent if isinstance(exponent, int) else 0
 
 
-def array(value: Any, what: str) -> list[Any]:
+def require_array(value: Any, what: str) -> list[Any]:
     if not isinstance(value, list):
-        raise unreadable_error(f"the list of {what}s is {_kind(value)}, not an array")
+        raise unreadable_error(f"the list of {what}s is {_json_kind(value)}, not an array")
     return value
 
 
-def readable(values: Sequence[Any], read: Callable[[Any], T]) -> list[T]:
+def readable_rows(values: Sequence[Any], read: Callable[[Any], T]) -> list[T]:
     """Returns the rows that ``read`` can read and skips the others. A skipped row raises when it is read by its id.
 
     Raises the first Unreadable when all rows are unreadable, because the list then belongs to another API.
@@ -193,7 +193,7 @@ def readable(values: Sequence[Any], read: Callable[[Any], T]) -> list[T]:
     return rows
 
 
-def of_id(value: Any, what: str, *names: str) -> Any:
+def require_id(value: Any, what: str, *names: str) -> Any:
     """Returns ``value`` when it is an object with one of these ids.
 
     Otherwise it raises Unreadable without ``field``: the value is no row, so the whole answer is in doubt.
@@ -203,12 +203,12 @@ def of_id(value: Any, what: str, *names: str) -> Any:
     return value
 
 
-def single(value: Any) -> Any:
+def unwrap_single(value: Any) -> Any:
     """Unwraps an array of one element; returns any other value unchanged. The till wraps some objects into an array."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _kind(value: Any) -> str:
+def _json_kind(value: Any) -> str:
     match value:
         case None:
             return "null"

@@ -38,18 +38,18 @@ class _Waiter:
 
 
 class TillGate:
-    def __init__(self, budget: TillBudget, till_id: TillId, *, room: int, sleep: Sleep) -> None:
-        """``room``: maximum requests of this till in flight. An order that waits for its booked request counts too."""
+    def __init__(self, budget: TillBudget, till_id: TillId, *, max_in_flight: int, sleep: Sleep) -> None:
+        """``max_in_flight``: maximum requests of this till in flight. An order that waits for its booked request counts too."""
         self._budget = budget
         self._till_id = till_id
-        self._free = room
+        self._free_slots = max_in_flight
         self._sleep = sleep
-        self._orders: deque[_Waiter] = deque()
+        self._waiting_orders: deque[_Waiter] = deque()
         """Orders that wait for a free slot."""
         self._orders_in_a_row = 0
         """Slots given to waiting orders in sequence while other classes waited."""
-        self._others: ClassQueues[_Waiter] = ClassQueues()
-        self._ask_at = 0.0
+        self._waiting_others: ClassQueues[_Waiter] = ClassQueues()
+        self._ask_budget_at = 0.0
         """Time of the event loop's clock. Before it, the budget has no request for the other classes."""
         self._changed = asyncio.Event()
         self._granting: asyncio.Task[None] | None = None
@@ -57,7 +57,7 @@ class TillGate:
     @asynccontextmanager
     async def request(self, request_class: RequestClass, per_minute: int) -> AsyncIterator[None]:
         """Enters when the request may be sent. Raises Throttled, AllowanceSpent, and errors of the database."""
-        wait = await self._place(request_class, per_minute)
+        wait = await self._take_slot(request_class, per_minute)
         try:
             if request_class is RequestClass.ORDER:
                 wait = await self._budget.take(self._till_id, 1, per_minute=per_minute)
@@ -65,109 +65,111 @@ class TillGate:
                 await self._sleep(wait)
             yield
         finally:
-            self._give_back(1)
+            self._release_slots(1)
 
-    async def _place(self, request_class: RequestClass, per_minute: int) -> float:
+    async def _take_slot(self, request_class: RequestClass, per_minute: int) -> float:
         """Takes a slot; for other classes than ORDER also one request of the allowance. Returns the seconds to wait before sending."""
-        if request_class is RequestClass.ORDER and self._free and not self._orders:
-            self._free -= 1
+        if request_class is RequestClass.ORDER and self._free_slots and not self._waiting_orders:
+            self._free_slots -= 1
             return 0.0
         waiter = _Waiter(per_minute)
         if request_class is RequestClass.ORDER:
-            self._orders.append(waiter)
+            self._waiting_orders.append(waiter)
         else:
-            self._others.add(request_class, waiter)
+            self._waiting_others.add(request_class, waiter)
             if self._granting is None:
                 self._granting = asyncio.create_task(self._grant_others(), name=f"till:{self._till_id}")
-        return await self._turn(waiter)
+        return await self._wait_for_turn(waiter)
 
-    async def _turn(self, waiter: _Waiter) -> float:
+    async def _wait_for_turn(self, waiter: _Waiter) -> float:
         timer = asyncio.get_running_loop().call_later(LONGEST_WAIT_SECONDS, self._expire, waiter)
         try:
             return await waiter.turn
         except BaseException:
             if waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.exception() is None:
-                self._give_back(1)  # The waiter got its turn while it was cancelled.
+                self._release_slots(1)  # The waiter got its turn while it was cancelled.
             raise
         finally:
             timer.cancel()
-            self._others.discard(waiter)
+            self._waiting_others.discard(waiter)
             with suppress(ValueError):
-                self._orders.remove(waiter)
-            if not self._others:
+                self._waiting_orders.remove(waiter)
+            if not self._waiting_others:
                 self._changed.set()
 
     def _expire(self, waiter: _Waiter) -> None:
         if not waiter.turn.done():
-            again = max(self._ask_at - asyncio.get_running_loop().time(), 1.0)
+            again = max(self._ask_budget_at - asyncio.get_running_loop().time(), 1.0)
             text = "no turn at the till came in time: its allowance is used up for now, or its answers are slow"
             waiter.turn.set_exception(AllowanceSpent(Side.TILL, text, retry_after_seconds=again))
 
     # slots
 
-    def _give_back(self, places: int) -> None:
-        self._free += places
-        while self._free and self._orders:
+    def _release_slots(self, slots: int) -> None:
+        self._free_slots += slots
+        while self._free_slots and self._waiting_orders:
             # invariant: room-is-left-to-others
             if self._orders_in_a_row >= EVERY - 1 and self._others_may_ask():
                 self._orders_in_a_row = 0
                 break  # _grant_others uses this slot or releases it.
-            waiter = self._orders.popleft()
+            waiter = self._waiting_orders.popleft()
             if not waiter.turn.done():
-                self._free -= 1
-                self._orders_in_a_row += bool(self._others)
+                self._free_slots -= 1
+                self._orders_in_a_row += bool(self._waiting_others)
                 waiter.turn.set_result(0.0)
         self._changed.set()
 
     # other classes than ORDER: live and bulk
 
     def _others_may_ask(self) -> bool:
-        return bool(self._others) and asyncio.get_running_loop().time() >= self._ask_at
+        return bool(self._waiting_others) and asyncio.get_running_loop().time() >= self._ask_budget_at
 
     async def _grant_others(self) -> None:
         """Runs until no request of these classes waits."""
         try:
-            while self._others:
-                if self._free and self._others_may_ask():
-                    await self._grant_some()
+            while self._waiting_others:
+                if self._free_slots and self._others_may_ask():
+                    await self._grant_available()
                 else:
-                    await self._until_worth_asking()
+                    await self._wait_until_worth_asking()
         finally:
             self._granting = None
-            self._give_back(0)  # A slot may have been left to the other classes.
+            self._release_slots(0)  # A slot may have been left to the other classes.
 
-    async def _grant_some(self) -> None:
-        places = min(self._free, len(self._others))
-        self._free -= places
-        granted = 0
+    async def _grant_available(self) -> None:
+        slots = min(self._free_slots, len(self._waiting_others))
+        self._free_slots -= slots
+        given = 0
         try:
-            per_minute = next(iter(self._others)).per_minute
-            available = await self._budget.take_available(self._till_id, places, per_minute=per_minute)
-            granted = self._hand_out(available)
-            self._ask_at = asyncio.get_running_loop().time() + available.next_seconds + (_LATE_SECONDS if available.next_seconds else 0.0)
+            per_minute = next(iter(self._waiting_others)).per_minute
+            available = await self._budget.take_available(self._till_id, slots, per_minute=per_minute)
+            given = self._give_turns(available)
+            self._ask_budget_at = (
+                asyncio.get_running_loop().time() + available.next_seconds + (_LATE_SECONDS if available.next_seconds else 0.0)
+            )
         except Exception as error:  # noqa: BLE001 - each waiter raises it
-            for waiter in list(self._others):
+            for waiter in list(self._waiting_others):
                 if not waiter.turn.done():
                     waiter.turn.set_exception(error)
-                self._others.discard(waiter)
+                self._waiting_others.discard(waiter)
         finally:
-            self._give_back(places - granted)
+            self._release_slots(slots - given)
 
-    def _hand_out(self, available: Available) -> int:
+    def _give_turns(self, available: Available) -> int:
         """Gives turns to waiters and returns their number. It may be 0, because waiters may have been cancelled meanwhile."""
-        granted = 0
-        while granted < available.requests and self._others:
-            waiter = self._others.pop_lowest() if available.wait_seconds else self._others.pop()
+        given = 0
+        while given < available.requests and self._waiting_others:
+            waiter = self._waiting_others.pop_lowest() if available.wait_seconds else self._waiting_others.pop()
             if not waiter.turn.done():
                 waiter.turn.set_result(available.wait_seconds)
-                granted += 1
+                given += 1
                 self._orders_in_a_row = 0
-        return granted
+        return given
 
-    async def _until_worth_asking(self) -> None:
+    async def _wait_until_worth_asking(self) -> None:
         self._changed.clear()  # A set event would make this loop spin without yielding.
         loop = asyncio.get_running_loop()
-        timer = loop.call_at(self._ask_at, self._changed.set) if self._free else None
+        timer = loop.call_at(self._ask_budget_at, self._changed.set) if self._free_slots else None
         try:
             await self._changed.wait()
         finally:

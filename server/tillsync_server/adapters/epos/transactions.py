@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from tillsync_server.adapters.epos.requests import TillRequests
-from tillsync_server.adapters.epos.rows import Row, single, unreadable_error
+from tillsync_server.adapters.epos.rows import Row, unreadable_error, unwrap_single
 from tillsync_server.domain.enums import TillApiVersion
 from tillsync_server.domain.errors import Blocked, Misaddressed, Missing
 from tillsync_server.domain.ids import EposCustomerId
@@ -33,14 +33,14 @@ class TransactionResource:
             except (Missing, Misaddressed) as error:
                 errors.append(error)
             else:
-                return _buyer(answer.json(), transaction_id)
+                return _buyer_of(answer.json(), transaction_id)
         raise next((error for error in errors if isinstance(error, Missing)), errors[0])
 
 
-def _buyer(value: Any, transaction_id: int) -> EposCustomerId | None:
-    row = Row(single(value), "transaction")
+def _buyer_of(value: Any, transaction_id: int) -> EposCustomerId | None:
+    row = Row(unwrap_single(value), "transaction")
     served = row.identifier("TransactionID", "Id")
     if served != transaction_id:
         raise unreadable_error(f"asked for transaction {transaction_id}, it served transaction {served}")
-    buyer = row.optional_identifier("CustomerId", "Customer", nested=("CustomerId", "Id"))
-    return None if buyer is None else EposCustomerId(buyer)
+    buyer_id = row.optional_identifier("CustomerId", "Customer", nested=("CustomerId", "Id"))
+    return None if buyer_id is None else EposCustomerId(buyer_id)

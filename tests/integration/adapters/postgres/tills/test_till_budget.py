@@ -273,7 +273,7 @@ async def test_an_order_waits_for_at_most_one_request_of_others(world: EngineWor
     sent: list[RequestClass] = []
 
     def gate() -> TillGate:
-        return TillGate(whole(world), TILL, room=16, sleep=asyncio.sleep)
+        return TillGate(whole(world), TILL, max_in_flight=16, sleep=asyncio.sleep)
 
     async def send(through: TillGate, request_class: RequestClass) -> None:
         async with through.request(request_class, 600):
