@@ -27,7 +27,7 @@ const PLUGIN_FILE = __FILE__;
 
 require_once __DIR__ . '/src/autoload.php';
 
-// HPOS: orders are read and written through WooCommerce's own objects only, so both order stores work.
+// HPOS compatibility: the plugin reads and writes orders only through WooCommerce's objects, so both order stores work.
 add_action(
 	'before_woocommerce_init',
 	static function (): void {
@@ -38,7 +38,8 @@ add_action(
 	}
 );
 
-// Updates and new sites of a network call no activation hook: Schema\SchemaUpdater looks at the schema's version by itself.
+// WordPress calls no activation hook for updates and for new sites of a network. Schema\SchemaUpdater compares the schema version in
+// wp-admin and in cron.
 register_activation_hook( PLUGIN_FILE, array( Plugin::class, 'activated' ) );
 register_deactivation_hook( PLUGIN_FILE, array( Plugin::class, 'deactivated' ) );
 

@@ -1,6 +1,6 @@
 <?php
 /**
- * Uninstallation: works without WooCommerce, on both order stores and on every site of a network; takes everything of ours away.
+ * Uninstallation. It deletes all data of the plugin, on every site of a network and in both order stores. It needs no WooCommerce.
  *
  * @package Tillsync\Bridge
  */
@@ -11,19 +11,19 @@ namespace Tillsync\Bridge;
 
 defined( 'WP_UNINSTALL_PLUGIN' ) || exit;
 
-// The main file is not loaded now; what it declares is used by the classes.
+// WordPress does not load the main file during uninstallation. The classes use these two constants of it.
 defined( __NAMESPACE__ . '\VERSION' ) || define( __NAMESPACE__ . '\VERSION', '0' );
 defined( __NAMESPACE__ . '\PLUGIN_FILE' ) || define( __NAMESPACE__ . '\PLUGIN_FILE', __DIR__ . '/tillsync-bridge.php' );
 
 require_once __DIR__ . '/src/autoload.php';
 
-$tillsync_leaving = ( new Services() )->get( Leaving\Uninstaller::class );
+$tillsync_uninstaller = ( new Services() )->get( Leaving\Uninstaller::class );
 if ( is_multisite() ) {
 	foreach ( get_sites( array( 'fields' => 'ids', 'number' => 0 ) ) as $tillsync_site_id ) {
 		switch_to_blog( $tillsync_site_id );
-		$tillsync_leaving->leave_site();
+		$tillsync_uninstaller->leave_site();
 		restore_current_blog();
 	}
 } else {
-	$tillsync_leaving->leave_site();
+	$tillsync_uninstaller->leave_site();
 }

@@ -1,6 +1,6 @@
 <?php
 /**
- * Time.
+ * The clock.
  *
  * @package Tillsync\Bridge
  */
@@ -9,14 +9,14 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge;
 
-/** Unix seconds for what is stored, monotonic seconds for how long something took. Replaced in tests. */
+/** Gives unix seconds for stored times and monotonic seconds for durations. Tests replace this class. */
 class Clock {
 
 	public function now(): int {
 		return time();
 	}
 
-	/** Seconds since some fixed moment; never jumps when the server's clock is set. */
+	/** Returns seconds since a fixed moment. The value never jumps when the server's clock is set. */
 	public function monotonic(): float {
 		return hrtime( true ) / 1e9;
 	}

@@ -1,6 +1,6 @@
 <?php
 /**
- * Statements on our own tables.
+ * Statements on the plugin's tables.
  *
  * @package Tillsync\Bridge
  */
@@ -11,27 +11,30 @@ namespace Tillsync\Bridge;
 
 use Tillsync\Bridge\Schema\Tables;
 
-// phpcs:disable WordPress.DB.PreparedSQL, WordPress.DB.DirectDatabaseQuery -- our own tables; every value is prepared.
+// phpcs:disable WordPress.DB.PreparedSQL, WordPress.DB.DirectDatabaseQuery -- the plugin's own tables; every value is prepared.
 
 /**
- * Reads and writes that fail by exception. wpdb answers a failure with false or an empty list and prints it into the page; here it is
- * neither printed nor mistaken for "no rows".
+ * Runs statements and throws DatabaseError when one fails. wpdb itself returns false or an empty list and prints the error into the page.
+ * This class prints nothing, and a failure never looks like "no rows".
  */
 class Database {
 
 	private const TRIES = 4;
 
-	/** For a caller that waits: a lock, and all tries together. Half of the service's 20 s. */
+	/**
+	 * Limits after limit_waiting(): seconds for one lock, and seconds in which tries may begin. Together they are about half of the
+	 * service's 20 s.
+	 */
 	private const LOCK_SECONDS = 3;
 	private const ALL_SECONDS  = 8.0;
 
-	/** MySQL and MariaDB: a deadlock, a lock that was waited for too long. */
+	/** Error numbers of MySQL and MariaDB for a deadlock and for a lock wait timeout. */
 	private const WORTH_ANOTHER_TRY = array( 1213, 1205 );
 
-	/** No such table, no such column; 0: another database, which does not say. */
+	/** Error numbers for a missing table and a missing column. 0 stands for another database driver, which gives no number. */
 	private const PERHAPS_NO_TABLE = array( 1146, 1054, 0 );
 
-	/** Of the monotonic clock: no further try is begun after it. */
+	/** Monotonic seconds. No further try begins after this time. */
 	private float $until = INF;
 
 	public function __construct(
@@ -42,8 +45,8 @@ class Database {
 	) {}
 
 	/**
-	 * Somebody waits for this request: a lock of others (MySQL waits 50 s for one by default) is a failure soon enough to be told, and
-	 * the caller comes again.
+	 * Limits lock waits and tries, because a caller waits for this request. MySQL waits 50 s for a lock by default. With the limit the
+	 * caller gets an error in time and repeats the request.
 	 */
 	public function be_quick(): void {
 		$this->until = $this->clock->monotonic() + self::ALL_SECONDS;
@@ -55,8 +58,8 @@ class Database {
 	}
 
 	/**
-	 * @param array<int, int|string> $values For the placeholders.
-	 * @return int Rows changed.
+	 * @param array<int, int|string> $values Values of the placeholders.
+	 * @return int Number of rows that changed.
 	 * @throws DatabaseError
 	 */
 	public function write( string $sql, array $values = array() ): int {
@@ -69,7 +72,7 @@ class Database {
 	}
 
 	/**
-	 * @param array<int, int|string> $values For the placeholders.
+	 * @param array<int, int|string> $values Values of the placeholders.
 	 * @return array<int, array<string, string|null>>
 	 * @throws DatabaseError
 	 */
@@ -83,9 +86,9 @@ class Database {
 	}
 
 	/**
-	 * The first column of the first row; null: no row, or NULL.
+	 * Returns the first column of the first row, or null for no row or NULL.
 	 *
-	 * @param array<int, int|string> $values For the placeholders.
+	 * @param array<int, int|string> $values Values of the placeholders.
 	 * @throws DatabaseError
 	 */
 	public function value( string $sql, array $values = array() ): ?string {
@@ -94,7 +97,7 @@ class Database {
 	}
 
 	/**
-	 * Ids for an IN list. Never empty: 0 is nobody's id.
+	 * Returns the ids as text for an IN list. An empty list gives "0", which is no id, because an empty IN list is a syntax error.
 	 *
 	 * @param int[] $ids Ids.
 	 */
@@ -104,7 +107,7 @@ class Database {
 
 	/**
 	 * @template T
-	 * @param \Closure(\wpdb): (T|null) $body Null: failed.
+	 * @param \Closure(\wpdb): (T|null) $body Returns null when the statement failed.
 	 * @return T
 	 * @throws DatabaseError
 	 */
@@ -120,7 +123,7 @@ class Database {
 				$number = self::error_number( $database );
 				if ( self::TRIES <= $try || $this->clock->monotonic() > $this->until || ! in_array( $number, self::WORTH_ANOTHER_TRY, true ) ) {
 					if ( in_array( $number, self::PERHAPS_NO_TABLE, true ) ) {
-						// A restored database may lack our tables: the next look in wp-admin or by cron makes them again.
+						// A restored database may lack the plugin's tables. The next schema check, in wp-admin or in cron, creates them.
 						$this->tables->distrust();
 					}
 					$this->log->error( "the database refused a statement on our tables: error {$number}" );

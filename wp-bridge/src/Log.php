@@ -1,6 +1,6 @@
 <?php
 /**
- * WooCommerce's log, source tillsync-bridge.
+ * The plugin's log.
  *
  * @package Tillsync\Bridge
  */
@@ -12,8 +12,8 @@ namespace Tillsync\Bridge;
 use Throwable;
 
 /**
- * Messages for whoever runs the shop. They name orders and customers by id only: no names, no emails, no credentials, no bodies of
- * requests. Logging never throws, not even where WooCommerce is not loaded or its log cannot be written.
+ * Writes to WooCommerce's log with the source tillsync-bridge. Messages name orders and customers by id only. They contain no names, no
+ * emails, no credentials and no request bodies. Logging never throws, even without WooCommerce or with an unwritable log.
  */
 class Log {
 
@@ -31,7 +31,7 @@ class Log {
 		$this->write( 'error', $message );
 	}
 
-	/** An unexpected error. Its message may quote values of the shop, so only its kind and place are kept. */
+	/** Logs an unexpected error by its class, file and line. The error's message may quote values of the shop, so it is not logged. */
 	public function failure( string $where, Throwable $error ): void {
 		$place = basename( $error->getFile() ) . ':' . $error->getLine();
 		$this->write( 'error', sprintf( '%s failed: %s at %s', $where, get_class( $error ), $place ) );
@@ -43,7 +43,7 @@ class Log {
 				wc_get_logger()->log( $level, $message, array( 'source' => self::SOURCE ) );
 			}
 		} catch ( Throwable $ignored ) { // phpcs:ignore Generic.CodeAnalysis.EmptyStatement.DetectedCatch
-			// There is nowhere left to say it.
+			// The log itself failed, so the failure cannot be logged.
 			unset( $ignored );
 		}
 	}

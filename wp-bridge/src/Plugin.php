@@ -15,7 +15,7 @@ use Tillsync\Bridge\Boot\EveryRequest;
 use Tillsync\Bridge\Boot\LazyHooks;
 use Tillsync\Bridge\Boot\RestRoutes;
 
-/** Adds the hooks that a request needs. What fails to load is logged and left out: the shop goes on. */
+/** Adds the hooks that a request needs. A part that fails to load is logged and left out, and the shop continues. */
 final class Plugin {
 
 	private static ?Services $services = null;
@@ -48,19 +48,19 @@ final class Plugin {
 	}
 
 	/**
-	 * Whether the request is one of wp-admin, cron, the command line or, by its address, REST. Asked when plugins are loaded: WordPress says
-	 * much later that it serves REST, so a REST request at another address is noticed by rest_api_init.
+	 * Tells whether this is a request of wp-admin, cron or the command line, or a REST request by its address. It runs when plugins are
+	 * loaded. WordPress announces REST much later, so rest_api_init catches REST requests at other addresses.
 	 */
 	private static function is_back_office(): bool {
 		if ( is_admin() || wp_doing_cron() || self::is_command_line() ) {
 			return true;
 		}
-		// WordPress runs cron within a page then.
+		// With this constant WordPress runs cron within a page request.
 		if ( defined( 'ALTERNATE_WP_CRON' ) && constant( 'ALTERNATE_WP_CRON' ) ) {
 			return true;
 		}
 		$address = isset( $_SERVER['REQUEST_URI'] ) && is_string( $_SERVER['REQUEST_URI'] ) ? $_SERVER['REQUEST_URI'] : ''; // phpcs:ignore WordPress.Security
-		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only whether it is there.
+		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only tests that the parameter exists.
 		return isset( $_GET['rest_route'] ) || str_contains( $address, '/' . rest_get_url_prefix() . '/' );
 	}
 
@@ -78,16 +78,16 @@ final class Plugin {
 		);
 	}
 
-	/** Activation: the tables. On a network every site makes its own when it first needs them. */
+	/** Creates the tables on activation. On a network each site creates its own tables when it first needs them. */
 	public static function activated(): void {
 		$services = self::services();
 		SafeCall::run( $services->get( Log::class ), 'activation', static fn() => $services->get( Schema\SchemaUpdater::class )->check() );
 	}
 
 	/**
-	 * Deactivation: nothing of ours stays scheduled. The connection, the tables and the answers stay, for a later activation.
+	 * Removes scheduled actions and cron events on deactivation. The connection, the tables and the answers stay for a later activation.
 	 *
-	 * @param bool $network_wide Whether every site of the network loses the plugin.
+	 * @param bool $network_wide Whether the plugin is deactivated on every site of the network.
 	 */
 	public static function deactivated( $network_wide = false ): void {
 		$unschedule = static function (): void {

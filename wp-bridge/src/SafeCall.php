@@ -1,6 +1,6 @@
 <?php
 /**
- * Nothing of ours may break a checkout or a screen.
+ * Calls that cannot throw.
  *
  * @package Tillsync\Bridge
  */
@@ -12,14 +12,14 @@ namespace Tillsync\Bridge;
 use Closure;
 use Throwable;
 
-/** What a class does inside its own method without failing towards its caller. The callbacks of hooks are guarded by Boot\LazyHooks. */
+/** Runs a part of a method so that its failure does not reach the caller. Boot\LazyHooks guards the callbacks of hooks. */
 final class SafeCall {
 
 	/**
-	 * The body's result, or $otherwise when it fails. The failure is logged with its place, never with the values it had in hand.
+	 * Returns the body's result, or $otherwise when the body throws. The log gets the place of the failure, never the values.
 	 *
-	 * @param string $where     For the log.
-	 * @param mixed  $otherwise What to answer after a failure.
+	 * @param string $where     Name of the action, for the log.
+	 * @param mixed  $otherwise Result after a failure.
 	 * @return mixed
 	 */
 	public static function run( Log $log, string $where, Closure $body, $otherwise = null ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * Everything that runs later.
+ * Scheduled hooks.
  *
  * @package Tillsync\Bridge
  */
@@ -12,37 +12,38 @@ namespace Tillsync\Bridge;
 use InvalidArgumentException;
 
 /**
- * The names of all scheduled hooks, and their removal. Action Scheduler's actions carry the group GROUP; WordPress's cron events are
- * listed here, so that deactivation and uninstallation find them.
+ * Names all scheduled hooks and removes them. Action Scheduler's actions have the group GROUP. CRON lists the cron events of WordPress, so
+ * that deactivation and uninstallation find them.
  */
 final class Schedule {
 
 	public const GROUP = 'tillsync-bridge';
 
-	/** Cron, every minute: the floor under every kick. */
+	/** Cron event, every minute. It drains the outbox even when no earlier request has scheduled a drain. */
 	public const MINUTE = 'tillsync_bridge_minute';
 
-	/** Cron, every hour: the sweep for orders that were missed. */
+	/** Cron event, every hour. It runs the sweep for orders that the order hook missed. */
 	public const HOURLY = 'tillsync_bridge_hourly';
 
-	/** Cron, every day. */
+	/** Cron event, every day. */
 	public const DAILY = 'tillsync_bridge_daily';
 
-	/** Action Scheduler: empty the outbox. */
+	/** Action that sends the outbox. */
 	public const DRAIN = 'tillsync_bridge_drain';
 
-	/** Action Scheduler: put older orders into the outbox, a portion at a time. */
+	/** Action that puts older orders into the outbox, a portion at a time. */
 	public const BACKFILL = 'tillsync_bridge_backfill';
 
-	/** Action Scheduler: give and take roles, a portion at a time. */
+	/** Action that grants and revokes roles, a portion at a time. */
 	public const ROLES = 'tillsync_bridge_roles';
 
 	private const CRON = array( self::MINUTE, self::HOURLY, self::DAILY );
 
 	/**
-	 * WordPress knows nothing shorter than an hour. Not translated: this filter may run before translations may be loaded.
+	 * Adds a schedule of one minute; WordPress has none below an hour. The label is not translated, because this filter may run before
+	 * translations may be loaded.
 	 *
-	 * @param mixed $schedules As known so far.
+	 * @param mixed $schedules Schedules of WordPress and other plugins.
 	 * @return mixed
 	 */
 	public static function with_every_minute( $schedules ) {
@@ -52,7 +53,7 @@ final class Schedule {
 		return $schedules;
 	}
 
-	/** Makes sure that the cron events exist. Reads one autoloaded option; writes only when one is missing. */
+	/** Creates the cron events that are missing. It reads one autoloaded option, and writes only when an event is missing. */
 	public static function ensure_cron(): void {
 		foreach ( array( self::MINUTE => 'tillsync_bridge_minutely', self::HOURLY => 'hourly', self::DAILY => 'daily' ) as $hook => $every ) {
 			if ( ! wp_next_scheduled( $hook ) ) {
@@ -62,11 +63,12 @@ final class Schedule {
 	}
 
 	/**
-	 * An Action Scheduler action at a time, unless one is already waiting for that time or earlier; those that wait for later are taken
-	 * back, since each action ends with a look at when the next is wanted. So one is waiting, however often this is called: when two
-	 * processes meet here for the same second, there may be two. False: Action Scheduler is not there, or not ready yet: cron will do it.
+	 * Schedules an Action Scheduler action, unless one is pending for that time or earlier. It cancels pending actions for later times,
+	 * because each action ends with a check of when the next one is needed. So one action is pending, however often this method is called.
+	 * Two may be pending when two processes call it for the same second. Returns false when Action Scheduler is missing or not ready; cron
+	 * then does the work.
 	 *
-	 * `unique` of Action Scheduler is no use here: it refuses also while the action runs, and that is when the next one is scheduled.
+	 * Action Scheduler's `unique` does not fit. It also refuses while the action runs, and the running action schedules the next one.
 	 */
 	public static function at( int $time, string $hook ): bool {
 		if ( ! function_exists( 'as_schedule_single_action' ) || ! did_action( 'action_scheduler_init' ) ) {
@@ -81,26 +83,26 @@ final class Schedule {
 		}
 		$spare = self::waiting( $hook, $time, '>' );
 		if ( array() !== self::waiting( $hook, $time, '<' ) ) {
-			// Another process has asked for an earlier time since we looked.
+			// Another process has scheduled an earlier time since the first check.
 			$spare[] = $made;
 		}
 		foreach ( $spare as $id ) {
 			try {
 				\ActionScheduler::store()->cancel_action( (string) $id );
 			} catch ( InvalidArgumentException $error ) {
-				continue; // It is gone already.
+				continue; // Another process has deleted it.
 			}
 		}
 		return true;
 	}
 
-	/** @return int[] Actions that wait for a time before, at or after this one. */
+	/** @return int[] Ids of pending actions whose time compares so with $time. */
 	private static function waiting( string $hook, int $time, string $compare ): array {
 		$query = array( 'hook' => $hook, 'group' => self::GROUP, 'status' => 'pending', 'date' => '@' . $time, 'date_compare' => $compare, 'per_page' => 20 );
 		return array_map( 'intval', as_get_scheduled_actions( $query, 'ids' ) );
 	}
 
-	/** Takes every scheduled thing of ours off the present site. */
+	/** Removes every scheduled action and cron event of the plugin from the present site. */
 	public static function clear_all(): void {
 		foreach ( self::CRON as $hook ) {
 			wp_clear_scheduled_hook( $hook );

@@ -1,6 +1,6 @@
 <?php
 /**
- * The container.
+ * The service container.
  *
  * @package Tillsync\Bridge
  */
@@ -14,50 +14,50 @@ use ReflectionClass;
 use ReflectionNamedType;
 
 /**
- * Makes each object of the plugin once, when it is first asked for, from the types of its constructor's parameters. Only the composition
- * (Plugin, Boot, uninstall.php) and the classes that WooCommerce makes by itself ask here. Every other class says in its constructor what
- * it needs.
+ * Creates each object of the plugin once, at the first request for it, from the types of its constructor's parameters. Only three places
+ * ask the container: Plugin, Boot and uninstall.php, and the classes that WooCommerce instantiates. Every other class names its
+ * dependencies in its constructor.
  */
 final class Services {
 
 	/**
-	 * What has been made, by class name.
+	 * Objects created so far, by class name.
 	 *
 	 * @var array<class-string, object>
 	 */
 	private array $made = array();
 
 	/**
-	 * What a test has put in the place of a class.
+	 * Objects that a test has put in the place of a class.
 	 *
 	 * @var array<class-string, object>
 	 */
 	private array $replaced = array();
 
 	/**
-	 * Classes whose constructor is being served.
+	 * Classes whose constructor is running. A class found here again depends on itself.
 	 *
 	 * @var array<class-string, true>
 	 */
 	private array $being_made = array();
 
 	/**
-	 * The one object of a class.
+	 * Returns the one object of a class.
 	 *
 	 * @template T of object
 	 * @param class-string<T> $name The class.
 	 * @return T
-	 * @throws LogicException The class needs itself, or something that is no class.
+	 * @throws LogicException The class depends on itself, or a constructor parameter's type is no class.
 	 */
 	public function get( string $name ): object {
 		return $this->replaced[ $name ] ?? $this->made[ $name ] ??= $this->make( $name );
 	}
 
 	/**
-	 * Puts another object in the place of a class. What has been made is made anew when it is asked for again, so that it gets this one.
+	 * Replaces a class by an object. Objects created before are dropped: the next request creates them with the replacement.
 	 *
 	 * @param class-string $name   The class.
-	 * @param object       $object The object to answer with.
+	 * @param object       $object The replacement.
 	 */
 	public function set( string $name, object $object ): void {
 		$this->replaced[ $name ] = $object;
@@ -79,7 +79,7 @@ final class Services {
 				if ( ! $type instanceof ReflectionNamedType || $type->isBuiltin() ) {
 					throw new LogicException( "{$name}: \${$parameter->getName()} is no class" );
 				}
-				// WordPress's own, which it keeps itself. A switched site changes its prefixes, not the object.
+				// WordPress's own object. switch_to_blog() changes its prefixes, and the object stays the same.
 				$needed[] = 'wpdb' === $type->getName() ? $GLOBALS['wpdb'] : $this->get( $type->getName() );
 			}
 			return $class->newInstanceArgs( $needed );

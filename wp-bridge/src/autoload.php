@@ -1,6 +1,6 @@
 <?php
 /**
- * Tillsync\Bridge\Orders\Drain is src/Orders/Drain.php.
+ * The autoloader. It finds Tillsync\Bridge\Orders\Drain in src/Orders/Drain.php.
  *
  * @package Tillsync\Bridge
  */

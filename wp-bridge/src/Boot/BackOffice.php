@@ -1,6 +1,6 @@
 <?php
 /**
- * Hooks of requests that are no shopper's page.
+ * Hooks of back-office requests.
  *
  * @package Tillsync\Bridge
  */
@@ -31,7 +31,7 @@ use Tillsync\Bridge\Screens\SettingsIntegration;
 use Tillsync\Bridge\Screens\TypesActions;
 use Tillsync\Bridge\Screens\TypesScreen;
 
-/** Screens and tools: in wp-admin, and where REST, cron or the command line may ask for one. */
+/** Adds the hooks of screens and tools. They load in wp-admin and for REST, cron and the command line, not on a shopper's page. */
 final class BackOffice {
 
 	public static function add( LazyHooks $hooks, bool $has_woocommerce ): void {
@@ -44,7 +44,7 @@ final class BackOffice {
 		self::add_screens( $hooks );
 		$hooks->filter( 'site_status_tests', array( SiteHealth::class, 'with_tests' ) );
 		$hooks->filter( 'debug_information', array( DebugInfo::class, 'with_section' ) );
-		// First of all: WooCommerce's own eraser takes the email off the orders, by which they are found.
+		// Priority 1 runs before WooCommerce's eraser, which removes the email from orders. The tools find orders by that email.
 		$hooks->filter( 'wp_privacy_personal_data_exporters', array( PrivacyTools::class, 'with_exporter' ), 1 );
 		$hooks->filter( 'wp_privacy_personal_data_erasers', array( PrivacyTools::class, 'with_eraser' ), 1 );
 		$hooks->action( 'admin_init', static fn() => PolicyText::suggest() );
@@ -61,7 +61,7 @@ final class BackOffice {
 		$hooks->filter( 'handle_bulk_actions-users', array( ConfirmationActions::class, 'bulk' ), 10, 3 );
 		$confirmations = $hooks->maker( ConfirmationActions::class );
 		add_action( 'admin_post_' . ConfirmationActions::ACTION, static fn() => $confirmations()->one() );
-		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only whether there is something to say.
+		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only tests whether a message is to be shown.
 		$is_told = static fn() => isset( $_GET[ ConfirmationActions::SAID ] );
 		$hooks->action( 'admin_notices', array( ConfirmationActions::class, 'say' ), 10, 0, $is_told );
 	}
@@ -86,7 +86,7 @@ final class BackOffice {
 		$hooks->action( 'admin_menu', array( QueuesPage::class, 'add_page' ), 56, 0 );
 		$types = $hooks->maker( TypesScreen::class );
 		$hooks->action( 'admin_menu', static fn() => TypesScreen::add_page( $types ), 60 );
-		// WooCommerce's own look and scripts are for its own screens: the page belongs to them.
+		// WooCommerce loads its styles and scripts only on its own screens, so the page is added to them.
 		$hooks->filter( 'woocommerce_screen_ids', array( QueuesPage::class, 'with_screen_id' ) );
 		$hooks->action( 'admin_notices', array( Notices::class, 'show' ), 10, 0 );
 		$hooks->filter( 'woocommerce_integrations', array( SettingsIntegration::class, 'with_integration' ) );

@@ -1,6 +1,6 @@
 <?php
 /**
- * Hooks of every request, also of a shopper's page.
+ * Hooks of every request.
  *
  * @package Tillsync\Bridge
  */
@@ -31,15 +31,18 @@ use Tillsync\Bridge\Users\UserChanges;
 use Tillsync\Bridge\Users\UserHooks;
 
 /**
- * Orders change, users register and passwords are set on pages of the shop. Scheduled hooks stand here too: Action Scheduler, and WordPress
- * with ALTERNATE_WP_CRON, run them within a visitor's request. Nothing here loads a class before its hook fires.
+ * Adds the hooks that a shopper's page may fire too: orders change, users register, passwords are set. Scheduled hooks are here as well.
+ * Action Scheduler runs them within a visitor's request, and so does WordPress with ALTERNATE_WP_CRON. A hook loads its class only when it
+ * fires.
  */
 final class EveryRequest {
 
-	/** Of the link in a confirmation mail. Here, because a page without it loads nothing of the confirmation. */
+	/**
+	 * Query parameter of the link in a confirmation mail. It is defined here so that a page without it loads no class of the confirmation.
+	 */
 	public const CONFIRMATION_PARAMETER = 'tillsync_confirm';
 
-	/** Before the callbacks of others: one that throws ends its hook. */
+	/** This priority runs before the callbacks of other plugins, because a callback that throws ends its hook. */
 	private const FIRST = PHP_INT_MIN;
 
 	public static function add( LazyHooks $hooks, bool $has_woocommerce ): void {
@@ -57,12 +60,12 @@ final class EveryRequest {
 	}
 
 	private static function add_users( LazyHooks $hooks ): void {
-		// Before the password is set, and the key with it taken away.
+		// The hook fires before WordPress sets the password and removes the key.
 		$hooks->action( 'password_reset', array( ConfirmationHooks::class, 'password_was_set' ) );
 		$hooks->action( 'profile_update', array( ConfirmationHooks::class, 'profile_was_updated' ), 10, 2 );
 		$hooks->action( 'profile_update', array( UserHooks::class, 'updated' ), 10, 2 );
 		$hooks->action( 'woocommerce_customer_email_verified', array( ConfirmationHooks::class, 'woocommerce_verified' ) );
-		// UserHooks is before our other callbacks, which forget the user's values, and before WooCommerce, which forgets the user's orders.
+		// Priority 5 runs before the plugin's callbacks that delete the user's values, and before WooCommerce removes the user from orders.
 		$hooks->action( 'delete_user', array( UserHooks::class, 'about_to_leave' ), 5 );
 		$hooks->action( 'deleted_user', array( UserHooks::class, 'left' ), 5 );
 		$hooks->action( 'remove_user_from_blog', array( UserHooks::class, 'removed_from_site' ), 5 );
@@ -97,7 +100,7 @@ final class EveryRequest {
 		$hooks->filter( 'tillsync_customer_type_discount', array( TypeDiscount::class, 'discount' ), 5, 2 );
 		$hooks->filter( 'woocommerce_email_classes', array( EmailParts::class, 'with_classes' ) );
 		$hooks->filter( 'woocommerce_transactional_emails_for_block_editor', array( EmailParts::class, 'with_ids' ) );
-		// Some versions look for the template of the block editor in WooCommerce's own folder only.
+		// Some WooCommerce versions look for a block-editor template only in their own folder.
 		$is_ours = static fn( $file = '', $name = '' ) => is_string( $name ) && str_contains( $name, 'tillsync-' );
 		$hooks->filter( 'woocommerce_locate_template', array( EmailParts::class, 'located' ), 10, 2, $is_ours );
 		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- the link is signed.

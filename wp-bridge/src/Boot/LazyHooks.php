@@ -1,6 +1,6 @@
 <?php
 /**
- * Adds hooks whose objects are made when the hook fires.
+ * Lazy, guarded hooks.
  *
  * @package Tillsync\Bridge
  */
@@ -15,23 +15,24 @@ use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Services;
 
 /**
- * A hook that does not fire loads no class file and makes no object.
+ * Adds hooks that load no class file and create no object before they fire.
  *
- * The callbacks cannot fail towards their caller. WooCommerce swallows an Exception of an order hook (and then skips the callbacks after
- * it), but a TypeError gives HTTP 500 at the checkout. So a callback takes whatever it is given and catches everything, also what goes wrong
- * while its object is made. The methods have parameters without types, with defaults.
+ * A callback cannot fail towards its caller. WooCommerce swallows an Exception of an order hook and skips the callbacks after it. A
+ * TypeError gives HTTP 500 at the checkout. So each callback accepts any arguments and catches everything, including a failure to create
+ * its object. The methods have parameters without types, with defaults.
  *
- * A callback is a class and its method, or a closure.
+ * A callback is a class with a method name, or a closure.
  */
 final class LazyHooks {
 
 	public function __construct( private readonly Services $services ) {}
 
 	/**
-	 * As add_action.
+	 * Adds an action, as add_action does.
 	 *
-	 * @param array{0: class-string, 1: string}|Closure $callback Gets the hook's arguments as they come.
-	 * @param Closure|null                              $when     Gets them first: without its true nothing is made.
+	 * @param array{0: class-string, 1: string}|Closure $callback Gets the hook's arguments unchanged.
+	 * @param Closure|null                              $when     Gets the same arguments first. Unless it returns true, no object is
+	 * created.
 	 */
 	public function action( string $hook, array|Closure $callback, int $priority = 10, int $arguments = 1, ?Closure $when = null ): void {
 		$guarded = function ( ...$given ) use ( $hook, $callback, $arguments, $when ): void {
@@ -41,35 +42,36 @@ final class LazyHooks {
 	}
 
 	/**
-	 * As add_filter. When the callback fails, the value passes unchanged.
+	 * Adds a filter, as add_filter does. When the callback fails, the filter returns its value unchanged.
 	 *
 	 * @param array{0: class-string, 1: string}|Closure $callback Gets the hook's arguments; the first is the filtered value.
-	 * @param Closure|null                              $when     Gets them first: without its true nothing is made.
+	 * @param Closure|null                              $when     Gets the same arguments first. Unless it returns true, no object is
+	 * created.
 	 */
 	public function filter( string $hook, array|Closure $callback, int $priority = 10, int $arguments = 1, ?Closure $when = null ): void {
 		add_filter( $hook, fn( ...$given ) => $this->call( $hook, $callback, array_slice( $given, 0, $arguments ), $when, $given[0] ?? null ), $priority, $arguments );
 	}
 
-	/** Calls the body now, guarded as a callback is. */
+	/** Calls the body now, with the same guard as a callback. */
 	public function guarded( string $where, Closure $body ): void {
 		$this->call( $where, $body, array() );
 	}
 
 	/**
-	 * For what has guards of its own: a handler that ends the request, a route.
+	 * Returns a factory for callers that catch their own errors: a handler that ends the request, or a route.
 	 *
 	 * @template T of object
 	 * @param class-string<T> $name The class.
-	 * @return Closure(): T Makes the object when it is called first.
+	 * @return Closure(): T Creates the object at its first call.
 	 */
 	public function maker( string $name ): Closure {
 		return fn(): object => $this->services->get( $name );
 	}
 
 	/**
-	 * @param array{0: class-string, 1: string}|Closure $callback  What to call.
+	 * @param array{0: class-string, 1: string}|Closure $callback  The callback.
 	 * @param array<int, mixed>                         $given     Arguments of the hook.
-	 * @param mixed                                     $otherwise The answer after a failure, or where $when says no.
+	 * @param mixed                                     $otherwise Result after a failure, or where $when returns false.
 	 * @return mixed
 	 */
 	private function call( string $where, array|Closure $callback, array $given, ?Closure $when = null, $otherwise = null ) {

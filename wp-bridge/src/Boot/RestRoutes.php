@@ -1,6 +1,6 @@
 <?php
 /**
- * Our REST routes.
+ * REST routes.
  *
  * @package Tillsync\Bridge
  */
@@ -23,10 +23,10 @@ use Tillsync\Bridge\Rest\StatusRoute;
 use Tillsync\Bridge\Screens\SettingsActions;
 use Tillsync\Bridge\Types\RoleRoutes;
 
-/** Added when WordPress makes its REST server. An object is made when a request comes to one of its routes. */
+/** Adds the routes when WordPress creates its REST server. A route's object is created by the first request to it. */
 final class RestRoutes {
 
-	/** Each has `add_routes( Closure $made )`. */
+	/** Classes of the routes that need WooCommerce. Each has a static `add_routes( Closure $made )`. */
 	private const OF_SHOP = array(
 		CustomersBatchRoute::class, CustomersRoute::class, CustomerTypesRoute::class, EventsRoute::class, ShopperPointsRoute::class,
 		LinkRoutes::class, ConfirmationPages::class, RoleRoutes::class, OrderActions::class, SettingsActions::class, AdminRoutes::class,

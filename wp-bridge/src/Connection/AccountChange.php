@@ -1,6 +1,6 @@
 <?php
 /**
- * A shop that is joined to another account.
+ * Change of the account.
  *
  * @package Tillsync\Bridge
  */
@@ -17,12 +17,12 @@ use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Users\UserChanges;
 
 /**
- * What came from, or waits for, the account before is of no account to the new one: nothing old is sent by itself, no notice of it stays,
- * and shoppers do not see the points of another till. The new account writes what it knows as soon as the shop is connected.
+ * Clears what belongs to the previous account when a shop connects to another one. Waiting orders are closed, notices removed and customer
+ * values hidden, because the shop now belongs to another till. The new account sends its values as soon as the shop is connected.
  */
 class AccountChange {
 
-	/** The account that was connected last; stays when a shop disconnects. */
+	/** The last connected account. It stays when a shop disconnects. */
 	private const OPTION = 'tillsync_bridge_last_account';
 
 	public function __construct(
@@ -34,7 +34,7 @@ class AccountChange {
 		private readonly Log $log
 	) {}
 
-	/** After a connect, before anybody is told of it. */
+	/** Runs after a connect, before tillsync_connected fires. */
 	public function connected( string $account_id ): void {
 		$before = (string) get_option( self::OPTION, '' );
 		update_option( self::OPTION, $account_id, false );

@@ -1,6 +1,6 @@
 <?php
 /**
- * Connecting failed.
+ * The error of a failed connect.
  *
  * @package Tillsync\Bridge
  */
@@ -9,10 +9,10 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Connection;
 
-/** The message is a translated sentence for the merchant: what is wrong and what to do. No credentials in it. */
+/** Carries a translated sentence for the merchant: the cause and the remedy. It contains no credentials. */
 final class ConnectError extends \RuntimeException {
 
-	/** @param string $detail What the service said, in English, for whoever operates it; empty: the message says it all. */
+	/** @param string $detail The service's English message for its operator; empty where the message is complete. */
 	public function __construct( string $message, public readonly string $detail = '' ) {
 		parent::__construct( $message );
 	}

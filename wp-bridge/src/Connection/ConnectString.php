@@ -1,6 +1,6 @@
 <?php
 /**
- * What the operator gives to the merchant.
+ * The connect string.
  *
  * @package Tillsync\Bridge
  */
@@ -9,7 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Connection;
 
-/** "tillsync1." and base64url of {"url", "account_id", "token"}. */
+/** The operator gives it to the merchant: "tillsync1." and base64url of {"url", "account_id", "token"}. */
 final class ConnectString {
 
 	private const PREFIX = 'tillsync1.';
@@ -21,9 +21,9 @@ final class ConnectString {
 	) {}
 
 	/**
-	 * Reads a pasted string; spaces and line breaks that mail programs put in do not count.
+	 * Parses a pasted string. It ignores spaces and line breaks, which mail programs insert.
 	 *
-	 * @throws ConnectError With a sentence for the merchant. The string itself is never quoted.
+	 * @throws ConnectError With a sentence for the merchant. It never quotes the string.
 	 */
 	public static function parse( #[\SensitiveParameter] string $text ): self {
 		$text = (string) preg_replace( '/\s+/', '', $text );
@@ -41,25 +41,25 @@ final class ConnectString {
 		$url        = self::text( $decoded, 'url' );
 		$account_id = self::text( $decoded, 'account_id' );
 		$token      = self::text( $decoded, 'token' );
-		// The token stands in a header: a line break in it would write further ones.
+		// The token is sent in a header, so a line break in it would add further headers.
 		if ( ! preg_match( '/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/D', $account_id ) || ! preg_match( '/^[\x21-\x7e]{1,512}$/D', $token ) ) {
 			throw new ConnectError( __( 'The connect string is incomplete or damaged: copy the whole line again.', 'tillsync-bridge' ) );
 		}
 		return new self( self::address( $url ), $account_id, $token );
 	}
 
-	/** @return array<string, string> What var_dump and error handlers may see. */
+	/** @return array<string, string> Properties that var_dump and error handlers may print. */
 	public function __debugInfo(): array {
 		return array( 'url' => $this->url, 'account_id' => $this->account_id );
 	}
 
-	/** @param array<mixed> $decoded The object. */
+	/** @param array<mixed> $decoded The decoded JSON object. */
 	private static function text( array $decoded, string $name ): string {
 		$value = $decoded[ $name ] ?? '';
 		return is_string( $value ) ? $value : '';
 	}
 
-	/** The token travels in each request, so plain http is for this machine only. */
+	/** Checks the address. Each request carries the token, so plain http is allowed only for this machine. */
 	private static function address( string $url ): string {
 		$parts = wp_parse_url( $url );
 		if ( ! is_array( $parts ) || ! in_array( $parts['scheme'] ?? '', array( 'https', 'http' ), true ) || '' === ( $parts['host'] ?? '' )

@@ -1,6 +1,6 @@
 <?php
 /**
- * A shop's connection.
+ * The connection to the service.
  *
  * @package Tillsync\Bridge
  */
@@ -10,8 +10,8 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Connection;
 
 /**
- * How this site speaks with its service, and where it was when it was connected. Holds the token and the signing secret: never
- * printed, never in an answer, never in a log.
+ * Holds the service's address, the credentials, and the site's address and environment at connecting. The token and the signing secret are
+ * never printed, never returned in a response and never logged.
  */
 final class Connection {
 
@@ -20,22 +20,22 @@ final class Connection {
 		public readonly string $url,
 		public readonly string $account_id,
 		#[\SensitiveParameter] public readonly string $token,
-		/** 43 characters; the text itself keys the HMAC. */
+		/** 43 characters. The text itself is the HMAC key. */
 		#[\SensitiveParameter] public readonly string $bridge_secret,
-		/** The site's home address at connecting; another one now means that this may be a copy. */
+		/** The site's home address at connecting. Another address now means that this site may be a copy. */
 		public readonly string $home_url,
-		/** The environment type at connecting. */
+		/** The site's environment type at connecting. */
 		public readonly string $environment,
 		/** Unix seconds. */
 		public readonly int $connected_at,
-		/** What the service calls the account; shown to the merchant. */
+		/** The service's name for the account, shown to the merchant. */
 		public readonly string $account_name = '',
-		/** Before this time orders are old: never sent by themselves. Stays when a shop connects again. */
+		/** Unix seconds. The plugin sends orders from before this time only on request. The value stays when a shop connects again. */
 		public readonly int $orders_since = 0
 	) {}
 
 	/**
-	 * From what is stored; null when that is none.
+	 * Reads a stored connection. Returns null when the value is no complete connection.
 	 *
 	 * @param mixed $stored An option's value.
 	 */
@@ -67,7 +67,7 @@ final class Connection {
 		return get_object_vars( $this );
 	}
 
-	/** @return array<string, int|string> What var_dump and error handlers may see. */
+	/** @return array<string, int|string> Properties that var_dump and error handlers may print. */
 	public function __debugInfo(): array {
 		return array( 'url' => $this->url, 'account_id' => $this->account_id, 'home_url' => $this->home_url );
 	}

@@ -1,6 +1,6 @@
 <?php
 /**
- * Where the connection is kept.
+ * Storage of the connection.
  *
  * @package Tillsync\Bridge
  */
@@ -13,27 +13,27 @@ use Tillsync\Bridge\Clock;
 
 
 /**
- * Options of the present site, none of them autoloaded: alloptions is printed by too many tools.
+ * Stores the connection in options of the present site. The options with secrets are not autoloaded, because many tools print alloptions.
  *
- * While a connect is under way the new secret stands beside the old one: the service calls back `status`, signed with the new
- * secret, before it answers; everything else still is signed with the old.
+ * During a connect the new secret is stored beside the old one. Before the service answers, it calls back `status`, signed with the new
+ * secret. All other requests are still signed with the old one.
  */
 final class ConnectionStore {
 
 	public const CONNECTION = 'tillsync_bridge_connection';
 
-	/** Autoloaded, "1" while a connection is stored: the order hook may not even read an option by a query. */
+	/** Autoloaded, "1" while a connection is stored. The order hook must not read an option by a query. */
 	public const ACTIVE = 'tillsync_bridge_active';
 
 	private const PENDING = 'tillsync_bridge_pending';
 	private const COPY    = 'tillsync_bridge_copy';
 
-	/** ConnectShop's timeout and some more. */
+	/** ConnectShop's timeout and a margin. */
 	private const PENDING_SECONDS = 120;
 
 	public function __construct( private readonly Clock $clock ) {}
 
-	/** As stored. TILLSYNC_CONNECT wins over the stored address, account and token. */
+	/** Returns the stored connection. The constant TILLSYNC_CONNECT overrides its address, account and token. */
 	public function current(): ?Connection {
 		$stored = Connection::from_stored( get_option( self::CONNECTION ) );
 		if ( null === $stored || null === $this->constant() ) {
@@ -42,10 +42,10 @@ final class ConnectionStore {
 		try {
 			$given = ConnectString::parse( $this->constant() );
 		} catch ( ConnectError $error ) {
-			// A broken constant is told on the settings screen; what worked goes on working.
+			// The settings screen reports a broken constant. The stored connection stays in use.
 			return $stored;
 		}
-		// Another account has not been introduced to this shop's secret yet: that takes a connect of its own.
+		// Another account does not know this shop's secret. The merchant must connect first.
 		return $given->account_id !== $stored->account_id ? null : new Connection(
 			$given->url,
 			$given->account_id,
@@ -63,7 +63,7 @@ final class ConnectionStore {
 		return null !== $this->current();
 	}
 
-	/** The connect string of wp-config.php; null: none. */
+	/** Returns the connect string of wp-config.php, or null. */
 	public function constant(): ?string {
 		$value = defined( 'TILLSYNC_CONNECT' ) ? constant( 'TILLSYNC_CONNECT' ) : '';
 		return is_string( $value ) && '' !== trim( $value ) ? $value : null;
@@ -81,7 +81,7 @@ final class ConnectionStore {
 		delete_option( self::PENDING );
 	}
 
-	/** A connect begins: `status` may be signed with this secret too, for two minutes. */
+	/** Stores the secret of a connect that begins. For two minutes `status` may be signed with it too. */
 	public function begin( #[\SensitiveParameter] string $secret ): void {
 		$until = $this->clock->now() + self::PENDING_SECONDS;
 		update_option( self::PENDING, array( 'secret' => $secret, 'until' => $until ), false );
@@ -91,7 +91,7 @@ final class ConnectionStore {
 		delete_option( self::PENDING );
 	}
 
-	/** The secret of a connect under way; null: none. */
+	/** Returns the secret of a running connect, or null. */
 	public function pending_secret(): ?string {
 		$pending = get_option( self::PENDING );
 		if ( ! is_array( $pending ) || ! is_string( $pending['secret'] ?? null ) ) {
@@ -101,13 +101,13 @@ final class ConnectionStore {
 		return $this->clock->now() <= (int) ( $pending['until'] ?? 0 ) ? $pending['secret'] : null;
 	}
 
-	/** The merchant says that this site is a copy: it forgets the connection, which belongs to the original. */
+	/** Forgets the connection, which belongs to the original site, and records that this site is a copy. */
 	public function mark_as_copy( string $of_home_url ): void {
 		$this->forget();
 		update_option( self::COPY, array( 'of' => $of_home_url, 'home_url' => SiteIdentity::home_url() ), false );
 	}
 
-	/** The home address this site was said to be a copy of; null: it was not. */
+	/** Returns the home address of the original site, or null when this site is not marked as a copy. */
 	public function copy_of(): ?string {
 		$copy = get_option( self::COPY );
 		return is_array( $copy ) && SiteIdentity::home_url() === ( $copy['home_url'] ?? '' ) ? (string) ( $copy['of'] ?? '' ) : null;

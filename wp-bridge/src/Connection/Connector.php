@@ -1,6 +1,6 @@
 <?php
 /**
- * Connecting, reconnecting, moving, leaving.
+ * Connect, reconnect and disconnect.
  *
  * @package Tillsync\Bridge
  */
@@ -22,8 +22,8 @@ use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
 /**
- * Introduces the shop to its service. The service calls back `status` before it says connected, so the new secret is stored as
- * pending before the call and becomes the secret only with the answer.
+ * Connects the shop to its service and disconnects it. The service calls back `status` before it answers ConnectShop. So the new secret is
+ * stored as pending before the call, and replaces the old secret only after the answer.
  */
 final class Connector {
 
@@ -45,9 +45,9 @@ final class Connector {
 	) {}
 
 	/**
-	 * Connects with a connect string; a shop that is connected gets a new secret, and the service drops the old one.
+	 * Connects with a connect string. A connected shop gets a new secret, and the service drops the old one.
 	 *
-	 * @param bool $test_site_confirmed The merchant said that a site whose environment is not production is to be connected.
+	 * @param bool $test_site_confirmed The merchant confirmed to connect a site whose environment is not production.
 	 * @throws ConnectError
 	 */
 	public function connect( #[\SensitiveParameter] string $connect_string, bool $test_site_confirmed = false ): Connection {
@@ -57,13 +57,13 @@ final class Connector {
 		}
 		$given  = ConnectString::parse( $connect_string );
 		$stored = Connection::from_stored( get_option( ConnectionStore::CONNECTION ) );
-		// Another account knows nothing of what was sent before: its orders begin now.
+		// Another account has none of the earlier orders, so its orders begin now.
 		$since = null !== $stored && $stored->account_id === $given->account_id ? $stored->orders_since : $this->clock->now();
 		return $this->introduce( $given->url, $given->account_id, $given->token, $since );
 	}
 
 	/**
-	 * The shop moved, or gets a new secret: introduces it from where it is now, with the token it has.
+	 * Connects again from the present address with the stored token, after a move or for a new secret.
 	 *
 	 * @throws ConnectError
 	 */
@@ -75,7 +75,9 @@ final class Connector {
 		return $this->introduce( $connection->url, $connection->account_id, $connection->token, $connection->orders_since );
 	}
 
-	/** This site is a copy: it forgets the connection without a word to the service, and what was waiting in the original. */
+	/**
+	 * Marks this site as a copy. It forgets the connection without a call to the service, and closes the waiting orders of the original.
+	 */
 	public function become_copy(): void {
 		$connection = $this->connections->current();
 		$this->connections->mark_as_copy( null === $connection ? '' : $connection->home_url );
@@ -86,10 +88,10 @@ final class Connector {
 	}
 
 	/**
-	 * Leaves the service: it drops the secret and revokes the token.
+	 * Disconnects the shop: the service drops the secret and revokes the token.
 	 *
-	 * @param bool $even_unreached Forget the connection here even when the service did not answer; the token then stays valid there.
-	 * @throws ConnectError When the service did not answer and that was not allowed.
+	 * @param bool $even_unreached Also forget the connection when the service did not answer. The token then stays valid there.
+	 * @throws ConnectError The service did not answer, and $even_unreached is false.
 	 */
 	public function disconnect( bool $even_unreached = false ): void {
 		$connection = $this->copy_guard->usable();
@@ -98,7 +100,7 @@ final class Connector {
 				$this->service_client->call( 'AccountService', 'DisconnectShop', array( 'accountId' => $connection->account_id ), 15 );
 			}
 		} catch ( ServiceError $error ) {
-			// A token that is refused is revoked already.
+			// The service has already revoked a token that it refuses.
 			if ( ! $even_unreached && ! $error->is_refusal() ) {
 				/* translators: %s: what went wrong */
 				throw new ConnectError( sprintf( __( 'The service could not be told (%s). Try again later, or disconnect here only and ask your tillsync operator to revoke the token.', 'tillsync-bridge' ), $error->getMessage() ) );
@@ -112,7 +114,7 @@ final class Connector {
 			$this->log,
 			'tillsync_disconnected',
 			static function (): void {
-				/** The shop has left its service. */
+				/** Fires after the shop has disconnected from its service. */
 				do_action( 'tillsync_disconnected' );
 			}
 		);
@@ -122,7 +124,7 @@ final class Connector {
 	 * @throws ConnectError
 	 */
 	private function introduce( string $url, string $account_id, #[\SensitiveParameter] string $token, int $orders_since ): Connection {
-		// On a network this may be the first that this site hears of us; without a table its orders would wait for the sweep.
+		// On a network this may be the first call on this site. Without the tables its orders would wait for the sweep.
 		$this->schema_updater->check();
 		$secret = self::new_secret();
 		$this->connections->begin( $secret );
@@ -154,7 +156,7 @@ final class Connector {
 		$this->connections->save( $connection );
 		$this->settings->remember( $answer );
 		$this->pause->resume();
-		// It has just answered, whatever was before.
+		// The service has just answered, so earlier failures no longer count.
 		$this->breaker->succeeded();
 		$this->sweep->begin_at( $orders_since );
 		$this->log->info( "connected to account {$account_id}" );
@@ -163,14 +165,14 @@ final class Connector {
 			$this->log,
 			'tillsync_connected',
 			static function () use ( $account_id ): void {
-				/** The shop is connected, for the first time or again. */
+				/** Fires after the shop has connected, for the first time or again. */
 				do_action( 'tillsync_connected', $account_id );
 			}
 		);
 		return $connection;
 	}
 
-	/** 32 random bytes, base64url without padding: 43 characters. */
+	/** Returns 32 random bytes as base64url without padding, 43 characters. */
 	private static function new_secret(): string {
 		return rtrim( strtr( base64_encode( random_bytes( 32 ) ), '+/', '-_' ), '=' ); // phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions
 	}

@@ -1,6 +1,6 @@
 <?php
 /**
- * A copy of a shop must not speak for it.
+ * Guard against copied sites.
  *
  * @package Tillsync\Bridge
  */
@@ -11,23 +11,23 @@ namespace Tillsync\Bridge\Connection;
 
 
 /**
- * A database that was copied to another address, or to a site whose environment type is another, carries the connection along. As
- * long as the place differs from the one that was connected, nothing is sent and nothing accepted, until the merchant has chosen
- * "this is a copy" or "the shop moved" (Connector).
+ * Keeps a copy of a shop from acting as the original. A database copied to another address, or to a site with another environment type,
+ * contains the connection. While address or environment differ from those at connecting, the plugin sends nothing and accepts nothing. The
+ * merchant then chooses "this is a copy" or "the shop moved" (Connector).
  *
- * A test site may be connected: that is a decision of its own at connecting, and its environment is stored then.
+ * A test site may be connected: the merchant confirms it at connecting, and its environment is stored.
  */
 final class CopyGuard {
 
 	public function __construct( private readonly ConnectionStore $connections ) {}
 
-	/** The connection, when this site may use it; null: not connected, or the merchant must choose first. */
+	/** Returns the connection if this site may use it. Null means not connected, or that the merchant must choose first. */
 	public function usable(): ?Connection {
 		$connection = $this->connections->current();
 		return null !== $connection && ! $this->differs( $connection ) ? $connection : null;
 	}
 
-	/** Whether a connection is there that this site must not use before the merchant has chosen. */
+	/** Tells whether a connection is stored that this site must not use before the merchant has chosen. */
 	public function must_choose(): bool {
 		$connection = $this->connections->current();
 		return null !== $connection && $this->differs( $connection );

@@ -1,6 +1,6 @@
 <?php
 /**
- * Where this site is.
+ * Address and environment of the site.
  *
  * @package Tillsync\Bridge
  */
@@ -9,17 +9,17 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Connection;
 
-/** What tells a shop from its copy. */
+/** Identifies a site, so that a copy differs from its original. */
 final class SiteIdentity {
 
 	/**
-	 * The home address as it is set, not as home_url() gives it: language plugins and is_ssl() change that one from request to request.
+	 * Returns the stored home address. home_url() does not fit: language plugins and is_ssl() change its result between requests.
 	 */
 	public static function home_url(): string {
 		return self::normalised( (string) get_option( 'home' ) );
 	}
 
-	/** "production" unless the site says otherwise. */
+	/** Returns the environment type. WordPress's default is "production". */
 	public static function environment(): string {
 		return wp_get_environment_type();
 	}
@@ -28,7 +28,7 @@ final class SiteIdentity {
 		return 'production' === self::environment();
 	}
 
-	/** Letter case of the host and a slash at the end do not make another place. */
+	/** Normalises an address. The host's letter case and a slash at the end make no difference. */
 	public static function normalised( string $url ): string {
 		$url = rtrim( trim( $url ), '/' );
 		return (string) preg_replace_callback( '#^[a-z][a-z0-9+.-]*://[^/]*#i', static fn( array $found ) => strtolower( $found[0] ), $url );

@@ -1,6 +1,6 @@
 <?php
 /**
- * The settings a merchant may change.
+ * Settings of the account.
  *
  * @package Tillsync\Bridge
  */
@@ -14,8 +14,8 @@ use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
 /**
- * They live at the service. What it said last is kept here, so that the settings screen loads without asking; a change carries the
- * etag of what was shown, and is refused when somebody else has changed something meanwhile.
+ * Reads and changes the merchant's settings, which the service stores. The last answer is kept in an option, so the settings screen loads
+ * without a call. A change carries the etag of the shown settings. The service refuses it when the settings have changed since.
  */
 final class SiteSettings {
 
@@ -25,10 +25,10 @@ final class SiteSettings {
 	public const MATCH_EMAILS   = array( 'MATCH_EMAIL_ACCOUNT', 'MATCH_EMAIL_BILLING' );
 	public const GUEST_POLICIES = array( 'GUEST_POLICY_DEFAULT_CUSTOMER', 'GUEST_POLICY_MATCH_ONLY', 'GUEST_POLICY_MATCH_OR_CREATE' );
 
-	/** The last one is what a service does that does not know the setting. */
+	/** The last value is the behaviour of a service that does not have this setting. */
 	public const TRUSTED_ACCOUNTS = array( 'TRUSTED_ACCOUNTS_CONFIRMED_ONLY', 'TRUSTED_ACCOUNTS_REGISTERED_BEFORE', 'TRUSTED_ACCOUNTS_ALL' );
 
-	/** Set once the merchant has been asked which accounts are trusted, and has saved. */
+	/** Set after the merchant has saved the choice of trusted accounts. */
 	private const ASKED = 'tillsync_bridge_trust_asked';
 
 	private const FIELDS = array( 'customerSyncEnabled', 'defaultEposCustomerId', 'matchEmail', 'guestPolicy', 'autoLink', 'syncNames', 'syncPhone', 'trustedAccounts' );
@@ -40,7 +40,7 @@ final class SiteSettings {
 	) {}
 
 	/**
-	 * As the service said last; null: not known.
+	 * Returns the settings of the service's last answer, or null before the first one.
 	 *
 	 * @return array{customerSyncEnabled: bool, defaultEposCustomerId: string, matchEmail: string, guestPolicy: string, autoLink: bool, syncNames: bool, syncPhone: bool, trustedAccounts: string, trustedBeforeTime: string}|null
 	 */
@@ -49,7 +49,10 @@ final class SiteSettings {
 		return is_array( $kept ) && is_array( $kept['settings'] ?? null ) ? self::complete( $kept['settings'] ) : null;
 	}
 
-	/** For cron: what was changed at the service, or is new there since an update, is known here too. A service that is away is asked later. */
+	/**
+	 * Refreshes the settings in cron, so that changes at the service and new fields after its update arrive here. A failed call is repeated
+	 * by the next cron run.
+	 */
 	public function look_again(): void {
 		if ( null === $this->copy_guard->usable() ) {
 			return;
@@ -61,7 +64,7 @@ final class SiteSettings {
 		}
 	}
 
-	/** Whether the merchant has said which accounts are trusted. */
+	/** Tells whether the merchant has chosen which accounts are trusted. */
 	public function is_trust_decided(): bool {
 		return 'yes' === get_option( self::ASKED );
 	}
@@ -70,13 +73,13 @@ final class SiteSettings {
 		update_option( self::ASKED, 'yes', false );
 	}
 
-	/** Whether the service knows the setting at all. */
+	/** Tells whether the service has this setting. */
 	public function knows_trust(): bool {
 		$kept = get_option( self::OPTION );
 		return is_array( $kept ) && isset( $kept['settings']['trustedAccounts'] );
 	}
 
-	/** @param array<string, mixed> $answer An answer with `settings` and `etag`. */
+	/** @param array<string, mixed> $answer The service's answer with `settings` and `etag`. */
 	public function remember( array $answer ): void {
 		if ( is_array( $answer['settings'] ?? null ) ) {
 			update_option( self::OPTION, array( 'settings' => $answer['settings'], 'etag' => (string) ( $answer['etag'] ?? '' ) ), false );
@@ -88,7 +91,7 @@ final class SiteSettings {
 	}
 
 	/**
-	 * Asks the service how the settings are now: validate_only with nothing to change only reads.
+	 * Reads the settings from the service. An UpdateSiteSettings call with validate_only and no changes only reads.
 	 *
 	 * @throws ServiceError
 	 */
@@ -97,9 +100,9 @@ final class SiteSettings {
 	}
 
 	/**
-	 * What a change would do: the service's effect {queuedCustomerCount, queuedCustomerTypeCount, requeuedEntryCount, notes}.
+	 * Returns the effect that a change would have: the service's {queuedCustomerCount, queuedCustomerTypeCount, requeuedEntryCount, notes}.
 	 *
-	 * @param array<string, mixed> $changes Fields of known() with new values.
+	 * @param array<string, mixed> $changes Fields of stored() with new values.
 	 * @return array{customers: int, types: int, entries: int, notes: string[]}
 	 * @throws ServiceError
 	 */
@@ -108,11 +111,11 @@ final class SiteSettings {
 	}
 
 	/**
-	 * Changes what differs.
+	 * Changes the given settings.
 	 *
-	 * @param array<string, mixed> $changes Fields of known() with new values.
+	 * @param array<string, mixed> $changes Fields of stored() with new values.
 	 * @return array{customers: int, types: int, entries: int, notes: string[]}
-	 * @throws ServiceError Code "aborted": somebody else has changed the settings; call refresh() and show them again.
+	 * @throws ServiceError Code "aborted": the settings have changed since; call refresh() and show them again.
 	 */
 	public function change( array $changes ): array {
 		$answer = $this->update( $changes, false, true );
@@ -121,9 +124,9 @@ final class SiteSettings {
 	}
 
 	/**
-	 * Only the fields whose value differs from what is known.
+	 * Returns the fields whose value differs from the stored settings.
 	 *
-	 * @param array<string, mixed> $wanted Fields of known().
+	 * @param array<string, mixed> $wanted Fields of stored().
 	 * @return array<string, mixed>
 	 */
 	public function differing( array $wanted ): array {
@@ -136,7 +139,7 @@ final class SiteSettings {
 	}
 
 	/**
-	 * @param array<string, mixed> $changes Fields.
+	 * @param array<string, mixed> $changes Fields with new values.
 	 * @return array<string, mixed>
 	 * @throws ServiceError
 	 */
@@ -146,7 +149,7 @@ final class SiteSettings {
 		$message    = array( 'accountId' => $connection->account_id );
 		if ( array() !== $changes ) {
 			$message['settings'] = $changes;
-			// A field mask in JSON is one text of lowerCamelCase paths.
+			// In JSON a field mask is one text of lowerCamelCase paths.
 			$message['updateMask'] = implode( ',', array_keys( $changes ) );
 		}
 		if ( $validate_only ) {
@@ -160,9 +163,9 @@ final class SiteSettings {
 	}
 
 	/**
-	 * Proto3 JSON leaves out what has its zero value.
+	 * Fills in defaults, because proto3 JSON omits fields with their zero value.
 	 *
-	 * @param array<string, mixed> $settings As the service wrote them.
+	 * @param array<string, mixed> $settings The service's settings message.
 	 * @return array{customerSyncEnabled: bool, defaultEposCustomerId: string, matchEmail: string, guestPolicy: string, autoLink: bool, syncNames: bool, syncPhone: bool, trustedAccounts: string, trustedBeforeTime: string}
 	 */
 	private static function complete( array $settings ): array {
@@ -182,7 +185,7 @@ final class SiteSettings {
 	}
 
 	/**
-	 * @param array<string, mixed> $answer With `effect`.
+	 * @param array<string, mixed> $answer The service's answer with `effect`.
 	 * @return array{customers: int, types: int, entries: int, notes: string[]}
 	 */
 	private static function effect( array $answer ): array {

@@ -1,6 +1,6 @@
 <?php
 /**
- * Keeps the schema at the plugin's version.
+ * Updates of the database schema.
  *
  * @package Tillsync\Bridge
  */
@@ -12,19 +12,23 @@ namespace Tillsync\Bridge\Schema;
 use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Orders\ChosenStatuses;
 
-/** Activation hooks run neither on updates nor for new sites of a network, so the version is looked at in wp-admin and by cron. */
+/**
+ * Brings the schema to the plugin's version in wp-admin and in cron. WordPress runs no activation hook on updates and for new sites of a
+ * network.
+ */
 final class SchemaUpdater {
 
 	public function __construct( private readonly Tables $tables ) {}
 
-	/** Makes the tables when they are missing or older. Costs one autoloaded option otherwise. */
+	/** Creates or changes the tables when the stored schema version is older. Otherwise it costs one autoloaded option. */
 	public function check(): void {
 		if ( ! $this->tables->is_current() ) {
 			$this->tables->migrate();
-			// There, and autoloaded, from the beginning: a missing option costs the order hook a query.
+			// These options exist and are autoloaded from the start, because a missing option costs the order hook a query.
 			add_option( ConnectionStore::ACTIVE, '', '', true );
 			add_option( ChosenStatuses::OPTION, ChosenStatuses::DEFAULT, '', true );
-			// WooCommerce's block email editor would look for mails that are new, as ours is now, once a week only.
+			// WooCommerce's block email editor looks for new mails only once a week. Without this transient it finds the plugin's mails
+			// now.
 			delete_transient( 'wc_email_editor_initial_templates_generated' );
 		}
 	}
@@ -44,10 +48,10 @@ final class SchemaUpdater {
 	}
 
 	/**
-	 * A deleted site takes its tables along.
+	 * Adds the tables of a deleted site to the list that WordPress drops.
 	 *
 	 * @param mixed $tables  Tables to drop.
-	 * @param mixed $site_id Should be its id.
+	 * @param mixed $site_id Id of the site.
 	 * @return mixed
 	 */
 	public function with_tables_of( $tables = array(), $site_id = 0 ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * Our tables.
+ * Tables of the plugin.
  *
  * @package Tillsync\Bridge
  */
@@ -13,10 +13,10 @@ use Tillsync\Bridge\Log;
 
 
 /**
- * Names and shapes of the tables, one set per site (user meta is shared by a whole network, and 50 times slower to write).
+ * Names and defines the tables. Each site has its own set, because user meta is shared by a whole network and 50 times slower to write.
  *
- * Times are unix seconds, so that no time zone of a server counts. dbDelta reads the statements: one column a line, two spaces after
- * PRIMARY KEY, no comments inside. Changes raise VERSION; an older plugin must still work on a newer schema.
+ * Times are unix seconds, independent of the server's time zone. dbDelta parses the statements: one column a line, two spaces after PRIMARY
+ * KEY, no comments inside. Each change raises VERSION, and the plugin's previous release must work on the newer schema.
  */
 final class Tables {
 
@@ -26,12 +26,12 @@ final class Tables {
 
 	public function __construct( private readonly \wpdb $wpdb, private readonly Log $log ) {}
 
-	/** One row for each order that is to be, or was, matched. The row, never order meta, says that an order was sent. */
+	/** One row for each order that is to be sent or was sent. This row, never order meta, tells that an order was sent. */
 	public function outbox(): string {
 		return $this->name( 'outbox' );
 	}
 
-	/** What the till says of a shop customer. */
+	/** Values of shop customers from the till. */
 	public function customer(): string {
 		return $this->name( 'customer' );
 	}
@@ -41,7 +41,7 @@ final class Tables {
 		return $this->name( 'customer_type' );
 	}
 
-	/** Roles that we gave to users, one a user: nothing else is ever taken away. */
+	/** Roles that the plugin granted, one a user. The plugin revokes no other role. */
 	public function role_grant(): string {
 		return $this->name( 'role_grant' );
 	}
@@ -51,18 +51,18 @@ final class Tables {
 		return $this->name( 'event' );
 	}
 
-	/** Deleted users and changed emails that the service has not been told. */
+	/** Deleted users and changed emails that the service does not know yet. */
 	public function user_changes(): string {
 		return $this->name( 'user_changes' );
 	}
 
-	/** Whether the email of a user is confirmed, and the mails that went out for it. */
+	/** Confirmations of users' emails, and the confirmation mails that were sent. */
 	public function confirmation(): string {
 		return $this->name( 'confirmation' );
 	}
 
 	/**
-	 * All of them, for uninstallation.
+	 * Returns all table names, for uninstallation.
 	 *
 	 * @return string[]
 	 */
@@ -76,7 +76,9 @@ final class Tables {
 		return self::VERSION <= (int) get_option( self::OPTION, 0 );
 	}
 
-	/** Makes or changes the tables of the present site. Repeatable. The version is noted only when every table answers. */
+	/**
+	 * Creates or changes the tables of the present site. It may run again. It stores the schema version only when every table can be read.
+	 */
 	public function migrate(): bool {
 		require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 		dbDelta( $this->statements() );
@@ -93,7 +95,7 @@ final class Tables {
 		return true;
 	}
 
-	/** Forgets which version is there, so that the next look makes the tables again. */
+	/** Forgets the stored schema version, so that the next check creates missing tables. */
 	public function distrust(): void {
 		delete_option( self::OPTION );
 	}
@@ -103,16 +105,18 @@ final class Tables {
 	}
 
 	/**
-	 * CREATE TABLE statements as dbDelta wants them.
+	 * Returns the CREATE TABLE statements in dbDelta's form.
 	 *
-	 * Outbox: state waiting (not left the shop), sent (the service has it, no end yet), done, failed, closed. due_at: not looked at
-	 * before. revision: raised when somebody asks again, so that a drain in mid-send does not close what it has not sent.
-	 * Customer and customer_type: version orders the writes; removed keeps a tombstone. points, credit, discount are decimals as text,
-	 * all as served (the time of the till read is as_of). write_token: the request that changed the values last; role_due: the role is to be looked at;
-	 * registered: when the user registered to whom the values belong (NULL: not known), since a number can be given to somebody else.
-	 * Role_grant: type_id: the type that brought the role. User_changes: registered 0: not known; orders_due: the user's held orders are to be
-	 * sent again.
-	 * Confirmation: email_hash, keyed, of the email that was confirmed (empty: none); changed_at: the email was changed then.
+	 * Outbox: state is waiting (not sent), sent (the service has the order and its entry has not ended), done, failed or closed. due_at:
+	 * the drain does not claim the row before. revision: each new request raises it, so a drain that is sending does not close a request
+	 * that it has not sent.
+	 * Customer and customer_type: version orders the writes; removed marks a tombstone. points, credit and discount are decimals as text,
+	 * as the service sent them; as_of is the time of the till read. write_token names the request that last changed the values. role_due
+	 * marks a user whose role must be checked. registered is the registration time of the user to whom the values belong (NULL: not known),
+	 * because WordPress may assign a user id again.
+	 * Role_grant: type_id is the customer type that brought the role.
+	 * User_changes: registered 0 means not known; orders_due means that the user's held orders are to be sent again.
+	 * Confirmation: email_hash is the keyed hash of the confirmed email (empty: none); changed_at is the time of the last email change.
 	 *
 	 * @return string[]
 	 */

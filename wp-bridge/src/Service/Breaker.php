@@ -1,6 +1,6 @@
 <?php
 /**
- * Stops calling a service that does not answer.
+ * The circuit breaker.
  *
  * @package Tillsync\Bridge
  */
@@ -13,9 +13,9 @@ use Tillsync\Bridge\Clock;
 
 
 /**
- * After two failures of transport in a row the background leaves the service alone: for one minute, then two, four, up to half an
- * hour. The first call after that decides anew; a success closes the breaker. A throttling answer opens it for as long as was asked.
- * Nothing is lost meanwhile: rows stay due.
+ * Stops background calls to a service that does not answer. Two transport failures in a row open it for one minute, then two, four, up to
+ * half an hour. The first call after that time opens or closes it again, and a success closes it. A throttling answer opens it for the
+ * requested time. No order is lost meanwhile, because outbox rows stay due.
  */
 final class Breaker {
 
@@ -27,18 +27,18 @@ final class Breaker {
 
 	public function __construct( private readonly Clock $clock ) {}
 
-	/** Unix seconds until which nothing is to be sent; 0: go. */
+	/** Returns the unix seconds until which no call may be sent, or 0 when calls may be sent. */
 	public function open_until(): int {
 		$state = $this->state();
 		return $state['until'] > $this->clock->now() ? $state['until'] : 0;
 	}
 
-	/** Why, for people. Empty: all is well. */
+	/** Returns the last failure's message for people, or an empty text. */
 	public function reason(): string {
 		return $this->state()['reason'];
 	}
 
-	/** Failures in a row. */
+	/** Returns the number of failures in a row. */
 	public function failures(): int {
 		return $this->state()['failures'];
 	}
@@ -55,7 +55,7 @@ final class Breaker {
 		$this->keep( $failures, max( $delay, min( $error->retry_after ?? 0, self::LONGEST_SECONDS ) ), $error->getMessage() );
 	}
 
-	/** The service asks to wait: no failure of transport. */
+	/** Opens the breaker because the service asked to wait. This is no transport failure. */
 	public function throttled( ServiceError $error ): void {
 		$this->keep( 0, min( $error->retry_after ?? self::FIRST_SECONDS, self::LONGEST_SECONDS ), $error->getMessage() );
 	}

@@ -1,6 +1,6 @@
 <?php
 /**
- * Why the service was not reached, in a sentence.
+ * Sentences for connection errors.
  *
  * @package Tillsync\Bridge
  */
@@ -10,15 +10,15 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Service;
 
 /**
- * WordPress has one code for every failed request ("http_request_failed"), and puts the cause into the text of its two transports, cURL
- * and streams. Here alone that text is read.
+ * Explains why a request did not reach the service. WordPress has one code for every failed request ("http_request_failed"). The cause is
+ * only in the message of its two transports, cURL and streams. No other class parses that message.
  */
 final class ConnectionErrorTexts {
 
 	/**
-	 * @param string $said What WordPress says, for example "cURL error 52: Empty reply from server".
+	 * @param string $said WordPress's message, for example "cURL error 52: Empty reply from server".
 	 * @param string $url  The service's address.
-	 * @return string|null What it means and what to do. Null: it says that itself.
+	 * @return string|null The meaning and the remedy. Null where the message explains itself.
 	 */
 	public static function sentence( string $said, string $url ): ?string {
 		$is_tls = 0 === stripos( $url, 'https://' );
@@ -42,7 +42,7 @@ final class ConnectionErrorTexts {
 			: __( 'what listens at the service\'s address speaks no plain HTTP: TILLSYNC_PUBLIC_URL must begin with https:// where the service has TLS, and must name the HTTP port (TILLSYNC_HTTP_LISTEN), not the gRPC port', 'tillsync-bridge' );
 	}
 
-	/** @param array<int, int> $curl_errors Numbers of cURL, which are the same in every language and release. */
+	/** @param array<int, int> $curl_errors cURL's error numbers, which are the same in every language and release. */
 	private static function says( string $said, array $curl_errors, string ...$texts ): bool {
 		if ( preg_match( '/^cURL error (\d+):/', $said, $found ) && in_array( (int) $found[1], $curl_errors, true ) ) {
 			return true;

@@ -1,6 +1,6 @@
 <?php
 /**
- * Which messages the service reads.
+ * The service's message version.
  *
  * @package Tillsync\Bridge
  */
@@ -11,8 +11,8 @@ namespace Tillsync\Bridge\Service;
 
 
 /**
- * The service says it with every answer, in the header Tillsync-Api. 1 (no header): it refuses a message with a field that it does not
- * know, so whatever came later is left out. 2: it passes over such fields.
+ * Stores which version of messages the service reads. Each answer carries it in the header Tillsync-Api. Version 1, or no header, refuses a
+ * message with an unknown field, so the plugin omits newer fields. Version 2 ignores unknown fields.
  */
 class ServiceApi {
 
@@ -20,20 +20,20 @@ class ServiceApi {
 
 	private const OPTION = 'tillsync_bridge_service_api';
 
-	/** As the service said last. */
+	/** Returns the version of the service's last answer. */
 	public function version(): int {
 		return max( 1, (int) get_option( self::OPTION, 1 ) );
 	}
 
-	/** Whether an order may say that its account's email is confirmed: a service of before refuses the order for it. */
+	/** Tells whether an order may carry that its account's email is confirmed. A service of version 1 refuses an order with that field. */
 	public function takes_confirmations(): bool {
 		return 2 <= $this->version();
 	}
 
 	/**
-	 * Keeps what an answer says. An answer that is not the service's own says nothing.
+	 * Stores the version of an answer. Only answers of the service itself count.
 	 *
-	 * @param string $header The header of an answer of the service; empty: it has none.
+	 * @param string $header The header's value; empty where the answer has none.
 	 */
 	public function heard( string $header ): void {
 		$version = preg_match( '/^[1-9][0-9]{0,5}$/D', $header ) ? (int) $header : 1;

@@ -1,6 +1,6 @@
 <?php
 /**
- * Calls to the service.
+ * The client of the service.
  *
  * @package Tillsync\Bridge
  */
@@ -13,27 +13,27 @@ use Tillsync\Bridge\Connection\Connection;
 use Tillsync\Bridge\Connection\CopyGuard;
 
 /**
- * Connect unary JSON: POST {url}/tillsync.v1.{service}/{method}, the bare message as body. Messages are proto3 JSON: lowerCamelCase,
- * int64 as text, fields with their zero value left out of answers.
+ * Calls the service with Connect's unary JSON protocol: POST {url}/tillsync.v1.{service}/{method} with the bare message as body. Messages
+ * are proto3 JSON: lowerCamelCase names, int64 as text, and zero values omitted in answers.
  *
- * Never within a checkout or another hook of a visitor's request. Redirects are not followed: the token is for one address.
+ * Never call it within a checkout or another hook of a visitor's request. It follows no redirect, because the token belongs to one address.
  */
 class ServiceClient {
 
-	/** An answer of 500 matches is well below this. */
+	/** Bytes. An answer with 500 matches is well below this limit. */
 	private const ANSWER_LIMIT = 16 * 1024 * 1024;
 
 	private const JSON_DEPTH = 64;
 
-	/** Characters that a screen, a row of the outbox and a mail bear. */
+	/** Characters. Screens, outbox rows and mails can show this length. */
 	private const LONGEST_TEXT = 500;
 
 	public function __construct( private readonly ServiceApi $service_api, private readonly CopyGuard $copy_guard ) {}
 
 	/**
-	 * The connection, when this site may use it.
+	 * Returns the connection if this site may use it.
 	 *
-	 * @throws ServiceError Code "not_connected": not connected, or the merchant must first say whether this site is a copy.
+	 * @throws ServiceError Code "not_connected": the shop is not connected, or the merchant must first choose whether this site is a copy.
 	 */
 	public function connection(): Connection {
 		$connection = $this->copy_guard->usable();
@@ -44,12 +44,12 @@ class ServiceClient {
 	}
 
 	/**
-	 * One call with the connection's token.
+	 * Calls a method with the connection's token.
 	 *
 	 * @param string               $service For example "AccountService".
 	 * @param string               $method  For example "CheckAccount".
-	 * @param array<string, mixed> $message The request; accountId is filled in where it is missing.
-	 * @param int                  $timeout Seconds, all in all.
+	 * @param array<string, mixed> $message The request. A missing accountId is added.
+	 * @param int                  $timeout Seconds for the whole call.
 	 * @return array<string, mixed> The answer's message.
 	 * @throws ServiceError
 	 */
@@ -59,7 +59,7 @@ class ServiceClient {
 	}
 
 	/**
-	 * One call to an address that is not, or not yet, the connection's.
+	 * Calls a method at an address that is not the stored connection's, or not yet.
 	 *
 	 * @param array<string, mixed> $message The request.
 	 * @return array<string, mixed>
@@ -70,7 +70,7 @@ class ServiceClient {
 		if ( false === $body ) {
 			throw new ServiceError( 'invalid_argument', 0, 'the message cannot be written as JSON: ' . json_last_error_msg() );
 		}
-		// Loaded before the call: an update of the plugin may replace its files meanwhile.
+		// This loads the class before the call, because an update of the plugin may replace its files during the call.
 		$this->service_api;
 		$answer = wp_remote_post(
 			"{$url}/tillsync.v1.{$service}/{$method}",
@@ -97,7 +97,7 @@ class ServiceClient {
 	}
 
 	/**
-	 * @param array<string, mixed> $answer Of wp_remote_post.
+	 * @param array<string, mixed> $answer Response of wp_remote_post.
 	 * @return array<string, mixed>
 	 * @throws ServiceError
 	 */
@@ -126,14 +126,14 @@ class ServiceClient {
 		throw new ServiceError( ServiceError::TRANSPORT, $status, "HTTP {$status} with {$kind}: something stands before the service", array(), $retry_after );
 	}
 
-	/** @param array<string, mixed> $answer Of wp_remote_post. */
+	/** @param array<string, mixed> $answer Response of wp_remote_post. */
 	private static function header( array $answer, string $name ): string {
 		$value = wp_remote_retrieve_header( $answer, $name );
 		return (string) ( is_array( $value ) ? end( $value ) : $value );
 	}
 
 	/**
-	 * What google.rpc.BadRequest names. The service repeats each detail as plain JSON.
+	 * Returns the violations of google.rpc.BadRequest. The service repeats each error detail as plain JSON.
 	 *
 	 * @param array<string, mixed> $error Connect's error object.
 	 * @return array<int, array{field: string, description: string}>
@@ -151,7 +151,7 @@ class ServiceClient {
 	}
 
 	/**
-	 * The reason of google.rpc.ErrorInfo.
+	 * Returns the reason of google.rpc.ErrorInfo, or an empty text.
 	 *
 	 * @param array<string, mixed> $error Connect's error object.
 	 */
@@ -165,7 +165,7 @@ class ServiceClient {
 		return '';
 	}
 
-	/** One line without markup, control characters or the token, of a length that a screen bears. */
+	/** Returns one line without markup, control characters and the token, at most LONGEST_TEXT characters. */
 	private static function clean( string $text, #[\SensitiveParameter] string $token ): string {
 		$text = str_replace( $token, '***', wp_strip_all_tags( $text ) );
 		$text = (string) preg_replace( '/[\s\x00-\x1f\x7f]+/', ' ', wp_check_invalid_utf8( $text, true ) );

@@ -1,6 +1,6 @@
 <?php
 /**
- * A call to the service failed.
+ * The error of a failed call.
  *
  * @package Tillsync\Bridge
  */
@@ -10,18 +10,19 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Service;
 
 /**
- * Clients branch on the code: one of Connect's sixteen when the service itself answered, TRANSPORT when it did not (no connection, a
- * timeout, HTML of something in between, a redirect). The message is one sentence without credentials; from the service it is English,
- * as the rest of what the service says.
+ * Callers branch on the code. The service itself answers with one of Connect's sixteen codes. TRANSPORT means that no answer of the service
+ * arrived: no connection, a timeout, a proxy's HTML, or a redirect. The message is one sentence without credentials. A message of the
+ * service is English.
  */
 final class ServiceError extends \RuntimeException {
 
 	public const TRANSPORT = 'transport';
 
 	/**
-	 * @param array<int, array{field: string, description: string}> $violations  What INVALID_ARGUMENT names.
-	 * @param int|null                                              $retry_after Seconds the service asked to wait.
-	 * @param string                                                $reason      ErrorInfo's reason, such as "SHOP_REST_OFF"; empty: none.
+	 * @param array<int, array{field: string, description: string}> $violations  Violations that INVALID_ARGUMENT names.
+	 * @param int|null                                              $retry_after Seconds that the service asked to wait.
+	 * @param string                                                $reason      ErrorInfo's reason, such as "SHOP_REST_OFF"; empty where
+	 * there is none.
 	 */
 	public function __construct(
 		public readonly string $connect_code,
@@ -34,12 +35,12 @@ final class ServiceError extends \RuntimeException {
 		parent::__construct( $message );
 	}
 
-	/** Whether it is unknown whether the service even got the request, or the service was in no state to work on it. */
+	/** Tells whether the request may not have reached the service, or the service could not work on it. */
 	public function is_transport(): bool {
 		return in_array( $this->connect_code, array( self::TRANSPORT, 'unavailable', 'deadline_exceeded', 'internal', 'unknown', 'data_loss', 'canceled' ), true );
 	}
 
-	/** The token or the right is refused: nothing will go until somebody does something. */
+	/** Tells whether the service refused the token or the right. Calls fail until a person acts. */
 	public function is_refusal(): bool {
 		return 401 === $this->status || 403 === $this->status || in_array( $this->connect_code, array( 'unauthenticated', 'permission_denied' ), true );
 	}
@@ -48,12 +49,12 @@ final class ServiceError extends \RuntimeException {
 		return 429 === $this->status || 'resource_exhausted' === $this->connect_code;
 	}
 
-	/** The service, or the web server before it, cannot take this message as a whole. */
+	/** Tells whether the service, or the web server in front of it, refuses this message as a whole. */
 	public function is_bad_message(): bool {
 		return 413 === $this->status || in_array( $this->connect_code, array( 'invalid_argument', 'out_of_range' ), true );
 	}
 
-	/** The message, and what to do where that is known here. */
+	/** Returns the message, with the remedy where it is known here. */
 	public function sentence(): string {
 		$text = rtrim( $this->getMessage(), '.' ) . '.';
 		if ( 'unauthenticated' === $this->connect_code ) {
