@@ -1,6 +1,6 @@
 <?php
 /**
- * What the service says of an order.
+ * The service's answer about an order.
  *
  * @package Tillsync\Bridge
  */
@@ -9,7 +9,10 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
-/** One answer, whichever call it came by. Codes and texts are the service's own; nothing is decided by them here but when to ask again. */
+/**
+ * One answer, from any of the calls. Codes and texts come from the service unchanged. The plugin uses them only to decide when to poll
+ * again.
+ */
 final class Answer {
 
 	public const PENDING   = 'ENTRY_STATE_PENDING';
@@ -28,12 +31,12 @@ final class Answer {
 		public readonly string $comment,
 		public readonly array $notes,
 		public readonly array $causes,
-		/** The till customer; "0": none (yet). A text, as int64 travels. */
+		/** Id of the till customer; "0" for none so far. It is a text, as int64 is in JSON. */
 		public readonly string $epos_customer_id
 	) {}
 
 	/**
-	 * Reads a MatchOrderCustomerResponse or an OrderMatch; null: it is neither.
+	 * Reads a MatchOrderCustomerResponse or an OrderMatch. Returns null for any other message.
 	 *
 	 * @param array<string, mixed> $message The message.
 	 */
@@ -55,9 +58,9 @@ final class Answer {
 	}
 
 	/**
-	 * From order meta.
+	 * Reads an answer from order meta.
 	 *
-	 * @param array<string, mixed> $stored What to_stored() gave.
+	 * @param array<string, mixed> $stored Result of to_stored().
 	 */
 	public static function from_stored( array $stored ): self {
 		return new self(
@@ -76,25 +79,25 @@ final class Answer {
 		return get_object_vars( $this );
 	}
 
-	/** Nothing more comes by itself. */
+	/** Tells whether the answer is final, so that the service changes it no more without a new request. */
 	public function is_end(): bool {
 		return self::PENDING !== $this->state && self::HELD !== $this->state;
 	}
 
-	/** Whether a person would call it the same answer: another entry, or another order of the notes, is no news. */
+	/** Tells whether both answers read the same to a person. Another entry id, or another order of the notes, makes no difference. */
 	public function says_the_same_as( ?self $other ): bool {
 		return null !== $other && array( $this->state, $this->outcome, $this->comment, $this->epos_customer_id )
 			=== array( $other->state, $other->outcome, $other->comment, $other->epos_customer_id );
 	}
 
-	/** @param array<string, mixed> $message A message. */
+	/** @param array<string, mixed> $message The message. */
 	private static function text( array $message, string $name ): string {
 		$value = $message[ $name ] ?? '';
 		return is_scalar( $value ) ? (string) $value : '';
 	}
 
 	/**
-	 * @param mixed $values Should be a list of texts.
+	 * @param mixed $values A list of texts; other values are dropped.
 	 * @return string[]
 	 */
 	private static function texts( $values ): array {

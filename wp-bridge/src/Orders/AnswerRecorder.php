@@ -1,6 +1,6 @@
 <?php
 /**
- * From an answer to its row and its order.
+ * Storage of an answer in its row and its order.
  *
  * @package Tillsync\Bridge
  */
@@ -13,7 +13,10 @@ use Throwable;
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Log;
 
-/** The order gets the answer first, then the row its end: a process that stops in between asks once more. */
+/**
+ * Stores the answer with the order first, and then in the row. A process that stops in between leaves the row due, so the answer is fetched
+ * again.
+ */
 class AnswerRecorder {
 
 	public function __construct(
@@ -32,7 +35,7 @@ class AnswerRecorder {
 		try {
 			$this->answers->store( $row->order_id, $answer );
 		} catch ( Throwable $error ) {
-			$this->log->failure( "keeping the answer of order {$row->order_id}", $error );
+			$this->log->failure( "storing the answer of order {$row->order_id}", $error );
 			/* translators: %s: technical name of an error */
 			$reason   = sprintf( __( 'The answer could not be stored with the order (%s): see the log of Tillsync.', 'tillsync-bridge' ), get_class( $error ) );
 			$changes += array( 'state' => OutboxRow::SENT, 'due_at' => $now + RowDelay::of_failure( $row->attempts ), 'attempts' => $row->attempts + 1, 'reason' => $reason );
@@ -46,7 +49,7 @@ class AnswerRecorder {
 			$changes += array( 'state' => $failed ? OutboxRow::FAILED : OutboxRow::DONE, 'attempts' => 0, 'reason' => $failed ? $answer->comment : '' );
 			$failed ? ++$report->failed : ++$report->ended;
 		} else {
-			// Whatever is new begins with short delays again.
+			// A new state starts with short delays again.
 			$polls    = OutboxRow::SENT === $row->state && $row->entry_state === $answer->state ? $row->attempts : 0;
 			$delay    = Answer::HELD === $answer->state ? RowDelay::of_held( $polls ) : RowDelay::of_pending( $polls );
 			$changes += array( 'state' => OutboxRow::SENT, 'due_at' => $now + $delay, 'attempts' => $polls + 1, 'reason' => Answer::HELD === $answer->state ? $answer->comment : '' );

@@ -1,6 +1,6 @@
 <?php
 /**
- * States in the words of the merchant's language.
+ * Translated names of states.
  *
  * @package Tillsync\Bridge
  */
@@ -9,10 +9,10 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
-/** Names of the states of entries and rows. Comments are not translated: they are the service's own. */
+/** Names the states of entries and rows. Comments are not translated, because they are fixed texts of the service. */
 final class AnswerTexts {
 
-	/** @param string $state Of an entry, such as "ENTRY_STATE_HELD". */
+	/** @param string $state State of an entry, such as "ENTRY_STATE_HELD". */
 	public static function state( string $state ): string {
 		switch ( $state ) {
 			case 'ENTRY_STATE_PENDING':
@@ -32,7 +32,7 @@ final class AnswerTexts {
 		}
 	}
 
-	/** @param string $state Of a row of the outbox. */
+	/** @param string $state State of an outbox row. */
 	public static function row( string $state ): string {
 		switch ( $state ) {
 			case OutboxRow::WAITING:

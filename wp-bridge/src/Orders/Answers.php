@@ -1,6 +1,6 @@
 <?php
 /**
- * Answers, kept with their orders.
+ * Answers in order meta.
  *
  * @package Tillsync\Bridge
  */
@@ -15,8 +15,8 @@ use Tillsync\Bridge\SafeCall;
 use WC_Order;
 
 /**
- * Order meta `_tillsync_answer`: one array, with the id of the order it is about. Renewals and duplicating plugins copy meta, so an
- * answer with another order's id is none. Stored by save_meta_data(), which fires no order.updated webhook, as save() would.
+ * Stores answers in the order meta `_tillsync_answer`: one array with the id of its order. Renewals and duplicating plugins copy meta, so
+ * an answer with another order's id does not count. save_meta_data() stores it, because save() would fire the order.updated webhook.
  */
 class Answers {
 
@@ -26,7 +26,7 @@ class Answers {
 
 	public function __construct( private readonly Clock $clock, private readonly Log $log ) {}
 
-	/** The stored answer of an order; null: none of its own. */
+	/** Returns the stored answer of the order, or null when it has none of its own. */
 	public function of( WC_Order $order ): ?Answer {
 		foreach ( $order->get_meta( self::META, false ) as $meta ) {
 			$stored = $meta->value ?? null;
@@ -37,7 +37,7 @@ class Answers {
 		return null;
 	}
 
-	/** When the stored answer came, in unix seconds; 0: there is none. */
+	/** Returns the unix seconds at which the answer was stored, or 0 without one. */
 	public function stored_at( WC_Order $order ): int {
 		foreach ( $order->get_meta( self::META, false ) as $meta ) {
 			$stored = $meta->value ?? null;
@@ -49,12 +49,12 @@ class Answers {
 	}
 
 	/**
-	 * Keeps an answer, and writes an order note when it says something new. An order that is gone keeps nothing.
+	 * Stores an answer, and adds an order note when its text is new. It does nothing for a deleted order.
 	 *
-	 * @throws \Throwable Whatever plugins that listen to notes and meta throw.
+	 * @throws \Throwable Any error of other plugins' hooks on notes and meta.
 	 */
 	public function store( int $order_id, Answer $answer ): void {
-		// Read anew: another object's first write of the same meta would leave two rows.
+		// Reads the order again. With an older object, the first write of the same meta by another object would leave two rows.
 		$order = wc_get_order( $order_id );
 		if ( ! is_object( $order ) || ! OrderFacts::is_order( $order ) ) {
 			return;
@@ -72,9 +72,9 @@ class Answers {
 			'tillsync_order_answered',
 			static function () use ( $order_id, $answer ): void {
 				/**
-				 * The till customer of an order is known, or what hinders it.
+				 * Fires when an order has a new answer: its till customer, or why it has none.
 				 *
-				 * @param int                  $order_id The order.
+				 * @param int                  $order_id Id of the order.
 				 * @param array<string, mixed> $answer   entry_id, state, outcome, comment, notes, causes, epos_customer_id ("0": none).
 				 */
 				do_action( 'tillsync_order_answered', $order_id, $answer->to_stored() );
@@ -82,7 +82,7 @@ class Answers {
 		);
 	}
 
-	/** @param array<string, mixed> $stored The value. */
+	/** @param array<string, mixed> $stored The meta value. */
 	private function write( WC_Order $order, array $stored ): void {
 		$kept = false;
 		foreach ( $order->get_meta( self::META, false ) as $meta ) {
@@ -99,7 +99,7 @@ class Answers {
 		self::save_quietly( $order );
 	}
 
-	/** Takes the answer off an order; whether there was one. */
+	/** Deletes the order's answer. Returns whether it had one. */
 	public function forget( WC_Order $order ): bool {
 		if ( array() === $order->get_meta( self::META, false ) ) {
 			return false;
@@ -109,7 +109,10 @@ class Answers {
 		return true;
 	}
 
-	/** HPOS may save the whole order after a change of meta, for its date of modification, and that tells every webhook. */
+	/**
+	 * Saves the meta without saving the order. After a meta change, HPOS may save the whole order for its modification date, which fires
+	 * every webhook.
+	 */
 	private static function save_quietly( WC_Order $order ): void {
 		add_filter( self::SAVE_AFTER_META, '__return_false', 999 );
 		try {
@@ -120,7 +123,7 @@ class Answers {
 	}
 
 	private static function note( Answer $answer ): string {
-		// The comment is the service's, word by word: support knows it like this.
+		// The comment stays word by word, because support staff know it in this form.
 		$lines = array( 'Tillsync: ' . $answer->comment );
 		if ( '0' !== $answer->epos_customer_id && '' !== $answer->epos_customer_id ) {
 			/* translators: %s: number of a customer at the till */
@@ -129,7 +132,7 @@ class Answers {
 		if ( Answer::PROCESSED !== $answer->state && array() !== $answer->notes ) {
 			$lines[] = $answer->notes[0];
 		}
-		// WooCommerce shows lines as lines.
+		// WooCommerce shows line breaks of a note.
 		return implode( "\n", array_map( 'esc_html', $lines ) );
 	}
 }

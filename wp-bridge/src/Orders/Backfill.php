@@ -1,6 +1,6 @@
 <?php
 /**
- * "Match the last N days".
+ * The backfill "Match the last N days".
  *
  * @package Tillsync\Bridge
  */
@@ -15,8 +15,8 @@ use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Schedule;
 
 /**
- * Puts older orders into the outbox when the merchant asks for it: first the number, then a portion at a time in the background, oldest
- * first, so that the till's customers are made in the order of their orders.
+ * Puts older orders into the outbox when the merchant asks for it. preview() counts them first. Then a background action adds them a
+ * portion at a time, oldest first, so that till customers are created in the order of their orders.
  */
 class Backfill {
 
@@ -34,9 +34,9 @@ class Backfill {
 	) {}
 
 	/**
-	 * What it would do: orders in a chosen status created in the last days, and how many of them have not been sent.
+	 * Counts what a backfill would do: orders in a chosen status from the last days, and how many of them have not been sent.
 	 *
-	 * @return array{orders: int, new: int, capped: bool} Counted to 20,000.
+	 * @return array{orders: int, new: int, capped: bool} Counting stops at 20,000 orders.
 	 */
 	public function preview( int $days ): array {
 		$orders = 0;
@@ -53,25 +53,25 @@ class Backfill {
 		return array( 'orders' => $orders, 'new' => $new, 'capped' => true );
 	}
 
-	/** Begins. A run under way is replaced: what it has put in stays. */
+	/** Starts a run. It replaces a running one, whose added orders stay in the outbox. */
 	public function start( int $days ): void {
 		$now = $this->clock->now();
 		update_option( self::OPTION, array( 'since' => $this->since( $days ), 'offset' => 0, 'noted' => 0, 'until' => $now, 'touched' => $now ), false );
 		Schedule::at( $now, Schedule::BACKFILL );
 	}
 
-	/** Ends a run: what it has put in stays. */
+	/** Stops the run. Orders that it has added stay in the outbox. */
 	public function stop(): void {
 		delete_option( self::OPTION );
 	}
 
-	/** How far a run is; null: none is under way. */
+	/** Returns how many orders the run has added, or null when no run is active. */
 	public function noted(): ?int {
 		$run = get_option( self::OPTION );
 		return is_array( $run ) ? (int) $run['noted'] : null;
 	}
 
-	/** Some pages, as long as a background request may take. */
+	/** Adds orders page by page, within the limits of a background request. */
 	public function portion( ?DrainLimits $limits = null ): void {
 		$run = get_option( self::OPTION );
 		if ( ! is_array( $run ) || null === $this->copy_guard->usable() ) {
@@ -98,7 +98,7 @@ class Backfill {
 		Schedule::at( $this->clock->now(), Schedule::BACKFILL );
 	}
 
-	/** For cron: a run that nothing has touched for five minutes goes on. */
+	/** Continues, in cron, a run without progress for five minutes. */
 	public function portion_if_left_alone(): void {
 		$run = get_option( self::OPTION );
 		if ( is_array( $run ) && (int) $run['touched'] < $this->clock->now() - self::STILL_AFTER ) {
@@ -110,7 +110,7 @@ class Backfill {
 		return $this->clock->now() - max( 1, min( self::LONGEST_DAYS, $days ) ) * DAY_IN_SECONDS;
 	}
 
-	/** @return int[] Oldest first. An order whose status changes while this runs may shift a page by one: the hook has it then. */
+	/** @return int[] Oldest first. A status change during the run may shift a page by one; the order hook then adds that order. */
 	private function page( int $since, int $offset, ?int $until = null ): array {
 		$ids = wc_get_orders(
 			array(

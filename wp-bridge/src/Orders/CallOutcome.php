@@ -1,6 +1,6 @@
 <?php
 /**
- * What a call's success or failure means for the next ones.
+ * Effects of a call's outcome.
  *
  * @package Tillsync\Bridge
  */
@@ -14,7 +14,7 @@ use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Service\Breaker;
 use Tillsync\Bridge\Service\ServiceError;
 
-/** Feeds the breaker and the pause, and notes when the service last answered. */
+/** Updates breaker and pause after a call to the service, and stores the time of the last success. */
 class CallOutcome {
 
 	public const LAST_SUCCESS = 'tillsync_bridge_last_success';
@@ -32,7 +32,7 @@ class CallOutcome {
 		update_option( self::LAST_SUCCESS, $this->clock->now(), false );
 	}
 
-	/** @return string Why the drain is to stop; empty: one more try is allowed. */
+	/** @return string Why the drain must stop; empty when one more try is allowed. */
 	public function failed( ServiceError $error ): string {
 		if ( 'not_connected' === $error->connect_code ) {
 			return 'not_connected';

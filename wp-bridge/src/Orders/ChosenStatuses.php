@@ -1,6 +1,6 @@
 <?php
 /**
- * Which order statuses count.
+ * Order statuses to send.
  *
  * @package Tillsync\Bridge
  */
@@ -9,13 +9,13 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
-/** Statuses, without "wc-", in which an order is told to the service. Read at each status change, so the option is autoloaded. */
+/** The statuses, without "wc-", in which an order is sent to the service. Each status change reads them, so the option is autoloaded. */
 final class ChosenStatuses {
 
 	public const OPTION  = 'tillsync_bridge_statuses';
 	public const DEFAULT = array( 'processing', 'completed' );
 
-	/** Statuses that are no sale (any more): they cannot be chosen. */
+	/** Statuses of orders that are no sale, or no longer one. The merchant cannot choose them. */
 	private const NEVER = array( 'auto-draft', 'checkout-draft', 'trash', 'cancelled', 'failed', 'refunded' );
 
 	/** @return string[] */
@@ -24,14 +24,14 @@ final class ChosenStatuses {
 		return is_array( $chosen ) && array() !== $chosen ? array_values( array_filter( $chosen, 'is_string' ) ) : self::DEFAULT;
 	}
 
-	/** @param mixed $wanted What was posted. */
+	/** @param mixed $wanted The posted value. */
 	public static function choose( $wanted ): void {
 		$known  = array_keys( self::available() );
 		$chosen = array_values( array_intersect( $known, is_array( $wanted ) ? $wanted : array() ) );
 		update_option( self::OPTION, array() === $chosen ? self::DEFAULT : $chosen, true );
 	}
 
-	/** @return array<string, string> Status without "wc-": its name. */
+	/** @return array<string, string> Names by status without "wc-". */
 	public static function available(): array {
 		$available = array();
 		foreach ( wc_get_order_statuses() as $status => $name ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * Empties the outbox.
+ * The drain of the outbox.
  *
  * @package Tillsync\Bridge
  */
@@ -37,19 +37,19 @@ use Tillsync\Bridge\Users\UserChangeSender;
 use Tillsync\Bridge\Users\UserHooks;
 
 /**
- * Tells changes of users, then sends what waits and asks for answers of what was sent, until nothing is due. Any number may run at once
- * (Action Scheduler, cron, the command line): rows are claimed. Its last act is to look when the next row is due and to schedule itself for
- * then, because Action Scheduler would refuse a kick while the action runs.
+ * Sends user changes, then waiting orders, and then polls for answers of sent ones, until nothing is due. Several drains may run at once
+ * (Action Scheduler, cron, the command line), because each claims its rows. At its end a drain finds the next due time and schedules itself
+ * for it. Action Scheduler refuses other attempts to schedule while the action runs.
  */
 class Drain {
 
 	private const SEND_LIMIT = 100;
 	private const POLL_LIMIT = 200;
 
-	/** Longer than a drain and its last call. */
+	/** Longer than a drain and its last call together. */
 	private const CLAIM_SECONDS = 120;
 
-	/** By the drain, and by our own callbacks of the hooks it fires. */
+	/** Classes that the drain uses, also through the plugin's callbacks of hooks that it fires. */
 	private const NEEDED = array(
 		Answer::class, AnswerRecorder::class, Answers::class, AnswerTexts::class, CallOutcome::class, DrainLimits::class, DrainReport::class, DrainTimer::class,
 		OrderFacts::class, OrderText::class, Outbox::class, OutboxPause::class, OutboxRow::class, Poller::class, SilentQueries::class, RowDelay::class, Sender::class,
@@ -71,21 +71,21 @@ class Drain {
 		private readonly CopyGuard $copy_guard,
 		private readonly Clock $clock
 	) {
-		// An update of the plugin in mid-drain replaces the files: whatever this process still needs is loaded now.
+		// An update of the plugin may replace the files during a drain, so all classes that this process still needs are loaded now.
 		array_map( 'class_exists', self::NEEDED );
 	}
 
 	/**
-	 * One drain.
+	 * Runs one drain.
 	 *
 	 * @param DrainLimits|null $limits  Default: 20 s and 60 % of the memory limit.
-	 * @param bool             $forced  Somebody asks for it: neither an open breaker nor a pause keeps it from trying.
+	 * @param bool             $forced  A person asked for it, so it ignores an open breaker and a pause.
 	 */
 	public function run( ?DrainLimits $limits = null, bool $forced = false ): DrainReport {
 		$limits = $limits ?? new DrainLimits( $this->clock );
 		$report = new DrainReport();
 		$report->stopped_by = $this->hindrance( $forced );
-		// Before the orders: who is gone is known when the next order of the same person comes.
+		// User changes go first, so the service knows of a deleted user before the next order of the same person.
 		$report->stopped_by = '' === $report->stopped_by ? $this->user_change_sender->send( $report, $limits ) : $report->stopped_by;
 		while ( '' === $report->stopped_by ) {
 			$report->stopped_by = $limits->reason_to_stop();
@@ -99,7 +99,7 @@ class Drain {
 			}
 			$rows = null === $rows ? null : $this->outbox->claim( OutboxRow::SENT, self::POLL_LIMIT, self::CLAIM_SECONDS );
 			if ( null === $rows ) {
-				// Somebody took the table away, or the database is read-only. It is made again where that can be.
+				// The table is missing, or the database is read-only. This recreates a missing table where the database allows it.
 				$this->tables->migrate();
 				$report->stopped_by = 'table';
 			} elseif ( array() === $rows ) {
@@ -113,7 +113,10 @@ class Drain {
 		return $report;
 	}
 
-	/** One order, now, because somebody asks for it: sent when it waits, asked for when it was sent. A row in other hands is left alone. */
+	/**
+	 * Handles one order now, because a person asks for it. A waiting order is sent, and a sent one is polled. A row claimed by another
+	 * process is skipped.
+	 */
 	public function run_one( int $order_id ): DrainReport {
 		$limits             = new DrainLimits( $this->clock );
 		$report             = new DrainReport();
@@ -129,13 +132,13 @@ class Drain {
 		return $report;
 	}
 
-	/** Whether a drain would have something to do now: one read of an index. */
+	/** Tells whether a drain would have work now. It costs one read of an index. */
 	public function is_due(): bool {
 		$next = $this->next_due();
 		return null !== $next && $next <= $this->clock->now() && '' === $this->hindrance( false );
 	}
 
-	/** Of orders and of changes of users, in unix seconds; null: nothing is live. */
+	/** Returns when the next order or user change is due, in unix seconds, or null when none is live. */
 	private function next_due(): ?int {
 		$times = array_filter( array( $this->outbox->next_due(), $this->user_change_sender->next_due() ), 'is_int' );
 		return array() === $times ? null : min( $times );

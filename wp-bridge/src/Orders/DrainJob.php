@@ -1,6 +1,6 @@
 <?php
 /**
- * When the outbox is emptied.
+ * Triggers of the drain.
  *
  * @package Tillsync\Bridge
  */
@@ -17,12 +17,12 @@ use Tillsync\Bridge\Connection\SiteIdentity;
 use Tillsync\Bridge\Log;
 
 /**
- * Action Scheduler runs the drain: the drain schedules its own next time, wp-admin pages kick it when something is due (its async runner
- * starts only there). The floor under that is a cron event every minute, which costs one read when there is nothing to do.
+ * Starts drains through Action Scheduler. A drain schedules the next one, and wp-admin pages schedule one when rows are due, because Action
+ * Scheduler's async runner starts only there. A cron event every minute is the fallback. It costs one read when nothing is due.
  */
 final class DrainJob {
 
-	/** When an automatic connect by TILLSYNC_CONNECT failed: not again before. */
+	/** Option with the unix seconds before which TILLSYNC_CONNECT is not tried again after a failure. */
 	private const CONNECT_AFTER = 'tillsync_bridge_connect_after';
 
 	public function __construct(
@@ -40,18 +40,18 @@ final class DrainJob {
 		if ( $this->connections->is_connected() && $this->drain->is_due() ) {
 			$this->drain->run();
 		}
-		// Without Action Scheduler, or with one that stands still, older orders still get in.
+		// Continues a backfill even without Action Scheduler, or when its queue does not run.
 		$this->backfill->portion_if_left_alone();
 	}
 
-	/** For a page of wp-admin. */
+	/** Schedules a drain from a wp-admin page. */
 	public function kick_if_due(): void {
 		if ( $this->connections->is_connected() && $this->drain->is_due() ) {
 			$this->drain_timer->now();
 		}
 	}
 
-	/** A connect string in wp-config.php is enough for a live shop. A test site, or a copy, waits for a person. */
+	/** Connects a live shop by the connect string in wp-config.php. A test site or a copy waits for a person. */
 	private function connect_by_constant(): void {
 		$constant = $this->connections->constant();
 		$now      = $this->clock->now();
@@ -59,7 +59,7 @@ final class DrainJob {
 			|| $now < (int) get_option( self::CONNECT_AFTER, 0 ) ) {
 			return;
 		}
-		// Noted before the call: a request that dies in it does not try again at once.
+		// Stored before the call, so that a request that dies during the call does not lead to an immediate second try.
 		update_option( self::CONNECT_AFTER, $now + 15 * MINUTE_IN_SECONDS, false );
 		try {
 			$this->connector->connect( $constant );

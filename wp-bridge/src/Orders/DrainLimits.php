@@ -1,6 +1,6 @@
 <?php
 /**
- * How long a drain may go on.
+ * Limits of a drain.
  *
  * @package Tillsync\Bridge
  */
@@ -11,7 +11,7 @@ namespace Tillsync\Bridge\Orders;
 
 use Tillsync\Bridge\Clock;
 
-/** Time and memory of one drain. A background request that is killed by its host would leave rows claimed until their claim ends. */
+/** Limits time and memory of one drain. A background request killed by its host leaves rows claimed until their claims end. */
 final class DrainLimits {
 
 	public const SECONDS      = 20.0;
@@ -21,7 +21,7 @@ final class DrainLimits {
 	private int $memory;
 
 	/**
-	 * @param float $seconds How long new work is begun; INF for a terminal.
+	 * @param float $seconds Time in which new work may begin; INF for a terminal.
 	 */
 	public function __construct( private Clock $clock, float $seconds = self::SECONDS ) {
 		$this->end    = $clock->monotonic() + $seconds;
@@ -29,7 +29,7 @@ final class DrainLimits {
 		$this->memory = $limit > 0 ? (int) ( $limit * self::MEMORY_PART ) : PHP_INT_MAX;
 	}
 
-	/** Why no new work is to be begun; empty: go on. */
+	/** Returns why no new work may begin, or an empty text. */
 	public function reason_to_stop(): string {
 		if ( $this->clock->monotonic() >= $this->end ) {
 			return 'time';

@@ -1,6 +1,6 @@
 <?php
 /**
- * What one drain did.
+ * Report of one drain.
  *
  * @package Tillsync\Bridge
  */
@@ -9,28 +9,28 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
-/** Counts of one drain, for the log, the command line and tests. */
+/** Counts for the log, the command line and tests. */
 final class DrainReport {
 
-	/** Orders the service accepted. */
+	/** Orders that the service accepted. */
 	public int $sent = 0;
-	/** Answers asked for. */
+	/** Polled answers. */
 	public int $polled = 0;
-	/** Rows that came to their end at the service. */
+	/** Rows whose entry ended at the service. */
 	public int $ended = 0;
-	/** Rows the service refused, or gave up. */
+	/** Rows that the service refused, or whose entry failed. */
 	public int $failed = 0;
 	/** Rows closed unsent. */
 	public int $closed = 0;
-	/** Rows put off, with a reason of their own. */
+	/** Rows postponed, with their reason. */
 	public int $postponed = 0;
-	/** Changes of users that were told. */
+	/** User changes that were sent. */
 	public int $users = 0;
-	/** Calls that failed. */
+	/** Failed calls. */
 	public int $failed_calls = 0;
-	/** not_connected, paused, breaker, throttled, table, time, memory; empty: nothing is due any more. */
+	/** not_connected, paused, breaker, throttled, table, time or memory; empty when nothing is due any more. */
 	public string $stopped_by = '';
-	/** When the next row is due, in unix seconds; null: none is live. */
+	/** Unix seconds at which the next row is due; null when none is live. */
 	public ?int $next_due = null;
 
 	/** @return array<string, int|string|null> */

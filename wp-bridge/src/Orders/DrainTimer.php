@@ -1,6 +1,6 @@
 <?php
 /**
- * When the outbox is emptied next.
+ * Scheduling of the next drain.
  *
  * @package Tillsync\Bridge
  */
@@ -12,12 +12,12 @@ namespace Tillsync\Bridge\Orders;
 use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Schedule;
 
-/** Tells Action Scheduler. Cron comes anyway. */
+/** Schedules drains in Action Scheduler. Cron runs a drain even without it. */
 class DrainTimer {
 
 	public function __construct( private readonly Clock $clock ) {}
 
-	/** Something is due now. */
+	/** Schedules a drain now. */
 	public function now(): void {
 		$this->at( $this->clock->now() );
 	}

@@ -1,6 +1,6 @@
 <?php
 /**
- * What can be done on the order screen.
+ * Actions of the order screen.
  *
  * @package Tillsync\Bridge
  */
@@ -21,7 +21,10 @@ use WP_Error;
 use WP_REST_Request;
 use WP_REST_Response;
 
-/** Match again (also in the screen's own action list, which needs no script), and the steps of "Wrong customer?". */
+/**
+ * Handles "Match again", which is also in the screen's own action list and works there without a script, and the steps of "Wrong
+ * customer?".
+ */
 final class OrderActions {
 
 	public const ACTION = 'tillsync_match_again';
@@ -37,7 +40,7 @@ final class OrderActions {
 		private readonly Log $log
 	) {}
 
-	/** @param Closure(): self $made Makes the object when a request comes. */
+	/** @param Closure(): self $made Creates the object when a request comes. */
 	public static function add_routes( Closure $made ): void {
 		self::add_route( 'GET', 'link', $made, static fn( self $actions, WC_Order $order ) => array( 'guest' => $order->get_customer_id() < 1, 'link' => $actions->order_decisions->link_of( $order ) ) );
 		self::add_route( 'POST', 'match', $made, static fn( self $actions, WC_Order $order ) => $actions->after( $order, $actions->order_decisions->match_again( $order ) ) );
@@ -71,9 +74,9 @@ final class OrderActions {
 	}
 
 	/**
-	 * @param Closure(): self                                                 $made Makes the object when a request comes.
-	 * @param Closure(self, WC_Order, WP_REST_Request): array<string, mixed> $body The answer.
-	 * @param array<string, array<string, mixed>>                            $args Of the route.
+	 * @param Closure(): self                                                 $made Creates the object when a request comes.
+	 * @param Closure(self, WC_Order, WP_REST_Request): array<string, mixed> $body Returns the response data.
+	 * @param array<string, array<string, mixed>>                            $args Parameters of the route.
 	 */
 	private static function add_route( string $method, string $name, Closure $made, Closure $body, array $args = array() ): void {
 		register_rest_route(
@@ -109,7 +112,7 @@ final class OrderActions {
 	}
 
 	/**
-	 * The panel as it is now, and why nothing was sent where that is so.
+	 * Returns the panel's present HTML, and a hint when nothing was sent.
 	 *
 	 * @return array{html: string, hint: string, settled: bool}
 	 */
@@ -125,8 +128,8 @@ final class OrderActions {
 	}
 
 	/**
-	 * @param mixed $actions As known so far.
-	 * @param mixed $order   Since WooCommerce 5.8.
+	 * @param mixed $actions Actions of WooCommerce and other plugins.
+	 * @param mixed $order   The order; WooCommerce passes it since 5.8.
 	 * @return mixed
 	 */
 	public function with_action( $actions = array(), $order = null ) {
@@ -136,7 +139,10 @@ final class OrderActions {
 		return $actions;
 	}
 
-	/** @param mixed $order Nonce and right to edit orders are checked by WooCommerce before; ours is stricter. */
+	/**
+	 * @param mixed $order The order. WooCommerce has checked the nonce and the right to edit orders; the plugin's capability check is
+	 * stricter.
+	 */
 	public function match_from_list( $order = null ): void {
 		if ( is_object( $order ) && OrderFacts::is_order( $order ) && current_user_can( AdminGate::CAPABILITY ) ) {
 			$this->outbox->ask_again( $order->get_id() );

@@ -1,6 +1,6 @@
 <?php
 /**
- * The column of both order lists.
+ * The column of the order lists.
  *
  * @package Tillsync\Bridge
  */
@@ -11,14 +11,20 @@ namespace Tillsync\Bridge\Orders;
 
 use Tillsync\Bridge\Rest\AdminGate;
 
-/** "Till customer" in the list of orders, by HPOS's hooks and the classic ones. Costs one indexed read for an order without an answer. */
+/**
+ * Adds the column "Till customer" to the order list, by the hooks of HPOS and of the classic list. An order without an answer costs one
+ * indexed read.
+ */
 final class OrderColumn {
 
 	private const COLUMN = 'tillsync';
 
 	public function __construct( private readonly Answers $answers, private readonly Outbox $outbox ) {}
 
-	/** On a phone the list shows its first column only, and orders as posts have nothing that unfolds the others: there it stands in the first. */
+	/**
+	 * On a phone the list shows only its first column, and the classic list cannot unfold the others. So the first column shows the value
+	 * there.
+	 */
 	public static function style(): void {
 		$screen = get_current_screen();
 		if ( null !== $screen && in_array( $screen->id, array( 'edit-shop_order', 'woocommerce_page_wc-orders' ), true ) ) {
@@ -27,7 +33,7 @@ final class OrderColumn {
 	}
 
 	/**
-	 * @param mixed $columns As known so far.
+	 * @param mixed $columns Columns of the list.
 	 * @return mixed
 	 */
 	public function with_column( $columns = array() ) {
@@ -45,7 +51,7 @@ final class OrderColumn {
 	}
 
 	/**
-	 * @param mixed $column Its name.
+	 * @param mixed $column Name of the column.
 	 * @param mixed $thing  An order (HPOS) or an order id.
 	 */
 	public function show_in_first( $column = '', $thing = null ): void {
@@ -57,7 +63,7 @@ final class OrderColumn {
 	}
 
 	/**
-	 * @param mixed $column Its name.
+	 * @param mixed $column Name of the column.
 	 * @param mixed $thing  An order (HPOS) or an order id.
 	 */
 	public function show( $column = '', $thing = null ): void {

@@ -1,6 +1,6 @@
 <?php
 /**
- * What a person decides about an order's customer.
+ * A person's decisions about an order's customer.
  *
  * @package Tillsync\Bridge
  */
@@ -14,7 +14,7 @@ use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 use WC_Order;
 
-/** Hands the decision to the service. Sales already at the till do not move: the screens say so. */
+/** Sends the decisions to the service. Sales already at the till keep their customer, and the screens say so. */
 class OrderDecisions {
 
 	private const TIMEOUT_SECONDS = 20;
@@ -27,16 +27,17 @@ class OrderDecisions {
 		private readonly ServiceClient $service_client
 	) {}
 
-	/** The service decides anew. Sent at once; what comes of it may take a moment. */
+	/** Requests a new match from the service. The order is sent at once; its answer may take a moment. */
 	public function match_again( WC_Order $order ): DrainReport {
 		$this->outbox->ask_again( $order->get_id() );
 		return $this->drain->run_one( $order->get_id() );
 	}
 
 	/**
-	 * The link of the order's shop customer.
+	 * Returns the link of the order's shop customer.
 	 *
-	 * @return array{epos_customer_id: string, usable: bool, customer: array<string, string>|null}|null Null: not linked, or a guest.
+	 * @return array{epos_customer_id: string, usable: bool, customer: array<string, string>|null}|null Null for a guest or a shop customer
+	 * without a link.
 	 * @throws ServiceError
 	 */
 	public function link_of( WC_Order $order ): ?array {
@@ -56,7 +57,7 @@ class OrderDecisions {
 	}
 
 	/**
-	 * Unlinks the order's shop customer. It is not linked again by itself.
+	 * Deletes the link of the order's shop customer. Only a person can link that customer again.
 	 *
 	 * @throws ServiceError
 	 */
@@ -65,10 +66,10 @@ class OrderDecisions {
 	}
 
 	/**
-	 * The order, and with a shop customer all that follow, belongs to this till customer.
+	 * Chooses the till customer of the order and, for a shop customer, of all later orders.
 	 *
-	 * A link to another till customer is taken off first, and made again when the new one is refused. A held or refused order of a guest
-	 * gets its customer by itself alone.
+	 * relink() deletes a link to another till customer first, and restores it when the service refuses the new one. For a guest, only this
+	 * held or failed order gets the chosen customer.
 	 *
 	 * @throws ServiceError
 	 */
@@ -106,7 +107,7 @@ class OrderDecisions {
 	}
 
 	/**
-	 * @return array<string, mixed>|null A Link.
+	 * @return array<string, mixed>|null A Link message.
 	 * @throws ServiceError
 	 */
 	private function link( int $user_id ): ?array {

@@ -1,6 +1,6 @@
 <?php
 /**
- * What the service is told of an order.
+ * The facts of an order for the service.
  *
  * @package Tillsync\Bridge
  */
@@ -14,29 +14,29 @@ use Tillsync\Bridge\Customers\RegistrationTime;
 use WC_Order;
 use WP_User;
 
-/** The facts of one order, read when they are sent: OrderToMatch of the contract. */
+/** Holds the facts of one order, read when it is sent. They are the contract's OrderToMatch. */
 final class OrderFacts {
 
-	/** Statuses in which an order that has not been sent is not sent any more. */
+	/** An unsent order in one of these statuses is not sent. */
 	private const NOT_SENT_IN = array( 'cancelled', 'trash', 'failed', 'auto-draft', 'checkout-draft' );
 
 	private const PRODUCTS_LIMIT = 200;
 
-	/** Of names: what the contract takes. */
+	/** Characters of a name that the contract accepts. */
 	private const NAME_LENGTH = 255;
 
-	/** @param array<string, mixed> $message OrderToMatch, without rerun. */
+	/** @param array<string, mixed> $message OrderToMatch without rerun. */
 	private function __construct( public readonly array $message ) {}
 
-	/** An order of the shop: no refund, no subscription. Renewals are orders. */
+	/** Tells whether the object is an order of the shop, not a refund or a subscription. Renewals are orders. */
 	public static function is_order( ?object $order ): bool {
 		return $order instanceof WC_Order && 'shop_order' === $order->get_type();
 	}
 
 	/**
-	 * Why an order is not to be sent; null: it is.
+	 * Returns why an order must not be sent, or null when it may be sent.
 	 *
-	 * @param mixed $order Of wc_get_order(): false when it is not there.
+	 * @param mixed $order Result of wc_get_order(), which is false for a deleted order.
 	 */
 	public static function reason_not_to_send( $order ): ?string {
 		if ( ! is_object( $order ) ) {
@@ -57,10 +57,10 @@ final class OrderFacts {
 	}
 
 	/**
-	 * Reads an order. Plugins' filters run here and may throw anything.
+	 * Reads an order. Filters of other plugins run here and may throw anything.
 	 *
-	 * @param int                $noted_at      Stands in for a creation time that is not there.
-	 * @param Confirmations|null $confirmations Null: the service is too old to be told of confirmations.
+	 * @param int                $noted_at      Unix seconds to use when the order has no creation time.
+	 * @param Confirmations|null $confirmations Null when the service is too old for confirmations.
 	 */
 	public static function of( WC_Order $order, int $noted_at, ?Confirmations $confirmations = null ): self {
 		$created = $order->get_date_created();
@@ -76,7 +76,7 @@ final class OrderFacts {
 			'firstName'    => OrderText::tidied( (string) $order->get_billing_first_name(), self::NAME_LENGTH ),
 			'lastName'     => OrderText::tidied( (string) $order->get_billing_last_name(), self::NAME_LENGTH ),
 			'company'      => OrderText::tidied( (string) $order->get_billing_company(), self::NAME_LENGTH ),
-			// Longer than the contract allows is no phone number.
+			// A longer text than the contract allows is no phone number.
 			'phone'        => mb_strlen( (string) $order->get_billing_phone() ) <= 100 ? OrderText::tidied( (string) $order->get_billing_phone(), 100 ) : '',
 		);
 		if ( null !== $user ) {
@@ -95,10 +95,10 @@ final class OrderFacts {
 	}
 
 	/**
-	 * The user who placed the order; null: a guest, or somebody whose account is not there any more. A deleted user's orders get customer 0,
-	 * but not all of them, and not at once. An order that is a day older than the account of its number, billed to another email, is of the
-	 * person who had the number before: WooCommerce gives a new account the guest orders with its own email only. An account that is made at
-	 * the checkout is a little younger than its order.
+	 * Returns the user who placed the order. Null means a guest, or a user whose account is deleted. WooCommerce sets a deleted user's
+	 * orders to customer 0, but not all of them, and not at once, and the id may be given to a new account. An order belongs to the earlier
+	 * owner of the id if it is more than a day older than the account and its billing email is another one. WooCommerce assigns guest
+	 * orders to a new account only by the account's own email. An account made at the checkout is a little younger than its order.
 	 */
 	public static function buyer( WC_Order $order ): ?WP_User {
 		$user = $order->get_customer_id() > 0 ? get_userdata( $order->get_customer_id() ) : false;
@@ -111,7 +111,7 @@ final class OrderFacts {
 		return $is_older && '' !== $billed && 0 !== strcasecmp( $billed, trim( (string) $user->user_email ) ) ? null : $user;
 	}
 
-	/** @return array<string, string> When the account was made, and whether its email is more than a claim. */
+	/** @return array<string, string> Registration time of the account, and the confirmation state of its email. */
 	private static function of_account( WP_User $user, Confirmations $confirmations ): array {
 		$facts      = array( 'emailConfirmation' => $confirmations->state( $user ) );
 		$registered = RegistrationTime::seconds( $user->user_registered );
@@ -121,14 +121,14 @@ final class OrderFacts {
 		return $facts;
 	}
 
-	/** Of what the service decides by. Number and phone do not count. */
+	/** Returns a hash of the facts that the service decides by. Order number and phone do not count. */
 	public function hash(): string {
 		return self::hash_of( $this->message );
 	}
 
 	/**
-	 * Whether nothing has changed that the service decides by since facts of this hash were sent. What an earlier release did not send is
-	 * no change: an update of plugin or service sends no held order again.
+	 * Tells whether the facts that the service decides by still equal those sent with this hash. Fields that an earlier release did not
+	 * send make no difference, so an update of the plugin or the service sends no held order again.
 	 */
 	public function are_as_sent( string $hash ): bool {
 		$earlier = $this->message;
@@ -145,10 +145,10 @@ final class OrderFacts {
 	/** @return array<int, array<string, string>> */
 	private static function unlinked_products( WC_Order $order ): array {
 		/**
-		 * Products of an order that have no product at the till, from a plugin that links products. Any makes the order wait until
-		 * they are linked (and the order is matched again).
+		 * Filters the products of an order that have no product at the till. A plugin that links products adds them. An order with any such
+		 * product waits until they are linked and it is matched again.
 		 *
-		 * @param array<int, array{product_id: int, variation_id?: int, sku?: string, name?: string}> $products None.
+		 * @param array<int, array{product_id: int, variation_id?: int, sku?: string, name?: string}> $products An empty list.
 		 * @param WC_Order                                                                            $order    The order.
 		 */
 		$given    = apply_filters( 'tillsync_unlinked_products', array(), $order );

@@ -1,6 +1,6 @@
 <?php
 /**
- * Where orders come in.
+ * The order hook.
  *
  * @package Tillsync\Bridge
  */
@@ -13,20 +13,21 @@ use Tillsync\Bridge\Connection\ConnectionStore;
 use Tillsync\Bridge\Log;
 
 /**
- * The one thing we do in a shopper's request: one INSERT when an order changes to a chosen status. No facts are read (they may not be
- * final), nothing is scheduled, no request is made. Only woocommerce_order_status_changed: woocommerce_new_order fires for drafts.
+ * Adds an order to the outbox when it changes to a chosen status. It runs in a shopper's request, so it executes one INSERT and nothing
+ * else. It reads no facts, which may not be final, schedules nothing and sends no request. It uses woocommerce_order_status_changed only,
+ * because woocommerce_new_order fires for drafts.
  */
 final class OrderHook {
 
 	public function __construct( private readonly Outbox $outbox, private readonly Log $log ) {}
 
 	/**
-	 * Whatever other plugins fire the hook with.
+	 * Checks its arguments, because other plugins fire the hook with any values.
 	 *
-	 * @param mixed $order_id Should be an int.
-	 * @param mixed $from     Not looked at.
-	 * @param mixed $to       Should be a status without "wc-".
-	 * @param mixed $order    Should be an order; refunds and subscriptions are none of ours.
+	 * @param mixed $order_id Id of the order.
+	 * @param mixed $from     Unused.
+	 * @param mixed $to       New status without "wc-".
+	 * @param mixed $order    The order. Refunds and subscriptions are ignored.
 	 */
 	public function changed( $order_id = 0, $from = '', $to = '', $order = null ): void {
 		if ( ! is_numeric( $order_id ) || (int) $order_id < 1 || ! is_string( $to ) || ! get_option( ConnectionStore::ACTIVE ) ) {

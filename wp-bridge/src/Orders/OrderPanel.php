@@ -1,6 +1,6 @@
 <?php
 /**
- * The panel on the order screen.
+ * The panel of the order screen.
  *
  * @package Tillsync\Bridge
  */
@@ -16,7 +16,7 @@ use Tillsync\Bridge\SafeCall;
 use Tillsync\Bridge\Screens\SharedScript;
 use WC_Order;
 
-/** Shows what is stored with the order and in the outbox; the service is asked only when somebody presses a button. */
+/** Shows the stored answer and the outbox row. It calls the service only when a person presses a button. */
 final class OrderPanel {
 
 	private const SCRIPT = 'tillsync-bridge-order';
@@ -28,7 +28,7 @@ final class OrderPanel {
 		private readonly Log $log
 	) {}
 
-	/** Screen ids of one order: HPOS's and the classic one. */
+	/** Returns the ids of the order screens of HPOS and of the classic editor. */
 	private static function screens(): array {
 		return array_unique( array( function_exists( 'wc_get_page_screen_id' ) ? wc_get_page_screen_id( 'shop-order' ) : 'shop_order', 'shop_order' ) );
 	}
@@ -55,7 +55,7 @@ final class OrderPanel {
 		if ( ! $this->connections->is_connected() ) {
 			return;
 		}
-		// Buttons stand outside the part that is exchanged, so that they keep the focus.
+		// The script replaces the panel's HTML. The buttons are outside of it, so they keep the focus.
 		printf(
 			'<p class="tillsync-panel-buttons"><button type="button" class="button tillsync-match">%s</button> <button type="button" class="button-link tillsync-wrong" aria-expanded="false" aria-controls="tillsync-wrong-%d">%s</button></p><div class="tillsync-wrong-box" id="tillsync-wrong-%d" hidden></div>',
 			esc_html__( 'Match again', 'tillsync-bridge' ),
@@ -65,7 +65,7 @@ final class OrderPanel {
 		);
 	}
 
-	/** The exchangeable part: how the order stands. */
+	/** Returns the replaceable part: the state of the order. */
 	public function html( WC_Order $order ): string {
 		$answer = $this->answers->of( $order );
 		$row    = $this->outbox->find( $order->get_id() );
@@ -83,7 +83,7 @@ final class OrderPanel {
 		return implode( '', $lines );
 	}
 
-	/** Why a drain did not send, for people. */
+	/** Returns a sentence about why a drain did not send, or an empty text. */
 	public static function hindrance( string $stopped_by ): string {
 		$texts = array(
 			'not_connected' => __( 'Not sent: this shop is not connected, or must first say whether it is a copy.', 'tillsync-bridge' ),
@@ -106,7 +106,7 @@ final class OrderPanel {
 	private static function answer( Answer $answer, int $at ): string {
 		$html = sprintf( '<p><span class="tillsync-badge tillsync-%s">%s</span></p>', esc_attr( strtolower( substr( $answer->state, 12 ) ) ), esc_html( AnswerTexts::state( $answer->state ) ) );
 		if ( '' !== $answer->comment ) {
-			// Word by word and untranslated: support knows it like this.
+			// The comment stays word by word and untranslated, because support staff know it in this form.
 			$html .= '<p class="tillsync-comment" lang="en" dir="ltr">' . esc_html( $answer->comment ) . '</p>';
 		}
 		if ( '0' !== $answer->epos_customer_id && '' !== $answer->epos_customer_id ) {

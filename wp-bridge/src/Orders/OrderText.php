@@ -1,6 +1,6 @@
 <?php
 /**
- * A text of an order.
+ * Normalised texts of an order.
  *
  * @package Tillsync\Bridge
  */
@@ -9,10 +9,13 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
-/** Made fit for the service: what a shopper typed, or a plugin left behind, is no reason to refuse an order. */
+/** Normalises texts for the service, so that no text of a shopper or a plugin makes it refuse an order. */
 final class OrderText {
 
-	/** One line of at most so many characters: valid UTF-8, entities decoded once, control characters and runs of white space one space. */
+	/**
+	 * Returns one line of at most $most characters in valid UTF-8. Entities are decoded once. Control characters and runs of white space
+	 * become one space.
+	 */
 	public static function tidied( string $text, int $most ): string {
 		if ( ! mb_check_encoding( $text, 'UTF-8' ) ) {
 			$text = mb_convert_encoding( $text, 'UTF-8', 'Windows-1252' );
@@ -22,7 +25,9 @@ final class OrderText {
 		return rtrim( mb_substr( trim( $text ), 0, $most ) );
 	}
 
-	/** Without control characters and white space at the ends. Never shortened: an email is a key. */
+	/**
+	 * Returns an email without control characters and without white space at its ends. It is never shortened, because an email is a key.
+	 */
 	public static function tidied_email( string $text ): string {
 		return trim( (string) preg_replace( '/\p{Cc}+/u', ' ', wp_check_invalid_utf8( $text, true ) ) );
 	}

@@ -1,6 +1,6 @@
 <?php
 /**
- * The outbox: orders on their way to the service.
+ * The outbox of orders.
  *
  * @package Tillsync\Bridge
  */
@@ -13,18 +13,21 @@ use Tillsync\Bridge\Clock;
 use Tillsync\Bridge\Schema\Tables;
 
 
-// phpcs:disable WordPress.DB.PreparedSQL, WordPress.DB.DirectDatabaseQuery -- our own table; every value is prepared.
+// phpcs:disable WordPress.DB.PreparedSQL, WordPress.DB.DirectDatabaseQuery -- the plugin's own table; every value is prepared.
 
 /**
- * Gateway of the outbox table. A row exists for each order that was ever to be sent, and is what says that it was: order meta is
- * copied to other orders by renewals and duplicating plugins, and lost by others.
+ * Reads and writes the outbox table. It has one row for each order that was ever to be sent, and only this row tells that an order was
+ * sent. Order meta does not fit: renewals and duplicating plugins copy it to other orders, and other plugins delete it.
  */
 class Outbox {
 
-	/** Facts are final some time after the status: wc_create_order() changes it before customer and email are there. */
+	/**
+	 * Delay before an order is sent. wc_create_order() changes the status before customer and email are stored, so the facts are final only
+	 * later.
+	 */
 	public const SETTLE_SECONDS = 30;
 
-	/** Of the columns that others fill. */
+	/** Lengths of columns whose values come from outside this class. */
 	private const LENGTHS = array( 'reason' => 500, 'outcome' => 60, 'entry_state' => 20, 'state' => 10, 'claim_token' => 32 );
 
 	public function __construct(
@@ -35,13 +38,13 @@ class Outbox {
 	) {}
 
 	/**
-	 * An order has reached a chosen status: one statement, whose failure shows nowhere but in the answer. A known order changes
-	 * nothing, but for one that was closed unsent (cancelled, in the trash) and is back.
+	 * Adds an order that has reached a chosen status. It executes one statement, and only its return value shows a failure. An order that
+	 * has a row stays unchanged. An exception is an order that was closed unsent (cancelled, in the trash): it waits again.
 	 */
 	public function note( int $order_id ): bool {
 		$now = $this->clock->now();
 		$due = $now + self::SETTLE_SECONDS;
-		// MySQL sets columns from left to right: the state, on which the others depend, is the last.
+		// MySQL sets columns from left to right. The other columns depend on the state, so it comes last.
 		return $this->write(
 			"INSERT INTO {$this->table()} (order_id, state, created_at, due_at, updated_at) VALUES (%d, 'waiting', %d, %d, %d)
 			ON DUPLICATE KEY UPDATE
@@ -53,7 +56,7 @@ class Outbox {
 		);
 	}
 
-	/** A person asks for the order to be matched (again): at once, and the service decides anew. */
+	/** Makes an order due at once because a person asks for it. With $rerun the service matches it again even if it was matched before. */
 	public function ask_again( int $order_id, bool $rerun = true ): bool {
 		$now  = $this->clock->now();
 		$flag = $rerun ? 1 : 0;
@@ -64,7 +67,7 @@ class Outbox {
 		);
 	}
 
-	/** The service has news about an order (an event): its answer is fetched at once. A row that still waits is sent anyway. */
+	/** Makes a sent order due for polling, because the service reported an event. A waiting row stays waiting. */
 	public function look_again( int $order_id ): bool {
 		$now = $this->clock->now();
 		return $this->write(
@@ -79,10 +82,11 @@ class Outbox {
 	}
 
 	/**
-	 * Takes due rows of one state for this process, until the claim ends. Another process may take some of them at the same moment, so
-	 * the answer may be shorter than it could be; it is empty only when nothing is due. No SKIP LOCKED: older MySQL and MariaDB have none.
+	 * Claims due rows of one state for this process until the claim ends. Another process may claim some of them at the same moment, so the
+	 * result may be shorter than possible. It is empty only when nothing is due. SKIP LOCKED is not used, because older MySQL and MariaDB
+	 * do not have it.
 	 *
-	 * @return OutboxRow[]|null Null: the table cannot be read or written.
+	 * @return OutboxRow[]|null Null when the table cannot be read or written.
 	 */
 	public function claim( string $state, int $limit, int $seconds ): ?array {
 		$token = bin2hex( random_bytes( 16 ) );
@@ -105,7 +109,7 @@ class Outbox {
 		return array();
 	}
 
-	/** Takes one live row, due or not; null: it is not live, or another process has it. */
+	/** Claims one live row, due or not. Returns null when the row is not live, or another process has claimed it. */
 	public function claim_one( int $order_id, int $seconds ): ?OutboxRow {
 		$now   = $this->clock->now();
 		$token = bin2hex( random_bytes( 16 ) );
@@ -114,10 +118,10 @@ class Outbox {
 	}
 
 	/**
-	 * Writes what became of a claimed row and gives it back. When somebody asked again meanwhile (revision), or the claim has lapsed
-	 * and another process has the row, only the claim is given up: the row stays as it is and runs again.
+	 * Records the result of a claimed row and ends the claim. Nothing else is written when the row was requested again meanwhile
+	 * (revision), or when the claim has lapsed and another process has claimed it. The row then keeps its values and runs again.
 	 *
-	 * @param array<string, int|string> $changes Columns.
+	 * @param array<string, int|string> $changes New values by column.
 	 * @return bool Whether the changes were written.
 	 */
 	public function settle( OutboxRow $row, array $changes ): bool {
@@ -139,9 +143,9 @@ class Outbox {
 	}
 
 	/**
-	 * Gives claimed rows back unchanged.
+	 * Releases claimed rows unchanged.
 	 *
-	 * @param OutboxRow[] $rows Claimed together.
+	 * @param OutboxRow[] $rows Rows of one claim.
 	 */
 	public function release( array $rows ): void {
 		foreach ( $rows as $row ) {
@@ -154,10 +158,10 @@ class Outbox {
 	}
 
 	/**
-	 * Of these orders, those that have no row, or one that was closed unsent.
+	 * Returns those of the orders that have no row, or a row that was closed unsent.
 	 *
-	 * @param int[] $order_ids At most some hundred.
-	 * @return int[]|null Null: the table cannot be read.
+	 * @param int[] $order_ids At most a few hundred.
+	 * @return int[]|null Null when the table cannot be read.
 	 */
 	public function unknown_of( array $order_ids ): ?array {
 		if ( array() === $order_ids ) {
@@ -169,9 +173,9 @@ class Outbox {
 	}
 
 	/**
-	 * Of these orders, those that the service holds, newest first.
+	 * Returns those of the orders that the service holds, newest first.
 	 *
-	 * @param int[] $order_ids At most some hundred.
+	 * @param int[] $order_ids At most a few hundred.
 	 * @return int[]
 	 */
 	public function held_of( array $order_ids ): array {
@@ -179,16 +183,17 @@ class Outbox {
 		return '' === $list ? array() : array_map( 'intval', $this->column( "SELECT order_id FROM {$this->table()} WHERE order_id IN ({$list}) AND state = %s AND entry_state = %s ORDER BY order_id DESC", array( OutboxRow::SENT, Answer::HELD ) ) ?? array() );
 	}
 
-	/** When the next live row is due, claims considered; null: none is live. */
+	/** Returns when the next live row is due and unclaimed, or null when none is live. */
 	public function next_due(): ?int {
 		$next = $this->column( "SELECT MIN(CASE WHEN claim_until > due_at THEN claim_until + 1 ELSE due_at END) FROM {$this->table()} WHERE state IN (%s, %s)", array( OutboxRow::WAITING, OutboxRow::SENT ) );
 		return isset( $next[0] ) ? (int) $next[0] : null;
 	}
 
 	/**
-	 * Rows that need somebody's eye, by state, and since when the oldest of them is there. Ended ones are not counted: they are many.
+	 * Counts the rows that are not at their end, and failed ones, by state, with the creation time of the oldest. Other ended rows are not
+	 * counted, because they are many.
 	 *
-	 * @return array<string, array{count: int, oldest: int}> For waiting, sent and failed; a state without rows is left out.
+	 * @return array<string, array{count: int, oldest: int}> For waiting, sent and failed. A state without rows is omitted.
 	 */
 	public function depth(): array {
 		$depth = array();
@@ -199,7 +204,7 @@ class Outbox {
 	}
 
 	/**
-	 * Rows that have not left the shop: waiting ones, and those the service refused.
+	 * Returns the rows that the service does not have: waiting ones, and those that it refused.
 	 *
 	 * @return OutboxRow[] Newest first.
 	 */
@@ -210,7 +215,7 @@ class Outbox {
 		);
 	}
 
-	/** Closes everything that has not been sent: this site will not send it. */
+	/** Closes all live rows, because this site will not send them or poll for them. */
 	public function close_waiting( string $reason ): void {
 		$now = $this->clock->now();
 		$this->write( "UPDATE {$this->table()} SET state = 'closed', reason = %s, revision = revision + 1, updated_at = %d WHERE state IN ('waiting', 'sent')", array( $reason, $now ) );
@@ -220,14 +225,14 @@ class Outbox {
 		return $this->tables->outbox();
 	}
 
-	/** @param array<int, int|string> $values For the placeholders. */
+	/** @param array<int, int|string> $values Values of the placeholders. */
 	private function write( string $sql, array $values ): bool {
 		return -1 < $this->queries->changed( $sql, $values );
 	}
 
 	/**
-	 * @param array<int, int|string> $values For the placeholders.
-	 * @return array<int, mixed>|null The first column; null: failed.
+	 * @param array<int, int|string> $values Values of the placeholders.
+	 * @return array<int, mixed>|null The first column; null after a failure.
 	 */
 	private function column( string $sql, array $values ): ?array {
 		$rows = $this->queries->rows( $sql, $values );
@@ -235,7 +240,7 @@ class Outbox {
 	}
 
 	/**
-	 * @param array<int, int|string> $values For the placeholders.
+	 * @param array<int, int|string> $values Values of the placeholders.
 	 * @return OutboxRow[]
 	 */
 	private function rows( string $sql, array $values ): array {

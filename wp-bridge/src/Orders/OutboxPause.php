@@ -1,6 +1,6 @@
 <?php
 /**
- * The outbox stands still because the service refuses us.
+ * The pause of the outbox.
  *
  * @package Tillsync\Bridge
  */
@@ -15,8 +15,9 @@ use Tillsync\Bridge\SafeCall;
 use Tillsync\Bridge\Service\ServiceError;
 
 /**
- * After 401 or 403 nothing is sent until the shop is connected again, or the merchant says to try. Once an hour one drain tries by
- * itself, in case it was put right on the other side. One notice tells of it, as long as it stands.
+ * Stops sending after the service answered 401 or 403. The pause ends when the shop is connected again, or when the merchant asks for a try
+ * that succeeds. Once an hour one drain tries without a request, because the operator may have fixed the cause. One notice shows the pause
+ * as long as it lasts.
  */
 final class OutboxPause {
 
@@ -25,23 +26,23 @@ final class OutboxPause {
 
 	public function __construct( private readonly Clock $clock, private readonly Log $log ) {}
 
-	/** Since when; 0: it does not stand still. */
+	/** Returns the unix seconds since which the outbox is paused, or 0. */
 	public function since(): int {
 		return $this->state()['since'];
 	}
 
-	/** One sentence with what to do; empty: it does not stand still. */
+	/** Returns one sentence with the remedy, or an empty text without a pause. */
 	public function reason(): string {
 		return $this->state()['reason'];
 	}
 
-	/** Whether nothing may be sent now. */
+	/** Tells whether nothing may be sent now. */
 	public function holds(): bool {
 		$state = $this->state();
 		return 0 !== $state['since'] && $this->clock->now() < $state['retry_at'];
 	}
 
-	/** When a drain tries again by itself; 0: it does not stand still. */
+	/** Returns the unix seconds of the next try, or 0 without a pause. */
 	public function retry_at(): int {
 		return $this->state()['retry_at'];
 	}
@@ -57,7 +58,7 @@ final class OutboxPause {
 				$this->log,
 				'tillsync_outbox_paused',
 				static function () use ( $state ): void {
-					/** The outbox has begun to stand still. */
+					/** Fires when a pause of the outbox begins. */
 					do_action( 'tillsync_outbox_paused', $state['reason'] );
 				}
 			);
@@ -71,7 +72,7 @@ final class OutboxPause {
 				$this->log,
 				'tillsync_outbox_resumed',
 				static function (): void {
-					/** The outbox goes on. */
+					/** Fires when a pause of the outbox ends. */
 					do_action( 'tillsync_outbox_resumed' );
 				}
 			);

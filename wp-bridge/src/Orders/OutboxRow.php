@@ -1,6 +1,6 @@
 <?php
 /**
- * One row of the outbox.
+ * A row of the outbox.
  *
  * @package Tillsync\Bridge
  */
@@ -9,18 +9,18 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Orders;
 
-/** As read; changes go through Outbox. Times are unix seconds. */
+/** Holds one row as it was read. Outbox writes changes. Times are unix seconds. */
 final class OutboxRow {
 
-	/** Has not left the shop, or is to be sent again. */
+	/** The service does not have the order, or the order is to be sent again. */
 	public const WAITING = 'waiting';
-	/** The service has it and has not come to an end with it. */
+	/** The service has the order, and its entry has not ended. */
 	public const SENT = 'sent';
-	/** The service came to an end with it. */
+	/** The entry has ended. */
 	public const DONE = 'done';
-	/** The service refused it, or gave up. */
+	/** The service refused the order, or its entry failed. */
 	public const FAILED = 'failed';
-	/** Ended before it was sent; `reason` says why. */
+	/** Closed before it was sent; `reason` says why. */
 	public const CLOSED = 'closed';
 
 	public function __construct(
@@ -29,24 +29,24 @@ final class OutboxRow {
 		public readonly int $created_at,
 		public readonly int $due_at,
 		public readonly int $revision,
-		/** Whether the service is to decide again even when it has decided. */
+		/** Whether the service must match the order again even if it was matched before. */
 		public readonly bool $rerun,
-		/** Tries since the last change for the better: sends while waiting, polls while sent. */
+		/** Tries since the last success: sends while waiting, polls while sent. */
 		public readonly int $attempts,
 		public readonly string $claim_token,
 		public readonly int $claim_until,
 		public readonly string $facts_hash,
 		public readonly string $entry_id,
-		/** The entry's state at the service, such as "ENTRY_STATE_HELD"; empty: never sent. */
+		/** The entry's state at the service, such as "ENTRY_STATE_HELD"; empty when the order was never sent. */
 		public readonly string $entry_state,
 		public readonly string $outcome,
-		/** Why it waits, failed or was closed: one sentence for people. */
+		/** One sentence for people: why the row waits, failed or was closed. */
 		public readonly string $reason,
 		public readonly int $sent_at,
 		public readonly int $updated_at
 	) {}
 
-	/** @param array<string, mixed> $row Of the table; numbers may be texts. */
+	/** @param array<string, mixed> $row A row of the table. Its numbers may be texts. */
 	public static function from_row( array $row ): self {
 		return new self(
 			(int) $row['order_id'],

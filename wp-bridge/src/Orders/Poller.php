@@ -1,6 +1,6 @@
 <?php
 /**
- * Asks for answers of sent rows.
+ * The poller of sent rows.
  *
  * @package Tillsync\Bridge
  */
@@ -17,7 +17,10 @@ use Tillsync\Bridge\Service\ServiceApi;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
-/** BatchGetOrderMatches for claimed rows. A held order whose facts have changed meanwhile is sent again instead: it may go through now. */
+/**
+ * Polls answers for claimed rows with BatchGetOrderMatches. A held order whose facts have changed is sent again instead, because the
+ * service may accept it now.
+ */
 class Poller {
 
 	private const TIMEOUT_SECONDS = 15;
@@ -34,8 +37,8 @@ class Poller {
 	) {}
 
 	/**
-	 * @param OutboxRow[] $rows Claimed, at most 500.
-	 * @return string Why the drain is to stop; empty: it goes on.
+	 * @param OutboxRow[] $rows Claimed rows, at most 500.
+	 * @return string Why the drain must stop; empty when it continues.
 	 */
 	public function poll( array $rows, DrainReport $report, DrainLimits $limits ): string {
 		$asked = array();
@@ -67,11 +70,11 @@ class Poller {
 		return '';
 	}
 
-	/** @param array<string, mixed> $result One BatchGetOrderMatchesResult. */
+	/** @param array<string, mixed> $result A BatchGetOrderMatchesResult. */
 	private function settle( OutboxRow $row, array $result, DrainReport $report ): void {
 		++$report->polled;
 		if ( 5 === (int) ( $result['error']['code'] ?? 0 ) ) {
-			// Never asked for: the service's database was put back to an earlier state.
+			// The service does not know the order, because its database was restored to an earlier state.
 			$due = $this->clock->now() + ( '' === $row->entry_id ? 0 : RowDelay::of_failure( 0 ) );
 			$this->outbox->settle( $row, array( 'state' => OutboxRow::WAITING, 'due_at' => $due, 'attempts' => 0, 'entry_id' => '', 'entry_state' => '', 'outcome' => '' ) );
 			return;
@@ -84,7 +87,7 @@ class Poller {
 		$this->answer_recorder->record( $row, $answer, array(), $report );
 	}
 
-	/** @param OutboxRow[] $rows Claimed. */
+	/** @param OutboxRow[] $rows Claimed rows. */
 	private function call_failed( array $rows, ServiceError $error, DrainReport $report ): string {
 		$stop = $this->calls->failed( $error );
 		if ( $error->is_refusal() || $error->is_throttling() || 'not_connected' === $error->connect_code ) {
@@ -103,7 +106,7 @@ class Poller {
 		++$report->postponed;
 	}
 
-	/** Whether the shop would send other facts now than it did. What cannot be read has not changed. */
+	/** Tells whether the order's facts differ from those sent. An order that cannot be read counts as unchanged. */
 	private function has_changed( OutboxRow $row ): bool {
 		try {
 			$order = wc_get_order( $row->order_id );

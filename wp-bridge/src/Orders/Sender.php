@@ -1,6 +1,6 @@
 <?php
 /**
- * Sends waiting rows.
+ * The sender of waiting rows.
  *
  * @package Tillsync\Bridge
  */
@@ -18,8 +18,8 @@ use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
 /**
- * Hands claimed rows to the service by BatchMatchOrderCustomers. At least once: a row whose answer was lost is sent again, and the
- * service joins what it knows. One bad order never keeps the others back.
+ * Sends claimed rows with BatchMatchOrderCustomers, at least once. A row whose answer was lost is sent again, and the service adds it to
+ * the entry it has. One refused order does not delay the others.
  */
 class Sender {
 
@@ -37,8 +37,8 @@ class Sender {
 	) {}
 
 	/**
-	 * @param OutboxRow[] $rows Claimed, at most 100.
-	 * @return string Why the drain is to stop; empty: it goes on.
+	 * @param OutboxRow[] $rows Claimed rows, at most 100.
+	 * @return string Why the drain must stop; empty when it continues.
 	 */
 	public function send( array $rows, DrainReport $report, DrainLimits $limits ): string {
 		$ready = array();
@@ -51,7 +51,7 @@ class Sender {
 		return array() === $ready ? '' : $this->send_portion( $ready, $report, $limits );
 	}
 
-	/** The facts of a row, or null when it was settled without them: closed, or put off because reading them failed. */
+	/** Returns the facts of a row. Null means that the row was closed, or postponed because the order could not be read. */
 	private function facts_of( OutboxRow $row, DrainReport $report ): ?OrderFacts {
 		try {
 			$order  = wc_get_order( $row->order_id );
@@ -99,7 +99,7 @@ class Sender {
 		return '';
 	}
 
-	/** @param array<string, mixed> $result One BatchMatchOrderCustomersResult. */
+	/** @param array<string, mixed> $result A BatchMatchOrderCustomersResult. */
 	private function settle( OutboxRow $row, OrderFacts $facts, array $result, DrainReport $report ): void {
 		if ( is_array( $result['error'] ?? null ) ) {
 			$this->item_refused( $row, $result['error'], $report );
@@ -135,7 +135,7 @@ class Sender {
 				$this->fail( $rows[0], $error->getMessage(), $report );
 				return '';
 			}
-			// Somewhere in it is an order that spoils the whole message: halves find it, and the others go through.
+			// One order makes the service refuse the whole message. Halving isolates it, and the others are sent.
 			$halves = array_chunk( $ready, (int) ceil( count( $ready ) / 2 ) );
 			$stop   = $this->send_portion( $halves[0], $report, $limits );
 			if ( '' !== $stop ) {
@@ -164,7 +164,7 @@ class Sender {
 		++$report->failed;
 	}
 
-	/** The row stays waiting, visibly: with its reason and a growing delay. */
+	/** Leaves the row waiting, with its reason and a growing delay. */
 	private function postpone( OutboxRow $row, string $reason, DrainReport $report ): void {
 		$due = $this->clock->now() + RowDelay::of_failure( $row->attempts );
 		$this->outbox->settle( $row, array( 'due_at' => $due, 'attempts' => $row->attempts + 1, 'reason' => $reason ) );

@@ -10,18 +10,21 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Orders;
 
 
-// phpcs:disable WordPress.DB.PreparedSQL, WordPress.DB.DirectDatabaseQuery -- our own table; every value is prepared.
+// phpcs:disable WordPress.DB.PreparedSQL, WordPress.DB.DirectDatabaseQuery -- the plugin's own table; every value is prepared.
 
-/** One try, no exception, nothing printed, nothing written in its stead: the caller sees that it failed, and the shopper nothing. */
+/**
+ * Runs a statement once. It throws nothing, prints nothing and writes no fallback. The caller gets the failure, and the shopper sees
+ * nothing.
+ */
 class SilentQueries {
 
 	public function __construct( private readonly \wpdb $wpdb ) {}
 
 	/**
-	 * Errors are suppressed: wpdb would print them into the page, and so into a checkout's JSON.
+	 * Executes a write. It suppresses errors, because wpdb would print them into the page, and so into a checkout's JSON.
 	 *
-	 * @param array<int, int|string> $values For the placeholders.
-	 * @return int Rows changed; -1: failed.
+	 * @param array<int, int|string> $values Values of the placeholders.
+	 * @return int Number of rows that changed; -1 after a failure.
 	 */
 	public function changed( string $sql, array $values ): int {
 		$suppressed = $this->wpdb->suppress_errors( true );
@@ -34,8 +37,8 @@ class SilentQueries {
 	}
 
 	/**
-	 * @param array<int, int|string> $values For the placeholders.
-	 * @return array<int, array<string, mixed>>|null Null: failed.
+	 * @param array<int, int|string> $values Values of the placeholders.
+	 * @return array<int, array<string, mixed>>|null Null after a failure.
 	 */
 	public function rows( string $sql, array $values ): ?array {
 		$suppressed = $this->wpdb->suppress_errors( true );

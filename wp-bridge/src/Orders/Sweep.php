@@ -1,6 +1,6 @@
 <?php
 /**
- * Finds what the hook missed.
+ * The hourly sweep.
  *
  * @package Tillsync\Bridge
  */
@@ -16,11 +16,11 @@ use Tillsync\Bridge\Schema\Tables;
 use WC_Order;
 
 /**
- * Every hour: orders in a chosen status that were created, paid or completed since the shop was connected and have no row. The hook's INSERT
- * failed for them, or they came past it (imports, other plugins' SQL, a deactivated plugin).
+ * Finds orders without an outbox row every hour: orders in a chosen status that were created, paid or completed since the shop was
+ * connected. The order hook's INSERT failed for them, or the hook did not run (imports, other plugins' SQL, a deactivated plugin).
  *
- * A mark keeps from when on is looked; it moves only when a sweep has seen everything, and stays two days behind, so an outage of the
- * database, of cron or of the plugin widens the window by itself.
+ * A stored time says from when the next sweep searches. It advances only after a complete sweep, and stays two days behind. So an outage of
+ * the database, of cron or of the plugin makes the next sweep search a longer time.
  */
 class Sweep {
 
@@ -38,22 +38,25 @@ class Sweep {
 		private readonly Log $log
 	) {}
 
-	/** At connecting: nothing older than this is sent by itself. A mark that is there already for the same time or later stays. */
+	/**
+	 * Sets the earliest time of the sweep at connecting. Older orders are not sent without a request. A stored time that is equal or later
+	 * stays.
+	 */
 	public function begin_at( int $orders_since ): void {
 		if ( $this->mark() < $orders_since ) {
 			update_option( self::MARK, $orders_since, false );
 		}
 	}
 
-	/** How many orders sweeps have found that the hook had missed, in all. For Site Health. */
+	/** Returns how many missed orders all sweeps have found, for Site Health. */
 	public function missed(): int {
 		return (int) get_option( self::MISSED, 0 );
 	}
 
 	/**
-	 * One sweep.
+	 * Runs one sweep.
 	 *
-	 * @return int Orders found without a row, and noted.
+	 * @return int Number of orders found and added to the outbox.
 	 */
 	public function run( ?DrainLimits $limits = null ): int {
 		$connection = $this->copy_guard->usable();
@@ -92,7 +95,7 @@ class Sweep {
 	}
 
 	/**
-	 * A page of orders in a chosen status. A change of status is a change, so the hook's orders are among them.
+	 * Returns a page of orders in a chosen status. A status change updates the modification date, so it includes the order hook's orders.
 	 *
 	 * @return WC_Order[]
 	 */
@@ -112,7 +115,7 @@ class Sweep {
 	}
 
 	/**
-	 * Of these, the ids of those that were created, paid or completed since: an old order that somebody edits stays old.
+	 * Returns the ids of orders that were created, paid or completed since the given time. Editing an older order does not make it new.
 	 *
 	 * @param WC_Order[] $orders Orders.
 	 * @return int[]

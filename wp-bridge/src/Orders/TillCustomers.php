@@ -1,6 +1,6 @@
 <?php
 /**
- * Till customers, as a person needs them to choose.
+ * The search for till customers.
  *
  * @package Tillsync\Bridge
  */
@@ -12,7 +12,7 @@ namespace Tillsync\Bridge\Orders;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
-/** Searches the till through the service. Nothing of it is stored. */
+/** Searches till customers through the service, so that a person can choose one. It stores no result. */
 class TillCustomers {
 
 	private const TIMEOUT_SECONDS = 20;
@@ -20,7 +20,7 @@ class TillCustomers {
 	public function __construct( private readonly ServiceClient $service_client ) {}
 
 	/**
-	 * @param string $query An id, an email or part of a name.
+	 * @param string $query An id, an email or a part of a name.
 	 * @return array{customers: array<int, array<string, string>>, truncated: bool}
 	 * @throws ServiceError
 	 */
@@ -33,9 +33,9 @@ class TillCustomers {
 	}
 
 	/**
-	 * One customer, by its id.
+	 * Returns one customer by id.
 	 *
-	 * @return array<string, string>|null Null: the till has none.
+	 * @return array<string, string>|null Null when the till has no such customer.
 	 * @throws ServiceError
 	 */
 	public function find( string $epos_customer_id ): ?array {
@@ -48,9 +48,9 @@ class TillCustomers {
 	}
 
 	/**
-	 * What goes to the browser: no more than these.
+	 * Returns the fields that the browser may get, and no others.
 	 *
-	 * @param array<string, mixed> $customer An EposCustomer.
+	 * @param array<string, mixed> $customer An EposCustomer message.
 	 * @return array<string, string>
 	 */
 	public static function plain( array $customer ): array {
