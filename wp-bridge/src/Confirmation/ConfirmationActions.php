@@ -1,6 +1,6 @@
 <?php
 /**
- * The word of somebody who manages the shop.
+ * Confirmation by a shop manager.
  *
  * @package Tillsync\Bridge
  */
@@ -16,7 +16,7 @@ use Tillsync\Bridge\Rest\AdminGate;
 use Tillsync\Bridge\SafeCall;
 use WP_User;
 
-/** "Email confirmed": for one user on the list of users and on the profile, for several as a bulk action. */
+/** Handles "Email confirmed": for one user in the user list and on the profile, for several users as a bulk action. */
 final class ConfirmationActions {
 
 	public const ACTION = 'tillsync_bridge_confirm_email';
@@ -28,14 +28,14 @@ final class ConfirmationActions {
 		private readonly Log $log
 	) {}
 
-	/** Where a click on "Email confirmed" leads. */
+	/** Returns the address of the action "Email confirmed". */
 	public static function url( int $user_id ): string {
 		return wp_nonce_url( admin_url( 'admin-post.php?action=' . self::ACTION . '&user=' . $user_id ), self::ACTION . $user_id );
 	}
 
 	/**
-	 * @param mixed $actions As known so far.
-	 * @param mixed $user    Of the row.
+	 * @param mixed $actions Actions of the row.
+	 * @param mixed $user    User of the row.
 	 * @return mixed
 	 */
 	public function with_row_action( $actions = array(), $user = null ) {
@@ -46,7 +46,7 @@ final class ConfirmationActions {
 	}
 
 	/**
-	 * @param mixed $actions As known so far.
+	 * @param mixed $actions Bulk actions of the list.
 	 * @return mixed
 	 */
 	public function with_bulk_action( $actions = array() ) {
@@ -54,7 +54,7 @@ final class ConfirmationActions {
 	}
 
 	public function one(): void {
-		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- checked below, with the user's number in it.
+		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- checked below; the nonce contains the user's id.
 		$user_id = isset( $_GET['user'] ) ? absint( $_GET['user'] ) : 0;
 		if ( ! LinkRoutes::is_allowed( $user_id ) ) {
 			wp_die( esc_html__( 'You may not edit this user.', 'tillsync-bridge' ), '', array( 'response' => 403 ) );
@@ -67,11 +67,11 @@ final class ConfirmationActions {
 	}
 
 	/**
-	 * WordPress checks no nonce for actions that are not its own.
+	 * Confirms the chosen users. It checks the nonce, because WordPress checks none for bulk actions of plugins.
 	 *
-	 * @param mixed $to     Where the list leads to.
-	 * @param mixed $action The action that was chosen.
-	 * @param mixed $users  Ids.
+	 * @param mixed $to     Address of the redirect.
+	 * @param mixed $action The chosen action.
+	 * @param mixed $users  Ids of the chosen users.
 	 * @return mixed
 	 */
 	public function bulk( $to = '', $action = '', $users = array() ) {
@@ -82,7 +82,7 @@ final class ConfirmationActions {
 		return add_query_arg( self::SAID, $this->confirm( array_filter( array_map( 'absint', $users ), array( LinkRoutes::class, 'is_allowed' ) ) ), (string) $to );
 	}
 
-	/** @param int[] $user_ids Users that may be edited. */
+	/** @param int[] $user_ids Ids of users whom the present user may edit. */
 	private function confirm( array $user_ids ): int {
 		$number = 0;
 		foreach ( $user_ids as $user_id ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * What happens elsewhere that confirms an email, or makes it a claim again.
+ * Hooks that change a confirmation.
  *
  * @package Tillsync\Bridge
  */
@@ -13,8 +13,8 @@ use Tillsync\Bridge\Schema\Tables;
 use WP_User;
 
 /**
- * A password that is set with the key of a mailed link shows that the mail arrived: "lost password", WooCommerce's "set your password"
- * after a registration without one, and WordPress's for new users. WordPress drops the key when the email changes.
+ * A password set with the key of a mailed link proves that the mail arrived. Such links come from "lost password", from WooCommerce's "set
+ * your password" after a registration without one, and from WordPress for new users. WordPress deletes the key when the email changes.
  */
 final class ConfirmationHooks {
 
@@ -25,7 +25,7 @@ final class ConfirmationHooks {
 		private readonly Tables $tables
 	) {}
 
-	/** @param mixed $user Whatever the hook was fired with. */
+	/** @param mixed $user The hook's argument. */
 	public function password_was_set( $user = null ): void {
 		if ( ! $user instanceof WP_User || ! $this->tables->is_current() ) {
 			return;
@@ -39,8 +39,8 @@ final class ConfirmationHooks {
 	}
 
 	/**
-	 * @param mixed $user_id Whatever the hook was fired with.
-	 * @param mixed $before  The user as before.
+	 * @param mixed $user_id The hook's argument.
+	 * @param mixed $before  The user before the update.
 	 */
 	public function profile_was_updated( $user_id = 0, $before = null ): void {
 		$user = is_numeric( $user_id ) ? get_userdata( (int) $user_id ) : false;
@@ -63,16 +63,16 @@ final class ConfirmationHooks {
 		}
 	}
 
-	/** @param mixed $user_id Whatever the hook was fired with. */
+	/** @param mixed $user_id The hook's argument. */
 	public function woocommerce_verified( $user_id = 0 ): void {
 		$user = is_numeric( $user_id ) ? get_userdata( (int) $user_id ) : false;
 		if ( $user instanceof WP_User && $this->tables->is_current() ) {
-			// Only what follows from it: the flag is WooCommerce's, and may be taken away there.
+			// The plugin stores no confirmation here, because WooCommerce owns the flag and may clear it.
 			$this->rematch->of( $user->ID );
 		}
 	}
 
-	/** @param mixed $user_id Whatever the hook was fired with. */
+	/** @param mixed $user_id The hook's argument. */
 	public function forget( $user_id = 0 ): void {
 		if ( is_numeric( $user_id ) && 0 < (int) $user_id && $this->tables->is_current() ) {
 			$this->confirmation_table->forget( (int) $user_id );

@@ -1,6 +1,6 @@
 <?php
 /**
- * The key that confirmations are kept under and links are signed with.
+ * The key of confirmations.
  *
  * @package Tillsync\Bridge
  */
@@ -9,17 +9,23 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Confirmation;
 
-/** A random secret of this site, made when it is first needed. Not one of wp-config.php's: those change, and confirmations are kept. */
+/**
+ * Holds a random secret of this site, created at its first use. It hashes confirmed emails and signs links. The secrets of wp-config.php do
+ * not fit, because they may change and confirmations stay.
+ */
 class ConfirmationKey {
 
 	private const OPTION = 'tillsync_bridge_confirmation_key';
 
-	/** What a confirmation is kept for: the email itself is not stored a second time. WordPress compares emails without case. */
+	/**
+	 * Returns the hash under which a confirmation is stored, so that the email is not stored a second time. It ignores case, as WordPress
+	 * does.
+	 */
 	public function hash( string $email ): string {
 		return $this->sign( 'email', strtolower( trim( $email ) ) );
 	}
 
-	/** 64 hex digits. $purpose: a signature for one is none for another. */
+	/** Returns a signature of 64 hex digits. A signature for one purpose is invalid for another. */
 	public function sign( string $purpose, string $text ): string {
 		return hash_hmac( 'sha256', $purpose . '|' . $text, $this->key() );
 	}
@@ -28,7 +34,7 @@ class ConfirmationKey {
 		$kept = get_option( self::OPTION );
 		if ( ! is_string( $kept ) || 64 !== strlen( $kept ) ) {
 			add_option( self::OPTION, bin2hex( random_bytes( 32 ) ), '', false );
-			// Of two requests at once the first one's is kept.
+			// Of two concurrent requests, the first one's key is stored.
 			wp_cache_delete( self::OPTION, 'options' );
 			$kept = (string) get_option( self::OPTION );
 		}

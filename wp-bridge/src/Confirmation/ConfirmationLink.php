@@ -1,6 +1,6 @@
 <?php
 /**
- * The link in the confirmation mail.
+ * The link of the confirmation mail.
  *
  * @package Tillsync\Bridge
  */
@@ -14,8 +14,9 @@ use Tillsync\Bridge\Clock;
 use WP_User;
 
 /**
- * Signed, for one user and the email of that moment, good for two days. It is followed by whoever is logged in as that user: mail goes to
- * an address that a stranger may have typed, and its real owner, or a scanner of mail, must not confirm the stranger's account by a click.
+ * The link is signed for one user and the user's email at that moment. It is valid for two days. Only the logged-in user can use it. A
+ * person may register with another person's address, and a click by the address's owner, or by a mail scanner, must not confirm that
+ * account.
  */
 class ConfirmationLink {
 
@@ -31,12 +32,12 @@ class ConfirmationLink {
 		return add_query_arg( self::PARAMETER, $token, wc_get_page_permalink( 'myaccount' ) );
 	}
 
-	/** Whose link it is; 0: nobody's. Says nothing of its being good. */
+	/** Returns the id of the token's user, or 0 for a malformed token. It does not check the signature. */
 	public static function user_id( string $token ): int {
 		return preg_match( '/^([1-9]\d{0,17})-\d{1,12}-[0-9a-f]{64}$/D', $token, $parts ) ? (int) $parts[1] : 0;
 	}
 
-	/** Whether the link is of this user, of the email that the user has now, and not too old. */
+	/** Tells whether the token is of this user and of the user's present email, and has not expired. */
 	public function is_good( string $token, WP_User $user ): bool {
 		if ( self::user_id( $token ) !== $user->ID ) {
 			return false;

@@ -1,6 +1,6 @@
 <?php
 /**
- * Asking for the confirmation mail, and following its link.
+ * Requests for the confirmation mail and visits of its link.
  *
  * @package Tillsync\Bridge
  */
@@ -20,7 +20,7 @@ use WP_Error;
 use WP_REST_Response;
 use WP_User;
 
-/** POST tillsync-bridge/v1/confirmation, for whoever is logged in; and My Account with the link's parameter. */
+/** Serves POST tillsync-bridge/v1/confirmation for logged-in users, and My Account with the link's parameter. */
 final class ConfirmationPages {
 
 	public const ADDRESS = AdminGate::NAMESPACE . '/confirmation';
@@ -33,7 +33,7 @@ final class ConfirmationPages {
 		private readonly Log $log
 	) {}
 
-	/** @param Closure(): self $made Makes the object when a request comes. */
+	/** @param Closure(): self $made Creates the object when a request comes. */
 	public static function add_routes( Closure $made ): void {
 		register_rest_route(
 			AdminGate::NAMESPACE,
@@ -78,7 +78,9 @@ final class ConfirmationPages {
 		return __( 'We have sent you a mail. Follow its link to confirm your email; it is good for two days.', 'tillsync-bridge' );
 	}
 
-	/** Whoever has the link and is logged in as its user. A stranger to the session logs in first, and comes back to the same address. */
+	/**
+	 * Confirms the email of the logged-in user by the link. A visitor who is not logged in logs in first and returns to the same address.
+	 */
 	public function follow(): void {
 		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- the link is signed.
 		$token = isset( $_GET[ ConfirmationLink::PARAMETER ] ) && is_string( $_GET[ ConfirmationLink::PARAMETER ] ) ? sanitize_text_field( wp_unslash( $_GET[ ConfirmationLink::PARAMETER ] ) ) : '';

@@ -1,6 +1,6 @@
 <?php
 /**
- * What stands in the place of points that are not shown.
+ * The prompt shown instead of points.
  *
  * @package Tillsync\Bridge
  */
@@ -14,7 +14,10 @@ use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Connection\SiteSettings;
 use WP_User;
 
-/** "Confirm your email to see your points". The same for every shopper without points: it does not tell whether the till knows the email. */
+/**
+ * Shows "Confirm your email to see your points". It is the same for every shopper without points, so it does not reveal whether the till
+ * has the email.
+ */
 class ConfirmationPrompt {
 
 	public const ASK  = 'ask';
@@ -23,7 +26,7 @@ class ConfirmationPrompt {
 
 	private const TEMPLATE = 'tillsync-confirm-email.php';
 
-	/** After a confirmation, points are looked for again. */
+	/** Seconds after a confirmation in which the page checks again for points. */
 	private const SOON_SECONDS = 300;
 
 	public function __construct(
@@ -34,7 +37,7 @@ class ConfirmationPrompt {
 		private readonly Clock $clock
 	) {}
 
-	/** For a shopper of whom nothing is stored: ASK, SOON (confirmed a moment ago) or NONE. */
+	/** Returns the prompt for a shopper without stored values: ASK, SOON (confirmed a moment ago) or NONE. */
 	public function kind( int $user_id ): string {
 		$user = get_userdata( $user_id );
 		if ( ! $user instanceof WP_User || null === $this->copy_guard->usable() ) {
@@ -52,7 +55,7 @@ class ConfirmationPrompt {
 		return wc_get_template_html( self::TEMPLATE, array( 'kind' => $kind ), 'tillsync-bridge/', dirname( \Tillsync\Bridge\PLUGIN_FILE ) . '/templates/' );
 	}
 
-	/** Whether the service links this account without a confirmation, by the settings as they are known here. */
+	/** Tells whether the service links this account without a confirmation, according to the stored settings. */
 	private function is_trusted( WP_User $user, string $state ): bool {
 		$settings = $this->settings->known();
 		if ( null === $settings || true !== $settings['customerSyncEnabled'] || 'TRUSTED_ACCOUNTS_ALL' === $settings['trustedAccounts'] ) {

@@ -14,17 +14,17 @@ use Tillsync\Bridge\Database;
 use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Schema\Tables;
 
-/** Gateway of `{prefix}tillsync_confirmation`: which email of a user was confirmed, how, and which mails went out. */
+/** Reads and writes `{prefix}tillsync_confirmation`: the confirmed email of a user, how it was confirmed, and the sent mails. */
 class ConfirmationTable {
 
-	/** Between two mails to one user, and at most so many a day: the address may be a stranger's. */
+	/** Minimum seconds between two mails to a user, and the maximum number of mails a day. The address may belong to another person. */
 	public const BETWEEN_SECONDS = 300;
 	public const MAILS_A_DAY     = 5;
 
 	public function __construct( private readonly Database $database, private readonly Tables $tables, private readonly Clock $clock ) {}
 
 	/**
-	 * @return array{email_hash: string, ground: string, confirmed_at: int, changed_at: int}|null Null: nothing is known.
+	 * @return array{email_hash: string, ground: string, confirmed_at: int, changed_at: int}|null Null without a row.
 	 * @throws DatabaseError
 	 */
 	public function find( int $user_id ): ?array {
@@ -43,7 +43,7 @@ class ConfirmationTable {
 	}
 
 	/**
-	 * The user's email is another one than when the account was registered.
+	 * Records that the user's email differs from the one of the registration.
 	 *
 	 * @throws DatabaseError
 	 */
@@ -55,9 +55,9 @@ class ConfirmationTable {
 	}
 
 	/**
-	 * Of several requests at once one gets the mail: the statement decides.
+	 * Claims the right to send a mail. The statement grants it to one of several concurrent requests.
 	 *
-	 * @return bool False: too many, or too soon.
+	 * @return bool False when too many mails were sent, or the last one too recently.
 	 * @throws DatabaseError
 	 */
 	public function claim_mail( int $user_id ): bool {
@@ -66,7 +66,7 @@ class ConfirmationTable {
 		if ( null === $this->find( $user_id ) ) {
 			$this->database->write( "INSERT INTO {$this->name()} (user_id) VALUES (%d) ON DUPLICATE KEY UPDATE user_id = user_id", array( $user_id ) );
 		}
-		// MySQL sets from left to right: what the others depend on comes last.
+		// MySQL sets columns from left to right. mails depends on mails_since, so it is set first.
 		return 1 === $this->database->write(
 			"UPDATE {$this->name()} SET mails = CASE WHEN mails_since <= %d THEN 1 ELSE mails + 1 END, mails_since = CASE WHEN mails_since <= %d THEN %d ELSE mails_since END, mailed_at = %d
 			WHERE user_id = %d AND mailed_at <= %d AND (mails_since <= %d OR mails < %d)",
@@ -75,7 +75,7 @@ class ConfirmationTable {
 	}
 
 	/**
-	 * A person's data is erased. That the email was once another stays known: it vouches for nothing.
+	 * Erases a person's data. The row still tells that the email was changed, so the present email is not trusted.
 	 *
 	 * @return bool Whether there was a confirmation.
 	 * @throws DatabaseError

@@ -1,6 +1,6 @@
 <?php
 /**
- * Whether a user's email is known to be theirs.
+ * Confirmations of emails.
  *
  * @package Tillsync\Bridge
  */
@@ -16,15 +16,15 @@ use Tillsync\Bridge\Schema\Tables;
 use WP_User;
 
 /**
- * An email is a claim until it is confirmed: whoever registers types it. A confirmation is kept for the email it was for, as a keyed hash;
- * another email is a claim again.
+ * An email is unproven until it is confirmed, because users type it when they register. A confirmation belongs to one email, stored as a
+ * keyed hash. Another email needs a new confirmation.
  */
 class Confirmations {
 
-	/** As the service reads them: EmailConfirmation of the contract. */
+	/** Values of the contract's EmailConfirmation. */
 	public const UNCONFIRMED = 'EMAIL_CONFIRMATION_UNCONFIRMED';
 	public const CONFIRMED   = 'EMAIL_CONFIRMATION_CONFIRMED';
-	/** Unconfirmed, and not the email that the account was registered with. */
+	/** Unconfirmed, and another email than at the registration. */
 	public const CHANGED = 'EMAIL_CONFIRMATION_CHANGED';
 
 	public const BY_MAIL        = 'mail';
@@ -32,7 +32,7 @@ class Confirmations {
 	public const BY_ADMIN       = 'admin';
 	public const BY_WOOCOMMERCE = 'woocommerce';
 
-	/** WooCommerce's own, since 11.0. It has no public function. */
+	/** WooCommerce's own service, since 11.0. WooCommerce has no public function for it. */
 	private const WOOCOMMERCE = 'Automattic\WooCommerce\Internal\CustomerEmailVerification\EmailVerificationService';
 
 	public function __construct(
@@ -44,7 +44,7 @@ class Confirmations {
 	) {}
 
 	/**
-	 * UNCONFIRMED, CONFIRMED or CHANGED.
+	 * Returns UNCONFIRMED, CONFIRMED or CHANGED.
 	 *
 	 * @throws DatabaseError
 	 */
@@ -59,16 +59,16 @@ class Confirmations {
 		return null !== $kept && ( 0 < $kept['changed_at'] || '' !== $kept['email_hash'] ) ? self::CHANGED : self::UNCONFIRMED;
 	}
 
-	/** Whether the email is confirmed. What cannot be read confirms nothing. */
+	/** Tells whether the email is confirmed. A failed read counts as no. */
 	public function is_confirmed( int $user_id ): bool {
 		$user = get_userdata( $user_id );
 		return $user instanceof WP_User && true === SafeCall::run( $this->log, 'confirmation of an email', fn() => self::CONFIRMED === $this->state( $user ), false );
 	}
 
 	/**
-	 * The present email is the user's, from now on.
+	 * Confirms the present email of the user.
 	 *
-	 * @param string $ground One of BY_….
+	 * @param string $ground One of the BY_… constants.
 	 * @throws DatabaseError
 	 */
 	public function confirm( WP_User $user, string $ground ): void {
@@ -79,9 +79,9 @@ class Confirmations {
 			'tillsync_email_confirmed',
 			static function () use ( $user, $ground ): void {
 				/**
-				 * The email of a user is known to be theirs: the next order links, and so does the newest one, which is matched again.
+				 * Fires after a user's email was confirmed. The newest order is matched again, so it and later orders link the user.
 				 *
-				 * @param int    $user_id The user.
+				 * @param int    $user_id Id of the user.
 				 * @param string $ground  mail, password, admin or woocommerce.
 				 */
 				do_action( 'tillsync_email_confirmed', $user->ID, $ground );
@@ -89,7 +89,7 @@ class Confirmations {
 		);
 	}
 
-	/** How it was confirmed, or that it is not, for people. */
+	/** Returns how the email was confirmed, or that it is not confirmed, for people. */
 	public function words( WP_User $user ): string {
 		if ( self::CONFIRMED !== $this->state( $user ) ) {
 			return __( 'Not confirmed: the shop shows this shopper no points, unless you link them by hand.', 'tillsync-bridge' );
@@ -111,7 +111,10 @@ class Confirmations {
 		}
 	}
 
-	/** WooCommerce asks its own flag and then the filter; before 11.0 there is the filter only, for plugins that keep a flag. */
+	/**
+	 * Returns WooCommerce's own state. WooCommerce reads its flag and then applies the filter. Before 11.0 only the filter exists, for
+	 * plugins with a flag of their own.
+	 */
 	private function woocommerce_says_so( int $user_id ): bool {
 		return true === SafeCall::run(
 			$this->log,

@@ -1,6 +1,6 @@
 <?php
 /**
- * Confirming takes effect at once.
+ * The new match after a confirmation.
  *
  * @package Tillsync\Bridge
  */
@@ -18,10 +18,13 @@ use Tillsync\Bridge\Orders\OutboxRow;
 use Tillsync\Bridge\SafeCall;
 use WC_Order;
 
-/** A confirmed shopper's newest order is matched again, in the background: now it links, and points arrive without a new order. */
+/**
+ * Requests a new match of a confirmed shopper's newest order, in the background. It links the shopper, so points arrive without a new
+ * order.
+ */
 class Rematch {
 
-	/** Orders that are looked at. */
+	/** Number of orders to read. */
 	private const NEWEST = 10;
 
 	public function __construct(
@@ -45,7 +48,10 @@ class Rematch {
 		}
 	}
 
-	/** The newest that was sent; one billed to the account's own email before others: by a different billing email nothing is linked. */
+	/**
+	 * Returns the newest order that was sent. An order billed to the account's own email comes first, because another billing email does
+	 * not link.
+	 */
 	private function order( int $user_id ): ?WC_Order {
 		$user   = get_userdata( $user_id );
 		$found  = wc_get_orders( array( 'customer_id' => $user_id, 'type' => 'shop_order', 'limit' => self::NEWEST, 'orderby' => 'ID', 'order' => 'DESC' ) );
@@ -53,7 +59,7 @@ class Rematch {
 		foreach ( is_array( $found ) ? $found : array() as $order ) {
 			$is_own = $order instanceof WC_Order && null !== OrderFacts::buyer( $order );
 			$row    = $is_own ? $this->outbox->find( $order->get_id() ) : null;
-			// Without a hash it was never sent, or the person's data was erased: this must not bring it back.
+			// An order without a hash was never sent, or the person's data was erased and must not be sent again.
 			if ( null === $row || ( '' === $row->facts_hash && OutboxRow::WAITING !== $row->state ) ) {
 				continue;
 			}

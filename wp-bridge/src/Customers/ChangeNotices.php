@@ -1,6 +1,6 @@
 <?php
 /**
- * Tells others that values have changed.
+ * Notification of changed customer values.
  *
  * @package Tillsync\Bridge
  */
@@ -14,17 +14,20 @@ use Tillsync\Bridge\Log;
 use Tillsync\Bridge\SafeCall;
 
 /**
- * Fires `tillsync_customer_updated` when everything is stored: a callback may read the table, and one that fails undoes nothing and
- * keeps nobody else from hearing of it.
+ * Fires `tillsync_customer_updated` after everything is stored. A callback may read the table. A callback that fails undoes nothing and
+ * does not stop the other customers' notifications.
  */
 class ChangeNotices {
 
-	/** More than this is said in the log: the service waits for the request, and gives up after 20 s. */
+	/** Seconds above which the log gets a warning. The service waits for this request, and gives up after 20 s. */
 	private const SECONDS = 2.0;
 
 	public function __construct( private readonly Clock $clock, private readonly Log $log ) {}
 
-	/** @param array<int, array{points: string, credit: string, type_id: int|null, as_of: string, removed: bool}> $changed By customer. */
+	/**
+	 * @param array<int, array{points: string, credit: string, type_id: int|null, as_of: string, removed: bool}> $changed Values by customer
+	 * id.
+	 */
 	public function tell( array $changed ): void {
 		if ( ! has_action( 'tillsync_customer_updated' ) ) {
 			return;
@@ -36,12 +39,12 @@ class ChangeNotices {
 				'tillsync_customer_updated',
 				static function () use ( $user_id, $values ): void {
 					/**
-					 * Points, credit, type or names of a customer have changed, and are stored. Not fired for writes that change nothing.
-					 * Fired within the service's request: what takes long should be scheduled.
+					 * Fires after points, credit, type or names of a customer have changed and are stored. Writes without a change do not
+					 * fire it. It fires within the service's request, so a slow callback should schedule its work.
 					 *
-					 * @param int                  $user_id The shop customer.
+					 * @param int                  $user_id Id of the shop customer.
 					 * @param array<string, mixed> $values  points and credit (decimals as text; empty: not known), type_id (int or null), as_of (RFC 3339),
-					 *                                      removed (true: the link is gone, and so are the values).
+					 *                                      removed (true: the customer is no longer linked, and the values are deleted).
 					 */
 					do_action( 'tillsync_customer_updated', $user_id, $values );
 				}

@@ -12,41 +12,41 @@ namespace Tillsync\Bridge\Customers;
 use Tillsync\Bridge\Rest\InvalidField;
 use Tillsync\Bridge\Rest\WireFields;
 
-/** What the service wants a shop customer to have, or that our values go. */
+/** New values for a shop customer, or the removal of the stored values. */
 final class CustomerItem {
 
 	public const NO_VALUE = '0';
 
-	/** Of points or credit that the service does not know and that were never stored. */
+	/** Points or credit that the service does not know and that were never stored. */
 	public const UNKNOWN = '';
 
 	private const VALUES = array( 'points', 'credit', 'type_id', 'as_of', 'first_name', 'last_name', 'phone' );
 
-	/** What WC_Validation::is_phone takes, and the empty text, which clears. */
+	/** Texts that WC_Validation::is_phone accepts, and the empty text, which clears the phone. */
 	private const PHONE = '/^[\s#0-9_\-+\/().]*$/D';
 
-	/** @param array<string, string> $names first_name, last_name, phone: those that are given. */
+	/** @param array<string, string> $names The given ones of first_name, last_name and phone. */
 	public function __construct(
 		public readonly int $user_id,
 		public readonly int $version,
 		public readonly bool $removed,
 		public readonly string $points = self::NO_VALUE,
 		public readonly string $credit = self::NO_VALUE,
-		/** Null: no type. */
+		/** Null for no type. */
 		public readonly ?int $type_id = null,
-		/** When the till was read for these values, in unix seconds. */
+		/** Unix seconds of the till read that brought these values. */
 		public readonly int $as_of = 0,
 		public readonly array $names = array(),
-		/** Fields that the service does not know of this customer: points, credit, type_id. What is stored stays. */
+		/** Fields that the service does not know of this customer: points, credit, type_id. Their stored values stay. */
 		public readonly array $left_out = array(),
-		/** The customer is whoever registered at this time; null: not said. */
+		/** Registration time of the customer in unix seconds; null where the service does not give it. */
 		public readonly ?int $registered = null,
-		/** The customer registered at this time or before; null: not said. */
+		/** Latest possible registration time of the customer; null where the service does not give it. */
 		public readonly ?int $registered_before = null
 	) {}
 
 	/**
-	 * @param mixed $raw As decoded.
+	 * @param mixed $raw The decoded item.
 	 * @throws InvalidField
 	 */
 	public static function of( $raw ): self {
@@ -74,9 +74,9 @@ final class CustomerItem {
 	}
 
 	/**
-	 * Whether the user of this number is the one whom the service means. Values may go from anybody.
+	 * Tells whether the user with this id is the person whom the service means. A removal is for any user.
 	 *
-	 * @param int $registered When the user registered.
+	 * @param int $registered Registration time of the user.
 	 */
 	public function is_for( int $registered ): bool {
 		if ( $this->removed || RegistrationTime::UNKNOWN === $registered ) {
@@ -86,7 +86,7 @@ final class CustomerItem {
 		return ( null === $this->registered || $this->registered === $registered ) && ( null === $this->registered_before || $registered <= $this->registered_before );
 	}
 
-	/** With what is stored in the place of what was left out. */
+	/** Returns the item with stored values in the place of omitted ones. */
 	public function completed_by( ?CustomerRow $stored ): self {
 		if ( array() === $this->left_out || null === $stored || $stored->removed ) {
 			return $this;
@@ -96,7 +96,7 @@ final class CustomerItem {
 	}
 
 	/**
-	 * Cleaned as WooCommerce's own API cleans them: they are printed by many a theme.
+	 * Sanitises the names as WooCommerce's own API does, because many themes print them.
 	 *
 	 * @return array<string, string>
 	 * @throws InvalidField

@@ -1,6 +1,6 @@
 <?php
 /**
- * What the till says of a shop customer.
+ * A row of the customer table.
  *
  * @package Tillsync\Bridge
  */
@@ -9,29 +9,29 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Customers;
 
-/** One row of the customer table. A removed one is a tombstone: it has a version and nothing to show. */
+/** Holds the values of a shop customer from the till. A removed row is a tombstone: it has a version and no values to show. */
 final class CustomerRow {
 
 	public function __construct(
 		public readonly int $user_id,
 		public readonly int $version,
 		public readonly bool $removed,
-		/** A decimal as the till serves it: "120", "12.5". */
+		/** A decimal as the till gives it: "120", "12.5". */
 		public readonly string $points,
 		/** A decimal with the till's own sign. */
 		public readonly string $credit,
 		public readonly ?int $type_id,
-		/** When the till was read for these values, in unix seconds. */
+		/** Unix seconds of the till read that brought these values. */
 		public readonly int $as_of,
-		/** Which request changed the values last. */
+		/** Token of the request that last changed the values. */
 		public readonly string $write_token,
-		/** When the user registered to whom these values belong, in unix seconds; null: written before that was kept. */
+		/** Registration time, in unix seconds, of the user to whom the values belong; null in rows from before this column. */
 		public readonly ?int $registered,
-		/** When the values were last changed, in unix seconds. */
+		/** Unix seconds of the last change of the values. */
 		public readonly int $updated_at
 	) {}
 
-	/** @param array<string, string|null> $row Of the table. */
+	/** @param array<string, string|null> $row A row of the table. */
 	public static function from_row( array $row ): self {
 		return new self(
 			(int) $row['user_id'],
@@ -42,17 +42,17 @@ final class CustomerRow {
 			null === $row['type_id'] ? null : (int) $row['type_id'],
 			(int) $row['as_of'],
 			(string) $row['write_token'],
-			// A schema that is not yet this plugin's has no such column.
+			// An older schema does not have this column.
 			isset( $row['registered'] ) ? (int) $row['registered'] : null,
 			(int) $row['updated_at']
 		);
 	}
 
 	/**
-	 * Whether the values are of the user who has the number now. Where the row does not say whose they are, a user who registered after the
-	 * values came (a day is left to clocks) is another one.
+	 * Tells whether the values belong to the user who has the id now. A row without a registration time belongs to another person if the
+	 * user registered more than a day after the values were stored. The day allows for differing clocks.
 	 *
-	 * @param int $registered When that user registered.
+	 * @param int $registered Registration time of that user.
 	 */
 	public function is_of( int $registered ): bool {
 		if ( RegistrationTime::UNKNOWN === $registered || ( null === $this->registered && 0 === $this->updated_at ) ) {
@@ -62,18 +62,18 @@ final class CustomerRow {
 		return null === $this->registered ? $registered <= $this->updated_at + DAY_IN_SECONDS : $registered === $this->registered;
 	}
 
-	/** What a shopper is shown: null where nothing of him is known, or no points. */
+	/** Returns the points to show to a shopper, or null without values or points. */
 	public static function shown_points( ?self $row ): ?string {
 		return null === $row || CustomerItem::UNKNOWN === $row->points ? null : $row->points;
 	}
 
-	/** Whether the item would change nothing. as_of belongs to the read that brought the values, so it does not count. */
+	/** Tells whether the item equals the row. as_of does not count, because it belongs to the read that brought the values. */
 	public function says( CustomerItem $item ): bool {
 		return $this->removed === $item->removed && $this->points === $item->points && $this->credit === $item->credit && $this->type_id === $item->type_id;
 	}
 
 	/**
-	 * As hooks get it.
+	 * Returns the values in the form that hooks get.
 	 *
 	 * @return array{points: string, credit: string, type_id: int|null, as_of: string, removed: bool}
 	 */

@@ -15,8 +15,8 @@ use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Schema\Tables;
 
 /**
- * Gateway of `{prefix}tillsync_customer`. Why not user meta: 500 customers take one statement here and 6,000 there, and user meta is
- * shared by all shops of a network.
+ * Reads and writes `{prefix}tillsync_customer`. User meta does not fit: 500 customers take one statement here and 6,000 there, and all
+ * shops of a network share user meta.
  */
 class CustomerTable {
 
@@ -28,27 +28,27 @@ class CustomerTable {
 	) {}
 
 	/**
-	 * Stores what is newer than what is there, all in one statement: two requests at once cannot put an older version over a newer one,
-	 * whatever either of them has read before. Rows whose values changed carry the token afterwards; where only the version moved, as_of
-	 * stays. A change of type makes the customer due for RoleRun, in the same statement, so that no role is forgotten.
+	 * Stores the items that are newer than the rows, in one statement. So of two concurrent requests, the older version never overwrites
+	 * the newer one, whatever either of them read before. Rows with changed values get the token; where only the version changed, as_of
+	 * stays. The same statement marks a customer with a changed type for RoleRun, so that no role check is lost.
 	 *
-	 * @param CustomerItem[]  $items      Each customer once.
-	 * @param array<int, int> $registered When they registered, by customer; what is not there, or RegistrationTime::UNKNOWN, is stored as NULL.
+	 * @param CustomerItem[]  $items      Each customer at most once.
+	 * @param array<int, int> $registered Registration times by customer; a missing one, or RegistrationTime::UNKNOWN, is stored as NULL.
 	 * @throws DatabaseError
 	 */
 	public function store( array $items, string $token, array $registered = array() ): void {
 		if ( array() === $items ) {
 			return;
 		}
-		// By id: two batches that lock rows in different orders would wait for each other.
+		// Sorted by id, so that two batches lock rows in the same order and cannot deadlock.
 		usort( $items, static fn( CustomerItem $one, CustomerItem $other ) => $one->user_id <=> $other->user_id );
 		$now    = $this->clock->now();
 		$tuples = array();
-		// Between an update of the plugin and the next cron the column may be missing.
+		// After an update of the plugin the column is missing until the next cron event.
 		$has_registered = $this->tables->is_current();
 		$more           = $has_registered ? ',registered' : '';
 		foreach ( $items as $item ) {
-			// Every value is a checked number, decimal or time: prepare() of 4,500 placeholders would cost more than the statement.
+			// Every value is a checked number, decimal or time. prepare() of 4,500 placeholders would cost more than the statement.
 			$type     = null === $item->type_id ? 'NULL' : (string) $item->type_id;
 			$due      = null === $item->type_id ? 0 : 1;
 			$tuples[] = "({$item->user_id},{$item->version}," . (int) $item->removed . ",'{$item->points}','{$item->credit}',{$type},{$item->as_of},{$now},'{$token}',{$due}" . ( $has_registered ? ',' . ( ( $registered[ $item->user_id ] ?? 0 ) ?: 'NULL' ) : '' ) . ')';
@@ -58,7 +58,7 @@ class CustomerTable {
 		$other_user = $has_registered ? ' OR registered <> VALUES(registered)' : '';
 		$other_type = "(removed <> VALUES(removed) OR COALESCE(type_id, 0) <> COALESCE(VALUES(type_id), 0){$other_user})";
 		$changed    = "{$newer} AND ({$other_type} OR points <> VALUES(points) OR credit <> VALUES(credit))";
-		// MySQL sets from left to right and sees what it has set: what others are judged by comes last.
+		// MySQL sets columns from left to right and reads the new values, so the compared columns come last.
 		$sets = array(
 			"write_token = CASE WHEN {$changed} THEN VALUES(write_token) WHEN {$newer} THEN '' ELSE write_token END",
 			"as_of = CASE WHEN {$changed} THEN VALUES(as_of) ELSE as_of END",
@@ -75,10 +75,10 @@ class CustomerTable {
 	}
 
 	/**
-	 * Rows as they are, tombstones too.
+	 * Returns the rows of the customers, including tombstones.
 	 *
-	 * @param int[] $user_ids Customers.
-	 * @return array<int, CustomerRow> By customer.
+	 * @param int[] $user_ids Ids of customers.
+	 * @return array<int, CustomerRow> Rows by customer.
 	 * @throws DatabaseError
 	 */
 	public function read( array $user_ids ): array {
@@ -92,8 +92,9 @@ class CustomerTable {
 	}
 
 	/**
-	 * What there is to show of a customer; null: nothing. Values of somebody else who had the number before are nothing: every place that
-	 * shows or uses values asks here. The user is read from the table, since a cache may outlive a restored database.
+	 * Returns the row to show for a customer, or null without one. Values of another person who had the id before give null. Every place
+	 * that shows or uses values calls this method. It reads the user from the database, because a cache may be newer than a restored
+	 * database.
 	 *
 	 * @throws DatabaseError
 	 */
@@ -105,9 +106,9 @@ class CustomerTable {
 	}
 
 	/**
-	 * Customers by type.
+	 * Counts customers by type.
 	 *
-	 * @return array<int, int> Numbers, by type.
+	 * @return array<int, int> Counts by type.
 	 * @throws DatabaseError
 	 */
 	public function count_by_type(): array {
@@ -119,10 +120,10 @@ class CustomerTable {
 	}
 
 	/**
-	 * The next customers of some types, or with a role from us, by id.
+	 * Returns the next customers that have one of the types or a role granted by the plugin, in ascending order.
 	 *
-	 * @param int[] $type_ids Types.
-	 * @return int[] Customers.
+	 * @param int[] $type_ids Ids of types.
+	 * @return int[] Ids of customers.
 	 * @throws DatabaseError
 	 */
 	public function members( array $type_ids, int $after_user_id, int $limit ): array {
@@ -136,9 +137,9 @@ class CustomerTable {
 	}
 
 	/**
-	 * Everybody of these types, and everybody with a role from us, is due to be looked at.
+	 * Marks all customers of these types, and all with a role granted by the plugin, for a role check.
 	 *
-	 * @param int[] $type_ids Types.
+	 * @param int[] $type_ids Ids of types.
 	 * @throws DatabaseError
 	 */
 	public function make_due( array $type_ids ): void {
@@ -148,7 +149,7 @@ class CustomerTable {
 	}
 
 	/**
-	 * Customers whose role is to be looked at, by id, with the version they were read at.
+	 * Returns customers whose role must be checked, by id, with the version of the read.
 	 *
 	 * @return CustomerRow[]
 	 * @throws DatabaseError
@@ -164,7 +165,7 @@ class CustomerTable {
 	}
 
 	/**
-	 * The role was looked at. A row that has been written meanwhile stays due.
+	 * Records that the role was checked. A row written since the read stays marked.
 	 *
 	 * @throws DatabaseError
 	 */
@@ -173,7 +174,7 @@ class CustomerTable {
 	}
 
 	/**
-	 * The user is no customer of this site any more.
+	 * Deletes the row of a user who is no longer a customer of this site.
 	 *
 	 * @throws DatabaseError
 	 */
@@ -182,7 +183,7 @@ class CustomerTable {
 	}
 
 	/**
-	 * Nobody is linked any more. The tombstones keep their versions, so that a late write of before stays out.
+	 * Removes all values. The tombstones keep their versions, so that a late write from before has no effect.
 	 *
 	 * @throws DatabaseError
 	 */

@@ -1,6 +1,6 @@
 <?php
 /**
- * Applies a batch of customers.
+ * The writer of customer batches.
  *
  * @package Tillsync\Bridge
  */
@@ -15,9 +15,9 @@ use Tillsync\Bridge\Rest\InvalidField;
 use Tillsync\Bridge\Types\RoleRun;
 
 /**
- * Every item gets its own result, by position. The values of the whole batch are one statement; names follow, one customer at a time,
- * and after them the versions are looked at again: who meanwhile got a newer write is answered `stale`, so that the service reads the
- * till once more and its names are the last ones.
+ * Applies a batch of customers and returns one result per item, by position. One statement stores the values of the whole batch. Names
+ * follow, one customer at a time. Then the versions are read again. A customer with a newer write gets `stale`, so the service reads the
+ * till again and writes the latest names.
  */
 class CustomerWriter {
 
@@ -31,9 +31,9 @@ class CustomerWriter {
 	) {}
 
 	/**
-	 * @param array<int, mixed> $raw      Items as decoded.
-	 * @param float             $deadline Of the monotonic clock: what is not begun by then is `not_done`.
-	 * @return array<int, array<string, mixed>> Results.
+	 * @param array<int, mixed> $raw      The decoded items.
+	 * @param float             $deadline Monotonic seconds. Items not begun by then get `not_done`.
+	 * @return array<int, array<string, mixed>> Results by position.
 	 * @throws DatabaseError
 	 */
 	public function write( array $raw, float $deadline ): array {
@@ -64,9 +64,9 @@ class CustomerWriter {
 	}
 
 	/**
-	 * The items in rounds with each customer at most once, so that a second item of a customer meets what the first one left.
+	 * Splits the items into rounds with each customer at most once, so that a second item of a customer sees the result of the first.
 	 *
-	 * @param array<int, CustomerItem> $items By position.
+	 * @param array<int, CustomerItem> $items Items by position.
 	 * @return array<int, array<int, CustomerItem>>
 	 */
 	private static function rounds( array $items ): array {
@@ -81,16 +81,16 @@ class CustomerWriter {
 	}
 
 	/**
-	 * @param array<int, CustomerItem>       $items      By position; each customer once, and there.
-	 * @param array<int, int>                $registered When they registered, by customer.
-	 * @param array<int, CustomerRow>        $changed    Takes the rows that are not as they were, by customer.
-	 * @return array<int, array<string, mixed>> Results, by position.
+	 * @param array<int, CustomerItem>       $items      Items by position; each customer exists and occurs once.
+	 * @param array<int, int>                $registered Registration times by customer.
+	 * @param array<int, CustomerRow>        $changed    Gets the changed rows, by customer.
+	 * @return array<int, array<string, mixed>> Results by position.
 	 * @throws DatabaseError
 	 */
 	private function apply( array $items, array $registered, float $deadline, array &$changed ): array {
 		$this->names->prime( array_values( array_unique( array_map( static fn( CustomerItem $item ) => $item->user_id, array_filter( $items, static fn( CustomerItem $item ) => array() !== $item->names ) ) ) ) );
 		$before = $this->customers->read( array_column( $items, 'user_id' ) );
-		// What is stored of somebody else who had the number completes nothing.
+		// Stored values of another person who had the id do not complete an item.
 		$own   = array_filter( $before, static fn( CustomerRow $row ) => $row->is_of( $registered[ $row->user_id ] ) );
 		$items = array_map( static fn( CustomerItem $item ) => $item->completed_by( $own[ $item->user_id ] ?? null ), $items );
 		$results = array();
@@ -109,11 +109,11 @@ class CustomerWriter {
 		foreach ( $newer as $position => $item ) {
 			$row = $after[ $item->user_id ] ?? null;
 			if ( null === $row ) {
-				// Deleted at this very moment.
+				// The row was deleted since the write.
 				$results[ $position ] = array( 'status' => 'not_found' );
 				continue;
 			}
-			// A removal where nothing was leaves its tombstone and changes nothing.
+			// A removal without a row creates a tombstone and changes no values.
 			$is_changed = $row->write_token === $token && ! ( $item->removed && ! isset( $before[ $item->user_id ] ) );
 			if ( $is_changed ) {
 				$changed[ $item->user_id ] = $row;
@@ -137,7 +137,7 @@ class CustomerWriter {
 
 	/**
 	 * @param array<string, string> $differing Names to write.
-	 * @return array<string, mixed> The result.
+	 * @return array<string, mixed> The item's result.
 	 */
 	private function write_names( CustomerItem $item, array $differing, float $deadline ): array {
 		if ( $this->is_late( $deadline ) ) {
@@ -147,14 +147,14 @@ class CustomerWriter {
 		if ( null !== $refused ) {
 			return array( 'status' => 'invalid', 'field' => $refused );
 		}
-		// A service of before passes over what it does not know.
+		// An older service ignores unknown fields.
 		$not_kept = $this->names->not_kept( $item->user_id, $differing );
 		return array( 'status' => 'updated' ) + ( array() === $not_kept ? array() : array( 'not_kept' => $not_kept ) );
 	}
 
 	/**
-	 * @param array<int, CustomerItem> $named Those whose names were written, by position.
-	 * @return array<int, array<string, string>> Stale results, by position.
+	 * @param array<int, CustomerItem> $named Items whose names were written, by position.
+	 * @return array<int, array<string, string>> Stale results by position.
 	 * @throws DatabaseError
 	 */
 	private function overtaken( array $named ): array {
@@ -178,7 +178,7 @@ class CustomerWriter {
 		return $this->clock->monotonic() >= $deadline;
 	}
 
-	/** @param array<int, CustomerRow> $changed By customer. */
+	/** @param array<int, CustomerRow> $changed Changed rows by customer. */
 	private function tell( array $changed ): void {
 		if ( array() === $changed ) {
 			return;

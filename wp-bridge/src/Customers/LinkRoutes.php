@@ -1,6 +1,6 @@
 <?php
 /**
- * Linking and unlinking a shop customer by hand.
+ * REST routes of a shop customer's link.
  *
  * @package Tillsync\Bridge
  */
@@ -22,8 +22,9 @@ use WP_Error;
 use WP_REST_Request;
 
 /**
- * tillsync-bridge/v1/customers/{id}/link: GET, POST {epos_customer_id}, DELETE. For people who may manage the shop and edit that very
- * user. The decision is the service's: it holds the links, and queues what follows (points arrive, held orders run, values go).
+ * Links and unlinks a shop customer: tillsync-bridge/v1/customers/{id}/link with GET, POST {epos_customer_id} and DELETE. The user must
+ * have the right to manage the shop and to edit that user. The service holds the links and does the work that follows: it sends points,
+ * runs held orders or removes values.
  */
 final class LinkRoutes {
 
@@ -36,7 +37,7 @@ final class LinkRoutes {
 		private readonly Log $log
 	) {}
 
-	/** @param Closure(): self $made Makes the object when a request comes. */
+	/** @param Closure(): self $made Creates the object when a request comes. */
 	public static function add_routes( Closure $made ): void {
 		$id = array( 'epos_customer_id' => array( 'type' => 'string', 'required' => true, 'pattern' => '^[1-9][0-9]{0,18}$' ) );
 		register_rest_route(
@@ -51,9 +52,9 @@ final class LinkRoutes {
 	}
 
 	/**
-	 * @param Closure(): self                                            $made Makes the object when a request comes.
-	 * @param Closure(self, int, WP_REST_Request): array<string, mixed> $body What it answers.
-	 * @param array<string, array<string, mixed>>                       $args Parameters.
+	 * @param Closure(): self                                            $made Creates the object when a request comes.
+	 * @param Closure(self, int, WP_REST_Request): array<string, mixed> $body Returns the response data.
+	 * @param array<string, array<string, mixed>>                       $args Parameters of the route.
 	 * @return array<string, mixed>
 	 */
 	private static function endpoint( string $method, Closure $made, Closure $body, array $args = array() ): array {
@@ -75,7 +76,7 @@ final class LinkRoutes {
 		);
 	}
 
-	/** Whether the present user may see and change the link of this one. */
+	/** Tells whether the present user may see and change this user's link. */
 	public static function is_allowed( int $user_id ): bool {
 		return current_user_can( AdminGate::CAPABILITY ) && current_user_can( 'edit_user', $user_id );
 	}
@@ -90,7 +91,7 @@ final class LinkRoutes {
 	}
 
 	/**
-	 * @return array<string, mixed>|null Null: not linked.
+	 * @return array<string, mixed>|null Null without a link.
 	 * @throws ServiceError
 	 */
 	private function link( int $user_id ): ?array {
@@ -104,7 +105,7 @@ final class LinkRoutes {
 		}
 		$link = is_array( $answer['link'] ?? null ) ? $answer['link'] : array();
 		$id   = is_scalar( $link['eposCustomerId'] ?? null ) ? (string) $link['eposCustomerId'] : '0';
-		// The linked user is gone, and this one has the number now: nothing of the till customer is shown with him.
+		// The linked user is deleted, and another person has the id now. That person's profile shows nothing of the till customer.
 		$is_of_another = RegistrationTime::is_of_another( $link, $user_id );
 		return array(
 			'epos_customer_id' => $id,
@@ -116,7 +117,7 @@ final class LinkRoutes {
 	}
 
 	/**
-	 * A link is shown also when the till cannot be read just now.
+	 * Returns the till customer, or null when the till cannot be read. The link is shown without it.
 	 *
 	 * @return array<string, string>|null
 	 */
@@ -155,7 +156,7 @@ final class LinkRoutes {
 		try {
 			$this->call( 'DeleteLink', array( 'wooCustomerId' => (string) $user_id ) );
 		} catch ( ServiceError $error ) {
-			// Somebody else was quicker: it is as was wanted.
+			// Another person has already deleted the link, which is the requested state.
 			if ( 'not_found' !== $error->connect_code ) {
 				throw $error;
 			}

@@ -14,8 +14,8 @@ use Tillsync\Bridge\Log;
 use WC_Customer;
 
 /**
- * Written through WC_Customer, so that plugins that keep addresses elsewhere hear of it; and only when they differ, because one save
- * takes 16 ms and fires hooks. The account's names and the billing phone: the billing names are the shopper's own.
+ * Writes the account's names and the billing phone; the billing names belong to the shopper. It writes through WC_Customer, so that plugins
+ * that store addresses elsewhere get the change. It writes only differences, because one save takes 16 ms and fires hooks.
  */
 class Names {
 
@@ -24,9 +24,9 @@ class Names {
 	public function __construct( private readonly Log $log ) {}
 
 	/**
-	 * Reads what differing() needs, in one query.
+	 * Loads the meta that differing() reads, in one query.
 	 *
-	 * @param int[] $user_ids Customers.
+	 * @param int[] $user_ids Ids of customers.
 	 */
 	public function prime( array $user_ids ): void {
 		if ( array() !== $user_ids ) {
@@ -35,7 +35,7 @@ class Names {
 	}
 
 	/**
-	 * Those of the item's names that the customer does not have.
+	 * Returns the item's names that differ from the customer's.
 	 *
 	 * @return array<string, string>
 	 */
@@ -48,11 +48,11 @@ class Names {
 	}
 
 	/**
-	 * Those of the names just written that the database does not have: a table whose characters have three bytes takes no emoji, wpdb
-	 * writes nothing then, and WooCommerce says that it saved.
+	 * Returns the written names that the database did not store. A table with three-byte characters stores no emoji: wpdb then writes
+	 * nothing, and WooCommerce reports success.
 	 *
-	 * @param array<string, string> $names Of differing().
-	 * @return string[] Fields.
+	 * @param array<string, string> $names Result of differing().
+	 * @return string[] Names of fields.
 	 */
 	public function not_kept( int $user_id, array $names ): array {
 		wp_cache_delete( $user_id, 'user_meta' );
@@ -66,8 +66,8 @@ class Names {
 	}
 
 	/**
-	 * @param array<string, string> $names Of differing().
-	 * @return string|null The field that was refused; null: written.
+	 * @param array<string, string> $names Result of differing().
+	 * @return string|null The refused field; null after a write.
 	 */
 	public function write( int $user_id, array $names ): ?string {
 		$name = (string) array_key_first( $names );
@@ -86,7 +86,7 @@ class Names {
 			$customer->save();
 			return null;
 		} catch ( Throwable $error ) {
-			// WooCommerce, or a plugin that listens, does not take it: the next batch would meet the same.
+			// WooCommerce, or a hook of another plugin, refuses the name. A retry would fail the same way.
 			$this->log->failure( "writing names of customer {$user_id}", $error );
 			return $name;
 		}

@@ -1,6 +1,6 @@
 <?php
 /**
- * Points where the shopper sees them.
+ * Points on shop pages.
  *
  * @package Tillsync\Bridge
  */
@@ -16,8 +16,8 @@ use Tillsync\Bridge\Rest\ShopperPointsRoute;
 use Tillsync\Bridge\SafeCall;
 
 /**
- * An empty place on the page, which a script fills: on the My Account dashboard, by the block tillsync/points, by the shortcode
- * [tillsync_points]. No value stands in the page itself, so no page cache can show a shopper's points to another.
+ * Prints an empty element that a script fills with the points: on the My Account dashboard, by the block tillsync/points and by the
+ * shortcode [tillsync_points]. The page itself contains no value, so no page cache can show one shopper's points to another.
  */
 final class PointsDisplay {
 
@@ -27,7 +27,7 @@ final class PointsDisplay {
 
 	public function __construct( private readonly PointsSwitch $switch, private readonly Log $log ) {}
 
-	/** @param Closure(): self $made Makes the object when a place is printed: most pages have none. */
+	/** @param Closure(): self $made Creates the object when an element is printed. Most pages print none. */
 	public static function add_places( Closure $made ): void {
 		$assets = plugins_url( 'assets/', \Tillsync\Bridge\PLUGIN_FILE );
 		wp_register_script( self::HANDLE, $assets . 'points.js', array(), \Tillsync\Bridge\VERSION, true );
@@ -49,7 +49,7 @@ final class PointsDisplay {
 	}
 
 	/**
-	 * The empty place; nothing for strangers, and where points are switched off.
+	 * Returns the empty element. The text is empty for visitors who are not logged in, and when points are switched off.
 	 *
 	 * @param string $wrapper Attributes of the block, escaped by WordPress.
 	 */

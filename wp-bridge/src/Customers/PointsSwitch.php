@@ -1,6 +1,6 @@
 <?php
 /**
- * Whether shoppers see points.
+ * The setting that shows points.
  *
  * @package Tillsync\Bridge
  */
@@ -12,14 +12,14 @@ namespace Tillsync\Bridge\Customers;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\SafeCall;
 
-/** The merchant's choice. */
+/** Stores the merchant's choice whether shoppers see points. */
 final class PointsSwitch {
 
 	private const OPTION = 'tillsync_bridge_show_points';
 
 	public function __construct( private readonly Log $log ) {}
 
-	/** Whether the merchant wants shoppers to see points. On unless switched off. */
+	/** Tells whether shoppers see points. The default is yes. */
 	public function is_on(): bool {
 		$is_on = 'no' !== get_option( self::OPTION, 'yes' );
 		return (bool) SafeCall::run(
@@ -27,9 +27,9 @@ final class PointsSwitch {
 			'tillsync_show_points',
 			static function () use ( $is_on ) {
 				/**
-				 * Whether points are shown to shoppers.
+				 * Filters whether points are shown to shoppers.
 				 *
-				 * @param bool $is_on As the merchant chose.
+				 * @param bool $is_on The merchant's choice.
 				 */
 				return apply_filters( 'tillsync_show_points', $is_on );
 			},
@@ -37,7 +37,7 @@ final class PointsSwitch {
 		);
 	}
 
-	/** Autoloaded: it is read on pages of the shop. */
+	/** Stores the choice. The option is autoloaded, because pages of the shop read it. */
 	public function set( bool $on ): void {
 		update_option( self::OPTION, $on ? 'yes' : 'no', true );
 	}

@@ -1,6 +1,6 @@
 <?php
 /**
- * The till on a user's profile.
+ * The panel on a user's profile.
  *
  * @package Tillsync\Bridge
  */
@@ -18,7 +18,7 @@ use Tillsync\Bridge\Types\CustomerType;
 use Tillsync\Bridge\Types\TypeTable;
 use WP_User;
 
-/** Points, credit, type and their time as stored here; the link from the service, when somebody asks for it. */
+/** Shows the stored points, credit, type and their time. It loads the link from the service when a person asks for it. */
 final class ProfilePanel {
 
 	private const SCRIPT = 'tillsync-profile';
@@ -30,7 +30,7 @@ final class ProfilePanel {
 		private readonly TypeTable $types
 	) {}
 
-	/** @param mixed $user Should be the user who is shown. */
+	/** @param mixed $user The shown user. */
 	public function show( $user = null ): void {
 		if ( ! $user instanceof WP_User || ! LinkRoutes::is_allowed( $user->ID ) ) {
 			return;
@@ -61,7 +61,7 @@ final class ProfilePanel {
 		echo '</table>';
 	}
 
-	/** Whether it is confirmed, and a link for the word of who manages the shop. Escaped. */
+	/** Returns the confirmation state of the email and, without one, a link to confirm it. The HTML is escaped. */
 	private function email( WP_User $user ): string {
 		$words = esc_html( $this->confirmations->words( $user ) );
 		if ( $this->confirmations->is_confirmed( $user->ID ) ) {
@@ -70,7 +70,7 @@ final class ProfilePanel {
 		return sprintf( '%s <a class="button" href="%s">%s</a>', $words, esc_url( ConfirmationActions::url( $user->ID ) ), esc_html__( 'Email confirmed', 'tillsync-bridge' ) );
 	}
 
-	/** @param string $html Escaped. */
+	/** @param string $html Escaped HTML. */
 	private function line( string $name, string $html ): void {
 		printf( '<tr><th scope="row">%s</th><td>%s</td></tr>', esc_html( $name ), $html ); // phpcs:ignore WordPress.Security.EscapeOutput -- escaped by the callers.
 	}

@@ -1,6 +1,6 @@
 <?php
 /**
- * When a user registered.
+ * Registration times of users.
  *
  * @package Tillsync\Bridge
  */
@@ -13,24 +13,24 @@ use DateTimeImmutable;
 use DateTimeZone;
 
 /**
- * A user's number can be given to somebody else (a restored backup, older MySQL). Number and registration time together are the person.
- * Times are unix seconds; UNKNOWN: WordPress has none.
+ * WordPress may assign a user id again (a restored backup, older MySQL). Id and registration time together identify the person. Times are
+ * unix seconds. UNKNOWN means that WordPress has no registration time.
  */
 final class RegistrationTime {
 
 	public const UNKNOWN = 0;
 
-	/** @param mixed $stored WordPress' user_registered: a MySQL datetime in UTC. */
+	/** @param mixed $stored WordPress's user_registered: a MySQL datetime in UTC. */
 	public static function seconds( $stored ): int {
 		$time = is_string( $stored ) ? DateTimeImmutable::createFromFormat( '!Y-m-d H:i:s', $stored, new DateTimeZone( 'UTC' ) ) : false;
-		// The zero date of MySQL reads as a day of the year before.
+		// PHP parses MySQL's zero date as a day of the year before.
 		return false === $time || $time->format( 'Y-m-d H:i:s' ) !== $stored || 1 > (int) $time->format( 'Y' ) ? self::UNKNOWN : $time->getTimestamp();
 	}
 
 	/**
-	 * Whether a link of the service belongs to another person than the user who has its number now.
+	 * Tells whether a link of the service belongs to another person than the user who has its id now.
 	 *
-	 * @param array<string, mixed> $link A Link.
+	 * @param array<string, mixed> $link A Link message.
 	 */
 	public static function is_of_another( array $link, int $user_id ): bool {
 		$linked = is_string( $link['wooRegisteredTime'] ?? null ) ? strtotime( $link['wooRegisteredTime'] ) : false;
@@ -39,7 +39,7 @@ final class RegistrationTime {
 		return false !== $linked && self::UNKNOWN !== $own && $own !== $linked;
 	}
 
-	/** As the wire has it: RFC 3339, UTC, whole seconds. */
+	/** Returns the time in the wire format: RFC 3339 in UTC with whole seconds. */
 	public static function text( int $seconds ): string {
 		return gmdate( 'Y-m-d\TH:i:s\Z', $seconds );
 	}

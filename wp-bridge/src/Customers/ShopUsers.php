@@ -1,6 +1,6 @@
 <?php
 /**
- * Which users are customers of this site.
+ * Users of this site.
  *
  * @package Tillsync\Bridge
  */
@@ -13,7 +13,10 @@ use Tillsync\Bridge\Database;
 use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Types\RoleGrants;
 
-/** On a network a user belongs to some sites only, and WooCommerce knows no customer who does not belong to this one. */
+/**
+ * Finds users that are customers of this site. On a network a user belongs to some sites only, and WooCommerce finds no customer of another
+ * site.
+ */
 final class ShopUsers {
 
 	public function __construct(
@@ -24,10 +27,10 @@ final class ShopUsers {
 	) {}
 
 	/**
-	 * Those of the ids that are there, with the time they registered (unix seconds, or RegistrationTime::UNKNOWN), in one query.
+	 * Returns the registration times of the users that exist (unix seconds, or RegistrationTime::UNKNOWN), in one query.
 	 *
 	 * @param int[] $user_ids At most 500.
-	 * @return array<int, int> By id.
+	 * @return array<int, int> Times by user id.
 	 * @throws DatabaseError
 	 */
 	public function existing( array $user_ids ): array {
@@ -46,7 +49,7 @@ final class ShopUsers {
 		return $existing;
 	}
 
-	/** @param mixed $user_id Whatever the hook was fired with. */
+	/** @param mixed $user_id The hook's argument. */
 	public function forget( $user_id = 0 ): void {
 		if ( is_numeric( $user_id ) && 0 < (int) $user_id ) {
 			$this->customers->forget( (int) $user_id );

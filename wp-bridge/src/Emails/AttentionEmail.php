@@ -1,6 +1,6 @@
 <?php
 /**
- * The mail itself.
+ * The attention mail.
  *
  * @package Tillsync\Bridge
  */
@@ -13,12 +13,12 @@ use Tillsync\Bridge\Health\Alert;
 use WC_Email;
 
 /**
- * "Something waits for you." Edited and switched off in WooCommerce → Settings → Emails; its templates can be overridden in the theme.
- * It names causes and order numbers, no shopper and no email address.
+ * The mail "Something waits for you". The merchant edits or disables it in WooCommerce → Settings → Emails, and a theme can override its
+ * templates. It names causes and order numbers, but no shopper and no email address.
  */
 final class AttentionEmail extends WC_Email {
 
-	/** Its key among WooCommerce's emails. */
+	/** Key of the mail in WooCommerce's list of emails. */
 	public const CLASS_KEY = 'Tillsync_Attention_Email';
 
 	/** @var Alert[] */
@@ -51,9 +51,9 @@ final class AttentionEmail extends WC_Email {
 	}
 
 	/**
-	 * Sends it.
+	 * Sends the mail.
 	 *
-	 * @param Alert[] $causes What is new.
+	 * @param Alert[] $causes The new alerts.
 	 */
 	public function trigger( array $causes ): bool {
 		$this->setup_locale();
@@ -77,7 +77,7 @@ final class AttentionEmail extends WC_Email {
 		return wc_get_template_html( $this->template_plain, $this->arguments( true ), '', $this->template_base );
 	}
 
-	/** What the block editor's template has at the place of its content. */
+	/** Returns the content for the block editor's template. */
 	public function get_block_editor_email_template_content() {
 		return wc_get_template_html( 'emails/block/tillsync-attention-content.php', $this->arguments( false ), '', $this->template_base );
 	}
@@ -99,7 +99,7 @@ final class AttentionEmail extends WC_Email {
 		$this->form_fields = $enabled + $recipient + $this->form_fields;
 	}
 
-	/** @return array<string, mixed> For the templates. */
+	/** @return array<string, mixed> Variables of the templates. */
 	private function arguments( bool $plain ): array {
 		return array(
 			'causes'             => $this->causes,

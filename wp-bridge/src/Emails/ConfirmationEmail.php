@@ -1,6 +1,6 @@
 <?php
 /**
- * The mail with the confirmation link.
+ * The confirmation mail.
  *
  * @package Tillsync\Bridge
  */
@@ -12,15 +12,15 @@ namespace Tillsync\Bridge\Emails;
 use WC_Email;
 use WP_User;
 
-/** "Confirm your email". To the shopper's own address, when the shopper asks for it on My Account. */
+/** The mail "Confirm your email". The shopper requests it on My Account, and it goes to the shopper's own address. */
 final class ConfirmationEmail extends WC_Email {
 
-	/** Its key among WooCommerce's emails. */
+	/** Key of the mail in WooCommerce's list of emails. */
 	public const CLASS_KEY = 'Tillsync_Confirmation_Email';
 
 	public const EMAIL_ID = 'tillsync_confirmation';
 
-	/** Of the link; empty in the editor's preview. */
+	/** Address of the link; empty in the editor's preview. */
 	private string $url = '';
 
 	public function __construct() {
@@ -48,7 +48,7 @@ final class ConfirmationEmail extends WC_Email {
 		return __( 'Confirm your email', 'tillsync-bridge' );
 	}
 
-	/** Sends it to the user's present address. */
+	/** Sends the mail to the user's present address. */
 	public function trigger( WP_User $user, string $url ): bool {
 		$this->setup_locale();
 		try {
@@ -72,12 +72,12 @@ final class ConfirmationEmail extends WC_Email {
 		return wc_get_template_html( $this->template_plain, $this->arguments( true ), '', $this->template_base );
 	}
 
-	/** What the block editor's template has at the place of its content. */
+	/** Returns the content for the block editor's template. */
 	public function get_block_editor_email_template_content() {
 		return wc_get_template_html( 'emails/block/tillsync-confirmation-content.php', $this->arguments( false ), '', $this->template_base );
 	}
 
-	/** @return array<string, mixed> For the templates. */
+	/** @return array<string, mixed> Variables of the templates. */
 	private function arguments( bool $plain ): array {
 		return array(
 			'url'                => $this->url,

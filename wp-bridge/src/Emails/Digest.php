@@ -1,6 +1,6 @@
 <?php
 /**
- * When a mail goes out.
+ * The schedule of the attention mail.
  *
  * @package Tillsync\Bridge
  */
@@ -16,8 +16,8 @@ use Tillsync\Bridge\Health\Alerts;
 use Tillsync\Bridge\Log;
 
 /**
- * Each alert is told once, in the next mail; there is at most one mail an hour, which tells of everything that is new. An alert that is
- * gone before is not told at all.
+ * Sends each alert once, in the next mail. At most one mail an hour is sent, with all new alerts. An alert that closes before its mail is
+ * not sent.
  */
 class Digest {
 
@@ -27,10 +27,10 @@ class Digest {
 
 	private const BETWEEN_SECONDS = 3600;
 
-	/** What comes together is told together; what closes itself at once is not told. */
+	/** Age of an alert before its mail. Alerts of the same minute share a mail, and alerts that close at once are not sent. */
 	private const SETTLE_SECONDS = 60;
 
-	/** After a mail that could not be handed over. */
+	/** Delay after a mail that could not be sent. */
 	private const RETRY_SECONDS = 600;
 
 	public function __construct(
@@ -41,9 +41,9 @@ class Digest {
 		private readonly Log $log
 	) {}
 
-	/** For cron. True: a mail went out. */
+	/** Sends the due mail, in cron. Returns true when a mail was sent. */
 	public function send_due(): bool {
-		// A copy of a shop tells nobody anything.
+		// A copy of a shop sends no mail.
 		if ( null === $this->copy_guard->usable() || ! function_exists( 'WC' ) ) {
 			return false;
 		}
@@ -65,7 +65,7 @@ class Digest {
 		return true;
 	}
 
-	/** Of several processes one gets the hour: the statement decides. */
+	/** Claims the hour's mail. The statement grants it to one of several processes. */
 	private function claim( int $now ): bool {
 		add_option( self::OPTION, '0', '', false );
 		// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- a compare-and-set, which update_option is not.

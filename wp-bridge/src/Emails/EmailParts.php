@@ -1,6 +1,6 @@
 <?php
 /**
- * Hangs our mails into WooCommerce.
+ * Registration of the mails.
  *
  * @package Tillsync\Bridge
  */
@@ -11,13 +11,13 @@ namespace Tillsync\Bridge\Emails;
 
 
 /**
- * Only through WooCommerce's two filters: WC_Email is loaded by WC()->mailer(), so a class that extends it must not be loaded before, and
- * the block email editor lists only what is registered with it.
+ * Registers the mails only through WooCommerce's filters. WC()->mailer() loads WC_Email, so a class that extends it must not load earlier.
+ * The block email editor lists only registered mails.
  */
 final class EmailParts {
 
 	/**
-	 * @param mixed $emails As known so far.
+	 * @param mixed $emails Emails of WooCommerce and other plugins.
 	 * @return mixed
 	 */
 	public function with_classes( $emails = array() ) {
@@ -25,21 +25,21 @@ final class EmailParts {
 	}
 
 	/**
-	 * @param mixed $ids Of the mails that the block editor lists.
+	 * @param mixed $ids Ids of the mails that the block editor lists.
 	 * @return mixed
 	 */
 	public function with_ids( $ids = array() ) {
 		return is_array( $ids ) ? array_values( array_unique( array_merge( $ids, array( Digest::EMAIL_ID, ConfirmationEmail::EMAIL_ID ) ) ) ) : $ids;
 	}
 
-	/** Where our templates are. */
+	/** Returns the folder of the plugin's templates. */
 	public static function templates(): string {
 		return plugin_dir_path( \Tillsync\Bridge\PLUGIN_FILE ) . 'templates/';
 	}
 
 	/**
-	 * @param mixed $file Where WooCommerce would look.
-	 * @param mixed $name Of the template.
+	 * @param mixed $file WooCommerce's path of the template.
+	 * @param mixed $name Name of the template.
 	 * @return mixed
 	 */
 	public function located( $file = '', $name = '' ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * News of the service.
+ * An event of the service.
  *
  * @package Tillsync\Bridge
  */
@@ -12,7 +12,7 @@ namespace Tillsync\Bridge\Events;
 use Tillsync\Bridge\Rest\InvalidField;
 use Tillsync\Bridge\Rest\WireFields;
 
-/** Codes only, no texts: what they say of an order is fetched by the drain. */
+/** Carries codes and no texts. The drain fetches the answer of the order. */
 final class Event {
 
 	public const ORDER_FINISHED  = 'order.finished';
@@ -23,20 +23,20 @@ final class Event {
 
 	private function __construct(
 		public readonly string $event_id,
-		/** Such as "order:1042". */
+		/** Subject, such as "order:1042". */
 		public readonly string $subject,
-		/** Goes up with each event of a subject, and is never reset. */
+		/** Rises with each event of a subject and is never reset. */
 		public readonly int $sequence,
 		public readonly string $type,
 		public readonly string $entry_id,
 		public readonly string $state,
 		public readonly string $outcome,
-		/** Orders of the account that wait for a person. */
+		/** Number of the account's orders that wait for a person. */
 		public readonly int $held_count
 	) {}
 
 	/**
-	 * @param mixed $raw As decoded.
+	 * @param mixed $raw The decoded event.
 	 * @throws InvalidField
 	 */
 	public static function of( $raw ): self {
@@ -58,7 +58,7 @@ final class Event {
 		);
 	}
 
-	/** The order it is about; null: it is about something else. */
+	/** Returns the id of the event's order, or null for another subject. */
 	public function order_id(): ?int {
 		return preg_match( '/^order:([1-9][0-9]{0,17})$/D', $this->subject, $found ) ? (int) $found[1] : null;
 	}

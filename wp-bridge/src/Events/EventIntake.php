@@ -1,6 +1,6 @@
 <?php
 /**
- * Takes what the service tells.
+ * The intake of events.
  *
  * @package Tillsync\Bridge
  */
@@ -18,8 +18,8 @@ use Tillsync\Bridge\Rest\InvalidField;
 use Tillsync\Bridge\SafeCall;
 
 /**
- * An event says only that there is something new: its order becomes due, and the drain fetches the answer. The order is made due before
- * the sequence is kept: a process that stops in between is told again.
+ * Stores events from the service. An event only makes its order due, and the drain fetches the answer. The order is made due before the
+ * sequence is stored, so after a crash in between the service sends the event again.
  */
 class EventIntake {
 
@@ -33,9 +33,9 @@ class EventIntake {
 	) {}
 
 	/**
-	 * @param array<int, mixed> $raw      Events as decoded.
-	 * @param float             $deadline Of the monotonic clock: what is not begun by then is `not_done`.
-	 * @return array<int, array<string, mixed>> Results, by position.
+	 * @param array<int, mixed> $raw      The decoded events.
+	 * @param float             $deadline Monotonic seconds. Events not begun by then get `not_done`.
+	 * @return array<int, array<string, mixed>> Results by position.
 	 * @throws DatabaseError
 	 */
 	public function take( array $raw, float $deadline ): array {
@@ -85,7 +85,7 @@ class EventIntake {
 		}
 	}
 
-	/** @param Event[] $events The newest of each subject. */
+	/** @param Event[] $events The newest event of each subject. */
 	private function after( array $events ): void {
 		SafeCall::run( $this->log, 'drain after events', fn() => $this->drain_timer->now() );
 		SafeCall::run(
@@ -93,10 +93,11 @@ class EventIntake {
 			'tillsync_events_taken',
 			static function () use ( $events ): void {
 				/**
-				 * The service told of orders: finished, or waiting for a person, or no longer. Their answers follow by the drain
-				 * (`tillsync_order_answered`).
+				 * Fires after the service has reported orders that finished, wait for a person, or no longer wait. The drain then fetches
+				 * their answers (`tillsync_order_answered`).
 				 *
-				 * @param array<int, array{order_id: int|null, type: string, state: string, outcome: string, held_count: int}> $events The newest of each order.
+				 * @param array<int, array{order_id: int|null, type: string, state: string, outcome: string, held_count: int}> $events The
+				 * newest event of each order.
 				 */
 				do_action(
 					'tillsync_events_taken',

@@ -1,6 +1,6 @@
 <?php
 /**
- * The newest event of each subject.
+ * The event table.
  *
  * @package Tillsync\Bridge
  */
@@ -14,13 +14,13 @@ use Tillsync\Bridge\Database;
 use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Schema\Tables;
 
-/** Gateway of `{prefix}tillsync_event`. */
+/** Reads and writes `{prefix}tillsync_event`, which has the newest event of each subject. */
 class EventTable {
 
 	public function __construct( private readonly Database $database, private readonly Tables $tables, private readonly Clock $clock ) {}
 
 	/**
-	 * The highest sequence that was taken, by subject in lower case (the database does not tell the cases apart).
+	 * Returns the highest stored sequence of each subject. Subjects are in lower case, because the database ignores case.
 	 *
 	 * @param string[] $subjects At most 500.
 	 * @return array<string, int>
@@ -39,7 +39,7 @@ class EventTable {
 	}
 
 	/**
-	 * Keeps events that are newer than what is there, in one statement; each subject once.
+	 * Stores events that are newer than the rows, in one statement. Each subject may occur once.
 	 *
 	 * @param Event[] $events Events.
 	 * @throws DatabaseError

@@ -1,6 +1,6 @@
 <?php
 /**
- * How many orders wait for a person.
+ * The number of held orders.
  *
  * @package Tillsync\Bridge
  */
@@ -12,7 +12,7 @@ namespace Tillsync\Bridge\Events;
 use Tillsync\Bridge\Clock;
 
 
-/** As the service said last: screens show it without asking. */
+/** Stores the service's last count of orders that wait for a person, so that screens show it without a call. */
 class HeldCount {
 
 	private const OPTION = 'tillsync_bridge_held';
@@ -24,7 +24,7 @@ class HeldCount {
 		return is_array( $kept ) ? max( 0, (int) ( $kept['count'] ?? 0 ) ) : 0;
 	}
 
-	/** When it was said, in unix seconds; 0: never. */
+	/** Returns the unix seconds at which the count arrived, or 0 before the first one. */
 	public function said_at(): int {
 		$kept = get_option( self::OPTION );
 		return is_array( $kept ) ? (int) ( $kept['at'] ?? 0 ) : 0;

@@ -1,6 +1,6 @@
 <?php
 /**
- * Tells the service what happened to users.
+ * The sender of user changes.
  *
  * @package Tillsync\Bridge
  */
@@ -24,20 +24,23 @@ use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
 /**
- * The first thing of a drain: LinkService/ReportShopUsers, up to 100 changes a call, oldest first, and the held orders of users whose email
- * changed. At least once: two drains may tell the same change, which the service takes as one. A service that does not know the call keeps
- * nobody waiting: orders go on, and the changes stay for later.
+ * Reports user changes with LinkService/ReportShopUsers as the first step of a drain: up to 100 changes a call, oldest first. It also sends
+ * held orders of users with a changed email again. A change is reported at least once. Two drains may report the same change, and the
+ * service handles it once. A service without this method delays no orders; the changes stay stored.
  */
 class UserChangeSender {
 
 	private const TIMEOUT_SECONDS = 15;
 	private const CHANGES         = 100;
 
-	/** Of a user's orders: how many are looked at, newest first, and how many held ones of them are sent again. The rest is polled anyway. */
+	/**
+	 * How many of a user's orders are read, newest first, and how many held ones of them are sent again. Other held orders are polled
+	 * anyway.
+	 */
 	private const ORDERS      = 200;
 	private const HELD_ORDERS = 50;
 
-	/** Unix seconds before which nothing is told. */
+	/** Option with the unix seconds before which no change is reported. */
 	private const NOT_BEFORE = 'tillsync_bridge_user_changes_after';
 
 	private const AFTER_FAILURE  = 300;
@@ -54,7 +57,7 @@ class UserChangeSender {
 		private readonly Log $log
 	) {}
 
-	/** When there is something to do next, in unix seconds; null: nothing waits. */
+	/** Returns when the next work is due, in unix seconds, or null without work. */
 	public function next_due(): ?int {
 		$orders_are_due = $this->changes->orders_are_due();
 		if ( true === $orders_are_due ) {
@@ -63,7 +66,7 @@ class UserChangeSender {
 		return null === $orders_are_due || ! $this->is_understood() ? null : (int) get_option( self::NOT_BEFORE, 0 );
 	}
 
-	/** @return string Why the drain is to stop; empty: it goes on. */
+	/** @return string Why the drain must stop; empty when it continues. */
 	public function send( DrainReport $report, DrainLimits $limits ): string {
 		$next = $this->next_due();
 		if ( null === $next || $this->clock->now() < $next ) {
@@ -91,8 +94,8 @@ class UserChangeSender {
 	}
 
 	/**
-	 * @param array<int, array{id: int, user_id: int, kind: string, registered: int, changed_at: int}> $rows Oldest first.
-	 * @return string Why the drain is to stop.
+	 * @param array<int, array{id: int, user_id: int, kind: string, registered: int, changed_at: int}> $rows Rows, oldest first.
+	 * @return string Why the drain must stop.
 	 */
 	private function tell( array $rows, DrainReport $report ): string {
 		$connection = $this->copy_guard->usable();
@@ -110,11 +113,11 @@ class UserChangeSender {
 			return $this->failed( $rows, $error, $report );
 		}
 		delete_option( self::NOT_BEFORE );
-		// What has become no change any more goes too.
+		// Rows that need no report any more are deleted too.
 		return $this->forget( array_column( $rows, 'id' ) );
 	}
 
-	/** @param array<int, array{id: int, user_id: int, kind: string, registered: int, changed_at: int}> $rows Of the call that failed. */
+	/** @param array<int, array{id: int, user_id: int, kind: string, registered: int, changed_at: int}> $rows Rows of the failed call. */
 	private function failed( array $rows, ServiceError $error, DrainReport $report ): string {
 		++$report->failed_calls;
 		if ( $error->is_bad_message() ) {
@@ -122,7 +125,7 @@ class UserChangeSender {
 				$this->log->warning( "a change of user {$rows[0]['user_id']} was refused by the service: {$error->getMessage()}" );
 				return $this->forget( array( $rows[0]['id'] ) );
 			}
-			// One of them spoils the message: halves find it.
+			// One change makes the service refuse the whole message. Halving isolates it.
 			$halves = array_chunk( $rows, (int) ceil( count( $rows ) / 2 ) );
 			$stop   = $this->tell( $halves[0], $report );
 			return '' === $stop && $this->may_tell() ? $this->tell( $halves[1], $report ) : $stop;
@@ -130,7 +133,8 @@ class UserChangeSender {
 		if ( $error->is_refusal() || $error->is_throttling() || 'not_connected' === $error->connect_code ) {
 			return $this->calls->failed( $error );
 		}
-		// The breaker hears nothing of it: a fault of this call alone must not keep orders back. Whether the service is there, they find out.
+		// The failure does not count for the breaker, because a fault of this method alone must not delay orders. The orders' calls show
+		// whether the service answers.
 		$is_passing = $error->is_transport() && 404 !== $error->status;
 		update_option( self::NOT_BEFORE, $this->clock->now() + ( $is_passing ? self::AFTER_FAILURE : self::UNTIL_NEXT_TRY ), false );
 		if ( $is_passing ) {
@@ -140,15 +144,15 @@ class UserChangeSender {
 	}
 
 	/**
-	 * @param int[] $ids Rows.
-	 * @return string Why the drain is to stop: what stays in a table that cannot be written would be told without an end.
+	 * @param int[] $ids Ids of rows.
+	 * @return string Why the drain must stop. Rows that cannot be deleted would be reported endlessly.
 	 */
 	private function forget( array $ids ): string {
 		return $this->changes->forget( $ids ) ? '' : 'table';
 	}
 
 	/**
-	 * A ShopUserChange; null: there is nothing to tell any more.
+	 * Returns a ShopUserChange, or null when the row needs no report any more.
 	 *
 	 * @param array{id: int, user_id: int, kind: string, registered: int, changed_at: int} $row The row.
 	 * @return array<string, bool|string>|null
@@ -161,13 +165,13 @@ class UserChangeSender {
 		if ( UserChanges::DELETED === $row['kind'] ) {
 			return $change + array( 'deleted' => true );
 		}
-		// The newest email counts. It never leaves the shop.
+		// The newest email counts. Only its keyed hash is sent.
 		$user  = get_userdata( $row['user_id'] );
 		$email = false === $user || RegistrationTime::seconds( $user->user_registered ) !== $row['registered'] ? '' : UserHooks::comparable( $user->user_email );
 		return '' === $email ? null : $change + array( 'emailHash' => hash_hmac( 'sha256', $email, $connection->bridge_secret ) );
 	}
 
-	/** A held order was decided on with the old email: it is sent with the facts of now. */
+	/** Sends the held orders of users with a changed email again, because the service decided about them with the old email. */
 	private function send_held_orders_again( DrainLimits $limits ): void {
 		while ( '' === $limits->reason_to_stop() ) {
 			$row = $this->changes->with_orders_due( 1 )[0] ?? null;
@@ -181,7 +185,7 @@ class UserChangeSender {
 					$this->outbox->ask_again( $order_id, false );
 				}
 			} catch ( Throwable $error ) {
-				// The poll sees the change too, some hours later.
+				// The poller notices the change too, some hours later.
 				$this->log->failure( "held orders of user {$row['user_id']}", $error );
 			}
 			if ( ! $this->changes->orders_done( $row['id'] ) ) {

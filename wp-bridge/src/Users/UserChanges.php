@@ -1,6 +1,6 @@
 <?php
 /**
- * Changes of users that the service is to hear of.
+ * The table of user changes.
  *
  * @package Tillsync\Bridge
  */
@@ -15,18 +15,19 @@ use Tillsync\Bridge\Log;
 use Tillsync\Bridge\Orders\SilentQueries;
 use Tillsync\Bridge\Schema\Tables;
 
-// phpcs:disable WordPress.DB.PreparedSQL -- our own table; every value is prepared.
+// phpcs:disable WordPress.DB.PreparedSQL -- the plugin's own table; every value is prepared.
 
 /**
- * Gateway of `{prefix}tillsync_user_changes`. A row says which user, when that user registered, what happened and when: no email. Of one
- * person and kind the newest row stays. A change that is noted again gets a new id, so that a send in mid-way takes the older one only.
+ * Reads and writes `{prefix}tillsync_user_changes`. A row has the user, the registration time, the kind of change and its time, but no
+ * email. For each person and kind only the newest row stays. A repeated change gets a new id, so that a send in progress deletes only the
+ * older row.
  */
 class UserChanges {
 
 	public const DELETED = 'deleted';
 	public const EMAIL   = 'email';
 
-	/** A service that cannot hear of changes must not fill the shop's database. */
+	/** Maximum number of rows, because a service that does not accept changes must not fill the shop's database. */
 	public const LIMIT = 5000;
 
 	public function __construct(
@@ -37,10 +38,10 @@ class UserChanges {
 	) {}
 
 	/**
-	 * One statement.
+	 * Adds a change with one statement.
 	 *
 	 * @param string $kind       DELETED or EMAIL.
-	 * @param int    $registered When the user registered; RegistrationTime::UNKNOWN: WordPress does not know.
+	 * @param int    $registered Registration time of the user, or RegistrationTime::UNKNOWN.
 	 */
 	public function note( int $user_id, string $kind, int $registered ): bool {
 		$orders_due = self::EMAIL === $kind ? 1 : 0;
@@ -50,14 +51,14 @@ class UserChanges {
 		);
 	}
 
-	/** Whether anything waits: null: nothing; true: held orders are to be sent again; false: changes are to be told. */
+	/** Returns null without rows, true when held orders must be sent again, and false when only changes must be reported. */
 	public function orders_are_due(): ?bool {
 		$row = $this->queries->rows( "SELECT orders_due FROM {$this->table()} ORDER BY orders_due DESC LIMIT %d", array( 1 ) )[0] ?? null;
 		return null === $row ? null : 1 === (int) $row['orders_due'];
 	}
 
 	/**
-	 * Oldest first.
+	 * Returns the oldest rows, in ascending order.
 	 *
 	 * @return array<int, array{id: int, user_id: int, kind: string, registered: int, changed_at: int}>
 	 */
@@ -66,7 +67,7 @@ class UserChanges {
 	}
 
 	/**
-	 * Changes of emails after which the user's held orders have not been sent again, oldest first.
+	 * Returns changed emails whose user's held orders have not been sent again, oldest first.
 	 *
 	 * @return array<int, array{id: int, user_id: int, kind: string, registered: int, changed_at: int}>
 	 */
@@ -74,25 +75,25 @@ class UserChanges {
 		return $this->read( 'orders_due = 1', $limit );
 	}
 
-	/** @return bool Whether it is stored. */
+	/** @return bool Whether the update was stored. */
 	public function orders_done( int $id ): bool {
 		return -1 < $this->queries->changed( "UPDATE {$this->table()} SET orders_due = 0 WHERE id = %d", array( $id ) );
 	}
 
 	/**
-	 * @param int[] $ids Rows that were told, or that nobody needs.
-	 * @return bool Whether they are gone.
+	 * @param int[] $ids Ids of rows that were reported or need no report.
+	 * @return bool Whether the rows were deleted.
 	 */
 	public function forget( array $ids ): bool {
 		return -1 < $this->queries->changed( "DELETE FROM {$this->table()} WHERE id IN (" . Database::ids( $ids ) . ') AND 1 = %d', array( 1 ) );
 	}
 
-	/** Another account has no links of before. */
+	/** Deletes all rows, because another account has none of the earlier links. */
 	public function forget_all(): void {
 		$this->queries->changed( "DELETE FROM {$this->table()} WHERE 1 = %d", array( 1 ) );
 	}
 
-	/** Drops the oldest beyond a number. */
+	/** Deletes the oldest rows above the limit. */
 	public function trim( int $limit = self::LIMIT ): void {
 		$oldest_kept = $this->queries->rows( "SELECT id FROM {$this->table()} ORDER BY id DESC LIMIT 1 OFFSET %d", array( $limit - 1 ) )[0]['id'] ?? null;
 		$dropped     = null === $oldest_kept ? 0 : $this->queries->changed( "DELETE FROM {$this->table()} WHERE id < %d", array( (int) $oldest_kept ) );

@@ -1,6 +1,6 @@
 <?php
 /**
- * Notes what happens to users.
+ * Hooks for user changes.
  *
  * @package Tillsync\Bridge
  */
@@ -17,15 +17,15 @@ use Tillsync\Bridge\Schema\Tables;
 use WP_User;
 
 /**
- * Deleted users and changed emails become rows of UserChanges; the drain tells them. Users of whom the service cannot know are passed over:
- * a shop that deletes thousands of spam accounts tells nothing.
+ * Stores deleted users and changed emails as rows of UserChanges, which the drain reports. It skips users that the service cannot know, so
+ * a shop that deletes thousands of spam accounts reports nothing.
  *
- * A network: wpmu_delete_user() takes the user from each of his sites first, so `remove_user_from_blog` notes the deletion in each shop that
- * had him, with that shop's tables. Whoever is deleted elsewhere is none of ours.
+ * On a network, wpmu_delete_user() first removes the user from each site. So `remove_user_from_blog` stores the deletion in the tables of
+ * each shop that had the user. A deletion from another site does not concern this shop.
  */
 final class UserHooks {
 
-	/** @var array<int, int> Users that are about to be deleted here: when they registered, by id. */
+	/** @var array<int, int> Registration times of users whose deletion has begun in this request, by id. */
 	private array $leaving = array();
 
 	public function __construct(
@@ -35,7 +35,7 @@ final class UserHooks {
 		private readonly Log $log
 	) {}
 
-	/** @param mixed $user_id Whatever the hook was fired with. */
+	/** @param mixed $user_id The hook's argument. */
 	public function about_to_leave( $user_id = 0 ): void {
 		$user = self::user( $user_id );
 		if ( null !== $user && $this->matters( $user->ID ) ) {
@@ -43,7 +43,7 @@ final class UserHooks {
 		}
 	}
 
-	/** @param mixed $user_id Whatever the hook was fired with. */
+	/** @param mixed $user_id The hook's argument. */
 	public function left( $user_id = 0 ): void {
 		if ( is_numeric( $user_id ) && isset( $this->leaving[ (int) $user_id ] ) ) {
 			$this->note( (int) $user_id, UserChanges::DELETED, $this->leaving[ (int) $user_id ] );
@@ -51,7 +51,7 @@ final class UserHooks {
 		}
 	}
 
-	/** @param mixed $user_id Whatever the hook was fired with, in the site that the user leaves. */
+	/** @param mixed $user_id The hook's argument. The hook runs in the site that loses the user. */
 	public function removed_from_site( $user_id = 0 ): void {
 		$user = self::user( $user_id );
 		if ( null !== $user && $this->matters( $user->ID ) ) {
@@ -60,8 +60,8 @@ final class UserHooks {
 	}
 
 	/**
-	 * @param mixed $user_id Whatever the hook was fired with.
-	 * @param mixed $before  Should be the user before.
+	 * @param mixed $user_id The hook's argument.
+	 * @param mixed $before  The user before the update.
 	 */
 	public function updated( $user_id = 0, $before = null ): void {
 		$user = self::user( $user_id );
@@ -88,12 +88,15 @@ final class UserHooks {
 		}
 	}
 
-	/** An email as the service compares it. */
+	/** Normalises an email as the service compares it. */
 	public static function comparable( string $email ): string {
 		return strtolower( trim( $email ) );
 	}
 
-	/** Whether the service may know the user: the shop is connected, and has values of him (or had, before he was unlinked) or an order. */
+	/**
+	 * Tells whether the service may know the user: the shop is connected, and has an order of the user, or values from a present or past
+	 * link.
+	 */
 	private function matters( int $user_id ): bool {
 		if ( ! get_option( ConnectionStore::ACTIVE ) ) {
 			return false;
@@ -111,7 +114,7 @@ final class UserHooks {
 		}
 	}
 
-	/** @param mixed $user_id Should be an id. */
+	/** @param mixed $user_id Id of the user. */
 	private static function user( $user_id ): ?WP_User {
 		$user = is_numeric( $user_id ) ? get_userdata( (int) $user_id ) : false;
 		return $user instanceof WP_User ? $user : null;
