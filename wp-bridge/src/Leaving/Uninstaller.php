@@ -1,6 +1,6 @@
 <?php
 /**
- * Takes everything of ours off a site.
+ * The uninstaller.
  *
  * @package Tillsync\Bridge
  */
@@ -19,18 +19,18 @@ use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 use Tillsync\Bridge\Types\RoleGrants;
 
-// phpcs:disable WordPress.DB -- our own tables, and WooCommerce's while WooCommerce itself is not loaded.
+// phpcs:disable WordPress.DB -- the plugin's own tables, and WooCommerce's while WooCommerce is not loaded.
 
 /**
- * Step by step, each by itself: one that fails does not keep the others from being done. The token is revoked first, while the connection
- * is still known; roles are taken back before the record of them goes.
+ * Deletes all data of the plugin from a site. Each step runs even if another one failed. The token is revoked first, while the connection
+ * is still stored. Roles are revoked before their table is dropped.
  */
 final class Uninstaller {
 
-	/** A service that is not there must not keep a site from being tidied. */
+	/** Seconds. A service that does not answer must not delay the uninstallation. */
 	private const TIMEOUT_SECONDS = 5;
 
-	/** Services that did not answer: the next site of the network does not wait for them again. */
+	/** Addresses of services that did not answer. The next site of the network does not wait for them again. */
 	private array $unreached = array();
 
 	public function __construct(
@@ -42,14 +42,14 @@ final class Uninstaller {
 		private readonly Log $log
 	) {}
 
-	/** The present site. */
+	/** Deletes the data of the present site. */
 	public function leave_site(): void {
 		foreach ( array( 'revoke_token', 'take_roles_back', 'unschedule', 'drop_tables', 'delete_order_meta', 'delete_options' ) as $step ) {
 			SafeCall::run( $this->log, "uninstall: {$step}", fn() => $this->{$step}() );
 		}
 	}
 
-	/** A copy of a shop has no right to: the token is its original's. */
+	/** Revokes the token. A copy of a shop must not, because the token belongs to the original. */
 	private function revoke_token(): void {
 		$connection = $this->copy_guard->usable();
 		if ( null === $connection || in_array( $connection->url, $this->unreached, true ) ) {
@@ -64,7 +64,7 @@ final class Uninstaller {
 		}
 	}
 
-	/** Only what we gave. */
+	/** Revokes the roles that the plugin granted. */
 	private function take_roles_back(): void {
 		$this->grants->take_all_back();
 	}
@@ -85,7 +85,7 @@ final class Uninstaller {
 		}
 	}
 
-	/** Answers kept with orders, in both stores: a shop may have changed from one to the other. */
+	/** Deletes answers of orders in both stores, because a shop may have changed from one to the other. */
 	private function delete_order_meta(): void {
 		$like = $this->wpdb->esc_like( '_tillsync_' ) . '%';
 		foreach ( array( $this->wpdb->postmeta, $this->wpdb->prefix . 'wc_orders_meta' ) as $table ) {
@@ -100,9 +100,9 @@ final class Uninstaller {
 				delete_option( (string) $option );
 			}
 		}
-		// WooCommerce keeps the settings of our mails and of our settings screen, and the mails' posts of the block editor.
+		// WooCommerce stores the settings of the plugin's mails and of its settings screen, and the block editor's posts of the mails.
 		delete_option( 'woocommerce_tillsync_settings' );
-		// Not by the class of a mail: without WooCommerce it has nothing to extend.
+		// This does not use the classes of the mails, because without WooCommerce they cannot load.
 		foreach ( array( Digest::EMAIL_ID, 'tillsync_confirmation' ) as $email_id ) {
 			$post_option = "woocommerce_email_templates_{$email_id}_post_id";
 			$post_id     = (int) get_option( $post_option, 0 );
@@ -114,7 +114,7 @@ final class Uninstaller {
 		}
 	}
 
-	/** A table that is not there is no failure. */
+	/** Runs a statement and ignores a missing table. */
 	private function try_query( string $sql ): void {
 		$suppressed = $this->wpdb->suppress_errors( true );
 		$this->wpdb->query( $sql );

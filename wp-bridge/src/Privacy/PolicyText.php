@@ -1,6 +1,6 @@
 <?php
 /**
- * What a privacy policy may say.
+ * The suggested privacy text.
  *
  * @package Tillsync\Bridge
  */
@@ -9,7 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Privacy;
 
-/** Suggested for Settings → Privacy → Policy guide. */
+/** WordPress shows it in Settings → Privacy → Policy guide. */
 final class PolicyText {
 
 	public static function suggest(): void {

@@ -1,6 +1,6 @@
 <?php
 /**
- * WordPress's tools for personal data.
+ * The exporter and the eraser of personal data.
  *
  * @package Tillsync\Bridge
  */
@@ -18,8 +18,8 @@ use Tillsync\Bridge\Service\ServiceError;
 use WP_Error;
 
 /**
- * Exporter and eraser: first what is here, then what the service keeps. When the service cannot be asked the whole request fails with its
- * reason: an export that leaves something out, or an erasure that did not happen, must not look complete.
+ * WordPress's tools for personal data. Each handles the shop's data first and then the service's. When the service cannot be called, the
+ * whole request fails with the reason. An incomplete export or a failed erasure must not look complete.
  */
 final class PrivacyTools {
 
@@ -33,7 +33,7 @@ final class PrivacyTools {
 	) {}
 
 	/**
-	 * @param mixed $all As known so far.
+	 * @param mixed $all Exporters of WordPress and other plugins.
 	 * @return mixed
 	 */
 	public function with_exporter( $all = array() ) {
@@ -41,7 +41,7 @@ final class PrivacyTools {
 	}
 
 	/**
-	 * @param mixed $all As known so far.
+	 * @param mixed $all Erasers of WordPress and other plugins.
 	 * @return mixed
 	 */
 	public function with_eraser( $all = array() ) {
@@ -53,8 +53,8 @@ final class PrivacyTools {
 	}
 
 	/**
-	 * @param mixed $email Whose.
-	 * @param mixed $page  From 1.
+	 * @param mixed $email The person's email.
+	 * @param mixed $page  Number of the page, from 1.
 	 * @return array{data: array<int, array<string, mixed>>, done: bool}|WP_Error
 	 */
 	public function export( $email, $page = 1 ) {
@@ -70,7 +70,7 @@ final class PrivacyTools {
 				}
 				$found = $this->service_person->can_be_asked() ? $this->service_person->export( (string) $email, (int) $page ) : array( 'records' => array(), 'more' => false, 'known_as' => array(), 'uncertain' => array(), 'not_asked' => array() );
 				foreach ( $found['uncertain'] as $name ) {
-					// Not in the file: the person gets it, and the number may be somebody else's.
+					// The file does not name it, because the person gets the file and the id may be another person's.
 					$this->log->warning( "personal data export: not followed: {$name}" );
 				}
 				$data = array_merge( $data, self::who_item( $found ) );
@@ -83,8 +83,8 @@ final class PrivacyTools {
 	}
 
 	/**
-	 * @param mixed $email Whose.
-	 * @param mixed $page  From 1.
+	 * @param mixed $email The person's email.
+	 * @param mixed $page  Number of the page, from 1.
 	 * @return array{items_removed: bool, items_retained: bool, messages: string[], done: bool}|WP_Error
 	 */
 	public function erase( $email, $page = 1 ) {
@@ -124,7 +124,7 @@ final class PrivacyTools {
 	}
 
 	/**
-	 * @param \Closure(): array<string, mixed> $body The answer.
+	 * @param \Closure(): array<string, mixed> $body Returns the result.
 	 * @return array<string, mixed>|WP_Error
 	 */
 	private function answer( string $where, \Closure $body ) {
@@ -169,9 +169,9 @@ final class PrivacyTools {
 	}
 
 	/**
-	 * Whom the service took the email for, and who was not asked: an export that leaves something out must not look complete.
+	 * Returns the aliases that the service followed, and the sides that it could not ask. An incomplete export must not look complete.
 	 *
-	 * @param array{known_as: string[], not_asked: string[]} $found Of the first page.
+	 * @param array{known_as: string[], not_asked: string[]} $found Result of the first page.
 	 * @return array<int, array<string, mixed>>
 	 */
 	private static function who_item( array $found ): array {
@@ -189,7 +189,7 @@ final class PrivacyTools {
 	}
 
 	/**
-	 * @param array<string, mixed> $record A PersonRecord.
+	 * @param array<string, mixed> $record A PersonRecord message.
 	 * @return array<string, mixed>
 	 */
 	private static function record_item( array $record ): array {
@@ -211,7 +211,7 @@ final class PrivacyTools {
 	}
 
 	/**
-	 * @param array<string, string> $values Name: value; empty ones are left out.
+	 * @param array<string, string> $values Values by name. Empty values are omitted.
 	 * @return array<string, mixed>
 	 */
 	private static function item( string $id, string $group, array $values ): array {

@@ -1,6 +1,6 @@
 <?php
 /**
- * One person at the service.
+ * A person's data at the service.
  *
  * @package Tillsync\Bridge
  */
@@ -13,26 +13,26 @@ use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
-/** PrivacyService by shop customer id and email. Of its answers only the place of the next page is stored, which tells nothing. */
+/** Calls PrivacyService by shop customer id and email. It stores only the token of the next page, which contains no personal data. */
 class ServicePerson {
 
 	private const TIMEOUT_SECONDS = 20;
 	private const PAGE_SIZE       = 200;
 
-	/** Where the next page begins, for the hour that an export may take. */
+	/** Prefix of the transient with the next page's token. It lasts an hour, the time that an export may take. */
 	private const TOKEN = 'tillsync_bridge_export_';
 
 	public function __construct( private readonly CopyGuard $copy_guard, private readonly ServiceClient $service_client ) {}
 
-	/** Whether there is a service that may know somebody, and may be asked from here. */
+	/** Tells whether a service is connected and this site may call it. */
 	public function can_be_asked(): bool {
 		return null !== $this->copy_guard->usable();
 	}
 
 	/**
-	 * One page of what the service keeps.
+	 * Returns one page of the data that the service has.
 	 *
-	 * @param int $page From 1.
+	 * @param int $page Number of the page, from 1.
 	 * @return array{records: array<int, array<string, mixed>>, more: bool, known_as: string[], uncertain: string[], not_asked: string[]}
 	 * @throws ServiceError
 	 */
@@ -41,7 +41,7 @@ class ServicePerson {
 		$kept   = get_transient( $name );
 		$token  = 1 === $page ? '' : ( is_array( $kept ) && $page === ( $kept['page'] ?? 0 ) ? (string) $kept['token'] : null );
 		$answer = null;
-		// The place was forgotten: the pages before are gone through again.
+		// The token expired, so the earlier pages are read again.
 		for ( $at = null === $token ? 1 : $page; $at <= $page; $at++ ) {
 			$answer = $this->call( 'ExportPerson', array( 'person' => self::person( $email ), 'pageSize' => self::PAGE_SIZE ) + array_filter( array( 'pageToken' => (string) $token ) ) );
 			$token  = (string) ( $answer['nextPageToken'] ?? '' );
@@ -54,10 +54,10 @@ class ServicePerson {
 	}
 
 	/**
-	 * Erases. Repeatable.
+	 * Erases the person. It may run again.
 	 *
-	 * @return array{erased: int, retained: string[], known_as: string[], uncertain: string[], not_asked: string[]} retained: why something has
-	 * to stay for now, one sentence each.
+	 * @return array{erased: int, retained: string[], known_as: string[], uncertain: string[], not_asked: string[]} retained: sentences that
+	 * say why data stays for now.
 	 * @throws ServiceError
 	 */
 	public function erase( string $email ): array {
@@ -71,10 +71,10 @@ class ServicePerson {
 	}
 
 	/**
-	 * Whom the service took the email for. It cannot look for an email in this shop; that was done here, by person().
+	 * Returns the aliases of the person. The service cannot search for an email in this shop, and person() has already done it.
 	 *
-	 * @param array<string, mixed> $answer Of either call.
-	 * @return array{known_as: string[], uncertain: string[], not_asked: string[]} uncertain: numbers that may be somebody else's.
+	 * @param array<string, mixed> $answer Answer of either call.
+	 * @return array{known_as: string[], uncertain: string[], not_asked: string[]} uncertain: ids that may be another person's.
 	 */
 	private static function who( array $answer ): array {
 		$who = array( 'known_as' => array(), 'uncertain' => array(), 'not_asked' => array() );
@@ -91,14 +91,14 @@ class ServicePerson {
 	}
 
 	/**
-	 * @param array<string, mixed> $answer Of either call.
+	 * @param array<string, mixed> $answer Answer of either call.
 	 * @return array<int, array<string, mixed>>
 	 */
 	private static function list_in( array $answer, string $name ): array {
 		return array_values( array_filter( (array) ( $answer[ $name ] ?? array() ), 'is_array' ) );
 	}
 
-	/** @return array<string, string> A Person. */
+	/** @return array<string, string> A Person message. */
 	private static function person( string $email ): array {
 		$user = get_user_by( 'email', $email );
 		return array( 'email' => $email ) + ( false === $user ? array() : array( 'wooCustomerId' => (string) $user->ID ) );

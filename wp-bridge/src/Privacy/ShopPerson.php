@@ -1,6 +1,6 @@
 <?php
 /**
- * One person in our own tables and meta.
+ * A person's data in the plugin's tables and meta.
  *
  * @package Tillsync\Bridge
  */
@@ -21,7 +21,7 @@ use Tillsync\Bridge\Orders\Answers;
 use Tillsync\Bridge\Schema\Tables;
 use WC_Order;
 
-/** What the till said of the shopper, and the answers kept with orders. Orders themselves are WooCommerce's to hand out and to erase. */
+/** Covers the shopper's values from the till and the answers in order meta. WooCommerce exports and erases the orders. */
 class ShopPerson {
 
 	private const ORDERS_PAGE = 50;
@@ -43,7 +43,7 @@ class ShopPerson {
 	}
 
 	/**
-	 * How the email was confirmed, and when; null: it was not.
+	 * Returns how and when the email was confirmed, or null.
 	 *
 	 * @return array{ground: string, confirmed_at: int}|null
 	 * @throws DatabaseError
@@ -55,7 +55,7 @@ class ShopPerson {
 	}
 
 	/**
-	 * A page of the person's orders with their answers: by account or by billing email, as WooCommerce looks for them.
+	 * Returns a page of the person's orders with their answers. It finds orders by account or by billing email, as WooCommerce does.
 	 *
 	 * @return array{answers: array<int, array{order: WC_Order, answer: Answer|null}>, more: bool}
 	 */
@@ -81,7 +81,7 @@ class ShopPerson {
 	}
 
 	/**
-	 * The till's values become a tombstone, which keeps the version: an older write of the service cannot bring them back.
+	 * Turns the till's values into a tombstone. The tombstone keeps the version, so that an older write of the service cannot restore them.
 	 *
 	 * @throws DatabaseError
 	 */
@@ -99,8 +99,8 @@ class ShopPerson {
 	}
 
 	/**
-	 * Takes the answer off an order, and what its row remembers of the person. A row that still waits is not sent any more, now or later:
-	 * that would bring the person back to the service.
+	 * Deletes the order's answer and the personal data of its outbox row. A waiting row becomes done and is never sent, because sending it
+	 * would bring the person back to the service.
 	 *
 	 * @throws DatabaseError
 	 */

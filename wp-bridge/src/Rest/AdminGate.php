@@ -1,6 +1,6 @@
 <?php
 /**
- * Who may use the routes of our own screens.
+ * The permission of the plugin's own screens.
  *
  * @package Tillsync\Bridge
  */
@@ -12,8 +12,8 @@ namespace Tillsync\Bridge\Rest;
 use WP_Error;
 
 /**
- * The cookie with a nonce (X-WP-Nonce; without it WordPress takes the caller for a stranger) and the right to manage the shop. Never
- * the service's signature: that one opens wc-tillsync/v1.
+ * Requires the login cookie, a nonce (X-WP-Nonce) and the right to manage the shop. Without the nonce WordPress treats the caller as not
+ * logged in. The service's signature does not count here; it is for wc-tillsync/v1.
  */
 final class AdminGate {
 
@@ -21,7 +21,7 @@ final class AdminGate {
 	public const CAPABILITY = 'manage_woocommerce';
 
 	/**
-	 * For `permission_callback`.
+	 * Serves as `permission_callback`.
 	 *
 	 * @return true|WP_Error
 	 */

@@ -1,6 +1,6 @@
 <?php
 /**
- * The routes of the queues page and of notices.
+ * REST routes of the queues page and of notices.
  *
  * @package Tillsync\Bridge
  */
@@ -22,7 +22,10 @@ use WP_Error;
 use WP_REST_Request;
 use WP_REST_Response;
 
-/** Cookie, nonce and manage_woocommerce (AdminGate), then one call of a screen's class. Answers are never cached. */
+/**
+ * Each route requires cookie, nonce and manage_woocommerce (AdminGate), and then calls one class of a screen. No cache stores the
+ * responses.
+ */
 final class AdminRoutes {
 
 	private const ENTRY = '(?P<entry_id>[A-Za-z0-9_-]{1,64})';
@@ -36,7 +39,7 @@ final class AdminRoutes {
 		private readonly Log $log
 	) {}
 
-	/** @param Closure(): self $made Makes the object when a request comes. */
+	/** @param Closure(): self $made Creates the object when a request comes. */
 	public static function add_routes( Closure $made ): void {
 		$add    = static fn( string $method, string $route, array $args, Closure $body ) => self::add( $method, $route, $args, $made, $body );
 		$filter = array(
@@ -74,9 +77,9 @@ final class AdminRoutes {
 	}
 
 	/**
-	 * @param array<string, array<string, mixed>>                   $args Of the route.
-	 * @param Closure(): self                                       $made Makes the object when a request comes.
-	 * @param Closure(self, WP_REST_Request): array<string, mixed> $body The answer.
+	 * @param array<string, array<string, mixed>>                   $args Parameters of the route.
+	 * @param Closure(): self                                       $made Creates the object when a request comes.
+	 * @param Closure(self, WP_REST_Request): array<string, mixed> $body Returns the response data.
 	 */
 	private static function add( string $method, string $route, array $args, Closure $made, Closure $body ): void {
 		register_rest_route(

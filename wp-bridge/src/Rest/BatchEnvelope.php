@@ -13,13 +13,13 @@ use WP_Error;
 use WP_REST_Request;
 
 /**
- * Looked at by the callback, not by `args` of the route: those are checked before the permission, so anybody would learn what the
- * route takes; and one bad item under them refuses the whole batch.
+ * Checks the envelope in the route's callback, not in the route's `args`. WordPress checks `args` before the permission, so anyone could
+ * learn the parameters. And there one bad item makes WordPress refuse the whole batch.
  */
 final class BatchEnvelope {
 
 	/**
-	 * The list of items, or the error in WordPress's own words.
+	 * Returns the list of items, or the error in WordPress's own words.
 	 *
 	 * @return array<int, mixed>|WP_Error
 	 */
@@ -39,7 +39,7 @@ final class BatchEnvelope {
 	}
 
 	/**
-	 * The JSON object of the body alone: what stands in the address is not signed.
+	 * Returns the JSON object of the body only, because the signature does not cover query parameters.
 	 *
 	 * @return array<int|string, mixed>
 	 */

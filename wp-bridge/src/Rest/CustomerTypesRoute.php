@@ -1,6 +1,6 @@
 <?php
 /**
- * PUT and DELETE wc-tillsync/v1/customer-types/{id}.
+ * The route wc-tillsync/v1/customer-types/{id}: PUT and DELETE.
  *
  * @package Tillsync\Bridge
  */
@@ -20,7 +20,7 @@ use WP_Error;
 use WP_REST_Request;
 use WP_REST_Response;
 
-/** A customer type of the till, as it is there or as gone. */
+/** Stores a customer type of the till, or marks it as deleted. */
 final class CustomerTypesRoute {
 
 	public function __construct(
@@ -30,7 +30,7 @@ final class CustomerTypesRoute {
 		private readonly Log $log
 	) {}
 
-	/** @param Closure(): self $made Makes the object when a request comes. */
+	/** @param Closure(): self $made Creates the object when a request comes. */
 	public static function add_routes( Closure $made ): void {
 		$permission = static fn( WP_REST_Request $request ) => $made()->signed_request->permission( $request );
 		register_rest_route(
@@ -54,11 +54,11 @@ final class CustomerTypesRoute {
 	}
 
 	/**
-	 * @param Closure(int, array<int|string, mixed>): CustomerType $read The item from the body.
+	 * @param Closure(int, array<int|string, mixed>): CustomerType $read Reads the item from the body.
 	 * @return WP_REST_Response|WP_Error
 	 */
 	private function write( WP_REST_Request $request, Closure $read ) {
-		// Of the address alone: a parameter of the body or the query may have the same name.
+		// The id comes from the path only, because the body or the query may have a parameter of that name.
 		$type_id = (int) ( $request->get_url_params()['id'] ?? 0 );
 		try {
 			$this->database->be_quick();

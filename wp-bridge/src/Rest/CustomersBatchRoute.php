@@ -1,6 +1,6 @@
 <?php
 /**
- * POST wc-tillsync/v1/customers/batch.
+ * The route wc-tillsync/v1/customers/batch: POST.
  *
  * @package Tillsync\Bridge
  */
@@ -20,10 +20,10 @@ use WP_Error;
 use WP_REST_Request;
 use WP_REST_Response;
 
-/** Points, credit and type of up to 500 customers; results by position. */
+/** Stores points, credit and type of up to 500 customers. The results are in the order of the items. */
 final class CustomersBatchRoute {
 
-	/** After it the rest is answered `not_done`: the service waits 20 s, and web servers often cut off at 30. */
+	/** Seconds after which further items get `not_done`. The service waits 20 s, and web servers often stop a request at 30 s. */
 	private const SECONDS = 10.0;
 
 	public function __construct(
@@ -34,7 +34,7 @@ final class CustomersBatchRoute {
 		private readonly Log $log
 	) {}
 
-	/** @param Closure(): self $made Makes the object when a request comes. */
+	/** @param Closure(): self $made Creates the object when a request comes. */
 	public static function add_routes( Closure $made ): void {
 		register_rest_route(
 			StatusRoute::NAMESPACE,

@@ -1,6 +1,6 @@
 <?php
 /**
- * GET wc-tillsync/v1/customers.
+ * The route wc-tillsync/v1/customers: GET.
  *
  * @package Tillsync\Bridge
  */
@@ -21,8 +21,8 @@ use WP_REST_Request;
 use WP_REST_Response;
 
 /**
- * Which of up to 100 users are there, and when they registered: `?ids=49,50`. The service asks before it trusts a link whose person it does
- * not know. Nothing else of a user is told, since the query of an address is not signed.
+ * Returns which of up to 100 users exist, with their registration times: `?ids=49,50`. The service calls it before it uses a link whose
+ * person it does not know. The response has no other data of a user, because the signature does not cover the query.
  */
 final class CustomersRoute {
 
@@ -35,7 +35,7 @@ final class CustomersRoute {
 		private readonly Log $log
 	) {}
 
-	/** @param Closure(): self $made Makes the object when a request comes. */
+	/** @param Closure(): self $made Creates the object when a request comes. */
 	public static function add_routes( Closure $made ): void {
 		register_rest_route(
 			StatusRoute::NAMESPACE,
@@ -67,14 +67,14 @@ final class CustomersRoute {
 			$customers[] = array( 'user_id' => $id, 'registered' => RegistrationTime::UNKNOWN === $existing[ $id ] ? null : RegistrationTime::text( $existing[ $id ] ) );
 		}
 		$response = new WP_REST_Response( array( 'customers' => $customers ) );
-		// A kept answer would name a person who is gone.
+		// A cached response would name a deleted person.
 		$response->header( 'Cache-Control', 'no-store, private' );
 		return $response;
 	}
 
 	/**
-	 * @param mixed $given Of the query.
-	 * @return int[]|WP_Error Each once, in the order of the query.
+	 * @param mixed $given The query parameter.
+	 * @return int[]|WP_Error Distinct ids in the order of the query.
 	 */
 	private static function ids( $given ) {
 		if ( null === $given ) {

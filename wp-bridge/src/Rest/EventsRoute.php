@@ -1,6 +1,6 @@
 <?php
 /**
- * POST wc-tillsync/v1/events.
+ * The route wc-tillsync/v1/events: POST.
  *
  * @package Tillsync\Bridge
  */
@@ -20,7 +20,10 @@ use WP_Error;
 use WP_REST_Request;
 use WP_REST_Response;
 
-/** Up to 500 events; results by position. One that is known is answered as such: the service sends at least once. */
+/**
+ * Stores up to 500 events. The results are in the order of the events. The service sends at least once, so a known event gets `unchanged`
+ * or `stale`.
+ */
 final class EventsRoute {
 
 	private const LIMIT   = 500;
@@ -34,7 +37,7 @@ final class EventsRoute {
 		private readonly Log $log
 	) {}
 
-	/** @param Closure(): self $made Makes the object when a request comes. */
+	/** @param Closure(): self $made Creates the object when a request comes. */
 	public static function add_routes( Closure $made ): void {
 		register_rest_route(
 			StatusRoute::NAMESPACE,

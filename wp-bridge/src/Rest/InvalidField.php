@@ -1,6 +1,6 @@
 <?php
 /**
- * One item of a batch is wrong.
+ * The error of one invalid item.
  *
  * @package Tillsync\Bridge
  */
@@ -9,7 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Rest;
 
-/** Names the field; its item alone is answered `invalid`. */
+/** Names the invalid field. Only its item gets the result `invalid`. */
 final class InvalidField extends \DomainException {
 
 	public function __construct( public readonly string $field ) {

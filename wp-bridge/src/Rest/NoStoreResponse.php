@@ -1,6 +1,6 @@
 <?php
 /**
- * Answers that nobody may keep.
+ * Responses that no cache may store.
  *
  * @package Tillsync\Bridge
  */
@@ -12,14 +12,14 @@ namespace Tillsync\Bridge\Rest;
 use WP_REST_Response;
 
 /**
- * For answers about one person. For people who are logged in WordPress writes Cache-Control itself, after the response's own headers,
- * and before 6.3 without "no-store": so it is told there.
+ * Creates responses about one person. For logged-in users WordPress sends its own Cache-Control after the response's headers, before 6.3
+ * without "no-store". So a filter sets it there too.
  */
 final class NoStoreResponse {
 
 	private const CACHE_CONTROL = 'no-store, private, max-age=0';
 
-	/** @param mixed $data Of the answer. */
+	/** @param mixed $data Data of the response. */
 	public static function of( $data ): WP_REST_Response {
 		add_filter( 'nocache_headers', array( self::class, 'with_no_store' ), 100 );
 		$response = new WP_REST_Response( $data );
@@ -28,7 +28,7 @@ final class NoStoreResponse {
 	}
 
 	/**
-	 * @param mixed $headers As WordPress has them.
+	 * @param mixed $headers Headers of WordPress.
 	 * @return mixed
 	 */
 	public static function with_no_store( $headers ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * Something failed in our own code while the service was being answered.
+ * The response to an unexpected error of the plugin.
  *
  * @package Tillsync\Bridge
  */
@@ -13,7 +13,7 @@ use Throwable;
 use Tillsync\Bridge\Log;
 use WP_Error;
 
-/** Said as a failure of the shop, so that the service comes again; the log has the place, the answer nothing of it. */
+/** It is an error of the shop, so the service tries again. The log gets the place of the error, and the response does not. */
 final class RouteFailure {
 
 	public static function of( Log $log, string $where, Throwable $error ): WP_Error {

@@ -1,6 +1,6 @@
 <?php
 /**
- * What a browser is told when the service refused or failed.
+ * The response to a failed call to the service.
  *
  * @package Tillsync\Bridge
  */
@@ -12,7 +12,10 @@ namespace Tillsync\Bridge\Rest;
 use Tillsync\Bridge\Service\ServiceError;
 use WP_Error;
 
-/** A sentence for people and the code of Connect; never the service's own status, which would look like ours: 401 would log people out. */
+/**
+ * It carries a sentence for people and Connect's code, with a status of its own. The service's status would look like WordPress's: 401
+ * would log people out.
+ */
 final class ServiceErrorResponse {
 
 	public static function of( ServiceError $error ): WP_Error {

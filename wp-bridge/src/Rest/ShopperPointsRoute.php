@@ -1,6 +1,6 @@
 <?php
 /**
- * POST tillsync-bridge/v1/points.
+ * The route tillsync-bridge/v1/points: POST.
  *
  * @package Tillsync\Bridge
  */
@@ -21,14 +21,14 @@ use WP_Error;
 use WP_REST_Response;
 
 /**
- * A shopper's own points, for the session's cookie with its nonce. POST although it changes nothing: no cache, however careless, keeps
- * the answer to one, and a kept answer would show one shopper's points to another.
+ * Returns the points of the logged-in shopper, by the session's cookie with its nonce. It changes nothing. It is a POST because no cache
+ * stores responses to POST: a cached response would show one shopper's points to another.
  */
 final class ShopperPointsRoute {
 
 	public const ADDRESS = AdminGate::NAMESPACE . '/points';
 
-	/** WooCommerce also looks for it in the theme's own folder, so the name must be nobody else's. */
+	/** File name of the template. WooCommerce also looks for it in the theme's folder, so the name must be unique. */
 	private const TEMPLATE = 'tillsync-points.php';
 
 	public function __construct(
@@ -38,7 +38,7 @@ final class ShopperPointsRoute {
 		private readonly Log $log
 	) {}
 
-	/** @param Closure(): self $made Makes the object when a request comes. */
+	/** @param Closure(): self $made Creates the object when a request comes. */
 	public static function add_routes( Closure $made ): void {
 		register_rest_route(
 			AdminGate::NAMESPACE,
@@ -52,7 +52,7 @@ final class ShopperPointsRoute {
 	}
 
 	/**
-	 * Whoever is logged in, for themselves. Without a valid nonce WordPress takes the caller for a stranger.
+	 * Allows logged-in users. Without a valid nonce WordPress treats the caller as not logged in.
 	 *
 	 * @return true|WP_Error
 	 */
@@ -75,7 +75,7 @@ final class ShopperPointsRoute {
 		return $response;
 	}
 
-	/** @return array{points: string|null, as_of: string|null, html: string, soon: bool} Null: the till has told nothing of this shopper. */
+	/** @return array{points: string|null, as_of: string|null, html: string, soon: bool} Null without values of this shopper. */
 	private function points( int $user_id ): array {
 		$row    = $this->customers->find( $user_id );
 		$points = CustomerRow::shown_points( $row );

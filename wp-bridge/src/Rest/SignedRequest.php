@@ -1,6 +1,6 @@
 <?php
 /**
- * Who calls our routes.
+ * The signature check of the service's requests.
  *
  * @package Tillsync\Bridge
  */
@@ -16,11 +16,11 @@ use WP_Error;
 use WP_REST_Request;
 
 /**
- * The permission callback of every wc-tillsync/v1 route: the service's HMAC signature, never the Authorization header (which web
- * servers drop) and never a cookie.
+ * The permission callback of every wc-tillsync/v1 route. It accepts only the service's HMAC signature, never a cookie and never the
+ * Authorization header, which web servers drop.
  *
- * X-Tillsync-Timestamp: unix seconds, at most 300 away from this server's clock, so that a recorded request is of no use later. Within
- * that time a repeated request does no harm: every write carries a version or a sequence. X-Tillsync-Signature: "v1=" and hex
+ * X-Tillsync-Timestamp has unix seconds, at most 300 away from this server's clock, so that a recorded request expires. A repeated request
+ * within that time does no harm, because every write carries a version or a sequence. X-Tillsync-Signature has "v1=" and the hex
  * HMAC-SHA256 over version, timestamp, effective method, route without query, and the hash of the body.
  */
 final class SignedRequest {
@@ -35,7 +35,7 @@ final class SignedRequest {
 	) {}
 
 	/**
-	 * For `permission_callback`.
+	 * Serves as `permission_callback`.
 	 *
 	 * @return true|WP_Error
 	 */
@@ -45,7 +45,7 @@ final class SignedRequest {
 	}
 
 	/**
-	 * For the `permission_callback` of status: during a connect it may be signed with the secret that is about to be agreed.
+	 * Serves as `permission_callback` of the status route. During a connect the pending secret is valid too.
 	 *
 	 * @return true|WP_Error
 	 */
@@ -57,14 +57,14 @@ final class SignedRequest {
 		return $this->permission( $request );
 	}
 
-	/** The signature's header value; `$method` the effective one, `$route` as get_route() gives it. */
+	/** Returns the value of the signature header. `$method` is the effective method, and `$route` is the result of get_route(). */
 	public static function signature( #[\SensitiveParameter] string $secret, string $timestamp, string $method, string $route, string $body ): string {
 		$text = implode( "\n", array( self::VERSION, $timestamp, $method, $route, hash( 'sha256', $body ) ) );
 		return self::VERSION . '=' . hash_hmac( 'sha256', $text, $secret );
 	}
 
 	/**
-	 * @param string[] $secrets Any of them.
+	 * @param string[] $secrets Valid secrets.
 	 * @return true|WP_Error
 	 */
 	private function check( WP_REST_Request $request, #[\SensitiveParameter] array $secrets ) {
@@ -81,7 +81,7 @@ final class SignedRequest {
 	}
 
 	/**
-	 * @param string[] $secrets Any of them.
+	 * @param string[] $secrets Valid secrets.
 	 * @return true|WP_Error
 	 */
 	private function verify( WP_REST_Request $request, #[\SensitiveParameter] array $secrets ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * GET wc-tillsync/v1/status.
+ * The route wc-tillsync/v1/status: GET.
  *
  * @package Tillsync\Bridge
  */
@@ -14,23 +14,26 @@ use Tillsync\Bridge\Connection\SiteIdentity;
 use WP_REST_Request;
 use WP_REST_Response;
 
-/** What is here. The service asks before it says connected, in CheckAccount, and as its probe when writes fail. */
+/**
+ * Describes the plugin and the site. The service calls it before it completes a connect, in CheckAccount, and as its probe when writes
+ * fail.
+ */
 final class StatusRoute {
 
 	public const NAMESPACE = 'wc-tillsync/v1';
 
-	/** Customers in one batch: the contract's limit. */
+	/** Maximum number of customers in a batch, from the contract. */
 	public const MAX_BATCH = 500;
 
 	/**
-	 * Versions of this wire that the plugin speaks. 1: an item with an unknown field was `invalid`; 2: the field is passed over. A service
-	 * sends what came later only to a bridge that names 2 or above.
+	 * Versions of the wire that the plugin supports. Version 1 answers `invalid` to an item with an unknown field; version 2 ignores the
+	 * field. The service sends newer fields only to a plugin that names 2 or above.
 	 */
 	public const APIS = array( 1, 2 );
 
 	public function __construct( private readonly SignedRequest $signed_request ) {}
 
-	/** @param Closure(): self $made Makes the object when a request comes. */
+	/** @param Closure(): self $made Creates the object when a request comes. */
 	public static function add_routes( Closure $made ): void {
 		register_rest_route(
 			self::NAMESPACE,
@@ -47,7 +50,7 @@ final class StatusRoute {
 		$response = new WP_REST_Response(
 			array(
 				'bridge_version' => \Tillsync\Bridge\VERSION,
-				// Older services know only "api", and only 1 there: it is the oldest version that this plugin speaks.
+				// Older services read only "api" and accept only 1. It is the oldest version that this plugin supports.
 				'api'            => 1,
 				'apis'           => self::APIS,
 				'home_url'       => SiteIdentity::home_url(),
@@ -57,7 +60,7 @@ final class StatusRoute {
 				'price_decimals' => function_exists( 'wc_get_price_decimals' ) ? (int) wc_get_price_decimals() : 2,
 			)
 		);
-		// Anonymous answers carry no such header in WordPress, and a cached one would say "all is well" for ever.
+		// WordPress sends no such header with anonymous responses, and a cached response would hide later failures.
 		$response->header( 'Cache-Control', 'no-store, private' );
 		return $response;
 	}

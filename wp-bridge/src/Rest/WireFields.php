@@ -1,6 +1,6 @@
 <?php
 /**
- * The fields of one item on the bridge's wire.
+ * Fields of an item on the wire.
  *
  * @package Tillsync\Bridge
  */
@@ -10,19 +10,19 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Rest;
 
 /**
- * Reads the fields of one JSON object. Nothing is coerced: what is not as the wire says is an InvalidField, and its neighbours in the
- * batch go on. A field that nobody asks for is passed over: a service that is newer than the plugin may send more.
+ * Reads the fields of one JSON object without coercion. A value that differs from the wire's definition throws InvalidField, and the other
+ * items of the batch continue. Unknown fields are ignored, because a newer service may send more.
  */
 final class WireFields {
 
 	private const INT64_MAX = '9223372036854775807';
 
-	/** @param array<int|string, mixed> $fields As decoded. */
+	/** @param array<int|string, mixed> $fields The decoded object. */
 	private function __construct( private readonly array $fields ) {}
 
 	/**
-	 * @param mixed  $item   An item as decoded; should be an object.
-	 * @param string $blamed The field to name when it is none.
+	 * @param mixed  $item   A decoded item; it should be an object.
+	 * @param string $blamed The field to name when the item is no object.
 	 * @throws InvalidField
 	 */
 	public static function of( $item, string $blamed ): self {
@@ -37,9 +37,9 @@ final class WireFields {
 	}
 
 	/**
-	 * Refuses fields that contradict what the item says.
+	 * Refuses fields that contradict the item's other fields.
 	 *
-	 * @param string[] $names Names.
+	 * @param string[] $names Names of fields.
 	 * @throws InvalidField
 	 */
 	public function none_of( array $names ): void {
@@ -51,7 +51,7 @@ final class WireFields {
 	}
 
 	/**
-	 * A positive int64 as a text: a JSON number would lose digits in JavaScript and in PHP on 32 bit.
+	 * Returns a positive int64 that is sent as text. A JSON number would lose digits in JavaScript and in PHP on 32 bit.
 	 *
 	 * @throws InvalidField
 	 */
@@ -64,7 +64,7 @@ final class WireFields {
 	}
 
 	/**
-	 * A JSON number without a fraction.
+	 * Returns a JSON number without a fraction.
 	 *
 	 * @throws InvalidField
 	 */
@@ -77,7 +77,7 @@ final class WireFields {
 	}
 
 	/**
-	 * The field must be there; null is an answer.
+	 * Returns an integer or null. A missing field is invalid.
 	 *
 	 * @throws InvalidField
 	 */
@@ -95,7 +95,7 @@ final class WireFields {
 	}
 
 	/**
-	 * A decimal as a text, kept as it came.
+	 * Returns a decimal that is sent as text, unchanged.
 	 *
 	 * @throws InvalidField
 	 */
@@ -108,7 +108,7 @@ final class WireFields {
 	}
 
 	/**
-	 * A time of RFC 3339, in unix seconds.
+	 * Returns an RFC 3339 time in unix seconds.
 	 *
 	 * @throws InvalidField
 	 */
@@ -140,7 +140,7 @@ final class WireFields {
 	}
 
 	/**
-	 * A text of a kind; for codes and ids, which have columns of a length.
+	 * Returns a text that matches a pattern. Codes and ids need it, because their columns have a limited length.
 	 *
 	 * @throws InvalidField
 	 */

@@ -12,7 +12,7 @@ namespace Tillsync\Bridge\Types;
 use Tillsync\Bridge\Rest\InvalidField;
 use Tillsync\Bridge\Rest\WireFields;
 
-/** As the service wrote it. A removed one is a tombstone: its version stays, so that a late older write stays out. */
+/** Holds a type as the service sent it. A removed type is a tombstone: it keeps its version, so that a late older write has no effect. */
 final class CustomerType {
 
 	private const NAME_LENGTH        = 255;
@@ -23,13 +23,13 @@ final class CustomerType {
 		public readonly int $version,
 		public readonly bool $removed = false,
 		public readonly string $name = '',
-		/** Percent as the till serves it, a decimal as text. Shown and handed on, applied to nothing. */
+		/** Percent from the till, a decimal as text. The plugin shows it and passes it on, and applies it to no price. */
 		public readonly string $discount = '0',
 		public readonly string $description = ''
 	) {}
 
 	/**
-	 * @param array<int|string, mixed> $body As decoded.
+	 * @param array<int|string, mixed> $body The decoded body.
 	 * @throws InvalidField
 	 */
 	public static function of( int $type_id, array $body ): self {
@@ -46,14 +46,14 @@ final class CustomerType {
 	}
 
 	/**
-	 * @param array<int|string, mixed> $body As decoded.
+	 * @param array<int|string, mixed> $body The decoded body.
 	 * @throws InvalidField
 	 */
 	public static function removal( int $type_id, array $body ): self {
 		return new self( $type_id, WireFields::of( $body, 'version' )->int64( 'version' ), true );
 	}
 
-	/** @param array<string, string|null> $row Of the table. */
+	/** @param array<string, string|null> $row A row of the table. */
 	public static function from_row( array $row ): self {
 		return new self(
 			(int) $row['type_id'],
@@ -69,7 +69,7 @@ final class CustomerType {
 		return array( $this->removed, $this->name, $this->discount, $this->description ) === array( $other->removed, $other->name, $other->discount, $other->description );
 	}
 
-	/** For screens: a type whose name has not arrived, or is empty, has its number. */
+	/** Returns the type's name for screens, or its number while the name is missing or empty. */
 	public static function label( int $type_id, ?self $type ): string {
 		if ( null !== $type && '' !== $type->name ) {
 			return $type->name;

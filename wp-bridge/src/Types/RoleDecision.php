@@ -1,6 +1,6 @@
 <?php
 /**
- * What is to become of a user's role.
+ * The decision about a user's role.
  *
  * @package Tillsync\Bridge
  */
@@ -9,7 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Types;
 
-/** Taken without writing anything, so that a preview shows exactly what a run would do. */
+/** A decision writes nothing, so a preview shows exactly what a run would do. */
 final class RoleDecision {
 
 	public const GONE       = 'gone';
@@ -22,9 +22,9 @@ final class RoleDecision {
 	public const ROLE_WRONG = 'role_wrong';
 
 	/**
-	 * @param string      $kind One of the constants: why, where nothing or only half of it is done.
-	 * @param string|null $give A role to give.
-	 * @param string|null $take A role to take: one that we gave.
+	 * @param string      $kind One of the constants. It gives the reason when the decision changes nothing, or only one part.
+	 * @param string|null $give The role to grant.
+	 * @param string|null $take The role to revoke, which the plugin granted.
 	 * @param int         $type_id The type that brings the role.
 	 */
 	public function __construct(
@@ -38,7 +38,7 @@ final class RoleDecision {
 		return null !== $this->give || null !== $this->take;
 	}
 
-	/** For the preview. */
+	/** Returns the reason for the preview, or an empty text. */
 	public function sentence(): string {
 		return match ( $this->kind ) {
 			self::STAFF      => __( 'Left alone: this user works in the shop.', 'tillsync-bridge' ),

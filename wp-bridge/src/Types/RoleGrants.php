@@ -1,6 +1,6 @@
 <?php
 /**
- * The record of roles that we gave.
+ * The table of granted roles.
  *
  * @package Tillsync\Bridge
  */
@@ -16,15 +16,15 @@ use Tillsync\Bridge\Schema\Tables;
 use WP_User;
 
 /**
- * Gateway of `{prefix}tillsync_role_grant`: one role a user. It is written before the role is given and deleted after the role is taken,
- * so a process that stops in between leaves a record too many, which the next look puts right, and never a role without its record.
+ * Reads and writes `{prefix}tillsync_role_grant`, one role a user. The row is written before the role is granted and deleted after the role
+ * is revoked. A process that stops in between leaves a row too many, which the next check corrects, and never a role without its row.
  */
 class RoleGrants {
 
 	public function __construct( private readonly Database $database, private readonly Tables $tables, private readonly Clock $clock ) {}
 
 	/**
-	 * @return array{role: string, type_id: int}|null Null: this user has no role from us.
+	 * @return array{role: string, type_id: int}|null Null without a role granted by the plugin.
 	 * @throws DatabaseError
 	 */
 	public function find( int $user_id ): ?array {
@@ -51,8 +51,8 @@ class RoleGrants {
 	}
 
 	/**
-	 * Takes a role from a user. When its definition is gone, the user still carries its name as a capability, and would have the role
-	 * again as soon as it is defined again: WP_User::remove_role() does not see it.
+	 * Revokes a user's role. When the role's definition is deleted, the user still has its name as a capability, and would have the role
+	 * again once it is defined again. WP_User::remove_role() does not remove that capability.
 	 */
 	public static function take( WP_User $user, string $role ): void {
 		if ( in_array( $role, $user->roles, true ) ) {
@@ -63,7 +63,7 @@ class RoleGrants {
 	}
 
 	/**
-	 * Takes back every role that we gave on this site, and forgets it. For uninstallation: needs no WooCommerce.
+	 * Revokes every role that the plugin granted on this site, and deletes the rows. It serves uninstallation and needs no WooCommerce.
 	 *
 	 * @throws DatabaseError
 	 */

@@ -1,6 +1,6 @@
 <?php
 /**
- * Which role a customer type brings.
+ * The mapping of customer types to roles.
  *
  * @package Tillsync\Bridge
  */
@@ -9,34 +9,34 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Types;
 
-/** What the merchant chose: for a type a role, and what becomes of its members' role when the till deletes the type. */
+/** The merchant's choice: a role for a type, and what happens to its members' role when the till deletes the type. */
 final class RoleMap {
 
-	/** Take the role away from its members. */
+	/** The members lose the role. */
 	public const TAKE = 'take';
-	/** Its members keep the role, until their type becomes another that has a role. */
+	/** The members keep the role until their type changes to another one with a role. */
 	public const KEEP = 'keep';
 
 	private const OPTION = 'tillsync_bridge_role_map';
 
-	/** @param array<int, array{role: string, when_deleted: string}> $entries By type. */
+	/** @param array<int, array{role: string, when_deleted: string}> $entries Mappings by type. */
 	private function __construct( public readonly array $entries ) {}
 
-	/** As saved. */
+	/** Returns the saved mapping. */
 	public static function saved(): self {
 		return self::of( get_option( self::OPTION, array() ) );
 	}
 
-	/** As saved by now, perhaps by another process. */
+	/** Returns the mapping that another process may have saved since the first read. */
 	public static function saved_by_now(): self {
 		wp_cache_delete( self::OPTION, 'options' );
 		return self::saved();
 	}
 
 	/**
-	 * Whatever does not have the shape is left out.
+	 * Reads a mapping. Malformed entries are dropped.
 	 *
-	 * @param mixed $given By type: role, when_deleted.
+	 * @param mixed $given Entries with role and when_deleted, by type.
 	 */
 	public static function of( $given ): self {
 		$entries = array();
@@ -55,9 +55,9 @@ final class RoleMap {
 	}
 
 	/**
-	 * The mappings whose role may not be given, with the reason.
+	 * Returns why a mapping's role must not be granted.
 	 *
-	 * @return array<int, string> By type.
+	 * @return array<int, string> Reasons by type.
 	 */
 	public function problems( RoleRules $rules ): array {
 		$problems = array();

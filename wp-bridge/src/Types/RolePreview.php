@@ -1,6 +1,6 @@
 <?php
 /**
- * Who would change.
+ * The preview of a role mapping.
  *
  * @package Tillsync\Bridge
  */
@@ -12,10 +12,10 @@ namespace Tillsync\Bridge\Types;
 use Tillsync\Bridge\Customers\CustomerTable;
 use Tillsync\Bridge\DatabaseError;
 
-/** Runs the decisions of a mapping that is not saved yet over its customers, without writing anything. */
+/** Decides about the customers of an unsaved mapping without writing anything. */
 class RolePreview {
 
-	/** Customers looked at. With more, the numbers are of these, and the screen says so. */
+	/** Maximum number of customers to check. With more, the counts cover only these, and the screen says so. */
 	private const LOOKED_AT = 1000;
 	private const PORTION   = 200;
 	private const SHOWN     = 50;
@@ -46,7 +46,7 @@ class RolePreview {
 	}
 
 	/**
-	 * @param array<string, mixed> $found Grows.
+	 * @param array<string, mixed> $found Counts and people; the method adds to them.
 	 */
 	private function add( array &$found, int $user_id, RoleDecision $decision ): void {
 		++$found['looked_at'];

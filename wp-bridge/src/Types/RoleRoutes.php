@@ -1,6 +1,6 @@
 <?php
 /**
- * What the screen of customer types asks while it is open.
+ * REST routes of the customer types screen.
  *
  * @package Tillsync\Bridge
  */
@@ -17,7 +17,7 @@ use Tillsync\Bridge\Rest\NoStoreResponse;
 use WP_Error;
 use WP_REST_Request;
 
-/** tillsync-bridge/v1/customer-types/preview and …/progress. The service is not asked. */
+/** Serves tillsync-bridge/v1/customer-types/preview and …/progress without a call to the service. */
 final class RoleRoutes {
 
 	public function __construct(
@@ -27,15 +27,15 @@ final class RoleRoutes {
 		private readonly Log $log
 	) {}
 
-	/** @param Closure(): self $made Makes the object when a request comes. */
+	/** @param Closure(): self $made Creates the object when a request comes. */
 	public static function add_routes( Closure $made ): void {
 		self::add_route( 'GET', 'progress', $made, static fn( self $routes ) => $routes->role_run->progress() );
 		self::add_route( 'POST', 'preview', $made, static fn( self $routes, WP_REST_Request $request ) => $routes->preview( RoleMap::of( $request->get_json_params()['map'] ?? array() ) ) );
 	}
 
 	/**
-	 * @param Closure(): self                                       $made Makes the object when a request comes.
-	 * @param Closure(self, WP_REST_Request): array<string, mixed> $body The answer.
+	 * @param Closure(): self                                       $made Creates the object when a request comes.
+	 * @param Closure(self, WP_REST_Request): array<string, mixed> $body Returns the response data.
 	 */
 	private static function add_route( string $method, string $name, Closure $made, Closure $body ): void {
 		register_rest_route(

@@ -1,6 +1,6 @@
 <?php
 /**
- * Which roles a customer type may bring, and whom nobody touches.
+ * Rules about roles and protected users.
  *
  * @package Tillsync\Bridge
  */
@@ -14,25 +14,25 @@ use Tillsync\Bridge\SafeCall;
 use WP_User;
 
 /**
- * Whoever can edit customers at the till decides who has a type. So a role is only for the taking if it can do nothing in this shop: all
- * of its capabilities must be on a short list. Checked when a mapping is saved and again each time a role is given, since other plugins
- * change roles.
+ * Anyone who can edit customers at the till decides who has a type. So a role may be granted only if it can do nothing in this shop: all
+ * its capabilities must be on a short list. The rule is checked when a mapping is saved and at each grant, because other plugins change
+ * roles.
  */
 class RoleRules {
 
-	/** What a subscriber or customer has. */
+	/** Capabilities of a subscriber or a customer. */
 	private const ALLOWED = array( 'read', 'level_0' );
 
-	/** Never, whatever the filter says: verbs of managing a site, and everything WordPress itself gives to staff. */
+	/** Capabilities that no filter can allow: verbs of managing a site, and all capabilities that WordPress gives to staff. */
 	private const NEVER = '/^(?:(?:activate|add|assign|create|delete|edit|export|import|install|list|manage|moderate|promote|publish|remove|resume|setup|switch|unfiltered|update|upload|upgrade|view_site|customize|erase|read_private)(?:_|$)|level_[1-9]|level_10|administrator|super_admin)/';
 
-	/** Who has one of these is left alone. */
+	/** A user with one of these capabilities is protected: the plugin changes no role. */
 	private const PROTECTED = array( 'manage_woocommerce', 'edit_posts', 'edit_users', 'manage_options' );
 
 	public function __construct( private readonly Log $log ) {}
 
 	/**
-	 * Capabilities that a role may have.
+	 * Returns the capabilities that a role may have.
 	 *
 	 * @return string[]
 	 */
@@ -42,10 +42,11 @@ class RoleRules {
 			'tillsync_role_capabilities_allowed',
 			static function () {
 				/**
-				 * Capabilities that a role may have to be given with a customer type, such as "view_wholesale_prices" of a plugin for
-				 * wholesale. Those that manage a site (edit_…, delete_…, manage_… and the like) are refused whatever is added here.
+				 * Filters the capabilities that a role may have to be granted with a customer type, for example "view_wholesale_prices" of
+				 * a wholesale plugin. Capabilities that manage a site (edit_…, delete_…, manage_… and similar) are refused even if they are
+				 * added here.
 				 *
-				 * @param string[] $capabilities By default "read" and "level_0".
+				 * @param string[] $capabilities Default: "read" and "level_0".
 				 */
 				return apply_filters( 'tillsync_role_capabilities_allowed', self::ALLOWED );
 			}
@@ -54,7 +55,7 @@ class RoleRules {
 		return array_values( array_filter( array_unique( array_merge( self::ALLOWED, $added ) ), static fn( string $name ) => ! preg_match( self::NEVER, $name ) ) );
 	}
 
-	/** Why a role cannot be given; null: it can. */
+	/** Returns why a role cannot be granted, or null. */
 	public function problem( string $role ): ?string {
 		$found = '' === $role ? null : wp_roles()->get_role( $role );
 		if ( null === $found ) {
@@ -69,9 +70,9 @@ class RoleRules {
 	}
 
 	/**
-	 * Whether a user is staff. What the role we gave allows does not count: it may have been widened since, and is then to be taken back.
+	 * Tells whether a user is staff. Capabilities of the granted role do not count: a role that was widened since must be revoked.
 	 *
-	 * @param string|null $given_role The role the user has from us.
+	 * @param string|null $given_role The role that the plugin granted to the user.
 	 */
 	public function is_protected( WP_User $user, ?string $given_role ): bool {
 		if ( is_multisite() && is_super_admin( $user->ID ) ) {
@@ -82,7 +83,7 @@ class RoleRules {
 			$found = wp_roles()->get_role( $role );
 			$can  += null === $found ? array() : array_filter( $found->capabilities );
 		}
-		// Capabilities given to the user alone stand beside the roles.
+		// Capabilities of the user alone are separate from the roles.
 		$can += array_filter( $user->caps );
 		if ( array() !== array_intersect_key( $can, array_flip( self::PROTECTED ) ) ) {
 			return true;
@@ -90,7 +91,7 @@ class RoleRules {
 		if ( null !== $given_role ) {
 			return false;
 		}
-		// Plugins grant capabilities by filter, too.
+		// Other plugins grant capabilities by a filter.
 		foreach ( self::PROTECTED as $name ) {
 			if ( $user->has_cap( $name ) ) {
 				return true;
@@ -100,7 +101,7 @@ class RoleRules {
 	}
 
 	/**
-	 * Roles that may be chosen, by slug, with their translated names; and those that may not, with the reason.
+	 * Returns the roles that may be chosen, as translated names by slug, and the refused ones with the reason.
 	 *
 	 * @return array{allowed: array<string, string>, refused: array<string, array{name: string, reason: string}>}
 	 */

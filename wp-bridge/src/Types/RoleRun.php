@@ -1,6 +1,6 @@
 <?php
 /**
- * Roles of many customers, in the background.
+ * The background run of role checks.
  *
  * @package Tillsync\Bridge
  */
@@ -20,16 +20,18 @@ use Tillsync\Bridge\Schedule;
 use Tillsync\Bridge\Schema\Tables;
 
 /**
- * Works off the customers whose role is due (a column of their row, set by the very statement that changes their type), in portions of
- * what one background request may take. Any number may run at once and stop anywhere: giving a role twice gives it once, and who is not
- * done stays due. Action Scheduler starts it, cron every minute is the floor.
+ * Checks the customers whose role is due, in portions that fit a background request. The statement that changes a customer's type marks the
+ * customer's row. Several runs may work at once and stop anywhere: granting a role twice has the effect of once, and an unfinished customer
+ * stays due. Action Scheduler starts the run, and a cron event every minute is the fallback.
  */
 class RoleRun {
 
 	private const OPTION  = 'tillsync_bridge_role_run';
 	private const PORTION = 100;
 
-	/** Customers done within the service's request: a single change at the till shows at once, five hundred wait for the background. */
+	/**
+	 * Customers checked within the service's request. A single change at the till shows at once, and five hundred wait for the background.
+	 */
 	private const AT_ONCE = 20;
 
 	public function __construct(
@@ -41,7 +43,7 @@ class RoleRun {
 		private readonly Log $log
 	) {}
 
-	/** Types of customers have changed: some are done now, the rest in the background. */
+	/** Runs after the types of customers have changed. A few customers are checked now, others in the background. */
 	public function customers_changed(): void {
 		SafeCall::run(
 			$this->log,
@@ -58,9 +60,9 @@ class RoleRun {
 	}
 
 	/**
-	 * Everybody whom the saved mapping, or the one before it, concerns is looked at.
+	 * Marks all customers of the saved mapping, and of the mapping before it, for a check.
 	 *
-	 * @param int[] $further_type_ids Types that were mapped before.
+	 * @param int[] $further_type_ids Types of the mapping before.
 	 * @throws DatabaseError
 	 */
 	public function look_at_all( array $further_type_ids = array() ): void {
@@ -72,7 +74,7 @@ class RoleRun {
 		$this->begin();
 	}
 
-	/** Starts, or goes on, in the background. */
+	/** Starts or continues the run in the background. */
 	public function begin(): void {
 		$due = $this->customers->count_due();
 		if ( 0 === $due || ! $this->has_work( RoleMap::saved() ) ) {
@@ -80,13 +82,13 @@ class RoleRun {
 		}
 		$now = $this->clock->now();
 		$was = $this->progress();
-		// A run that is under way grows.
+		// New customers are added to a running run.
 		$done = $was['running'] ? $was['total'] - $was['left'] : 0;
 		$this->keep( array( 'total' => $done + $due, 'changed' => $was['running'] ? $was['changed'] : 0, 'began_at' => $was['running'] ? $was['began_at'] : $now, 'ended_at' => 0 ) );
 		Schedule::at( $now, Schedule::ROLES );
 	}
 
-	/** One background request's worth. */
+	/** Runs for the time of one background request. */
 	public function run( ?DrainLimits $limits = null ): void {
 		if ( ! $this->tables->is_current() ) {
 			return;
@@ -101,13 +103,13 @@ class RoleRun {
 				Schedule::at( $this->clock->now(), Schedule::ROLES );
 				return;
 			}
-			// The merchant may have changed the mapping meanwhile.
+			// The merchant may have saved another mapping meanwhile.
 			$map = RoleMap::saved_by_now();
 		}
 	}
 
 	/**
-	 * For the screen.
+	 * Returns the progress for the screen.
 	 *
 	 * @return array{running: bool, total: int, left: int, changed: int, began_at: int, ended_at: int}
 	 */
@@ -127,7 +129,7 @@ class RoleRun {
 	}
 
 	/**
-	 * @return int Customers looked at.
+	 * @return int Number of customers checked.
 	 * @throws DatabaseError
 	 */
 	private function portion( RoleMap $map, int $limit ): int {
@@ -140,7 +142,7 @@ class RoleRun {
 			} catch ( DatabaseError $error ) {
 				throw $error;
 			} catch ( Throwable $error ) {
-				// A plugin that listens to roles failed over this one: the others go on, and the daily look comes back to it.
+				// A hook of another plugin failed for this customer. The run continues, and the daily check returns to this customer.
 				$this->log->failure( "role of customer {$row->user_id}", $error );
 			}
 			$this->customers->not_due( $row );
@@ -161,12 +163,12 @@ class RoleRun {
 		$this->keep( $kept );
 	}
 
-	/** @param array<string, int> $progress As kept. */
+	/** @param array<string, int> $progress Values of the option. */
 	private function keep( array $progress ): void {
 		update_option( self::OPTION, $progress, false );
 	}
 
-	/** Without a mapping and without a role of ours on anybody there is nothing to decide. */
+	/** Tells whether there is a mapping or a granted role. Without both no role can change. */
 	private function has_work( RoleMap $map ): bool {
 		return array() !== $map->entries || 0 < $this->grants->count();
 	}

@@ -1,6 +1,6 @@
 <?php
 /**
- * Gives and takes the role of a customer's type.
+ * Synchronisation of roles with customer types.
  *
  * @package Tillsync\Bridge
  */
@@ -16,8 +16,9 @@ use Tillsync\Bridge\Schema\Tables;
 use WP_User;
 
 /**
- * As a second role beside the user's own, never by set_role(). Only what we gave is taken. Staff are left alone. When another plugin
- * sets a user's role, ours is gone with the rest (WordPress replaces them all), so it is given again then, and once a day.
+ * Grants the role of a customer's type as a second role beside the user's own, never by set_role(). It revokes only roles that the plugin
+ * granted, and changes nothing for staff. When another plugin sets a user's role, WordPress replaces all roles. So the plugin grants its
+ * role again then, and once a day.
  */
 class RoleSync {
 
@@ -29,7 +30,7 @@ class RoleSync {
 		private readonly TypeTable $types
 	) {}
 
-	/** @param mixed $user_id Whatever the hook was fired with. */
+	/** @param mixed $user_id The hook's argument. */
 	public function role_was_set( $user_id = 0 ): void {
 		if ( ! is_numeric( $user_id ) || 1 > (int) $user_id || ! $this->tables->is_current() ) {
 			return;
@@ -41,7 +42,7 @@ class RoleSync {
 	}
 
 	/**
-	 * Makes a user's role as it should be.
+	 * Applies the decision about a user's role.
 	 *
 	 * @throws DatabaseError
 	 */
@@ -61,17 +62,17 @@ class RoleSync {
 			$this->grants->record( $user_id, $decision->give, $decision->type_id );
 			$user->add_role( $decision->give );
 		} elseif ( null !== $grant && RoleDecision::UNCHANGED === $decision->kind && $decision->type_id !== $grant['type_id'] ) {
-			// Two types bring the same role.
+			// The role stays, and another type brings it now.
 			$this->grants->record( $user_id, $grant['role'], $decision->type_id );
 		} elseif ( null !== $grant && RoleDecision::STAFF === $decision->kind && ! isset( $user->caps[ $grant['role'] ] ) ) {
-			// Became staff by a change of role, which took ours too: there is nothing to take any more.
+			// A change of role made the user staff and removed the granted role, so there is nothing to revoke.
 			$this->grants->forget( $user_id );
 		}
 		return $decision;
 	}
 
 	/**
-	 * What apply() would do under this map.
+	 * Decides what apply() would do with this mapping.
 	 *
 	 * @throws DatabaseError
 	 */
@@ -103,13 +104,13 @@ class RoleSync {
 			return new RoleDecision( $ours === $wanted ? RoleDecision::UNCHANGED : RoleDecision::OWN, null, $take, (int) $row->type_id );
 		}
 		if ( array() === array_diff( $user->roles, array( $ours ) ) ) {
-			// A second role needs a first one; on a network the role would even make the user a member of this site.
+			// The user needs another role first. On a network this role alone would make the user a member of the site.
 			return new RoleDecision( RoleDecision::ONLY_ROLE, null, $take );
 		}
 		return new RoleDecision( RoleDecision::CHANGED, $wanted, $take, (int) $row->type_id );
 	}
 
-	/** The role that the customer's type brings; null: none. */
+	/** Returns the role that the customer's type brings, or null. */
 	private function wanted( ?CustomerRow $row, RoleMap $map ): ?string {
 		$role = $map->role_of( $row->type_id ?? null );
 		if ( null === $row || null === $role ) {
@@ -118,7 +119,7 @@ class RoleSync {
 		return $this->is_deleted( (int) $row->type_id ) ? null : $role;
 	}
 
-	/** Whether a role stays though no type brings it: its type was deleted at the till, and the merchant chose so. */
+	/** Tells whether the user keeps the role because its type was deleted at the till and the merchant chose so. */
 	private function may_keep( RoleMap $map, int $granted_for, string $role ): bool {
 		return $map->keeps_when_deleted( $granted_for ) && $this->is_deleted( $granted_for ) && null === $this->role_rules->problem( $role );
 	}

@@ -1,6 +1,6 @@
 <?php
 /**
- * The discount of a customer's type, for whoever wants it.
+ * The discount of a customer's type.
  *
  * @package Tillsync\Bridge
  */
@@ -12,30 +12,30 @@ namespace Tillsync\Bridge\Types;
 use Tillsync\Bridge\Customers\CustomerTable;
 
 /**
- * Answers the filter `tillsync_customer_type_discount`:
+ * Answers the filter `tillsync_customer_type_discount` for other plugins:
  *
  *     $percent = apply_filters( 'tillsync_customer_type_discount', '0', $user_id );
  *
- * The second argument is a shop customer; the answer a decimal as text ("10", "7.5"), as the till serves it, or what was passed in where
- * the customer has no type, or one that is not known. This plugin applies it to no price.
+ * The second argument is a shop customer. The result is a decimal as text ("10", "7.5"), as the till gives it. Without a known type the
+ * result is the passed value. This plugin applies it to no price.
  */
 final class TypeDiscount {
 
-	/** @var array<string, string|null> Of this request, by site and user: prices are asked for many times in one page. */
+	/** @var array<string, string|null> Results of this request by site and user, because one page asks for many prices. */
 	private array $known = array();
 
 	public function __construct( private readonly CustomerTable $customers, private readonly TypeTable $types ) {}
 
 	/**
-	 * @param mixed $discount As known so far.
-	 * @param mixed $user_id  Should be an int.
+	 * @param mixed $discount The passed value.
+	 * @param mixed $user_id  Id of a shop customer.
 	 * @return mixed
 	 */
 	public function discount( $discount = '0', $user_id = 0 ) {
 		return $this->of( $user_id ) ?? $discount;
 	}
 
-	/** @param mixed $user_id Should be an int. */
+	/** @param mixed $user_id Id of a shop customer. */
 	private function of( $user_id ): ?string {
 		if ( ! is_numeric( $user_id ) || 1 > (int) $user_id ) {
 			return null;

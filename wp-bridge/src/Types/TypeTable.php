@@ -14,7 +14,7 @@ use Tillsync\Bridge\Database;
 use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Schema\Tables;
 
-/** Gateway of `{prefix}tillsync_customer_type`. */
+/** Reads and writes `{prefix}tillsync_customer_type`. */
 class TypeTable {
 
 	public function __construct(
@@ -25,7 +25,7 @@ class TypeTable {
 	) {}
 
 	/**
-	 * Stores the type if it is newer than what is there.
+	 * Stores a type that is newer than the row.
 	 *
 	 * @throws DatabaseError
 	 */
@@ -52,7 +52,7 @@ class TypeTable {
 	}
 
 	/**
-	 * The row as it is, a tombstone too; null: none.
+	 * Returns the row, also a tombstone, or null.
 	 *
 	 * @throws DatabaseError
 	 */
@@ -62,9 +62,9 @@ class TypeTable {
 	}
 
 	/**
-	 * Every type that was ever told of, tombstones too, by name.
+	 * Returns all rows, including tombstones, sorted by name.
 	 *
-	 * @return array<int, CustomerType> By type.
+	 * @return array<int, CustomerType> Types by id.
 	 * @throws DatabaseError
 	 */
 	public function all(): array {

@@ -1,6 +1,6 @@
 <?php
 /**
- * Applies what the service says of a customer type.
+ * The writer of customer types.
  *
  * @package Tillsync\Bridge
  */
@@ -14,7 +14,7 @@ use Tillsync\Bridge\DatabaseError;
 use Tillsync\Bridge\Log;
 use Tillsync\Bridge\SafeCall;
 
-/** The newest version wins; what comes late is answered with the version that is there. */
+/** Stores a type from the service. The newest version wins, and a late write gets the stored version. */
 class TypeWriter {
 
 	public function __construct(
@@ -25,12 +25,12 @@ class TypeWriter {
 	) {}
 
 	/**
-	 * @return array<string, string> status, and for `stale` the version.
+	 * @return array<string, string> status, and for `stale` also version.
 	 * @throws DatabaseError
 	 */
 	public function write( CustomerType $type ): array {
 		$before = $this->types->read( $type->type_id );
-		// A removal where nothing is stored changes nothing, and still leaves its tombstone.
+		// A removal without a row changes no values and still stores a tombstone.
 		$is_same = null === $before ? $type->removed : $before->says_the_same_as( $type );
 		if ( null !== $before && $type->version <= $before->version ) {
 			return $type->version === $before->version && $is_same ? array( 'status' => 'unchanged' ) : self::stale( $before );
@@ -57,9 +57,9 @@ class TypeWriter {
 			'tillsync_customer_type_updated',
 			static function () use ( $type ): void {
 				/**
-				 * A customer type of the till has changed, or is gone.
+				 * Fires after a customer type of the till has changed or was deleted.
 				 *
-				 * @param int                  $type_id The type.
+				 * @param int                  $type_id Id of the type.
 				 * @param array<string, mixed> $values  name, discount (percent, a decimal as text), description, removed (true: deleted at the till).
 				 */
 				do_action( 'tillsync_customer_type_updated', $type->type_id, array( 'name' => $type->name, 'discount' => $type->discount, 'description' => $type->description, 'removed' => $type->removed ) );
