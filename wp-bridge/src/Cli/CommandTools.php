@@ -1,6 +1,6 @@
 <?php
 /**
- * What the commands work with.
+ * Objects of the commands.
  *
  * @package Tillsync\Bridge
  */
@@ -18,7 +18,10 @@ use Tillsync\Bridge\Orders\OrderDecisions;
 use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Screens\QueueList;
 
-/** Of TillsyncCommand, whose object WP-CLI wants before it knows whether one of its commands runs. */
+/**
+ * WP-CLI needs the object of TillsyncCommand before it knows whether one of its commands runs. So the objects that the commands use are
+ * here.
+ */
 final class CommandTools {
 
 	public function __construct(

@@ -1,6 +1,6 @@
 <?php
 /**
- * `wp tillsync`.
+ * The command `wp tillsync`.
  *
  * @package Tillsync\Bridge
  */
@@ -18,15 +18,15 @@ use Tillsync\Bridge\Service\ServiceError;
 use WP_CLI;
 
 /**
- * Looks after the bridge between this shop and its tillsync service.
+ * Manages the bridge between this shop and its tillsync service.
  */
 final class TillsyncCommand {
 
-	/** @param Closure(): CommandTools $tools Makes them when a command runs: WP-CLI makes this object in every run. */
+	/** @param Closure(): CommandTools $tools Creates the objects when a command runs, because WP-CLI creates this object in every run. */
 	public function __construct( private readonly Closure $tools ) {}
 
 	/**
-	 * How the bridge is: connection, outbox, cron. Asks no service.
+	 * Shows the state of the bridge: connection, outbox, cron. It calls no service.
 	 *
 	 * ## OPTIONS
 	 *
@@ -53,13 +53,13 @@ final class TillsyncCommand {
 	}
 
 	/**
-	 * Sends what waits and fetches answers, until nothing is due. Safe beside cron and Action Scheduler. Ends with 1 when something
-	 * hinders it.
+	 * Sends waiting orders and fetches answers until nothing is due. It may run beside cron and Action Scheduler. The exit status is 1 when
+	 * something stops it.
 	 *
 	 * ## OPTIONS
 	 *
 	 * [--force]
-	 * : Try even while the outbox stands still or the service was not reached.
+	 * : Try even while the outbox is paused or the service was not reached.
 	 *
 	 * [--format=<format>]
 	 * : table or json.
@@ -93,7 +93,7 @@ final class TillsyncCommand {
 	 * default: table
 	 * ---
 	 *
-	 * @param string[]              $positional The order.
+	 * @param string[]              $positional Id of the order.
 	 * @param array<string, string> $options    format.
 	 */
 	public function match( array $positional, array $options ): void {
@@ -144,7 +144,7 @@ final class TillsyncCommand {
 	 * default: table
 	 * ---
 	 *
-	 * @param string[]              $positional The queue.
+	 * @param string[]              $positional Name of the queue.
 	 * @param array<string, string> $options    state, search, format.
 	 */
 	public function queue( array $positional, array $options ): void {
@@ -164,7 +164,7 @@ final class TillsyncCommand {
 	}
 
 	/**
-	 * Tests both sides through the service, step by step. Ends with 1 when something is wrong.
+	 * Tests both sides through the service, step by step. The exit status is 1 when a step fails.
 	 *
 	 * ## OPTIONS
 	 *
@@ -181,7 +181,7 @@ final class TillsyncCommand {
 	 */
 	public function test_connection( array $positional, array $options ): void {
 		$checked = $this->asked( fn() => ( $this->tools )()->service_test->steps() );
-		// In the service's own words: who has a terminal may well be its operator.
+		// The steps are in the service's own words, because a person with a terminal may be its operator.
 		$this->show( $checked['steps'], $options, array( 'side', 'state', 'text', 'remedy' ) );
 		if ( ! $checked['ok'] ) {
 			WP_CLI::error( __( 'Something is wrong: see the steps.', 'tillsync-bridge' ) );
@@ -190,7 +190,7 @@ final class TillsyncCommand {
 
 	/**
 	 * @template T
-	 * @param \Closure(): T $body Asks the service.
+	 * @param \Closure(): T $body Calls the service.
 	 * @return T
 	 */
 	private function asked( \Closure $body ) {

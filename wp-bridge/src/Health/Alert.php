@@ -1,6 +1,6 @@
 <?php
 /**
- * Something that waits for the merchant.
+ * An alert for the merchant.
  *
  * @package Tillsync\Bridge
  */
@@ -10,41 +10,41 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Health;
 
 /**
- * One alert, however many orders wait because of it: a person for duplicates and taken links, the account for settings, credentials and
- * products. Holds ids and codes, no names and no email addresses.
+ * One alert covers all orders that wait for the same reason. A person has one for duplicates and taken links; the account has one for
+ * settings, credentials or products. It holds ids and codes, no names and no email addresses.
  */
 final class Alert {
 
-	/** Account alerts: what is to be done stands in AlertTexts by code; `text` is what the service said. */
+	/** Codes of account alerts. AlertTexts has their remedies by code, and `text` is the service's message. */
 	public const REFUSED          = 'refused';
 	public const ACCOUNT_PROBLEM  = 'account_problem';
 	public const DEFAULT_CUSTOMER = 'default_customer';
 	public const PRODUCTS         = 'products';
 	public const COPY             = 'copy';
 
-	/** So many orders are named; the others are only counted by the service. */
+	/** Maximum number of order ids. Further orders are only in the service's count. */
 	public const ORDERS_KEPT = 50;
 
 	/**
-	 * @param int[] $order_ids    Orders that wait, oldest first.
-	 * @param int[] $dismissed_by Users who do not want to see the notice again.
+	 * @param int[] $order_ids    Waiting orders, oldest first.
+	 * @param int[] $dismissed_by Users who have dismissed the notice.
 	 */
 	public function __construct(
-		/** What tells alerts apart: "user:12", "guest:" and a hash, or an account's code. */
+		/** Unique key: "user:12", "guest:" and a hash, or an account alert's code. */
 		public readonly string $key,
 		/** An outcome such as "OUTCOME_DUPLICATE_EMAIL", or one of the constants. */
 		public readonly string $code,
-		/** What the service said, in English; empty: nothing. */
+		/** The service's English message; may be empty. */
 		public readonly string $text = '',
-		/** The shop customer; 0: a guest, or the account. */
+		/** Id of the shop customer; 0 for a guest or the account. */
 		public readonly int $user_id = 0,
 		public readonly array $order_ids = array(),
-		/** Unix seconds. */
+		/** Unix seconds at which the alert opened. */
 		public readonly int $since = 0,
-		/** When a mail told of it; 0: not yet. */
+		/** Unix seconds of its mail; 0 before the mail. */
 		public readonly int $mailed_at = 0,
 		public readonly array $dismissed_by = array(),
-		/** Of an account's problem: a code of CheckTexts; empty: none that is certain. */
+		/** Code of CheckTexts for an account's problem; empty where no code is certain. */
 		public readonly string $reason = ''
 	) {}
 
@@ -63,7 +63,7 @@ final class Alert {
 	}
 
 	/**
-	 * From what is stored; null when that is none.
+	 * Reads a stored alert. Returns null when the value is no alert.
 	 *
 	 * @param mixed $stored An option's value.
 	 */

@@ -1,6 +1,6 @@
 <?php
 /**
- * Alerts in the words of the merchant's language.
+ * Translated texts of alerts.
  *
  * @package Tillsync\Bridge
  */
@@ -13,10 +13,10 @@ use Tillsync\Bridge\Screens\OutcomeTexts;
 use Tillsync\Bridge\Screens\QueuesPage;
 use Tillsync\Bridge\Screens\SettingsIntegration;
 
-/** For notices and mails: what it is, what to do, and where. */
+/** Describes an alert for notices and mails: title, remedy and address. */
 final class AlertTexts {
 
-	/** One line, without names: mails and notices are read over shoulders. */
+	/** Returns one line without names, because other people may see mails and notices. */
 	public static function title( Alert $alert ): string {
 		switch ( $alert->code ) {
 			case Alert::REFUSED:
@@ -69,7 +69,7 @@ final class AlertTexts {
 		}
 	}
 
-	/** Where it is put right. */
+	/** Returns the address of the screen that solves the alert. */
 	public static function url( Alert $alert ): string {
 		if ( in_array( $alert->code, array( Alert::REFUSED, Alert::ACCOUNT_PROBLEM, Alert::DEFAULT_CUSTOMER, Alert::COPY ), true ) ) {
 			return SettingsIntegration::url();
@@ -77,7 +77,7 @@ final class AlertTexts {
 		return QueuesPage::url( array( 'queue' => 'orders', 'state' => 'held' ) + ( array() === $alert->order_ids || Alert::PRODUCTS === $alert->code ? array() : array( 'search' => (string) $alert->order_ids[0] ) ) );
 	}
 
-	/** Orders by the numbers shoppers see, some of them. */
+	/** Returns the numbers of the first orders, as shoppers see them. */
 	public static function orders( Alert $alert ): string {
 		if ( array() === $alert->order_ids ) {
 			return '';

@@ -1,6 +1,6 @@
 <?php
 /**
- * From answers and refusals to alerts.
+ * The tracker of alerts.
  *
  * @package Tillsync\Bridge
  */
@@ -22,8 +22,8 @@ use Tillsync\Bridge\Schema\Tables;
 use Tillsync\Bridge\Service\ServiceError;
 
 /**
- * Opens and closes alerts as the drain brings answers. Once an hour it asks the service how the account stands, because no event tells of
- * a till that cannot be used, and puts right what a lost event or a crashed process left behind.
+ * Opens and closes alerts when the drain brings answers. Once an hour it asks the service for the account's state, because no event reports
+ * a till that cannot be used. That check also corrects what a lost event or a crashed process left behind.
  */
 final class AlertTracker {
 
@@ -41,8 +41,8 @@ final class AlertTracker {
 	) {}
 
 	/**
-	 * @param mixed $given_id The order.
-	 * @param mixed $stored   Answer::to_stored().
+	 * @param mixed $given_id Id of the order.
+	 * @param mixed $stored   Result of Answer::to_stored().
 	 */
 	public function answered( $given_id = 0, $stored = array() ): void {
 		$order_id = (int) $given_id;
@@ -51,7 +51,7 @@ final class AlertTracker {
 			add_action( 'shutdown', array( $this, 'count_held' ) );
 		}
 		if ( Answer::PENDING === $answer->state ) {
-			// Runs again: what comes of it decides, so that one alert is not told twice.
+			// The entry runs again. Its next answer decides, so that one alert is not sent twice.
 			return;
 		}
 		if ( Answer::HELD !== $answer->state ) {
@@ -70,7 +70,7 @@ final class AlertTracker {
 		$this->alerts->open_for_order( $key, $person ? $answer->outcome : $key, $person ? $user_id : 0, $order_id );
 	}
 
-	/** Once a request that brought answers, when their rows are written: events may not reach this shop. */
+	/** Counts held orders once a request, after answers are stored, because the service's events may not reach this shop. */
 	public function count_held(): void {
 		SafeCall::run(
 			$this->log,
@@ -83,7 +83,7 @@ final class AlertTracker {
 		);
 	}
 
-	/** Codes decide, and what the settings are known to be; never the text of a note. */
+	/** Returns the key of the alert. It depends on codes and on the stored settings, never on the text of a note. */
 	private function key_of( Answer $answer, int $user_id, string $email, int $order_id ): string {
 		$customer_part = 'OUTCOME_PRODUCT_AND_CUSTOMER_NOT_MATCHED' === $answer->outcome ? ( $answer->causes[0] ?? '' ) : $answer->outcome;
 		if ( 'OUTCOME_PRODUCT_NOT_MATCHED' === $customer_part ) {
@@ -97,7 +97,7 @@ final class AlertTracker {
 		if ( $user_id > 0 ) {
 			return "user:{$user_id}";
 		}
-		// A hash that says nothing to others: the key of this site goes in.
+		// The hash uses this site's key, so it reveals nothing to others.
 		return 'guest:' . substr( wp_hash( '' !== $email ? $email : "order {$order_id}" ), 0, 16 );
 	}
 
@@ -115,14 +115,14 @@ final class AlertTracker {
 		$this->held_count->keep( 0 );
 	}
 
-	/** The service may hold orders of this shop from before. */
+	/** Also reads held orders, because the service may hold earlier orders of this shop. */
 	public function connected(): void {
 		$this->alerts->close( Alert::REFUSED );
 		$this->alerts->close( Alert::COPY );
 		$this->ask();
 	}
 
-	/** Once an hour, in the background. */
+	/** Checks the account once an hour, in the background. */
 	public function check_account(): void {
 		if ( $this->copy_guard->must_choose() ) {
 			$this->alerts->open( Alert::COPY, '' );
@@ -143,18 +143,18 @@ final class AlertTracker {
 		try {
 			$this->problem( $this->held_orders->ask() );
 		} catch ( ServiceError $error ) {
-			// The drain tells of a service that is not there; here nothing is known, and the next hour asks again.
+			// The drain reports a service that does not answer. This check runs again in an hour.
 			unset( $error );
 		}
 	}
 
 	/**
-	 * What ListQueue says of the whole account. The queues page tells it too, whenever it has asked.
+	 * Opens or closes the alert of the account's problem, from an answer of ListQueue. The queues page calls it after each of its calls.
 	 *
-	 * @param mixed $problem An AccountProblem, or nothing.
+	 * @param mixed $problem An AccountProblem message, or null.
 	 */
 	public function problem( $problem ): void {
-		// Throttling ends by itself: nobody has to do anything.
+		// Throttling ends without an action of a person.
 		if ( is_array( $problem ) && 'PROBLEM_REASON_THROTTLED' !== ( $problem['reason'] ?? '' ) ) {
 			$this->alerts->open( Alert::ACCOUNT_PROBLEM, is_string( $problem['text'] ?? null ) ? $problem['text'] : '', CheckTexts::reason_of_problem( $problem ) );
 		} else {
@@ -162,7 +162,7 @@ final class AlertTracker {
 		}
 	}
 
-	/** Orders whose row says that they wait no longer, or that are gone. */
+	/** Removes orders from alerts when their row shows that they no longer wait, or when they are deleted. */
 	private function release_settled(): void {
 		foreach ( $this->alerts->all() as $alert ) {
 			foreach ( $alert->order_ids as $order_id ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * What waits for the merchant, kept.
+ * Storage of alerts.
  *
  * @package Tillsync\Bridge
  */
@@ -15,19 +15,19 @@ use Tillsync\Bridge\Clock;
 // phpcs:disable WordPress.DB.DirectDatabaseQuery -- options by prefix; every value is prepared.
 
 /**
- * One option per alert, so that drains at the same time do not overwrite each other's alerts. Fed by the drain, by events and by the
- * hourly look at the account; screens and mails read it and never ask the service.
+ * Stores one option per alert, so that concurrent drains do not overwrite each other's alerts. The drain, events and the hourly check write
+ * them. Screens and mails read them and never call the service.
  */
 class Alerts {
 
 	private const PREFIX = 'tillsync_bridge_cause_';
 
-	/** Above this many, new persons are only counted by the service: a screen cannot name them all. */
+	/** Maximum number of alerts. Further persons are only in the service's count, because a screen cannot name them all. */
 	private const LIMIT = 500;
 
 	public function __construct( private readonly \wpdb $wpdb, private readonly Clock $clock ) {}
 
-	/** @return Alert[] Account alerts first, then the longest waiting. */
+	/** @return Alert[] Account alerts first, then by age, oldest first. */
 	public function all(): array {
 		$like   = $this->wpdb->esc_like( self::PREFIX ) . '%';
 		$alerts = array();
@@ -45,7 +45,7 @@ class Alerts {
 		return Alert::from_stored( get_option( self::name( $key ) ) );
 	}
 
-	/** The account has a problem. Known already: only the text follows. */
+	/** Opens an account alert. For an open alert only text and reason change. */
 	public function open( string $code, string $text, string $reason = '' ): void {
 		$known = $this->find( $code );
 		if ( null === $known ) {
@@ -55,7 +55,7 @@ class Alerts {
 		}
 	}
 
-	/** An order waits because of this. */
+	/** Adds an order to an alert, and opens the alert if needed. */
 	public function open_for_order( string $key, string $code, int $user_id, int $order_id ): void {
 		$known = $this->find( $key );
 		if ( null === $known ) {
@@ -68,7 +68,7 @@ class Alerts {
 		}
 	}
 
-	/** An order waits no longer, or because of something else. An alert without orders is gone. */
+	/** Removes an order from all alerts except one. An alert without orders closes. */
 	public function release_order( int $order_id, string $but_for_key = '' ): void {
 		foreach ( $this->all() as $alert ) {
 			if ( $alert->key === $but_for_key || ! in_array( $order_id, $alert->order_ids, true ) ) {
@@ -83,14 +83,14 @@ class Alerts {
 		delete_option( self::name( $key ) );
 	}
 
-	/** Another account, or none: nothing of the old one waits any more. */
+	/** Closes all alerts, because they belong to the previous account. */
 	public function close_all(): void {
 		foreach ( $this->all() as $alert ) {
 			$this->close( $alert->key );
 		}
 	}
 
-	/** This user has seen it. False: there is no such alert (any more). */
+	/** Dismisses the notice for a user. Returns false when the alert is not open. */
 	public function dismiss( string $key, int $user_id ): bool {
 		$alert = $this->find( $key );
 		if ( null === $alert ) {
@@ -100,7 +100,7 @@ class Alerts {
 		return true;
 	}
 
-	/** @param Alert[] $alerts Told in a mail. One that was closed meanwhile stays closed. */
+	/** @param Alert[] $alerts Alerts of a mail. One that closed meanwhile stays closed. */
 	public function mark_mailed( array $alerts ): void {
 		foreach ( $alerts as $alert ) {
 			$now = $this->find( $alert->key );

@@ -1,6 +1,6 @@
 <?php
 /**
- * What CheckAccount and ConnectShop found, in the merchant's words.
+ * Translated results of CheckAccount and ConnectShop.
  *
  * @package Tillsync\Bridge
  */
@@ -10,16 +10,16 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Health;
 
 /**
- * By the service's stable codes, never by its texts. What only the operator can mend says so, without the operator's settings. A code
- * that this version does not know keeps the service's own words.
+ * Explains results by the service's stable codes, never by its texts. Where only the operator can act, the text says so without the
+ * operator's settings. For an unknown code the service's own words are shown.
  */
 final class CheckTexts {
 
 	/**
-	 * Why a side cannot be used, and what to do.
+	 * Returns why a side cannot be used, and the remedy.
 	 *
 	 * @param string $reason Detail `reason` of a failed step, or ErrorInfo's reason of ConnectShop.
-	 * @return array{0: string, 1: string}|null Null: not known in this version.
+	 * @return array{0: string, 1: string}|null Null for an unknown code.
 	 */
 	public static function of_reason( string $reason ): ?array {
 		$of_shop = self::of_shop()[ $reason ] ?? null;
@@ -27,9 +27,10 @@ final class CheckTexts {
 	}
 
 	/**
-	 * The code for a problem of the whole account, where side and kind leave no doubt. What stands before a shop is told apart only by a test.
+	 * Returns the code for a problem of the whole account where side and reason determine it. Only a test can tell what blocks access to a
+	 * shop.
 	 *
-	 * @param array<string, mixed> $problem An AccountProblem.
+	 * @param array<string, mixed> $problem An AccountProblem message.
 	 */
 	public static function reason_of_problem( array $problem ): string {
 		$of_till = array(
@@ -43,9 +44,9 @@ final class CheckTexts {
 	}
 
 	/**
-	 * A warning: it works, and looks wrong.
+	 * Returns the text of a warning: the check passed and something looks wrong.
 	 *
-	 * @return array{0: string, 1: string}|null Null: not known in this version.
+	 * @return array{0: string, 1: string}|null Null for an unknown code.
 	 */
 	public static function of_warning( string $name ): ?array {
 		$tell = __( 'Tell your tillsync operator.', 'tillsync-bridge' );
@@ -62,7 +63,7 @@ final class CheckTexts {
 		return $all[ $name ] ?? null;
 	}
 
-	/** A step that went well; empty: not known in this version. */
+	/** Returns the text of a passed step, or an empty text for an unknown code. */
 	public static function of_success( string $name ): string {
 		$all = array(
 			'settings'         => __( 'The service knows the till and the shop.', 'tillsync-bridge' ),
@@ -77,7 +78,7 @@ final class CheckTexts {
 		return $all[ $name ] ?? '';
 	}
 
-	/** @return array<string, array{0: string, 1: string}> By reason: what is wrong with the shop, as the service meets it, and the remedy. */
+	/** @return array<string, array{0: string, 1: string}> Problem of the shop, as the service sees it, and remedy, by reason. */
 	private static function of_shop(): array {
 		return array(
 			'SHOP_IN_MAINTENANCE'     => array( __( 'The shop is in maintenance, or overloaded.', 'tillsync-bridge' ), __( 'Wait until it is done: everything goes on by itself. If it stays so for more than ten minutes, ask your host.', 'tillsync-bridge' ) ),
@@ -99,7 +100,7 @@ final class CheckTexts {
 		);
 	}
 
-	/** @return array<string, array{0: string, 1: string}> By reason: what is wrong with the till, or with the settings of the service. */
+	/** @return array<string, array{0: string, 1: string}> Problem of the till, or of the service's settings, and remedy, by reason. */
 	private static function of_till(): array {
 		$later = __( 'Try again later. If it stays so, tell your tillsync operator.', 'tillsync-bridge' );
 		return array(

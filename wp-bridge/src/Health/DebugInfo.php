@@ -1,6 +1,6 @@
 <?php
 /**
- * Tools → Site Health → Info.
+ * The plugin's section of Tools → Site Health → Info.
  *
  * @package Tillsync\Bridge
  */
@@ -11,7 +11,10 @@ namespace Tillsync\Bridge\Health;
 
 use Tillsync\Bridge\Service\ServiceApi;
 
-/** Facts for support. Token and secret are not among them; which service and account it is does not go to the clipboard (private). */
+/**
+ * Lists facts for support, without token and secret. The service's address and the account are private, so WordPress does not copy them to
+ * the clipboard.
+ */
 final class DebugInfo {
 
 	public function __construct(
@@ -20,7 +23,7 @@ final class DebugInfo {
 	) {}
 
 	/**
-	 * @param mixed $info As known so far.
+	 * @param mixed $info Sections of WordPress and other plugins.
 	 * @return mixed
 	 */
 	public function with_section( $info = array() ) {
@@ -30,7 +33,7 @@ final class DebugInfo {
 	/** @return array<string, mixed> */
 	private function section(): array {
 		$facts = $this->health_facts->read();
-		// Numbers as texts: an int of 0 is printed as "undefined".
+		// Numbers are texts, because WordPress prints an int of 0 as "undefined".
 		$fields = array(
 			'version'        => array( 'label' => __( 'Version', 'tillsync-bridge' ), 'value' => \Tillsync\Bridge\VERSION ),
 			'connected'      => array( 'label' => __( 'Connected', 'tillsync-bridge' ), 'value' => self::words( $facts['connected'] ), 'debug' => $facts['connected'] ),

@@ -1,6 +1,6 @@
 <?php
 /**
- * How the bridge is.
+ * Facts about the plugin's state.
  *
  * @package Tillsync\Bridge
  */
@@ -22,10 +22,10 @@ use Tillsync\Bridge\Schedule;
 use Tillsync\Bridge\Schema\Tables;
 use Tillsync\Bridge\Service\Breaker;
 
-/** What Site Health, the debug information and the command line say, read once. Asks no service; holds no secret. */
+/** Reads the facts for Site Health, the debug information and the command line. It calls no service and holds no secret. */
 class HealthFacts {
 
-	/** Cron that is this late does not run. */
+	/** Seconds after which late cron counts as not running. */
 	private const CRON_LATE_SECONDS = 900;
 
 	public function __construct(

@@ -11,11 +11,11 @@ namespace Tillsync\Bridge\Health;
 
 use Tillsync\Bridge\Screens\SettingsIntegration;
 
-/** In the form that WordPress wants. */
+/** Builds a result in WordPress's form. */
 final class HealthResult {
 
 	/**
-	 * @param string $name   Of the test, without our prefix.
+	 * @param string $name   Name of the test without the plugin's prefix.
 	 * @param string $status good, recommended or critical.
 	 * @param string $text   Plain text.
 	 * @return array<string, mixed>

@@ -1,6 +1,6 @@
 <?php
 /**
- * Orders that the service holds, as it says itself.
+ * Held orders, read from the service.
  *
  * @package Tillsync\Bridge
  */
@@ -19,8 +19,8 @@ use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
 /**
- * One call: how many wait, how the account stands, and the newest of them. Those that have no row here (the plugin was installed anew, the
- * shop's database was put back) get one, so that the drain fetches their answers and they are told of as any other.
+ * One call returns the count of held orders, the account's problem and the newest held orders. An order without an outbox row gets one, for
+ * example after a reinstallation or a restored database. The drain then fetches its answer, and the order gets an alert as any other.
  */
 class HeldOrders {
 
@@ -36,9 +36,9 @@ class HeldOrders {
 	) {}
 
 	/**
-	 * Asks, in the background or when a shop connects.
+	 * Reads held orders in the background or when a shop connects.
 	 *
-	 * @return mixed The account's problem, or nothing.
+	 * @return mixed The account's problem, or null.
 	 * @throws ServiceError
 	 */
 	public function ask() {
@@ -53,7 +53,7 @@ class HeldOrders {
 		return $answer['problem'] ?? null;
 	}
 
-	/** @param array<int, array<string, mixed>> $entries QueueEntries. */
+	/** @param array<int, array<string, mixed>> $entries QueueEntry messages. */
 	private function adopt( array $entries ): void {
 		$numbers = array();
 		foreach ( $entries as $entry ) {
@@ -65,7 +65,7 @@ class HeldOrders {
 		$adopted = 0;
 		foreach ( $this->outbox->unknown_of( array_keys( $numbers ) ) ?? array() as $order_id ) {
 			$order = wc_get_order( $order_id );
-			// Of a shop whose ids began again, another order may have the id by now.
+			// In a shop whose ids began again, another order may have this id.
 			if ( is_object( $order ) && OrderFacts::is_order( $order ) && (string) $order->get_order_number() === $numbers[ $order_id ] && $this->outbox->look_again( $order_id ) ) {
 				++$adopted;
 			}

@@ -1,6 +1,6 @@
 <?php
 /**
- * Asks the service whether both sides are well.
+ * The test of both sides.
  *
  * @package Tillsync\Bridge
  */
@@ -13,10 +13,10 @@ use Tillsync\Bridge\Connection\CopyGuard;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
-/** CheckAccount, for the settings screen, Site Health and the command line. */
+/** Runs CheckAccount for the settings screen, Site Health and the command line. */
 class ServiceTest {
 
-	/** The service gives each side some half a minute, both at the same time. */
+	/** Seconds. The service checks both sides at the same time, each for about half a minute. */
 	private const TIMEOUT_SECONDS = 45;
 
 	private const SIDES = array( 'SIDE_TILL' => 'till', 'SIDE_SHOP' => 'shop' );
@@ -27,10 +27,10 @@ class ServiceTest {
 	) {}
 
 	/**
-	 * Each step of both sides, and what looks wrong, in the service's own words and in the merchant's.
+	 * Returns each step of both sides and the warnings, in the service's words and in the merchant's.
 	 *
 	 * @return array{ok: bool, steps: array<int, array{side: string, state: string, ok: bool, text: string, remedy: string, said: string, to_do: string, detail: string}>}
-	 *         state: ok, failed, warning; text, remedy: the service's; said, to_do: the merchant's; detail: for whoever operates the service.
+	 * state: ok, failed, warning; text, remedy: the service's words; said, to_do: the merchant's; detail: for the service's operator.
 	 * @throws ServiceError
 	 */
 	public function steps(): array {
@@ -52,7 +52,7 @@ class ServiceTest {
 	}
 
 	/**
-	 * @param array<string, mixed> $step A CheckStep or CheckWarning.
+	 * @param array<string, mixed> $step A CheckStep or CheckWarning message.
 	 * @return array{said: string, to_do: string, detail: string}
 	 */
 	private static function words( array $step, string $kind, bool $ok ): array {
@@ -68,7 +68,7 @@ class ServiceTest {
 		if ( null === $words ) {
 			return array( 'said' => $text, 'to_do' => $remedy, 'detail' => '' );
 		}
-		// What one of the sides answered helps whoever is asked for help; names of the operator's settings help nobody here.
+		// A side's response helps the person who gives support. Names of the operator's settings do not help a merchant.
 		$answered = 0 === strncmp( $reason, 'SHOP_', 5 ) || 0 === strncmp( $reason, 'TILL_', 5 );
 		return array( 'said' => $words[0], 'to_do' => $words[1], 'detail' => $answered ? $text : '' );
 	}

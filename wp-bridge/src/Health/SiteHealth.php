@@ -1,6 +1,6 @@
 <?php
 /**
- * Tools → Site Health.
+ * The plugin's tests in Tools → Site Health.
  *
  * @package Tillsync\Bridge
  */
@@ -15,13 +15,13 @@ use Tillsync\Bridge\Rest\AdminGate;
 use Tillsync\Bridge\SafeCall;
 use WP_REST_Response;
 
-/** Tests that read this site's own database run with the page; the one that asks the service runs by itself, after it. */
+/** Tests of this site's database run with the page. The test that calls the service runs separately, after the page has loaded. */
 final class SiteHealth {
 
-	/** Orders that wait longer than this in the shop need somebody's eye. */
+	/** Seconds after which a waiting order needs a person's attention. */
 	private const OLD_SECONDS = 3600;
 
-	/** The capability of WordPress for these tests. */
+	/** WordPress's capability for these tests. */
 	private const CAPABILITY = 'view_site_health_checks';
 
 	public function __construct(
@@ -31,7 +31,7 @@ final class SiteHealth {
 	) {}
 
 	/**
-	 * @param mixed $tests As known so far.
+	 * @param mixed $tests Tests of WordPress and other plugins.
 	 * @return mixed
 	 */
 	public function with_tests( $tests = array() ) {
@@ -56,7 +56,7 @@ final class SiteHealth {
 		return $tests;
 	}
 
-	/** @param Closure(): self $made Makes the object when a request comes. */
+	/** @param Closure(): self $made Creates the object when a request comes. */
 	public static function add_routes( Closure $made ): void {
 		register_rest_route(
 			AdminGate::NAMESPACE,
@@ -73,13 +73,13 @@ final class SiteHealth {
 		);
 	}
 
-	/** @return array<string, mixed> The result of the test that asks the service. */
+	/** @return array<string, mixed> Result of the test that calls the service. */
 	public function service(): array {
 		return SafeCall::run( $this->log, 'site health', fn() => $this->service_test->run(), HealthResult::of( 'service', 'recommended', __( 'The tillsync service could not be tested', 'tillsync-bridge' ), __( 'See the log of Tillsync.', 'tillsync-bridge' ) ) );
 	}
 
 	/**
-	 * @param array<string, mixed> $facts HealthFacts.
+	 * @param array<string, mixed> $facts Result of HealthFacts.
 	 * @return array<string, mixed>
 	 */
 	private function connected( array $facts ): array {
@@ -101,7 +101,7 @@ final class SiteHealth {
 	}
 
 	/**
-	 * @param array<string, mixed> $facts HealthFacts.
+	 * @param array<string, mixed> $facts Result of HealthFacts.
 	 * @return array<string, mixed>
 	 */
 	private function outbox( array $facts ): array {
@@ -115,7 +115,7 @@ final class SiteHealth {
 	}
 
 	/**
-	 * @param array<string, mixed> $facts HealthFacts.
+	 * @param array<string, mixed> $facts Result of HealthFacts.
 	 * @return array<string, mixed>
 	 */
 	private function missed( array $facts ): array {
@@ -127,7 +127,7 @@ final class SiteHealth {
 	}
 
 	/**
-	 * @param array<string, mixed> $facts HealthFacts.
+	 * @param array<string, mixed> $facts Result of HealthFacts.
 	 * @return array<string, mixed>
 	 */
 	private function cron( array $facts ): array {

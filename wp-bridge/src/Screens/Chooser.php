@@ -14,12 +14,12 @@ use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
 /**
- * Candidates of a held order, read from the till now, and the person's decision. A shopper with an account is linked; a guest's order gets
- * its customer. Either way the service releases every held order of that person, oldest first.
+ * Lists the candidates of a held order, read from the till now, and applies the person's choice. A shopper with an account is linked; a
+ * guest's order gets the chosen customer. In both cases the service requeues every held order of that person, oldest first.
  */
 class Chooser {
 
-	/** The service asks the till, customer by customer. */
+	/** Seconds. The service reads the candidates from the till one by one. */
 	private const TIMEOUT_SECONDS = 20;
 
 	public function __construct(
@@ -74,7 +74,7 @@ class Chooser {
 		return array( 'message' => $said );
 	}
 
-	/** The till serves a local time without a zone: only its day is shown. */
+	/** Returns only the day, because the till sends a local time without a zone. */
 	private static function day( string $served ): string {
 		return preg_match( '/^(\d{4})-(\d{2})-(\d{2})/', $served, $found ) && checkdate( (int) $found[2], (int) $found[3], (int) $found[1] )
 			? (string) wp_date( get_option( 'date_format', 'Y-m-d' ), gmmktime( 12, 0, 0, (int) $found[2], (int) $found[3], (int) $found[1] ), new \DateTimeZone( 'UTC' ) )

@@ -1,6 +1,6 @@
 <?php
 /**
- * What an action has to say on the next page.
+ * The message of an action for the next page.
  *
  * @package Tillsync\Bridge
  */
@@ -9,19 +9,19 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Screens;
 
-/** Kept for one user and five minutes; shown once. */
+/** A message is stored for one user and five minutes, and is shown once. */
 final class Flash {
 
 	/**
-	 * @param 'success'|'error'|'info' $kind  Of notice.
-	 * @param string[]                 $lines Plain text.
-	 * @param array<string, mixed>     $data  What else the screen shows, such as the steps of a test.
+	 * @param 'success'|'error'|'info' $kind  Kind of the notice.
+	 * @param string[]                 $lines Lines of plain text.
+	 * @param array<string, mixed>     $data  Further data for the screen, such as the steps of a test.
 	 */
 	public static function keep( string $kind, array $lines, array $data = array() ): void {
 		set_transient( self::name(), array( 'kind' => $kind, 'lines' => array_values( $lines ), 'data' => $data ), 300 );
 	}
 
-	/** @param array<string, mixed> $data Beside what is kept already. */
+	/** @param array<string, mixed> $data Data to add to the stored message. */
 	public static function add( array $data ): void {
 		$kept = get_transient( self::name() );
 		if ( is_array( $kept ) ) {

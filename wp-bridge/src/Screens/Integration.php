@@ -1,6 +1,6 @@
 <?php
 /**
- * The settings screen as WooCommerce wants it.
+ * WooCommerce's integration of the settings screen.
  *
  * @package Tillsync\Bridge
  */
@@ -16,15 +16,15 @@ use Tillsync\Bridge\SafeCall;
 use WC_Integration;
 
 /**
- * WooCommerce makes this object without arguments, so its methods ask Plugin for what they need. Buttons other than Save go to
- * SettingsActions.
+ * WooCommerce creates this object without arguments, so its methods get their objects from Plugin. SettingsActions handles all buttons
+ * except Save.
  */
 final class Integration extends WC_Integration {
 
 	public const ID = 'tillsync';
 
 	/**
-	 * What Save was pressed with and the service did not take.
+	 * Values of the last Save that the service refused.
 	 *
 	 * @var array{settings: array<string, bool|string>, statuses: string[]}|null
 	 */
@@ -38,7 +38,7 @@ final class Integration extends WC_Integration {
 	}
 
 	public function admin_options(): void {
-		// Every button of this screen is ours, and says what it does.
+		// The screen has its own buttons, and each label says what the button does.
 		$GLOBALS['hide_save_button'] = true; // phpcs:ignore WordPress.NamingConventions.PrefixAllGlobals
 		$services = Plugin::services();
 		SafeCall::run( $services->get( Log::class ), 'settings screen', fn() => $services->get( SettingsScreen::class )->show( $this->refused ) );

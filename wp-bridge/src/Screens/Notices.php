@@ -1,6 +1,6 @@
 <?php
 /**
- * Notices of what waits for the merchant.
+ * Notices of alerts.
  *
  * @package Tillsync\Bridge
  */
@@ -16,14 +16,15 @@ use Tillsync\Bridge\Health\AlertTexts;
 use Tillsync\Bridge\Rest\AdminGate;
 
 /**
- * On our own screens, the lists of orders and the plugins screen; nowhere else. One notice per alert, each dismissed by itself and for one
- * user; it closes itself when its alert is closed. What is shown is stored here: no screen waits for the service.
+ * Shows one notice per alert on the plugin's screens, the order lists and the plugins screen. A user dismisses each notice separately, and
+ * only for that user. The notice disappears when its alert closes. All shown data is stored in this site, so no screen waits for the
+ * service.
  */
 final class Notices {
 
 	private const SCRIPT = 'tillsync-bridge-notices';
 
-	/** More persons than these share one notice. */
+	/** Number of persons with a notice of their own. Further persons share one notice. */
 	private const PERSONS_SHOWN = 3;
 
 	public function __construct( private readonly Alerts $alerts, private readonly CopyGuard $copy_guard ) {}
@@ -37,13 +38,13 @@ final class Notices {
 		$alerts  = array_filter( $this->alerts->all(), static fn( Alert $alert ) => ! in_array( $user_id, $alert->dismissed_by, true ) );
 		if ( $this->copy_guard->must_choose() ) {
 			$alerts = array_filter( $alerts, static fn( Alert $alert ) => Alert::COPY !== $alert->code );
-			// True at this very moment, so it cannot be dismissed.
+			// This condition holds at this moment, so the notice cannot be dismissed.
 			array_unshift( $alerts, new Alert( Alert::COPY, Alert::COPY ) );
 		} else {
 			$alerts = array_filter( $alerts, static fn( Alert $alert ) => Alert::COPY !== $alert->code );
 		}
 		if ( 'woocommerce_page_' . QueuesPage::SLUG === $screen->id ) {
-			// The page itself says how the account is at this moment.
+			// The page itself shows the account's present problem.
 			$alerts = array_filter( $alerts, static fn( Alert $alert ) => Alert::ACCOUNT_PROBLEM !== $alert->code );
 		}
 		$persons = array_values( array_filter( $alerts, static fn( Alert $alert ) => $alert->is_of_person() ) );
@@ -84,7 +85,7 @@ final class Notices {
 		if ( in_array( $screen_id, array( 'woocommerce_page_' . QueuesPage::SLUG, 'woocommerce_page_tillsync-types', 'edit-shop_order', 'shop_order', $orders, 'plugins' ), true ) ) {
 			return true;
 		}
-		// phpcs:ignore WordPress.Security.NonceVerification -- which screen it is.
+		// phpcs:ignore WordPress.Security.NonceVerification -- only reads which screen it is.
 		return 'woocommerce_page_wc-settings' === $screen_id && Integration::ID === ( $_GET['section'] ?? '' );
 	}
 }

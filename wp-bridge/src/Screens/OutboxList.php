@@ -1,6 +1,6 @@
 <?php
 /**
- * Orders that have not left the shop.
+ * The list of unsent orders.
  *
  * @package Tillsync\Bridge
  */
@@ -18,7 +18,7 @@ use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Orders\OutboxRow;
 use Tillsync\Bridge\Service\Breaker;
 
-/** Rows of the outbox on the queues page. Never asks the service: it is what there is to see when that is down. */
+/** Shows outbox rows on the queues page. It never calls the service, so it works while the service is down. */
 class OutboxList {
 
 	private const PAGE_SIZE = 25;
@@ -100,7 +100,7 @@ class OutboxList {
 		);
 	}
 
-	/** Why nothing leaves at the moment. */
+	/** Returns why no order is sent at the moment, or an empty text. */
 	private function hindrance(): string {
 		if ( null === $this->copy_guard->usable() ) {
 			return OrderPanel::hindrance( 'not_connected' );

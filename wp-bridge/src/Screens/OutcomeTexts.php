@@ -13,8 +13,8 @@ use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
 /**
- * By the stable code, translated. The comment itself is never translated. A code that this version does not know is explained in the
- * service's own words (CatalogService.ListMessages), kept for a day.
+ * Explains an outcome by its stable code, translated. The comment itself is never translated. An unknown code is explained in the service's
+ * own words (CatalogService.ListMessages), which are stored for a day.
  */
 class OutcomeTexts {
 
@@ -23,7 +23,7 @@ class OutcomeTexts {
 	public function __construct( private readonly ServiceClient $service_client ) {}
 
 	/**
-	 * Asks the service when a code is not known here. Only the queues page does, which talks to it anyway.
+	 * Explains an outcome, and calls the service for an unknown code. Only the queues page uses it, which calls the service anyway.
 	 *
 	 * @return array{meaning: string, what_to_do: string, translated: bool}
 	 */
@@ -35,13 +35,13 @@ class OutcomeTexts {
 		return ( $this->catalogue()[ $code ] ?? $words ) + array( 'translated' => false );
 	}
 
-	/** @return array{meaning: string, what_to_do: string} Empty texts: not known in this version. */
+	/** @return array{meaning: string, what_to_do: string} Empty texts for an unknown code. */
 	public static function of( string $code ): array {
 		$known = self::all()[ $code ] ?? array( '', '' );
 		return array( 'meaning' => $known[0], 'what_to_do' => $known[1] );
 	}
 
-	/** @return array<string, string> Code: short name, for the filter. */
+	/** @return array<string, string> Short names for the filter, by code. */
 	public static function names(): array {
 		return array(
 			'OUTCOME_DUPLICATE_EMAIL'                  => __( 'Several till customers with one email', 'tillsync-bridge' ),
@@ -61,13 +61,13 @@ class OutcomeTexts {
 		);
 	}
 
-	/** @return string[] Codes whose entries stand on this queue. */
+	/** @return string[] Codes of the entries of this queue. */
 	public static function of_queue( string $queue ): array {
 		$customers = array( 'OUTCOME_EPOS_FETCH_FAILED', 'OUTCOME_WOO_NOT_UPDATED', 'OUTCOME_TYPE_REQUEST_FAILED', 'OUTCOME_SYNC_DISABLED', 'OUTCOME_CUSTOMER_NOT_LINKED', 'OUTCOME_UPDATED' );
 		return 'customers' === $queue ? $customers : array_values( array_diff( array_keys( self::names() ), $customers ) );
 	}
 
-	/** @return array<string, array{0: string, 1: string}> Code: meaning, what to do. */
+	/** @return array<string, array{0: string, 1: string}> Meaning and remedy by code. */
 	private static function all(): array {
 		$nothing = __( 'No action needed.', 'tillsync-bridge' );
 		return array(
@@ -88,7 +88,7 @@ class OutcomeTexts {
 		);
 	}
 
-	/** @return array<string, array{meaning: string, what_to_do: string}> By code; empty when the service did not answer. */
+	/** @return array<string, array{meaning: string, what_to_do: string}> Texts by code; empty when the service did not answer. */
 	private function catalogue(): array {
 		$kept = get_transient( self::CATALOGUE );
 		if ( is_array( $kept ) ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * One page of a queue.
+ * A page of a queue.
  *
  * @package Tillsync\Bridge
  */
@@ -15,13 +15,13 @@ use Tillsync\Bridge\Orders\AnswerTexts;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
-/** Asks the service for what the queues page shows. Its calls are short: somebody looks at the page. */
+/** Reads the queues page's data from the service. The timeout is short, because a person waits for the page. */
 class QueueList {
 
 	public const TIMEOUT_SECONDS = 3;
 	public const PAGE_SIZE       = 25;
 
-	/** What the browser says, and the contract's names. */
+	/** The browser's names and the contract's. */
 	public const QUEUES = array( 'customers' => 'QUEUE_CUSTOMERS', 'orders' => 'QUEUE_ORDERS' );
 	public const STATES = array(
 		'held'      => 'ENTRY_STATE_HELD',
@@ -32,7 +32,7 @@ class QueueList {
 		'dismissed' => 'ENTRY_STATE_DISMISSED',
 	);
 
-	/** What a search text may be taken for. */
+	/** Kinds of search that a search text can mean. */
 	public const SEARCHES = array( 'email', 'order', 'till', 'shop', 'text' );
 
 	public function __construct(
@@ -44,7 +44,7 @@ class QueueList {
 
 	/**
 	 * @param array<string, mixed> $request queue, state, outcome, search, by, page_token, counts.
-	 * @return array<string, mixed> rows, next_page_token, by, try_next (what else the search text may be, when nothing was found), counts, problem.
+	 * @return array<string, mixed> rows, next_page_token, by, try_next (the next kind of search when nothing was found), counts, problems.
 	 * @throws ServiceError
 	 */
 	public function page( array $request ): array {
@@ -80,9 +80,9 @@ class QueueList {
 	}
 
 	/**
-	 * Why the queue's entries wait. Orders need only the till. A service of an earlier release tells one problem, which holds everything.
+	 * Returns why the queue's entries wait. Orders need only the till. An older service sends one problem, which blocks everything.
 	 *
-	 * @param array<string, mixed> $answer of ListQueue.
+	 * @param array<string, mixed> $answer Answer of ListQueue.
 	 * @return array<int, string>
 	 */
 	private static function problems_of( string $queue, array $answer ): array {
@@ -93,7 +93,7 @@ class QueueList {
 	}
 
 	/**
-	 * One entry with its attempts.
+	 * Returns one entry with its attempts.
 	 *
 	 * @return array{row: array<string, mixed>, attempts: array<int, array<string, mixed>>}
 	 * @throws ServiceError
@@ -109,9 +109,9 @@ class QueueList {
 	}
 
 	/**
-	 * What a search text may be, most likely first.
+	 * Returns the kinds of search that fit a text, most likely first.
 	 *
-	 * @return string[] Of SEARCHES; empty: no search.
+	 * @return string[] Values of SEARCHES; empty without a search.
 	 */
 	private static function order_of_searches( string $search, string $queue ): array {
 		if ( '' === $search ) {
@@ -124,7 +124,7 @@ class QueueList {
 		if ( preg_match( '/^[1-9][0-9]{0,17}$/D', $search ) ) {
 			$searches = 'orders' === $queue ? array( 'order', 'till', 'shop' ) : array( 'till', 'shop' );
 		}
-		// An order's number may differ from its id: it is found as text.
+		// An order's number may differ from its id, and text search finds it.
 		if ( mb_strlen( $search ) >= 2 && mb_strlen( $search ) <= 100 ) {
 			array_splice( $searches, min( 1, count( $searches ) ), 0, array( 'text' ) );
 		}
@@ -133,7 +133,7 @@ class QueueList {
 
 	/** @return array<string, string> Fields of ListQueueRequest. */
 	private static function search( string $queue, string $by, string $search ): array {
-		// Entries of till customers hold no email: the shop knows whose it is.
+		// Entries of till customers have no email, so the shop looks up its user by the email.
 		$user = 'customers' === $queue && 'email' === $by ? get_user_by( 'email', $search ) : false;
 		if ( false !== $user ) {
 			return array( 'wooCustomerId' => (string) $user->ID );

@@ -1,6 +1,6 @@
 <?php
 /**
- * One entry as the browser gets it.
+ * An entry in the browser's form.
  *
  * @package Tillsync\Bridge
  */
@@ -12,16 +12,16 @@ namespace Tillsync\Bridge\Screens;
 use Tillsync\Bridge\Orders\Answer;
 use Tillsync\Bridge\Orders\AnswerTexts;
 
-/** Plain values, times in the shop's own zone and form. The browser sets them as text, never as markup. */
+/** Converts an entry to plain values, with times in the shop's zone and format. The browser sets them as text, never as markup. */
 class QueueRow {
 
-	/** Where a person can decide. */
+	/** Outcomes for which a person can choose the customer. */
 	private const ABOUT_CUSTOMER = array( 'OUTCOME_DUPLICATE_EMAIL', 'OUTCOME_CUSTOMER_NOT_MATCHED', 'OUTCOME_PRODUCT_AND_CUSTOMER_NOT_MATCHED' );
 
 	public function __construct( private readonly OutcomeTexts $outcome_texts ) {}
 
 	/**
-	 * @param array<string, mixed> $entry A QueueEntry.
+	 * @param array<string, mixed> $entry A QueueEntry message.
 	 * @return array<string, mixed>
 	 */
 	public function plain( array $entry ): array {
@@ -52,7 +52,7 @@ class QueueRow {
 			'updated'     => self::time( $entry, 'updateTime' ),
 			'finished'    => self::time( $entry, 'finishTime' ),
 			'next_try'    => Answer::PENDING === $state ? self::time( $entry, 'nextAttemptTime' ) : '',
-			// The customer of an order that is done changes on the order screen only.
+			// Only the order screen changes the customer of a processed order.
 			'can_retry'   => 'ENTRY_STATE_PROCESSED' !== $state || ! $is_order,
 			'can_dismiss' => in_array( $state, array( Answer::PENDING, Answer::HELD, Answer::FAILED ), true ),
 			'can_choose'  => $is_order && in_array( $state, array( Answer::HELD, Answer::FAILED ), true ) && in_array( $outcome, self::ABOUT_CUSTOMER, true ),
@@ -61,7 +61,7 @@ class QueueRow {
 	}
 
 	/**
-	 * @param array<string, mixed> $attempt An Attempt.
+	 * @param array<string, mixed> $attempt An Attempt message.
 	 * @return array<string, mixed>
 	 */
 	public function attempt( array $attempt ): array {
@@ -79,7 +79,7 @@ class QueueRow {
 		);
 	}
 
-	/** @param array<string, mixed> $entry A QueueEntry. */
+	/** @param array<string, mixed> $entry A QueueEntry message. */
 	private static function subject( array $entry ): string {
 		$label = self::text( $entry, 'subjectLabel' );
 		if ( '' !== $label ) {
@@ -99,8 +99,8 @@ class QueueRow {
 	}
 
 	/**
-	 * @param array<string, mixed> $entry A QueueEntry.
-	 * @return array<int, array{0: string, 1: string}> Name and value.
+	 * @param array<string, mixed> $entry A QueueEntry message.
+	 * @return array<int, array{0: string, 1: string}> Names and values.
 	 */
 	private static function facts( array $entry ): array {
 		$account = self::text( $entry, 'maskedAccountEmail' );
@@ -128,7 +128,7 @@ class QueueRow {
 		}
 	}
 
-	/** Empty: a deleted user, for whom WooCommerce's check of a shop manager's rights ends in a TypeError. */
+	/** Returns an empty text for a deleted user, because WooCommerce's check of a shop manager's rights throws a TypeError for one. */
 	private static function user_url( int $user_id ): string {
 		return false === get_userdata( $user_id ) ? '' : (string) get_edit_user_link( $user_id );
 	}
@@ -138,24 +138,24 @@ class QueueRow {
 		return $order instanceof \WC_Order ? (string) $order->get_edit_order_url() : '';
 	}
 
-	/** @param array<string, mixed> $message A message. */
+	/** @param array<string, mixed> $message The message. */
 	private static function text( array $message, string $name ): string {
 		return is_scalar( $message[ $name ] ?? null ) ? (string) $message[ $name ] : '';
 	}
 
-	/** @param array<string, mixed> $message A message; an int64 travels as text, 0 means none. */
+	/** @param array<string, mixed> $message The message. An int64 is sent as text, and 0 means none. */
 	private static function id( array $message, string $name ): string {
 		$text = self::text( $message, $name );
 		return '0' === $text ? '' : $text;
 	}
 
-	/** @param array<string, mixed> $message A message with an RFC 3339 time. */
+	/** @param array<string, mixed> $message The message with an RFC 3339 time. */
 	private static function time( array $message, string $name ): string {
 		$at = strtotime( self::text( $message, $name ) );
 		return false === $at ? '' : self::at( $at );
 	}
 
-	/** In the shop's zone and form, with the date. */
+	/** Formats a time in the shop's zone and format, with the date. */
 	public static function at( int $time ): string {
 		return $time < 1 ? '' : (string) wp_date( get_option( 'date_format', 'Y-m-d' ) . ' ' . get_option( 'time_format', 'H:i' ), $time );
 	}

@@ -1,6 +1,6 @@
 <?php
 /**
- * What a person does with entries.
+ * A person's actions on entries.
  *
  * @package Tillsync\Bridge
  */
@@ -14,10 +14,10 @@ use Tillsync\Bridge\Orders\Outbox;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
-/** Retry one, or all with the same cause, after the service has said how many that are; close one by hand. */
+/** Retries one entry, or all with the same cause after the service has counted them, and dismisses one entry. */
 class QueueWork {
 
-	/** Longer than a page's: the service works a chunk through. */
+	/** Seconds. It is longer than a page's timeout, because the service processes a chunk. */
 	private const TIMEOUT_SECONDS = 15;
 
 	public function __construct(
@@ -27,9 +27,9 @@ class QueueWork {
 	) {}
 
 	/**
-	 * One chunk; the browser goes on with `next` until it is empty.
+	 * Retries one chunk. The browser continues with `next` until it is empty.
 	 *
-	 * @param array<string, mixed> $request entry_ids, or queue and outcome; only_ask: change nothing, only count; next.
+	 * @param array<string, mixed> $request entry_ids, or queue and outcome; only_ask: only count and change nothing; next.
 	 * @return array{affected: int, joined: int, unchanged: int, failures: string[], next: string}
 	 * @throws ServiceError
 	 */
@@ -61,7 +61,7 @@ class QueueWork {
 	}
 
 	/**
-	 * @param string[] $entry_ids Entries.
+	 * @param string[] $entry_ids Ids of entries.
 	 * @return array{affected: int, failures: string[]}
 	 * @throws ServiceError
 	 */
@@ -72,9 +72,9 @@ class QueueWork {
 	}
 
 	/**
-	 * The orders' answers are fetched soon, also where the service's events do not reach the shop.
+	 * Makes the orders due for polling, even when the service's events do not reach the shop.
 	 *
-	 * @param array<int, mixed> $entries QueueEntries.
+	 * @param array<int, mixed> $entries QueueEntry messages.
 	 */
 	public function look_again( array $entries ): void {
 		$any = false;
@@ -91,7 +91,7 @@ class QueueWork {
 	}
 
 	/**
-	 * @param array<string, mixed> $answer With failures.
+	 * @param array<string, mixed> $answer The service's answer with failures.
 	 * @return string[]
 	 */
 	private static function failures( array $answer ): array {

@@ -1,6 +1,6 @@
 <?php
 /**
- * WooCommerce → Till sync.
+ * The page WooCommerce → Till sync.
  *
  * @package Tillsync\Bridge
  */
@@ -16,7 +16,7 @@ use Tillsync\Bridge\Orders\AnswerTexts;
 use Tillsync\Bridge\Rest\AdminGate;
 use Tillsync\Bridge\SafeCall;
 
-/** A frame; the script fills it by REST. The number in the menu is what the service said last: the menu asks nobody. */
+/** Prints the frame, which the script fills by REST. The menu shows the service's last count and makes no call. */
 final class QueuesPage {
 
 	public const SLUG = 'tillsync-queues';
@@ -30,7 +30,7 @@ final class QueuesPage {
 	) {}
 
 	/**
-	 * @param mixed $ids Of the screens that WooCommerce takes for its own.
+	 * @param mixed $ids Ids of WooCommerce's screens.
 	 * @return mixed
 	 */
 	public function with_screen_id( $ids = array() ) {
@@ -81,9 +81,9 @@ final class QueuesPage {
 		wp_add_inline_script( 'tillsync-bridge-queues-parts', 'window.tillsyncQueues = ' . wp_json_encode( $this->given(), JSON_HEX_TAG | JSON_HEX_AMP ) . ';', 'before' );
 	}
 
-	/** @return array<string, mixed> What the scripts need to know. */
+	/** @return array<string, mixed> Data for the scripts. */
 	private function given(): array {
-		// phpcs:disable WordPress.Security.NonceVerification -- a link may say what to show.
+		// phpcs:disable WordPress.Security.NonceVerification -- a link may choose what the page shows.
 		$wanted = array();
 		foreach ( array( 'queue', 'state', 'search' ) as $name ) {
 			$wanted[ $name ] = isset( $_GET[ $name ] ) && is_string( $_GET[ $name ] ) ? sanitize_text_field( wp_unslash( $_GET[ $name ] ) ) : '';

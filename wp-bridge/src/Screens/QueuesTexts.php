@@ -1,6 +1,6 @@
 <?php
 /**
- * Words of the queues page.
+ * Texts of the queues page.
  *
  * @package Tillsync\Bridge
  */
@@ -9,7 +9,7 @@ declare(strict_types=1);
 
 namespace Tillsync\Bridge\Screens;
 
-/** For the scripts. "%s" and "%d" stand where the scripts put a value. */
+/** Texts for the scripts. The scripts replace "%s" and "%d" by values. */
 final class QueuesTexts {
 
 	/** @return array<string, string> */

@@ -28,7 +28,9 @@ use WP_Error;
 use WP_REST_Request;
 use WP_REST_Response;
 
-/** Plain posts to admin-post.php, each with our nonce and manage_woocommerce, so that the screen works without a script. */
+/**
+ * Handles plain posts to admin-post.php, each with the plugin's nonce and manage_woocommerce, so that the screen works without a script.
+ */
 final class SettingsActions {
 
 	public const NONCE  = 'tillsync_bridge_settings';
@@ -39,7 +41,7 @@ final class SettingsActions {
 		'connect', 'reconnect', 'disconnect', 'copy', 'check', 'refresh', 'resume', 'preview', 'unconfirmed', 'backfill_preview', 'backfill',
 	);
 
-	/** After these the settings are another's, or are shown as they are stored: what was typed goes. */
+	/** After these actions the settings are another account's or are shown as stored, so unsaved input is dropped. */
 	private const DROP_INPUT = array( 'connect', 'disconnect', 'copy', 'refresh' );
 
 	public function __construct(
@@ -55,7 +57,7 @@ final class SettingsActions {
 		private readonly Log $log
 	) {}
 
-	/** Where a button posts to. */
+	/** Returns the address that a button posts to. */
 	public static function url( string $name ): string {
 		return admin_url( 'admin-post.php?action=' . self::PREFIX . $name );
 	}
@@ -68,7 +70,7 @@ final class SettingsActions {
 		}
 		// invariant: admin-actions-check-their-nonce
 		check_admin_referer( self::NONCE, self::FIELD );
-		// Every button posts the whole form and loads the page anew: what was typed, and is not saved, comes along.
+		// Every button posts the whole form and reloads the page, so unsaved input is read here.
 		$unsaved = SettingsInput::is_given() ? array( 'settings' => $this->settings->differing( SettingsInput::read() ), 'statuses' => SettingsInput::statuses() ) : null;
 		try {
 			$this->act( $name );
@@ -108,7 +110,7 @@ final class SettingsActions {
 	}
 
 	private function connect(): void {
-		// Not sanitize_text_field: it would change the string, and nothing of it is printed. ConnectString checks it character by character.
+		// sanitize_text_field would change the string. The string is not printed, and ConnectString checks each character.
 		$given    = isset( $_POST['tillsync_connect'] ) && is_string( $_POST['tillsync_connect'] ) ? wp_unslash( $_POST['tillsync_connect'] ) : ''; // phpcs:ignore WordPress.Security
 		$constant = $this->connections->constant();
 		$name     = $this->connector->connect( $constant ?? $given, isset( $_POST['tillsync_test_site'] ) )->account_name; // phpcs:ignore WordPress.Security.NonceVerification
@@ -177,9 +179,9 @@ final class SettingsActions {
 	}
 
 	/**
-	 * The preview for the script, which shows the effect while the form is being filled in.
+	 * Adds the route of the preview. The script shows the effect while the person fills in the form.
 	 *
-	 * @param Closure(): self $made Makes the object when a request comes.
+	 * @param Closure(): self $made Creates the object when a request comes.
 	 */
 	public static function add_routes( Closure $made ): void {
 		register_rest_route(

@@ -1,6 +1,6 @@
 <?php
 /**
- * The settings a merchant may change, as a form.
+ * The form of the settings.
  *
  * @package Tillsync\Bridge
  */
@@ -13,14 +13,14 @@ use Tillsync\Bridge\Connection\SiteSettings;
 use Tillsync\Bridge\Orders\Backfill;
 use Tillsync\Bridge\Orders\ChosenStatuses;
 
-/** Fields of UpdateSiteSettings, the order statuses of this shop, and "match the last N days". */
+/** Shows the fields of UpdateSiteSettings, the order statuses of this shop, and "match the last N days". */
 final class SettingsFields {
 
 	public function __construct( private readonly SiteSettings $settings, private readonly Backfill $backfill ) {}
 
 	/**
-	 * @param mixed $days    Shown in the box for older orders.
-	 * @param mixed $unsaved What was typed and not saved: {settings, statuses}, or null.
+	 * @param mixed $days    Days in the field for older orders.
+	 * @param mixed $unsaved Unsaved input {settings, statuses}, or null.
 	 */
 	public function show( $days, $unsaved = null ): void {
 		$settings = $this->settings->known();
@@ -36,7 +36,7 @@ final class SettingsFields {
 		$this->older( max( 1, (int) $days ) );
 	}
 
-	/** @param array<string, bool|string> $settings Of SiteSettings. */
+	/** @param array<string, bool|string> $settings Fields of SiteSettings. */
 	private function trust( array $settings ): void {
 		$meaning = __( 'An email is a claim until it is confirmed: by a mail from My Account, by a password set through a mailed link, or by you on the list of users. Other accounts still find their till customer with each order, but nothing is shown to the shopper.', 'tillsync-bridge' )
 			. ' ' . __( 'Warning: with all accounts trusted, whoever registers with another person\'s email sees that person\'s points and gets that person\'s role.', 'tillsync-bridge' );
@@ -47,9 +47,9 @@ final class SettingsFields {
 	}
 
 	/**
-	 * @param array<string, bool|string> $settings   Of SiteSettings.
-	 * @param string[]                   $statuses   Without "wc-".
-	 * @param bool                       $is_unsaved Some of it is not saved yet.
+	 * @param array<string, bool|string> $settings   Fields of SiteSettings.
+	 * @param string[]                   $statuses   Statuses without "wc-".
+	 * @param bool                       $is_unsaved Whether some of the values are not saved.
 	 */
 	private function fields( array $settings, array $statuses, bool $is_unsaved ): void {
 		if ( $is_unsaved ) {
@@ -96,7 +96,7 @@ final class SettingsFields {
 		SettingsScreen::button( 'preview', __( 'What would this change?', 'tillsync-bridge' ), 'tillsync-preview' );
 		echo ' ';
 		SettingsScreen::button( 'refresh', __( 'Fetch the settings again', 'tillsync-bridge' ) );
-		// Below the buttons, with room of its own: what appears here moves none of them.
+		// The effect is below the buttons and has reserved height, so that its text moves no button.
 		echo '</p><p class="tillsync-effect" role="status"></p>';
 	}
 
@@ -122,8 +122,8 @@ final class SettingsFields {
 	}
 
 	/**
-	 * @param array<string, array{0: string, 1: string}> $boxes    Field: its words and what it means.
-	 * @param array<string, bool|string>                 $settings Of SiteSettings.
+	 * @param array<string, array{0: string, 1: string}> $boxes    Label and meaning by field.
+	 * @param array<string, bool|string>                 $settings Fields of SiteSettings.
 	 */
 	private static function boxes( string $title, array $boxes, array $settings ): void {
 		printf( '<tr><th scope="row">%s</th><td><fieldset><legend class="screen-reader-text">%s</legend>', esc_html( $title ), esc_html( $title ) );
@@ -134,7 +134,7 @@ final class SettingsFields {
 		echo '</fieldset></td></tr>';
 	}
 
-	/** @param array<string, string> $options Value: words. */
+	/** @param array<string, string> $options Labels by value. */
 	private static function choice( string $name, string $label, array $options, string $chosen, string $meaning ): void {
 		printf( '<tr><th scope="row"><label for="tillsync-%s">%s</label></th><td><select id="tillsync-%s" name="tillsync_settings[%s]">', esc_attr( $name ), esc_html( $label ), esc_attr( $name ), esc_attr( $name ) );
 		foreach ( $options as $value => $words ) {

@@ -11,10 +11,10 @@ namespace Tillsync\Bridge\Screens;
 
 use Tillsync\Bridge\Connection\SiteSettings;
 
-/** Reads the fields of SiteSettings from the form, and the order statuses. The caller has checked nonce and capability. */
+/** Reads the fields of SiteSettings and the order statuses. The caller has checked nonce and capability. */
 final class SettingsInput {
 
-	/** Whether the settings form was posted, by Save or by another button. */
+	/** Tells whether the settings form was posted, by Save or by another button. */
 	public static function is_given(): bool {
 		return isset( $_POST['tillsync_settings'] ); // phpcs:ignore WordPress.Security.NonceVerification.Missing -- checked by the caller.
 	}
@@ -24,7 +24,7 @@ final class SettingsInput {
 		return array_map( 'sanitize_key', (array) wp_unslash( $_POST['tillsync_statuses'] ?? array() ) ); // phpcs:ignore WordPress.Security.NonceVerification.Missing -- checked by the caller.
 	}
 
-	/** @return array<string, bool|string> Every field; what is no allowed value is left out, and so stays as it is. */
+	/** @return array<string, bool|string> All fields with a valid value. An invalid field is omitted, so its setting stays. */
 	public static function read(): array {
 		// phpcs:disable WordPress.Security.NonceVerification.Missing -- checked by the caller.
 		return self::of( array_map( static fn( $value ) => is_string( $value ) ? sanitize_text_field( wp_unslash( $value ) ) : '', (array) ( $_POST['tillsync_settings'] ?? array() ) ) );
@@ -32,7 +32,7 @@ final class SettingsInput {
 	}
 
 	/**
-	 * @param array<string, mixed> $given Names as in the form: an absent box is not ticked.
+	 * @param array<string, mixed> $given Values by name of the form. An absent checkbox is not ticked.
 	 * @return array<string, bool|string>
 	 */
 	public static function of( array $given ): array {

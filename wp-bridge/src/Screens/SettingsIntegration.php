@@ -1,6 +1,6 @@
 <?php
 /**
- * WooCommerce → Settings → Integration → Tillsync.
+ * Registration of the settings screen.
  *
  * @package Tillsync\Bridge
  */
@@ -10,11 +10,14 @@ declare(strict_types=1);
 namespace Tillsync\Bridge\Screens;
 
 
-/** Hangs the settings screen into WooCommerce. Its class extends one of WooCommerce's, which is loaded only when the filter runs. */
+/**
+ * Adds the screen WooCommerce → Settings → Integration → Tillsync. Its class extends a class of WooCommerce, which is loaded only when the
+ * filter runs.
+ */
 final class SettingsIntegration {
 
 	/**
-	 * @param mixed $integrations As known so far.
+	 * @param mixed $integrations Integrations of WooCommerce and other plugins.
 	 * @return mixed
 	 */
 	public function with_integration( $integrations = array() ) {
@@ -22,7 +25,7 @@ final class SettingsIntegration {
 	}
 
 	/**
-	 * @param mixed $links Of the list of plugins.
+	 * @param mixed $links Links of this plugin in the list of plugins.
 	 * @return mixed
 	 */
 	public function with_link( $links = array() ) {

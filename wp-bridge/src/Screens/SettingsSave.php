@@ -1,6 +1,6 @@
 <?php
 /**
- * The button Save of the settings screen.
+ * The Save button of the settings screen.
  *
  * @package Tillsync\Bridge
  */
@@ -15,15 +15,15 @@ use Tillsync\Bridge\Orders\ChosenStatuses;
 use Tillsync\Bridge\Service\ServiceError;
 use WC_Admin_Settings;
 
-/** What differs goes to the service; the statuses stay here. */
+/** Sends changed settings to the service. The order statuses are stored in this site. */
 final class SettingsSave {
 
 	public function __construct( private readonly SiteSettings $settings, private readonly Log $log ) {}
 
 	/**
-	 * Saves what was posted, and says how that went.
+	 * Saves the posted form and adds messages about the result.
 	 *
-	 * @return array{settings: array<string, bool|string>, statuses: string[]}|null What the service did not take; null: it is saved.
+	 * @return array{settings: array<string, bool|string>, statuses: string[]}|null Values that the service refused; null after a success.
 	 */
 	public function save(): ?array {
 		$changes = array();
@@ -48,11 +48,12 @@ final class SettingsSave {
 	}
 
 	/**
-	 * The etag also changes with links made by hand. Then the settings are as they were shown, and the change is made all the same.
+	 * Changes the settings. The etag also changes when a person links customers. If the settings still equal the shown ones, the change is
+	 * sent again.
 	 *
-	 * @param array<string, bool|string> $changes Of SiteSettings.
+	 * @param array<string, bool|string> $changes Fields of SiteSettings.
 	 * @return array{customers: int, types: int, entries: int, notes: string[]}
-	 * @throws ServiceError Code "aborted": somebody else has changed the settings; they are known here by now.
+	 * @throws ServiceError Code "aborted": the settings have changed since; the new ones are stored now.
 	 */
 	private function change( array $changes ): array {
 		$shown = $this->settings->known();

@@ -1,6 +1,6 @@
 <?php
 /**
- * What the settings screen shows.
+ * The settings screen.
  *
  * @package Tillsync\Bridge
  */
@@ -16,7 +16,7 @@ use Tillsync\Bridge\Connection\SiteIdentity;
 use Tillsync\Bridge\Orders\OutboxPause;
 use Tillsync\Bridge\Rest\AdminGate;
 
-/** Stands inside WooCommerce's form. Loads without asking the service; neither token nor secret is ever printed. */
+/** Prints its fields inside WooCommerce's form. It loads without a call to the service, and never prints the token or the secret. */
 final class SettingsScreen {
 
 	private const SCRIPT = 'tillsync-bridge-settings';
@@ -28,13 +28,13 @@ final class SettingsScreen {
 		private readonly CopyGuard $copy_guard
 	) {}
 
-	/** @param array{settings: array<string, bool|string>, statuses: string[]}|null $refused What was not saved just now. */
+	/** @param array{settings: array<string, bool|string>, statuses: string[]}|null $refused Values that the last Save did not store. */
 	public function show( ?array $refused = null ): void {
 		$this->enqueue();
 		$connection = $this->connections->current();
 		echo '<div class="tillsync-settings"><h2>Tillsync</h2>';
 		wp_nonce_field( SettingsActions::NONCE, SettingsActions::FIELD, false );
-		// WooCommerce's own, of which we do not know whether it comes along without its button. Without an id: it may be there twice.
+		// WooCommerce may omit its own nonce when its button is hidden. This field has no id, because WooCommerce's may be there too.
 		printf( '<input type="hidden" name="_wpnonce" value="%s">', esc_attr( wp_create_nonce( 'woocommerce-settings' ) ) );
 		$flash = Flash::take();
 		if ( null !== $flash ) {
@@ -51,7 +51,7 @@ final class SettingsScreen {
 		echo '</div>';
 	}
 
-	/** @param array{kind: string, lines: string[], data: array<string, mixed>} $flash What the last action said. */
+	/** @param array{kind: string, lines: string[], data: array<string, mixed>} $flash Message of the last action. */
 	private function flash( array $flash ): void {
 		printf( '<div class="notice notice-%s inline tillsync-flash" role="%s">', esc_attr( $flash['kind'] ), 'error' === $flash['kind'] ? 'alert' : 'status' );
 		foreach ( $flash['lines'] as $line ) {
@@ -65,7 +65,7 @@ final class SettingsScreen {
 		}
 	}
 
-	/** @param array<int, array<string, mixed>> $steps Of ServiceTest. */
+	/** @param array<int, array<string, mixed>> $steps Steps of ServiceTest. */
 	private function steps( array $steps ): void {
 		$marks = array( 'ok' => __( 'Good', 'tillsync-bridge' ), 'failed' => __( 'Wrong', 'tillsync-bridge' ), 'warning' => __( 'Look at this', 'tillsync-bridge' ) );
 		echo '<ol class="tillsync-steps">';
@@ -84,7 +84,7 @@ final class SettingsScreen {
 		echo '</ol>';
 	}
 
-	/** What the service said, in English: for whoever is asked for help. */
+	/** Prints the service's English message for the person who gives support. */
 	private function detail( string $text ): void {
 		if ( '' !== $text ) {
 			printf( '<p class="description">%s <span lang="en" dir="ltr">%s</span></p>', esc_html__( 'For whoever helps you:', 'tillsync-bridge' ), esc_html( $text ) );
@@ -130,7 +130,7 @@ final class SettingsScreen {
 	}
 
 	private function connected( Connection $connection ): void {
-		// Enter in a field presses a form's first button: that is Save, not what happens to stand on top.
+		// Enter in a field presses the form's first button, so a hidden Save comes first.
 		echo '<p class="submit" hidden><button type="submit" name="save" value="1"></button></p>';
 		/* translators: 1: name of an account, 2: address of a service */
 		echo '<p>' . esc_html( sprintf( __( 'Connected to %1$s at %2$s.', 'tillsync-bridge' ), '' === $connection->account_name ? $connection->account_id : $connection->account_name, $connection->url ) ) . '</p>';
@@ -151,8 +151,8 @@ final class SettingsScreen {
 	}
 
 	/**
-	 * A button of SettingsActions; WooCommerce's form takes its fields there. It stands in an element of the class "submit": for every
-	 * other place WooCommerce's script asks whether to leave the page, once anything was typed.
+	 * Prints a button that posts WooCommerce's form to SettingsActions. It must be inside an element of the class "submit". Outside of one,
+	 * WooCommerce's script asks whether to leave the page once anything was typed.
 	 */
 	public static function button( string $action, string $text, string $kind = '' ): void {
 		printf( '<button type="submit" class="button %s" formaction="%s" formmethod="post" formnovalidate>%s</button>', esc_attr( $kind ), esc_url( SettingsActions::url( $action ) ), esc_html( $text ) );

@@ -11,14 +11,14 @@ namespace Tillsync\Bridge\Screens;
 
 use Tillsync\Bridge\Service\ServiceError;
 
-/** Effects and failures in words. */
+/** Describes effects and failures for the merchant. */
 final class SettingsTexts {
 
 	/**
-	 * What a change does, or would do, in numbers.
+	 * Describes in numbers what a change does, or would do.
 	 *
-	 * @param array{customers: int, types: int, entries: int, notes: string[]} $effect  Of SiteSettings.
-	 * @param bool                                                              $in_view Nothing has been changed yet.
+	 * @param array{customers: int, types: int, entries: int, notes: string[]} $effect  Effect of SiteSettings.
+	 * @param bool                                                              $in_view Whether this is a preview.
 	 * @return string[]
 	 */
 	public static function effect( array $effect, bool $in_view ): array {
@@ -39,13 +39,13 @@ final class SettingsTexts {
 		return array() === $lines && $in_view ? array( __( 'Nothing that exists is affected.', 'tillsync-bridge' ) ) : $lines;
 	}
 
-	/** Why the service did not take it, field by field where it says so. */
+	/** Returns why the service refused a change, with a sentence per field where it names fields. */
 	public static function failure( ServiceError $error ): string {
 		$violations = array_map( static fn( array $violation ) => $violation['description'], $error->violations );
 		return $error->sentence() . ( array() === $violations ? '' : ' ' . implode( ' ', $violations ) );
 	}
 
-	/** @return array<string, string> Value: words. */
+	/** @return array<string, string> Labels by value. */
 	public static function guest_policies(): array {
 		return array(
 			'GUEST_POLICY_DEFAULT_CUSTOMER' => __( 'The default customer, always', 'tillsync-bridge' ),
@@ -54,7 +54,7 @@ final class SettingsTexts {
 		);
 	}
 
-	/** @return array<string, string> Value: words. */
+	/** @return array<string, string> Labels by value. */
 	public static function match_emails(): array {
 		return array(
 			'MATCH_EMAIL_ACCOUNT' => __( 'The email of the shopper\'s account', 'tillsync-bridge' ),
@@ -63,9 +63,9 @@ final class SettingsTexts {
 	}
 
 	/**
-	 * Of the select: value: words.
+	 * Returns the options of the select, as labels by value.
 	 *
-	 * @param string $since When "registered before" was chosen, RFC 3339; empty: it is not chosen now.
+	 * @param string $since RFC 3339 time at which "registered before" was chosen; empty when it is not chosen now.
 	 * @return array<string, string>
 	 */
 	public static function trusted_accounts( string $since ): array {
@@ -79,7 +79,7 @@ final class SettingsTexts {
 		);
 	}
 
-	/** @param string $side Of ServiceTest. */
+	/** @param string $side Side of a step of ServiceTest. */
 	public static function side( string $side ): string {
 		switch ( $side ) {
 			case 'till':

@@ -1,6 +1,6 @@
 <?php
 /**
- * Saving on the screen of customer types.
+ * Save actions of the customer types screen.
  *
  * @package Tillsync\Bridge
  */
@@ -19,7 +19,7 @@ use Tillsync\Bridge\Types\RoleRules;
 use Tillsync\Bridge\Types\RoleRun;
 use Tillsync\Bridge\Types\TypeTable;
 
-/** Through admin-post.php, with a nonce of each form and the right to manage the shop; needs no script. */
+/** Handles posts to admin-post.php, with a nonce for each form and the right to manage the shop. It needs no script. */
 final class TypesActions {
 
 	public const SAVE_MAP    = 'tillsync_save_role_map';
@@ -33,7 +33,7 @@ final class TypesActions {
 		private readonly Log $log
 	) {}
 
-	/** The checks stand outside the guard: they end the request by themselves. */
+	/** The checks are outside of SafeCall, because they end the request. */
 	private function handle( string $action, \Closure $body ): void {
 		if ( ! current_user_can( AdminGate::CAPABILITY ) ) {
 			wp_die( esc_html__( 'You may not manage this shop.', 'tillsync-bridge' ), '', array( 'response' => 403, 'back_link' => true ) );
@@ -70,7 +70,7 @@ final class TypesActions {
 		}
 		$before = RoleMap::saved();
 		$wanted->save();
-		// The types that had a role before lose it.
+		// Types of the mapping before are checked too, so that their members lose the role.
 		$this->role_run->look_at_all( $before->type_ids() );
 		Flash::keep( 'success', array( __( 'Saved. Roles are given and taken in the background.', 'tillsync-bridge' ) ) );
 	}

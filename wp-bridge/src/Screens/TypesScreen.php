@@ -1,6 +1,6 @@
 <?php
 /**
- * WooCommerce → Customer types.
+ * The page WooCommerce → Till customer types.
  *
  * @package Tillsync\Bridge
  */
@@ -22,7 +22,7 @@ use Tillsync\Bridge\Types\RoleRules;
 use Tillsync\Bridge\Types\RoleRun;
 use Tillsync\Bridge\Types\TypeTable;
 
-/** Which role each customer type of the till brings, who would change, how far the change is; and whether shoppers see points. */
+/** Shows the role of each customer type, a preview of changes, their progress, and the setting that shows points to shoppers. */
 final class TypesScreen {
 
 	public const PAGE = 'tillsync-types';
@@ -42,7 +42,7 @@ final class TypesScreen {
 		return admin_url( 'admin.php?page=' . self::PAGE );
 	}
 
-	/** @param Closure(): self $made Makes the object when a request comes. */
+	/** @param Closure(): self $made Creates the object when a request comes. */
 	public static function add_page( Closure $made ): void {
 		add_submenu_page(
 			'woocommerce',
@@ -66,7 +66,7 @@ final class TypesScreen {
 		echo '<p><strong>' . esc_html__( 'The discount of a type is not applied to any price in this shop.', 'tillsync-bridge' ) . '</strong> ';
 		/* translators: %s: name of a filter */
 		echo wp_kses( sprintf( __( 'It is shown for information, and other plugins can read it by the filter %s.', 'tillsync-bridge' ), '<code>tillsync_customer_type_discount</code>' ), array( 'code' => array() ) ) . '</p>';
-		// Types that customers have but that were never told of stand on the list too, and so do mapped ones.
+		// The list also has types of customers that the till has not sent, and mapped types.
 		$type_ids = array_unique( array_merge( array_keys( $types ), array_keys( $counts ), $map->type_ids() ) );
 		$type_ids = array_filter( $type_ids, static fn( int $type_id ) => ! isset( $types[ $type_id ] ) || ! $types[ $type_id ]->removed || isset( $map->entries[ $type_id ] ) || isset( $counts[ $type_id ] ) );
 		if ( array() === $type_ids ) {
@@ -80,8 +80,8 @@ final class TypesScreen {
 
 	/**
 	 * @param int[]                    $type_ids Types to list.
-	 * @param array<int, CustomerType> $types    As known.
-	 * @param array<int, int>          $counts   Members.
+	 * @param array<int, CustomerType> $types    Stored types by id.
+	 * @param array<int, int>          $counts   Numbers of members by type.
 	 */
 	private function show_map( array $type_ids, array $types, array $counts, RoleMap $map ): void {
 		$choices = $this->role_rules->choices();
@@ -110,7 +110,7 @@ final class TypesScreen {
 	}
 
 	/**
-	 * Of the columns after the type's; on a phone they stand before each value.
+	 * Returns the heads of the columns after the type's. On a phone they precede each value.
 	 *
 	 * @return string[]
 	 */
@@ -118,7 +118,7 @@ final class TypesScreen {
 		return array( __( 'Discount', 'tillsync-bridge' ), __( 'Customers', 'tillsync-bridge' ), __( 'Role', 'tillsync-bridge' ), __( 'When the till deletes the type', 'tillsync-bridge' ) );
 	}
 
-	/** @param array<string, string> $roles That may be chosen. */
+	/** @param array<string, string> $roles Roles that may be chosen. */
 	private function show_type( int $type_id, ?CustomerType $type, int $count, RoleMap $map, array $roles ): void {
 		$name   = CustomerType::label( $type_id, $type );
 		$chosen = $map->role_of( $type_id ) ?? '';
@@ -171,7 +171,7 @@ final class TypesScreen {
 		}
 	}
 
-	/** @param array{running: bool, total: int, left: int, changed: int, ended_at: int} $progress Of RoleRun. */
+	/** @param array{running: bool, total: int, left: int, changed: int, ended_at: int} $progress Progress of RoleRun. */
 	private static function progress_sentence( array $progress ): string {
 		if ( ! $progress['running'] ) {
 			return '';

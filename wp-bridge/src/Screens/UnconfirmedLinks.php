@@ -1,6 +1,6 @@
 <?php
 /**
- * Links that no confirmed email stands behind.
+ * Links without a confirmed email.
  *
  * @package Tillsync\Bridge
  */
@@ -12,7 +12,10 @@ namespace Tillsync\Bridge\Screens;
 use Tillsync\Bridge\Service\ServiceClient;
 use Tillsync\Bridge\Service\ServiceError;
 
-/** Those made before emails were confirmed, and those of trusted accounts. They are shown as they were; the merchant may look at each. */
+/**
+ * Lists the links from before confirmations, and the links of trusted accounts. Their shoppers see points as before, and the merchant may
+ * check each link.
+ */
 class UnconfirmedLinks {
 
 	private const LIMIT           = 50;
@@ -21,7 +24,7 @@ class UnconfirmedLinks {
 	public function __construct( private readonly ServiceClient $service_client ) {}
 
 	/**
-	 * One line a link, for the screen.
+	 * Returns one line per link, for the screen.
 	 *
 	 * @return string[]
 	 * @throws ServiceError
