@@ -1,5 +1,6 @@
 /**
- * The order screen's panel: Match again, and the steps of "Wrong customer?". Asks the service only when a button is pressed.
+ * The panel of the order screen: "Match again" and the steps of "Wrong customer?". It calls the service only when a person presses a
+ * button.
  */
 ( () => {
 	'use strict';
@@ -25,7 +26,7 @@
 		message.setAttribute( 'role', 'status' );
 		panel.after( message );
 		let polls = 0;
-		// As the service said last: whose order it is, and the till customer the shopper is linked to.
+		// Values of the last answer: whether the order is a guest's, and the till customer of the shopper's link.
 		let isGuest = false;
 		let linkedTo = '';
 
@@ -54,7 +55,7 @@
 			}, POLL_TIMES[ polls++ ] );
 		};
 
-		// One thing at a time; the button keeps the focus while it waits.
+		// A button runs one request at a time, and keeps the focus meanwhile.
 		const busy = async ( button, work ) => {
 			if ( button.getAttribute( 'aria-disabled' ) === 'true' ) {
 				return;
@@ -126,7 +127,7 @@
 							} )
 						);
 						const linked = found.linked_user_id !== '' && found.linked_user_id !== '0' && found.id !== linkedTo;
-						// A shopper cannot be linked to somebody else's; an order of a guest may belong to whom it will.
+						// A shopper cannot be linked to another shopper's till customer. A guest's order may go to any till customer.
 						return customer( found, element( 'span', {}, linked ? `(${ words.taken }) ` : '', ...( linked && ! isGuest ? [] : [ choose ] ) ) );
 					} )
 				);
@@ -140,7 +141,7 @@
 			const again = element( 'button', { type: 'button', className: 'button', textContent: words.again } );
 			const go = () => field.value.trim() !== '' && search( find, field.value.trim(), list );
 			find.addEventListener( 'click', go );
-			// The panel stands inside the order's form: Enter must not save the order.
+			// The panel is inside the order's form, so Enter must not save the order.
 			field.addEventListener( 'keydown', ( event ) => {
 				if ( event.key === 'Enter' ) {
 					event.preventDefault();

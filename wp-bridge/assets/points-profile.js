@@ -1,5 +1,5 @@
 /**
- * The link of a shop customer on the profile screen. Asks the service only when a button is pressed.
+ * The link of a shop customer on the profile screen. It calls the service only when a person presses a button.
  */
 ( () => {
 	'use strict';
@@ -17,7 +17,7 @@
 		const message = element( 'p', { className: 'tillsync-message' } );
 		message.setAttribute( 'role', 'status' );
 
-		// One thing at a time; the button keeps the focus while it waits.
+		// A button runs one request at a time, and keeps the focus meanwhile.
 		const busy = async ( button, work ) => {
 			if ( button.getAttribute( 'aria-disabled' ) === 'true' ) {
 				return;
@@ -76,7 +76,7 @@
 					return customers.length === 0 ? words.none : truncated ? words.more : '';
 				} );
 			find.addEventListener( 'click', go );
-			// The panel stands inside the profile's form: Enter must not save the profile.
+			// The panel is inside the profile's form, so Enter must not save the profile.
 			field.addEventListener( 'keydown', ( event ) => {
 				if ( event.key === 'Enter' ) {
 					event.preventDefault();

@@ -1,5 +1,5 @@
 /**
- * Fills the places for points. One request for all places of a page; no points: the places go.
+ * Fills the elements for points with one request a page. Without points it hides them.
  */
 ( () => {
 	'use strict';
@@ -11,7 +11,8 @@
 	const ask = ( address, withNonce ) =>
 		fetch( address, { method: 'POST', credentials: 'same-origin', cache: 'no-store', headers: { 'X-WP-Nonce': withNonce, Accept: 'application/json' } } );
 
-	// A page that was open, or kept by a cache, for longer than a nonce lives: WordPress gives a new one to whoever is still logged in.
+	// The page's nonce may have expired, on a page that was open for long or that a cache stored. WordPress gives a logged-in user a new
+	// one.
 	const askWithFreshNonce = async ( address ) => {
 		const given = await fetch( renew, { credentials: 'same-origin', cache: 'no-store' } );
 		const fresh = given.ok ? ( await given.text() ).trim() : '';
@@ -25,7 +26,7 @@
 
 	const load = async () => {
 		const answer = await post( url );
-		// Logged out meanwhile, or points switched off: nothing to say.
+		// The shopper has logged out, or points are switched off, so nothing is shown.
 		if ( answer.status === 401 || answer.status === 403 ) {
 			return { html: '', soon: false };
 		}
@@ -35,7 +36,7 @@
 		return answer.json();
 	};
 
-	// A shopper whose email is not confirmed asks for the mail.
+	// Sends the confirmation mail at the shopper's request.
 	const send = async ( button ) => {
 		const said = button.closest( '[data-tillsync-points]' ).querySelector( '[data-tillsync-confirm-said]' );
 		button.disabled = true;
@@ -61,7 +62,7 @@
 		} );
 	};
 
-	// Confirmed a moment ago: the points are on their way.
+	// Loads the points, and repeats it after a confirmation, when the points arrive in a moment.
 	const look = async ( places, triesLeft ) => {
 		const { html, soon } = await load();
 		fill( places, html.trim() );

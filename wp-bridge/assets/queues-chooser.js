@@ -1,5 +1,5 @@
 /**
- * The queues page: the duplicate chooser. Candidates side by side; one click decides.
+ * The duplicate chooser of the queues page. It shows the candidates side by side, and one click decides.
  */
 ( () => {
 	'use strict';
@@ -31,7 +31,7 @@
 		const said = element( 'p', { className: 'tillsync-dialog-said', role: 'status', textContent: words.loading } );
 		body.append( element( 'p', {}, element( 'strong', {}, element( 'bdi', { textContent: row.subject } ) ) ), said );
 
-		// What goes wrong is said inside the dialog: the page below is out of reach.
+		// Errors are shown inside the dialog, because it covers the page.
 		const choose = async ( customer ) => {
 			said.textContent = words.loading;
 			try {
@@ -77,7 +77,7 @@
 
 		let candidates = [];
 		try {
-			// An order that has failed has no candidates of its own: it gets whom the search finds.
+			// A failed order has no candidates, so the person uses the search.
 			const answer = row.state === 'held' ? await page.call( `queues/entries/${ row.id }/candidates` ) : { candidates: [], guest: ! row.user_id };
 			candidates = answer.candidates;
 			said.textContent = candidates.length === 0 ? words.chooseNone : '';

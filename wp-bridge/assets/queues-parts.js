@@ -1,5 +1,5 @@
 /**
- * The queues page: what its scripts share.
+ * Functions that the scripts of the queues page share.
  */
 ( () => {
 	'use strict';
@@ -13,7 +13,7 @@
 
 	page.newId = () => `tillsync-${ ++numbers }`;
 
-	/** "%s" and "%1$s" by turns. */
+	/** Replaces "%s" in order and "%1$s" by position. */
 	page.fill = ( text, ...values ) =>
 		text.replaceAll( /%(?:(\d)\$)?[sd]/g, ( _, position ) => String( position ? values[ position - 1 ] : values.shift() ) );
 
@@ -21,10 +21,10 @@
 	page.isExpired = shared.isExpired;
 	page.sentence = ( error ) => shared.sentence( error, words );
 
-	/** The service is not there, or this shop may not use it: the page itself is well. */
+	/** Tells whether the service does not answer or refuses this shop, while this site works. */
 	page.isService = ( error ) => typeof error?.code === 'string' && error.code.startsWith( 'tillsync_' ) && error.code !== 'tillsync_failed';
 
-	/** One thing at a time for a button; it keeps the focus while it waits. */
+	/** Lets a button run one task at a time. The button keeps the focus meanwhile. */
 	page.busy = async ( button, work ) => {
 		if ( button.getAttribute( 'aria-disabled' ) === 'true' ) {
 			return;
@@ -39,7 +39,7 @@
 		}
 	};
 
-	/** A dialog with a heading; gives back what is needed to fill and close it. Escape and Close end it, the focus returns. */
+	/** Opens a dialog with a heading, and returns what fills and closes it. Escape and Close close it, and the focus returns. */
 	page.dialog = ( title, wide = false ) => {
 		const id = page.newId();
 		const body = page.element( 'div', { className: 'tillsync-dialog-body' } );
@@ -64,10 +64,10 @@
 		return { dialog, body, end };
 	};
 
-	/** Open dialogs: the page does not change under them. */
+	/** Number of open dialogs. The page does not refresh while one is open. */
 	page.open = 0;
 
-	/** Asks before something happens. Resolves to true or false. */
+	/** Asks for a confirmation. Resolves to true or false. */
 	page.ask = ( title, question ) =>
 		new Promise( ( resolve ) => {
 			const { dialog, body, end } = page.dialog( title );

@@ -1,5 +1,5 @@
 /**
- * The queues page: rows of the queues and of the outbox, with their details and buttons.
+ * Rows of the queues page, from the queues and from the outbox, with their details and buttons.
  */
 ( () => {
 	'use strict';
@@ -13,7 +13,7 @@
 		return made;
 	};
 
-	// Narrow screens show rows as cards, which takes the table's own meaning away: the roles keep it.
+	// Narrow screens show rows as cards, which removes the table's semantics. The roles keep them.
 	const cell = ( label, ...children ) => element( 'td', { role: 'cell', 'data-label': label }, ...children );
 
 	const times = ( pairs ) =>
@@ -25,7 +25,7 @@
 	const notesOf = ( notes ) =>
 		notes.length ? element( 'ul', { className: 'tillsync-notes', lang: 'en', dir: 'ltr' }, notes.map( ( note ) => element( 'li', { textContent: note } ) ) ) : null;
 
-	// The comment is word by word what support knows: never translated, always left to right.
+	// Support staff know the comment word by word, so it is never translated and always left to right.
 	const verbatim = ( text ) => element( 'p', { className: 'tillsync-comment', lang: 'en', dir: 'ltr', translate: 'no', textContent: text } );
 
 	const explanation = ( { meaning, what_to_do: todo, translated } ) => {
@@ -68,7 +68,7 @@
 		return made;
 	};
 
-	/** Entries whose attempts are unfolded: they stay so when the page is brought up to date. */
+	/** Ids of entries whose attempts are open. They stay open when the page refreshes. */
 	page.opened = new Set();
 
 	const retry = async ( row ) => {
@@ -77,7 +77,7 @@
 		await page.refresh();
 	};
 
-	/** Chunk by chunk; `total` so far. */
+	/** Retries chunk by chunk. `step` gets the total so far. */
 	const through = async ( data, step ) => {
 		let total = 0;
 		let next = '';
@@ -115,7 +115,7 @@
 
 	const badge = ( row ) => [ element( 'span', { className: `tillsync-badge tillsync-${ row.state }`, textContent: row.state_label } ), element( 'p', { className: 'tillsync-where', textContent: row.where } ) ];
 
-	/** A row of a queue. */
+	/** Returns a row of a queue. */
 	page.entryRow = ( row ) =>
 		element(
 			'tr',
@@ -144,7 +144,7 @@
 			)
 		);
 
-	/** A row of the outbox. */
+	/** Returns a row of the outbox. */
 	page.outboxRow = ( row ) =>
 		element(
 			'tr',
@@ -163,7 +163,10 @@
 			)
 		);
 
-	/** A table with these rows; `old` gives the rows that have not changed, so that focus and unfolded details stay. */
+	/**
+	 * Returns a table with these rows. `known` holds the rows of the last table: unchanged ones are reused, so that focus and open details
+	 * stay.
+	 */
 	page.table = ( caption, rows, make, known ) => {
 		const heads = [ words.subject, words.state, words.comment, words.times, words.actions ];
 		const made = rows.map( ( row ) => {

@@ -1,5 +1,5 @@
 /**
- * The queues page: what is shown, filters, paging, and keeping up to date every 15 seconds while somebody looks.
+ * The queues page: lists, filters and paging. It refreshes every 15 seconds while it is visible.
  */
 ( () => {
 	'use strict';
@@ -42,7 +42,7 @@
 		);
 	};
 
-	// --- what is chosen -------------------------------------------------------------------------------------------------------
+	// --- filters --------------------------------------------------------------------------------------------------------------
 
 	const tabs = element( 'div', { className: 'nav-tab-wrapper tillsync-tabs', role: 'tablist', 'aria-label': words.queues } );
 	const help = element( 'p', { className: 'description' } );
@@ -116,7 +116,7 @@
 		search.focus();
 	} );
 
-	// --- what is shown --------------------------------------------------------------------------------------------------------
+	// --- lists ----------------------------------------------------------------------------------------------------------------
 
 	const countsOf = ( counts ) => {
 		counts.forEach( ( { state: name, count, capped, label } ) => {
@@ -173,7 +173,7 @@
 		const token = view.tokens.at( -1 );
 		let answer;
 		do {
-			// A text that is no order's id may be its number, or a customer's: each is asked by itself, so that no call is long.
+			// A text may be an order's id, its number, or a customer's id. Each kind of search has its own short call.
 			// oxlint-disable-next-line no-await-in-loop -- each answer names the next kind of search
 			answer = await page.call( `queues?${ query( { queue: view.queue, state: view.state, outcome: view.outcome, search: view.search, by: view.by, page_token: token, counts: '1' } ) }` );
 			view.by = answer.try_next || answer.by;
@@ -181,7 +181,7 @@
 		return answer;
 	};
 
-	/** Asks for both lists. Only the newest question is shown. */
+	/** Loads both lists. Only the answers of the newest refresh are shown. */
 	page.refresh = async () => {
 		window.clearTimeout( timer );
 		const mine = ++asked;
@@ -190,7 +190,7 @@
 		if ( mine !== asked ) {
 			return;
 		}
-		const focus = document.activeElement; // not before the question: whoever went on meanwhile stays where he is
+		const focus = document.activeElement; // read after the calls, because the person may have moved the focus meanwhile
 		if ( waiting.status === 'fulfilled' ) {
 			showOutbox( waiting.value );
 		}
@@ -213,7 +213,7 @@
 			return;
 		}
 		timer = window.setTimeout( () => {
-			// Nothing changes under an open dialog, or on a page of the past that somebody reads.
+			// The page does not refresh under an open dialog.
 			if ( page.open > 0 ) {
 				plan();
 			} else {

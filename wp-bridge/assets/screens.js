@@ -1,19 +1,19 @@
 /**
- * What our screens share: elements, calls to this shop's own routes, failures in words, and changes that wait while somebody presses.
- * Values of the service and of people are always set as text, never as markup.
+ * Functions that the plugin's screens share: elements, calls to this shop's routes, error sentences, and updates that wait for the end of a
+ * press. Values of the service and of people are always set as text, never as markup.
  */
 ( () => {
 	'use strict';
 
 	// A press is a pointer or the space bar that goes down and up on the same element. A page that moves or replaces the element in between
-	// loses the press. So whatever arrives meanwhile is shown after it.
+	// loses the press. So updates that arrive during a press are shown after it.
 	let isPressed = false;
 	const waiting = [];
 	const press = () => {
 		isPressed = true;
 	};
 	const release = () => {
-		// The click comes right after the pointer goes up, in the same turn.
+		// The browser fires the click right after pointerup, in the same task.
 		window.setTimeout( () => {
 			isPressed = false;
 			waiting.splice( 0 ).forEach( ( goOn ) => goOn() );
@@ -24,11 +24,11 @@
 	window.addEventListener( 'keydown', ( event ) => event.key === ' ' && press(), whileCaught );
 	window.addEventListener( 'keyup', release, whileCaught );
 	[ 'pointerup', 'pointercancel', 'dragend' ].forEach( ( name ) => window.addEventListener( name, release, whileCaught ) );
-	// The pointer went up outside of the window: nobody says so, but it comes back without a button.
+	// No event reports a pointer that went up outside of the window. It returns without a pressed button.
 	window.addEventListener( 'pointermove', ( event ) => isPressed && event.buttons === 0 && release(), whileCaught );
 	window.addEventListener( 'blur', release );
 
-	/** Resolves at once, or after the press that is under way. To be awaited before anything on the page moves by itself. */
+	/** Resolves at once, or after the present press. Callers await it before they move anything on the page. */
 	const released = async () => {
 		if ( isPressed ) {
 			await new Promise( ( resolve ) => {
@@ -37,7 +37,7 @@
 		}
 	};
 
-	/** An element; properties that are no properties (aria-…, role, data-…) become attributes. Null children are left out. */
+	/** Creates an element. Names that are no properties (aria-…, role, data-…) become attributes. Null children are omitted. */
 	const element = ( name, properties = {}, ...children ) => {
 		const made = document.createElement( name );
 		Object.entries( properties ).forEach( ( [ key, value ] ) => {
@@ -54,7 +54,7 @@
 		return made;
 	};
 
-	/** Calls below a namespace. A nonce that ran out on an open page is renewed by apiFetch itself, once. */
+	/** Returns a function that calls routes of a namespace. apiFetch itself renews an expired nonce once. */
 	const callsTo = ( namespace ) => async ( path, method = 'GET', data, signal ) => {
 		try {
 			return await window.wp.apiFetch( { path: `${ namespace }/${ path }`, method, data, signal } );
@@ -63,11 +63,11 @@
 		}
 	};
 
-	/** The login has ended: then apiFetch throws what its renewal of the nonce was answered. */
+	/** Tells whether the login has ended. apiFetch then throws the response to its renewal of the nonce. */
 	const isExpired = ( error ) =>
 		error instanceof window.Response || [ 'rest_cookie_invalid_nonce', 'rest_forbidden', 'rest_not_logged_in' ].includes( error?.code );
 
-	/** A failure in words. `words`: `expired` and `failed`. */
+	/** Returns a sentence for an error. `words` has `expired` and `failed`. */
 	const sentence = ( error, words ) => ( isExpired( error ) ? words.expired : error?.message || words.failed );
 
 	window.tillsyncScreens = { released, element, callsTo, isExpired, sentence };

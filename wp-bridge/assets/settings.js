@@ -1,5 +1,5 @@
 /**
- * The settings screen: what a change would do, and the search for the default till customer. Without it buttons do the same.
+ * The settings screen: the preview of a change, and the search for the default till customer. Without this script the preview is a button.
  */
 ( () => {
 	'use strict';
@@ -26,7 +26,7 @@
 				}
 			} );
 			const mine = ++asked;
-			await released(); // a field reports its change when the pointer goes down elsewhere: on Save, for example
+			await released(); // a field fires its change event when the pointer goes down elsewhere, for example on Save
 			effect.textContent = words.loading;
 			try {
 				const { lines } = await call( 'settings/preview', 'POST', { settings } );

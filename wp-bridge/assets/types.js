@@ -1,5 +1,5 @@
 /**
- * The screen of customer types: who would change under what is chosen, and how far a change is. Only this shop is asked.
+ * The customer types screen: the preview of a mapping and the progress of a run. It calls only this shop.
  */
 ( () => {
 	'use strict';
@@ -47,7 +47,7 @@
 		return `${ parts.join( ', ' ) }.${ looked }`;
 	};
 
-	// On a phone the head stands before each value.
+	// On a phone the head precedes each value.
 	const cell = ( head, text ) => {
 		const made = element( 'td', { textContent: text } );
 		made.dataset.head = head;

@@ -1,14 +1,14 @@
 <?php
 /**
- * In the place of points, for a shopper whose email is not confirmed.
+ * The prompt for a shopper whose email is not confirmed. It is shown instead of points.
  *
  * To change it, copy this file to yourtheme/tillsync-bridge/tillsync-confirm-email.php. The button needs the attribute
- * data-tillsync-confirm; what comes of it is written into data-tillsync-confirm-said.
+ * data-tillsync-confirm. The result's text is written into the element with data-tillsync-confirm-said.
  *
  * @package Tillsync\Bridge
  * @version 0.1.0
  *
- * @var string $kind "ask", or "soon": confirmed a moment ago.
+ * @var string $kind "ask", or "soon" when the email was confirmed a moment ago.
  */
 
 defined( 'ABSPATH' ) || exit;

@@ -1,14 +1,14 @@
 <?php
 /**
- * Points of the shopper who is logged in.
+ * Points of the logged-in shopper.
  *
- * To change it, copy this file to yourtheme/tillsync-bridge/tillsync-points.php. It prints nothing where the till has told nothing.
+ * To change it, copy this file to yourtheme/tillsync-bridge/tillsync-points.php. It prints nothing without points.
  *
  * @package Tillsync\Bridge
  * @version 0.1.0
  *
- * @var string|null $points        The points, in the language of the page; null: none are known.
- * @var string      $as_of         When the till said so, in words.
+ * @var string|null $points        The points, in the language of the page; null when they are not known.
+ * @var string      $as_of         Date and time of the till read.
  * @var string      $as_of_machine The same for the attribute datetime.
  */
 

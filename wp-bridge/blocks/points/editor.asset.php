@@ -1,6 +1,6 @@
 <?php
 /**
- * What the block's editor script needs.
+ * Dependencies of the block's editor script.
  *
  * @package Tillsync\Bridge
  */

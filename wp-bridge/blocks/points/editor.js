@@ -1,5 +1,5 @@
 /**
- * The block in the editor: an example, since the person who edits the page is not the one who sees it.
+ * The block in the editor. It shows an example, because the editing person is not the shopper who sees the points.
  */
 ( ( blocks, blockEditor, element, i18n ) => {
 	'use strict';

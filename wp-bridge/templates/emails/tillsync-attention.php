@@ -1,11 +1,11 @@
 <?php
 /**
- * Mail "something waits for you", HTML. Override: yourtheme/woocommerce/emails/tillsync-attention.php
+ * HTML mail "Something waits for you". Override: yourtheme/woocommerce/emails/tillsync-attention.php
  *
  * @package Tillsync\Bridge
- * @var \Tillsync\Bridge\Health\Alert[] $causes             What is new.
+ * @var \Tillsync\Bridge\Health\Alert[] $causes             The new alerts.
  * @var string                          $email_heading      Heading.
- * @var string                          $additional_content Text of the merchant.
+ * @var string                          $additional_content The merchant's text.
  * @var WC_Email                        $email              The mail.
  */
 

@@ -1,10 +1,10 @@
 <?php
 /**
- * Mail "something waits for you": the list of causes, in HTML and in the block editor's mail.
+ * List of alerts for the mail "Something waits for you", in HTML and in the block editor's mail.
  * Override: yourtheme/woocommerce/emails/block/tillsync-attention-content.php
  *
  * @package Tillsync\Bridge
- * @var \Tillsync\Bridge\Health\Alert[] $causes What is new; none in the editor's preview.
+ * @var \Tillsync\Bridge\Health\Alert[] $causes The new alerts; none in the editor's preview.
  */
 
 use Tillsync\Bridge\Health\AlertTexts;

@@ -1,6 +1,6 @@
 <?php
 /**
- * Mail "something waits for you", what WooCommerce's block email editor begins with.
+ * Initial content of the mail "Something waits for you" in WooCommerce's block email editor.
  *
  * @package Tillsync\Bridge
  */

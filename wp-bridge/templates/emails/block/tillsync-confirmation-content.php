@@ -1,10 +1,10 @@
 <?php
 /**
- * Mail "confirm your email": its text, in HTML and in the block editor's mail.
+ * Text of the mail "Confirm your email", in HTML and in the block editor's mail.
  * Override: yourtheme/woocommerce/emails/block/tillsync-confirmation-content.php
  *
  * @package Tillsync\Bridge
- * @var string $url Of the link; empty in the editor's preview.
+ * @var string $url Address of the link; empty in the editor's preview.
  */
 
 defined( 'ABSPATH' ) || exit;

@@ -1,6 +1,6 @@
 <?php
 /**
- * Mail "confirm your email", what WooCommerce's block email editor begins with.
+ * Initial content of the mail "Confirm your email" in WooCommerce's block email editor.
  *
  * @package Tillsync\Bridge
  */

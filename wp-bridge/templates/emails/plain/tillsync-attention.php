@@ -1,11 +1,11 @@
 <?php
 /**
- * Mail "something waits for you", plain text. Override: yourtheme/woocommerce/emails/plain/tillsync-attention.php
+ * Plain text mail "Something waits for you". Override: yourtheme/woocommerce/emails/plain/tillsync-attention.php
  *
  * @package Tillsync\Bridge
- * @var \Tillsync\Bridge\Health\Alert[] $causes             What is new.
+ * @var \Tillsync\Bridge\Health\Alert[] $causes             The new alerts.
  * @var string                          $email_heading      Heading.
- * @var string                          $additional_content Text of the merchant.
+ * @var string                          $additional_content The merchant's text.
  */
 
 use Tillsync\Bridge\Health\AlertTexts;

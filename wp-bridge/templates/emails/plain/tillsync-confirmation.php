@@ -1,11 +1,11 @@
 <?php
 /**
- * Mail "confirm your email", plain text. Override: yourtheme/woocommerce/emails/plain/tillsync-confirmation.php
+ * Plain text mail "Confirm your email". Override: yourtheme/woocommerce/emails/plain/tillsync-confirmation.php
  *
  * @package Tillsync\Bridge
- * @var string $url                Of the link.
+ * @var string $url                Address of the link.
  * @var string $email_heading      Heading.
- * @var string $additional_content Text of the merchant.
+ * @var string $additional_content The merchant's text.
  */
 
 defined( 'ABSPATH' ) || exit;
