@@ -26,7 +26,7 @@ from tillsync_server.domain.enums import EntryKind, Outcome, Priority
 from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
-from tillsync_server.ports.lanes import ClaimedEntry, Completion, NewHint, Written
+from tillsync_server.ports.lanes import ClaimedEntry, Completion, CompletionResult, NewHint
 
 REQUESTS_PER_MINUTE = 100_000
 ACCOUNTS = 100
@@ -39,10 +39,10 @@ class CountingLaneStore(PostgresLaneStore):
 
     tally: Tally | None = None
 
-    async def complete(self, completions: Sequence[Completion]) -> list[Written | Exception]:
+    async def complete(self, completions: Sequence[Completion]) -> list[CompletionResult | Exception]:
         written = await super().complete(completions)
         if self.tally is not None:
-            self.tally.committed(written.count(Written.DONE))
+            self.tally.committed(written.count(CompletionResult.DONE))
         return written
 
 

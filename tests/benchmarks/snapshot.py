@@ -26,14 +26,14 @@ from tillsync_server.application.engine.enqueuer import Enqueuer
 from tillsync_server.domain.enums import EntryKind, Priority
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.ports.lanes import (
-    Claimed,
     ClaimRequest,
+    ClaimResult,
     Completion,
+    CompletionResult,
     EnqueueResult,
     LaneLease,
-    Leased,
+    LeaseResult,
     NewHint,
-    Written,
 )
 
 _GOAL = Goal(must=5, aim=2, unit="×", lower_is_better=True)
@@ -100,17 +100,17 @@ async def _load(dsn: str, accounts: int, rate: int) -> _Times:
     ended: dict[int, asyncio.Event] = {}
 
     class Store(PostgresLaneStore):
-        async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> Leased:
+        async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> LeaseResult:
             statement = super().lease(owner, limit=limit, bulk_limit=bulk_limit, probe_limit=probe_limit, lease_seconds=lease_seconds)
             return await timed("lease", statement)
 
-        async def claim(self, requests: Sequence[ClaimRequest]) -> list[Claimed]:
+        async def claim(self, requests: Sequence[ClaimRequest]) -> list[ClaimResult]:
             return await timed("claim", super().claim(requests))
 
-        async def complete(self, completions: Sequence[Completion]) -> list[Written | Exception]:
+        async def complete(self, completions: Sequence[Completion]) -> list[CompletionResult | Exception]:
             written = await timed("complete", super().complete(completions))
             for completion, each in zip(completions, written, strict=True):
-                if each is Written.DONE:
+                if each is CompletionResult.DONE:
                     ended.pop(completion.entry.subject_id).set()
             return written
 

@@ -29,7 +29,7 @@ from tillsync_server.domain.errors import LeaseTooShort
 from tillsync_server.domain.ids import AccountId, EntryId, WooCustomerId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
-from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest, Completion, LaneLease, LaneStore, Written
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, ClaimResult, Completion, CompletionResult, LaneLease, LaneStore
 from tillsync_server.ports.till import WritePermit
 
 LEASE_SECONDS = 30.0
@@ -272,13 +272,13 @@ class InRunner:
     async def at_version(self, account_id: AccountId, config_version: int) -> Account:
         return self.account_now
 
-    async def claim(self, requests: Sequence[ClaimRequest]) -> list[Claimed]:
+    async def claim(self, requests: Sequence[ClaimRequest]) -> list[ClaimResult]:
         claimed, self._claims = self._claims, []
-        return [Claimed(claimed, {}) for _ in requests]
+        return [ClaimResult(claimed, {}) for _ in requests]
 
-    async def complete(self, completions: Sequence[Completion]) -> list[Written | Exception]:
+    async def complete(self, completions: Sequence[Completion]) -> list[CompletionResult | Exception]:
         self._written += completions
-        return [Written.DONE] * len(completions)
+        return [CompletionResult.DONE] * len(completions)
 
     async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool | None]:
         return [not self._taken_over for _ in leases]

@@ -10,7 +10,7 @@ from tillsync_server.adapters.postgres.tills.till_budget import LONGEST_WAIT_SEC
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import AllowanceSpent, Throttled
 from tillsync_server.domain.ids import TillId
-from tillsync_server.ports.tills import Available
+from tillsync_server.ports.tills import TakenRequests
 
 
 @dataclass
@@ -53,14 +53,14 @@ class FakeTillBudget:
         bucket.passed_over = min(9, bucket.passed_over + requests)
         return wait
 
-    async def take_available(self, till_id: TillId, most: int, *, per_minute: int) -> Available:
+    async def take_available(self, till_id: TillId, most: int, *, per_minute: int) -> TakenRequests:
         self.questions += 1
         self._check_pause(till_id)
-        given = self._available(till_id, most, per_minute) if self.is_short else Available(requests=most)
+        given = self._available(till_id, most, per_minute) if self.is_short else TakenRequests(requests=most)
         self.taken += [(till_id, 1, per_minute)] * given.requests
         return given
 
-    def _available(self, till_id: TillId, most: int, per_minute: int) -> Available:
+    def _available(self, till_id: TillId, most: int, per_minute: int) -> TakenRequests:
         bucket, rate = self._refilled(till_id, per_minute), tokens_per_second(per_minute)
         requests = min(most, int(bucket.tokens)) if bucket.tokens >= 1 else int(bucket.passed_over >= 9)
         wait = max(0.0, requests - bucket.tokens) / rate
@@ -68,7 +68,7 @@ class FakeTillBudget:
             bucket.tokens -= requests
             bucket.passed_over = 0
         until_there, until_turn = max(0.0, 1 - bucket.tokens) / rate, (10 - bucket.passed_over) / rate
-        return Available(requests=requests, wait_seconds=wait, next_seconds=min(until_there, until_turn))
+        return TakenRequests(requests=requests, wait_seconds=wait, next_seconds=min(until_there, until_turn))
 
     def _refilled(self, till_id: TillId, per_minute: int) -> _Bucket:
         bucket = self._buckets.setdefault(till_id, _Bucket(0.0, self.clock()))

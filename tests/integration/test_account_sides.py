@@ -19,7 +19,7 @@ from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.enums import EntryKind, Outcome, ProblemReason, Side
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import AccountProblem, Verdict
-from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, ClaimResult
 
 pytestmark = pytest.mark.integration
 MATCHED = Verdict.finished(Outcome.MATCHED_EMAIL)
@@ -198,7 +198,7 @@ async def test_a_lane_that_ends_leaves_the_entries_that_wait_for_another(world: 
     gate = handler.gate(1)
     claim, fails = world.lanes.claim, False
 
-    async def claim_or_fail(requests: Sequence[ClaimRequest]) -> list[Claimed]:
+    async def claim_or_fail(requests: Sequence[ClaimRequest]) -> list[ClaimResult]:
         nonlocal fails
         if fails:
             fails = False

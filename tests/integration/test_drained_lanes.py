@@ -15,7 +15,7 @@ from tillsync_server.application.engine.worker import Worker
 from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.enums import Outcome, Priority
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.ports.lanes import Claimed, ClaimRequest
+from tillsync_server.ports.lanes import ClaimRequest, ClaimResult
 
 pytestmark = pytest.mark.integration
 PATIENT = EngineSettings(poll_floor_seconds=NEVER_SECONDS, stop_grace_seconds=NEVER_SECONDS)
@@ -39,7 +39,7 @@ async def test_a_trickle_costs_one_lease_and_one_claim_an_entry(world: EngineWor
     await world.add_accounts("shop-a")
     claims, claim = 0, world.lanes.claim
 
-    async def counted(requests: Sequence[ClaimRequest]) -> list[Claimed]:
+    async def counted(requests: Sequence[ClaimRequest]) -> list[ClaimResult]:
         nonlocal claims
         claims += 1
         return await claim(requests)

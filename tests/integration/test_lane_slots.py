@@ -17,7 +17,7 @@ from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.domain.enums import EntryKind, Outcome, Priority, ProblemReason, Side
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import AccountProblem, Verdict
-from tillsync_server.ports.lanes import Completion, Leased, NewHint, Written
+from tillsync_server.ports.lanes import Completion, CompletionResult, LeaseResult, NewHint
 
 pytestmark = pytest.mark.integration
 PATIENT = EngineSettings(poll_floor_seconds=NEVER_SECONDS)
@@ -47,7 +47,7 @@ async def test_bulk_lanes_wait_for_a_database_that_is_behind_and_live_ones_do_no
 ) -> None:
     complete, may_store = world.lanes.complete, asyncio.Event()
 
-    async def waits(completions: Sequence[Completion]) -> list[Written | Exception]:
+    async def waits(completions: Sequence[Completion]) -> list[CompletionResult | Exception]:
         await may_store.wait()
         return await complete(completions)
 
@@ -79,7 +79,7 @@ async def test_a_lane_that_waits_for_a_probe_slot_is_leased_as_soon_as_one_is_fr
 ) -> None:
     lease, found_none = world.lanes.lease, asyncio.Event()
 
-    async def asks(owner: str, *, probe_limit: int, **how: Any) -> Leased:
+    async def asks(owner: str, *, probe_limit: int, **how: Any) -> LeaseResult:
         leased = await lease(owner, probe_limit=probe_limit, **how)
         if probe_limit == 0:
             found_none.set()
@@ -109,7 +109,7 @@ async def test_a_lane_that_was_locked_when_it_was_to_be_leased_is_leased_as_soon
     handler = RecordingHandler()
     lease, is_armed, skipped = world.lanes.lease, False, False
 
-    async def beside_another(owner: str, **how: Any) -> Leased:
+    async def beside_another(owner: str, **how: Any) -> LeaseResult:
         nonlocal is_armed, skipped
         if not is_armed:
             return await lease(owner, **how)
@@ -161,7 +161,7 @@ async def test_a_stop_gives_back_what_is_leased_at_that_very_moment(world: Engin
     handler = RecordingHandler()
     lease, was_leased = world.lanes.lease, asyncio.Event()
 
-    async def slow(owner: str, **how: Any) -> Leased:
+    async def slow(owner: str, **how: Any) -> LeaseResult:
         leased = await lease(owner, **how)
         if leased.leases:
             was_leased.set()

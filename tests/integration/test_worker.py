@@ -16,7 +16,7 @@ from tillsync_server.domain.backoff import RetryPolicy
 from tillsync_server.domain.enums import Outcome, Priority, ProblemReason, Side
 from tillsync_server.domain.verdict import AccountProblem, Verdict
 from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
-from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest, Leased
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, ClaimResult, LeaseResult
 
 pytestmark = pytest.mark.integration
 QUICK = EngineSettings(poll_floor_seconds=0.2)
@@ -41,7 +41,7 @@ async def test_an_idle_system_issues_no_leases(world: EngineWorld, monkeypatch: 
     handler = RecordingHandler()
     looks, lease = 0, world.lanes.lease
 
-    async def counted(owner: str, **how: Any) -> Leased:
+    async def counted(owner: str, **how: Any) -> LeaseResult:
         nonlocal looks
         leased = await lease(owner, **how)
         looks += 1
@@ -66,7 +66,7 @@ async def test_live_work_is_picked_up_while_bulk_runs(world: EngineWorld, monkey
     gate = handler.gate(1)
     claims, claim = 0, world.lanes.claim
 
-    async def counted(requests: Sequence[ClaimRequest]) -> list[Claimed]:
+    async def counted(requests: Sequence[ClaimRequest]) -> list[ClaimResult]:
         nonlocal claims
         answer = await claim(requests)
         claims += 1

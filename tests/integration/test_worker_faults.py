@@ -17,7 +17,7 @@ from tillsync_server.application.engine.settings import EngineSettings
 from tillsync_server.application.engine.worker import Worker
 from tillsync_server.domain.enums import EntryState, Outcome, Priority
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, Leased
+from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, LeaseResult
 
 pytestmark = pytest.mark.integration
 QUICK = EngineSettings(poll_floor_seconds=0.1)
@@ -36,7 +36,7 @@ class FailingStore(PostgresLaneStore):
         if waiting := self.faults.get(name):
             raise waiting.pop(0)
 
-    async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> Leased:
+    async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> LeaseResult:
         self._meet("lease")
         return await super().lease(owner, limit=limit, bulk_limit=bulk_limit, probe_limit=bulk_limit, lease_seconds=lease_seconds)
 

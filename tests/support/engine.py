@@ -27,7 +27,7 @@ from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.handler import EntryHandler, LaneRun, LaneWork, VerdictSink
-from tillsync_server.ports.lanes import Claimed, ClaimedEntry, EnqueueResult, NewHint
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimResult, EnqueueResult, NewHint
 
 UPDATED = Verdict.finished(Outcome.UPDATED)
 Decide = Callable[[ClaimedEntry], Verdict]
@@ -38,7 +38,7 @@ def claim_limits(most: int) -> dict[WorkClass, int]:
     return dict.fromkeys(WorkClass, most)
 
 
-def entries_of(claimed: Sequence[Claimed]) -> list[list[ClaimedEntry]]:
+def entries_of(claimed: Sequence[ClaimResult]) -> list[list[ClaimedEntry]]:
     """By request."""
     return [each.entries for each in claimed]
 

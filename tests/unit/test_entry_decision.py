@@ -74,11 +74,11 @@ def test_what_a_verdict_proves(verdict: Verdict, sides: set[Side]) -> None:
 @pytest.mark.catches("the-end-of-a-problem-charges-nobody")
 def test_an_entry_that_met_the_end_of_a_problem_is_not_charged() -> None:
     answered = replace(RETRY, side=Side.TILL, retry_after_seconds=60.0, sides_answered=frozenset({Side.TILL}))
-    met = decide_entry(answered, attempts_before=POLICY.max_attempts - 1, policy=POLICY, ill={Side.TILL})
+    met = decide_entry(answered, attempts_before=POLICY.max_attempts - 1, policy=POLICY, paused={Side.TILL})
     assert (met.state, met.charged, met.delay_seconds, met.retry_after_seconds) == (EntryState.PENDING, False, 0.0, 0.0)
     assert met.sides_proven == {Side.TILL}
     for verdict, ill in ((answered, ()), (answered, {Side.SHOP}), (RETRY, {Side.TILL})):
-        own = decide_entry(verdict, attempts_before=0, policy=POLICY, ill=ill)
+        own = decide_entry(verdict, attempts_before=0, policy=POLICY, paused=ill)
         assert (own.state, own.charged) == (EntryState.PENDING, True)
 
 

@@ -27,7 +27,16 @@ from tillsync_server.domain.ids import AccountId, WooCustomerId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.domain.work_class import WorkClass
 from tillsync_server.ports.handler import LaneRun, LaneWork, VerdictSink
-from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest, Completion, IllSide, LaneLease, LaneStore, Written
+from tillsync_server.ports.lanes import (
+    ClaimedEntry,
+    ClaimRequest,
+    ClaimResult,
+    Completion,
+    CompletionResult,
+    LaneLease,
+    LaneStore,
+    PausedSide,
+)
 
 ACCOUNT = till_account("shop-1")
 SETTINGS = EngineSettings(in_flight_limit=40, reserved_in_flight=5, poll_floor_seconds=NEVER_SECONDS)
@@ -47,7 +56,7 @@ class Harness(FaultVerdicts):
 
     slots: Slots = field(default_factory=lambda: Slots(lanes=1, live_reserved_lanes=0, entries=100_000))
     probes: Probes = field(default_factory=lambda: Probes(1))
-    ill: dict[Side, IllSide] = field(default_factory=dict)
+    ill: dict[Side, PausedSide] = field(default_factory=dict)
     settings: EngineSettings = SETTINGS
     due: list[ClaimedEntry] = field(default_factory=list)
     runs: list[ClaimedEntry] = field(default_factory=list)
@@ -58,8 +67,8 @@ class Harness(FaultVerdicts):
 
     # ports.lanes.LaneStore
 
-    async def claim(self, requests: Sequence[ClaimRequest]) -> list[Claimed]:
-        return [Claimed(self._claimed(request), self.ill) for request in requests]
+    async def claim(self, requests: Sequence[ClaimRequest]) -> list[ClaimResult]:
+        return [ClaimResult(self._claimed(request), self.ill) for request in requests]
 
     def _claimed(self, request: ClaimRequest) -> list[ClaimedEntry]:
         left, found = Counter(request.limits), list[ClaimedEntry]()
@@ -70,11 +79,11 @@ class Harness(FaultVerdicts):
         self.brought += len(found)
         return found
 
-    async def complete(self, completions: Sequence[Completion]) -> list[Written | Exception]:
+    async def complete(self, completions: Sequence[Completion]) -> list[CompletionResult | Exception]:
         self.due = [entry for entry in self.due if entry.entry_id not in {each.entry.entry_id for each in completions}]
-        for side in (side for each in completions for side in each.mended):
+        for side in (side for each in completions for side in each.recovered):
             del self.ill[side]
-        return [Written.DONE] * len(completions)
+        return [CompletionResult.DONE] * len(completions)
 
     # ports.handler.EntryHandler and LaneWork
 
@@ -106,7 +115,7 @@ class Harness(FaultVerdicts):
     async def lane(self) -> AsyncIterator[LaneRunner]:
         clock, store = FakeClock(), cast(LaneStore, self)  # nothing else is asked of it
         renewal = LeaseRenewal(store, lease_seconds=30.0, clock=clock)
-        lease = LaneLease(ACCOUNT.account_id, "worker-1", 7, lapses=0, ill=dict(self.ill))
+        lease = LaneLease(ACCOUNT.account_id, "worker-1", 7, lapses=0, paused_sides=dict(self.ill))
         proven = ProvenSides()
         proven.note(ACCOUNT.account_id, set(Side) - self.ill.keys())
         lane = LeasedLane(lease, LeaseClock(self.settings, clock(), clock), self, renewal.renew_one)
@@ -178,8 +187,8 @@ async def test_lanes_that_claim_at_once_read_and_take_no_more_than_the_process_h
 @pytest.mark.catches("free-probe-slots-are-told")
 async def test_a_lane_that_waited_for_a_probe_slot_starts_as_soon_as_one_is_free() -> None:
     probes = Probes(1)
-    first = Harness(probes=probes, ill={Side.SHOP: IllSide(1, 0.0)}, due=entries(WorkClass.LIVE, 1))
-    second = Harness(probes=probes, ill={Side.SHOP: IllSide(1, 0.0)}, due=[*entries(WorkClass.LIVE, 1), *entries(WorkClass.ORDER, 1)])
+    first = Harness(probes=probes, ill={Side.SHOP: PausedSide(1, 0.0)}, due=entries(WorkClass.LIVE, 1))
+    second = Harness(probes=probes, ill={Side.SHOP: PausedSide(1, 0.0)}, due=[*entries(WorkClass.LIVE, 1), *entries(WorkClass.ORDER, 1)])
     async with first.lane(), second.lane():
         assert await settled(first) == {WorkClass.LIVE: 1}
         assert await settled(second) == {WorkClass.ORDER: 1}

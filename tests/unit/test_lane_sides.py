@@ -12,7 +12,7 @@ from tillsync_server.application.engine.slots import Probes, ProvenSides, Slots
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.work_class import WorkClass
-from tillsync_server.ports.lanes import IllSide
+from tillsync_server.ports.lanes import PausedSide
 
 SHOP = AccountId("shop-a")
 
@@ -25,7 +25,7 @@ class Harness:
         self.sides = self.lease(**ill)
 
     def lease(self, **ill: float) -> LaneSides:
-        sides = {Side[name.upper()]: IllSide(3, seconds) for name, seconds in ill.items()}
+        sides = {Side[name.upper()]: PausedSide(3, seconds) for name, seconds in ill.items()}
         return LaneSides(SHOP, sides, self.probes, self.proven, self.clock, asyncio.Event())
 
     def room(self, *running: WorkClass) -> dict[WorkClass, int]:
@@ -98,7 +98,7 @@ def test_a_second_entry_does_not_start_beside_the_probe() -> None:
 def test_new_settings_have_the_side_probed_at_once() -> None:
     harness = Harness(shop=600)
     harness.clock.advance(1)
-    harness.sides.update({Side.SHOP: IllSide(0, 0.0)}, asked_at=100.5)
+    harness.sides.update({Side.SHOP: PausedSide(0, 0.0)}, asked_at=100.5)
     assert harness.room()[WorkClass.LIVE] == 1
 
 
@@ -107,7 +107,7 @@ def test_a_mending_that_was_dropped_is_told_again() -> None:
     assert harness.sides.start(WorkClass.LIVE, ())
     mended = harness.sides.worked({Side.SHOP})
     harness.sides.not_stored(mended, None)
-    harness.sides.update({Side.SHOP: IllSide(3, 0.0)}, asked_at=101.0)
+    harness.sides.update({Side.SHOP: PausedSide(3, 0.0)}, asked_at=101.0)
     assert harness.sides.worked({Side.SHOP}) == {Side.SHOP}
 
 
@@ -171,7 +171,7 @@ def test_an_answer_older_than_the_mending_makes_nothing_ill() -> None:
     harness = Harness(shop=0)
     harness.room()
     harness.sides.worked({Side.SHOP})
-    harness.sides.update({Side.SHOP: IllSide(3, 60)}, asked_at=100.0)
+    harness.sides.update({Side.SHOP: PausedSide(3, 60)}, asked_at=100.0)
     assert harness.may_start == set(WorkClass)
 
 

@@ -8,11 +8,11 @@ from typing import cast
 import pytest
 from tillsync_server.application.engine.lane_statements import LaneStatements, WorkerCounters
 from tillsync_server.domain.ids import AccountId
-from tillsync_server.ports.lanes import Claimed, ClaimRequest, LaneLease, LaneStore
+from tillsync_server.ports.lanes import ClaimRequest, ClaimResult, LaneLease, LaneStore
 
 
 class _Away:
-    async def claim(self, requests: Sequence[ClaimRequest]) -> Sequence[Claimed]:
+    async def claim(self, requests: Sequence[ClaimRequest]) -> Sequence[ClaimResult]:
         raise ConnectionError("the database is away")
 
 
@@ -20,7 +20,7 @@ async def test_a_claim_that_fails_tells_that_nothing_waits_any_more() -> None:
     """The worker leases no bulk lanes while claims wait for the database: nothing else would tell it to go on."""
     told: list[bool] = []
     statements = LaneStatements(cast(LaneStore, _Away()), WorkerCounters(), (OSError,), lambda: told.append(statements.are_behind))
-    request = ClaimRequest(LaneLease(AccountId("shop-a"), "worker-1", 7, lapses=0, ill={}), {}, ())
+    request = ClaimRequest(LaneLease(AccountId("shop-a"), "worker-1", 7, lapses=0, paused_sides={}), {}, ())
     with pytest.raises(ConnectionError):
         await statements.claim(request)
     await statements.stop()

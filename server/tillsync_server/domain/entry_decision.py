@@ -44,8 +44,8 @@ class EntryDecision:
     """Sides that evidently work: an account problem of theirs is closed."""
 
 
-def decide_entry(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy, ill: Collection[Side] = ()) -> EntryDecision:
-    """``attempts_before``: charged attempts of the entry before this run. ``ill``: sides with a problem at some time of the run."""
+def decide_entry(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy, paused: Collection[Side] = ()) -> EntryDecision:
+    """``attempts_before``: charged attempts of the entry before this run. ``paused``: sides with a problem at some time of the run."""
     charged, delay, retry_after = True, 0.0, 0.0
     state, not_before = verdict.state, None
     attempts = attempts_before + 1
@@ -54,7 +54,7 @@ def decide_entry(verdict: Verdict, *, attempts_before: int, policy: RetryPolicy,
             pass
         case Disposition.RETRY:
             # invariant: the-end-of-a-problem-charges-nobody
-            if not verdict.sides_answered.isdisjoint(ill):
+            if not verdict.sides_answered.isdisjoint(paused):
                 charged = False  # it met a problem that is over, and runs again at once
             elif policy.is_exhausted(attempts):
                 state = EntryState.FAILED

@@ -19,7 +19,7 @@ from tillsync_server.domain.work_class import WorkClass
 
 
 @dataclass(frozen=True, slots=True)
-class IllSide:
+class PausedSide:
     """A side with an open problem. The entries that need it wait until ``seconds_until_probe`` are over (negative: they are)."""
 
     failures: int
@@ -36,7 +36,7 @@ class LaneLease:
     token: int
     lapses: int
     """How often in a row a lease ran out instead of being released."""
-    ill: Mapping[Side, IllSide] = field(default_factory=dict)
+    paused_sides: Mapping[Side, PausedSide] = field(default_factory=dict)
     """As it was when the lane was leased."""
 
 
@@ -81,11 +81,11 @@ class Completion:
     run_seconds: float
     pause_seconds: float = 0.0
     """With ``decision.problem``: how long its side waits for the next probe."""
-    mended: frozenset[Side] = frozenset()
+    recovered: frozenset[Side] = frozenset()
     """Sides that were ill and did what was asked: their problems close."""
 
 
-class Written(IntEnum):
+class CompletionResult(IntEnum):
     """What became of a completion. Not true: nothing was written."""
 
     DROPPED = 0
@@ -139,7 +139,7 @@ class HintStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
+class LeaseResult:
     leases: list[LaneLease]
     seconds_until_due: float | None
     """Until the next lane that was left is ready, or its lease runs out (negative: it is). None: there is none."""
@@ -158,17 +158,17 @@ class ClaimRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """``ill``: the account's sides as they are now; a person may have mended one. None: the lane is not ours any more."""
+class ClaimResult:
+    """``paused_sides``: the account's sides as they are now; a person may have mended one. None: the lane is not ours any more."""
 
     entries: list[ClaimedEntry]
-    ill: Mapping[Side, IllSide] | None
+    paused_sides: Mapping[Side, PausedSide] | None
 
 
 class LaneStore(Protocol):
     """The engine's statements. Everything that ends, fails or reschedules entries is fenced by owner and token."""
 
-    async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> Leased:
+    async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> LeaseResult:
         """Up to ``limit`` ready lanes or run-out leases, of which at most ``bulk_limit`` without live work; and up to ``probe_limit`` lanes
         whose work waits for a side that is to be probed."""
         ...
@@ -177,7 +177,7 @@ class LaneStore(Protocol):
         """By position: still ours, and now for ``lease_seconds`` more. None: somebody has the lane locked for long; ask again."""
         ...
 
-    async def claim(self, requests: Sequence[ClaimRequest]) -> list[Claimed]:
+    async def claim(self, requests: Sequence[ClaimRequest]) -> list[ClaimResult]:
         """By position: due entries, in order of their classes. Writes nothing."""
         ...
 
@@ -187,7 +187,7 @@ class LaneStore(Protocol):
         False when lane or entry moved on meanwhile."""
         ...
 
-    async def complete(self, completions: Sequence[Completion]) -> list[Written | Exception]:
+    async def complete(self, completions: Sequence[Completion]) -> list[CompletionResult | Exception]:
         """By position. Unavailable: somebody has the lane locked for long; the others are written all the same."""
         ...
 

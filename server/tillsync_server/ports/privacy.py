@@ -46,7 +46,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class JoinedPair:
+class LinkedPair:
     """A link. ``is_crossed`` False: the shop customer is gone, and its number may be somebody else's by now. ``woo_registered_at``: of the
     user whom it was made for; None: not heard yet."""
 
@@ -89,7 +89,7 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class ErasureResult:
     counts: Mapping[PersonCategory, int]
     retained: tuple[Retention, ...]
 
@@ -97,9 +97,9 @@ class Erased:
 class PrivacyStore(Protocol):
     """Takes the person as it was resolved: nothing here follows a link or an email any further."""
 
-    async def joined(
+    async def links_of(
         self, account_id: AccountId, epos_customer_ids: Sequence[EposCustomerId], woo_customer_ids: Sequence[WooCustomerId]
-    ) -> list[JoinedPair]:
+    ) -> list[LinkedPair]:
         """The links of any of these customers."""
         ...
 
@@ -113,7 +113,7 @@ class PrivacyStore(Protocol):
         """Of one category, by ascending ``record_id`` from ``after`` on (empty: from the first)."""
         ...
 
-    async def erase(self, account_id: AccountId, person: Person, *, dry_run: bool = False) -> Erased:
+    async def erase(self, account_id: AccountId, person: Person, *, dry_run: bool = False) -> ErasureResult:
         """Closes the person's live entries, then takes the person out of everything, in steps under the lane's lock. While a create of
         the person may still surprise us, it stays, and with it what leads to it. The removal of a link's values from the shop is queued,
         and stays until it is done. ``dry_run``: what would be erased; nothing is."""

@@ -16,7 +16,7 @@ from tillsync_server.ports.till import CustomerPage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Available:
+class TakenRequests:
     """What ``TillBudget.take_available`` gave."""
 
     requests: int
@@ -41,7 +41,7 @@ class TillBudget(Protocol):
         """
         ...
 
-    async def take_available(self, till_id: TillId, most: int, *, per_minute: int) -> Available:
+    async def take_available(self, till_id: TillId, most: int, *, per_minute: int) -> TakenRequests:
         """Takes up to ``most`` requests that are there now. For everybody but orders.
 
         Every tenth request is left to them: where nine were booked since they took one, one is booked for them too.

@@ -17,7 +17,7 @@ from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import AllowanceSpent
 from tillsync_server.domain.ids import TillId
 from tillsync_server.domain.request_class import RequestClass
-from tillsync_server.ports.tills import Available, TillBudget
+from tillsync_server.ports.tills import TakenRequests, TillBudget
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -155,7 +155,7 @@ class TillGate:
         finally:
             self._release_slots(slots - given)
 
-    def _give_turns(self, available: Available) -> int:
+    def _give_turns(self, available: TakenRequests) -> int:
         """Gives turns to waiters and returns their number. It may be 0, because waiters may have been cancelled meanwhile."""
         given = 0
         while given < available.requests and self._waiting_others:

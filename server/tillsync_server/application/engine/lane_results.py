@@ -19,7 +19,7 @@ from tillsync_server.domain.entry_decision import EntryDecision, decide_entry
 from tillsync_server.domain.enums import EntryState
 from tillsync_server.domain.errors import Unavailable
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.ports.lanes import ClaimedEntry, Completion, Written
+from tillsync_server.ports.lanes import ClaimedEntry, Completion, CompletionResult
 
 _LOG = structlog.get_logger(__name__)
 _Ended = Callable[[InFlight], None]
@@ -55,7 +55,7 @@ class LaneResults:
 
     def _completion(self, run: InFlight, verdict: Verdict, failures: int) -> Completion:
         ill = self._sides.ill_since(run.started_at)
-        decision = decide_entry(verdict, attempts_before=run.entry.attempt_count, policy=self._policy, ill=ill)
+        decision = decide_entry(verdict, attempts_before=run.entry.attempt_count, policy=self._policy, paused=ill)
         if run.is_charged:
             decision = replace(decision, charged=False)
         pause = 0.0
@@ -66,7 +66,7 @@ class LaneResults:
             self._schedule.look_again()
         return Completion(self._lane.lease, run.entry, decision, self._lane.clock.now() - run.started_at, pause, mended)
 
-    def _first_stored(self, run: InFlight, completion: Completion, ended: _Ended, stored: Written | BaseException) -> None:
+    def _first_stored(self, run: InFlight, completion: Completion, ended: _Ended, stored: CompletionResult | BaseException) -> None:
         if not isinstance(stored, Exception) or isinstance(stored, Unavailable):
             self._stored(run, completion, ended, stored)
             return
@@ -75,14 +75,14 @@ class LaneResults:
         self._log_refused(run, stored)
         self.store(run, self._fault_verdict(run.entry), 0, ended)
 
-    def _stored(self, run: InFlight, completion: Completion, ended: _Ended, stored: Written | BaseException) -> None:
+    def _stored(self, run: InFlight, completion: Completion, ended: _Ended, stored: CompletionResult | BaseException) -> None:
         if isinstance(stored, Exception):
             self._log_refused(run, stored)
             self._not_stored(completion)
             self._lane.end(LaneState.STOPPING)  # the entry stays as it was, and runs again after the lease
         # invariant: moved-entries-are-claimed-again
-        elif stored is not Written.DONE:
-            if stored is not Written.MOVED_ON:
+        elif stored is not CompletionResult.DONE:
+            if stored is not CompletionResult.MOVED_ON:
                 self._not_stored(completion)
             self._schedule.look_again()
         elif completion.decision.state is EntryState.PENDING:
@@ -98,7 +98,7 @@ class LaneResults:
 
     def _not_stored(self, completion: Completion) -> None:
         problem = completion.decision.problem
-        self._sides.not_stored(completion.mended, None if problem is None else problem.side)
+        self._sides.not_stored(completion.recovered, None if problem is None else problem.side)
 
 
 def _seconds_until_due(decision: EntryDecision) -> float:

@@ -64,7 +64,7 @@ class LaneRunner:
         self._schedule = ClaimSchedule(floor_seconds=settings.poll_floor_seconds, clock=lane.clock.now)
         if entries:
             self._schedule.claim_sent(WorkClass)
-        self._sides = LaneSides(lease.account_id, lease.ill, services.probes, services.proven, lane.clock.now, lane.changed)
+        self._sides = LaneSides(lease.account_id, lease.paused_sides, services.probes, services.proven, lane.clock.now, lane.changed)
         self._schedule.due_in(self._sides.seconds_until_probe)
         results = LaneResults(lane, self._schedule, services.statements, services.handler.fault_verdict, settings.retry, self._sides)
         self._runs = LaneRuns(lane, self._schedule, self._sides, services.slots, results)
@@ -155,10 +155,10 @@ class LaneRunner:
         except self._services.statements.database_gone:
             self.lane.end(LaneState.STOPPING)  # what runs may end, and is stored once the database answers
             return []
-        if answer.ill is None:
+        if answer.paused_sides is None:
             self.lane.end(LaneState.LOST)
             return []
-        self._sides.update(answer.ill, asked_at)
+        self._sides.update(answer.paused_sides, asked_at)
         self._schedule.claim_answered(limits, answer.entries)
         return self._take(answer.entries)
 

@@ -11,7 +11,7 @@ from tillsync_server.application.engine.slots import Probes, ProvenSides
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.work_class import WorkClass
-from tillsync_server.ports.lanes import IllSide
+from tillsync_server.ports.lanes import PausedSide
 
 _NONE: frozenset[Side] = frozenset()
 
@@ -32,7 +32,7 @@ class LaneSides:
     def __init__(
         self,
         account_id: AccountId,
-        ill: Mapping[Side, IllSide],
+        ill: Mapping[Side, PausedSide],
         probes: Probes,
         proven: ProvenSides,
         now: Callable[[], float],
@@ -54,7 +54,7 @@ class LaneSides:
         """Infinite where no ill side waits for its probe."""
         return min((each.probe_at for each in self._ill.values() if not each.is_probed), default=math.inf) - self._now()
 
-    def update(self, ill: Mapping[Side, IllSide], asked_at: float) -> None:
+    def update(self, ill: Mapping[Side, PausedSide], asked_at: float) -> None:
         """As the database had them at ``asked_at`` or later: a person may have mended a side."""
         for side in [side for side, each in self._ill.items() if each.stored_at < asked_at and side not in ill]:
             self._forget(side)

@@ -14,7 +14,7 @@ import structlog
 from tillsync_server.application.concurrency.micro_batcher import Done, MicroBatcher
 from tillsync_server.application.engine.leased_lane import LaneState, LeasedLane
 from tillsync_server.domain.errors import Unavailable
-from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest, Completion, LaneLease, LaneStore, Written
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, ClaimResult, Completion, CompletionResult, LaneLease, LaneStore
 
 _LOG = structlog.get_logger(__name__)
 _CLAIMS_AT_ONCE = 8
@@ -56,10 +56,10 @@ class LaneStatements:
         self._counters = counters
         self._caught_up = caught_up
         self._stopped = asyncio.Event()
-        self._claims: MicroBatcher[ClaimRequest, Claimed] = MicroBatcher(
+        self._claims: MicroBatcher[ClaimRequest, ClaimResult] = MicroBatcher(
             self._claim, name="claim", max_items=_CLAIMS_AT_ONCE, linger_seconds=0.001, retry_singly=False
         )
-        self._completions: list[MicroBatcher[Completion, Written]] = [
+        self._completions: list[MicroBatcher[Completion, CompletionResult]] = [
             MicroBatcher(self._complete, name=f"complete:{number}", linger_seconds=0.002) for number in range(_COMPLETION_WRITERS)
         ]
         self._releases: MicroBatcher[LeasedLane, None] = MicroBatcher(self._release, name="release")
@@ -69,11 +69,11 @@ class LaneStatements:
         """The database has all that it can do: more lanes would only share it, each in smaller pieces."""
         return len(self._claims) >= _CLAIMS_AT_ONCE or sum(map(len, self._completions)) >= _WAITING_COMPLETIONS
 
-    async def claim(self, request: ClaimRequest) -> Claimed:
+    async def claim(self, request: ClaimRequest) -> ClaimResult:
         """Raises ``database_gone``."""
         return await self._claims.submit(request)
 
-    def complete(self, completion: Completion, done: Done[Written]) -> None:
+    def complete(self, completion: Completion, done: Done[CompletionResult]) -> None:
         """Waits until the database answers, at the latest until :meth:`stop`. A lane's completions are stored in order."""
         writer = crc32(completion.lease.account_id.encode()) % len(self._completions)
         self._completions[writer].put(completion, done)
@@ -94,7 +94,7 @@ class LaneStatements:
             await completions.close()
         await self._releases.close()
 
-    async def _claim(self, requests: Sequence[ClaimRequest]) -> Sequence[Claimed | Exception]:
+    async def _claim(self, requests: Sequence[ClaimRequest]) -> Sequence[ClaimResult | Exception]:
         try:
             claimed = await self._store.claim(requests)
         finally:  # also of one that failed: lanes wait for the database only while there is something on the way
@@ -102,13 +102,13 @@ class LaneStatements:
         self._counters.claimed += sum(len(each.entries) for each in claimed)
         return claimed
 
-    async def _complete(self, completions: Sequence[Completion]) -> Sequence[Written | Exception]:
+    async def _complete(self, completions: Sequence[Completion]) -> Sequence[CompletionResult | Exception]:
         """What was done outside is recorded once the database is back, if the lane is still ours then."""
         try:
             written = await self._once_it_answers("complete", lambda: self._store.complete(completions))
         except self.database_gone as error:
             raise Unavailable("the database does not answer") from error
-        dropped = written.count(Written.DROPPED)
+        dropped = written.count(CompletionResult.DROPPED)
         self._counters.dropped += dropped
         self._counters.completed += len(written) - dropped - sum(isinstance(each, Exception) for each in written)
         self._ended()

@@ -23,7 +23,7 @@ from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.shop_users import is_linked_person
-from tillsync_server.ports.privacy import JoinedPair, Person, PrivacyStore
+from tillsync_server.ports.privacy import LinkedPair, Person, PrivacyStore
 from tillsync_server.ports.shop import ShopDirectory, ShopGateway
 
 RESOLVE_SECONDS = 8.0
@@ -210,7 +210,7 @@ class _Resolution:
     # links
 
     async def _cross_links(self) -> None:
-        for pair in await self._store.joined(self._account.account_id, list(self._epos), list(self._woo)):
+        for pair in await self._store.links_of(self._account.account_id, list(self._epos), list(self._woo)):
             epos_id, woo_id = pair.epos_customer_id, pair.woo_customer_id
             if pair.is_crossed and epos_id in self._epos and woo_id in self._woo:
                 continue
@@ -230,7 +230,7 @@ class _Resolution:
                 else:
                     self._name(AliasKind.SHOP_CUSTOMER, woo_id, reason)
 
-    async def _is_of_another(self, pair: JoinedPair) -> bool:
+    async def _is_of_another(self, pair: LinkedPair) -> bool:
         """Whether the shop says that the number was given again. Where it cannot be asked, the link stands as it is stored."""
         if pair.woo_customer_id not in self._registered:
             try:

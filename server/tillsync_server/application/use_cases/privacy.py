@@ -21,7 +21,7 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.errors import FailedPrecondition, InvalidArgument
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
 from tillsync_server.ports.accounts import AccountStore
-from tillsync_server.ports.privacy import Erased, Person, PersonCategory, PersonRecord, PrivacyStore, Retention, Sealer
+from tillsync_server.ports.privacy import ErasureResult, Person, PersonCategory, PersonRecord, PrivacyStore, Retention, Sealer
 
 REMOVAL_SECONDS = 5.0
 """How long an erasure waits for the shop to take our values away."""
@@ -47,7 +47,7 @@ class RecordsPage:
 
 @dataclass(frozen=True, slots=True)
 class PersonErased:
-    erased: Erased
+    erased: ErasureResult
     also_known_as: tuple[Alias, ...] = ()
     sides_not_asked: tuple[SideNotAsked, ...] = ()
 
@@ -116,7 +116,7 @@ class Privacy:
 
     # values in the shop
 
-    async def _with_shop_values(self, account: Account, person: Person, erased: Erased) -> Erased:
+    async def _with_shop_values(self, account: Account, person: Person, erased: ErasureResult) -> ErasureResult:
         """What the shop took away by now, and what is left in it."""
         waiting = _removals_in(erased)
         if not waiting:
@@ -130,7 +130,7 @@ class Privacy:
         counts = {one: erased.counts.get(one, 0) + again.counts.get(one, 0) for one in PersonCategory}
         counts[PersonCategory.QUEUE_ENTRY] = erased.counts.get(PersonCategory.QUEUE_ENTRY, 0)
         counts[PersonCategory.SHOP_VALUES] = waiting - _removals_in(again)
-        return Erased({category: count for category, count in counts.items() if count}, again.retained)
+        return ErasureResult({category: count for category, count in counts.items() if count}, again.retained)
 
     async def _removed_in_time(self, account_id: AccountId, person: Person) -> bool:
         clock = asyncio.get_running_loop().time
@@ -160,7 +160,7 @@ class Privacy:
         return ResolvedPerson(person), begin, after
 
 
-def _removals_in(erased: Erased) -> int:
+def _removals_in(erased: ErasureResult) -> int:
     return sum(one.count for one in erased.retained if one.category is PersonCategory.PENDING_REMOVAL)
 
 

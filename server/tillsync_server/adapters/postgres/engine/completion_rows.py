@@ -73,9 +73,9 @@ def completion_parameters(completions: Sequence[Completion]) -> list[Any]:
 
 def without_problem(completion: Completion) -> Completion:
     """Tells no side's problem and no mending."""
-    if not completion.mended and completion.decision.problem is None:
+    if not completion.recovered and completion.decision.problem is None:
         return completion
-    return replace(completion, mended=frozenset(), decision=replace(completion.decision, problem=None))
+    return replace(completion, recovered=frozenset(), decision=replace(completion.decision, problem=None))
 
 
 def _class_key(decision: EntryDecision) -> Hashable:
@@ -116,7 +116,7 @@ def _problem_columns(completions: Sequence[Completion], claim_numbers: Sequence[
     """Of each claim and side at most one: a problem that is met stands above one that closes."""
     changed: dict[tuple[int, Side], tuple[Completion, AccountProblem | None]] = {}
     for number, completion in zip(claim_numbers, completions, strict=True):
-        for side in completion.mended:
+        for side in completion.recovered:
             changed.setdefault((number, side), (completion, None))
         problem = completion.decision.problem
         # invariant: account-wide-failures-make-their-side-wait

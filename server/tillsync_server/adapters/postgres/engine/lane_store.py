@@ -21,7 +21,16 @@ from tillsync_server.domain.errors import Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.work_class import WorkClass
-from tillsync_server.ports.lanes import Claimed, ClaimedEntry, ClaimRequest, Completion, IllSide, LaneLease, Leased, Written
+from tillsync_server.ports.lanes import (
+    ClaimedEntry,
+    ClaimRequest,
+    ClaimResult,
+    Completion,
+    CompletionResult,
+    LaneLease,
+    LeaseResult,
+    PausedSide,
+)
 from tillsync_server.ports.wakeups import Notifier
 
 _LEASE = load("engine/lease")
@@ -50,11 +59,11 @@ class PostgresLaneStore:
         self._look_from: datetime | None = None
         """No lane is ready before this time; the database's. None: look at all lanes."""
 
-    async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> Leased:
+    async def lease(self, owner: str, *, limit: int, bulk_limit: int, probe_limit: int, lease_seconds: float) -> LeaseResult:
         async with self._database.acquire() as connection:
             *rows, rest = await connection.fetch(_LEASE, limit, bulk_limit, owner, lease_seconds, probe_limit, self._look_from)
         self._look_from = rest["look_from"]
-        return Leased([_lease(owner, row) for row in rows], rest["seconds"])
+        return LeaseResult([_lease(owner, row) for row in rows], rest["seconds"])
 
     async def renew(self, leases: Sequence[LaneLease], *, lease_seconds: float) -> list[bool | None]:
         """One statement for all; where a lane stays locked, lane by lane, so that it does not cost the others their leases."""
@@ -68,7 +77,7 @@ class PostgresLaneStore:
         renewed = {row["account_id"] for row in rows}
         return [lease.account_id in renewed for lease in leases]
 
-    async def claim(self, requests: Sequence[ClaimRequest]) -> list[Claimed]:
+    async def claim(self, requests: Sequence[ClaimRequest]) -> list[ClaimResult]:
         async with self._database.acquire() as connection:
             rows = await connection.fetch(
                 _CLAIM,
@@ -76,11 +85,11 @@ class PostgresLaneStore:
                 *([request.limits.get(work_class, 0) for request in requests] for work_class in WorkClass),
                 [entry_id for request in requests for entry_id in request.in_flight],
             )
-        claimed = [Claimed([], None) for _ in requests]
+        claimed = [ClaimResult([], None) for _ in requests]
         for row in rows:
             number = row[0] - 1
-            if claimed[number].ill is None:
-                claimed[number] = Claimed([], _ill_sides((row[1], 0), (row[2], 0)))
+            if claimed[number].paused_sides is None:
+                claimed[number] = ClaimResult([], _paused_sides((row[1], 0), (row[2], 0)))
             if row[4] is not None:
                 claimed[number].entries.append(_claimed_entry(row))
         return claimed
@@ -93,16 +102,16 @@ class PostgresLaneStore:
                 )
             )
 
-    async def complete(self, completions: Sequence[Completion]) -> list[Written | Exception]:
+    async def complete(self, completions: Sequence[Completion]) -> list[CompletionResult | Exception]:
         """One statement for all; where a lane stays locked, account by account, so that it does not hold up what the others have done."""
         try:
             return list(await self._complete(completions))
         except asyncpg.LockNotAvailableError:
             pass
-        results: list[Written | Exception] = [Written.DROPPED] * len(completions)
+        results: list[CompletionResult | Exception] = [CompletionResult.DROPPED] * len(completions)
         for account_id in sorted({completion.entry.account_id for completion in completions}):
             positions = [position for position, completion in enumerate(completions) if completion.entry.account_id == account_id]
-            own: list[Written | Exception]
+            own: list[CompletionResult | Exception]
             try:  # once more also where it is the only one: it may have been the history's partitions that were locked
                 own = list(await self._complete([completions[position] for position in positions]))
             except asyncpg.LockNotAvailableError:
@@ -111,21 +120,21 @@ class PostgresLaneStore:
                 results[position] = result
         return results
 
-    async def _complete(self, completions: Sequence[Completion]) -> list[Written]:
-        results = [Written.DROPPED] * len(completions)
+    async def _complete(self, completions: Sequence[Completion]) -> list[CompletionResult]:
+        results = [CompletionResult.DROPPED] * len(completions)
         left = list(range(len(completions)))
         for _ in range(_COMPLETE_ROUNDS):
             async with self._database.acquire() as connection:
                 rows = await connection.fetch(_COMPLETE, *completion_parameters([completions[position] for position in left]))
             as_decided = {left[number - 1]: decided for number, decided in rows}
             for position, decided in as_decided.items():
-                results[position] = Written.DONE if decided else Written.MOVED_ON
+                results[position] = CompletionResult.DONE if decided else CompletionResult.MOVED_ON
             left = [position for position, decided in as_decided.items() if decided is None]
             if not left:
                 break
             completions = [without_problem(completion) for completion in completions]  # the first round has stored them
         for completion, result in zip(completions, results, strict=True):
-            if result is not Written.DROPPED and completion.entry.kind is EntryKind.ORDER_CUSTOMER:
+            if result is not CompletionResult.DROPPED and completion.entry.kind is EntryKind.ORDER_CUSTOMER:
                 self._notifier.entry_finished(completion.entry.entry_id)
         return results
 
@@ -164,14 +173,16 @@ def _lease(owner: str, row: asyncpg.Record) -> LaneLease:
         owner=owner,
         token=row["lease_token"],
         lapses=row["lapses"],
-        ill=_ill_sides((row["till_seconds"], row["till_failures"]), (row["shop_seconds"], row["shop_failures"])),
+        paused_sides=_paused_sides((row["till_seconds"], row["till_failures"]), (row["shop_seconds"], row["shop_failures"])),
     )
 
 
-def _ill_sides(till: tuple[float | None, int | None], shop: tuple[float | None, int | None]) -> dict[Side, IllSide]:
+def _paused_sides(till: tuple[float | None, int | None], shop: tuple[float | None, int | None]) -> dict[Side, PausedSide]:
     """Of each: the seconds until its probe (NULL: it is well), and its failures."""
     return {
-        side: IllSide(failures or 0, seconds) for side, (seconds, failures) in ((Side.TILL, till), (Side.SHOP, shop)) if seconds is not None
+        side: PausedSide(failures or 0, seconds)
+        for side, (seconds, failures) in ((Side.TILL, till), (Side.SHOP, shop))
+        if seconds is not None
     }
 
 

@@ -18,7 +18,7 @@ from tillsync_server.adapters.postgres.statements import load
 from tillsync_server.domain.emails import email_forms
 from tillsync_server.domain.enums import EntryKind
 from tillsync_server.domain.ids import AccountId, EntryId, EposCustomerId, WooCustomerId
-from tillsync_server.ports.privacy import Erased, JoinedPair, NamedByRecords, Person, PersonCategory, PersonRecord, Retention
+from tillsync_server.ports.privacy import ErasureResult, LinkedPair, NamedByRecords, Person, PersonCategory, PersonRecord, Retention
 from tillsync_server.ports.wakeups import Notifier
 
 _RAISE_CONFIG_VERSION = load("engine/raise_config_version")
@@ -98,12 +98,12 @@ class PostgresPrivacy:
         self._database = database
         self._notifier = notifier
 
-    async def joined(
+    async def links_of(
         self, account_id: AccountId, epos_customer_ids: Sequence[EposCustomerId], woo_customer_ids: Sequence[WooCustomerId]
-    ) -> list[JoinedPair]:
+    ) -> list[LinkedPair]:
         async with self._database.acquire() as connection:
             rows = await connection.fetch(_JOINED, account_id, list(epos_customer_ids), list(woo_customer_ids))
-        return [JoinedPair(**row) for row in rows]
+        return [LinkedPair(**row) for row in rows]
 
     async def named_with(self, account_id: AccountId, email: str) -> NamedByRecords:
         async with self._database.acquire() as connection:
@@ -124,14 +124,14 @@ class PostgresPrivacy:
             rows = await _rows(connection, account_id, known, category, after, limit)
         return [_WORDS[category](row) for row in rows]
 
-    async def erase(self, account_id: AccountId, person: Person, *, dry_run: bool = False) -> Erased:
+    async def erase(self, account_id: AccountId, person: Person, *, dry_run: bool = False) -> ErasureResult:
         async with self._database.acquire() as connection:
             known = await _known(connection, account_id, person)
             if dry_run:
                 return _as_found(known, {one: await _rows(connection, account_id, known, one, "", _MOST) for one in PersonCategory})
         return await self._erase(account_id, known)
 
-    async def _erase(self, account_id: AccountId, known: _Known) -> Erased:
+    async def _erase(self, account_id: AccountId, known: _Known) -> ErasureResult:
         counts = dict.fromkeys(PersonCategory, 0)
         wait_until = await self._close_live(account_id, known, counts)
         # The ways to a create that may still surprise us are its order's answer and the link: they go only when none is left.
@@ -144,7 +144,7 @@ class PostgresPrivacy:
                     category: await _rows(connection, account_id, known, category, "", _MOST)
                     for category in (PersonCategory.LINK, PersonCategory.ORDER_MATCH)
                 }
-            return Erased(_positive(counts), _retained(unsettled, wait_until, kept))
+            return ErasureResult(_positive(counts), _retained(unsettled, wait_until, kept))
         kept_answers = await self._erase_answers(account_id, known, counts)
         removals, at = await self._erase_links(account_id, known, counts)
         kept_for_now = (
@@ -152,7 +152,7 @@ class PostgresPrivacy:
             (PersonCategory.ORDER_MATCH, kept_answers, _UNPROVEN),
             (PersonCategory.CREATE_INTENT, unproven, _UNPROVEN),
         )
-        return Erased(_positive(counts), _kept_for_now(kept_for_now, at))
+        return ErasureResult(_positive(counts), _kept_for_now(kept_for_now, at))
 
     async def _close_live(self, account_id: AccountId, known: _Known, counts: dict[PersonCategory, int]) -> datetime | None:
         """Until when an attempt that was under way may leave something behind; None: none was."""
@@ -292,7 +292,7 @@ _WORDS: dict[PersonCategory, Callable[[asyncpg.Record], PersonRecord]] = {
 }
 
 
-def _as_found(known: _Known, found: dict[PersonCategory, list[asyncpg.Record]]) -> Erased:
+def _as_found(known: _Known, found: dict[PersonCategory, list[asyncpg.Record]]) -> ErasureResult:
     """What an erasure would come to."""
     unsettled = [row for row in found[PersonCategory.CREATE_INTENT] if row["is_unsettled"]]
     counts = {category: len(rows) for category, rows in found.items()}
@@ -306,7 +306,7 @@ def _as_found(known: _Known, found: dict[PersonCategory, list[asyncpg.Record]]) 
         kept_intents = sum(known.leads_to_unproven(row) for row in found[PersonCategory.CREATE_INTENT])
         counts[PersonCategory.CREATE_INTENT] -= kept_intents
         unproven = ((PersonCategory.ORDER_MATCH, len(kept_orders), _UNPROVEN), (PersonCategory.CREATE_INTENT, kept_intents, _UNPROVEN))
-        return Erased(_positive(counts), _kept_for_now(unproven, datetime.now(UTC)))
+        return ErasureResult(_positive(counts), _kept_for_now(unproven, datetime.now(UTC)))
     counts[PersonCategory.CREATE_INTENT] -= len(unsettled)
     kept = {category: found[category] for category in (PersonCategory.LINK, PersonCategory.ORDER_MATCH)}
     later = (
@@ -316,7 +316,7 @@ def _as_found(known: _Known, found: dict[PersonCategory, list[asyncpg.Record]]) 
         PersonCategory.ORDER_MATCH,
         PersonCategory.EVENT,
     )
-    return Erased(
+    return ErasureResult(
         _positive({category: count for category, count in counts.items() if category not in later}), _retained(unsettled, None, kept)
     )
 

@@ -14,7 +14,7 @@ from tillsync_server.application.concurrency.micro_batcher import MicroBatcher
 from tillsync_server.domain.enums import Side
 from tillsync_server.domain.errors import AllowanceSpent, Throttled
 from tillsync_server.domain.ids import TillId
-from tillsync_server.ports.tills import Available
+from tillsync_server.ports.tills import TakenRequests
 
 LONGEST_WAIT_SECONDS = 10.0
 DEFAULT_SHARE = 0.5
@@ -90,12 +90,12 @@ class PostgresTillBudget:
             raise AllowanceSpent(Side.TILL, "the till's allowance of requests is used up for now", retry_after_seconds=wait)
         return wait
 
-    async def take_available(self, till_id: TillId, most: int, *, per_minute: int) -> Available:
+    async def take_available(self, till_id: TillId, most: int, *, per_minute: int) -> TakenRequests:
         rows = await self._ask(_Ask(till_id, per_minute, 0.0, (1,) * most))
         if rows[0]["paused_seconds"] > 0:
             raise _paused(rows[0]["paused_seconds"])
         waits = [row["wait_seconds"] for row in rows if row["is_granted"]]
-        return Available(requests=len(waits), wait_seconds=max(waits, default=0.0), next_seconds=rows[0]["next_seconds"])
+        return TakenRequests(requests=len(waits), wait_seconds=max(waits, default=0.0), next_seconds=rows[0]["next_seconds"])
 
     async def _ask(self, ask: _Ask) -> list[asyncpg.Record]:
         """A row for each of ``wanted``, one at least. Together with questions to other tills; behind those who wait for this till's row."""

@@ -32,7 +32,7 @@ from tillsync_server.domain.errors import FailedPrecondition, Unavailable
 from tillsync_server.domain.ids import AccountId, EposCustomerId, TillId
 from tillsync_server.domain.settings_change import Requeue, SettingsEffect
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.ports.lanes import ClaimRequest, Completion, Written
+from tillsync_server.ports.lanes import ClaimRequest, Completion, CompletionResult
 
 pytestmark = pytest.mark.integration
 KEY, OLD_KEY = "a key for these tests " * 2, "a former key for these tests " * 2
@@ -250,7 +250,7 @@ async def test_a_decision_taken_on_former_settings_is_refused(world: EngineWorld
     assert (await accounts.at_version(SHOP, entry.config_version)).sync_names is False
     await accounts.update(SHOP, setting(sync_names=True))
     decision = decide_entry(Verdict.finished(Outcome.UPDATED), attempts_before=0, policy=RetryPolicy())
-    assert await world.lanes.complete([Completion(lease, entry, decision, 0.1)]) == [Written.DROPPED]
+    assert await world.lanes.complete([Completion(lease, entry, decision, 0.1)]) == [CompletionResult.DROPPED]
     [[again]] = entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
     assert (again.entry_id, again.kind, again.config_version) == (entry.entry_id, EntryKind.CUSTOMER, 2)
     assert (await accounts.at_version(SHOP, again.config_version)).sync_names is True

@@ -15,7 +15,7 @@ from tillsync_server.domain.entry_decision import decide_entry
 from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priority, ProblemReason, Side
 from tillsync_server.domain.ids import AccountId
 from tillsync_server.domain.verdict import AccountProblem, Verdict
-from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, LaneLease, NewHint, Written
+from tillsync_server.ports.lanes import ClaimedEntry, ClaimRequest, Completion, CompletionResult, LaneLease, NewHint
 
 pytestmark = [pytest.mark.integration, pytest.mark.every_version]
 POLICY = RetryPolicy()
@@ -33,7 +33,7 @@ async def claim_one(world: EngineWorld, lease: LaneLease) -> ClaimedEntry:
 
 def completion(lease: LaneLease, entry: ClaimedEntry, verdict: Verdict = UPDATED, pause_seconds: float = 0.0) -> Completion:
     decision = decide_entry(verdict, attempts_before=entry.attempt_count, policy=POLICY)
-    return Completion(lease, entry, decision, 0.01, pause_seconds, frozenset(decision.sides_proven & lease.ill.keys()))
+    return Completion(lease, entry, decision, 0.01, pause_seconds, frozenset(decision.sides_proven & lease.paused_sides.keys()))
 
 
 async def lapse(world: EngineWorld) -> None:
@@ -88,7 +88,7 @@ async def test_an_end_that_waited_for_the_lane_sees_what_was_changed_under_its_l
         ending = asyncio.create_task(patient.lanes.complete(completions))
         await world.until_locked_out()
     written = dict(zip([each.entry.account_id for each in completions], await within(ending), strict=True))
-    assert written == {"shop-a": Written.MOVED_ON, "shop-b": Written.DONE}
+    assert written == {"shop-a": CompletionResult.MOVED_ON, "shop-b": CompletionResult.DONE}
     row = await world.live("shop-a", 1)
     assert row is not None
     assert (row["state"], row["entry_revision"], row["attempts"].count('"s"')) == (1, 2, 1)
@@ -99,7 +99,7 @@ async def test_finishing_moves_the_entry_to_the_history(world: EngineWorld) -> N
     queued = await world.hint("shop-a", 1)
     lease = await lease_one(world)
     entry = await claim_one(world, lease)
-    assert await world.lanes.complete([completion(lease, entry)]) == [Written.DONE]
+    assert await world.lanes.complete([completion(lease, entry)]) == [CompletionResult.DONE]
     row = await world.finished_entry(queued.entry_id)
     assert (row["state"], row["outcome"], row["comment"], row["retention"]) == (2, 1, "Successfully Updated", 1)
     assert row["attempt_count"] == 1
@@ -119,7 +119,10 @@ async def test_a_lapsed_lease_changes_nothing_beside_its_successor_in_one_batch(
     fresh = await lease_one(world)
     new = await claim_one(world, fresh)
     retry = Verdict.retry(Outcome.WOO_NOT_UPDATED, "not reached: DNS")
-    assert await world.lanes.complete([completion(fresh, new), completion(stale, old, retry)]) == [Written.DONE, Written.DROPPED]
+    assert await world.lanes.complete([completion(fresh, new), completion(stale, old, retry)]) == [
+        CompletionResult.DONE,
+        CompletionResult.DROPPED,
+    ]
     [finished] = await world.fetch("SELECT outcome, attempts FROM entry_history")
     assert finished["outcome"] == Outcome.UPDATED
     assert await world.fetch("SELECT * FROM entry") == []
@@ -142,13 +145,13 @@ async def test_a_stale_owner_changes_nothing(world: EngineWorld) -> None:
     problem = AccountProblem(reason=ProblemReason.UNREACHABLE, side=Side.SHOP, text="not reached: DNS")
     paused = Verdict.paused(Outcome.WOO_NOT_UPDATED, problem)
     for verdict in (UPDATED, retry, paused):
-        assert await world.lanes.complete([completion(stale, entry, verdict, 60)]) == [Written.DROPPED]
+        assert await world.lanes.complete([completion(stale, entry, verdict, 60)]) == [CompletionResult.DROPPED]
     assert await world.lanes.charge_first(stale, entry, delay_seconds=1) is False
     assert await world.lanes.renew([stale], lease_seconds=30) == [False]
     await world.lanes.release([stale], clean=[True])
     assert await world.fetch("SELECT * FROM entry") + await world.fetch("SELECT * FROM lane") == before
     assert await world.fetch("SELECT * FROM entry_history") == []
-    assert await world.lanes.complete([completion(fresh, await claim_one(world, fresh))]) == [Written.DONE]
+    assert await world.lanes.complete([completion(fresh, await claim_one(world, fresh))]) == [CompletionResult.DONE]
 
 
 async def test_a_stale_lane_drops_only_its_own_completions(world: EngineWorld) -> None:
@@ -159,7 +162,10 @@ async def test_a_stale_lane_drops_only_its_own_completions(world: EngineWorld) -
     claimed = [entries[0] for entries in entries_of(await world.lanes.claim([ClaimRequest(lease, claim_limits(10)) for lease in leases]))]
     await world.fetch("UPDATE lane SET lease_token = lease_token + 1 WHERE account_id = $1 RETURNING 1", leases[0].account_id)
     pairs = zip(leases, claimed, strict=True)
-    assert await world.lanes.complete([completion(lease, entry) for lease, entry in pairs]) == [Written.DROPPED, Written.DONE]
+    assert await world.lanes.complete([completion(lease, entry) for lease, entry in pairs]) == [
+        CompletionResult.DROPPED,
+        CompletionResult.DONE,
+    ]
 
 
 @pytest.mark.catches("changed-settings-void-decisions")
@@ -170,10 +176,10 @@ async def test_settings_that_changed_meanwhile_void_the_decision(world: EngineWo
     lease = await lease_one(world)
     entry = await claim_one(world, lease)
     await world.fetch("UPDATE lane SET config_version = config_version + 1 RETURNING 1")
-    assert await world.lanes.complete([completion(lease, entry)]) == [Written.DROPPED]
+    assert await world.lanes.complete([completion(lease, entry)]) == [CompletionResult.DROPPED]
     again = await claim_one(world, lease)
     assert again.config_version == entry.config_version + 1
-    assert await world.lanes.complete([completion(lease, again)]) == [Written.DONE]
+    assert await world.lanes.complete([completion(lease, again)]) == [CompletionResult.DONE]
 
 
 @pytest.mark.catches("hints-during-a-run-survive")
@@ -184,7 +190,7 @@ async def test_an_entry_whose_revision_moved_runs_again(world: EngineWorld) -> N
     lease = await lease_one(world)
     entry = await claim_one(world, lease)
     await world.hint("shop-a", 1)
-    assert await world.lanes.complete([completion(lease, entry)]) == [Written.MOVED_ON]
+    assert await world.lanes.complete([completion(lease, entry)]) == [CompletionResult.MOVED_ON]
     row = await world.live("shop-a", 1)
     assert row is not None
     assert (row["state"], row["entry_revision"], row["attempt_count"], row["outcome"]) == (1, 2, 0, 1)
@@ -285,7 +291,7 @@ async def test_the_first_success_on_its_side_closes_the_problem(world: EngineWor
     await world.hint("shop-a", 1)
     await world.make_ill("shop-a", Side.SHOP, probe_in=timedelta(0), failures=3)
     lease = await lease_one(world)
-    assert (set(lease.ill), lease.ill[Side.SHOP].failures) == ({Side.SHOP}, 3)
+    assert (set(lease.paused_sides), lease.paused_sides[Side.SHOP].failures) == ({Side.SHOP}, 3)
     unchanged = replace(Verdict.finished(Outcome.UPDATED, "unchanged"), sides_met=frozenset({Side.TILL}))
     await world.lanes.complete([completion(lease, await claim_one(world, lease), unchanged)])
     [side] = await world.fetch("SELECT problem_reason, failures FROM account_side")

@@ -39,7 +39,7 @@ from tillsync_server.domain.enums import Outcome
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, TillId
 from tillsync_server.domain.verdict import Verdict
 from tillsync_server.ports.events import AcknowledgedEvent, EventType
-from tillsync_server.ports.lanes import Written
+from tillsync_server.ports.lanes import CompletionResult
 
 pytestmark = pytest.mark.integration
 
@@ -182,9 +182,9 @@ async def test_a_completion_that_is_dropped_tells_nothing(events: EventWorld) ->
     lease = await lease_of(engine)
     [entry] = await claim(engine, lease)
     stale = completion(replace(lease, token=lease.token - 1), entry, MATCHED)
-    assert await engine.lanes.complete([stale]) == [Written.DROPPED]
+    assert await engine.lanes.complete([stale]) == [CompletionResult.DROPPED]
     await put_order(engine, facts_of(1042, email="grace@example.test"))  # a hint meanwhile: it stays PENDING
-    assert await engine.lanes.complete([completion(lease, entry, MATCHED)]) == [Written.MOVED_ON]
+    assert await engine.lanes.complete([completion(lease, entry, MATCHED)]) == [CompletionResult.MOVED_ON]
     assert await events.rows() == []
 
 

@@ -34,7 +34,7 @@ from tillsync_server.domain.enums import EntryKind, EntryState, Outcome
 from tillsync_server.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Unavailable
 from tillsync_server.domain.ids import EntryId, new_entry_id
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.ports.lanes import Written
+from tillsync_server.ports.lanes import CompletionResult
 
 pytestmark = pytest.mark.integration
 MATCHED = replace(Verdict.finished(Outcome.MATCHED_EMAIL, "linked"), epos_customer_id=epos(90001))
@@ -104,11 +104,17 @@ async def test_what_runs_while_a_link_is_made_is_not_written_and_runs_again(worl
     lease = await lease_of(world)
     running = await claim(world, lease)
     await writer_of(world).create(SHOP, epos(90001), woo(12))
-    assert await world.lanes.complete([completion(lease, each, MATCHED) for each in running]) == [Written.DROPPED, Written.DROPPED]
+    assert await world.lanes.complete([completion(lease, each, MATCHED) for each in running]) == [
+        CompletionResult.DROPPED,
+        CompletionResult.DROPPED,
+    ]
     again = {each.subject_id: each for each in await claim(world, lease)}
     assert set(again) == {7, 90001}
     assert all(again[each.subject_id].entry_revision == each.entry_revision + 1 for each in running)
-    assert await world.lanes.complete([completion(lease, each, MATCHED) for each in again.values()]) == [Written.DONE, Written.DONE]
+    assert await world.lanes.complete([completion(lease, each, MATCHED) for each in again.values()]) == [
+        CompletionResult.DONE,
+        CompletionResult.DONE,
+    ]
 
 
 # delete
@@ -138,7 +144,7 @@ async def test_what_runs_while_a_link_is_removed_is_not_written(world: EngineWor
     lease = await lease_of(world)
     [running] = await claim(world, lease)
     await writer_of(world).delete(SHOP, woo_customer_id=woo(12))
-    assert await world.lanes.complete([completion(lease, running, UPDATED)]) == [Written.DROPPED]
+    assert await world.lanes.complete([completion(lease, running, UPDATED)]) == [CompletionResult.DROPPED]
     [again] = await claim(world, lease)
     assert (again.entry_id, again.entry_revision) == (running.entry_id, running.entry_revision + 1)
 

@@ -33,7 +33,7 @@ from tillsync_server.adapters.postgres.links.order_linker import PostgresOrderLi
 from tillsync_server.domain.enums import EntryState, LinkGround, Outcome
 from tillsync_server.domain.link import LinkOrigin
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.ports.lanes import ClaimedEntry, LaneLease, Written
+from tillsync_server.ports.lanes import ClaimedEntry, CompletionResult, LaneLease
 from tillsync_server.ports.links import OrderLinkOutcome
 
 pytestmark = pytest.mark.integration
@@ -86,7 +86,7 @@ async def test_a_new_link_queues_its_customer_and_does_not_hinder_its_own_order(
     assert row is not None
     assert (row["priority"], row["state"], row["entry_revision"]) == (1, 1, 1)
     assert await config_version(world) == before
-    assert await world.lanes.complete([completion(lease, entry, MATCHED)]) == [Written.DONE]
+    assert await world.lanes.complete([completion(lease, entry, MATCHED)]) == [CompletionResult.DONE]
     assert (await match_of(world, 1042)).state is EntryState.PROCESSED, "the revision of the deciding order was left alone"
     assert {each.subject_id for each in await claim(world, lease)} == {90001}, "the customer entry is there for the same lease"
 
@@ -119,7 +119,7 @@ async def test_other_running_orders_of_the_till_customer_run_again(world: Engine
     running = {each.subject_id: each for each in await claim(world, lease)}
     assert await link(world, lease, deciding) is OrderLinkOutcome.LINKED
     written = await world.lanes.complete([completion(lease, running[number], MATCHED) for number in (1, 2, 3)])
-    assert written == [Written.MOVED_ON, Written.DONE, Written.DONE]
+    assert written == [CompletionResult.MOVED_ON, CompletionResult.DONE, CompletionResult.DONE]
     left = {row["subject_id"] for row in await world.fetch("SELECT subject_id FROM entry WHERE queue = 2")}
     assert left == {1, 1042}
 
@@ -131,7 +131,9 @@ async def test_a_customer_entry_that_runs_while_its_link_is_made_runs_again(worl
     lease, deciding = await running_order(world)
     [customer] = [each for each in await claim(world, lease) if each.subject_id == 90001]
     assert await link(world, lease, deciding) is OrderLinkOutcome.LINKED
-    assert await world.lanes.complete([completion(lease, customer, Verdict.skipped(Outcome.CUSTOMER_NOT_LINKED))]) == [Written.MOVED_ON]
+    assert await world.lanes.complete([completion(lease, customer, Verdict.skipped(Outcome.CUSTOMER_NOT_LINKED))]) == [
+        CompletionResult.MOVED_ON
+    ]
     row = await world.live("shop-a", 90001)
     assert row is not None
     assert (row["state"], row["entry_revision"]) == (1, 2)
@@ -167,7 +169,7 @@ async def test_guests_of_one_email_are_released_but_not_those_that_wait_for_prod
     assert await states(world, [*held, no_guest, other, product]) == [EntryState.PENDING] * 2 + [EntryState.HELD] * 3
     assert await linker_of(world).release_held_of_guest(lease, entry, email="ada@example.test") == 0
     assert await linker_of(world).release_held_of_guest(lease, entry, email="") == 0
-    assert await world.lanes.complete([completion(lease, entry, MATCHED)]) == [Written.DONE]
+    assert await world.lanes.complete([completion(lease, entry, MATCHED)]) == [CompletionResult.DONE]
 
 
 async def test_two_accounts_link_the_same_numbers_apart(world: EngineWorld) -> None:

@@ -25,7 +25,7 @@ from tillsync_server.domain.enums import EntryKind, EntryState, Outcome, Priorit
 from tillsync_server.domain.errors import NotFound, Unavailable
 from tillsync_server.domain.ids import AccountId, EntryId, OrderId, new_entry_id
 from tillsync_server.domain.verdict import Verdict
-from tillsync_server.ports.lanes import ClaimRequest, Completion, Written
+from tillsync_server.ports.lanes import ClaimRequest, Completion, CompletionResult
 from tillsync_server.ports.orders import OrderMatch
 from tillsync_server.ports.queues import ActionOutcome, ActionResult
 
@@ -140,7 +140,7 @@ async def test_a_run_under_way_cannot_end_an_entry_that_was_retried_meanwhile(sh
     [[claimed]] = entries_of(await shop.lanes.claim([ClaimRequest(lease, claim_limits(10))]))
     await actions(shop).requeue(SHOP, [entry_id])
     decision = decide_entry(Verdict.finished(Outcome.UPDATED), attempts_before=0, policy=RetryPolicy())
-    assert await shop.lanes.complete([Completion(lease, claimed, decision, 0.1)]) == [Written.MOVED_ON]
+    assert await shop.lanes.complete([Completion(lease, claimed, decision, 0.1)]) == [CompletionResult.MOVED_ON]
     now = await entry(shop, entry_id)
     assert (now.state, now.outcome, len(now.attempts)) == (EntryState.PENDING, Outcome.UPDATED, 1)
 
