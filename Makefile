@@ -101,7 +101,7 @@ protos: $(STAMP)  ## generates clients/python/tillsync/v1 from protos/, and the 
 	$(BIN)/python scripts/generate_protos.py
 	$(BIN)/python scripts/generate_blocking_client.py
 
-docs: $(STAMP)  ## generates docs/messages.md, and the tables of settings and metrics in docs/operating/
+docs: $(STAMP)  ## generates docs/messages.md, docs/api-reference.md, and the tables of settings and metrics in docs/operating/
 	$(BIN)/python scripts/generate_docs.py
 
 breaking: $(STAMP)  ## whether the protos break those of AGAINST (a commit, branch or tag; main)

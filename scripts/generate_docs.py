@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Generate ``docs/messages.md`` from the catalogue of comments, and the tables of settings and metrics in ``docs/operating/``.
+"""Generate ``docs/messages.md``, ``docs/api-reference.md``, and the tables of settings and metrics in ``docs/operating/``.
 
     python scripts/generate_docs.py            write what is out of date
     python scripts/generate_docs.py --check    compare only; exit 1 and name the stale files
@@ -16,6 +16,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from api_reference import reference_page
+from generate_protos import ROOT, contract, place_imports
 from tillsync_server.adapters.observability.metrics import Metrics
 from tillsync_server.adapters.postgres.maintenance.db_health import QueueSample
 from tillsync_server.application.engine.lane_statements import WorkerCounters
@@ -24,8 +26,9 @@ from tillsync_server.composition.settings import load_settings, setting_lines
 from tillsync_server.domain.catalogue import CATALOGUE, RESPONSE_TEMPLATE, Message
 from tillsync_server.domain.enums import EntryKind, EntryState, MessageClass, Queue, Responsible
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
-MESSAGES, SETTINGS, MONITORING = DOCS / "messages.md", DOCS / "operating" / "settings.md", DOCS / "operating" / "monitoring.md"
+DOCS = ROOT / "docs"
+MESSAGES, REFERENCE = DOCS / "messages.md", DOCS / "api-reference.md"
+SETTINGS, MONITORING = DOCS / "operating" / "settings.md", DOCS / "operating" / "monitoring.md"
 
 _QUEUES = {
     Queue.CUSTOMERS: "Customers Queue: Epos Now → WooCommerce",
@@ -149,11 +152,13 @@ def with_table(page: Path, name: str, rows: Iterable[str]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Generate docs/messages.md and the tables of docs/operating/.")
+    parser = argparse.ArgumentParser(description="Generate docs/messages.md, docs/api-reference.md and the tables of docs/operating/.")
     parser.add_argument("--check", action="store_true", help="compare only; exit 1 and name the stale files")
     check = parser.parse_args().check
+    place_imports(ROOT)
     wanted = {
         MESSAGES: messages_page(),
+        REFERENCE: reference_page(contract()),
         SETTINGS: with_table(SETTINGS, "settings", settings_table()),
         MONITORING: with_table(MONITORING, "metrics", metrics_table()),
     }

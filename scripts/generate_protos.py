@@ -94,10 +94,9 @@ def tool(name: str) -> str:
     return str(path)
 
 
-def generate(output: Path) -> None:
-    """Write the generated package ``tillsync/v1`` under ``output``. The same protos give the same bytes."""
+def contract() -> FileDescriptorSet:
+    """The compiled files of ``protos/`` and their imports, with source comments."""
     files = sorted(path.relative_to(PROTOS).as_posix() for path in PROTOS.rglob("*.proto"))
-    services = [name for name in files if name.endswith("_service.proto")]
     with tempfile.TemporaryDirectory() as scratch:
         compiled = Path(scratch) / "protos.binpb"
         _protoc(
@@ -105,7 +104,16 @@ def generate(output: Path) -> None:
             *("--include_imports", "--include_source_info", f"--descriptor_set_out={compiled}"),
             *files,
         )
-        compiled.write_bytes(_without_validate(FileDescriptorSet.FromString(compiled.read_bytes())).SerializeToString())
+        return FileDescriptorSet.FromString(compiled.read_bytes())
+
+
+def generate(output: Path) -> None:
+    """Write the generated package ``tillsync/v1`` under ``output``. The same protos give the same bytes."""
+    files = sorted(path.relative_to(PROTOS).as_posix() for path in PROTOS.rglob("*.proto"))
+    services = [name for name in files if name.endswith("_service.proto")]
+    with tempfile.TemporaryDirectory() as scratch:
+        compiled = Path(scratch) / "protos.binpb"
+        compiled.write_bytes(_without_validate(contract()).SerializeToString())
         _protoc(
             f"--descriptor_set_in={compiled}",
             f"--plugin=protoc-gen-mypy={tool('protoc-gen-mypy')}",

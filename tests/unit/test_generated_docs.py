@@ -33,22 +33,25 @@ def test_the_documents_are_current() -> None:
 
 
 def test_check_names_each_stale_document_and_writing_mends_it(tmp_path: Path) -> None:
-    for name in ("scripts/generate_docs.py", "docs/messages.md", "docs/operating/settings.md", "docs/operating/monitoring.md"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
+    for folder in ("scripts", "protos", "docs"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "*.png"))
     script, messages, settings = (
         tmp_path / "scripts/generate_docs.py",
         tmp_path / "docs/messages.md",
         tmp_path / "docs/operating/settings.md",
     )
     messages.unlink()
+    (tmp_path / "protos/tillsync/v1/token.proto").write_text(
+        (ROOT / "protos/tillsync/v1/token.proto").read_text().replace("// ", "// As before: ")
+    )
     settings.write_text(OPERATING["settings.md"].replace("| `TILLSYNC_LOG_LEVEL` |", "| `TILLSYNC_LOUDNESS` |"))
     checked = run(script, "--check")
     assert checked.returncode == 1
     assert checked.stderr.splitlines() == [
-        f"docs/{name}.md: out of date; run: python scripts/generate_docs.py" for name in ("messages", "operating/settings")
+        f"docs/{name}.md: out of date; run: python scripts/generate_docs.py" for name in ("messages", "api-reference", "operating/settings")
     ]
     assert run(script).returncode == 0
+    assert "As before: A bearer token" in (tmp_path / "docs/api-reference.md").read_text(encoding="utf-8")
     assert settings.read_text(encoding="utf-8") == OPERATING["settings.md"]
     assert run(script, "--check").returncode == 0
 
