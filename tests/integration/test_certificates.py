@@ -103,13 +103,13 @@ async def test_a_pair_that_cannot_be_served_leaves_the_one_before_in_service(tmp
         break_it()
         with capture_logs() as logs:
             for _ in range(3):
-                await files.look()
+                await files.reload()
         [refused] = [line for line in logs if line["event"] == "certificate_refused"]
         assert said in refused["reason"], "once for a change, not at each look"
         assert files.pair.chain == first
     shutil.copytree(other, tmp_path, dirs_exist_ok=True)
     with capture_logs() as logs:
-        await files.look()
+        await files.reload()
     assert [line["event"] for line in logs] == ["certificate_replaced"]
     assert files.pair.chain == (other / "certificate.pem").read_bytes()
 
@@ -123,7 +123,7 @@ async def test_the_log_tells_of_the_end_before_it_comes(tmp_path: Path) -> None:
     for hours in range(0, 22 * 24, 8):
         later = dt.timedelta(hours=hours)
         with capture_logs() as logs:
-            await files.look()
+            await files.reload()
         told += [(hours, line["event"]) for line in logs]
     assert told[0] == (6 * 24, "certificate_ends_soon")
     assert [hours for hours, _ in told] == [*range(6 * 24, 22 * 24, 24)], "once a day"

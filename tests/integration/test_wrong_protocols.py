@@ -21,7 +21,7 @@ from support.postgres import TestDatabase
 from support.service import ADMIN_TOKEN, Child, child, environment, run_command
 from support.waiting import HANG_SECONDS, until, within
 from tillsync_client import FailedPreconditionError, NotReachedError, TillsyncClient, TillsyncError, UnavailableError
-from tillsync_server.adapters.http.wrong_protocol import HTTP_PORT, WrongProtocol, WrongProtocols, spoken
+from tillsync_server.adapters.http.wrong_protocol import HTTP_PORT, WrongProtocol, WrongProtocols, detect_protocol
 
 pytestmark = pytest.mark.processes
 MARK = b"bytes-of-the-caller"
@@ -199,8 +199,8 @@ async def test_a_client_that_was_answered_before_asks_nobody_what_listens(databa
     ],
 )
 def test_what_the_first_bytes_tell(first: bytes, found: WrongProtocol | None) -> None:
-    assert spoken(first) is found
-    early = [spoken(first[:length]) for length in range(1, len(first))]
+    assert detect_protocol(first) is found
+    early = [detect_protocol(first[:length]) for length in range(1, len(first))]
     assert not [each for each in early if isinstance(each, WrongProtocol) and each is not found], "never decided wrongly too early"
     assert found is None or None not in early
 
@@ -211,5 +211,5 @@ def test_the_log_has_one_line_a_minute_with_the_number() -> None:
     with capture_logs() as lines:
         for second in range(130):
             now = float(second)
-            assert log.tell(WrongProtocol.TLS) == WrongProtocol.TLS.at(HTTP_PORT)
+            assert log.report(WrongProtocol.TLS) == WrongProtocol.TLS.at(HTTP_PORT)
     assert [line["times"] for line in lines] == [1, 60, 60]

@@ -15,7 +15,7 @@ from aiohttp import web
 from support.certificates import self_signed
 from support.waiting import until, within
 from tillsync_server.adapters.http import connections
-from tillsync_server.adapters.http.app import HttpSide, caller_is_known
+from tillsync_server.adapters.http.app import HttpSide, mark_caller_known
 
 MOST = 8
 HEAD = b"GET /quick HTTP/1.1\r\nHost: x\r\n"
@@ -42,7 +42,7 @@ class Site:
 
     async def answer_later(self, request: web.Request) -> web.Response:
         if request.path == "/slow":
-            caller_is_known(request)
+            mark_caller_known(request)
         self.slow += 1
         await self.go.wait()
         return web.Response(text="slow")
@@ -66,7 +66,7 @@ class Site:
 @asynccontextmanager
 async def serving(ssl_context: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
     site = Site()
-    side = HttpSide("127.0.0.1", 0, site, ssl_context=ssl_context, grace_seconds=1, most_connections=MOST, on_limit=site.limits.append)
+    side = HttpSide("127.0.0.1", 0, site, ssl_context=ssl_context, grace_seconds=1, max_connections=MOST, on_limit=site.limits.append)
     await side.start()
     site.port = side.port
     try:

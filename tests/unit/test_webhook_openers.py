@@ -124,7 +124,7 @@ async def test_an_answer_from_before_a_change_is_not_kept(world: World) -> None:
 async def test_a_flood_of_invented_addresses_takes_bounded_room_and_pushes_out_no_account(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook_openers, "MOST_ADDRESSES", 100)
+    monkeypatch.setattr(webhook_openers, "MAX_ADDRESSES", 100)
     assert await world.secrets(SHOP) == ["one"]
     for number in range(1000):
         await world.secrets(Address(True, f"nobody-{number}"))

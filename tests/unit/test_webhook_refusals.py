@@ -10,11 +10,11 @@ from tillsync_server.adapters.http import webhook_refusals
 from tillsync_server.adapters.http.webhook_openers import Address
 from tillsync_server.adapters.http.webhook_refusals import (
     FORGET_SECONDS,
-    LONGEST_SECONDS,
+    MAX_SECONDS,
+    MAX_WAITING,
+    MAX_WAITING_AT_ADDRESS,
     PLAIN_REFUSALS,
     REFUSAL_SECONDS,
-    WAITING,
-    WAITING_AT_AN_ADDRESS,
     WebhookRefusals,
 )
 
@@ -36,7 +36,7 @@ async def seconds_of(made: WebhookRefusals, address: Address | None = SHOP, *, s
 async def test_further_guesses_at_an_address_take_longer_and_a_pause_ends_it() -> None:
     made = refusals()
     assert [await seconds_of(made) for _ in range(PLAIN_REFUSALS)] == [REFUSAL_SECONDS] * PLAIN_REFUSALS
-    assert [await seconds_of(made) for _ in range(7)] == [0.2, 0.4, 0.8, 1.6, 3.2, LONGEST_SECONDS, LONGEST_SECONDS]
+    assert [await seconds_of(made) for _ in range(7)] == [0.2, 0.4, 0.8, 1.6, 3.2, MAX_SECONDS, MAX_SECONDS]
     assert await seconds_of(made, OTHER) == REFUSAL_SECONDS
     assert await seconds_of(made, None) == REFUSAL_SECONDS
     await asyncio.sleep(FORGET_SECONDS + 1)
@@ -57,9 +57,9 @@ async def test_a_bounded_number_waits_longer_at_an_address_and_in_all() -> None:
         for _ in range(PLAIN_REFUSALS + 6):
             made._count(Address(True, f"shop-{number}"))
     took = await asyncio.gather(*(seconds_of(made, Address(True, "shop-1")) for _ in range(50)))
-    assert sorted(took) == [REFUSAL_SECONDS] * (50 - WAITING_AT_AN_ADDRESS) + [LONGEST_SECONDS] * WAITING_AT_AN_ADDRESS
+    assert sorted(took) == [REFUSAL_SECONDS] * (50 - MAX_WAITING_AT_ADDRESS) + [MAX_SECONDS] * MAX_WAITING_AT_ADDRESS
     took = await asyncio.gather(*(seconds_of(made, Address(True, f"shop-{number % 100}")) for number in range(600)))
-    assert sorted(took) == [REFUSAL_SECONDS] * (600 - WAITING) + [LONGEST_SECONDS] * WAITING
+    assert sorted(took) == [REFUSAL_SECONDS] * (600 - MAX_WAITING) + [MAX_SECONDS] * MAX_WAITING
     assert made._waiting == 0
 
 
@@ -67,6 +67,6 @@ async def test_a_bounded_number_waits_longer_at_an_address_and_in_all() -> None:
 async def test_what_is_remembered_is_bounded() -> None:
     made = refusals()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(webhook_refusals, "MOST_ADDRESSES", 10)
+        patch.setattr(webhook_refusals, "MAX_ADDRESSES", 10)
         await asyncio.gather(*(made.wait(Address(True, f"shop-{number}"), 0.0) for number in range(100)))
     assert len(made._refused) == 10

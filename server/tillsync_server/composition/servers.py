@@ -91,7 +91,7 @@ class Servers:
                 certificate=certificate,
                 allow_plaintext=settings.allow_plaintext,
                 public_reflection=settings.public_reflection,
-                most_connections=room.grpc,
+                max_connections=room.grpc,
                 stop_grace_seconds=settings.drain_seconds,
             ),
             database_answers=db_health.answers,
@@ -102,7 +102,7 @@ class Servers:
             *(ConnectHandler(components.calls), components.webhooks, probes),
             ssl_context=None if certificate is None else certificate.https_context(),
             grace_seconds=settings.drain_seconds,
-            most_connections=room.http,
+            max_connections=room.http,
             on_limit=lambda limit: wiring.limits.hit(f"{limit} of HTTP"),
         )
         """Started by the service, after gRPC."""

@@ -218,7 +218,7 @@ class Service:
             *(probes, MetricsPage(self.metrics.scrape)),
             ssl_context=None if certificate is None or listen.is_loopback else certificate.https_context(),
             grace_seconds=QUICK_SECONDS / 2,
-            most_connections=OPERATIONS_CONNECTIONS,
+            max_connections=OPERATIONS_CONNECTIONS,
             name=OPERATIONS_PORT,
             on_limit=lambda limit: wiring.limits.hit(f"{limit} of operations"),
         )
@@ -247,7 +247,7 @@ class Service:
         except CertificateError as error:
             raise StartError(str(error)) from error
         self.metrics.watch_certificate(lambda: files.ends_at)
-        looks = _recurring("certificate", without_due_time(files.look), CERTIFICATE_SECONDS)
+        looks = _recurring("certificate", without_due_time(files.reload), CERTIFICATE_SECONDS)
         self._on_stop(looks.name, looks.stop)
         looks.start()
         return files

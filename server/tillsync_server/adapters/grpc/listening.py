@@ -24,7 +24,7 @@ class GrpcSettings:
     allow_plaintext: bool = False
     """Allows plain text beyond loopback. Tokens and personal data then cross the network readable."""
     public_reflection: bool = False
-    most_connections: int = 1_024
+    max_connections: int = 1_024
     """Open connections on each address. A further connection is closed immediately, and its caller tries again."""
     stop_grace_seconds: float = 5.0
 

@@ -143,7 +143,7 @@ class GrpcServer:
                 ("grpc.keepalive_permit_without_calls", 1),
                 # gRPC's header names it GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS; gRPC ignores options of unknown names
                 ("grpc.http2.min_ping_interval_without_data_ms", _SHORTEST_PING_MS),
-                ("grpc.max_allowed_incoming_connections", self._settings.most_connections),
+                ("grpc.max_allowed_incoming_connections", self._settings.max_connections),
                 ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
                 ("grpc.max_connection_idle_ms", _IDLE_MS),
             ),

@@ -1,6 +1,6 @@
-"""Bodies of requests, read once their caller is known: a limit for what is sent and for what it becomes, and an end in time.
+"""Reads and inflates the bodies of requests once their caller is known. The limits bound the size as sent, the inflated size and the time.
 
-aiohttp would inflate a body as it arrives, before anybody is asked who sends it, and a chunk at a time: of 64 kB that is 64 MB.
+aiohttp would inflate a body as it arrives, before its sender is authenticated, chunk by chunk. A chunk of 64 kB may become 64 MB.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ import zlib
 from aiohttp import web
 
 BODY_SECONDS = 30.0
-"""Within so long a body is there whole, or the request ends."""
+"""Default time until the whole body must have arrived. Afterwards the request ends."""
 ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
-_ANY_HEADER = zlib.MAX_WBITS | 32  # gzip's or zlib's own
+_ANY_HEADER = zlib.MAX_WBITS | 32  # gzip's or zlib's
 
 
 class BodyTooLarge(Exception):
-    """As sent, or inflated."""
+    """The body is over its limit, as sent or inflated."""
 
 
 class BodyTooSlow(Exception):
-    """It was not there in time."""
+    """The body did not arrive in time."""
 
 
 class BodyUnreadable(Exception):
-    """It is cut short, or not encoded as it says."""
+    """The body is cut short, or does not have its declared encoding."""
 
 
 class UnknownEncoding(Exception):
-    """Its Content-Encoding is none of ENCODINGS."""
+    """The Content-Encoding is none of ENCODINGS."""
 
 
 async def read_body(request: web.Request, max_bytes: int, *, seconds: float | None = None) -> bytes:
-    """Inflated. ``seconds``: BODY_SECONDS unless given. The four exceptions above."""
+    """Returns the inflated body. ``seconds`` defaults to BODY_SECONDS. Raises the four exceptions above."""
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ENCODINGS:
         raise UnknownEncoding(encoding)

@@ -1,6 +1,7 @@
-"""Connect unary calls (JSON and binary) for every service, by the one path of calls that gRPC's go: rights, checks, limits and errors.
+"""Serves unary calls of the Connect protocol (JSON and binary) for every service. ServedCalls applies the same rights, checks, limits and
+errors as for gRPC.
 
-Generic from the descriptors: a new RPC needs nothing here. ``x-request-id`` comes back with the answer.
+The handler works from the descriptors, so a new RPC needs nothing here. The answer repeats ``x-request-id``.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from tillsync_server.adapters.grpc.message_limits import max_objects
 from tillsync_server.adapters.grpc.methods import UnaryMethod
 from tillsync_server.adapters.grpc.served_calls import OPEN_REQUEST_SECONDS, REQUEST_SECONDS, ServedCalls
 from tillsync_server.adapters.grpc.wire import too_large, too_slow
-from tillsync_server.adapters.http.app import caller_is_known
+from tillsync_server.adapters.http.app import mark_caller_known
 from tillsync_server.adapters.http.bodies import BodyTooLarge, BodyTooSlow, BodyUnreadable, UnknownEncoding, read_body
 from tillsync_server.adapters.http.connect_errors import ConnectError, error_response, from_status
 from tillsync_server.adapters.http.unknown_fields import split_unknown
@@ -45,14 +46,14 @@ from tillsync_server.domain.tokens import Caller
 
 _LOG = structlog.get_logger(__name__)
 SERVICE_API, API_HEADER = 2, "Tillsync-Api"
-"""Which messages of a bridge this service reads, said with every answer. 1 (no header): it refuses fields that it does not know, so a
-bridge sends it none that came later. 2: it passes over them."""
+"""Version of the messages that this service reads from a bridge; every answer has it. A service of version 1 (no header) refuses unknown
+fields, so a bridge sends it no later fields. Version 2 ignores unknown fields."""
 BIG_BYTES = 64 * 1024
-"""From this size a message is read and written beside the event loop, which also renews the leases of lanes."""
+"""Messages of at least this size are read and written beside the event loop, because the loop also renews the leases of lanes."""
 DEFAULT_TIMEOUT_SECONDS = 60.0
-"""Of a call without Connect-Timeout-Ms; also the most that is granted."""
+"""Timeout of a call without Connect-Timeout-Ms, and the longest timeout."""
 _KNOWN_HEADERS = ("authorization", "x-request-id", "traceparent")
-"""What a servicer may see of the request."""
+"""Headers of the request that a servicer may see."""
 _FILES = (
     account_service_pb2,
     catalog_service_pb2,
@@ -71,14 +72,14 @@ Result = TypeVar("Result")
 
 
 class _Codec(Enum):
-    """How messages are written, by content type."""
+    """Encodings of messages; the value is the content type."""
 
     JSON = "application/json"
     BINARY = "application/proto"
 
     def read(self, body: bytes, message: Message, *, is_bridge: bool = False, max_objects: int = 0) -> None:
-        """InvalidArgument. ``is_bridge``: unknown fields are passed over. Whoever writes JSON by hand is told of them: a misspelt filter
-        would be none."""
+        """Parses ``body`` into ``message``. Raises InvalidArgument. Unknown fields are ignored if ``is_bridge``. For other callers they are
+        an error, because JSON written by hand may misspell a filter."""
         if self is _Codec.JSON and body.count(b"{") > max_objects > 0:
             text = f"must have at most {max_objects} objects; send its items in several calls"
             raise InvalidArgument.of("body", text, reason="REQUEST_TOO_LARGE")
@@ -116,7 +117,7 @@ def _read_json(text: str, message: Message, *, is_bridge: bool) -> None:
 
 
 def rpc_methods() -> dict[str, MethodDescriptor]:
-    """All methods by path, server-streaming ones included (they are answered UNIMPLEMENTED)."""
+    """Returns all methods by path. Streaming methods are included; their answer is UNIMPLEMENTED."""
     return {
         f"/{service.full_name}/{method.name}": method
         for file in _FILES
@@ -126,7 +127,7 @@ def rpc_methods() -> dict[str, MethodDescriptor]:
 
 
 class CallContext:
-    """What servicers ask of a call, as gRPC's context gives it."""
+    """Context of a Connect call with the part of gRPC's context that servicers use."""
 
     def __init__(self, request: web.Request, seconds: float) -> None:
         self._ends_at = time.monotonic() + seconds
@@ -136,11 +137,11 @@ class CallContext:
         self._peer = f"http:{peer}"
 
     def peer(self) -> str:
-        """The connection."""
+        """Returns the caller's connection."""
         return self._peer
 
     def time_remaining(self) -> float:
-        """Seconds."""
+        """Returns the seconds until the deadline."""
         return max(self._ends_at - time.monotonic(), 0.0)
 
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
@@ -154,20 +155,20 @@ class CallContext:
 
 
 class ConnectHandler:
-    """``calls``: filled by the time the first request comes."""
+    """Serves Connect calls. The methods of ``calls`` must be complete before the first request."""
 
     def __init__(self, calls: ServedCalls) -> None:
         self._calls = calls
         self._methods = rpc_methods()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
-        # Any package.Service/Method: what is not there is a Connect error, not a page.
+        # Every package.Service/Method, so that an unknown method gets a Connect error instead of a page.
         router.add_post(r"/{service:[A-Za-z_][\w.]*\.[A-Za-z_]\w*}/{method:[A-Za-z_]\w*}", self.handle)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         codec = _codec_of(request)
         if codec is None:
-            # No Connect error: the caller does not speak the protocol (the specification's own answer).
+            # The specification's answer to a caller that does not speak the protocol, so no Connect error.
             return web.Response(status=415, headers={"Accept-Post": "application/json, application/proto"})
         try:
             response = await self._call(request, codec)
@@ -186,12 +187,12 @@ class ConnectHandler:
 
         async def read(caller: Caller | None) -> Message:
             if caller is not None:
-                caller_is_known(request)
+                mark_caller_known(request)
             body = await _body_of(request, unary.method.max_bytes, OPEN_REQUEST_SECONDS if caller is None else REQUEST_SECONDS)
             message = GetMessageClass(self._methods[request.path].input_type)()
             is_bridge = caller is not None and caller.role is Role.SITE
             limit = max_objects(request.path)
-            await self._in_its_place(len(body), lambda: codec.read(body, message, is_bridge=is_bridge, max_objects=limit))
+            await self._run_by_size(len(body), lambda: codec.read(body, message, is_bridge=is_bridge, max_objects=limit))
             return message
 
         try:
@@ -199,13 +200,13 @@ class ConnectHandler:
                 answer = await self._calls.answer(unary, authorization, read, context)
                 if isinstance(answer, Refusal):
                     raise from_status(answer.status)
-                content = await self._in_its_place(answer.ByteSize(), codec.write, answer)
+                content = await self._run_by_size(answer.ByteSize(), codec.write, answer)
         except TimeoutError:
             raise ConnectError("deadline_exceeded", "the call took longer than its deadline", "DEADLINE_EXCEEDED") from None
         return web.Response(body=content, content_type=codec.value, headers=_request_id_of(request))
 
     def _unary_of(self, request: web.Request) -> UnaryMethod:
-        """ConnectError: there is none of this path."""
+        """Returns the unary method of the request's path. Raises ConnectError if there is none."""
         unary = self._calls.unary.get(request.path) if request.path in self._methods else None
         if unary is not None:
             return unary
@@ -213,8 +214,8 @@ class ConnectHandler:
             raise ConnectError("unimplemented", f"{request.path} streams: call it by gRPC", "STREAMING_NOT_SUPPORTED")
         raise ConnectError("unimplemented", f"there is no method {request.path}", "METHOD_NOT_FOUND")
 
-    async def _in_its_place(self, size: int, work: Callable[[*Ts], Result], *arguments: *Ts) -> Result:
-        """Small work at once, big work beside the event loop."""
+    async def _run_by_size(self, size: int, work: Callable[[*Ts], Result], *arguments: *Ts) -> Result:
+        """Runs small work in the event loop and big work beside it."""
         return work(*arguments) if size < BIG_BYTES else await self._calls.beside_loop.run(work, *arguments)
 
 
@@ -236,7 +237,7 @@ def _timeout_of(request: web.Request) -> float:
 
 
 async def _body_of(request: web.Request, max_bytes: int, seconds: float) -> bytes:
-    """InvalidArgument, NotYetImplemented."""
+    """Returns the inflated body. Raises InvalidArgument, NotYetImplemented."""
     try:
         return await read_body(request, max_bytes, seconds=seconds)
     except UnknownEncoding:
@@ -250,7 +251,7 @@ async def _body_of(request: web.Request, max_bytes: int, seconds: float) -> byte
 
 
 def _metadata_of(request: web.Request) -> tuple[tuple[str, str], ...]:
-    """What gRPC can carry: printable ASCII. Anything else cannot be a valid token or id, and is left out."""
+    """Returns the known headers with printable ASCII values, as gRPC carries them. Other values cannot be a valid token or id."""
     found = ((name, request.headers.get(name, "").strip()) for name in _KNOWN_HEADERS)
     return tuple((name, value) for name, value in found if value and len(value) <= 4096 and _PRINTABLE.issuperset(value))
 

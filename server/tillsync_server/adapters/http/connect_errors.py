@@ -1,4 +1,4 @@
-"""Errors as Connect writes them: always JSON, a code clients branch on, and the same details as over gRPC."""
+"""Connect errors: a JSON body with the code that clients branch on, and the same details as over gRPC."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ _CODES: dict[int, str] = {
 
 
 class ConnectError(Exception):
-    """``code``: one of the sixteen. ``details``: as packed by the gRPC side; without them an ErrorInfo is made from ``reason``."""
+    """Error of a Connect call. ``code``: one of the sixteen of HTTP_STATUS. ``details``: packed as for gRPC; without them ``reason``
+    becomes an ErrorInfo."""
 
     def __init__(self, code: str, message: str, reason: str = "", *, details: tuple[any_pb2.Any, ...] = ()) -> None:
         super().__init__(message)
@@ -55,7 +56,7 @@ class ConnectError(Exception):
 
 
 def from_status(status: status_pb2.Status) -> ConnectError:
-    """The same error, as gRPC carries it."""
+    """Converts a gRPC status to the same Connect error."""
     return ConnectError(_CODES[status.code], status.message, details=tuple(status.details))
 
 
@@ -79,7 +80,7 @@ def error_response(error: ConnectError) -> web.Response:
 
 
 def _detail(packed: any_pb2.Any) -> dict[str, Any]:
-    """``debug`` repeats the detail as plain JSON (the protocol allows it), for callers without protobuf, such as PHP."""
+    """Returns one detail. ``debug`` repeats it as plain JSON for callers without protobuf, such as PHP; the protocol allows that."""
     detail: dict[str, Any] = {"type": packed.TypeName(), "value": base64.b64encode(packed.value).decode().rstrip("=")}
     try:
         readable = json_format.MessageToDict(packed)

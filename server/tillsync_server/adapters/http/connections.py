@@ -1,9 +1,9 @@
-"""The connections of one HTTP listener: counted from the accept on, TLS handshakes included, and bounded in number.
+"""Accepts and limits the connections of one HTTP listener. A connection counts from its accept on, TLS handshake included.
 
-An idle connection holds a file descriptor and gives nothing for it. Where the room is used up one is closed for each new one: the oldest
-of those that have sent no request yet, or whose caller is not known yet, then the one whose last request is longest ago. Where all of
-them have requests of known callers under way a new one is told to come back. A connection whose request head does not come whole within
-``HEAD_SECONDS`` is closed.
+An idle connection holds a file descriptor without use. At the limit the listener closes one connection for each new one. It closes the
+oldest connection that has sent no request yet or whose caller is not known yet, then the one with the oldest last request. If all
+connections have requests of known callers under way, the new one is closed, without TLS after a 503 with Retry-After. A connection whose
+request head does not arrive whole within ``HEAD_SECONDS`` is closed.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from tillsync_server.adapters.http.wrong_protocol import FirstBytes, WrongProtoc
 from tillsync_server.application.concurrency.background import BackgroundTasks
 
 HEAD_SECONDS = 10.0
-"""From the connection, or from the first byte of a later request, to the end of the request's head. Also for a TLS handshake."""
+"""Limit from the connection, or from the first byte of a later request, to the end of the request's head. It also limits a TLS
+handshake."""
 _ANSWER_SECONDS = 60.0
-"""A connection whose caller has not taken its answer for so long counts as idle."""
+"""A connection counts as idle if its caller has not read its answer for this time."""
 _SWEEP_SECONDS = 1.0
 _BACKLOG = 1024
 _ACCEPTS_A_TURN = 32
-"""Then the event loop turns: a flood of connections leaves requests their time."""
+"""Accepts before the event loop runs other work, so that a flood of connections leaves time for requests."""
 _TRIES = 16
-_OUT_OF_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_NO_ROOM_SECONDS = 0.1
+_OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_RESOURCES_SECONDS = 0.1
+"""Wait before the next accept while the system is out of resources."""
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 5\r\n\r\nbusy\n"
 
 
@@ -37,16 +39,16 @@ def _nothing() -> None: ...
 
 
 class _Connection(asyncio.Protocol):
-    """Hands everything on to ``inner``, once ``first`` knows it for HTTP/1.1, and tells the listener when data and the end come."""
+    """Passes a connection on to ``inner`` once ``first`` has recognised HTTP/1.1, and reports data and its end to the listener."""
 
     def __init__(self, listener: HttpListener, inner: asyncio.Protocol, first: FirstBytes) -> None:
         self.inner = inner
         self.transport: asyncio.Transport | None = None
         self.opening: asyncio.Task[None] | None = None
-        """The accept, with the TLS handshake, while it runs."""
+        """Task of the accept, with the TLS handshake, while it runs."""
         self.requests = 0
         self.is_known = False
-        """Whether one of its requests came from a caller with a valid token or secret."""
+        """Whether one of its requests had a valid token or secret."""
         self._listener = listener
         self._first: FirstBytes | None = first
 
@@ -59,7 +61,7 @@ class _Connection(asyncio.Protocol):
             self._listener.head_begins(self)
         if self._first is not None:
             assert self.transport is not None
-            data = self._first.checked(self.transport, data)
+            data = self._first.filter(self.transport, data)
             if not data:
                 return
             self._first = None
@@ -94,32 +96,32 @@ class _Connection(asyncio.Protocol):
 class HttpListener:
     """Accepts on ``host:port`` and serves each connection with a protocol of ``make_protocol``.
 
-    ``most`` connections at once. ``wrong``: refuses those that speak something else. ``on_limit`` is told the name of the limit each time
-    that it costs a connection.
+    ``max_connections`` are open at once. ``wrong`` refuses connections of other protocols. ``on_limit`` gets the name of the limit each
+    time that a limit costs a connection.
     """
 
     def __init__(
         self,
         make_protocol: Callable[[], asyncio.Protocol],
         *,
-        most: int,
+        max_connections: int,
         wrong: WrongProtocols,
         ssl_context: ssl.SSLContext | None = None,
         on_limit: Callable[[str], None] = lambda _limit: None,
     ) -> None:
         self._make_protocol = make_protocol
-        self._most = most
+        self._max_connections = max_connections
         self._wrong = wrong
         self._ssl = ssl_context
         self._on_limit = on_limit
         self._open: dict[asyncio.Protocol, _Connection] = {}
-        """By the inner protocol."""
-        self._silent: dict[_Connection, float] = {}
-        """Without any request yet, or with one of a stranger under way, and since when; the oldest first."""
+        """Open connections by their inner protocol."""
+        self._strangers: dict[_Connection, float] = {}
+        """Start times of connections without a request yet, or with a request of an unknown caller under way; the oldest first."""
         self._idle: dict[_Connection, float] = {}
-        """Without a request since another ended, and since when; the oldest first."""
+        """End times of the last requests of connections without one under way; the oldest first."""
         self._heads: dict[_Connection, float] = {}
-        """Whose next head has not come whole, and since when; the oldest first."""
+        """Start times of request heads that have not arrived whole; the oldest first."""
         self._sockets: list[socket.socket] = []
         self._tasks = BackgroundTasks()
 
@@ -127,7 +129,7 @@ class HttpListener:
         return len(self._open)
 
     async def start(self, host: str, port: int) -> int:
-        """The port, where 0 was asked for. OSError when the address cannot be had."""
+        """Listens and returns the port, which the system chooses for port 0. Raises OSError if the address cannot be bound."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         try:
@@ -142,48 +144,48 @@ class HttpListener:
         return int(self._sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Accept no more. Open connections stay."""
+        """Accepts no more connections. Open ones stay."""
         await self._tasks.stop()
         self._close_sockets()
 
     @contextlib.contextmanager
     def request(self, protocol: asyncio.Protocol) -> Iterator[Callable[[], None]]:
-        """While a request of ``protocol`` is under way. What it yields is to be called once the request's caller is known: until then the
-        connection counts as one of a stranger, and may be closed for another's, whatever it does."""
+        """Marks a request of ``protocol`` as under way. The handler calls the yielded function once the request's caller is known. Until
+        then the connection is a stranger's, and may be closed for a new one even during the request."""
         connection = self._open.get(protocol)
-        if connection is None:  # it is closed, or its handler ends after that
+        if connection is None:  # the connection is closed, and its handler is still to end
             yield _nothing
             return
         connection.requests += 1
-        self._busy(connection)
+        self._mark_busy(connection)
         if not connection.is_known:
             # invariant: strangers-requests-make-room
-            self._silent[connection] = asyncio.get_running_loop().time()
+            self._strangers[connection] = asyncio.get_running_loop().time()
 
-        def known() -> None:
+        def mark_known() -> None:
             connection.is_known = True
-            self._silent.pop(connection, None)
+            self._strangers.pop(connection, None)
 
         try:
-            yield known
+            yield mark_known
         finally:
             connection.requests -= 1
             if not connection.requests and protocol in self._open:
-                self._silent.pop(connection, None)
+                self._strangers.pop(connection, None)
                 self._idle[connection] = asyncio.get_running_loop().time()
 
-    # told by the connections
+    # called by the connections
 
     def head_begins(self, connection: _Connection) -> None:
         self._heads.setdefault(connection, asyncio.get_running_loop().time())
 
     def forget(self, connection: _Connection) -> None:
         self._open.pop(connection.inner, None)
-        self._busy(connection)
+        self._mark_busy(connection)
 
-    def _busy(self, connection: _Connection) -> None:
-        for kept in (self._silent, self._idle, self._heads):
-            kept.pop(connection, None)
+    def _mark_busy(self, connection: _Connection) -> None:
+        for times in (self._strangers, self._idle, self._heads):
+            times.pop(connection, None)
 
     # accepting
 
@@ -194,17 +196,17 @@ class HttpListener:
                 try:
                     accepted, _ = await loop.sock_accept(listening)
                 except OSError as error:
-                    if error.errno in _OUT_OF_ROOM:
+                    if error.errno in _OUT_OF_RESOURCES:
                         self._on_limit("open files")
                         self._close_idle()
-                        await asyncio.sleep(_NO_ROOM_SECONDS)
-                    continue  # or the caller went before it was accepted
-                self._take(accepted)
+                        await asyncio.sleep(_RESOURCES_SECONDS)
+                    continue  # other errors: the caller left before the accept
+                self._serve(accepted)
             await asyncio.sleep(0)
 
-    def _take(self, accepted: socket.socket) -> None:
+    def _serve(self, accepted: socket.socket) -> None:
         # invariant: idle-connections-make-room
-        if len(self._open) >= self._most and not self._make_room():
+        if len(self._open) >= self._max_connections and not self._make_room():
             self._on_limit("busy connections")
             if self._ssl is None:
                 with contextlib.suppress(OSError):
@@ -213,7 +215,7 @@ class HttpListener:
             return
         connection = _Connection(self, self._make_protocol(), self._wrong.first_bytes())
         self._open[connection.inner] = connection
-        self._silent[connection] = self._heads[connection] = asyncio.get_running_loop().time()
+        self._strangers[connection] = self._heads[connection] = asyncio.get_running_loop().time()
         connection.opening = self._tasks.start(self._connect(connection, accepted), name="http-connect")
 
     async def _connect(self, connection: _Connection, accepted: socket.socket) -> None:
@@ -224,7 +226,7 @@ class HttpListener:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: connection, accepted, ssl=self._ssl, ssl_handshake_timeout=handshake
             )
-        except OSError:  # ssl.SSLError too: no handshake came of it, which is the caller's fault or wish
+        except OSError:  # also ssl.SSLError: a failed handshake is the caller's fault or intention
             self.forget(connection)
             accepted.close()
         except BaseException:
@@ -235,15 +237,15 @@ class HttpListener:
             connection.opening = None
 
     def _make_room(self) -> bool:
-        """Whether a connection could be closed for another."""
+        """Closes a connection for a new one, if it can. Returns whether it did."""
         if not self._close_idle():
             return False
         self._on_limit("idle connections")
         return True
 
     def _close_idle(self) -> bool:
-        if self._silent:
-            self._close(next(iter(self._silent)))
+        if self._strangers:
+            self._close(next(iter(self._strangers)))
             return True
         now = asyncio.get_running_loop().time()
         for _ in range(min(_TRIES, len(self._idle))):
@@ -252,11 +254,11 @@ class HttpListener:
                 self._close(connection)
                 return True
             del self._idle[connection]
-            self._idle[connection] = since  # its caller is reading the answer: it comes last
+            self._idle[connection] = since  # moves to the end, because its caller is still reading the answer
         return False
 
     def _close(self, connection: _Connection) -> None:
-        """Counted as closed at once: its end comes with the next turn of the loop."""
+        """Closes a connection. It stops counting now, although the event loop ends it later."""
         self.forget(connection)
         connection.abort()
 

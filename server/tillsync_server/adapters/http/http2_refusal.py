@@ -1,6 +1,6 @@
-"""The answer to HTTP/2 at a port that speaks HTTP/1.1: every gRPC client shows its sentence (RFC 9113, gRPC over HTTP/2).
+"""Answers HTTP/2 at a port that speaks HTTP/1.1, with a sentence that every gRPC client shows (RFC 9113, gRPC over HTTP/2).
 
-A GOAWAY alone would not do. gRPC clients take it for a connection that ends, and call again until their deadline.
+A GOAWAY alone is not enough: gRPC clients take it for the end of a connection, and call again until their deadline.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from urllib.parse import quote
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _WAIT_SECONDS = 5.0
-_MOST_BYTES = 65_536
-"""Of a client that sends no HEADERS."""
+_MAX_BYTES = 65_536
+"""Limit of what is read from a client that sends no HEADERS."""
 _HEADERS, _SETTINGS, _GOAWAY = 1, 4, 7
 _END_OF_STREAM_AND_HEADERS, _ACK = 5, 1
 _NO_ERROR = 0
-"""Not HTTP_1_1_REQUIRED: gRPC's C core (1.85) does not know it, and aborts the caller's process."""
-_STATUS_200 = b"\x88"  # HPACK's static table, entry 8. gRPC's errors have it; some clients show of another status the number alone
-_FAILED_PRECONDITION = "9"  # not UNAVAILABLE: a repeated call ends as this one
+"""HTTP_1_1_REQUIRED would abort the caller's process, because gRPC's C core (1.85) does not know it."""
+_STATUS_200 = b"\x88"  # entry 8 of HPACK's static table, as in gRPC's errors; of another status some clients show only the number
+_FAILED_PRECONDITION = "9"  # UNAVAILABLE would invite a repeated call, which would end in the same way
 
 
 class Http2Refusal:
-    """Answers the first call of a connection, which gets FAILED_PRECONDITION with ``sentence``, and closes it."""
+    """Answers the first call of a connection with FAILED_PRECONDITION and ``sentence``, and closes the connection."""
 
     def __init__(self, transport: asyncio.Transport, sentence: str) -> None:
         self._transport = transport
@@ -32,12 +32,12 @@ class Http2Refusal:
         transport.write(_frame(_SETTINGS) + _frame(_SETTINGS, flags=_ACK))
 
     def data_received(self, data: bytes) -> None:
-        """From the preface on."""
+        """Receives the connection's bytes from the preface on."""
         if self._transport.is_closing():
             return
         self._unread += data
         stream = _first_call(self._unread[len(PREFACE) :])
-        if stream is None and len(self._unread) < _MOST_BYTES:
+        if stream is None and len(self._unread) < _MAX_BYTES:
             return
         if stream is not None:
             self._transport.write(_frame(_HEADERS, self._headers(), flags=_END_OF_STREAM_AND_HEADERS, stream=stream))
@@ -57,7 +57,7 @@ class Http2Refusal:
 
 
 def _first_call(frames: bytes) -> int | None:
-    """The stream of the first HEADERS frame that has begun to arrive."""
+    """Returns the stream of the first HEADERS frame that has begun to arrive, or None."""
     while len(frames) >= 9:
         if frames[3] == _HEADERS:
             return int.from_bytes(frames[5:9]) & 0x7FFF_FFFF
@@ -70,7 +70,7 @@ def _frame(kind: int, payload: bytes = b"", *, flags: int = 0, stream: int = 0) 
 
 
 def _text(text: str) -> bytes:
-    """An HPACK string that is not Huffman-coded; its length is an integer of seven bits and more (RFC 7541, 5.1)."""
+    """Returns an HPACK string without Huffman coding. Its length is an integer with a seven-bit prefix (RFC 7541, 5.1)."""
     content = text.encode()
     length, rest = bytes((min(len(content), 127),)), len(content) - 127
     while rest >= 128:

@@ -1,4 +1,4 @@
-"""``/metrics`` for Prometheus. It holds no personal data and needs no token, so it stands on the operations listener only."""
+"""``/metrics`` for Prometheus. It has no personal data and needs no token, so only the operations listener serves it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aiohttp import web
 
 
 class MetricsPage:
-    """``scrape`` gives the body and its content type."""
+    """Serves ``/metrics``. ``scrape`` returns the body and its content type."""
 
     def __init__(self, scrape: Callable[[], tuple[bytes, str]]) -> None:
         self._scrape = scrape

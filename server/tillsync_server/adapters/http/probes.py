@@ -1,7 +1,7 @@
-"""``/healthz`` and ``/readyz``: for orchestrators and load balancers.
+"""``/healthz`` and ``/readyz`` for orchestrators and load balancers.
 
-They stand on the operations listener, and on the HTTP side too: a load balancer asks the port to which it sends the callers. They hold
-nothing but a state, need no token, and cost the database one query a second at most.
+The operations listener serves them, and the HTTP side too, because a load balancer asks the port to which it sends callers. They show only
+a state, need no token, and cost the database at most one query a second.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Probes:
-    """``database_answers`` is asked at most once a second. ``why_not_ready``: a word while the process starts or drains, else empty."""
+    """Serves the probes. ``database_answers`` is called at most once a second. ``why_not_ready`` returns a word while the process starts or
+    drains, else an empty text."""
 
     def __init__(self, database_answers: Callable[[], Awaitable[bool]], why_not_ready: Callable[[], str]) -> None:
         self._database_answers = database_answers
@@ -31,7 +32,7 @@ class Probes:
         router.add_get("/readyz", self.ready)
 
     async def alive(self, _request: web.Request) -> web.Response:
-        """The process runs and its event loop turns. A database that is away does not make a restart useful."""
+        """Answers that the process and its event loop run. It ignores the database, because a restart does not bring that back."""
         return web.Response(text="ok\n", headers=_NO_STORE)
 
     async def ready(self, _request: web.Request) -> web.Response:

@@ -1,7 +1,7 @@
-"""JSON messages with fields that this release does not know.
+"""Removes fields that this release does not know from JSON messages.
 
-A bridge may be newer than the service, and proto3 JSON refuses what it does not know. Binary messages need nothing of this: protobuf
-passes over unknown fields by itself.
+A bridge may be newer than the service, and proto3 JSON refuses unknown fields. Binary messages do not need this, because protobuf ignores
+their unknown fields.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 _WELL_KNOWN = "google.protobuf."
-"""Time stamps, field masks and the like have a JSON form of their own, which is no list of fields."""
+"""Package of time stamps, field masks and similar messages, whose JSON form is no list of fields."""
 
 
 def split_unknown(text: str, message: type[Message]) -> tuple[Any, list[str]]:
-    """``(the JSON of such a message without the unknown fields, their paths)``. Unknown values of known fields stay, and are refused later.
+    """Returns the JSON of a ``message`` without its unknown fields, and the paths of these. Unknown values of known fields stay, and are
+    refused later.
 
-    ValueError: no JSON, or a name that stands twice in one object.
+    Raises ValueError for a text that is no JSON, or has a name twice in one object.
     """
     unknown: list[str] = []
     descriptor: Any = message.DESCRIPTOR

@@ -1,4 +1,4 @@
-"""The bodies of webhooks: which till customers, customer types or transactions they name. Keys in any case, V2 and V4 names."""
+"""Reads the ids of till customers, customer types or transactions from webhook bodies. Keys may have V2 or V4 names, in any case."""
 
 from __future__ import annotations
 
@@ -13,39 +13,40 @@ _LARGEST_ID = 2**63 - 1
 
 
 def subject_ids(body: bytes, keys: tuple[str, ...]) -> list[int]:
-    """The ids a body names: an object (V2 or V4 names, any case), a bare id (deletes), or a list of either. ValueError says why not."""
+    """Returns the ids that a body names. The body is an object (V2 or V4 names, any case), a bare id (deletes), or a list of either. Raises
+    ValueError with the reason."""
     return list(dict.fromkeys(_subject_id(item, keys) for item in _items(body)))
 
 
 @dataclass(frozen=True, slots=True)
 class SaleSubjects:
-    """What the bodies of sales name. Neither: sales to nobody whom the till knows."""
+    """Ids that the body of sales names. Both are empty for sales without a customer that the till knows."""
 
     customer_ids: tuple[int, ...]
     transaction_ids: tuple[int, ...]
-    """Of those that say nothing of their customer."""
+    """Transactions whose body does not mention a customer."""
 
 
 def sale_subjects(body: bytes) -> SaleSubjects:
-    """Of ``Transaction/Complete``. What it looks like is not known (docs/epos-now.md#webhooks): the customer's id, the customer as an
-    object, or only the transaction's id are all read. ValueError says why not."""
+    """Returns the ids in a body of ``Transaction/Complete``. Its shape is not known (docs/epos-now.md#webhooks), so the customer's id, the
+    customer as an object, and the transaction's id alone are all read. Raises ValueError with the reason."""
     customers: dict[int, None] = {}
     transactions: dict[int, None] = {}
     for item in _items(body):
-        buyer = _buyer(item)
-        if buyer is not None:
-            customers[buyer] = None
-        elif not _names_buyer(item):
+        customer_id = _customer_id(item)
+        if customer_id is not None:
+            customers[customer_id] = None
+        elif not _mentions_customer(item):
             transactions[_subject_id(item, ("transactionid", "id"))] = None
     return SaleSubjects(tuple(customers), tuple(transactions))
 
 
-def _names_buyer(item: Any) -> bool:
-    """Also where it says that there is none."""
+def _mentions_customer(item: Any) -> bool:
+    """Returns True also for an item that says that there is no customer."""
     return isinstance(item, Mapping) and any(str(name).lower() in ("customerid", "customer") for name in item)
 
 
-def _buyer(item: Any) -> int | None:
+def _customer_id(item: Any) -> int | None:
     if not isinstance(item, Mapping):
         return None
     by_name = {str(name).lower(): value for name, value in item.items()}

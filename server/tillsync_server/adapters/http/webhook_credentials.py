@@ -1,6 +1,6 @@
-"""The Basic credentials of a webhook, compared in constant time.
+"""Compares the Basic credentials of a webhook in constant time.
 
-HTTP names no encoding for them, and which one Epos Now uses is not known: "£" is two bytes in UTF-8 and one in ISO-8859-1.
+HTTP specifies no encoding for them, and Epos Now's is not known. For example "£" is two bytes in UTF-8 and one in ISO-8859-1.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from tillsync_server.domain.account import EposSettings
 
 # invariant: webhook-secrets-in-each-encoding
 ENCODINGS = ("utf-8", "iso-8859-1", "cp1252")
-"""What senders use: the standard's wish, the older standard, and Windows, which has "€" where ISO-8859-1 has none."""
+"""Encodings that senders use: the standard's recommendation, the older standard, and that of Windows, which has "€" and ISO-8859-1 not."""
 _MAX_LENGTH = 4096
 
 
 def basic_pair(header: str) -> bytes | None:
-    """``user:password`` of an Authorization header. None: it is no Basic header."""
+    """Returns ``user:password`` of an Authorization header, or None if it is no readable Basic header."""
     scheme, _, value = header.partition(" ")
     if scheme.lower() != "basic" or len(value) > _MAX_LENGTH:
         return None
@@ -29,9 +29,9 @@ def basic_pair(header: str) -> bytes | None:
 
 
 def opens(given: bytes | None, epos: EposSettings) -> bool:
-    """Whether ``given`` is the pair of these settings, in any of the encodings. An account without a pair is opened by none.
+    """Returns whether ``given`` is the pair of these settings, in any of the encodings. No pair opens an account without credentials.
 
-    The same steps whatever is given, and whatever is set.
+    The steps are the same for all values of ``given`` and of the settings.
     """
     key, secret = epos.webhook_key, epos.webhook_secret
     equal = False
@@ -42,7 +42,7 @@ def opens(given: bytes | None, epos: EposSettings) -> bool:
 
 
 def _encoded(pair: str, encoding: str) -> bytes:
-    """In UTF-8 where the encoding has no such character: a "?" in its place would let other secrets in."""
+    """Encodes ``pair``, in UTF-8 if ``encoding`` lacks a character. A "?" in place of the character would match other secrets."""
     try:
         return pair.encode(encoding)
     except UnicodeEncodeError:
@@ -50,5 +50,5 @@ def _encoded(pair: str, encoding: str) -> bytes:
 
 
 def _digest(value: bytes) -> bytes:
-    """Of equal length whatever is compared, so that the length of the credentials does not show either."""
+    """Returns a digest. Digests have equal lengths, so the comparison does not show the length of the credentials."""
     return hmac.digest(b"webhook", value, "sha256")

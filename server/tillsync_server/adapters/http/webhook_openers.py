@@ -1,8 +1,8 @@
-"""The accounts whose credentials open a webhook address, kept for some seconds.
+"""Caches the accounts whose credentials open a webhook address, for some seconds.
 
-Whoever sends to an address without credentials, or with wrong ones, costs the database nothing while the answer is kept. A change of any
-account's settings is heard at once and empties what is kept; where the word is lost, ``KNOWN_SECONDS`` is the bound for a secret that was
-changed, and ``UNKNOWN_SECONDS`` for an account that was made.
+While the cache has an address, deliveries with missing or wrong credentials cost the database nothing. A notification of changed account
+settings invalidates the cache immediately. If the notification is lost, a changed secret counts after ``KNOWN_SECONDS`` at the latest, and
+a new account after ``UNKNOWN_SECONDS``.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from tillsync_server.domain.ids import AccountId, TillId
 from tillsync_server.ports.wakeups import WakeUps
 
 KNOWN_SECONDS = 4.0
-"""From the moment the store was asked: a changed secret holds everywhere within five seconds."""
+"""Lifetime from the start of the lookup. So a changed secret counts in every process within five seconds."""
 UNKNOWN_SECONDS = 60.0
-MOST_ADDRESSES = 10_000
-"""Of each kind, known and unknown: a flood of invented addresses pushes out no real one. The least recently used goes first."""
+MAX_ADDRESSES = 10_000
+"""Limit of known addresses, and of unknown ones, so that a flood of invented addresses evicts no real one. The least recently used address
+is evicted first."""
 _LOOKUPS_AT_ONCE = 4
-_STRANGERS_AT_ONCE = 2
-"""Lookups of addresses at which no account was known before: a flood of them delays no known sender."""
+_UNKNOWN_LOOKUPS_AT_ONCE = 2
+"""Limit of lookups of addresses that are not known, so that a flood of them delays no known sender."""
 
 
 class AccountLookup(Protocol):
@@ -40,7 +41,7 @@ class AccountLookup(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """``name`` of an account (``is_account``) or of a till. A slug."""
+    """Webhook address of an account (``is_account``) or of a till. ``name`` is its slug."""
 
     is_account: bool
     name: str
@@ -48,7 +49,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """``epos`` has the webhook credentials and nothing else."""
+    """An account whose webhook credentials open an address. ``epos`` has only these credentials."""
 
     account_id: AccountId
     till_id: TillId
@@ -56,53 +57,54 @@ class Opener:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedOpeners:
     openers: tuple[Opener, ...]
     until: float
     generation: int
 
 
 class WebhookOpeners:
-    """One per process. ``clock`` is monotonic."""
+    """The cache. One per process. ``clock`` is monotonic, in seconds."""
 
     def __init__(self, accounts: AccountLookup, wakeups: WakeUps, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._accounts = accounts
         self._clock = clock
-        self._known: OrderedDict[Address, _Kept] = OrderedDict()
-        self._unknown: OrderedDict[Address, _Kept] = OrderedDict()
-        self._lookups: SingleFlight[Address, _Kept] = SingleFlight("webhook-openers")
-        self._asking, self._asking_for_strangers = asyncio.Semaphore(_LOOKUPS_AT_ONCE), asyncio.Semaphore(_STRANGERS_AT_ONCE)
+        self._known: OrderedDict[Address, _CachedOpeners] = OrderedDict()
+        self._unknown: OrderedDict[Address, _CachedOpeners] = OrderedDict()
+        self._lookups: SingleFlight[Address, _CachedOpeners] = SingleFlight("webhook-openers")
+        self._lookup_slots, self._unknown_lookup_slots = asyncio.Semaphore(_LOOKUPS_AT_ONCE), asyncio.Semaphore(_UNKNOWN_LOOKUPS_AT_ONCE)
         self._generation = 0
         # invariant: webhook-openers-follow-changes
         wakeups.on_accounts_changed(self._forget)
 
     async def of(self, address: Address) -> Sequence[Opener]:
-        """By ascending account id; empty where there is no such account or till. Raises what the store raises, NotFound excepted."""
-        for kept_addresses in (self._known, self._unknown):
-            kept = kept_addresses.get(address)
+        """Returns the openers in ascending order of account ids; empty for an unknown account or till. Raises the store's errors except
+        NotFound."""
+        for cache in (self._known, self._unknown):
+            cached = cache.get(address)
             # invariant: webhook-openers-are-kept
-            if kept is not None and kept.generation == self._generation and kept.until > self._clock():
-                kept_addresses.move_to_end(address)
-                return kept.openers
-        return (await self._lookups.run(address, lambda: self._ask(address))).openers
+            if cached is not None and cached.generation == self._generation and cached.until > self._clock():
+                cache.move_to_end(address)
+                return cached.openers
+        return (await self._lookups.run(address, lambda: self._look_up(address))).openers
 
     async def close(self) -> None:
         """Ends the lookups under way."""
         await self._lookups.stop()
 
     def _forget(self) -> None:
-        """What is kept counts as old. It stays, because it says which addresses are no strangers'."""
+        """Marks all cached openers as outdated. They stay, because they show which addresses are known."""
         self._generation += 1
 
-    async def _ask(self, address: Address) -> _Kept:
-        async with self._asking if address in self._known else self._asking_for_strangers:
+    async def _look_up(self, address: Address) -> _CachedOpeners:
+        async with self._lookup_slots if address in self._known else self._unknown_lookup_slots:
             asked_at, generation = self._clock(), self._generation
             accounts = await self._read(address)
         openers = tuple(Opener(each.account_id, each.till_id, _webhook_pair(each.epos)) for each in accounts)
-        kept = _Kept(openers, asked_at + (KNOWN_SECONDS if openers else UNKNOWN_SECONDS), generation)
+        cached = _CachedOpeners(openers, asked_at + (KNOWN_SECONDS if openers else UNKNOWN_SECONDS), generation)
         (self._unknown if openers else self._known).pop(address, None)
-        _keep(self._known if openers else self._unknown, address, kept)
-        return kept
+        _store(self._known if openers else self._unknown, address, cached)
+        return cached
 
     async def _read(self, address: Address) -> Sequence[Account]:
         if not address.is_account:
@@ -117,8 +119,8 @@ def _webhook_pair(epos: EposSettings) -> EposSettings:
     return EposSettings(webhook_key=epos.webhook_key, webhook_secret=epos.webhook_secret)
 
 
-def _keep(addresses: OrderedDict[Address, _Kept], address: Address, kept: _Kept) -> None:
-    addresses[address] = kept
+def _store(addresses: OrderedDict[Address, _CachedOpeners], address: Address, cached: _CachedOpeners) -> None:
+    addresses[address] = cached
     addresses.move_to_end(address)
-    while len(addresses) > MOST_ADDRESSES:
+    while len(addresses) > MAX_ADDRESSES:
         addresses.popitem(last=False)

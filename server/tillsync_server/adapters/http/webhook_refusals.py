@@ -1,6 +1,6 @@
-"""When a webhook with wrong credentials is answered: later and later where one address is guessed at.
+"""Delays the refusals of webhooks with wrong credentials. The delay of an address grows while its credentials are guessed.
 
-Only refusals wait. Right credentials are compared as soon as they come, whatever others send: nobody can lock the till out.
+Only refusals wait. Valid credentials are accepted immediately, whatever other callers send, so no caller can lock the till out.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from dataclasses import dataclass
 from tillsync_server.adapters.http.webhook_openers import Address
 
 REFUSAL_SECONDS = 0.1
-"""Every refusal is answered so long after its arrival: whether the account or till exists cannot be told by the time it takes."""
+"""Least time from the arrival of a delivery to its refusal. So the time does not show whether the account or till exists."""
 PLAIN_REFUSALS = 10
-"""Of an address without a pause of FORGET_SECONDS; each further one takes twice as long as the one before."""
-LONGEST_SECONDS = 5.0
+"""Refusals of an address without a longer delay. Each further one takes twice as long as the one before. A pause of FORGET_SECONDS resets
+the count."""
+MAX_SECONDS = 5.0
 FORGET_SECONDS = 60.0
-MOST_ADDRESSES = 10_000
-"""The least recently refused is forgotten."""
-WAITING_AT_AN_ADDRESS = 8
-WAITING = 128
-"""Refusals that wait longer than the others hold a connection each. Beyond these numbers a refusal takes REFUSAL_SECONDS."""
+MAX_ADDRESSES = 10_000
+"""Beyond this number the least recently refused address is forgotten."""
+MAX_WAITING_AT_ADDRESS = 8
+MAX_WAITING = 128
+"""Limits of refusals with a longer delay, each of which holds a connection. Beyond them a refusal takes REFUSAL_SECONDS."""
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class _Refused:
 
 
 class WebhookRefusals:
-    """One per process. ``clock`` is monotonic; ``sleep`` takes seconds."""
+    """Counts and delays the refusals of each address. One per process. ``clock`` is monotonic, in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -42,9 +43,10 @@ class WebhookRefusals:
         self._waiting = 0
 
     async def wait(self, address: Address | None, arrived: float) -> None:
-        """Returns when the refusal may be answered. ``arrived``: on the clock. None: the address can be nobody's.
+        """Waits until the refusal may be answered. ``arrived``: the delivery's time on the clock. An ``address`` of None cannot exist.
 
-        An address counts alike whether or not it exists, and its right senders change nothing of it: the delay tells neither.
+        Existing and unknown addresses are counted in the same way, and accepted deliveries do not change the count. So the delay shows
+        neither.
         """
         refused = self._count(address)
         seconds = self._seconds(refused)
@@ -67,13 +69,13 @@ class WebhookRefusals:
         refused.at = now
         refused.times += 1
         self._refused.move_to_end(address)
-        while len(self._refused) > MOST_ADDRESSES:
+        while len(self._refused) > MAX_ADDRESSES:
             self._refused.popitem(last=False)
         return refused
 
     def _seconds(self, refused: _Refused) -> float:
         beyond = refused.times - PLAIN_REFUSALS
         # invariant: guesses-are-slowed
-        if beyond <= 0 or refused.waiting >= WAITING_AT_AN_ADDRESS or self._waiting >= WAITING:
+        if beyond <= 0 or refused.waiting >= MAX_WAITING_AT_ADDRESS or self._waiting >= MAX_WAITING:
             return REFUSAL_SECONDS
-        return float(min(REFUSAL_SECONDS * 2 ** min(beyond, 16), LONGEST_SECONDS))
+        return float(min(REFUSAL_SECONDS * 2 ** min(beyond, 16), MAX_SECONDS))

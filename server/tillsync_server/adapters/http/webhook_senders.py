@@ -1,6 +1,6 @@
-"""Who may send webhooks to an address, by Basic credentials.
+"""Authenticates the senders of webhooks by Basic credentials.
 
-An account's address is opened by the account's credentials, the till's address by those of any account that has the till now.
+An account's address accepts the account's credentials. The till's address accepts those of any account that has the till now.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tillsync_server.domain.account import EposSettings
 
 
 def address_of(request: web.Request) -> Address | None:
-    """None: no account and no till can have such a name."""
+    """Returns the address of the request, or None for a name that no account and no till can have."""
     given = request.match_info
     is_account = "account_id" in given
     name = given["account_id"] if is_account else given["till_id"]
@@ -30,7 +30,8 @@ class WebhookSenders:
         self._openers = openers
 
     async def sender(self, address: Address | None, request: web.Request) -> Sender:
-        """Raises Answered 401. The same steps for an unknown address, for accounts without webhook credentials, and for a wrong pair."""
+        """Returns the sender. Raises WebhookAnswer 401. The steps are the same for an unknown address, for accounts without webhook
+        credentials and for a wrong pair, so that the time tells nothing."""
         openers: Sequence[Opener] = () if address is None else await self._openers.of(address)
         given = basic_pair(request.headers.get("Authorization", ""))
         found: Opener | None = None

@@ -1,4 +1,4 @@
-"""Requests to a path that is not there, with a method that is not taken, or meant for the gRPC port: one sentence each."""
+"""Answers requests for an unknown path, with a method that the path does not allow, or for the gRPC port, with one sentence each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNIMPLEMENTED = "12"
 async def explain_wrong_addresses(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    if request.content_type.startswith("application/grpc"):  # gRPC-Web, or a proxy that turned gRPC into HTTP/1.1
+    if request.content_type.startswith("application/grpc"):  # gRPC-Web, or a proxy that converts gRPC to HTTP/1.1
         headers = {"grpc-status": _UNIMPLEMENTED, "grpc-message": _FOR_GRPC, "Accept-Post": "application/json, application/proto"}
         return web.Response(status=415, text=f"{_FOR_GRPC}\n", headers=headers)
     match request.match_info.http_exception:

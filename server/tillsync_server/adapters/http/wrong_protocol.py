@@ -1,7 +1,8 @@
-"""What is no HTTP/1.1 request at an HTTP listener: the caller gets a sentence, the log one line a minute, and no byte of the caller's.
+"""Refuses connections to an HTTP listener that do not speak HTTP/1.1. The caller gets a sentence. The log gets one line a minute, which
+has no byte of the caller's.
 
-The first bytes of a connection decide: TLS, HTTP/2 (gRPC), the PROXY protocol, anything else. At a listener with TLS they are looked at
-twice: before the handshake, and inside.
+The first bytes of a connection tell the protocol: TLS, HTTP/2 (gRPC), the PROXY protocol or another one. A listener with TLS checks them
+twice, before the handshake and inside TLS.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ GRPC_PLACE = "gRPC is served at TILLSYNC_GRPC_LISTEN (port 50051 unless set)"
 
 
 class WrongProtocol(Enum):
-    """The value is the sentence, for the caller and the log; ``{port}`` names the listener and its setting."""
+    """A protocol that is refused. The value is the sentence for the caller and the log; ``{port}`` is the listener with its setting."""
 
     TLS = "TLS was spoken to {port}, which speaks plain text: use http:// there, or set TILLSYNC_TLS_CERT_FILE and TILLSYNC_TLS_KEY_FILE"
     PLAIN_TEXT = "plain text was spoken to {port}, which speaks TLS: use https:// there"
@@ -52,51 +53,52 @@ class WrongProtocol(Enum):
 
 
 class WrongProtocols:
-    """Of one listener, which ``port`` names. Logs each kind at once, then at most once a minute with the number since the line before."""
+    """Reports the wrong protocols of one listener, which ``port`` names. The first of each kind is logged immediately. Later ones are
+    logged at most once a minute, with the number since the line before."""
 
     def __init__(self, port: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._port = port
         self._clock = clock
         self._since: dict[WrongProtocol, int] = {}
-        self._told_at: dict[WrongProtocol, float] = {}
+        self._logged_at: dict[WrongProtocol, float] = {}
 
-    def tell(self, wrong: WrongProtocol) -> str:
-        """The sentence."""
+    def report(self, wrong: WrongProtocol) -> str:
+        """Counts and perhaps logs ``wrong``. Returns the sentence for the caller."""
         now, sentence = self._clock(), wrong.at(self._port)
         times = self._since[wrong] = self._since.get(wrong, 0) + 1
-        told_at = self._told_at.get(wrong)
-        if told_at is None or now - told_at >= _QUIET_SECONDS:
+        logged_at = self._logged_at.get(wrong)
+        if logged_at is None or now - logged_at >= _QUIET_SECONDS:
             _LOG.warning("wrong_protocol", kind=wrong.name.lower(), reason=sentence, times=times)
-            self._told_at[wrong] = now
+            self._logged_at[wrong] = now
             self._since[wrong] = 0
         return sentence
 
     def first_bytes(self) -> FirstBytes:
-        """For one connection."""
+        """Returns the check of one connection."""
         return FirstBytes(self)
 
     async def refuses_plain_text(self, accepted: socket.socket, seconds: float) -> bool:
-        """Before a handshake: whether the caller speaks no TLS. It then has its answer. TimeoutError when nothing comes."""
+        """Answers a caller that speaks no TLS, before the handshake. Returns whether it did. Raises TimeoutError without a first byte."""
         async with asyncio.timeout(seconds):
             await _readable(accepted)
         first = accepted.recv(len(_PROXY_V2), socket.MSG_PEEK)
         if first[:1] in (_TLS_HELLO[:1], b""):
             return False
-        answer = refusal(self.tell(WrongProtocol.PROXY if first.startswith(_PROXY) else WrongProtocol.PLAIN_TEXT))
+        answer = refusal(self.report(WrongProtocol.PROXY if first.startswith(_PROXY) else WrongProtocol.PLAIN_TEXT))
         with contextlib.suppress(OSError):
-            accepted.recv(65536)  # what is left unread would reset the connection, and the answer with it
+            accepted.recv(65536)  # unread bytes would reset the connection before the answer is read
             accepted.send(answer)
             accepted.shutdown(socket.SHUT_WR)
         return True
 
     def watch_trust(self, context: ssl.SSLContext) -> None:
-        """Tells of callers that refuse the certificate: in the handshake, or by TLS 1.3 at the first read after it."""
-        tell = self.tell
+        """Reports callers that refuse the certificate, in the handshake or, with TLS 1.3, at the first read after it."""
+        report = self.report
 
-        def told(error: ssl.SSLError) -> ssl.SSLError:
+        def reported(error: ssl.SSLError) -> ssl.SSLError:
             reason = error.reason or ""  # OpenSSL's own name of the error
             if "UNKNOWN_CA" in reason or "CERTIFICATE" in reason:
-                tell(WrongProtocol.UNTRUSTED)
+                report(WrongProtocol.UNTRUSTED)
             return error
 
         class WatchedConnection(ssl.SSLObject):
@@ -104,48 +106,48 @@ class WrongProtocols:
                 try:
                     super().do_handshake()
                 except ssl.SSLError as error:
-                    raise told(error)  # noqa: B904 - the same error
+                    raise reported(error)  # noqa: B904 - the same error
 
             def read(self, len: int = 1024, buffer: Any = None) -> Any:
                 try:
                     return super().read(len, buffer)
                 except ssl.SSLError as error:
-                    raise told(error)  # noqa: B904 - the same error
+                    raise reported(error)  # noqa: B904 - the same error
 
         context.sslobject_class = WatchedConnection
 
-    def is_worth_a_line(self, error: BaseException | None) -> bool:
-        """Of aiohttp's log. A malformed request is the caller's fault: it is counted here, and costs no error line."""
+    def should_log(self, error: BaseException | None) -> bool:
+        """Returns whether aiohttp's record with this error is logged. A malformed request is the caller's fault, so it is only counted."""
         if not isinstance(error, HttpProcessingError):
             return True
-        self.tell(WrongProtocol.MALFORMED)
+        self.report(WrongProtocol.MALFORMED)
         return False
 
 
 class FirstBytes:
-    """Looks at what a connection begins with, until it is an HTTP/1.1 request; refuses it otherwise."""
+    """Checks the first bytes of one connection until they begin an HTTP/1.1 request, and refuses the connection otherwise."""
 
-    def __init__(self, told: WrongProtocols) -> None:
-        self._told = told
+    def __init__(self, wrong_protocols: WrongProtocols) -> None:
+        self._wrong_protocols = wrong_protocols
         self._seen = b""
         self._http2: Http2Refusal | None = None
 
-    def checked(self, transport: asyncio.Transport, data: bytes) -> bytes:
-        """All that came so far, once it begins an HTTP/1.1 request. Empty before that, and when the connection is refused."""
+    def filter(self, transport: asyncio.Transport, data: bytes) -> bytes:
+        """Returns all bytes so far once they begin an HTTP/1.1 request. Returns none before that, and none of a refused connection."""
         if self._http2 is not None:
             self._http2.data_received(data)
             return b""
         if transport.is_closing():
             return b""
         self._seen += data
-        wrong = spoken(self._seen)
+        wrong = detect_protocol(self._seen)
         if wrong is None:
             return self._seen
         if wrong is WrongProtocol.HTTP2:
-            self._http2 = Http2Refusal(transport, self._told.tell(wrong))
+            self._http2 = Http2Refusal(transport, self._wrong_protocols.report(wrong))
             self._http2.data_received(self._seen)
         elif isinstance(wrong, WrongProtocol):
-            transport.write(refusal(self._told.tell(wrong)))
+            transport.write(refusal(self._wrong_protocols.report(wrong)))
             transport.close()
         return b""
 
@@ -155,13 +157,13 @@ class FirstBytes:
 
 
 class _Undecided(Enum):
-    """The bytes so far may become several things."""
+    """The bytes so far fit several protocols."""
 
     YET = "yet"
 
 
-def spoken(first: bytes) -> WrongProtocol | _Undecided | None:
-    """What the first bytes of a connection begin. None: an HTTP/1.1 request, as far as these bytes tell."""
+def detect_protocol(first: bytes) -> WrongProtocol | _Undecided | None:
+    """Returns the protocol that the first bytes of a connection begin. None means an HTTP/1.1 request, as far as these bytes tell."""
     for marks, wrong in (
         ((_TLS_HELLO,), WrongProtocol.TLS),
         ((PREFACE,), WrongProtocol.HTTP2),

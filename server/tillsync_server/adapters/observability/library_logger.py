@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable
 
 
-def library_logger(name: str, is_worth_a_line: Callable[[BaseException | None], bool]) -> logging.Logger:
-    """Writes where the logger of this name does. ``is_worth_a_line``: asked with the exception of each record, None without one."""
+def library_logger(name: str, should_log: Callable[[BaseException | None], bool]) -> logging.Logger:
+    """Writes where the logger of this name does. ``should_log``: asked with the exception of each record, None without one."""
     logger = logging.Logger(name)
     logger.parent = logging.getLogger(name)
-    logger.addFilter(lambda record: is_worth_a_line(record.exc_info[1] if record.exc_info else None))
+    logger.addFilter(lambda record: should_log(record.exc_info[1] if record.exc_info else None))
     return logger

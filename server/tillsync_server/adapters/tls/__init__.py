@@ -1,1 +1,1 @@
-"""TLS of both ports: the certificate and its key."""
+"""TLS certificate and key of all listeners."""

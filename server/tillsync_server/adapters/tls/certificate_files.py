@@ -1,7 +1,7 @@
-"""The TLS certificate and its key: read from their files at the start, and again when the files change.
+"""Reads the TLS certificate and its key from their files at the start, and again when the files change.
 
-Content is compared, not times or inodes. So a swapped symlink (certbot, a Kubernetes secret), a restored file and a file written in
-place are all seen. A pair that cannot be served leaves the pair before in service.
+It compares contents, not times or inodes. So it notices a swapped symlink (certbot, a Kubernetes secret), a restored file and a file
+written in place. If the new pair cannot be served, the pair before stays in service.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _LOG = structlog.get_logger(__name__)
 WARN_DAYS = 14
 _REMIND = dt.timedelta(days=1)
 _READS = 3
-"""How often both files are read when another program replaces them meanwhile."""
+"""Attempts to read both files while another program replaces them."""
 _Content = tuple[bytes, bytes]
-"""Certificate chain and key, as they stand in the files."""
+"""Contents of the files: certificate chain and key."""
 
 
 class CertificateError(ValueError):
-    """The files hold no pair that can be served. The text names the file and its fault, and quotes nothing."""
+    """The files have no pair that can be served. The text names the file and its fault, and quotes no content."""
 
 
 @dataclass(frozen=True, slots=True)
 class CertificatePair:
-    """A certificate chain and its private key (PEM), proven to fit."""
+    """A certificate chain and its private key (PEM), which are checked to match."""
 
     chain: bytes
     key: bytes = field(repr=False)
@@ -47,28 +47,29 @@ def _now() -> dt.datetime:
 
 
 class CertificateFiles:
-    """Holds the pair that new connections get. Raises CertificateError when the files hold none.
+    """Keeps the pair that new connections get. The constructor raises CertificateError if the files have none.
 
-    ``pair`` may be read from any thread; ``look`` runs in one task at a time.
+    ``pair`` may be read from any thread. ``reload`` runs in one task at a time.
     """
 
     def __init__(self, certificate: Path, key: Path, *, clock: Callable[[], dt.datetime] = _now) -> None:
         self._certificate, self._key = certificate, key
         self._clock = clock
         self._refused: tuple[_Content | None, str] | None = None
-        """The content that is not served (None: not readable), and why. The log has told of it."""
-        self._end_told: tuple[str, dt.datetime] | None = None
+        """The refused content (None: not readable) and the reason, which the log has already."""
+        self._end_logged: tuple[str, dt.datetime] | None = None
+        """The last logged sentence about the end, and its time."""
         self.pair = self._pair_of(self._read())
-        self._tell_end()
+        self._log_end()
 
-    async def look(self) -> None:
-        """Reads the files in a thread, and serves what they hold. Logs a refused pair once, and a near end once a day."""
-        await asyncio.to_thread(self._look)
+    async def reload(self) -> None:
+        """Reads the files in a thread, and serves a new pair. Logs a refused pair once, and a near end once a day."""
+        await asyncio.to_thread(self._reload)
 
     def https_context(self) -> ssl.SSLContext:
-        """For one HTTPS listener. It holds no certificate itself: every handshake gets the pair of that moment."""
+        """Returns the context of one HTTPS listener. It has no certificate itself: each handshake gets the current pair."""
         context = _new_context()
-        context.sni_callback = self._give_present_pair
+        context.sni_callback = self._use_current_pair
         return context
 
     @property
@@ -76,7 +77,7 @@ class CertificateFiles:
         """Unix time at which the served certificate ends."""
         return self.pair.not_after.timestamp()
 
-    def _look(self) -> None:
+    def _reload(self) -> None:
         content: _Content | None = None
         try:
             content = self._read()
@@ -89,7 +90,7 @@ class CertificateFiles:
                 sentence = f"{error}; the certificate before stays in service until this is mended"
                 _LOG.warning("certificate_refused", reason=sentence)
             self._refused = refused
-        self._tell_end()
+        self._log_end()
 
     def _serve(self, pair: CertificatePair) -> None:
         now = self._clock()
@@ -101,27 +102,28 @@ class CertificateFiles:
         sentence = f"the files changed; it ends on {_day(pair.not_after)}"
         _LOG.info("certificate_replaced", path=str(self._certificate), reason=sentence)
 
-    def _tell_end(self) -> None:
+    def _log_end(self) -> None:
         now, end = self._clock(), self.pair.not_after
         if end - now > dt.timedelta(days=WARN_DAYS):
-            self._end_told = None
+            self._end_logged = None
             return
         sentence = f"the served certificate {'ended' if end <= now else 'ends'} on {_day(end)}: renew it and put the new one into its files"
-        if self._end_told is None or self._end_told[0] != sentence or now - self._end_told[1] >= _REMIND:
+        if self._end_logged is None or self._end_logged[0] != sentence or now - self._end_logged[1] >= _REMIND:
             if end <= now:
                 _LOG.warning("certificate_ended", path=str(self._certificate), reason=sentence)
             else:
                 _LOG.warning("certificate_ends_soon", path=str(self._certificate), reason=sentence)
-            self._end_told = (sentence, now)
+            self._end_logged = (sentence, now)
 
     def _read(self) -> _Content:
         return _bytes_of(self._certificate, "TILLSYNC_TLS_CERT_FILE"), _bytes_of(self._key, "TILLSYNC_TLS_KEY_FILE")
 
     def _pair_of(self, content: _Content) -> CertificatePair:
-        """``ssl`` loads files only. So the files are read before and after: what gRPC gets as bytes is what HTTPS loaded."""
+        """Returns the checked pair. ``ssl`` loads only files, so the files are read before and after that load. This proves that gRPC's
+        bytes are those that HTTPS loaded. Raises CertificateError."""
         for _ in range(_READS):
-            leaf = self._proven_leaf(content)
-            # A new context each time: a second load_cert_chain would leave a pair of another key type (RSA beside EC) in the old one.
+            leaf = self._checked_leaf(content)
+            # Each attempt makes a new context, because a second load_cert_chain keeps the first pair if its key type differs (RSA, EC).
             context = self._loaded_context()
             again = self._read()
             if again == content:
@@ -129,7 +131,7 @@ class CertificateFiles:
             content = again
         raise CertificateError(f"{self._certificate} and {self._key} change while they are read")
 
-    def _proven_leaf(self, content: _Content) -> x509.Certificate:
+    def _checked_leaf(self, content: _Content) -> x509.Certificate:
         chain, key_text = content
         try:
             leaf = x509.load_pem_x509_certificates(chain)[0]
@@ -152,20 +154,20 @@ class CertificateFiles:
     def _loaded_context(self) -> ssl.SSLContext:
         context = _new_context()
         try:
-            context.load_cert_chain(self._certificate, self._key, password=lambda: b"")  # never ask at the terminal
+            context.load_cert_chain(self._certificate, self._key, password=lambda: b"")  # without it OpenSSL asks at the terminal
         except (ssl.SSLError, OSError) as error:
             raise CertificateError(f"TLS cannot use {self._certificate} with {self._key}: {error.strerror or error.args[-1]}") from None
         return context
 
-    def _give_present_pair(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-        """Called in every handshake, also of clients that name no server."""
+    def _use_current_pair(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        """Sets the pair of a handshake. OpenSSL also calls it for clients that name no server."""
         connection.context = self.pair.https_context
 
 
 def _new_context() -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # h2 is for gRPC clients, which offer nothing else and would end without a word: the HTTP port refuses them with a sentence
+    # h2 is for gRPC clients, which offer nothing else: the HTTP port then refuses them with a sentence instead of a failed handshake
     context.set_alpn_protocols(["http/1.1", "h2"])
     return context
 
