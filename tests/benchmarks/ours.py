@@ -71,7 +71,7 @@ class _Work:
             for entry in entries:
                 handler.started(entry)
         till = TillId(self._lane.lease.account_id)
-        wait = await handler.budget.take(till, len(entries), per_minute=REQUESTS_PER_MINUTE)
+        wait = await handler.budget.reserve(till, len(entries), per_minute=REQUESTS_PER_MINUTE)
         if wait:
             await asyncio.sleep(wait)
         for entry in entries:

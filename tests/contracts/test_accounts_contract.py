@@ -180,13 +180,13 @@ class AccountStoreContract:
         version = (await accounts.create(PLAIN)).config_version
         await bench.open_problem(side)
         [other] = set(Side) - {side}
-        assert not await accounts.side_works(SHOP, other, config_version=version)
-        assert not await accounts.side_works(SHOP, side, config_version=version + 1), "tested under other settings"
+        assert not await accounts.resume_side(SHOP, other, config_version=version)
+        assert not await accounts.resume_side(SHOP, side, config_version=version + 1), "tested under other settings"
         [problem] = (await accounts.get(SHOP)).problems
         assert (problem.side, problem.reason) == (side, ProblemReason.CREDENTIALS_REFUSED)
-        assert await accounts.side_works(SHOP, side, config_version=version)
+        assert await accounts.resume_side(SHOP, side, config_version=version)
         assert (await accounts.get(SHOP)).problems == ()
-        assert not await accounts.side_works(SHOP, side, config_version=version), "there is none any more"
+        assert not await accounts.resume_side(SHOP, side, config_version=version), "there is none any more"
 
     async def test_tills_with_common_customers_look_alike(self, bench: Bench) -> None:
         accounts = bench.accounts

@@ -37,27 +37,27 @@ class Bench(Protocol):
 
 class TillBudgetContract:
     async def test_a_take_within_the_allowance_goes_soon(self, bench: Bench) -> None:
-        assert 0.0 <= await bench.budget().take(TILL, 1, per_minute=PER_MINUTE) < 1.0
+        assert 0.0 <= await bench.budget().reserve(TILL, 1, per_minute=PER_MINUTE) < 1.0
 
     async def test_a_pause_stops_everybody_and_ends_by_itself(self, bench: Bench) -> None:
         here, elsewhere = bench.budget(), bench.budget()
-        await here.take(TILL, 1, per_minute=PER_MINUTE)
+        await here.reserve(TILL, 1, per_minute=PER_MINUTE)
         began = await bench.clock()
         await here.pause(TILL, 120)
         await here.pause(TILL, 5)  # a shorter one does not end the longer
         with pytest.raises(Throttled) as refused:
-            await elsewhere.take(TILL, 1, per_minute=PER_MINUTE)
+            await elsewhere.reserve(TILL, 1, per_minute=PER_MINUTE)
         assert refused.value.side is Side.TILL
         assert refused.value.retry_after_seconds is not None
         assert 120 - (await bench.clock() - began) - 1e-6 <= refused.value.retry_after_seconds <= 120 + 1e-6
         await bench.pauses_end()
-        assert await elsewhere.take(TILL, 1, per_minute=PER_MINUTE) < 1.0
+        assert await elsewhere.reserve(TILL, 1, per_minute=PER_MINUTE) < 1.0
 
     async def test_a_till_that_was_never_asked_can_be_paused(self, bench: Bench) -> None:
         budget = bench.budget()
         await budget.pause(TILL, 60)
         with pytest.raises(Throttled):
-            await budget.take(TILL, 1, per_minute=PER_MINUTE)
+            await budget.reserve(TILL, 1, per_minute=PER_MINUTE)
 
     async def test_what_is_there_is_given_and_the_next_time_is_told(self, bench: Bench) -> None:
         budget = bench.budget(is_short=True)
@@ -72,7 +72,7 @@ class TillBudgetContract:
     @pytest.mark.catches("only-orders-book-ahead")
     async def test_what_orders_have_booked_is_not_there_for_others(self, bench: Bench) -> None:
         here, elsewhere = bench.budget(is_short=True), bench.budget(is_short=True)
-        assert await here.take(TILL, 8, per_minute=60) > 7.0
+        assert await here.reserve(TILL, 8, per_minute=60) > 7.0
         given = await elsewhere.take_available(TILL, 5, per_minute=60)
         assert given.requests == 0
         assert 0 < given.next_seconds <= 2.0, "the tenth is theirs: two bookings of orders away"
@@ -81,7 +81,7 @@ class TillBudgetContract:
     async def test_every_tenth_is_left_to_others(self, bench: Bench) -> None:
         here, elsewhere = bench.budget(is_short=True), bench.budget(is_short=True)
         for _ in range(9):
-            await here.take(TILL, 1, per_minute=60)
+            await here.reserve(TILL, 1, per_minute=60)
         given = await elsewhere.take_available(TILL, 5, per_minute=60)
         assert given.requests == 1
         assert 8.0 < given.wait_seconds <= 10.0, "booked behind the orders"
@@ -97,13 +97,13 @@ class TillBudgetContract:
     async def test_a_wait_that_is_too_long_is_no_limit_of_the_tills(self, bench: Bench) -> None:
         budget = bench.budget(is_short=True)
         with pytest.raises(AllowanceSpent) as spent:
-            await budget.take(TILL, 12, per_minute=60)
+            await budget.reserve(TILL, 12, per_minute=60)
         assert spent.value.retry_after_seconds == pytest.approx(12.0, abs=1.0)
 
     async def test_tills_are_apart(self, bench: Bench) -> None:
         budget = bench.budget()
         await budget.pause(TILL, 60)
-        assert await budget.take(OTHER, 1, per_minute=PER_MINUTE) < 1.0
+        assert await budget.reserve(OTHER, 1, per_minute=PER_MINUTE) < 1.0
 
 
 class InMemory:

@@ -93,7 +93,7 @@ class OrderLinkerContract:
     async def test_a_new_link_queues_its_customer_and_does_not_hinder_its_own_order(self, bench: LinkBench) -> None:
         lease, entry = await running_order(bench)
         before = await bench.config_version()
-        assert await bench.linker.still_stands(lease, entry)
+        assert await bench.linker.is_still_valid(lease, entry)
         assert await link(bench, lease, entry) is OrderLinkOutcome.LINKED
         made = await link_of(bench, 90001)
         assert (made.woo_customer_id, made.origin, made.is_usable, made.content_hash) == (12, LinkOrigin.MATCHED_EMAIL, True, None)
@@ -103,7 +103,7 @@ class OrderLinkerContract:
         assert (refresh.revision, refresh.is_pending) == (1, True)
         assert await bench.config_version() == before
         assert await bench.revision(entry.entry_id) == entry.entry_revision
-        assert await bench.linker.still_stands(lease, entry)
+        assert await bench.linker.is_still_valid(lease, entry)
 
     async def test_links_that_no_confirmed_email_stands_behind_are_listed_until_a_person_makes_them(self, bench: LinkBench) -> None:
         await bench.put_link(90005, 50)  # by hand
@@ -153,7 +153,7 @@ class OrderLinkerContract:
                 await bench.new_facts(1042)
             case _:
                 await bench.dismiss(entry.entry_id)
-        assert not await bench.linker.still_stands(lease, entry)
+        assert not await bench.linker.is_still_valid(lease, entry)
         assert await link(bench, lease, entry) is OrderLinkOutcome.STALE
         assert await bench.linker.release_held_of_guest(lease, entry, email=GUEST) == 0
         assert await pairs(bench) == set()
@@ -164,7 +164,7 @@ class OrderLinkerContract:
         lease, entry = await running_order(bench, woo_id=None)
         moved = replace(entry, entry_revision=entry.entry_revision + 1)
         assert await bench.linker.release_held_of_guest(lease, moved, email=GUEST) == 0
-        assert not await bench.linker.still_stands(lease, moved)
+        assert not await bench.linker.is_still_valid(lease, moved)
         assert await bench.states([waiting]) == [EntryState.HELD]
 
     async def test_the_default_customer_is_refused_loudly(self, bench: LinkBench) -> None:
@@ -247,7 +247,7 @@ class OrderLinkerContract:
         assert await bench.states([*waiting, *others]) == [EntryState.PENDING] * 2 + [EntryState.HELD] * 3
         assert await bench.linker.release_held_of_guest(lease, entry, email=GUEST) == 0
         assert await bench.linker.release_held_of_guest(lease, entry, email="") == 0
-        assert await bench.linker.still_stands(lease, entry), "its own verdict is written"
+        assert await bench.linker.is_still_valid(lease, entry), "its own verdict is written"
 
 
 class TestFakeLinks(LinkReaderContract, OrderLinkerContract):

@@ -81,7 +81,7 @@ class FakeAccounts:
         if others and not account.shared_till:
             raise FailedPrecondition(f"another account uses till_id {account.till_id}", reason="TILL_NOT_SHARED")
 
-    async def side_works(self, account_id: AccountId, side: Side, *, config_version: int) -> bool:
+    async def resume_side(self, account_id: AccountId, side: Side, *, config_version: int) -> bool:
         account = await self.get(account_id)
         others = tuple(problem for problem in account.problems if problem.side is not side)
         if others == account.problems or account.config_version != config_version:

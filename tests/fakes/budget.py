@@ -38,7 +38,7 @@ class FakeTillBudget:
     _paused_until: dict[TillId, float] = field(default_factory=dict)
     _buckets: dict[TillId, _Bucket] = field(default_factory=dict)
 
-    async def take(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
+    async def reserve(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
         self._check_pause(till_id)
         wait = self._book(till_id, requests, per_minute) if self.is_short else 0.0
         self.taken.append((till_id, requests, per_minute))

@@ -189,8 +189,8 @@ class FakeLinks:
         now = self._queues.entries.get(entry.entry_id)
         return now is not None and now.state is EntryState.PENDING and now.entry_revision == entry.entry_revision
 
-    async def still_stands(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
-        await self._step("links.still_stands")
+    async def is_still_valid(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
+        await self._step("links.is_still_valid")
         return self._is_as_claimed(lease, entry)
 
     async def link(

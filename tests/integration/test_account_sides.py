@@ -122,7 +122,7 @@ async def test_a_person_mends_a_side_while_orders_keep_the_lane(world: EngineWor
         await world.hint("shop-a", 1)
         await handler.wait_for(lambda: handler.count(1000) == 1)
         assert handler.count(1) == 0
-        assert await accounts.side_works(AccountId("shop-a"), Side.SHOP, config_version=1)
+        assert await accounts.resume_side(AccountId("shop-a"), Side.SHOP, config_version=1)
         await handler.wait_for(lambda: handler.count(1) == 1)
         gate.set()
         await world.until_idle()

@@ -134,7 +134,7 @@ async def test_a_change_of_settings_announces_what_it_leaves_and_nothing_else(sh
 
 async def test_a_shop_that_works_again_is_sent_what_its_bridge_refused(shop: Shop) -> None:
     [lane] = await shop.world.fetch("SELECT config_version FROM lane WHERE account_id = $1", SHOP)
-    await shop.accounts.side_works(SHOP, Side.SHOP, config_version=lane["config_version"])
+    await shop.accounts.resume_side(SHOP, Side.SHOP, config_version=lane["config_version"])
     assert shop.heard.take() == {"events"}
 
 

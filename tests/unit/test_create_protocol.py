@@ -103,12 +103,12 @@ async def test_nobody_has_it_intent_create_once_done(world: FlowWorld) -> None:
 
 @pytest.mark.catches("creates-rest-on-current-facts")
 async def test_what_changed_after_the_intent_sends_no_create_and_leaves_no_intent(world: FlowWorld) -> None:
-    async def still_stands() -> bool:
+    async def is_still_valid() -> bool:
         assert world.intents.of(ADA) is not None, "asked last"
         return False
 
     with pytest.raises(RunInterrupted):
-        await protocol(world).find_or_create(CUSTOMER, still_stands=still_stands)
+        await protocol(world).find_or_create(CUSTOMER, is_still_valid=is_still_valid)
     assert world.till.count("create_customer") == 0
     assert world.intents.of(ADA) is None
 

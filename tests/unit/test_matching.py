@@ -12,20 +12,20 @@ from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.enums import EntryState, GuestPolicy, LinkGround, MatchEmail, Outcome, ProblemReason, Side
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.matching import (
-    ByEmail,
-    ForPerson,
-    OnlyCandidates,
-    ToDefault,
+    HoldForPerson,
+    HoldWithCandidates,
+    MatchByEmail,
+    UseDefaultCustomer,
     creation_obstacle,
     cut_names,
+    exact_matches,
     new_customer,
     plan_by_email,
     plan_without_customer,
-    resembling,
-    respelled,
-    same_email,
+    resembling_customers,
     search_texts,
     with_products,
+    with_swapped_case,
 )
 from tillsync_server.domain.order import UnlinkedProduct
 from tillsync_server.domain.verdict import AccountProblem, Disposition, Verdict
@@ -36,25 +36,25 @@ LONG_EMAIL = f"{'a' * 40}@example.test"
 def test_sync_off_sends_every_order_to_the_default_customer_guest_or_not() -> None:
     account = till_account(customer_sync_enabled=False, guest_policy=GuestPolicy.MATCH_OR_CREATE)
     for facts in (order_facts(), guest_facts()):
-        assert plan_without_customer(account, facts) == ToDefault("customer sync is not enabled: not linked")
+        assert plan_without_customer(account, facts) == UseDefaultCustomer("customer sync is not enabled: not linked")
 
 
 @pytest.mark.parametrize(
     ("policy", "email", "expected"),
     [
-        (GuestPolicy.DEFAULT_CUSTOMER, "ada@example.test", ToDefault),
-        (GuestPolicy.MATCH_ONLY, "ada@example.test", ByEmail),
-        (GuestPolicy.MATCH_ONLY, "", ToDefault),
-        (GuestPolicy.MATCH_ONLY, LONG_EMAIL, ToDefault),
-        (GuestPolicy.MATCH_OR_CREATE, "ada@example.test", ByEmail),
-        (GuestPolicy.MATCH_OR_CREATE, "", ForPerson),
-        (GuestPolicy.MATCH_OR_CREATE, LONG_EMAIL, ForPerson),
+        (GuestPolicy.DEFAULT_CUSTOMER, "ada@example.test", UseDefaultCustomer),
+        (GuestPolicy.MATCH_ONLY, "ada@example.test", MatchByEmail),
+        (GuestPolicy.MATCH_ONLY, "", UseDefaultCustomer),
+        (GuestPolicy.MATCH_ONLY, LONG_EMAIL, UseDefaultCustomer),
+        (GuestPolicy.MATCH_OR_CREATE, "ada@example.test", MatchByEmail),
+        (GuestPolicy.MATCH_OR_CREATE, "", HoldForPerson),
+        (GuestPolicy.MATCH_OR_CREATE, LONG_EMAIL, HoldForPerson),
     ],
 )
 def test_a_guest_goes_by_the_policy(policy: GuestPolicy, email: str, expected: type) -> None:
     plan = plan_without_customer(till_account(guest_policy=policy), guest_facts(email=email))
     assert isinstance(plan, expected)
-    if isinstance(plan, ByEmail):
+    if isinstance(plan, MatchByEmail):
         assert (plan.links, plan.creates) == (False, policy is GuestPolicy.MATCH_OR_CREATE), "a guest is never linked"
 
 
@@ -64,7 +64,7 @@ def test_a_shop_customer_goes_on_to_the_links() -> None:
 
 def test_the_account_email_matches_and_links_by_default() -> None:
     facts = order_facts(account_email=" Ada@example.test", billing_email="other@example.test")
-    assert plan_by_email(till_account(), facts, unlinked_by_hand=False) == ByEmail(
+    assert plan_by_email(till_account(), facts, unlinked_by_hand=False) == MatchByEmail(
         email="Ada@example.test", links=True, ground=LinkGround.TRUSTED_ACCOUNT
     )
 
@@ -73,14 +73,14 @@ def test_the_account_email_matches_and_links_by_default() -> None:
 def test_a_billing_email_links_only_when_it_is_the_account_email(billing: str, links: bool) -> None:
     account = till_account(match_email=MatchEmail.BILLING)
     plan = plan_by_email(account, order_facts(billing_email=billing), unlinked_by_hand=False)
-    assert isinstance(plan, ByEmail)
+    assert isinstance(plan, MatchByEmail)
     assert (plan.email, plan.links, bool(plan.not_linked_because)) == (billing, links, not links)
 
 
 @pytest.mark.parametrize("email", ["", "   ", LONG_EMAIL])
 def test_an_email_that_cannot_find_anybody_is_for_a_person(email: str) -> None:
     plan = plan_by_email(till_account(), order_facts(account_email=email), unlinked_by_hand=False)
-    assert isinstance(plan, ForPerson)
+    assert isinstance(plan, HoldForPerson)
     assert "account email" in plan.reason
     assert email.strip() == "" or email not in plan.reason
 
@@ -88,7 +88,7 @@ def test_an_email_that_cannot_find_anybody_is_for_a_person(email: str) -> None:
 def test_fifty_characters_are_not_too_many() -> None:
     email = f"{'a' * 37}@example.test"
     assert len(email) == 50
-    assert plan_by_email(till_account(), order_facts(email=email), unlinked_by_hand=False) == ByEmail(
+    assert plan_by_email(till_account(), order_facts(email=email), unlinked_by_hand=False) == MatchByEmail(
         email=email, links=True, ground=LinkGround.TRUSTED_ACCOUNT
     )
 
@@ -96,12 +96,12 @@ def test_fifty_characters_are_not_too_many() -> None:
 def test_where_only_a_person_links_the_email_still_names_candidates() -> None:
     by_mark = plan_by_email(till_account(), order_facts(), unlinked_by_hand=True)
     by_setting = plan_by_email(till_account(auto_link=False), order_facts(), unlinked_by_hand=False)
-    assert isinstance(by_mark, OnlyCandidates)
-    assert isinstance(by_setting, OnlyCandidates)
+    assert isinstance(by_mark, HoldWithCandidates)
+    assert isinstance(by_setting, HoldWithCandidates)
     assert by_mark.reason != by_setting.reason
     assert by_mark.email == by_setting.email == "ada@example.test"
     nameless = plan_by_email(till_account(auto_link=False), order_facts(account_email=""), unlinked_by_hand=False)
-    assert isinstance(nameless, OnlyCandidates)
+    assert isinstance(nameless, HoldWithCandidates)
     assert nameless.email == ""
 
 
@@ -116,8 +116,8 @@ def test_the_same_email_is_found_however_it_is_written() -> None:
             (5, ""),
         ]
     ]
-    assert [each.epos_customer_id for each in same_email(rows, "Ada@example.test")] == [3, 9]
-    assert same_email([TillCustomer(epos_customer_id=EposCustomerId(1), email="a@xn--bcher-kva.test")], "A@Bücher.test")
+    assert [each.epos_customer_id for each in exact_matches(rows, "Ada@example.test")] == [3, 9]
+    assert exact_matches([TillCustomer(epos_customer_id=EposCustomerId(1), email="a@xn--bcher-kva.test")], "A@Bücher.test")
 
 
 def test_an_email_that_contains_this_one_resembles_it_and_is_not_it() -> None:
@@ -126,10 +126,10 @@ def test_an_email_that_contains_this_one_resembles_it_and_is_not_it() -> None:
         for number, email in [(9, "mailto:ada@example.test"), (3, "Ada <ada@example.test>"), (9, "mailto:ada@example.test"),
                               (4, "ada@example.test"), (5, "joada@example.test"), (6, ""), (7, "grace@example.test")]
     ]  # fmt: skip
-    assert [each.epos_customer_id for each in resembling(rows, "Ada@example.test")] == [3, 9]
+    assert [each.epos_customer_id for each in resembling_customers(rows, "Ada@example.test")] == [3, 9]
     capitals = [TillCustomer(epos_customer_id=EposCustomerId(1), email="ÉVA@example.test")]
-    assert [each.epos_customer_id for each in resembling(capitals, "éva@example.test")] == [1]
-    assert same_email(capitals, "éva@example.test") == []
+    assert [each.epos_customer_id for each in resembling_customers(capitals, "éva@example.test")] == [1]
+    assert exact_matches(capitals, "éva@example.test") == []
 
 
 def test_the_till_is_asked_for_every_spelling_once() -> None:
@@ -143,8 +143,8 @@ def test_the_till_is_asked_for_every_spelling_once() -> None:
 
 
 def test_other_capitals_are_the_same_email_or_none() -> None:
-    assert respelled("ada@Example.test") == "ADA@eXAMPLE.TEST"
-    assert respelled("1@2.3") is None
+    assert with_swapped_case("ada@Example.test") == "ADA@eXAMPLE.TEST"
+    assert with_swapped_case("1@2.3") is None
 
 
 def test_created_with_these_fields_and_no_others() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tillsync_server.domain.order_texts import tidied, tidied_email
+from tillsync_server.domain.order_texts import cleaned_email, cleaned_text
 
 
 @pytest.mark.parametrize(
@@ -27,12 +27,12 @@ from tillsync_server.domain.order_texts import tidied, tidied_email
     ],
 )
 def test_a_text_is_one_plain_line(text: str, tidy: str) -> None:
-    assert tidied(text, 255) == tidy
+    assert cleaned_text(text, 255) == tidy
 
 
 @given(st.text(max_size=400), st.integers(1, 300))
 def test_whatever_was_typed_fits(text: str, most: int) -> None:
-    found = tidied(text, most)
+    found = cleaned_text(text, most)
     assert len(found) <= most
     assert found == found.strip()
     assert found.encode("utf-8").decode().replace("\x00", "") == found
@@ -44,4 +44,4 @@ def test_whatever_was_typed_fits(text: str, most: int) -> None:
     [("ada@example.test\t", "ada@example.test"), ("\x00", ""), ("a&amp;b@example.test", "a&amp;b@example.test"), ("x" * 300, "x" * 300)],
 )
 def test_an_email_is_neither_cut_nor_decoded(text: str, tidy: str) -> None:
-    assert tidied_email(text) == tidy
+    assert cleaned_email(text) == tidy

@@ -12,7 +12,7 @@ from tillsync_server.adapters.woo.customer_fields import invalid_result
 from tillsync_server.domain.account import Account
 from tillsync_server.domain.customer import CustomerWrite, TillCustomer, TillField
 from tillsync_server.domain.ids import AccountId, EposCustomerId, EposCustomerTypeId, TillId, WooCustomerId
-from tillsync_server.domain.shop_values import ForShop, as_wordpress_stores, for_shop, phone_number
+from tillsync_server.domain.shop_values import ShopValues, as_wordpress_stores, phone_number, shop_values_of
 
 ACCOUNT = Account(account_id=AccountId("shop-a"), till_id=TillId("till-a"), sync_names=True, sync_phone=True)
 ADA = TillCustomer(
@@ -26,8 +26,8 @@ ADA = TillCustomer(
 )
 
 
-def sent(**fields: object) -> ForShop:
-    return for_shop(replace(ADA, **fields), ACCOUNT)  # type: ignore[arg-type]
+def sent(**fields: object) -> ShopValues:
+    return shop_values_of(replace(ADA, **fields), ACCOUNT)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_money_has_two_decimals(served: str, credit: str, is_rounded: bool) -> N
 @pytest.mark.parametrize(("places", "credit"), [(0, "20.00"), (2, "19.99"), (3, "19.988"), (6, "19.988")])
 def test_money_has_the_decimals_of_the_shops_prices(places: int, credit: str) -> None:
     account = replace(ACCOUNT, shop=replace(ACCOUNT.shop, price_decimals=places))
-    assert for_shop(replace(ADA, balance=Decimal("19.988")), account).values.credit == credit
+    assert shop_values_of(replace(ADA, balance=Decimal("19.988")), account).values.credit == credit
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15) + 1, max_value=10**15 - 1))
@@ -158,7 +158,7 @@ def test_whatever_stands_in_a_name_or_phone_never_keeps_points_away(text: str) -
 
 
 def test_names_and_phone_travel_only_where_they_are_wanted() -> None:
-    values = for_shop(replace(ADA, phone="n/a"), replace(ACCOUNT, sync_names=False, sync_phone=False))
+    values = shop_values_of(replace(ADA, phone="n/a"), replace(ACCOUNT, sync_names=False, sync_phone=False))
     assert (values.values.first_name, values.values.last_name, values.values.phone, values.notes) == (None, None, None, ())
 
 

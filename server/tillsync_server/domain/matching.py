@@ -41,21 +41,21 @@ _OTHER_CAPITALS = str.maketrans(string.ascii_letters, string.ascii_letters.swapc
 
 
 @dataclass(frozen=True, slots=True)
-class ToDefault:
+class UseDefaultCustomer:
     """The order goes to the account's default customer; ``reason`` says why, as a note."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class ForPerson:
+class HoldForPerson:
     """Only a person can act: HELD as CUSTOMER_NOT_MATCHED with ``reason`` as the first note."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ByEmail:
+class MatchByEmail:
     """Look the customer up by ``email`` (as a person sees it: ``visible_email``)."""
 
     email: str
@@ -72,35 +72,37 @@ class ByEmail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OnlyCandidates:
+class HoldWithCandidates:
     """HELD whatever is found; ``email`` (empty where unusable) is searched only to name the candidates to the person."""
 
     reason: str
     email: str
 
 
-def plan_without_customer(account: Account, facts: OrderFacts) -> ToDefault | ForPerson | ByEmail | None:
+def plan_without_customer(account: Account, facts: OrderFacts) -> UseDefaultCustomer | HoldForPerson | MatchByEmail | None:
     """What is decided without a shop customer: sync disabled, and guests by their policy. None: an ordinary customer's order."""
     if not account.customer_sync_enabled:
-        return ToDefault("customer sync is not enabled: not linked")
+        return UseDefaultCustomer("customer sync is not enabled: not linked")
     if facts.woo_customer_id is not None:
         return None
     policy = account.guest_policy
     if policy is GuestPolicy.DEFAULT_CUSTOMER:
-        return ToDefault("guest order: not linked")
+        return UseDefaultCustomer("guest order: not linked")
     obstacle = email_obstacle(facts.billing_email, "billing email")
     if policy is GuestPolicy.MATCH_ONLY:
         if obstacle is not None:
-            return ToDefault(f"guest order, not matched by email: {obstacle}")
-        return ByEmail(email=visible_email(facts.billing_email), links=False, not_linked_because="guest order: not linked", creates=False)
+            return UseDefaultCustomer(f"guest order, not matched by email: {obstacle}")
+        return MatchByEmail(
+            email=visible_email(facts.billing_email), links=False, not_linked_because="guest order: not linked", creates=False
+        )
     if policy is GuestPolicy.MATCH_OR_CREATE:
         if obstacle is not None:
-            return ForPerson(f"matching the guest order by email: {obstacle}")
-        return ByEmail(email=visible_email(facts.billing_email), links=False, not_linked_because="guest order: not linked")
+            return HoldForPerson(f"matching the guest order by email: {obstacle}")
+        return MatchByEmail(email=visible_email(facts.billing_email), links=False, not_linked_because="guest order: not linked")
     assert_never(policy)
 
 
-def plan_by_email(account: Account, facts: OrderFacts, *, unlinked_by_hand: bool) -> ForPerson | ByEmail | OnlyCandidates:
+def plan_by_email(account: Account, facts: OrderFacts, *, unlinked_by_hand: bool) -> HoldForPerson | MatchByEmail | HoldWithCandidates:
     """For a shop customer without a usable link."""
     match account.match_email:
         case MatchEmail.ACCOUNT:
@@ -117,15 +119,15 @@ def plan_by_email(account: Account, facts: OrderFacts, *, unlinked_by_hand: bool
             if unlinked_by_hand
             else "automatic linking is off: choose the customer"
         )
-        return OnlyCandidates(reason=reason, email="" if obstacle else email)
+        return HoldWithCandidates(reason=reason, email="" if obstacle else email)
     if obstacle is not None:
-        return ForPerson(f"matching the order by email: {obstacle}")
+        return HoldForPerson(f"matching the order by email: {obstacle}")
     if facts.account_email_normalised == normalise_email(email):
         ground = ground_to_link(account, facts)
         if ground is None:
-            return ByEmail(email=email, links=False, not_linked_because=UNCONFIRMED_NOTE)
-        return ByEmail(email=email, links=True, ground=ground)
-    return ByEmail(email=email, links=False, not_linked_because="not linked: the billing email differs from the account email")
+            return MatchByEmail(email=email, links=False, not_linked_because=UNCONFIRMED_NOTE)
+        return MatchByEmail(email=email, links=True, ground=ground)
+    return MatchByEmail(email=email, links=False, not_linked_because="not linked: the billing email differs from the account email")
 
 
 def email_obstacle(email: str, kind: str) -> str | None:
@@ -148,10 +150,10 @@ class WithEmail(Protocol):
     def email(self) -> str: ...
 
 
-Emailed = TypeVar("Emailed", bound=WithEmail)
+CustomerT = TypeVar("CustomerT", bound=WithEmail)
 
 
-def same_email(customers: Iterable[Emailed], email: str) -> list[Emailed]:
+def exact_matches(customers: Iterable[CustomerT], email: str) -> list[CustomerT]:
     """The exact matches after normalising, whatever the till's search returned, by ascending id, each id once."""
     wanted = normalise_email(email)
     found = {
@@ -164,7 +166,7 @@ def same_email(customers: Iterable[Emailed], email: str) -> list[Emailed]:
     return [found[customer_id] for customer_id in sorted(found)]
 
 
-def resembling(customers: Iterable[TillCustomer], email: str) -> list[TillCustomer]:
+def resembling_customers(customers: Iterable[TillCustomer], email: str) -> list[TillCustomer]:
     """Those whose email contains this one without being equal (``mailto:…``, ``Ada <…>``, two in one field, a dot behind), or differs in
     nothing but capitals outside ASCII: only a person can say whether that is the same customer. By ascending id, each id once."""
     wanted, key = normalise_email(email), email_key(email)
@@ -200,7 +202,7 @@ def search_texts(email: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(spellings))
 
 
-def respelled(email: str) -> str | None:
+def with_swapped_case(email: str) -> str | None:
     """The same email in other capitals, or None where it has no letters. A search that finds it does not tell case apart."""
     other = email.translate(_OTHER_CAPITALS)
     return other if other != email and normalise_email(other) == normalise_email(email) else None

@@ -11,13 +11,13 @@ _FROM_WINDOWS = {code: decoded for code in range(0x80, 0xA0) if (decoded := byte
 """A Windows-1252 text that was read as Latin-1 has these code points for quotes, dashes and the euro sign."""
 
 
-def tidied(text: str, most: int) -> str:
+def cleaned_text(text: str, most: int) -> str:
     """One line of at most ``most`` characters: entities decoded once, control characters and runs of white space one space."""
     decoded = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text).translate(_FROM_WINDOWS)
     return shortened(" ".join(_CONTROL.sub(" ", decoded).encode("utf-8", "ignore").decode().split()), most)
 
 
-def tidied_email(text: str) -> str:
+def cleaned_email(text: str) -> str:
     """Without control characters and white space at the ends. Never shortened, nothing decoded: an email is a key."""
     return _CONTROL.sub(" ", text).strip()
 

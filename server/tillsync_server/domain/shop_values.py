@@ -36,12 +36,12 @@ _REMARK = re.compile(r"\s*\([^()\d]*\)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
-class ForShop:
+class ShopValues:
     values: CustomerValues
     notes: tuple[str, ...]
 
 
-def for_shop(customer: TillCustomer, account: Account) -> ForShop:
+def shop_values_of(customer: TillCustomer, account: Account) -> ShopValues:
     notes: list[str] = []
     for field in (TillField.POINTS, TillField.CREDIT, TillField.TYPE):
         if field in customer.unread:
@@ -59,7 +59,7 @@ def for_shop(customer: TillCustomer, account: Account) -> ForShop:
         last_name=names[1],
         phone=_phone(customer, notes) if account.sync_phone else None,
     )
-    return ForShop(values, tuple(notes))
+    return ShopValues(values, tuple(notes))
 
 
 _READ_BACK = {"first_name": TillField.FIRST_NAME, "last_name": TillField.LAST_NAME, "phone": TillField.PHONE}

@@ -52,7 +52,7 @@ class AccountStore(Protocol):
         """
         ...
 
-    async def side_works(self, account_id: AccountId, side: Side, *, config_version: int) -> bool:
+    async def resume_side(self, account_id: AccountId, side: Side, *, config_version: int) -> bool:
         """A test of this side passed under these settings: its account problem, if one is open, is closed and the pause ends. What the
         shop's bridge refused is told again.
 

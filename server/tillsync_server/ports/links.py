@@ -137,7 +137,7 @@ class OrderLinkOutcome(IntEnum):
 class OrderLinker(Protocol):
     """Links made by the order flow. Every change is fenced by the lane, the entry's config_version and its revision (invariant 6)."""
 
-    async def still_stands(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
+    async def is_still_valid(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
         """The lane is ours, and settings, links made by hand and the order are as they were when the entry was claimed."""
         ...
 

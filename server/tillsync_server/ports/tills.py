@@ -32,7 +32,7 @@ class TillBudget(Protocol):
     company, of which the budget takes its share.
     """
 
-    async def take(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
+    async def reserve(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
         """Books ``requests`` ahead. For orders, and what orders wait for.
 
         Returns the seconds to wait before sending (0.0: at once); a wait is already booked, so callers wait, then send.

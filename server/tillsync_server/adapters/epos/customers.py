@@ -18,7 +18,7 @@ from tillsync_server.domain.emails import TILL_EMAIL_MAX_LENGTH, normalise_email
 from tillsync_server.domain.enums import Side, TillTypeField
 from tillsync_server.domain.errors import Misaddressed, Missing, Refused, Unreadable
 from tillsync_server.domain.ids import EposCustomerId, EposCustomerTypeId
-from tillsync_server.domain.matching import same_email
+from tillsync_server.domain.matching import exact_matches
 from tillsync_server.ports.till import MAX_SEARCH_PAGES, CustomerPage, EmailSearch, ListedCustomer, UnreadRow, WritePermit
 
 NAME_MAX_LENGTH: Final = 50
@@ -189,7 +189,7 @@ class CustomerResource(ABC):
 
     def _ends_search(self, page: CustomerPage, text: str) -> bool:
         # invariant: unmatched-searches-are-read-on
-        if not same_email(page.rows, text):
+        if not exact_matches(page.rows, text):
             return False
         return self.searches_the_list and not page.unread and self._seen_pages.is_last(len(page.rows))
 

@@ -60,7 +60,7 @@ class TillGate:
         wait = await self._take_slot(request_class, per_minute)
         try:
             if request_class is RequestClass.ORDER:
-                wait = await self._budget.take(self._till_id, 1, per_minute=per_minute)
+                wait = await self._budget.reserve(self._till_id, 1, per_minute=per_minute)
             if wait > 0:
                 await self._sleep(wait)
             yield

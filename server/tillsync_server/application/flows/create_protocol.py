@@ -125,11 +125,11 @@ class CreateProtocol:
         self._emails = emails
 
     async def find_or_create(
-        self, customer: NewTillCustomer, *, still_stands: Callable[[], Awaitable[bool]] | None = None
+        self, customer: NewTillCustomer, *, is_still_valid: Callable[[], Awaitable[bool]] | None = None
     ) -> Holders | Verdict:
         """A Verdict: it waits, or a person must act. Raises UpstreamError from reads (nothing was sent), and RunInterrupted.
 
-        ``still_stands``: asked last before a create is sent, whether what it rests on is as it was (invariant 6). None: not asked.
+        ``is_still_valid``: asked last before a create is sent, whether what it rests on is as it was (invariant 6). None: not asked.
         """
         email, settle_seconds = normalise_email(customer.email), self._services.settings.settle_seconds
         keys, dead = self._intent_keys(customer.email), dict[str, Intent]()
@@ -161,7 +161,7 @@ class CreateProtocol:
             # invariant: standing-intents-block-creates
             if standing is None:
                 permit = IntentPermit(self._lane, self._services.clock, opened_at, settle_seconds)
-                return await self._create(customer, keys, permit, still_stands)
+                return await self._create(customer, keys, permit, is_still_valid)
             answer = await self._look_at(standing, email)
             if answer is not None:
                 return answer
@@ -235,14 +235,14 @@ class CreateProtocol:
         return Holders(tuple(each.epos_customer_id for each in listed)) if listed else None
 
     async def _create(
-        self, customer: NewTillCustomer, keys: tuple[str, ...], permit: IntentPermit, still_stands: Callable[[], Awaitable[bool]] | None
+        self, customer: NewTillCustomer, keys: tuple[str, ...], permit: IntentPermit, is_still_valid: Callable[[], Awaitable[bool]] | None
     ) -> Holders | Verdict:
         """The intent is ours. Whatever is not caught here leaves it OPEN, on purpose: it may be a stop after the create was sent."""
         intents, owner = self._services.intents, self._owner
         try:
             await self._lane.renew_if_needed()
             # invariant: creates-rest-on-current-facts
-            if still_stands is not None and not await still_stands():
+            if is_still_valid is not None and not await is_still_valid():
                 raise RunInterrupted("settings, links or the order have changed")
             customer_id = await self._context.till.create_customer(customer, permit)
         # invariant: stopped-creates-keep-their-intent

@@ -20,7 +20,7 @@ from tillsync_server.domain.errors import UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.link import Link
 from tillsync_server.domain.shop_users import ADOPTED_WITHIN
-from tillsync_server.domain.shop_values import for_shop
+from tillsync_server.domain.shop_values import shop_values_of
 from tillsync_server.domain.shown_text import first_letter, shown
 from tillsync_server.domain.verdict import Disposition, Verdict
 from tillsync_server.ports.lanes import ClaimedEntry
@@ -158,7 +158,7 @@ class CustomerFlow:
             await self._note_read(link)
             if is_candidate:
                 await self._decide_held_again(read.customer, waits_anyway=True)
-            shop_values = for_shop(read.customer, self._account)
+            shop_values = shop_values_of(read.customer, self._account)
             values, notes = shop_values.values, shop_values.notes
             content_hash = values.content_hash(link.woo_customer_id, self._account)
             label = _label(read.customer)

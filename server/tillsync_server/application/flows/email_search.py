@@ -20,7 +20,7 @@ from tillsync_server.application.flows.lane_context import LaneContext
 from tillsync_server.domain.customer import TillCustomer
 from tillsync_server.domain.email_kinds import email_kinds
 from tillsync_server.domain.errors import Throttled
-from tillsync_server.domain.matching import resembling, respelled, same_email, search_texts
+from tillsync_server.domain.matching import exact_matches, resembling_customers, search_texts, with_swapped_case
 from tillsync_server.ports.till import CustomerPage, EmailSearch, ListedCustomer
 
 _SHORT_WAITS = 5
@@ -171,12 +171,12 @@ class CustomersByEmail:
         if not samples:
             return _Search.BY_LIST
         for email in samples:
-            other = respelled(email)
+            other = with_swapped_case(email)
             for text in ([other] if other else []) + [email]:
                 answer = await self._search(text)
                 if answer.filter_ignored:
                     return _Search.BY_LIST
-                if same_email(answer.rows, email):
+                if exact_matches(answer.rows, email):
                     # found as it is written there, but not in other capitals: the order's spelling may miss it
                     # invariant: case-sensitive-searches-prove-nothing
                     return _Search.PROVEN if text == other else _Search.BY_LIST
@@ -187,11 +187,11 @@ class CustomersByEmail:
 
 
 def _found(rows: Sequence[TillCustomer], email: str) -> Found:
-    same = tuple(same_email(rows, email))
-    return Found(same, () if same else tuple(resembling(rows, email)))
+    same = tuple(exact_matches(rows, email))
+    return Found(same, () if same else tuple(resembling_customers(rows, email)))
 
 
 def _samples(rows: Iterable[ListedCustomer]) -> list[str]:
     """Emails to try the search with: plain ones and those with letters first."""
     usable = usable_samples(row.email for row in rows)
-    return sorted(usable, key=lambda email: (bool(email_kinds(email)), respelled(email) is None, email))[:SAMPLES]
+    return sorted(usable, key=lambda email: (bool(email_kinds(email)), with_swapped_case(email) is None, email))[:SAMPLES]

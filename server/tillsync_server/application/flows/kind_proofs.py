@@ -13,7 +13,7 @@ from datetime import timedelta
 from tillsync_server.application.flows.flow_services import FlowServices
 from tillsync_server.domain.email_kinds import covers, email_kinds
 from tillsync_server.domain.ids import TillId
-from tillsync_server.domain.matching import respelled, same_email
+from tillsync_server.domain.matching import exact_matches, with_swapped_case
 from tillsync_server.ports.till import CustomerPage, EmailSearch
 
 SAMPLES = 3
@@ -91,8 +91,8 @@ class KindProofs:
 
     async def _is_found(self, email: str) -> bool:
         """In other capitals where it has letters: the order's spelling may be another one."""
-        answer = await self._search(respelled(email) or email)
-        return not answer.filter_ignored and bool(same_email(answer.rows, email))
+        answer = await self._search(with_swapped_case(email) or email)
+        return not answer.filter_ignored and bool(exact_matches(answer.rows, email))
 
     async def _recall(self) -> None:
         valid = timedelta(seconds=self._services.settings.search_proof_seconds)
@@ -127,4 +127,4 @@ def usable_samples(emails: Iterable[str]) -> set[str]:
 def _samples(emails: Iterable[str], kind: str) -> list[str]:
     """Of this kind, those with letters first."""
     of_kind = [email for email in usable_samples(emails) if covers(email_kinds(email), kind)]
-    return sorted(of_kind, key=lambda email: (respelled(email) is None, email))[:SAMPLES]
+    return sorted(of_kind, key=lambda email: (with_swapped_case(email) is None, email))[:SAMPLES]

@@ -11,7 +11,7 @@ from tillsync_server.application.flows.linked_person import LinkedPersons, Perso
 from tillsync_server.domain.enums import Outcome
 from tillsync_server.domain.ids import EposCustomerId
 from tillsync_server.domain.link import Link
-from tillsync_server.domain.matching import ByEmail
+from tillsync_server.domain.matching import MatchByEmail
 from tillsync_server.domain.order import OrderFacts
 from tillsync_server.domain.verdict import Verdict
 
@@ -86,7 +86,7 @@ def _of_unknown(link: Link, because: str) -> Verdict | None:
     return Verdict.held(Outcome.CUSTOMER_NOT_MATCHED, reason, candidate_ids=(customer_id,))
 
 
-def plan_of_linked_number(plan: ByEmail, link: Link, person: Person) -> ByEmail:
+def plan_of_linked_number(plan: MatchByEmail, link: Link, person: Person) -> MatchByEmail:
     """The number was linked: nothing is created for it, and a pair whose shop customer is proven gone is not linked again."""
     number, customer_id = link.woo_customer_id, link.epos_customer_id
     if person.standing is Standing.ANOTHER:

@@ -24,10 +24,10 @@ from tillsync_server.domain.errors import Missing, UpstreamError
 from tillsync_server.domain.ids import EposCustomerId, WooCustomerId
 from tillsync_server.domain.link import Link, LinkOrigin
 from tillsync_server.domain.matching import (
-    ByEmail,
-    ForPerson,
-    OnlyCandidates,
-    ToDefault,
+    HoldForPerson,
+    HoldWithCandidates,
+    MatchByEmail,
+    UseDefaultCustomer,
     cut_names,
     ids_shown,
     new_customer,
@@ -88,11 +88,11 @@ class OrderFlow:
             return await self._chosen(entry.chosen_epos_customer_id, facts)
         first = plan_without_customer(self._account, facts)
         match first:
-            case ToDefault(reason):
+            case UseDefaultCustomer(reason):
                 return self._to_default(reason)
-            case ForPerson(reason):
+            case HoldForPerson(reason):
                 return Verdict.held(_NOT_MATCHED, reason)
-            case ByEmail():
+            case MatchByEmail():
                 return await self._by_email(entry, facts, first, None)
             case None:
                 return await self._of_shop_customer(entry, facts)
@@ -114,11 +114,11 @@ class OrderFlow:
         marked = await self._services.links.is_marked_do_not_auto_link(self._account.account_id, facts.woo_customer_id)
         plan = plan_by_email(self._account, facts, unlinked_by_hand=marked)
         match plan:
-            case ForPerson(reason):
+            case HoldForPerson(reason):
                 return Verdict.held(_NOT_MATCHED, reason)
-            case OnlyCandidates():
+            case HoldWithCandidates():
                 return await self._only_candidates(plan)
-            case ByEmail():
+            case MatchByEmail():
                 if link is not None and person is not None:
                     plan = plan_of_linked_number(plan, link, person)
                     facts = facts if person.registered_at is None else replace(facts, woo_registered_at=person.registered_at)
@@ -149,7 +149,7 @@ class OrderFlow:
             return Verdict.held(_NOT_MATCHED, f"the customer chosen by hand, {customer_id}, is deleted in Epos Now: choose another one")
         return Verdict.finished(Outcome.MATCHED_EMAIL, "chosen by hand; not linked").for_customer(customer_id)
 
-    async def _only_candidates(self, plan: OnlyCandidates) -> Verdict:
+    async def _only_candidates(self, plan: HoldWithCandidates) -> Verdict:
         ids: list[EposCustomerId] = []
         if plan.email:
             if (incomplete := self._context.failures.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
@@ -158,13 +158,13 @@ class OrderFlow:
             ids = [each.epos_customer_id for each in found.customers or found.resembling]
         return Verdict.held(_NOT_MATCHED, plan.reason, _candidates_note(ids), candidate_ids=tuple(ids[:MAX_CANDIDATES]))
 
-    async def _by_email(self, entry: ClaimedEntry, facts: OrderFacts, plan: ByEmail, broken: Link | None) -> Verdict | None:
+    async def _by_email(self, entry: ClaimedEntry, facts: OrderFacts, plan: MatchByEmail, broken: Link | None) -> Verdict | None:
         if (incomplete := self._context.failures.missing_settings(Side.TILL, _NOT_MATCHED)) is not None:
             return incomplete
         if plan.creates:
             linker, lease = self._services.order_linker, self._context.lane.lease
             answer = await self._creation.find_or_create(
-                new_customer(facts, plan.email), still_stands=lambda: linker.still_stands(lease, entry)
+                new_customer(facts, plan.email), is_still_valid=lambda: linker.is_still_valid(lease, entry)
             )
             if isinstance(answer, Verdict):
                 return answer

@@ -89,7 +89,7 @@ class AccountCheck:
             await self._compare_tills(till, account.till_id, customer_ids, tells_other_tills=tells_other_tills)
         for side, run in ((Side.TILL, till), (Side.SHOP, shop)):
             if run.steps and all(step.ok for step in run.steps):
-                await self._accounts.side_works(account_id, side, config_version=account.config_version)
+                await self._accounts.resume_side(account_id, side, config_version=account.config_version)
         for status in statuses:
             await self._keep(account, status)
         for warning in (await self._warnings.of([account_id])).get(account_id, ()):

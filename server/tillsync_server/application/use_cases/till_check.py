@@ -7,7 +7,7 @@ from tillsync_server.domain.account import Account
 from tillsync_server.domain.email_kinds import email_kinds
 from tillsync_server.domain.errors import Missing, Unreadable
 from tillsync_server.domain.ids import EposCustomerId
-from tillsync_server.domain.matching import respelled, same_email
+from tillsync_server.domain.matching import exact_matches, with_swapped_case
 from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.ports.till import CustomerPage, TillClient, TillGateway
 from tillsync_server.ports.tills import TillKnowledgeStore
@@ -78,13 +78,13 @@ async def _check_search(run: SideRun, account: Account, till: TillClient, page: 
         run.passed(_SEARCH, "No customer on the first list page has an email yet, so the search could not be tried.")
         return
     for email in emails[:_EMAILS_TRIED]:
-        other = respelled(email)
+        other = with_swapped_case(email)
         for text in (other, email) if other else (email,):
             found = await till.search_by_email(text)
             if found.filter_ignored:
                 _list_is_read(run, "search_filter_ignored", "The till ignores the email filter")
                 return
-            if same_email(found.rows, email):
+            if exact_matches(found.rows, email):
                 if text == other:
                     run.passed(_SEARCH, "A customer from the customer list is found by their email.")
                 else:

@@ -24,7 +24,7 @@ from tillsync_server.domain.errors import (
     UpstreamError,
 )
 from tillsync_server.domain.ids import AccountId, EposCustomerId, WooCustomerId
-from tillsync_server.domain.matching import resembling, same_email, search_texts
+from tillsync_server.domain.matching import exact_matches, resembling_customers, search_texts
 from tillsync_server.domain.request_class import RequestClass
 from tillsync_server.ports.accounts import AccountStore
 from tillsync_server.ports.links import LinkReader
@@ -166,7 +166,7 @@ async def _by_email(till: TillClient, email: str) -> list[TillCustomer]:
         if unclear is not None:
             unclear.check()
         await _prove_address(till)
-    return same_email(rows, email) + resembling(rows, email)
+    return exact_matches(rows, email) + resembling_customers(rows, email)
 
 
 async def _by_name(till: TillClient, query: str, limit: int) -> tuple[list[TillCustomer], bool]:

@@ -24,7 +24,7 @@ from tillsync_server.domain.enums import EmailConfirmation, EntryKind, EntryStat
 from tillsync_server.domain.errors import InvalidArgument, RequestError
 from tillsync_server.domain.ids import AccountId, OrderId, WooCustomerId
 from tillsync_server.domain.order import OrderFacts, UnlinkedProduct
-from tillsync_server.domain.order_texts import tidied, tidied_email
+from tillsync_server.domain.order_texts import cleaned_email, cleaned_text
 from tillsync_server.domain.shop_users import whole_seconds
 from tillsync_server.domain.shown_text import shown
 from tillsync_server.ports.orders import NewOrder, OrderMatch
@@ -63,7 +63,7 @@ async def orders_given(
 
 def _facts(order: order_pb2.Order, unlinked: Iterable[order_pb2.UnlinkedProduct]) -> OrderFacts:
     def text(message: order_pb2.Order | order_pb2.UnlinkedProduct, name: str) -> str:
-        return tidied(getattr(message, name), TEXT_LENGTHS[f"{message.DESCRIPTOR.name}.{name}"])
+        return cleaned_text(getattr(message, name), TEXT_LENGTHS[f"{message.DESCRIPTOR.name}.{name}"])
 
     return OrderFacts(
         order_id=OrderId(order.order_id),
@@ -72,8 +72,8 @@ def _facts(order: order_pb2.Order, unlinked: Iterable[order_pb2.UnlinkedProduct]
         create_time=time_of(order.create_time),
         woo_customer_id=WooCustomerId(order.woo_customer_id) if order.woo_customer_id else None,
         woo_registered_at=whole_seconds(time_of(order.woo_registered_time)) if order.HasField("woo_registered_time") else None,
-        account_email=tidied_email(order.account_email),
-        billing_email=tidied_email(order.billing_email),
+        account_email=cleaned_email(order.account_email),
+        billing_email=cleaned_email(order.billing_email),
         first_name=text(order, "first_name"),
         last_name=text(order, "last_name"),
         company=text(order, "company"),

@@ -193,7 +193,7 @@ class PostgresAccounts:
                 reason="TILL_NOT_SHARED",
             )
 
-    async def side_works(self, account_id: AccountId, side: Side, *, config_version: int) -> bool:
+    async def resume_side(self, account_id: AccountId, side: Side, *, config_version: int) -> bool:
         try:
             async with locked_lane(self._database, account_id) as lane:
                 if lane.config_version != config_version:

@@ -38,7 +38,7 @@ class PostgresOrderLinker:
         self._database = database
         self._notifier = notifier
 
-    async def still_stands(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
+    async def is_still_valid(self, lease: LaneLease, entry: ClaimedEntry) -> bool:
         """As far as it is committed: a change that holds the lane's lock just now comes after this answer."""
         async with self._database.acquire() as connection:
             return bool(await _as_claimed(connection, lease, entry))

@@ -79,7 +79,7 @@ class PostgresTillBudget:
         """Requests a minute that we take of the till's limit."""
         return max(1, int(per_minute * self._share))
 
-    async def take(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
+    async def reserve(self, till_id: TillId, requests: int, *, per_minute: int) -> float:
         """In order of the calls; a larger take never lets a later smaller one pass. AllowanceSpent and Throttled carry the seconds after
         which the allowance, or the pause, has room again."""
         [row] = await self._ask(_Ask(till_id, per_minute, LONGEST_WAIT_SECONDS, (requests,)))

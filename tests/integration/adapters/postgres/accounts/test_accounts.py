@@ -322,13 +322,13 @@ async def test_a_side_that_was_tested_closes_its_problem_and_ends_the_pause(worl
     await paused_lane(world)
     [problem] = (await accounts.get(SHOP)).problems
     other = Side.TILL if problem.side is Side.SHOP else Side.SHOP
-    assert not await accounts.side_works(SHOP, other, config_version=made.config_version)
-    assert not await accounts.side_works(SHOP, problem.side, config_version=made.config_version + 1), "tested under other settings"
+    assert not await accounts.resume_side(SHOP, other, config_version=made.config_version)
+    assert not await accounts.resume_side(SHOP, problem.side, config_version=made.config_version + 1), "tested under other settings"
     assert (await accounts.get(SHOP)).problems
-    assert await accounts.side_works(SHOP, problem.side, config_version=made.config_version)
+    assert await accounts.resume_side(SHOP, problem.side, config_version=made.config_version)
     assert (await accounts.get(SHOP)).problems == ()
     [lane] = await world.fetch(
         "SELECT till_probe_at, failures, next_run_at <= now() AS ready FROM lane JOIN account_side USING (account_id)"
     )
     assert tuple(lane) == (None, 0, True)
-    assert not await accounts.side_works(SHOP, problem.side, config_version=made.config_version), "there is none any more"
+    assert not await accounts.resume_side(SHOP, problem.side, config_version=made.config_version), "there is none any more"

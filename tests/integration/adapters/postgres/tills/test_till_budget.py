@@ -60,7 +60,7 @@ def test_a_burst_and_a_minutes_refill_are_the_allowance(per_minute: int) -> None
 
 
 async def test_a_till_without_a_bucket_starts_with_nothing_saved_up(world: EngineWorld) -> None:
-    wait = await whole(world).take(TILL, 1, per_minute=60)
+    wait = await whole(world).reserve(TILL, 1, per_minute=60)
     assert 0.5 < wait <= 1.0
 
 
@@ -70,7 +70,7 @@ async def test_a_burst_leaves_at_once_and_what_follows_is_spaced(world: EngineWo
     await refill(world, 5)
     rate = tokens_per_second(300)
     for number in range(-4, 11):
-        wait, elapsed = await budget.take(TILL, 1, per_minute=300), await clock(world) - began
+        wait, elapsed = await budget.reserve(TILL, 1, per_minute=300), await clock(world) - began
         assert max(0.0, number / rate - elapsed) - 1e-6 <= wait <= max(0.0, number / rate) + 1e-6, (number, wait, elapsed)
 
 
@@ -80,7 +80,7 @@ async def test_silence_saves_up_no_more_than_a_burst(world: EngineWorld) -> None
     await world.fetch("UPDATE till SET refilled_at = now() - interval '1 hour' RETURNING 1")
     began, rate = await clock(world), tokens_per_second(300)
     for number in range(-4, 3):
-        wait, elapsed = await budget.take(TILL, 1, per_minute=300), await clock(world) - began
+        wait, elapsed = await budget.reserve(TILL, 1, per_minute=300), await clock(world) - began
         assert max(0.0, number / rate - elapsed) - 1e-6 <= wait <= max(0.0, number / rate) + 1e-6, (number, wait, elapsed)
 
 
@@ -94,22 +94,22 @@ async def test_a_long_wait_is_refused_and_books_nothing(world: EngineWorld) -> N
         assert wait is not None
         return expected - (await clock(world) - began) - 1e-6 <= wait <= expected + 1e-6
 
-    assert await is_after(await budget.take(TILL, 11, per_minute=60), 10.0)
+    assert await is_after(await budget.reserve(TILL, 11, per_minute=60), 10.0)
     before = await tokens(world)
     with pytest.raises(Throttled) as refused:
-        await budget.take(TILL, 2, per_minute=60)
+        await budget.reserve(TILL, 2, per_minute=60)
     assert refused.value.side is Side.TILL
     assert await is_after(refused.value.retry_after_seconds, 12.0)
     assert await tokens(world) == before, "nothing was booked"
     await world.fetch("UPDATE till SET refilled_at = refilled_at - interval '3 seconds' RETURNING 1")
-    assert await is_after(await budget.take(TILL, 2, per_minute=60), 9.0)
+    assert await is_after(await budget.reserve(TILL, 2, per_minute=60), 9.0)
 
 
 async def test_two_tills_and_their_waits_are_apart(world: EngineWorld) -> None:
     budget = whole(world)
     await refill(world, 0)
     await budget.pause(TILL, 60)
-    assert await budget.take(TillId("till-b"), 1, per_minute=6000) < 1.0
+    assert await budget.reserve(TillId("till-b"), 1, per_minute=6000) < 1.0
 
 
 async def test_two_processes_never_take_more_than_the_allowance(world: EngineWorld) -> None:
@@ -120,7 +120,7 @@ async def test_two_processes_never_take_more_than_the_allowance(world: EngineWor
     [began] = await world.fetch("SELECT clock_timestamp() AS at")
 
     async def taking(budget: PostgresTillBudget) -> list[float | BaseException]:
-        return await asyncio.gather(*(budget.take(TILL, 1, per_minute=per_minute) for _ in range(700)), return_exceptions=True)
+        return await asyncio.gather(*(budget.reserve(TILL, 1, per_minute=per_minute) for _ in range(700)), return_exceptions=True)
 
     results = [result for group in await asyncio.gather(*map(taking, budgets)) for result in group]
     [ended] = await world.fetch("SELECT clock_timestamp() AS at")
@@ -145,7 +145,7 @@ async def test_a_take_that_had_to_wait_for_the_row_counts_what_was_taken_meanwhi
         transaction = other.transaction()
         await transaction.start()
         await other.execute("UPDATE till SET tokens = tokens - 5 WHERE till_id = $1", TILL)
-        taking = asyncio.create_task(budget.take(TILL, 5, per_minute=300))
+        taking = asyncio.create_task(budget.reserve(TILL, 5, per_minute=300))
         await world.until_locked_out()
         await transaction.commit()
     wait, elapsed, rate = await within(taking), await clock(world) - began, tokens_per_second(300)
@@ -165,29 +165,29 @@ async def test_takes_of_one_process_share_statements(world: EngineWorld) -> None
         return await taken(*args)  # type: ignore[arg-type]
 
     budget._taken = counted  # type: ignore[method-assign,assignment]
-    waits = await asyncio.gather(*(budget.take(TILL, 1, per_minute=6000) for _ in range(200)))
+    waits = await asyncio.gather(*(budget.reserve(TILL, 1, per_minute=6000) for _ in range(200)))
     assert list(waits) == sorted(waits), "in order of the calls"
     assert statements <= 5
     tills = [TillId(f"till-{number}") for number in range(1, 41)]
-    await asyncio.gather(*(budget.take(till, 1, per_minute=6000) for till in tills))  # makes their rows
+    await asyncio.gather(*(budget.reserve(till, 1, per_minute=6000) for till in tills))  # makes their rows
     statements = 0
-    await asyncio.gather(*(budget.take(till, 1, per_minute=6000) for till in tills))
+    await asyncio.gather(*(budget.reserve(till, 1, per_minute=6000) for till in tills))
     assert statements <= 2, "the first caller's, and one for all who came meanwhile"
     assert budget._lines == {}, "nothing is kept of a till that nobody asks"
 
 
 async def test_a_till_whose_row_is_locked_holds_up_no_other(world: EngineWorld, patient: EngineWorld) -> None:
     budget = whole(patient)
-    await budget.take(OTHER, 1, per_minute=6000)
+    await budget.reserve(OTHER, 1, per_minute=6000)
     await refill(world, 5)
     async with world.database.acquire() as other:
         transaction = other.transaction()
         await transaction.start()
         await other.execute("UPDATE till SET tokens = tokens WHERE till_id = $1", TILL)
-        held = asyncio.create_task(budget.take(TILL, 1, per_minute=6000))
+        held = asyncio.create_task(budget.reserve(TILL, 1, per_minute=6000))
         behind = asyncio.create_task(budget.take_available(TILL, 1, per_minute=6000))
         for _ in range(3):
-            assert await within(budget.take(OTHER, 1, per_minute=6000)) < 1.0
+            assert await within(budget.reserve(OTHER, 1, per_minute=6000)) < 1.0
         await world.until_locked_out()
         assert not held.done()
         await transaction.rollback()
@@ -198,7 +198,7 @@ async def test_a_till_whose_row_is_locked_holds_up_no_other(world: EngineWorld, 
 async def test_two_accounts_of_a_till_that_name_different_limits_are_both_answered(world: EngineWorld) -> None:
     budget = whole(world)
     await refill(world, 1000)
-    asked = asyncio.gather(*(budget.take(TILL, 3, per_minute=per_minute) for per_minute in (600, 6000, 600)))
+    asked = asyncio.gather(*(budget.reserve(TILL, 3, per_minute=per_minute) for per_minute in (600, 6000, 600)))
     nothing = await budget.take_available(TILL, 0, per_minute=600)
     assert nothing.requests == 0
     assert all(0 <= wait < 1 for wait in await asked)
@@ -211,7 +211,7 @@ async def pace_of(world: EngineWorld, budget: PostgresTillBudget, per_minute: in
     """Tokens a second: from the wait for three of an empty bucket."""
     await refill(world, 0)
     began = await clock(world)
-    wait, elapsed = await budget.take(TILL, 3, per_minute=per_minute), await clock(world) - began
+    wait, elapsed = await budget.reserve(TILL, 3, per_minute=per_minute), await clock(world) - began
     assert 3 / (wait + elapsed + 1e-6) <= 3 / wait
     return 3 / (wait + elapsed / 2)
 
