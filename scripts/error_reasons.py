@@ -1,6 +1,6 @@
 """The ErrorInfo reasons that calls may answer, by the domain error that carries them, each with its meaning.
 
-``tests/unit/test_api_reference.py`` compares the table with the errors that the service's code makes.
+``tests/unit/repository/test_api_reference.py`` compares the table with the errors that the service's code makes.
 """
 
 from __future__ import annotations

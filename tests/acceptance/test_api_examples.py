@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from acceptance.test_readme_commands import place_imports, run_line, service_of_the_readme
+from support.directories import REPOSITORY
 from support.postgres import TestDatabase
 from support.service import ADMIN_TOKEN
 from support.waiting import within
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+PAGE = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
 BLOCKS: list[tuple[str, str]] = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 LINES = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
 SCRIPTS = [text for kind, text in BLOCKS if kind == "python"]

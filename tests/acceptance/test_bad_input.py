@@ -129,7 +129,7 @@ TYPED_BY_PEOPLE = {
     for how in ("over-long", "with a control character")
     if how != "over-long" or not name.endswith("email")
 }
-"""Texts of an order: they are made fit, and refuse no order (tests/unit/test_order_texts.py). Only an email is never cut."""
+"""Texts of an order: they are made fit, and refuse no order (tests/unit/domain/test_order_texts.py). Only an email is never cut."""
 
 
 def sound(method: MethodDescriptor) -> Any:

@@ -16,7 +16,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 from acceptance.test_readme_commands import place_imports
-from support.documents import ROOT, Command, check, commands_of, programs_path, run_commands
+from support.directories import REPOSITORY
+from support.documents import Command, check, commands_of, programs_path, run_commands
 from support.grpc_server import an_order
 from support.postgres import TestDatabase
 from support.service import ADMIN_TOKEN, QUICK, SECRET_KEY, RunningService, command_environment, running_service
@@ -195,7 +196,7 @@ async def test_the_commands_of_an_operator_with_a_database_of_their_own(database
 async def test_the_secrets_of_the_containers_are_files(directory: Path) -> None:
     ran = await run_commands(CONTAINER_SECRETS, directory=directory, variables=command_environment())
     check(ran)
-    named = re.findall(r"file: secrets/(\S+)", (ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
+    named = re.findall(r"file: secrets/(\S+)", (REPOSITORY / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
     assert sorted(path.name for path in (directory / "deploy" / "secrets").iterdir()) == sorted(named)
 
 
@@ -244,8 +245,8 @@ settled() {
 
 async def run_in_the_shop(commands: Sequence[Command], service: RunningService, directory: Path) -> None:
     place_imports()
-    shutil.copytree(ROOT / ".tillsync" / "googleapis", directory / ".tillsync" / "googleapis", dirs_exist_ok=True)
-    shutil.copytree(ROOT / "protos", directory / "protos", dirs_exist_ok=True)
+    shutil.copytree(REPOSITORY / ".tillsync" / "googleapis", directory / ".tillsync" / "googleapis", dirs_exist_ok=True)
+    shutil.copytree(REPOSITORY / "protos", directory / "protos", dirs_exist_ok=True)
     (directory / "token").write_text(ADMIN_TOKEN)
     ran = await run_commands(
         commands,
@@ -317,7 +318,7 @@ async def test_grpcurl_describes_services_methods_messages_fields_and_enums(data
 
 def test_every_document_with_commands_has_a_test_that_runs_them() -> None:
     elsewhere = {"README.md": "test_readme_commands.py", "docs/api.md": "test_api_examples.py"}
-    documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    with_commands = {name for path in documents if commands_of(name := str(path.relative_to(ROOT)))}
+    documents = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+    with_commands = {name for path in documents if commands_of(name := str(path.relative_to(REPOSITORY)))}
     assert with_commands - {*OPERATING, SUPPORT, SHOP} - set(elsewhere) == set()
     assert all((Path(__file__).parent / test).is_file() for test in elsewhere.values())

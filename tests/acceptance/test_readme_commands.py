@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from support.directories import REPOSITORY
 from support.postgres import TestDatabase
 from support.service import ADMIN_TOKEN, PROGRAM, RunningService, command_environment, running_service
 from support.waiting import within
 from tillsync_sandbox import SandboxTill
 
-ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 INSTALL = "python3 -m venv ~/tillsync-venv && . ~/tillsync-venv/bin/activate && pip install ./clients/python ./server"
 pytestmark = pytest.mark.processes
 
@@ -33,7 +33,7 @@ async def service_of_the_readme(database: TestDatabase) -> AsyncIterator[Running
 
 def place_imports() -> None:
     """What `make check` and buf need beside protos/: the google protos of an installed wheel."""
-    subprocess.run([sys.executable, str(ROOT / "scripts" / "generate_protos.py"), "--imports"], check=True, timeout=60)
+    subprocess.run([sys.executable, str(REPOSITORY / "scripts" / "generate_protos.py"), "--imports"], check=True, timeout=60)
 
 
 async def run_line(line: str, service: RunningService) -> tuple[int, str, str]:
@@ -41,7 +41,7 @@ async def run_line(line: str, service: RunningService) -> tuple[int, str, str]:
     here = line.replace("127.0.0.1:50051", service.grpc_address).replace("http://127.0.0.1:8080", service.http_url)
     process = await asyncio.create_subprocess_shell(
         here,
-        cwd=ROOT,
+        cwd=REPOSITORY,
         env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": "/nonexistent", "TOKEN": ADMIN_TOKEN, "BUF_CACHE_DIR": "/tmp"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -19,9 +19,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from support.directories import reachable_directory
+from support.directories import REPOSITORY, reachable_directory
 
-ROOT = Path(__file__).resolve().parents[2]
 CLIENT, SERVER = "clients/python", "server"
 PACKAGES = {CLIENT: ("tillsync", "tillsync_client", "tillsync_cli"), SERVER: ("tillsync_server", "tillsync_sandbox")}
 """By the folder of each distribution."""
@@ -58,7 +57,7 @@ class Built:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Built]:
-    return {folder: _build(ROOT / folder, tmp_path_factory.mktemp("built")) for folder in PACKAGES}
+    return {folder: _build(REPOSITORY / folder, tmp_path_factory.mktemp("built")) for folder in PACKAGES}
 
 
 def _build(source: Path, target: Path) -> Built:
@@ -143,9 +142,9 @@ def server(built: dict[str, Built]) -> Iterator[Installed]:
 @pytest.mark.parametrize("folder", PACKAGES)
 def test_every_file_of_the_packages_is_in_the_wheel_and_no_other(built: dict[str, Built], folder: str) -> None:
     sources = {
-        path.relative_to(ROOT / folder).as_posix()
+        path.relative_to(REPOSITORY / folder).as_posix()
         for package in PACKAGES[folder]
-        for path in (ROOT / folder / package).rglob("*")
+        for path in (REPOSITORY / folder / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
     in_wheel = {name: content for name, content in _contents(built[folder].wheel).items() if ".dist-info/" not in name}

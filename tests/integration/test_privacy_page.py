@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
+from support.directories import REPOSITORY
 from support.engine import EngineWorld
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
-PLUGIN = ROOT / "wp-bridge" / "src"
+PAGE = (REPOSITORY / "docs" / "privacy.md").read_text(encoding="utf-8")
+PLUGIN = REPOSITORY / "wp-bridge" / "src"
 _HEADING = re.compile(r"^### `([a-z_]+)`$", re.MULTILINE)
 _REMEDY = (
     "say in docs/privacy.md what of a person it holds, how long, and how it is exported and erased, or list it under 'Nothing of a person'"

@@ -1,4 +1,7 @@
-"""Short-lived directories of the tests. They lie in memory where there is room, because servers of tests write many small files."""
+"""Root of the repository, and temporary directories of the tests.
+
+Temporary directories are in memory if there is room, because the servers of the tests write many small files.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 MEMORY, DISK = Path("/dev/shm"), Path("/var/tmp")
 ROOM_BYTES = 4 * 1024**3
 _PREFIX = "tillsync-test-"

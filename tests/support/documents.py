@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.directories import REPOSITORY
 from support.waiting import HANG_SECONDS, within
 
-ROOT = Path(__file__).resolve().parents[2]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = "=== command "
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -56,7 +56,7 @@ class Ran:
 
 
 def blocks_of(document: str) -> list[Block]:
-    text = (ROOT / document).read_text(encoding="utf-8")
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
     found = []
     for fence in _FENCE.finditer(text):
         before = text[: fence.start()]

@@ -9,7 +9,8 @@ import zipfile
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.directories import REPOSITORY
+
 COMMIT = "417c0188c4ede90636e0400d72596f26a5738e3b"
 """The last one that speaks version 1 of the bridge's wire only, and refuses unknown fields in both directions."""
 THING = f"the history back to commit {COMMIT[:7]}"
@@ -19,7 +20,7 @@ THING = f"the history back to commit {COMMIT[:7]}"
 @cache
 def at_hand() -> bool:
     try:
-        found = subprocess.run(["git", "-C", str(ROOT), "cat-file", "-e", f"{COMMIT}^{{commit}}"], capture_output=True, check=False)
+        found = subprocess.run(["git", "-C", str(REPOSITORY), "cat-file", "-e", f"{COMMIT}^{{commit}}"], capture_output=True, check=False)
     except FileNotFoundError:
         return False
     return found.returncode == 0
@@ -29,7 +30,7 @@ def unpack(directory: Path) -> Path:
     """``server`` and ``clients`` of then, below ``directory``, and ``tillsync-bridge`` out of the plugin's zip of then."""
     packed, target = directory / "earlier.tar", directory / "earlier"
     parts = ("wp-bridge", "scripts", "server", "clients")
-    subprocess.run(["git", "-C", str(ROOT), "archive", f"--output={packed}", COMMIT, *parts], check=True, capture_output=True)
+    subprocess.run(["git", "-C", str(REPOSITORY), "archive", f"--output={packed}", COMMIT, *parts], check=True, capture_output=True)
     target.mkdir()
     subprocess.run(["tar", "-xf", str(packed), "-C", str(target)], check=True)
     subprocess.run([sys.executable, str(target / "scripts/bridge_zip.py"), str(target / "bridge.zip")], check=True, capture_output=True)

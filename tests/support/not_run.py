@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from support import earlier_release, pgbouncer
+from support.directories import REPOSITORY
 from support.postgres import installed_versions
 
-REASONS = Path(__file__).resolve().parents[2] / ".tillsync" / "missing.txt"
+REASONS = REPOSITORY / ".tillsync" / "missing.txt"
 NO_REASON = "run scripts/install_system_packages.sh"
 SYSTEMD, SYSTEMD_THING = Path("/usr/bin/systemd-analyze"), "systemd-analyze"
 POSTGRESQL = {f"postgresql{major}": f"PostgreSQL {major}" for major in (15, 16, 17)}

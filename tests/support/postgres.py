@@ -20,14 +20,14 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import asyncpg
 import pytest
 from support.database_pool import DatabasePool
-from support.directories import reachable_directory
+from support.directories import REPOSITORY, reachable_directory
 from support.soak import SOAK
 from tillsync_server.adapters.postgres.embedded import WHEEL, EmbeddedPostgres
 from tillsync_server.adapters.postgres.embedded.identity import run_as
 from tillsync_server.adapters.postgres.migrations import migrate
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
-FETCHED = Path(__file__).resolve().parents[2] / ".tillsync" / "postgres"
+FETCHED = REPOSITORY / ".tillsync" / "postgres"
 """Where scripts/fetch_postgres.py puts each major version."""
 EMBEDDED, OLDEST, MIDDLE, GIVEN = "postgresql18", "postgresql15", ("postgresql16", "postgresql17"), "given"
 GIVEN_URL_VARIABLE = "TILLSYNC_TEST_DATABASE_URL"

@@ -2,7 +2,7 @@
 
 aiohttp 3.14: ``StreamWriter.write_headers`` awaits ``on_request_headers_sent`` and only then puts the headers in a buffer; the buffer goes
 out together with the first body chunk, after ``on_request_chunk_sent`` (in a task of its own before Python 3.12), or at once where there
-is no body. An exception in either hook therefore leaves the wire silent. tests/unit/test_http_client_write_permit.py holds aiohttp to that.
+is no body. An exception in either hook therefore leaves the wire silent. test_write_permission.py holds aiohttp to that.
 """
 
 from __future__ import annotations

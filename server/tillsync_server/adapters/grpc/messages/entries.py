@@ -1,6 +1,6 @@
 """Entries, attempts and problems as messages. Emails are masked. Of an order's facts only the order number is sent.
 
-The contract's enum numbers equal the domain's (tests/unit/test_protos.py), so members are assigned directly. Messages are typed ``Any``
+The contract's enum numbers equal the domain's (test_protos.py), so members are assigned directly. Messages are typed ``Any``
 inside for that; a wrong field name raises. Messages are filled in place, because a copied nested message costs twice as much.
 """
 

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.directories import REPOSITORY
 
-MAKEFILE = Path(__file__).resolve().parents[2] / "Makefile"
+MAKEFILE = REPOSITORY / "Makefile"
 NEEDED = ("clients/python/pyproject.toml", "server/pyproject.toml", "requirements/development.txt")
 """What the environment is made from."""
 

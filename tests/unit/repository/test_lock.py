@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
-import lock  # noqa: E402  (a script's module)
+from support.directories import REPOSITORY
+
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+import lock
 
 HASH = "    --hash=sha256:" + "0" * 64
 
@@ -18,19 +18,19 @@ def test_both_files_are_current() -> None:
 
 
 def test_the_server_in_a_container_has_the_versions_that_were_tested() -> None:
-    server, development = (lock.locked((ROOT / file).read_text("utf-8"))[0] for file in lock.LOCKS.values())
+    server, development = (lock.locked((REPOSITORY / file).read_text("utf-8"))[0] for file in lock.LOCKS.values())
     assert len(server) > 40
     assert server.items() < development.items()
 
 
 def test_the_files_name_no_registry_and_no_path() -> None:
     for file in lock.LOCKS.values():
-        text = (ROOT / file).read_text("utf-8")
+        text = (REPOSITORY / file).read_text("utf-8")
         assert not re.search(r"://|--(extra-)?index|--find-links|file:|(?<!\S)/", text)
 
 
 def test_what_does_not_fit_is_named() -> None:
-    text = (ROOT / lock.LOCKS["server"]).read_text("utf-8")
+    text = (REPOSITORY / lock.LOCKS["server"]).read_text("utf-8")
     entry = re.search(r"^yarl==.*\n(?:    .*\n)+", text, re.MULTILINE)
     assert entry
     version = entry[0].split()[0].removeprefix("yarl==")

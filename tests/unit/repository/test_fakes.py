@@ -8,14 +8,14 @@ import inspect
 import pkgutil
 import re
 from collections import Counter
-from pathlib import Path
 from typing import Any, Protocol
 
 import fakes
 import pytest
+from support.directories import REPOSITORY
 from tillsync_server import ports
 
-TESTS = Path(__file__).resolve().parents[1]
+TESTS = REPOSITORY / "tests"
 
 
 def protocols() -> dict[str, type[Any]]:

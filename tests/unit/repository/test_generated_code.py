@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
+from support.directories import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[2]
-GENERATED = ROOT / "clients" / "python" / "tillsync" / "v1"
-SCRIPT = ROOT / "scripts" / "generate_protos.py"
+GENERATED = REPOSITORY / "clients" / "python" / "tillsync" / "v1"
+SCRIPT = REPOSITORY / "scripts" / "generate_protos.py"
 
 
 def _run(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -33,18 +33,18 @@ def project_copy(tmp_path: Path) -> Path:
         SCRIPT,
         SCRIPT.with_name("archives.py"),
         SCRIPT.with_name("proto_source.py"),
-        *(ROOT / "protos").rglob("*.proto"),
+        *(REPOSITORY / "protos").rglob("*.proto"),
         *GENERATED.glob("*.py*"),
     ):
-        target = tmp_path / path.relative_to(ROOT)
+        target = tmp_path / path.relative_to(REPOSITORY)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
     return tmp_path
 
 
 def test_check_names_each_stale_file_and_writing_mends_it(project_copy: Path) -> None:
-    script = project_copy / SCRIPT.relative_to(ROOT)
-    package = project_copy / GENERATED.relative_to(ROOT)
+    script = project_copy / SCRIPT.relative_to(REPOSITORY)
+    package = project_copy / GENERATED.relative_to(REPOSITORY)
     handwritten = (package / "__init__.py").read_bytes()
     (package / "link_pb2.py").write_text("# edited by hand\n")
     (package / "token_pb2.pyi").unlink()
@@ -69,10 +69,10 @@ def test_check_names_each_stale_file_and_writing_mends_it(project_copy: Path) ->
 def test_a_broken_proto_is_an_error_that_names_it_and_changes_nothing(project_copy: Path) -> None:
     broken = project_copy / "protos" / "tillsync" / "v1" / "link.proto"
     broken.write_text(broken.read_text().replace("message Link {", "message Link {\n  nonsense"))
-    package = project_copy / GENERATED.relative_to(ROOT)
+    package = project_copy / GENERATED.relative_to(REPOSITORY)
     before = {path.name: path.read_bytes() for path in package.iterdir()}
 
-    run = _run(project_copy / SCRIPT.relative_to(ROOT))
+    run = _run(project_copy / SCRIPT.relative_to(REPOSITORY))
 
     assert run.returncode == 2
     assert "tillsync/v1/link.proto" in run.stderr
@@ -80,11 +80,11 @@ def test_a_broken_proto_is_an_error_that_names_it_and_changes_nothing(project_co
 
 
 def test_breaking_changes_against_a_commit_are_named(project_copy: Path) -> None:
-    (project_copy / "buf.yaml").write_bytes((ROOT / "buf.yaml").read_bytes())
+    (project_copy / "buf.yaml").write_bytes((REPOSITORY / "buf.yaml").read_bytes())
     identity = ("-c", "user.name=Test", "-c", "user.email=test@example.test", "-c", "commit.gpgsign=false")
     for command in (("init", "--quiet"), ("add", "protos", "buf.yaml"), (*identity, "commit", "--quiet", "--message", "before")):
         subprocess.run(["git", *command], cwd=project_copy, check=True, capture_output=True, timeout=60)
-    script = project_copy / SCRIPT.relative_to(ROOT)
+    script = project_copy / SCRIPT.relative_to(REPOSITORY)
     same = _run(script, "--breaking-against", "HEAD")
     assert same.returncode == 0, same.stdout + same.stderr
 
@@ -101,8 +101,8 @@ def test_breaking_changes_against_a_commit_are_named(project_copy: Path) -> None
 
 def test_the_release_before_is_a_tag_or_else_the_commit_before(project_copy: Path) -> None:
     """`make check` compares with it: what a tag has promised stays compared until the next tag."""
-    (project_copy / "buf.yaml").write_bytes((ROOT / "buf.yaml").read_bytes())
-    script = project_copy / SCRIPT.relative_to(ROOT)
+    (project_copy / "buf.yaml").write_bytes((REPOSITORY / "buf.yaml").read_bytes())
+    script = project_copy / SCRIPT.relative_to(REPOSITORY)
     proto = project_copy / "protos" / "tillsync" / "v1" / "customer_sync_service.proto"
 
     def git(*arguments: str) -> None:
@@ -133,7 +133,7 @@ def test_the_release_before_is_a_tag_or_else_the_commit_before(project_copy: Pat
 
 
 def _floor(distribution: str) -> Version:
-    dependencies = tomllib.loads((ROOT / "clients/python/pyproject.toml").read_text())["project"]["dependencies"]
+    dependencies = tomllib.loads((REPOSITORY / "clients/python/pyproject.toml").read_text())["project"]["dependencies"]
     for requirement in map(Requirement, dependencies):
         if requirement.name == distribution:
             floors = [Version(specifier.version) for specifier in requirement.specifier if specifier.operator == ">="]

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 from support import not_run, pgbouncer
+from support.directories import REPOSITORY
 from support.not_run import NO_REASON, POSTGRESQL, closing_lines
 from wordpress.harness.kinds import KINDS
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_line_says_number_thing_and_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +79,7 @@ def test_till_two():
 )
 def test_a_run_leaves_them_out_and_counts_those_asked_for(tmp_path: Path, arguments: list[str], expected: list[str]) -> None:
     """In a copy of the support package, which therefore finds no fetched PostgreSQL."""
-    shutil.copytree(ROOT / "tests" / "support", tmp_path / "tests" / "support", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "tests" / "support", tmp_path / "tests" / "support", ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in PROJECT.items():
         (tmp_path / "tests" / name).write_text(text)
     run = subprocess.run(
@@ -99,7 +98,7 @@ def test_a_run_leaves_them_out_and_counts_those_asked_for(tmp_path: Path, argume
 
 def test_scripts_and_tests_give_a_missing_thing_the_same_name() -> None:
     """A reason is found by its name."""
-    scripts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "scripts").iterdir() if path.is_file())
+    scripts = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "scripts").iterdir() if path.is_file())
     needed = {pgbouncer.THING, "PHP, MariaDB and PHPUnit", "Chromium", *(kind.build for kind in KINDS if not kind.real)}
     assert {name for name in needed if f'"{name}"' not in scripts} == set()
     assert 'f"PostgreSQL {major}"' in scripts

@@ -13,17 +13,17 @@ from urllib.parse import unquote
 import pytest
 from mutants.catalogue import MUTANTS
 from mutants.markers import marked
+from support.directories import REPOSITORY
 from tillsync_sandbox.till.switches import TillSwitches
 from tillsync_server.domain.account import EposSettings
 
-ROOT = Path(__file__).resolve().parents[2]
-INVARIANTS, EPOS_NOW = ROOT / "docs" / "invariants.md", ROOT / "docs" / "epos-now.md"
+INVARIANTS, EPOS_NOW = REPOSITORY / "docs" / "invariants.md", REPOSITORY / "docs" / "epos-now.md"
 PAGES = [
-    ROOT / "README.md",
-    ROOT / "CONTRIBUTING.md",
-    ROOT / "tests" / "README.md",
-    ROOT / "tests" / "wordpress" / "README.md",
-    *sorted((ROOT / "docs").rglob("*.md")),
+    REPOSITORY / "README.md",
+    REPOSITORY / "CONTRIBUTING.md",
+    REPOSITORY / "tests" / "README.md",
+    REPOSITORY / "tests" / "wordpress" / "README.md",
+    *sorted((REPOSITORY / "docs").rglob("*.md")),
 ]
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^()\s]+)\)|\b(?:src|href)=\"([^\"]+)\"")
@@ -56,23 +56,30 @@ def anchors(page: Path) -> frozenset[str]:
 def files() -> frozenset[str]:
     """Of the repository, without what is generated into it."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     if listed.returncode == 0:
         return frozenset(listed.stdout.split("\n"))
     skipped = {".git", ".venv", ".tillsync"}
-    return frozenset(str(each.relative_to(ROOT)) for each in ROOT.rglob("*") if not skipped.intersection(each.parts) and each.is_file())
+    return frozenset(
+        str(each.relative_to(REPOSITORY)) for each in REPOSITORY.rglob("*") if not skipped.intersection(each.parts) and each.is_file()
+    )
 
 
 def is_there(name: str, page: Path) -> bool:
     """A name without a folder is that of some file. ``*`` stands for anything in it."""
     if "/" not in name:
         return any(fnmatch.fnmatchcase(each, f"*/{name}") for each in (f"/{file}" for file in files()))
-    bases = [page.parent, *(ROOT / place for place in _PLACES)]
+    bases = [page.parent, *(REPOSITORY / place for place in _PLACES)]
     return any(any(base.glob(name)) for base in bases)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_links_lead_somewhere(page: Path) -> None:
     dead: list[str] = []
     for found in _LINK.finditer(words_of(page)):
@@ -86,13 +93,13 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert dead == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_files_that_are_named_are_there(page: Path) -> None:
     named = {name for name in _CODE.findall(words_of(page)) if _FILE.fullmatch(name)} - _OF_WORDPRESS
     assert sorted(name for name in named if not is_there(name, page)) == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_diagrams_have_no_semicolon(page: Path) -> None:
     """Mermaid ends a message there, and draws nothing of the diagram."""
     diagrams = re.findall(r"^```mermaid\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -100,7 +107,7 @@ def test_diagrams_have_no_semicolon(page: Path) -> None:
 
 
 def test_the_readme_is_short() -> None:
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
+    assert len((REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
 
 
 def rows_of_mechanisms() -> list[tuple[str, str, str]]:
@@ -109,13 +116,13 @@ def rows_of_mechanisms() -> list[tuple[str, str, str]]:
 
 
 def under_root(name: str) -> Path:
-    return ROOT / "server" / "tillsync_server" / name if name.startswith(_LAYERS) else ROOT / name
+    return REPOSITORY / "server" / "tillsync_server" / name if name.startswith(_LAYERS) else REPOSITORY / name
 
 
 @pytest.mark.parametrize(("marker", "file", "test"), rows_of_mechanisms(), ids=lambda value: Path(value).name)
 def test_each_mechanism_is_in_the_file_that_the_page_names(marker: str, file: str, test: str) -> None:
-    assert [ROOT / source.path for source in marked().get(marker, [])] == [under_root(file)]
-    assert f'catches("{marker}")' in (text := (ROOT / test).read_text(encoding="utf-8")) or f"catches:{marker} " in text
+    assert [REPOSITORY / source.path for source in marked().get(marker, [])] == [under_root(file)]
+    assert f'catches("{marker}")' in (text := (REPOSITORY / test).read_text(encoding="utf-8")) or f"catches:{marker} " in text
 
 
 def test_each_invariant_names_mechanisms() -> None:
@@ -135,10 +142,10 @@ _PAGE = re.compile(r"\bdocs/[\w/-]+\.(?:md|png)(?:#[\w-]+)?")
 
 def test_code_cites_what_is_in_the_repository() -> None:
     wrong: list[str] = []
-    for name in sorted(each for each in files() if each.endswith(_SOURCES) and each != "tests/unit/test_docs.py"):
-        if not (ROOT / name).is_file():
+    for name in sorted(each for each in files() if each.endswith(_SOURCES) and each != "tests/unit/repository/test_docs.py"):
+        if not (REPOSITORY / name).is_file():
             continue
-        text = (ROOT / name).read_text(encoding="utf-8")
+        text = (REPOSITORY / name).read_text(encoding="utf-8")
         wrong += [f"{name}: {found}" for found in _ELSEWHERE.findall(text)]
         wrong += [
             f"{name}: invariant {number}" for number in re.findall(r"\binvariants? (\d+)", text, re.IGNORECASE) if not 1 <= int(number) <= 8
@@ -147,7 +154,7 @@ def test_code_cites_what_is_in_the_repository() -> None:
             wrong.append(f"{name}: a grade, without the page that has the grades")
         for cited in _PAGE.findall(text):
             path, _, anchor = cited.partition("#")
-            if not (ROOT / path).is_file() or (anchor and anchor not in anchors(ROOT / path)):
+            if not (REPOSITORY / path).is_file() or (anchor and anchor not in anchors(REPOSITORY / path)):
                 wrong.append(f"{name}: {cited}")
     assert wrong == []
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
+from support.directories import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[2]
-ANNOTATIONS = tomllib.loads((ROOT / "REUSE.toml").read_text(encoding="utf-8"))["annotations"]
+ANNOTATIONS = tomllib.loads((REPOSITORY / "REUSE.toml").read_text(encoding="utf-8"))["annotations"]
 
 
 def licence_of(path: str) -> str:
@@ -24,9 +23,9 @@ def test_the_plugin_is_gpl_and_everything_else_apache() -> None:
     places = ("pyproject.toml", "server/tillsync_server/__init__.py", "tests/wordpress/conftest.py", "wp-bridge/uninstall.php")
     assert [licence_of(place) for place in places] == ["Apache-2.0"] * 3 + ["GPL-2.0-or-later"]
     for file in ("clients/python/pyproject.toml", "server/pyproject.toml"):
-        assert tomllib.loads((ROOT / file).read_text(encoding="utf-8"))["project"]["license"] == licence_of(file)
+        assert tomllib.loads((REPOSITORY / file).read_text(encoding="utf-8"))["project"]["license"] == licence_of(file)
     for file, line in (("tillsync-bridge.php", r"^ \* License: +(.+)$"), ("readme.txt", r"^License: (.+)$")):
-        stated = re.search(line, (ROOT / "wp-bridge" / file).read_text(encoding="utf-8"), re.MULTILINE)
+        stated = re.search(line, (REPOSITORY / "wp-bridge" / file).read_text(encoding="utf-8"), re.MULTILINE)
         assert stated
         assert stated[1] == licence_of(f"wp-bridge/{file}")
 
@@ -42,11 +41,11 @@ def test_the_plugin_is_gpl_and_everything_else_apache() -> None:
 )
 def test_each_part_carries_the_text_of_its_licence(licence: str, text: str) -> None:
     assert licence_of(text) == licence
-    assert (ROOT / "LICENSES" / f"{licence}.txt").read_bytes() == (ROOT / text).read_bytes()
+    assert (REPOSITORY / "LICENSES" / f"{licence}.txt").read_bytes() == (REPOSITORY / text).read_bytes()
 
 
 def test_no_other_licence_is_there() -> None:
-    assert {path.stem for path in (ROOT / "LICENSES").iterdir()} == {each["SPDX-License-Identifier"] for each in ANNOTATIONS}
+    assert {path.stem for path in (REPOSITORY / "LICENSES").iterdir()} == {each["SPDX-License-Identifier"] for each in ANNOTATIONS}
 
 
 def test_no_file_states_another_licence() -> None:
@@ -55,10 +54,10 @@ def test_no_file_states_another_licence() -> None:
     files = [
         path
         for folder in folders
-        for path in (ROOT / folder).rglob("*")
+        for path in (REPOSITORY / folder).rglob("*")
         if path.suffix in {".py", ".php", ".js", ".css", ".proto", ".sql", ".sh"}
     ]
     assert len(files) > 500
     for path in files:
         for licence in states.findall(path.read_text(encoding="utf-8")):
-            assert licence == licence_of(path.relative_to(ROOT).as_posix()), path
+            assert licence == licence_of(path.relative_to(REPOSITORY).as_posix()), path

@@ -9,17 +9,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.directories import REPOSITORY
 from tillsync_server.adapters.http.webhook_answers import WebhookReason
 from tillsync_server.composition.settings import secret_variables, variables
 from tillsync_server.composition.settings.setting import file_variable
 from tillsync_server.domain.catalogue import CATALOGUE
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "scripts" / "generate_docs.py"
+SCRIPT = REPOSITORY / "scripts" / "generate_docs.py"
 sys.path.insert(0, str(SCRIPT.parent))
 from generate_docs import all_metrics, messages_page, settings_table  # noqa: E402
 
-OPERATING = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs" / "operating").glob("*.md"))}
+OPERATING = {path.name: path.read_text(encoding="utf-8") for path in sorted((REPOSITORY / "docs" / "operating").glob("*.md"))}
 """The pages for operators."""
 
 
@@ -34,7 +34,7 @@ def test_the_documents_are_current() -> None:
 
 def test_check_names_each_stale_document_and_writing_mends_it(tmp_path: Path) -> None:
     for folder in ("scripts", "protos", "docs"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "*.png"))
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "*.png"))
     script, messages, settings = (
         tmp_path / "scripts/generate_docs.py",
         tmp_path / "docs/messages.md",
@@ -42,7 +42,7 @@ def test_check_names_each_stale_document_and_writing_mends_it(tmp_path: Path) ->
     )
     messages.unlink()
     (tmp_path / "protos/tillsync/v1/token.proto").write_text(
-        (ROOT / "protos/tillsync/v1/token.proto").read_text().replace("// ", "// As before: ")
+        (REPOSITORY / "protos/tillsync/v1/token.proto").read_text().replace("// ", "// As before: ")
     )
     settings.write_text(OPERATING["settings.md"].replace("| `TILLSYNC_LOG_LEVEL` |", "| `TILLSYNC_LOUDNESS` |"))
     checked = run(script, "--check")
@@ -71,7 +71,7 @@ def test_every_setting_is_in_the_table() -> None:
 
 
 def test_every_variable_that_the_code_knows_is_in_the_operators_pages() -> None:
-    sources = [path for folder in ("server", "clients") for path in (ROOT / folder).rglob("*.py")]
+    sources = [path for folder in ("server", "clients") for path in (REPOSITORY / folder).rglob("*.py")]
     known = {name for path in sources for name in re.findall(r"\bTILLSYNC_[A-Z_]+[A-Z]\b", path.read_text(encoding="utf-8"))}
     plugin = {"TILLSYNC_CONNECT"}
     assert {name for name in known - plugin if name not in "".join(OPERATING.values())} == set()

@@ -7,20 +7,19 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from google.protobuf import descriptor_pool
+from support.directories import REPOSITORY
 from support.grpc_server import STUBS
 from tillsync_server.adapters.grpc.status import CODES
 from tillsync_server.domain import errors
 
-ROOT = Path(__file__).resolve().parents[2]
-SERVER = ROOT / "server" / "tillsync_server"
-sys.path.insert(0, str(ROOT / "scripts"))
+SERVER = REPOSITORY / "server" / "tillsync_server"
+sys.path.insert(0, str(REPOSITORY / "scripts"))
 from error_reasons import REASONS  # noqa: E402
 
-PAGE = (ROOT / "docs" / "api-reference.md").read_text(encoding="utf-8")
+PAGE = (REPOSITORY / "docs" / "api-reference.md").read_text(encoding="utf-8")
 ERRORS = {error.__name__: error for error in CODES}
 
 

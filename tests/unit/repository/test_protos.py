@@ -15,6 +15,7 @@ import pytest
 from google.api import field_behavior_pb2
 from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor
+from support.directories import REPOSITORY
 from tillsync.v1 import (
     account_pb2,
     account_service_pb2,
@@ -33,7 +34,6 @@ from tillsync.v1 import (
 from tillsync_server.domain import enums
 from tillsync_server.domain.link import LinkOrigin
 
-ROOT = Path(__file__).resolve().parents[2]
 FILES: tuple[FileDescriptor, ...] = tuple(
     module.DESCRIPTOR
     for module in (
@@ -57,17 +57,17 @@ SERVICES = {service.name: service for file in FILES for service in file.services
 
 @cache
 def _place_imports() -> None:
-    subprocess.run([sys.executable, str(ROOT / "scripts" / "generate_protos.py"), "--imports"], check=True, timeout=60)
+    subprocess.run([sys.executable, str(REPOSITORY / "scripts" / "generate_protos.py"), "--imports"], check=True, timeout=60)
 
 
 def _buf(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     _place_imports()
     buf = Path(sysconfig.get_path("scripts")) / "buf"
-    return subprocess.run([str(buf), *arguments], cwd=ROOT, capture_output=True, check=False, timeout=60)
+    return subprocess.run([str(buf), *arguments], cwd=REPOSITORY, capture_output=True, check=False, timeout=60)
 
 
 def test_every_proto_file_is_checked_here() -> None:
-    on_disk = {path.relative_to(ROOT / "protos").as_posix() for path in (ROOT / "protos").rglob("*.proto")}
+    on_disk = {path.relative_to(REPOSITORY / "protos").as_posix() for path in (REPOSITORY / "protos").rglob("*.proto")}
     assert {file.name for file in FILES} == on_disk
 
 

@@ -43,7 +43,7 @@ async def client(world: ShopWorld, shop: SandboxShop) -> ShopClient:
 
 
 def test_the_only_other_trouble_is_a_stripped_header() -> None:
-    """It concerns Basic over TLS alone: test_woo_keys_on_emulator.py."""
+    """It concerns Basic over TLS alone: test_keys_client.py."""
     assert set(FailureMode) - set(WITH_BRIDGE) == {FailureMode.HEADER_STRIPPED}
 
 

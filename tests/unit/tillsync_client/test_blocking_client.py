@@ -9,12 +9,12 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 import tillsync_client
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, error_details_pb2
+from support.directories import REPOSITORY
 from support.scripted_server import UNAVAILABLE, ScriptedServer, scripted, status_error
 from tillsync.v1 import account_service_pb2, customer_sync_service_pb2, queue_entry_pb2, token_pb2, vocabulary_pb2
 from tillsync_client import (
@@ -26,7 +26,7 @@ from tillsync_client import (
     blocking,
 )
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "generate_blocking_client.py"
+SCRIPT = REPOSITORY / "scripts" / "generate_blocking_client.py"
 SERVICES = ("sync", "queue", "links", "accounts", "privacy", "catalog")
 
 

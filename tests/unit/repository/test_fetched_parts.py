@@ -10,8 +10,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from support.directories import REPOSITORY
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+SCRIPTS = REPOSITORY / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 from archives import extract_files  # noqa: E402  (a script's module, found beside it)
 

@@ -6,12 +6,11 @@ from __future__ import annotations
 import re
 import tomllib
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
+from support.directories import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[2]
-VERSION = tomllib.loads((ROOT / "clients/python/pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+VERSION = tomllib.loads((REPOSITORY / "clients/python/pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 PLACES = [
     ("server/pyproject.toml", r'^version = "(.+)"$'),
     ("server/pyproject.toml", r'^    "tillsync==(.+?)",'),
@@ -32,12 +31,12 @@ def test_the_installed_packages_have_the_version(package: str) -> None:
 
 @pytest.mark.parametrize(("file", "place"), PLACES)
 def test_what_must_be_written_elsewhere_is_the_version_of_the_project(file: str, place: str) -> None:
-    found = re.search(place, (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.search(place, (REPOSITORY / file).read_text(encoding="utf-8"), re.MULTILINE)
     assert found, f"{file} has no version at {place}"
     assert found[1] == VERSION
 
 
 def test_no_code_writes_the_version_itself() -> None:
-    code = [path for folder in ("server", "clients/python") for path in (ROOT / folder).rglob("*.py")]
+    code = [path for folder in ("server", "clients/python") for path in (REPOSITORY / folder).rglob("*.py")]
     assert len(code) > 300
     assert [path for path in code if re.search(rf"['\"]{re.escape(VERSION)}['\"]", path.read_text(encoding="utf-8"))] == []

@@ -9,12 +9,12 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+from support.directories import REPOSITORY
 from tillsync_server.composition.settings import load_settings, secret_variables, variables
 from tillsync_server.composition.settings.setting import file_variable
 
-ROOT = Path(__file__).resolve().parents[2]
-DEPLOY = ROOT / "deploy"
-INSTALL_PAGE = (ROOT / "docs" / "operating" / "install.md").read_text(encoding="utf-8")
+DEPLOY = REPOSITORY / "deploy"
+INSTALL_PAGE = (REPOSITORY / "docs" / "operating" / "install.md").read_text(encoding="utf-8")
 KNOWN = {*variables(), *map(file_variable, secret_variables())}
 
 
@@ -78,5 +78,5 @@ def test_the_container_can_be_served_with_behind_a_proxy() -> None:
 
 
 def test_the_image_copies_no_secret() -> None:
-    assert "deploy/secrets" in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    assert "deploy/secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "deploy/secrets" in (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert "deploy/secrets/" in (REPOSITORY / ".gitignore").read_text(encoding="utf-8").splitlines()

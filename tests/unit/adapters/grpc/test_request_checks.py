@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from google.api import field_behavior_pb2
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from support.directories import REPOSITORY
 from support.grpc_server import STUBS, an_order, match_request
 from support.request_messages import behaviours, request_messages
 from tillsync.v1 import (
@@ -29,7 +29,7 @@ from tillsync_server.adapters.grpc.request_checks import NO_CONTROL, check_of
 from tillsync_server.domain.errors import InvalidArgument
 from tillsync_server.ports.orders import NewOrder
 
-PROTOS = Path(__file__).resolve().parents[2] / "protos" / "tillsync" / "v1"
+PROTOS = REPOSITORY / "protos" / "tillsync" / "v1"
 
 
 def violations(message: Message) -> dict[str, str]:

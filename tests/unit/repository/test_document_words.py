@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
+from support.directories import REPOSITORY
 
-ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = "\n".join(
     path.read_text(encoding="utf-8")
     for folder in ("src", "templates", "assets", "blocks")
-    for path in sorted((ROOT / "wp-bridge" / folder).rglob("*.*"))
+    for path in sorted((REPOSITORY / "wp-bridge" / folder).rglob("*.*"))
     if path.suffix in (".php", ".js", ".json")
 )
 OTHERS = {"Users", "My Account", "Completed", "Processing"}
@@ -20,7 +19,7 @@ _ITALIC = re.compile(r"(?<!\*)\*([^*\n|]+(?:\n[^*\n|]+)?)\*(?!\*)")
 
 
 def labels(page: str) -> set[str]:
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / page).read_text(encoding="utf-8")
     said = {" ".join(found.split()).removesuffix(" …") for found in _ITALIC.findall(re.sub(r"`[^`]*`", "", text))}
     settings = re.search(r"^\| Setting \|.*?\n\n", text, re.MULTILINE | re.DOTALL)
     rows = re.findall(r"^\| ([^|]+) \|", settings[0], re.MULTILINE)[1:] if settings else []
